@@ -1,0 +1,18 @@
+import type { MonitoredHandler } from '../request/monitored-handlers.js';
+import type { Category } from '../options/complete-options.js';
+import { duration } from '../util/text.js';
+
+/** The one line at boot: where it counts, and what is monitored with which threshold. */
+export function bootLine(store: string, handlers: readonly MonitoredHandler[]): string {
+  const monitored = handlers.map(
+    ({ name, counts }) => `${name} (${counts.map(({ category }) => limits(category)).join(', ')})`,
+  );
+  const what = monitored.length > 0 ? monitored.join(', ') : 'no handler yet: put @MonitorRate on one';
+  return `Counting in ${store}; monitoring ${what}`;
+}
+
+function limits({ name, threshold, windowMs }: Category): string {
+  const most =
+    typeof threshold === 'number' ? `${threshold} in ${duration(windowMs)}` : `by tenant, in ${duration(windowMs)}`;
+  return `${name}: more than ${most}`;
+}

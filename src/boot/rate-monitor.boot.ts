@@ -1,0 +1,67 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+
+import { AlertService } from '../alert/alert.service.js';
+import { LogChannel } from '../alert/channels/log.channel.js';
+import { SentryChannel } from '../alert/channels/sentry.channel.js';
+import type { AlertChannel } from '../alert/alert-channel.js';
+import { bootLine } from './boot-line.js';
+import { CLOCK, type Clock } from '../counter/clock.js';
+import type { CounterStore } from '../counter/counter-store.js';
+import { MemoryCounterStore } from '../counter/memory-counter-store.js';
+import { RateCounterService } from '../counter/rate-counter.service.js';
+import { MonitoredHandlers } from '../request/monitored-handlers.js';
+import { environmentOf, sentry } from '../optional-peers.js';
+import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
+import { readOptions } from '../options/read-options.js';
+import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
+import { RateMonitorService } from '../rate-monitor.service.js';
+import { storeFor } from './store-for.js';
+
+/** Brings the module to life when the app starts, and to rest when it stops. */
+@Injectable()
+export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('RateMonitor');
+
+  constructor(
+    @Inject(RATE_MONITOR_OPTIONS) private readonly given: RateMonitorOptions | undefined,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly app: ModuleRef,
+    private readonly handlers: MonitoredHandlers,
+    private readonly counter: RateCounterService,
+    private readonly alerts: AlertService,
+    private readonly monitor: RateMonitorService,
+  ) {}
+
+  /** @throws RateMonitorConfigError where the set-up is wrong. */
+  async onModuleInit(): Promise<void> {
+    const { options, unknownVariables } = readOptions(this.given ?? {}, await environmentOf(this.app));
+    for (const name of unknownVariables)
+      this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
+    if (!options.enabled) return this.logger.log('Off: nothing is counted');
+    const handlers = this.handlers.start(options.categories);
+    const store = await storeFor(options, this.app, this.clock);
+    await this.alerts.start(options.channels ?? (await defaultChannels()));
+    await this.counter.start(options, store, (breach) => this.monitor.raise(breach));
+    this.monitor.start(options);
+    this.logger.log(bootLine(store.name, handlers));
+    this.warnOfMemory(store);
+  }
+
+  /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.counter.stop();
+    await this.alerts.stop();
+  }
+
+  private warnOfMemory(store: CounterStore): void {
+    if (!(store instanceof MemoryCounterStore) || process.env.NODE_ENV !== 'production') return;
+    this.logger.warn(
+      'Counting in memory in production: each instance counts for itself. Import RedisModule of @liaoliaots/nestjs-redis, or give a redis option',
+    );
+  }
+}
+
+async function defaultChannels(): Promise<AlertChannel[]> {
+  return (await sentry()) ? [new LogChannel(), new SentryChannel()] : [new LogChannel()];
+}

@@ -1,0 +1,34 @@
+import type { ModuleRef } from '@nestjs/core';
+import type { Cluster, Redis } from 'ioredis';
+
+import type { CounterStore } from '../counter/counter-store.js';
+import type { Clock } from '../counter/clock.js';
+import { MemoryCounterStore } from '../counter/memory-counter-store.js';
+import { RedisCounterStore } from '../counter/redis-counter-store.js';
+import { nestRedisClient } from '../optional-peers.js';
+import type { CompleteOptions } from '../options/complete-options.js';
+import { RateMonitorConfigError } from '../options/config-error.js';
+
+/**
+ * Where to count: the store or the Redis of the options, else the Redis that nestjs-redis keeps, else memory.
+ *
+ * @throws RateMonitorConfigError where a client is asked for that nestjs-redis does not keep.
+ */
+export async function storeFor(
+  { store, redis, keyPrefix }: CompleteOptions,
+  app: ModuleRef,
+  clock: Clock,
+): Promise<CounterStore> {
+  if (store) return store;
+  const client = redis && !('namespace' in redis) ? redis : await kept(app, redis?.namespace);
+  return client ? new RedisCounterStore(client, keyPrefix) : new MemoryCounterStore(() => clock.now());
+}
+
+async function kept(app: ModuleRef, namespace?: string): Promise<Redis | Cluster | undefined> {
+  const client = await nestRedisClient(app, namespace);
+  if (client || namespace === undefined) return client;
+  throw new RateMonitorConfigError([
+    `redis.namespace is '${namespace}', which nestjs-redis does not keep: install @liaoliaots/nestjs-redis and give that namespace to ` +
+      'RedisModule.forRoot({ config: { namespace } }), or give an ioredis client as redis',
+  ]);
+}

@@ -1,0 +1,66 @@
+/**
+ * Publishes one instance's own totals, one hash a counter:
+ *
+ * - `<instance>`  that instance's own total, one field each
+ * - `total`       their sum
+ * - `level`       the highest level given out, and `by:<level>` the instance that was told to announce it
+ * - `announced`   the highest level that an instance says is announced
+ *
+ * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
+ * set in the call that creates the key.
+ *
+ * `HMGET` goes through `pcall`, so that a key that holds something else harms no other; a failing write fails the call.
+ */
+export const PUBLISH_SCRIPT = `
+-- KEYS   one hash for each total
+-- ARGV   what all have in common: the instance, expiry in ms, how many levels there are, for each the count above which it is reached;
+--        then for each key its own total and the highest level the instance knows to be announced
+-- reply  three a key: sum of all totals (text), or the error of a key that cannot be read; highest level announced; level this
+--        instance is to announce or 0
+local call, pcall, format, tonumber = redis.call, redis.pcall, string.format, tonumber
+local me, expiry, levels = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local counts = {}
+for level = 1, levels do counts[level] = tonumber(ARGV[3 + level]) end
+local at, reply = 4 + levels, {}
+for i = 1, #KEYS do
+  local key, own, known = KEYS[i], ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  local state = pcall('HMGET', key, me, 'total', 'level', 'announced')
+  if state.err then
+    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = state.err, 0, 0
+  else
+    local before = state[2]
+    local total, given, announced, announce = tonumber(before or 0), tonumber(state[3] or 0), tonumber(state[4] or 0), 0
+    local grown = math.max(tonumber(own) - tonumber(state[1] or 0), 0)
+    local reached = 0
+    for level = 1, levels do
+      if total + grown > counts[level] then reached = level end
+    end
+    if grown > 0 then
+      total = total + grown
+      call('HSET', key, me, own, 'total', format('%.17g', total))
+    end
+    if known > announced then
+      announced, given = known, math.max(known, given)
+      call('HSET', key, 'announced', announced, 'level', given)
+    end
+    if reached > given then
+      announce = reached
+      call('HSET', key, 'level', reached, 'by:' .. reached, me)
+    elseif given > known then
+      for level = given, known + 1, -1 do
+        if call('HGET', key, 'by:' .. level) == me then
+          announce = level
+          break
+        end
+      end
+    end
+    if not before then call('PEXPIRE', key, expiry) end
+    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = format('%.17g', total), announced, announce
+  end
+end
+return reply
+`;
+
+/** The script's reply. */
+export type ScriptReply = (string | number)[];

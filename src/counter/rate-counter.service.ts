@@ -1,0 +1,151 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+
+import type { CompleteOptions } from '../options/complete-options.js';
+import type { Route } from '../request/route.js';
+import { SayOnce } from '../util/say-once.js';
+import { toTenant, type Tenant, type TenantLike } from '../tenant/tenant.js';
+import { oneLine, reasonOf } from '../util/text.js';
+import { levelsFor, type LevelsFor } from '../threshold/levels-for.js';
+import { NO_LEVELS, type Levels } from '../threshold/levels.js';
+import { within } from '../util/within.js';
+import type { Breach } from './breach.js';
+import { CLOCK, type Clock } from './clock.js';
+import type { CounterStore } from './counter-store.js';
+import { Tally, type CountedIn } from './tally.js';
+import type { TrackedTenant } from './tracked-tenant.js';
+
+interface CountedCategory extends CountedIn {
+  readonly levelsFor: LevelsFor;
+}
+
+/** Counts tenants, whether a request brings them or a job does. It throws nothing and waits for the store no longer than `waitAtMostMs`. */
+@Injectable()
+export class RateCounterService {
+  private readonly logger = new Logger('RateMonitor');
+  private readonly once = new SayOnce(this.logger);
+  private readonly categories = new Map<string, CountedCategory>();
+  private waitAtMostMs = 0;
+  private tally: Tally | undefined;
+
+  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+
+  /**
+   * Begins to count into `store`, and comes back once that is connected or a moment has passed.
+   *
+   * @internal
+   */
+  async start(options: CompleteOptions, store: CounterStore, breached: (breach: Breach) => void): Promise<void> {
+    this.waitAtMostMs = options.waitAtMostMs;
+    for (const category of options.categories.values()) {
+      this.categories.set(category.name, {
+        name: category.name,
+        windowMs: category.windowMs,
+        levelsFor: levelsFor(category),
+      });
+    }
+    this.tally = new Tally(store, options, this.clock, this.logger, breached);
+    await this.tally.open();
+  }
+
+  /**
+   * Publishes what is pending and lets go of the store.
+   *
+   * @internal
+   */
+  async stop(): Promise<void> {
+    await this.tally?.close();
+    this.tally = undefined;
+  }
+
+  /**
+   * Counts `cost` more for a tenant and gives its count in the window: that of all instances in `await` mode, else the best this one
+   * knows; 0 where it could not be counted, which the log explains once.
+   *
+   * @param category A configured category.
+   * @param tenant The tenant, or its id.
+   * @param cost What to count: a request, or tokens known only after the answer.
+   */
+  async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
+    const [whom, counted] = [this.tenantFrom(tenant), this.categoryOf(category)];
+    if (!whom || !counted) return 0;
+    await this.add(category, whom, cost);
+    return this.tally?.known(counted, whom.id) ?? 0;
+  }
+
+  /**
+   * A tenant's count in the current window: of all instances, or, where the store is away, of this one.
+   *
+   * @param category A configured category.
+   * @param tenant The tenant, or its id.
+   */
+  async read(category: string, tenant: TenantLike): Promise<number> {
+    const [whom, counted] = [this.tenantFrom(tenant), this.categoryOf(category)];
+    if (!whom || !counted) return 0;
+    return (await this.tally?.read(counted, whom.id)) ?? 0;
+  }
+
+  /**
+   * Counts at once; the promise, where there is one, is for those who want to wait until the store has answered. It never rejects and
+   * never takes longer than `waitAtMostMs`.
+   */
+  add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
+    const counted = this.categoryOf(category);
+    const tracked = counted && this.tally?.track(counted, tenant.id);
+    if (!counted || !tracked || !this.tally) return undefined;
+    const levels = tracked.levels ?? this.levelsOf(tracked, counted, tenant);
+    const taken = this.tally.add(tracked, this.validCost(category, cost), tenant, route);
+    return levels instanceof Promise ? within(levels, this.waitAtMostMs, '').catch(() => undefined) : taken;
+  }
+
+  /** Sets the levels of a tenant that is new in its window; those that come later are published again, with what was counted meanwhile. */
+  private levelsOf(
+    tracked: TrackedTenant,
+    { name, levelsFor }: CountedCategory,
+    tenant: Tenant,
+  ): Levels | Promise<void> {
+    tracked.levels = NO_LEVELS;
+    const found = levelsFor(tenant);
+    if (!(found instanceof Promise)) return (tracked.levels = found);
+    return found.then(
+      (levels) => this.tally?.setLevels(tracked, levels),
+      (error: unknown) =>
+        this.once.warn(
+          `threshold ${name}`,
+          () =>
+            `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, but not alerted on in this window`,
+        ),
+    );
+  }
+
+  private categoryOf(name: string): CountedCategory | undefined {
+    const category = this.categories.get(name);
+    if (!category && this.tally) {
+      const known = [...this.categories.keys()].join(', ');
+      this.once.warn(
+        `category ${name}`,
+        () =>
+          `Nothing is counted for '${oneLine(name, 40)}', which is no category: it is one of ${known}, or add it to categories`,
+      );
+    }
+    return category;
+  }
+
+  private tenantFrom(tenant: TenantLike): Tenant | undefined {
+    const whom = toTenant(tenant);
+    if (!whom)
+      this.once.warn(
+        'tenant',
+        () => 'Nothing is counted for a tenant that is neither an id (text or number) nor an object with one',
+      );
+    return whom;
+  }
+
+  private validCost(category: string, cost: number): number {
+    if (Number.isFinite(cost) && cost >= 0) return cost;
+    this.once.warn(
+      `cost ${category}`,
+      () => `A cost in ${category} was ${String(cost)}: it counts as 1. Give a number, 0 or more`,
+    );
+    return 1;
+  }
+}

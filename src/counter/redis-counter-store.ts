@@ -1,0 +1,106 @@
+import type { Cluster, Redis } from 'ioredis';
+
+import { redisKey } from './counter-key.js';
+import type { CounterKey, CounterStore, OwnTotal, Published, Refused } from './counter-store.js';
+import { PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
+import { addressOf, ownConnection } from './redis-connection.js';
+
+const COMMAND = 'rateMonitorPublish';
+
+interface Scripted {
+  [COMMAND](keys: number, ...keysAndArgs: (string | number)[]): Promise<ScriptReply>;
+}
+
+/** Counts in Redis, shared by all instances: one hash for each tenant, category and window, written by one script. */
+export class RedisCounterStore implements CounterStore {
+  readonly name: string;
+  private readonly connection: Redis | Cluster;
+  /** Why there is no connection, where there is none. */
+  private fault: Error | undefined;
+
+  /**
+   * @param client An ioredis client or Cluster. It is left alone: the store opens a connection of its own with the same settings.
+   * @param keyPrefix What every key begins with, behind the client's own prefix.
+   */
+  constructor(
+    client: Redis | Cluster,
+    private readonly keyPrefix = 'rate_monitor',
+  ) {
+    this.name = addressOf(client);
+    this.connection = ownConnection(client);
+    this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
+  }
+
+  open(ready: () => void): void {
+    this.connection.on('error', (fault: Error) => (this.fault = fault));
+    this.connection.on('ready', () => {
+      this.fault = undefined;
+      ready();
+    });
+    this.connection.connect().catch(() => undefined);
+  }
+
+  async publish(totals: readonly OwnTotal[]): Promise<Published[]> {
+    const calls = this.connection.isCluster ? totals.map((total) => [total]) : together(totals);
+    const answers = new Map<OwnTotal, Published>();
+    await Promise.all(
+      calls.map(async (alike) => {
+        const published = await this.call(alike).catch((error: Error) => alike.map(() => this.refusal(error)));
+        alike.forEach((total, i) => answers.set(total, published[i] as Published));
+      }),
+    );
+    return totals.map((total) => answers.get(total) as Published);
+  }
+
+  async read(key: CounterKey): Promise<number> {
+    return Number((await this.connection.hget(redisKey(this.keyPrefix, key), 'total')) ?? 0);
+  }
+
+  async time(): Promise<number> {
+    const [seconds, microseconds] = await this.connection.time();
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  }
+
+  close(): Promise<void> {
+    this.connection.disconnect();
+    return Promise.resolve();
+  }
+
+  private async call(totals: readonly OwnTotal[]): Promise<Published[]> {
+    const [{ instance, windowMs, levels }] = totals as [OwnTotal];
+    const keys = totals.map((total) => redisKey(this.keyPrefix, total));
+    const own = totals.flatMap(({ total, announced }) => [total, announced]);
+    const args = [...keys, instance, 2 * windowMs, levels.length, ...levels, ...own];
+    const reply = await (this.connection as unknown as Scripted)[COMMAND](keys.length, ...args);
+    return totals.map((_, i) => readReply(reply, 3 * i));
+  }
+
+  /** Of a lost connection ioredis says only that it cannot write; why, its last error says, once there was one. */
+  private refusal(error: Error): Refused {
+    if (this.fault) return refusal(this.fault.message);
+    return refusal(this.connection.status === 'ready' ? error.message : 'the connection was lost');
+  }
+}
+
+/** Totals by what the script is told once for all of a call. */
+function together(totals: readonly OwnTotal[]): OwnTotal[][] {
+  const calls = new Map<string, OwnTotal[]>();
+  for (const total of totals) {
+    const shared = `${total.instance} ${total.levels.join()}`;
+    const alike = calls.get(shared);
+    if (alike) alike.push(total);
+    else calls.set(shared, [total]);
+  }
+  return [...calls.values()];
+}
+
+function readReply(reply: ScriptReply, at: number): Published {
+  const count = Number(reply[at]);
+  if (Number.isNaN(count)) return refusal(String(reply[at]));
+  return { count, announced: Number(reply[at + 1]), announce: Number(reply[at + 2]) };
+}
+
+/** Errors that no second try will mend: the key holds something else, or this user may not write it. */
+function refusal(message: string): Refused {
+  return { refused: message, forGood: /WRONGTYPE|NOPERM/.test(message) };
+}

@@ -1,0 +1,93 @@
+import { within } from '../util/within.js';
+import type { Counted, CounterStore, OwnTotal, Published, Refused } from './counter-store.js';
+import type { TrackedTenant } from './tracked-tenant.js';
+
+/** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
+const CHUNK = 200;
+/** A publish that took longer has failed, whatever the store's own limits are. */
+const GIVE_UP_AFTER_MS = 1_000;
+
+/** What becomes of totals that are sent. */
+export interface SendListener {
+  /** The store has taken `total` of it. */
+  taken(tracked: TrackedTenant, total: number, counted: Counted): void;
+  /** The store will never take it. */
+  refused(tracked: TrackedTenant, reason: string): void;
+  /** The store could not be reached with them, and will be tried again. */
+  unreached(left: readonly TrackedTenant[]): void;
+  /** Whether there is no use in sending it any more. */
+  expired(tracked: TrackedTenant): boolean;
+}
+
+/** How the store behaved. */
+export interface SendOutcome {
+  /** It was asked, and has yet to answer. */
+  asked(): void;
+  answered(tookMs: number): void;
+  failed(error: unknown): void;
+}
+
+/** What the store has not taken, and is to be sent again. */
+export interface Left {
+  /** It was sent, and may have been counted further and queued again meanwhile. */
+  untaken: TrackedTenant[];
+  /** It was not: it is queued still. */
+  unsent: TrackedTenant[];
+}
+
+/** Sends totals to the store, some at a time. */
+export class Sender {
+  constructor(
+    private readonly store: CounterStore,
+    private readonly listener: SendListener,
+    private readonly outcome: SendOutcome,
+  ) {}
+
+  /** Gives back what the store did not take. Nothing here walks over the whole queue while the store answers: it may be long. */
+  async send(queue: readonly TrackedTenant[]): Promise<Left> {
+    const isLive = (tracked: TrackedTenant): boolean => {
+      if (!this.listener.expired(tracked)) return true;
+      tracked.queued = false;
+      return false;
+    };
+    const untaken: TrackedTenant[] = [];
+    let unsent: TrackedTenant[] = [];
+    for (let at = 0; at < queue.length; at += CHUNK) {
+      const chunk = queue.slice(at, at + CHUNK).filter(isLive);
+      const failed = chunk.length > 0 ? await this.sendChunk(chunk) : [];
+      untaken.push(...failed);
+      if (chunk.length === 0 || failed.length < chunk.length) continue;
+      // Where nothing went through, nothing else will now.
+      unsent = queue.slice(at + CHUNK).filter(isLive);
+      break;
+    }
+    this.listener.unreached(untaken);
+    this.listener.unreached(unsent);
+    return { untaken, unsent };
+  }
+
+  private async sendChunk(chunk: readonly TrackedTenant[]): Promise<TrackedTenant[]> {
+    for (const tracked of chunk) tracked.queued = false;
+    const totals = chunk.map((tracked) => tracked.toOwnTotal());
+    this.outcome.asked();
+    const asked = performance.now();
+    let answers: Published[];
+    try {
+      answers = await within(this.store.publish(totals), GIVE_UP_AFTER_MS, 'no answer');
+      if (answers.length !== totals.length) throw new Error(`${answers.length} answers to ${totals.length} totals`);
+    } catch (error) {
+      this.outcome.failed(error);
+      return [...chunk];
+    }
+    const failed = answers.find((answer): answer is Refused => 'refused' in answer && !answer.forGood);
+    if (failed) this.outcome.failed(failed.refused);
+    else this.outcome.answered(performance.now() - asked);
+    return chunk.filter((tracked, i) => {
+      const [{ total }, answer] = [totals[i] as OwnTotal, answers[i] as Published];
+      if (!('refused' in answer)) this.listener.taken(tracked, total, answer);
+      else if (answer.forGood) this.listener.refused(tracked, answer.refused);
+      else return true;
+      return false;
+    });
+  }
+}

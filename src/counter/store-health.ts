@@ -1,0 +1,109 @@
+import type { Logger } from '@nestjs/common';
+
+import { duration, reasonOf } from '../util/text.js';
+
+/** How long the store must have answered in time before it is said to be back: a flapping one is one story, not a hundred. */
+const STEADY_MS = 1_000;
+/** How long no answer may have come in time before the log says so: one late answer is no news. */
+const SLOW_FOR_MS = 1_000;
+/** How long the store must have been out of reach before this instance judges alone: a short gap ends in one alert by all, not one by each. */
+const ALONE_AFTER_MS = 1_000;
+/** How long the line about a failure waits for its true reason: at first it is only known that a connection was lost. */
+const SAY_AFTER_MS = 250;
+
+/** Whether the store can be waited for, whether it can be reached, and the two lines of log about it. */
+export class StoreHealth {
+  /** Down, or slower than requests may wait: nobody waits for it. */
+  away = false;
+  private troubledSince: number | undefined;
+  private unreachableSince: number | undefined;
+  private lateSince: number | undefined;
+  private answeringSince: number | undefined;
+  private said = false;
+  private reason = '';
+  private sayTimer: NodeJS.Timeout | undefined;
+  private backTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: string,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Out of reach for so long that this instance judges by what it counted itself. */
+  get alone(): boolean {
+    return this.unreachableSince !== undefined && performance.now() - this.unreachableSince >= ALONE_AFTER_MS;
+  }
+
+  /** A publish failed. */
+  failed(error: unknown): void {
+    this.unreachableSince ??= performance.now();
+    this.trouble();
+    this.reason = reasonOf(error);
+    this.sayTimer ??= setTimeout(() => this.say(`is away (${this.reason})`), SAY_AFTER_MS).unref();
+  }
+
+  /** Requests gave up waiting for a publish. */
+  late(): void {
+    this.lateSince ??= performance.now();
+    this.trouble();
+    if (performance.now() - this.lateSince >= SLOW_FOR_MS) this.say('answers too slowly to wait for');
+  }
+
+  /** A publish is on its way: until it is answered, nobody knows whether the store is still there. */
+  asked(): void {
+    this.disarm();
+  }
+
+  /** A publish was answered, in time. */
+  answered(): void {
+    this.away = false;
+    this.unreachableSince = undefined;
+    this.lateSince = undefined;
+    if (!this.said && !this.sayTimer) this.troubledSince = undefined;
+    if (this.troubledSince === undefined) return;
+    this.answeringSince ??= performance.now();
+    const steadyInMs = this.answeringSince + STEADY_MS - performance.now();
+    if (steadyInMs <= 0) this.back();
+    else this.backTimer ??= setTimeout(() => this.back(), steadyInMs).unref();
+  }
+
+  /** A publish was answered, but later than requests may wait. */
+  slow(): void {
+    this.unreachableSince = undefined;
+    this.late();
+  }
+
+  stop(): void {
+    clearTimeout(this.sayTimer);
+    this.disarm();
+  }
+
+  private trouble(): void {
+    this.away = true;
+    this.troubledSince ??= performance.now();
+    this.answeringSince = undefined;
+    this.disarm();
+  }
+
+  private say(what: string): void {
+    clearTimeout(this.sayTimer);
+    this.sayTimer = undefined;
+    if (this.said) return;
+    this.said = true;
+    this.logger.warn(`${this.store} ${what}: requests go on, their counts are kept here and published when it is back`);
+  }
+
+  private back(): void {
+    const troubledForMs = (this.answeringSince as number) - (this.troubledSince as number);
+    this.logger.log(`${this.store} is back after ${duration(troubledForMs)}: what was counted meanwhile is published`);
+    this.said = false;
+    this.troubledSince = undefined;
+    this.answeringSince = undefined;
+    this.disarm();
+  }
+
+  private disarm(): void {
+    clearTimeout(this.backTimer);
+    this.backTimer = undefined;
+  }
+}

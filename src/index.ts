@@ -1,0 +1,29 @@
+export { RateMonitorModule } from './rate-monitor.module.js';
+export { MonitorRate, SkipMonitorRate, type Cost, type MonitorRateOptions } from './monitor-rate.decorator.js';
+export { RateMonitorService } from './rate-monitor.service.js';
+export { RateMonitorGuard } from './rate-monitor.guard.js';
+export { RateMonitorInterceptor } from './rate-monitor.interceptor.js';
+
+export type {
+  CategoryOptions,
+  RateMonitorOptions,
+  RateMonitorOptionsFactory,
+  ThresholdResolver,
+} from './options/rate-monitor-options.js';
+export { RateMonitorConfigError } from './options/config-error.js';
+
+export type { Tenant, TenantLike, TenantResolver } from './tenant/tenant.js';
+export { defaultTenantResolver } from './tenant/default-tenant-resolver.js';
+export type { Route } from './request/route.js';
+
+export { RateCounterService } from './counter/rate-counter.service.js';
+export type { Counted, CounterKey, CounterStore, OwnTotal, Published, Refused } from './counter/counter-store.js';
+export { MemoryCounterStore } from './counter/memory-counter-store.js';
+export { RedisCounterStore } from './counter/redis-counter-store.js';
+
+export { AlertService } from './alert/alert.service.js';
+export type { AlertChannel } from './alert/alert-channel.js';
+export type { RateAlert } from './alert/rate-alert.js';
+export type { AlertLevel, Severity } from './threshold/levels.js';
+export { LogChannel } from './alert/channels/log.channel.js';
+export { SentryChannel } from './alert/channels/sentry.channel.js';

@@ -1,0 +1,64 @@
+import type { ExecutionContext } from '@nestjs/common';
+
+import { defaultTenantResolver } from '../tenant/default-tenant-resolver.js';
+import type { TenantResolver } from '../tenant/tenant.js';
+import type { AlertLevel } from '../threshold/levels.js';
+import type { CategoryOptions, RateMonitorOptions, ThresholdResolver } from './rate-monitor-options.js';
+
+/** A category with nothing left open. */
+export interface Category {
+  readonly name: string;
+  readonly threshold: number | ThresholdResolver;
+  readonly windowMs: number;
+  /** Ascending. */
+  readonly levels: readonly AlertLevel[];
+  readonly tenant: TenantResolver;
+}
+
+/** The options with nothing left open. */
+export interface CompleteOptions {
+  readonly enabled: boolean;
+  readonly categories: ReadonlyMap<string, Category>;
+  readonly keyPrefix: string;
+  readonly counting: 'await' | 'background';
+  readonly waitAtMostMs: number;
+  readonly flushIntervalMs: number;
+  readonly maxTrackedTenants: number;
+  readonly skipIf: ((context: ExecutionContext) => boolean) | undefined;
+  readonly store: RateMonitorOptions['store'];
+  readonly redis: RateMonitorOptions['redis'];
+  readonly channels: RateMonitorOptions['channels'];
+}
+
+/** Strictly more than this many requests a minute. */
+export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
+  llm_call: { threshold: 15 },
+  collections: { threshold: 3 },
+  evaluations: { threshold: 3 },
+};
+
+/** Fills in the defaults; `options` are valid. */
+export function completeOptions(options: RateMonitorOptions): CompleteOptions {
+  const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
+  const { counting = 'await', waitAtMostMs = 50, flushIntervalMs = 100, maxTrackedTenants = 100_000 } = options;
+  const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
+  const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, tenant));
+  return Object.freeze({
+    enabled,
+    categories: new Map(complete.map((category) => [category.name, category])),
+    keyPrefix,
+    counting,
+    waitAtMostMs,
+    flushIntervalMs,
+    maxTrackedTenants,
+    skipIf,
+    store,
+    redis,
+    channels,
+  });
+}
+
+function completeCategory(name: string, options: CategoryOptions, moduleTenant: TenantResolver): Category {
+  const { threshold, windowMs = 60_000, levels = [{ at: 1, severity: 'warning' }], tenant = moduleTenant } = options;
+  return Object.freeze({ name, threshold, windowMs, levels: [...levels].sort((a, b) => a.at - b.at), tenant });
+}

@@ -1,0 +1,70 @@
+import type { RateMonitorOptions } from './rate-monitor-options.js';
+
+/** Where overrides come from: the app's ConfigService, or the process's environment where it has none. */
+export interface Environment {
+  get(name: string): unknown;
+  /** The names that are set, as far as they can be listed. */
+  names(): string[];
+}
+
+const PREFIX = 'RATE_MONITOR_';
+const THRESHOLD = `${PREFIX}THRESHOLD_`;
+
+const VARIABLES = {
+  enabled: `${PREFIX}ENABLED`,
+  keyPrefix: `${PREFIX}KEY_PREFIX`,
+  counting: `${PREFIX}COUNTING`,
+  waitAtMostMs: `${PREFIX}WAIT_AT_MOST_MS`,
+  flushIntervalMs: `${PREFIX}FLUSH_INTERVAL_MS`,
+  maxTrackedTenants: `${PREFIX}MAX_TRACKED_TENANTS`,
+} satisfies Partial<Record<keyof RateMonitorOptions, string>>;
+
+/** Options with the environment's word over the code's. */
+export interface Overridden {
+  readonly options: Record<string, unknown>;
+  /** Which variable an option's value came from, by the option's path: `categories.llm_call.threshold`. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** What the environment sets and nothing here reads: thresholds of no category, and names that are not ours. */
+  readonly unread: { readonly thresholds: string[]; readonly others: string[] };
+}
+
+/** Puts the environment's values over `options`; a value that cannot be read stays as it is, for validation to name. */
+export function override(options: RateMonitorOptions, environment: Environment): Overridden {
+  const sources = new Map<string, string>();
+  const read = (path: string, variable: string): unknown => {
+    const value = environment.get(variable);
+    if (value !== undefined) sources.set(path, variable);
+    return parse(value);
+  };
+
+  const overridden: Record<string, unknown> = { ...options };
+  for (const [option, variable] of Object.entries(VARIABLES))
+    overridden[option] = read(option, variable) ?? overridden[option];
+
+  const categories: [string, unknown][] = Object.entries(options.categories ?? {}).map(([name, category]) => {
+    const threshold = read(`categories.${name}.threshold`, thresholdVariable(name));
+    return [name, threshold === undefined ? category : { ...category, threshold }];
+  });
+  if (options.categories) overridden.categories = Object.fromEntries(categories);
+
+  const known = new Set<string>([...Object.values(VARIABLES), ...categories.map(([name]) => thresholdVariable(name))]);
+  const unread = environment.names().filter((name) => name.startsWith(PREFIX) && !known.has(name));
+  const [thresholds, others] = [unread.filter(isThreshold), unread.filter((name) => !isThreshold(name))];
+  return { options: overridden, sources, unread: { thresholds, others } };
+}
+
+export function thresholdVariable(category: string): string {
+  return THRESHOLD + category.toUpperCase();
+}
+
+function isThreshold(name: string): boolean {
+  return name.startsWith(THRESHOLD);
+}
+
+/** Environments hold text: whole numbers and truth values are meant as such. */
+function parse(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (/^\d+$/.test(value.trim())) return Number(value);
+  if (value === 'true') return true;
+  return value === 'false' ? false : value;
+}

@@ -1,0 +1,104 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { Cluster, Redis } from 'ioredis';
+
+import type { AlertChannel } from '../alert/alert-channel.js';
+import type { CounterStore } from '../counter/counter-store.js';
+import type { Tenant, TenantResolver } from '../tenant/tenant.js';
+import type { AlertLevel } from '../threshold/levels.js';
+
+/** A threshold that differs by tenant: asked once per tenant and window. One that throws leaves that window without alerts for it. */
+export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
+
+/** One kind of cost, and what is too much of it. */
+export interface CategoryOptions {
+  /**
+   * The count per window that may not be exceeded: a whole number, 0 or more. `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
+   */
+  threshold: number | ThresholdResolver;
+  /**
+   * Length of the window in milliseconds, 1,000 or more.
+   * @defaultValue 60_000
+   */
+  windowMs?: number;
+  /**
+   * How the window moves: `fixed` ones begin at whole multiples of their length.
+   * @defaultValue 'fixed'
+   */
+  algorithm?: 'fixed';
+  /**
+   * The steps at which to alert, as multiples of the threshold.
+   * @defaultValue `[{ at: 1, severity: 'warning' }]`
+   */
+  levels?: AlertLevel[];
+  /**
+   * Whom this category counts against, where that is not the tenant of the others: the API key, say.
+   * @defaultValue the module's `tenant`
+   */
+  tenant?: TenantResolver;
+}
+
+/** Options of `RateMonitorModule.forRoot()`; all of them have a default. */
+export interface RateMonitorOptions {
+  /**
+   * The categories, by their snake_case names. Given, they replace the three defaults.
+   * @defaultValue `llm_call` above 15 a minute, `collections` and `evaluations` above 3
+   */
+  categories?: Record<string, CategoryOptions>;
+  /**
+   * Whom a request counts against.
+   * @defaultValue the `project`, else the `organization`, of `request.auth`, else of `request.user`
+   */
+  tenant?: TenantResolver;
+  /**
+   * Where to count: an ioredis client or Cluster, or the namespace of one that nestjs-redis keeps. The module opens a connection of
+   * its own with the same settings.
+   * @defaultValue the default client of nestjs-redis where the app has it, else this process's memory
+   */
+  redis?: Redis | Cluster | { namespace: string };
+  /** Your own store, in place of Redis and memory. */
+  store?: CounterStore;
+  /**
+   * What every Redis key begins with. `RATE_MONITOR_KEY_PREFIX`.
+   * @defaultValue 'rate_monitor'
+   */
+  keyPrefix?: string;
+  /**
+   * `await`: a request waits until it is counted, so its alert is out before its response. `background`: it never waits.
+   * `RATE_MONITOR_COUNTING`.
+   * @defaultValue 'await'
+   */
+  counting?: 'await' | 'background';
+  /**
+   * The longest that `await` holds a request, in milliseconds. `RATE_MONITOR_WAIT_AT_MOST_MS`.
+   * @defaultValue 50
+   */
+  waitAtMostMs?: number;
+  /**
+   * How often `background` publishes, in milliseconds. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
+   * @defaultValue 100
+   */
+  flushIntervalMs?: number;
+  /**
+   * The most tenants this instance tracks at once, over all categories. Beyond it requests pass uncounted, and the log says so.
+   * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
+   * @defaultValue 100_000
+   */
+  maxTrackedTenants?: number;
+  /**
+   * Where alerts go.
+   * @defaultValue the log, and Sentry where the app has `@sentry/nestjs`
+   */
+  channels?: AlertChannel[];
+  /** Requests that are not to be counted. One that throws counts the request. */
+  skipIf?: (context: ExecutionContext) => boolean;
+  /**
+   * `false`: nothing is counted, nothing is connected to. `RATE_MONITOR_ENABLED`.
+   * @defaultValue true
+   */
+  enabled?: boolean;
+}
+
+/** What `forRootAsync({ useClass })` and `useExisting` expect. */
+export interface RateMonitorOptionsFactory {
+  createRateMonitorOptions(): RateMonitorOptions | Promise<RateMonitorOptions>;
+}

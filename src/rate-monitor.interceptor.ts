@@ -1,0 +1,17 @@
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+
+import { RateMonitorService } from './rate-monitor.service.js';
+
+/**
+ * Counts what the guard had to leave, after all guards. HTTP handlers need it not, they are looked at a second time anyway; bind it beside
+ * {@link RateMonitorGuard} where global guards do not reach: `@UseGuards(RateMonitorGuard) @UseInterceptors(RateMonitorInterceptor)` on a gateway.
+ */
+@Injectable()
+export class RateMonitorInterceptor implements NestInterceptor {
+  constructor(private readonly monitor: RateMonitorService) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+    return this.monitor.observe(context, true)?.then(() => next.handle()) ?? next.handle();
+  }
+}

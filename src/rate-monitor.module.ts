@@ -1,0 +1,41 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
+
+import { AlertService } from './alert/alert.service.js';
+import { CLOCK } from './counter/clock.js';
+import { RateCounterService } from './counter/rate-counter.service.js';
+import { MonitoredHandlers } from './request/monitored-handlers.js';
+import type { RateMonitorOptions } from './options/rate-monitor-options.js';
+import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
+import { RateMonitorGuard } from './rate-monitor.guard.js';
+import { RateMonitorInterceptor } from './rate-monitor.interceptor.js';
+import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
+import { RateMonitorService } from './rate-monitor.service.js';
+
+/** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    { provide: CLOCK, useValue: { now: () => Date.now() } },
+    MonitoredHandlers,
+    RateCounterService,
+    AlertService,
+    RateMonitorService,
+    RateMonitorGuard,
+    RateMonitorInterceptor,
+    { provide: APP_GUARD, useExisting: RateMonitorGuard },
+    RateMonitorBoot,
+  ],
+  exports: [RateCounterService, AlertService, RateMonitorService, RateMonitorGuard, RateMonitorInterceptor],
+})
+export class RateMonitorModule extends ConfigurableModuleClass {
+  /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */
+  static override forRoot(options: RateMonitorOptions = {}): DynamicModule {
+    return { ...super.forRoot(options), global: true };
+  }
+
+  /** The same, with options that a factory, a class or an existing provider gives. */
+  static override forRootAsync(options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]): DynamicModule {
+    return { ...super.forRootAsync(options), global: true };
+  }
+}

@@ -1,0 +1,119 @@
+import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+
+import { AlertService } from './alert/alert.service.js';
+import type { Breach } from './counter/breach.js';
+import { RateCounterService } from './counter/rate-counter.service.js';
+import { MonitoredHandlers, type CountsIn } from './request/monitored-handlers.js';
+import { beginObservation, observationOf, type Observation } from './request/observation.js';
+import type { CompleteOptions } from './options/complete-options.js';
+import { RequestReader } from './request/request-reader.js';
+import { routeOf } from './request/route.js';
+import { SayOnce } from './util/say-once.js';
+import type { Tenant } from './tenant/tenant.js';
+import type { AlertLevel } from './threshold/levels.js';
+import { reasonOf } from './util/text.js';
+import { within } from './util/within.js';
+
+const NONE: readonly CountsIn[] = [];
+
+/** Conducts: a request comes in, its tenants are counted, and what goes over a threshold is told. Nothing here ever throws into a request. */
+@Injectable()
+export class RateMonitorService {
+  private readonly once = new SayOnce(new Logger('RateMonitor'));
+  private reader = new RequestReader(undefined, this.once);
+  private options: CompleteOptions | undefined;
+
+  constructor(
+    private readonly handlers: MonitoredHandlers,
+    private readonly counter: RateCounterService,
+    private readonly alerts: AlertService,
+  ) {}
+
+  /**
+   * Begins to observe.
+   *
+   * @internal
+   */
+  start(options: CompleteOptions): void {
+    this.reader = new RequestReader(options.skipIf, this.once);
+    this.options = options;
+  }
+
+  /**
+   * Looks at a request and counts it: once, however often it is looked at. The promise, where there is one, is what the request is to
+   * wait for: it never rejects and never takes longer than `waitAtMostMs`.
+   *
+   * @param isLast No guard comes after this look: a tenant that is unknown now stays so.
+   */
+  observe(context: ExecutionContext, isLast: boolean): Promise<void> | undefined {
+    if (!this.options) return undefined;
+    try {
+      const handler = this.handlers.find(context.getClass(), context.getHandler());
+      if (!handler) return undefined;
+      const observation = observationOf(context, handler) ?? beginObservation(context, handler, this);
+      const wait = this.look(observation, context, isLast);
+      return this.options.counting === 'await' ? wait : undefined;
+    } catch (error) {
+      this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Tells of a breach.
+   *
+   * @internal
+   */
+  raise({ level, route, windowStart, ...breach }: Breach): void {
+    const levels = this.options?.categories.get(breach.category)?.levels as readonly AlertLevel[];
+    const alert = { ...breach, level: levels[level - 1] as AlertLevel, windowStart: new Date(windowStart) };
+    this.alerts.raise(route ? { ...alert, route } : alert);
+  }
+
+  private look(observation: Observation, context: ExecutionContext, isLast: boolean): Promise<void> | undefined {
+    if (!observation.pending) return this.countLeft(observation, context, isLast);
+    return this.soon(observation.pending.then(() => this.countLeft(observation, context, isLast)));
+  }
+
+  /** Counts what is left of a request, as far as its tenants are known; what then is left waits for the next look. */
+  private countLeft(observation: Observation, context: ExecutionContext, isLast: boolean): Promise<void> | undefined {
+    const { handler, left } = observation;
+    observation.left = NONE;
+    if (left.length === 0 || this.reader.skips(context, handler)) return undefined;
+    let wait: Promise<void> | undefined;
+    const asked: Promise<void>[] = [];
+    for (const counts of left) {
+      const tenant = this.reader.tenantOf(counts, context, handler, isLast);
+      if (tenant instanceof Promise) {
+        asked.push(tenant.then((known) => this.countOrLeave(counts, known, observation, context, isLast)));
+      } else wait = this.countOrLeave(counts, tenant, observation, context, isLast) ?? wait;
+    }
+    if (asked.length === 0) return wait;
+    observation.pending = Promise.all([...asked, wait]).then(() => undefined);
+    return this.soon(observation.pending);
+  }
+
+  private countOrLeave(
+    counts: CountsIn,
+    tenant: Tenant | undefined,
+    observation: Observation,
+    context: ExecutionContext,
+    isLast: boolean,
+  ): Promise<void> | undefined {
+    const { handler } = observation;
+    if (tenant)
+      return this.counter.add(
+        counts.category.name,
+        tenant,
+        this.reader.costOf(counts, context, handler),
+        routeOf(context, handler),
+      );
+    if (isLast) this.reader.hasNoTenant(context, handler);
+    else observation.left = [...observation.left, counts];
+    return undefined;
+  }
+
+  private soon(promise: Promise<void>): Promise<void> {
+    return within(promise, (this.options as CompleteOptions).waitAtMostMs, 'not counted').catch(() => undefined);
+  }
+}

@@ -1,0 +1,41 @@
+import type { ExecutionContext } from '@nestjs/common';
+
+/** Whom a request counts against: a project, an organisation, an API key. */
+export interface Tenant {
+  /** What tells it from every other tenant of the category. Counted as given, up to any length. */
+  id: string;
+  /** What people call it. It comes from users: channels escape and shorten it. */
+  name?: string;
+  /** Anything else an alert should say of it, a plan or a region. Never put a secret here. */
+  attributes?: Record<string, string>;
+}
+
+/** What a resolver may answer for a tenant: an object with an id, or the id alone. */
+export type TenantLike =
+  { id: string | number; name?: string | null; attributes?: Record<string, string> } | string | number;
+
+/**
+ * Says whom a request counts against; nothing (`undefined` or `null`) where it cannot be known.
+ * It may answer at once or later; one that throws leaves the request uncounted, and the log says so once per route.
+ */
+export type TenantResolver = (
+  context: ExecutionContext,
+) => TenantLike | null | undefined | Promise<TenantLike | null | undefined>;
+
+/** Reads a resolver's answer: strings and finite numbers are ids, whatever else is no tenant. */
+export function toTenant(answer: unknown): Tenant | undefined {
+  const bare = toId(answer);
+  if (bare !== undefined) return { id: bare };
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  const { id: rawId, name, attributes } = answer as Record<string, unknown>;
+  const id = toId(rawId);
+  if (id === undefined) return undefined;
+  const tenant: Tenant = typeof name === 'string' ? { id, name } : { id };
+  if (typeof attributes === 'object' && attributes !== null) tenant.attributes = attributes as Record<string, string>;
+  return tenant;
+}
+
+function toId(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
+}

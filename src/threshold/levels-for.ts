@@ -1,0 +1,25 @@
+import type { Tenant } from '../tenant/tenant.js';
+import { levelsOf, type AlertLevel, type Levels } from './levels.js';
+
+/** What a category says of thresholds. */
+export interface Thresholds {
+  readonly threshold: number | ((tenant: Tenant) => number | Promise<number>);
+  readonly levels: readonly AlertLevel[];
+}
+
+/** Gives the levels that hold for a tenant: at once, or later, or a rejection where the threshold cannot be had. */
+export type LevelsFor = (tenant: Tenant) => Levels | Promise<Levels>;
+
+/** A fixed threshold gives every tenant the same levels, worked out once. */
+export function levelsFor({ threshold, levels }: Thresholds): LevelsFor {
+  if (typeof threshold === 'number') {
+    const same = levelsOf(threshold, levels);
+    return () => same;
+  }
+  return async (tenant) => {
+    const own = await threshold(tenant);
+    if (!Number.isFinite(own) || own < 0)
+      throw new Error(`the threshold function gave ${String(own)}: give a number, 0 or more`);
+    return levelsOf(own, levels);
+  };
+}

@@ -1,0 +1,37 @@
+import { levelsFor } from './levels-for.js';
+import { levelReached, levelsOf, NO_LEVELS } from './levels.js';
+
+const steps = [
+  { at: 0.8, severity: 'info' as const },
+  { at: 1, severity: 'warning' as const },
+  { at: 5, severity: 'critical' as const },
+];
+
+describe('levels', () => {
+  it('are reached strictly above', () => {
+    const levels = levelsOf(15, steps);
+    expect([0, 12, 12.5, 13, 15, 16, 75, 76].map((count) => levelReached(levels, count))).toEqual([
+      0, 0, 1, 1, 1, 2, 2, 3,
+    ]);
+  });
+
+  it('of a threshold of 0 are all reached at once', () => {
+    expect([0, 1].map((count) => levelReached(levelsOf(0, steps), count))).toEqual([0, 3]);
+  });
+
+  it('that are not known are never reached', () => expect(levelReached(NO_LEVELS, 1e9)).toBe(0));
+
+  it('are the same object for every tenant of a fixed threshold', () => {
+    const of = levelsFor({ threshold: 3, levels: steps });
+    expect(of({ id: 'a' })).toBe(of({ id: 'b' }));
+  });
+
+  it.each([Number.NaN, -1, Infinity, undefined as never])(
+    'are refused where a threshold function gives %p',
+    async (threshold) => {
+      await expect(levelsFor({ threshold: () => threshold, levels: steps })({ id: 'a' })).rejects.toThrow(
+        'give a number, 0 or more',
+      );
+    },
+  );
+});
