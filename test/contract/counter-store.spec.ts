@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+
+import { Redis } from 'ioredis';
+
+import {
+  MemoryCounterStore,
+  RedisCounterStore,
+  type Counted,
+  type CounterStore,
+  type OwnTotal,
+} from '../../src/index.js';
+import { RedisServer } from '../support/redis-server.js';
+import { sharedRedis } from '../support/redis.js';
+
+interface Subject {
+  store: CounterStore;
+  close(): Promise<void>;
+}
+
+const subjects: Record<string, () => Promise<Subject>> = {
+  memory: () => Promise.resolve({ store: new MemoryCounterStore(), close: () => Promise.resolve() }),
+  redis: async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const store = new RedisCounterStore(client, keyPrefix);
+    await new Promise<void>((resolve) => store.open(resolve));
+    return {
+      store,
+      close: async () => {
+        await store.close();
+        client.disconnect();
+      },
+    };
+  },
+};
+
+describe.each(Object.keys(subjects))('the %s store', (name) => {
+  let subject: Subject;
+  let key: { category: string; tenant: string; window: number; windowMs: number };
+
+  beforeAll(async () => (subject = await (subjects[name] as () => Promise<Subject>)()));
+  afterAll(() => subject.close());
+  beforeEach(() => (key = { category: 'llm_call', tenant: randomUUID(), window: 7, windowMs: 60_000 }));
+
+  const publish = async (instance: string, total: number, more: Partial<OwnTotal> = {}): Promise<Counted> => {
+    const [answer] = await subject.store.publish([{ ...key, instance, total, levels: [], announced: 0, ...more }]);
+    return answer as Counted;
+  };
+
+  it('sums the totals of all instances', async () => {
+    expect((await publish('a', 3)).count).toBe(3);
+    expect((await publish('b', 4)).count).toBe(7);
+    expect((await publish('a', 5)).count).toBe(9);
+    expect(await subject.store.read(key)).toBe(9);
+  });
+
+  it('takes a total that comes twice, late or out of order for what it is', async () => {
+    await publish('a', 5);
+    await publish('a', 5);
+    expect((await publish('a', 2)).count).toBe(5);
+    expect(await subject.store.read(key)).toBe(5);
+  });
+
+  it('keeps fractions and large numbers exact', async () => {
+    expect((await publish('a', 0.5)).count).toBe(0.5);
+    expect((await publish('b', 2 ** 50)).count).toBe(2 ** 50 + 0.5);
+  });
+
+  it('knows nothing of what nobody published', async () => {
+    expect(await subject.store.read(key)).toBe(0);
+  });
+
+  it('tells tenants, categories and windows apart', async () => {
+    await publish('a', 1);
+    await publish('a', 2, { tenant: `${key.tenant}-2` });
+    await publish('a', 3, { category: 'evaluations' });
+    await publish('a', 4, { window: 8 });
+    expect(await subject.store.read(key)).toBe(1);
+    expect(await subject.store.read({ ...key, tenant: `${key.tenant}-2` })).toBe(2);
+    expect(await subject.store.read({ ...key, category: 'evaluations' })).toBe(3);
+    expect(await subject.store.read({ ...key, window: 8 })).toBe(4);
+  });
+
+  it('answers many totals in their order', async () => {
+    const totals = Array.from({ length: 50 }, (_, i) => ({
+      ...key,
+      tenant: `${key.tenant}-${i}`,
+      instance: 'a',
+      total: i,
+      levels: [],
+      announced: 0,
+    }));
+    const answers = (await subject.store.publish(totals)) as Counted[];
+    expect(answers.map(({ count }) => count)).toEqual(totals.map(({ total }) => total));
+  });
+
+  describe('announcing', () => {
+    const levels = [3, 15];
+
+    it('tells nobody at the threshold, one instance above it', async () => {
+      expect((await publish('a', 3, { levels })).announce).toBe(0);
+      expect(await publish('b', 1, { levels })).toEqual({ count: 4, announced: 0, announce: 1 });
+      expect(await publish('a', 4, { levels })).toEqual({ count: 5, announced: 0, announce: 0 });
+    });
+
+    it('answers the same instance the same until it knows: its reply may have been lost', async () => {
+      await publish('a', 4, { levels });
+      expect((await publish('a', 4, { levels })).announce).toBe(1);
+      expect((await publish('a', 5, { levels })).announce).toBe(1);
+      expect((await publish('a', 6, { levels, announced: 1 })).announce).toBe(0);
+    });
+
+    it('gives each level once, and the highest of those crossed at once', async () => {
+      expect((await publish('a', 4, { levels })).announce).toBe(1);
+      expect(await publish('b', 20, { levels })).toEqual({ count: 24, announced: 0, announce: 2 });
+      expect((await publish('c', 20, { levels })).announce).toBe(0);
+    });
+
+    it('keeps a level for its instance while another takes the next', async () => {
+      await publish('a', 4, { levels });
+      await publish('b', 20, { levels });
+      expect(await publish('a', 4, { levels })).toEqual({ count: 24, announced: 0, announce: 1 });
+    });
+
+    it('tells the others of a level once its instance has said that it is announced', async () => {
+      await publish('a', 4, { levels });
+      expect((await publish('b', 1, { levels })).announced).toBe(0);
+      expect((await publish('a', 4, { levels, announced: 1 })).announced).toBe(1);
+      expect((await publish('b', 1, { levels })).announced).toBe(1);
+    });
+
+    it('believes an instance that announced on its own, and tells no other', async () => {
+      expect(await publish('a', 4, { levels, announced: 1 })).toEqual({ count: 4, announced: 1, announce: 0 });
+      expect(await publish('b', 4, { levels })).toEqual({ count: 8, announced: 1, announce: 0 });
+    });
+
+    it('alerts on the first request where the threshold is 0', async () => {
+      expect((await publish('a', 1, { levels: [0] })).announce).toBe(1);
+    });
+
+    it('gives a level to one of many that ask at once', async () => {
+      const asked = await Promise.all(Array.from({ length: 20 }, (_, i) => publish(`i${i}`, 1, { levels })));
+      expect(asked.filter(({ announce }) => announce === 1)).toHaveLength(1);
+      expect(await subject.store.read(key)).toBe(20);
+    });
+  });
+});
+
+describe('the redis store alone', () => {
+  let redis: { client: Redis; keyPrefix: string };
+  let store: RedisCounterStore;
+  const key = { category: 'llm_call', tenant: 'p1', window: 7, windowMs: 200 };
+  const total: OwnTotal = { ...key, instance: 'a', total: 1, levels: [0], announced: 0 };
+
+  beforeEach(async () => {
+    redis = sharedRedis();
+    store = new RedisCounterStore(redis.client, redis.keyPrefix);
+    await new Promise<void>((resolve) => store.open(resolve));
+  });
+  afterEach(async () => {
+    await store.close();
+    await redis.client.quit();
+  });
+
+  const keyName = () => `${redis.keyPrefix}:{llm_call:p1}:7`;
+
+  it('sets the expiry with the key: two windows, and never again', async () => {
+    await store.publish([total]);
+    const first = await redis.client.pttl(keyName());
+    expect(first).toBeGreaterThan(300);
+    expect(first).toBeLessThanOrEqual(400);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await store.publish([{ ...total, total: 2 }]);
+    expect(await redis.client.pttl(keyName())).toBeLessThan(first - 20);
+    await new Promise((resolve) => setTimeout(resolve, 450));
+    expect(await redis.client.exists(keyName())).toBe(0);
+  });
+
+  it('writes no key for a total of nothing', async () => {
+    await store.publish([{ ...total, total: 0 }]);
+    expect(await redis.client.exists(keyName())).toBe(0);
+  });
+
+  it('goes on after the scripts were flushed', async () => {
+    await store.publish([total]);
+    await redis.client.script('FLUSH');
+    expect(await store.publish([{ ...total, total: 2 }])).toEqual([{ count: 2, announced: 0, announce: 1 }]);
+  });
+
+  it('gives up a key that holds something else, and takes the others', async () => {
+    await redis.client.set(keyName(), 'not ours');
+    const [refused, taken] = await store.publish([total, { ...total, window: 8 }]);
+    expect(refused).toEqual({ refused: expect.stringContaining('WRONGTYPE'), forGood: true });
+    expect(taken).toEqual({ count: 1, announced: 0, announce: 1 });
+    expect(await redis.client.get(keyName())).toBe('not ours');
+  });
+
+  it("tells Redis's time", async () => {
+    const [seconds] = await redis.client.time();
+    expect(Math.abs((await store.time()) / 1_000 - Number(seconds))).toBeLessThan(5);
+  });
+
+  it('sends one command for many totals', async () => {
+    // On a server of its own: the figures of the shared one hold everybody's commands.
+    const server = await RedisServer.start();
+    const client = new Redis(server.url);
+    const alone = new RedisCounterStore(client, 'test');
+    await new Promise<void>((resolve) => alone.open(resolve));
+    await alone.publish(Array.from({ length: 100 }, (_, window) => ({ ...total, window })));
+    await alone.publish(Array.from({ length: 100 }, (_, window) => ({ ...total, window, total: 2 })));
+    const stats = await client.info('commandstats');
+    expect([/cmdstat_eval:calls=1,/.test(stats), /cmdstat_evalsha:calls=1,/.test(stats)]).toEqual([true, true]);
+    await alone.close();
+    client.disconnect();
+    await server.kill();
+  });
+});

@@ -1,0 +1,255 @@
+import { Redis } from 'ioredis';
+
+import {
+  AlertService,
+  RateCounterService,
+  type AlertChannel,
+  type RateAlert,
+  type RateMonitorOptions,
+} from '../../src/index.js';
+import { CapturingChannel, startApp, type TestApp, type TestAppOptions } from '../support/app.js';
+import { ApiController, LlmController } from '../support/controllers.js';
+import { RedisServer } from '../support/redis-server.js';
+import { sharedRedis } from '../support/redis.js';
+import { calmCategories, calmWindowMs } from '../support/calm-window.js';
+import { until } from '../support/until.js';
+
+const acme = { 'x-project': 'proj_1', 'x-name': 'Acme' };
+const start = (options: RateMonitorOptions = {}, more: TestAppOptions = {}): Promise<TestApp> =>
+  startApp({ metadata: { controllers: [ApiController, LlmController] }, options, ...more });
+
+async function call(
+  app: TestApp,
+  times: number,
+  path = '/llm/call',
+  headers: Record<string, string> = acme,
+): Promise<void> {
+  for (let i = 0; i < times; i++) expect((await app.post(path, headers)).status).toBe(201);
+}
+
+describe('an alert', () => {
+  let redis: { client: Redis; keyPrefix: string };
+  let app: TestApp;
+
+  beforeEach(() => (redis = sharedRedis()));
+  afterEach(async () => {
+    await app.close();
+    await redis.client.quit();
+  });
+
+  describe.each(['redis', 'memory'])('counted in %s', (where) => {
+    const store = (): RateMonitorOptions =>
+      where === 'redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() } : {};
+
+    it('comes at threshold + 1, not before, not again, and says who, where and how much', async () => {
+      app = await start(store());
+      await call(app, 15);
+      expect(app.alerts).toEqual([]);
+      const before = Date.now();
+      await call(app, 1);
+      expect(app.alerts).toEqual([
+        {
+          category: 'llm_call',
+          tenant: { id: 'proj_1', name: 'Acme' },
+          count: 16,
+          threshold: 15,
+          level: { at: 1, severity: 'warning' },
+          windowStart: expect.any(Date),
+          windowMs: expect.any(Number),
+          route: { method: 'POST', path: '/llm/call', handler: 'LlmController.call' },
+          countedBy: 'all',
+        },
+      ]);
+      const { windowStart, windowMs } = app.alerts[0] as RateAlert;
+      expect(windowMs).toBe(where === 'redis' ? calmWindowMs() : 60_000);
+      expect(windowStart.getTime()).toBe(before - (before % windowMs));
+      await call(app, 3);
+      expect(app.alerts).toHaveLength(1);
+    });
+
+    it('is of one tenant and category, not of another', async () => {
+      app = await start(store());
+      await call(app, 3, '/evaluations');
+      await call(app, 3, '/evaluations', { 'x-project': 'proj_2' });
+      await call(app, 3, '/projects/9/collections');
+      expect(app.alerts).toEqual([]);
+      await call(app, 2, '/projects/9/collections');
+      expect(app.alerts).toEqual([expect.objectContaining({ category: 'collections', count: 4 })]);
+      expect(app.alerts[0]?.route?.path).toBe('/projects/:id/collections');
+    });
+
+    it('comes again in the next window', async () => {
+      let now = Date.UTC(2026, 0, 1);
+      const channel = new CapturingChannel();
+      app = await start({ channels: [channel] }, { clock: { now: () => now } });
+      await call(app, 5, '/evaluations');
+      now += 60_000;
+      await call(app, 3, '/evaluations');
+      expect(channel.alerts).toHaveLength(1);
+      await call(app, 2, '/evaluations');
+      expect(channel.alerts.map(({ windowStart }) => windowStart.toISOString())).toEqual([
+        '2026-01-01T00:00:00.000Z',
+        '2026-01-01T00:01:00.000Z',
+      ]);
+    });
+
+    it('comes once for each level, the highest where several are crossed at once', async () => {
+      const categories: RateMonitorOptions['categories'] = {
+        ...calmCategories(),
+        llm_call: {
+          windowMs: calmWindowMs(),
+          threshold: 10,
+          levels: [
+            { at: 5, severity: 'critical' },
+            { at: 0.5, severity: 'info' },
+            { at: 1, severity: 'warning' },
+          ],
+        },
+      };
+      app = await start({ ...store(), categories });
+      await call(app, 12);
+      expect(app.alerts.map(({ count, level }) => [count, level.severity])).toEqual([
+        [6, 'info'],
+        [11, 'warning'],
+      ]);
+      await app.app.get(RateCounterService).increment('llm_call', 'other', 100);
+      expect(app.alerts.slice(2)).toEqual([
+        expect.objectContaining({ count: 100, tenant: { id: 'other' }, level: { at: 5, severity: 'critical' } }),
+      ]);
+    });
+
+    it('comes with the first request where the threshold is 0', async () => {
+      app = await start({
+        ...store(),
+        categories: { ...calmCategories(), llm_call: { threshold: 0, windowMs: calmWindowMs() } },
+      });
+      await call(app, 2);
+      expect(app.alerts.map(({ count }) => count)).toEqual([1]);
+    });
+
+    it('goes by a threshold of the tenant, known at once or later', async () => {
+      const of = (tenant: { id: string }): number => (tenant.id === 'proj_1' ? 1 : 4);
+      app = await start({
+        ...store(),
+        categories: {
+          ...calmCategories(),
+          llm_call: { threshold: of, windowMs: calmWindowMs() },
+          evaluations: { threshold: (tenant) => Promise.resolve(of(tenant)), windowMs: calmWindowMs() },
+        },
+      });
+      for (const path of ['/llm/call', '/evaluations']) {
+        await call(app, 2, path);
+        await call(app, 4, path, { 'x-project': 'proj_2' });
+      }
+      expect(app.alerts.map(({ category, threshold, count }) => [category, threshold, count])).toEqual([
+        ['llm_call', 1, 2],
+        ['evaluations', 1, 2],
+      ]);
+    });
+
+    it('is left out where the threshold cannot be had, which is said once; the count goes on', async () => {
+      app = await start({
+        ...store(),
+        categories: {
+          ...calmCategories(),
+          llm_call: { threshold: () => Promise.reject(new Error('no plan')), windowMs: calmWindowMs() },
+          evaluations: { threshold: () => -1, windowMs: calmWindowMs() },
+        },
+      });
+      await call(app, 3);
+      await call(app, 3, '/evaluations');
+      expect(app.alerts).toEqual([]);
+      expect(app.log.of('No threshold')).toEqual([
+        expect.stringContaining('(no plan)'),
+        expect.stringContaining('gave -1'),
+      ]);
+      expect(await app.app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(3);
+    });
+
+    it('comes in the background as well', async () => {
+      app = await start({ ...store(), counting: 'background', flushIntervalMs: 10 });
+      await call(app, 20);
+      await until(() => app.alerts.length > 0);
+      expect(app.alerts).toHaveLength(1);
+      expect(await app.app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(20);
+    });
+  });
+
+  it('is on one line of the log, whatever the name', async () => {
+    app = await startApp({
+      metadata: { controllers: [ApiController] },
+      monitor: undefined,
+      options: { channels: undefined },
+    });
+    await call(app, 4, '/evaluations', { 'x-project': 'p1', 'x-name': 'Acme' });
+    expect(app.log.of('threshold: 4')).toEqual([
+      expect.stringMatching(
+        /^warn RateAlert: Acme \(p1\) is over the evaluations threshold: 4 in 1 min, threshold 3 \| POST \/evaluations \(ApiController\.evaluate\) \| 1 min from \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/,
+      ),
+    ]);
+  });
+
+  it('goes through the other channels where one throws, rejects or hangs, and the request does too', async () => {
+    const good = new CapturingChannel();
+    const bad: AlertChannel[] = [
+      { name: 'throwing', send: () => JSON.parse('{') as never },
+      { name: 'rejecting', send: () => Promise.reject(new Error('503')) },
+      { name: 'hanging', send: () => new Promise(() => undefined) },
+    ];
+    app = await start({ channels: [...bad, good] });
+    await call(app, 4, '/evaluations');
+    expect(good.alerts).toHaveLength(1);
+    expect(app.log.of('could not send')).toEqual([
+      expect.stringContaining('The throwing channel'),
+      expect.stringContaining('The rejecting channel could not send an alert of evaluations (503)'),
+    ]);
+    const closing = Date.now();
+    await app.close();
+    expect(Date.now() - closing).toBeLessThan(4_000);
+    expect(app.log.of('Alerts still on their way at shutdown: 1')).toHaveLength(1);
+  });
+
+  it('stops the boot where a channel cannot start', async () => {
+    app = await start();
+    await expect(
+      start({ channels: [{ name: 'x', send: () => undefined, start: () => Promise.reject(new Error('no url')) }] }),
+    ).rejects.toThrow('no url');
+  });
+
+  it('may be raised by the app itself', async () => {
+    app = await start();
+    app.app.get(AlertService).raise({
+      category: 'x',
+      tenant: { id: '1' },
+      count: 2,
+      threshold: 1,
+      level: { at: 1, severity: 'info' },
+      windowStart: new Date(),
+      windowMs: 1_000,
+      countedBy: 'all',
+    });
+    await until(() => app.alerts.length === 1);
+  });
+
+  it('is raised by one instance alone while the store is away, and not again when it is back', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis(server.url, { retryStrategy: () => 100 });
+    client.on('error', () => undefined);
+    app = await start({ redis: client, categories: calmCategories() });
+    await server.kill();
+    await call(app, 5, '/evaluations');
+    await until(() => app.alerts.length > 0);
+    expect(app.alerts).toEqual([expect.objectContaining({ count: 5, countedBy: 'instance' })]);
+    await server.restart();
+    const total = async (): Promise<number> => {
+      const [key] = await client.keys('*');
+      return Number(key && (await client.hget(key, 'total')));
+    };
+    await until(async () => client.status === 'ready' && (await total()) === 5);
+    await call(app, 2, '/evaluations');
+    expect(await total()).toBe(7);
+    expect(app.alerts).toHaveLength(1);
+    client.disconnect();
+    await server.kill();
+  });
+});

@@ -1,0 +1,301 @@
+import { Controller, Injectable, Module, Post, type DynamicModule } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+
+import {
+  MonitorRate,
+  RateCounterService,
+  RateMonitorModule,
+  type RateMonitorOptions,
+  type RateMonitorOptionsFactory,
+} from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { ApiController } from '../support/controllers.js';
+
+const acme = { 'x-project': 'proj_1' };
+
+describe('configuration', () => {
+  let app: TestApp | undefined;
+
+  const start = async (monitor: DynamicModule, imports: NonNullable<DynamicModule['imports']> = []): Promise<TestApp> =>
+    (app = await startApp({ monitor, metadata: { imports, controllers: [ApiController] } }));
+  const withEnvironment = (variables: Record<string, string>, options: RateMonitorOptions = {}): Promise<TestApp> => {
+    Object.assign(process.env, variables);
+    return start(RateMonitorModule.forRoot(options), [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true })]);
+  };
+  const alertsAfter = async (times: number): Promise<string[]> => {
+    for (let i = 0; i < times; i++) expect((await app?.post('/evaluations', acme))?.status).toBe(201);
+    return (app as TestApp).log.of('is over');
+  };
+
+  afterEach(async () => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('RATE_MONITOR_')) delete process.env[name];
+    await app?.close();
+    app = undefined;
+  });
+
+  it('works with nothing given, and says at boot where it counts and what', async () => {
+    await start(RateMonitorModule.forRoot());
+    expect((app as TestApp).log.of('Counting in')).toEqual([
+      'log RateMonitor: Counting in memory; monitoring ApiController.evaluate (evaluations: more than 3 in 1 min), ' +
+        'ApiController.collect (collections: more than 3 in 1 min)',
+    ]);
+    expect(await alertsAfter(5)).toHaveLength(1);
+  });
+
+  it('works with the very same lines when nothing is decorated', async () => {
+    app = await startApp({ monitor: RateMonitorModule.forRoot() });
+    expect(app.log.of('no handler yet')).toHaveLength(1);
+  });
+
+  it('warns of counting in memory in production', async () => {
+    const { NODE_ENV } = process.env;
+    process.env.NODE_ENV = 'production';
+    await start(RateMonitorModule.forRoot());
+    process.env.NODE_ENV = NODE_ENV;
+    expect((app as TestApp).log.of('in memory in production')).toHaveLength(1);
+  });
+
+  describe('given later', () => {
+    const options: RateMonitorOptions = {
+      categories: { evaluations: { threshold: 1 }, collections: { threshold: 1 } },
+    };
+
+    @Injectable()
+    class Factory implements RateMonitorOptionsFactory {
+      createRateMonitorOptions(): RateMonitorOptions {
+        return options;
+      }
+    }
+    @Module({ providers: [Factory], exports: [Factory] })
+    class FactoryModule {}
+
+    it.each([
+      ['useFactory', RateMonitorModule.forRootAsync({ useFactory: () => Promise.resolve(options) })],
+      ['useClass', RateMonitorModule.forRootAsync({ useClass: Factory })],
+      ['useExisting', RateMonitorModule.forRootAsync({ imports: [FactoryModule], useExisting: Factory })],
+    ])('by %s', async (_how, monitor) => {
+      await start(monitor);
+      expect(await alertsAfter(2)).toHaveLength(1);
+    });
+
+    it('by a factory that uses ConfigService', async () => {
+      const imports = [ConfigModule.forRoot({ ignoreEnvFile: true, load: [() => ({ most: 2 })] })];
+      await start(
+        RateMonitorModule.forRootAsync({
+          imports,
+          inject: [ConfigService],
+          useFactory: (config: ConfigService) => ({
+            categories: { evaluations: { threshold: config.get<number>('most', 9) }, collections: { threshold: 1 } },
+          }),
+        }),
+      );
+      expect(await alertsAfter(2)).toHaveLength(0);
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+  });
+
+  describe('from the environment', () => {
+    it('wins over the code', async () => {
+      await withEnvironment(
+        { RATE_MONITOR_THRESHOLD_EVALUATIONS: '5' },
+        { categories: { evaluations: { threshold: 1 }, collections: { threshold: () => 1 } } },
+      );
+      expect(await alertsAfter(5)).toHaveLength(0);
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
+    it('is read without @nestjs/config too', async () => {
+      process.env.RATE_MONITOR_THRESHOLD_EVALUATIONS = '0';
+      await start(RateMonitorModule.forRoot());
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
+    it("comes from the app's ConfigService, global or not", async () => {
+      const load = [() => ({ RATE_MONITOR_THRESHOLD_EVALUATIONS: 0 })];
+      await start(RateMonitorModule.forRoot(), [ConfigModule.forRoot({ ignoreEnvFile: true, load })]);
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
+    it('turns the module off: nothing is counted or connected to', async () => {
+      await withEnvironment({ RATE_MONITOR_ENABLED: 'false' }, { redis: { namespace: 'not there' } });
+      expect(await alertsAfter(5)).toHaveLength(0);
+      const counter = (app as TestApp).app.get(RateCounterService);
+      expect([await counter.increment('evaluations', 'proj_1'), await counter.read('evaluations', 'proj_1')]).toEqual([
+        0, 0,
+      ]);
+      expect((app as TestApp).log.of('')).toEqual(['log RateMonitor: Off: nothing is counted']);
+    });
+
+    it('sets the other options', async () => {
+      await withEnvironment({
+        RATE_MONITOR_MAX_TRACKED_TENANTS: '1',
+        RATE_MONITOR_COUNTING: 'background',
+        RATE_MONITOR_FLUSH_INTERVAL_MS: '10',
+        RATE_MONITOR_WAIT_AT_MOST_MS: '10',
+        RATE_MONITOR_KEY_PREFIX: 'x',
+      });
+      await alertsAfter(1);
+      await (app as TestApp).post('/evaluations', { 'x-project': 'proj_2' });
+      await (app as TestApp).post('/evaluations', { 'x-project': 'proj_3' });
+      expect((app as TestApp).log.of('1 tenants are tracked, the most there may be')).toHaveLength(1);
+    });
+
+    it('names a variable that nothing reads', async () => {
+      await withEnvironment({ RATE_MONITOR_TRESHOLD_EVALUATIONS: '5' });
+      expect((app as TestApp).log.of('RATE_MONITOR_TRESHOLD_EVALUATIONS is set')).toHaveLength(1);
+    });
+  });
+
+  describe('that is wrong stops the boot with an error that says what to do', () => {
+    it.each([
+      ['abc', "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more"],
+      ['-1', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '-1': write a whole number, 0 or more"],
+      ['1.5', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '1.5': write a whole number, 0 or more"],
+      ['', 'RATE_MONITOR_THRESHOLD_EVALUATIONS is empty: write a whole number, 0 or more'],
+    ])('a threshold of %p', async (value, message) => {
+      await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: value })).rejects.toThrow(message);
+    });
+
+    it.each([
+      [
+        { RATE_MONITOR_THRESHOLD_LLM: '5' },
+        'RATE_MONITOR_THRESHOLD_LLM is set, but there is no such category: write a threshold for one of llm_call, collections, evaluations',
+      ],
+      [{ RATE_MONITOR_ENABLED: 'yes' }, "RATE_MONITOR_ENABLED is 'yes': write true or false"],
+      [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'await' or 'background'"],
+      [
+        { RATE_MONITOR_WAIT_AT_MOST_MS: '0' },
+        'RATE_MONITOR_WAIT_AT_MOST_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 50',
+      ],
+      [
+        { RATE_MONITOR_FLUSH_INTERVAL_MS: '99999999999' },
+        'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write a shorter time',
+      ],
+      [{ RATE_MONITOR_KEY_PREFIX: '{x}' }, "RATE_MONITOR_KEY_PREFIX is '{x}': write letters"],
+      [
+        { RATE_MONITOR_MAX_TRACKED_TENANTS: 'all' },
+        "RATE_MONITOR_MAX_TRACKED_TENANTS is 'all': write a whole number of tenants",
+      ],
+    ])('the environment %p', async (variables, message) => {
+      await expect(withEnvironment(variables as Record<string, string>)).rejects.toThrow(message);
+    });
+
+    const rest = { evaluations: { threshold: 1 }, collections: { threshold: 1 } };
+    const wrong: [string, unknown, string][] = [
+      ['a misspelt option', { treshold: 3 }, 'treshold is not an option: write it as the docs spell it'],
+      [
+        'a threshold below 0',
+        { categories: { ...rest, evaluations: { threshold: -1 } } },
+        'categories.evaluations.threshold is -1: write a whole number, 0 or more',
+      ],
+      [
+        'a missing threshold',
+        { categories: { ...rest, evaluations: {} } },
+        'categories.evaluations.threshold is missing: write',
+      ],
+      [
+        'a category that is no object',
+        { categories: { ...rest, evaluations: 3 } },
+        'categories.evaluations is 3: write an object',
+      ],
+      [
+        'a category that is not snake_case',
+        { categories: { ...rest, LlmCall: { threshold: 1 } } },
+        'categories.LlmCall is not a name: write snake_case',
+      ],
+      [
+        'a short window',
+        { categories: { ...rest, evaluations: { threshold: 1, windowMs: 10 } } },
+        'categories.evaluations.windowMs is 10: write a whole number of milliseconds from 1000',
+      ],
+      [
+        'an algorithm there is not',
+        { categories: { ...rest, evaluations: { threshold: 1, algorithm: 'sliding' } } },
+        "categories.evaluations.algorithm is 'sliding': write 'fixed'",
+      ],
+      [
+        'no levels',
+        { categories: { ...rest, evaluations: { threshold: 1, levels: [] } } },
+        'categories.evaluations.levels is a list: write a list such as',
+      ],
+      [
+        'a level at 0',
+        { categories: { ...rest, evaluations: { threshold: 1, levels: [{ at: 0, severity: 'info' }] } } },
+        'categories.evaluations.levels[0].at is 0: write a multiple of the threshold above 0',
+      ],
+      [
+        'a severity there is not',
+        { categories: { ...rest, evaluations: { threshold: 1, levels: [{ at: 1, severity: 'bad' }] } } },
+        "levels[0].severity is 'bad': write 'info', 'warning' or 'critical'",
+      ],
+      [
+        'a level twice',
+        {
+          categories: {
+            ...rest,
+            evaluations: {
+              threshold: 1,
+              levels: [
+                { at: 1, severity: 'info' },
+                { at: 1, severity: 'critical' },
+              ],
+            },
+          },
+        },
+        'levels[1].at is 1 again: write each multiple once',
+      ],
+      ['a tenant that is no function', { tenant: 'acme' }, "tenant is 'acme': write a function"],
+      [
+        'a Redis URL, which it does not show',
+        { redis: 'redis://:hunter2@db' },
+        'redis is a string: write an ioredis client or Cluster',
+      ],
+      [
+        'a store without methods',
+        { store: {} },
+        'store is an object: write an object with the methods of CounterStore',
+      ],
+      [
+        'a store beside redis',
+        { store: { publish: () => [], read: () => 0 }, redis: { namespace: 'x' } },
+        'store is set beside redis: write one of the two',
+      ],
+      ['a channel that cannot send', { channels: [{ name: 'x' }] }, 'channels[0].send is missing: write a method'],
+    ];
+    it.each(wrong)('%s', async (_what, options, message) => {
+      const boot = start(RateMonitorModule.forRoot(options as RateMonitorOptions));
+      await expect(boot).rejects.toThrow(message);
+      await expect(boot).rejects.toMatchObject({
+        name: 'RateMonitorConfigError',
+        message: expect.not.stringContaining('hunter2'),
+      });
+    });
+
+    it('all of it at once', async () => {
+      await expect(start(RateMonitorModule.forRoot({ counting: 'x' as never, keyPrefix: '' }))).rejects.toThrow(
+        /cannot start:\n {2}- .*keyPrefix is empty.*\n {2}- .*counting is 'x'|cannot start:\n {2}- .*counting is 'x'.*\n {2}- .*keyPrefix is empty/,
+      );
+    });
+
+    it('a decorator that names no category, wherever it stands', async () => {
+      @Controller()
+      class Wrong {
+        @Post('a')
+        @MonitorRate('llm_cal')
+        call() {}
+      }
+      @MonitorRate('embeddings')
+      @Controller()
+      class AlsoWrong {
+        @Post('b')
+        embed() {}
+      }
+      const boot = startApp({ monitor: RateMonitorModule.forRoot(), metadata: { controllers: [Wrong, AlsoWrong] } });
+      await expect(boot).rejects.toThrow(
+        "@MonitorRate on Wrong.call names 'llm_cal', which is no category: write one of llm_call, collections, evaluations",
+      );
+      await expect(boot).rejects.toThrow("@MonitorRate on AlsoWrong.embed names 'embeddings'");
+      expect(() => (MonitorRate as () => unknown)()).toThrow('names no category');
+    });
+  });
+});

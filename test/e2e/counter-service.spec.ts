@@ -1,0 +1,75 @@
+import type { Redis } from 'ioredis';
+
+import { RateCounterService, type RateMonitorOptions, type TenantLike } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+describe.each(['await', 'background'] as const)('RateCounterService, counting %s', (counting) => {
+  let redis: { client: Redis; keyPrefix: string };
+  let app: TestApp;
+  let counter: RateCounterService;
+
+  const start = async (options: RateMonitorOptions = {}): Promise<void> => {
+    const { client, keyPrefix } = redis;
+    app = await startApp({ options: { redis: client, keyPrefix, counting, categories: calmCategories(), ...options } });
+    counter = app.app.get(RateCounterService);
+  };
+
+  beforeEach(() => (redis = sharedRedis()));
+  afterEach(async () => {
+    await app.close();
+    await redis.client.quit();
+  });
+
+  it('counts what no request brings, and tells the count', async () => {
+    await start();
+    expect(await counter.increment('llm_call', 'proj_1')).toBe(1);
+    expect(await counter.increment('llm_call', { id: 'proj_1', name: 'Acme' }, 12.5)).toBe(13.5);
+    expect(await counter.increment('llm_call', 7)).toBe(1);
+    expect([await counter.read('llm_call', 'proj_1'), await counter.read('llm_call', { id: '7' })]).toEqual([13.5, 1]);
+    expect(await counter.read('llm_call', 'nobody')).toBe(0);
+  });
+
+  it('alerts like a request does, without a route', async () => {
+    await start();
+    await counter.increment('evaluations', { id: 'proj_1', name: 'Acme' }, 4);
+    await until(() => app.alerts.length === 1);
+    expect(app.alerts[0]).toMatchObject({ tenant: { id: 'proj_1', name: 'Acme' }, count: 4 });
+    expect(app.alerts[0]).not.toHaveProperty('route');
+  });
+
+  it('reads what other instances counted', async () => {
+    await start();
+    const other = await startApp({
+      options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() },
+    });
+    await other.app.get(RateCounterService).increment('llm_call', 'proj_1', 5);
+    await counter.increment('llm_call', 'proj_1', 2);
+    expect(await counter.read('llm_call', 'proj_1')).toBe(7);
+    await other.close();
+  });
+
+  it('says once what it cannot count, and throws nothing', async () => {
+    await start();
+    for (let i = 0; i < 2; i++) {
+      expect(await counter.increment('llm', 'proj_1')).toBe(0);
+      expect(await counter.read('llm', 'proj_1')).toBe(0);
+      expect(await counter.increment('llm_call', {} as TenantLike)).toBe(0);
+      expect(await counter.increment('llm_call', 'proj_1', Number.NaN)).toBe(1 + i);
+    }
+    expect(app.log.of("'llm', which is no category: it is one of llm_call, collections, evaluations")).toHaveLength(1);
+    expect(app.log.of('neither an id')).toHaveLength(1);
+    expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
+  });
+
+  it('tracks no more tenants than it may, and says so', async () => {
+    await start({ maxTrackedTenants: 2 });
+    for (const tenant of ['a', 'b', 'c', 'd', 'a']) await counter.increment('llm_call', tenant);
+    expect(await Promise.all(['a', 'b', 'c'].map((tenant) => counter.read('llm_call', tenant)))).toEqual([2, 1, 0]);
+    expect(app.log.of('2 tenants are tracked')).toHaveLength(1);
+    await app.close();
+    expect(app.log.of('2 requests went on uncounted')).toHaveLength(1);
+  });
+});

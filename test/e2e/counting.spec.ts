@@ -1,0 +1,362 @@
+import {
+  Controller,
+  Post,
+  Scope,
+  UseGuards,
+  UseInterceptors,
+  type ExecutionContext,
+  type INestApplication,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+
+import {
+  MonitorRate,
+  RateCounterService,
+  RateMonitorGuard,
+  RateMonitorInterceptor,
+  SkipMonitorRate,
+  type RateMonitorOptions,
+} from '../../src/index.js';
+import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
+import { ApiController, AuthGuard, LlmController } from '../support/controllers.js';
+
+const acme = { 'x-project': 'acme', 'x-name': 'Acme' };
+
+describe.each([
+  ['Express', false],
+  ['Fastify', true],
+])('counting on %s', (_platform, fastify) => {
+  let app: TestApp;
+
+  const start = async (more: TestAppOptions = {}): Promise<void> => {
+    app = await startApp({ fastify, metadata: { controllers: [ApiController, LlmController] }, ...more });
+  };
+  const count = (category: string, tenant = 'acme'): Promise<number> =>
+    app.app.get(RateCounterService).read(category, tenant);
+  const controllers = (...types: (new () => unknown)[]): TestAppOptions => ({ metadata: { controllers: types } });
+
+  afterEach(() => app.close());
+
+  it('counts a handler whose tenant a controller guard finds', async () => {
+    await start();
+    expect((await app.post('/evaluations', acme)).status).toBe(201);
+    expect((await app.post('/evaluations', acme)).status).toBe(201);
+    expect(await count('evaluations')).toBe(2);
+  });
+
+  it('counts once where the tenant is known before any guard', async () => {
+    await start({ prepare: (it) => authenticateEarly(it) });
+    await app.post('/evaluations', acme);
+    expect(await count('evaluations')).toBe(1);
+  });
+
+  it('counts once where an earlier global guard finds the tenant', async () => {
+    await start({
+      metadata: { controllers: [ApiController], providers: [{ provide: APP_GUARD, useClass: AuthGuard }] },
+    });
+    await app.post('/evaluations', acme);
+    expect(await count('evaluations')).toBe(1);
+  });
+
+  it('counts once where guard or interceptor are bound a second time', async () => {
+    @UseGuards(AuthGuard, RateMonitorGuard)
+    @UseInterceptors(RateMonitorInterceptor)
+    @Controller()
+    class Twice {
+      @Post('twice')
+      @MonitorRate('llm_call')
+      call() {}
+    }
+    await start(controllers(Twice));
+    await app.post('/twice', acme);
+    expect(await count('llm_call')).toBe(1);
+  });
+
+  it('counts in its own app a handler that several apps share', async () => {
+    const other = await startApp({ fastify, metadata: { controllers: [ApiController] } });
+    await start();
+    await app.post('/evaluations', acme);
+    await other.post('/evaluations', acme);
+    await other.post('/evaluations', acme);
+    expect([await count('evaluations'), await other.app.get(RateCounterService).read('evaluations', 'acme')]).toEqual([
+      1, 2,
+    ]);
+    await other.close();
+  });
+
+  it('counts a handler that a subclass inherits, and one that it overrides', async () => {
+    @MonitorRate('llm_call')
+    class Base {
+      @Post('inherited')
+      inherited() {}
+
+      @Post('overridden')
+      overridden() {}
+    }
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Sub extends Base {
+      @Post('overridden')
+      override overridden() {}
+    }
+    await start(controllers(Sub));
+    await app.post('/inherited', acme);
+    await app.post('/overridden', acme);
+    expect(await count('llm_call')).toBe(2);
+  });
+
+  it('monitors every handler of a decorated class, but for those that say otherwise', async () => {
+    await start();
+    await app.post('/llm/call', acme);
+    await app.post('/llm/free', acme);
+    await app.post('/llm/evaluate', acme);
+    expect([await count('llm_call'), await count('evaluations')]).toEqual([1, 1]);
+  });
+
+  it('lets a skip on a class be overruled by a method', async () => {
+    @UseGuards(AuthGuard)
+    @SkipMonitorRate()
+    @Controller()
+    class Mostly {
+      @Post('counted')
+      @MonitorRate('llm_call')
+      counted() {}
+
+      @Post('skipped')
+      skipped() {}
+    }
+    await start(controllers(Mostly));
+    await app.post('/counted', acme);
+    await app.post('/skipped', acme);
+    expect(await count('llm_call')).toBe(1);
+  });
+
+  it('leaves handlers without a decorator alone', async () => {
+    await start();
+    expect((await fetch(`${app.url}/health`)).status).toBe(200);
+    expect(app.log.of('No tenant')).toEqual([]);
+  });
+
+  it('does not count a request that is refused before its tenant is known', async () => {
+    await start();
+    expect((await app.post('/evaluations', { 'x-refuse': '1' })).status).toBe(403);
+    expect(app.log.of('No tenant')).toEqual([]);
+    expect(await count('evaluations')).toBe(0);
+  });
+
+  it('counts nothing without a tenant, and says once per route what to do', async () => {
+    await start();
+    for (let i = 0; i < 3; i++) expect((await app.post('/evaluations')).status).toBe(201);
+    await app.post('/projects/7/collections');
+    expect(app.log.of('No tenant')).toEqual([
+      expect.stringMatching(
+        /^warn RateMonitor: No tenant on POST \/evaluations \(ApiController.evaluate\).* request.auth /,
+      ),
+      expect.stringContaining('POST /projects/:id/collections (ApiController.collect)'),
+    ]);
+  });
+
+  it('adds up what several decorators and categories say', async () => {
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Several {
+      @Post('several')
+      @MonitorRate('llm_call', 'evaluations')
+      @MonitorRate('collections', { cost: 5 })
+      call() {}
+    }
+    await start(controllers(Several));
+    await app.post('/several', acme);
+    expect([await count('llm_call'), await count('evaluations'), await count('collections')]).toEqual([1, 1, 5]);
+  });
+
+  it('counts a cost worked out per request, and 1 where that is no cost, said once', async () => {
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Costly {
+      @Post('tokens')
+      @MonitorRate('llm_call', {
+        cost: (context) => context.switchToHttp().getRequest<{ body: { tokens: number } }>().body.tokens,
+      })
+      tokens() {}
+
+      @Post('throws')
+      @MonitorRate('collections', { cost: () => JSON.parse('{') as number })
+      throws() {}
+    }
+    await start(controllers(Costly));
+    await app.post('/tokens', acme, { tokens: 2.5 });
+    for (const tokens of [-1, null, 'x']) await app.post('/tokens', acme, { tokens });
+    for (let i = 0; i < 2; i++) expect((await app.post('/throws', acme)).status).toBe(201);
+    expect([await count('llm_call'), await count('collections')]).toEqual([5.5, 2]);
+    expect(app.log.of('cost')).toHaveLength(2);
+  });
+
+  it('counts requests that come together, each once', async () => {
+    await start();
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => app.post('/llm/call', { 'x-project': `p${i % 4}` })),
+    );
+    expect(answers.every(({ status }) => status === 201)).toBe(true);
+    expect(await Promise.all(['p0', 'p1', 'p2', 'p3'].map((tenant) => count('llm_call', tenant)))).toEqual([
+      10, 10, 10, 10,
+    ]);
+  });
+
+  it('counts the handlers of request-scoped controllers', async () => {
+    @UseGuards(AuthGuard)
+    @Controller({ scope: Scope.REQUEST })
+    class Scoped {
+      @Post('scoped')
+      @MonitorRate('llm_call')
+      call() {}
+    }
+    await start(controllers(Scoped));
+    await app.post('/scoped', acme);
+    expect(await count('llm_call')).toBe(1);
+  });
+
+  it('leaves out what skipIf names, and counts where it throws', async () => {
+    const skipIf = (context: ExecutionContext): boolean => {
+      const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+      if (headers['x-throw']) throw new Error('no such thing');
+      return headers['x-internal'] !== undefined;
+    };
+    await start({ metadata: { controllers: [ApiController] }, options: { skipIf } });
+    await app.post('/evaluations', { ...acme, 'x-internal': '1' });
+    expect(await count('evaluations')).toBe(0);
+    await app.post('/evaluations', { ...acme, 'x-throw': '1' });
+    await app.post('/evaluations', { ...acme, 'x-throw': '1' });
+    expect(await count('evaluations')).toBe(2);
+    expect(app.log.of('skipIf threw')).toHaveLength(1);
+  });
+
+  describe('with a resolver of your own', () => {
+    const header = (context: ExecutionContext, name: string): string | undefined =>
+      context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers[name];
+    const resolving = (options: RateMonitorOptions): Promise<void> =>
+      start({ metadata: { controllers: [ApiController] }, options });
+
+    it('takes an id, or the promise of one', async () => {
+      await resolving({ tenant: (context) => header(context, 'x-key') });
+      await app.post('/evaluations', { 'x-key': 'k1' });
+      expect(await count('evaluations', 'k1')).toBe(1);
+      await app.close();
+
+      const later = async (context: ExecutionContext): Promise<number> => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return Number(header(context, 'x-key'));
+      };
+      await resolving({ tenant: later });
+      await app.post('/evaluations', { 'x-key': '42' });
+      expect(await count('evaluations', '42')).toBe(1);
+      expect(await count('evaluations', 'k1')).toBe(0);
+    });
+
+    it('asks again after the guards where a promised tenant was not known before them', async () => {
+      await resolving({
+        tenant: (context) =>
+          Promise.resolve(context.switchToHttp().getRequest<{ auth?: { project: string } }>().auth?.project),
+      });
+      await app.post('/evaluations', acme);
+      expect(await count('evaluations', 'acme')).toBe(1);
+      expect(app.log.of('No tenant')).toEqual([]);
+    });
+
+    it('is not held by one that never answers, and goes on in the background', async () => {
+      await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 20 });
+      expect((await app.post('/evaluations', acme)).status).toBe(201);
+      await app.close();
+      await resolving({ tenant: (context) => Promise.resolve(header(context, 'x-key')), counting: 'background' });
+      await app.post('/evaluations', { 'x-key': 'k9' });
+      expect(await count('evaluations', 'k9')).toBe(1);
+    });
+
+    it.each([
+      ['throws', (): never => JSON.parse('{') as never],
+      ['rejects', (): Promise<never> => Promise.reject(new Error('no database'))],
+    ])('says once per route that it %s, and lets the requests through', async (_how, tenant) => {
+      await resolving({ tenant });
+      for (let i = 0; i < 3; i++) expect((await app.post('/evaluations', acme)).status).toBe(201);
+      await app.post('/projects/1/collections', acme);
+      expect(app.log.of('resolver threw')).toHaveLength(2);
+      expect(app.log.of('No tenant')).toHaveLength(0);
+    });
+
+    it('does not mind one that throws before the guards and knows after them', async () => {
+      await resolving({
+        tenant: (context) => context.switchToHttp().getRequest<{ auth: { project: { id: string } } }>().auth.project,
+      });
+      await app.post('/evaluations', acme);
+      expect(await count('evaluations')).toBe(1);
+      expect(app.log.of('resolver')).toEqual([]);
+    });
+
+    it('counts a category against whom it names', async () => {
+      @UseGuards(AuthGuard)
+      @Controller()
+      class PerKey {
+        @Post('call')
+        @MonitorRate('llm_call', 'llm_call_per_key')
+        call() {}
+      }
+      const categories = {
+        llm_call: { threshold: 15 },
+        llm_call_per_key: { threshold: 5, tenant: (context: ExecutionContext) => header(context, 'x-key') },
+      };
+      await start({ metadata: { controllers: [PerKey] }, options: { categories } });
+      await app.post('/call', { ...acme, 'x-key': 'k1' });
+      await app.post('/call', { ...acme, 'x-key': 'k2' });
+      expect([await count('llm_call'), await count('llm_call_per_key', 'k1')]).toEqual([2, 1]);
+    });
+
+    it('keeps ids apart, whatever is in them', async () => {
+      const ids = [
+        'a:b',
+        'a',
+        'a}',
+        '{a',
+        '__proto__',
+        'constructor',
+        'ü',
+        'u\u0308',
+        '\u0000',
+        '%3A',
+        '\uD800',
+        '\uDFFF',
+        ` `,
+        `${'x'.repeat(10_000)}1`,
+        `${'x'.repeat(10_000)}2`,
+      ];
+      let next = 0;
+      await resolving({ tenant: () => ids[next] });
+      for (const [i] of ids.entries()) {
+        next = i;
+        for (let times = 0; times <= i; times++) await app.post('/evaluations');
+      }
+      expect(await Promise.all(ids.map((id) => count('evaluations', id)))).toEqual(ids.map((_, i) => i + 1));
+    });
+
+    it.each([[null], [{}], [{ id: {} }], [true], [Number.NaN], [''], [[]]])(
+      'takes %p for no tenant',
+      async (answer) => {
+        await resolving({ tenant: () => answer as never });
+        expect((await app.post('/evaluations')).status).toBe(201);
+        expect(app.log.of('No tenant')).toHaveLength(1);
+      },
+    );
+  });
+});
+
+function authenticateEarly(app: INestApplication): void {
+  app.use(
+    (
+      request: { headers: Record<string, string>; auth?: unknown; raw?: unknown },
+      _response: unknown,
+      next: () => void,
+    ) => {
+      request.auth = { project: { id: request.headers['x-project'] } };
+      next();
+    },
+  );
+}

@@ -1,0 +1,159 @@
+import { RedisModule } from '@liaoliaots/nestjs-redis';
+import { Redis } from 'ioredis';
+
+import { RateCounterService, type CounterStore, type RateMonitorOptions } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
+import { LlmController } from '../support/controllers.js';
+import { RedisServer } from '../support/redis-server.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const acme = { 'x-project': 'proj_1' };
+const url = (): string => process.env.TEST_REDIS_URL as string;
+
+describe('the connection to Redis', () => {
+  let redis: { client: Redis; keyPrefix: string };
+  let app: TestApp | undefined;
+
+  const start = async (options: RateMonitorOptions, imports: unknown[] = []): Promise<TestApp> =>
+    (app = await startApp({
+      metadata: { controllers: [LlmController], imports: imports as never[] },
+      options: { keyPrefix: redis.keyPrefix, categories: calmCategories(), ...options },
+    }));
+  const keys = (): Promise<string[]> => redis.client.keys(`*${redis.keyPrefix}*`);
+
+  beforeEach(() => (redis = sharedRedis()));
+  afterEach(async () => {
+    await app?.close();
+    app = undefined;
+    await redis.client.quit();
+  });
+
+  it('is that of nestjs-redis where the app has it', async () => {
+    await start({}, [RedisModule.forRoot({ config: { url: url() }, readyLog: false })]);
+    await (app as TestApp).post('/llm/call', acme);
+    expect(await keys()).toHaveLength(1);
+    expect((app as TestApp).log.of('Counting in Redis 127.0.0.1:')).toHaveLength(1);
+  });
+
+  it('is the namespace of nestjs-redis that is named, global or not', async () => {
+    const module = RedisModule.forRoot({ config: { namespace: 'counters', url: url() }, readyLog: false }, false);
+    await start({ redis: { namespace: 'counters' } }, [module]);
+    await (app as TestApp).post('/llm/call', acme);
+    expect(await keys()).toHaveLength(1);
+  });
+
+  it('stops the boot where that namespace is not there, and says what to install', async () => {
+    await expect(start({ redis: { namespace: 'counters' } })).rejects.toThrow(
+      /redis.namespace is 'counters'.* install @liaoliaots\/nestjs-redis/,
+    );
+    const imports = [RedisModule.forRoot({ config: { url: url(), lazyConnect: true }, readyLog: false })];
+    await expect(start({ redis: { namespace: 'counters' } }, imports)).rejects.toThrow(/redis.namespace is 'counters'/);
+  });
+
+  it("is a connection of its own, with the client's prefix and database, and leaves the client alone", async () => {
+    const client = new Redis(url(), { keyPrefix: 'app:', db: 3 });
+    await start({ redis: client });
+    await (app as TestApp).post('/llm/call', acme);
+    await client.set(redis.keyPrefix, 'mine');
+    expect((await client.keys('*')).filter((key) => key.startsWith(`app:${redis.keyPrefix}`))).toHaveLength(2);
+    expect((app as TestApp).log.of(' db 3;')).toHaveLength(1);
+    await (app as TestApp).close();
+    expect([client.status, await client.get(redis.keyPrefix)]).toEqual(['ready', 'mine']);
+    expect((client as unknown as Record<string, unknown>).rateMonitorPublish).toBeUndefined();
+    await client.quit();
+  });
+
+  it('is closed at shutdown, after what is pending was published', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis(server.url);
+    await start({ redis: client, counting: 'background', flushIntervalMs: 60_000 });
+    for (let i = 0; i < 3; i++) await (app as TestApp).post('/llm/call', acme);
+    expect(await client.keys('*')).toEqual([]);
+    await (app as TestApp).close();
+    const [key] = (await client.keys('*')) as [string];
+    expect(await client.hget(key, 'total')).toBe('3');
+    expect((await client.client('LIST')) as string).not.toMatch(/id=.*\n.*id=/);
+    await client.quit();
+    await server.kill();
+  });
+
+  it('is waited for at boot, so that the first request counts', async () => {
+    await start({ redis: redis.client });
+    const counter = (app as TestApp).app.get(RateCounterService);
+    expect(await counter.increment('llm_call', 'proj_1')).toBe(1);
+    expect(await keys()).toHaveLength(1);
+  });
+
+  it('keeps no app from starting where there is no Redis, and publishes as soon as there is', async () => {
+    const server = await RedisServer.start();
+    await server.kill();
+    const client = new Redis(server.url, { lazyConnect: true });
+    const began = Date.now();
+    await start({ redis: client });
+    expect(Date.now() - began).toBeLessThan(3_000);
+    await until(() => (app as TestApp).log.of('is away (').length === 1);
+    for (let i = 0; i < 3; i++) expect((await (app as TestApp).post('/llm/call', acme)).status).toBe(201);
+
+    await server.restart();
+    const reader = new Redis(server.url);
+    await until(async () => (await reader.keys('*')).length === 1);
+    const [key] = (await reader.keys('*')) as [string];
+    expect(await reader.hget(key, 'total')).toBe('3');
+    await until(() => (app as TestApp).log.of('is back after').length === 1);
+    await reader.quit();
+    client.disconnect();
+    await server.kill();
+  });
+
+  it('shows no password, in the log or in an error', async () => {
+    const server = await RedisServer.start('--requirepass', 'hunter2');
+    const client = new Redis(server.port, '127.0.0.1', { password: 'wrong-hunter3' });
+    client.on('error', () => undefined);
+    await start({ redis: client });
+    await (app as TestApp).post('/llm/call', acme);
+    await until(() => (app as TestApp).log.of('is away').length === 1);
+    expect((app as TestApp).log.lines.join('\n')).not.toMatch(/hunter/);
+    client.disconnect();
+    await server.kill();
+  });
+
+  describe('may be a store of your own', () => {
+    const mine = (publish: CounterStore['publish']) => ({
+      name: 'mine',
+      publish,
+      read: () => Promise.reject(new Error('no')),
+    });
+
+    it.each([
+      ['answers too little', () => Promise.resolve([])],
+      ['answers nonsense', () => Promise.resolve('yes' as never)],
+      ['rejects', () => Promise.reject(new Error('no'))],
+      ['throws', () => JSON.parse('{') as never],
+      ['never answers', () => new Promise<never>(() => undefined)],
+    ])(
+      'which harms nobody where it %s: it is tried again, less and less often, and not after the end',
+      async (_how, answer) => {
+        let published = 0;
+        await start({
+          store: mine(() => {
+            published++;
+            return answer();
+          }),
+          keyPrefix: undefined,
+        });
+        expect((await (app as TestApp).post('/llm/call', acme)).status).toBe(201);
+        expect((app as TestApp).log.of('Counting in mine;')).toHaveLength(1);
+        expect(await (app as TestApp).app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        expect(published).toBeLessThan(6);
+        await (app as TestApp).close();
+        expect((app as TestApp).log.of('1 counted requests were never published')).toHaveLength(1);
+        const atTheEnd = published;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        expect(published).toBe(atTheEnd);
+      },
+    );
+  });
+});

@@ -1,0 +1,48 @@
+import { RedisCluster } from '../support/redis-cluster.js';
+import { describeFaults } from './describe-faults.js';
+import type { Scene } from './scene.js';
+
+type Happening = Pick<Scene, 'strike' | 'mend'>;
+
+async function clustered(happens: (cluster: RedisCluster) => Happening): Promise<Scene> {
+  const cluster = await RedisCluster.start();
+  const reader = cluster.client();
+  return {
+    client: () => cluster.client(),
+    reader,
+    ...happens(cluster),
+    stop: async () => {
+      reader.disconnect();
+      await cluster.stop();
+    },
+  };
+}
+
+describe('Redis Cluster', () => {
+  describeFaults([
+    {
+      name: 'a master is killed, and its replica takes its place',
+      start: () =>
+        clustered((cluster) => ({
+          strike: () => cluster.killMasterOf('{llm_call:during_1}'),
+          mend: () => cluster.writable('{llm_call:during_1}'),
+        })),
+      lastsMs: 2_500,
+      saidIn: ['await', 'background'],
+    },
+    {
+      name: 'a slot moves to another master',
+      start: () =>
+        clustered((cluster) => {
+          let move: { end(): Promise<void> };
+          return {
+            strike: async () => void (move = await cluster.beginMove('{llm_call:during_1}')),
+            mend: () => move.end(),
+          };
+        }),
+      lastsMs: 500,
+      saidIn: [],
+      alone: false,
+    },
+  ]);
+});

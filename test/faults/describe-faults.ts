@@ -1,0 +1,89 @@
+import { isGood, type Answer } from '../support/load.js';
+import { longest, runFault, type Outcomes } from './run-fault.js';
+import { COUNTINGS, type Fault } from './scene.js';
+import { ALL_TENANTS, GOING_OVER, TENANTS } from './traffic.js';
+
+const WAIT_AT_MOST_MS = 50;
+const ALLOWANCE_MS = 100;
+/** An answer that took longer has been held. */
+const HELD_MS = 40;
+/** The share of answers that may be held until the store is known to be away. */
+const FEW = 0.15;
+/** A control that was held for longer was disturbed by something else on the machine. */
+const DISTURBED_MS = 250;
+const MOST_TRIES = 3;
+/** What ioredis says of a command that it could not send: true, and of no help. */
+const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
+
+/** What holds for a request and for a count whatever happens to the store, of each fault and in both modes of counting. */
+export function describeFaults(faults: readonly Fault[]): void {
+  describe.each(faults)('$name', (fault) => {
+    const { lost = [] } = fault;
+    let outcomes: Outcomes;
+    beforeAll(async () => void (outcomes = await runUndisturbed(fault)), 180_000);
+
+    it(lost.length > 0 ? 'says once of each instance that a counter is refused' : 'refuses no counter', () => {
+      const instances = 2 * COUNTINGS.length;
+      expect(outcomes.refusals).toHaveLength(lost.length > 0 ? instances : 0);
+    });
+
+    describe.each(COUNTINGS)('%s', (counting) => {
+      it('answers every request well', () => {
+        expect(outcomes[counting].answers.filter(({ status }) => !isGood(status))).toEqual([]);
+      });
+
+      it('holds none longer than it may', () => {
+        const allowedMs = longest(outcomes.unmonitored) + WAIT_AT_MOST_MS + ALLOWANCE_MS;
+        expect(longest(outcomes[counting].answers)).toBeLessThanOrEqual(allowedMs);
+      });
+
+      it('holds few at all: once the store is known to be away, nobody waits for it', () => {
+        expect(heldOf(outcomes[counting].answers)).toBeLessThanOrEqual(heldOf(outcomes.unmonitored) + FEW);
+      });
+
+      it('has every request in the sums', () => {
+        const { sums, answered } = outcomes[counting];
+        const kept = (counts: Record<string, number>) => ALL_TENANTS.map((id) => (lost.includes(id) ? id : counts[id]));
+        expect(kept(sums)).toEqual(kept(answered));
+      });
+
+      it('alerts once on each tenant that goes over', () => {
+        const tenants = outcomes[counting].alerts.map(({ tenant }) => tenant.id);
+        expect(tenants.sort()).toEqual([...GOING_OVER].sort());
+      });
+
+      if (fault.alone !== undefined) {
+        it(fault.alone ? 'says of alerts that one instance counted alone' : 'alerts on the sum of all', () => {
+          const alone = outcomes[counting].alerts.filter(({ countedBy }) => countedBy === 'instance');
+          expect(alone.map(({ tenant }) => tenant.id).sort()).toEqual(fault.alone ? TENANTS.during : lost);
+        });
+      }
+
+      const said = fault.saidIn.includes(counting) ? 1 : 0;
+      it(said ? 'says once that the store goes, and once that it is back' : 'says nothing of the store', () => {
+        expect(outcomes[counting].said).toEqual([1, 2].map(() => ({ gone: said, back: said })));
+      });
+
+      if (said) {
+        it('says why it goes, in words of the store or the network', () => {
+          for (const reason of outcomes[counting].reasons) {
+            expect(reason).toMatch(fault.reason ?? /./);
+            expect(reason).not.toMatch(WORDS_OF_THE_CLIENT);
+          }
+        });
+      }
+    });
+  });
+}
+
+/** Where even those that monitor nothing were held, it was the machine, and nothing is measured: then it is done again. */
+async function runUndisturbed(fault: Fault): Promise<Outcomes> {
+  for (let tries = 1; ; tries++) {
+    const outcomes = await runFault(fault);
+    if (tries === MOST_TRIES || longest(outcomes.unmonitored) <= DISTURBED_MS) return outcomes;
+  }
+}
+
+function heldOf(answers: readonly Answer[]): number {
+  return answers.filter(({ tookMs }) => tookMs > HELD_MS).length / answers.length;
+}

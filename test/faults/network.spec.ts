@@ -1,0 +1,44 @@
+import { describeFaults } from './describe-faults.js';
+import { demoted, proxied } from './scenes.js';
+
+const BOTH = ['await', 'background'] as const;
+
+describe('The network between', () => {
+  describeFaults([
+    {
+      name: 'slow by 200 ms',
+      start: () =>
+        proxied((proxy) => ({
+          strike: () => void (proxy.latencyMs = 200),
+          mend: () => void (proxy.latencyMs = 0),
+        })),
+      lastsMs: 2_500,
+      saidIn: ['await'],
+      reason: /^too slowly$/,
+      alone: false,
+    },
+    {
+      name: 'drops every connection every 100 to 300 ms',
+      start: () => proxied((proxy) => ({ strike: () => proxy.dropEvery(100, 300), mend: () => proxy.stopDropping() })),
+      lastsMs: 2_500,
+      saidIn: BOTH,
+      alone: false,
+    },
+    {
+      name: 'half-open: accepts, and never answers',
+      start: () => proxied((proxy) => ({ strike: () => proxy.silence(), mend: () => proxy.speak() })),
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /timed out|^no answer/,
+      alone: true,
+    },
+    {
+      name: 'leads to another master, while the one that was is a replica',
+      start: demoted,
+      lastsMs: 1_500,
+      saidIn: BOTH,
+      reason: /^READONLY |the connection was lost/,
+      alone: false,
+    },
+  ]);
+});

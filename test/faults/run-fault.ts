@@ -1,0 +1,152 @@
+import { redisKey } from '../../src/counter/counter-key.js';
+import type { RateAlert } from '../../src/index.js';
+import type { TestApp } from '../support/app.js';
+import { answeredBy, send, type Answer } from '../support/load.js';
+import { calmWindowMs } from '../support/calm-window.js';
+import { patiently } from '../support/patiently.js';
+import { startInstance, startUnmonitored } from './instances.js';
+import { COUNTINGS, type Counting, type Fault, type Scene } from './scene.js';
+import { ALL_TENANTS, GOING_OVER, requestsOf, type Phase } from './traffic.js';
+
+const CALM_MS = 1_000;
+
+/** What one mode has come to. */
+export interface Outcome {
+  answers: Answer[];
+  answered: Record<string, number>;
+  /** The sum in the store, by tenant. */
+  sums: Record<string, number>;
+  alerts: RateAlert[];
+  /** What was said of the store, by instance. */
+  said: { gone: number; back: number }[];
+  /** Why it was said to be gone. */
+  reasons: string[];
+}
+
+/** The lines of an instance. */
+type SaidBy = (name: string) => readonly string[];
+
+/** What a fault has come to. */
+export interface Outcomes extends Record<Counting, Outcome> {
+  /** Of the same load, at the same time, where nothing is monitored. */
+  unmonitored: Answer[];
+  /** What was said of counters that the store will never take, by all instances together. */
+  refusals: string[];
+}
+
+/** Both modes go through one and the same fault, two instances of each, beside two that monitor nothing. */
+export async function runFault(fault: Fault): Promise<Outcomes> {
+  const scene = await fault.start();
+  const windowMs = calmWindowMs();
+  const pairs = await Promise.all(COUNTINGS.map((counting) => Pair.start(counting, scene, windowMs)));
+  const control = await Promise.all([startUnmonitored(), startUnmonitored()]);
+  const apps = [...control, ...pairs.flatMap((pair) => pair.apps)];
+  const unmonitored: Answer[] = [];
+  const all = (phase: Phase, overMs: number) =>
+    Promise.all([
+      ...pairs.map((pair) => pair.load(phase, overMs)),
+      send(requestsOf(phase, overMs, urlsOf(control))).then((answers) => unmonitored.push(...answers)),
+    ]);
+  try {
+    await warmUp(apps);
+    await all('before', CALM_MS);
+    await Promise.all([scene.strike(), all('during', fault.lastsMs)]);
+    await Promise.all([scene.mend(), all('after', CALM_MS)]);
+    // All apps of a process write to the log of the last one.
+    const said = (name: string) => apps.flatMap(({ log }) => log.of(`${name} `));
+    const [ofAwait, ofBackground] = await Promise.all(pairs.map((pair) => pair.outcome(fault, said)));
+    const refusals = apps.flatMap(({ log }) => log.of('was refused for good'));
+    return { await: ofAwait as Outcome, background: ofBackground as Outcome, unmonitored, refusals };
+  } finally {
+    await Promise.all(apps.map((app) => app.close()));
+    await scene.stop();
+  }
+}
+
+export function longest(answers: readonly Answer[]): number {
+  return Math.max(...answers.map(({ tookMs }) => tookMs));
+}
+
+/** The first requests to an app find it cold: they go where nothing is counted. */
+async function warmUp(apps: readonly TestApp[]): Promise<void> {
+  await Promise.all(apps.flatMap((app) => Array.from({ length: 30 }, () => app.post('/llm/free'))));
+}
+
+function urlsOf(apps: readonly TestApp[]): [string, string] {
+  return apps.map(({ url }) => `${url}/llm/call`) as [string, string];
+}
+
+/** Two instances that count into one store. */
+class Pair {
+  private readonly answers: Answer[] = [];
+
+  private constructor(
+    private readonly counting: Counting,
+    private readonly scene: Scene,
+    private readonly windowMs: number,
+    readonly apps: readonly TestApp[],
+  ) {}
+
+  static async start(counting: Counting, scene: Scene, windowMs: number): Promise<Pair> {
+    const names = [1, 2].map((number) => nameOf(counting, number));
+    const apps = names.map((name) =>
+      startInstance({ client: scene.client(), keyPrefix: counting, name, counting, windowMs }),
+    );
+    return new Pair(counting, scene, windowMs, await Promise.all(apps));
+  }
+
+  async load(phase: Phase, overMs: number): Promise<void> {
+    this.answers.push(...(await send(requestsOf(phase, overMs, urlsOf(this.apps)))));
+  }
+
+  /** Once it is what it should be; at the latest when there is no more hope of it. */
+  async outcome({ saidIn, lost = [] }: Fault, saidBy: SaidBy): Promise<Outcome> {
+    const answered = answeredBy(this.answers);
+    const expected = saidIn.includes(this.counting) ? 1 : 0;
+    let outcome = await this.look(answered, saidBy);
+    const isComplete = ({ sums, said, alerts }: Outcome): boolean =>
+      ALL_TENANTS.every((tenant) => lost.includes(tenant) || sums[tenant] === answered[tenant]) &&
+      said.every(({ gone, back }) => gone >= expected && back >= gone) &&
+      alerts.length >= GOING_OVER.length;
+    await patiently(async () => isComplete((outcome = await this.look(answered, saidBy))));
+    return outcome;
+  }
+
+  private async look(answered: Record<string, number>, saidBy: SaidBy): Promise<Outcome> {
+    const sums = await Promise.all(ALL_TENANTS.map(async (tenant) => [tenant, await this.sum(tenant)] as const));
+    const lines = [1, 2].map((number) => saidBy(nameOf(this.counting, number)));
+    return {
+      answers: this.answers,
+      answered,
+      sums: Object.fromEntries(sums),
+      alerts: this.apps.flatMap(({ alerts }) => alerts),
+      said: lines.map(ofStore),
+      reasons: lines.flatMap(reasonsIn),
+    };
+  }
+
+  private async sum(tenant: string): Promise<number> {
+    const { windowMs } = this;
+    const key = { category: 'llm_call', tenant, window: Math.floor(Date.now() / windowMs), windowMs };
+    const read = this.scene.reader.hget(redisKey(this.counting, key), 'total');
+    return Number((await read.catch(() => undefined)) ?? 0);
+  }
+}
+
+/** How often it was said that the store goes, and that it is back. */
+function ofStore(lines: readonly string[]): { gone: number; back: number } {
+  const count = (pattern: RegExp): number => lines.filter((line) => pattern.test(line)).length;
+  return { gone: count(/ is away \(| answers too slowly /), back: count(/ is back after /) };
+}
+
+/** Why it was said that the store goes. */
+function reasonsIn(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [, fault, slowness] = / is away \((.*)\): | answers (too slowly) /.exec(line) ?? [];
+    return fault ?? slowness ?? [];
+  });
+}
+
+function nameOf(counting: Counting, number: number): string {
+  return `Redis of ${counting} ${number}`;
+}

@@ -1,0 +1,106 @@
+import { describeFaults } from './describe-faults.js';
+import { server } from './scenes.js';
+import { TENANTS } from './traffic.js';
+
+const BOTH = ['await', 'background'] as const;
+
+describe('A Redis server', () => {
+  describeFaults([
+    {
+      name: 'not there at the start, there later',
+      start: async () => {
+        const scene = await server((redis) => ({ strike: () => redis.kill(), mend: () => redis.restart() }));
+        await scene.strike();
+        return { ...scene, strike: () => undefined };
+      },
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /^no connection within 1000 ms$/,
+      alone: true,
+    },
+    {
+      name: 'killed, and back with nothing',
+      start: () => server((redis) => ({ strike: () => redis.kill(), mend: () => redis.restart() })),
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /ECONNREFUSED|ECONNRESET/,
+      alone: true,
+    },
+    {
+      name: 'frozen for 5 s',
+      start: () => server((redis) => ({ strike: () => redis.freeze(), mend: () => redis.thaw() })),
+      lastsMs: 5_000,
+      saidIn: BOTH,
+      reason: /timed out|^no answer/,
+      alone: true,
+    },
+    {
+      name: 'loses its scripts, again and again',
+      start: () =>
+        server((_, admin) => {
+          let flushing: NodeJS.Timeout;
+          return {
+            strike: () => void (flushing = setInterval(() => void admin.script('FLUSH'), 20)),
+            mend: () => clearInterval(flushing),
+          };
+        }),
+      lastsMs: 500,
+      saidIn: [],
+      alone: false,
+    },
+    {
+      name: 'full, and evicting nothing',
+      start: () =>
+        server((_, admin) => ({
+          strike: () => admin.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '1'),
+          mend: () => admin.config('SET', 'maxmemory', '0'),
+        })),
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /^OOM /,
+      alone: true,
+    },
+    {
+      name: 'only a replica now, which may not be written to',
+      start: () =>
+        server((_, admin) => ({
+          // Of a master that is not there: it keeps what it has.
+          strike: () => admin.replicaof('127.0.0.1', 1),
+          mend: () => admin.replicaof('NO', 'ONE'),
+        })),
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /^READONLY /,
+      alone: true,
+    },
+    {
+      name: "with someone else's keys where counters are",
+      start: () =>
+        server((_, admin) => ({
+          strike: async () => {
+            for (const key of await admin.keys('*:{llm_call:during_?}:*')) await admin.set(key, 'mine');
+          },
+        })),
+      lastsMs: 500,
+      saidIn: [],
+      alone: false,
+      lost: TENANTS.during,
+    },
+    {
+      name: 'with another password than before',
+      start: () =>
+        server((_, admin) => ({
+          strike: async () => {
+            await admin.config('SET', 'requirepass', 'changed');
+            // A connection that was let in stays in: it must come anew to be asked.
+            await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
+          },
+          mend: () => admin.config('SET', 'requirepass', ''),
+        })),
+      lastsMs: 3_000,
+      saidIn: BOTH,
+      reason: /NOAUTH/,
+      alone: true,
+    },
+  ]);
+});

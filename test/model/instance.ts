@@ -1,0 +1,67 @@
+import { RateCounterService } from '../../src/index.js';
+import { completeOptions } from '../../src/options/complete-options.js';
+import { CATEGORY, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
+import { Link } from './link.js';
+import type { World } from './world.js';
+
+/** An instance with a clock of its own, on the real counter: only its connection is played. */
+export class Instance {
+  isAlive = true;
+  private readonly waiting = new Map<Promise<void>, number>();
+  private readonly counter: RateCounterService;
+
+  private constructor(
+    private readonly world: World,
+    readonly link: Link,
+    skewMs: number,
+  ) {
+    link.owner = this;
+    this.counter = new RateCounterService({ now: () => world.now + skewMs });
+  }
+
+  static async start(world: World, skewMs: number): Promise<Instance> {
+    const link = new Link(world);
+    const instance = new Instance(world, link, skewMs);
+    const { counting } = world;
+    const options = completeOptions({
+      categories: { [CATEGORY]: { threshold: THRESHOLD, windowMs: WINDOW_MS, levels: STEPS } },
+      counting,
+      waitAtMostMs: WAIT_AT_MOST_MS,
+      flushIntervalMs: STEP_MS,
+    });
+    await instance.counter.start(options, link, (breach) => {
+      if (instance.isAlive) world.truth.announced(instance, breach, world.now);
+    });
+    return instance;
+  }
+
+  count(tenant: string, cost: number): void {
+    const { now, truth } = this.world;
+    truth.counted(this, { category: CATEGORY, tenant, window: Math.floor(now / WINDOW_MS), windowMs: WINDOW_MS }, cost);
+    const wait = this.counter.add(CATEGORY, { id: tenant }, cost);
+    if (!wait) return;
+    this.waiting.set(wait, performance.now());
+    void wait.then(() => this.waiting.delete(wait));
+  }
+
+  /** Since when the request that has waited longest does so. */
+  get waitingSince(): number {
+    return Math.min(Infinity, ...this.waiting.values());
+  }
+
+  read(tenant: string): Promise<number> {
+    return this.counter.read(CATEGORY, tenant);
+  }
+
+  stop(): Promise<void> {
+    return this.counter.stop();
+  }
+
+  /** As SIGKILL would: what was on its way may still arrive, but nobody hears of it. */
+  kill(): void {
+    this.isAlive = false;
+    this.waiting.clear();
+    this.link.connected = false;
+    this.link.call = undefined;
+  }
+}

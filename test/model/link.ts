@@ -1,0 +1,71 @@
+import type { Counted, CounterKey, CounterStore, OwnTotal, Published } from '../../src/counter/counter-store.js';
+import type { World } from './world.js';
+import type { Instance } from './instance.js';
+
+/** One publish on its way, to be taken, answered and lost as the commands have it. */
+export interface Call {
+  readonly by: Instance;
+  readonly totals: readonly OwnTotal[];
+  answer(answers: Published[]): void;
+  fail(): void;
+}
+
+/** An instance's connection to the store: everything on it waits for a command to say what becomes of it. */
+export class Link implements CounterStore {
+  readonly name = 'store';
+  connected = true;
+  call: Call | undefined;
+  owner!: Instance;
+  private ready: (() => void) | undefined;
+
+  constructor(private readonly world: World) {}
+
+  open(ready: () => void): void {
+    this.ready = ready;
+    ready();
+  }
+
+  publish(totals: readonly OwnTotal[]): Promise<Published[]> {
+    if (!this.connected) return Promise.reject(new Error('not connected'));
+    return new Promise((answer, reject) => {
+      const { owner: by } = this;
+      const call: Call = { by, totals, answer, fail: () => reject(new Error('connection lost')) };
+      this.call = call;
+      this.world.calls.push(call);
+    });
+  }
+
+  read(key: CounterKey): Promise<number> {
+    return this.connected ? this.world.store.read(key) : Promise.reject(new Error('not connected'));
+  }
+
+  time(): Promise<number> {
+    return this.connected ? Promise.resolve(this.world.now) : Promise.reject(new Error('not connected'));
+  }
+
+  /** What is on its way arrives, and the answer does too, where it is to. */
+  async deliver(answered: boolean): Promise<void> {
+    const { call } = this;
+    if (!call) return;
+    this.call = undefined;
+    const answers = await this.world.take(call);
+    if (answered) call.answer(answers satisfies Counted[]);
+    else call.fail();
+  }
+
+  lose(): void {
+    this.call?.fail();
+    this.call = undefined;
+  }
+
+  cut(): void {
+    this.connected = false;
+    this.lose();
+  }
+
+  connect(): void {
+    if (this.connected) return;
+    this.connected = true;
+    this.ready?.();
+  }
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Counted, CounterStore, OwnTotal } from '../../src/counter/counter-store.js';
+import { Instance } from './instance.js';
+import type { Call } from './link.js';
+import { INSTANCES, STEP_MS, TENANTS, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
+import type { PlayedStore } from './stores.js';
+import { Truth } from './truth.js';
+
+const turnOfTheLoop = setImmediate;
+/** Longer than the longest time to the next try, so that everything that is to be published has been. */
+const SETTLED_AFTER_MS = 1_500;
+const LEAVES_WITHIN_MS = 5_000;
+
+/** Instances, a store, and the network and the time between them: all that the commands play with. */
+export class World {
+  readonly truth = new Truth();
+  /** Every publish there ever was: any of them may come once more, or late. */
+  readonly calls: Call[] = [];
+  readonly instances: Instance[] = [];
+  now = 1_000 * WINDOW_MS;
+  store: CounterStore;
+  private longestWaitMs = 0;
+  private readonly run = randomUUID();
+
+  private constructor(
+    readonly counting: 'await' | 'background',
+    private readonly played: PlayedStore,
+  ) {
+    this.store = played.begin(() => this.now);
+  }
+
+  static async begin(counting: 'await' | 'background', played: PlayedStore): Promise<World> {
+    const world = new World(counting, played);
+    for (let slot = 0; slot < INSTANCES; slot++) await world.start(slot, (slot - 1) * WINDOW_MS);
+    return world;
+  }
+
+  /** In the place of one that is gone. */
+  async start(slot: number, skewMs: number): Promise<void> {
+    if (this.instances[slot]?.isAlive) return;
+    this.instances[slot] = await Instance.start(this, skewMs);
+  }
+
+  /** Time stands still meanwhile: an instance learns the store's clock to the millisecond. */
+  async connect({ link }: Instance): Promise<void> {
+    link.connect();
+    await this.turn();
+  }
+
+  /** Time goes on, and with it everything that waits for it. */
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += STEP_MS) {
+      this.now += STEP_MS;
+      jest.advanceTimersByTime(STEP_MS);
+      await this.turn();
+      for (const { waitingSince } of this.instances)
+        this.longestWaitMs = Math.max(this.longestWaitMs, performance.now() - waitingSince);
+    }
+    expect(this.longestWaitMs).toBeLessThanOrEqual(WAIT_AT_MOST_MS);
+  }
+
+  /** The store takes a publish, whoever hears of it. */
+  async take({ by, totals }: Call): Promise<Counted[]> {
+    const answers = (await this.store.publish(totals)) as Counted[];
+    answers.forEach((answer, i) => this.truth.took(by, totals[i] as OwnTotal, answer, this.now));
+    return answers;
+  }
+
+  async loseData(): Promise<void> {
+    this.store = await this.played.lose(() => this.now);
+    this.truth.lostData();
+  }
+
+  tenant(number: number): string {
+    return `${this.run}_${number}`;
+  }
+
+  /** Ends an instance as a deployment would: what it has is published where it can be. */
+  async stop(instance: Instance): Promise<void> {
+    let left = false;
+    void instance.stop().then(() => (left = true));
+    const end = this.now + LEAVES_WITHIN_MS;
+    while (!left && this.now < end) await this.passAnswering();
+    expect(left).toBe(true);
+    if (instance.link.connected)
+      for (const { counted, taken } of this.truth.live(this.now))
+        expect(taken.get(instance) ?? 0).toBe(counted.get(instance) ?? 0);
+    instance.kill();
+  }
+
+  /** Everybody who lives reaches the store again, and after a while all agree. */
+  async agree(): Promise<void> {
+    for (const instance of this.alive) await this.connect(instance);
+    await this.settle();
+    for (const counter of this.truth.live(this.now)) {
+      expect(await this.store.read(counter.key)).toBe(this.truth.sumOf(counter));
+      expect(this.truth.isAnnounced(counter)).toBe(true);
+    }
+    await this.agreeOnTheCurrent();
+  }
+
+  /** Nobody knows that the store is in time again who has nothing to publish: all publish something of each tenant. */
+  private async agreeOnTheCurrent(): Promise<void> {
+    const tenants = Array.from({ length: TENANTS }, (_, number) => this.tenant(number));
+    for (const tenant of tenants) for (const instance of this.alive) instance.count(tenant, 1);
+    await this.settle();
+    const window = Math.floor(this.now / WINDOW_MS);
+    for (const counter of this.truth.live(this.now).filter(({ key }) => key.window === window))
+      for (const instance of this.alive)
+        expect(await instance.read(counter.key.tenant)).toBe(this.truth.sumOf(counter));
+  }
+
+  private get alive(): Instance[] {
+    return this.instances.filter(({ isAlive }) => isAlive);
+  }
+
+  /** Whatever is to be published is, by those who reach the store. */
+  async settle(): Promise<void> {
+    const end = this.now + SETTLED_AFTER_MS;
+    while (this.now < end) await this.passAnswering();
+  }
+
+  private async passAnswering(): Promise<void> {
+    await this.pass(STEP_MS);
+    for (const { link } of this.instances) await link.deliver(true);
+    await this.turn();
+  }
+
+  private turn(): Promise<void> {
+    return new Promise((resolve) => turnOfTheLoop(resolve));
+  }
+}

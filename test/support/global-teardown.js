@@ -1,0 +1,3 @@
+module.exports = () => {
+  globalThis.__REDIS__?.kill();
+};

@@ -1,0 +1,87 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
+import type { Asked } from './flood.js';
+import type { Told } from './instance.js';
+
+export interface ProcessOptions {
+  fastify?: boolean;
+  /** To Node. */
+  flags?: string[];
+}
+
+/** A replica in a process of its own. */
+export class InstanceProcess {
+  readonly alerts: RateAlert[] = [];
+  readonly lines: string[] = [];
+  url = '';
+
+  private constructor(readonly child: ChildProcess) {
+    child.on('message', ({ alert, url, line }: Told) => {
+      if (alert) this.alerts.push(alert);
+      if (url) this.url = url;
+      if (line) this.lines.push(line);
+    });
+  }
+
+  static async start(
+    redisUrl: string,
+    options: RateMonitorOptions,
+    { fastify = false, flags = [] }: ProcessOptions = {},
+  ): Promise<InstanceProcess> {
+    const child = fork(join(__dirname, 'instance.ts'), {
+      execArgv: [...flags, '-r', join(__dirname, 'register.js')],
+      env: {
+        ...process.env,
+        MONITOR_REDIS_URL: redisUrl,
+        MONITOR_OPTIONS: JSON.stringify(options),
+        MONITOR_FASTIFY: fastify ? 'true' : '',
+      },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const instance = new InstanceProcess(child);
+    await instance.told((told) => told.url);
+    return instance;
+  }
+
+  /** One thing at a time. */
+  async ask(asked: Asked): Promise<number> {
+    const answer = this.told((told) => told.answer);
+    this.child.send(asked);
+    return answer;
+  }
+
+  /** Ends it as a deployment would, and comes back when it is gone. */
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    // What it told last may come after its end, and before the channel's.
+    const gone = Promise.all([once(this.child, 'exit'), once(this.child, 'disconnect')]);
+    this.child.kill(signal);
+    await gone;
+  }
+
+  /** What it tells, once it does. */
+  private told<T>(pick: (told: Told) => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const ended = (): void => reject(new Error('the instance ended'));
+      const look = (told: Told): void => {
+        const picked = pick(told);
+        if (picked === undefined) return;
+        this.child.off('message', look).off('exit', ended);
+        resolve(picked);
+      };
+      this.child.on('message', look).once('exit', ended);
+    });
+  }
+}

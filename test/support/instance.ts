@@ -1,0 +1,49 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Redis } from 'ioredis';
+
+import { RateCounterService, RateMonitorModule, type RateAlert, type RateMonitorOptions } from '../../src/index.js';
+import { LlmController } from './controllers.js';
+import { Flood, type Asked } from './flood.js';
+import { MemoryLogger } from './memory-logger.js';
+
+/** What an instance tells its parent. */
+export interface Told {
+  url?: string;
+  alert?: RateAlert;
+  line?: string;
+  answer?: number;
+}
+
+class TellingLogger extends MemoryLogger {
+  protected override keep(line: string): void {
+    tell({ line });
+  }
+}
+
+function tell(told: Told): void {
+  process.send?.(told);
+}
+
+/** One replica of an app, as a process of its own: tells its parent its address, what it logs and each alert it raises. */
+async function main(): Promise<void> {
+  const options = JSON.parse(process.env.MONITOR_OPTIONS ?? '{}') as RateMonitorOptions;
+  const redis = new Redis(process.env.MONITOR_REDIS_URL as string, { lazyConnect: true });
+  const channels = [{ name: 'parent', send: (alert: RateAlert) => tell({ alert }) }];
+
+  @Module({ imports: [RateMonitorModule.forRoot({ ...options, redis, channels })], controllers: [LlmController] })
+  class AppModule {}
+
+  const logger = new TellingLogger();
+  const app = process.env.MONITOR_FASTIFY
+    ? await NestFactory.create(AppModule, new FastifyAdapter(), { logger })
+    : await NestFactory.create(AppModule, { logger });
+  app.enableShutdownHooks();
+  await app.listen(0, '127.0.0.1');
+  const flood = new Flood(app.get(RateCounterService));
+  process.on('message', (asked: Asked) => void flood.answer(asked).then((answer) => tell({ answer })));
+  tell({ url: await app.getUrl() });
+}
+
+void main();

@@ -1,0 +1,67 @@
+import { Agent, request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** One request of a load. */
+export interface Shot {
+  /** When, from the load's start. */
+  atMs: number;
+  url: string;
+  tenant: string;
+}
+
+/** What came of it. */
+export interface Answer {
+  tenant: string;
+  url: string;
+  /** 0: no answer came. */
+  status: number;
+  tookMs: number;
+}
+
+const agent = new Agent({ keepAlive: true });
+
+/** Sends each request when it is due, whether the ones before are answered or not, and comes back when all are. */
+export async function send(shots: readonly Shot[]): Promise<Answer[]> {
+  const start = performance.now();
+  const answers: Promise<Answer>[] = [];
+  for (const shot of [...shots].sort((a, b) => a.atMs - b.atMs)) {
+    const early = start + shot.atMs - performance.now();
+    if (early >= 1) await wait(early);
+    answers.push(fire(shot));
+  }
+  return Promise.all(answers);
+}
+
+/** `count` requests of a tenant, evenly over `overMs`, to the `urls` in turn; the first after `share` of the time between two. */
+export function evenly(tenant: string, count: number, overMs: number, urls: readonly string[], share = 0): Shot[] {
+  return Array.from({ length: count }, (_, i) => ({
+    atMs: ((i + share) * overMs) / count,
+    url: urls[i % urls.length] as string,
+    tenant,
+  }));
+}
+
+/** How many were answered well, by tenant. */
+export function answeredBy(answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { tenant, status } of answers) counts[tenant] = (counts[tenant] ?? 0) + (isGood(status) ? 1 : 0);
+  return counts;
+}
+
+export function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function fire({ url, tenant }: Shot): Promise<Answer> {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    const done = (status: number): void => resolve({ tenant, url, status, tookMs: performance.now() - start });
+    request(url, { method: 'POST', agent, headers: { 'x-project': tenant } }, (response) => {
+      const status = response.statusCode as number;
+      response.on('end', () => done(status)).on('error', () => done(0));
+      response.resume();
+    })
+      .on('error', () => done(0))
+      .end();
+  });
+}

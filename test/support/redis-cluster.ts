@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Cluster, Redis } from 'ioredis';
+
+import { freePort, RedisServer } from './redis-server.js';
+import { until } from './until.js';
+
+const SLOTS = 16_384;
+const MASTERS = 3;
+
+interface Node {
+  readonly server: RedisServer;
+  readonly admin: Redis;
+  readonly busPort: number;
+  readonly configFile: string;
+  readonly id: string;
+}
+
+/** Three masters that share the slots, and a replica of each. */
+export class RedisCluster {
+  private constructor(private readonly nodes: readonly Node[]) {}
+
+  static async start(): Promise<RedisCluster> {
+    const cluster = new RedisCluster(await Promise.all(Array.from({ length: 2 * MASTERS }, startNode)));
+    await cluster.form().catch(async (error: unknown) => {
+      await cluster.stop();
+      throw error;
+    });
+    return cluster;
+  }
+
+  client(): Cluster {
+    const nodes = this.nodes.map(({ server: { port } }) => ({ host: '127.0.0.1', port }));
+    const cluster = new Cluster(nodes, { lazyConnect: true });
+    cluster.on('error', () => undefined);
+    return cluster;
+  }
+
+  /** Ends the master that holds `key`, as a crash would. */
+  async killMasterOf(key: string): Promise<void> {
+    await this.holding(await this.slotOf(key)).server.kill();
+  }
+
+  /** Until `key` can be written again. */
+  async writable(key: string): Promise<void> {
+    const client = this.client();
+    await until(() =>
+      client
+        .persist(key)
+        .then(() => true)
+        .catch(() => false),
+    );
+    client.disconnect();
+  }
+
+  /** Begins to move the slot of `key` to another master: both ask for patience, first for none of its keys, then for all. */
+  async beginMove(key: string): Promise<{ end(): Promise<void> }> {
+    const slot = await this.slotOf(key);
+    const from = this.holding(slot);
+    const to = this.masters.find((node) => node !== from) as Node;
+    await to.admin.cluster('SETSLOT', slot, 'IMPORTING', from.id);
+    await from.admin.cluster('SETSLOT', slot, 'MIGRATING', to.id);
+    const end = async (): Promise<void> => {
+      for (const { admin } of [to, from]) await admin.cluster('SETSLOT', slot, 'NODE', to.id);
+    };
+    const keys = await from.admin.cluster('GETKEYSINSLOT', slot, 1_000);
+    if (keys.length > 0) await from.admin.migrate('127.0.0.1', to.server.port, '', 0, 1_000, 'KEYS', ...keys);
+    return { end };
+  }
+
+  async stop(): Promise<void> {
+    for (const { admin, server, configFile } of this.nodes) {
+      admin.disconnect();
+      await server.kill();
+      await rm(configFile, { force: true });
+    }
+  }
+
+  private get masters(): readonly Node[] {
+    return this.nodes.slice(0, MASTERS);
+  }
+
+  private async slotOf(key: string): Promise<number> {
+    return Number(await (this.nodes[0] as Node).admin.cluster('KEYSLOT', key));
+  }
+
+  private holding(slot: number): Node {
+    return this.masters[Math.floor((slot * MASTERS) / SLOTS)] as Node;
+  }
+
+  private async form(): Promise<void> {
+    const [first, ...others] = this.nodes as [Node, ...Node[]];
+    for (const [i, { admin }] of this.nodes.entries()) await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+    for (const { server, busPort } of others)
+      await first.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort);
+    for (const [i, { admin }] of this.masters.entries()) {
+      const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+      await admin.cluster('ADDSLOTS', ...slots.filter((slot) => Math.floor((slot * MASTERS) / SLOTS) === i));
+    }
+    await this.all(async ({ admin }) => knownTo(await nodesOf(admin)) === this.nodes.length);
+    for (const [i, { id }] of this.masters.entries()) {
+      await (this.nodes[MASTERS + i] as Node).admin.cluster('REPLICATE', id);
+    }
+    await this.all(async ({ admin }) => {
+      const replicas = (await nodesOf(admin)).match(/\bslave /g)?.length;
+      return replicas === MASTERS && (await admin.cluster('INFO')).includes('cluster_state:ok');
+    });
+    for (const { admin } of this.nodes.slice(MASTERS)) {
+      await until(async () => (await admin.info('replication')).includes('master_link_status:up'));
+    }
+  }
+
+  private async all(holds: (node: Node) => Promise<boolean>): Promise<void> {
+    for (const node of this.nodes) await until(() => holds(node));
+  }
+}
+
+async function startNode(): Promise<Node> {
+  const configFile = join(tmpdir(), `nodes-${randomUUID()}.conf`);
+  // The port of the cluster's own talk would else be 10,000 higher, which may be no port at all.
+  const busPort = await freePort();
+  const own = ['--cluster-enabled', 'yes', '--cluster-config-file', configFile, '--cluster-port', `${busPort}`];
+  const server = await RedisServer.start(...own, '--cluster-node-timeout', '800', '--repl-diskless-sync-delay', '0');
+  const admin = new Redis({ port: server.port });
+  admin.on('error', () => undefined);
+  return { server, admin, busPort, configFile, id: String(await admin.cluster('MYID')) };
+}
+
+/** Nodes met and shaken hands with. */
+function knownTo(nodes: string): number {
+  return nodes.split('\n').filter((line) => line !== '' && !line.includes('handshake')).length;
+}
+
+async function nodesOf(admin: Redis): Promise<string> {
+  return (await admin.cluster('NODES')) as string;
+}

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** A stretch of network between a client and a server, to slow down, to cut and to silence. */
+export class TcpProxy {
+  /** Added to what the server answers. */
+  latencyMs = 0;
+  private silent = false;
+  private dropping: NodeJS.Timeout | undefined;
+  private readonly links = new Set<Link>();
+
+  private constructor(
+    readonly port: number,
+    private readonly server: Server,
+    /** Where new connections lead. */
+    public targetPort: number,
+  ) {}
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const proxy = new TcpProxy((server.address() as AddressInfo).port, server, targetPort);
+    server.on('connection', (client) => proxy.link(client));
+    return proxy;
+  }
+
+  /** Cuts every connection, again and again, each time after another wait between the two. */
+  dropEvery(atLeastMs: number, atMostMs: number): void {
+    const waitMs = atLeastMs + Math.random() * (atMostMs - atLeastMs);
+    this.dropping = setTimeout(() => {
+      this.drop();
+      this.dropEvery(atLeastMs, atMostMs);
+    }, waitMs);
+  }
+
+  stopDropping(): void {
+    clearTimeout(this.dropping);
+  }
+
+  /** From now on accepts and never answers. */
+  silence(): void {
+    this.silent = true;
+    for (const link of this.links) link.silent = true;
+  }
+
+  /** New connections are answered again; those that were silenced stay so, as after a router has lost its state. */
+  speak(): void {
+    this.silent = false;
+  }
+
+  async close(): Promise<void> {
+    this.stopDropping();
+    this.drop();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private drop(): void {
+    for (const link of this.links) link.cut();
+  }
+
+  private link(client: Socket): void {
+    const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this);
+    link.silent = this.silent;
+    this.links.add(link);
+    client.once('close', () => this.links.delete(link));
+  }
+}
+
+/** One connection through the proxy. */
+class Link {
+  silent = false;
+
+  constructor(
+    private readonly client: Socket,
+    private readonly server: Socket,
+    proxy: { latencyMs: number },
+  ) {
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.once('close', () => this.cut());
+    }
+    client.on('data', (data) => this.pass(server, data));
+    let before = Promise.resolve();
+    server.on('data', (data) => {
+      // Each waits for the one before, so that a latency that changes turns no order around.
+      const due = new Promise<void>((resolve) => setTimeout(resolve, proxy.latencyMs));
+      before = Promise.all([before, due]).then(() => this.pass(client, data));
+    });
+  }
+
+  cut(): void {
+    this.client.destroy();
+    this.server.destroy();
+  }
+
+  private pass(to: Socket, data: Buffer): void {
+    if (!this.silent && !to.destroyed) to.write(data);
+  }
+}
