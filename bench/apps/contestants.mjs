@@ -1,0 +1,101 @@
+import { ThrottlerStorageRedisService } from '@nest-lab/throttler-storage-redis';
+import { APP_GUARD } from '@nestjs/core';
+import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
+import { Redis } from 'ioredis';
+import prometheus from 'prom-client';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+
+/** So high that nothing is refused: all contestants let every request through. */
+const NO_LIMIT = 1_000_000_000;
+const WINDOW_MS = 60_000;
+
+/** What each contestant adds to the same app: modules and global guards. */
+export const CONTESTANTS = {
+  'no guard': () => ({}),
+
+  'do-nothing guard': () => guarded(() => true),
+
+  'guard awaiting setImmediate': () => guarded(() => new Promise((resolve) => setImmediate(resolve, true))),
+
+  'guard awaiting PING': ({ redis }) => {
+    const client = connect(redis);
+    return guarded(() => client.ping().then(() => true));
+  },
+
+  'throttler, memory': () => throttled(undefined),
+
+  'throttler, Redis': ({ redis }) => throttled(new ThrottlerStorageRedisService(connect(redis))),
+
+  'rate-limiter-flexible, Redis': ({ redis }) => {
+    const options = {
+      storeClient: connect(redis),
+      points: NO_LIMIT,
+      duration: WINDOW_MS / 1_000,
+      keyPrefix: 'llm_call',
+    };
+    const limiter = new RateLimiterRedis(options);
+    return guarded((request) => limiter.consume(request.auth.project.id).then(() => true));
+  },
+
+  'MULTI INCR EXPIRE': ({ redis }) => {
+    const client = connect(redis);
+    return guarded(async (request) => {
+      const key = `llm_call:${request.auth.project.id}:${Math.floor(Date.now() / WINDOW_MS)}`;
+      await client.multi().incr(key).expire(key, 60).exec();
+      return true;
+    });
+  },
+
+  'prom-client counter': () => {
+    const options = { name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] };
+    const counter = new prometheus.Counter(options);
+    return guarded((request) => {
+      counter.inc({ category: 'llm_call', tenant: request.auth.project.id });
+      return true;
+    });
+  },
+
+  'rate-monitor, await': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'await', ...options }),
+
+  'rate-monitor, background': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'background', ...options }),
+
+  'rate-monitor, memory': ({ monitor, options }) => monitored(monitor, { ...options }),
+};
+
+/** A channel that tells nobody: alerts are raised, and delivering them is not measured. */
+const SILENT = { name: 'silent', send: () => undefined };
+
+function monitored({ RateMonitorModule }, options) {
+  const more = { channels: [SILENT], maxTrackedTenants: 300_000 };
+  return { imports: [RateMonitorModule.forRoot({ ...more, ...options })] };
+}
+
+/** Headers off: what is compared is the counting. */
+function throttled(storage) {
+  const throttlers = [{ name: 'llm_call', ttl: WINDOW_MS, limit: NO_LIMIT, setHeaders: false }];
+  return {
+    imports: [ThrottlerModule.forRoot({ throttlers, storage })],
+    providers: [{ provide: APP_GUARD, useClass: TenantThrottlerGuard }],
+  };
+}
+
+class TenantThrottlerGuard extends ThrottlerGuard {
+  getTracker(request) {
+    return Promise.resolve(request.auth.project.id);
+  }
+}
+
+function guarded(letThrough) {
+  const guard = { canActivate: (context) => letThrough(context.getArgByIndex(0)) };
+  return { providers: [{ provide: APP_GUARD, useValue: guard }] };
+}
+
+function connect({ port, db }) {
+  return new Redis({ port, host: '127.0.0.1', db });
+}
+
+function lazily({ port, db }) {
+  return new Redis({ port, host: '127.0.0.1', db, lazyConnect: true });
+}

@@ -1,0 +1,35 @@
+import 'reflect-metadata';
+
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+
+import { CONTESTANTS } from './contestants.mjs';
+import { decorate } from './llm.controller.mjs';
+
+/** The same app for every contestant: one endpoint, and a tenant on each request before any guard runs. */
+export async function createApp({ contestant, platform = 'fastify', redis, options }) {
+  // "rate-monitor, await" of another build is "rate-monitor, await (other)"
+  const [, kind, other] = /^(.*?)( \(other\))?$/.exec(contestant);
+  const monitor = await import(other ? 'nestjs-rate-monitor-other' : 'nestjs-rate-monitor');
+  const { imports = [], providers = [] } = CONTESTANTS[kind]({ redis, monitor, options });
+  class AppModule {}
+  const controllers = [decorate(kind.startsWith('rate-monitor') ? monitor.MonitorRate : undefined)];
+  Module({ imports, providers, controllers })(AppModule);
+  const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
+  const app = await NestFactory.create(AppModule, adapter, { logger: ['error', 'warn'] });
+  if (platform === 'express') app.use((request, _response, next) => (identify(request), next()));
+  else app.getHttpAdapter().getInstance().decorateRequest('auth', null).addHook('onRequest', identifyFirst);
+  return app;
+}
+
+function identifyFirst(request, _reply, done) {
+  identify(request);
+  done();
+}
+
+function identify(request) {
+  const id = request.headers['x-tenant'];
+  request.auth = { project: { id, name: id } };
+}

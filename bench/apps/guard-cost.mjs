@@ -1,0 +1,48 @@
+// The guard alone, called with requests as Fastify makes them: how long a call takes, and how much it allocates.
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+
+import { answer, argument } from '../lib/answers.mjs';
+import { createApp } from './create-app.mjs';
+import { LlmController } from './llm.controller.mjs';
+
+const REQUESTS = 1_000;
+const { call } = LlmController.prototype;
+
+// What it takes to read a tenant from a request is the app's affair.
+const tenant = (context) => context.getArgByIndex(0).auth.project;
+
+const app = await createApp({ ...argument, options: { tenant } });
+const newRequest = await requestsOf(app.getHttpAdapter().getInstance());
+const [guard] = app.config.getGlobalGuards();
+
+answer({
+  measure() {
+    const contexts = Array.from({ length: REQUESTS }, (_, i) => contextOf(`tenant-${i % 100}`));
+    const heapBefore = process.memoryUsage().heapUsed;
+    const startedAt = process.hrtime.bigint();
+    for (const context of contexts) guard.canActivate(context);
+    const ns = Number(process.hrtime.bigint() - startedAt);
+    return { ns: ns / REQUESTS, bytes: (process.memoryUsage().heapUsed - heapBefore) / REQUESTS };
+  },
+});
+
+/** A new request each: one that has been counted is not counted again. */
+function contextOf(id) {
+  const request = newRequest();
+  request.auth = { project: { id, name: id } };
+  return new ExecutionContextHost([request, undefined, undefined], LlmController, call);
+}
+
+/** Takes one real request, and makes more in the way in which Fastify made that one. */
+async function requestsOf(fastify) {
+  let sample;
+  fastify.addHook('preHandler', (request, reply) => {
+    sample = request;
+    reply.send('taken');
+  });
+  await app.init();
+  await fastify.inject({ method: 'POST', url: '/llm/call', headers: { 'x-tenant': 'sample' }, payload: {} });
+  const context = Object.getOwnPropertySymbols(sample).find(({ description }) => description === 'fastify.context');
+  const { constructor: Request, id, params, raw, query, log, [context]: route } = sample;
+  return () => new Request(id, params, raw, query, log, route);
+}

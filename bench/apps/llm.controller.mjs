@@ -1,0 +1,19 @@
+import 'reflect-metadata';
+
+import { Controller, Post } from '@nestjs/common';
+
+export class LlmController {
+  call() {
+    return 'ok';
+  }
+}
+
+/** The endpoint that all contestants serve, marked for the monitor where that is given. */
+export function decorate(MonitorRate) {
+  const { prototype } = LlmController;
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, 'call');
+  MonitorRate?.('llm_call')(prototype, 'call', descriptor);
+  Post('call')(prototype, 'call', descriptor);
+  Controller('llm')(LlmController);
+  return LlmController;
+}

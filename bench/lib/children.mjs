@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { pinned } from './pinning.mjs';
+
+const GO_WITHIN_MS = 5_000;
+
+/** A process of our own that answers by name; see `answers.mjs` for its side. */
+export class Child {
+  #process;
+  #waiting = new Map();
+  #asked = 0;
+
+  constructor(process) {
+    this.#process = process;
+    process.on('message', ({ id, value, error }) => {
+      const { resolve, reject } = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error) reject(new Error(error));
+      else resolve(value);
+    });
+    process.once('exit', (code, signal) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`a process ended early: ${signal ?? code}`));
+      this.#waiting.clear();
+    });
+  }
+
+  ask(what, ...args) {
+    if (!this.#process.connected) return Promise.reject(new Error('a process ended early'));
+    const id = ++this.#asked;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#process.send({ id, what, args });
+    });
+  }
+
+  /** Lets it go, and makes it go where it does not: a profile is written on the way. */
+  async stop() {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    if (this.#process.connected) this.#process.disconnect();
+    const impatient = setTimeout(() => this.#process.kill('SIGKILL'), GO_WITHIN_MS);
+    await gone;
+    clearTimeout(impatient);
+  }
+}
+
+/** Starts `file` with `argument`, on the processor for its `role`, and waits until it is ready. */
+export async function startChild(file, argument, { role, nodeFlags = [] } = {}) {
+  const { command, args } = pinned(role, process.execPath, [...nodeFlags, file, JSON.stringify(argument ?? {})]);
+  const child = new Child(spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  await child.ask('ready');
+  return child;
+}

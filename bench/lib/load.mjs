@@ -1,0 +1,104 @@
+// Sends requests to the app and measures the answers. A client of its own: general ones cost more CPU a request than the app does.
+import { connect } from 'node:net';
+
+import { answer } from './answers.mjs';
+import { Latencies } from './latencies.mjs';
+
+const ENDS_WELL = '\r\n\r\nok';
+const BODY = '{"prompt":"hello"}';
+
+const latencies = new Latencies();
+let answered = 0;
+let failure;
+let random = 1;
+let tenants = 1;
+let idle;
+let pace;
+let sockets = [];
+
+answer({
+  async start({ ports, connections, tenants: wanted, rate }) {
+    tenants = wanted;
+    failure = undefined;
+    idle = rate ? [] : undefined;
+    sockets = await Promise.all(Array.from({ length: connections }, (_, i) => open(ports[i % ports.length])));
+    for (const socket of sockets) again(socket);
+    if (rate) pace = paced(rate);
+  },
+
+  /** How many were answered since the last mark, and how fast. */
+  mark() {
+    if (failure) throw new Error(failure);
+    const marked = {
+      at: performance.now(),
+      answered,
+      p50Us: latencies.percentile(0.5),
+      p99Us: latencies.percentile(0.99),
+    };
+    answered = 0;
+    latencies.clear();
+    return marked;
+  },
+
+  stop() {
+    clearInterval(pace);
+    for (const socket of sockets) socket.destroy();
+    sockets = [];
+  },
+});
+
+function open(port) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+    let sentAt = 0;
+    let before = '';
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      const text = before + chunk.latin1Slice(0, chunk.length);
+      if (!text.endsWith(ENDS_WELL)) {
+        before = text;
+        if (!text.startsWith('HTTP/1.1 2')) failure ??= `the app answered ${text.slice(0, 200)}`;
+        return;
+      }
+      before = '';
+      answered++;
+      latencies.record(performance.now() - sentAt);
+      again(socket);
+    });
+    socket.send = () => {
+      sentAt = performance.now();
+      socket.write(requestOf(anyOf(tenants)), 'latin1');
+    };
+  });
+}
+
+/** As fast as answers come, or, where the load is paced, when it is time. */
+function again(socket) {
+  if (idle) idle.push(socket);
+  else socket.send();
+}
+
+function paced(rate) {
+  const startedAt = performance.now();
+  let sent = 0;
+  return setInterval(() => {
+    const due = ((performance.now() - startedAt) / 1_000) * rate;
+    while (sent < due && idle.length > 0) {
+      sent++;
+      idle.shift().send();
+    }
+  }, 1);
+}
+
+/** By chance, so that no tenant keeps to one connection and process, and the same in every run. */
+function anyOf(count) {
+  random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+  return Math.floor((random / 2 ** 32) * count);
+}
+
+function requestOf(tenant) {
+  return (
+    `POST /llm/call HTTP/1.1\r\nhost: 127.0.0.1\r\nx-tenant: tenant-${tenant}\r\n` +
+    `content-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`
+  );
+}

@@ -1,0 +1,49 @@
+import { createRequire } from 'node:module';
+import { arch, cpus, release, totalmem, type } from 'node:os';
+
+import { placement } from './pinning.mjs';
+
+const require = createRequire(import.meta.url);
+const PACKAGES = [
+  '@nestjs/core',
+  'fastify',
+  'express',
+  'ioredis',
+  '@nestjs/throttler',
+  '@nest-lab/throttler-storage-redis',
+  'rate-limiter-flexible',
+  'prom-client',
+  'nestjs-rate-monitor',
+];
+
+/** Where and with what it was measured. */
+export function machine(redisVersion) {
+  const versions = Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)]));
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpus()[0].model.trim(),
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    os: `${type()} ${release()} ${arch()}`,
+    placement: placement(),
+    versions: { node: process.versions.node, redis: redisVersion, ...versions },
+  };
+}
+
+function versionOf(name) {
+  const { version } = require(
+    require.resolve
+      .paths(name)
+      .map((folder) => `${folder}/${name}/package.json`)
+      .find(exists),
+  );
+  return version;
+}
+
+function exists(file) {
+  try {
+    return Boolean(require.resolve(file));
+  } catch {
+    return false;
+  }
+}

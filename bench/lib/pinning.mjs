@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+const processors = allowedProcessors();
+
+/** The app has a processor to itself, so that its CPU bounds what it serves; with two, Redis and the load share the other. */
+const PLACES = { app: 0, redis: 1, load: 2 };
+
+/** The command, bound to the processor of its role where it has one. */
+export function pinned(role, command, args) {
+  if (!(role in PLACES) || processors.length < 2) return { command, args };
+  const processor = processors[Math.min(PLACES[role], processors.length - 1)];
+  return { command: 'taskset', args: ['-c', String(processor), command, ...args] };
+}
+
+/** How processes are placed, in words. */
+export function placement() {
+  if (processors.length < 2) return 'not pinned';
+  return processors.length === 2
+    ? 'app on one processor, Redis and load on the other'
+    : 'app, Redis and load on one processor each';
+}
+
+function allowedProcessors() {
+  try {
+    const affinity = execFileSync('taskset', ['-c', '-p', String(process.pid)], { encoding: 'utf8' });
+    return affinity.split(':')[1].trim().split(',').flatMap(range).slice(0, availableParallelism());
+  } catch {
+    return [];
+  }
+}
+
+function range(text) {
+  const [first, last = first] = text.split('-').map(Number);
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}

@@ -1,0 +1,30 @@
+// Installs what the benchmark needs, and of this package the published files alone: linked, it would bring a second copy of Nest.
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const here = import.meta.dirname;
+const root = resolve(here, '..');
+const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+
+/** @param otherBuild Folder of another checkout of this package, built, to measure beside it. */
+export function prepare(otherBuild) {
+  if (!isInstalled()) run('npm', ['ci'], here);
+  run('npm', ['run', 'build'], root);
+  place(root, 'nestjs-rate-monitor');
+  if (otherBuild) place(resolve(otherBuild), 'nestjs-rate-monitor-other');
+}
+
+function isInstalled() {
+  const installed = resolve(here, 'node_modules/.package-lock.json');
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(resolve(here, 'package-lock.json')).mtimeMs;
+}
+
+function place(from, name) {
+  const to = resolve(here, 'node_modules', name);
+  rmSync(to, { recursive: true, force: true });
+  const { files } = JSON.parse(readFileSync(resolve(from, 'package.json'), 'utf8'));
+  for (const file of ['package.json', ...files]) {
+    if (existsSync(resolve(from, file))) cpSync(resolve(from, file), resolve(to, file), { recursive: true });
+  }
+}

@@ -1,0 +1,15 @@
+/** How a measured value is written. */
+export const COLUMNS = {
+  requestsPerSecond: { title: 'requests/s', digits: 0 },
+  p50Us: { title: 'p50, ms', digits: 2, scale: 1_000 },
+  p99Us: { title: 'p99, ms', digits: 2, scale: 1_000 },
+  appCpuUs: { title: 'app CPU, us/request', digits: 1 },
+  redisCommandsPerSecond: { title: 'Redis commands/s', digits: 0 },
+  redisCommands: { title: 'Redis commands/request', digits: 3 },
+  redisCpuUs: { title: 'Redis CPU, us/request', digits: 2 },
+  redisBytes: { title: 'Redis bytes/request', digits: 0 },
+  ns: { title: 'ns/call', digits: 0 },
+  bytes: { title: 'bytes/call', digits: 0 },
+  heapBytes: { title: 'heap, bytes/tenant', digits: 0 },
+  rssBytes: { title: 'rss, bytes/tenant', digits: 0 },
+};

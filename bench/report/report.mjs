@@ -1,0 +1,64 @@
+import { markdown, table } from './tables.mjs';
+import { targets } from './targets.mjs';
+
+/** The results as Markdown. */
+export function report(results) {
+  const { machine, requests = [], processes = [], tenants = [], rates = [], guard = [], memory = [] } = results;
+  const underLoad = requests.filter(({ contestant }) => contestant !== 'PING');
+  const sections = [
+    ['Machine', machineLines(machine)],
+    ['Targets', targetTable(results)],
+    ...(hasOther(requests) ? [['Targets, the other build', targetTable(results, ' (other)')]] : []),
+    ...[1, 50, 200].map((count) => [
+      `Requests, ${count} ${count === 1 ? 'connection' : 'connections'}`,
+      table(
+        underLoad.filter(({ connections }) => connections === count),
+        ['contestant'],
+        ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs', 'redisBytes'],
+      ),
+    ]),
+    ['The guard alone', table(guard, ['contestant'], ['ns', 'bytes'])],
+    ['Memory per tenant', table(memory, ['contestant', 'tenants'], ['heapBytes', 'rssBytes'])],
+    ['Processes', scaling(processes, 'processes')],
+    ['Tenants', scaling(tenants, 'tenants')],
+    [
+      'Request rate and Redis commands',
+      table(loaded(rates), ['contestant', 'rate'], ['requestsPerSecond', 'redisCommandsPerSecond', 'redisCpuUs']),
+    ],
+  ];
+  // What was not measured has no table.
+  const measured = sections.filter(([, body]) => body.split('\n').length > 2);
+  return measured.map(([title, body]) => `### ${title}\n\n${body}\n`).join('\n');
+}
+
+function scaling(rows, key) {
+  const columns = ['requestsPerSecond', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs'];
+  return table(loaded(rows), ['contestant', key], columns);
+}
+
+function loaded(rows) {
+  return rows.filter(({ contestant }) => contestant !== 'PING');
+}
+
+function hasOther(rows) {
+  return rows.some(({ contestant }) => contestant.endsWith(' (other)'));
+}
+
+function targetTable(results, build) {
+  const lines = targets(results, build).map(({ what, target, measured, reached }) => [
+    what,
+    target,
+    measured,
+    reached ? 'reached' : '**not reached**',
+  ]);
+  return markdown(['what', 'target', 'measured', ''], lines);
+}
+
+function machineLines({ date, cpu, cores, memoryGb, os, placement, platform, versions, settings }) {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}; ${placement}; Nest on ${platform}; ${settings} run of ${date}.`,
+    `${packages.join(', ')}.`,
+    'Medians of the interleaved rounds, with the lowest and highest in brackets.',
+  ].join('\n');
+}

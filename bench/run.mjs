@@ -1,0 +1,76 @@
+// npm run bench -- [--quick] [--platform express] [--only requests,guard] [--against <other checkout, built>] [--out <file>]
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { prepare } from './prepare.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    platform: { type: 'string', default: 'fastify' },
+    only: { type: 'string' },
+    against: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+const tell = (what) => process.stderr.write(`${new Date().toLocaleTimeString('en-GB')} ${what}\n`);
+
+tell('installing');
+prepare(flags.against);
+
+// Only now is there something to import.
+const { FULL, QUICK } = await import('./settings.mjs');
+const { machine } = await import('./lib/machine.mjs');
+const { RedisServer } = await import('./lib/redis-server.mjs');
+const { guard } = await import('./suites/guard.mjs');
+const { load } = await import('./suites/load.mjs');
+const { memory } = await import('./suites/memory.mjs');
+const { report } = await import('./report/report.mjs');
+
+const SUITES = { requests: load, processes: load, tenants: load, rates: load, guard, memory };
+
+const settings = flags.quick ? QUICK : FULL;
+const name = `${flags.platform}${flags.quick ? '-quick' : ''}.json`;
+const out = resolve(import.meta.dirname, flags.out ?? `results/${name}`);
+const results = flags.only && existsSync(out) ? JSON.parse(readFileSync(out, 'utf8')) : {};
+results.machine = {
+  ...machine(await redisVersion()),
+  platform: flags.platform,
+  settings: flags.quick ? 'quick' : 'full',
+};
+
+for (const suite of flags.only?.split(',') ?? Object.keys(SUITES)) {
+  tell(suite);
+  const { contestants, ...rest } = settings[suite];
+  const all = flags.against ? withOther(contestants) : contestants;
+  const said = (what) => tell(`${suite}: ${what}`);
+  results[suite] = await SUITES[suite]({ ...rest, contestants: all, platform: flags.platform, tell: said });
+}
+
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(out, resultsAsText(results));
+console.log(report(results));
+
+/** One row a line: a new run gives a diff that can be read. */
+function resultsAsText({ machine, ...suites }) {
+  const parts = Object.entries(suites).map(
+    ([suite, rows]) => `"${suite}": [\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`,
+  );
+  return `{\n"machine": ${JSON.stringify(machine)},\n${parts.join(',\n')}\n}\n`;
+}
+
+/** Each contestant of this package twice: as it is here, and as it is in the other checkout. */
+function withOther(contestants) {
+  return contestants.flatMap((name) => (name.startsWith('rate-monitor') ? [name, `${name} (other)`] : [name]));
+}
+
+async function redisVersion() {
+  const redis = await RedisServer.start();
+  const version = await redis.version();
+  await redis.stop();
+  return version;
+}

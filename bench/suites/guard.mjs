@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+
+import { startChild } from '../lib/children.mjs';
+import { RedisServer } from '../lib/redis-server.mjs';
+
+const GUARD_COST = fileURLToPath(new URL('../apps/guard-cost.mjs', import.meta.url));
+/** Room for all that a measurement allocates: no collection takes place in the middle of one. */
+const NODE_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+
+/** The guard alone: nanoseconds and bytes a call. */
+export async function guard({ contestants, warmUps, rounds }) {
+  const redis = await RedisServer.start();
+  const rows = [];
+  try {
+    for (const [db, contestant] of contestants.entries()) {
+      const argument = { contestant, redis: { port: redis.port, db } };
+      const child = await startChild(GUARD_COST, argument, { role: 'app', nodeFlags: NODE_FLAGS });
+      for (let round = -warmUps; round < rounds; round++) {
+        const { ns, bytes } = await child.ask('measure');
+        if (round >= 0) rows.push({ contestant, round, ns: Math.round(ns), bytes: Math.round(bytes) });
+      }
+      await child.stop();
+    }
+    return rows;
+  } finally {
+    await redis.stop();
+  }
+}
