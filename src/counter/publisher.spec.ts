@@ -1,0 +1,62 @@
+import { type Logger } from '@nestjs/common';
+
+import type { CounterStore, Published } from './counter-store.js';
+import { Publisher, type PublishListener } from './publisher.js';
+import { StoreHealth } from './store-health.js';
+import { TrackedTenant } from './tracked-tenant.js';
+
+const WAIT_AT_MOST_MS = 50;
+
+describe('Publisher, where requests wait', () => {
+  let answer: CounterStore['publish'];
+  const store: CounterStore = { name: 'store', publish: (totals) => answer(totals), read: () => Promise.resolve(0) };
+  const listener: PublishListener = {
+    taken: () => undefined,
+    refused: () => undefined,
+    unreached: () => undefined,
+    recovered: () => undefined,
+    expired: () => false,
+  };
+  const silent = { warn: () => undefined, log: () => undefined } as unknown as Logger;
+  const window = { category: 'llm_call', instance: 'me', number: 1, windowMs: 60_000 };
+  let publisher: Publisher;
+  const count = (): Promise<void> | undefined => publisher.publish(new TrackedTenant(window, 'acme'));
+
+  const answers: CounterStore['publish'] = (totals) =>
+    Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 })));
+  const fails = (): Promise<Published[]> => Promise.reject(new Error('connect ECONNREFUSED'));
+  const hangs = (): Promise<Published[]> => new Promise(() => undefined);
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
+    publisher = new Publisher(store, options, new StoreHealth('store', silent), listener);
+  });
+  afterEach(() => {
+    publisher.stop();
+    jest.useRealTimers();
+  });
+
+  it('lets a request wait for the store that answers', async () => {
+    answer = answers;
+    const wait = count();
+    expect(wait).toBeInstanceOf(Promise);
+    await jest.advanceTimersByTimeAsync(0);
+    await expect(wait).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['fails', fails],
+    ['hangs', hangs],
+  ])('lets none wait once the store %s, and each again once it answers', async (_, trouble) => {
+    answer = trouble;
+    const first = count();
+    await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS + 1);
+    await first;
+    expect(count()).toBeUndefined();
+
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(count()).toBeInstanceOf(Promise);
+  });
+});
