@@ -22,8 +22,10 @@ export { MemoryCounterStore } from './counter/memory-counter-store.js';
 export { RedisCounterStore } from './counter/redis-counter-store.js';
 
 export { AlertService } from './alert/alert.service.js';
-export type { AlertChannel } from './alert/alert-channel.js';
+export type { AlertChannel, IncidentNotes } from './alert/alert-channel.js';
 export type { RateAlert } from './alert/rate-alert.js';
+export type { AlertIncident, IncidentStatus } from './alert/incident/alert-incident.js';
+export { DeliveryError, type DeliveryFault } from './alert/delivery/delivery-error.js';
 export type { AlertLevel, Severity } from './threshold/levels.js';
 export { LogChannel } from './alert/channels/log.channel.js';
 export { SentryChannel } from './alert/channels/sentry.channel.js';

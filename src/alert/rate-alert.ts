@@ -1,6 +1,7 @@
 import type { Route } from '../request/route.js';
 import type { Tenant } from '../tenant/tenant.js';
 import type { AlertLevel } from '../threshold/levels.js';
+import type { AlertIncident } from './incident/alert-incident.js';
 
 /** What is told about a breach: who, where, how much, since when. */
 export interface RateAlert {
@@ -20,4 +21,8 @@ export interface RateAlert {
   route?: Route;
   /** `instance`: the store was away, and this instance counted alone; the true count is this or more. */
   countedBy: 'all' | 'instance';
+  /** What the alert is to its incident; absent where the option `incidents` is off. */
+  incident?: AlertIncident;
+  /** `true`: nothing happened, {@link AlertService.sendTest} sent it. */
+  test?: true;
 }

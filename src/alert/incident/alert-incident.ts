@@ -1,0 +1,17 @@
+/** What an alert can be to its incident. */
+export type IncidentStatus = 'opened' | 'escalated' | 'reminded' | 'resolved';
+
+/** Consecutive breaches of one tenant in one category, as an alert tells of them. */
+export interface AlertIncident {
+  /** The same in every alert of the incident. */
+  id: string;
+  status: IncidentStatus;
+  /** Start of the first window that was over a level. */
+  startedAt: Date;
+  /** How long it has lasted, in milliseconds: to the end of the last window that was over a level. */
+  lastedMs: number;
+  /** The window with the highest count so far. Final only once the incident is resolved. */
+  peak: { count: number; windowStart: Date };
+  /** What was counted from the first to the last window that was over a level. Final only once the incident is resolved. */
+  total: number;
+}
