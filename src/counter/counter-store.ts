@@ -1,3 +1,5 @@
+import type { SharedState } from '../state/shared-state.js';
+
 /** Names one counter: a tenant in a category and a window. */
 export interface CounterKey {
   /** Name of the category. */
@@ -63,4 +65,6 @@ export interface CounterStore {
   open?(ready: () => void): void;
   /** Lets go of connections. */
   close?(): Promise<void>;
+  /** Where incidents, mutes and the history are kept. Absent: in this process's memory, each replica for itself. */
+  readonly state?: SharedState;
 }

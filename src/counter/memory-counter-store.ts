@@ -1,3 +1,4 @@
+import { MemorySharedState } from '../state/memory-shared-state.js';
 import type { Counted, CounterKey, CounterStore, OwnTotal } from './counter-store.js';
 
 interface Counter {
@@ -20,6 +21,7 @@ interface Expiring {
  */
 export class MemoryCounterStore implements CounterStore {
   readonly name = 'memory';
+  readonly state = new MemorySharedState();
   private readonly windows = new Map<string, Expiring>();
 
   /** @param now The clock by which counters expire. */

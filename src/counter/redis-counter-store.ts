@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 
+import { RedisSharedState } from '../state/redis-shared-state.js';
 import { redisKey } from './counter-key.js';
 import type { CounterKey, CounterStore, OwnTotal, Published, Refused } from './counter-store.js';
 import { PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
@@ -14,6 +15,7 @@ interface Scripted {
 /** Counts in Redis, shared by all instances: one hash for each tenant, category and window, written by one script. */
 export class RedisCounterStore implements CounterStore {
   readonly name: string;
+  readonly state: RedisSharedState;
   private readonly connection: Redis | Cluster;
   /** Why there is no connection, where there is none. */
   private fault: Error | undefined;
@@ -29,6 +31,7 @@ export class RedisCounterStore implements CounterStore {
     this.name = addressOf(client);
     this.connection = ownConnection(client);
     this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
+    this.state = new RedisSharedState(this.connection, keyPrefix);
   }
 
   open(ready: () => void): void {
