@@ -6,6 +6,7 @@ export { RateMonitorInterceptor } from './rate-monitor.interceptor.js';
 
 export type {
   CategoryOptions,
+  IncidentOptions,
   RateMonitorOptions,
   RateMonitorOptionsFactory,
   ThresholdResolver,
@@ -21,7 +22,13 @@ export type { Counted, CounterKey, CounterStore, OwnTotal, Published, Refused } 
 export { MemoryCounterStore } from './counter/memory-counter-store.js';
 export { RedisCounterStore } from './counter/redis-counter-store.js';
 
+export type { SharedState } from './state/shared-state.js';
+
 export { AlertService } from './alert/alert.service.js';
+export type { Mute, MutedScope, MuteOptions } from './alert/mute/mute.js';
+export type { AlertRecord } from './alert/history/history.js';
+export type { Delivery } from './alert/delivery/outgoing.js';
+export type { TestedChannel } from './alert/delivery/deliveries.js';
 export type { AlertChannel, IncidentNotes } from './alert/alert-channel.js';
 export type { RateAlert } from './alert/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './alert/incident/alert-incident.js';

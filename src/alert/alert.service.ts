@@ -1,58 +1,157 @@
 import { Injectable, Logger } from '@nestjs/common';
 
+import { MemorySharedState } from '../state/memory-shared-state.js';
+import type { SharedState } from '../state/shared-state.js';
 import { reasonOf } from '../util/text.js';
-import { within } from '../util/within.js';
-import type { AlertChannel } from './alert-channel.js';
+import { Deliveries, type TestedChannel, type Told } from './delivery/deliveries.js';
+import type { NamedChannel } from './delivery/named-channel.js';
+import { History, type AlertRecord } from './history/history.js';
+import { Incidents, type CountOf, type IncidentSettings } from './incident/incidents.js';
+import type { Mute, MutedScope, MuteOptions } from './mute/mute.js';
+import { Mutes } from './mute/mutes.js';
 import type { RateAlert } from './rate-alert.js';
 
-/** How long a shutdown waits for alerts that are on their way. */
-const LAST_SEND_MS = 2_000;
+/** How often a replica looks at what the others did: mutes, and incidents that are over. */
+const LOOK_EVERY_MS = 1_000;
+/** A look that one replica makes for all, a little less often than any of them would. */
+const ONE_LOOKS_FOR_MS = 900;
+
+/** How long looking fails before it is news. */
+const BLIND_FOR_MS = 60_000;
+
+/** What alerts need of the rest of the module. */
+export interface AlertSettings {
+  readonly channels: readonly NamedChannel[];
+  readonly groupWaitMs: number;
+  readonly shutdownFlushMs: number;
+  /** Undefined: one alert per window. */
+  readonly incidents: IncidentSettings | undefined;
+  readonly state: SharedState;
+  /** The store's clock. */
+  readonly now: () => number;
+  readonly countOf: CountOf;
+}
 
 /** Tells of breaches, through every channel at once; one that throws or hangs harms neither a request nor another channel. */
 @Injectable()
 export class AlertService {
   private readonly logger = new Logger('RateMonitor');
-  private readonly sending = new Set<Promise<void>>();
-  private channels: readonly AlertChannel[] = [];
+  private readonly raising = new Set<Promise<void>>();
+  private deliveries = new Deliveries([], 0, this.logger);
+  private muting = new Mutes(new MemorySharedState(), Date.now, this.logger);
+  private past = new History(new MemorySharedState(), Date.now);
+  private settings: AlertSettings | undefined;
+  private incidents: Incidents | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private blindSince: number | undefined;
 
   /**
    * Starts the channels; what one of them throws stops the boot.
    *
    * @internal
    */
-  async start(channels: readonly AlertChannel[]): Promise<void> {
-    for (const channel of channels) await channel.start?.();
-    this.channels = channels;
+  async start(settings: AlertSettings): Promise<void> {
+    const { channels, groupWaitMs, state, now, countOf } = settings;
+    for (const { channel } of channels) await channel.start?.();
+    this.settings = settings;
+    this.deliveries = new Deliveries(channels, groupWaitMs, this.logger);
+    this.muting = new Mutes(state, now, this.logger);
+    this.past = new History(state, now);
+    this.incidents = settings.incidents && new Incidents(state, settings.incidents, now, countOf);
+    this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
   }
 
-  /** Sends an alert through every channel, and does not wait for any. */
+  /** Sends an alert through every channel that wants it, and waits for none. */
   raise(alert: RateAlert): void {
-    for (const channel of this.channels) {
-      const sent = this.send(channel, alert);
-      this.sending.add(sent);
-      void sent.then(() => this.sending.delete(sent));
-    }
+    const mute = this.muting.over(alert);
+    if (!this.incidents) return this.tell({ alert }, mute);
+    const raising = this.incidents.breached(alert, mute !== undefined).then(
+      (told) => told && this.tell(told, mute),
+      // It cannot be known whether there is an incident: better told twice than not at all.
+      () => this.tell({ alert }, mute),
+    );
+    this.raising.add(raising);
+    void raising.finally(() => this.raising.delete(raising));
+  }
+
+  /** Sends a test alert, marked as one, through every channel at once, and gives back what each made of it. */
+  sendTest(): Promise<TestedChannel[]> {
+    return this.deliveries.test({
+      category: 'test',
+      tenant: { id: 'test', name: 'Test tenant' },
+      count: 2,
+      threshold: 1,
+      level: { at: 1, severity: 'info' },
+      windowStart: new Date(this.settings?.now() ?? Date.now()),
+      windowMs: 60_000,
+      countedBy: 'all',
+      test: true,
+    });
   }
 
   /**
-   * Waits, for a moment at most, for alerts that are on their way.
+   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting goes on. A mute of the
+   * same tenant and category takes the place of the one before.
+   *
+   * @throws RangeError or TypeError where the options are wrong; whatever the store throws where that is away.
+   */
+  mute(options: MuteOptions): Promise<Mute> {
+    return this.muting.mute(options);
+  }
+
+  /** Ends a mute before its time. Gives back whether there was one of just this tenant and category. */
+  unmute(scope: MutedScope): Promise<boolean> {
+    return this.muting.unmute(scope);
+  }
+
+  /** The mutes that hold now. */
+  mutes(): Promise<Mute[]> {
+    return this.muting.list();
+  }
+
+  /** The last alerts of all replicas, newest first, and what became of each in each channel. */
+  history(): Promise<AlertRecord[]> {
+    return this.past.list();
+  }
+
+  /**
+   * Sends what is on its way, for as long as `shutdownFlushMs`.
    *
    * @internal
    */
   async stop(): Promise<void> {
-    await within(Promise.all(this.sending), LAST_SEND_MS, 'not sent').catch(() =>
-      this.logger.warn(`Alerts still on their way at shutdown: ${this.sending.size}`),
-    );
-    this.sending.clear();
+    clearInterval(this.timer);
+    await Promise.all(this.raising);
+    await this.deliveries.stop(this.settings?.shutdownFlushMs ?? 0);
+    await this.past.flush();
   }
 
-  private async send(channel: AlertChannel, alert: RateAlert): Promise<void> {
+  private tell(told: Told, mute: Mute | undefined): void {
+    const wanting = this.deliveries.wanting(told.alert);
+    const became = this.past.record(told.alert, wanting);
+    if (!mute) return this.deliveries.send(told, became);
+    for (const channel of wanting)
+      became(channel, { status: 'suppressed', attempts: 0, reason: `muted: ${mute.reason}` });
+    void this.muting.holdBack(mute);
+  }
+
+  private async look(): Promise<void> {
     try {
-      await channel.send(alert);
+      await this.past.flush();
+      await this.muting.refresh();
+      this.blindSince = undefined;
+      if (!this.incidents || !(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
+      for (const told of await this.incidents.sweep()) this.tell(told, this.muting.over(told.alert));
     } catch (error) {
-      this.logger.error(
-        `The ${channel.name} channel could not send an alert of ${alert.category} (${reasonOf(error)})`,
-      );
+      this.blind(error);
     }
+  }
+
+  /** A store that is away for a moment says so itself, and the next look does what is left. */
+  private blind(error: unknown): void {
+    const since = (this.blindSince ??= performance.now());
+    if (performance.now() - since < BLIND_FOR_MS) return;
+    this.blindSince = Infinity;
+    this.logger.warn(`Mutes and incidents have not been looked after for a minute (${reasonOf(error)})`);
   }
 }

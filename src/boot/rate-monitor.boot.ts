@@ -2,20 +2,20 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import { ModuleRef } from '@nestjs/core';
 
 import { AlertService } from '../alert/alert.service.js';
-import { LogChannel } from '../alert/channels/log.channel.js';
-import { SentryChannel } from '../alert/channels/sentry.channel.js';
-import type { AlertChannel } from '../alert/alert-channel.js';
 import { bootLine } from './boot-line.js';
+import { channelsFor } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../counter/counter-store.js';
 import { MemoryCounterStore } from '../counter/memory-counter-store.js';
 import { RateCounterService } from '../counter/rate-counter.service.js';
 import { MonitoredHandlers } from '../request/monitored-handlers.js';
-import { environmentOf, sentry } from '../optional-peers.js';
+import { environmentOf } from '../optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { readOptions } from '../options/read-options.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 import { RateMonitorService } from '../rate-monitor.service.js';
+import { MemorySharedState } from '../state/memory-shared-state.js';
+import { tenantKey } from '../tenant/tenant-key.js';
 import { storeFor } from './store-for.js';
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
@@ -41,7 +41,15 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     if (!options.enabled) return this.logger.log('Off: nothing is counted');
     const handlers = this.handlers.start(options.categories);
     const store = await storeFor(options, this.app, this.clock);
-    await this.alerts.start(options.channels ?? (await defaultChannels()));
+    const { groupWaitMs, shutdownFlushMs, incidents } = options;
+    await this.alerts.start({
+      ...{ groupWaitMs, shutdownFlushMs, incidents },
+      channels: await channelsFor(options.channels),
+      state: store.state ?? new MemorySharedState(),
+      now: () => this.counter.now(),
+      countOf: (category, tenantId, window, windowMs) =>
+        store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
+    });
     await this.counter.start(options, store, (breach) => this.monitor.raise(breach));
     this.monitor.start(options);
     this.logger.log(bootLine(store.name, handlers));
@@ -52,6 +60,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.counter.stop();
     await this.alerts.stop();
+    await this.counter.disconnect();
   }
 
   private warnOfMemory(store: CounterStore): void {
@@ -60,8 +69,4 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       'Counting in memory in production: each instance counts for itself. Import RedisModule of @liaoliaots/nestjs-redis, or give a redis option',
     );
   }
-}
-
-async function defaultChannels(): Promise<AlertChannel[]> {
-  return (await sentry()) ? [new LogChannel(), new SentryChannel()] : [new LogChannel()];
 }

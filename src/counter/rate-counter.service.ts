@@ -48,13 +48,31 @@ export class RateCounterService {
   }
 
   /**
-   * Publishes what is pending and lets go of the store.
+   * Publishes what is pending; counts no more.
    *
    * @internal
    */
   async stop(): Promise<void> {
     await this.tally?.close();
+  }
+
+  /**
+   * Lets go of the store.
+   *
+   * @internal
+   */
+  async disconnect(): Promise<void> {
+    await this.tally?.disconnect();
     this.tally = undefined;
+  }
+
+  /**
+   * The store's clock, in milliseconds since the epoch.
+   *
+   * @internal
+   */
+  now(): number {
+    return (this.tally ?? this.clock).now();
   }
 
   /**

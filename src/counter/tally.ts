@@ -115,7 +115,16 @@ export class Tally implements PublishListener {
       this.losses.unpublished(tracked);
     }
     this.losses.say();
-    await this.connection.close();
+  }
+
+  /** Lets go of the store. */
+  disconnect(): Promise<void> {
+    return this.connection.close();
+  }
+
+  /** The store's clock. */
+  now(): number {
+    return this.clock.now();
   }
 
   taken(tracked: TrackedTenant, total: number, counted: Counted): void {

@@ -3,7 +3,12 @@ import type { ExecutionContext } from '@nestjs/common';
 import { defaultTenantResolver } from '../tenant/default-tenant-resolver.js';
 import type { TenantResolver } from '../tenant/tenant.js';
 import type { AlertLevel } from '../threshold/levels.js';
-import type { CategoryOptions, RateMonitorOptions, ThresholdResolver } from './rate-monitor-options.js';
+import type {
+  CategoryOptions,
+  IncidentOptions,
+  RateMonitorOptions,
+  ThresholdResolver,
+} from './rate-monitor-options.js';
 
 /** A category with nothing left open. */
 export interface Category {
@@ -28,6 +33,17 @@ export interface CompleteOptions {
   readonly store: RateMonitorOptions['store'];
   readonly redis: RateMonitorOptions['redis'];
   readonly channels: RateMonitorOptions['channels'];
+  /** Undefined: off. */
+  readonly incidents: CompleteIncidents | undefined;
+  readonly groupWaitMs: number;
+  readonly shutdownFlushMs: number;
+}
+
+/** How incidents go. */
+export interface CompleteIncidents {
+  readonly remindAfterMs: number;
+  /** Undefined: two windows of the category. */
+  readonly resolveAfterMs: number | undefined;
 }
 
 /** Strictly more than this many requests a minute. */
@@ -42,6 +58,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
   const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
   const { counting = 'await', waitAtMostMs = 50, flushIntervalMs = 100, maxTrackedTenants = 100_000 } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
+  const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000 } = options;
   const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, tenant));
   return Object.freeze({
     enabled,
@@ -55,7 +72,14 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     store,
     redis,
     channels,
+    incidents: incidents ? completeIncidents(incidents === true ? {} : incidents) : undefined,
+    groupWaitMs,
+    shutdownFlushMs,
   });
+}
+
+function completeIncidents({ remindAfterMs = 30 * 60_000, resolveAfterMs }: IncidentOptions): CompleteIncidents {
+  return Object.freeze({ remindAfterMs, resolveAfterMs });
 }
 
 function completeCategory(name: string, options: CategoryOptions, moduleTenant: TenantResolver): Category {

@@ -17,6 +17,9 @@ const VARIABLES = {
   waitAtMostMs: `${PREFIX}WAIT_AT_MOST_MS`,
   flushIntervalMs: `${PREFIX}FLUSH_INTERVAL_MS`,
   maxTrackedTenants: `${PREFIX}MAX_TRACKED_TENANTS`,
+  incidents: `${PREFIX}INCIDENTS`,
+  groupWaitMs: `${PREFIX}GROUP_WAIT_MS`,
+  shutdownFlushMs: `${PREFIX}SHUTDOWN_FLUSH_MS`,
 } satisfies Partial<Record<keyof RateMonitorOptions, string>>;
 
 /** Options with the environment's word over the code's. */

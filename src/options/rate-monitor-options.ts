@@ -37,6 +37,20 @@ export interface CategoryOptions {
   tenant?: TenantResolver;
 }
 
+/** How consecutive breaches of a tenant become one incident. */
+export interface IncidentOptions {
+  /**
+   * How long an incident is silent, in milliseconds, before a further breach is told again.
+   * @defaultValue 1_800_000
+   */
+  remindAfterMs?: number;
+  /**
+   * How long after the last window with a breach an incident is over, in milliseconds.
+   * @defaultValue two windows of the category
+   */
+  resolveAfterMs?: number;
+}
+
 /** Options of `RateMonitorModule.forRoot()`; all of them have a default. */
 export interface RateMonitorOptions {
   /**
@@ -85,10 +99,27 @@ export interface RateMonitorOptions {
    */
   maxTrackedTenants?: number;
   /**
-   * Where alerts go.
+   * Where alerts go. `RATE_MONITOR_DISCORD_WEBHOOK_URL` and `RATE_MONITOR_SLACK_WEBHOOK_URL` each add a channel to these.
    * @defaultValue the log, and Sentry where the app has `@sentry/nestjs`
    */
   channels?: AlertChannel[];
+  /**
+   * Consecutive breaches of a tenant in a category are one incident, told when it opens, escalates, goes on for long, and is over.
+   * `RATE_MONITOR_INCIDENTS`.
+   * @defaultValue false: one alert per window
+   */
+  incidents?: boolean | IncidentOptions;
+  /**
+   * How long an alert waits for others, in milliseconds, where its channel takes several as one message; 0 for not at all.
+   * `RATE_MONITOR_GROUP_WAIT_MS`.
+   * @defaultValue 1_000
+   */
+  groupWaitMs?: number;
+  /**
+   * How long a shutdown waits for alerts that are on their way, in milliseconds. `RATE_MONITOR_SHUTDOWN_FLUSH_MS`.
+   * @defaultValue 5_000
+   */
+  shutdownFlushMs?: number;
   /** Requests that are not to be counted. One that throws counts the request. */
   skipIf?: (context: ExecutionContext) => boolean;
   /**

@@ -9,45 +9,24 @@ import {
   IsOptional,
   IsPositive,
   Matches,
-  Max,
   Min,
-  ValidateBy,
   ValidateIf,
 } from 'class-validator';
 
-/** What each option may be. A message says what to write instead. */
-const says = (message: string): { message: string } => ({ message });
+import { SEVERITIES } from '../threshold/levels.js';
+import { HasMethods, IsFunction, IsWhole, says } from './shape-rules.js';
 
-const IsFunction = (message: string): PropertyDecorator =>
-  ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function' } }, says(message));
-
-const HasMethods = (methods: string[], message: string): PropertyDecorator =>
-  ValidateBy(
-    {
-      name: 'hasMethods',
-      validator: {
-        validate: (value) =>
-          methods.every((method) => typeof (Object(value) as Record<string, unknown>)[method] === 'function'),
-      },
-    },
-    says(message),
-  );
-
+/** What each option may be. */
 const WHOLE = 'a whole number, 0 or more';
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
-const WINDOW = 'a whole number of milliseconds from 1000 to 86400000, or leave it out for 60000';
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
-/** Node's timers hold no more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-const wholeFrom1 = (unit: string, otherwise: number): string =>
-  `a whole number of ${unit}, 1 or more, or leave it out for ${otherwise}`;
 
 export class LevelShape {
   @IsNumber({}, says(MULTIPLE))
   @IsPositive(says(MULTIPLE))
   at: unknown;
 
-  @IsIn(['info', 'warning', 'critical'], says("'info', 'warning' or 'critical'"))
+  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical'"))
   severity: unknown;
 }
 
@@ -58,9 +37,7 @@ export class CategoryShape {
   threshold: unknown;
 
   @IsOptional()
-  @IsInt(says(WINDOW))
-  @Min(1_000, says(WINDOW))
-  @Max(86_400_000, says(WINDOW))
+  @IsWhole(1_000, 'milliseconds', 60_000, 86_400_000)
   windowMs: unknown;
 
   @IsOptional()
@@ -106,25 +83,33 @@ export class OptionsShape {
   counting: unknown;
 
   @IsOptional()
-  @IsInt(says(wholeFrom1('milliseconds', 50)))
-  @Min(1, says(wholeFrom1('milliseconds', 50)))
-  @Max(LONGEST_TIMER_MS, says('a shorter time'))
+  @IsWhole(1, 'milliseconds', 50)
   waitAtMostMs: unknown;
 
   @IsOptional()
-  @IsInt(says(wholeFrom1('milliseconds', 100)))
-  @Min(1, says(wholeFrom1('milliseconds', 100)))
-  @Max(LONGEST_TIMER_MS, says('a shorter time'))
+  @IsWhole(1, 'milliseconds', 100)
   flushIntervalMs: unknown;
 
   @IsOptional()
-  @IsInt(says(wholeFrom1('tenants', 100_000)))
-  @Min(1, says(wholeFrom1('tenants', 100_000)))
+  @IsWhole(1, 'tenants', 100_000)
   maxTrackedTenants: unknown;
 
   @IsOptional()
   @IsArray(says('a list of alert channels, or leave it out'))
   channels: unknown;
+
+  @IsOptional()
+  @ValidateIf(({ incidents }: OptionsShape) => typeof incidents !== 'object')
+  @IsBoolean(says('true, false, or { remindAfterMs, resolveAfterMs }, or leave it out for false'))
+  incidents: unknown;
+
+  @IsOptional()
+  @IsWhole(0, 'milliseconds', 1_000, 60_000)
+  groupWaitMs: unknown;
+
+  @IsOptional()
+  @IsWhole(0, 'milliseconds', 5_000)
+  shutdownFlushMs: unknown;
 
   @IsOptional()
   @IsFunction('a function of the execution context that gives true or false, or leave it out')
@@ -135,10 +120,28 @@ export class OptionsShape {
   enabled: unknown;
 }
 
+export class IncidentsShape {
+  @IsOptional()
+  @IsWhole(1, 'milliseconds', 1_800_000)
+  remindAfterMs: unknown;
+
+  @IsOptional()
+  @IsWhole(1, 'milliseconds', 'two windows')
+  resolveAfterMs: unknown;
+}
+
 export class ChannelShape {
   @Matches(/\S/, says('a name, for the log'))
   name: unknown;
 
   @IsFunction('a method that sends one alert')
   send: unknown;
+
+  @IsOptional()
+  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for all"))
+  minSeverity: unknown;
+
+  @IsOptional()
+  @IsArray(says('a list of categories, or leave it out for all'))
+  categories: unknown;
 }

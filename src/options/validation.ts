@@ -4,7 +4,7 @@ import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from './config-error.js';
 import type { Overridden } from './environment.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
-import { CategoryShape, ChannelShape, LevelShape, OptionsShape } from './shapes.js';
+import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape } from './shapes.js';
 
 type Shape = new () => object;
 
@@ -21,16 +21,17 @@ export function validate({ options, sources, unread }: Overridden): RateMonitorO
   const problems = check(OptionsShape, options, '');
   const categories = entriesOf(options.categories);
   for (const [name, category] of categories) problems.push(...checkCategory(name, category));
-  listOf(options.channels).forEach((channel, i) => problems.push(...checkMethods(channel, `channels[${i}]`)));
+  const names = categories.map(([name]) => name);
+  listOf(options.channels).forEach((channel, i) => problems.push(...checkChannel(channel, `channels[${i}]`, names)));
+  if (typeof options.incidents === 'object') problems.push(...check(IncidentsShape, options.incidents, 'incidents'));
   if (options.redis !== undefined && options.store !== undefined) {
     problems.push({ path: 'store', found: 'set beside redis', remedy: 'one of the two' });
   }
   for (const variable of unread.thresholds) {
-    const names = categories.map(([name]) => name).join(', ');
     problems.push({
       path: variable,
       found: 'set, but there is no such category',
-      remedy: `a threshold for one of ${names}, or unset it`,
+      remedy: `a threshold for one of ${names.join(', ')}, or unset it`,
     });
   }
   if (problems.length === 0) return options;
@@ -65,10 +66,16 @@ function checkCategory(name: string, category: unknown): Problem[] {
   return problems;
 }
 
-function checkMethods(channel: unknown, path: string): Problem[] {
+function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
   // A channel is an instance with a life of its own: look at it, do not copy it.
-  const { name, send } = Object(channel) as Record<string, unknown>;
-  return check(ChannelShape, { name, send }, path);
+  const { name, send, minSeverity, categories } = Object(channel) as Record<string, unknown>;
+  const problems = check(ChannelShape, { name, send, minSeverity, categories }, path);
+  for (const category of listOf(categories)) {
+    if (known.includes(category as string)) continue;
+    const remedy = `one of ${known.join(', ')}`;
+    problems.push({ path: `${path}.categories`, found: `a list with ${show(category)}, which is no category`, remedy });
+  }
+  return problems;
 }
 
 function check(shape: Shape, value: unknown, path: string): Problem[] {

@@ -1,5 +1,8 @@
+/** How urgent an alert may be, the least urgent first. */
+export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+
 /** How urgent an alert is. */
-export type Severity = 'info' | 'warning' | 'critical';
+export type Severity = (typeof SEVERITIES)[number];
 
 /** A step at which a tenant's count is worth an alert. */
 export interface AlertLevel {

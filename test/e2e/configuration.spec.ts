@@ -206,7 +206,7 @@ describe('configuration', () => {
       [
         'a short window',
         { categories: { ...rest, evaluations: { threshold: 1, windowMs: 10 } } },
-        'categories.evaluations.windowMs is 10: write a whole number of milliseconds from 1000',
+        'categories.evaluations.windowMs is 10: write a whole number of milliseconds, 1000 to 86400000, or leave it out for 60000',
       ],
       [
         'an algorithm there is not',

@@ -104,6 +104,6 @@ describe('the Sentry channel', () => {
     await start({ channels: [new SentryChannel(), new LogChannel()] });
     await evaluate(5);
     expect(app.log.of('is over')).toHaveLength(1);
-    expect(app.log.of('The sentry channel could not send')).toHaveLength(1);
+    expect(app.log.of('The sentry channel could not send an alert of evaluations')).toHaveLength(1);
   });
 });

@@ -1,0 +1,82 @@
+import type { Logger } from '@nestjs/common';
+
+import { reasonOf } from '../../util/text.js';
+import { within } from '../../util/within.js';
+import { SEVERITIES } from '../../threshold/levels.js';
+import type { AlertChannel, IncidentNotes } from '../alert-channel.js';
+import type { RateAlert } from '../rate-alert.js';
+import { ChannelLog } from './channel-log.js';
+import { ChannelWorker } from './channel-worker.js';
+import type { NamedChannel } from './named-channel.js';
+import type { Delivery } from './outgoing.js';
+
+/** How long a test alert may take in each channel. */
+const TEST_WITHIN_MS = 10_000;
+
+/** What a test alert has come to in one channel. */
+export interface TestedChannel {
+  channel: string;
+  delivered: boolean;
+  /** Why not. */
+  reason?: string;
+}
+
+/** An alert, and what is to be known besides in order to send it. */
+export interface Told {
+  readonly alert: RateAlert;
+  /** What a channel keeps of the alert's incident. */
+  readonly notesOf?: ((channel: string) => IncidentNotes) | undefined;
+}
+
+/** Every channel with its worker: what is told goes to all that want it, and none waits for another. */
+export class Deliveries {
+  private readonly workers: readonly (NamedChannel & { readonly worker: ChannelWorker })[];
+
+  constructor(channels: readonly NamedChannel[], groupWaitMs: number, logger: Logger) {
+    this.workers = channels.map((named) => ({
+      ...named,
+      worker: new ChannelWorker(named.channel, groupWaitMs, new ChannelLog(named, logger)),
+    }));
+  }
+
+  /** The channels that an alert is for. */
+  wanting(alert: RateAlert): string[] {
+    return this.workers.filter(({ channel }) => wants(channel, alert)).map(({ name }) => name);
+  }
+
+  /** @param became Told what becomes of it in each channel. */
+  send({ alert, notesOf }: Told, became: (channel: string, delivery: Delivery) => void): void {
+    for (const { name, channel, worker } of this.workers) {
+      if (!wants(channel, alert)) continue;
+      worker.push({
+        alert,
+        notes: notesOf?.(name),
+        queuedAt: performance.now(),
+        became: (delivery) => became(name, delivery),
+      });
+    }
+  }
+
+  /** Once through each channel, whatever that wants, past all queues. */
+  test(alert: RateAlert): Promise<TestedChannel[]> {
+    return Promise.all(
+      this.workers.map(async ({ name, channel }) => {
+        try {
+          await within(Promise.resolve(channel.send(alert)), TEST_WITHIN_MS, 'no answer', false);
+          return { channel: name, delivered: true };
+        } catch (error) {
+          return { channel: name, delivered: false, reason: reasonOf(error) };
+        }
+      }),
+    );
+  }
+
+  async stop(withinMs: number): Promise<void> {
+    await Promise.all(this.workers.map(({ worker }) => worker.stop(withinMs)));
+  }
+}
+
+function wants({ minSeverity, categories }: AlertChannel, { level, category }: RateAlert): boolean {
+  if (minSeverity && SEVERITIES.indexOf(level.severity) < SEVERITIES.indexOf(minSeverity)) return false;
+  return categories?.includes(category) ?? true;
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+
+import { Records } from '../../state/records.js';
+import type { SharedState } from '../../state/shared-state.js';
+import { tenantKey } from '../../tenant/tenant-key.js';
+import type { IncidentNotes } from '../alert-channel.js';
+import type { Told } from '../delivery/deliveries.js';
+import type { RateAlert } from '../rate-alert.js';
+import * as incidents from './incident.js';
+import type { Incident } from './incident.js';
+
+/** The store has forgotten older windows: what was seen of them has to do. */
+const WINDOWS_REMEMBERED = 2;
+
+export interface IncidentSettings {
+  readonly remindAfterMs: number;
+  /** Undefined: two windows of the category. */
+  readonly resolveAfterMs: number | undefined;
+}
+
+/** The count of a tenant in a window, over all replicas. */
+export type CountOf = (category: string, tenantId: string, window: number, windowMs: number) => Promise<number>;
+
+/** Makes one story of consecutive breaches, told by whichever replica sees what is new in it. */
+export class Incidents {
+  private readonly records: Records<Incident>;
+
+  constructor(
+    state: SharedState,
+    private readonly settings: IncidentSettings,
+    private readonly now: () => number,
+    private readonly countOf: CountOf,
+  ) {
+    this.records = new Records(state, 'incidents');
+  }
+
+  /**
+   * Takes in a breach, and gives back what is to be told of it, if anything. Each thing is given to one replica.
+   *
+   * @param muted Nothing will be told: so the next breach after the mute is news still.
+   */
+  async breached(alert: RateAlert, muted: boolean): Promise<Told | undefined> {
+    const now = this.now();
+    const newId = (): string => randomBytes(9).toString('base64url');
+    let status: ReturnType<typeof incidents.worthTelling>;
+    const { after } = await this.records.change(idOf(alert), (before) => {
+      const incident = incidents.withBreach(before, alert, newId);
+      status = incidents.worthTelling(incident, alert, now, this.settings.remindAfterMs);
+      return status && !muted ? incidents.withTold(incident, alert, now) : incident;
+    });
+    if (!status || !after) return undefined;
+    return { alert: { ...alert, incident: incidents.told(after, status) }, notesOf: this.notesOf(after) };
+  }
+
+  /** Looks after the open incidents: the final counts of windows that are over, and those that are resolved, to be told. */
+  async sweep(): Promise<Told[]> {
+    const resolved: Told[] = [];
+    for (const open of await this.records.list()) {
+      const settled = await this.settle(open);
+      if (settled && this.isOver(settled) && (await this.close(settled))) {
+        const notesOf = (channel: string): IncidentNotes => keptNotes(settled.notes[channel]);
+        // Nobody has heard of one that was muted all the time.
+        if (settled.told > 0) resolved.push({ alert: incidents.resolvedAlert(settled), notesOf });
+      }
+    }
+    return resolved;
+  }
+
+  private async settle(open: Incident): Promise<Incident | undefined> {
+    const windows = incidents.overWindows(open, this.now());
+    if (windows.length === 0) return open;
+    const oldest = (windows.at(-1) as number) - WINDOWS_REMEMBERED;
+    const { category, tenant, windowMs } = open;
+    const counts = await Promise.all(
+      windows.map(async (window) => {
+        const count = window < oldest ? 0 : await this.countOf(category, tenant.id, window, windowMs);
+        return [window, count] as const;
+      }),
+    );
+    const { after } = await this.records.change(idOf(open), (incident) =>
+      incident?.id === open.id ? incidents.withSettled(incident, new Map(counts)) : incident,
+    );
+    return after?.id === open.id ? after : undefined;
+  }
+
+  /** True for the replica that closed it. */
+  private async close({ id, ...incident }: Incident): Promise<boolean> {
+    const { before, after } = await this.records.change(idOf(incident), (open) =>
+      open?.id === id && this.isOver(open) ? undefined : open,
+    );
+    return before?.id === id && !after;
+  }
+
+  private isOver(incident: Incident): boolean {
+    const { resolveAfterMs = 2 * incident.windowMs } = this.settings;
+    return incidents.isResolved(incident, this.now(), resolveAfterMs);
+  }
+
+  private notesOf(incident: Incident): (channel: string) => IncidentNotes {
+    const id = idOf(incident);
+    return (channel) => ({
+      read: async () => {
+        const open = await this.records.read(id);
+        return open?.id === incident.id ? open.notes[channel] : undefined;
+      },
+      write: async (note) =>
+        void (await this.records.change(id, (open) =>
+          open?.id === incident.id ? { ...open, notes: { ...open.notes, [channel]: note } } : open,
+        )),
+    });
+  }
+}
+
+/** Of an incident that is over: there is no place left to write to. */
+function keptNotes(note: string | undefined): IncidentNotes {
+  return { read: () => Promise.resolve(note), write: () => Promise.resolve() };
+}
+
+function idOf({ category, tenant }: Pick<Incident, 'category' | 'tenant'>): string {
+  return `${category}:${tenantKey(tenant.id)}`;
+}
