@@ -36,3 +36,8 @@ export { DeliveryError, type DeliveryFault } from './alert/delivery/delivery-err
 export type { AlertLevel, Severity } from './threshold/levels.js';
 export { LogChannel } from './alert/channels/log.channel.js';
 export { SentryChannel } from './alert/channels/sentry.channel.js';
+export { DiscordChannel, type DiscordChannelOptions } from './alert/channels/discord.channel.js';
+export { SlackChannel, type SlackChannelOptions } from './alert/channels/slack.channel.js';
+export { WebhookChannel, type WebhookChannelOptions } from './alert/channels/webhook.channel.js';
+export type { ChannelFilter, MessageOptions } from './alert/channels/channel-options.js';
+export { maskKey } from './util/mask-key.js';

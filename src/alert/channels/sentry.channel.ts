@@ -1,10 +1,15 @@
 import { sentry, type Sentry } from '../../optional-peers.js';
 import { RateMonitorConfigError } from '../../options/config-error.js';
 import { tenantKey } from '../../tenant/tenant-key.js';
+import type { Severity } from '../../threshold/levels.js';
 import { oneLine } from '../../util/text.js';
 import type { AlertChannel } from '../alert-channel.js';
 import { alertMessage } from '../alert-message.js';
 import type { RateAlert } from '../rate-alert.js';
+import { attributesOf } from '../tenant-attributes.js';
+import type { ChannelFilter } from './channel-options.js';
+import { FilterShape } from './channel-shapes.js';
+import { checkOptions } from './check-options.js';
 
 /** Longer tag values are dropped by Sentry. */
 const LONGEST_TAG = 200;
@@ -18,7 +23,16 @@ const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as 
  */
 export class SentryChannel implements AlertChannel {
   readonly name = 'sentry';
+  readonly minSeverity: Severity | undefined;
+  readonly categories: readonly string[] | undefined;
   private sentry: Sentry | undefined;
+
+  /** @throws RateMonitorConfigError where an option is wrong. */
+  constructor(options: ChannelFilter = {}) {
+    checkOptions('SentryChannel', FilterShape, options);
+    this.minSeverity = options.minSeverity;
+    this.categories = options.categories;
+  }
 
   /** @throws RateMonitorConfigError where `@sentry/nestjs` is not installed. */
   async start(): Promise<void> {
@@ -32,31 +46,42 @@ export class SentryChannel implements AlertChannel {
   send(alert: RateAlert): void {
     // `isInitialized()` would be true without a DSN and after a close as well.
     if (!this.sentry?.isEnabled()) return;
-    const { category, tenant, count, threshold, level, windowStart, windowMs, route, countedBy } = alert;
-    const tags: Record<string, string> = {
-      'alert.type': 'threshold_rate_monitor',
-      route_category: category,
-      tenant_id: tag(tenant.id),
-      severity: level.severity,
-      ...(tenant.name ? { tenant_name: tag(tenant.name) } : {}),
-      ...(route ? { route: tag(`${route.method} ${route.path}`), handler: tag(route.handler) } : {}),
-    };
+    const { category, tenant, level, incident } = alert;
     // The time of the window is in the message, or Sentry's Dedupe would take the next window's event for this one.
     this.sentry.captureMessage(alertMessage(alert), {
-      level: SENTRY_LEVEL[level.severity],
+      level: incident?.status === 'resolved' ? 'info' : SENTRY_LEVEL[level.severity],
       fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
-      tags,
-      extra: {
-        request_count: count,
-        threshold,
-        level_at: level.at,
-        window_start: windowStart.toISOString(),
-        window_ms: windowMs,
-        counted_by: countedBy,
-        ...(tenant.attributes ? { tenant_attributes: tenant.attributes } : {}),
-      },
+      tags: tagsOf(alert),
+      extra: extraOf(alert),
     });
   }
+}
+
+function tagsOf({ category, tenant, level, route, incident }: RateAlert): Record<string, string> {
+  return {
+    'alert.type': 'threshold_rate_monitor',
+    route_category: tag(category),
+    tenant_id: tag(tenant.id),
+    severity: level.severity,
+    ...(tenant.name ? { tenant_name: tag(tenant.name) } : {}),
+    ...(route ? { route: tag(`${route.method} ${route.path}`), handler: tag(route.handler) } : {}),
+    ...(incident ? { incident_id: tag(incident.id), incident_status: incident.status } : {}),
+  };
+}
+
+function extraOf(alert: RateAlert): Record<string, unknown> {
+  const { tenant, count, threshold, level, windowStart, windowMs, countedBy, incident } = alert;
+  const { shown } = attributesOf(tenant);
+  return {
+    request_count: count,
+    threshold,
+    level_at: level.at,
+    window_start: windowStart.toISOString(),
+    window_ms: windowMs,
+    counted_by: countedBy,
+    ...(shown.length > 0 ? { tenant_attributes: Object.fromEntries(shown) } : {}),
+    ...(incident ? { incident } : {}),
+  };
 }
 
 function tag(value: string): string {

@@ -1,0 +1,66 @@
+import {
+  ArrayNotEmpty,
+  IsArray,
+  IsIn,
+  IsOptional,
+  IsString,
+  Matches,
+  ValidateBy,
+  type ValidationOptions,
+} from 'class-validator';
+
+import { isHeaders, isWebhookUrl } from './http/webhook-url.js';
+
+/** What each option of a channel may be. A message says what to write instead. */
+const says = (message: string): ValidationOptions => ({ message });
+const Passes = (name: string, test: (value: unknown) => boolean, message: string): PropertyDecorator =>
+  ValidateBy({ name, validator: { validate: test } }, says(message));
+
+const CATEGORIES = "a list of categories such as ['llm_call'], or leave it out for all";
+
+export class FilterShape {
+  @IsOptional()
+  @IsIn(['info', 'warning', 'critical'], says("'info', 'warning' or 'critical', or leave it out for all"))
+  minSeverity: unknown;
+
+  @IsOptional()
+  @IsArray(says(CATEGORIES))
+  @ArrayNotEmpty(says(CATEGORIES))
+  @IsString({ each: true, message: CATEGORIES })
+  categories: unknown;
+}
+
+class UrlShape extends FilterShape {
+  @Passes(
+    'isWebhookUrl',
+    isWebhookUrl,
+    'the whole address of the webhook, beginning with https:// and with no user name or password in it',
+  )
+  url: unknown;
+}
+
+export class MessageShape extends UrlShape {
+  @IsOptional()
+  @Matches(/\S/, says("a name such as 'production', or leave it out for NODE_ENV"))
+  environment: unknown;
+
+  @IsOptional()
+  @Passes('isFunction', (value) => typeof value === 'function', 'a function of the alert that gives an address')
+  link: unknown;
+}
+
+export class DiscordShape extends MessageShape {
+  @IsOptional()
+  @Matches(/^\d{1,21}$/, says("the role's id, digits only and in quotes, or leave it out"))
+  mentionRole: unknown;
+}
+
+export class WebhookShape extends UrlShape {
+  @IsOptional()
+  @Matches(/\S/, says('a text that sender and receiver share, or leave it out to send unsigned'))
+  secret: unknown;
+
+  @IsOptional()
+  @Passes('isHeaders', isHeaders, "an object such as { authorization: 'Bearer ...' } of header names and values")
+  headers: unknown;
+}

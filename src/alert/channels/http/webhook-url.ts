@@ -1,0 +1,18 @@
+/** Whether fetch can go there. It refuses addresses with a password in them, and shows them in its error. */
+export function isWebhookUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
+}
+
+/** Whether fetch takes them: its own error would show the value. */
+export function isHeaders(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!Object.values(value).every((part) => typeof part === 'string')) return false;
+  try {
+    new Headers(value as Record<string, string>);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Tenant } from '../tenant/tenant.js';
+import { oneLine } from '../util/text.js';
+
+/** More than this of one tenant is a record, not an alert. */
+const MOST = 10;
+const LONGEST_NAME = 60;
+const LONGEST_VALUE = 150;
+
+/** What an alert says of a tenant beside id and name. */
+export interface ShownAttributes {
+  readonly shown: readonly (readonly [name: string, value: string])[];
+  /** How many there are beyond those. */
+  readonly leftOut: number;
+}
+
+/** A tenant's attributes at a bounded number and size. They come from the app's resolver: only what has a plain text is shown. */
+export function attributesOf({ attributes = {} }: Tenant): ShownAttributes {
+  const plain = Object.entries(attributes as Record<string, unknown>).filter(([, value]) => isPlain(value));
+  const shown = plain
+    .slice(0, MOST)
+    .map(([name, value]) => [oneLine(name, LONGEST_NAME), oneLine(String(value), LONGEST_VALUE)] as const);
+  return { shown, leftOut: plain.length - shown.length };
+}
+
+function isPlain(value: unknown): boolean {
+  return ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+}

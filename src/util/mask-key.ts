@@ -1,0 +1,15 @@
+const PREFIX = 3;
+const TAIL = 4;
+/** A key shows at most a quarter of itself, so a shorter one shows nothing. */
+const SHORTEST_SHOWN = 4 * (PREFIX + TAIL);
+const HIDDEN = '****';
+
+/**
+ * An API key that people can tell from another and nobody can use: `sk-****wxyz`. Meant for a tenant's `attributes`.
+ *
+ * Its first 3 and last 4 characters are kept; of a key shorter than 28 characters nothing is.
+ */
+export function maskKey(key: string): string {
+  if (typeof key !== 'string' || key.length < SHORTEST_SHOWN) return HIDDEN;
+  return `${key.slice(0, PREFIX)}${HIDDEN}${key.slice(-TAIL)}`;
+}
