@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { AlertService } from '../alert/alert.service.js';
 import { LogChannel } from '../alert/channels/log.channel.js';
@@ -16,6 +16,8 @@ import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { readOptions } from '../options/read-options.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 import { RateMonitorService } from '../rate-monitor.service.js';
+import { setUpOnce } from './set-up-once.js';
+import { STAND_INS, type StandIns } from './stand-ins.js';
 import { storeFor } from './store-for.js';
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
@@ -26,6 +28,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(RATE_MONITOR_OPTIONS) private readonly given: RateMonitorOptions | undefined,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(STAND_INS) private readonly standIns: StandIns,
+    private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MonitoredHandlers,
     private readonly counter: RateCounterService,
@@ -35,7 +39,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws RateMonitorConfigError where the set-up is wrong. */
   async onModuleInit(): Promise<void> {
-    const { options, unknownVariables } = readOptions(this.given ?? {}, await environmentOf(this.app));
+    setUpOnce(this.discovery);
+    const { options: read, unknownVariables } = readOptions(this.given ?? {}, await environmentOf(this.app));
+    const options = { ...read, ...this.standIns };
     for (const name of unknownVariables)
       this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
     if (!options.enabled) return this.logger.log('Off: nothing is counted');
