@@ -14,9 +14,14 @@ module.exports = {
   testEnvironmentOptions: { globalsCleanup: 'off' },
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   transform: { '^.+\\.[jt]s$': ['@swc/jest', swc] },
-  // Nest 12 is ES modules only: compiled like our own code, it runs in jest as it is.
-  transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // Nest 12 and what mercurius brings are ES modules only: compiled like our own code, they run in jest as they are.
+  transformIgnorePatterns: ['/node_modules/(?!@nestjs/|(.*/)?(content-disposition|mercurius|quick-lru)/)'],
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // What docs show is run as it stands there.
+    '^nestjs-rate-monitor$': '<rootDir>/src/index.ts',
+    '^nestjs-rate-monitor/testing$': '<rootDir>/src/testing/index.ts',
+  },
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts', '!src/index.ts'],

@@ -4,8 +4,8 @@ import type { Observable } from 'rxjs';
 import { RateMonitorService } from './rate-monitor.service.js';
 
 /**
- * Counts what the guard had to leave, after all guards. HTTP handlers need it not, they are looked at a second time anyway; bind it beside
- * {@link RateMonitorGuard} where global guards do not reach: `@UseGuards(RateMonitorGuard) @UseInterceptors(RateMonitorInterceptor)` on a gateway.
+ * Counts what the guard had to leave, after all guards. Handlers that are known when the app starts need it not: they are looked at a second
+ * time anyway. Bind it, beside {@link RateMonitorGuard} or alone, on those of a module that is loaded later.
  */
 @Injectable()
 export class RateMonitorInterceptor implements NestInterceptor {

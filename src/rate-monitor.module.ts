@@ -7,6 +7,7 @@ import { RateCounterService } from './counter/rate-counter.service.js';
 import { MonitoredHandlers } from './request/monitored-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
+import { STAND_INS } from './boot/stand-ins.js';
 import { RateMonitorGuard } from './rate-monitor.guard.js';
 import { RateMonitorInterceptor } from './rate-monitor.interceptor.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
@@ -17,6 +18,7 @@ import { RateMonitorService } from './rate-monitor.service.js';
   imports: [DiscoveryModule],
   providers: [
     { provide: CLOCK, useValue: { now: () => Date.now() } },
+    { provide: STAND_INS, useValue: {} },
     MonitoredHandlers,
     RateCounterService,
     AlertService,

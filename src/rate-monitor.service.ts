@@ -9,7 +9,7 @@ import type { CompleteOptions } from './options/complete-options.js';
 import { RequestReader } from './request/request-reader.js';
 import { routeOf } from './request/route.js';
 import { SayOnce } from './util/say-once.js';
-import type { Tenant } from './tenant/tenant.js';
+import type { Tenant, TenantLike } from './tenant/tenant.js';
 import type { AlertLevel } from './threshold/levels.js';
 import { reasonOf } from './util/text.js';
 import { within } from './util/within.js';
@@ -56,6 +56,25 @@ export class RateMonitorService {
     } catch (error) {
       this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
       return undefined;
+    }
+  }
+
+  /**
+   * Counts what no request brings: a job, a message of a queue. What it cannot count (an unknown category, no tenant) is said once in the
+   * log; it never throws and never rejects. It counts at once; await it, and in `await` mode the alert is out when it comes back, after
+   * `waitAtMostMs` at the latest.
+   *
+   * `RateCounterService.increment` counts the same and tells the count, for code that decides by it.
+   *
+   * @param category A configured category.
+   * @param tenant The tenant, or its id.
+   * @param options `cost`: what to count, 1 where it is left out.
+   */
+  async record(category: string, tenant: TenantLike, options?: { cost?: number }): Promise<void> {
+    try {
+      await this.counter.increment(category, tenant, options?.cost);
+    } catch (error) {
+      this.once.warn(`record ${reasonOf(error)}`, () => `Something was not counted (${reasonOf(error)})`);
     }
   }
 

@@ -1,20 +1,51 @@
 import type { AlertChannel } from '../alert/alert-channel.js';
-import type { NamedChannel } from '../alert/delivery/named-channel.js';
+import { DiscordChannel } from '../alert/channels/discord.channel.js';
+import { isWebhookUrl } from '../alert/channels/http/webhook-url.js';
 import { LogChannel } from '../alert/channels/log.channel.js';
 import { SentryChannel } from '../alert/channels/sentry.channel.js';
+import { SlackChannel } from '../alert/channels/slack.channel.js';
+import type { NamedChannel } from '../alert/delivery/named-channel.js';
 import { sentry } from '../optional-peers.js';
+import { RateMonitorConfigError } from '../options/config-error.js';
+import { WEBHOOK_VARIABLES, type Environment } from '../options/environment.js';
 
-/** The channels of the options, or the default ones, and those that the environment adds; each under a name of its own. */
-export async function channelsFor(given: readonly AlertChannel[] | undefined): Promise<NamedChannel[]> {
-  const channels = given ?? (await defaultChannels());
-  const named: NamedChannel[] = [];
-  for (const [i, channel] of channels.entries()) {
-    const alike = named.filter((other) => other.channel.name === channel.name).length;
-    named.push({ channel, name: alike > 0 ? `${channel.name} ${alike + 1}` : channel.name, option: `channels[${i}]` });
-  }
-  return named;
+type Unnamed = Omit<NamedChannel, 'name'>;
+
+/**
+ * The channels of the options, or the default ones, and those that the environment adds; each under a name of its own.
+ *
+ * @throws RateMonitorConfigError where the environment has something else for a webhook's address.
+ */
+export async function channelsFor(
+  given: readonly AlertChannel[] | undefined,
+  environment: Environment,
+): Promise<NamedChannel[]> {
+  const chosen = (given ?? (await defaultChannels())).map((channel, i) => ({ channel, option: `channels[${i}]` }));
+  return named([...chosen, ...addedBy(environment)]);
 }
 
 async function defaultChannels(): Promise<AlertChannel[]> {
   return (await sentry()) ? [new LogChannel(), new SentryChannel()] : [new LogChannel()];
+}
+
+function addedBy(environment: Environment): Unnamed[] {
+  const added = (option: string, channel: (url: string) => AlertChannel): Unnamed[] => {
+    const url = environment.get(option);
+    if (url === undefined || url === '') return [];
+    if (isWebhookUrl(url)) return [{ channel: channel(url), option }];
+    throw new RateMonitorConfigError([
+      `${option} is not the address of a webhook: write all of it, with https://, or unset it`,
+    ]);
+  };
+  return [
+    ...added(WEBHOOK_VARIABLES.discord, (url) => new DiscordChannel({ url })),
+    ...added(WEBHOOK_VARIABLES.slack, (url) => new SlackChannel({ url })),
+  ];
+}
+
+function named(channels: readonly Unnamed[]): NamedChannel[] {
+  return channels.map(({ channel, option }, i) => {
+    const before = channels.slice(0, i).filter((other) => other.channel.name === channel.name).length;
+    return { channel, option, name: before > 0 ? `${channel.name} ${before + 1}` : channel.name };
+  });
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { AlertService } from '../alert/alert.service.js';
 import { bootLine } from './boot-line.js';
@@ -9,6 +9,7 @@ import type { CounterStore } from '../counter/counter-store.js';
 import { MemoryCounterStore } from '../counter/memory-counter-store.js';
 import { RateCounterService } from '../counter/rate-counter.service.js';
 import { MonitoredHandlers } from '../request/monitored-handlers.js';
+import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { readOptions } from '../options/read-options.js';
@@ -16,6 +17,8 @@ import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 import { RateMonitorService } from '../rate-monitor.service.js';
 import { MemorySharedState } from '../state/memory-shared-state.js';
 import { tenantKey } from '../tenant/tenant-key.js';
+import { setUpOnce } from './set-up-once.js';
+import { STAND_INS, type StandIns } from './stand-ins.js';
 import { storeFor } from './store-for.js';
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
@@ -26,6 +29,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(RATE_MONITOR_OPTIONS) private readonly given: RateMonitorOptions | undefined,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(STAND_INS) private readonly standIns: StandIns,
+    private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MonitoredHandlers,
     private readonly counter: RateCounterService,
@@ -35,7 +40,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws RateMonitorConfigError where the set-up is wrong. */
   async onModuleInit(): Promise<void> {
-    const { options, unknownVariables } = readOptions(this.given ?? {}, await environmentOf(this.app));
+    setUpOnce(this.discovery);
+    const environment = await environmentOf(this.app);
+    const { options: read, unknownVariables } = readOptions(this.given ?? {}, environment);
+    const options = { ...read, ...this.standIns };
     for (const name of unknownVariables)
       this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
     if (!options.enabled) return this.logger.log('Off: nothing is counted');
@@ -44,7 +52,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },
-      channels: await channelsFor(options.channels),
+      channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
       state: store.state ?? new MemorySharedState(),
       now: () => this.counter.now(),
       countOf: (category, tenantId, window, windowMs) =>

@@ -7,6 +7,8 @@ export interface Environment {
   names(): string[];
 }
 
+export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => [] };
+
 const PREFIX = 'RATE_MONITOR_';
 const THRESHOLD = `${PREFIX}THRESHOLD_`;
 
@@ -21,6 +23,12 @@ const VARIABLES = {
   groupWaitMs: `${PREFIX}GROUP_WAIT_MS`,
   shutdownFlushMs: `${PREFIX}SHUTDOWN_FLUSH_MS`,
 } satisfies Partial<Record<keyof RateMonitorOptions, string>>;
+
+/** Each adds a channel. They hold secrets: never are they options, which may be shown. */
+export const WEBHOOK_VARIABLES = {
+  discord: `${PREFIX}DISCORD_WEBHOOK_URL`,
+  slack: `${PREFIX}SLACK_WEBHOOK_URL`,
+};
 
 /** Options with the environment's word over the code's. */
 export interface Overridden {
@@ -50,7 +58,8 @@ export function override(options: RateMonitorOptions, environment: Environment):
   });
   if (options.categories) overridden.categories = Object.fromEntries(categories);
 
-  const known = new Set<string>([...Object.values(VARIABLES), ...categories.map(([name]) => thresholdVariable(name))]);
+  const variables = [...Object.values(VARIABLES), ...Object.values(WEBHOOK_VARIABLES)];
+  const known = new Set<string>([...variables, ...categories.map(([name]) => thresholdVariable(name))]);
   const unread = environment.names().filter((name) => name.startsWith(PREFIX) && !known.has(name));
   const [thresholds, others] = [unread.filter(isThreshold), unread.filter((name) => !isThreshold(name))];
   return { options: overridden, sources, unread: { thresholds, others } };

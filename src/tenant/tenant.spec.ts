@@ -64,11 +64,21 @@ describe('the default resolver', () => {
   it('finds the request of a GraphQL operation', () => {
     expect(resolve('graphql', undefined, {}, { req: { user: { project } } }, {})).toEqual(project);
     expect(resolve('graphql', undefined, {}, { request: { user: { project } } }, {})).toEqual(project);
+    expect(resolve('graphql', undefined, {}, { reply: { request: { user: { project } } } }, {})).toEqual(project);
     expect(resolve('graphql', undefined, {}, undefined, {})).toBeUndefined();
   });
 
-  it('asks the client of a socket, and nobody in a message', () => {
+  it('asks the client of a socket, and what the app keeps with it, but not what it claims', () => {
     expect(resolve('ws', { user: { project } }, {})).toEqual(project);
+    expect(resolve('ws', { data: { auth: { organization } } }, {})).toEqual(organization);
+    expect(resolve('ws', { user: {}, data: { user: { project } } }, {})).toEqual(project);
+    expect(resolve('ws', { handshake: { auth: { project } } }, { user: { project } })).toBeUndefined();
+    expect(resolve('ws', { data: null })).toBeUndefined();
+  });
+
+  it('asks what a guard put beside a message, never the message', () => {
+    expect(resolve('rpc', {}, { user: { project } })).toEqual(project);
+    expect(resolve('rpc', { user: { project } }, {})).toBeUndefined();
     expect(resolve('rpc', { user: { project } })).toBeUndefined();
     expect(resolve('http')).toBeUndefined();
   });

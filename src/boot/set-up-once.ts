@@ -1,0 +1,19 @@
+import type { DiscoveryService } from '@nestjs/core';
+
+import { RateMonitorConfigError } from '../options/config-error.js';
+import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
+
+/**
+ * Two set-ups in one app would share its handlers, and each would count some of their requests: neither could tell when a tenant is over.
+ * A CommonJS and an ES module copy of this package are seen as well, since both keep their options under the same name.
+ *
+ * @throws RateMonitorConfigError where the app imports the module more than once.
+ */
+export function setUpOnce(discovery: DiscoveryService): void {
+  const times = discovery.getProviders().filter(({ token }) => token === RATE_MONITOR_OPTIONS).length;
+  if (times <= 1) return;
+  throw new RateMonitorConfigError([
+    `RateMonitorModule is set up ${times} times in this app: call forRoot() or forRootAsync() once, in the root module. It is global, so ` +
+      'other modules need not import it; and import the package by `import` or by `require`, since a mixture brings two copies of it',
+  ]);
+}

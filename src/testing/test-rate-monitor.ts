@@ -1,0 +1,50 @@
+import type { RateAlert } from '../alert/rate-alert.js';
+import { STAND_INS, type StandIns } from '../boot/stand-ins.js';
+import { CLOCK } from '../counter/clock.js';
+import { MemoryCounterStore } from '../counter/memory-counter-store.js';
+import { CapturedAlerts } from './captured-alerts.js';
+import { MovableClock } from './movable-clock.js';
+
+/** A busy machine may take its time: a request of a test waits until it is counted. */
+const WAIT_AT_MOST_MS = 10_000;
+
+/** What is used of the `TestingModuleBuilder` of `@nestjs/testing`. */
+export interface OverridesProviders {
+  overrideProvider(token: unknown): { useValue(value: unknown): unknown };
+}
+
+/** What a test sees of the monitor in the app, and moves. */
+export interface TestedRateMonitor {
+  /** The alerts so far, oldest first. No channel of the app is told of them. */
+  readonly alerts: readonly RateAlert[];
+  /** The monitor's clock. It stands still, so that a test counts in one window until it says otherwise. */
+  readonly clock: MovableClock;
+}
+
+/**
+ * Makes the monitor of the app under test one to test with: it counts in memory, keeps its alerts, and goes by a clock that the test moves.
+ * Categories, thresholds and tenants stay those of the app. It is on, and a request waits until it is counted, whatever options and
+ * environment say.
+ *
+ * @param builder What `Test.createTestingModule()` gives, before `compile()`.
+ *
+ * @example
+ * ```ts
+ * const builder = Test.createTestingModule({ imports: [AppModule] });
+ * const monitor = testRateMonitor(builder);
+ * const app = (await builder.compile()).createNestApplication();
+ * ```
+ */
+export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor {
+  const [clock, channel] = [new MovableClock(), new CapturedAlerts()];
+  const standIns: StandIns = {
+    enabled: true,
+    counting: 'await',
+    waitAtMostMs: WAIT_AT_MOST_MS,
+    store: new MemoryCounterStore(() => clock.now()),
+    channels: [channel],
+  };
+  builder.overrideProvider(CLOCK).useValue(clock);
+  builder.overrideProvider(STAND_INS).useValue(standIns);
+  return { alerts: channel.alerts, clock };
+}

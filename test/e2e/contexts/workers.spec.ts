@@ -1,0 +1,47 @@
+import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
+
+import { RateCounterService, RateMonitorService, type TenantLike } from '../../../src/index.js';
+import { startApp, type TestApp } from '../../support/app.js';
+import { ImportWorker, NightlyEvaluations } from './workers.example.js';
+
+describe('outside of requests', () => {
+  let app: TestApp;
+  const count = (category: string): Promise<number> => app.app.get(RateCounterService).read(category, 'acme');
+
+  beforeEach(async () => {
+    const metadata = { imports: [ScheduleModule.forRoot()], providers: [NightlyEvaluations, ImportWorker] };
+    app = await startApp({ metadata });
+  });
+  afterEach(() => app.close());
+
+  it('a cron job counts', async () => {
+    await app.app.get(SchedulerRegistry).getCronJob('nightly-evaluations').fireOnTick();
+    expect(await count('evaluations')).toBe(1);
+  });
+
+  it('a queue worker counts what a job costs, and its alert is out when the job is', async () => {
+    await app.app.get(ImportWorker).process({ data: { projectId: 'acme', items: ['a', 'b', 'c', 'd'] } });
+    expect(await count('collections')).toBe(4);
+    expect(app.alerts).toEqual([
+      expect.objectContaining({ category: 'collections', tenant: { id: 'acme' }, count: 4 }),
+    ]);
+  });
+
+  it('says once what cannot be recorded, and never throws', async () => {
+    const monitor = app.app.get(RateMonitorService);
+    const throwing = Object.defineProperty({}, 'id', {
+      get() {
+        throw new Error('no id');
+      },
+    }) as TenantLike;
+    for (let i = 0; i < 2; i++) {
+      await monitor.record('evaluation', 'acme');
+      await monitor.record('evaluations', {} as TenantLike);
+      await monitor.record('evaluations', throwing);
+    }
+    expect(app.log.of("'evaluation', which is no category")).toHaveLength(1);
+    expect(app.log.of('neither an id')).toHaveLength(1);
+    expect(app.log.of('not counted (no id)')).toHaveLength(1);
+    expect(await count('evaluations')).toBe(0);
+  });
+});

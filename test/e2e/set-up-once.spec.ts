@@ -1,0 +1,36 @@
+import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+
+import { RateMonitorConfigError, RateMonitorModule } from '../../src/index.js';
+import { MemoryLogger } from '../support/memory-logger.js';
+
+describe('the module', () => {
+  const boot = async (...imports: Parameters<typeof Module>[0]['imports'] & object) => {
+    const app = (
+      await Test.createTestingModule({ imports }).setLogger(new MemoryLogger()).compile()
+    ).createNestApplication();
+    await app.init();
+    await app.close();
+  };
+
+  it.each([
+    ['forRoot twice', [RateMonitorModule.forRoot(), RateMonitorModule.forRoot({ keyPrefix: 'other' })]],
+    [
+      'forRoot and forRootAsync',
+      [RateMonitorModule.forRoot(), RateMonitorModule.forRootAsync({ useFactory: () => ({}) })],
+    ],
+  ])('stops the boot where an app calls %s, wherever', async (_what, [first, second]) => {
+    @Module({ imports: [second as NonNullable<typeof second>] })
+    class Feature {}
+    const refused = boot(first as NonNullable<typeof first>, Feature);
+    await expect(refused).rejects.toThrow(RateMonitorConfigError);
+    await expect(refused).rejects.toThrow('RateMonitorModule is set up 2 times in this app: call forRoot()');
+  });
+
+  it('may be imported by several modules of an app, where that is one and the same set-up', async () => {
+    const monitor = RateMonitorModule.forRoot();
+    @Module({ imports: [monitor] })
+    class Feature {}
+    await expect(boot(monitor, Feature)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,24 @@
+import { Controller, Module, Post } from '@nestjs/common';
+import { MonitorRate, RateMonitorModule } from 'nestjs-rate-monitor';
+import { Redis } from 'ioredis';
+
+@Controller('llm')
+class LlmController {
+  @Post('call')
+  @MonitorRate('llm_call')
+  call() {}
+}
+
+/** An app as a user has it: it counts in Redis, in the background. There is no Redis here, so a test that asked for it would fail. */
+@Module({
+  imports: [
+    RateMonitorModule.forRoot({
+      redis: new Redis({ port: 1, lazyConnect: true }),
+      counting: 'background',
+      tenant: (context) =>
+        context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-project'],
+    }),
+  ],
+  controllers: [LlmController],
+})
+export class AppModule {}

@@ -1,0 +1,56 @@
+import { Module, type INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { RateCounterService, RateMonitorModule, RateMonitorService } from 'nestjs-rate-monitor';
+import { testRateMonitor, type TestedRateMonitor } from 'nestjs-rate-monitor/testing';
+
+import { MemoryLogger } from '../../support/memory-logger.js';
+
+describe('testRateMonitor', () => {
+  const told: string[] = [];
+
+  @Module({
+    imports: [
+      RateMonitorModule.forRoot({
+        enabled: false,
+        categories: { imports: { threshold: 1 } },
+        channels: [{ name: 'pager', send: (alert) => void told.push(alert.category) }],
+      }),
+    ],
+  })
+  class AppModule {}
+
+  const start = async (): Promise<[INestApplication, TestedRateMonitor]> => {
+    const builder = Test.createTestingModule({ imports: [AppModule] });
+    const monitor = testRateMonitor(builder);
+    const app = (await builder.setLogger(new MemoryLogger()).compile()).createNestApplication();
+    await app.init();
+    return [app, monitor];
+  };
+
+  it('monitors though the app turns it off, and keeps its alerts from its channels', async () => {
+    const [app, monitor] = await start();
+    for (let i = 0; i < 2; i++) await app.get(RateMonitorService).record('imports', 'acme');
+    expect(monitor.alerts).toHaveLength(1);
+    expect(told).toEqual([]);
+    await app.close();
+  });
+
+  it('keeps the categories of the app, and the window as long as the clock stands', async () => {
+    const [app, monitor] = await start();
+    const counter = app.get(RateCounterService);
+    await counter.increment('imports', 'acme');
+    monitor.clock.advance(60_000 - (monitor.clock.now() % 60_000) - 1);
+    expect(await counter.read('imports', 'acme')).toBe(1);
+    monitor.clock.advance(1);
+    expect(await counter.read('imports', 'acme')).toBe(0);
+    await app.close();
+  });
+
+  it('gives each app counts and alerts of its own', async () => {
+    const [[one, oneMonitor], [other, otherMonitor]] = [await start(), await start()];
+    for (let i = 0; i < 2; i++) await one.get(RateMonitorService).record('imports', 'acme');
+    expect(await other.get(RateCounterService).read('imports', 'acme')).toBe(0);
+    expect([oneMonitor.alerts.length, otherMonitor.alerts.length]).toEqual([1, 0]);
+    await Promise.all([one.close(), other.close()]);
+  });
+});
