@@ -1,5 +1,5 @@
 /** Whether fetch can go there. It refuses addresses with a password in them, and shows them in its error. */
-export function isWebhookUrl(value: unknown): boolean {
+export function isWebhookUrl(value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return /^https?:$/.test(protocol) && username === '' && password === '';
