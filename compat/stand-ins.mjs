@@ -18,6 +18,8 @@ export function bringSuite(to) {
     mkdirSync(join(to, dirname(file)), { recursive: true });
     writeFileSync(join(to, file), text);
   }
+  // A spec holds what the docs say against what is.
+  cpSync('docs', join(to, 'docs'), { recursive: true });
   cpSync('test/support', join(to, 'test/support'), { recursive: true });
   for (const spec of readdirSync('test/e2e')) {
     if (spec in LEFT_OUT) continue;
