@@ -105,7 +105,10 @@ describe('Redis as teams run it', () => {
 
     const reader = client();
     await reader.connect();
-    const shares = await Promise.all(reader.nodes('master').map((node) => node.keys('rate_monitor:{llm_call:*')));
+    const keysByNode = (): Promise<string[][]> =>
+      Promise.all(reader.nodes('master').map((node) => node.keys('rate_monitor:{llm_call:*')));
+    await until(async () => (await keysByNode()).flat().length === tenants.length);
+    const shares = await keysByNode();
     expect(shares.map((share) => share.length > 10)).toEqual([true, true, true]);
     const [key] = shares.flat() as [string];
     const windows = [key, key.replace(/\d+$/, '1')].map((each) => reader.cluster('KEYSLOT', each));
