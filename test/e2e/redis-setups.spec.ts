@@ -29,7 +29,7 @@ describe('Redis as teams run it', () => {
 
   const connect = (client: Redis): Redis => {
     client.on('error', () => undefined);
-    after(() => client.disconnect());
+    after(() => client.status === 'end' || client.disconnect());
     return client;
   };
   const serve = async (...args: string[]): Promise<RedisServer> => {
