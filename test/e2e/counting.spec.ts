@@ -348,15 +348,20 @@ describe.each([
   });
 });
 
+interface EarlyRequest {
+  headers: Record<string, string>;
+  auth?: unknown;
+}
+
 function authenticateEarly(app: INestApplication): void {
-  app.use(
-    (
-      request: { headers: Record<string, string>; auth?: unknown; raw?: unknown },
-      _response: unknown,
-      next: () => void,
-    ) => {
-      request.auth = { project: { id: request.headers['x-project'] } };
-      next();
-    },
-  );
+  const authenticate = (request: EarlyRequest, _response: unknown, next: () => void): void => {
+    request.auth = { project: { id: request.headers['x-project'] } };
+    next();
+  };
+  const server: {
+    addHook?: (on: string, hook: (request: { raw: EarlyRequest }, ...rest: [unknown, () => void]) => void) => void;
+  } = app.getHttpAdapter().getInstance();
+  // Nest 10 knows of no middleware on Fastify before the app is initialised.
+  if (server.addHook) server.addHook('onRequest', ({ raw }, reply, next) => authenticate(raw, reply, next));
+  else app.use(authenticate);
 }

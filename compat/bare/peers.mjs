@@ -1,0 +1,23 @@
+// What the options ask for and the app has not installed stops the boot, and the error names the package to install.
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+
+import { NestFactory } from '@nestjs/core';
+import { RateMonitorModule, SentryChannel } from 'nestjs-rate-monitor';
+
+const boot = (options) =>
+  NestFactory.createApplicationContext(RateMonitorModule.forRoot(options), { logger: false, abortOnError: false });
+
+for (const peer of ['@nestjs/config', '@liaoliaots/nestjs-redis', '@sentry/nestjs'])
+  await assert.rejects(import(peer), { code: 'ERR_MODULE_NOT_FOUND' });
+
+await assert.rejects(
+  boot({ redis: { namespace: 'counters' } }),
+  /redis\.namespace is 'counters'.*install @liaoliaots\/nestjs-redis/,
+);
+await assert.rejects(
+  boot({ channels: [new SentryChannel()] }),
+  /SentryChannel, but there is no @sentry\/nestjs: install it/,
+);
+const app = await boot({});
+await app.close();

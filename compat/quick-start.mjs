@@ -1,0 +1,35 @@
+// The set-up that the README tells a reader to paste, as an app that is called until it alerts.
+import { readFileSync } from 'node:fs';
+
+export const ALERT = 'Acme (proj_1) is over the evaluations threshold: 4 in 1 min, threshold 3';
+
+export function quickStart() {
+  const [setUp] = readFileSync('README.md', 'utf8').match(/(?<=```ts\n)[\s\S]*?(?=```)/);
+  return `import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+${setUp}
+void (async () => {
+  const app = await NestFactory.create(AppModule);
+  app.use((request: { user: unknown }, _response: unknown, next: () => void) => {
+    request.user = { project: { id: 'proj_1', name: 'Acme' } };
+    next();
+  });
+  await app.listen(0, '127.0.0.1');
+  for (let i = 0; i < 4; i++) {
+    const { status } = await fetch((await app.getUrl()) + '/evaluations', { method: 'POST' });
+    if (status !== 201) throw new Error(String(status));
+  }
+  await app.close();
+})();
+`;
+}
+
+/** For an app that checks our types as well as its own. */
+export const compilerOptions = {
+  strict: true,
+  target: 'es2022',
+  lib: ['es2023', 'dom'],
+  types: ['node'],
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+};

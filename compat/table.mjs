@@ -1,0 +1,33 @@
+// docs/compatibility.md holds what the locks of the consumers hold: checked at each run, written with --write.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { CONSUMERS, locked } from './consumers.mjs';
+
+const FILE = 'docs/compatibility.md';
+const COLUMNS = {
+  Nest: '@nestjs/core',
+  ioredis: 'ioredis',
+  '@nestjs/config': '@nestjs/config',
+  '@liaoliaots/nestjs-redis': '@liaoliaots/nestjs-redis',
+  '@sentry/nestjs': '@sentry/nestjs',
+};
+
+export function keepTable(write) {
+  const before = readFileSync(FILE, 'utf8');
+  const after = before.replace(/(?<=<!-- run -->\n)[\s\S]*?(?=<!-- \/run -->)/, table());
+  if (before === after) return;
+  if (!write) throw new Error(`${FILE} does not say what is run: npm run compat:table writes it`);
+  writeFileSync(FILE, after);
+}
+
+function table() {
+  const names = Object.keys(COLUMNS);
+  const rows = CONSUMERS.map((consumer) => {
+    const versions = names.map((name) => locked(consumer, COLUMNS[name]) ?? 'none');
+    return [`\`compat/${consumer.name}\``, ...versions, consumer.installer, consumer.does.join(', ')];
+  });
+  const head = ['app', ...names, 'installed by', 'what is run'];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+}
+
+if (import.meta.filename === process.argv[1]) keepTable(process.argv.includes('--write'));

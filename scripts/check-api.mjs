@@ -1,0 +1,45 @@
+// Holds the public API against the reports in etc/, one for each entry point; --write writes them. A change of the API is so seen in review.
+import { readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+
+import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+
+const localBuild = process.argv.includes('--write');
+const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+for (const [path, { require: entryPoint }] of Object.entries(exports)) {
+  if (!entryPoint) continue;
+  const report = path === '.' ? name : `${name}-${basename(path)}`;
+  const config = ExtractorConfig.prepare({
+    packageJsonFullPath: resolve('package.json'),
+    configObject: {
+      projectFolder: resolve('.'),
+      mainEntryPointFilePath: resolve(entryPoint.types),
+      compiler: { tsconfigFilePath: resolve('tsconfig.types.json') },
+      apiReport: {
+        enabled: true,
+        reportFileName: `${report}.api.md`,
+        reportFolder: resolve('etc'),
+        reportTempFolder: resolve('node_modules/.cache/api'),
+      },
+      docModel: { enabled: false },
+      dtsRollup: { enabled: false },
+      tsdocMetadata: { enabled: false },
+      newlineKind: 'lf',
+      messages: {
+        // The report is all we ask for: whatever is exported and not @internal is public.
+        extractorMessageReporting: { default: { logLevel: 'none' } },
+        tsdocMessageReporting: { default: { logLevel: 'none' } },
+      },
+    },
+  });
+  const { succeeded, apiReportChanged } = Extractor.invoke(config, {
+    localBuild,
+    messageCallback: (message) => {
+      if (message.logLevel !== 'error') message.handled = true;
+    },
+  });
+  if (succeeded && (localBuild || !apiReportChanged)) continue;
+  console.error(`etc/${report}.api.md is not the API of this build: npm run api writes it, for review`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,127 @@
+// Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
+// names it does not import come from the packages below or from docs-prelude.d.ts.
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import ts from 'typescript';
+
+const { name: OURS, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+const PACKAGES = ['@nestjs/common', '@nestjs/core', '@nestjs/config', '@liaoliaots/nestjs-redis', 'ioredis'];
+
+const FORMS = {
+  'a module': (code) => code,
+  'statements of a method': (code) => `class _ extends Injected { async _() { ${code}\n} }`,
+  'members of a class': (code) => `class _ extends Injected { ${code}\n}`,
+  'a decorator of a method': (code) => `class _ extends Injected { ${code}\n _() {} }`,
+  'options of forRoot()': (code) => `const _: import('${OURS}').RateMonitorOptions = { ${code}\n};`,
+  'entries of categories': (code) => `const _: import('${OURS}').RateMonitorOptions['categories'] = { ${code}\n};`,
+};
+
+const entryPoints = Object.entries(exports).filter(([, target]) => target.import);
+const options = {
+  ...ts.parseJsonConfigFileContent(ts.readConfigFile('tsconfig.json', ts.sys.readFile).config, ts.sys, '.').options,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+  paths: Object.fromEntries(
+    entryPoints.map(
+      ([
+        path,
+        {
+          import: { default: file },
+        },
+      ]) => [OURS + path.slice(1), [resolve(file.replace('dist/esm', 'src').replace(/\.js$/, '.ts'))]],
+    ),
+  ),
+};
+
+const files = [
+  'README.md',
+  ...readdirSync('docs')
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+];
+const blocks = files.flatMap(blocksOf);
+const sources = new Map();
+const known = knownNames();
+blocks.forEach((block, i) => {
+  block.tries = Object.entries(FORMS).map(([form, wrap], n) => {
+    const path = resolve(`docs-block-${i}-${n}.ts`);
+    // On one line with what comes first, so that the lines of a block stay what they are.
+    sources.set(path, `${importsFor(block.code)} ${wrap(block.code)}\nexport {};\n`);
+    return { form, path };
+  });
+});
+
+const program = compile([...sources.keys(), resolve('scripts/docs-prelude.d.ts')]);
+let wrong = 0;
+for (const { file, line, tries } of blocks) {
+  for (const attempt of tries) attempt.errors = errorsOf(program.getSourceFile(attempt.path));
+  if (tries.some(({ errors }) => errors.length === 0)) continue;
+  wrong++;
+  const { form, errors } = tries.reduce((best, next) => (next.errors.length < best.errors.length ? next : best));
+  console.error(`${file}:${line}: this block does not compile; read as ${form}:`);
+  for (const error of errors) {
+    const at = error.file.getLineAndCharacterOfPosition(error.start).line;
+    console.error(`  ${file}:${line + 1 + at}: ${ts.flattenDiagnosticMessageText(error.messageText, '\n    ')}`);
+  }
+}
+console.log(`${blocks.length} blocks in ${files.length} files, ${wrong} wrong`);
+if (wrong > 0) {
+  console.error(
+    `A block may be ${Object.keys(FORMS).join(', ')}. Names of the reader's own go into scripts/docs-prelude.d.ts.`,
+  );
+  process.exitCode = 1;
+}
+
+function blocksOf(file) {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(({ 1: code, index }) => ({
+    file,
+    code,
+    line: text.slice(0, index).split('\n').length,
+  }));
+}
+
+/** The packages' exports, each with where it comes from. */
+function knownNames() {
+  const path = resolve('docs-names.ts');
+  const packages = [...entryPoints.map(([entry]) => OURS + entry.slice(1)), ...PACKAGES];
+  sources.set(path, packages.map((from, i) => `import * as _${i} from '${from}';`).join('\n'));
+  const names = compile([path]);
+  const checker = names.getTypeChecker();
+  const found = new Map();
+  for (const { moduleSpecifier } of names.getSourceFile(path).statements) {
+    const symbol = checker.getSymbolAtLocation(moduleSpecifier);
+    for (const { name } of symbol ? checker.getExportsOfModule(symbol) : [])
+      if (/^[A-Z]/.test(name) && !found.has(name)) found.set(name, moduleSpecifier.text);
+  }
+  sources.delete(path);
+  return found;
+}
+
+/** Imports of what a block uses and neither imports nor declares. */
+function importsFor(code) {
+  const its = new Set(
+    [...code.matchAll(/^import [^;]*|\b(?:class|interface|type|const|enum) \w+/gm)].flatMap(([text]) =>
+      text.match(/\w+/g),
+    ),
+  );
+  const used = new Set(code.match(/\b[A-Z]\w*/g));
+  const missing = [...used].filter((name) => known.has(name) && !its.has(name));
+  return missing.map((name) => `import { ${name} } from '${known.get(name)}';`).join(' ');
+}
+
+function compile(roots) {
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile } = host;
+  host.fileExists = (path) => sources.has(path) || fileExists(path);
+  host.readFile = (path) => sources.get(path) ?? readFile(path);
+  const parsed = host.getSourceFile;
+  host.getSourceFile = (path, ...rest) =>
+    sources.has(path) ? ts.createSourceFile(path, sources.get(path), options.target, true) : parsed(path, ...rest);
+  return ts.createProgram({ rootNames: roots, options: { ...options, isolatedModules: false }, host });
+}
+
+function errorsOf(source) {
+  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+}

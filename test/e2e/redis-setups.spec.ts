@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+
+import { Redis, type Cluster } from 'ioredis';
+
+import { RateCounterService } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
+import { RedisCluster } from '../support/redis-cluster.js';
+import { RedisSentinel } from '../support/redis-sentinel.js';
+import { freePort, RedisServer } from '../support/redis-server.js';
+import { selfSigned } from '../support/tls.js';
+import { until } from '../support/until.js';
+
+/** What a Redis user of this module may do, and no more: docs/operations.md tells readers the same. */
+const NEEDED = ['info', 'time', 'evalsha', 'eval', 'hmget', 'hget', 'hset', 'pexpire'];
+
+type Stop = () => unknown;
+
+describe('Redis as teams run it', () => {
+  const stops: Stop[] = [];
+  const after = (stop: Stop): number => stops.unshift(stop);
+
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  const connect = (client: Redis): Redis => {
+    client.on('error', () => undefined);
+    after(() => client.status === 'end' || client.disconnect());
+    return client;
+  };
+  const serve = async (...args: string[]): Promise<RedisServer> => {
+    const server = await RedisServer.start(...args);
+    after(() => server.kill());
+    return server;
+  };
+  const start = async (redis: Redis | Cluster): Promise<{ app: TestApp; counter: RateCounterService }> => {
+    const app = await startApp({ options: { redis, categories: calmCategories() } });
+    after(() => app.close());
+    return { app, counter: app.app.get(RateCounterService) };
+  };
+  /** Two instances with such a client share a count, and alert at the crossing. */
+  const countsThrough = async (client: () => Redis | Cluster): Promise<TestApp> => {
+    const [one, two] = [await start(client()), await start(client())];
+    expect(await one.counter.increment('evaluations', 'proj_1', 3)).toBe(3);
+    expect(await two.counter.increment('evaluations', 'proj_1')).toBe(4);
+    await until(async () => (await one.counter.read('evaluations', 'proj_1')) === 4);
+    await until(() => two.app.alerts.length === 1);
+    expect(two.app.alerts).toEqual([expect.objectContaining({ count: 4, countedBy: 'all' })]);
+    return one.app;
+  };
+
+  it('behind a password', async () => {
+    const { port } = await serve('--requirepass', 'hunter2');
+    await countsThrough(() => connect(new Redis({ port, password: 'hunter2' })));
+  });
+
+  it('over TLS', async () => {
+    const port = await freePort();
+    const { ca, args } = selfSigned(port);
+    await serve(...args);
+    await countsThrough(() => connect(new Redis({ host: '127.0.0.1', port, tls: { ca } })));
+  });
+
+  it('on a Unix socket', async () => {
+    const path = join(tmpdir(), `redis-${randomUUID()}.sock`);
+    await serve('--unixsocket', path);
+    const app = await countsThrough(() => connect(new Redis({ path })));
+    expect(app.log.of(`Counting in Redis ${path};`)).toHaveLength(1);
+  });
+
+  it('with a prefix of the client', async () => {
+    const { port } = await serve();
+    await countsThrough(() => connect(new Redis({ port, keyPrefix: 'app:' })));
+    expect(await connect(new Redis({ port })).keys('*')).toEqual([
+      expect.stringMatching(/^app:rate_monitor:\{evaluations:proj_1\}:\d+$/),
+    ]);
+  });
+
+  it('behind a Sentinel', async () => {
+    const sentinel = await RedisSentinel.start();
+    after(() => sentinel.stop());
+    const app = await countsThrough(() => connect(sentinel.client()));
+    expect(app.log.of('Counting in Redis Sentinel main;')).toHaveLength(1);
+  });
+
+  it('as a Cluster, whose every node gets its share of the tenants', async () => {
+    const cluster = await RedisCluster.start();
+    after(() => cluster.stop());
+    const client = (): Cluster => {
+      const connection = cluster.client();
+      after(() => connection.disconnect());
+      return connection;
+    };
+    await countsThrough(client);
+    const { counter } = await start(client());
+    const tenants = Array.from({ length: 100 }, (_, i) => `tenant_${i}`);
+    expect(await Promise.all(tenants.map((tenant) => counter.increment('llm_call', tenant)))).toEqual(
+      tenants.map(() => 1),
+    );
+    expect(await Promise.all(tenants.map((tenant) => counter.read('llm_call', tenant)))).toEqual(tenants.map(() => 1));
+
+    const reader = client();
+    await reader.connect();
+    const keysByNode = (): Promise<string[][]> =>
+      Promise.all(reader.nodes('master').map((node) => node.keys('rate_monitor:{llm_call:*')));
+    await until(async () => (await keysByNode()).flat().length === tenants.length);
+    const shares = await keysByNode();
+    expect(shares.map((share) => share.length > 10)).toEqual([true, true, true]);
+    const [key] = shares.flat() as [string];
+    const windows = [key, key.replace(/\d+$/, '1')].map((each) => reader.cluster('KEYSLOT', each));
+    const [slot, another] = await Promise.all(windows);
+    expect(another).toBe(slot);
+  });
+
+  describe('with a user of its own', () => {
+    /** An app whose user may do these, and what it then was denied. */
+    const deniedTo = async (allowed: readonly string[], use: (client: () => Redis) => Promise<unknown>) => {
+      const { port } = await serve();
+      const admin = connect(new Redis({ port }));
+      const rights = ['resetkeys', 'resetchannels', '-@all', '~rate_monitor:*', ...allowed.map((name) => `+${name}`)];
+      await admin.call('ACL', 'SETUSER', 'rate_monitor', 'on', '>password', ...rights);
+      const denied = async (): Promise<string[]> => {
+        const entries = (await admin.call('ACL', 'LOG')) as string[][];
+        // A client may tell its name and version; it does without.
+        return entries
+          .map((entry) => entry[entry.indexOf('object') + 1] as string)
+          .filter((what) => what !== 'client|setinfo');
+      };
+      await use(() => connect(new Redis({ port, username: 'rate_monitor', password: 'password', lazyConnect: true })));
+      return denied;
+    };
+
+    it('needs the rights that the docs list, and no others', async () => {
+      const block = /^ACL SETUSER rate_monitor .*~rate_monitor:\*\n(.*)$/m.exec(
+        readFileSync('docs/operations.md', 'utf8'),
+      );
+      expect(block?.[1]?.trim()).toBe(NEEDED.map((name) => `+${name}`).join(' '));
+      const denied = await deniedTo(NEEDED, countsThrough);
+      expect(await denied()).toEqual([]);
+    });
+
+    it.each(NEEDED)('misses %s where it is taken away', async (name) => {
+      const others = NEEDED.filter((other) => other !== name);
+      const denied = await deniedTo(others, async (client) => {
+        const { counter } = await start(client());
+        await counter.increment('evaluations', 'proj_1', 4);
+        await counter.read('evaluations', 'proj_1');
+      });
+      expect(await denied()).toContain(name);
+    });
+  });
+
+  describe('beside an app that uses the same client', () => {
+    it('leaves its subscriptions alone, and counts beside them', async () => {
+      const { port } = await serve();
+      const client = connect(new Redis({ port }));
+      const heard: string[] = [];
+      client.on('message', (_channel, message) => heard.push(message));
+      await client.subscribe('news');
+      const { counter } = await start(client);
+      expect(await counter.increment('evaluations', 'proj_1')).toBe(1);
+      await connect(new Redis({ port })).publish('news', 'hello');
+      await until(() => heard.length === 1);
+      expect(heard).toEqual(['hello']);
+    });
+
+    it('goes on when the app ends its client', async () => {
+      const { port } = await serve();
+      const client = connect(new Redis({ port }));
+      const { counter } = await start(client);
+      await client.quit();
+      expect(await counter.increment('evaluations', 'proj_1', 2)).toBe(2);
+      const reader = connect(new Redis({ port }));
+      const [key] = (await reader.keys('*')) as [string];
+      expect(await reader.hget(key, 'total')).toBe('2');
+    });
+  });
+});
