@@ -1,8 +1,9 @@
 import * as Sentry from '@sentry/nestjs';
 import fc from 'fast-check';
 
-import { SentryChannel } from '../../src/index.js';
+import { SentryChannel, type AlertIncident, type RateAlert } from '../../src/index.js';
 import { alertMessage } from '../../src/alert/alert-message.js';
+import { batchLine } from '../../src/alert/channels/batch-lines.js';
 import { discordBatch, discordMessage, type DiscordMessage } from '../../src/alert/channels/discord-message.js';
 import { slackBatch, slackMessage, type SlackMessage } from '../../src/alert/channels/slack-message.js';
 import { discordFaults } from '../support/discord-limits.js';
@@ -40,7 +41,55 @@ function expectPlain({ text, blocks }: SlackMessage): void {
   expect(JSON.stringify(blocks)).not.toContain('"mrkdwn"');
 }
 
+/** Everything an alert can say, each at its longest, and each character of it to be escaped. */
+const long = '*'.repeat(10_000);
+const longest: RateAlert = {
+  category: long,
+  tenant: {
+    id: `${long}.`,
+    name: long,
+    attributes: Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}${long}`, long])),
+  },
+  count: 999_999_999_999.125,
+  threshold: 0.001,
+  level: { at: 5, severity: 'critical' },
+  windowStart: new Date(4e12),
+  windowMs: 86_399_999,
+  route: { method: long, path: long, handler: long },
+  countedBy: 'instance',
+  incident: {
+    id: long,
+    status: 'escalated',
+    startedAt: new Date(4e12),
+    lastedMs: 999_999_999_999,
+    peak: { count: 1.23456789e299, windowStart: new Date(4e12) },
+    total: 1.23456789e299,
+  },
+};
+const resolvedLongest: RateAlert = {
+  ...longest,
+  threshold: 1.23456789e300,
+  incident: { ...(longest.incident as AlertIncident), status: 'resolved' },
+};
+
 describe('whatever a tenant is called', () => {
+  it.each([longest, resolvedLongest])('Discord and Slack take what is longest in every part', (alert) => {
+    const message = discordMessage(alert, { environment: long });
+    expectHarmless(message);
+    const size = message.embeds.flatMap(({ title = '', fields = [] }) => [
+      title,
+      ...fields.flatMap((f) => [f.name, f.value]),
+    ]);
+    expect(size.join('').length).toBeLessThanOrEqual(5_600);
+    expectHarmless(discordBatch(Array<RateAlert>(25).fill(alert), {}));
+    expectPlain(slackMessage(alert, { environment: long }));
+    expectPlain(slackBatch(Array<RateAlert>(25).fill(alert)));
+    const part = (text: string, most: number): string => text.slice(0, most);
+    expect(batchLine(alert, { name: part, text: part, category: part }).length).toBeLessThanOrEqual(
+      234 - '****'.length,
+    );
+  });
+
   it('Discord takes the message, and it mentions, formats, links and forges nothing', () => {
     fc.assert(fc.property(hostileAlert, look, (alert, style) => expectHarmless(discordMessage(alert, style))));
   });
