@@ -53,3 +53,36 @@ export const hostileAlert: fc.Arbitrary<RateAlert> = fc.record(
     requiredKeys: ['category', 'tenant', 'count', 'threshold', 'level', 'windowStart', 'windowMs', 'countedBy'],
   },
 );
+
+export const long = '*'.repeat(10_000);
+
+/** Everything an alert can say, each at its longest, and each character of it to be escaped. */
+export const longest: RateAlert = {
+  category: long,
+  tenant: {
+    id: `${long}.`,
+    name: long,
+    attributes: Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}${long}`, long])),
+  },
+  count: 999_999_999_999.125,
+  threshold: 0.001,
+  level: { at: 5, severity: 'critical' },
+  windowStart: new Date(4e12),
+  windowMs: 86_399_999,
+  route: { method: long, path: long, handler: long },
+  countedBy: 'instance',
+  incident: {
+    id: long,
+    status: 'escalated',
+    startedAt: new Date(4e12),
+    lastedMs: 999_999_999_999,
+    peak: { count: 1.23456789e299, windowStart: new Date(4e12) },
+    total: 1.23456789e299,
+  },
+};
+
+export const longestResolved: RateAlert = {
+  ...longest,
+  threshold: 1.23456789e300,
+  incident: { ...(longest.incident as AlertIncident), status: 'resolved' },
+};
