@@ -18,7 +18,7 @@ export interface Told {
   answer?: number;
 }
 
-/** Moves the clock on by so many minutes. */
+/** Moves the clock on by so many milliseconds. */
 export interface Advance {
   advance: number;
 }

@@ -1,15 +1,15 @@
 import type { Clock } from '../../src/counter/clock.js';
 
-/** The time of day, moved by whoever tests. It begins a little after the start of a minute, so that a test knows in which window it is. */
+/** The time of day, moved on by whoever tests. What Redis says is put right by before: only what it is moved by later counts. */
 export class MovedClock implements Clock {
-  private movedMs = 60_000 - (Date.now() % 60_000) + 5_000;
+  private movedMs = 0;
 
   now(): number {
     return Date.now() + this.movedMs;
   }
 
-  /** Into the next minute, or `minutes` on; gives back by how much it is ahead now. */
-  advance(minutes = 1): number {
-    return (this.movedMs += minutes * 60_000);
+  /** Gives back by how much it is ahead now. */
+  advance(ms: number): number {
+    return (this.movedMs += ms);
   }
 }
