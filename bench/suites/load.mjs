@@ -40,7 +40,7 @@ export async function load({ contestants, variants, platform, rounds, roundsPerF
 /** Everything is compiled before anything is measured. */
 async function warmUp(fleet, client, { contestants, variants, jitMs }) {
   for (const contestant of contestants) {
-    for (const { processes = 1 } of variants) {
+    for (const processes of new Set(variants.map(({ processes = 1 }) => processes))) {
       const apps = await fleet.of(contestant, processes);
       const variant = { connections: 50, tenants: 100, warmUpMs: jitMs, measureMs: 1 };
       await measure({ apps, load: client, redis: fleet.redis }, variant);
