@@ -26,5 +26,5 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts', '!src/index.ts'],
   coverageThreshold: { global: { statements: 95 } },
-  testTimeout: 20_000,
+  testTimeout: 90_000,
 };
