@@ -5,3 +5,9 @@ export async function quietMinute(): Promise<void> {
   const leftMs = 60_000 - (Date.now() % 60_000);
   if (leftMs < 5_000) await wait(leftMs + 100);
 }
+
+/** Waits for the next window to begin, so that all of it is left. */
+export async function nextWindow(windowMs: number): Promise<void> {
+  // A timer may ring a moment too early.
+  await wait(windowMs - (Date.now() % windowMs) + 20);
+}
