@@ -1,10 +1,14 @@
+import { webhookOf } from './arguments.js';
 import { showIncident } from './incident.js';
 import { showRunaway } from './runaway.js';
 import { leaveSettingsAside } from './settings.js';
+import { sendTestAlert } from './test-alert.js';
 
-/** What the monitor does, shown and checked. */
+/** What the monitor does, shown and checked; or, with a webhook given, whether alerts arrive there. */
 async function main(): Promise<boolean> {
+  const webhook = webhookOf(process.argv.slice(2));
   leaveSettingsAside();
+  if (webhook !== undefined) return sendTestAlert(webhook);
   const asPromised = [await showRunaway(), await showIncident()].every(Boolean);
   if (!asPromised) console.log('This is not what should have happened.');
   return asPromised;
