@@ -3,7 +3,19 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'dist-demo', 'coverage', 'node_modules', 'bench', '**/*.js', '**/*.mjs', '**/*.cjs', 'scripts/docs-prelude.d.ts'] },
+  {
+    ignores: [
+      'dist',
+      'dist-demo',
+      'coverage',
+      'node_modules',
+      'bench',
+      '**/*.js',
+      '**/*.mjs',
+      '**/*.cjs',
+      'scripts/docs-prelude.d.ts',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   prettier,

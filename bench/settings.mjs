@@ -14,7 +14,7 @@ const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 
 
 /** What is measured, and how long. */
 export const FULL = {
-  requests: load(ALL, connections, { rounds: 7, warmUpMs: 400, measureMs: 1_000 }),
+  requests: load(ALL, connections, { rounds: 7, roundsPerFleet: 1, warmUpMs: 400, measureMs: 1_000 }),
   processes: load([NOTHING, THROTTLER, AWAIT, BACKGROUND], processes, { rounds: 3, warmUpMs: 500, measureMs: 1_500 }),
   tenants: load([NOTHING, THROTTLER, AWAIT, BACKGROUND], tenants, { rounds: 3, warmUpMs: 1_000, measureMs: 1_500 }),
   rates: load([AWAIT, BACKGROUND], rates, { rounds: 5, warmUpMs: 500, measureMs: 2_000 }),
@@ -35,6 +35,6 @@ export const QUICK = {
   memory: { contestants: ['plain Map', BACKGROUND], tenants: [100_000] },
 };
 
-function load(contestants, variants, { rounds, warmUpMs, measureMs }) {
-  return { contestants, variants, rounds, warmUpMs, measureMs, jitMs: rounds > 3 ? 2_500 : 600 };
+function load(contestants, variants, { rounds, roundsPerFleet = rounds, warmUpMs, measureMs }) {
+  return { contestants, variants, rounds, roundsPerFleet, warmUpMs, measureMs, jitMs: rounds > 3 ? 2_500 : 600 };
 }

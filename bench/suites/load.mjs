@@ -9,39 +9,59 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
  * Contestants under load, in interleaved rounds: each round measures all of them once in each variant, beginning with another one
- * each time, so that what the machine does meanwhile falls on all alike.
+ * each time, so that what the machine does meanwhile falls on all alike. Processes are made anew every `roundsPerFleet` rounds: what the
+ * compiler makes of the same app differs from process to process by far more than what is compared here.
  */
-export async function load({ contestants, variants, platform, rounds, warmUpMs, measureMs, jitMs, tell, nodeFlags }) {
-  const fleet = new Fleet(await RedisServer.start(), platform, nodeFlags);
+export async function load({ contestants, variants, platform, rounds, roundsPerFleet, nodeFlags, tell, ...times }) {
+  const redis = await RedisServer.start();
   const client = await startLoad();
-  const ping = await startChild(PING, { port: fleet.redis.port }, { role: 'app' });
-  const cell = async (contestant, { processes = 1, ...variant }, warmUpMs, measureMs) => {
-    const apps = await fleet.of(contestant, processes);
-    return measure({ apps, load: client, redis: fleet.redis }, { ...variant, warmUpMs, measureMs });
-  };
+  const ping = await startChild(PING, { port: redis.port }, { role: 'app' });
+  const rows = [];
   try {
-    for (const contestant of contestants) {
-      for (const { processes } of variants)
-        await cell(contestant, { processes, connections: 50, tenants: 100 }, jitMs, 1);
-    }
-    const rows = [];
-    for (let round = 0; round < rounds; round++) {
-      rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
-      for (const variant of variants) {
-        for (const contestant of rotated(contestants, round)) {
-          const measured = await cell(contestant, variant, warmUpMs, measureMs);
-          rows.push({ contestant, ...variant, round, ...rounded(measured) });
+    for (let first = 0; first < rounds; first += roundsPerFleet) {
+      const fleet = new Fleet(redis, platform, nodeFlags);
+      try {
+        await warmUp(fleet, client, { contestants, variants, ...times });
+        for (let round = first; round < Math.min(first + roundsPerFleet, rounds); round++) {
+          rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
+          rows.push(...(await measureRound(fleet, client, { contestants, variants, round, ...times })));
+          tell(`round ${round + 1} of ${rounds}`);
         }
+      } finally {
+        await fleet.stop();
       }
-      tell(`round ${round + 1} of ${rounds}`);
     }
     return rows;
   } finally {
-    await Promise.all([client.stop(), ping.stop(), fleet.stop()]);
+    await Promise.all([client.stop(), ping.stop(), redis.stop()]);
   }
 }
 
-/** The processes of all contestants. They stay for all rounds: a fresh one would be measured while it is still being compiled. */
+/** Everything is compiled before anything is measured. */
+async function warmUp(fleet, client, { contestants, variants, jitMs }) {
+  for (const contestant of contestants) {
+    for (const { processes = 1 } of variants) {
+      const apps = await fleet.of(contestant, processes);
+      const variant = { connections: 50, tenants: 100, warmUpMs: jitMs, measureMs: 1 };
+      await measure({ apps, load: client, redis: fleet.redis }, variant);
+    }
+  }
+}
+
+async function measureRound(fleet, client, { contestants, variants, round, warmUpMs, measureMs }) {
+  const rows = [];
+  for (const variant of variants) {
+    const { processes = 1, ...load } = variant;
+    for (const contestant of rotated(contestants, round)) {
+      const apps = await fleet.of(contestant, processes);
+      const measured = await measure({ apps, load: client, redis: fleet.redis }, { ...load, warmUpMs, measureMs });
+      rows.push({ contestant, ...variant, round, ...rounded(measured) });
+    }
+  }
+  return rows;
+}
+
+/** The processes of all contestants, for some rounds. */
 class Fleet {
   #apps = new Map();
   #contestants = [];
@@ -59,7 +79,6 @@ class Fleet {
 
   async stop() {
     await Promise.all([...this.#apps.values()].flat().map(({ child }) => child.stop()));
-    await this.redis.stop();
   }
 
   #start(contestant, processes) {

@@ -24,10 +24,10 @@ export function amount(count: number, { threshold, windowMs }: RateAlert): strin
 
 /** `, 3.1x`, or nothing where there is no such multiple. */
 export function times(count: number, threshold: number): string {
-  return threshold > 0 ? `, ${Math.round((count / threshold) * 10) / 10}x` : '';
+  return threshold > 0 ? `, ${rounded(Math.round((count / threshold) * 10) / 10)}x` : '';
 }
 
-/** A cost may be a fraction; nobody wants 17 digits of it. */
+/** A cost may be a fraction, or beyond all measure; nobody wants 17 digits of it. */
 export function rounded(count: number): number {
-  return Math.round(count * 1_000) / 1_000;
+  return count < 1e15 ? Math.round(count * 1_000) / 1_000 : Number(count.toPrecision(6));
 }

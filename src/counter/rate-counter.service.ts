@@ -3,13 +3,15 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { CompleteOptions } from '../options/complete-options.js';
 import type { Route } from '../request/route.js';
 import { SayOnce } from '../util/say-once.js';
-import { toTenant, type Tenant, type TenantLike } from '../tenant/tenant.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import type { Tenant, TenantLike } from '../tenant/tenant.js';
+import { answered } from '../util/answered.js';
+import { reasonOf } from '../util/text.js';
 import { levelsFor, type LevelsFor } from '../threshold/levels-for.js';
 import { NO_LEVELS, type Levels } from '../threshold/levels.js';
 import { within } from '../util/within.js';
 import type { Breach } from './breach.js';
 import { CLOCK, type Clock } from './clock.js';
+import { CounterInput } from './counter-input.js';
 import type { CounterStore } from './counter-store.js';
 import { Tally, type CountedIn } from './tally.js';
 import type { TrackedTenant } from './tracked-tenant.js';
@@ -23,6 +25,7 @@ interface CountedCategory extends CountedIn {
 export class RateCounterService {
   private readonly logger = new Logger('RateMonitor');
   private readonly once = new SayOnce(this.logger);
+  private readonly given = new CounterInput(this.once);
   private readonly categories = new Map<string, CountedCategory>();
   private waitAtMostMs = 0;
   private tally: Tally | undefined;
@@ -84,7 +87,7 @@ export class RateCounterService {
    * @param cost What to count: a request, or tokens known only after the answer.
    */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
-    const [whom, counted] = [this.tenantFrom(tenant), this.categoryOf(category)];
+    const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
     if (!whom || !counted) return 0;
     await this.add(category, whom, cost);
     return this.tally?.known(counted, whom.id) ?? 0;
@@ -97,7 +100,7 @@ export class RateCounterService {
    * @param tenant The tenant, or its id.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
-    const [whom, counted] = [this.tenantFrom(tenant), this.categoryOf(category)];
+    const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
     if (!whom || !counted) return 0;
     return (await this.tally?.read(counted, whom.id)) ?? 0;
   }
@@ -111,7 +114,7 @@ export class RateCounterService {
     const tracked = counted && this.tally?.track(counted, tenant.id);
     if (!counted || !tracked || !this.tally) return undefined;
     const levels = tracked.levels ?? this.levelsOf(tracked, counted, tenant);
-    const taken = this.tally.add(tracked, this.validCost(category, cost), tenant, route);
+    const taken = this.tally.add(tracked, this.given.cost(category, cost), tenant, route);
     return levels instanceof Promise ? within(levels, this.waitAtMostMs, '').catch(() => undefined) : taken;
   }
 
@@ -124,7 +127,7 @@ export class RateCounterService {
     tracked.levels = NO_LEVELS;
     const found = levelsFor(tenant);
     if (!(found instanceof Promise)) return (tracked.levels = found);
-    return found.then(
+    return answered(found).then(
       (levels) => this.tally?.setLevels(tracked, levels),
       (error: unknown) =>
         this.once.warn(
@@ -136,34 +139,6 @@ export class RateCounterService {
   }
 
   private categoryOf(name: string): CountedCategory | undefined {
-    const category = this.categories.get(name);
-    if (!category && this.tally) {
-      const known = [...this.categories.keys()].join(', ');
-      this.once.warn(
-        `category ${name}`,
-        () =>
-          `Nothing is counted for '${oneLine(name, 40)}', which is no category: it is one of ${known}, or add it to categories`,
-      );
-    }
-    return category;
-  }
-
-  private tenantFrom(tenant: TenantLike): Tenant | undefined {
-    const whom = toTenant(tenant);
-    if (!whom)
-      this.once.warn(
-        'tenant',
-        () => 'Nothing is counted for a tenant that is neither an id (text or number) nor an object with one',
-      );
-    return whom;
-  }
-
-  private validCost(category: string, cost: number): number {
-    if (Number.isFinite(cost) && cost >= 0) return cost;
-    this.once.warn(
-      `cost ${category}`,
-      () => `A cost in ${category} was ${String(cost)}: it counts as 1. Give a number, 0 or more`,
-    );
-    return 1;
+    return this.tally && this.given.category(name, this.categories);
   }
 }

@@ -4,6 +4,7 @@ import type { CountsIn, MonitoredHandler } from './monitored-handlers.js';
 import { routeOf } from './route.js';
 import type { SayOnce } from '../util/say-once.js';
 import { toTenant, type Tenant } from '../tenant/tenant.js';
+import { answered } from '../util/answered.js';
 import { reasonOf } from '../util/text.js';
 
 /** Asks the user's functions about a request, and says once per route what they could not answer. */
@@ -43,7 +44,7 @@ export class RequestReader {
     };
     try {
       const answer = category.tenant(context);
-      return answer instanceof Promise ? answer.then(toTenant).catch(threw) : toTenant(answer);
+      return answer instanceof Promise ? answered(answer).then(toTenant).catch(threw) : toTenant(answer);
     } catch (error) {
       return threw(error);
     }

@@ -4,12 +4,16 @@ import { join } from 'node:path';
 
 import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import type { Asked } from './flood.js';
-import type { Told } from './instance.js';
+import type { Advance, Told } from './instance.js';
 
 export interface ProcessOptions {
   fastify?: boolean;
   /** To Node. */
   flags?: string[];
+  /** The module's clock is a {@link MovedClock}. */
+  movedClock?: boolean;
+  /** Of the process. */
+  env?: Record<string, string>;
 }
 
 /** A replica in a process of its own. */
@@ -29,7 +33,7 @@ export class InstanceProcess {
   static async start(
     redisUrl: string,
     options: RateMonitorOptions,
-    { fastify = false, flags = [] }: ProcessOptions = {},
+    { fastify = false, flags = [], movedClock = false, env = {} }: ProcessOptions = {},
   ): Promise<InstanceProcess> {
     const child = fork(join(__dirname, 'instance.ts'), {
       execArgv: [...flags, '-r', join(__dirname, 'register.js')],
@@ -38,6 +42,8 @@ export class InstanceProcess {
         MONITOR_REDIS_URL: redisUrl,
         MONITOR_OPTIONS: JSON.stringify(options),
         MONITOR_FASTIFY: fastify ? 'true' : '',
+        MONITOR_MOVED_CLOCK: movedClock ? 'true' : '',
+        ...env,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -47,7 +53,7 @@ export class InstanceProcess {
   }
 
   /** One thing at a time. */
-  async ask(asked: Asked): Promise<number> {
+  async ask(asked: Asked | Advance): Promise<number> {
     const answer = this.told((told) => told.answer);
     this.child.send(asked);
     return answer;

@@ -3,9 +3,11 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 
+import { CLOCK } from '../../src/counter/clock.js';
 import { RateCounterService, RateMonitorModule, type RateAlert, type RateMonitorOptions } from '../../src/index.js';
 import { LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
+import { MovedClock } from './moved-clock.js';
 import { MemoryLogger } from './memory-logger.js';
 
 /** What an instance tells its parent. */
@@ -14,6 +16,11 @@ export interface Told {
   alert?: RateAlert;
   line?: string;
   answer?: number;
+}
+
+/** Moves the clock on by so many milliseconds. */
+export interface Advance {
+  advance: number;
 }
 
 class TellingLogger extends MemoryLogger {
@@ -35,6 +42,16 @@ async function main(): Promise<void> {
   @Module({ imports: [RateMonitorModule.forRoot({ ...options, redis, channels })], controllers: [LlmController] })
   class AppModule {}
 
+  const clock = new MovedClock();
+  if (process.env.MONITOR_MOVED_CLOCK) {
+    // The clock of the module, not Node's: timers go on as ever.
+    const providers = Reflect.getMetadata('providers', RateMonitorModule) as {
+      provide?: unknown;
+      useValue?: unknown;
+    }[];
+    for (const provider of providers) if (provider.provide === CLOCK) provider.useValue = clock;
+  }
+
   const logger = new TellingLogger();
   const app = process.env.MONITOR_FASTIFY
     ? await NestFactory.create(AppModule, new FastifyAdapter(), { logger })
@@ -42,7 +59,10 @@ async function main(): Promise<void> {
   app.enableShutdownHooks();
   await app.listen(0, '127.0.0.1');
   const flood = new Flood(app.get(RateCounterService));
-  process.on('message', (asked: Asked) => void flood.answer(asked).then((answer) => tell({ answer })));
+  process.on('message', (asked: Asked | Advance) => {
+    if ('advance' in asked) tell({ answer: clock.advance(asked.advance) });
+    else void flood.answer(asked).then((answer) => tell({ answer }));
+  });
   tell({ url: await app.getUrl() });
 }
 

@@ -16,7 +16,7 @@ export function batchTitle(alerts: readonly RateAlert[]): string {
   return `${[...howMany].map(([where, count]) => `${count} ${where}`).join(', ')} their thresholds`;
 }
 
-/** One of many alerts, in at most 230 characters: `Acme (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
+/** One of many alerts, in at most 234 characters, which let 25 of them be one message at Discord: `Acme (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
 export function batchLine(alert: RateAlert, { name, text, category }: LineDialect): string {
   const { tenant, threshold, windowMs, incident, test } = alert;
   const shownName = displayName(alert);
@@ -25,6 +25,6 @@ export function batchLine(alert: RateAlert, { name, text, category }: LineDialec
   const count = resolved ? incident.peak.count : alert.count;
   const much = `${rounded(count)} of ${rounded(threshold)} in ${duration(windowMs)}${times(count, threshold)}`;
   const end = resolved ? `, ${standing(alert)} after ${duration(incident.lastedMs)}` : '';
-  const who = `${test ? TEST_MARK : ''}${name(shownName, 60)}${id}`;
-  return `${who}: ${category(alert.category, 40)} ${resolved ? 'peak ' : ''}${much}${end}`;
+  const who = `${test ? TEST_MARK : ''}${name(shownName, 40)}${id}`;
+  return `${who}: ${category(alert.category, 32)} ${resolved ? 'peak ' : ''}${much}${end}`;
 }

@@ -23,7 +23,8 @@ export function checkOptions(channel: string, shape: new () => object, options: 
 function problem({ property, value, constraints = {} }: ValidationError): string {
   const name = oneLine(property, 40);
   if ('whitelistValidation' in constraints) return `${name} is not an option: write it as the docs spell it`;
-  const found = SHOWN.has(property) && typeof value === 'string' ? `'${oneLine(value, 40)}'` : kindOf(value);
+  const found =
+    SHOWN.has(property) && typeof value === 'string' && value !== '' ? `'${oneLine(value, 40)}'` : kindOf(value);
   return `${name} is ${found}: write ${Object.values(constraints)[0] as string}`;
 }
 

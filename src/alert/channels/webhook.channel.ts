@@ -49,14 +49,17 @@ export class WebhookChannel implements AlertChannel {
 
   async send(alert: RateAlert): Promise<void> {
     const body = webhookBody(alert);
-    const headers = { ...this.#headers, ...this.#signature(body), 'idempotency-key': alertId(alert) };
+    // Set, not added: what is sent under these names is ours alone, however the app spells its own.
+    const headers = new Headers(this.#headers);
+    headers.set('idempotency-key', alertId(alert));
+    if (this.#secret !== undefined) sign(headers, body, this.#secret);
     accept(await this.#client.send({ body, headers }));
   }
+}
 
-  #signature(body: string): Record<string, string> {
-    if (this.#secret === undefined) return {};
-    const timestamp = Math.floor(Date.now() / 1_000).toString();
-    const signature = createHmac('sha256', this.#secret).update(`${timestamp}.${body}`).digest('hex');
-    return { 'x-rate-monitor-timestamp': timestamp, 'x-rate-monitor-signature': `sha256=${signature}` };
-  }
+function sign(headers: Headers, body: string, secret: string): void {
+  const timestamp = Math.floor(Date.now() / 1_000).toString();
+  const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+  headers.set('x-rate-monitor-timestamp', timestamp);
+  headers.set('x-rate-monitor-signature', `sha256=${signature}`);
 }

@@ -6,6 +6,7 @@ import type { AlertIncident, IncidentStatus } from './alert-incident.js';
 
 /** A window ends for whoever counts in it a little later than by the clock: the last totals are still on their way. */
 const SETTLES_AFTER_MS = 1_000;
+const MOST_AT_ONCE = 100;
 
 /** Consecutive breaches of one tenant in one category, as replicas share them. Windows go by their numbers, times by the store's clock. */
 export interface Incident {
@@ -85,10 +86,10 @@ export function withTold(incident: Incident, { level }: RateAlert, now: number):
   return { ...incident, told: Math.max(incident.told, level.at), toldAt: now };
 }
 
-/** The windows that are over and not settled. */
+/** The windows that are over and not settled, the first of them where nobody has looked for long. */
 export function overWindows({ unsettled, windowMs }: Incident, now: number): number[] {
   const running = Math.floor((now - SETTLES_AFTER_MS) / windowMs);
-  return Array.from({ length: Math.max(running - unsettled, 0) }, (_, i) => unsettled + i);
+  return Array.from({ length: Math.min(Math.max(running - unsettled, 0), MOST_AT_ONCE) }, (_, i) => unsettled + i);
 }
 
 /** Takes in the final counts of windows that are over; those that another replica has settled meanwhile are left alone. */

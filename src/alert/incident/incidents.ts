@@ -9,9 +9,6 @@ import type { RateAlert } from '../rate-alert.js';
 import * as incidents from './incident.js';
 import type { Incident } from './incident.js';
 
-/** The store has forgotten older windows: what was seen of them has to do. */
-const WINDOWS_REMEMBERED = 2;
-
 export interface IncidentSettings {
   readonly remindAfterMs: number;
   /** Undefined: two windows of the category. */
@@ -69,13 +66,9 @@ export class Incidents {
   private async settle(open: Incident): Promise<Incident | undefined> {
     const windows = incidents.overWindows(open, this.now());
     if (windows.length === 0) return open;
-    const oldest = (windows.at(-1) as number) - WINDOWS_REMEMBERED;
     const { category, tenant, windowMs } = open;
     const counts = await Promise.all(
-      windows.map(async (window) => {
-        const count = window < oldest ? 0 : await this.countOf(category, tenant.id, window, windowMs);
-        return [window, count] as const;
-      }),
+      windows.map(async (window) => [window, await this.countOf(category, tenant.id, window, windowMs)] as const),
     );
     const { after } = await this.records.change(idOf(open), (incident) =>
       incident?.id === open.id ? incidents.withSettled(incident, new Map(counts)) : incident,

@@ -24,5 +24,5 @@ export class EvaluationsConsumer {
 
   @EventPattern('collected')
   @MonitorRate('collections')
-  collected(): void {}
+  collected(_message: unknown): void {}
 }

@@ -13,7 +13,7 @@ export interface WebhookRequest {
   /** Goes behind the webhook's own path. */
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
 }
 
 /** Sends JSON to one webhook, and says nothing of its address, whatever happens. */
@@ -34,12 +34,13 @@ export class WebhookClient {
    *
    * @throws DeliveryError, to be tried again, where no answer came.
    */
-  async send({ method = 'POST', body, path = '', query = {}, headers = {} }: WebhookRequest): Promise<Answer> {
+  async send({ method = 'POST', body, path = '', query = {}, headers }: WebhookRequest): Promise<Answer> {
     await this.#rateLimit.free();
     const url = new URL(this.#url);
     if (path !== '') url.pathname = url.pathname.replace(/\/*$/, path);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const sent = new Headers({ 'user-agent': 'nestjs-rate-monitor', ...headers });
+    const sent = new Headers(headers);
+    if (!sent.has('user-agent')) sent.set('user-agent', 'nestjs-rate-monitor');
     sent.set('content-type', 'application/json');
     const response = await this.#fetch(url, { method, body, headers: sent });
     this.#rateLimit.heed(response.headers);

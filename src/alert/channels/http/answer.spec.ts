@@ -1,0 +1,32 @@
+import { accept } from './accept.js';
+import { readAnswer } from './answer.js';
+
+const read = (body: unknown, init?: ResponseInit, unsayable: string[] = []) =>
+  readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), unsayable);
+
+it('an answer whose body breaks off still says by its status that the alert has arrived', async () => {
+  const body = new ReadableStream({ start: (controller) => controller.error(new Error('cut')) });
+  const answer = await readAnswer(new Response(body, { status: 200 }), []);
+  expect(accept(answer)).toMatchObject({ status: 200, json: {}, says: undefined });
+});
+
+it('an answer that never ends is left', async () => {
+  let cancelled = false;
+  const body = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
+    cancel: () => void (cancelled = true),
+  });
+  expect((await readAnswer(new Response(body), [])).json).toEqual({});
+  expect(cancelled).toBe(true);
+});
+
+it.each<[string, unknown, string | undefined]>([
+  ['its message', { message: 'Invalid Form Body', token: 'x' }, 'Invalid Form Body'],
+  ['a bare word', 'invalid_blocks\n', 'invalid_blocks'],
+  ['no page', '<html>nginx</html>', undefined],
+  ['no list', [1], undefined],
+  ['nothing that is unsayable', { message: 'no such hook: s3cret' }, undefined],
+  ['no message that is none', { message: { deep: 1 } }, undefined],
+  ['nothing', '', undefined],
+  ['null', 'null', 'null'],
+])('an answer says %s', async (_, body, says) => expect((await read(body, {}, ['s3cret'])).says).toBe(says));

@@ -1,0 +1,21 @@
+import { attributesOf } from './tenant-attributes.js';
+
+it('attributesOf shows what has a plain text, and leaves out the rest', () => {
+  const attributes = { plan: 'free', seats: 3, trial: true, owner: { email: 'a@b' }, gone: null, f: () => 1 };
+  expect(attributesOf({ id: 'p', attributes: attributes as never })).toEqual({
+    shown: [
+      ['plan', 'free'],
+      ['seats', '3'],
+      ['trial', 'true'],
+    ],
+    leftOut: 0,
+  });
+  expect(attributesOf({ id: 'p' })).toEqual({ shown: [], leftOut: 0 });
+});
+
+it('attributesOf bounds their number and size, and says how many more there are', () => {
+  const attributes = Object.fromEntries(Array.from({ length: 13 }, (_, i) => [`${i}`.repeat(99), 'v'.repeat(999)]));
+  const { shown, leftOut } = attributesOf({ id: 'p', attributes });
+  expect(leftOut).toBe(3);
+  expect(shown.map(([name, value]) => [name.length, value.length])).toEqual(Array(10).fill([60, 150]));
+});

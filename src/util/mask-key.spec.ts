@@ -1,0 +1,21 @@
+import fc from 'fast-check';
+
+import { maskKey } from './mask-key.js';
+
+it('maskKey keeps what tells a key from another', () => {
+  expect(maskKey('sk-abcdefghijklmnopqrstuvwxyz')).toBe('sk-****wxyz');
+});
+
+it('maskKey shows nothing of what is too short, or no key', () => {
+  expect([maskKey(''), maskKey('sk-secret'), maskKey('x'.repeat(27)), maskKey(undefined as never)]).toEqual(
+    Array(4).fill('****'),
+  );
+});
+
+it('maskKey never shows more than a quarter of a key', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 80 }), (key) => {
+      expect(maskKey(key).replace('****', '').length).toBeLessThanOrEqual(key.length / 4);
+    }),
+  );
+});

@@ -1,0 +1,120 @@
+import { inspect } from 'node:util';
+
+import { DeliveryError, DiscordChannel, SlackChannel, WebhookChannel, type AlertChannel } from '../../src/index.js';
+import { anAlert } from '../support/alerts.js';
+import { DiscordServer } from '../support/discord-server.js';
+import { SlackServer } from '../support/slack-server.js';
+import type { StandIn } from '../support/stand-in.js';
+import { WebhookServer } from '../support/webhook-server.js';
+
+const SECRETS = ['kept-secret', 'hmac-secret', 'sk-header-secret'];
+
+const KINDS: [string, () => StandIn, (url: string) => AlertChannel][] = [
+  ['discord', () => new DiscordServer(), (url) => new DiscordChannel({ url })],
+  ['slack', () => new SlackServer(), (url) => new SlackChannel({ url })],
+  [
+    'webhook',
+    () => new WebhookServer(),
+    (url) => new WebhookChannel({ url, secret: 'hmac-secret', headers: { authorization: 'Bearer sk-header-secret' } }),
+  ],
+];
+
+describe.each(KINDS)('a %s channel', (_, serve, make) => {
+  let server: StandIn;
+  let channel: AlertChannel;
+
+  beforeEach(async () => {
+    server = await serve().start();
+    channel = make(server.url);
+  });
+  afterEach(() => server.close());
+
+  const fault = async (): Promise<DeliveryError> => {
+    const error: unknown = await Promise.resolve(channel.send(anAlert())).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DeliveryError);
+    const shown = `${inspect(error, { showHidden: true })} ${String(error)} ${JSON.stringify(error)}`;
+    for (const secret of [...SECRETS, '127.0.0.1']) expect(shown).not.toContain(secret);
+    return error as DeliveryError;
+  };
+
+  it.each([500, 502, 503])('has an alert tried again after a %i', async (status) => {
+    server.answerNext({ status, body: '<html>Bad day</html>' });
+    expect(await fault()).toMatchObject({ message: `answered ${status}`, retry: true, switchOff: false });
+    await channel.send(anAlert());
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['a fraction of seconds in the body', { body: { message: 'Slow down', retry_after: 0.4 } }, 400, 400],
+    ['seconds in the header', { headers: { 'retry-after': '2' } }, 2_000, 2_000],
+    ['both, and the body is exact', { body: { retry_after: 0.25 }, headers: { 'retry-after': '1' } }, 250, 250],
+    ['a date', { headers: { 'retry-after': new Date(Date.now() + 30_000).toUTCString() } }, 10_000, 30_000],
+    ['for ever', { headers: { 'retry-after': '1e12' } }, 3_600_000, 3_600_000],
+  ])('waits as long as a 429 says: %s', async (_, answer, least, most) => {
+    server.answerNext({ status: 429, ...answer });
+    const { retry, retryAfterMs } = await fault();
+    expect(retry).toBe(true);
+    expect(retryAfterMs).toBeGreaterThanOrEqual(least);
+    expect(retryAfterMs).toBeLessThanOrEqual(most);
+  });
+
+  it.each(['soon', '', '-'])('leaves the wait of a 429 open where it says %p', async (wait) => {
+    const headers = { 'retry-after': wait };
+    server.answerNext({ status: 429, headers });
+    expect(await fault()).toMatchObject({ retry: true, retryAfterMs: undefined });
+  });
+
+  it.each([401, 404, 410])('is of no more use after a %i', async (status) => {
+    server.answerNext({ status, body: { message: 'Gone' } });
+    expect(await fault()).toMatchObject({ message: `answered ${status}: Gone`, retry: false, switchOff: true });
+  });
+
+  it.each([400, 403, 422])('gives an alert up after a %i', async (status) => {
+    server.answerNext({ status });
+    expect(await fault()).toMatchObject({ message: `answered ${status}`, retry: false, switchOff: false });
+  });
+
+  it('follows no redirect', async () => {
+    server.answerNext({ status: 307, headers: { location: `${server.url}?elsewhere` } });
+    expect(await fault()).toMatchObject({ message: 'answered 307, and redirects are not followed', retry: false });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('says of a refusal what the other side says, on one short line', async () => {
+    server.answerNext({ status: 400, body: { message: `bad\nerror RateMonitor: forged ${'x'.repeat(9_000)}` } });
+    expect((await fault()).message).toMatch(/^answered 400: bad error RateMonitor: forged x{1,100}…$/);
+  });
+
+  it('says nothing where the other side repeats the address or a secret', async () => {
+    const { pathname } = new URL(server.url);
+    for (const said of [`Cannot POST ${pathname}`, `no such host ${new URL(server.url).hostname}`]) {
+      server.answerNext({ status: 400, body: { message: said } });
+      expect((await fault()).message).toBe('answered 400');
+    }
+  });
+
+  it('reads no more of an answer than it needs', async () => {
+    server.answerNext({ status: 200, body: 'x'.repeat(5_000_000) });
+    await channel.send(anAlert());
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('has an alert tried again where nobody is there', async () => {
+    await server.close();
+    expect(await fault()).toMatchObject({ message: 'could not be reached (ECONNREFUSED)', retry: true });
+  });
+
+  it('gives a server that never answers five seconds', async () => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout(30));
+    server.hang();
+    expect(await fault()).toMatchObject({ message: 'gave no answer within 5000 ms', retry: true });
+    expect(limit).toHaveBeenCalledWith(5_000);
+    limit.mockRestore();
+  });
+
+  it('shows no secret, however it is printed', () => {
+    const shown = `${inspect(channel, { showHidden: true, depth: 9 })} ${JSON.stringify([channel])}`;
+    for (const secret of SECRETS) expect(shown).not.toContain(secret);
+  });
+});

@@ -1,0 +1,195 @@
+import { inspect } from 'node:util';
+
+import {
+  AlertService,
+  DiscordChannel,
+  SlackChannel,
+  WebhookChannel,
+  type RateMonitorOptions,
+} from '../../src/index.js';
+import { anAlert } from '../support/alerts.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { LlmController } from '../support/controllers.js';
+import { DiscordServer } from '../support/discord-server.js';
+import { SlackServer } from '../support/slack-server.js';
+import { WebhookServer } from '../support/webhook-server.js';
+import { until } from '../support/until.js';
+
+const fast = { rateLimit: { requests: 50, perMs: 100 } };
+const busy = { status: 429, body: { message: 'You are being rate limited.', retry_after: 0.4, global: false } };
+const broken = { status: 500, body: 'oops' };
+
+describe('delivery', () => {
+  let app: TestApp;
+  let discord: DiscordServer;
+  let slack: SlackServer;
+  let hook: WebhookServer;
+
+  beforeEach(async () => {
+    discord = await new DiscordServer(fast).start();
+    slack = await new SlackServer().start();
+    hook = await new WebhookServer().start();
+  });
+  afterEach(async () => {
+    delete process.env.RATE_MONITOR_DISCORD_WEBHOOK_URL;
+    delete process.env.RATE_MONITOR_SLACK_WEBHOOK_URL;
+    await app?.close();
+    await Promise.all([discord.close(), slack.close(), hook.close()]);
+  });
+
+  const start = async (options: RateMonitorOptions): Promise<AlertService> => {
+    app = await startApp({
+      metadata: { controllers: [LlmController] },
+      options: { shutdownFlushMs: 200, groupWaitMs: 0, ...options },
+    });
+    return app.app.get(AlertService);
+  };
+  const becomes = async (alerts: AlertService, channel: string, status: string): Promise<void> =>
+    until(async () => (await alerts.history())[0]?.channels[channel]?.status === status);
+
+  it('waits as long as a 429 asks for, and sends one message', async () => {
+    const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })] });
+    discord.answerNext(busy);
+    const asked = performance.now();
+    alerts.raise(anAlert());
+    await becomes(alerts, 'discord', 'delivered');
+    expect(performance.now() - asked).toBeGreaterThan(390);
+    expect([discord.messages.length, discord.requests.length]).toEqual([1, 2]);
+    expect((await alerts.history())[0]?.channels).toEqual({ discord: { status: 'delivered', attempts: 2 } });
+    expect(app.log.of('could not send an alert of llm_call (answered 429')).toHaveLength(1);
+  });
+
+  it('sends one message after three answers of 500, with the same idempotency key each time', async () => {
+    const alerts = await start({ channels: [new WebhookChannel({ url: hook.url, secret: 's' })] });
+    hook.answerNext(broken, broken, broken);
+    alerts.raise(anAlert());
+    await becomes(alerts, 'webhook', 'delivered');
+    const keys = hook.requests.map(({ headers }) => headers['idempotency-key']);
+    expect([keys.length, new Set(keys).size]).toEqual([4, 1]);
+    expect((await alerts.history())[0]?.channels.webhook).toEqual({ status: 'delivered', attempts: 4 });
+  });
+
+  it('holds nobody where a server never answers: not a request, not another channel, not the shutdown', async () => {
+    discord.hang();
+    await start({ channels: [new DiscordChannel({ url: discord.url }), new SlackChannel({ url: slack.url })] });
+    const took: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const sent = performance.now();
+      expect((await app.post('/llm/call', { 'x-project': 'proj_1' })).status).toBe(201);
+      took.push(performance.now() - sent);
+    }
+    expect(Math.max(...took)).toBeLessThan(1_000);
+    await until(() => slack.messages.length === 1);
+    const closing = performance.now();
+    await app.close();
+    expect(performance.now() - closing).toBeLessThan(2_000);
+    expect(app.log.of('The discord channel did not send 1 alert: the process ended first')).toHaveLength(1);
+  });
+
+  it('switches a channel off after a 404, with one line that names the option and not the address', async () => {
+    process.env.RATE_MONITOR_DISCORD_WEBHOOK_URL = discord.url;
+    const alerts = await start({ channels: [new SlackChannel({ url: slack.url })] });
+    discord.remove();
+    for (let i = 0; i < 3; i++) {
+      alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
+      await becomes(alerts, 'discord', 'failed');
+    }
+    await until(() => slack.messages.length === 3);
+    expect(discord.requests).toHaveLength(1);
+    expect(app.log.of('discord')).toEqual([
+      'error RateMonitor: The discord channel is off (answered 404: Unknown Webhook): mend RATE_MONITOR_DISCORD_WEBHOOK_URL, and start the app anew',
+    ]);
+    expect(app.log.lines.join()).not.toContain('secret');
+  });
+
+  it('does not try again what is refused', async () => {
+    const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })] });
+    discord.answerNext({ status: 400, body: { message: 'Invalid Form Body', code: 50_035 } });
+    alerts.raise(anAlert());
+    await becomes(alerts, 'discord', 'failed');
+    expect((await alerts.history())[0]?.channels.discord).toEqual({
+      status: 'failed',
+      attempts: 1,
+      reason: 'answered 400: Invalid Form Body',
+    });
+    expect(app.log.of('The discord channel gave up an alert of llm_call (answered 400')).toHaveLength(1);
+  });
+
+  it('names 50 tenants that go over within a second in two messages, the worst first, and loses none', async () => {
+    const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })], groupWaitMs: 300 });
+    for (let i = 0; i < 50; i++)
+      alerts.raise(anAlert({ tenant: { id: `proj_${i}`, name: `Tenant ${i}` }, count: 16 + i }));
+    await becomes(alerts, 'discord', 'delivered');
+    await until(() => discord.messages.length === 2);
+    const text = discord.messages.map(({ now }) => JSON.stringify(now.embeds)).join();
+    const order = Array.from(text.matchAll(/\(proj\\\\_(\d+)\)|\(proj_(\d+)\)/g), ([, a, b]) => Number(a ?? b));
+    expect(order).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
+    const deliveries = (await alerts.history()).map(({ channels }) => channels.discord?.status);
+    expect(deliveries).toEqual(Array.from({ length: 50 }, () => 'delivered'));
+  });
+
+  it('sends each channel what it asks for: a severity at least, or some categories', async () => {
+    const alerts = await start({
+      channels: [
+        new DiscordChannel({ url: discord.url, minSeverity: 'critical' }),
+        new SlackChannel({ url: slack.url, categories: ['evaluations'] }),
+        new WebhookChannel({ url: hook.url }),
+      ],
+    });
+    alerts.raise(anAlert());
+    alerts.raise(anAlert({ level: { at: 5, severity: 'critical' } }));
+    alerts.raise(anAlert({ category: 'evaluations' }));
+    await until(() => hook.requests.length === 3);
+    await until(() => discord.messages.length === 1 && slack.messages.length === 1);
+    expect((await alerts.history()).map(({ channels }) => Object.keys(channels).join())).toEqual([
+      'slack,webhook',
+      'discord,webhook',
+      'webhook',
+    ]);
+  });
+
+  it('takes channels from the environment beside those of the code', async () => {
+    process.env.RATE_MONITOR_DISCORD_WEBHOOK_URL = discord.url;
+    process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = slack.url;
+    await start({ channels: [new DiscordChannel({ url: discord.url })] });
+    for (let i = 0; i < 16; i++) await app.post('/llm/call', { 'x-project': 'proj_1' });
+    await until(() => discord.messages.length === 2 && slack.messages.length === 1);
+    expect(Object.keys((await app.app.get(AlertService).history())[0]?.channels ?? {})).toEqual([
+      'discord',
+      'discord 2',
+      'slack',
+    ]);
+  });
+
+  it('does not start with something else for an address, and does not show it', async () => {
+    process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = 'my-secret';
+    const starting = start({});
+    await expect(starting).rejects.toThrow('RATE_MONITOR_SLACK_WEBHOOK_URL is not the address of a webhook');
+    await expect(starting).rejects.not.toThrow('my-secret');
+  });
+
+  it('sends a test alert through every channel, marked as one, and says what came of it', async () => {
+    const alerts = await start({
+      channels: [
+        new DiscordChannel({ url: discord.url, minSeverity: 'critical' }),
+        new SlackChannel({ url: slack.url }),
+        new WebhookChannel({ url: hook.url }),
+      ],
+    });
+    slack.answerNext({ status: 500, body: 'oops' });
+    expect(await alerts.sendTest()).toEqual([
+      { channel: 'discord', delivered: true },
+      { channel: 'slack', delivered: false, reason: 'answered 500: oops' },
+      { channel: 'webhook', delivered: true },
+    ]);
+    expect(discord.messages[0]?.now.embeds?.[0]?.title).toMatch(/^\[Test\] /);
+    expect(JSON.parse(hook.requests[0]?.body as string)).toMatchObject({ test: true });
+  });
+
+  it('shows no address and no secret, wherever the service is printed', async () => {
+    const alerts = await start({ channels: [new WebhookChannel({ url: hook.url, secret: 'hush-hush' })] });
+    const printed = inspect(alerts, { depth: 20, showHidden: true });
+    expect(printed).toContain('webhook');
+    expect(printed).not.toMatch(/kept-secret|hush-hush/);
+  });
+});

@@ -1,0 +1,137 @@
+import { DiscordChannel, type DiscordChannelOptions } from '../../src/index.js';
+import { anAlert, anIncident, MemoryNotes } from '../support/alerts.js';
+import type { DiscordEmbed } from '../support/discord-limits.js';
+import { DiscordServer, type DiscordServerOptions } from '../support/discord-server.js';
+
+describe('the Discord channel', () => {
+  let server: DiscordServer;
+
+  const start = async (
+    more: Partial<DiscordChannelOptions> = {},
+    of?: DiscordServerOptions,
+  ): Promise<DiscordChannel> => {
+    server = await new DiscordServer(of).start();
+    return new DiscordChannel({ url: server.url, environment: 'production', ...more });
+  };
+  const embed = (at = 0): DiscordEmbed => server.messages[at]?.now.embeds?.[0] as DiscordEmbed;
+  const fields = (at = 0) => Object.fromEntries((embed(at).fields ?? []).map(({ name, value }) => [name, value]));
+
+  afterEach(() => server.close());
+
+  it('says who, where, how much and since when', async () => {
+    const channel = await start({ link: ({ category }) => `https://grafana.example/d/1?category=${category}` });
+    await channel.send(anAlert({ tenant: { id: 'proj_1', name: 'Acme', attributes: { plan: 'free' } } }));
+    expect(server.requests[0]?.query.get('wait')).toBe('true');
+    expect(server.messages[0]?.now.allowed_mentions).toEqual({ parse: [] });
+    expect(server.messages[0]?.now.content).toBeUndefined();
+    expect(embed()).toMatchObject({
+      title: 'Acme is over the llm_call threshold',
+      color: 0xf39c12,
+      url: 'https://grafana.example/d/1?category=llm_call',
+    });
+    expect(fields()).toEqual({
+      Count: '47 in 1 min, threshold 15, 3.1x',
+      Route: 'POST /llm/call (LlmController\\.call)',
+      Window: '<t:1767268800:T> to <t:1767268860:T>',
+      'Tenant id': 'proj\\_1',
+      plan: 'free',
+      Environment: 'production',
+    });
+  });
+
+  it('is truthful about a level below the threshold, a test and a count of one instance', async () => {
+    const channel = await start();
+    await channel.send(anAlert({ count: 13, level: { at: 0.8, severity: 'info' }, countedBy: 'instance', test: true }));
+    expect(embed()).toMatchObject({ title: '[Test] Acme is near the llm_call threshold', color: 0x3498db });
+    expect(fields()).toMatchObject({
+      Count: '13 in 1 min, threshold 15, 0.9x',
+      'Counted by': 'one instance alone, as the store is away: at least this many',
+    });
+  });
+
+  it('edits the one message of an incident until it is resolved', async () => {
+    const [channel, notes] = [await start({ mentionRole: '42' }), new MemoryNotes()];
+    await channel.send(anIncident('opened'), notes);
+    expect(notes.note).toBe(server.messages[0]?.id);
+    await channel.send(anIncident('escalated', { level: { at: 5, severity: 'critical' } }), notes);
+    await channel.send(anIncident('reminded'), notes);
+    await channel.send(anIncident('resolved'), notes);
+    expect(server.messages).toHaveLength(1);
+    const { versions } = server.messages[0] as { versions: { content?: string; embeds?: DiscordEmbed[] }[] };
+    expect(versions.map(({ content, embeds: [one] = [] }) => [content, one?.title, one?.color])).toEqual([
+      ['<@&42>', 'Acme is over the llm_call threshold', 0xf39c12],
+      ['<@&42>', 'Acme is over the llm_call threshold', 0xe74c3c],
+      ['<@&42>', 'Acme is still over the llm_call threshold', 0xf39c12],
+      ['', 'Acme is back under the llm_call threshold', 0x2ecc71],
+    ]);
+    const allowed = server.requests.map(
+      ({ body }) => (JSON.parse(body) as { allowed_mentions: unknown }).allowed_mentions,
+    );
+    expect(allowed).toEqual([{ parse: [], roles: ['42'] }, { parse: [], roles: ['42'] }, { parse: [] }, { parse: [] }]);
+    expect(fields()).toMatchObject({
+      Incident: 'resolved',
+      Lasted: '3 min from <t:1767268800:T>',
+      Peak: '47 in 1 min, threshold 15, 3.1x, at <t:1767268800:T>',
+      Total: '120 in all',
+    });
+    expect(Object.keys(fields())).not.toContain('Count');
+  });
+
+  it('posts anew where somebody deleted the message, and not where the webhook is gone', async () => {
+    const [channel, notes] = [await start(), new MemoryNotes()];
+    await channel.send(anIncident('opened'), notes);
+    server.deleteMessage(notes.note as string);
+    await channel.send(anIncident('resolved'), notes);
+    expect(server.messages.map(({ id }) => id)).toEqual([notes.note]);
+    server.remove();
+    await expect(channel.send(anIncident('resolved'), notes)).rejects.toMatchObject({
+      message: 'answered 404: Unknown Webhook',
+      switchOff: true,
+    });
+    expect(server.messages).toHaveLength(1);
+  });
+
+  it('takes a 404 without a code, on an edit, for the end of the webhook', async () => {
+    const [channel, notes] = [await start(), new MemoryNotes()];
+    notes.note = '1';
+    server.answerNext({ status: 404, body: 'gone' });
+    await expect(channel.send(anIncident('reminded'), notes)).rejects.toMatchObject({ switchOff: true });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('loses no alert, and sends none twice, where notes cannot be had', async () => {
+    const channel = await start();
+    const away = () => Promise.reject(new Error('store away'));
+    await channel.send(anIncident('opened'), { read: away, write: away });
+    expect(server.messages).toHaveLength(1);
+  });
+
+  it('edits in the thread that the webhook was given for', async () => {
+    const channel = await start();
+    const inThread = new DiscordChannel({ url: `${server.url}?thread_id=7` });
+    const notes = new MemoryNotes();
+    await inThread.send(anIncident('opened'), notes);
+    await inThread.send(anIncident('resolved'), notes);
+    expect(server.requests.map(({ query }) => query.get('thread_id'))).toEqual(['7', '7']);
+    expect(server.messages).toHaveLength(1);
+    expect(channel.name).toBe('discord');
+  });
+
+  it('waits out the rate limit that Discord tells of, and never meets a 429', async () => {
+    const channel = await start({}, { rateLimit: { requests: 2, perMs: 100 } });
+    for (let i = 0; i < 5; i++) await channel.send(anAlert());
+    expect(server.messages).toHaveLength(5);
+    expect(server.requests).toHaveLength(5);
+  });
+
+  it.each([
+    ['throws', () => JSON.parse('{') as string],
+    ['gives none', () => undefined],
+    ['gives a script', () => 'javascript:alert(1)'],
+    ['gives a page-long one', () => `https://a.example/${'x'.repeat(3_000)}`],
+  ])('leaves out a link whose function %s', async (_, link) => {
+    const channel = await start({ link });
+    await channel.send(anAlert());
+    expect(embed()).not.toHaveProperty('url');
+  });
+});

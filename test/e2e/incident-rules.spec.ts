@@ -1,0 +1,119 @@
+import { Redis } from 'ioredis';
+
+import { AlertService, type RateMonitorOptions } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { LlmController } from '../support/controllers.js';
+import { MovedClock } from '../support/moved-clock.js';
+import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+
+const MINUTE_MS = 60_000;
+const acme = { 'x-project': 'proj_1' };
+
+describe('incidents', () => {
+  let app: TestApp;
+  let clock: MovedClock;
+
+  beforeEach(() => {
+    clock = new MovedClock();
+    clock.advance(65_000 - (Date.now() % MINUTE_MS));
+  });
+  afterEach(() => app.close());
+
+  const start = async (options: RateMonitorOptions = {}): Promise<void> => {
+    app = await startApp({
+      metadata: { controllers: [LlmController] },
+      clock,
+      options: { incidents: true, ...options },
+    });
+  };
+  const hot = async (): Promise<void> => {
+    for (let i = 0; i < 16; i++) await app.post('/llm/call', acme);
+  };
+  const statuses = () => app.alerts.map(({ incident }) => incident?.status);
+  /** The clock jumps, but a look at what is over comes every second of real time. */
+  const looked = () => new Promise((resolve) => setTimeout(resolve, 1_200));
+  const told = (...expected: string[]) => until(() => statuses().join() === expected.join());
+
+  it('are silent while they go on, for half an hour, and then say that they still do', async () => {
+    await start();
+    await hot();
+    await told('opened');
+    for (let minute = 1; minute < 30; minute++) {
+      clock.advance(MINUTE_MS);
+      await hot();
+    }
+    expect(statuses()).toEqual(['opened']);
+    clock.advance(MINUTE_MS);
+    await hot();
+    await told('opened', 'reminded');
+    expect(app.alerts[1]?.incident).toMatchObject({ lastedMs: 31 * MINUTE_MS, total: 31 * 16 });
+  });
+
+  it('go on over a calm window, count what came in it, and are over after two', async () => {
+    await start();
+    await hot();
+    clock.advance(MINUTE_MS);
+    await app.post('/llm/call', acme);
+    clock.advance(MINUTE_MS);
+    await looked();
+    await hot();
+    clock.advance(MINUTE_MS);
+    await app.post('/llm/call', acme);
+    clock.advance(2 * MINUTE_MS);
+    await told('opened', 'resolved');
+    expect(app.alerts[1]?.incident).toMatchObject({ lastedMs: 3 * MINUTE_MS, total: 33, peak: { count: 16 } });
+    expect(app.alerts[1]?.incident?.id).toBe(app.alerts[0]?.incident?.id);
+    await hot();
+    await told('opened', 'resolved', 'opened');
+    expect(app.alerts[2]?.incident?.id).not.toBe(app.alerts[0]?.incident?.id);
+  });
+
+  it('last as long as the options say', async () => {
+    await start({ incidents: { remindAfterMs: MINUTE_MS, resolveAfterMs: 5 * MINUTE_MS } });
+    await hot();
+    clock.advance(MINUTE_MS);
+    await hot();
+    await told('opened', 'reminded');
+    clock.advance(4 * MINUTE_MS);
+    await looked();
+    await told('opened', 'reminded');
+    clock.advance(2 * MINUTE_MS);
+    await told('opened', 'reminded', 'resolved');
+  });
+
+  it('are told after a mute, if they go on, and not at all if nobody ever heard of them', async () => {
+    await start();
+    const alerts = app.app.get(AlertService);
+    await alerts.mute({ forMs: 90_000, reason: 'a migration' });
+    await hot();
+    await until(async () => (await alerts.mutes())[0]?.heldBack === 1);
+    clock.advance(2 * MINUTE_MS);
+    await until(() => app.log.of('The mute of every tenant').length === 1);
+    await hot();
+    await told('opened');
+    expect(app.alerts[0]?.incident).toMatchObject({ lastedMs: 3 * MINUTE_MS, total: 32 });
+
+    clock.advance(10 * MINUTE_MS);
+    await told('opened', 'resolved');
+    await alerts.mute({ forMs: 60 * MINUTE_MS, reason: 'a migration' });
+    await hot();
+    await until(async () => (await alerts.mutes())[0]?.heldBack === 1);
+    clock.advance(30 * MINUTE_MS);
+    await looked();
+    await told('opened', 'resolved');
+  });
+
+  it('are told as single alerts where the store is away: rather twice than not at all', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis(server.url, { retryStrategy: () => 100 });
+    client.on('error', () => undefined);
+    await start({ redis: client });
+    await server.kill();
+    await hot();
+    await until(() => app.alerts.length === 1);
+    expect(app.alerts[0]).toMatchObject({ countedBy: 'instance' });
+    expect(app.alerts[0]?.incident).toBeUndefined();
+    client.disconnect();
+  });
+});

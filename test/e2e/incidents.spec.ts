@@ -1,0 +1,115 @@
+import type { RateAlert } from '../../src/index.js';
+import { DiscordServer } from '../support/discord-server.js';
+import { InstanceProcess } from '../support/instance-process.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const REPLICAS = 4;
+const acme = { 'x-project': 'proj_1', 'x-name': 'Acme' };
+const options = {
+  incidents: true,
+  groupWaitMs: 0,
+  categories: {
+    evaluations: { threshold: 3 },
+    llm_call: {
+      threshold: 15,
+      levels: [
+        { at: 1, severity: 'warning' as const },
+        { at: 5, severity: 'critical' as const },
+      ],
+    },
+  },
+};
+
+describe('an incident over four processes on one Redis', () => {
+  let redis: ReturnType<typeof sharedRedis>;
+  let discord: DiscordServer;
+  let replicas: InstanceProcess[];
+
+  beforeEach(async () => {
+    redis = sharedRedis();
+    discord = await new DiscordServer({ rateLimit: { requests: 100, perMs: 1_000 } }).start();
+    const env = { RATE_MONITOR_DISCORD_WEBHOOK_URL: discord.url };
+    const start = () =>
+      InstanceProcess.start(
+        process.env.TEST_REDIS_URL as string,
+        { ...options, keyPrefix: redis.keyPrefix },
+        { movedClock: true, env },
+      );
+    replicas = await Promise.all(Array.from({ length: REPLICAS }, start));
+    // The test then knows in which window it is, for most of a minute.
+    await advance(65_000 - (Date.now() % 60_000));
+  });
+  afterEach(async () => {
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await discord.close();
+    await redis.client.quit();
+  });
+
+  const alive = () => replicas.filter(({ child }) => child.signalCode === null);
+  const alerts = (): RateAlert[] => replicas.flatMap((replica) => replica.alerts);
+  const statuses = () => alerts().map(({ incident }) => incident?.status);
+  const advance = (ms: number) => Promise.all(alive().map((replica) => replica.ask({ advance: ms })));
+  const next = (minutes = 1) => advance(minutes * 60_000);
+  const call = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      const { url } = alive()[i % alive().length] as InstanceProcess;
+      expect((await fetch(`${url}/llm/call`, { method: 'POST', headers: acme })).status).toBe(201);
+    }
+  };
+  /** The id of Discord's message is where all replicas find it. */
+  const noted = async (): Promise<boolean> => {
+    const incidents = await redis.client.hvals(`${redis.keyPrefix}:{alerts}:incidents`);
+    return incidents.some((incident) => incident.includes(`"notes":{"discord":"${discord.messages[0]?.id}"}`));
+  };
+  const told = (expected: string[]) => until(() => statuses().join() === expected.join());
+
+  /** Three hot minutes, then calm. */
+  async function threeHotMinutes(between: () => Promise<void>): Promise<void> {
+    await call(20);
+    await told(['opened']);
+    await until(noted);
+    await between();
+    await next();
+    await call(80);
+    await until(() => statuses().includes('escalated'));
+    await next();
+    await call(30);
+    await next(3);
+    await until(() => statuses().includes('resolved'));
+  }
+
+  function expectOneStory(): void {
+    expect(statuses().sort()).toEqual(['escalated', 'opened', 'resolved']);
+    const [resolved] = alerts().filter(({ incident }) => incident?.status === 'resolved');
+    const { startedAt, peak } = resolved?.incident as NonNullable<RateAlert['incident']>;
+    expect(resolved?.incident).toMatchObject({ lastedMs: 180_000, total: 130, peak: { count: 80 } });
+    expect(new Date(peak.windowStart).getTime() - new Date(startedAt).getTime()).toBe(60_000);
+    expect(new Set(alerts().map(({ incident }) => incident?.id)).size).toBe(1);
+  }
+
+  it('is opened once, escalates once and is resolved once, with its peak, total and duration, in one message', async () => {
+    await threeHotMinutes(() => Promise.resolve());
+    expectOneStory();
+    await until(() => discord.messages[0]?.versions.length === 3);
+    expect(discord.messages).toHaveLength(1);
+    const titles = discord.messages[0]?.versions.map(({ embeds }) => embeds?.[0]?.title);
+    expect(titles).toEqual([
+      'Acme is over the llm_call threshold',
+      'Acme is over the llm_call threshold',
+      'Acme is back under the llm_call threshold',
+    ]);
+    await next(10);
+    expect(statuses()).toHaveLength(3);
+  });
+
+  it('goes on in the same message where the replica that opened it is killed', async () => {
+    await threeHotMinutes(async () => {
+      const opener = replicas.find((replica) => replica.alerts.length > 0) as InstanceProcess;
+      await opener.kill();
+    });
+    expectOneStory();
+    await until(() => discord.messages[0]?.versions.length === 3);
+    expect(discord.messages).toHaveLength(1);
+  });
+});

@@ -1,0 +1,105 @@
+import { AlertService, type RateMonitorOptions } from '../../src/index.js';
+import { anAlert } from '../support/alerts.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { LlmController } from '../support/controllers.js';
+import { MovedClock } from '../support/moved-clock.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const HOUR_MS = 3_600_000;
+const acme = { 'x-project': 'proj_1' };
+
+describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
+  let redis: ReturnType<typeof sharedRedis>;
+  let clock: MovedClock;
+  let apps: TestApp[];
+  let one: AlertService;
+  let other: AlertService;
+
+  const start = (options: RateMonitorOptions = {}): Promise<TestApp> =>
+    startApp({
+      metadata: { controllers: [LlmController] },
+      clock,
+      options: { ...(where === 'Redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix } : {}), ...options },
+    });
+  const alerts = () => apps.flatMap((app) => app.alerts);
+  const lines = (text: string) => apps.flatMap(({ log }) => log.of(text));
+
+  beforeEach(async () => {
+    redis = sharedRedis();
+    clock = new MovedClock();
+    // Memory is one process's.
+    apps = await Promise.all(where === 'Redis' ? [start(), start()] : [start()]);
+    [one, other] = [apps[0], apps.at(-1)].map((app) => app?.app.get(AlertService)) as [AlertService, AlertService];
+  });
+  afterEach(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await redis.client.quit();
+  });
+
+  it('holds back the alerts of its tenant, in every replica, while counting goes on', async () => {
+    await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
+    await until(async () => (await other.mutes()).length === 1);
+    for (let i = 0; i < 16; i++) await apps.at(-1)?.post('/llm/call', acme);
+    other.raise(anAlert({ tenant: { id: 'proj_2' } }));
+    await until(() => alerts().length > 0);
+    expect(alerts().map(({ tenant }) => tenant.id)).toEqual(['proj_2']);
+    await until(async () => (await one.mutes())[0]?.heldBack === 1);
+    expect((await one.mutes())[0]).toEqual({
+      tenant: 'proj_1',
+      until: expect.any(Date),
+      reason: 'a migration',
+      heldBack: 1,
+    });
+  });
+
+  it('says once, when its time is over, how many alerts it held back', async () => {
+    await one.mute({ category: 'llm_call', forMs: HOUR_MS, reason: 'a migration' });
+    one.raise(anAlert());
+    one.raise(anAlert({ tenant: { id: 'proj_2' } }));
+    await until(async () => (await one.mutes())[0]?.heldBack === 2);
+    clock.advance(HOUR_MS);
+    await until(() => lines('is over').length > 0);
+    await Promise.all([one.mutes(), other.mutes()]);
+    expect(lines('is over')).toEqual([
+      'log RateMonitor: The mute of every tenant, llm_call (a migration) is over: it held back 2 alerts',
+    ]);
+    one.raise(anAlert());
+    await until(() => alerts().length === 1);
+  });
+
+  it('ends before its time where somebody says so', async () => {
+    await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
+    expect(await other.unmute({ tenant: 'proj_2' })).toBe(false);
+    expect(await other.unmute({ tenant: 'proj_1' })).toBe(true);
+    expect(await one.mutes()).toEqual([]);
+    expect(lines('(a migration) is over: it held back 0 alerts')).toHaveLength(1);
+    one.raise(anAlert());
+    await until(() => alerts().length === 1);
+  });
+
+  it('shows in the history of every replica', async () => {
+    await one.mute({ forMs: HOUR_MS, reason: 'a migration' });
+    one.raise(anAlert({ tenant: { id: 'proj_1', name: 'Acme\u202e' } }));
+    await one.unmute({});
+    one.raise(anAlert({ category: 'evaluations' }));
+    const channels = async () => (await other.history()).map((record) => record.channels.capturing);
+    await until(async () => (await channels()).at(0)?.status === 'delivered');
+    expect(await channels()).toEqual([
+      { status: 'delivered', attempts: 1 },
+      { status: 'suppressed', attempts: 0, reason: 'muted: a migration' },
+    ]);
+    const [, muted] = await other.history();
+    expect(muted?.alert).toEqual(anAlert({ tenant: { id: 'proj_1', name: 'Acme' } }));
+    expect(muted?.raisedAt).toBeInstanceOf(Date);
+  });
+
+  it.each([
+    [{ forMs: 0, reason: 'x' }, 'forMs is 0: write a number of milliseconds above 0'],
+    [{ forMs: Infinity, reason: 'x' }, 'forMs is Infinity'],
+    [{ forMs: 1, reason: ' ' }, 'reason is empty'],
+    [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a text'],
+  ])('is not taken where it makes no sense: %j', async (mute, message) => {
+    await expect(one.mute(mute)).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,38 @@
+import type { AlertIncident, IncidentNotes, RateAlert } from '../../src/index.js';
+
+const AT = new Date('2026-01-01T12:00:00Z');
+
+/** An alert as any other, with what a test wants of it. */
+export function anAlert(more: Partial<RateAlert> = {}): RateAlert {
+  return {
+    category: 'llm_call',
+    tenant: { id: 'proj_1', name: 'Acme' },
+    count: 47,
+    threshold: 15,
+    level: { at: 1, severity: 'warning' },
+    windowStart: AT,
+    windowMs: 60_000,
+    route: { method: 'POST', path: '/llm/call', handler: 'LlmController.call' },
+    countedBy: 'all',
+    ...more,
+  };
+}
+
+/** An alert of an incident that lasted three minutes so far. */
+export function anIncident(status: AlertIncident['status'], more: Partial<RateAlert> = {}): RateAlert {
+  const peak = { count: 47, windowStart: AT };
+  return anAlert({ incident: { id: 'inc_1', status, startedAt: AT, lastedMs: 180_000, peak, total: 120 }, ...more });
+}
+
+/** Notes of one incident, kept here. */
+export class MemoryNotes implements IncidentNotes {
+  note: string | undefined;
+
+  async read(): Promise<string | undefined> {
+    return this.note;
+  }
+
+  async write(note: string): Promise<void> {
+    this.note = note;
+  }
+}

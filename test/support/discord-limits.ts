@@ -1,0 +1,54 @@
+/** A message as Discord's API takes it, as far as this suite looks at it. */
+export interface DiscordBody {
+  content?: string;
+  embeds?: DiscordEmbed[];
+  allowed_mentions?: { parse: string[]; roles?: string[] };
+}
+
+export interface DiscordEmbed {
+  title?: string;
+  description?: string;
+  url?: string;
+  color?: number;
+  fields?: { name: string; value: string; inline?: boolean }[];
+}
+
+const MOST_IN_ALL_EMBEDS = 6_000;
+
+/** What Discord would not take in a message, by the part's path; nothing where it takes it. */
+export function discordFaults({ content = '', embeds = [] }: DiscordBody): string[] {
+  return [
+    ...length('content', content, 0, 2_000),
+    ...(embeds.length > 10 ? ['embeds: Must be 10 or fewer in length.'] : []),
+    ...embeds.flatMap((embed, i) => faultsOf(embed, `embeds.${i}`)),
+    ...(embeds.flatMap(textsOf).join('').length > MOST_IN_ALL_EMBEDS
+      ? ['embeds: Embed size exceeds maximum size of 6000']
+      : []),
+  ];
+}
+
+function faultsOf({ title, description, url, fields = [] }: DiscordEmbed, path: string): string[] {
+  return [
+    ...(title === undefined ? [] : length(`${path}.title`, title, 1, 256)),
+    ...(description === undefined ? [] : length(`${path}.description`, description, 1, 4_096)),
+    ...(url === undefined || (/^https?:\/\//.test(url) && url.length <= 2_048)
+      ? []
+      : [`${path}.url: Not a well formed URL.`]),
+    ...(fields.length > 25 ? [`${path}.fields: Must be 25 or fewer in length.`] : []),
+    ...fields.flatMap(({ name, value }, i) => [
+      ...length(`${path}.fields.${i}.name`, name, 1, 256),
+      ...length(`${path}.fields.${i}.value`, value, 1, 1_024),
+    ]),
+  ];
+}
+
+/** Counted in UTF-16 units, the strictest way; text at the ends that cannot be seen does not count as text. */
+function length(path: string, text: unknown, least: number, most: number): string[] {
+  if (typeof text !== 'string') return [`${path}: Could not interpret as string.`];
+  if (text.trim().length < least) return [`${path}: This field is required`];
+  return text.length > most ? [`${path}: Must be ${most} or fewer in length.`] : [];
+}
+
+function textsOf({ title = '', description = '', fields = [] }: DiscordEmbed): string[] {
+  return [title, description, ...fields.flatMap(({ name, value }) => [name, value])];
+}

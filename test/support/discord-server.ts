@@ -1,0 +1,120 @@
+import { discordFaults, type DiscordBody } from './discord-limits.js';
+import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
+
+/** A message in the channel. */
+export interface PostedMessage {
+  id: string;
+  /** As it stands now. */
+  now: DiscordBody;
+  /** As it was posted, then after each edit. */
+  versions: DiscordBody[];
+}
+
+export interface DiscordServerOptions {
+  /**
+   * The rate limit of the webhook.
+   *
+   * @defaultValue 5 in 2,000 ms, as at Discord
+   */
+  rateLimit?: { requests: number; perMs: number };
+}
+
+/** Plays one webhook of Discord: size limits, rate limit, edits and what a webhook or a message that is gone is answered. */
+export class DiscordServer extends StandIn {
+  /** The messages of the channel, oldest first. */
+  readonly messages: PostedMessage[] = [];
+  protected readonly path = '/api/webhooks/1101234567890123456/discord-token-kept-secret';
+  private readonly rateLimit: { requests: number; perMs: number };
+  private removed = false;
+  private bucket = { since: 0, used: 0 };
+  private lastId = 1_201_234_567_890_123_456n;
+
+  constructor({ rateLimit = { requests: 5, perMs: 2_000 } }: DiscordServerOptions = {}) {
+    super();
+    this.rateLimit = rateLimit;
+  }
+
+  /** The webhook is deleted. */
+  remove(): void {
+    this.removed = true;
+  }
+
+  /** Somebody deletes a message. */
+  deleteMessage(id: string): void {
+    const at = this.messages.findIndex((message) => message.id === id);
+    if (at >= 0) this.messages.splice(at, 1);
+  }
+
+  protected answer(request: Received): StandInAnswer {
+    if (this.removed || !request.path.startsWith(this.path)) return notFound('Unknown Webhook', 10_015);
+    const waitMs = this.take();
+    if (waitMs > 0) return tooMany(waitMs);
+    const body = parse(request.body);
+    if (!body) return { status: 400, body: { message: 'The request body contains invalid JSON.', code: 50_109 } };
+    const faults = body.allowed_mentions ? discordFaults(body) : ['allowed_mentions: this suite wants it said'];
+    if (faults.length > 0)
+      return { status: 400, body: { message: 'Invalid Form Body', code: 50_035, errors: { _errors: faults } } };
+    const edited = /\/messages\/([^/]+)$/.exec(request.path)?.[1];
+    if (request.method === 'PATCH') return this.edit(edited, body);
+    return this.post(body, request.query.get('wait') === 'true');
+  }
+
+  protected override headers(): Record<string, string> {
+    const { requests, perMs } = this.rateLimit;
+    const resetAfter = Math.max(0, this.bucket.since + perMs - performance.now()) / 1_000;
+    return {
+      'x-ratelimit-limit': String(requests),
+      'x-ratelimit-remaining': String(Math.max(0, requests - this.bucket.used)),
+      'x-ratelimit-reset-after': resetAfter.toFixed(3),
+    };
+  }
+
+  private post(body: DiscordBody, wait: boolean): StandInAnswer {
+    if (!body.content && !body.embeds?.length)
+      return { status: 400, body: { message: 'Cannot send an empty message', code: 50_006 } };
+    const message = { id: String(++this.lastId), now: body, versions: [body] };
+    this.messages.push(message);
+    return wait ? { status: 200, body: { id: message.id, ...body } } : { status: 204 };
+  }
+
+  private edit(id: string | undefined, body: DiscordBody): StandInAnswer {
+    const message = this.messages.find((posted) => posted.id === id);
+    if (!message) return notFound('Unknown Message', 10_008);
+    message.now = { ...message.now, ...body };
+    message.versions.push(message.now);
+    return { status: 200, body: { id, ...message.now } };
+  }
+
+  /** Takes one request's share of the rate limit; how long to wait where nothing is left of it. */
+  private take(): number {
+    const { requests, perMs } = this.rateLimit;
+    const now = performance.now();
+    if (now >= this.bucket.since + perMs) this.bucket = { since: now, used: 0 };
+    if (this.bucket.used >= requests) return this.bucket.since + perMs - now;
+    this.bucket.used++;
+    return 0;
+  }
+}
+
+function parse(body: string): DiscordBody | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function notFound(message: string, code: number): StandInAnswer {
+  return { status: 404, body: { message, code } };
+}
+
+function tooMany(waitMs: number): StandInAnswer {
+  const seconds = waitMs / 1_000;
+  const headers = { 'retry-after': String(Math.ceil(seconds)) };
+  return {
+    status: 429,
+    headers,
+    body: { message: 'You are being rate limited.', retry_after: seconds, global: false },
+  };
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request as it came. */
+export interface Received {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingMessage['headers'];
+  /** The raw text. */
+  body: string;
+}
+
+export interface StandInAnswer {
+  status: number;
+  /** A text as it is, anything else as JSON. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+/** A real HTTP server that plays a service alerts are sent to. What a test has not scripted is answered as that service would. */
+export abstract class StandIn {
+  /** Everything that came, whatever the answer. */
+  readonly requests: Received[] = [];
+  /** The webhook's path, secret as in life. */
+  protected abstract readonly path: string;
+  private readonly scripted: (StandInAnswer | 'hang')[] = [];
+  private readonly server: Server = createServer((request, response) => void this.receive(request, response));
+
+  async start(): Promise<this> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return this;
+  }
+
+  /** What a channel is given. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${this.path}`;
+  }
+
+  /** Answers the next requests so, one each, without looking at them. */
+  answerNext(...answers: StandInAnswer[]): void {
+    this.scripted.push(...answers);
+  }
+
+  /** Never answers the next request. */
+  hang(): void {
+    this.scripted.push('hang');
+  }
+
+  async close(): Promise<void> {
+    if (!this.server.listening) return;
+    this.server.close();
+    this.server.closeAllConnections();
+    await once(this.server, 'close');
+  }
+
+  protected abstract answer(request: Received): StandInAnswer;
+
+  /** What the service says of itself with every answer. */
+  protected headers(): Record<string, string> {
+    return {};
+  }
+
+  private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    // A client that hangs up in between has sent nothing.
+    for await (const chunk of request.on('error', () => undefined)) chunks.push(chunk as Buffer);
+    const { pathname, searchParams } = new URL(request.url as string, this.url);
+    const body = Buffer.concat(chunks).toString();
+    const received = {
+      method: request.method as string,
+      path: pathname,
+      query: searchParams,
+      headers: request.headers,
+      body,
+    };
+    this.requests.push(received);
+    const answer = this.scripted.shift() ?? this.answer(received);
+    if (answer !== 'hang') this.reply(response, answer);
+  }
+
+  private reply(response: ServerResponse, { status, body, headers }: StandInAnswer): void {
+    const [type, text] = typeof body === 'string' ? ['text/plain', body] : ['application/json', JSON.stringify(body)];
+    response.writeHead(status, { 'content-type': type, ...this.headers(), ...headers }).end(text);
+  }
+}
