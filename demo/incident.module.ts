@@ -15,6 +15,8 @@ export class IncidentModule {
       imports: [
         RateMonitorModule.forRoot({
           incidents: true,
+          // There is no other tenant whose alert could come along.
+          groupWaitMs: 0,
           channels: [new DiscordChannel({ url, environment: 'demo' })],
           categories: {
             llm_call: {

@@ -1,6 +1,6 @@
 /** A message as Discord's API takes it, as far as the demo shows it. */
 export interface ShownMessage {
-  embeds: { title: string; color: number; fields: { name: string; value: string }[] }[];
+  embeds: { title?: string; description?: string; color: number; fields?: { name: string; value: string }[] }[];
 }
 
 const COLORS: Record<number, string> = { 0x3498db: 'blue', 0xf39c12: 'orange', 0xe74c3c: 'red', 0x2ecc71: 'green' };
@@ -8,8 +8,9 @@ const COLORS: Record<number, string> = { 0x3498db: 'blue', 0xf39c12: 'orange', 0
 /** The message as text, much as Discord would show it. */
 export function asText({ embeds }: ShownMessage): string {
   return embeds
-    .flatMap(({ title, color, fields }) => [
+    .flatMap(({ title = '', description = '', color, fields = [] }) => [
       `[${COLORS[color]}] ${displayed(title)}`,
+      ...description.split('\n').filter(Boolean).map(displayed),
       ...fields.map(({ name, value }) => `  ${displayed(name).padEnd(12)} ${displayed(value)}`),
     ])
     .map((line) => `  | ${line}`)
@@ -18,7 +19,7 @@ export function asText({ embeds }: ShownMessage): string {
 
 /** What a field of the message says. */
 export function fieldOf({ embeds }: ShownMessage, name: string): string | undefined {
-  return embeds[0]?.fields.find((field) => field.name === name)?.value;
+  return embeds[0]?.fields?.find((field) => field.name === name)?.value;
 }
 
 /** Times in the reader's own time zone, and no escapes. */

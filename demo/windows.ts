@@ -6,8 +6,9 @@ export async function quietMinute(): Promise<void> {
   if (leftMs < 5_000) await wait(leftMs + 100);
 }
 
-/** Waits for the next window to begin, so that all of it is left. */
-export async function nextWindow(windowMs: number): Promise<void> {
+/** Waits for the window after that of `time` to begin, so that all of it is left; where that was a while ago, not at all. */
+export async function windowAfter(time: number, windowMs: number): Promise<void> {
+  const leftMs = time - (time % windowMs) + windowMs - Date.now();
   // A timer may ring a moment too early.
-  await wait(windowMs - (Date.now() % windowMs) + 20);
+  if (leftMs > 0) await wait(leftMs + 20);
 }
