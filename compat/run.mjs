@@ -77,12 +77,12 @@ async function start(app, format, options) {
   if (!said.includes(ALERT)) throw new Error(`no alert:\n${said}`);
 }
 
-async function setUp({ name, installer, leavesOut }) {
+async function setUp({ name, installer, does, leavesOut }) {
   const app = join(work, name);
   cpSync(join('compat', name), app, { recursive: true });
   await timed(`${name}: install`, () => install[installer](app));
   for (const tool of OUR_TOOLS) link(tool, app);
-  bringSuite(app, leavesOut);
+  if (does.some((step) => /^(types|e2e)/.test(step))) bringSuite(app, leavesOut);
   return app;
 }
 
