@@ -1,9 +1,19 @@
 // Packs the package, installs it into a copy of each consumer outside this repository, without flags, and tries it there.
 // `npm run compat -- nest12 pnpm` tries these two.
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 import { CONSUMERS } from './consumers.mjs';
@@ -37,7 +47,8 @@ const steps = {
   peers: (app) => run(app, 'node', 'peers.mjs'),
 };
 
-// Compilers and test runner are ours; whatever the package meets when it runs is the consumer's.
+// Compilers, test runner and what only tests use are ours; whatever the package meets when it runs is the consumer's.
+const OUR_TOOLS = ['ajv', 'fast-check', ...readdirSync('node_modules/@swc').map((tool) => `@swc/${tool}`)];
 const typeRoots = [join(root, 'node_modules/@types')];
 
 async function run(cwd, command, ...args) {
@@ -66,15 +77,20 @@ async function start(app, format, options) {
   if (!said.includes(ALERT)) throw new Error(`no alert:\n${said}`);
 }
 
-async function setUp({ name, installer, leavesOut }) {
+async function setUp({ name, installer, does, leavesOut }) {
   const app = join(work, name);
   cpSync(join('compat', name), app, { recursive: true });
   await timed(`${name}: install`, () => install[installer](app));
-  mkdirSync(join(app, 'node_modules/@swc'), { recursive: true });
-  for (const tool of readdirSync('node_modules/@swc'))
-    symlinkSync(join(root, 'node_modules/@swc', tool), join(app, 'node_modules/@swc', tool));
-  bringSuite(app, leavesOut);
+  for (const tool of OUR_TOOLS) link(tool, app);
+  if (does.some((step) => /^(types|e2e)/.test(step))) bringSuite(app, leavesOut);
   return app;
+}
+
+function link(tool, app) {
+  const to = join(app, 'node_modules', tool);
+  if (existsSync(to)) return;
+  mkdirSync(dirname(to), { recursive: true });
+  symlinkSync(join(root, 'node_modules', tool), to);
 }
 
 async function timed(what, work) {

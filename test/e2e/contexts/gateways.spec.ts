@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -13,6 +15,9 @@ import {
 import { startApp, type TestApp } from '../../support/app.js';
 import { SocketIoGateway, WsGateway } from './gateway.example.js';
 import { socketIoClient, wsClient, type SocketClient } from './socket-clients.js';
+
+const { version } = JSON.parse(readFileSync('node_modules/@nestjs/core/package.json', 'utf8')) as { version: string };
+const GLOBAL_GUARDS_REACH_GATEWAYS = Number.parseInt(version) >= 12;
 
 interface Transport {
   name: string;
@@ -105,7 +110,7 @@ describe.each<Transport>([
     expect(await askAndCount(1)).toBe(1);
   });
 
-  it('answer uncounted where nothing is bound: global guards do not reach them', async () => {
+  it('answer where nothing is bound, uncounted before Nest 12: global guards do not reach them there', async () => {
     @WebSocketGateway()
     class Unbound {
       @SubscribeMessage('ask')
@@ -115,6 +120,6 @@ describe.each<Transport>([
       }
     }
     await start(Unbound, undefined, { tenant: () => 'acme' });
-    expect(await askAndCount(1)).toBe(0);
+    expect(await askAndCount(1)).toBe(GLOBAL_GUARDS_REACH_GATEWAYS ? 1 : 0);
   });
 });
