@@ -1,9 +1,9 @@
 import { isGood } from '../support/load.js';
+import { WAIT_AT_MOST_MS } from './instances.js';
 import { longest, runFault, type Outcomes } from './run-fault.js';
 import { COUNTINGS, type Fault } from './scene.js';
 import { ALL_TENANTS, GOING_OVER, TENANTS } from './traffic.js';
 
-const WAIT_AT_MOST_MS = 50;
 const ALLOWANCE_MS = 100;
 /** A control that was held for longer was disturbed by something else on the machine. */
 const DISTURBED_MS = 250;

@@ -6,6 +6,9 @@ import { LlmController } from '../support/controllers.js';
 import type { Counting } from './scene.js';
 import { THRESHOLD } from './traffic.js';
 
+/** The default. */
+export const WAIT_AT_MOST_MS = 50;
+
 /** Is called as its instance is, so that the lines of a log that instances share tell whose they are. */
 class NamedStore extends RedisCounterStore {
   constructor(
@@ -36,6 +39,7 @@ export function startInstance(given: InstanceOptions): Promise<TestApp> {
       store: new NamedStore(client, keyPrefix, name),
       categories: { llm_call: { threshold: THRESHOLD, windowMs }, evaluations: { threshold: THRESHOLD } },
       counting,
+      waitAtMostMs: WAIT_AT_MOST_MS,
       flushIntervalMs: 25,
     },
   });

@@ -6,6 +6,9 @@ import { RateMonitorModule, type AlertChannel, type RateAlert, type RateMonitorO
 import { CLOCK, type Clock } from '../../src/counter/clock.js';
 import { MemoryLogger } from './memory-logger.js';
 
+/** A busy machine may take its time: what a request waits for has come when it is answered. */
+const WAIT_AT_MOST_MS = 10_000;
+
 /** Keeps what it is sent. */
 export class CapturingChannel implements AlertChannel {
   readonly name = 'capturing';
@@ -45,7 +48,8 @@ export async function startApp({
 }: TestAppOptions): Promise<TestApp> {
   const capturing = new CapturingChannel();
   const log = new MemoryLogger();
-  const module = monitor ?? RateMonitorModule.forRoot({ channels: [capturing], ...options });
+  const module =
+    monitor ?? RateMonitorModule.forRoot({ channels: [capturing], waitAtMostMs: WAIT_AT_MOST_MS, ...options });
 
   @Module({ ...metadata, imports: [...(metadata.imports ?? []), module] })
   class AppModule {}
