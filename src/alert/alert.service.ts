@@ -2,22 +2,21 @@ import { Injectable, Logger } from '@nestjs/common';
 
 import { MemorySharedState } from '../state/memory-shared-state.js';
 import type { SharedState } from '../state/shared-state.js';
-import { reasonOf } from '../util/text.js';
+import { oneLine } from '../util/text.js';
+import { within } from '../util/within.js';
 import { Deliveries, type TestedChannel, type Told } from './delivery/deliveries.js';
 import type { NamedChannel } from './delivery/named-channel.js';
 import { History, type AlertRecord } from './history/history.js';
 import { Incidents, type CountOf, type IncidentSettings } from './incident/incidents.js';
+import { Lookout } from './lookout.js';
 import type { Mute, MutedScope, MuteOptions } from './mute/mute.js';
 import { Mutes } from './mute/mutes.js';
 import type { RateAlert } from './rate-alert.js';
 
-/** How often a replica looks at what the others did: mutes, and incidents that are over. */
-const LOOK_EVERY_MS = 1_000;
 /** A look that one replica makes for all, a little less often than any of them would. */
 const ONE_LOOKS_FOR_MS = 900;
-
-/** How long looking fails before it is news. */
-const BLIND_FOR_MS = 60_000;
+/** For how long a shutdown waits until it is kept what became of the last alerts. */
+const LAST_WRITE_MS = 1_000;
 
 /** What alerts need of the rest of the module. */
 export interface AlertSettings {
@@ -42,8 +41,7 @@ export class AlertService {
   private past = new History(new MemorySharedState(), Date.now);
   private settings: AlertSettings | undefined;
   private incidents: Incidents | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private blindSince: number | undefined;
+  private readonly lookout = new Lookout(() => this.look(), this.logger);
 
   /**
    * Starts the channels; what one of them throws stops the boot.
@@ -58,7 +56,7 @@ export class AlertService {
     this.muting = new Mutes(state, now, this.logger);
     this.past = new History(state, now);
     this.incidents = settings.incidents && new Incidents(state, settings.incidents, now, countOf);
-    this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+    this.lookout.start();
   }
 
   /** Sends an alert through every channel that wants it, and waits for none. */
@@ -120,10 +118,16 @@ export class AlertService {
    * @internal
    */
   async stop(): Promise<void> {
-    clearInterval(this.timer);
-    await Promise.all(this.raising);
-    await this.deliveries.stop(this.settings?.shutdownFlushMs ?? 0);
-    await this.past.flush();
+    const { shutdownFlushMs = 0 } = this.settings ?? {};
+    const end = performance.now() + shutdownFlushMs;
+    // A look may have closed an incident, and then nobody else tells of it.
+    const told = Promise.all([this.lookout.stop(), ...this.raising]);
+    await within(told, shutdownFlushMs, 'not told').catch(() => undefined);
+    if (this.raising.size > 0)
+      this.logger.warn(`Not sent, since the store has not answered in time: ${this.raising.size} alerts`);
+    await this.deliveries.stop(Math.max(end - performance.now(), 0));
+    const kept = Promise.all([this.past.flush(), this.muting.flush()]);
+    await within(kept, LAST_WRITE_MS, 'not kept').catch(() => undefined);
   }
 
   private tell(told: Told, mute: Mute | undefined): void {
@@ -131,27 +135,14 @@ export class AlertService {
     const became = this.past.record(told.alert, wanting);
     if (!mute) return this.deliveries.send(told, became);
     for (const channel of wanting)
-      became(channel, { status: 'suppressed', attempts: 0, reason: `muted: ${mute.reason}` });
-    void this.muting.holdBack(mute);
+      became(channel, { status: 'suppressed', attempts: 0, reason: `muted: ${oneLine(mute.reason)}` });
+    this.muting.holdBack(mute);
   }
 
   private async look(): Promise<void> {
-    try {
-      await this.past.flush();
-      await this.muting.refresh();
-      this.blindSince = undefined;
-      if (!this.incidents || !(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
-      for (const told of await this.incidents.sweep()) this.tell(told, this.muting.over(told.alert));
-    } catch (error) {
-      this.blind(error);
-    }
-  }
-
-  /** A store that is away for a moment says so itself, and the next look does what is left. */
-  private blind(error: unknown): void {
-    const since = (this.blindSince ??= performance.now());
-    if (performance.now() - since < BLIND_FOR_MS) return;
-    this.blindSince = Infinity;
-    this.logger.warn(`Mutes and incidents have not been looked after for a minute (${reasonOf(error)})`);
+    await this.past.flush();
+    await this.muting.refresh();
+    if (!this.incidents || !(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
+    for await (const told of this.incidents.sweep()) this.tell(told, this.muting.over(told.alert));
   }
 }

@@ -22,6 +22,16 @@ export function attributesOf({ attributes = {} }: Tenant): ShownAttributes {
   return { shown, leftOut: plain.length - shown.length };
 }
 
+/** A tenant as it may be kept: whatever its resolver made of it, it has a bounded size, and JSON can tell it. Its id is left as it is. */
+export function keptTenant(tenant: Tenant): Tenant {
+  const { shown } = attributesOf(tenant);
+  return {
+    id: tenant.id,
+    ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
+    ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
+  };
+}
+
 function isPlain(value: unknown): boolean {
   return ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
 }

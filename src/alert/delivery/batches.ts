@@ -14,13 +14,18 @@ export async function batchesOf(outgoing: readonly Outgoing[], channel: AlertCha
   const noted = await Promise.all(outgoing.map(hasNotes));
   const alone = outgoing.filter((_, i) => noted[i]);
   const together = outgoing.filter((_, i) => !noted[i]).sort((a, b) => ratio(b.alert) - ratio(a.alert));
-  return [...chunks(together, channel.batchSize ?? BATCH_SIZE), ...alone.map((one) => [one])];
+  return [...chunks(together, sizeOf(channel)), ...alone.map((one) => [one])];
 }
 
 async function hasNotes({ alert, notes }: Outgoing): Promise<boolean> {
   if (!notes || alert.incident?.status === 'opened') return false;
   // Where it cannot be known the alert still goes out, if not where it belongs.
   return (await notes.read().catch(() => undefined)) !== undefined;
+}
+
+/** Channels may be the app's own: a size that is none would lose what is to be sent. */
+function sizeOf({ batchSize = BATCH_SIZE }: AlertChannel): number {
+  return batchSize >= 1 ? Math.min(Math.floor(batchSize), Number.MAX_SAFE_INTEGER) : BATCH_SIZE;
 }
 
 function ratio({ count, threshold }: RateAlert): number {

@@ -22,8 +22,8 @@ export class ChannelWorker {
   private working: Promise<void> | undefined;
   /** Why nothing more goes through it. */
   private off: string | undefined;
-  /** Neither sent nor given up yet. */
-  private pending = 0;
+  /** Neither sent nor given up yet, and how often each was tried. */
+  private readonly pending = new Map<Outgoing, number>();
 
   constructor(
     private readonly channel: AlertChannel,
@@ -32,31 +32,38 @@ export class ChannelWorker {
   ) {}
 
   push(outgoing: Outgoing): void {
-    this.pending++;
-    if (this.off) return this.failed([outgoing], 0, this.off);
+    this.pending.set(outgoing, 0);
+    if (this.off) return this.failed([outgoing], this.off);
     const least = this.queue.push(outgoing);
     if (least) {
       this.log.droppedOne(MOST_WAITING);
-      this.failed([least], 0, 'too many were waiting');
+      this.failed([least], 'too many were waiting');
     }
-    this.working ??= this.work().finally(() => (this.working = undefined));
+    this.working ??= this.work();
   }
 
   /** Sends what waits without waiting for more, for as long as that may take; what is then left is lost, and said to be. */
   async stop(withinMs: number): Promise<void> {
     this.hurry.abort();
     await within(this.working ?? Promise.resolve(), withinMs, 'not sent').catch(() => undefined);
-    if (this.pending === 0) return;
-    this.log.unsent(this.pending);
+    this.log.caughtUp();
+    if (this.pending.size === 0) return;
+    this.log.unsent(this.pending.size);
     this.switchOff('the process ended');
+    this.failed([...this.pending.keys()], 'the process ended');
   }
 
   private async work(): Promise<void> {
     const takesBatches = this.channel.sendBatch !== undefined;
-    while (this.queue.size > 0) {
-      if (takesBatches) await this.gather();
-      const taken = this.queue.take(takesBatches ? 'all' : 'one');
-      for (const batch of await batchesOf(taken, this.channel)) await this.deliver(batch);
+    try {
+      while (this.queue.size > 0) {
+        if (takesBatches) await this.gather();
+        const taken = this.queue.take(takesBatches ? 'all' : 'one');
+        for (const batch of await batchesOf(taken, this.channel)) await this.deliver(batch);
+      }
+    } finally {
+      // At once, and not when the promise settles: what is pushed in between would find a worker that is gone.
+      this.working = undefined;
     }
     this.log.caughtUp();
   }
@@ -72,6 +79,7 @@ export class ChannelWorker {
     const attempt = async (): Promise<void> => {
       if (this.off) throw new DeliveryError(this.off, { retry: false });
       attempts++;
+      for (const outgoing of batch) this.pending.set(outgoing, attempts);
       await within(this.send(batch), GIVE_UP_AFTER_MS, 'no answer', false).catch((error: unknown) => {
         if (mayComeRight(error)) this.retried(batch, attempts, reasonOf(error));
         throw error;
@@ -79,9 +87,11 @@ export class ChannelWorker {
     };
     try {
       await this.retrying.execute(attempt);
-      this.pending -= batch.length;
       this.log.delivered();
-      for (const { became } of batch) became({ status: 'delivered', attempts });
+      for (const outgoing of batch) {
+        this.pending.delete(outgoing);
+        outgoing.became({ status: 'delivered', attempts });
+      }
     } catch (error) {
       this.gaveUp(batch, attempts, error);
     }
@@ -102,21 +112,26 @@ export class ChannelWorker {
   private gaveUp(batch: readonly Outgoing[], attempts: number, error: unknown): void {
     const reason = reasonOf(error);
     // Of one that is off already, everything has been said.
-    if (this.off) return this.failed(batch, attempts, reason);
+    if (this.off) return this.failed(batch, reason);
     const isUseless = error instanceof DeliveryError && error.switchOff;
     if (isUseless) this.log.switchedOff(reason);
     else this.log.gaveUp(batch, reason, attempts);
-    this.failed(batch, attempts, reason);
+    this.failed(batch, reason);
     if (isUseless) this.switchOff(`switched off: ${reason}`);
   }
 
   private switchOff(reason: string): void {
     this.off = reason;
-    this.failed(this.queue.take('all'), 0, reason);
+    this.failed(this.queue.take('all'), reason);
   }
 
-  private failed(batch: readonly Outgoing[], attempts: number, reason: string): void {
-    this.pending -= batch.length;
-    for (const { became } of batch) became({ status: 'failed', attempts, reason });
+  private failed(batch: readonly Outgoing[], reason: string): void {
+    for (const outgoing of batch) {
+      const attempts = this.pending.get(outgoing);
+      // Of one that was on its way when the process ended, that has been said.
+      if (attempts === undefined) continue;
+      this.pending.delete(outgoing);
+      outgoing.became({ status: 'failed', attempts, reason });
+    }
   }
 }

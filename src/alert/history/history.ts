@@ -4,6 +4,7 @@ import type { SharedState } from '../../state/shared-state.js';
 import { oneLine } from '../../util/text.js';
 import type { Delivery } from '../delivery/outgoing.js';
 import type { RateAlert } from '../rate-alert.js';
+import { keptTenant } from '../tenant-attributes.js';
 
 /** An alert, and what became of it. */
 export interface AlertRecord {
@@ -48,8 +49,9 @@ export class History {
 
   /** Newest first. */
   async list(): Promise<AlertRecord[]> {
-    const own = [...this.changed.values()].reverse();
-    const shared = (await this.state.newest(LOG)).map((text) => JSON.parse(text, reviveDate) as AlertRecord);
+    // Copies: these go on changing.
+    const own = [...this.changed.values()].reverse().map((record) => ({ ...record, channels: { ...record.channels } }));
+    const shared = (await this.state.newest(LOG)).map(read);
     const records = new Map<string, AlertRecord>();
     for (const record of [...own, ...shared]) if (!records.has(record.id)) records.set(record.id, record);
     return [...records.values()].sort((a, b) => b.raisedAt.getTime() - a.raisedAt.getTime()).slice(0, MOST_RECORDS);
@@ -69,8 +71,10 @@ export class History {
         MOST_ENTRIES,
       );
     } catch {
-      // Not lost but late. What has changed meanwhile is the newer word.
-      for (const record of records) this.keep(record);
+      // Not lost but late: before what has come meanwhile, which outlives it.
+      const meanwhile = [...this.changed.values()];
+      this.changed.clear();
+      for (const record of [...records, ...meanwhile]) this.keep(record);
     }
   }
 
@@ -89,19 +93,17 @@ export class History {
 
 /** What users wrote is kept as far as it is worth reading. */
 function bounded(alert: RateAlert): RateAlert {
-  const { id, name, attributes } = alert.tenant;
-  const few = Object.entries(attributes ?? {}).slice(0, 10);
-  const tenant = {
-    id: oneLine(id),
-    ...(name === undefined ? {} : { name: oneLine(name) }),
-    ...(attributes
-      ? { attributes: Object.fromEntries(few.map(([key, value]) => [oneLine(key, 50), oneLine(String(value))])) }
-      : {}),
-  };
-  return { ...alert, tenant };
+  return { ...alert, tenant: { ...keptTenant(alert.tenant), id: oneLine(alert.tenant.id) } };
 }
 
-function reviveDate(key: string, value: unknown): unknown {
-  const isDate = ['raisedAt', 'windowStart', 'startedAt'].includes(key) && typeof value === 'string';
-  return isDate ? new Date(value) : value;
+/** Dates are known by their place: an attribute of a tenant may have any name. */
+function read(text: string): AlertRecord {
+  const record = JSON.parse(text) as AlertRecord;
+  const { windowStart, incident } = record.alert;
+  const alert = { ...record.alert, windowStart: new Date(windowStart) };
+  if (incident) {
+    const peak = { ...incident.peak, windowStart: new Date(incident.peak.windowStart) };
+    alert.incident = { ...incident, startedAt: new Date(incident.startedAt), peak };
+  }
+  return { ...record, raisedAt: new Date(record.raisedAt), alert };
 }

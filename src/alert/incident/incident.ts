@@ -2,6 +2,7 @@ import type { Route } from '../../request/route.js';
 import type { Tenant } from '../../tenant/tenant.js';
 import type { AlertLevel } from '../../threshold/levels.js';
 import type { RateAlert } from '../rate-alert.js';
+import { keptTenant } from '../tenant-attributes.js';
 import type { AlertIncident, IncidentStatus } from './alert-incident.js';
 
 /** A window ends for whoever counts in it a little later than by the clock: the last totals are still on their way. */
@@ -60,7 +61,7 @@ export function withBreach(incident: Incident | undefined, alert: RateAlert, new
   const isOpen = window >= old.unsettled;
   return {
     ...old,
-    ...{ category, tenant, windowMs, threshold, route: route ?? old.route },
+    ...{ category, tenant: keptTenant(tenant), windowMs, threshold, route: route ?? old.route },
     worst: level.at > old.worst.at ? level : old.worst,
     last: isLater ? window : old.last,
     peak: count > old.peak.count ? { count, window } : old.peak,

@@ -49,18 +49,25 @@ export class Incidents {
     return { alert: { ...alert, incident: incidents.told(after, status) }, notesOf: this.notesOf(after) };
   }
 
-  /** Looks after the open incidents: the final counts of windows that are over, and those that are resolved, to be told. */
-  async sweep(): Promise<Told[]> {
-    const resolved: Told[] = [];
+  /**
+   * Looks after the open incidents: the final counts of windows that are over, and those that are resolved, to be told, each at once: it
+   * is gone from the store, so nobody else will. One that fails holds up no other.
+   */
+  async *sweep(): AsyncGenerator<Told> {
+    let fault: unknown;
     for (const open of await this.records.list()) {
-      const settled = await this.settle(open);
-      if (settled && this.isOver(settled) && (await this.close(settled))) {
-        const notesOf = (channel: string): IncidentNotes => keptNotes(settled.notes[channel]);
-        // Nobody has heard of one that was muted all the time.
-        if (settled.told > 0) resolved.push({ alert: incidents.resolvedAlert(settled), notesOf });
-      }
+      const resolved = await this.resolve(open).catch((error: unknown) => void (fault ??= error));
+      if (resolved) yield resolved;
     }
-    return resolved;
+    if (fault) throw fault as Error;
+  }
+
+  private async resolve(open: Incident): Promise<Told | undefined> {
+    const settled = await this.settle(open);
+    const over = settled && this.isOver(settled) ? await this.close(settled) : undefined;
+    // Nobody has heard of one that was muted all the time.
+    if (!over || over.told === 0) return undefined;
+    return { alert: incidents.resolvedAlert(over), notesOf: (channel) => keptNotes(over.notes[channel]) };
   }
 
   private async settle(open: Incident): Promise<Incident | undefined> {
@@ -76,12 +83,12 @@ export class Incidents {
     return after?.id === open.id ? after : undefined;
   }
 
-  /** True for the replica that closed it. */
-  private async close({ id, ...incident }: Incident): Promise<boolean> {
+  /** As it was in the end, for the replica that closed it. */
+  private async close({ id, ...incident }: Incident): Promise<Incident | undefined> {
     const { before, after } = await this.records.change(idOf(incident), (open) =>
       open?.id === id && this.isOver(open) ? undefined : open,
     );
-    return before?.id === id && !after;
+    return before?.id === id && !after ? before : undefined;
   }
 
   private isOver(incident: Incident): boolean {

@@ -6,6 +6,9 @@ import { oneLine } from '../../util/text.js';
 import type { RateAlert } from '../rate-alert.js';
 import { checkMute, type Mute, type MutedScope, type MuteOptions } from './mute.js';
 
+/** A mute is over for the log a little after it is for alerts: what other replicas held back last is still on its way. */
+const SETTLES_AFTER_MS = 2_000;
+
 /** As it is kept. */
 interface Kept extends MutedScope {
   until: number;
@@ -41,6 +44,7 @@ export class Mutes {
 
   /** Gives back whether there was one. */
   async unmute(scope: MutedScope): Promise<boolean> {
+    await this.flush();
     const ended = await this.end(idOf(scope), () => true);
     await this.refresh();
     return ended;
@@ -61,20 +65,24 @@ export class Mutes {
     return kept && toMute(kept);
   }
 
-  /** Counts an alert that did not go out. */
-  async holdBack(mute: Mute): Promise<void> {
+  /** Counts an alert that did not go out. The record learns of it at the next look: a storm under one mute would fight over that. */
+  holdBack(mute: Mute): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
-    await this.addHeldBack(id).catch(() => undefined);
+  }
+
+  /** Tells the record what was held back here; where the store is away that is kept for the next time. */
+  async flush(): Promise<void> {
+    for (const id of [...this.heldBack.keys()]) await this.addHeldBack(id);
   }
 
   /** Looks at what all replicas know, and ends what has run out. */
   async refresh(): Promise<void> {
-    for (const id of this.heldBack.keys()) await this.addHeldBack(id);
+    await this.flush();
     const kept = await this.records.list();
     this.known = kept.filter(({ until }) => until > this.now());
-    for (const mute of kept)
-      if (mute.until <= this.now()) await this.end(idOf(mute), ({ until }) => until <= this.now());
+    const isSettled = ({ until }: Kept): boolean => until + SETTLES_AFTER_MS <= this.now();
+    for (const mute of kept) if (isSettled(mute)) await this.end(idOf(mute), isSettled);
   }
 
   /** Whoever takes the record away says how it was. */
