@@ -2,35 +2,43 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Specs that need what the package does not export, each with the reason why it is not run here. */
-const LEFT_OUT = {};
-
 /** Of what the suite's support takes from the inside: a token that is public by its name. */
 const INSIDE = {
   'src/counter/clock.ts':
     "export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');\nexport interface Clock {\n  now(): number;\n}\n",
 };
 
-/** Puts the suite and the stand-ins into a consumer. */
-export function bringSuite(to) {
+/** Here what docs and specs import by the package's name is the package. */
+const JEST_CONFIG = `const config = require('./jest.root.js');
+module.exports = { ...config, moduleNameMapper: { '^(\\\\.{1,2}/.*)\\\\.js$': '$1' } };
+`;
+
+/** Puts the suite and the stand-ins into a consumer, without the specs that it leaves out. */
+export function bringSuite(to, leavesOut = {}) {
   const standIns = { ...INSIDE, ...entryPoints() };
-  for (const [file, text] of Object.entries(standIns)) {
+  for (const [file, text] of Object.entries({ ...standIns, 'jest.config.js': JEST_CONFIG })) {
     mkdirSync(join(to, dirname(file)), { recursive: true });
     writeFileSync(join(to, file), text);
   }
+  cpSync('jest.config.js', join(to, 'jest.root.js'));
+  cpSync('tsconfig.json', join(to, 'tsconfig.json'));
   // A spec holds what the docs say against what is.
   cpSync('docs', join(to, 'docs'), { recursive: true });
   cpSync('test/support', join(to, 'test/support'), { recursive: true });
-  for (const spec of readdirSync('test/e2e')) {
-    if (spec in LEFT_OUT) continue;
-    const missing = importsOf(`test/e2e/${spec}`).find((file) => !(file in standIns));
-    if (missing)
+
+  const suite = readdirSync('test/e2e', { recursive: true }).filter((file) => file.endsWith('.ts'));
+  const specOf = (file) => file.replace(/\.(spec|example)\.ts$/, '');
+  const unused = Object.keys(leavesOut).find((spec) => !suite.some((file) => specOf(file) === spec));
+  if (unused) throw new Error(`compat/consumers.mjs leaves out ${unused}, which is not in test/e2e`);
+  for (const file of suite) {
+    if (specOf(file) in leavesOut) continue;
+    const inside = importsOf(`test/e2e/${file}`).find((source) => !(source in standIns));
+    if (inside)
       throw new Error(
-        `test/e2e/${spec} takes ${missing} from the inside: let it import the public API, or name it in LEFT_OUT of compat/stand-ins.mjs with the reason`,
+        `test/e2e/${file} takes ${inside} from the inside: let it import the public API, or let every app leave it out in compat/consumers.mjs`,
       );
-    cpSync(`test/e2e/${spec}`, join(to, 'test/e2e', spec));
+    cpSync(`test/e2e/${file}`, join(to, 'test/e2e', file));
   }
-  for (const file of ['jest.config.js', 'tsconfig.json']) cpSync(file, join(to, file));
 }
 
 /** One line for each entry point of the package, where its source is in this repository. */
@@ -47,6 +55,6 @@ function entryPoints() {
 }
 
 function importsOf(spec) {
-  const found = readFileSync(spec, 'utf8').matchAll(/'\.\.\/\.\.\/(src\/[^']+)\.js'/g);
+  const found = readFileSync(spec, 'utf8').matchAll(/'(?:\.\.\/)+(src\/[^']+)\.js'/g);
   return [...found].map(([, file]) => `${file}.ts`);
 }

@@ -24,10 +24,17 @@ function table() {
   const names = Object.keys(COLUMNS);
   const rows = CONSUMERS.map((consumer) => {
     const versions = names.map((name) => locked(consumer, COLUMNS[name]) ?? 'none');
-    return [`\`compat/${consumer.name}\``, ...versions, consumer.installer, consumer.does.join(', ')];
+    return [`\`compat/${consumer.name}\``, ...versions, consumer.installer, whatIsRun(consumer)];
   });
   const head = ['app', ...names, 'installed by', 'what is run'];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+}
+
+function whatIsRun({ does, leavesOut = {} }) {
+  const without = Object.keys(leavesOut);
+  return does
+    .map((step) => (step === 'e2e' && without.length > 0 ? `e2e without ${without.join(' and ')}` : step))
+    .join(', ');
 }
 
 if (import.meta.filename === process.argv[1]) keepTable(process.argv.includes('--write'));

@@ -15,9 +15,3 @@ export function tally(statuses: readonly number[]): string {
   const kinds = [...new Set(statuses)];
   return kinds.map((kind) => `${statuses.filter((status) => status === kind).length} x ${kind}`).join(', ');
 }
-
-/** Counts begin anew with each minute: waits out the last seconds of one, so that all calls fall into the next. */
-export async function quietMinute(): Promise<void> {
-  const leftMs = 60_000 - (Date.now() % 60_000);
-  if (leftMs < 5_000) await new Promise((resolve) => setTimeout(resolve, leftMs + 100));
-}

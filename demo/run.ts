@@ -1,31 +1,16 @@
-import { NestFactory } from '@nestjs/core';
+import { webhookOf } from './arguments.js';
+import { showIncident } from './incident.js';
+import { showRunaway } from './runaway.js';
+import { leaveSettingsAside } from './settings.js';
+import { sendTestAlert } from './test-alert.js';
 
-import { AppModule } from './app.module.js';
-import { DemoLogger } from './demo-logger.js';
-import { call, quietMinute, tally } from './clients.js';
-
-/** A client that runs away and one that behaves, against the real API over real HTTP; then what came of it. */
+/** What the monitor does, shown and checked; or, with a webhook given, whether alerts arrive there. */
 async function main(): Promise<boolean> {
-  const logger = new DemoLogger();
-  const app = await NestFactory.create(AppModule, { logger });
-  await app.listen(0, '127.0.0.1');
-  const url = `${await app.getUrl()}/llm/call`;
-
-  await quietMinute();
-  console.log(
-    '\nAcme runs away with 40 calls of POST /llm/call, Umbra makes 10. More than 15 a minute are too many.\n',
-  );
-  const [acme, umbra] = await Promise.all([call(url, 'key-acme', 40), call(url, 'key-umbra', 10)]);
-  await app.close();
-
-  const alertsOf = (project: string) => logger.alerts.filter((alert) => alert.includes(`(${project})`)).length;
-  console.log(`\nAcme:  ${tally(acme)}, alerts: ${alertsOf('proj_1')}`);
-  console.log(`Umbra: ${tally(umbra)}, alerts: ${alertsOf('proj_2')}`);
-  const asPromised =
-    [...acme, ...umbra].every((status) => status === 201) && alertsOf('proj_1') === 1 && alertsOf('proj_2') === 0;
-  console.log(
-    asPromised ? 'Nobody was refused, and the team knows who it is.' : 'This is not what should have happened.',
-  );
+  const webhook = webhookOf(process.argv.slice(2));
+  leaveSettingsAside();
+  if (webhook !== undefined) return sendTestAlert(webhook);
+  const asPromised = [await showRunaway(), await showIncident()].every(Boolean);
+  if (!asPromised) console.log('This is not what should have happened.');
   return asPromised;
 }
 

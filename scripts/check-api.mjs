@@ -15,7 +15,7 @@ for (const [path, { require: entryPoint }] of Object.entries(exports)) {
     configObject: {
       projectFolder: resolve('.'),
       mainEntryPointFilePath: resolve(entryPoint.types),
-      compiler: { tsconfigFilePath: resolve('tsconfig.types.json') },
+      compiler: { tsconfigFilePath: resolve('tsconfig.build.json') },
       apiReport: {
         enabled: true,
         reportFileName: `${report}.api.md`,

@@ -1,5 +1,6 @@
 // Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
-// names it does not import come from the packages below or from docs-prelude.d.ts.
+// names it does not import come from the packages below or from docs-prelude.d.ts. A block under `<!-- from FILE -->` is part of a file that
+// is compiled, and run, as it is: it must stand there, line for line, at any indentation.
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -18,8 +19,9 @@ const FORMS = {
 };
 
 const entryPoints = Object.entries(exports).filter(([, target]) => target.import);
+const config = ts.parseJsonConfigFileContent(ts.readConfigFile('tsconfig.json', ts.sys.readFile).config, ts.sys, '.');
 const options = {
-  ...ts.parseJsonConfigFileContent(ts.readConfigFile('tsconfig.json', ts.sys.readFile).config, ts.sys, '.').options,
+  ...config.options,
   noUnusedLocals: false,
   noUnusedParameters: false,
   paths: Object.fromEntries(
@@ -41,9 +43,11 @@ const files = [
     .map((file) => `docs/${file}`),
 ];
 const blocks = files.flatMap(blocksOf);
+const quoted = blocks.filter(({ from }) => from);
+const ownWords = blocks.filter(({ from }) => !from);
 const sources = new Map();
 const known = knownNames();
-blocks.forEach((block, i) => {
+ownWords.forEach((block, i) => {
   block.tries = Object.entries(FORMS).map(([form, wrap], n) => {
     const path = resolve(`docs-block-${i}-${n}.ts`);
     // On one line with what comes first, so that the lines of a block stay what they are.
@@ -54,7 +58,7 @@ blocks.forEach((block, i) => {
 
 const program = compile([...sources.keys(), resolve('scripts/docs-prelude.d.ts')]);
 let wrong = 0;
-for (const { file, line, tries } of blocks) {
+for (const { file, line, tries } of ownWords) {
   for (const attempt of tries) attempt.errors = errorsOf(program.getSourceFile(attempt.path));
   if (tries.some(({ errors }) => errors.length === 0)) continue;
   wrong++;
@@ -65,21 +69,42 @@ for (const { file, line, tries } of blocks) {
     console.error(`  ${file}:${line + 1 + at}: ${ts.flattenDiagnosticMessageText(error.messageText, '\n    ')}`);
   }
 }
+for (const { file, line, code, from } of quoted) {
+  const error = misquoted(code, from);
+  if (!error) continue;
+  wrong++;
+  console.error(`${file}:${line}: ${error}`);
+}
 console.log(`${blocks.length} blocks in ${files.length} files, ${wrong} wrong`);
 if (wrong > 0) {
   console.error(
-    `A block may be ${Object.keys(FORMS).join(', ')}. Names of the reader's own go into scripts/docs-prelude.d.ts.`,
+    `A block may be ${Object.keys(FORMS).join(', ')}. Names of the reader's own go into scripts/docs-prelude.d.ts; a block that is part of a test names its file, as <!-- from FILE --> above it.`,
   );
   process.exitCode = 1;
 }
 
 function blocksOf(file) {
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(({ 1: code, index }) => ({
-    file,
-    code,
-    line: text.slice(0, index).split('\n').length,
-  }));
+  return [...text.matchAll(/(?:^<!-- from (\S+) -->\n\n)?^```ts\n([\s\S]*?)^```/gm)].map(
+    ({ 0: all, 1: from, 2: code, index }) => ({
+      file,
+      from,
+      code,
+      line: text.slice(0, index + all.indexOf('```')).split('\n').length,
+    }),
+  );
+}
+
+/** What is wrong with a block that says it is part of a file. */
+function misquoted(code, from) {
+  if (!config.fileNames.some((name) => resolve(name) === resolve(from)))
+    return `this block says it is from ${from}, which tsconfig.json does not compile`;
+  if (!unindented(readFileSync(from, 'utf8')).includes(unindented(code)))
+    return `this block is not what ${from} says: copy it from there`;
+}
+
+function unindented(text) {
+  return text.replace(/^[ \t]+/gm, '');
 }
 
 /** The packages' exports, each with where it comes from. */

@@ -2,6 +2,9 @@
 declare const app: import('@nestjs/common').INestApplication;
 declare const request: { user: { project: { id: string; name?: string } } };
 declare const project: { id: string; name?: string };
+declare const config: import('@nestjs/config').ConfigService;
+declare const discordUrl: string;
+declare const pagerUrl: string;
 declare const usage: { totalTokens: number };
 declare const plans: { limitOf(tenantId: string): Promise<number> };
 declare const pager: { page(who: string, count: number): Promise<void> };

@@ -50,7 +50,11 @@ async function overARollOver(counting: Counting): Promise<Outcome> {
     await wait((first + 1) * WINDOW_MS - Date.now() + CLEAR_MS);
     const after = await load();
     const windows = await Promise.all([before, after].map((answers, i) => taken(reader, first + i, answers)));
-    return { windows, counters: await reader.dbsize(), alerts: apps.flatMap(({ alerts }) => alerts) };
+    return {
+      windows,
+      counters: (await reader.keys('*:{llm_call:*')).length,
+      alerts: apps.flatMap(({ alerts }) => alerts),
+    };
   } finally {
     await Promise.all(apps.map((app) => app.close()));
     reader.disconnect();

@@ -24,5 +24,7 @@ export class EvaluationsConsumer {
 
   @EventPattern('collected')
   @MonitorRate('collections')
-  collected(): void {}
+  collected(message: object): object {
+    return message;
+  }
 }

@@ -14,7 +14,11 @@ import { EvaluationsConsumer } from './microservice.example.js';
 
 const tcp = { transport: Transport.TCP, options: { host: '127.0.0.1', port: 0 } } as const;
 
-const portOf = (service: INestMicroservice): number => (service.unwrap<Server>().address() as AddressInfo).port;
+/** Nest 10 has no `unwrap` yet. */
+const portOf = (service: INestMicroservice): number => {
+  const { unwrap, server } = service as unknown as { unwrap?: () => Server; server: { server: Server } };
+  return ((unwrap?.call(service) ?? server.server).address() as AddressInfo).port;
+};
 const connectTo = (service: INestMicroservice): ClientProxy =>
   ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port: portOf(service) } });
 const ask = (client: ClientProxy, message: object): Promise<string> =>

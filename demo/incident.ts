@@ -1,0 +1,49 @@
+import { NestFactory } from '@nestjs/core';
+
+import { call } from './clients.js';
+import { DemoLogger } from './demo-logger.js';
+import { DiscordStandIn } from './discord-stand-in.js';
+import { IncidentModule, WINDOW_MS } from './incident.module.js';
+import { asText, fieldOf } from './shown-message.js';
+import { nextWindow } from './windows.js';
+import { until } from './until.js';
+
+/** Each is waited for this long: much longer than it takes. */
+const STEP_WITHIN_MS = 20_000;
+const STEPS = ['opened', 'escalated to critical', 'resolved'];
+/** Over the threshold of 3, and not five times over; even where a slow machine makes them in two windows. */
+const OVER = 10;
+/** Five times over, even where half of them come a window later. */
+const FIVE_TIMES_OVER = 35;
+
+/** An incident from its opening to its end, as a channel in Discord shows it. */
+export async function showIncident(): Promise<boolean> {
+  const discord = new DiscordStandIn((message, edits) =>
+    console.log(`\nDiscord, ${edits === 0 ? 'a new message' : `edit ${edits}`}:\n${asText(message)}`),
+  );
+  const app = await NestFactory.create(IncidentModule.telling(await discord.start()), { logger: new DemoLogger() });
+  await app.listen(0, '127.0.0.1');
+  const url = `${await app.getUrl()}/llm/call`;
+  const steps = () => discord.messages.flat().length;
+  const statuses: number[] = [];
+
+  console.log(
+    '\nThe same as an incident, in windows of 2 s, told to a stand-in for Discord. More than 3 are too many.',
+  );
+  for (const [i, times] of [OVER, FIVE_TIMES_OVER].entries()) {
+    await nextWindow(WINDOW_MS);
+    console.log(`\nAcme calls ${times} times.`);
+    statuses.push(...(await call(url, 'key-acme', times)));
+    await until(() => steps() > i, STEP_WITHIN_MS);
+  }
+  console.log('\nAcme calls no more.');
+  await until(() => steps() >= STEPS.length, STEP_WITHIN_MS);
+  await app.close();
+  discord.stop();
+
+  const told = discord.messages.map((versions) => versions.map((message) => fieldOf(message, 'Incident')).join(', '));
+  console.log(`\nMessages: ${told.length} (${told.join(' | ')})`);
+  const asPromised = statuses.every((status) => status === 201) && told.join() === STEPS.join(', ');
+  if (asPromised) console.log('Nobody was refused, and the channel has one message that tells how it began and ended.');
+  return asPromised;
+}

@@ -1,0 +1,29 @@
+/** A message as Discord's API takes it, as far as the demo shows it. */
+export interface ShownMessage {
+  embeds: { title: string; color: number; fields: { name: string; value: string }[] }[];
+}
+
+const COLORS: Record<number, string> = { 0x3498db: 'blue', 0xf39c12: 'orange', 0xe74c3c: 'red', 0x2ecc71: 'green' };
+
+/** The message as text, much as Discord would show it. */
+export function asText({ embeds }: ShownMessage): string {
+  return embeds
+    .flatMap(({ title, color, fields }) => [
+      `[${COLORS[color]}] ${displayed(title)}`,
+      ...fields.map(({ name, value }) => `  ${displayed(name).padEnd(12)} ${displayed(value)}`),
+    ])
+    .map((line) => `  | ${line}`)
+    .join('\n');
+}
+
+/** What a field of the message says. */
+export function fieldOf({ embeds }: ShownMessage, name: string): string | undefined {
+  return embeds[0]?.fields.find((field) => field.name === name)?.value;
+}
+
+/** Times in the reader's own time zone, and no escapes. */
+function displayed(text: string): string {
+  return text
+    .replace(/<t:(\d+):T>/g, (_, seconds) => new Date(Number(seconds) * 1_000).toLocaleTimeString('en-GB'))
+    .replace(/\\(.)/g, '$1');
+}
