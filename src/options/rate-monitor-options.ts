@@ -12,11 +12,12 @@ export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
 /** One kind of cost, and what is too much of it. */
 export interface CategoryOptions {
   /**
-   * The count per window that may not be exceeded: a whole number, 0 or more. `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
+   * The count per window that may not be exceeded: a whole number, 0 or more, or a function that gives one.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
    */
   threshold: number | ThresholdResolver;
   /**
-   * Length of the window in milliseconds, 1,000 or more.
+   * Length of the window in milliseconds, 1,000 to 86,400,000 (a day).
    * @defaultValue 60_000
    */
   windowMs?: number;
@@ -26,7 +27,7 @@ export interface CategoryOptions {
    */
   algorithm?: 'fixed';
   /**
-   * The steps at which to alert, as multiples of the threshold.
+   * The steps at which to alert, as multiples of the threshold, each multiple once.
    * @defaultValue `[{ at: 1, severity: 'warning' }]`
    */
   levels?: AlertLevel[];
@@ -40,12 +41,12 @@ export interface CategoryOptions {
 /** How consecutive breaches of a tenant become one incident. */
 export interface IncidentOptions {
   /**
-   * How long an incident is silent, in milliseconds, before a further breach is told again.
+   * How long an incident is silent, in milliseconds (1 or more), before a further breach is told again.
    * @defaultValue 1_800_000
    */
   remindAfterMs?: number;
   /**
-   * How long after the last window with a breach an incident is over, in milliseconds.
+   * How long after the last window with a breach an incident is over, in milliseconds (1 or more).
    * @defaultValue two windows of the category
    */
   resolveAfterMs?: number;
@@ -69,10 +70,13 @@ export interface RateMonitorOptions {
    * @defaultValue the default client of nestjs-redis where the app has it, else this process's memory
    */
   redis?: Redis | Cluster | { namespace: string };
-  /** Your own store, in place of Redis and memory. */
+  /**
+   * Your own store, in place of Redis and memory. Set beside `redis` it stops the boot.
+   * @defaultValue Redis or memory, as `redis` says
+   */
   store?: CounterStore;
   /**
-   * What every Redis key begins with. `RATE_MONITOR_KEY_PREFIX`.
+   * What every Redis key begins with: letters, digits and `_ : . -`. `RATE_MONITOR_KEY_PREFIX`.
    * @defaultValue 'rate_monitor'
    */
   keyPrefix?: string;
@@ -83,17 +87,17 @@ export interface RateMonitorOptions {
    */
   counting?: 'await' | 'background';
   /**
-   * The longest that `await` holds a request, in milliseconds. `RATE_MONITOR_WAIT_AT_MOST_MS`.
+   * The longest that `await` holds a request, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
    * @defaultValue 50
    */
   waitAtMostMs?: number;
   /**
-   * How often `background` publishes, in milliseconds. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
+   * How often `background` publishes, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
    * @defaultValue 100
    */
   flushIntervalMs?: number;
   /**
-   * The most tenants this instance tracks at once, over all categories. Beyond it requests pass uncounted, and the log says so.
+   * The most tenants this instance tracks at once, over all categories, 1 or more. Beyond it requests pass uncounted, and the log says so.
    * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
    * @defaultValue 100_000
    */
@@ -110,17 +114,20 @@ export interface RateMonitorOptions {
    */
   incidents?: boolean | IncidentOptions;
   /**
-   * How long an alert waits for others, in milliseconds, where its channel takes several as one message; 0 for not at all.
+   * How long an alert waits for others, in milliseconds, where its channel takes several as one message; 0 for not at all, 60,000 at most.
    * `RATE_MONITOR_GROUP_WAIT_MS`.
    * @defaultValue 1_000
    */
   groupWaitMs?: number;
   /**
-   * How long a shutdown waits for alerts that are on their way, in milliseconds. `RATE_MONITOR_SHUTDOWN_FLUSH_MS`.
+   * How long a shutdown waits for alerts that are on their way, in milliseconds, 0 or more. `RATE_MONITOR_SHUTDOWN_FLUSH_MS`.
    * @defaultValue 5_000
    */
   shutdownFlushMs?: number;
-  /** Requests that are not to be counted. One that throws counts the request. */
+  /**
+   * Requests that are not to be counted. Where it throws the request is counted, and the log says so once.
+   * @defaultValue every request is counted
+   */
   skipIf?: (context: ExecutionContext) => boolean;
   /**
    * `false`: nothing is counted, nothing is connected to. `RATE_MONITOR_ENABLED`.

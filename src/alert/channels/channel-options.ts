@@ -4,13 +4,13 @@ import type { RateAlert } from '../rate-alert.js';
 /** Which alerts go through a channel. */
 export interface ChannelFilter {
   /**
-   * The least severity that is sent here.
+   * The least severity that is sent here, of `info`, `warning`, `critical`.
    *
    * @defaultValue every severity
    */
   minSeverity?: Severity | undefined;
   /**
-   * The categories that are sent here.
+   * The categories that are sent here; one that is not configured stops the boot.
    *
    * @defaultValue every category
    */
@@ -27,6 +27,10 @@ export interface MessageOptions extends ChannelFilter {
    * @defaultValue `process.env.NODE_ENV`; left out of messages where that is not set
    */
   environment?: string | undefined;
-  /** Where to read on about an alert, a dashboard or a log search; left out where it gives no http(s) address, or throws. */
+  /**
+   * Where to read on about an alert, a dashboard or a log search; left out where it gives no http(s) address, or throws.
+   *
+   * @defaultValue no link
+   */
   link?: ((alert: RateAlert) => string | undefined) | undefined;
 }

@@ -10,7 +10,11 @@ import { WebhookClient } from './http/webhook-client.js';
 
 /** Options of {@link DiscordChannel}. Its `url` is the one that Discord shows under "Integrations", "Webhooks". */
 export interface DiscordChannelOptions extends MessageOptions {
-  /** The id of a role to ping when a tenant goes over: digits, in quotes. Nobody is pinged without it. */
+  /**
+   * The id of a role to ping when a tenant goes over: digits, in quotes.
+   *
+   * @defaultValue nobody is pinged
+   */
   mentionRole?: string | undefined;
 }
 

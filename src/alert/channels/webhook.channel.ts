@@ -15,9 +15,17 @@ import { webhookBody } from './webhook-body.js';
 export interface WebhookChannelOptions extends ChannelFilter {
   /** Where to post. It may be a secret: it is never logged, shown or put into an error. */
   url: string;
-  /** What both sides know: with it each request is signed, so that the receiver can tell it from a forged or a repeated one. */
+  /**
+   * What both sides know: with it each request is signed, so that the receiver can tell it from a forged or a repeated one.
+   *
+   * @defaultValue requests are not signed
+   */
   secret?: string | undefined;
-  /** Sent with each request, `{ authorization: 'Bearer ...' }`. As secret as the url. */
+  /**
+   * Sent with each request, `{ authorization: 'Bearer ...' }`. As secret as the url.
+   *
+   * @defaultValue none
+   */
   headers?: Readonly<Record<string, string>> | undefined;
 }
 

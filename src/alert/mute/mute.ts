@@ -1,16 +1,24 @@
 /** What a mute is about. */
 export interface MutedScope {
-  /** Id of a tenant; left out for every tenant. */
+  /**
+   * Id of a tenant.
+   *
+   * @defaultValue every tenant
+   */
   tenant?: string | undefined;
-  /** A category; left out for every category. */
+  /**
+   * A category.
+   *
+   * @defaultValue every category
+   */
   category?: string | undefined;
 }
 
 /** What {@link AlertService.mute} is told. */
 export interface MuteOptions extends MutedScope {
-  /** For how long, in milliseconds. */
+  /** For how long, in milliseconds, above 0; anything else is a `RangeError`. */
   forMs: number;
-  /** Why: whoever reads the log later wants to know. */
+  /** Why: whoever reads the log later wants to know. Left empty it is a `TypeError`. */
   reason: string;
 }
 

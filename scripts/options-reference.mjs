@@ -1,0 +1,108 @@
+// Writes docs/options.md from the TSDoc of what a user may set, with --write; with --check, fails where that would change it.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import ts from 'typescript';
+
+const PAGE = 'docs/options.md';
+/** What is listed, in this order, and how one comes by it. */
+const LISTED = {
+  RateMonitorOptions: '`RateMonitorModule.forRoot(options)`',
+  CategoryOptions: '`categories: { llm_call: { ... } }`',
+  AlertLevel: '`levels: [{ ... }]` of a category',
+  IncidentOptions: '`incidents: { ... }`',
+  MonitorRateOptions: '`@MonitorRate(category, { ... })`',
+  ChannelFilter: 'All channels; all there is of `LogChannel` and `SentryChannel`',
+  MessageOptions: '`new SlackChannel({ ... })`, `new DiscordChannel({ ... })`',
+  DiscordChannelOptions: '`new DiscordChannel({ ... })`',
+  WebhookChannelOptions: '`new WebhookChannel({ ... })`',
+  MuteOptions: '`AlertService.mute({ ... })`',
+};
+
+const { options, fileNames } = ts.parseJsonConfigFileContent(
+  ts.readConfigFile('tsconfig.json', ts.sys.readFile).config,
+  ts.sys,
+  '.',
+);
+const program = ts.createProgram(fileNames, options);
+const checker = program.getTypeChecker();
+const index = program.getSourceFile(fileNames.find((file) => file.endsWith('src/index.ts')));
+const exported = new Map(
+  checker
+    .getExportsOfModule(checker.getSymbolAtLocation(index))
+    .map((symbol) => [symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol]),
+);
+
+const problems = [];
+const page = `# Options
+
+<!-- Written by npm run docs:options from the comments in src/: change it there. -->
+
+Every option, with its type and what it is where it is left out. A wrong value is a \`RateMonitorConfigError\` at boot, or where a channel
+is made, that names the option, what was found and what to write; it never shows a secret. Where an environment variable is named, it wins
+over the code. Durations are in milliseconds.
+
+${Object.entries(LISTED).map(section).join('\n\n')}
+`;
+
+if (problems.length > 0) {
+  console.error(problems.join('\n'));
+  process.exitCode = 1;
+} else if (process.argv.includes('--write')) {
+  writeFileSync(PAGE, page);
+} else if (readFileSync(PAGE, 'utf8') !== page) {
+  console.error(`${PAGE} is not what the comments in src/ say: npm run docs:options writes it`);
+  process.exitCode = 1;
+}
+
+function section([name, how]) {
+  const symbol = exported.get(name);
+  const properties = checker.getDeclaredTypeOfSymbol(symbol).getProperties();
+  const rows = properties.filter((property) => !isElsewhere(name, property)).map((property) => row(name, property));
+  const others = new Set(properties.filter((property) => isElsewhere(name, property)).map(ownerOf));
+  const links = [...others].map((other) => `[${other}](#${other.toLowerCase()})`);
+  const besides = links.length > 0 ? ` Besides it takes all of ${links.join(' and ')}.` : '';
+  const head = '| option | type | default | what it does |\n| --- | --- | --- | --- |';
+  return `## ${name}\n\n${how}. ${prose(symbol.getDocumentationComment(checker))}${besides}\n\n${head}\n${rows.join('\n')}`;
+}
+
+/** Inherited from what has a section of its own. */
+function isElsewhere(name, property) {
+  return ownerOf(property) !== name && ownerOf(property) in LISTED;
+}
+
+function ownerOf({ declarations: [{ parent }] }) {
+  return parent.name.text;
+}
+
+function row(owner, property) {
+  const [{ type, questionToken }] = property.declarations;
+  const what = prose(property.getDocumentationComment(checker));
+  const value = property.getJsDocTags(checker).find(({ name }) => name === 'defaultValue');
+  if (what === '') problems.push(`${owner}.${property.name} has no comment`);
+  if (questionToken && !value) problems.push(`${owner}.${property.name} may be left out, and has no @defaultValue`);
+  const otherwise = value ? prose(value.text) : 'required';
+  return `| \`${property.name}\` | \`${typeText(type)}\` | ${[otherwise, what].map(cell).join(' | ')} |`;
+}
+
+/** As it is written in the source: `undefined` says no more than that an option may be left out. */
+function typeText(type) {
+  const text = type
+    .getText()
+    .replace(/\s+/g, ' ')
+    .replace(/ \| undefined$/, '')
+    .replace(/^\((.*)\)$/, '$1');
+  return cell(text);
+}
+
+/** A comment on one line, and its links as code. */
+function prose(parts = []) {
+  return ts
+    .displayPartsToString(parts)
+    .replace(/\{@link (\S+?) *\}/g, '`$1`')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|');
+}
