@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Redis, type Cluster } from 'ioredis';
 
-import { RateCounterService } from '../../src/index.js';
+import { AlertService, RateCounterService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -16,6 +16,8 @@ import { until } from '../support/until.js';
 
 /** What a Redis user of this module may do, and no more: docs/operations.md tells readers the same. */
 const NEEDED = ['info', 'time', 'evalsha', 'eval', 'hmget', 'hget', 'hset', 'pexpire'];
+/** For incidents, mutes and the history. */
+const FOR_ALERTS = ['hgetall', 'hdel', 'lpush', 'ltrim', 'lrange', 'multi', 'exec', 'set'];
 
 type Stop = () => unknown;
 
@@ -134,13 +136,30 @@ describe('Redis as teams run it', () => {
       return denied;
     };
 
+    const listed = (begin: RegExp): string[] => {
+      const block = new RegExp(`^ACL SETUSER rate_monitor ${begin.source}(.*)$`, 'm');
+      return (block.exec(readFileSync('docs/operations.md', 'utf8'))?.[1] ?? '').trim().split(' ');
+    };
+    const added = (names: readonly string[]): string[] => names.map((name) => `+${name}`);
+
+    /** All that alerts ask of the store; each where it may fail. */
+    const alertsThrough = async (client: () => Redis): Promise<void> => {
+      const app = await startApp({ options: { redis: client(), categories: calmCategories(), incidents: true } });
+      after(() => app.close());
+      await app.app.get(RateCounterService).increment('evaluations', 'proj_1', 4);
+      const alerts = app.app.get(AlertService);
+      const asked = [
+        () => alerts.mute({ forMs: 60_000, reason: 'x' }),
+        () => alerts.unmute({}),
+        () => alerts.history(),
+      ];
+      for (const ask of asked) await ask().catch(() => undefined);
+    };
+
     it('needs the rights that the docs list, and no others', async () => {
-      const block = /^ACL SETUSER rate_monitor .*~rate_monitor:\*\n(.*)$/m.exec(
-        readFileSync('docs/operations.md', 'utf8'),
-      );
-      expect(block?.[1]?.trim()).toBe(NEEDED.map((name) => `+${name}`).join(' '));
+      expect(listed(/.*~rate_monitor:\*\n/)).toEqual(added(NEEDED));
       const denied = await deniedTo(NEEDED, countsThrough);
-      expect(await denied()).toEqual([]);
+      expect((await denied()).filter((name) => !FOR_ALERTS.includes(name))).toEqual([]);
     });
 
     it.each(NEEDED)('misses %s where it is taken away', async (name) => {
@@ -151,6 +170,19 @@ describe('Redis as teams run it', () => {
         await counter.read('evaluations', 'proj_1');
       });
       expect(await denied()).toContain(name);
+    });
+
+    it('needs more for incidents, mutes and the history: what the docs list, and no more', async () => {
+      expect(listed(/(?=\+hgetall)/)).toEqual(added(FOR_ALERTS));
+      const denied = await deniedTo([...NEEDED, ...FOR_ALERTS], alertsThrough);
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      expect(await denied()).toEqual([]);
+    });
+
+    it.each(FOR_ALERTS)('misses %s for alerts where it is taken away', async (name) => {
+      const others = [...NEEDED, ...FOR_ALERTS].filter((other) => other !== name);
+      const denied = await deniedTo(others, alertsThrough);
+      await until(async () => (await denied()).includes(name));
     });
   });
 

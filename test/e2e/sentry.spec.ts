@@ -1,7 +1,7 @@
 import { Controller, Post, UseGuards } from '@nestjs/common';
 import * as Sentry from '@sentry/nestjs';
 
-import { LogChannel, MonitorRate, SentryChannel, type RateMonitorOptions } from '../../src/index.js';
+import { AlertService, LogChannel, MonitorRate, SentryChannel, type RateMonitorOptions } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
 import { SentryIngest, type SentryEvent } from '../support/sentry-ingest.js';
@@ -96,6 +96,11 @@ describe('the Sentry channel', () => {
     await evaluate(5, { ...acme, 'x-project': 'proj_3' });
     expect(ingest.bodies).toEqual([]);
     expect(app.log.of('is over')).toHaveLength(3);
+    expect(await app.app.get(AlertService).sendTest()).toContainEqual({
+      channel: 'sentry',
+      delivered: false,
+      reason: 'Sentry is not set up in this app',
+    });
   });
 
   it('harms nothing where Sentry throws', async () => {

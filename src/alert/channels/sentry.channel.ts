@@ -2,6 +2,7 @@ import { sentry, type Sentry } from '../../optional-peers.js';
 import { RateMonitorConfigError } from '../../options/config-error.js';
 import { tenantKey } from '../../tenant/tenant-key.js';
 import type { Severity } from '../../threshold/levels.js';
+import { DeliveryError } from '../delivery/delivery-error.js';
 import { oneLine } from '../../util/text.js';
 import type { AlertChannel } from '../alert-channel.js';
 import { alertMessage } from '../alert-message.js';
@@ -45,7 +46,11 @@ export class SentryChannel implements AlertChannel {
 
   send(alert: RateAlert): void {
     // `isInitialized()` would be true without a DSN and after a close as well.
-    if (!this.sentry?.isEnabled()) return;
+    if (!this.sentry?.isEnabled()) {
+      // An app without Sentry misses nothing; whoever tries it out wants to know.
+      if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
+      return;
+    }
     const { category, tenant, level, incident } = alert;
     // The time of the window is in the message, or Sentry's Dedupe would take the next window's event for this one.
     this.sentry.captureMessage(alertMessage(alert), {
