@@ -17,7 +17,9 @@ export class Judge {
     const isMine = announce > tracked.announced;
     tracked.announced = Math.max(tracked.announced, announced, announce);
     if (isMine) this.announce(tracked, announce, count, 'all');
-    if (tracked.published === tracked.total) tracked.tenant = tracked.route = undefined;
+    // Where its levels are still to come, so may its breach be.
+    const isDone = tracked.published === tracked.total && tracked.levels !== NO_LEVELS;
+    if (isDone) tracked.tenant = tracked.route = undefined;
     return isMine;
   }
 

@@ -147,6 +147,16 @@ describe('an alert', () => {
       ]);
     });
 
+    it('names the tenant where its threshold is known only after its count is taken', async () => {
+      const later = (): Promise<number> => new Promise((resolve) => setTimeout(resolve, 50, 3));
+      const evaluations = { threshold: later, windowMs: calmWindowMs() };
+      app = await start({ ...store(), waitAtMostMs: 10, categories: { ...calmCategories(), evaluations } });
+      await call(app, 1, '/evaluations');
+      await app.app.get(RateCounterService).increment('evaluations', { id: 'proj_2', name: 'Umbra' }, 5);
+      await until(() => app.alerts.length === 1);
+      expect(app.alerts[0]).toMatchObject({ tenant: { id: 'proj_2', name: 'Umbra' }, count: 5 });
+    });
+
     it('is left out where the threshold cannot be had, which is said once; the count goes on', async () => {
       app = await start({
         ...store(),
