@@ -1,4 +1,4 @@
-import { Sent } from '../../../test/support/outgoing.js';
+import { Sent } from '../../../test/unit/outgoing.js';
 import type { Severity } from '../../threshold/levels.js';
 import { AlertQueue } from './alert-queue.js';
 

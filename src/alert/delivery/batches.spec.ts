@@ -1,5 +1,5 @@
 import { anIncident } from '../../../test/support/alerts.js';
-import { Sent } from '../../../test/support/outgoing.js';
+import { Sent } from '../../../test/unit/outgoing.js';
 import type { AlertChannel, IncidentNotes } from '../alert-channel.js';
 import { batchesOf } from './batches.js';
 

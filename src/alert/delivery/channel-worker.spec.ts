@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '@nestjs/common';
 
 import { MemoryLogger } from '../../../test/support/memory-logger.js';
-import { Sent } from '../../../test/support/outgoing.js';
+import { Sent } from '../../../test/unit/outgoing.js';
 import { until } from '../../../test/support/until.js';
 import type { AlertChannel } from '../alert-channel.js';
 import { ChannelLog } from './channel-log.js';
