@@ -6,20 +6,17 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** A message says what to write instead. */
 export const says = (message: string): { message: string } => ({ message });
 
-export const IsFunction = (message: string): PropertyDecorator =>
-  ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function' } }, says(message));
+export const Passes = (name: string, validate: (value: unknown) => boolean, message: string): PropertyDecorator =>
+  ValidateBy({ name, validator: { validate } }, says(message));
 
-export const HasMethods = (methods: string[], message: string): PropertyDecorator =>
-  ValidateBy(
-    {
-      name: 'hasMethods',
-      validator: {
-        validate: (value) =>
-          methods.every((method) => typeof (Object(value) as Record<string, unknown>)[method] === 'function'),
-      },
-    },
-    says(message),
-  );
+export const IsFunction = (message: string): PropertyDecorator =>
+  Passes('isFunction', (value) => typeof value === 'function', message);
+
+export const HasMethods = (methods: string[], message: string): PropertyDecorator => {
+  const has = (value: unknown, method: string): boolean =>
+    typeof (Object(value) as Record<string, unknown>)[method] === 'function';
+  return Passes('hasMethods', (value) => methods.every((method) => has(value, method)), message);
+};
 
 /** A whole number from `least` on, that a timer can hold; left out it is `otherwise`. */
 export const IsWhole =

@@ -1,26 +1,15 @@
-import {
-  ArrayNotEmpty,
-  IsArray,
-  IsIn,
-  IsOptional,
-  IsString,
-  Matches,
-  ValidateBy,
-  type ValidationOptions,
-} from 'class-validator';
+import { ArrayNotEmpty, IsArray, IsIn, IsOptional, IsString, Matches } from 'class-validator';
 
+import { IsFunction, Passes, says } from '../../options/shape-rules.js';
+import { SEVERITIES } from '../../threshold/levels.js';
 import { isHeaders, isWebhookUrl } from './http/webhook-url.js';
 
-/** What each option of a channel may be. A message says what to write instead. */
-const says = (message: string): ValidationOptions => ({ message });
-const Passes = (name: string, test: (value: unknown) => boolean, message: string): PropertyDecorator =>
-  ValidateBy({ name, validator: { validate: test } }, says(message));
-
+/** What each option of a channel may be. */
 const CATEGORIES = "a list of categories such as ['llm_call'], or leave it out for all";
 
 export class FilterShape {
   @IsOptional()
-  @IsIn(['info', 'warning', 'critical'], says("'info', 'warning' or 'critical', or leave it out for all"))
+  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for all"))
   minSeverity: unknown;
 
   @IsOptional()
@@ -45,7 +34,7 @@ export class MessageShape extends UrlShape {
   environment: unknown;
 
   @IsOptional()
-  @Passes('isFunction', (value) => typeof value === 'function', 'a function of the alert that gives an address')
+  @IsFunction('a function of the alert that gives an address')
   link: unknown;
 }
 
