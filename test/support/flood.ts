@@ -1,7 +1,7 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 
 import type { RateCounterService } from '../../src/index.js';
+import { LoopWatch } from './loop-watch.js';
 
 /** What a parent may ask of an instance; every answer is a number. */
 export type Asked =
@@ -13,23 +13,22 @@ export type Asked =
   | { held: true };
 
 const AT_ONCE = 500;
-const RESOLUTION_MS = 2;
 
 /** Floods an instance with tenants from within, and watches what that does to its process. */
 export class Flood {
-  private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly watch = new LoopWatch();
 
   constructor(private readonly counter: RateCounterService) {}
 
   async answer(asked: Asked): Promise<number> {
     if ('flood' in asked) return this.count(asked.flood.from, asked.flood.to);
     if ('heap' in asked) return this.heap();
-    return this.delay.max / 1e6;
+    return this.watch.heldMs;
   }
 
   /** No more in a turn of the loop than a busy server would do. */
   private async count(from: number, to: number): Promise<number> {
-    this.delay.enable();
+    this.watch.start();
     for (let i = from; i < to; i++) {
       void this.counter.add('llm_call', { id: `flood_${i}` }, 1);
       if (i % AT_ONCE === 0) await turn();
@@ -38,9 +37,9 @@ export class Flood {
   }
 
   private heap(): number {
-    this.delay.disable();
+    this.watch.pause();
     globalThis.gc?.();
-    this.delay.enable();
+    this.watch.start();
     return process.memoryUsage().heapUsed;
   }
 }
