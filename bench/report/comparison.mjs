@@ -35,7 +35,8 @@ export class Comparison {
       what,
       target: `<= ${short(most)}`,
       measured: `${short(own.median / others.median)}: ${micros(own)} of ${micros(others)}`,
-      reached: own.median <= most * others.median,
+      // What adds nothing adds no more than any other.
+      reached: own.median <= Math.max(most * others.median, 0),
     };
   }
 

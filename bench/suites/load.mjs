@@ -8,28 +8,25 @@ import { RedisServer } from '../lib/redis-server.mjs';
 const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
- * Contestants under load, in interleaved rounds: each round measures all of them once in each variant, beginning with another one
- * each time, so that what the machine does meanwhile falls on all alike. Processes are made anew every `roundsPerFleet` rounds: what the
- * compiler makes of the same app differs from process to process by far more than what is compared here.
+ * Contestants under load, in interleaved rounds: each round measures all of them once in each variant, beginning with another one each
+ * time, so that what the machine does meanwhile falls on all alike. Each has its processes made anew in each round, and goes before the
+ * next one comes: what the compiler makes of the same app differs from process to process by more than what is compared here, and an
+ * app that is done tidies its memory in what would be the time of others.
  */
-export async function load({ contestants, variants, platform, rounds, roundsPerFleet, nodeFlags, tell, ...times }) {
+export async function load({ contestants, variants, platform, rounds, nodeFlags, tell, ...times }) {
   const redis = await RedisServer.start();
   const client = await startLoad();
   const ping = await startChild(PING, { port: redis.port }, { role: 'app' });
   const rows = [];
   try {
-    for (let first = 0; first < rounds; first += roundsPerFleet) {
-      const fleet = new Fleet(redis, platform, nodeFlags);
-      try {
-        await warmUp(fleet, client, { contestants, variants, ...times });
-        for (let round = first; round < Math.min(first + roundsPerFleet, rounds); round++) {
-          rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
-          rows.push(...(await measureRound(fleet, client, { contestants, variants, round, ...times })));
-          tell(`round ${round + 1} of ${rounds}`);
-        }
-      } finally {
-        await fleet.stop();
+    for (let round = 0; round < rounds; round++) {
+      rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
+      for (const contestant of rotated(contestants, round)) {
+        const start = { platform, redis, db: contestants.indexOf(contestant), nodeFlags };
+        const measured = await measureAll(contestant, { client, variants, start, ...times });
+        rows.push(...measured.map((row) => ({ contestant, round, ...row })));
       }
+      tell(`round ${round + 1} of ${rounds}`);
     }
     return rows;
   } finally {
@@ -37,60 +34,30 @@ export async function load({ contestants, variants, platform, rounds, roundsPerF
   }
 }
 
-/** Everything is compiled before anything is measured. */
-async function warmUp(fleet, client, { contestants, variants, jitMs }) {
-  for (const contestant of contestants) {
-    for (const processes of new Set(variants.map(({ processes = 1 }) => processes))) {
-      const apps = await fleet.of(contestant, processes);
-      const variant = { connections: 50, tenants: 100, warmUpMs: jitMs, measureMs: 1 };
-      await measure({ apps, load: client, redis: fleet.redis }, variant);
-    }
-  }
-}
-
-async function measureRound(fleet, client, { contestants, variants, round, warmUpMs, measureMs }) {
+/** One contestant in all variants: those of as many processes in the same ones. */
+async function measureAll(contestant, { client, variants, start, ...times }) {
   const rows = [];
-  for (const variant of variants) {
-    const { processes = 1, ...load } = variant;
-    for (const contestant of rotated(contestants, round)) {
-      const apps = await fleet.of(contestant, processes);
-      const measured = await measure({ apps, load: client, redis: fleet.redis }, { ...load, warmUpMs, measureMs });
-      rows.push({ contestant, ...variant, round, ...rounded(measured) });
+  for (const processes of new Set(variants.map(processesOf))) {
+    const apps = await startApps(contestant, processes, start);
+    const parties = { apps, load: client, redis: start.redis };
+    try {
+      for (const variant of variants.filter((other) => processesOf(other) === processes))
+        rows.push({ ...variant, ...rounded(await measure(parties, { ...variant, ...times })) });
+    } finally {
+      await Promise.all(apps.map(({ child }) => child.stop()));
     }
   }
   return rows;
 }
 
-/** The processes of all contestants, for some rounds. */
-class Fleet {
-  #apps = new Map();
-  #contestants = [];
+/** One process has a processor to itself; several share what there is. */
+function startApps(contestant, processes, start) {
+  const role = processes === 1 ? 'app' : undefined;
+  return Promise.all(Array.from({ length: processes }, () => startApp(contestant, { ...start, role })));
+}
 
-  constructor(redis, platform, nodeFlags) {
-    Object.assign(this, { redis, platform, nodeFlags });
-  }
-
-  /** One process has a processor to itself; several share what there is. */
-  async of(contestant, processes) {
-    const name = `${contestant} x ${processes}`;
-    if (!this.#apps.has(name)) this.#apps.set(name, await this.#start(contestant, processes));
-    return this.#apps.get(name);
-  }
-
-  async stop() {
-    await Promise.all([...this.#apps.values()].flat().map(({ child }) => child.stop()));
-  }
-
-  #start(contestant, processes) {
-    const { redis, platform, nodeFlags } = this;
-    if (!this.#contestants.includes(contestant)) this.#contestants.push(contestant);
-    const db = this.#contestants.indexOf(contestant);
-    const role = processes === 1 ? 'app' : undefined;
-    const starting = Array.from({ length: processes }, () =>
-      startApp(contestant, { platform, redis, db, role, nodeFlags }),
-    );
-    return Promise.all(starting);
-  }
+function processesOf({ processes = 1 }) {
+  return processes;
 }
 
 function rotated(list, by) {

@@ -31,14 +31,14 @@ for i = 1, #KEYS do
   else
     local before = state[2]
     local total, given, announced, announce = tonumber(before or 0), tonumber(state[3] or 0), tonumber(state[4] or 0), 0
-    local grown = math.max(tonumber(own) - tonumber(state[1] or 0), 0)
-    local reached = 0
-    for level = 1, levels do
-      if total + grown > counts[level] then reached = level end
-    end
+    local sum, grown, reached = before or '0', tonumber(own) - tonumber(state[1] or 0), 0
     if grown > 0 then
       total = total + grown
-      call('HSET', key, me, own, 'total', format('%.17g', total))
+      sum = format('%.17g', total)
+      call('HSET', key, me, own, 'total', sum)
+    end
+    for level = 1, levels do
+      if total > counts[level] then reached = level end
     end
     if known > announced then
       announced, given = known, math.max(known, given)
@@ -56,7 +56,7 @@ for i = 1, #KEYS do
       end
     end
     if not before then call('PEXPIRE', key, expiry) end
-    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = format('%.17g', total), announced, announce
+    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = sum, announced, announce
   end
 end
 return reply
