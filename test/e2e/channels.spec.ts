@@ -60,7 +60,8 @@ describe.each(KINDS)('a %s channel', (_, serve, make) => {
   it('waits as long as a 429 says: until a date', async () => {
     const headers = { 'retry-after': new Date(Date.now() + 3_000_000).toUTCString() };
     server.answerNext({ status: 429, headers });
-    const { retryAfterMs } = await fault();
+    const { retry, retryAfterMs } = await fault();
+    expect(retry).toBe(true);
     expect(retryAfterMs).toBeGreaterThan(2_900_000);
     expect(retryAfterMs).toBeLessThanOrEqual(3_000_000);
   });

@@ -119,13 +119,14 @@ describe('delivery', () => {
     const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })], groupWaitMs: 300 });
     for (let i = 0; i < 50; i++)
       alerts.raise(anAlert({ tenant: { id: `proj_${i}`, name: `Tenant ${i}` }, count: 16 + i }));
-    const delivered = async (): Promise<unknown[]> =>
-      (await alerts.history()).filter(({ channels }) => channels.discord?.status === 'delivered');
-    await until(async () => (await delivered()).length === 50);
+    const deliveries = async (): Promise<unknown[]> =>
+      (await alerts.history()).map(({ channels }) => channels.discord?.status);
+    await until(async () => !(await deliveries()).includes('queued'));
     expect(discord.messages).toHaveLength(2);
     const text = discord.messages.map(({ now }) => JSON.stringify(now.embeds)).join();
     const order = Array.from(text.matchAll(/\(proj\\\\_(\d+)\)|\(proj_(\d+)\)/g), ([, a, b]) => Number(a ?? b));
     expect(order).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
+    expect(await deliveries()).toEqual(Array.from({ length: 50 }, () => 'delivered'));
   });
 
   it('sends each channel what it asks for: a severity at least, or some categories', async () => {
