@@ -5,13 +5,39 @@ import { startChild } from './children.mjs';
 const APP = fileURLToPath(new URL('../apps/app.mjs', import.meta.url));
 const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 
-/** Starts one process of a contestant; each contestant has a Redis database of its own. */
-export async function startApp(contestant, { platform, redis, db, role = 'app', nodeFlags }) {
-  const argument = { contestant, platform, redis: { port: redis.port, db } };
-  const child = await startChild(APP, argument, { role, nodeFlags });
-  return { child, port: await child.ask('port') };
+/** One contestant: an app of one or more processes. */
+export class App {
+  constructor(processes, ports) {
+    Object.assign(this, { processes, ports });
+  }
+
+  static async start(contestant, { platform, redis, db, processes, nodeFlags }) {
+    const argument = { contestant, platform, redis: { port: redis.port, db } };
+    // One process has a processor to itself; several share what there is.
+    const role = processes === 1 ? 'app' : undefined;
+    const start = () => startChild(APP, argument, { role, nodeFlags });
+    const started = await Promise.all(Array.from({ length: processes }, start));
+    return new App(started, await Promise.all(started.map((child) => child.ask('port'))));
+  }
+
+  /** One promise for each process. */
+  ask(what) {
+    return this.processes.map((child) => child.ask(what));
+  }
+
+  halt() {
+    for (const child of this.processes) child.halt();
+  }
+
+  go() {
+    for (const child of this.processes) child.go();
+  }
+
+  async stop() {
+    await Promise.all(this.processes.map((child) => child.stop()));
+  }
 }
 
-export function startLoad({ role = 'load' } = {}) {
-  return startChild(LOAD, {}, { role });
+export function startLoad() {
+  return startChild(LOAD, {}, { role: 'load' });
 }

@@ -5,6 +5,10 @@ import { pinned } from './pinning.mjs';
 
 const GO_WITHIN_MS = 5_000;
 
+const living = new Set();
+// One that is halted would not see that this process went.
+process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
+
 /** A process of our own that answers by name; see `answers.mjs` for its side. */
 export class Child {
   #process;
@@ -13,6 +17,7 @@ export class Child {
 
   constructor(process) {
     this.#process = process;
+    living.add(process);
     process.on('message', ({ id, value, error }) => {
       const { resolve, reject } = this.#waiting.get(id);
       this.#waiting.delete(id);
@@ -22,6 +27,7 @@ export class Child {
     process.once('exit', (code, signal) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`a process ended early: ${signal ?? code}`));
       this.#waiting.clear();
+      living.delete(process);
     });
   }
 
@@ -34,10 +40,20 @@ export class Child {
     });
   }
 
+  /** Holds it still until it is to `go`. */
+  halt() {
+    this.#process.kill('SIGSTOP');
+  }
+
+  go() {
+    this.#process.kill('SIGCONT');
+  }
+
   /** Lets it go, and makes it go where it does not: a profile is written on the way. */
   async stop() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const gone = once(this.#process, 'exit');
+    this.go();
     if (this.#process.connected) this.#process.disconnect();
     const impatient = setTimeout(() => this.#process.kill('SIGKILL'), GO_WITHIN_MS);
     await gone;

@@ -26,7 +26,7 @@ answer({
     if (rate) pace = paced(rate);
   },
 
-  /** How many were answered since the last mark, and how fast. */
+  /** How many were answered so far, and how fast those since the last mark. */
   mark() {
     if (failure) throw new Error(failure);
     const marked = {
@@ -35,7 +35,6 @@ answer({
       p50Us: latencies.percentile(0.5),
       p99Us: latencies.percentile(0.99),
     };
-    answered = 0;
     latencies.clear();
     return marked;
   },

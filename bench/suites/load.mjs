@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url';
 
-import { startApp, startLoad } from '../lib/apps.mjs';
-import { measure, rounded } from '../lib/cell.mjs';
+import { App, startLoad } from '../lib/apps.mjs';
+import { cellOf, takeTurn, warmUp } from '../lib/cell.mjs';
 import { startChild } from '../lib/children.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
 const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
- * Contestants under load, in interleaved rounds: each round measures all of them once in each variant, beginning with another one each
- * time, so that what the machine does meanwhile falls on all alike. Each has its processes made anew in each round, and goes before the
- * next one comes: what the compiler makes of the same app differs from process to process by more than what is compared here, and an
- * app that is done tidies its memory in what would be the time of others.
+ * Contestants under load, in interleaved rounds. In each round all of them take short turns, several each, beginning with another one each
+ * time: a machine is slow for seconds at a time, and so that falls on all alike. Each has its processes made anew in each round, since what
+ * the compiler makes of the same app differs from process to process by more than what is compared here. Whose turn it is not is halted: an
+ * idle process would tidy its memory in the time of others.
  */
-export async function load({ contestants, variants, platform, rounds, nodeFlags, tell, ...times }) {
+export async function load({ rounds, tell, ...settings }) {
   const redis = await RedisServer.start();
   const client = await startLoad();
   const ping = await startChild(PING, { port: redis.port }, { role: 'app' });
@@ -21,11 +21,8 @@ export async function load({ contestants, variants, platform, rounds, nodeFlags,
   try {
     for (let round = 0; round < rounds; round++) {
       rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
-      for (const contestant of rotated(contestants, round)) {
-        const start = { platform, redis, db: contestants.indexOf(contestant), nodeFlags };
-        const measured = await measureAll(contestant, { client, variants, start, ...times });
-        rows.push(...measured.map((row) => ({ contestant, round, ...row })));
-      }
+      const measured = await measureAll({ ...settings, round, redis, client });
+      rows.push(...measured.map(({ contestant, ...row }) => ({ contestant, round, ...row })));
       tell(`round ${round + 1} of ${rounds}`);
     }
     return rows;
@@ -34,26 +31,36 @@ export async function load({ contestants, variants, platform, rounds, nodeFlags,
   }
 }
 
-/** One contestant in all variants: those of as many processes in the same ones. */
-async function measureAll(contestant, { client, variants, start, ...times }) {
+/** All contestants in all variants: those of as many processes in the same ones. */
+async function measureAll({ contestants, variants, platform, nodeFlags, redis, ...settings }) {
   const rows = [];
   for (const processes of new Set(variants.map(processesOf))) {
-    const apps = await startApps(contestant, processes, start);
-    const parties = { apps, load: client, redis: start.redis };
+    const apps = new Map();
     try {
+      for (const [db, contestant] of contestants.entries()) {
+        const app = await App.start(contestant, { platform, redis, db, processes, nodeFlags });
+        apps.set(contestant, app);
+        app.halt();
+      }
       for (const variant of variants.filter((other) => processesOf(other) === processes))
-        rows.push({ ...variant, ...rounded(await measure(parties, { ...variant, ...times })) });
+        rows.push(...(await measureVariant(apps, { variant, redis, ...settings })));
     } finally {
-      await Promise.all(apps.map(({ child }) => child.stop()));
+      await Promise.all([...apps.values()].map((app) => app.stop()));
     }
   }
   return rows;
 }
 
-/** One process has a processor to itself; several share what there is. */
-function startApps(contestant, processes, start) {
-  const role = processes === 1 ? 'app' : undefined;
-  return Promise.all(Array.from({ length: processes }, () => startApp(contestant, { ...start, role })));
+async function measureVariant(apps, { variant, redis, client, round, turns, ...times }) {
+  const contestants = [...apps.keys()];
+  const taken = new Map(contestants.map((contestant) => [contestant, []]));
+  const parties = (contestant) => ({ app: apps.get(contestant), redis, client });
+  for (const contestant of contestants) await warmUp(parties(contestant), { ...variant, ...times });
+  for (let turn = 0; turn < turns; turn++) {
+    for (const contestant of rotated(contestants, round + turn))
+      taken.get(contestant).push(await takeTurn(parties(contestant), { ...variant, ...times }));
+  }
+  return contestants.map((contestant) => ({ contestant, ...variant, ...cellOf(taken.get(contestant)) }));
 }
 
 function processesOf({ processes = 1 }) {
