@@ -15,8 +15,8 @@ const tenants = [10, 1_000, 100_000].map((tenants) => ({ tenants, connections: 5
 const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 50, tenants: 20 }));
 
 /** In the warm-up the compiler gets to what a variant runs: `await` publishes once a request with 1 connection, and seldom with 200. */
-const FULL_TIMES = { warmUpMs: 2_000, turns: 5, leadInMs: 100, turnMs: 400 };
-const QUICK_TIMES = { warmUpMs: 300, turns: 1, leadInMs: 100, turnMs: 300 };
+const FULL_TIMES = { warmUpMs: 3_000, turns: 5, leadInMs: 50, turnMs: 300 };
+const QUICK_TIMES = { warmUpMs: 200, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {

@@ -9,7 +9,7 @@ import { addressOf, ownConnection } from './redis-connection.js';
 const COMMAND = 'rateMonitorPublish';
 
 interface Scripted {
-  [COMMAND](keys: number, ...keysAndArgs: (string | number)[]): Promise<ScriptReply>;
+  [COMMAND](keys: number, keysAndArgs: (string | number)[]): Promise<ScriptReply>;
 }
 
 /** Counts in Redis, shared by all instances: one hash for each tenant, category and window, written by one script. */
@@ -45,10 +45,12 @@ export class RedisCounterStore implements CounterStore {
 
   async publish(totals: readonly OwnTotal[]): Promise<Published[]> {
     const calls = this.connection.isCluster ? totals.map((total) => [total]) : together(totals);
+    // Most often: the requests of one category.
+    if (calls.length === 1) return this.call(totals);
     const answers = new Map<OwnTotal, Published>();
     await Promise.all(
       calls.map(async (alike) => {
-        const published = await this.call(alike).catch((error: Error) => alike.map(() => this.refusal(error)));
+        const published = await this.call(alike);
         alike.forEach((total, i) => answers.set(total, published[i] as Published));
       }),
     );
@@ -71,11 +73,15 @@ export class RedisCounterStore implements CounterStore {
 
   private async call(totals: readonly OwnTotal[]): Promise<Published[]> {
     const [{ instance, windowMs, levels }] = totals as [OwnTotal];
-    const keys = totals.map((total) => redisKey(this.keyPrefix, total));
-    const own = totals.flatMap(({ total, announced }) => [total, announced]);
-    const args = [...keys, instance, 2 * windowMs, levels.length, ...levels, ...own];
-    const reply = await (this.connection as unknown as Scripted)[COMMAND](keys.length, ...args);
-    return totals.map((_, i) => readReply(reply, 3 * i));
+    const keysAndArgs: (string | number)[] = totals.map((total) => redisKey(this.keyPrefix, total));
+    keysAndArgs.push(instance, 2 * windowMs, levels.length, ...levels);
+    for (const { total, announced } of totals) keysAndArgs.push(total, announced);
+    try {
+      const reply = await (this.connection as unknown as Scripted)[COMMAND](totals.length, keysAndArgs);
+      return totals.map((_, i) => readReply(reply, 3 * i));
+    } catch (error) {
+      return totals.map(() => this.refusal(error as Error));
+    }
   }
 
   /** Of a lost connection ioredis says only that it cannot write; why, its last error says, once there was one. */
@@ -87,14 +93,21 @@ export class RedisCounterStore implements CounterStore {
 
 /** Totals by what the script is told once for all of a call. */
 function together(totals: readonly OwnTotal[]): OwnTotal[][] {
-  const calls = new Map<string, OwnTotal[]>();
+  const calls: [OwnTotal, ...OwnTotal[]][] = [];
   for (const total of totals) {
-    const shared = `${total.instance} ${total.levels.join()}`;
-    const alike = calls.get(shared);
+    const alike = calls.find(([first]) => isAlike(first, total));
     if (alike) alike.push(total);
-    else calls.set(shared, [total]);
+    else calls.push([total]);
   }
-  return [...calls.values()];
+  return calls;
+}
+
+function isAlike(one: OwnTotal, other: OwnTotal): boolean {
+  return (
+    one.instance === other.instance &&
+    one.levels.length === other.levels.length &&
+    one.levels.every((count, i) => count === other.levels[i])
+  );
 }
 
 function readReply(reply: ScriptReply, at: number): Published {
