@@ -20,7 +20,7 @@ const QUICK_TIMES = { warmUpMs: 200, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {
-  requests: { contestants: ALL, variants: connections, rounds: 7, ...FULL_TIMES },
+  requests: { contestants: ALL, variants: connections, rounds: 8, ...FULL_TIMES },
   processes: { contestants: SOME, variants: processes, rounds: 3, ...FULL_TIMES },
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AWAIT, BACKGROUND], variants: rates, rounds: 5, ...FULL_TIMES },

@@ -10,10 +10,12 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 /**
  * Contestants under load, in interleaved rounds. In each round all of them take short turns, several each, beginning with another one each
  * time: a machine is slow for seconds at a time, and so that falls on all alike. Each has its processes made anew in each round, since what
- * the compiler makes of the same app differs from process to process by more than what is compared here. Whose turn it is not is halted: an
- * idle process would tidy its memory in the time of others.
+ * the compiler makes of the same app differs from process to process by more than what is compared here; and every other round goes
+ * backwards, since a process that was started and warmed up earlier is slower. Whose turn it is not is halted: an idle process would tidy
+ * its memory in the time of others.
  */
-export async function load({ rounds, tell, ...settings }) {
+export async function load({ contestants, rounds, tell, ...settings }) {
+  const dbs = new Map(contestants.map((contestant, db) => [contestant, db]));
   const redis = await RedisServer.start();
   const client = await startLoad();
   const ping = await startChild(PING, { port: redis.port }, { role: 'app' });
@@ -21,7 +23,7 @@ export async function load({ rounds, tell, ...settings }) {
   try {
     for (let round = 0; round < rounds; round++) {
       rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
-      const measured = await measureAll({ ...settings, round, redis, client });
+      const measured = await measureAll({ ...settings, dbs, contestants: inOrder(contestants, round), redis, client });
       rows.push(...measured.map(({ contestant, ...row }) => ({ contestant, round, ...row })));
       tell(`round ${round + 1} of ${rounds}`);
     }
@@ -32,12 +34,13 @@ export async function load({ rounds, tell, ...settings }) {
 }
 
 /** All contestants in all variants: those of as many processes in the same ones. */
-async function measureAll({ contestants, variants, platform, nodeFlags, redis, ...settings }) {
+async function measureAll({ contestants, dbs, variants, platform, nodeFlags, redis, ...settings }) {
   const rows = [];
   for (const processes of new Set(variants.map(processesOf))) {
     const apps = new Map();
     try {
-      for (const [db, contestant] of contestants.entries()) {
+      for (const contestant of contestants) {
+        const db = dbs.get(contestant);
         const app = await App.start(contestant, { platform, redis, db, processes, nodeFlags });
         apps.set(contestant, app);
         app.halt();
@@ -51,13 +54,13 @@ async function measureAll({ contestants, variants, platform, nodeFlags, redis, .
   return rows;
 }
 
-async function measureVariant(apps, { variant, redis, client, round, turns, ...times }) {
+async function measureVariant(apps, { variant, redis, client, turns, ...times }) {
   const contestants = [...apps.keys()];
   const taken = new Map(contestants.map((contestant) => [contestant, []]));
   const parties = (contestant) => ({ app: apps.get(contestant), redis, client });
   for (const contestant of contestants) await warmUp(parties(contestant), { ...variant, ...times });
   for (let turn = 0; turn < turns; turn++) {
-    for (const contestant of rotated(contestants, round + turn))
+    for (const contestant of rotated(contestants, turn))
       taken.get(contestant).push(await takeTurn(parties(contestant), { ...variant, ...times }));
   }
   return contestants.map((contestant) => ({ contestant, ...variant, ...cellOf(taken.get(contestant)) }));
@@ -65,6 +68,11 @@ async function measureVariant(apps, { variant, redis, client, round, turns, ...t
 
 function processesOf({ processes = 1 }) {
   return processes;
+}
+
+function inOrder(list, round) {
+  const order = rotated(list, round);
+  return round % 2 === 0 ? order : order.reverse();
 }
 
 function rotated(list, by) {
