@@ -14,13 +14,13 @@ const tenants = [10, 1_000, 100_000].map((tenants) => ({ tenants, connections: 5
 /** Few tenants, so that each has requests in every interval of both processes at the lower rate already. */
 const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 50, tenants: 20 }));
 
-/** In the warm-up the compiler gets to what a variant runs: `await` publishes once a request with 1 connection, and seldom with 200. */
-const FULL_TIMES = { warmUpMs: 3_000, turns: 5, leadInMs: 50, turnMs: 300 };
+/** In the warm-up the compiler gets to what a variant runs, and that takes seconds: an app that is not restarted has had them. */
+const FULL_TIMES = { warmUpMs: 6_000, turns: 6, leadInMs: 50, turnMs: 300 };
 const QUICK_TIMES = { warmUpMs: 200, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {
-  requests: { contestants: ALL, variants: connections, rounds: 8, ...FULL_TIMES },
+  requests: { contestants: ALL, variants: connections, rounds: 7, ...FULL_TIMES },
   processes: { contestants: SOME, variants: processes, rounds: 3, ...FULL_TIMES },
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AWAIT, BACKGROUND], variants: rates, rounds: 5, ...FULL_TIMES },

@@ -1,7 +1,7 @@
-/** The middle of `values`, and how far they spread. */
+/** The middle of `values`, and between what the middle half of them is. */
 export function summary(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
-  return { median: at(sorted, 0.5), lowest: at(sorted, 0), highest: at(sorted, 1) };
+  return { median: at(sorted, 0.5), lower: at(sorted, 0.25), upper: at(sorted, 0.75) };
 }
 
 export function median(values) {

@@ -4,14 +4,14 @@ export const NOTHING = 'do-nothing guard';
 export const THROTTLER = 'throttler, Redis';
 const REDIS_PEERS = [THROTTLER, 'rate-limiter-flexible, Redis', 'MULTI INCR EXPIRE'];
 
-/** Holds contestants against each other round by round: what a round does to one it does to all. */
+/** Holds contestants against each other turn by turn: what a machine does to one at that time, it does to all. */
 export class Comparison {
   constructor(rows) {
     this.rows = rows;
   }
 
   ratio(what, contestant, reference, connections, least) {
-    const ratios = this.#perRound(
+    const ratios = this.#perTurn(
       (of) => of(contestant).requestsPerSecond / of(reference).requestsPerSecond,
       connections,
     );
@@ -22,14 +22,14 @@ export class Comparison {
     const best = (of) => Math.max(...REDIS_PEERS.map((peer) => of(peer).requestsPerSecond));
     return atLeast(
       what,
-      this.#perRound((of) => of(contestant).requestsPerSecond / best(of), connections),
+      this.#perTurn((of) => of(contestant).requestsPerSecond / best(of), connections),
       1,
     );
   }
 
   /** Medians are taken of what is added, before the ratio: a small difference of two noisy figures is not to be divided by. */
   added(what, contestant, reference, connections, most) {
-    const added = (name) => summary(this.#perRound((of) => of(name).appCpuUs - of(NOTHING).appCpuUs, connections));
+    const added = (name) => summary(this.#perTurn((of) => of(name).appCpuUs - of(NOTHING).appCpuUs, connections));
     const [own, others] = [added(contestant), added(reference)];
     return {
       what,
@@ -45,14 +45,14 @@ export class Comparison {
     const used = (of, name) => of(name).redisCpuUs - of(NOTHING).redisCpuUs;
     return atMost(
       what,
-      this.#perRound((of) => used(of, contestant) / used(of, THROTTLER), 200),
+      this.#perTurn((of) => used(of, contestant) / used(of, THROTTLER), 200),
       most,
     );
   }
 
   latency(contestant) {
-    const added = median(this.#perRound((of) => of(contestant).p50Us - of(NOTHING).p50Us, 1));
-    const inGuard = median(this.#perRound((of) => of('guard awaiting PING').p50Us - of(NOTHING).p50Us, 1));
+    const added = median(this.#perTurn((of) => of(contestant).p50Us - of(NOTHING).p50Us, 1));
+    const inGuard = median(this.#perTurn((of) => of('guard awaiting PING').p50Us - of(NOTHING).p50Us, 1));
     const ping = median(this.rows.filter(({ contestant }) => contestant === 'PING').map(({ p50Us }) => p50Us));
     return {
       what: 'latency added at p50, `await`, 1 connection',
@@ -62,15 +62,14 @@ export class Comparison {
     };
   }
 
-  #perRound(value, connections) {
-    const rounds = new Set(this.rows.map(({ round }) => round));
-    return [...rounds].map((round) =>
-      value(
-        (name) =>
-          this.rows.find((row) => row.contestant === name && row.connections === connections && row.round === round) ??
-          {},
-      ),
-    );
+  #perTurn(value, connections) {
+    const turns = new Map();
+    for (const row of this.rows.filter((row) => row.connections === connections)) {
+      const turn = `${row.round}/${row.turn}`;
+      if (!turns.has(turn)) turns.set(turn, new Map());
+      turns.get(turn).set(row.contestant, row);
+    }
+    return [...turns.values()].map((turn) => value((contestant) => turn.get(contestant) ?? {}));
   }
 }
 
@@ -85,12 +84,12 @@ function atMost(what, ratios, most) {
 }
 
 function spread(ratios) {
-  const { median, lowest, highest } = summary(ratios);
-  return `${short(median)} (${short(lowest)}–${short(highest)})`;
+  const { median, lower, upper } = summary(ratios);
+  return `${short(median)} (${short(lower)}–${short(upper)})`;
 }
 
-function micros({ median, lowest, highest }) {
-  return `${median.toFixed(1)} us (${lowest.toFixed(1)}–${highest.toFixed(1)})`;
+function micros({ median, lower, upper }) {
+  return `${median.toFixed(1)} us (${lower.toFixed(1)}–${upper.toFixed(1)})`;
 }
 
 export function short(value) {

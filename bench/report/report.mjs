@@ -59,6 +59,6 @@ function machineLines({ date, cpu, cores, memoryGb, os, placement, platform, ver
   return [
     `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}; ${placement}; Nest on ${platform}; ${settings} run of ${date}.`,
     `${packages.join(', ')}.`,
-    'Medians of the interleaved rounds, with the lowest and highest in brackets.',
+    'Medians of all turns in all rounds; in brackets, between what the middle half of them is.',
   ].join('\n');
 }

@@ -29,10 +29,10 @@ function group(rows, keys) {
 function spread(rows, column) {
   const { digits, scale = 1 } = COLUMNS[column];
   const values = rows.map((row) => row[column] / scale);
-  const { median, lowest, highest } = summary(values);
+  const { median, lower, upper } = summary(values);
   const written = (value) =>
     value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return values.length > 1 ? `${written(median)} (${written(lowest)}–${written(highest)})` : written(median);
+  return values.length > 1 ? `${written(median)} (${written(lower)}–${written(upper)})` : written(median);
 }
 
 function titleOf(key) {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 import { App, startLoad } from '../lib/apps.mjs';
-import { cellOf, takeTurn, warmUp } from '../lib/cell.mjs';
+import { takeTurn, warmUp } from '../lib/turn.mjs';
 import { startChild } from '../lib/children.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
@@ -9,10 +9,10 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
  * Contestants under load, in interleaved rounds. In each round all of them take short turns, several each, beginning with another one each
- * time: a machine is slow for seconds at a time, and so that falls on all alike. Each has its processes made anew in each round, since what
- * the compiler makes of the same app differs from process to process by more than what is compared here; and every other round goes
- * backwards, since a process that was started and warmed up earlier is slower. Whose turn it is not is halted: an idle process would tidy
- * its memory in the time of others.
+ * time: a machine is slow for seconds at a time, and so that falls on all alike. What is compared is turns that came one after the other.
+ * Each has its processes made anew in each round, since what the compiler makes of the same app differs from process to process by more than
+ * what is compared here; and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn
+ * it is not is halted: an idle process would tidy its memory in the time of others.
  */
 export async function load({ contestants, rounds, tell, ...settings }) {
   const dbs = new Map(contestants.map((contestant, db) => [contestant, db]));
@@ -22,9 +22,9 @@ export async function load({ contestants, rounds, tell, ...settings }) {
   const rows = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      rows.push({ contestant: 'PING', round, ...(await ping.ask('measure')) });
+      rows.push({ round, contestant: 'PING', ...(await ping.ask('measure')) });
       const measured = await measureAll({ ...settings, dbs, contestants: inOrder(contestants, round), redis, client });
-      rows.push(...measured.map(({ contestant, ...row }) => ({ contestant, round, ...row })));
+      rows.push(...measured.map((row) => ({ round, ...row })));
       tell(`round ${round + 1} of ${rounds}`);
     }
     return rows;
@@ -56,14 +56,14 @@ async function measureAll({ contestants, dbs, variants, platform, nodeFlags, red
 
 async function measureVariant(apps, { variant, redis, client, turns, ...times }) {
   const contestants = [...apps.keys()];
-  const taken = new Map(contestants.map((contestant) => [contestant, []]));
   const parties = (contestant) => ({ app: apps.get(contestant), redis, client });
   for (const contestant of contestants) await warmUp(parties(contestant), { ...variant, ...times });
+  const rows = [];
   for (let turn = 0; turn < turns; turn++) {
     for (const contestant of rotated(contestants, turn))
-      taken.get(contestant).push(await takeTurn(parties(contestant), { ...variant, ...times }));
+      rows.push({ contestant, ...variant, turn, ...(await takeTurn(parties(contestant), { ...variant, ...times })) });
   }
-  return contestants.map((contestant) => ({ contestant, ...variant, ...cellOf(taken.get(contestant)) }));
+  return rows;
 }
 
 function processesOf({ processes = 1 }) {

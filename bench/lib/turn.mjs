@@ -1,29 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { median } from './statistics.mjs';
-
 /** How long an app goes on after its load has stopped: what it counted last is published, and no reply is left to come. */
-const SETTLE_MS = 150;
+const SETTLE_MS = 250;
 
 /** Load on an app until the compiler has got to what is measured later. */
 export async function warmUp(parties, { warmUpMs, ...load }) {
   await under(load, parties, () => sleep(warmUpMs));
 }
 
-/** One turn of an app under load: what was done until its beginning, and until its end. */
+/** One turn of an app under load, and what it did in it. Four digits say all there is to say. */
 export async function takeTurn(parties, { leadInMs, turnMs, ...load }) {
-  return under(load, parties, async () => {
+  const measured = await under(load, parties, async () => {
     await sleep(leadInMs);
     const before = await mark(parties);
     await sleep(turnMs);
-    return { before, after: await mark(parties) };
+    return measure(before, await mark(parties));
   });
-}
-
-/** One cell of a table: what an app did in all its turns. Four digits say all there is to say. */
-export function cellOf(turns) {
-  const cell = measured(turns);
-  return Object.fromEntries(Object.entries(cell).map(([name, value]) => [name, Number(value.toPrecision(4))]));
+  return Object.fromEntries(Object.entries(measured).map(([name, value]) => [name, Number(value.toPrecision(4))]));
 }
 
 async function under({ connections, tenants, rate }, { app, client }, work) {
@@ -44,23 +37,22 @@ async function mark({ app, client, redis }) {
   return { answers, store, processes };
 }
 
-function measured(turns) {
-  const amount = (of, what) => turns.reduce((sum, { before, after }) => sum + of(after)[what] - of(before)[what], 0);
-  const perSecond = (of, what) => amount(of, what) / (amount(of, 'at') / 1_000);
-  const percentile = (what) => median(turns.map(({ after }) => after.answers[what]));
-  const redis = (what) => perSecond(({ store }) => store, what);
-
-  const requestsPerSecond = perSecond(({ answers }) => answers, 'answered');
-  const processes = turns[0].before.processes.keys();
-  const cpuUs = [...processes].map((i) => perSecond(({ processes }) => processes[i], 'cpuUs'));
+function measure(before, after) {
+  const requestsPerSecond = perSecond(before.answers, after.answers, 'answered');
+  const redis = (what) => perSecond(before.store, after.store, what);
+  const cpuUs = before.processes.map((process, i) => perSecond(process, after.processes[i], 'cpuUs'));
   return {
     requestsPerSecond,
-    p50Us: percentile('p50Us'),
-    p99Us: percentile('p99Us'),
+    p50Us: after.answers.p50Us,
+    p99Us: after.answers.p99Us,
     appCpuUs: cpuUs.reduce((sum, us) => sum + us, 0) / requestsPerSecond,
     redisCommandsPerSecond: redis('commands'),
     redisCommands: redis('commands') / requestsPerSecond,
     redisCpuUs: redis('cpuUs') / requestsPerSecond,
     redisBytes: redis('bytes') / requestsPerSecond,
   };
+}
+
+function perSecond(before, after, what) {
+  return (after[what] - before[what]) / ((after.at - before.at) / 1_000);
 }
