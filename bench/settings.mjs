@@ -16,7 +16,7 @@ const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 
 
 /** In the warm-up the compiler gets to what a variant runs, and that takes seconds: an app that is not restarted has had them. */
 const FULL_TIMES = { warmUpMs: 4_000, turns: 4, leadInMs: 500, turnMs: 400 };
-const QUICK_TIMES = { warmUpMs: 200, turns: 1, leadInMs: 50, turnMs: 250 };
+const QUICK_TIMES = { warmUpMs: 300, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {
@@ -33,7 +33,7 @@ export const FULL = {
 
 /** Enough to see that all works and where things stand, in three minutes. */
 export const QUICK = {
-  requests: { contestants: ALL, variants: connections, rounds: 2, ...QUICK_TIMES },
+  requests: { contestants: ALL, variants: connections, rounds: 1, ...QUICK_TIMES, turns: 2 },
   processes: { contestants: [NOTHING, AWAIT, BACKGROUND], variants: processes.slice(0, 2), rounds: 1, ...QUICK_TIMES },
   tenants: { contestants: [AWAIT, BACKGROUND], variants: tenants, rounds: 1, ...QUICK_TIMES },
   rates: { contestants: [BACKGROUND], variants: rates, rounds: 1, ...QUICK_TIMES },
