@@ -59,4 +59,25 @@ describe('Publisher, where requests wait', () => {
     await jest.advanceTimersByTimeAsync(5_000);
     expect(count()).toBeInstanceOf(Promise);
   });
+
+  it('sends one publish at a time, however many flush at once', async () => {
+    let [underWay, most] = [0, 0];
+    answer = async (totals) => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      underWay--;
+      return answers(totals);
+    };
+    void count();
+    await jest.advanceTimersByTimeAsync(0);
+    void count();
+    const over = jest.fn();
+    const flushes = [1, 2, 3].map(() => publisher.flush().then(over));
+    await jest.advanceTimersByTimeAsync(15);
+    expect(over).not.toHaveBeenCalled();
+    void count();
+    await jest.advanceTimersByTimeAsync(15);
+    await Promise.all(flushes);
+    expect(most).toBe(1);
+  });
 });

@@ -64,7 +64,8 @@ export class Publisher implements SendOutcome {
   /** Publishes what is queued, and comes back when that is done or has failed. */
   async flush(): Promise<void> {
     await this.publishing;
-    this.start();
+    // Unless another that waited has begun.
+    if (this.publishing === undefined) this.start();
     await this.publishing;
   }
 
