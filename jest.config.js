@@ -22,7 +22,7 @@ module.exports = {
     '^nestjs-rate-monitor$': '<rootDir>/src/index.ts',
     '^nestjs-rate-monitor/testing$': '<rootDir>/src/testing/index.ts',
   },
-  globalSetup: '<rootDir>/test/support/global-setup.js',
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts', '!src/index.ts'],
   coverageThreshold: { global: { statements: 95 } },

@@ -1,20 +1,14 @@
 // What a counter takes in Redis: 100,000 of them, published by one and by four instances, under and over the threshold.
-import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-
-import { Redis } from 'ioredis';
 
 import { RedisCounterStore } from '../dist/esm/index.js';
+import { RedisServer } from './lib/redis-server.mjs';
 
 const COUNTERS = 100_000;
 const AT_ONCE = 200;
-const port = 20_000 + (process.pid % 20_000);
 
-const server = spawn('redis-server', ['--port', port, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
-const client = new Redis({ port, lazyConnect: true, retryStrategy: () => 50 });
-client.on('error', () => undefined); // until the server is up
-await client.connect().catch(() => once(client, 'ready'));
+const redis = await RedisServer.start();
+const { client } = redis;
 const store = new RedisCounterStore(client);
 await new Promise((ready) => store.open(ready));
 
@@ -42,5 +36,4 @@ for (const instances of [1, 4]) {
   }
 }
 await store.close();
-client.disconnect();
-server.kill();
+await redis.stop();

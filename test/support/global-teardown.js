@@ -1,3 +1,2 @@
-module.exports = () => {
-  globalThis.__REDIS__?.kill();
-};
+/** Of the Redis that global-setup.ts has started, where it did. */
+module.exports = () => globalThis.testRedis?.kill();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { Cluster, Redis } from 'ioredis';
 
-import { freePort, RedisServer } from './redis-server.js';
+import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 const SLOTS = 16_384;
@@ -14,7 +14,6 @@ const MASTERS = 3;
 interface Node {
   readonly server: RedisServer;
   readonly admin: Redis;
-  readonly busPort: number;
   readonly configFile: string;
   readonly id: string;
 }
@@ -24,12 +23,16 @@ export class RedisCluster {
   private constructor(private readonly nodes: readonly Node[]) {}
 
   static async start(): Promise<RedisCluster> {
-    const cluster = new RedisCluster(await Promise.all(Array.from({ length: 2 * MASTERS }, startNode)));
-    await cluster.form().catch(async (error: unknown) => {
+    const started = await Promise.allSettled(Array.from({ length: 2 * MASTERS }, startNode));
+    const cluster = new RedisCluster(started.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : [])));
+    try {
+      for (const node of started) if (node.status === 'rejected') throw node.reason;
+      await cluster.form();
+      return cluster;
+    } catch (error) {
       await cluster.stop();
       throw error;
-    });
-    return cluster;
+    }
   }
 
   client(): Cluster {
@@ -94,8 +97,7 @@ export class RedisCluster {
   private async form(): Promise<void> {
     const [first, ...others] = this.nodes as [Node, ...Node[]];
     for (const [i, { admin }] of this.nodes.entries()) await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
-    for (const { server, busPort } of others)
-      await first.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort);
+    for (const { server } of others) await first.admin.cluster('MEET', '127.0.0.1', server.port);
     for (const [i, { admin }] of this.masters.entries()) {
       const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
       await admin.cluster('ADDSLOTS', ...slots.filter((slot) => Math.floor((slot * MASTERS) / SLOTS) === i));
@@ -120,13 +122,11 @@ export class RedisCluster {
 
 async function startNode(): Promise<Node> {
   const configFile = join(tmpdir(), `nodes-${randomUUID()}.conf`);
-  // The port of the cluster's own talk would else be 10,000 higher, which may be no port at all.
-  const busPort = await freePort();
-  const own = ['--cluster-enabled', 'yes', '--cluster-config-file', configFile, '--cluster-port', `${busPort}`];
+  const own = ['--cluster-enabled', 'yes', '--cluster-config-file', configFile];
   const server = await RedisServer.start(...own, '--cluster-node-timeout', '800', '--repl-diskless-sync-delay', '0');
   const admin = new Redis({ port: server.port });
   admin.on('error', () => undefined);
-  return { server, admin, busPort, configFile, id: String(await admin.cluster('MYID')) };
+  return { server, admin, configFile, id: String(await admin.cluster('MYID')) };
 }
 
 /** Nodes met and shaken hands with. */

@@ -1,21 +1,37 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
+
+/**
+ * Below the ports that connections come from: one that tries to reach a server that is down could else be given the very port of that,
+ * and reach itself. The 10,000 above are for what the nodes of a Cluster tell each other.
+ */
+const FIRST_PORT = 10_000;
+const PORTS = 10_000;
+/** Another process may have taken a port between the look at it and the start. */
+const TRIES = 5;
 
 /** A Redis process of a test's own, to stop, freeze and kill. */
 export class RedisServer {
+  private process!: ChildProcess;
+
   private constructor(
     readonly port: number,
     private readonly args: readonly string[],
-    private process: ChildProcess,
   ) {}
 
   static async start(...args: string[]): Promise<RedisServer> {
-    const port = await freePort();
-    const server = new RedisServer(port, args, launch(port, args));
-    await server.reachable();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new RedisServer(await freePort(), args);
+      try {
+        await server.launch();
+        return server;
+      } catch (error) {
+        if (tries === TRIES) throw error;
+      }
+    }
   }
 
   get url(): string {
@@ -33,8 +49,7 @@ export class RedisServer {
   /** Starts it again on the same port, empty. */
   async restart(): Promise<void> {
     await this.kill();
-    this.process = launch(this.port, this.args);
-    await this.reachable();
+    await this.launch();
   }
 
   /** Keeps its connections and answers nothing. */
@@ -46,34 +61,41 @@ export class RedisServer {
     this.process.kill('SIGCONT');
   }
 
-  private async reachable(): Promise<void> {
-    for (let tries = 0; tries < 400; tries++) {
-      if (await accepts(this.port)) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`redis-server did not answer on port ${this.port}`);
+  private async launch(): Promise<void> {
+    const listen = ['--port', String(this.port), '--bind', '127.0.0.1'];
+    const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', tmpdir()];
+    const args = [...listen, ...keepNothing, ...this.args];
+    this.process = spawn(process.env.REDIS_SERVER_BINARY as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    await ready(this.process);
   }
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    if (await isFree(port)) return port;
+  }
 }
 
-function launch(port: number, args: readonly string[]): ChildProcess {
-  const listen = ['--port', String(port), '--bind', '127.0.0.1'];
-  const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', tmpdir()];
-  return spawn(process.env.REDIS_SERVER_BINARY as string, [...listen, ...keepNothing, ...args], { stdio: 'ignore' });
-}
-
-function accepts(port: number): Promise<boolean> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** By its own word: that a port can be reached says nothing of who listens there. */
+function ready(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    server.once('error', reject);
+    server.once('close', () => reject(new Error(`redis-server ended: ${said}`)));
+    const hear = (chunk: Buffer): void => {
+      said = (said + chunk.toString()).slice(-2_000);
+      if (said.includes('Ready to accept connections')) resolve();
+    };
+    server.stdout?.on('data', hear);
+    server.stderr?.on('data', hear);
   });
 }
