@@ -11,7 +11,7 @@ export type Cost = number | ((context: ExecutionContext) => number);
 /** What a handler may say beside its categories. */
 export interface MonitorRateOptions {
   /**
-   * What one request counts as. One that throws, is NaN, negative or infinite counts 1, and the log says so once.
+   * What one request counts as. One that throws, or is no number from 0 to 2^53 - 1, counts 1, and the log says so once.
    * @defaultValue 1
    */
   cost?: Cost;

@@ -52,9 +52,9 @@ export class RateMonitorService {
       if (!handler) return undefined;
       const observation = observationOf(context, handler) ?? beginObservation(context, handler, this);
       const wait = this.look(observation, context, isLast);
-      return this.options.counting === 'await' ? wait : undefined;
+      return wait && this.options.counting === 'await' ? this.inTime(wait, observation) : undefined;
     } catch (error) {
-      this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
+      this.notCounted(error);
       return undefined;
     }
   }
@@ -91,7 +91,9 @@ export class RateMonitorService {
 
   private look(observation: Observation, context: ExecutionContext, isLast: boolean): Promise<void> | undefined {
     if (!observation.pending) return this.countLeft(observation, context, isLast);
-    return this.soon(observation.pending.then(() => this.countLeft(observation, context, isLast)));
+    return observation.pending
+      .then(() => this.countLeft(observation, context, isLast))
+      .catch((error: unknown) => this.notCounted(error));
   }
 
   /** Counts what is left of a request, as far as its tenants are known; what then is left waits for the next look. */
@@ -108,8 +110,11 @@ export class RateMonitorService {
       } else wait = this.countOrLeave(counts, tenant, observation, context, isLast) ?? wait;
     }
     if (asked.length === 0) return wait;
-    observation.pending = Promise.all([...asked, wait]).then(() => undefined);
-    return this.soon(observation.pending);
+    observation.pending = Promise.all([...asked, wait]).then(
+      () => undefined,
+      (error: unknown) => this.notCounted(error),
+    );
+    return observation.pending;
   }
 
   private countOrLeave(
@@ -132,7 +137,18 @@ export class RateMonitorService {
     return undefined;
   }
 
-  private soon(promise: Promise<void>): Promise<void> {
-    return within(promise, (this.options as CompleteOptions).waitAtMostMs, 'not counted').catch(() => undefined);
+  /** However many looks at a request wait, it waits for `waitAtMostMs` in all. */
+  private inTime(wait: Promise<void>, observation: Observation): Promise<void> {
+    const isFirst = observation.waitsSince === undefined;
+    const since = (observation.waitsSince ??= performance.now());
+    // Where no resolver is asked it waits for the counter alone, which keeps time itself.
+    if (isFirst && !observation.pending) return wait;
+    const { waitAtMostMs } = this.options as CompleteOptions;
+    const leftMs = Math.max(since + waitAtMostMs - performance.now(), 0);
+    return within(wait, leftMs, 'not counted').catch(() => undefined);
+  }
+
+  private notCounted(error: unknown): void {
+    this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
   }
 }

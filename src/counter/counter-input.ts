@@ -30,10 +30,11 @@ export class CounterInput {
   }
 
   cost(category: string, cost: number): number {
-    if (Number.isFinite(cost) && cost >= 0) return cost;
+    // Larger ones, which a client may ask for where a cost comes from its request, would end in a sum that is no number.
+    if (Number.isFinite(cost) && cost >= 0 && cost <= Number.MAX_SAFE_INTEGER) return cost;
     this.once.warn(
       `cost ${category}`,
-      () => `A cost in ${category} was ${String(cost)}: it counts as 1. Give a number, 0 or more`,
+      () => `A cost in ${category} was ${String(cost)}: it counts as 1. Give a number, 0 to ${Number.MAX_SAFE_INTEGER}`,
     );
     return 1;
   }

@@ -47,6 +47,11 @@ export class LiveWindows {
       for (const { tenants } of windows.values()) yield* tenants.values();
   }
 
+  /** Those of them that the store would still take. */
+  *live(now: number): Generator<TrackedTenant> {
+    for (const tracked of this.tenants()) if (!isOver(tracked.window, now)) yield tracked;
+  }
+
   private windowAt(category: string, windowMs: number, now: number): LiveWindow {
     const number = Math.floor(now / windowMs);
     const current = this.current.get(category);

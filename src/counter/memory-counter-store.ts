@@ -75,9 +75,9 @@ function take(counter: Counter, own: OwnTotal): Counted {
   return { count: counter.sum, announced: counter.announced, announce: toAnnounce(counter, own) };
 }
 
-/** The highest level that was given to this instance and that it does not yet know to be announced. */
+/** The highest level that was given to this instance and that nobody yet said to be announced. */
 function toAnnounce(counter: Counter, own: OwnTotal): number {
-  for (let level = counter.given; level > own.announced; level--) {
+  for (let level = counter.given; level > counter.announced; level--) {
     if (counter.givenTo.get(level) === own.instance) return level;
   }
   return 0;

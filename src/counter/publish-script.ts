@@ -47,8 +47,8 @@ for i = 1, #KEYS do
     if reached > given then
       announce = reached
       call('HSET', key, 'level', reached, 'by:' .. reached, me)
-    elseif given > known then
-      for level = given, known + 1, -1 do
+    elseif given > announced then
+      for level = given, announced + 1, -1 do
         if call('HGET', key, 'by:' .. level) == me then
           announce = level
           break

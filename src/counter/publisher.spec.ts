@@ -80,4 +80,43 @@ describe('Publisher, where requests wait', () => {
     await Promise.all(flushes);
     expect(most).toBe(1);
   });
+
+  describe('sends more than one call takes', () => {
+    const MANY = 250;
+    const many = Array.from({ length: MANY }, (_, i) => new TrackedTenant(window, `tenant_${i}`));
+    const publishAll = async (): Promise<void> => {
+      for (const tracked of many) void publisher.publish(tracked);
+      await jest.advanceTimersByTimeAsync(1);
+    };
+
+    it('and lets go of a request that counts what is still to be sent', async () => {
+      answer = async (totals) => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return answers(totals);
+      };
+      await publishAll();
+      const counted = jest.fn();
+      void publisher.publish(many.at(-1) as TrackedTenant)?.then(counted);
+      await jest.advanceTimersByTimeAsync(30);
+      expect(counted).toHaveBeenCalled();
+    });
+
+    it('and is away until the store takes all of them: a Cluster may lack a node', async () => {
+      const recovered = jest.spyOn(listener, 'recovered');
+      const lacksOne: CounterStore['publish'] = async (totals) => {
+        const [first, ...others] = await answers(totals);
+        const lost = { refused: 'the connection was lost', forGood: false };
+        return totals[0]?.tenant === 'tenant_0' ? [lost, ...others] : [first as Published, ...others];
+      };
+      answer = lacksOne;
+      await publishAll();
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(recovered).not.toHaveBeenCalled();
+      expect(count()).toBeUndefined();
+      answer = answers;
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(recovered).toHaveBeenCalledTimes(1);
+      expect(count()).toBeInstanceOf(Promise);
+    });
+  });
 });

@@ -137,7 +137,8 @@ export class Publisher implements SendOutcome {
       this.queue = this.queue.concat(left.unsent);
       batch?.settle();
       this.publishing = undefined;
-      if (this.queue.length > 0) this.schedule();
+      // Of those that came meanwhile, one that was still to be sent then is queued no more: whoever waits for it waits for a next publish.
+      if (this.queue.length > 0 || this.batch) this.schedule();
     }
   }
 }

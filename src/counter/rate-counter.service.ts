@@ -89,8 +89,11 @@ export class RateCounterService {
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
     if (!whom || !counted) return 0;
-    await this.add(category, whom, cost);
-    return this.tally?.known(counted, whom.id) ?? 0;
+    // Kept: by the time the store has answered, another window may have begun.
+    const tracked = this.tally?.track(counted, whom.id);
+    if (!tracked) return 0;
+    await this.addTo(tracked, counted, whom, cost);
+    return tracked.known;
   }
 
   /**
@@ -112,9 +115,18 @@ export class RateCounterService {
   add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
     const counted = this.categoryOf(category);
     const tracked = counted && this.tally?.track(counted, tenant.id);
-    if (!counted || !tracked || !this.tally) return undefined;
+    return tracked && this.addTo(tracked, counted, tenant, cost, route);
+  }
+
+  private addTo(
+    tracked: TrackedTenant,
+    counted: CountedCategory,
+    tenant: Tenant,
+    cost: number,
+    route?: Route,
+  ): Promise<void> | undefined {
     const levels = tracked.levels ?? this.levelsOf(tracked, counted, tenant);
-    const taken = this.tally.add(tracked, this.given.cost(category, cost), tenant, route);
+    const taken = this.tally?.add(tracked, this.given.cost(counted.name, cost), tenant, route);
     return levels instanceof Promise ? within(levels, this.waitAtMostMs, '').catch(() => undefined) : taken;
   }
 

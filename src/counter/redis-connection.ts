@@ -19,6 +19,8 @@ const OPTIONS: RedisOptions = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   socketTimeout: SOCKET_TIMEOUT_MS,
   retryStrategy,
+  // Replies are read as what they are.
+  stringNumbers: false,
   // A master that became a replica: whoever is master now is found by connecting again.
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };

@@ -23,8 +23,9 @@ export interface SendListener {
 export interface SendOutcome {
   /** It was asked, and has yet to answer. */
   asked(): void;
-  answered(tookMs: number): void;
   failed(error: unknown): void;
+  /** It took all that it was sent; the slowest call took `tookMs`. */
+  answered(tookMs: number): void;
 }
 
 /** What the store has not taken, and is to be sent again. */
@@ -52,17 +53,23 @@ export class Sender {
     };
     const untaken: TrackedTenant[] = [];
     let unsent: TrackedTenant[] = [];
+    let slowestMs: number | undefined;
     for (let at = 0; at < queue.length; at += CHUNK) {
       const chunk = queue.slice(at, at + CHUNK).filter(isLive);
-      const failed = chunk.length > 0 ? await this.sendChunk(chunk) : [];
+      if (chunk.length === 0) continue;
+      const asked = performance.now();
+      const failed = await this.sendChunk(chunk);
+      slowestMs = Math.max(slowestMs ?? 0, performance.now() - asked);
+      this.listener.unreached(failed);
       untaken.push(...failed);
-      if (chunk.length === 0 || failed.length < chunk.length) continue;
+      if (failed.length < chunk.length) continue;
       // Where nothing went through, nothing else will now.
       unsent = queue.slice(at + CHUNK).filter(isLive);
       break;
     }
-    this.listener.unreached(untaken);
     this.listener.unreached(unsent);
+    // One that takes some and not others, a Cluster that lacks a node, has not come right.
+    if (slowestMs !== undefined && untaken.length === 0) this.outcome.answered(slowestMs);
     return { untaken, unsent };
   }
 
@@ -70,7 +77,6 @@ export class Sender {
     for (const tracked of chunk) tracked.queued = false;
     const totals = chunk.map((tracked) => tracked.toOwnTotal());
     this.outcome.asked();
-    const asked = performance.now();
     let answers: Published[];
     try {
       answers = await within(this.store.publish(totals), GIVE_UP_AFTER_MS, 'no answer');
@@ -81,7 +87,6 @@ export class Sender {
     }
     const failed = answers.find((answer): answer is Refused => 'refused' in answer && !answer.forGood);
     if (failed) this.outcome.failed(failed.refused);
-    else this.outcome.answered(performance.now() - asked);
     return chunk.filter((tracked, i) => {
       const [{ total }, answer] = [totals[i] as OwnTotal, answers[i] as Published];
       if (!('refused' in answer)) this.listener.taken(tracked, total, answer);

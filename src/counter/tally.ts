@@ -88,11 +88,6 @@ export class Tally implements PublishListener {
     return this.publish(tracked);
   }
 
-  /** The best this instance knows of a tenant's count, without asking. */
-  known({ name, windowMs }: CountedIn, tenantId: string): number {
-    return this.windows.find(name, windowMs, tenantKey(tenantId), this.clock.now())?.known ?? 0;
-  }
-
   /** The sum of all instances; where the store does not answer in time, what this one knows. */
   async read({ name, windowMs }: CountedIn, tenantId: string): Promise<number> {
     const [tenant, now] = [tenantKey(tenantId), this.clock.now()];
@@ -151,7 +146,7 @@ export class Tally implements PublishListener {
   /** The store may have lost what it knew: all that still counts is published again. */
   recovered(): void {
     this.losses.say();
-    this.publisher.publishAgain(this.windows.tenants());
+    this.publisher.publishAgain(this.windows.live(this.clock.now()));
     if (this.publisher.idle) this.health.answered();
   }
 

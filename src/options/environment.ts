@@ -45,7 +45,7 @@ export function override(options: RateMonitorOptions, environment: Environment):
   const read = (path: string, variable: string): unknown => {
     const value = environment.get(variable);
     if (value !== undefined) sources.set(path, variable);
-    return parse(value);
+    return path === 'keyPrefix' ? value : parse(value);
   };
 
   const overridden: Record<string, unknown> = { ...options };

@@ -17,6 +17,8 @@ export interface Observation {
   left: readonly CountsIn[];
   /** Where a resolver answers later: settles once `left` is right. */
   pending: Promise<void> | undefined;
+  /** When it was first waited for; undefined until then. */
+  waitsSince: number | undefined;
   /** Whose it is: several apps of a process may share a handler. */
   readonly observer: Observer;
 }
@@ -36,7 +38,13 @@ export function beginObservation(
   handler: MonitoredHandler,
   observer: Observer,
 ): Observation {
-  const observation: Observation = { handler, left: handler.counts, pending: undefined, observer };
+  const observation: Observation = {
+    handler,
+    left: handler.counts,
+    pending: undefined,
+    waitsSince: undefined,
+    observer,
+  };
   invocationOf(context)[OBSERVATION] = observation;
   return observation;
 }

@@ -44,7 +44,7 @@ export class RequestReader {
     };
     try {
       const answer = category.tenant(context);
-      return answer instanceof Promise ? answered(answer).then(toTenant).catch(threw) : toTenant(answer);
+      return isPromise(answer) ? answered(Promise.resolve(answer)).then(toTenant).catch(threw) : toTenant(answer);
     } catch (error) {
       return threw(error);
     }
@@ -73,6 +73,11 @@ export class RequestReader {
         'with a project or organization of { id, name }, or give RateMonitorModule a tenant resolver',
     );
   }
+}
+
+/** Also what only looks like one: a query builder's, say, which asks nothing until it is awaited. */
+function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+  return typeof (answer as Partial<PromiseLike<T>> | undefined)?.then === 'function';
 }
 
 function place(context: ExecutionContext, handler: MonitoredHandler): string {

@@ -15,6 +15,18 @@ describe('levels', () => {
     ]);
   });
 
+  it('are where they are said to be, whatever a multiplication makes of it', () => {
+    const at = (multiple: number, threshold: number) =>
+      levelsOf(threshold, [{ at: multiple, severity: 'info' }]).counts;
+    expect([at(1.15, 100), at(0.58, 50), at(2.3, 100), at(1, 123_456_789_012_345), at(0.1, 3)]).toEqual([
+      [115],
+      [29],
+      [230],
+      [123_456_789_012_345],
+      [0.3],
+    ]);
+  });
+
   it('of a threshold of 0 are all reached at once', () => {
     expect([0, 1].map((count) => levelReached(levelsOf(0, steps), count))).toEqual([0, 3]);
   });

@@ -25,7 +25,8 @@ export const NO_LEVELS: Levels = Object.freeze({ threshold: Infinity, counts: []
 
 /** The counts that `steps` stand for under `threshold`; `steps` ascend. */
 export function levelsOf(threshold: number, steps: readonly AlertLevel[]): Levels {
-  return { threshold, counts: steps.map((step) => step.at * threshold) };
+  // To 15 digits: 1.15 times 100 is 115, and not a little less.
+  return { threshold, counts: steps.map((step) => Number((step.at * threshold).toPrecision(15))) };
 }
 
 /** The highest level that `count` is strictly above: 1 for the first, 0 for none. */

@@ -133,6 +133,13 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect(await publish('b', 4, { levels })).toEqual({ count: 8, announced: 1, announce: 0 });
     });
 
+    it('gives a level to nobody once another has announced it on its own', async () => {
+      expect((await publish('b', 6, { levels })).announce).toBe(1);
+      await publish('a', 4, { levels, announced: 1 });
+      expect(await publish('b', 7, { levels })).toEqual({ count: 11, announced: 1, announce: 0 });
+      expect((await publish('b', 13, { levels, announced: 1 })).announce).toBe(2);
+    });
+
     it('alerts on the first request where the threshold is 0', async () => {
       expect((await publish('a', 1, { levels: [0] })).announce).toBe(1);
     });

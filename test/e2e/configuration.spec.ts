@@ -132,7 +132,7 @@ describe('configuration', () => {
         RATE_MONITOR_COUNTING: 'background',
         RATE_MONITOR_FLUSH_INTERVAL_MS: '10',
         RATE_MONITOR_WAIT_AT_MOST_MS: '10',
-        RATE_MONITOR_KEY_PREFIX: 'x',
+        RATE_MONITOR_KEY_PREFIX: '2024',
       });
       await alertsAfter(1);
       await (app as TestApp).post('/evaluations', { 'x-project': 'proj_2' });

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { RateCounterService, type RateMonitorOptions, type TenantLike } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
+import { MovedClock } from '../support/moved-clock.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -30,6 +31,16 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(await counter.increment('llm_call', 7)).toBe(1);
     expect([await counter.read('llm_call', 'proj_1'), await counter.read('llm_call', { id: '7' })]).toEqual([13.5, 1]);
     expect(await counter.read('llm_call', 'nobody')).toBe(0);
+  });
+
+  it('tells the count of the window it counted in, where that ends before the store has answered', async () => {
+    const clock = new MovedClock();
+    const { client, keyPrefix } = redis;
+    const categories = calmCategories();
+    app = await startApp({ clock, options: { redis: client, keyPrefix, counting, categories } });
+    const counted = app.app.get(RateCounterService).increment('llm_call', 'proj_1', 5);
+    clock.advance(categories.llm_call.windowMs);
+    expect(await counted).toBe(5);
   });
 
   it('alerts like a request does, without a route', async () => {

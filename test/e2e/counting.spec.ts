@@ -186,9 +186,9 @@ describe.each([
     }
     await start(controllers(Costly));
     await app.post('/tokens', acme, { tokens: 2.5 });
-    for (const tokens of [-1, null, 'x']) await app.post('/tokens', acme, { tokens });
+    for (const tokens of [-1, null, 'x', 1e308, 1e308]) await app.post('/tokens', acme, { tokens });
     for (let i = 0; i < 2; i++) expect((await app.post('/throws', acme)).status).toBe(201);
-    expect([await count('llm_call'), await count('collections')]).toEqual([5.5, 2]);
+    expect([await count('llm_call'), await count('collections')]).toEqual([7.5, 2]);
     expect(app.log.of('cost')).toHaveLength(2);
   });
 
@@ -261,6 +261,24 @@ describe.each([
       await app.post('/evaluations', acme);
       expect(await count('evaluations', 'acme')).toBe(1);
       expect(app.log.of('No tenant')).toEqual([]);
+    });
+
+    it('takes what only looks like a promise for one', async () => {
+      const asked = (context: ExecutionContext): PromiseLike<string | undefined> => ({
+        then: (...then) => Promise.resolve(header(context, 'x-key')).then(...then),
+      });
+      await resolving({ tenant: (context) => asked(context) as Promise<string | undefined> });
+      await app.post('/evaluations', { 'x-key': 'k1' });
+      expect(await count('evaluations', 'k1')).toBe(1);
+    });
+
+    it('holds a request for no longer than it may in all, however often it is looked at', async () => {
+      await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 1_000 });
+      const sent = performance.now();
+      await app.post('/evaluations', acme);
+      const tookMs = performance.now() - sent;
+      expect(tookMs).toBeGreaterThan(900);
+      expect(tookMs).toBeLessThan(1_900);
     });
 
     it('is not held by one that never answers, and goes on in the background', async () => {

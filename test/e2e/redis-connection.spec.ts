@@ -107,6 +107,24 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
+  it('is back though nothing is left to publish, and nobody counts any more', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis(server.url, { lazyConnect: true });
+    const windowMs = 1_000;
+    const categories = { ...calmCategories(), llm_call: { threshold: 15, windowMs } };
+    await start({ redis: client, categories });
+    await server.kill();
+    await (app as TestApp).post('/llm/call', acme);
+    await until(() => (app as TestApp).log.of('is away (').length === 1);
+    // Redis's clock counts here, and nobody moves that: the window ends, and so does the last try to publish it.
+    await new Promise((resolve) => setTimeout(resolve, 2 * windowMs + 1_500));
+    await server.restart();
+    await until(() => (app as TestApp).log.of('is back after').length === 1);
+    expect((app as TestApp).log.of('1 counted requests were never published')).toHaveLength(1);
+    client.disconnect();
+    await server.kill();
+  });
+
   it('shows no password, in the log or in an error', async () => {
     const server = await RedisServer.start('--requirepass', 'hunter2');
     const client = new Redis(server.port, '127.0.0.1', { password: 'wrong-hunter3' });

@@ -82,6 +82,19 @@ describe('Redis as teams run it', () => {
     ]);
   });
 
+  it('with numbers read as text', async () => {
+    const { port } = await serve();
+    const redis = connect(new Redis({ port, stringNumbers: true }));
+    const app = await startApp({ options: { redis, categories: calmCategories(), incidents: true } });
+    after(() => app.close());
+    await app.app.get(RateCounterService).increment('evaluations', 'proj_1', 4);
+    await until(() => app.alerts.length === 1);
+    expect(app.alerts).toEqual([expect.objectContaining({ count: 4, incident: expect.anything() as unknown })]);
+    const alerts = app.app.get(AlertService);
+    await alerts.mute({ forMs: 60_000, reason: 'x' });
+    expect(await alerts.unmute({})).toBe(true);
+  });
+
   it('behind a Sentinel', async () => {
     const sentinel = await RedisSentinel.start();
     after(() => sentinel.stop());
