@@ -24,10 +24,21 @@ export async function nestRedisClient(app: ModuleRef, namespace?: string): Promi
 }
 
 /** What is used of Sentry. */
-export type Sentry = Pick<typeof import('@sentry/nestjs'), 'isEnabled' | 'captureMessage'>;
+export type Sentry = Pick<
+  typeof import('@sentry/nestjs'),
+  'isEnabled' | 'captureMessage' | 'flush' | 'suppressTracing'
+>;
 
 export function sentry(): Promise<Sentry | undefined> {
   return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
+}
+
+/** Runs something so that Sentry keeps no trace of what it sends: a breadcrumb shows all of an address, and a webhook's is its secret. */
+export type Untraced = <T>(work: () => T) => T;
+
+export async function untraced(): Promise<Untraced> {
+  const peer = await sentry();
+  return peer ? (work) => peer.suppressTracing(work) : (work) => work();
 }
 
 async function optional<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {

@@ -32,4 +32,11 @@ export interface AlertChannel {
   sendBatch?(alerts: readonly RateAlert[]): Promise<void> | void;
   /** The most alerts that `sendBatch` takes at once. Default: 25 */
   readonly batchSize?: number;
+  /**
+   * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.
+   *
+   * @param withinMs How long the app waits for it, in milliseconds; more than 0.
+   * @returns Whether all has been sent.
+   */
+  flush?(withinMs: number): Promise<boolean>;
 }

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 
 import type { RateAlert } from './rate-alert.js';
 
-/** 132 bits: nobody meets two alerts of one id. */
+/** 132 bits: what is about something else never has the same. */
 const LENGTH = 22;
 
 /**
- * What tells an alert from every other, made of what it is about: the same over retries, replicas and restarts. The count is left out,
- * since two instances that tell of the same breach may have seen different ones.
+ * What tells an alert from every other of its app, made of what it is about: the same over retries, replicas and restarts. The count is
+ * left out, since two instances that tell of the same breach may have seen different ones.
  */
 export function alertId({ category, tenant, windowStart, windowMs, level, incident, test }: RateAlert): string {
   const about = [category, tenant.id, windowStart.getTime(), windowMs, level.at, incident?.id, incident?.status, test];

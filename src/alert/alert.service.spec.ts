@@ -11,6 +11,8 @@ const FLUSH_MS = 500;
 class SlowState extends MemorySharedState {
   answers: Promise<void> | undefined;
   listed = 0;
+  losesReplies = false;
+  isClaimed = false;
 
   override async list(kind: string): Promise<Map<string, string>> {
     this.listed++;
@@ -21,6 +23,16 @@ class SlowState extends MemorySharedState {
   override async read(...args: Parameters<MemorySharedState['read']>): Promise<string | undefined> {
     await this.answers;
     return super.read(...args);
+  }
+
+  override async swap(...args: Parameters<MemorySharedState['swap']>): Promise<boolean> {
+    const swapped = await super.swap(...args);
+    if (this.losesReplies && args[3] === undefined) throw new Error('Command timed out');
+    return swapped;
+  }
+
+  override claim(): Promise<boolean> {
+    return Promise.resolve(!this.isClaimed);
   }
 
   override async append(...args: Parameters<MemorySharedState['append']>): Promise<void> {
@@ -77,11 +89,41 @@ describe('AlertService, where the store is slow', () => {
     expect(statuses).toEqual(['opened', 'resolved']);
   });
 
+  it('tells of an incident that was closed by a command whose reply was lost, whoever looks next', async () => {
+    state.losesReplies = true;
+    await pass(1_000);
+    expect(await state.list('incidents')).toEqual(new Map());
+    expect(statuses).toEqual(['opened']);
+    state.losesReplies = false;
+    state.isClaimed = true;
+    await pass(1_000);
+    expect(statuses).toEqual(['opened', 'resolved']);
+    await pass(10_000);
+    expect(statuses).toEqual(['opened', 'resolved']);
+    await alerts.stop();
+  });
+
   it('looks no more often than the store answers', async () => {
     await pass(100);
     state.answers = new Promise(() => undefined);
     await pass(10_000);
     expect(state.listed).toBeLessThanOrEqual(1);
+    const stopping = alerts.stop();
+    await pass(FLUSH_MS + 1_000);
+    await stopping;
+  });
+
+  it('waits for its first look at the mutes half a second at most, and says nothing where that fails', async () => {
+    state.answers = new Promise(() => undefined);
+    let looked = false;
+    const looking = alerts.lookAtMutes().then(() => (looked = true));
+    await pass(499);
+    expect(looked).toBe(false);
+    await pass(1);
+    await looking;
+    state.answers = Promise.reject(new Error('away'));
+    await alerts.lookAtMutes();
+    expect(warn).not.toHaveBeenCalled();
     const stopping = alerts.stop();
     await pass(FLUSH_MS + 1_000);
     await stopping;

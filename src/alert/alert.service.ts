@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 
+import { untraced } from '../optional-peers.js';
 import { MemorySharedState } from '../state/memory-shared-state.js';
 import type { SharedState } from '../state/shared-state.js';
 import { oneLine } from '../util/text.js';
@@ -15,6 +16,8 @@ import type { RateAlert } from './rate-alert.js';
 
 /** A look that one replica makes for all, a little less often than any of them would. */
 const ONE_LOOKS_FOR_MS = 900;
+/** For how long a start waits to learn what is muted. */
+const FIRST_LOOK_MS = 500;
 /** For how long a shutdown waits until it is kept what became of the last alerts. */
 const LAST_WRITE_MS = 1_000;
 
@@ -36,7 +39,7 @@ export interface AlertSettings {
 export class AlertService {
   private readonly logger = new Logger('RateMonitor');
   private readonly raising = new Set<Promise<void>>();
-  private deliveries = new Deliveries([], 0, this.logger);
+  private deliveries = new Deliveries([], 0, (work) => work(), this.logger);
   private muting = new Mutes(new MemorySharedState(), Date.now, this.logger);
   private past = new History(new MemorySharedState(), Date.now);
   private settings: AlertSettings | undefined;
@@ -52,11 +55,21 @@ export class AlertService {
     const { channels, groupWaitMs, state, now, countOf } = settings;
     for (const { channel } of channels) await channel.start?.();
     this.settings = settings;
-    this.deliveries = new Deliveries(channels, groupWaitMs, this.logger);
+    this.deliveries = new Deliveries(channels, groupWaitMs, await untraced(), this.logger);
     this.muting = new Mutes(state, now, this.logger);
     this.past = new History(state, now);
     this.incidents = settings.incidents && new Incidents(state, settings.incidents, now, countOf);
     this.lookout.start();
+  }
+
+  /**
+   * Learns what other replicas have muted, before anything is raised here. A store that is away holds no start for it: the next look comes
+   * soon.
+   *
+   * @internal
+   */
+  async lookAtMutes(): Promise<void> {
+    await within(this.muting.refresh(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
   }
 
   /** Sends an alert through every channel that wants it, and waits for none. */
@@ -142,7 +155,9 @@ export class AlertService {
   private async look(): Promise<void> {
     await this.past.flush();
     await this.muting.refresh();
-    if (!this.incidents || !(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
+    if (!this.incidents) return;
+    for await (const told of this.incidents.closedUnheard()) this.tell(told, this.muting.over(told.alert));
+    if (!(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
     for await (const told of this.incidents.sweep()) this.tell(told, this.muting.over(told.alert));
   }
 }

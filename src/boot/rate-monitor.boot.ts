@@ -59,6 +59,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
     });
     await this.counter.start(options, store, (breach) => this.monitor.raise(breach));
+    await this.alerts.lookAtMutes();
     this.monitor.start(options);
     this.logger.log(bootLine(store.name, handlers));
     this.warnOfMemory(store);

@@ -48,7 +48,7 @@ describe.each(KINDS)('a %s channel', (_, serve, make) => {
     ['a fraction of seconds in the body', { body: { message: 'Slow down', retry_after: 0.4 } }, 400, 400],
     ['seconds in the header', { headers: { 'retry-after': '2' } }, 2_000, 2_000],
     ['both, and the body is exact', { body: { retry_after: 0.25 }, headers: { 'retry-after': '1' } }, 250, 250],
-    ['for ever', { headers: { 'retry-after': '1e12' } }, 3_600_000, 3_600_000],
+    ['for ever', { headers: { 'retry-after': '1e12' } }, 1e15, 1e15],
   ])('waits as long as a 429 says: %s', async (_, answer, least, most) => {
     server.answerNext({ status: 429, ...answer });
     const { retry, retryAfterMs } = await fault();

@@ -134,4 +134,28 @@ describe('the Discord channel', () => {
     await channel.send(anAlert());
     expect(embed()).not.toHaveProperty('url');
   });
+
+  it.each(['http://localhost:3000/d/x', 'http://grafana:3000/d/x', 'https://[::1]/d/x', 'https://grafana./d/x'])(
+    'shows as text what Discord takes for no address: %s',
+    async (link) => {
+      const channel = await start({ link: () => link });
+      await channel.send(anAlert());
+      expect(embed()).not.toHaveProperty('url');
+      expect(fields().Link?.replaceAll('\\', '')).toBe(link);
+    },
+  );
+
+  it.each(['http://10.0.0.1:3000/d/x', 'https://grafana.internal/d/x'])('links to %s', async (link) => {
+    const channel = await start({ link: () => link });
+    await channel.send(anAlert());
+    expect(embed().url).toBe(link);
+    expect(fields()).not.toHaveProperty('Link');
+  });
+
+  it('leaves out what is no address to Discord and too long to be shown whole', async () => {
+    const channel = await start({ link: () => `http://grafana/${'x'.repeat(300)}` });
+    await channel.send(anAlert());
+    expect(embed()).not.toHaveProperty('url');
+    expect(fields()).not.toHaveProperty('Link');
+  });
 });

@@ -97,9 +97,27 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
   it.each([
     [{ forMs: 0, reason: 'x' }, 'forMs is 0: write a number of milliseconds above 0'],
     [{ forMs: Infinity, reason: 'x' }, 'forMs is Infinity'],
+    [
+      { forMs: 30 * 24 * HOUR_MS + 1, reason: 'x' },
+      'forMs is 2592000001: write 2592000000 (30 days) at most, and mute',
+    ],
     [{ forMs: 1, reason: ' ' }, 'reason is empty'],
     [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a text'],
   ])('is not taken where it makes no sense: %j', async (mute, message) => {
     await expect(one.mute(mute)).rejects.toThrow(message);
   });
+});
+
+it('a mute holds in a replica that has only just started', async () => {
+  const redis = sharedRedis();
+  const start = () => startApp({ options: { redis: redis.client, keyPrefix: redis.keyPrefix } });
+  const early = await start();
+  await early.app.get(AlertService).mute({ forMs: HOUR_MS, reason: 'a migration' });
+  const late = await start();
+  const alerts = late.app.get(AlertService);
+  alerts.raise(anAlert());
+  const [record] = await alerts.history();
+  await Promise.all([early.close(), late.close()]);
+  await redis.client.quit();
+  expect(record?.channels.capturing?.status).toBe('suppressed');
 });

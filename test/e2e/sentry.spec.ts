@@ -1,11 +1,25 @@
 import { Controller, Post, UseGuards } from '@nestjs/common';
 import * as Sentry from '@sentry/nestjs';
 
-import { AlertService, LogChannel, MonitorRate, SentryChannel, type RateMonitorOptions } from '../../src/index.js';
+import {
+  AlertService,
+  LogChannel,
+  MonitorRate,
+  SentryChannel,
+  WebhookChannel,
+  type RateMonitorOptions,
+} from '../../src/index.js';
+import { anAlert } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
+import { sharedRedis } from '../support/redis.js';
 import { SentryIngest, type SentryEvent } from '../support/sentry-ingest.js';
+import { until } from '../support/until.js';
+import { WebhookServer } from '../support/webhook-server.js';
 
+// Sentry 11 has another word for it.
+const everything = { sendDefaultPii: true, dataCollection: { userInfo: true } };
 const acme = { 'x-project': 'proj_1', 'x-name': 'Acme', authorization: 'Bearer sk-very-secret' };
 
 @UseGuards(AuthGuard)
@@ -16,13 +30,23 @@ class PerTenant {
   call() {}
 }
 
+@Controller()
+class TryOut {
+  constructor(private readonly alerts: AlertService) {}
+
+  @Post('try-out')
+  async tryOut(): Promise<void> {
+    await this.alerts.sendTest();
+  }
+}
+
 describe('the Sentry channel', () => {
   let ingest: SentryIngest;
   let app: TestApp;
 
   const start = async (options: RateMonitorOptions = {}): Promise<void> => {
     app = await startApp({
-      metadata: { controllers: [ApiController, PerTenant] },
+      metadata: { controllers: [ApiController, PerTenant, TryOut] },
       options: { channels: undefined, ...options },
     });
   };
@@ -33,6 +57,13 @@ describe('the Sentry channel', () => {
     await Sentry.flush(2_000);
   };
 
+  const expectNothingOfTheRequest = (): void => {
+    expect(ingest.events).toHaveLength(1);
+    expect(ingest.events[0]?.request).toBeUndefined();
+    const sent = ingest.bodies.join('\n');
+    for (const secret of ['sk-very-secret', 'my secret prompt']) expect(sent).not.toContain(secret);
+  };
+
   beforeEach(async () => (ingest = await SentryIngest.start()));
   afterEach(async () => {
     await app.close();
@@ -41,8 +72,6 @@ describe('the Sentry channel', () => {
   });
 
   it('sends one event with who, where and how much, and nothing of the request', async () => {
-    // Sentry 11 has another word for it.
-    const everything = { sendDefaultPii: true, dataCollection: { userInfo: true } };
     Sentry.init({ dsn: ingest.dsn, ...everything });
     await start();
     await evaluate(6);
@@ -65,9 +94,45 @@ describe('the Sentry channel', () => {
     expect(event.message).toMatch(
       /^Acme \(proj_1\) is over the evaluations threshold: 4 in 1 min, threshold 3 .* from \d{4}-/,
     );
-    expect(event.request).toBeUndefined();
-    const sent = ingest.bodies.join('\n');
-    for (const secret of ['sk-very-secret', 'my secret prompt']) expect(sent).not.toContain(secret);
+    expectNothingOfTheRequest();
+  });
+
+  it('sends nothing of the request that asks for a test', async () => {
+    Sentry.init({ dsn: ingest.dsn, ...everything });
+    await start();
+    expect((await app.post('/try-out', acme, { prompt: 'my secret prompt' })).status).toBe(201);
+    await Sentry.flush(2_000);
+    expectNothingOfTheRequest();
+  });
+
+  it('sends nothing of a request that is counted alone', async () => {
+    Sentry.init({ dsn: ingest.dsn, ...everything });
+    const { client, keyPrefix } = sharedRedis();
+    await start({ redis: client, keyPrefix, categories: calmCategories() });
+    await evaluate(1);
+    const [key] = await client.keys(`${keyPrefix}*`);
+    await client.set(key as string, 'of another type');
+    await evaluate(5);
+    await client.quit();
+    expect(ingest.events[0]?.extra.counted_by).toBe('instance');
+    expectNothingOfTheRequest();
+  });
+
+  it('keeps no trace of where other channels send to', async () => {
+    const hook = await new WebhookServer().start();
+    Sentry.init({ dsn: ingest.dsn });
+    await start({ channels: [new WebhookChannel({ url: hook.url }), new SentryChannel()] });
+    for (const project of ['proj_1', 'proj_2']) {
+      await evaluate(4, { 'x-project': project });
+      await until(() => hook.requests.some(({ body }) => body.includes(project)));
+    }
+    expect((await app.app.get(AlertService).sendTest())[0]).toEqual({ channel: 'webhook', delivered: true });
+    Sentry.captureMessage('of the app itself');
+    await Sentry.flush(2_000);
+    await hook.close();
+    expect(ingest.events).toHaveLength(4);
+    expect(ingest.bodies.join('\n')).not.toContain(hook.requests[0]?.path);
+    for (const { headers } of hook.requests) expect(headers).not.toHaveProperty('sentry-trace');
   });
 
   it('names the severity and fits tags into what Sentry takes', async () => {
@@ -100,6 +165,41 @@ describe('the Sentry channel', () => {
       channel: 'sentry',
       delivered: false,
       reason: 'Sentry is not set up in this app',
+    });
+  });
+
+  describe('when the app ends', () => {
+    const ended = async (slowMs: number): Promise<string[]> => {
+      await ingest.close();
+      ingest = await SentryIngest.start(slowMs);
+      Sentry.init({ dsn: ingest.dsn });
+      await start({ channels: [new SentryChannel()], shutdownFlushMs: 1_000 });
+      app.app.get(AlertService).raise(anAlert());
+      await app.close();
+      return app.log.of('sentry');
+    };
+
+    it('has it posted first', async () => {
+      expect(await ended(300)).toEqual([]);
+      expect(ingest.events).toHaveLength(1);
+    });
+
+    it('says where that took too long', async () => {
+      const started = performance.now();
+      expect(await ended(20_000)).toEqual([
+        'warn RateMonitor: The sentry channel may not have sent its last alerts: the process ended first',
+      ]);
+      expect(performance.now() - started).toBeLessThan(3_000);
+    });
+
+    it('does not wait for what the app itself has for Sentry', async () => {
+      await ingest.close();
+      ingest = await SentryIngest.start(20_000);
+      Sentry.init({ dsn: ingest.dsn });
+      await start({ channels: [new SentryChannel()], shutdownFlushMs: 1_000 });
+      Sentry.captureMessage('of the app');
+      await app.close();
+      expect(app.log.of('sentry')).toEqual([]);
     });
   });
 

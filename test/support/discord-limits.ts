@@ -31,15 +31,18 @@ function faultsOf({ title, description, url, fields = [] }: DiscordEmbed, path: 
   return [
     ...(title === undefined ? [] : length(`${path}.title`, title, 1, 256)),
     ...(description === undefined ? [] : length(`${path}.description`, description, 1, 4_096)),
-    ...(url === undefined || (/^https?:\/\//.test(url) && url.length <= 2_048)
-      ? []
-      : [`${path}.url: Not a well formed URL.`]),
+    ...(url === undefined || isWellFormed(url) ? [] : [`${path}.url: Not a well formed URL.`]),
     ...(fields.length > 25 ? [`${path}.fields: Must be 25 or fewer in length.`] : []),
     ...fields.flatMap(({ name, value }, i) => [
       ...length(`${path}.fields.${i}.name`, name, 1, 256),
       ...length(`${path}.fields.${i}.value`, value, 1, 1_024),
     ]),
   ];
+}
+
+/** To Discord, `http://localhost:3000` and `http://grafana:3000` are no URLs; `http://10.0.0.1:3000` is one. */
+function isWellFormed(url: string): boolean {
+  return /^https?:\/\//.test(url) && url.length <= 2_048 && /[^.]\.[^.]/.test(new URL(url).hostname);
 }
 
 /** Counted in UTF-16 units, the strictest way; text at the ends that cannot be seen does not count as text. */

@@ -22,7 +22,8 @@ export class SentryIngest {
 
   private constructor(private readonly server: Server) {}
 
-  static async start(): Promise<SentryIngest> {
+  /** @param slowMs How long it takes to take something. */
+  static async start(slowMs = 0): Promise<SentryIngest> {
     const server = createServer();
     const ingest = new SentryIngest(server);
     server.on('request', (request, response) => {
@@ -30,8 +31,11 @@ export class SentryIngest {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const raw = Buffer.concat(chunks);
-        ingest.take((request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString());
-        response.setHeader('content-type', 'application/json').end('{"id":"0"}');
+        const answer = (): void => {
+          ingest.take((request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString());
+          response.setHeader('content-type', 'application/json').end('{"id":"0"}');
+        };
+        setTimeout(answer, slowMs).unref();
       });
     });
     server.listen(0, '127.0.0.1');

@@ -29,12 +29,15 @@ const COLOR = { info: 0x3498db, warning: 0xf39c12, critical: 0xe74c3c } as const
 const GREEN = 0x2ecc71;
 /** Fields up to this length stand side by side. */
 const SHORT = 30;
+const DOTTED = /[^.]\.[^.]/;
+/** A longer link, with what escapes it, would be shown cut and lead nowhere. */
+const LONGEST_SHOWN_LINK = 300;
 /** Of the longest lines, 13 are within the 4,096 characters of a description. */
 const LINES_PER_EMBED = 13;
 
 const DISCORD: Dialect = { text: discordText, time: (at) => `<t:${Math.floor(at.getTime() / 1_000)}:T>` };
 
-/** One alert as an embed. At their longest its texts add up to 5,600 of the 6,000 characters that Discord takes. */
+/** One alert as an embed. At their longest its texts add up to 5,900 of the 6,000 characters that Discord takes. */
 export function discordMessage(alert: RateAlert, { environment, link, mentionRole }: DiscordLook): DiscordMessage {
   const who = `${alert.test ? TEST_MARK : ''}${discordText(displayName(alert), 120)}`;
   const fields = factsOf(alert, environment, DISCORD).map(({ label, value }) => ({
@@ -45,7 +48,15 @@ export function discordMessage(alert: RateAlert, { environment, link, mentionRol
   const title = `${who} is ${standing(alert)} the ${discordCategory(alert.category, 80)} threshold`;
   const embed: Embed = { title, color: colorOf(alert), fields };
   const url = linkOf(alert, link);
-  return { ...mention(alert, mentionRole), embeds: [url === undefined ? embed : { ...embed, url }] };
+  return { ...mention(alert, mentionRole), embeds: [url === undefined ? embed : withLink(embed, url)] };
+}
+
+/** Discord refuses a message with a `url` whose host has no dot: `http://grafana:3000` is shown as text. */
+function withLink(embed: Embed, url: string): Embed {
+  if (DOTTED.test(new URL(url).hostname)) return { ...embed, url };
+  const value = discordText(url, LONGEST_SHOWN_LINK);
+  if (value.endsWith('…')) return embed;
+  return { ...embed, fields: [...(embed.fields ?? []), { name: 'Link', value, inline: false }] };
 }
 
 /** Up to 25 alerts as lines of one message, within 6,000 characters. */

@@ -46,6 +46,10 @@ export class ChannelLog {
     );
   }
 
+  unflushed(): void {
+    this.logger.warn(`${this.name} may not have sent its last alerts: the process ended first`);
+  }
+
   private get name(): string {
     return `The ${this.channel.name} channel`;
   }

@@ -90,11 +90,11 @@ describe('ChannelWorker', () => {
     send.mockRejectedValue(new Error('answered 500'));
     const [sent] = pushed(working(), 1);
     await pass(10 * 60_000);
-    expect(send).toHaveBeenCalledTimes(10);
-    expect(sent?.last).toEqual({ status: 'failed', attempts: 10, reason: 'answered 500' });
+    expect(send).toHaveBeenCalledTimes(14);
+    expect(sent?.last).toEqual({ status: 'failed', attempts: 14, reason: 'answered 500' });
     expect(log.lines).toEqual([
       'warn : The chat channel could not send an alert of llm_call (answered 500): it is tried again',
-      'error : The chat channel gave up an alert of llm_call (answered 500), tries: 10',
+      'error : The chat channel gave up an alert of llm_call (answered 500), tries: 14',
     ]);
   });
 
@@ -134,6 +134,29 @@ describe('ChannelWorker', () => {
     expect(new Set(sent.map(({ last }) => last?.reason))).toEqual(new Set(['the process ended']));
     await pass(60_000);
     expect(sent.map(({ deliveries }) => deliveries.length)).toEqual([1, 1, 1]);
+  });
+
+  it('has a channel send what it only handed on, in the time that is left', async () => {
+    send.mockImplementationOnce(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    const flush = jest.fn(() => Promise.resolve(true));
+    const worker = working({ flush });
+    pushed(worker, 1);
+    const stopping = worker.stop(200);
+    await pass(50);
+    await stopping;
+    expect(flush.mock.calls).toEqual([[150]]);
+    expect(log.lines).toEqual([]);
+  });
+
+  it.each<[string, () => Promise<boolean>]>([
+    ['cannot', () => Promise.resolve(false)],
+    ['throws', () => Promise.reject(new Error('away'))],
+    ['does not end', () => new Promise(() => undefined)],
+  ])('says where a channel %s send that in time', async (_, flush) => {
+    const stopping = working({ flush }).stop(200);
+    await pass(200);
+    await stopping;
+    expect(log.lines).toEqual(['warn : The chat channel may not have sent its last alerts: the process ended first']);
   });
 
   it('sends what is pushed just when it has nothing left to do', async () => {

@@ -44,13 +44,24 @@ export class ChannelWorker {
 
   /** Sends what waits without waiting for more, for as long as that may take; what is then left is lost, and said to be. */
   async stop(withinMs: number): Promise<void> {
+    const end = performance.now() + withinMs;
     this.hurry.abort();
     await within(this.working ?? Promise.resolve(), withinMs, 'not sent').catch(() => undefined);
     this.log.caughtUp();
+    // For Sentry, 0 would be no limit.
+    if (!(await this.flushed(Math.max(end - performance.now(), 1)))) this.log.unflushed();
     if (this.pending.size === 0) return;
     this.log.unsent(this.pending.size);
     this.switchOff('the process ended');
     this.failed([...this.pending.keys()], 'the process ended');
+  }
+
+  private async flushed(withinMs: number): Promise<boolean> {
+    try {
+      return this.channel.flush ? await within(this.channel.flush(withinMs), withinMs, 'not flushed') : true;
+    } catch {
+      return false;
+    }
   }
 
   private async work(): Promise<void> {

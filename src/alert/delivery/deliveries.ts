@@ -1,5 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import type { Logger } from '@nestjs/common';
 
+import type { Untraced } from '../../optional-peers.js';
 import { reasonOf } from '../../util/text.js';
 import { within } from '../../util/within.js';
 import { SEVERITIES } from '../../threshold/levels.js';
@@ -8,7 +11,7 @@ import type { RateAlert } from '../rate-alert.js';
 import { ChannelLog } from './channel-log.js';
 import { ChannelWorker } from './channel-worker.js';
 import type { NamedChannel } from './named-channel.js';
-import type { Delivery } from './outgoing.js';
+import type { Delivery, Outgoing } from './outgoing.js';
 
 /** How long a test alert may take in each channel. */
 const TEST_WITHIN_MS = 10_000;
@@ -31,8 +34,15 @@ export interface Told {
 /** Every channel with its worker: what is told goes to all that want it, and none waits for another. */
 export class Deliveries {
   private readonly workers: readonly (NamedChannel & { readonly worker: ChannelWorker })[];
+  /** An alert belongs to no request, even where one raises it: Sentry would add that request to its event. */
+  private readonly outside = AsyncLocalStorage.snapshot();
 
-  constructor(channels: readonly NamedChannel[], groupWaitMs: number, logger: Logger) {
+  constructor(
+    channels: readonly NamedChannel[],
+    groupWaitMs: number,
+    private readonly untraced: Untraced,
+    logger: Logger,
+  ) {
     this.workers = channels.map((named) => ({
       ...named,
       worker: new ChannelWorker(named.channel, groupWaitMs, new ChannelLog(named, logger)),
@@ -48,12 +58,13 @@ export class Deliveries {
   send({ alert, notesOf }: Told, became: (channel: string, delivery: Delivery) => void): void {
     for (const { name, channel, worker } of this.workers) {
       if (!wants(channel, alert)) continue;
-      worker.push({
+      const outgoing: Outgoing = {
         alert,
         notes: notesOf?.(name),
         queuedAt: performance.now(),
         became: (delivery) => became(name, delivery),
-      });
+      };
+      this.unseen(() => worker.push(outgoing));
     }
   }
 
@@ -62,7 +73,8 @@ export class Deliveries {
     return Promise.all(
       this.workers.map(async ({ name, channel }) => {
         try {
-          await within(Promise.resolve(channel.send(alert)), TEST_WITHIN_MS, 'no answer', false);
+          const sending = this.unseen(() => channel.send(alert));
+          await within(Promise.resolve(sending), TEST_WITHIN_MS, 'no answer', false);
           return { channel: name, delivered: true };
         } catch (error) {
           return { channel: name, delivered: false, reason: reasonOf(error) };
@@ -73,6 +85,10 @@ export class Deliveries {
 
   async stop(withinMs: number): Promise<void> {
     await Promise.all(this.workers.map(({ worker }) => worker.stop(withinMs)));
+  }
+
+  private unseen<T>(work: () => T): T {
+    return this.outside(() => this.untraced(work));
   }
 }
 

@@ -31,16 +31,24 @@ describe('retrying', () => {
     ]);
   });
 
-  it('waits longer each time, a minute at most, and gives up after ten tries', async () => {
-    // With the longest of all delays.
-    jest.spyOn(Math, 'random').mockReturnValue(0.999);
-    const at = await tries(() => new Error('answered 500'));
-    expect(at).toHaveLength(10);
-    const delays = at.slice(1).map((ms, i) => ms - (at[i] as number));
-    expect(delays).toEqual([...delays].sort((a, b) => a - b));
-    expect(delays[0]).toBeLessThanOrEqual(1_000);
-    expect(delays.at(-1)).toBeLessThanOrEqual(60_000);
-    expect(delays.at(-1)).toBeGreaterThan(30_000);
+  it.each([0, 0.999])(
+    'tries for three to six minutes, a minute at most between two tries, where jitter is %d',
+    async (jitter) => {
+      jest.spyOn(Math, 'random').mockReturnValue(jitter);
+      const at = await tries(() => new Error('answered 500'));
+      const delays = at.slice(1).map((ms, i) => ms - (at[i] as number));
+      expect(delays).toEqual([...delays].sort((a, b) => a - b));
+      expect(delays[0]).toBeLessThanOrEqual(250);
+      expect(delays.at(-1)).toBeLessThanOrEqual(60_000);
+      expect(at.at(-1)).toBeGreaterThan(3 * 60_000);
+      expect(at.at(-1)).toBeLessThan(6.1 * 60_000);
+    },
+  );
+
+  it.each([0, 1_000, NaN])('lasts as long where the other side asks for %d ms, however often', async (asked) => {
+    const at = await tries(() => busy(asked));
+    expect(at.length).toBeLessThan(20);
+    expect(at.at(-1)).toBeGreaterThan(3 * 60_000);
   });
 
   it('does not try again what stays refused', async () => {

@@ -1,6 +1,7 @@
 import {
   DelegateBackoff,
   ExponentialBackoff,
+  halfJitterGenerator,
   handleWhen,
   retry,
   type IBackoff,
@@ -10,14 +11,14 @@ import {
 
 import { DeliveryError } from './delivery-error.js';
 
-/** Some four minutes in all: longer than a deployment of the other side, shorter than an alert is worth reading. */
-const MOST_RETRIES = 9;
+/** Three to six minutes in all: longer than a deployment of the other side, shorter than an alert is worth reading. */
+const MOST_RETRIES = 13;
 const FIRST_DELAY_MS = 250;
 const LAST_DELAY_MS = 60_000;
 /** Who asks to be left alone for longer than this is asked again all the same. */
 const LONGEST_WAIT_MS = 5 * 60_000;
 
-/** Tries again what may come right by waiting: for as long as the other side asks, else exponentially longer, with jitter. A wait holds no process alive. */
+/** Tries again what may come right by waiting: exponentially longer, with jitter, and no less than the other side asks for. A wait holds no process alive. */
 export function retrying(): RetryPolicy {
   return retry(handleWhen(mayComeRight), { maxAttempts: MOST_RETRIES, backoff: asAsked() }).dangerouslyUnref();
 }
@@ -28,15 +29,21 @@ export function mayComeRight(error: unknown): boolean {
 }
 
 function asAsked(): DelegateBackoff<IRetryBackoffContext<unknown>, IBackoff<unknown>> {
-  const exponential = new ExponentialBackoff({ initialDelay: FIRST_DELAY_MS, maxDelay: LAST_DELAY_MS });
+  const exponential = new ExponentialBackoff({
+    initialDelay: FIRST_DELAY_MS,
+    maxDelay: LAST_DELAY_MS,
+    // Of each delay half at least: with more jitter than that, all of them might come to nothing.
+    generator: halfJitterGenerator,
+  });
   return new DelegateBackoff((context, last?: IBackoff<unknown>) => {
     const next = last ? last.next(context) : exponential.next();
-    const asked = 'error' in context.result ? askedFor(context.result.error) : undefined;
-    return { delay: asked ?? next.duration, state: next };
+    const asked = 'error' in context.result ? askedFor(context.result.error) : 0;
+    return { delay: Math.max(asked, next.duration), state: next };
   });
 }
 
-function askedFor(error: unknown): number | undefined {
+function askedFor(error: unknown): number {
   const asked = error instanceof DeliveryError ? error.retryAfterMs : undefined;
-  return asked === undefined ? undefined : Math.min(asked, LONGEST_WAIT_MS);
+  // What an app's own channel made of a header may be NaN.
+  return Math.min(asked || 0, LONGEST_WAIT_MS);
 }

@@ -20,8 +20,9 @@ export interface Incident {
   route?: Route | undefined;
   /** The highest level that was reached. */
   worst: AlertLevel;
-  /** The highest level that was told, as a multiple of the threshold, and when it was last spoken of; 0 for never. */
+  /** The highest level that was told, as a multiple of the threshold; 0 for none. */
   told: number;
+  /** When it was last spoken of; 0 for never, or not since a breach was held back. */
   toldAt: number;
   readonly first: number;
   /** The last window with a breach. */
@@ -85,6 +86,11 @@ export function worthTelling(
 
 export function withTold(incident: Incident, { level }: RateAlert, now: number): Incident {
   return { ...incident, told: Math.max(incident.told, level.at), toldAt: now };
+}
+
+/** The next breach that is not held back is to be spoken of, however short ago the last was. */
+export function withHeldBack(incident: Incident): Incident {
+  return { ...incident, toldAt: 0 };
 }
 
 /** The windows that are over and not settled, the first of them where nobody has looked for long. */

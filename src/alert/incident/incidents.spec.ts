@@ -81,4 +81,50 @@ describe('Incidents', () => {
     await first?.notesOf?.('chat').write('old');
     expect(await second?.notesOf?.('chat').read()).toBeUndefined();
   });
+
+  it('leads a step that is sent late, once its incident is closed, to the message that is there', async () => {
+    const incidents = replica();
+    const opened = await incidents.breached(of('a'), false);
+    await opened?.notesOf?.('chat').write('message 1');
+    const critical = { level: { at: 5, severity: 'critical' as const } };
+    const escalated = await incidents.breached({ ...of('a'), ...critical }, false);
+    const notes = escalated?.notesOf?.('chat');
+    now += 10 * MINUTE_MS;
+    await swept(incidents);
+    expect(await notes?.read()).toBe('message 1');
+    await incidents.breached(anAlert({ tenant: { id: 'a' }, windowStart: new Date(now) }), false);
+    expect(await notes?.read()).toBe('message 1');
+  });
+
+  it('speaks again with the first breach after a mute that held one back', async () => {
+    const incidents = replica();
+    const told = async (muted: boolean): Promise<string | undefined> => {
+      now += MINUTE_MS;
+      const breach = anAlert({ windowStart: new Date(now) });
+      return (await incidents.breached(breach, muted))?.alert.incident?.status;
+    };
+    const mutes = [false, false, true, false, false, true, true, false, false];
+    const statuses = [];
+    for (const muted of mutes) statuses.push(await told(muted));
+    // What is held back counts as such, each time.
+    const [opened, after, heldBack, nothing] = ['opened', 'reminded', 'reminded', undefined];
+    expect(statuses).toEqual([opened, nothing, heldBack, after, nothing, heldBack, heldBack, after, nothing]);
+  });
+
+  it.each([
+    [1, 5],
+    [5, 1],
+  ])('goes by the length of its own windows, where that is changed from %d to %d minutes', async (before, after) => {
+    const lengths = [before * MINUTE_MS, after * MINUTE_MS];
+    for (const windowMs of lengths) {
+      const told = await replica().breached(anAlert({ windowMs }), false);
+      expect(told?.alert.incident?.status).toBe('opened');
+    }
+    now += 30 * MINUTE_MS;
+    const resolved = (await swept(replica())).map(({ alert }) => alert);
+    expect(resolved.map(({ windowMs }) => windowMs)).toEqual(lengths);
+    for (const { windowMs, incident } of resolved)
+      expect(incident).toMatchObject({ startedAt: new Date(START), lastedMs: windowMs });
+    expect(await state.list('incidents')).toEqual(new Map());
+  });
 });

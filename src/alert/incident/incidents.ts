@@ -21,6 +21,8 @@ export type CountOf = (category: string, tenantId: string, window: number, windo
 /** Makes one story of consecutive breaches, told by whichever replica sees what is new in it. */
 export class Incidents {
   private readonly records: Records<Incident>;
+  /** Those that this replica was closing when the store gave no answer. */
+  private readonly unanswered = new Map<string, Incident>();
 
   constructor(
     state: SharedState,
@@ -34,14 +36,15 @@ export class Incidents {
   /**
    * Takes in a breach, and gives back what is to be told of it, if anything. Each thing is given to one replica.
    *
-   * @param muted Nothing will be told: so the next breach after the mute is news still.
+   * @param muted Nothing will be told: so the next breach after the mute is news.
    */
   async breached(alert: RateAlert, muted: boolean): Promise<Told | undefined> {
     const now = this.now();
     const newId = (): string => randomBytes(9).toString('base64url');
     let status: ReturnType<typeof incidents.worthTelling>;
     const { after } = await this.records.change(idOf(alert), (before) => {
-      const incident = incidents.withBreach(before, alert, newId);
+      const breached = incidents.withBreach(before, alert, newId);
+      const incident = muted ? incidents.withHeldBack(breached) : breached;
       status = incidents.worthTelling(incident, alert, now, this.settings.remindAfterMs);
       return status && !muted ? incidents.withTold(incident, alert, now) : incident;
     });
@@ -62,12 +65,20 @@ export class Incidents {
     if (fault) throw fault as Error;
   }
 
+  /** Those of them that are gone. Another replica may have closed and told one: rather twice than not at all. */
+  async *closedUnheard(): AsyncGenerator<Told> {
+    for (const incident of this.unanswered.values()) {
+      const open = await this.records.read(idOf(incident));
+      this.unanswered.delete(incident.id);
+      const resolved = open?.id === incident.id ? undefined : ending(incident);
+      if (resolved) yield resolved;
+    }
+  }
+
   private async resolve(open: Incident): Promise<Told | undefined> {
     const settled = await this.settle(open);
     const over = settled && this.isOver(settled) ? await this.close(settled) : undefined;
-    // Nobody has heard of one that was muted all the time.
-    if (!over || over.told === 0) return undefined;
-    return { alert: incidents.resolvedAlert(over), notesOf: (channel) => keptNotes(over.notes[channel]) };
+    return over && ending(over);
   }
 
   private async settle(open: Incident): Promise<Incident | undefined> {
@@ -85,10 +96,16 @@ export class Incidents {
 
   /** As it was in the end, for the replica that closed it. */
   private async close({ id, ...incident }: Incident): Promise<Incident | undefined> {
-    const { before, after } = await this.records.change(idOf(incident), (open) =>
-      open?.id === id && this.isOver(open) ? undefined : open,
-    );
-    return before?.id === id && !after ? before : undefined;
+    let over: Incident | undefined;
+    const closing = this.records.change(idOf(incident), (open) => {
+      over = open?.id === id && this.isOver(open) ? open : undefined;
+      return over ? undefined : open;
+    });
+    await closing.catch((error: unknown) => {
+      if (over) this.unanswered.set(id, over);
+      throw error;
+    });
+    return over;
   }
 
   private isOver(incident: Incident): boolean {
@@ -98,17 +115,28 @@ export class Incidents {
 
   private notesOf(incident: Incident): (channel: string) => IncidentNotes {
     const id = idOf(incident);
-    return (channel) => ({
-      read: async () => {
-        const open = await this.records.read(id);
-        return open?.id === incident.id ? open.notes[channel] : undefined;
-      },
-      write: async (note) =>
-        void (await this.records.change(id, (open) =>
-          open?.id === incident.id ? { ...open, notes: { ...open.notes, [channel]: note } } : open,
-        )),
-    });
+    return (channel) => {
+      let last = incident.notes[channel];
+      return {
+        read: async () => {
+          const open = await this.records.read(id);
+          // An alert may go out so late that its incident is closed: what was noted until then still holds.
+          if (open?.id === incident.id) last = open.notes[channel];
+          return last;
+        },
+        write: async (note) =>
+          void (await this.records.change(id, (open) =>
+            open?.id === incident.id ? { ...open, notes: { ...open.notes, [channel]: note } } : open,
+          )),
+      };
+    };
   }
+}
+
+function ending(over: Incident): Told | undefined {
+  // Nobody has heard of one that was muted all the time.
+  if (over.told === 0) return undefined;
+  return { alert: incidents.resolvedAlert(over), notesOf: (channel) => keptNotes(over.notes[channel]) };
 }
 
 /** Of an incident that is over: there is no place left to write to. */
@@ -116,6 +144,7 @@ function keptNotes(note: string | undefined): IncidentNotes {
   return { read: () => Promise.resolve(note), write: () => Promise.resolve() };
 }
 
-function idOf({ category, tenant }: Pick<Incident, 'category' | 'tenant'>): string {
-  return `${category}:${tenantKey(tenant.id)}`;
+/** Windows of another length have other numbers: a category whose `windowMs` was changed begins an incident of its own. */
+function idOf({ category, windowMs, tenant }: Pick<Incident, 'category' | 'windowMs' | 'tenant'>): string {
+  return `${category}:${windowMs}:${tenantKey(tenant.id)}`;
 }

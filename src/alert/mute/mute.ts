@@ -1,3 +1,6 @@
+/** The store forgets it after as long as this. */
+const LONGEST_MS = 30 * 24 * 60 * 60 * 1_000;
+
 /** What a mute is about. */
 export interface MutedScope {
   /**
@@ -16,7 +19,7 @@ export interface MutedScope {
 
 /** What {@link AlertService.mute} is told. */
 export interface MuteOptions extends MutedScope {
-  /** For how long, in milliseconds, above 0; anything else is a `RangeError`. */
+  /** For how long, in milliseconds, above 0 and 30 days at most; anything else is a `RangeError`. */
   forMs: number;
   /** Why: whoever reads the log later wants to know. Left empty it is a `TypeError`. */
   reason: string;
@@ -35,6 +38,10 @@ export function checkMute(options: MuteOptions): MuteOptions {
   const { tenant, category, forMs, reason } = options;
   if (!Number.isFinite(forMs) || forMs <= 0)
     throw new RangeError(`forMs is ${String(forMs)}: write a number of milliseconds above 0`);
+  if (forMs > LONGEST_MS)
+    throw new RangeError(
+      `forMs is ${forMs}: write ${LONGEST_MS} (30 days) at most, and mute again before that is over`,
+    );
   if (typeof reason !== 'string' || reason.trim() === '')
     throw new TypeError('reason is empty: say why, for whoever reads the log');
   for (const [name, value] of Object.entries({ tenant, category })) {

@@ -1,8 +1,6 @@
 import { DeliveryError } from '../../delivery/delivery-error.js';
 import type { Answer } from './answer.js';
 
-/** Nobody is waited for longer. */
-const LONGEST_WAIT_MS = 3_600_000;
 /** The address is not, or no longer, one to post to. */
 const OF_NO_MORE_USE = new Set([401, 404, 410]);
 
@@ -27,5 +25,5 @@ export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>
   const header = headers.get('retry-after') ?? '';
   const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);
   const wait = Number.isNaN(inSeconds) ? Date.parse(header) - Date.now() : inSeconds * 1_000;
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, Math.ceil(wait)), LONGEST_WAIT_MS);
+  return Number.isNaN(wait) ? undefined : Math.max(0, Math.ceil(wait));
 }
