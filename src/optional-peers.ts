@@ -37,7 +37,8 @@ export function sentry(): Promise<Sentry | undefined> {
 export type Untraced = <T>(work: () => T) => T;
 
 export async function untraced(): Promise<Untraced> {
-  const peer = await sentry();
+  // One that cannot be loaded sees nothing either.
+  const peer = await sentry().catch(() => undefined);
   return peer ? (work) => peer.suppressTracing(work) : (work) => work();
 }
 
@@ -46,7 +47,9 @@ async function optional<T>(name: string, load: () => Promise<T>): Promise<T | un
     return await load();
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    if (code.endsWith('MODULE_NOT_FOUND') && message.includes(`'${name}'`)) return undefined;
+    // Node names it in quotes, Yarn's Plug'n'Play without.
+    const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
+    if (code.endsWith('MODULE_NOT_FOUND') && isMissing) return undefined;
     throw error;
   }
 }

@@ -132,20 +132,21 @@ export class RateMonitorService {
         this.reader.costOf(counts, context, handler),
         routeOf(context, handler),
       );
-    if (isLast) this.reader.hasNoTenant(context, handler);
+    if (isLast) this.reader.hasNoTenant(counts, context, handler);
     else observation.left = [...observation.left, counts];
     return undefined;
   }
 
   /** However many looks at a request wait, it waits for `waitAtMostMs` in all. */
   private inTime(wait: Promise<void>, observation: Observation): Promise<void> {
-    const isFirst = observation.waitsSince === undefined;
-    const since = (observation.waitsSince ??= performance.now());
-    // Where no resolver is asked it waits for the counter alone, which keeps time itself.
-    if (isFirst && !observation.pending) return wait;
-    const { waitAtMostMs } = this.options as CompleteOptions;
-    const leftMs = Math.max(since + waitAtMostMs - performance.now(), 0);
-    return within(wait, leftMs, 'not counted').catch(() => undefined);
+    const { left, pending, waitedMs } = observation;
+    // This wait is the only one, and the counter keeps time itself.
+    if (left.length === 0 && !pending && waitedMs === 0) return wait;
+    const began = performance.now();
+    const leftMs = Math.max((this.options as CompleteOptions).waitAtMostMs - waitedMs, 0);
+    return within(wait, leftMs, 'not counted')
+      .catch(() => undefined)
+      .then(() => void (observation.waitedMs += performance.now() - began));
   }
 
   private notCounted(error: unknown): void {

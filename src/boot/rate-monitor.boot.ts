@@ -58,9 +58,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       countOf: (category, tenantId, window, windowMs) =>
         store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
     });
+    // First: what counts while others still start may go over at once.
+    this.monitor.start(options);
     await this.counter.start(options, store, (breach) => this.monitor.raise(breach));
     await this.alerts.lookAtMutes();
-    this.monitor.start(options);
     this.logger.log(bootLine(store.name, handlers));
     this.warnOfMemory(store);
   }

@@ -34,7 +34,8 @@ export class CounterInput {
     if (Number.isFinite(cost) && cost >= 0 && cost <= Number.MAX_SAFE_INTEGER) return cost;
     this.once.warn(
       `cost ${category}`,
-      () => `A cost in ${category} was ${String(cost)}: it counts as 1. Give a number, 0 to ${Number.MAX_SAFE_INTEGER}`,
+      () =>
+        `A cost in ${category} was ${typeof cost === 'number' ? cost : `a ${typeof cost}`}: it counts as 1. Give a number, 0 to ${Number.MAX_SAFE_INTEGER}`,
     );
     return 1;
   }

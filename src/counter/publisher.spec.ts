@@ -34,6 +34,7 @@ describe('Publisher, where requests wait', () => {
   });
   afterEach(() => {
     publisher.stop();
+    jest.restoreAllMocks();
     jest.useRealTimers();
   });
 
@@ -118,5 +119,26 @@ describe('Publisher, where requests wait', () => {
       expect(recovered).toHaveBeenCalledTimes(1);
       expect(count()).toBeInstanceOf(Promise);
     });
+  });
+
+  it('has recovered though what it took was to be published again', async () => {
+    const recovered = jest.spyOn(listener, 'recovered');
+    const taken = jest.spyOn(listener, 'taken').mockImplementationOnce((tracked) => publisher.publishAgain(tracked));
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(taken).toHaveBeenCalledTimes(2);
+    expect(recovered).toHaveBeenCalledTimes(1);
+  });
+
+  it('has nothing left to send where all that waited is over', async () => {
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    jest.spyOn(listener, 'expired').mockReturnValue(true);
+    publisher.publishAll([]);
+    expect(publisher.idle).toBe(true);
   });
 });

@@ -54,8 +54,15 @@ export class Publisher implements SendOutcome {
     return (this.batch ??= new Batch(this.options.waitAtMostMs, () => this.health.late())).done;
   }
 
+  /** Publishes a total again, soon: there is something to be known of it. */
+  publishAgain(tracked: TrackedTenant): void {
+    this.enqueue(tracked);
+    this.schedule();
+  }
+
   /** Publishes all of `tenants` again, at once, however long the next try was off. */
-  publishAgain(tenants: Iterable<TrackedTenant>): void {
+  publishAll(tenants: Iterable<TrackedTenant>): void {
+    this.queue = this.queue.filter((tracked) => this.sender.isLive(tracked));
     for (const tracked of tenants) if (!tracked.refused) this.enqueue(tracked);
     this.failures = 0;
     if (this.publishing === undefined && this.queue.length > 0) this.start();

@@ -46,11 +46,7 @@ export class Sender {
 
   /** Gives back what the store did not take. Nothing here walks over the whole queue while the store answers: it may be long. */
   async send(queue: readonly TrackedTenant[]): Promise<Left> {
-    const isLive = (tracked: TrackedTenant): boolean => {
-      if (!this.listener.expired(tracked)) return true;
-      tracked.queued = false;
-      return false;
-    };
+    const isLive = (tracked: TrackedTenant): boolean => this.isLive(tracked);
     const untaken: TrackedTenant[] = [];
     let unsent: TrackedTenant[] = [];
     let slowestMs: number | undefined;
@@ -71,6 +67,13 @@ export class Sender {
     // One that takes some and not others, a Cluster that lacks a node, has not come right.
     if (slowestMs !== undefined && untaken.length === 0) this.outcome.answered(slowestMs);
     return { untaken, unsent };
+  }
+
+  /** Whether there is any use in sending it; what there is none for is queued no more. */
+  isLive(tracked: TrackedTenant): boolean {
+    if (!this.listener.expired(tracked)) return true;
+    tracked.queued = false;
+    return false;
   }
 
   private async sendChunk(chunk: readonly TrackedTenant[]): Promise<TrackedTenant[]> {

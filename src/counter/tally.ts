@@ -124,7 +124,7 @@ export class Tally implements PublishListener {
 
   taken(tracked: TrackedTenant, total: number, counted: Counted): void {
     // The others are to know it once it is announced, and not before: should the store lose its data, it has only what they know.
-    if (this.judge.byStore(tracked, total, counted)) this.publisher.publishAgain([tracked]);
+    if (this.judge.byStore(tracked, total, counted)) this.publisher.publishAgain(tracked);
   }
 
   refused(tracked: TrackedTenant, reason: string): void {
@@ -145,8 +145,8 @@ export class Tally implements PublishListener {
 
   /** The store may have lost what it knew: all that still counts is published again. */
   recovered(): void {
+    this.publisher.publishAll(this.windows.live(this.clock.now()));
     this.losses.say();
-    this.publisher.publishAgain(this.windows.live(this.clock.now()));
     if (this.publisher.idle) this.health.answered();
   }
 

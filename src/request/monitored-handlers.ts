@@ -28,7 +28,8 @@ type Class = new (...args: never[]) => unknown;
 @Injectable()
 export class MonitoredHandlers {
   private readonly logger = new Logger('RateMonitor');
-  private readonly known = new Map<object, Map<object, MonitoredHandler | undefined>>();
+  /** Weak: where something wraps the handlers of request-scoped controllers, each request has one of its own. */
+  private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
   private categories: ReadonlyMap<string, Category> = new Map();
 
   constructor(
@@ -62,7 +63,7 @@ export class MonitoredHandlers {
   /** What is monitored of a handler; undefined where nothing is. */
   find(owner: object, handler: object): MonitoredHandler | undefined {
     let handlers = this.known.get(owner);
-    if (!handlers) this.known.set(owner, (handlers = new Map<object, MonitoredHandler | undefined>()));
+    if (!handlers) this.known.set(owner, (handlers = new WeakMap<object, MonitoredHandler | undefined>()));
     if (handlers.has(handler)) return handlers.get(handler);
     const monitored = this.lookUp(owner, handler);
     handlers.set(handler, monitored);

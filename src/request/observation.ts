@@ -17,8 +17,8 @@ export interface Observation {
   left: readonly CountsIn[];
   /** Where a resolver answers later: settles once `left` is right. */
   pending: Promise<void> | undefined;
-  /** When it was first waited for; undefined until then. */
-  waitsSince: number | undefined;
+  /** For how long it has been waited for already. */
+  waitedMs: number;
   /** Whose it is: several apps of a process may share a handler. */
   readonly observer: Observer;
 }
@@ -42,7 +42,7 @@ export function beginObservation(
     handler,
     left: handler.counts,
     pending: undefined,
-    waitsSince: undefined,
+    waitedMs: 0,
     observer,
   };
   invocationOf(context)[OBSERVATION] = observation;

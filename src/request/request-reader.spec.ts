@@ -27,3 +27,20 @@ describe('a tenant resolver that never answers', () => {
     expect(lines).toEqual([expect.stringContaining('(no answer within 10000 ms): its requests are not counted')]);
   });
 });
+
+describe('a request without a tenant', () => {
+  it('is said to be, once for each category that misses one', () => {
+    const lines: string[] = [];
+    const logger = { warn: (line: string) => lines.push(line) } as unknown as Logger;
+    const reader = new RequestReader(undefined, new SayOnce(logger));
+    const handler: MonitoredHandler = { name: 'LlmController.call', counts: [], lastRoute: undefined };
+    const context = { getType: () => 'rpc', getHandler: () => function call() {} } as unknown as ExecutionContext;
+    for (const category of completeOptions({}).categories.values())
+      for (let i = 0; i < 2; i++) reader.hasNoTenant({ category, cost: 1 }, context, handler);
+    expect(lines.map((line) => /not counted in (\w+)\./.exec(line)?.[1])).toEqual([
+      'llm_call',
+      'collections',
+      'evaluations',
+    ]);
+  });
+});

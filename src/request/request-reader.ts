@@ -37,9 +37,9 @@ export class RequestReader {
     const threw = (error: unknown): undefined => {
       if (!isLast) return;
       this.once.warn(
-        `tenant ${handler.name}`,
+        `tenant ${category.name} ${handler.name}`,
         () =>
-          `The tenant resolver threw on ${place(context, handler)} (${reasonOf(error)}): its requests are not counted`,
+          `The tenant resolver threw on ${place(context, handler)} (${reasonOf(error)}): its requests are not counted in ${category.name}`,
       );
     };
     try {
@@ -65,12 +65,12 @@ export class RequestReader {
   }
 
   /** No guard is to come, and there is still no tenant. */
-  hasNoTenant(context: ExecutionContext, handler: MonitoredHandler): void {
+  hasNoTenant({ category }: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
     this.once.warn(
-      `tenant ${handler.name}`,
+      `tenant ${category.name} ${handler.name}`,
       () =>
-        `No tenant on ${place(context, handler)}: its requests are not counted. Let a guard or middleware set request.auth or request.user ` +
-        'with a project or organization of { id, name }, or give RateMonitorModule a tenant resolver',
+        `No tenant on ${place(context, handler)}: its requests are not counted in ${category.name}. Let a guard or middleware set request.auth or request.user ` +
+        'with a project or organization of { id, name }, or have a tenant resolver find one',
     );
   }
 }

@@ -1,7 +1,9 @@
+import { Injectable } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
 import {
   AlertService,
+  MemoryCounterStore,
   RateCounterService,
   type AlertChannel,
   type RateAlert,
@@ -228,6 +230,23 @@ describe('an alert', () => {
     await expect(
       start({ channels: [{ name: 'x', send: () => undefined, start: () => Promise.reject(new Error('no url')) }] }),
     ).rejects.toThrow('no url');
+  });
+
+  it('comes of what a worker counts while the app still starts', async () => {
+    @Injectable()
+    class Worker {
+      constructor(counter: RateCounterService) {
+        const counting = setInterval(() => void counter.increment('evaluations', 'proj_1'), 5);
+        setTimeout(() => clearInterval(counting), 300);
+      }
+    }
+    const store = new MemoryCounterStore();
+    // So the start takes until it is waited for no longer.
+    jest.spyOn(store.state, 'list').mockReturnValue(new Promise(() => undefined));
+    app = await start({ store }, { metadata: { controllers: [ApiController, LlmController], providers: [Worker] } });
+    await until(() => app.alerts.length > 0);
+    expect(app.alerts).toEqual([expect.objectContaining({ category: 'evaluations', count: 4 })]);
+    expect(app.log.of('is away')).toEqual([]);
   });
 
   it('may be raised by the app itself', async () => {

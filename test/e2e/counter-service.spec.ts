@@ -75,6 +75,15 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
   });
 
+  it('repeats nothing of a cost that is no number: it may come from a client', async () => {
+    await start();
+    const costs = ['1\nERROR forged', { toString: () => JSON.parse('{') as string }] as unknown as number[];
+    for (const cost of costs) await counter.increment('llm_call', 'proj_1', cost);
+    expect(await counter.read('llm_call', 'proj_1')).toBe(2);
+    expect(app.log.of('A cost in llm_call was a string: it counts as 1')).toHaveLength(1);
+    expect(app.log.lines.join()).not.toContain('forged');
+  });
+
   it('tracks no more tenants than it may, and says so', async () => {
     await start({ maxTrackedTenants: 2 });
     for (const tenant of ['a', 'b', 'c', 'd', 'a']) await counter.increment('llm_call', tenant);

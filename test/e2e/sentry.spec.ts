@@ -169,27 +169,26 @@ describe('the Sentry channel', () => {
   });
 
   describe('when the app ends', () => {
-    const ended = async (slowMs: number): Promise<string[]> => {
+    const ended = async (slowMs: number, shutdownFlushMs: number): Promise<string[]> => {
       await ingest.close();
       ingest = await SentryIngest.start(slowMs);
       Sentry.init({ dsn: ingest.dsn });
-      await start({ channels: [new SentryChannel()], shutdownFlushMs: 1_000 });
+      await start({ channels: [new SentryChannel()], shutdownFlushMs });
       app.app.get(AlertService).raise(anAlert());
       await app.close();
       return app.log.of('sentry');
     };
 
     it('has it posted first', async () => {
-      expect(await ended(300)).toEqual([]);
+      expect(await ended(300, 10_000)).toEqual([]);
       expect(ingest.events).toHaveLength(1);
     });
 
     it('says where that took too long', async () => {
-      const started = performance.now();
-      expect(await ended(20_000)).toEqual([
+      expect(await ended(60_000, 500)).toEqual([
         'warn RateMonitor: The sentry channel may not have sent its last alerts: the process ended first',
       ]);
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(ingest.events).toEqual([]);
     });
 
     it('does not wait for what the app itself has for Sentry', async () => {
