@@ -57,12 +57,17 @@ export function SkipMonitorRate(): Decorated {
 
 /** What the decorators say of a handler: nothing where it is not monitored. The nearest word wins, and a skip over its neighbour. */
 export function monitoredOf(handler: object, owner: object): readonly Monitored[] {
-  for (const target of [handler, owner]) {
-    if (Reflect.getMetadata(SKIPPED, target)) return [];
-    const monitored = Reflect.getMetadata(MONITORED, target) as Monitored[] | undefined;
+  for (const target of [handler, ...lineOf(owner)]) {
+    if (Reflect.getOwnMetadata(SKIPPED, target)) return [];
+    const monitored = Reflect.getOwnMetadata(MONITORED, target) as Monitored[] | undefined;
     if (monitored) return monitored;
   }
   return [];
+}
+
+/** A class, and those it extends. */
+function* lineOf(owner: object): Generator<object> {
+  for (let each: unknown = owner; typeof each === 'function'; each = Object.getPrototypeOf(each)) yield each;
 }
 
 function decorate(mark: (target: object) => void): Decorated {

@@ -8,10 +8,11 @@ import type { TenantLike } from './tenant.js';
  *
  * | context | where |
  * | --- | --- |
- * | HTTP | the request |
+ * | HTTP | the request; on Fastify also its `raw` one, which is what middleware sees |
  * | GraphQL | the request in the operation's context: its `req`, `request` or, of mercurius, `reply.request` |
  * | WebSocket | the client, else its `data`, where socket.io apps keep such things |
  * | RPC | the transport's context, where a guard of yours puts it |
+ * | any other | nowhere |
  *
  * It never falls back to an address: an address is not who pays.
  */
@@ -33,10 +34,14 @@ function tenantOf(identity: unknown): TenantLike | undefined {
   return project ?? organization ?? undefined;
 }
 
+interface Request extends Authenticated {
+  raw?: Authenticated;
+}
+
 interface GraphqlContext {
-  req?: Authenticated;
-  request?: Authenticated;
-  reply?: { request?: Authenticated };
+  req?: Request;
+  request?: Request;
+  reply?: { request?: Request };
 }
 
 /** What may carry who asks, the likeliest first. */
@@ -45,7 +50,7 @@ function carriersIn(context: ExecutionContext): (Authenticated | null | undefine
   switch (context.getType<string>()) {
     case 'graphql': {
       const operation = argument<GraphqlContext>(2);
-      return [operation?.req ?? operation?.request ?? operation?.reply?.request];
+      return carriedBy(operation?.req ?? operation?.request ?? operation?.reply?.request);
     }
     case 'ws': {
       const client = argument<Authenticated & { data?: Authenticated }>(0);
@@ -53,7 +58,14 @@ function carriersIn(context: ExecutionContext): (Authenticated | null | undefine
     }
     case 'rpc':
       return [argument(1)];
+    case 'http':
+      return carriedBy(argument<Request>(0));
     default:
-      return [argument(0)];
+      return [];
   }
+}
+
+/** Fastify's middleware runs on the raw request, and its guards on another. */
+function carriedBy(request: Request | null | undefined): (Authenticated | null | undefined)[] {
+  return [request, request?.raw];
 }

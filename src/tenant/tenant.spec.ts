@@ -8,6 +8,8 @@ describe('toTenant', () => {
     ['p1', { id: 'p1' }],
     [7, { id: '7' }],
     [{ id: 7 }, { id: '7' }],
+    [7n, { id: '7' }],
+    [{ id: 2n ** 64n }, { id: '18446744073709551616' }],
     [
       { id: 'p1', name: 'Acme' },
       { id: 'p1', name: 'Acme' },
@@ -37,7 +39,6 @@ describe('toTenant', () => {
     { id: {} },
     { name: 'Acme' },
     () => 'p1',
-    7n,
   ])('finds no tenant in %p', (answer) => expect(toTenant(answer)).toBeUndefined());
 });
 
@@ -81,5 +82,15 @@ describe('the default resolver', () => {
     expect(resolve('rpc', { user: { project } }, {})).toBeUndefined();
     expect(resolve('rpc', { user: { project } })).toBeUndefined();
     expect(resolve('http')).toBeUndefined();
+  });
+
+  it('believes no message of a transport that it does not know', () => {
+    expect(resolve('rmq', { user: { project } }, { user: { project } })).toBeUndefined();
+  });
+
+  it('finds what middleware left on the raw request of Fastify, behind what a guard left on its own', () => {
+    expect(resolve('http', { raw: { user: { project } } })).toEqual(project);
+    expect(resolve('http', { auth: { organization }, raw: { auth: { project } } })).toEqual(organization);
+    expect(resolve('graphql', undefined, {}, { reply: { request: { raw: { auth: { project } } } } })).toEqual(project);
   });
 });

@@ -12,7 +12,10 @@ export interface Tenant {
 
 /** What a resolver may answer for a tenant: an object with an id, or the id alone. */
 export type TenantLike =
-  { id: string | number; name?: string | null; attributes?: Record<string, string> } | string | number;
+  | { id: string | number | bigint; name?: string | null; attributes?: Record<string, string> }
+  | string
+  | number
+  | bigint;
 
 /**
  * Says whom a request counts against; nothing (`undefined` or `null`) where it cannot be known.
@@ -22,7 +25,7 @@ export type TenantResolver = (
   context: ExecutionContext,
 ) => TenantLike | null | undefined | Promise<TenantLike | null | undefined>;
 
-/** Reads a resolver's answer: strings and finite numbers are ids, whatever else is no tenant. */
+/** Reads a resolver's answer: strings, finite numbers and bigints are ids, whatever else is no tenant. */
 export function toTenant(answer: unknown): Tenant | undefined {
   const bare = toId(answer);
   if (bare !== undefined) return { id: bare };
@@ -37,5 +40,6 @@ export function toTenant(answer: unknown): Tenant | undefined {
 
 function toId(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
+  if (typeof value === 'bigint') return String(value);
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
 }

@@ -23,8 +23,8 @@ export interface TestedRateMonitor {
 
 /**
  * Makes the monitor of the app under test one to test with: it counts in memory, keeps its alerts, and goes by a clock that the test moves.
- * Categories, thresholds and tenants stay those of the app. It is on, and a request waits until it is counted, whatever options and
- * environment say.
+ * Categories, thresholds and tenants stay those of the app. It is on, a request waits until it is counted, and each window with a breach
+ * is an alert, whatever options and environment say.
  *
  * @param builder What `Test.createTestingModule()` gives, before `compile()`.
  *
@@ -43,6 +43,7 @@ export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor 
     waitAtMostMs: WAIT_AT_MOST_MS,
     store: new MemoryCounterStore(() => clock.now()),
     channels: [channel],
+    incidents: undefined,
   };
   builder.overrideProvider(CLOCK).useValue(clock);
   builder.overrideProvider(STAND_INS).useValue(standIns);

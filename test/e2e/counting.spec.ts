@@ -1,11 +1,14 @@
 import {
   Controller,
+  Module,
   Post,
   Scope,
   UseGuards,
   UseInterceptors,
   type ExecutionContext,
   type INestApplication,
+  type MiddlewareConsumer,
+  type NestModule,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 
@@ -48,6 +51,28 @@ describe.each([
     await start({ prepare: (it) => authenticateEarly(it) });
     await app.post('/evaluations', acme);
     expect(await count('evaluations')).toBe(1);
+  });
+
+  it('counts once where middleware finds the tenant, and no guard is there', async () => {
+    @Controller()
+    class Open {
+      @Post('open')
+      @MonitorRate('llm_call')
+      call() {}
+    }
+    @Module({ controllers: [Open] })
+    class OpenModule implements NestModule {
+      configure(consumer: MiddlewareConsumer): void {
+        const identify = (request: { user?: unknown }, _response: unknown, next: () => void): void => {
+          request.user = { project: { id: 'acme' } };
+          next();
+        };
+        consumer.apply(identify).forRoutes(Open);
+      }
+    }
+    await start({ metadata: { imports: [OpenModule] } });
+    await app.post('/open');
+    expect(await count('llm_call', 'acme')).toBe(1);
   });
 
   it('counts once where an earlier global guard finds the tenant', async () => {
@@ -128,6 +153,28 @@ describe.each([
     await start(controllers(Mostly));
     await app.post('/counted', acme);
     await app.post('/skipped', acme);
+    expect(await count('llm_call')).toBe(1);
+  });
+
+  it('lets what a class says overrule what the class it extends says', async () => {
+    @SkipMonitorRate()
+    class Base {}
+    @UseGuards(AuthGuard)
+    @MonitorRate('llm_call')
+    @Controller()
+    class Counted extends Base {
+      @Post('counted')
+      counted() {}
+    }
+    @SkipMonitorRate()
+    @Controller('again')
+    class Skipped extends Counted {
+      @Post('skipped')
+      skipped() {}
+    }
+    await start(controllers(Counted, Skipped));
+    await app.post('/counted', acme);
+    for (const path of ['/again/skipped', '/again/counted']) await app.post(path, acme);
     expect(await count('llm_call')).toBe(1);
   });
 

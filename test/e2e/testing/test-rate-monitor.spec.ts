@@ -12,6 +12,7 @@ describe('testRateMonitor', () => {
     imports: [
       RateMonitorModule.forRoot({
         enabled: false,
+        incidents: true,
         categories: { imports: { threshold: 1 } },
         channels: [{ name: 'pager', send: (alert) => void told.push(alert.category) }],
       }),
@@ -43,6 +44,16 @@ describe('testRateMonitor', () => {
     expect(await counter.read('imports', 'acme')).toBe(1);
     monitor.clock.advance(1);
     expect(await counter.read('imports', 'acme')).toBe(0);
+    await app.close();
+  });
+
+  it('alerts once a window, though the app makes one incident of them', async () => {
+    const [app, monitor] = await start();
+    for (const alerts of [1, 2]) {
+      for (let i = 0; i < 2; i++) await app.get(RateMonitorService).record('imports', 'acme');
+      expect(monitor.alerts).toHaveLength(alerts);
+      monitor.clock.advance(60_000);
+    }
     await app.close();
   });
 
