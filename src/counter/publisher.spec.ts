@@ -102,6 +102,19 @@ describe('Publisher, where requests wait', () => {
       expect(counted).toHaveBeenCalled();
     });
 
+    it('and keeps none of them waiting for long where the store keeps each call waiting for a node', async () => {
+      const taken = jest.spyOn(listener, 'taken');
+      answer = async (totals) => {
+        const [, ...others] = await answers(totals);
+        await new Promise((resolve) => setTimeout(resolve, 900));
+        return [{ refused: 'no answer', forGood: false }, ...others];
+      };
+      const tenants = Array.from({ length: 2_200 }, (_, i) => new TrackedTenant(window, `tenant_${i}`));
+      for (const tracked of tenants) void publisher.publish(tracked);
+      await jest.advanceTimersByTimeAsync(2_800);
+      expect(taken).toHaveBeenCalledTimes(2_200 - 11);
+    });
+
     it('and is away until the store takes all of them: a Cluster may lack a node', async () => {
       const recovered = jest.spyOn(listener, 'recovered');
       const lacksOne: CounterStore['publish'] = async (totals) => {

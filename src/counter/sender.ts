@@ -4,6 +4,8 @@ import type { TrackedTenant } from './tracked-tenant.js';
 
 /** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
 const CHUNK = 200;
+/** A Cluster that lacks a node keeps each call waiting for it: the rest of a long queue is not to wait in a row. */
+const AT_ONCE_AFTER_A_FAULT = 5;
 /** A publish that took longer has failed, whatever the store's own limits are. */
 const GIVE_UP_AFTER_MS = 1_000;
 
@@ -50,17 +52,23 @@ export class Sender {
     const untaken: TrackedTenant[] = [];
     let unsent: TrackedTenant[] = [];
     let slowestMs: number | undefined;
-    for (let at = 0; at < queue.length; at += CHUNK) {
-      const chunk = queue.slice(at, at + CHUNK).filter(isLive);
-      if (chunk.length === 0) continue;
+    let atOnce = 1;
+    for (let at = 0; at < queue.length;) {
+      const end = at + atOnce * CHUNK;
+      const chunks: TrackedTenant[][] = [];
+      for (; at < queue.length && at < end; at += CHUNK) chunks.push(queue.slice(at, at + CHUNK).filter(isLive));
+      const sent = chunks.filter((chunk) => chunk.length > 0);
+      if (sent.length === 0) continue;
       const asked = performance.now();
-      const failed = await this.sendChunk(chunk);
+      const failed = (await Promise.all(sent.map((chunk) => this.sendChunk(chunk)))).flat();
       slowestMs = Math.max(slowestMs ?? 0, performance.now() - asked);
+      if (failed.length === 0) continue;
       this.listener.unreached(failed);
       untaken.push(...failed);
-      if (failed.length < chunk.length) continue;
+      atOnce = AT_ONCE_AFTER_A_FAULT;
+      if (failed.length < sent.flat().length) continue;
       // Where nothing went through, nothing else will now.
-      unsent = queue.slice(at + CHUNK).filter(isLive);
+      unsent = queue.slice(at).filter(isLive);
       break;
     }
     this.listener.unreached(unsent);
