@@ -57,7 +57,7 @@ export function SkipMonitorRate(): Decorated {
 
 /** What the decorators say of a handler: nothing where it is not monitored. The nearest word wins, and a skip over its neighbour. */
 export function monitoredOf(handler: object, owner: object): readonly Monitored[] {
-  for (const target of [handler, ...lineOf(owner)]) {
+  for (const target of [...lineOf(handler), ...lineOf(owner)]) {
     if (Reflect.getOwnMetadata(SKIPPED, target)) return [];
     const monitored = Reflect.getOwnMetadata(MONITORED, target) as Monitored[] | undefined;
     if (monitored) return monitored;
@@ -65,9 +65,9 @@ export function monitoredOf(handler: object, owner: object): readonly Monitored[
   return [];
 }
 
-/** A class, and those it extends. */
-function* lineOf(owner: object): Generator<object> {
-  for (let each: unknown = owner; typeof each === 'function'; each = Object.getPrototypeOf(each)) yield each;
+/** A class, and those it extends; a handler, and the one it wraps where that is its prototype. */
+function* lineOf(target: object): Generator<object> {
+  for (let each: unknown = target; typeof each === 'function'; each = Object.getPrototypeOf(each)) yield each;
 }
 
 function decorate(mark: (target: object) => void): Decorated {

@@ -178,6 +178,27 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
+  it('counts a handler that another decorator wraps, with the handler for its prototype', async () => {
+    const Wrapped: MethodDecorator = (_target, _key, descriptor) => {
+      const original = descriptor.value as () => unknown;
+      const wrapper = function (this: unknown): unknown {
+        return original.call(this);
+      };
+      descriptor.value = Object.setPrototypeOf(wrapper, original) as never;
+    };
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Outer {
+      @Wrapped
+      @Post('wrapped')
+      @MonitorRate('llm_call')
+      call() {}
+    }
+    await start(controllers(Outer));
+    await app.post('/wrapped', acme);
+    expect(await count('llm_call')).toBe(1);
+  });
+
   it('leaves handlers without a decorator alone', async () => {
     await start();
     expect((await fetch(`${app.url}/health`)).status).toBe(200);
