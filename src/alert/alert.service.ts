@@ -156,8 +156,12 @@ export class AlertService {
     await this.past.flush();
     await this.muting.refresh();
     if (!this.incidents) return;
-    for await (const told of this.incidents.closedUnheard()) this.tell(told, this.muting.over(told.alert));
+    await this.tellAll(this.incidents.closedUnheard());
     if (!(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
-    for await (const told of this.incidents.sweep()) this.tell(told, this.muting.over(told.alert));
+    await this.tellAll(this.incidents.sweep());
+  }
+
+  private async tellAll(stories: AsyncIterable<Told>): Promise<void> {
+    for await (const told of stories) this.tell(told, this.muting.over(told.alert));
   }
 }

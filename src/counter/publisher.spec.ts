@@ -136,7 +136,7 @@ describe('Publisher, where requests wait', () => {
 
   it('has recovered though what it took was to be published again', async () => {
     const recovered = jest.spyOn(listener, 'recovered');
-    const taken = jest.spyOn(listener, 'taken').mockImplementationOnce((tracked) => publisher.publishAgain(tracked));
+    const taken = jest.spyOn(listener, 'taken').mockImplementationOnce((tracked) => publisher.publishSoon(tracked));
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10);

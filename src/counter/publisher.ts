@@ -48,14 +48,13 @@ export class Publisher implements SendOutcome {
 
   /** Queues a total; the promise, where there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
   publish(tracked: TrackedTenant): Promise<void> | undefined {
-    this.enqueue(tracked);
-    this.schedule();
+    this.publishSoon(tracked);
     if (this.options.counting === 'background' || this.health.away) return undefined;
     return (this.batch ??= new Batch(this.options.waitAtMostMs, () => this.health.late())).done;
   }
 
-  /** Publishes a total again, soon: there is something to be known of it. */
-  publishAgain(tracked: TrackedTenant): void {
+  /** Queues a total that nobody waits for. */
+  publishSoon(tracked: TrackedTenant): void {
     this.enqueue(tracked);
     this.schedule();
   }

@@ -52,21 +52,18 @@ export class Sender {
     const untaken: TrackedTenant[] = [];
     let unsent: TrackedTenant[] = [];
     let slowestMs: number | undefined;
-    let atOnce = 1;
-    for (let at = 0; at < queue.length;) {
-      const end = at + atOnce * CHUNK;
-      const chunks: TrackedTenant[][] = [];
-      for (; at < queue.length && at < end; at += CHUNK) chunks.push(queue.slice(at, at + CHUNK).filter(isLive));
-      const sent = chunks.filter((chunk) => chunk.length > 0);
+    for (let at = 0, size = CHUNK; at < queue.length;) {
+      const sent = queue.slice(at, at + size).filter(isLive);
+      at += size;
       if (sent.length === 0) continue;
       const asked = performance.now();
-      const failed = (await Promise.all(sent.map((chunk) => this.sendChunk(chunk)))).flat();
+      const failed = await this.sendAll(sent);
       slowestMs = Math.max(slowestMs ?? 0, performance.now() - asked);
       if (failed.length === 0) continue;
       this.listener.unreached(failed);
       untaken.push(...failed);
-      atOnce = AT_ONCE_AFTER_A_FAULT;
-      if (failed.length < sent.flat().length) continue;
+      size = AT_ONCE_AFTER_A_FAULT * CHUNK;
+      if (failed.length < sent.length) continue;
       // Where nothing went through, nothing else will now.
       unsent = queue.slice(at).filter(isLive);
       break;
@@ -82,6 +79,12 @@ export class Sender {
     if (!this.listener.expired(tracked)) return true;
     tracked.queued = false;
     return false;
+  }
+
+  private async sendAll(live: readonly TrackedTenant[]): Promise<TrackedTenant[]> {
+    const sending: Promise<TrackedTenant[]>[] = [];
+    for (let at = 0; at < live.length; at += CHUNK) sending.push(this.sendChunk(live.slice(at, at + CHUNK)));
+    return (await Promise.all(sending)).flat();
   }
 
   private async sendChunk(chunk: readonly TrackedTenant[]): Promise<TrackedTenant[]> {

@@ -124,7 +124,7 @@ export class Tally implements PublishListener {
 
   taken(tracked: TrackedTenant, total: number, counted: Counted): void {
     // The others are to know it once it is announced, and not before: should the store lose its data, it has only what they know.
-    if (this.judge.byStore(tracked, total, counted)) this.publisher.publishAgain(tracked);
+    if (this.judge.byStore(tracked, total, counted)) this.publisher.publishSoon(tracked);
   }
 
   refused(tracked: TrackedTenant, reason: string): void {

@@ -1,10 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 
-import type { SharedState } from './shared-state.js';
+import { KEPT_FOR_MS, type SharedState } from './shared-state.js';
 
 const COMMAND = 'rateMonitorSwap';
-/** What nobody has touched for so long is of no more use: a key never outlives its app for ever. */
-const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 
 /**
  * Changes one record where it is still as it was read.

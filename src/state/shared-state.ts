@@ -1,3 +1,6 @@
+/** What nobody has touched for so long, 30 days, is of no more use: a key never outlives its app for ever. */
+export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
+
 /**
  * What replicas share beside counts: small records, changed by one of them at a time, and logs of what happened. It lives where the
  * counts live, and calls reject while that is away.

@@ -1,5 +1,4 @@
-/** The store forgets it after as long as this. */
-const LONGEST_MS = 30 * 24 * 60 * 60 * 1_000;
+import { KEPT_FOR_MS } from '../../state/shared-state.js';
 
 /** What a mute is about. */
 export interface MutedScope {
@@ -38,9 +37,9 @@ export function checkMute(options: MuteOptions): MuteOptions {
   const { tenant, category, forMs, reason } = options;
   if (!Number.isFinite(forMs) || forMs <= 0)
     throw new RangeError(`forMs is ${String(forMs)}: write a number of milliseconds above 0`);
-  if (forMs > LONGEST_MS)
+  if (forMs > KEPT_FOR_MS)
     throw new RangeError(
-      `forMs is ${forMs}: write ${LONGEST_MS} (30 days) at most, and mute again before that is over`,
+      `forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before that is over`,
     );
   if (typeof reason !== 'string' || reason.trim() === '')
     throw new TypeError('reason is empty: say why, for whoever reads the log');
