@@ -8,6 +8,9 @@ import { addressOf, ownConnection } from './redis-connection.js';
 
 const COMMAND = 'rateMonitorPublish';
 
+/** Of a connection that has ended and is not yet taken for lost. */
+const NOT_WRITTEN = /isn't writeable/;
+
 interface Scripted {
   [COMMAND](keys: number, keysAndArgs: (string | number)[]): Promise<ScriptReply>;
 }
@@ -87,7 +90,8 @@ export class RedisCounterStore implements CounterStore {
   /** Of a lost connection ioredis says only that it cannot write; why, its last error says, once there was one. */
   private refusal(error: Error): Refused {
     if (this.fault) return refusal(this.fault.message);
-    return refusal(this.connection.status === 'ready' ? error.message : 'the connection was lost');
+    const isLost = this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message);
+    return refusal(isLost ? 'the connection was lost' : error.message);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 
 import { Redis } from 'ioredis';
 
@@ -199,6 +200,16 @@ describe('the redis store alone', () => {
     expect(refused).toEqual({ refused: expect.stringContaining('WRONGTYPE'), forGood: true });
     expect(taken).toEqual({ count: 1, announced: 0, announce: 1 });
     expect(await redis.client.get(keyName())).toBe('not ours');
+  });
+
+  it('says in words of its own that the connection was lost, before ioredis takes it for lost', async () => {
+    await store.publish([total]);
+    const { connection } = store as unknown as { connection: { status: string; stream: Socket } };
+    connection.stream.end();
+    expect(connection.status).toBe('ready');
+    expect(await store.publish([{ ...total, total: 2 }])).toEqual([
+      { refused: 'the connection was lost', forGood: false },
+    ]);
   });
 
   it("tells Redis's time", async () => {
