@@ -19,3 +19,13 @@ it('attributesOf bounds their number and size, and says how many more there are'
   expect(leftOut).toBe(3);
   expect(shown.map(([name, value]) => [name.length, value.length])).toEqual(Array(10).fill([60, 150]));
 });
+
+it('attributesOf leaves out an attribute whose getter throws', () => {
+  const attributes = {
+    plan: 'free',
+    get owner(): string {
+      throw new Error('not loaded');
+    },
+  };
+  expect(attributesOf({ id: 'p', attributes })).toEqual({ shown: [['plan', 'free']], leftOut: 0 });
+});

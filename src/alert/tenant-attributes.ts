@@ -15,7 +15,9 @@ export interface ShownAttributes {
 
 /** A tenant's attributes at a bounded number and size. They come from the app's resolver: only what has a plain text is shown. */
 export function attributesOf({ attributes = {} }: Tenant): ShownAttributes {
-  const plain = Object.entries(attributes as Record<string, unknown>).filter(([, value]) => isPlain(value));
+  const plain = Object.keys(attributes)
+    .map((name) => [name, valueOf(attributes, name)] as const)
+    .filter(([, value]) => isPlain(value));
   const shown = plain
     .slice(0, MOST)
     .map(([name, value]) => [oneLine(name, LONGEST_NAME), oneLine(String(value), LONGEST_VALUE)] as const);
@@ -30,6 +32,15 @@ export function keptTenant(tenant: Tenant): Tenant {
     ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
     ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
   };
+}
+
+/** A getter of the app's may throw: that attribute is left out. */
+function valueOf(attributes: object, name: string): unknown {
+  try {
+    return (attributes as Record<string, unknown>)[name];
+  } catch {
+    return undefined;
+  }
 }
 
 function isPlain(value: unknown): boolean {

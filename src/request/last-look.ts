@@ -21,7 +21,8 @@ const lastLook: CanActivate = {
 
 /** Puts it behind all other guards of a handler. Nest reads those when it makes the routes. */
 export function lookLast(handler: object): void {
-  const guards = (Reflect.getOwnMetadata(GUARDS, handler) ?? []) as unknown[];
+  // As Nest does, through prototypes: a wrapped handler inherits the guards of the original, and own metadata here would hide them.
+  const guards = (Reflect.getMetadata(GUARDS, handler) ?? []) as unknown[];
   if (!guards.includes(lastLook)) Reflect.defineMetadata(GUARDS, [...guards, lastLook], handler);
 }
 

@@ -45,7 +45,8 @@ export function beginObservation(
     waitedMs: 0,
     observer,
   };
-  invocationOf(context)[OBSERVATION] = observation;
+  // Not enumerable: whoever prints a request must not see our options, with the Redis client's password in them.
+  Object.defineProperty(invocationOf(context), OBSERVATION, { value: observation, writable: true, configurable: true });
   return observation;
 }
 

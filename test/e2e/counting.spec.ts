@@ -1,10 +1,14 @@
+import { inspect } from 'node:util';
+
 import {
   Controller,
   Module,
   Post,
+  Req,
   Scope,
   UseGuards,
   UseInterceptors,
+  type CanActivate,
   type ExecutionContext,
   type INestApplication,
   type MiddlewareConsumer,
@@ -22,6 +26,7 @@ import {
 } from '../../src/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard, LlmController } from '../support/controllers.js';
+import { sharedRedis } from '../support/redis.js';
 
 const acme = { 'x-project': 'acme', 'x-name': 'Acme' };
 
@@ -197,6 +202,51 @@ describe.each([
     await start(controllers(Outer));
     await app.post('/wrapped', acme);
     expect(await count('llm_call')).toBe(1);
+  });
+
+  it('keeps the guards of a handler that another decorator wraps', async () => {
+    const Wrapped: MethodDecorator = (_target, _key, descriptor) => {
+      const original = descriptor.value as () => unknown;
+      const wrapper = function (this: unknown): unknown {
+        return original.call(this);
+      };
+      descriptor.value = Object.setPrototypeOf(wrapper, original) as never;
+    };
+    class Deny implements CanActivate {
+      canActivate = (): boolean => false;
+    }
+    @Controller()
+    class Guarded {
+      @Wrapped
+      @Post('guarded')
+      @MonitorRate('llm_call')
+      @UseGuards(Deny)
+      call(): string {
+        return 'secret';
+      }
+    }
+    await start(controllers(Guarded));
+    expect((await app.post('/guarded', acme)).status).toBe(403);
+  });
+
+  it('shows neither options nor a Redis password to whoever prints the request', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    client.options.password = 'hunter2hunter2';
+    let printed = '';
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Printing {
+      @Post('printed')
+      @MonitorRate('llm_call')
+      call(@Req() request: unknown): void {
+        printed = inspect(request, { depth: 12 });
+      }
+    }
+    await start({ ...controllers(Printing), options: { redis: client, keyPrefix } });
+    await app.post('/printed', acme);
+    client.disconnect();
+    expect(printed).not.toContain('hunter2');
+    expect(printed).not.toContain('rate-monitor');
   });
 
   it('leaves handlers without a decorator alone', async () => {
