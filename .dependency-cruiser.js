@@ -1,4 +1,7 @@
-/** One direction: request -> conductor -> counter -> store, and conductor -> alerts. Leaves never know each other. */
+/**
+ * One direction: a request goes monitor -> counter -> store, a breach goes counter -> boot -> alert -> channels. `model/` holds the words
+ * that all of them use. Each rule must match files: `test/unit/dependency-rules.spec.ts` checks that none has gone stale.
+ */
 const forbid = (name, from, to, comment) => ({
   name,
   severity: 'error',
@@ -22,29 +25,37 @@ module.exports = {
       from: { orphan: true, pathNot: '\\.spec\\.ts$|src/(testing/)?index\\.ts$' },
       to: {},
     },
+    forbid('words-stand-alone', '^src/model/', '^src/(?!model/|util/)', 'The words of the model know no behaviour.'),
+    forbid('tools-stand-alone', '^src/util/', '^src/(?!util/)', 'Tools know nothing of this domain.'),
     forbid(
       'counter-knows-no-request',
       '^src/counter/',
-      '^src/(alert/|observe/|rate-monitor\\.|monitor-rate)',
-      'The counter knows no request and no alert.',
+      '^src/(alert|channels|monitor|boot)/',
+      'The counter knows no request, no alert and no option beyond its own.',
     ),
+    forbid('stores-know-no-counter', '^src/store/', '^src/(?!store/|model/|util/)', 'A store keeps what it is told.'),
     forbid(
       'alerts-know-no-counter',
       '^src/alert/',
-      '^src/(counter/|observe/|rate-monitor\\.|monitor-rate)',
-      'The alert service knows no Redis and no request.',
+      '^src/(counter|monitor|options|boot|channels)/',
+      'Alerts know no counter, no request and no particular channel.',
+    ),
+    forbid(
+      'channels-know-alerts-only',
+      '^src/channels/',
+      '^src/(?!channels/|model/|util/|options/)',
+      'A channel knows the alert that it sends.',
     ),
     forbid(
       'thresholds-are-numbers',
       '^src/threshold/',
-      '^src/(?!threshold/|tenant/tenant\\.ts)',
+      '^src/(?!threshold/|model/|util/|store/)',
       'Policy is arithmetic.',
     ),
-    forbid('tenants-stand-alone', '^src/tenant/', '^src/(?!tenant/)', 'A tenant is known without the rest.'),
     {
       name: 'optional-peers-in-one-place',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/optional-peers\\.ts$|\\.spec\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/util/optional-peers\\.ts$|\\.spec\\.ts$' },
       to: { path: 'node_modules/(@sentry|@liaoliaots|@nestjs/config)/' },
     },
     {

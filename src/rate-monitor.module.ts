@@ -4,14 +4,14 @@ import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AlertService } from './alert/alert.service.js';
 import { CLOCK } from './counter/clock.js';
 import { RateCounterService } from './counter/rate-counter.service.js';
-import { MonitoredHandlers } from './request/monitored-handlers.js';
+import { MonitoredHandlers } from './monitor/monitored-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { STAND_INS } from './boot/stand-ins.js';
-import { RateMonitorGuard } from './rate-monitor.guard.js';
-import { RateMonitorInterceptor } from './rate-monitor.interceptor.js';
+import { RateMonitorGuard } from './monitor/rate-monitor.guard.js';
+import { RateMonitorInterceptor } from './monitor/rate-monitor.interceptor.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
-import { RateMonitorService } from './rate-monitor.service.js';
+import { RateMonitorService } from './monitor/rate-monitor.service.js';
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 
 import { anAlert } from '../../test/support/alerts.js';
-import { MemorySharedState } from '../state/memory-shared-state.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { AlertService } from './alert.service.js';
 
 const MINUTE_MS = 60_000;

@@ -1,18 +1,18 @@
 import { Injectable, Logger } from '@nestjs/common';
 
-import { untraced } from '../optional-peers.js';
-import { MemorySharedState } from '../state/memory-shared-state.js';
-import type { SharedState } from '../state/shared-state.js';
+import { untraced } from '../util/optional-peers.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import type { SharedState } from '../store/shared-state.js';
 import { oneLine } from '../util/text.js';
 import { within } from '../util/within.js';
 import { Deliveries, type TestedChannel, type Told } from './delivery/deliveries.js';
 import type { NamedChannel } from './delivery/named-channel.js';
-import { History, type AlertRecord } from './history/history.js';
-import { Incidents, type CountOf, type IncidentSettings } from './incident/incidents.js';
+import { History, type AlertRecord } from './history.js';
+import { Incidents, type CountOf, type IncidentSettings } from './incidents.js';
 import { Lookout } from './lookout.js';
-import type { Mute, MutedScope, MuteOptions } from './mute/mute.js';
-import { Mutes } from './mute/mutes.js';
-import type { RateAlert } from './rate-alert.js';
+import type { Mute, MutedScope, MuteOptions } from './mute.js';
+import { Mutes } from './mutes.js';
+import type { RateAlert } from '../model/rate-alert.js';
 
 /** A look that one replica makes for all, a little less often than any of them would. */
 const ONE_LOOKS_FOR_MS = 900;

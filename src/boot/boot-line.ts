@@ -1,5 +1,5 @@
-import type { MonitoredHandler } from '../request/monitored-handlers.js';
-import type { Category } from '../options/complete-options.js';
+import type { MonitoredHandler } from '../monitor/monitored-handlers.js';
+import type { Category } from '../model/category.js';
 import { duration } from '../util/text.js';
 
 /** The one line at boot: where it counts, and what is monitored with which threshold. */

@@ -1,13 +1,14 @@
-import type { AlertChannel } from '../alert/alert-channel.js';
-import { DiscordChannel } from '../alert/channels/discord.channel.js';
-import { isWebhookUrl } from '../alert/channels/http/webhook-url.js';
-import { LogChannel } from '../alert/channels/log.channel.js';
-import { SentryChannel } from '../alert/channels/sentry.channel.js';
-import { SlackChannel } from '../alert/channels/slack.channel.js';
+import type { AlertChannel } from '../model/alert-channel.js';
+import { DiscordChannel } from '../channels/discord/discord.channel.js';
+import { isWebhookUrl } from '../channels/http/webhook-url.js';
+import { LogChannel } from '../channels/log.channel.js';
+import { SentryChannel } from '../channels/sentry.channel.js';
+import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/delivery/named-channel.js';
-import { sentry } from '../optional-peers.js';
-import { RateMonitorConfigError } from '../options/config-error.js';
-import { WEBHOOK_VARIABLES, type Environment } from '../options/environment.js';
+import { sentry } from '../util/optional-peers.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
+import { WEBHOOK_VARIABLES } from '../options/environment.js';
+import type { Environment } from '../util/optional-peers.js';
 
 type Unnamed = Omit<NamedChannel, 'name'>;
 

@@ -1,6 +1,6 @@
 import type { DiscoveryService } from '@nestjs/core';
 
-import { RateMonitorConfigError } from '../options/config-error.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 
 /**

@@ -1,13 +1,13 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
-import type { CounterStore } from '../counter/counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 import type { Clock } from '../counter/clock.js';
-import { MemoryCounterStore } from '../counter/memory-counter-store.js';
-import { RedisCounterStore } from '../counter/redis-counter-store.js';
-import { nestRedisClient } from '../optional-peers.js';
+import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
+import { RedisCounterStore } from '../store/redis/redis-counter-store.js';
+import { nestRedisClient } from '../util/optional-peers.js';
 import type { CompleteOptions } from '../options/complete-options.js';
-import { RateMonitorConfigError } from '../options/config-error.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
 
 /**
  * Where to count: the store or the Redis of the options, else the Redis that nestjs-redis keeps, else memory.

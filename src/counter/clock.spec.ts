@@ -1,5 +1,5 @@
 import { StoreClock } from './clock.js';
-import type { CounterStore } from './counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 
 describe('StoreClock', () => {
   let local: number;

@@ -1,4 +1,4 @@
-import type { CounterStore } from './counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 
 /** Tells the time, in milliseconds since the epoch. */
 export interface Clock {

@@ -1,4 +1,4 @@
-import { toTenant, type Tenant, type TenantLike } from '../tenant/tenant.js';
+import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { oneLine } from '../util/text.js';
 

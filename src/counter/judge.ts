@@ -1,6 +1,6 @@
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
-import type { Breach } from './breach.js';
-import type { Counted } from './counter-store.js';
+import type { Breach } from '../model/breach.js';
+import type { Counted } from '../store/counter-store.js';
 import type { TrackedTenant } from './tracked-tenant.js';
 
 /**

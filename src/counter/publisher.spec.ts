@@ -1,6 +1,6 @@
 import { type Logger } from '@nestjs/common';
 
-import type { CounterStore, Published } from './counter-store.js';
+import type { CounterStore, Published } from '../store/counter-store.js';
 import { Publisher, type PublishListener } from './publisher.js';
 import { StoreHealth } from './store-health.js';
 import { TrackedTenant } from './tracked-tenant.js';

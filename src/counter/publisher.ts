@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { Batch } from './batch.js';
-import type { CounterStore } from './counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 import { Sender, type Left, type SendListener, type SendOutcome } from './sender.js';
 import type { StoreHealth } from './store-health.js';
 import type { TrackedTenant } from './tracked-tenant.js';

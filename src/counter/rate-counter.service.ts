@@ -1,18 +1,19 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 
 import type { CompleteOptions } from '../options/complete-options.js';
-import type { Route } from '../request/route.js';
+import type { Route } from '../model/route.js';
 import { SayOnce } from '../util/say-once.js';
-import type { Tenant, TenantLike } from '../tenant/tenant.js';
+import type { Tenant, TenantLike } from '../model/tenant.js';
 import { answered } from '../util/answered.js';
 import { reasonOf } from '../util/text.js';
 import { levelsFor, type LevelsFor } from '../threshold/levels-for.js';
-import { NO_LEVELS, type Levels } from '../threshold/levels.js';
+import { NO_LEVELS } from '../threshold/levels.js';
+import type { Levels } from '../model/level.js';
 import { within } from '../util/within.js';
-import type { Breach } from './breach.js';
+import type { Breach } from '../model/breach.js';
 import { CLOCK, type Clock } from './clock.js';
 import { CounterInput } from './counter-input.js';
-import type { CounterStore } from './counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 import { Tally, type CountedIn } from './tally.js';
 import type { TrackedTenant } from './tracked-tenant.js';
 

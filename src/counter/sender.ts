@@ -1,5 +1,5 @@
 import { within } from '../util/within.js';
-import type { Counted, CounterStore, OwnTotal, Published, Refused } from './counter-store.js';
+import type { Counted, CounterStore, OwnTotal, Published, Refused } from '../store/counter-store.js';
 import type { TrackedTenant } from './tracked-tenant.js';
 
 /** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */

@@ -1,5 +1,5 @@
 import type { StoreClock } from './clock.js';
-import type { CounterStore } from './counter-store.js';
+import type { CounterStore } from '../store/counter-store.js';
 
 /** Clocks drift by milliseconds a minute: once in a while is enough. */
 const SYNC_EVERY_MS = 60_000;

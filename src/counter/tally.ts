@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import type { Route } from '../request/route.js';
-import type { Tenant } from '../tenant/tenant.js';
-import { tenantKey } from '../tenant/tenant-key.js';
-import type { Levels } from '../threshold/levels.js';
+import type { Route } from '../model/route.js';
+import type { Tenant } from '../model/tenant.js';
+import { tenantKey } from '../model/tenant-key.js';
+import type { Levels } from '../model/level.js';
 import { within } from '../util/within.js';
-import type { Breach } from './breach.js';
+import type { Breach } from '../model/breach.js';
 import { StoreClock, type Clock } from './clock.js';
-import type { Counted, CounterStore } from './counter-store.js';
+import type { Counted, CounterStore } from '../store/counter-store.js';
 import { Judge } from './judge.js';
 import { LiveWindows } from './live-windows.js';
 import { Losses } from './losses.js';

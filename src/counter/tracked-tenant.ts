@@ -1,7 +1,7 @@
-import type { Route } from '../request/route.js';
-import type { Tenant } from '../tenant/tenant.js';
-import type { Levels } from '../threshold/levels.js';
-import type { OwnTotal } from './counter-store.js';
+import type { Route } from '../model/route.js';
+import type { Tenant } from '../model/tenant.js';
+import type { Levels } from '../model/level.js';
+import type { OwnTotal } from '../store/counter-store.js';
 import type { Window } from './window.js';
 
 /** One tenant in one window of one category, as this instance has counted it. There may be a million: keep it small. */

@@ -1,24 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import { defaultTenantResolver } from '../tenant/default-tenant-resolver.js';
-import type { TenantResolver } from '../tenant/tenant.js';
-import type { AlertLevel } from '../threshold/levels.js';
-import type {
-  CategoryOptions,
-  IncidentOptions,
-  RateMonitorOptions,
-  ThresholdResolver,
-} from './rate-monitor-options.js';
-
-/** A category with nothing left open. */
-export interface Category {
-  readonly name: string;
-  readonly threshold: number | ThresholdResolver;
-  readonly windowMs: number;
-  /** Ascending. */
-  readonly levels: readonly AlertLevel[];
-  readonly tenant: TenantResolver;
-}
+import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
+import type { TenantResolver } from '../model/tenant.js';
+import type { CategoryOptions, IncidentOptions, RateMonitorOptions } from './rate-monitor-options.js';
+import type { Category } from '../model/category.js';
 
 /** The options with nothing left open. */
 export interface CompleteOptions {

@@ -1,11 +1,5 @@
+import type { Environment } from '../util/optional-peers.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
-
-/** Where overrides come from: the app's ConfigService, or the process's environment where it has none. */
-export interface Environment {
-  get(name: string): unknown;
-  /** The names that are set, as far as they can be listed. */
-  names(): string[];
-}
 
 export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => [] };
 

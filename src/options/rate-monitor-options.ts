@@ -1,13 +1,11 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
-import type { AlertChannel } from '../alert/alert-channel.js';
-import type { CounterStore } from '../counter/counter-store.js';
-import type { Tenant, TenantResolver } from '../tenant/tenant.js';
-import type { AlertLevel } from '../threshold/levels.js';
-
-/** A threshold that differs by tenant: asked once per tenant and window. One that throws leaves that window without alerts for it. */
-export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
+import type { AlertChannel } from '../model/alert-channel.js';
+import type { CounterStore } from '../store/counter-store.js';
+import type { TenantResolver } from '../model/tenant.js';
+import type { ThresholdResolver } from '../model/category.js';
+import type { AlertLevel } from '../model/level.js';
 
 /** One kind of cost, and what is too much of it. */
 export interface CategoryOptions {

@@ -1,5 +1,6 @@
 import { completeOptions, DEFAULT_CATEGORIES, type CompleteOptions } from './complete-options.js';
-import { override, type Environment } from './environment.js';
+import type { Environment } from '../util/optional-peers.js';
+import { override } from './environment.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { validate } from './validation.js';
 

@@ -13,7 +13,7 @@ import {
   ValidateIf,
 } from 'class-validator';
 
-import { SEVERITIES } from '../threshold/levels.js';
+import { SEVERITIES } from '../model/level.js';
 import { HasMethods, IsFunction, IsWhole, says } from './shape-rules.js';
 
 /** What each option may be. */

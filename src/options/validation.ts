@@ -1,7 +1,7 @@
 import { validateSync, type ValidationError } from 'class-validator';
 
 import { oneLine } from '../util/text.js';
-import { RateMonitorConfigError } from './config-error.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
 import type { Overridden } from './environment.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape } from './shapes.js';

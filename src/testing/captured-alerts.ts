@@ -1,5 +1,5 @@
-import type { AlertChannel } from '../alert/alert-channel.js';
-import type { RateAlert } from '../alert/rate-alert.js';
+import type { AlertChannel } from '../model/alert-channel.js';
+import type { RateAlert } from '../model/rate-alert.js';
 
 /** Keeps what it is sent, and sends nothing on. */
 export class CapturedAlerts implements AlertChannel {

@@ -1,7 +1,7 @@
-import type { RateAlert } from '../alert/rate-alert.js';
+import type { RateAlert } from '../model/rate-alert.js';
 import { STAND_INS, type StandIns } from '../boot/stand-ins.js';
 import { CLOCK } from '../counter/clock.js';
-import { MemoryCounterStore } from '../counter/memory-counter-store.js';
+import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { CapturedAlerts } from './captured-alerts.js';
 import { MovableClock } from './movable-clock.js';
 

@@ -1,5 +1,6 @@
-import type { Tenant } from '../tenant/tenant.js';
-import { levelsOf, type AlertLevel, type Levels } from './levels.js';
+import type { Tenant } from '../model/tenant.js';
+import { levelsOf } from './levels.js';
+import type { AlertLevel, Levels } from '../model/level.js';
 
 /** What a category says of thresholds. */
 export interface Thresholds {

@@ -1,6 +1,6 @@
-import { Records } from '../../src/state/records.js';
-import { MemorySharedState } from '../../src/state/memory-shared-state.js';
-import type { SharedState } from '../../src/state/shared-state.js';
+import { Records } from '../../src/store/records.js';
+import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import type { SharedState } from '../../src/store/shared-state.js';
 import { RedisCounterStore } from '../../src/index.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';

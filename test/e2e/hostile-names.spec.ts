@@ -2,11 +2,11 @@ import * as Sentry from '@sentry/nestjs';
 import fc from 'fast-check';
 
 import { SentryChannel, type RateAlert } from '../../src/index.js';
-import { alertMessage } from '../../src/alert/alert-message.js';
-import { batchLine } from '../../src/alert/channels/batch-lines.js';
-import { discordBatch, discordMessage, type DiscordMessage } from '../../src/alert/channels/discord-message.js';
-import { plainText } from '../../src/alert/channels/safe-text.js';
-import { slackBatch, slackMessage, type SlackMessage } from '../../src/alert/channels/slack-message.js';
+import { alertMessage } from '../../src/channels/message/alert-message.js';
+import { batchLine } from '../../src/channels/message/batch-lines.js';
+import { discordBatch, discordMessage, type DiscordMessage } from '../../src/channels/discord/discord-message.js';
+import { plainText } from '../../src/channels/message/safe-text.js';
+import { slackBatch, slackMessage, type SlackMessage } from '../../src/channels/slack/slack-message.js';
 import { discordFaults } from '../support/discord-limits.js';
 import { hostileAlert, hostileText, long, longest, longestResolved } from '../support/hostile.js';
 import { fits } from '../support/slack-server.js';

@@ -1,4 +1,4 @@
-import { redisKey } from '../../src/counter/counter-key.js';
+import { redisKey } from '../../src/store/redis/counter-key.js';
 import type { RateAlert } from '../../src/index.js';
 import type { TestApp } from '../support/app.js';
 import { answeredBy, send, type Answer } from '../support/load.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import { redisKey } from '../../src/counter/counter-key.js';
+import { redisKey } from '../../src/store/redis/counter-key.js';
 
 /** The sums of tenants in the current window, by tenant. */
 export async function sumIn(

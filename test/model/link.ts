@@ -1,4 +1,4 @@
-import type { Counted, CounterKey, CounterStore, OwnTotal, Published } from '../../src/counter/counter-store.js';
+import type { Counted, CounterKey, CounterStore, OwnTotal, Published } from '../../src/store/counter-store.js';
 import type { World } from './world.js';
 import type { Instance } from './instance.js';
 

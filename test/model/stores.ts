@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 import { MemoryCounterStore, RedisCounterStore } from '../../src/index.js';
-import type { CounterStore } from '../../src/counter/counter-store.js';
+import type { CounterStore } from '../../src/store/counter-store.js';
 import { sharedRedis } from '../support/redis.js';
 
 /** A store that many worlds count in, one after the other. */

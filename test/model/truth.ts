@@ -1,6 +1,6 @@
 import type { CounterKey } from '../../src/index.js';
-import type { Breach } from '../../src/counter/breach.js';
-import type { Counted, OwnTotal } from '../../src/counter/counter-store.js';
+import type { Breach } from '../../src/model/breach.js';
+import type { Counted, OwnTotal } from '../../src/store/counter-store.js';
 import type { Instance } from './instance.js';
 import { LEVELS } from './settings.js';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Counted, CounterStore, OwnTotal } from '../../src/counter/counter-store.js';
+import type { Counted, CounterStore, OwnTotal } from '../../src/store/counter-store.js';
 import { Instance } from './instance.js';
 import type { Call } from './link.js';
 import { INSTANCES, STEP_MS, TENANTS, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';

@@ -1,5 +1,5 @@
 import { Sent } from '../../../test/unit/outgoing.js';
-import type { Severity } from '../../threshold/levels.js';
+import type { Severity } from '../../model/level.js';
 import { AlertQueue } from './alert-queue.js';
 
 const sent = (severity: Severity): Sent => new Sent({ level: { at: 1, severity } });

@@ -1,4 +1,4 @@
-import { SEVERITIES } from '../../threshold/levels.js';
+import { SEVERITIES } from '../../model/level.js';
 import type { Outgoing } from './outgoing.js';
 
 /** What waits for one channel: so many at most, and where it is full, what matters least goes. */

@@ -1,5 +1,5 @@
-import type { AlertChannel } from '../alert-channel.js';
-import type { RateAlert } from '../rate-alert.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 import type { Outgoing } from './outgoing.js';
 
 /** What a channel that does not say it takes at once. */

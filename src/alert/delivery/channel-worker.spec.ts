@@ -5,10 +5,10 @@ import type { Logger } from '@nestjs/common';
 import { MemoryLogger } from '../../../test/support/memory-logger.js';
 import { Sent } from '../../../test/unit/outgoing.js';
 import { until } from '../../../test/support/until.js';
-import type { AlertChannel } from '../alert-channel.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
 import { ChannelLog } from './channel-log.js';
 import { ChannelWorker } from './channel-worker.js';
-import { DeliveryError } from './delivery-error.js';
+import { DeliveryError } from '../../model/delivery-error.js';
 
 const GROUP_WAIT_MS = 60;
 

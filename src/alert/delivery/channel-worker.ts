@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { reasonOf } from '../../util/text.js';
 import { within } from '../../util/within.js';
-import type { AlertChannel } from '../alert-channel.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
 import { AlertQueue } from './alert-queue.js';
 import { batchesOf } from './batches.js';
 import type { ChannelLog } from './channel-log.js';
-import { DeliveryError } from './delivery-error.js';
+import { DeliveryError } from '../../model/delivery-error.js';
 import type { Outgoing } from './outgoing.js';
 import { mayComeRight, retrying } from './retry.js';
 

@@ -2,12 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { Logger } from '@nestjs/common';
 
-import type { Untraced } from '../../optional-peers.js';
+import type { Untraced } from '../../util/optional-peers.js';
 import { reasonOf } from '../../util/text.js';
 import { within } from '../../util/within.js';
-import { SEVERITIES } from '../../threshold/levels.js';
-import type { AlertChannel, IncidentNotes } from '../alert-channel.js';
-import type { RateAlert } from '../rate-alert.js';
+import { SEVERITIES } from '../../model/level.js';
+import type { AlertChannel, IncidentNotes } from '../../model/alert-channel.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 import { ChannelLog } from './channel-log.js';
 import { ChannelWorker } from './channel-worker.js';
 import type { NamedChannel } from './named-channel.js';

@@ -1,4 +1,4 @@
-import type { AlertChannel } from '../alert-channel.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
 
 /** A channel as it is set up: what it is called, and where it comes from, for whoever has to mend it. */
 export interface NamedChannel {

@@ -1,5 +1,5 @@
-import type { IncidentNotes } from '../alert-channel.js';
-import type { RateAlert } from '../rate-alert.js';
+import type { IncidentNotes } from '../../model/alert-channel.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 
 /** What became of an alert in one channel. */
 export interface Delivery {

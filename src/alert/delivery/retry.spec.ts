@@ -1,4 +1,4 @@
-import { DeliveryError } from './delivery-error.js';
+import { DeliveryError } from '../../model/delivery-error.js';
 import { mayComeRight, retrying } from './retry.js';
 
 describe('retrying', () => {

@@ -9,7 +9,7 @@ import {
   type RetryPolicy,
 } from 'cockatiel';
 
-import { DeliveryError } from './delivery-error.js';
+import { DeliveryError } from '../../model/delivery-error.js';
 
 /** Three to six minutes in all: longer than a deployment of the other side, shorter than an alert is worth reading. */
 const MOST_RETRIES = 13;

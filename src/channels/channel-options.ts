@@ -1,0 +1,36 @@
+import type { Severity } from '../model/level.js';
+import type { RateAlert } from '../model/rate-alert.js';
+
+/** Which alerts go through a channel. */
+export interface ChannelFilter {
+  /**
+   * The least severity that is sent here, of `info`, `warning`, `critical`.
+   *
+   * @defaultValue every severity
+   */
+  minSeverity?: Severity | undefined;
+  /**
+   * The categories that are sent here; one that is not configured stops the boot.
+   *
+   * @defaultValue every category
+   */
+  categories?: readonly string[] | undefined;
+}
+
+/** What the channels that write for people have in common. */
+export interface MessageOptions extends ChannelFilter {
+  /** The webhook's address. It is a secret: whoever has it can post. It is never logged, shown or put into an error. */
+  url: string;
+  /**
+   * Where the app runs, `production` or `staging`.
+   *
+   * @defaultValue `process.env.NODE_ENV`; left out of messages where that is not set
+   */
+  environment?: string | undefined;
+  /**
+   * Where to read on about an alert, a dashboard or a log search; left out where it gives no http(s) address, or throws.
+   *
+   * @defaultValue no link
+   */
+  link?: ((alert: RateAlert) => string | undefined) | undefined;
+}

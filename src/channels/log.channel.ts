@@ -1,0 +1,32 @@
+import { Logger } from '@nestjs/common';
+
+import type { Severity } from '../model/level.js';
+import type { AlertChannel } from '../model/alert-channel.js';
+import { alertMessage } from './message/alert-message.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import type { ChannelFilter } from './channel-options.js';
+import { FilterShape } from './channel-shapes.js';
+import { checkOptions } from './check-options.js';
+
+/** Writes alerts to the app's log: a warning each, an error where the level is critical, a plain line where it is only informative. */
+export class LogChannel implements AlertChannel {
+  readonly name = 'log';
+  readonly minSeverity: Severity | undefined;
+  readonly categories: readonly string[] | undefined;
+  private readonly logger = new Logger('RateAlert');
+
+  /** @throws RateMonitorConfigError where an option is wrong. */
+  constructor(options: ChannelFilter = {}) {
+    checkOptions('LogChannel', FilterShape, options);
+    this.minSeverity = options.minSeverity;
+    this.categories = options.categories;
+  }
+
+  send(alert: RateAlert): void {
+    const message = alertMessage(alert);
+    const { level, incident } = alert;
+    if (level.severity === 'info' || incident?.status === 'resolved') this.logger.log(message);
+    else if (level.severity === 'critical') this.logger.error(message);
+    else this.logger.warn(message);
+  }
+}

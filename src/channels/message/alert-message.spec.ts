@@ -1,0 +1,52 @@
+import { anAlert, anIncident } from '../../../test/support/alerts.js';
+import { alertMessage } from './alert-message.js';
+
+const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';
+
+it.each([
+  ['a breach', anAlert(), `Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`],
+  [
+    'a level below the threshold',
+    anAlert({ count: 13 }),
+    `Acme (proj_1) is near the llm_call threshold: 13 in 1 min, threshold 15 | ${WHERE}`,
+  ],
+  [
+    'a test',
+    anAlert({ test: true }),
+    `[Test] Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`,
+  ],
+  [
+    'a name of nothing that can be seen',
+    anAlert({ tenant: { id: 'p1', name: '\u200B' } }),
+    `p1 is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`,
+  ],
+  [
+    'an incident opened',
+    anIncident('opened'),
+    `Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | incident opened | ${WHERE}`,
+  ],
+  [
+    'an incident escalated',
+    anIncident('escalated', { level: { at: 5, severity: 'critical' } }),
+    'Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15' +
+      ` | escalated to critical after 3 min, peak 47, 120 in all | ${WHERE}`,
+  ],
+  [
+    'an incident that goes on',
+    anIncident('reminded'),
+    'Acme (proj_1) is still over the llm_call threshold: 47 in 1 min, threshold 15' +
+      ` | for 3 min, peak 47, 120 in all | ${WHERE}`,
+  ],
+  [
+    'an incident resolved',
+    anIncident('resolved'),
+    'Acme (proj_1) is back under the llm_call threshold after 3 min' +
+      ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all',
+  ],
+  [
+    'an incident resolved that was never over',
+    anIncident('resolved', { threshold: 50 }),
+    'Acme (proj_1) is no longer near the llm_call threshold after 3 min' +
+      ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 50 | 120 in all',
+  ],
+])('the message of %s', (_, alert, message) => expect(alertMessage(alert)).toBe(message));

@@ -1,0 +1,101 @@
+import { sentry, type Sentry } from '../util/optional-peers.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
+import { tenantKey } from '../model/tenant-key.js';
+import type { Severity } from '../model/level.js';
+import { DeliveryError } from '../model/delivery-error.js';
+import { oneLine } from '../util/text.js';
+import type { AlertChannel } from '../model/alert-channel.js';
+import { alertMessage } from './message/alert-message.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { attributesOf } from '../model/tenant-attributes.js';
+import type { ChannelFilter } from './channel-options.js';
+import { FilterShape } from './channel-shapes.js';
+import { checkOptions } from './check-options.js';
+
+/** Longer tag values are dropped by Sentry. */
+const LONGEST_TAG = 200;
+const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
+
+/**
+ * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent where the app has not set Sentry up.
+ *
+ * In Sentry make an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`: a rule on new
+ * issues fires once per tenant and never again.
+ */
+export class SentryChannel implements AlertChannel {
+  readonly name = 'sentry';
+  readonly minSeverity: Severity | undefined;
+  readonly categories: readonly string[] | undefined;
+  private sentry: Sentry | undefined;
+  private captured = false;
+
+  /** @throws RateMonitorConfigError where an option is wrong. */
+  constructor(options: ChannelFilter = {}) {
+    checkOptions('SentryChannel', FilterShape, options);
+    this.minSeverity = options.minSeverity;
+    this.categories = options.categories;
+  }
+
+  /** @throws RateMonitorConfigError where `@sentry/nestjs` is not installed. */
+  async start(): Promise<void> {
+    this.sentry = await sentry();
+    if (!this.sentry)
+      throw new RateMonitorConfigError([
+        'channels has a SentryChannel, but there is no @sentry/nestjs: install it, or leave the channel out',
+      ]);
+  }
+
+  send(alert: RateAlert): void {
+    // `isInitialized()` would be true without a DSN and after a close as well.
+    if (!this.sentry?.isEnabled()) {
+      // An app without Sentry misses nothing; whoever tries it out wants to know.
+      if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
+      return;
+    }
+    this.captured = true;
+    const { category, tenant, level, incident } = alert;
+    // The time of the window is in the message, or Sentry's Dedupe would take the next window's event for this one.
+    this.sentry.captureMessage(alertMessage(alert), {
+      level: incident?.status === 'resolved' ? 'info' : SENTRY_LEVEL[level.severity],
+      fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
+      tags: tagsOf(alert),
+      extra: extraOf(alert),
+    });
+  }
+
+  async flush(withinMs: number): Promise<boolean> {
+    // Where there was no alert, what waits there is the app's own affair.
+    return this.captured && this.sentry?.isEnabled() ? this.sentry.flush(withinMs) : true;
+  }
+}
+
+function tagsOf({ category, tenant, level, route, incident }: RateAlert): Record<string, string> {
+  return {
+    'alert.type': 'threshold_rate_monitor',
+    route_category: tag(category),
+    tenant_id: tag(tenant.id),
+    severity: level.severity,
+    ...(tenant.name ? { tenant_name: tag(tenant.name) } : {}),
+    ...(route ? { route: tag(`${route.method} ${route.path}`), handler: tag(route.handler) } : {}),
+    ...(incident ? { incident_id: tag(incident.id), incident_status: incident.status } : {}),
+  };
+}
+
+function extraOf(alert: RateAlert): Record<string, unknown> {
+  const { tenant, count, threshold, level, windowStart, windowMs, countedBy, incident } = alert;
+  const { shown } = attributesOf(tenant);
+  return {
+    request_count: count,
+    threshold,
+    level_at: level.at,
+    window_start: windowStart.toISOString(),
+    window_ms: windowMs,
+    counted_by: countedBy,
+    ...(shown.length > 0 ? { tenant_attributes: Object.fromEntries(shown) } : {}),
+    ...(incident ? { incident } : {}),
+  };
+}
+
+function tag(value: string): string {
+  return oneLine(value, LONGEST_TAG);
+}

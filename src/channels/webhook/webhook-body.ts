@@ -1,0 +1,46 @@
+import { tenantKey } from '../../model/tenant-key.js';
+import type { Tenant } from '../../model/tenant.js';
+import { oneLine } from '../../util/text.js';
+import { alertId } from '../message/alert-id.js';
+import { alertMessage } from '../message/alert-message.js';
+import type { RateAlert } from '../../model/rate-alert.js';
+import { attributesOf } from '../../model/tenant-attributes.js';
+
+/** The body that a webhook gets, as `docs/webhook.schema.json` describes it: the same text each time it is sent. */
+export function webhookBody(alert: RateAlert): string {
+  const { category, count, threshold, level, windowStart, windowMs, route, countedBy, incident, test } = alert;
+  return JSON.stringify({
+    version: 1,
+    type: 'rate_alert',
+    id: alertId(alert),
+    test: test ?? false,
+    message: alertMessage(alert),
+    category: oneLine(category),
+    tenant: tenantOf(alert.tenant),
+    count,
+    threshold,
+    level: { at: level.at, severity: level.severity },
+    windowStart,
+    windowMs,
+    route: route && { method: oneLine(route.method), path: oneLine(route.path), handler: oneLine(route.handler) },
+    countedBy,
+    incident: incident && {
+      id: incident.id,
+      status: incident.status,
+      startedAt: incident.startedAt,
+      lastedMs: incident.lastedMs,
+      peak: { count: incident.peak.count, windowStart: incident.peak.windowStart },
+      total: incident.total,
+    },
+  });
+}
+
+/** The id is exact, since programs go by it; what is for people is cleaned and bounded as everywhere. */
+function tenantOf(tenant: Tenant): Tenant {
+  const { shown } = attributesOf(tenant);
+  return {
+    id: tenantKey(tenant.id),
+    ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
+    ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
+  };
+}

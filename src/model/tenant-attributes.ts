@@ -1,0 +1,48 @@
+import type { Tenant } from './tenant.js';
+import { oneLine } from '../util/text.js';
+
+/** More than this of one tenant is a record, not an alert. */
+const MOST = 10;
+const LONGEST_NAME = 60;
+const LONGEST_VALUE = 150;
+
+/** What an alert says of a tenant beside id and name. */
+export interface ShownAttributes {
+  readonly shown: readonly (readonly [name: string, value: string])[];
+  /** How many there are beyond those. */
+  readonly leftOut: number;
+}
+
+/** A tenant's attributes at a bounded number and size. They come from the app's resolver: only what has a plain text is shown. */
+export function attributesOf({ attributes = {} }: Tenant): ShownAttributes {
+  const plain = Object.keys(attributes)
+    .map((name) => [name, valueOf(attributes, name)] as const)
+    .filter(([, value]) => isPlain(value));
+  const shown = plain
+    .slice(0, MOST)
+    .map(([name, value]) => [oneLine(name, LONGEST_NAME), oneLine(String(value), LONGEST_VALUE)] as const);
+  return { shown, leftOut: plain.length - shown.length };
+}
+
+/** A tenant as it may be kept: whatever its resolver made of it, it has a bounded size, and JSON can tell it. Its id is left as it is. */
+export function keptTenant(tenant: Tenant): Tenant {
+  const { shown } = attributesOf(tenant);
+  return {
+    id: tenant.id,
+    ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
+    ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
+  };
+}
+
+/** A getter of the app's may throw: that attribute is left out. */
+function valueOf(attributes: object, name: string): unknown {
+  try {
+    return (attributes as Record<string, unknown>)[name];
+  } catch {
+    return undefined;
+  }
+}
+
+function isPlain(value: unknown): boolean {
+  return ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+}
