@@ -29,7 +29,7 @@ export type { Mute, MutedScope, MuteOptions } from './alert/mute.js';
 export type { AlertRecord } from './alert/history.js';
 export type { Delivery } from './alert/delivery/outgoing.js';
 export type { TestedChannel } from './alert/delivery/deliveries.js';
-export type { AlertChannel, IncidentNotes } from './model/alert-channel.js';
+export type { AlertChannel } from './model/alert-channel.js';
 export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/alert-incident.js';
 export { DeliveryError, type DeliveryFault } from './model/delivery-error.js';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { tenantKey } from '../model/tenant-key.js';
-import type { IncidentNotes } from '../model/alert-channel.js';
+import type { IncidentNotes } from './delivery/incident-notes.js';
 import type { Told } from './delivery/deliveries.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import * as incidents from './incident.js';

@@ -1,14 +1,6 @@
 import type { Severity } from './level.js';
 import type { RateAlert } from './rate-alert.js';
 
-/** What a channel keeps of one incident, over all replicas: the id of the message it posted, say. */
-export interface IncidentNotes {
-  /** What was written last; undefined where nothing was. */
-  read(): Promise<string | undefined>;
-  /** Keeps `note` until the incident is resolved. */
-  write(note: string): Promise<void>;
-}
-
 /**
  * Where alerts go. Each channel has a queue and a worker of its own: sending never holds a request, and one channel's failure never
  * reaches another. What it throws is tried again a little later, unless it is a {@link DeliveryError} that says otherwise.
@@ -25,13 +17,21 @@ export interface AlertChannel {
   /**
    * Sends one alert.
    *
-   * @param notes Of the alert's incident; undefined where it belongs to none.
+   * @param previous What the last `send` for the same incident returned, on whichever replica.
+   * @returns Something short to remember for the incident, such as the id of the posted message; nothing to remember nothing.
    */
-  send(alert: RateAlert, notes?: IncidentNotes): Promise<void> | void;
+  send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
   /** Sends 2 to {@link batchSize} alerts as one message, worst first. Where it is there, alerts raised within `groupWaitMs` come together. */
   sendBatch?(alerts: readonly RateAlert[]): Promise<void> | void;
   /** The most alerts that `sendBatch` takes at once. Default: 25 */
   readonly batchSize?: number;
+  /**
+   * A keyed hash of where it sends, never the address itself: replicas whose hashes differ neither wait for each other's channel nor turn
+   * it off. Left out, the name stands for it.
+   */
+  readonly addressHash?: string;
+  /** For a receiver that forgets what it is not told again: an open incident is sent again this often, in milliseconds. */
+  readonly repeatEveryMs?: number;
   /**
    * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.
    *

@@ -5,6 +5,12 @@ import type { AlertIncident } from './alert-incident.js';
 
 /** What is told about a breach: who, where, how much, since when. */
 export interface RateAlert {
+  /** Names what is told: the same over retries and replicas, another one for each next word of an incident. */
+  id?: string;
+  /** The app that tells, as its options or its package.json say. */
+  service?: string;
+  /** Where it runs: `production`. */
+  environment?: string;
   category: string;
   /** As the resolver gave it. */
   tenant: Tenant;
@@ -21,6 +27,18 @@ export interface RateAlert {
   route?: Route;
   /** `instance`: the store was away, and this instance counted alone; the true count is this or more. */
   countedBy: 'all' | 'instance';
+  /** Name of the category's window, if the category has several: `day`. */
+  window?: string;
+  /** When the window ends and counting begins again. */
+  windowEnd?: Date;
+  /** The count when the level was crossed, if `count` is by now another one. */
+  countAtCrossing?: number;
+  /** Consecutive windows over a level, with this one, and when the first of them began. */
+  streak?: { windows: number; since: Date };
+  /** Who made up the count, the largest share first; `other` for the rest. Labels come from users. */
+  contributors?: { label: string; count: number }[];
+  /** Where to read on. */
+  link?: string;
   /** What the alert is to its incident; absent where the option `incidents` is off. */
   incident?: AlertIncident;
   /** `true`: nothing happened, {@link AlertService.sendTest} sent it. */

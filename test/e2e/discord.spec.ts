@@ -1,5 +1,5 @@
 import { DiscordChannel, type DiscordChannelOptions } from '../../src/index.js';
-import { anAlert, anIncident, MemoryNotes } from '../support/alerts.js';
+import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
 import type { DiscordEmbed } from '../support/discord-limits.js';
 import { DiscordServer, type DiscordServerOptions } from '../support/discord-server.js';
 
@@ -50,12 +50,12 @@ describe('the Discord channel', () => {
   });
 
   it('edits the one message of an incident until it is resolved', async () => {
-    const [channel, notes] = [await start({ mentionRole: '42' }), new MemoryNotes()];
-    await channel.send(anIncident('opened'), notes);
-    expect(notes.note).toBe(server.messages[0]?.id);
-    await channel.send(anIncident('escalated', { level: { at: 5, severity: 'critical' } }), notes);
-    await channel.send(anIncident('reminded'), notes);
-    await channel.send(anIncident('resolved'), notes);
+    const incident = new ToldIncident(await start({ mentionRole: '42' }));
+    await incident.send(anIncident('opened'));
+    expect(incident.previous).toBe(server.messages[0]?.id);
+    await incident.send(anIncident('escalated', { level: { at: 5, severity: 'critical' } }));
+    await incident.send(anIncident('reminded'));
+    await incident.send(anIncident('resolved'));
     expect(server.messages).toHaveLength(1);
     const { versions } = server.messages[0] as { versions: { content?: string; embeds?: DiscordEmbed[] }[] };
     expect(versions.map(({ content, embeds: [one] = [] }) => [content, one?.title, one?.color])).toEqual([
@@ -78,13 +78,13 @@ describe('the Discord channel', () => {
   });
 
   it('posts anew where somebody deleted the message, and not where the webhook is gone', async () => {
-    const [channel, notes] = [await start(), new MemoryNotes()];
-    await channel.send(anIncident('opened'), notes);
-    server.deleteMessage(notes.note as string);
-    await channel.send(anIncident('resolved'), notes);
-    expect(server.messages.map(({ id }) => id)).toEqual([notes.note]);
+    const incident = new ToldIncident(await start());
+    await incident.send(anIncident('opened'));
+    server.deleteMessage(incident.previous as string);
+    await incident.send(anIncident('resolved'));
+    expect(server.messages.map(({ id }) => id)).toEqual([incident.previous]);
     server.remove();
-    await expect(channel.send(anIncident('resolved'), notes)).rejects.toMatchObject({
+    await expect(incident.send(anIncident('resolved'))).rejects.toMatchObject({
       message: 'answered 404: Unknown Webhook',
       switchOff: true,
     });
@@ -92,26 +92,19 @@ describe('the Discord channel', () => {
   });
 
   it('takes a 404 without a code, on an edit, for the end of the webhook', async () => {
-    const [channel, notes] = [await start(), new MemoryNotes()];
-    notes.note = '1';
+    const incident = new ToldIncident(await start());
+    incident.previous = '1';
     server.answerNext({ status: 404, body: 'gone' });
-    await expect(channel.send(anIncident('reminded'), notes)).rejects.toMatchObject({ switchOff: true });
+    await expect(incident.send(anIncident('reminded'))).rejects.toMatchObject({ switchOff: true });
     expect(server.requests).toHaveLength(1);
-  });
-
-  it('loses no alert, and sends none twice, where notes cannot be had', async () => {
-    const channel = await start();
-    const away = () => Promise.reject(new Error('store away'));
-    await channel.send(anIncident('opened'), { read: away, write: away });
-    expect(server.messages).toHaveLength(1);
   });
 
   it('edits in the thread that the webhook was given for', async () => {
     const channel = await start();
     const inThread = new DiscordChannel({ url: `${server.url}?thread_id=7` });
-    const notes = new MemoryNotes();
-    await inThread.send(anIncident('opened'), notes);
-    await inThread.send(anIncident('resolved'), notes);
+    const incident = new ToldIncident(inThread);
+    await incident.send(anIncident('opened'));
+    await incident.send(anIncident('resolved'));
     expect(server.requests.map(({ query }) => query.get('thread_id'))).toEqual(['7', '7']);
     expect(server.messages).toHaveLength(1);
     expect(channel.name).toBe('discord');

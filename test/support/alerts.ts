@@ -1,4 +1,4 @@
-import type { AlertIncident, IncidentNotes, RateAlert } from '../../src/index.js';
+import type { AlertChannel, AlertIncident, RateAlert } from '../../src/index.js';
 
 const AT = new Date('2026-01-01T12:00:00Z');
 
@@ -24,15 +24,13 @@ export function anIncident(status: AlertIncident['status'], more: Partial<RateAl
   return anAlert({ incident: { id: 'inc_1', status, startedAt: AT, lastedMs: 180_000, peak, total: 120 }, ...more });
 }
 
-/** Notes of one incident, kept here. */
-export class MemoryNotes implements IncidentNotes {
-  note: string | undefined;
+/** Tells a channel of one incident, and remembers between sends what the module would remember. */
+export class ToldIncident {
+  previous: string | undefined;
 
-  async read(): Promise<string | undefined> {
-    return this.note;
-  }
+  constructor(private readonly channel: AlertChannel) {}
 
-  async write(note: string): Promise<void> {
-    this.note = note;
+  async send(alert: RateAlert): Promise<void> {
+    this.previous = (await this.channel.send(alert, this.previous)) ?? this.previous;
   }
 }

@@ -1,5 +1,6 @@
 import type { Delivery, Outgoing } from '../../src/alert/delivery/outgoing.js';
-import type { IncidentNotes, RateAlert } from '../../src/index.js';
+import type { IncidentNotes } from '../../src/alert/delivery/incident-notes.js';
+import type { RateAlert } from '../../src/index.js';
 import { anAlert } from '../support/alerts.js';
 
 /** An alert on its way, which keeps what becomes of it. */

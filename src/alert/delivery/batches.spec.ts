@@ -1,6 +1,7 @@
 import { anIncident } from '../../../test/support/alerts.js';
 import { Sent } from '../../../test/unit/outgoing.js';
-import type { AlertChannel, IncidentNotes } from '../../model/alert-channel.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import type { IncidentNotes } from './incident-notes.js';
 import { batchesOf } from './batches.js';
 
 const channel: AlertChannel = { name: 'chat', send: () => undefined, sendBatch: () => undefined };

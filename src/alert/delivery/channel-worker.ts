@@ -7,6 +7,8 @@ import { AlertQueue } from './alert-queue.js';
 import { batchesOf } from './batches.js';
 import type { ChannelLog } from './channel-log.js';
 import { DeliveryError } from '../../model/delivery-error.js';
+import type { IncidentNotes } from './incident-notes.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 import type { Outgoing } from './outgoing.js';
 import { mayComeRight, retrying } from './retry.js';
 
@@ -110,8 +112,16 @@ export class ChannelWorker {
 
   private async send(batch: readonly Outgoing[]): Promise<void> {
     const [{ alert, notes }] = batch as [Outgoing];
-    if (batch.length === 1) await this.channel.send(alert, notes);
+    if (batch.length === 1) await this.sendOne(alert, notes);
     else await this.channel.sendBatch?.(batch.map((outgoing) => outgoing.alert));
+  }
+
+  private async sendOne(alert: RateAlert, notes: IncidentNotes | undefined): Promise<void> {
+    // A second message of one incident is better than none.
+    const previous = await notes?.read().catch(() => undefined);
+    const next = await this.channel.send(alert, previous);
+    // It has arrived: without the note the incident's next alert is a message of its own, and with an error this one would come twice.
+    if (typeof next === 'string' && next !== previous) await notes?.write(next).catch(() => undefined);
   }
 
   private retried(batch: readonly Outgoing[], attempts: number, reason: string): void {

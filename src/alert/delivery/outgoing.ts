@@ -1,4 +1,4 @@
-import type { IncidentNotes } from '../../model/alert-channel.js';
+import type { IncidentNotes } from './incident-notes.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 
 /** What became of an alert in one channel. */

@@ -1,5 +1,5 @@
 import type { Severity } from '../../model/level.js';
-import type { AlertChannel, IncidentNotes } from '../../model/alert-channel.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { DiscordShape } from '../channel-shapes.js';
@@ -44,13 +44,10 @@ export class DiscordChannel implements AlertChannel {
     this.#look = { environment: environment || undefined, link, mentionRole };
   }
 
-  async send(alert: RateAlert, notes?: IncidentNotes): Promise<void> {
+  async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
     const message = discordMessage(alert, this.#look);
-    const posted = await noted(notes);
-    if (posted !== undefined && (await this.#edit(posted, message))) return;
-    const id = await this.#post(message);
-    // It has arrived: without the note the incident's next alert is a message of its own, and with an error this one would come twice.
-    if (id !== undefined) await notes?.write(id).catch(() => undefined);
+    if (previous !== undefined && (await this.#edit(previous, message))) return previous;
+    return this.#post(message);
   }
 
   async sendBatch(alerts: readonly RateAlert[]): Promise<void> {
@@ -71,14 +68,5 @@ export class DiscordChannel implements AlertChannel {
     if (answer.status === 404 && answer.json.code === UNKNOWN_MESSAGE) return false;
     accept(answer);
     return true;
-  }
-}
-
-async function noted(notes: IncidentNotes | undefined): Promise<string | undefined> {
-  try {
-    return await notes?.read();
-  } catch {
-    // A second message of one incident is better than none.
-    return undefined;
   }
 }

@@ -1,0 +1,18 @@
+import { Late } from './late.js';
+
+it('Late does what waited in order once it is set, and everything after at once', () => {
+  const late = new Late<string>();
+  const seen: string[] = [];
+  late.whenSet((value) => seen.push(`${value} 1`));
+  late.whenSet((value) => seen.push(`${value} 2`));
+  expect(seen).toEqual([]);
+  late.set('a');
+  late.whenSet((value) => seen.push(`${value} 3`));
+  expect(seen).toEqual(['a 1', 'a 2', 'a 3']);
+});
+
+it('Late keeps a bounded amount of work, and says what it drops', () => {
+  const late = new Late<string>();
+  const kept = Array.from({ length: 10_001 }, () => late.whenSet(() => undefined));
+  expect(kept.indexOf(false)).toBe(10_000);
+});
