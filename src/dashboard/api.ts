@@ -1,0 +1,573 @@
+import type { Severity } from '../model/level.js';
+
+/*
+ * The JSON behind the page. It is usable alone: every answer below is what `<path>/api/...` gives, and `openapi.json` describes the same.
+ * All times are milliseconds since the epoch by the store's clock, all lengths are milliseconds. Absent fields are unknown or do not apply.
+ * Names and ids come from strangers: treat each text as text.
+ */
+
+/** A tenant as the page shows it: the id as counted, and the last name that was seen. */
+export interface PageTenant {
+  id: string;
+  name?: string;
+}
+
+/** Numbers at even steps, oldest first. `counts[i]` belongs to the time from `start + i * stepMs`; 0 means that nothing was counted. */
+export interface Series {
+  start: number;
+  stepMs: number;
+  counts: number[];
+}
+
+/** A level of a category, with the count above which it is reached. */
+export interface PageLevel {
+  /** A multiple of the threshold. */
+  at: number;
+  severity: Severity;
+  /** Reached by a count above this. */
+  count: number;
+}
+
+/** What became of an alert in one channel. */
+export interface PageDelivery {
+  /** Name of the channel. */
+  channel: string;
+  /**
+   * - `sent`        the channel confirmed it
+   * - `waiting`     not yet tried, or to be tried again at `retryAt`
+   * - `failed`      given up
+   * - `suppressed`  a mute held it back
+   */
+  status: 'sent' | 'waiting' | 'failed' | 'suppressed';
+  /** When it was last tried or sent. */
+  at?: number;
+  retryAt?: number;
+  attempts?: number;
+  /** Why it is not sent; never an address or a key. */
+  reason?: string;
+}
+
+/** A mute that holds. Without a tenant it holds every tenant, without a category every category. */
+export interface PageMute {
+  category?: string;
+  tenant?: PageTenant;
+  until: number;
+  reason: string;
+  /** Who set it, if known: the name that `authorize` gave, or what code passed. */
+  by?: string;
+  /** Alerts held back so far. */
+  heldBack: number;
+}
+
+/** One tenant in one window of one category, now. */
+export interface TenantRow {
+  category: string;
+  /** Name of the category's window; empty if the category has one window. */
+  window: string;
+  windowMs: number;
+  windowStart: number;
+  windowEnd: number;
+  tenant: PageTenant;
+  /** Counted in the running window by all instances. */
+  count: number;
+  threshold: number;
+  /** Ascending. */
+  levels: PageLevel[];
+  /** `count / threshold`. */
+  ratio: number;
+  /** Severity of the highest level reached; absent below the first. */
+  severity?: Severity;
+  /** Part of the category's total of this window, 0 to 1. */
+  share: number;
+  /** Start of the first of the consecutive windows over the threshold, up to this one; absent if it is not over. */
+  since?: number;
+  /** Last hour, one count a minute, the running minute last. For a window longer than a minute: the window's running count at each minute. */
+  hour: Series;
+  /** Who made up the count, the largest share first, as far as known. */
+  contributors?: { label: string; count: number }[];
+  /** Where the present breach was told; empty if it was not. */
+  told: PageDelivery[];
+  /** The mute that holds this tenant in this category. */
+  mute?: PageMute;
+}
+
+/** A running process that counts. */
+export interface PageInstance {
+  id: string;
+  service: string;
+  environment: string;
+  /** Version of this package in that process. */
+  version: string;
+  host: string;
+  pid: number;
+  startedAt: number;
+  lastSeen: number;
+  /** Requests counted a second, over the last minute. */
+  perSecond: number;
+  /** Requests that went uncounted since its start. */
+  uncounted: number;
+  /** True for the instance that gave this answer. */
+  self: boolean;
+}
+
+/** A channel as the answering instance knows it. */
+export interface PageChannel {
+  name: string;
+  /** False: it refuses what it is sent, and is probed until it answers. */
+  on: boolean;
+  /** Why it is off; never an address. */
+  reason?: string;
+  /** When it is tried again. */
+  retryAt?: number;
+  /** Alerts waiting for it in this instance. */
+  queued: number;
+}
+
+/** A category in short. */
+export interface CategorySummary {
+  name: string;
+  /** One or more; the first is the one charts show. */
+  windows: {
+    /** Empty if the category has one window. */
+    name: string;
+    windowMs: number;
+    /** Absent if each tenant has its own. */
+    threshold?: number;
+    levels: { at: number; severity: Severity }[];
+  }[];
+  /** Total of the running minute. */
+  total: number;
+  /** Tenants seen in the last 24 hours, as far as history is kept. */
+  tenants: number;
+  /** Environment variable that sets the threshold: `RATE_MONITOR_THRESHOLD_LLM_CALL`. */
+  variable: string;
+}
+
+/** Consecutive breaches of one tenant in one category. */
+export interface PageIncident {
+  id: string;
+  category: string;
+  window: string;
+  tenant: PageTenant;
+  severity: Severity;
+  startedAt: number;
+  lastedMs: number;
+  peak: { count: number; at: number };
+  total: number;
+  threshold: number;
+  /** Absent while it is open. */
+  resolvedAt?: number;
+  told: PageDelivery[];
+}
+
+/** One alert, and what became of it in each channel. */
+export interface PageAlert {
+  id: string;
+  at: number;
+  category: string;
+  window: string;
+  tenant: PageTenant;
+  count: number;
+  threshold: number;
+  severity: Severity;
+  /** The multiple of the threshold that was reached. */
+  levelAt: number;
+  /** `opened`, `escalated`, `reminded`, `resolved`; absent without incidents. */
+  status?: 'opened' | 'escalated' | 'reminded' | 'resolved';
+  lastedMs?: number;
+  peak?: number;
+  total?: number;
+  /** `POST /projects/:id/evaluations`, if known. */
+  route?: string;
+  told: PageDelivery[];
+  test?: true;
+}
+
+/** A handler that is monitored. */
+export interface PageHandler {
+  /** `EvaluationsController.create` */
+  handler: string;
+  categories: string[];
+  /** A request with a tenant was counted here in this process. */
+  seen: boolean;
+}
+
+/** What the store takes, estimated from what is written. */
+export interface PageStorage {
+  /** Bytes of history and live tops, sampled; absent if the store cannot tell. */
+  bytes?: number;
+  /** Tenants with history. */
+  tenants: number;
+  retentionMs: number;
+  hourlyRetentionMs: number;
+}
+
+/**
+ * `GET api/overview`: all that the first look shows. Has an `ETag`: send `If-None-Match` and get 304 without a body while nothing changed.
+ */
+export interface Overview {
+  now: number;
+  service: string;
+  environment: string;
+  /** Version of this package. */
+  version: string;
+  /** The name that `authorize` gave for who asks. */
+  who?: string;
+  /** `blind`: the store is away, and counts are those of this instance alone. */
+  state: 'calm' | 'over' | 'blind';
+  /** Tenants over a threshold now. */
+  over: number;
+  /** Since when the store is away. */
+  blindSince?: number;
+  store: { name: string; up: boolean };
+  instances: PageInstance[];
+  /** Requests of all live instances that went uncounted. */
+  uncounted: number;
+  channels: PageChannel[];
+  categories: CategorySummary[];
+  /** Tenants at half of a threshold or more, worst first, 20 at most; tenants that are over and muted are among them. */
+  rows: TenantRow[];
+  /** How many there are beyond `rows`. */
+  moreRows: number;
+  /** Open ones, worst first. */
+  incidents: PageIncident[];
+  /** Newest first, 50 at most, of the last 24 hours. */
+  alerts: PageAlert[];
+  mutes: PageMute[];
+  /** Absent if `usage` is off: then there are no rows below the top, no history and no advice. */
+  storage?: PageStorage;
+  /** For the empty state: what is monitored, and what has not seen a tenant yet. */
+  handlers: PageHandler[];
+  /** Thresholds can be set from the page. */
+  canSetThreshold: boolean;
+}
+
+/** `GET api/tenants?category=&search=`: tenants by part of their id or name, worst first, 50 at most. Both are optional. */
+export interface TenantsAnswer {
+  now: number;
+  rows: TenantRow[];
+  /** How many more there are, at least. */
+  more: number;
+}
+
+/** `GET api/tenant?category=&tenant=`: one tenant in one category. An unknown tenant has zeros, not a 404. */
+export interface TenantAnswer {
+  now: number;
+  /** One for each window of the category. */
+  rows: TenantRow[];
+  /** Last 24 hours, one count a minute. */
+  day: Series;
+  /** Highest count of each hour, up to 30 days, for hours in which the tenant was among the top 100. Oldest first. */
+  hourlyPeaks: { at: number; count: number }[];
+  incidents: PageIncident[];
+  alerts: PageAlert[];
+  /** A threshold that was set at run time. */
+  override?: { threshold: number; until?: number; by?: string; reason?: string };
+}
+
+/** `GET api/category?category=`: one category over the last 24 hours. */
+export interface CategoryAnswer {
+  now: number;
+  category: CategorySummary;
+  /** Totals of all tenants, one a minute, 24 hours. */
+  totals: Series;
+  /** To mark in the chart. */
+  alerts: { at: number; tenant: PageTenant; severity: Severity }[];
+  /** By their highest minute, descending, 200 at most. */
+  tenants: { tenant: PageTenant; peak: number; total: number; threshold: number }[];
+  /** Tenants that were active, of which `tenants` shows the first. */
+  active: number;
+  advice: Advice;
+  override?: { threshold: number; until?: number; by?: string; reason?: string };
+}
+
+/** `GET api/advice?category=&over=&at=`: what the history of `over` (default 24 h) has to say about the threshold; `at` asks for one more candidate. */
+export interface Advice {
+  category: string;
+  window: string;
+  windowMs: number;
+  from: number;
+  to: number;
+  /** Absent if each tenant has its own. */
+  threshold?: number;
+  /** Of the counts per tenant and window, those of 0 left out. */
+  percentiles: { p50: number; p95: number; p99: number; max: number };
+  /** Windows with at least one request, over all tenants. */
+  samples: number;
+  /**
+   * The whole curve: ascending thresholds; the numbers of an entry hold from its threshold up to the next entry's. It starts at 1; without entries nothing was counted.
+   * For a dragged line use the last entry whose `threshold` is not above the line.
+   */
+  curve: AdviceStep[];
+  /** The present threshold, the suggestion, the asked `at` and a few round numbers, with whom they would have alerted for. */
+  candidates: AdviceCandidate[];
+  suggestion?: { threshold: number; reason: string };
+  /** Tenants that sit over the present threshold most of the time: a higher threshold of their own fits them better. */
+  alwaysOver: { tenant: PageTenant; windowsOver: number; windows: number; p95: number }[];
+}
+
+/** How often a threshold would have alerted: one alert a tenant and window over it. */
+export interface AdviceStep {
+  threshold: number;
+  alerts: number;
+  tenants: number;
+}
+
+/** A threshold that may be set, and for whom it would have alerted. */
+export interface AdviceCandidate extends AdviceStep {
+  /** The tenants with the most alerts, 10 at most. */
+  whom: { tenant: PageTenant; alerts: number }[];
+}
+
+/** `POST api/mute`. Without a tenant every tenant of the category, without a category every category. */
+export interface MuteRequest {
+  category?: string;
+  tenant?: string;
+  /** Up to 30 days. */
+  forMs: number;
+  /** 1 to 200 characters. */
+  reason: string;
+}
+
+export interface MuteAnswer {
+  mute: PageMute;
+}
+
+/** `POST api/unmute`: the same scope as the mute. */
+export interface UnmuteRequest {
+  category?: string;
+  tenant?: string;
+}
+
+export interface UnmuteAnswer {
+  /** Whether there was such a mute. */
+  unmuted: boolean;
+}
+
+/** `POST api/test` with `{}`: sends a test alert through every channel, and waits for what came of it. */
+export interface TestAnswer {
+  channels: { name: string; status: 'sent' | 'failed'; reason?: string; tookMs?: number }[];
+}
+
+/** `POST api/threshold`, if `canSetThreshold`. `threshold: null` takes the override away. */
+export interface ThresholdRequest {
+  category: string;
+  /** Left out: for the whole category. */
+  tenant?: string;
+  threshold: number | null;
+  /** Left out: until it is taken away. */
+  forMs?: number;
+  reason?: string;
+}
+
+export interface ThresholdAnswer {
+  category: string;
+  tenant?: string;
+  /** What holds from now on; absent if each tenant has its own. */
+  threshold?: number;
+  until?: number;
+}
+
+/** Every answer that is not 2xx or 304: 400 wrong request, 403 not allowed, 404 no such category, 409 not available, 503 store away. */
+export interface ErrorAnswer {
+  error: string;
+}
+
+const MINUTE = 60_000;
+const NOW = 1_790_000_040_000;
+const acme: PageTenant = { id: 'proj_1', name: 'Acme chatbot' };
+const told: PageDelivery[] = [
+  { channel: 'log', status: 'sent', at: NOW - 18 * MINUTE, attempts: 1 },
+  { channel: 'discord', status: 'waiting', attempts: 2, retryAt: NOW + 12_000, reason: 'Discord answered 503' },
+];
+const muteExample: PageMute = {
+  category: 'llm_call',
+  tenant: { id: 'proj_88' },
+  until: NOW + 60 * MINUTE,
+  reason: 'load test',
+  by: 'dana',
+  heldBack: 6,
+};
+const rowExample: TenantRow = {
+  category: 'llm_call',
+  window: '',
+  windowMs: MINUTE,
+  windowStart: NOW - (NOW % MINUTE),
+  windowEnd: NOW - (NOW % MINUTE) + MINUTE,
+  tenant: acme,
+  count: 312,
+  threshold: 15,
+  levels: [
+    { at: 1, severity: 'warning', count: 15 },
+    { at: 5, severity: 'critical', count: 75 },
+  ],
+  ratio: 20.8,
+  severity: 'critical',
+  share: 0.71,
+  since: NOW - 18 * MINUTE,
+  hour: { start: NOW - (NOW % MINUTE) - 2 * MINUTE, stepMs: MINUTE, counts: [290, 301, 312] },
+  contributors: [
+    { label: 'sk-****wxyz', count: 222 },
+    { label: 'other', count: 90 },
+  ],
+  told,
+};
+const categoryExample: CategorySummary = {
+  name: 'llm_call',
+  windows: [
+    {
+      name: '',
+      windowMs: MINUTE,
+      threshold: 15,
+      levels: [
+        { at: 1, severity: 'warning' },
+        { at: 5, severity: 'critical' },
+      ],
+    },
+  ],
+  total: 439,
+  tenants: 1_204,
+  variable: 'RATE_MONITOR_THRESHOLD_LLM_CALL',
+};
+const incidentExample: PageIncident = {
+  id: 'k3Jx0aQ2',
+  category: 'llm_call',
+  window: '',
+  tenant: acme,
+  severity: 'critical',
+  startedAt: NOW - 18 * MINUTE,
+  lastedMs: 18 * MINUTE,
+  peak: { count: 312, at: NOW - (NOW % MINUTE) },
+  total: 4_120,
+  threshold: 15,
+  told,
+};
+const alertExample: PageAlert = {
+  id: 'pV9c',
+  at: NOW - 18 * MINUTE,
+  category: 'llm_call',
+  window: '',
+  tenant: acme,
+  count: 76,
+  threshold: 15,
+  severity: 'critical',
+  levelAt: 5,
+  status: 'escalated',
+  route: 'POST /projects/:id/llm',
+  told,
+};
+const adviceExample: Advice = {
+  category: 'llm_call',
+  window: '',
+  windowMs: MINUTE,
+  from: NOW - 1_440 * MINUTE,
+  to: NOW,
+  threshold: 15,
+  percentiles: { p50: 2, p95: 9, p99: 17, max: 312 },
+  samples: 18_220,
+  curve: [
+    { threshold: 1, alerts: 9_310, tenants: 801 },
+    { threshold: 15, alerts: 9, tenants: 3 },
+    { threshold: 20, alerts: 4, tenants: 2 },
+    { threshold: 312, alerts: 0, tenants: 0 },
+  ],
+  candidates: [
+    { threshold: 15, alerts: 9, tenants: 3, whom: [{ tenant: acme, alerts: 5 }] },
+    { threshold: 20, alerts: 4, tenants: 2, whom: [{ tenant: acme, alerts: 3 }] },
+  ],
+  suggestion: {
+    threshold: 20,
+    reason: 'At 20 there are 4 alerts in 24 h for 2 tenants; 99 of 100 busy minutes stay at 17 or below.',
+  },
+  alwaysOver: [],
+};
+
+/** One example of each answer and request. OpenAPI shows them, and tests of the page may start from them. */
+export const EXAMPLES: {
+  overview: Overview;
+  tenants: TenantsAnswer;
+  tenant: TenantAnswer;
+  category: CategoryAnswer;
+  advice: Advice;
+  muteRequest: MuteRequest;
+  mute: MuteAnswer;
+  unmuteRequest: UnmuteRequest;
+  unmute: UnmuteAnswer;
+  test: TestAnswer;
+  thresholdRequest: ThresholdRequest;
+  threshold: ThresholdAnswer;
+  error: ErrorAnswer;
+} = {
+  overview: {
+    now: NOW,
+    service: 'checkout-api',
+    environment: 'production',
+    version: '1.0.0',
+    who: 'dana',
+    state: 'over',
+    over: 3,
+    store: { name: 'Redis 127.0.0.1:6379', up: true },
+    instances: [
+      {
+        id: 'Yk2m8a',
+        service: 'checkout-api',
+        environment: 'production',
+        version: '1.0.0',
+        host: 'api-7d9f-1',
+        pid: 7,
+        startedAt: NOW - 7_200_000,
+        lastSeen: NOW - 800,
+        perSecond: 61,
+        uncounted: 0,
+        self: true,
+      },
+    ],
+    uncounted: 0,
+    channels: [
+      { name: 'log', on: true, queued: 0 },
+      { name: 'discord', on: false, reason: 'Discord answered 404', retryAt: NOW + 120_000, queued: 3 },
+    ],
+    categories: [categoryExample],
+    rows: [rowExample],
+    moreRows: 0,
+    incidents: [incidentExample],
+    alerts: [alertExample],
+    mutes: [muteExample],
+    storage: { bytes: 3_250_000, tenants: 1_204, retentionMs: 86_400_000, hourlyRetentionMs: 2_592_000_000 },
+    handlers: [{ handler: 'LlmController.call', categories: ['llm_call'], seen: true }],
+    canSetThreshold: true,
+  },
+  tenants: { now: NOW, rows: [rowExample], more: 0 },
+  tenant: {
+    now: NOW,
+    rows: [rowExample],
+    day: { start: NOW - (NOW % MINUTE) - 2 * MINUTE, stepMs: MINUTE, counts: [290, 301, 312] },
+    hourlyPeaks: [{ at: NOW - 3_600_000, count: 44 }],
+    incidents: [incidentExample],
+    alerts: [alertExample],
+    override: { threshold: 20, until: NOW + 3_600_000, by: 'dana', reason: 'trial' },
+  },
+  category: {
+    now: NOW,
+    category: categoryExample,
+    totals: { start: NOW - (NOW % MINUTE) - 2 * MINUTE, stepMs: MINUTE, counts: [401, 420, 439] },
+    alerts: [{ at: NOW - 18 * MINUTE, tenant: acme, severity: 'critical' }],
+    tenants: [{ tenant: acme, peak: 312, total: 4_120, threshold: 15 }],
+    active: 1_204,
+    advice: adviceExample,
+  },
+  advice: adviceExample,
+  muteRequest: { category: 'llm_call', tenant: 'proj_88', forMs: 3_600_000, reason: 'load test' },
+  mute: { mute: muteExample },
+  unmuteRequest: { category: 'llm_call', tenant: 'proj_88' },
+  unmute: { unmuted: true },
+  test: {
+    channels: [
+      { name: 'log', status: 'sent', tookMs: 1 },
+      { name: 'discord', status: 'failed', reason: 'Discord answered 404' },
+    ],
+  },
+  thresholdRequest: { category: 'llm_call', threshold: 20, reason: 'advice of 25 November' },
+  threshold: { category: 'llm_call', threshold: 20 },
+  error: { error: 'no such category' },
+};
