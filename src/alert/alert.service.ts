@@ -9,7 +9,7 @@ import { Deliveries, type TestedChannel, type Told } from './delivery/deliveries
 import type { NamedChannel } from './delivery/named-channel.js';
 import { History, type AlertRecord } from './history.js';
 import { Incidents, type CountOf, type IncidentSettings } from './incidents.js';
-import { Lookout } from './lookout.js';
+import { Poller } from '../util/poller.js';
 import type { Mute, MutedScope, MuteOptions } from './mute.js';
 import { Mutes } from './mutes.js';
 import type { RateAlert } from '../model/rate-alert.js';
@@ -44,7 +44,7 @@ export class AlertService {
   private past = new History(new MemorySharedState(), Date.now);
   private settings: AlertSettings | undefined;
   private incidents: Incidents | undefined;
-  private readonly lookout = new Lookout(() => this.look(), this.logger);
+  private readonly poller = new Poller(() => this.look(), this.logger, 'Mutes and incidents');
 
   /**
    * Starts the channels; what one of them throws stops the boot.
@@ -59,7 +59,7 @@ export class AlertService {
     this.muting = new Mutes(state, now, this.logger);
     this.past = new History(state, now);
     this.incidents = settings.incidents && new Incidents(state, settings.incidents, now, countOf);
-    this.lookout.start();
+    this.poller.start();
   }
 
   /**
@@ -134,7 +134,7 @@ export class AlertService {
     const { shutdownFlushMs = 0 } = this.settings ?? {};
     const end = performance.now() + shutdownFlushMs;
     // A look may have closed an incident, and then nobody else tells of it.
-    const told = Promise.all([this.lookout.stop(), ...this.raising]);
+    const told = Promise.all([this.poller.stop(), ...this.raising]);
     await within(told, shutdownFlushMs, 'not told').catch(() => undefined);
     if (this.raising.size > 0)
       this.logger.warn(`Not sent, since the store has not answered in time: ${this.raising.size} alerts`);

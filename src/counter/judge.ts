@@ -1,5 +1,6 @@
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import type { Breach } from '../model/breach.js';
+import type { AlertLevel } from '../model/level.js';
 import type { Counted } from '../store/counter-store.js';
 import type { TrackedTenant } from './tracked-tenant.js';
 
@@ -35,15 +36,16 @@ export class Judge {
   private announce(tracked: TrackedTenant, level: number, count: number, countedBy: Breach['countedBy']): void {
     const { category, number, windowMs } = tracked.window;
     const { tenant = { id: tracked.key }, route } = tracked;
-    const { threshold } = tracked.levels ?? NO_LEVELS;
+    const { threshold, steps } = tracked.levels ?? NO_LEVELS;
     this.breached({
       category,
+      window: '',
       tenant,
       count,
       threshold,
-      level,
+      level: steps[level - 1] as AlertLevel,
       windowStart: number * windowMs,
-      windowMs,
+      windowEnd: (number + 1) * windowMs,
       route,
       countedBy,
     });

@@ -1,18 +1,23 @@
+import type { AlertLevel } from './level.js';
 import type { Route } from './route.js';
 import type { Tenant } from './tenant.js';
 
-/** A tenant's count went over a level, and this instance is the one to say so. */
+/** A tenant's count went over a level, and this instance is the one to tell. */
 export interface Breach {
-  category: string;
-  tenant: Tenant;
-  count: number;
-  threshold: number;
-  /** 1 for the category's first level. */
-  level: number;
-  /** Milliseconds since the epoch. */
-  windowStart: number;
-  windowMs: number;
-  route: Route | undefined;
-  /** `instance`: the store was away, and this instance judged by what it counted itself. */
-  countedBy: 'all' | 'instance';
+  readonly category: string;
+  /** Name of the category's window; empty if the category has one window only. */
+  readonly window: string;
+  readonly tenant: Tenant;
+  /** The count when it was noticed: above the level, not always by one. */
+  readonly count: number;
+  readonly threshold: number;
+  readonly level: AlertLevel;
+  /** When the window began, in milliseconds since the epoch by the store's clock. */
+  readonly windowStart: number;
+  /** When it ends. */
+  readonly windowEnd: number;
+  /** Absent if it was counted outside a request. */
+  readonly route?: Route | undefined;
+  /** `instance`: the store was away, and this instance counted alone. */
+  readonly countedBy: 'all' | 'instance';
 }

@@ -18,4 +18,6 @@ export interface Levels {
   readonly threshold: number;
   /** Ascending: level n is reached by a count above `counts[n - 1]`. */
   readonly counts: readonly number[];
+  /** The levels themselves, in the order of `counts`. */
+  readonly steps: readonly AlertLevel[];
 }

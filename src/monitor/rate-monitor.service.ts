@@ -10,7 +10,6 @@ import { RequestReader } from './request-reader.js';
 import { routeOf } from './route-of.js';
 import { SayOnce } from '../util/say-once.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
-import type { AlertLevel } from '../model/level.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 
@@ -83,10 +82,9 @@ export class RateMonitorService {
    *
    * @internal
    */
-  raise({ level, route, windowStart, ...breach }: Breach): void {
-    const levels = this.options?.categories.get(breach.category)?.levels as readonly AlertLevel[];
-    const alert = { ...breach, level: levels[level - 1] as AlertLevel, windowStart: new Date(windowStart) };
-    this.alerts.raise(route ? { ...alert, route } : alert);
+  raise({ window, route, windowStart, windowEnd, ...breach }: Breach): void {
+    const times = { windowStart: new Date(windowStart), windowMs: windowEnd - windowStart };
+    this.alerts.raise({ ...breach, ...times, ...(route ? { route } : {}), ...(window === '' ? {} : { window }) });
   }
 
   private look(observation: Observation, context: ExecutionContext, isLast: boolean): Promise<void> | undefined {

@@ -2,7 +2,7 @@ import type { CounterKey } from '../../src/index.js';
 import type { Breach } from '../../src/model/breach.js';
 import type { Counted, OwnTotal } from '../../src/store/counter-store.js';
 import type { Instance } from './instance.js';
-import { LEVELS } from './settings.js';
+import { LEVELS, STEPS } from './settings.js';
 
 /** One counter, as somebody would keep it who sees everything. */
 interface Counter {
@@ -42,7 +42,9 @@ export class Truth {
   }
 
   announced(by: Instance, breach: Breach, now: number): void {
-    const { category, tenant, windowMs, windowStart, level, countedBy } = breach;
+    const { category, tenant, windowStart, countedBy } = breach;
+    const windowMs = breach.windowEnd - windowStart;
+    const level = STEPS.findIndex(({ at }) => at === breach.level.at) + 1;
     const key = { category, tenant: tenant.id, window: windowStart / windowMs, windowMs };
     if (!isLive(key, now)) return;
     const counter = this.counter(key);

@@ -1,0 +1,54 @@
+import { MemoryLogger } from '../../test/support/memory-logger.js';
+import { Poller } from './poller.js';
+
+describe('Poller', () => {
+  let log: MemoryLogger;
+  let work: jest.Mock<Promise<void>, []>;
+  let poller: Poller;
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    log = new MemoryLogger();
+    work = jest.fn(() => Promise.resolve());
+    poller = new Poller(() => work(), log, 'Mutes');
+    poller.start();
+  });
+  afterEach(async () => {
+    await poller.stop();
+    jest.useRealTimers();
+  });
+
+  it('works once a second, and no longer after it is stopped', async () => {
+    await pass(3_000);
+    expect(work).toHaveBeenCalledTimes(3);
+    await poller.stop();
+    await pass(3_000);
+    expect(work).toHaveBeenCalledTimes(3);
+  });
+
+  it('starts no run while another is under way, and a stop waits for that one', async () => {
+    let finish = (): void => undefined;
+    work.mockReturnValueOnce(new Promise((resolve) => (finish = resolve)));
+    await pass(10_000);
+    expect(work).toHaveBeenCalledTimes(1);
+    let stopped = false;
+    const stopping = poller.stop().then(() => (stopped = true));
+    await pass(0);
+    expect(stopped).toBe(false);
+    finish();
+    await stopping;
+  });
+
+  it('warns once when the work has failed for a minute, and again only after it has worked in between', async () => {
+    work.mockRejectedValue(new Error('away'));
+    await pass(59_000);
+    expect(log.lines).toEqual([]);
+    await pass(120_000);
+    expect(log.lines).toEqual(['warn : Mutes have not been looked after for a minute (away)']);
+    work.mockResolvedValueOnce();
+    await pass(1_000);
+    await pass(62_000);
+    expect(log.lines).toHaveLength(2);
+  });
+});

@@ -1,0 +1,60 @@
+import type { Logger } from '@nestjs/common';
+
+import { reasonOf } from './text.js';
+
+const EVERY_MS = 1_000;
+/** How long the work fails before it is news: a store that is away for a moment is reported where it is used. */
+const REPORT_AFTER_MS = 60_000;
+
+/** Does some work once a second, one run at a time: a store that answers late is not asked again meanwhile. */
+export class Poller {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private failingSince: number | undefined;
+
+  /**
+   * @param subject What is not looked after while the work fails, for the log: `Mutes`.
+   * @param everyMs How often, in milliseconds.
+   */
+  constructor(
+    private readonly work: () => Promise<void>,
+    private readonly logger: Pick<Logger, 'warn'>,
+    private readonly subject: string,
+    private readonly everyMs = EVERY_MS,
+  ) {}
+
+  start(): void {
+    this.timer ??= setInterval(() => void this.now(), this.everyMs).unref();
+  }
+
+  /** Does the work now, unless it is being done: then that run is what is waited for. Never rejects. */
+  now(): Promise<void> {
+    return (this.running ??= this.run());
+  }
+
+  /** Starts no further run, and waits for the one that is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.work();
+      this.failingSince = undefined;
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private failed(error: unknown): void {
+    const since = (this.failingSince ??= performance.now());
+    if (performance.now() - since < REPORT_AFTER_MS) return;
+    // Once, until it works again.
+    this.failingSince = Infinity;
+    this.logger.warn(`${this.subject} have not been looked after for a minute (${reasonOf(error)})`);
+  }
+}
