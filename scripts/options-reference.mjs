@@ -8,6 +8,7 @@ const PAGE = 'docs/options.md';
 const LISTED = {
   RateMonitorOptions: '`RateMonitorModule.forRoot(options)`',
   CategoryOptions: '`categories: { llm_call: { ... } }`',
+  WindowOptions: '`windows: [{ ... }]` of a category, or the category itself',
   AlertLevel: '`levels: [{ ... }]` of a category',
   IncidentOptions: '`incidents: { ... }`',
   MonitorRateOptions: '`@MonitorRate(category, { ... })`',

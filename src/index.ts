@@ -9,8 +9,9 @@ export type {
   IncidentOptions,
   RateMonitorOptions,
   RateMonitorOptionsFactory,
+  WindowOptions,
 } from './options/rate-monitor-options.js';
-export type { ThresholdResolver } from './model/category.js';
+export type { Period, ThresholdResolver } from './model/category.js';
 export { RateMonitorConfigError } from './model/config-error.js';
 
 export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';

@@ -1,15 +1,41 @@
 import type { AlertLevel } from './level.js';
 import type { Tenant, TenantResolver } from './tenant.js';
+import type { WindowSpan } from './window.js';
 
 /** A threshold that differs by tenant: asked once per tenant and window. One that throws leaves that window without alerts for it. */
 export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
 
+/** The calendar periods that a budget may be for; weeks begin on Monday. */
+export const PERIODS = ['day', 'week', 'month'] as const;
+
+/** A calendar period. */
+export type Period = (typeof PERIODS)[number];
+
+/** One of the windows that a category counts in, with nothing left open. */
+export interface CategoryWindow {
+  /** `''` if it is the category's only one, else `minute`, `90s`, `day`. */
+  readonly name: string;
+  readonly threshold: number | ThresholdResolver;
+  /** Ascending. */
+  readonly levels: readonly AlertLevel[];
+  /** Length in milliseconds; of a calendar period the length of most: a day has 24 hours, a month 31 days. */
+  readonly windowMs: number;
+  /** The window, or the part of a sliding one, that holds an instant. */
+  readonly spanAt: (now: number) => WindowSpan;
+  /** How many parts a sliding window is counted in: it is the sum of the last ones. */
+  readonly parts?: number;
+}
+
 /** A category with nothing left open. */
 export interface Category {
   readonly name: string;
+  /** At least one, in the order of the options. */
+  readonly windows: readonly CategoryWindow[];
+  /** Of the first window. */
   readonly threshold: number | ThresholdResolver;
+  /** Of the first window. */
   readonly windowMs: number;
-  /** Ascending. */
+  /** Of the first window, ascending. */
   readonly levels: readonly AlertLevel[];
   readonly tenant: TenantResolver;
 }

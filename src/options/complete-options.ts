@@ -2,8 +2,10 @@ import type { ExecutionContext } from '@nestjs/common';
 
 import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
 import type { TenantResolver } from '../model/tenant.js';
-import type { CategoryOptions, IncidentOptions, RateMonitorOptions } from './rate-monitor-options.js';
-import type { Category } from '../model/category.js';
+import type { CategoryOptions, IncidentOptions, RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
+import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 /** The options with nothing left open. */
 export interface CompleteOptions {
@@ -68,6 +70,18 @@ function completeIncidents({ remindAfterMs = 30 * 60_000, resolveAfterMs }: Inci
 }
 
 function completeCategory(name: string, options: CategoryOptions, moduleTenant: TenantResolver): Category {
-  const { threshold, windowMs = 60_000, levels = [{ at: 1, severity: 'warning' }], tenant = moduleTenant } = options;
-  return Object.freeze({ name, threshold, windowMs, levels: [...levels].sort((a, b) => a.at - b.at), tenant });
+  const { threshold: only = Infinity, tenant = moduleTenant } = options;
+  const several = options.windows ?? [{ ...options, threshold: only }];
+  const windows = several.map((window) => completeWindow(window, several.length > 1 ? windowName(window) : ''));
+  const [{ threshold, windowMs, levels }] = windows as [CategoryWindow];
+  return Object.freeze({ name, windows: Object.freeze(windows), threshold, windowMs, levels, tenant });
+}
+
+function completeWindow(options: WindowOptions, name: string): CategoryWindow {
+  const { threshold, period, windowMs = DEFAULT_WINDOW_MS, timeZone = 'UTC', sliding = false } = options;
+  const { levels = [{ at: 1, severity: 'warning' }] } = options;
+  const common = { name, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
+  if (period) return Object.freeze({ ...common, windowMs: PERIOD_MS[period], spanAt: calendarSpans(period, timeZone) });
+  if (!sliding) return Object.freeze({ ...common, windowMs, spanAt: fixedSpans(windowMs) });
+  return Object.freeze({ ...common, windowMs, spanAt: slidingSpans(windowMs), parts: SLIDING_PARTS });
 }

@@ -1,5 +1,6 @@
 import type { Environment } from '../util/optional-peers.js';
-import type { RateMonitorOptions } from './rate-monitor-options.js';
+import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
+import { windowName } from './window-name.js';
 
 export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => [] };
 
@@ -46,14 +47,33 @@ export function override(options: RateMonitorOptions, environment: Environment):
   for (const [option, variable] of Object.entries(VARIABLES))
     overridden[option] = read(option, variable) ?? overridden[option];
 
+  const thresholdVariables = new Set<string>();
+  const withThreshold = (given: unknown, path: string, ...variables: string[]): unknown => {
+    let threshold: unknown;
+    for (const variable of variables) {
+      thresholdVariables.add(variable);
+      threshold = read(`${path}.threshold`, variable) ?? threshold;
+    }
+    return threshold === undefined ? given : { ...(given as object), threshold };
+  };
   const categories: [string, unknown][] = Object.entries(options.categories ?? {}).map(([name, category]) => {
-    const threshold = read(`categories.${name}.threshold`, thresholdVariable(name));
-    return [name, threshold === undefined ? category : { ...category, threshold }];
+    const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
+    if (!Array.isArray(category?.windows)) return [name, withThreshold(category, path, variable)];
+    // The first window is also what the category's variable sets, as it did when the category had no other.
+    const windows = category.windows.map((window, i) =>
+      withThreshold(
+        window,
+        `${path}.windows[${i}]`,
+        ...(i === 0 ? [variable] : []),
+        thresholdVariable(`${name}_${windowName(Object(window) as WindowOptions)}`),
+      ),
+    );
+    return [name, { ...category, windows }];
   });
   if (options.categories) overridden.categories = Object.fromEntries(categories);
 
   const variables = [...Object.values(VARIABLES), ...Object.values(WEBHOOK_VARIABLES)];
-  const known = new Set<string>([...variables, ...categories.map(([name]) => thresholdVariable(name))]);
+  const known = new Set<string>([...variables, ...thresholdVariables]);
   const unread = environment.names().filter((name) => name.startsWith(PREFIX) && !known.has(name));
   const [thresholds, others] = [unread.filter(isThreshold), unread.filter((name) => !isThreshold(name))];
   return { options: overridden, sources, unread: { thresholds, others } };

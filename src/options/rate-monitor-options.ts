@@ -4,33 +4,65 @@ import type { Cluster, Redis } from 'ioredis';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { CounterStore } from '../store/counter-store.js';
 import type { TenantResolver } from '../model/tenant.js';
-import type { ThresholdResolver } from '../model/category.js';
+import type { Period, ThresholdResolver } from '../model/category.js';
 import type { AlertLevel } from '../model/level.js';
 
-/** One kind of cost, and what is too much of it. */
-export interface CategoryOptions {
+/** One window of a category: how much is too much, and in which time. */
+export interface WindowOptions {
   /**
-   * The count per window that may not be exceeded: a whole number, 0 or more, or a function that gives one.
-   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
+   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that gives one.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>_<WINDOW>` wins over it, such as `RATE_MONITOR_THRESHOLD_LLM_CALL_DAY`.
    */
   threshold: number | ThresholdResolver;
   /**
-   * Length of the window in milliseconds, 1,000 to 86,400,000 (a day).
+   * Length of the window in milliseconds, 1,000 to 86,400,000 (a day). Not beside `period`.
    * @defaultValue 60_000
    */
   windowMs?: number;
+  /**
+   * A calendar `day`, `week` (from Monday) or `month` in place of `windowMs`: a budget.
+   * @defaultValue none: the window is `windowMs` long
+   */
+  period?: Period;
+  /**
+   * The time zone of `period`: `Asia/Kolkata`.
+   * @defaultValue 'UTC'
+   */
+  timeZone?: string;
+  /**
+   * `true`: the last `windowMs` count, in steps of a sixth, instead of windows that begin at whole multiples of `windowMs`. It also
+   * notices a burst across the border of two windows, and costs six short windows. Not beside `period`.
+   * @defaultValue false
+   */
+  sliding?: boolean;
+  /**
+   * The steps at which to alert, as multiples of the threshold, each multiple once.
+   * @defaultValue `[{ at: 1, severity: 'warning' }]`
+   */
+  levels?: AlertLevel[];
+}
+
+/** One kind of cost, and what is too much of it: one window, written here, or several as `windows`. */
+export interface CategoryOptions extends Partial<WindowOptions> {
+  /**
+   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that gives one.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
+   * @defaultValue required, unless there are `windows`
+   */
+  threshold?: number | ThresholdResolver;
+  /**
+   * Several windows, each with a threshold and levels of its own, such as a minute and a monthly budget. Not beside `threshold`, `windowMs`,
+   * `period`, `timeZone`, `sliding` or `levels`.
+   * @defaultValue the one window that the other options describe
+   */
+  windows?: WindowOptions[];
   /**
    * How the window moves: `fixed` ones begin at whole multiples of their length.
    * @defaultValue 'fixed'
    */
   algorithm?: 'fixed';
   /**
-   * The steps at which to alert, as multiples of the threshold, each multiple once.
-   * @defaultValue `[{ at: 1, severity: 'warning' }]`
-   */
-  levels?: AlertLevel[];
-  /**
-   * Whom this category counts against, where that is not the tenant of the others: the API key, say.
+   * Whom this category counts against, if that is not the tenant of the others: the API key, say.
    * @defaultValue the module's `tenant`
    */
   tenant?: TenantResolver;

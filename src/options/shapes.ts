@@ -13,13 +13,17 @@ import {
   ValidateIf,
 } from 'class-validator';
 
+import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
-import { HasMethods, IsFunction, IsWhole, says } from './shape-rules.js';
+import { isTimeZone } from '../threshold/time-zone.js';
+import { HasMethods, IsFunction, IsWhole, Passes, says } from './shape-rules.js';
 
 /** What each option may be. */
 const WHOLE = 'a whole number, 0 or more';
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
+const WINDOWS =
+  "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
 
 export class LevelShape {
   @IsNumber({}, says(MULTIPLE))
@@ -30,8 +34,8 @@ export class LevelShape {
   severity: unknown;
 }
 
-export class CategoryShape {
-  @ValidateIf((category: CategoryShape) => typeof category.threshold !== 'function')
+export class WindowShape {
+  @ValidateIf(({ threshold, windows }: CategoryShape) => windows === undefined && !isThresholdWithoutShape(threshold))
   @IsInt(says(WHOLE))
   @Min(0, says(WHOLE))
   threshold: unknown;
@@ -41,17 +45,41 @@ export class CategoryShape {
   windowMs: unknown;
 
   @IsOptional()
-  @IsIn(['fixed'], says("'fixed', or leave it out"))
-  algorithm: unknown;
+  @IsIn(PERIODS, says("'day', 'week' or 'month', or leave it out"))
+  period: unknown;
+
+  @IsOptional()
+  @Passes('isTimeZone', isTimeZone, "the name of a time zone, such as 'Asia/Kolkata', or leave it out for 'UTC'")
+  timeZone: unknown;
+
+  @IsOptional()
+  @IsBoolean(says('true or false, or leave it out for false'))
+  sliding: unknown;
 
   @IsOptional()
   @IsArray(says(LEVELS))
   @ArrayNotEmpty(says(LEVELS))
   levels: unknown;
+}
+
+export class CategoryShape extends WindowShape {
+  @IsOptional()
+  @IsArray(says(WINDOWS))
+  @ArrayNotEmpty(says(WINDOWS))
+  windows: unknown;
+
+  @IsOptional()
+  @IsIn(['fixed'], says("'fixed', or leave it out"))
+  algorithm: unknown;
 
   @IsOptional()
   @IsFunction('a function of the execution context that gives a tenant, or leave it out')
   tenant: unknown;
+}
+
+/** A function is asked later; `Infinity` is a number that no count exceeds. */
+function isThresholdWithoutShape(threshold: unknown): boolean {
+  return typeof threshold === 'function' || threshold === Infinity;
 }
 
 export class OptionsShape {

@@ -2,14 +2,16 @@ import { validateSync, type ValidationError } from 'class-validator';
 
 import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import type { Overridden } from './environment.js';
-import type { RateMonitorOptions } from './rate-monitor-options.js';
-import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape } from './shapes.js';
+import { thresholdVariable, type Overridden } from './environment.js';
+import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
+import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape, WindowShape } from './shapes.js';
+import { windowName } from './window-name.js';
 
 type Shape = new () => object;
 
 /** Options that may hold a secret or a client: an error names their type, never their value. */
 const UNSHOWN = new Set(['redis', 'store', 'channels']);
+const WINDOW_OPTIONS = ['threshold', 'windowMs', 'period', 'timeZone', 'sliding', 'levels'];
 const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
 
 /**
@@ -20,8 +22,8 @@ const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
 export function validate({ options, sources, unread }: Overridden): RateMonitorOptions {
   const problems = check(OptionsShape, options, '');
   const categories = entriesOf(options.categories);
-  for (const [name, category] of categories) problems.push(...checkCategory(name, category));
   const names = categories.map(([name]) => name);
+  for (const [name, category] of categories) problems.push(...checkCategory(name, category, names));
   listOf(options.channels).forEach((channel, i) => problems.push(...checkChannel(channel, `channels[${i}]`, names)));
   if (typeof options.incidents === 'object') problems.push(...check(IncidentsShape, options.incidents, 'incidents'));
   if (options.redis !== undefined && options.store !== undefined) {
@@ -46,16 +48,61 @@ interface Problem {
   remedy: string;
 }
 
-function checkCategory(name: string, category: unknown): Problem[] {
+function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   const path = `categories.${oneLine(name, 40)}`;
   if (!CATEGORY_NAME.test(name)) {
     return [{ path, found: 'not a name', remedy: 'snake_case: small letters, digits and _, beginning with a letter' }];
   }
   const problems = check(CategoryShape, category, path);
-  const levels = listOf((category as { levels?: unknown } | undefined)?.levels) as { at?: unknown }[];
-  levels.forEach((level, i) => {
+  const { windows, ...rest } = Object(category) as { windows?: unknown };
+  if (windows === undefined) return [...problems, ...checkWindow(rest, path)];
+  for (const option of WINDOW_OPTIONS) {
+    if ((rest as Record<string, unknown>)[option] === undefined) continue;
+    problems.push({ path: `${path}.${option}`, found: 'set beside windows', remedy: 'it in one of the windows' });
+  }
+  return [...problems, ...checkWindows(listOf(windows), name, path, categories)];
+}
+
+function checkWindows(windows: unknown[], category: string, path: string, categories: readonly string[]): Problem[] {
+  const problems: Problem[] = [];
+  const names = windows.map((window) => windowName(Object(window) as Partial<WindowOptions>));
+  windows.forEach((window, i) => {
+    const at = `${path}.windows[${i}]`;
+    problems.push(...check(WindowShape, window, at), ...checkWindow(window, at));
+    const name = names[i] as string;
+    if (names.indexOf(name) < i) {
+      problems.push({ path: at, found: `a second window of the same length (${name})`, remedy: 'each length once' });
+    }
+    if (categories.includes(`${category}_${name}`)) {
+      const variable = thresholdVariable(`${category}_${name}`);
+      problems.push({
+        path: at,
+        found: `set by ${variable}, as the category ${category}_${name} is`,
+        remedy: 'another name for that category',
+      });
+    }
+  });
+  return problems;
+}
+
+/** What no option of a window can tell by itself. */
+function checkWindow(window: unknown, path: string): Problem[] {
+  const { windowMs, period, timeZone, sliding, levels } = Object(window) as Partial<Record<string, unknown>>;
+  const problems: Problem[] = [];
+  const beside = 'one of the two';
+  if (period !== undefined && windowMs !== undefined)
+    problems.push({ path: `${path}.windowMs`, found: 'set beside period', remedy: beside });
+  if (period !== undefined && sliding === true)
+    problems.push({ path: `${path}.sliding`, found: 'set beside period', remedy: beside });
+  if (period === undefined && timeZone !== undefined)
+    problems.push({
+      path: `${path}.timeZone`,
+      found: 'set without a period',
+      remedy: "a period such as 'day' beside it",
+    });
+  (listOf(levels) as { at?: unknown }[]).forEach((level, i) => {
     problems.push(...check(LevelShape, level, `${path}.levels[${i}]`));
-    if (levels.findIndex((other) => other?.at === level?.at) < i) {
+    if (listOf(levels).findIndex((other) => (other as typeof level)?.at === level?.at) < i) {
       problems.push({
         path: `${path}.levels[${i}].at`,
         found: `${show(level?.at)} again`,

@@ -1,0 +1,102 @@
+import type { Environment } from '../util/optional-peers.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { CategoryOptions } from './rate-monitor-options.js';
+import { readOptions } from './read-options.js';
+
+describe('windows of a category', () => {
+  const environment = (variables: Record<string, string>): Environment => ({
+    get: (name) => variables[name],
+    names: () => Object.keys(variables),
+  });
+  const read = (llm_call: unknown, variables = {}, others: Record<string, CategoryOptions> = {}): Category =>
+    readOptions(
+      { categories: { llm_call: llm_call as CategoryOptions, ...others } },
+      environment(variables),
+    ).options.categories.get('llm_call') as Category;
+  const budgets = {
+    windows: [
+      { threshold: 15 },
+      { threshold: 5, windowMs: 90_000, sliding: true },
+      { period: 'day', timeZone: 'Asia/Kolkata', threshold: 2_000 },
+      { period: 'month', threshold: 30_000, levels: [{ at: 1, severity: 'critical' }] },
+    ],
+  };
+  const summary = ({ name, threshold, windowMs, parts, spanAt }: CategoryWindow): unknown[] => [
+    ...[name, threshold, windowMs, parts],
+    spanAt(Date.parse('2026-11-25T20:00:00Z')).key,
+  ];
+
+  it('is one without a name in the short form', () => {
+    const { windows, threshold, windowMs } = read({ threshold: 15 });
+    expect(windows.map(summary)).toEqual([['', 15, 60_000, undefined, '29927280']]);
+    expect([threshold, windowMs]).toEqual([15, 60_000]);
+    expect(read({ windows: [{ period: 'day', threshold: 1 }] }).windows.map(summary)).toEqual([
+      ['', 1, 86_400_000, undefined, 'day:2026-11-25'],
+    ]);
+  });
+
+  it('are named after their length, with levels of their own', () => {
+    const { windows } = read(budgets);
+    expect(windows.map(summary)).toEqual([
+      ['minute', 15, 60_000, undefined, '29927280'],
+      ['90s', 5, 90_000, 6, expect.stringMatching(/^sliding:90000:\d+$/)],
+      ['day', 2_000, 86_400_000, undefined, 'day:2026-11-26+05:30'],
+      ['month', 30_000, 31 * 86_400_000, undefined, 'month:2026-11'],
+    ]);
+    expect(windows.map(({ levels }) => levels[0]?.severity)).toEqual(['warning', 'warning', 'warning', 'critical']);
+  });
+
+  it('take their thresholds from variables', () => {
+    const set = (variables: Record<string, string>): unknown[] =>
+      read(budgets, variables).windows.map(({ threshold }) => threshold);
+    expect(set({ RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7', RATE_MONITOR_THRESHOLD_LLM_CALL_90S: '8' })).toEqual([
+      15, 8, 7, 30_000,
+    ]);
+    expect(set({ RATE_MONITOR_THRESHOLD_LLM_CALL: '9' })).toEqual([9, 5, 2_000, 30_000]);
+    expect(set({ RATE_MONITOR_THRESHOLD_LLM_CALL: '9', RATE_MONITOR_THRESHOLD_LLM_CALL_MINUTE: '3' })[0]).toBe(3);
+    expect(() => set({ RATE_MONITOR_THRESHOLD_LLM_CALL_WEEK: '7' })).toThrow(
+      'RATE_MONITOR_THRESHOLD_LLM_CALL_WEEK is set, but there is no such category',
+    );
+    expect(() => set({ RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: 'many' })).toThrow(
+      "RATE_MONITOR_THRESHOLD_LLM_CALL_DAY is 'many': write a whole number, 0 or more",
+    );
+  });
+
+  it('stop the boot if one of their variables could mean another category', () => {
+    expect(() => read(budgets, {}, { llm_call_day: { threshold: 1 } })).toThrow(
+      'categories.llm_call.windows[2] is set by RATE_MONITOR_THRESHOLD_LLM_CALL_DAY, as the category llm_call_day is: write another name for that category',
+    );
+    expect(read({ threshold: 15 }, {}, { llm_call_day: { threshold: 1 } }).threshold).toBe(15);
+  });
+
+  it('may have a threshold that no count exceeds', () => {
+    expect(read({ threshold: Infinity }).threshold).toBe(Infinity);
+  });
+
+  it.each([
+    [{ windows: [] }, 'llm_call.windows is a list: write a list such as'],
+    [{ windows: [{ threshold: 1 }], threshold: 2 }, 'llm_call.threshold is set beside windows: write it in one of'],
+    [{ windows: [{ threshold: 1 }], levels: [] }, 'llm_call.levels is set beside windows'],
+    [{ windows: [{ threshold: -1 }] }, 'llm_call.windows[0].threshold is -1: write a whole number, 0 or more'],
+    [{ windows: [{}] }, 'llm_call.windows[0].threshold is missing'],
+    [{ windows: [7] }, 'llm_call.windows[0] is 7: write an object'],
+    [{ windows: [{ threshold: 1, period: 'year' }] }, "windows[0].period is 'year': write 'day', 'week' or 'month'"],
+    [{ windows: [{ threshold: 1, tenant: () => 'a' }] }, 'windows[0].tenant is not an option'],
+    [
+      { windows: [{ threshold: 1, period: 'day', timeZone: 'Mars/Olympus' }] },
+      "windows[0].timeZone is 'Mars/Olympus': write the name of a time zone",
+    ],
+    [{ threshold: 1, timeZone: 'UTC' }, "llm_call.timeZone is set without a period: write a period such as 'day'"],
+    [{ threshold: 1, period: 'day', windowMs: 60_000 }, 'llm_call.windowMs is set beside period: write one of the two'],
+    [{ threshold: 1, period: 'day', sliding: true }, 'llm_call.sliding is set beside period: write one of the two'],
+    [{ threshold: 1, sliding: 'yes' }, "llm_call.sliding is 'yes': write true or false"],
+    [
+      { windows: [{ threshold: 1 }, { threshold: 2, windowMs: 60_000 }] },
+      'llm_call.windows[1] is a second window of the same length (minute): write each length once',
+    ],
+    [
+      { windows: [{ threshold: 1, levels: [{ at: 1, severity: 'loud' }] }] },
+      "windows[0].levels[0].severity is 'loud': write 'info'",
+    ],
+  ])('%j stops the boot', (options, message) => expect(() => read(options)).toThrow(message));
+});

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+
+import { calendarSpans, fixedSpans, SLIDING_PARTS, slidingSpans } from './period.js';
+
+const at = (text: string): number => Date.parse(text);
+const HOUR_MS = 3_600_000;
+const ZONES = [
+  'UTC',
+  'Asia/Kolkata',
+  'Europe/Berlin',
+  'America/New_York',
+  'America/Sao_Paulo',
+  'America/Havana',
+  'America/St_Johns',
+  'Australia/Lord_Howe',
+  'Asia/Kathmandu',
+  'Pacific/Apia',
+  'Pacific/Chatham',
+  'Africa/Casablanca',
+];
+
+describe('calendar spans', () => {
+  const hours = (period: 'day' | 'week' | 'month', zone: string, now: string): number => {
+    const { start, end } = calendarSpans(period, zone)(at(now));
+    return (end - start) / HOUR_MS;
+  };
+
+  it('begin at midnight of the zone', () => {
+    expect(calendarSpans('day', 'Asia/Kolkata')(at('2026-11-25T18:29:59.999Z'))).toEqual({
+      key: 'day:2026-11-25+05:30',
+      start: at('2026-11-24T18:30:00Z'),
+      end: at('2026-11-25T18:30:00Z'),
+    });
+    expect(calendarSpans('day', 'Asia/Kolkata')(at('2026-11-25T18:30:00Z')).key).toBe('day:2026-11-26+05:30');
+    expect(calendarSpans('day', 'UTC')(at('2026-11-25T00:00:00Z')).key).toBe('day:2026-11-25');
+    expect(calendarSpans('day', 'America/New_York')(at('2026-11-25T04:59:00Z')).key).toBe('day:2026-11-24-05:00');
+  });
+
+  it('of a week begin on Monday', () => {
+    expect(calendarSpans('week', 'UTC')(at('2026-11-29T23:59:00Z'))).toEqual({
+      key: 'week:2026-11-23',
+      start: at('2026-11-23T00:00:00Z'),
+      end: at('2026-11-30T00:00:00Z'),
+    });
+    expect(calendarSpans('week', 'UTC')(at('1970-01-01T00:00:00Z')).key).toBe('week:1969-12-29');
+  });
+
+  it('of a month know how long it is', () => {
+    expect(hours('month', 'UTC', '2028-02-10T00:00:00Z')).toBe(29 * 24);
+    expect(hours('month', 'UTC', '2026-12-31T23:00:00Z')).toBe(31 * 24);
+    expect(calendarSpans('month', 'Asia/Kolkata')(at('2026-11-30T18:30:00Z')).key).toBe('month:2026-12+05:30');
+  });
+
+  it.each([
+    // Clocks forward and back by an hour, at night.
+    ['Europe/Berlin', '2026-03-29T12:00:00Z', 23],
+    ['Europe/Berlin', '2026-10-25T12:00:00Z', 25],
+    // By half an hour.
+    ['Australia/Lord_Howe', '2026-04-05T00:00:00Z', 24.5],
+    ['Australia/Lord_Howe', '2026-10-04T00:00:00Z', 23.5],
+    // Forward at midnight: the day begins at 01:00.
+    ['America/Sao_Paulo', '2018-11-04T12:00:00Z', 23],
+    ['America/Havana', '2026-03-08T12:00:00Z', 23],
+    // Back at 01:00: midnight comes twice.
+    ['America/Havana', '2026-11-01T12:00:00Z', 25],
+    // Back at one minute past midnight: the evening before comes twice and counts to the new day.
+    ['America/St_Johns', '2010-11-07T12:00:00Z', 25],
+  ])('in %s around %s have %p hours', (zone, now, expected) => expect(hours('day', zone, now)).toBe(expected));
+
+  it('go on where a date is skipped', () => {
+    // Samoa crossed the date line: 30 December 2011 did not happen there.
+    const spanAt = calendarSpans('day', 'Pacific/Apia');
+    const before = spanAt(at('2011-12-30T09:59:59Z'));
+    expect(before.key).toBe('day:2011-12-29-10:00');
+    expect(spanAt(before.end)).toMatchObject({ key: 'day:2011-12-31+14:00', start: at('2011-12-30T10:00:00Z') });
+    expect(hours('week', 'Pacific/Apia', '2011-12-29T12:00:00Z')).toBe(6 * 24);
+  });
+
+  it('hold the instant, and follow each other without gap or overlap, in any zone at any time', () => {
+    const near = fc.oneof(
+      fc.integer({ min: at('2005-01-01T00:00:00Z'), max: at('2035-01-01T00:00:00Z') }),
+      // Within hours of days on which clocks change somewhere.
+      fc
+        .tuple(
+          fc.constantFrom('2010-11-07', '2011-12-30', '2018-11-04', '2026-03-29', '2026-04-05', '2026-11-01'),
+          fc.integer({ min: -40 * HOUR_MS, max: 40 * HOUR_MS }),
+        )
+        .map(([day, more]) => at(`${day}T00:00:00Z`) + more),
+    );
+    const periods = fc.constantFrom('day' as const, 'week' as const, 'month' as const);
+    fc.assert(
+      fc.property(fc.constantFrom(...ZONES), periods, near, (zone, period, now) => {
+        const spanAt = calendarSpans(period, zone);
+        const span = spanAt(now);
+        expect(span.start <= now && now < span.end).toBe(true);
+        const [next, previous] = [spanAt(span.end), spanAt(span.start - 1)];
+        expect(next.start).toBe(span.end);
+        expect(previous.end).toBe(span.start);
+        expect(new Set([span.key, next.key, previous.key]).size).toBe(3);
+        expect(calendarSpans(period, zone)(span.end - 1)).toEqual(span);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('are the same object as long as they last', () => {
+    const spanAt = calendarSpans('day', 'Europe/Berlin');
+    const first = spanAt(at('2026-03-29T12:00:00Z'));
+    expect(spanAt(first.end - 1)).toBe(first);
+    expect(spanAt(first.end)).not.toBe(first);
+  });
+
+  it('are refused for a zone that does not exist', () =>
+    expect(() => calendarSpans('day', 'Mars/Olympus')).toThrow(RangeError));
+});
+
+describe('fixed spans', () => {
+  it('begin at whole multiples, under the keys of the first edition', () => {
+    expect(fixedSpans(60_000)(179_999)).toEqual({ key: '2', start: 120_000, end: 180_000 });
+  });
+});
+
+describe('sliding spans', () => {
+  it('are six to a window, never longer than it, and hold its last five sixths', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 86_400_000 }), fc.integer({ min: 10 ** 12, max: 2e12 }), (ms, now) => {
+        const spanAt = slidingSpans(ms);
+        let { start } = spanAt(now);
+        for (let i = 1; i < SLIDING_PARTS; i++) ({ start } = spanAt(start - 1));
+        expect(spanAt(now).start <= now && now < spanAt(now).end).toBe(true);
+        // What was counted from `start` to now, both included, lies within one window.
+        expect(now - start).toBeLessThan(ms);
+        expect(now - start).toBeGreaterThanOrEqual(Math.floor((ms * 5) / 6));
+      }),
+    );
+  });
+});

@@ -1,0 +1,86 @@
+import type { Period } from '../model/category.js';
+import type { WindowSpan } from '../model/window.js';
+import { TimeZone } from './time-zone.js';
+
+const DAY_MS = 86_400_000;
+/** 1970-01-05 was a Monday. */
+const FIRST_MONDAY = 4 * DAY_MS;
+/** How long a period lasts at most, leaving aside the hour that clocks put back. */
+export const PERIOD_MS: Readonly<Record<Period, number>> = { day: DAY_MS, week: 7 * DAY_MS, month: 31 * DAY_MS };
+/** How many parts a sliding window is counted in. */
+export const SLIDING_PARTS = 6;
+
+/** Gives the window that holds an instant. */
+export type SpanAt = (now: number) => WindowSpan;
+
+/** Windows of one length that begin at whole multiples of it. */
+export function fixedSpans(windowMs: number): SpanAt {
+  return (now) => {
+    const number = Math.floor(now / windowMs);
+    return { key: String(number), start: number * windowMs, end: (number + 1) * windowMs };
+  };
+}
+
+/**
+ * The sixths of a sliding window. The sixth that holds `now` and the five before it lie within the `windowMs` up to now, so their sum is
+ * never above what a window that slides with each request would count; they hold all of its last five sixths.
+ */
+export function slidingSpans(windowMs: number): SpanAt {
+  const startOf = (number: number): number => Math.ceil((number * windowMs) / SLIDING_PARTS);
+  return (now) => {
+    const number = Math.floor((now * SLIDING_PARTS) / windowMs);
+    return { key: `sliding:${windowMs}:${number}`, start: startOf(number), end: startOf(number + 1) };
+  };
+}
+
+/**
+ * Calendar days, weeks (from Monday) or months of a time zone. Spans follow each other without a gap or an overlap, whatever the clocks
+ * of the zone do: a day has 23, 24 or 25 hours, and a date that the zone skipped has none.
+ */
+export function calendarSpans(period: Period, timeZone: string): SpanAt {
+  const zone = new TimeZone(timeZone);
+  let last: WindowSpan | undefined;
+  return (now) => {
+    if (last && now >= last.start && now < last.end) return last;
+    return (last = calendarSpan(period, zone, now));
+  };
+}
+
+function calendarSpan(period: Period, zone: TimeZone, now: number): WindowSpan {
+  let first = firstOf(period, zone.wallTime(now));
+  let start = zone.firstAt(first);
+  // Clocks put back over midnight show the old date once more: the new day has begun for good.
+  for (let end = zone.firstAt(nextOf(period, first)); ; end = zone.firstAt(nextOf(period, first))) {
+    if (now < end) return { key: keyOf(period, first, zone.offsetAt(start)), start, end };
+    [first, start] = [nextOf(period, first), end];
+  }
+}
+
+/** The midnight at which the period that holds `wall` begins, both as wall times. */
+function firstOf(period: Period, wall: number): number {
+  if (period === 'month') {
+    const date = new Date(wall);
+    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
+  }
+  if (period === 'day') return Math.floor(wall / DAY_MS) * DAY_MS;
+  return Math.floor((wall - FIRST_MONDAY) / (7 * DAY_MS)) * 7 * DAY_MS + FIRST_MONDAY;
+}
+
+function nextOf(period: Period, first: number): number {
+  if (period !== 'month') return first + (period === 'day' ? DAY_MS : 7 * DAY_MS);
+  const date = new Date(first);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
+}
+
+/** With the offset from UTC: replicas whose zones differ, as during a deploy that changes it, never meet in one key. */
+function keyOf(period: Period, first: number, offsetMs: number): string {
+  const date = new Date(first).toISOString().slice(0, period === 'month' ? 7 : 10);
+  return `${period}:${date}${offsetOf(offsetMs)}`;
+}
+
+function offsetOf(offsetMs: number): string {
+  if (offsetMs === 0) return '';
+  const minutes = Math.floor(Math.abs(offsetMs) / 60_000);
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return `${offsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
