@@ -1,4 +1,5 @@
 import type { SharedState } from './shared-state.js';
+import type { UsageStore } from './usage-store.js';
 
 /** Names one counter: a tenant in a category and a window. */
 export interface CounterKey {
@@ -67,4 +68,6 @@ export interface CounterStore {
   close?(): Promise<void>;
   /** Where incidents, mutes and the history are kept. Absent: in this process's memory, each replica for itself. */
   readonly state?: SharedState;
+  /** Where usage is kept: live tops, history, totals. Absent: there is none. */
+  readonly usage?: UsageStore;
 }

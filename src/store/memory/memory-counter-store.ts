@@ -1,4 +1,5 @@
 import { MemorySharedState } from './memory-shared-state.js';
+import { MemoryUsageStore } from './memory-usage-store.js';
 import type { Counted, CounterKey, CounterStore, OwnTotal } from '../counter-store.js';
 
 interface Counter {
@@ -22,6 +23,7 @@ interface Expiring {
 export class MemoryCounterStore implements CounterStore {
   readonly name = 'memory';
   readonly state = new MemorySharedState();
+  readonly usage = new MemoryUsageStore((category, tenant, span) => this.totalOf(category, tenant, span));
   private readonly windows = new Map<string, Expiring>();
 
   /** @param now The clock by which counters expire. */
@@ -33,6 +35,13 @@ export class MemoryCounterStore implements CounterStore {
 
   read(key: CounterKey): Promise<number> {
     return Promise.resolve(this.windows.get(windowName(key))?.counters.get(key.tenant)?.sum ?? 0);
+  }
+
+  private totalOf(category: string, tenant: string, span: string): number | undefined {
+    for (const [name, { counters }] of this.windows) {
+      if (name.startsWith(`${category}:`) && name.endsWith(`:${span}`)) return counters.get(tenant)?.sum;
+    }
+    return undefined;
   }
 
   private counterOf(key: CounterKey): Counter {

@@ -5,7 +5,12 @@ import type { CounterKey } from '../counter-store.js';
  * plainly safe is written as %xx, and the % itself too, so two ids never meet in one key.
  */
 export function redisKey(prefix: string, { category, tenant, window }: CounterKey): string {
-  return `${prefix}:{${category}:${encode(tenant)}}:${window}`;
+  return `${tenantPrefix(prefix, category, tenant)}${window}`;
+}
+
+/** What all keys of a tenant in a category begin with. */
+export function tenantPrefix(prefix: string, category: string, tenant: string): string {
+  return `${prefix}:{${category}:${encode(tenant)}}:`;
 }
 
 const PLAIN = /^[\w.-]*$/;

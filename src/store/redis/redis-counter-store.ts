@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import { RedisSharedState } from './redis-shared-state.js';
+import { RedisUsageStore } from './redis-usage-store.js';
 import { redisKey } from './counter-key.js';
 import type { CounterKey, CounterStore, OwnTotal, Published, Refused } from '../counter-store.js';
 import { PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
@@ -19,6 +20,7 @@ interface Scripted {
 export class RedisCounterStore implements CounterStore {
   readonly name: string;
   readonly state: RedisSharedState;
+  readonly usage: RedisUsageStore;
   private readonly connection: Redis | Cluster;
   /** Why there is no connection, where there is none. */
   private fault: Error | undefined;
@@ -35,6 +37,7 @@ export class RedisCounterStore implements CounterStore {
     this.connection = ownConnection(client);
     this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
     this.state = new RedisSharedState(this.connection, keyPrefix);
+    this.usage = new RedisUsageStore(this.connection, keyPrefix);
   }
 
   open(ready: () => void): void {

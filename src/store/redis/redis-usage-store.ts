@@ -1,0 +1,288 @@
+import type { ChainableCommander, Cluster, Redis } from 'ioredis';
+
+import { tenantPrefix } from './counter-key.js';
+import { CLAIM_SCRIPT, CLOSE_SUM_SCRIPT, COPY_SCRIPT, PEAKS_SCRIPT, TAKE_SCRIPT } from './usage-scripts.js';
+import {
+  BLOCK_SLOTS,
+  blockOf,
+  blocksOf,
+  HOUR_SLOTS,
+  MAX_LIVE,
+  MAX_PEAKS,
+  SLOT_MS,
+  type SeenTenant,
+  type SlotCounts,
+  type TenantCount,
+  type UsageReport,
+  type UsageRetention,
+  type UsageStore,
+  type UsageUnit,
+} from '../usage-store.js';
+
+/** Members in one command: few enough to hold neither Redis nor the event loop. */
+const CHUNK = 500;
+/** For how long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
+const WAITING_MS = 15 * SLOT_MS;
+/** What the instances counted in a slot is closed within the next; a replica that is late finds it for so long. */
+const SUM_SLOTS = 10;
+/** From here on reading all of a block is cheaper than naming its fields. */
+const MAX_NAMED_FIELDS = 120;
+/** So many of a category's tenants are looked at to estimate what all of them take. */
+const SAMPLED = 20;
+
+interface Scripted {
+  rateMonitorCopy(keys: number, keysAndArgs: (string | number)[]): Promise<string[]>;
+  rateMonitorTake(waiting: string, copying: string, most: number, expiry: number): Promise<string[]>;
+  rateMonitorClaim(...keysAndArgs: (string | number)[]): Promise<number>;
+  rateMonitorCloseSum(sums: string, totals: string, slot: number, expiry: number): Promise<string>;
+  rateMonitorPeaks(key: string, ...args: (string | number)[]): Promise<number>;
+}
+
+/**
+ * Keeps usage in Redis. What belongs to a category lies on one node of a Cluster, a tenant's history beside its counters:
+ *
+ * - `{category}:live/<window>/<span>`  ZSET, the busiest tenants of a window
+ * - `{category}:waiting/<unit>`        set of the tenants to be copied once the unit is over; `copying/` while they are, `copier/` by whom
+ * - `{category}:sums/<slot>`           hash, what each instance counted in a minute
+ * - `{category}:totals/<block>`        hash, the sums of 8 hours
+ * - `{category}:seen/<block>`          hash, each tenant's thresholds and name
+ * - `{category}:peaks/<hour>`          hash, the highest counts of an hour
+ * - `{category:tenant}:h/<block>`      hash, a tenant's count of each minute of 8 hours
+ */
+export class RedisUsageStore implements UsageStore {
+  private readonly scripted: Scripted;
+
+  /** @param connection Of the store that the counters are in: opened and closed by that. */
+  constructor(
+    private readonly connection: Redis | Cluster,
+    private readonly keyPrefix: string,
+  ) {
+    connection.defineCommand('rateMonitorCopy', { lua: COPY_SCRIPT });
+    connection.defineCommand('rateMonitorTake', { lua: TAKE_SCRIPT, numberOfKeys: 2 });
+    connection.defineCommand('rateMonitorClaim', { lua: CLAIM_SCRIPT, numberOfKeys: 3 });
+    connection.defineCommand('rateMonitorCloseSum', { lua: CLOSE_SUM_SCRIPT, numberOfKeys: 2 });
+    connection.defineCommand('rateMonitorPeaks', { lua: PEAKS_SCRIPT, numberOfKeys: 1 });
+    this.scripted = connection as unknown as Scripted;
+  }
+
+  async report(
+    { category, instance, sums, active, seen, tops }: UsageReport,
+    retention: UsageRetention,
+  ): Promise<void> {
+    const commands = this.connection.pipeline();
+    for (const { slot, count } of sums) {
+      const key = this.key(category, `sums/${slot}`);
+      commands.hset(key, instance, count).pexpire(key, SUM_SLOTS * SLOT_MS);
+    }
+    for (const { unit, tenants } of active) {
+      const key = this.key(category, `waiting/${unit.key}`);
+      for (const some of chunks(tenants)) commands.sadd(key, ...some);
+      commands.pexpire(key, WAITING_MS);
+    }
+    for (const { block, tenants } of seen) {
+      const key = this.key(category, `seen/${block}`);
+      for (const some of chunks([...tenants]))
+        commands.hset(key, ...some.flatMap(([tenant, about]) => [tenant, write(about)]));
+      commands.pexpire(key, blockExpiry(retention));
+    }
+    for (const { window, span, keepMs, counts } of tops) {
+      const key = this.key(category, `live/${window}/${span}`);
+      commands.zadd(key, 'GT', ...counts.flatMap(({ tenant, count }) => [count, tenant]));
+      commands.zremrangebyrank(key, 0, -MAX_LIVE - 1).pexpire(key, keepMs);
+    }
+    if (commands.length > 0) await executed(commands);
+  }
+
+  claimCopy({ category, key }: UsageUnit, instance: string, leaseMs: number): Promise<number> {
+    const keys = ['copier', 'waiting', 'copying'].map((kind) => this.key(category, `${kind}/${key}`));
+    return this.scripted.rateMonitorClaim(...keys, instance, leaseMs, WAITING_MS);
+  }
+
+  async copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]> {
+    const { category, key } = unit;
+    const [waiting, copying] = [this.key(category, `waiting/${key}`), this.key(category, `copying/${key}`)];
+    const tenants = await this.scripted.rateMonitorTake(waiting, copying, most, WAITING_MS);
+    if (tenants.length === 0) return [];
+    const counts = await this.copied(unit, tenants, retention);
+    await this.connection.srem(copying, ...tenants);
+    return tenants.flatMap((tenant, i) => (counts[i] === '' ? [] : [{ tenant, count: Number(counts[i]) }]));
+  }
+
+  async closeSum(category: string, slot: number, retention: UsageRetention): Promise<void> {
+    const [sums, totals] = [this.key(category, `sums/${slot}`), this.key(category, `totals/${blockOf(slot)}`)];
+    await this.scripted.rateMonitorCloseSum(sums, totals, slot, blockExpiry(retention));
+  }
+
+  async addPeaks(
+    category: string,
+    hour: number,
+    counts: readonly TenantCount[],
+    { hourlyRetentionMs }: UsageRetention,
+  ): Promise<void> {
+    if (counts.length === 0) return;
+    const args = counts.flatMap(({ tenant, count }) => [tenant, count]);
+    await this.scripted.rateMonitorPeaks(this.key(category, `peaks/${hour}`), MAX_PEAKS, hourlyRetentionMs, ...args);
+  }
+
+  async top(category: string, window: string, span: string, limit: number): Promise<TenantCount[]> {
+    const key = this.key(category, `live/${window}/${span}`);
+    const found = await this.connection.zrevrange(key, 0, limit - 1, 'WITHSCORES');
+    return Array.from(pairs(found), ([tenant, count]) => ({ tenant, count: Number(count) }));
+  }
+
+  async history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]> {
+    return Promise.all(
+      tenants.map(async (tenant) => {
+        const prefix = tenantPrefix(this.keyPrefix, category, tenant);
+        return this.slots((block) => `${prefix}h/${block}`, from, to);
+      }),
+    );
+  }
+
+  async totals(category: string, from: number, to: number): Promise<SlotCounts> {
+    const counts = await this.slots((block) => this.key(category, `totals/${block}`), from, to);
+    const open = Array.from({ length: Math.min(to - from + 1, 5) }, (_, i) => to - i);
+    const sums = await Promise.all(open.map((slot) => this.connection.hvals(this.key(category, `sums/${slot}`))));
+    open.forEach((slot, i) => {
+      const sum = (sums[i] ?? []).reduce((all, count) => all + Number(count), 0);
+      if (sum > (counts.get(slot) ?? 0)) counts.set(slot, sum);
+    });
+    return counts;
+  }
+
+  async peaks(category: string, hours: readonly number[]): Promise<TenantCount[][]> {
+    const found = await Promise.all(hours.map((hour) => this.connection.hgetall(this.key(category, `peaks/${hour}`))));
+    return found.map((peaks) =>
+      Object.entries(peaks)
+        .map(([tenant, count]) => ({ tenant, count: Number(count) }))
+        .sort((a, b) => b.count - a.count || (a.tenant < b.tenant ? 1 : -1))
+        .slice(0, MAX_PEAKS),
+    );
+  }
+
+  async seen(category: string, block: number): Promise<Map<string, SeenTenant>> {
+    const key = this.key(category, `seen/${block}`);
+    const seen = new Map<string, SeenTenant>();
+    let cursor = '0';
+    do {
+      const [next, found] = await this.connection.hscan(key, cursor, 'COUNT', CHUNK);
+      for (const [tenant, about] of pairs(found)) seen.set(tenant, read(about));
+      cursor = next;
+    } while (cursor !== '0');
+    return seen;
+  }
+
+  async seenOf(category: string, block: number, tenants: readonly string[]): Promise<(SeenTenant | undefined)[]> {
+    if (tenants.length === 0) return [];
+    const found = await this.connection.hmget(this.key(category, `seen/${block}`), ...tenants);
+    return found.map((about) => (about === null ? undefined : read(about)));
+  }
+
+  seenCount(category: string, block: number): Promise<number> {
+    return this.connection.hlen(this.key(category, `seen/${block}`));
+  }
+
+  async bytes(
+    category: string,
+    now: number,
+    { retentionMs, hourlyRetentionMs }: UsageRetention,
+  ): Promise<number | undefined> {
+    const slot = Math.floor(now / SLOT_MS);
+    const blocks = blocksOf(slot - Math.ceil(retentionMs / SLOT_MS), slot);
+    try {
+      const sizes = await Promise.all(blocks.map((block) => this.blockBytes(category, block)));
+      const peaks = await this.memory(this.key(category, `peaks/${Math.floor(slot / HOUR_SLOTS)}`));
+      return sizes.reduce((sum, size) => sum + size, 0) + (peaks * hourlyRetentionMs) / (HOUR_SLOTS * SLOT_MS);
+    } catch {
+      // MEMORY is not among the least rights.
+      return undefined;
+    }
+  }
+
+  private async blockBytes(category: string, block: number): Promise<number> {
+    const [, some] = await this.connection.hscan(this.key(category, `seen/${block}`), '0', 'COUNT', SAMPLED);
+    const sample = Array.from(pairs(some), ([tenant]) => tenant).slice(0, SAMPLED);
+    const [tenants, seen, totals, ...sampled] = await Promise.all([
+      this.seenCount(category, block),
+      this.memory(this.key(category, `seen/${block}`)),
+      this.memory(this.key(category, `totals/${block}`)),
+      ...sample.map((tenant) => this.memory(`${tenantPrefix(this.keyPrefix, category, tenant)}h/${block}`)),
+    ]);
+    const each = sampled.reduce((sum, bytes) => sum + bytes, 0) / Math.max(sampled.length, 1);
+    return seen + totals + each * tenants;
+  }
+
+  private async memory(key: string): Promise<number> {
+    return (await this.connection.memory('USAGE', key)) ?? 0;
+  }
+
+  private async slots(keyOf: (block: number) => string, from: number, to: number): Promise<Map<number, number>> {
+    const counts = new Map<number, number>();
+    await Promise.all(
+      blocksOf(from, to).map(async (block) => {
+        const [first, last] = [Math.max(from, block * BLOCK_SLOTS), Math.min(to, (block + 1) * BLOCK_SLOTS - 1)];
+        const key = keyOf(block);
+        if (last - first < MAX_NAMED_FIELDS) {
+          const fields = Array.from({ length: last - first + 1 }, (_, i) => String(first + i));
+          const found = await this.connection.hmget(key, ...fields);
+          found.forEach((count, i) => count !== null && counts.set(first + i, Number(count)));
+        } else {
+          for (const [slot, count] of Object.entries(await this.connection.hgetall(key)))
+            if (Number(slot) >= first && Number(slot) <= last) counts.set(Number(slot), Number(count));
+        }
+      }),
+    );
+    return counts;
+  }
+
+  /** One call for all of them; in a Cluster one for each, since they lie on different nodes. */
+  private async copied(
+    { category, slot, counters }: UsageUnit,
+    tenants: readonly string[],
+    retention: UsageRetention,
+  ): Promise<string[]> {
+    const keysOf = (tenant: string): string[] => {
+      const prefix = tenantPrefix(this.keyPrefix, category, tenant);
+      return [`${prefix}h/${blockOf(slot)}`, ...counters.map((span) => prefix + span)];
+    };
+    const call = (some: readonly string[]): Promise<string[]> => {
+      const keys = some.flatMap(keysOf);
+      return this.scripted.rateMonitorCopy(keys.length, [...keys, slot, blockExpiry(retention), counters.length]);
+    };
+    if (!this.connection.isCluster) return call(tenants);
+    return (await Promise.all(tenants.map((tenant) => call([tenant])))).flat();
+  }
+
+  private key(category: string, name: string): string {
+    return `${this.keyPrefix}:{${category}}:${name}`;
+  }
+}
+
+/** A block is needed until its last minute is older than the retention. */
+function blockExpiry({ retentionMs }: UsageRetention): number {
+  return retentionMs + BLOCK_SLOTS * SLOT_MS;
+}
+
+/** Thresholds, a space, the name. */
+function write({ name, thresholds }: SeenTenant): string {
+  return `${thresholds?.join(',') ?? ''} ${name}`;
+}
+
+function read(about: string): SeenTenant {
+  const end = about.indexOf(' ');
+  const name = about.slice(end + 1);
+  if (end <= 0) return { name };
+  return { name, thresholds: about.slice(0, end).split(',').map(Number) };
+}
+
+function* pairs(list: readonly string[]): Generator<[string, string]> {
+  for (let i = 0; i + 1 < list.length; i += 2) yield [list[i] as string, list[i + 1] as string];
+}
+
+function* chunks<T>(list: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < list.length; at += CHUNK) yield list.slice(at, at + CHUNK);
+}
+
+async function executed(commands: ChainableCommander): Promise<void> {
+  for (const [error] of (await commands.exec()) ?? []) if (error) throw error;
+}

@@ -1,0 +1,90 @@
+/** Copies counters into the history. The highest of all copies holds, so it may run twice, late, and with several windows a minute. */
+export const COPY_SCRIPT = `
+-- KEYS   for each tenant its history block, then the counters that make up the count, all on one node
+-- ARGV   the slot; expiry of a block in ms; how many counters a tenant has
+-- reply  for each tenant its count (text), or '' if no counter is left
+local slot, expiry, counters, reply = ARGV[1], ARGV[2], tonumber(ARGV[3]), {}
+for at = 1, #KEYS, counters + 1 do
+  local history, sum = KEYS[at], false
+  for i = 1, counters do
+    local total = redis.pcall('HGET', KEYS[at + i], 'total')
+    if type(total) == 'string' then sum = (sum or 0) + (tonumber(total) or 0) end
+  end
+  if not sum then
+    reply[#reply + 1] = ''
+  else
+    local before = redis.pcall('HGET', history, slot)
+    if type(before) ~= 'table' and sum > tonumber(before or 0) then
+      redis.call('HSET', history, slot, string.format('%.17g', sum))
+      if not before and redis.call('HLEN', history) == 1 then redis.call('PEXPIRE', history, expiry) end
+    end
+    reply[#reply + 1] = string.format('%.17g', sum)
+  end
+end
+return reply
+`;
+
+/** Takes tenants out of those that wait, into those that are being copied: what a replica that dies had taken is found there. */
+export const TAKE_SCRIPT = `
+-- KEYS   the waiting tenants; those that are being copied
+-- ARGV   how many; expiry in ms
+-- reply  the tenants
+local taken = redis.call('SPOP', KEYS[1], ARGV[1])
+if #taken > 0 then
+  redis.call('SADD', KEYS[2], unpack(taken))
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+end
+return taken
+`;
+
+/** Claims the work of copying, and puts back what a replica that died had taken. */
+export const CLAIM_SCRIPT = `
+-- KEYS   the lease; the waiting tenants; those that are being copied
+-- ARGV   the instance; the lease in ms; expiry of the tenants in ms
+-- reply  how many wait; 0 if another instance has the lease
+if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then return 0 end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('SUNIONSTORE', KEYS[2], KEYS[2], KEYS[3])
+  redis.call('DEL', KEYS[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+return redis.call('SCARD', KEYS[2])
+`;
+
+/** Adds up what the instances counted in a slot. */
+export const CLOSE_SUM_SCRIPT = `
+-- KEYS   what each instance counted in the slot; the totals of the block
+-- ARGV   the slot; expiry of a block in ms
+-- reply  the sum (text)
+local sum = 0
+for _, count in ipairs(redis.call('HVALS', KEYS[1])) do sum = sum + tonumber(count) end
+if sum > tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0) then
+  redis.call('HSET', KEYS[2], ARGV[1], string.format('%.17g', sum))
+  if redis.call('HLEN', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+end
+return string.format('%.17g', sum)
+`;
+
+/** Takes counts into an hour's peaks. */
+export const PEAKS_SCRIPT = `
+-- KEYS   the peaks of the hour
+-- ARGV   how many are kept; expiry in ms; then for each tenant its key and its count
+-- reply  how many there are
+local key, most = KEYS[1], tonumber(ARGV[1])
+for i = 3, #ARGV, 2 do
+  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', key, ARGV[i]) or 0) then redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+end
+redis.call('PEXPIRE', key, ARGV[2])
+local size = redis.call('HLEN', key)
+if size > 2 * most then
+  local all, peaks = redis.call('HGETALL', key), {}
+  for i = 1, #all, 2 do peaks[#peaks + 1] = { all[i], tonumber(all[i + 1]) } end
+  table.sort(peaks, function(a, b) return a[2] > b[2] end)
+  for i = most + 1, #peaks do redis.call('HDEL', key, peaks[i][1]) end
+  size = most
+end
+return size
+`;

@@ -1,0 +1,113 @@
+/** History has one point a minute, whatever the length of a window. Slots are minutes since the epoch. */
+export const SLOT_MS = 60_000;
+/** Slots that are kept together: 8 hours. Redis holds up to 512 small fields in a compact form. */
+export const BLOCK_SLOTS = 480;
+export const HOUR_SLOTS = 60;
+/** How many tenants a live top and an hour's peaks hold. */
+export const MAX_LIVE = 200;
+export const MAX_PEAKS = 100;
+
+/** The block that a slot lies in. */
+export function blockOf(slot: number): number {
+  return Math.floor(slot / BLOCK_SLOTS);
+}
+
+/** Every block with a slot from `from` to `to`, both included. */
+export function blocksOf(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(blockOf(to) - blockOf(from) + 1, 0) }, (_, i) => blockOf(from) + i);
+}
+
+/** Counts by slot. A slot that is missing is 0. */
+export type SlotCounts = ReadonlyMap<number, number>;
+
+/** A tenant's count in one window, or its highest in one hour. The tenant is its key: the id at a bounded length. */
+export interface TenantCount {
+  readonly tenant: string;
+  readonly count: number;
+}
+
+/** What is known of a tenant beside its counts. */
+export interface SeenTenant {
+  /** Empty if it has none. */
+  readonly name: string;
+  /** By the category's windows, in their order; undefined for those it shares with the category. */
+  readonly thresholds?: readonly number[] | undefined;
+}
+
+/** A piece of time whose counters are copied into the history once it is over: a window, or, of a longer window, a minute. */
+export interface UsageUnit {
+  readonly category: string;
+  /** Names it among all of the category. */
+  readonly key: string;
+  /** The slot that its counts belong to. */
+  readonly slot: number;
+  /** Keys of the windows whose counters, summed, are the count. One, or the parts of a sliding window. */
+  readonly counters: readonly string[];
+}
+
+/** The busiest tenants of a running window, as one instance knows them. */
+export interface LiveTop {
+  /** Name of the category's window. */
+  readonly window: string;
+  /** Key of the span. */
+  readonly span: string;
+  readonly keepMs: number;
+  readonly counts: readonly TenantCount[];
+}
+
+/** What one instance has to say of a category. Each part says what is true, so it may come twice, late or not at all. */
+export interface UsageReport {
+  readonly category: string;
+  readonly instance: string;
+  /** All that this instance counted in a slot. Only grows. */
+  readonly sums: readonly { readonly slot: number; readonly count: number }[];
+  /** Tenants that were counted, by the unit they are to be copied with. */
+  readonly active: readonly { readonly unit: UsageUnit; readonly tenants: readonly string[] }[];
+  /** Tenants that are new in a block, or have another name or threshold now. */
+  readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
+  readonly tops: readonly LiveTop[];
+}
+
+/** How long history lasts. */
+export interface UsageRetention {
+  readonly retentionMs: number;
+  readonly hourlyRetentionMs: number;
+}
+
+/**
+ * Where usage is kept, beside the counters that it is made from. Nothing here is on the way of a request. Tenants are given and answered as
+ * keys. Calls reject while the store is away.
+ */
+export interface UsageStore {
+  /** Takes in what an instance knows. */
+  report(report: UsageReport, retention: UsageRetention): Promise<void>;
+  /**
+   * Asks for the work of copying a unit. One replica has it at a time, until `leaseMs` have passed without another call.
+   *
+   * @returns How many tenants wait to be copied; 0 if there is nothing to do here.
+   */
+  claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;
+  /** Copies the counters of `most` waiting tenants into the history, and answers their counts. A counter that is gone writes nothing. */
+  copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]>;
+  /** Adds up what the instances counted in a slot, for good. */
+  closeSum(category: string, slot: number, retention: UsageRetention): Promise<void>;
+  /** Takes counts into the peaks of an hour, which keep the highest {@link MAX_PEAKS}. */
+  addPeaks(category: string, hour: number, counts: readonly TenantCount[], retention: UsageRetention): Promise<void>;
+
+  /** The busiest tenants of a window, the highest first. */
+  top(category: string, window: string, span: string, limit: number): Promise<TenantCount[]>;
+  /** Counts of each tenant from slot `from` to slot `to`, both included. */
+  history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]>;
+  /** Counts of all tenants together. */
+  totals(category: string, from: number, to: number): Promise<SlotCounts>;
+  /** Peaks of an hour, the highest first. */
+  peaks(category: string, hours: readonly number[]): Promise<TenantCount[][]>;
+  /** All tenants seen in a block. */
+  seen(category: string, block: number): Promise<Map<string, SeenTenant>>;
+  /** What is known of some tenants seen in a block. */
+  seenOf(category: string, block: number, tenants: readonly string[]): Promise<(SeenTenant | undefined)[]>;
+  /** How many tenants were seen in a block. */
+  seenCount(category: string, block: number): Promise<number>;
+  /** About how many bytes the category's usage takes; undefined if that cannot be known. */
+  bytes(category: string, now: number, retention: UsageRetention): Promise<number | undefined>;
+}
