@@ -20,12 +20,12 @@ class SlowState extends MemorySharedState {
     return super.list(kind);
   }
 
-  override async read(...args: Parameters<MemorySharedState['read']>): Promise<string | undefined> {
+  override async read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
     await this.answers;
     return super.read(...args);
   }
 
-  override async swap(...args: Parameters<MemorySharedState['swap']>): Promise<boolean> {
+  override async swap(...args: Parameters<MemorySharedState['swap']>): ReturnType<MemorySharedState['swap']> {
     const swapped = await super.swap(...args);
     if (this.losesReplies && args[3] === undefined) throw new Error('Command timed out');
     return swapped;

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { Injectable, Logger } from '@nestjs/common';
 
 import { untraced } from '../util/optional-peers.js';
@@ -157,7 +159,7 @@ export class AlertService {
     await this.muting.refresh();
     if (!this.incidents) return;
     await this.tellAll(this.incidents.closedUnheard());
-    if (!(await this.settings?.state.claim('sweep', ONE_LOOKS_FOR_MS))) return;
+    if (!(await this.settings?.state.claim('sweep', randomUUID(), ONE_LOOKS_FOR_MS))) return;
     await this.tellAll(this.incidents.sweep());
   }
 

@@ -58,7 +58,7 @@ export class Incidents {
    */
   async *sweep(): AsyncGenerator<Told> {
     let fault: unknown;
-    for (const open of await this.records.list()) {
+    for (const open of (await this.records.list()).reverse()) {
       const resolved = await this.resolve(open).catch((error: unknown) => void (fault ??= error));
       if (resolved) yield resolved;
     }

@@ -12,7 +12,7 @@ class BrittleState extends MemorySharedState {
   away = false;
   asked = 0;
 
-  override async read(...args: Parameters<MemorySharedState['read']>): Promise<string | undefined> {
+  override async read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
     this.asked++;
     if (this.away) throw new Error('away');
     return super.read(...args);

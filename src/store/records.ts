@@ -1,7 +1,9 @@
-import type { SharedState } from './shared-state.js';
+import type { DueRecords, SharedState } from './shared-state.js';
 
 /** So many others are never faster in a row: something is wrong. */
-const MOST_TRIES = 50;
+const MAX_TRIES = 50;
+/** The shape that this version writes. */
+const SCHEMA = 1;
 
 /** What a change has come to. */
 export interface Changed<T> {
@@ -9,34 +11,77 @@ export interface Changed<T> {
   readonly after: T | undefined;
 }
 
-/** Records of one kind, as JSON. */
+/**
+ * Records of one kind, as JSON with a `schema` number. One that cannot be parsed counts as not there, and the next change replaces it; one
+ * that a newer version wrote is left untouched.
+ */
 export class Records<T extends object> {
+  /** @param dueAt When a record is to be looked after, in milliseconds since the epoch; undefined for never. */
   constructor(
     private readonly state: SharedState,
     private readonly kind: string,
+    private readonly dueAt: (record: T) => number | undefined = () => undefined,
   ) {}
 
-  async list(): Promise<T[]> {
-    const found = await this.state.list(this.kind);
-    return Array.from(found.values(), (text) => JSON.parse(text) as T);
+  /** The newest `most` (1,000 if left out), newest first. */
+  async list(most?: number): Promise<T[]> {
+    const found = await this.state.list(this.kind, most);
+    return [...found.values()].map((text) => parse<T>(text)).filter((record) => record !== undefined);
   }
 
   async read(id: string): Promise<T | undefined> {
-    return parse<T>(await this.state.read(this.kind, id));
+    return (await this.readAll([id]))[0];
   }
 
-  /** Changes a record as if nobody else did: `change` is asked again where another replica was faster. */
+  /** In the order of `ids`. */
+  async readAll(ids: readonly string[]): Promise<(T | undefined)[]> {
+    return (await this.state.read(this.kind, ids)).map((text) => parse<T>(text));
+  }
+
+  /** The records that are due. */
+  due(until: number, most: number): Promise<DueRecords> {
+    return this.state.due(this.kind, until, most);
+  }
+
+  /**
+   * Changes a record as if nobody else did: `change` is asked again if another replica was faster.
+   *
+   * @throws if a newer version wrote the record, or the store is away.
+   */
   async change(id: string, change: (record: T | undefined) => T | undefined): Promise<Changed<T>> {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const found = await this.state.read(this.kind, id);
-      const [before, after] = [parse<T>(found), change(parse<T>(found))];
-      const next = after && JSON.stringify(after);
-      if (next === found || (await this.state.swap(this.kind, id, found, next))) return { before, after };
+    let [found] = await this.state.read(this.kind, [id]);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (isNewer(found)) throw new Error(`a record of ${this.kind} was written by a newer version`);
+      const before = parse<T>(found);
+      const after = change(before);
+      if (after === before && after !== undefined) return { before, after };
+      const next = after && JSON.stringify({ schema: SCHEMA, ...after });
+      if (next === undefined && found === undefined) return { before, after };
+      const outcome = await this.state.swap(this.kind, id, found, next, after && this.dueAt(after));
+      if (outcome.swapped) return { before, after };
+      found = outcome.found;
     }
     throw new Error(`a record of ${this.kind} is changed by others without end`);
   }
 }
 
 function parse<T>(text: string | undefined): T | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+  const parsed = parseObject(text);
+  if (!parsed || Number(parsed.schema) > SCHEMA) return undefined;
+  delete parsed.schema;
+  return parsed as T;
+}
+
+function isNewer(text: string | undefined): boolean {
+  return Number(parseObject(text)?.schema) > SCHEMA;
+}
+
+function parseObject(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,21 +1,56 @@
-/** What nobody has touched for so long, 30 days, is of no more use: a key never outlives its app for ever. */
+/** How long records are kept that nobody touches, in milliseconds: 30 days. No key outlives its app for good. */
 export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 
+/** What came of a {@link SharedState.swap}. */
+export type Swapped =
+  | { readonly swapped: true }
+  /** Somebody else was faster: what is there instead. */
+  | { readonly swapped: false; readonly found: string | undefined };
+
+/** What is to be looked after. */
+export interface DueRecords {
+  /** Ids, the one that is due for longest first. */
+  readonly ids: readonly string[];
+  /** Stays the same until the store loses the records of this kind: another one tells those who know some to put them back. */
+  readonly generation: string;
+}
+
 /**
- * What replicas share beside counts: small records, changed by one of them at a time, and logs of what happened. It lives where the
- * counts live, and calls reject while that is away.
+ * What replicas share beside counts: small records that one of them changes at a time, and leases. It lives where the counts live, and its
+ * calls reject while that is away.
+ *
+ * A record belongs to a kind and has an id, text of its own and, if wanted, a time when it is due. Kinds and ids are any text but an empty
+ * one; a record is never empty text.
  */
 export interface SharedState {
-  /** Every record of a kind, by id. */
-  list(kind: string): Promise<Map<string, string>>;
-  /** One record. */
-  read(kind: string, id: string): Promise<string | undefined>;
-  /** Puts `next` (undefined: nothing) where `expected` is (undefined: nothing), atomically; false where something else is there. */
-  swap(kind: string, id: string, expected: string | undefined, next: string | undefined): Promise<boolean>;
+  /** The records of a kind by id, those first that were written first most recently; `most` of them, 1,000 if left out. */
+  list(kind: string, most?: number): Promise<Map<string, string>>;
+  /** Records in the order of `ids`; undefined for one that is not there. */
+  read(kind: string, ids: readonly string[]): Promise<(string | undefined)[]>;
+  /**
+   * Puts `next` (undefined: nothing) where `expected` is (undefined: nothing), atomically.
+   *
+   * @param due When it is to be looked after, in milliseconds since the epoch; undefined for never.
+   */
+  swap(
+    kind: string,
+    id: string,
+    expected: string | undefined,
+    next: string | undefined,
+    due?: number,
+  ): Promise<Swapped>;
+  /** Up to `most` records that are due at `until`: only what is due is read, however many records there are. */
+  due(kind: string, until: number, most: number): Promise<DueRecords>;
+  /** How many records of a kind there are. */
+  size(kind: string): Promise<number>;
+  /** Removes all records of a kind but the `most` newest. */
+  trim(kind: string, most: number): Promise<void>;
+  /** Takes or extends a lease: true if nobody else holds it. Without another call it ends after `forMs`. */
+  claim(lease: string, owner: string, forMs: number): Promise<boolean>;
+  /** Ends a lease before its time, if `owner` holds it. */
+  release(lease: string, owner: string): Promise<void>;
   /** Adds entries to a log, which keeps the newest `most`. */
   append(log: string, entries: readonly string[], most: number): Promise<void>;
   /** A log, newest first. */
   newest(log: string): Promise<string[]>;
-  /** True for the first to ask within `forMs`: work that one replica does for all. */
-  claim(work: string, forMs: number): Promise<boolean>;
 }

@@ -8,6 +8,8 @@ import { until } from '../support/until.js';
 
 interface Opened {
   state: SharedState;
+  /** Loses the records, as a FLUSHALL would. */
+  lose?: () => Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -20,9 +22,10 @@ async function opened(store: RedisCounterStore, close: () => Promise<unknown>): 
 
 const PLACES: Record<string, () => Promise<Opened>> = {
   memory: () => Promise.resolve({ state: new MemorySharedState(), close: () => Promise.resolve() }),
-  Redis: () => {
+  Redis: async () => {
     const { client, keyPrefix } = sharedRedis();
-    return opened(new RedisCounterStore(client, keyPrefix), () => client.quit());
+    const lose = async () => client.del(...(await client.keys(`${keyPrefix}:*`)));
+    return { ...(await opened(new RedisCounterStore(client, keyPrefix), () => client.quit())), lose };
   },
   'Redis Cluster': async () => {
     const cluster = await RedisCluster.start();
@@ -31,53 +34,118 @@ const PLACES: Record<string, () => Promise<Opened>> = {
   },
 };
 
+const SWAPPED = { swapped: true };
+const found = (text: string | undefined) => ({ swapped: false, found: text });
+
 describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
   let state: SharedState;
+  let lose: Opened['lose'];
   let close: Opened['close'];
-  beforeAll(async () => void ({ state, close } = await (PLACES[place] as () => Promise<Opened>)()));
+  beforeAll(async () => void ({ state, lose, close } = await (PLACES[place] as () => Promise<Opened>)()));
   afterAll(() => close());
 
-  it('puts a record where it is still as it was read, and nowhere else', async () => {
-    expect(await state.swap('incidents', 'a', undefined, '1')).toBe(true);
-    expect(await state.swap('incidents', 'a', undefined, '2')).toBe(false);
-    expect(await state.swap('incidents', 'a', '1', '3')).toBe(true);
-    expect([await state.read('incidents', 'a'), await state.read('mutes', 'a')]).toEqual(['3', undefined]);
-    expect(await state.list('incidents')).toEqual(new Map([['a', '3']]));
-    expect(await state.swap('incidents', 'a', '1', undefined)).toBe(false);
-    expect(await state.swap('incidents', 'a', '3', undefined)).toBe(true);
-    expect(await state.list('incidents')).toEqual(new Map());
+  it('puts a record where what is expected is, and otherwise tells what is there', async () => {
+    expect(await state.swap('a', '1', undefined, 'x')).toEqual(SWAPPED);
+    expect(await state.swap('a', '1', undefined, 'y')).toEqual(found('x'));
+    expect(await state.swap('a', '1', 'x', 'z')).toEqual(SWAPPED);
+    expect(await state.swap('a', '2', 'x', 'z')).toEqual(found(undefined));
+    expect(await state.read('a', ['2', '1'])).toEqual([undefined, 'z']);
+    expect([await state.read('b', ['1']), await state.read('a', [])]).toEqual([[undefined], []]);
+    expect(await state.swap('a', '1', 'x', undefined)).toEqual(found('z'));
+    expect(await state.swap('a', '1', 'z', undefined)).toEqual(SWAPPED);
+    expect(await state.size('a')).toBe(0);
+  });
+
+  it('lists records by when they were first written, newest first, and keeps as many as wanted', async () => {
+    for (const id of ['1', '2', '3', '4']) await state.swap('ages', id, undefined, `first ${id}`, 0);
+    await state.swap('ages', '2', 'first 2', 'changed');
+    expect([...(await state.list('ages', 3))]).toEqual([
+      ['4', 'first 4'],
+      ['3', 'first 3'],
+      ['2', 'changed'],
+    ]);
+    await state.trim('ages', 2);
+    expect([[...(await state.list('ages')).keys()], await state.size('ages')]).toEqual([['4', '3'], 2]);
+    expect((await state.due('ages', 0, 10)).ids).toEqual(['3', '4']);
+    await state.trim('ages', 2);
+    expect(await state.size('ages')).toBe(2);
+  });
+
+  it('knows what is due, the longest first, and nothing of what is removed or never due', async () => {
+    const due = async (until: number, most = 10) => (await state.due('dues', until, most)).ids;
+    await state.swap('dues', 'late', undefined, 'x', 30);
+    await state.swap('dues', 'soon', undefined, 'x', 10);
+    await state.swap('dues', 'never', undefined, 'x');
+    expect([await due(9), await due(10), await due(30), await due(30, 1)]).toEqual([
+      [],
+      ['soon'],
+      ['soon', 'late'],
+      ['soon'],
+    ]);
+    await state.swap('dues', 'soon', 'x', 'y', 40);
+    await state.swap('dues', 'late', 'x', 'y');
+    await state.swap('dues', 'never', 'x', undefined);
+    expect(await due(100)).toEqual(['soon']);
+  });
+
+  it('tells by another generation that the records were lost', async () => {
+    const generation = async () => (await state.due('generations', 0, 1)).generation;
+    const before = await generation();
+    await state.swap('generations', '1', undefined, 'x');
+    expect([await generation(), [...(await state.list('generations')).keys()]]).toEqual([before, ['1']]);
+    if (!lose) return;
+    await lose();
+    expect(await generation()).not.toBe(before);
+  });
+
+  it('gives a lease to one at a time, who may extend it and give it back', async () => {
+    expect(await Promise.all(['a', 'b', 'a'].map((owner) => state.claim('x', owner, 60_000)))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    await state.release('x', 'b');
+    expect(await state.claim('x', 'b', 60_000)).toBe(false);
+    await state.release('x', 'a');
+    expect(await state.claim('x', 'b', 30)).toBe(true);
+    await until(() => state.claim('x', 'a', 30));
   });
 
   it('changes a record for many at once, and loses none of their changes', async () => {
-    const records = new Records<{ count: number }>(state, 'counts');
+    const records = new Records<{ count: number }>(state, 'counts', ({ count }) => count);
     const add = () => records.change('a', (record) => ({ count: (record?.count ?? 0) + 1 }));
     await Promise.all(Array.from({ length: 10 }, add));
     expect(await records.list()).toEqual([{ count: 10 }]);
+    expect((await records.due(10, 1)).ids).toEqual(['a']);
     expect(await records.change('a', () => undefined)).toEqual({ before: { count: 10 }, after: undefined });
   });
 
-  it('keeps the newest entries of a log', async () => {
-    await state.append('history', ['1', '2', '3'], 4);
-    await state.append('history', ['4', '5'], 4);
-    expect(await state.newest('history')).toEqual(['5', '4', '3', '2']);
+  it('reads past a record that is broken or of a newer version, replaces the one and leaves the other', async () => {
+    const records = new Records<{ count: number }>(state, 'odd');
+    await state.swap('odd', 'broken', undefined, '{"count":');
+    await state.swap('odd', 'newer', undefined, '{"schema":2,"counts":[1]}');
+    await records.change('good', () => ({ count: 1 }));
+    expect(await records.list()).toEqual([{ count: 1 }]);
+    expect(await records.readAll(['newer', 'good', 'broken'])).toEqual([undefined, { count: 1 }, undefined]);
+    await records.change('broken', (record) => record ?? { count: 2 });
+    await expect(records.change('newer', () => undefined)).rejects.toThrow('a newer version');
+    expect(await state.read('odd', ['newer'])).toEqual(['{"schema":2,"counts":[1]}']);
+    expect(await records.read('broken')).toEqual({ count: 2 });
   });
 
-  it('leaves nothing behind for ever', async () => {
+  it('leaves no key without an expiry, and no key outside v2', async () => {
     if (place !== 'Redis') return;
     const { client, keyPrefix } = sharedRedis();
     const store = await opened(new RedisCounterStore(client, keyPrefix), () => client.quit());
-    await store.state.swap('incidents', 'a', undefined, '1');
-    await store.state.append('history', ['1'], 4);
-    await store.state.claim('sweep', 1_000);
+    await store.state.due('looked', 0, 1);
+    await store.state.swap('a', '1', undefined, 'x', 1);
+    await store.state.claim('work', 'me', 1_000);
     const keys = await client.keys(`${keyPrefix}:*`);
-    expect(keys).toHaveLength(3);
-    for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);
+    expect(keys).toHaveLength(5);
+    for (const key of keys) {
+      expect(key).toContain(`${keyPrefix}:{alerts}:v2:`);
+      expect(await client.pttl(key)).toBeGreaterThan(0);
+    }
     await store.close();
-  });
-
-  it('gives work to one of those that ask, for a time', async () => {
-    if (place === 'memory') return expect(await state.claim('sweep', 1)).toBe(true);
-    expect(await Promise.all([1, 2, 3].map(() => state.claim('sweep', 60)))).toEqual([true, false, false]);
-    await until(() => state.claim('sweep', 60));
   });
 });

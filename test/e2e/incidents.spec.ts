@@ -59,7 +59,7 @@ describe('an incident over four processes on one Redis', () => {
   };
   /** The id of Discord's message is where all replicas find it. */
   const noted = async (): Promise<boolean> => {
-    const incidents = await redis.client.hvals(`${redis.keyPrefix}:{alerts}:incidents`);
+    const incidents = await redis.client.hvals(`${redis.keyPrefix}:{alerts}:v2:incidents`);
     return incidents.some((incident) => incident.includes(`"notes":{"discord":"${discord.messages[0]?.id}"}`));
   };
   const told = (expected: string[]) => until(() => statuses().join() === expected.join());

@@ -1,57 +1,159 @@
+import { randomBytes } from 'node:crypto';
+
 import type { Cluster, Redis } from 'ioredis';
 
-import { KEPT_FOR_MS, type SharedState } from '../shared-state.js';
+import { KEPT_FOR_MS, type DueRecords, type SharedState, type Swapped } from '../shared-state.js';
 
-const COMMAND = 'rateMonitorSwap';
+/** The field of a kind's hash that tells whether the hash was lost. No record has an empty id. */
+const GENERATION = '';
 
-/**
- * Changes one record where it is still as it was read.
- *
- * A record is never empty text, so that stands for none.
- */
-const SWAP_SCRIPT = `
--- KEYS   the hash of a kind
--- ARGV   id; what is expected there, or nothing; what is to be there, or nothing; expiry in ms
--- reply  1, or 0 where something else is there
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-else
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+/** A record is never empty text, so that stands for none. */
+const SWAP = `
+-- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
+-- ARGV   id; what is expected there, or ''; what is to be there, or ''; when it is due, or ''; expiry in ms
+-- reply  1, or what is there instead (text, '' for nothing)
+local id, expected, after, due, expiry = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local found = redis.call('HGET', KEYS[1], id) or ''
+if found ~= expected then return found end
+if after == '' then
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  return 1
 end
+redis.call('HSET', KEYS[1], id, after)
+if due == '' then redis.call('ZREM', KEYS[2], id) else redis.call('ZADD', KEYS[2], due, id) end
+if found == '' then
+  local now = redis.call('TIME')
+  redis.call('ZADD', KEYS[3], now[1] * 1000000 + now[2], id)
+end
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], expiry) end
 return 1
 `;
 
-interface Scripted {
-  [COMMAND](key: string, ...args: (string | number)[]): Promise<number>;
-}
+const LIST = `
+-- KEYS   a kind's records, when they were first written
+-- ARGV   how many at most
+-- reply  id and record of each, the newest first
+local reply = {}
+for _, id in ipairs(redis.call('ZREVRANGE', KEYS[2], 0, ARGV[1] - 1)) do
+  local record = redis.call('HGET', KEYS[1], id)
+  if record then
+    reply[#reply + 1] = id
+    reply[#reply + 1] = record
+  end
+end
+return reply
+`;
 
-/** Keeps state in Redis: a hash for each kind of record, a list for each log, all on one node of a Cluster. */
+const DUE = `
+-- KEYS   a kind's records, when they are due
+-- ARGV   the time; how many at most; a name for the generation if there is none; expiry in ms
+-- reply  the generation, then the ids that are due, longest first
+if redis.call('HSETNX', KEYS[1], '${GENERATION}', ARGV[3]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+local reply = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+table.insert(reply, 1, redis.call('HGET', KEYS[1], '${GENERATION}'))
+return reply
+`;
+
+const TRIM = `
+-- KEYS   a kind's records, when they are due, when they were first written
+-- ARGV   how many are kept, the newest
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - ARGV[1])) do
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+end
+`;
+
+const CLAIM = `
+-- KEYS   the lease
+-- ARGV   who wants it; for how long, in ms
+-- reply  1, or 0 if somebody else has it
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`;
+
+const RELEASE = `
+-- KEYS   the lease
+-- ARGV   who gives it back
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+`;
+
+const SCRIPTS = {
+  rateMonitorSwap: { lua: SWAP, numberOfKeys: 3 },
+  rateMonitorList: { lua: LIST, numberOfKeys: 2 },
+  rateMonitorDue: { lua: DUE, numberOfKeys: 2 },
+  rateMonitorTrim: { lua: TRIM, numberOfKeys: 3 },
+  rateMonitorClaim: { lua: CLAIM, numberOfKeys: 1 },
+  rateMonitorRelease: { lua: RELEASE, numberOfKeys: 1 },
+};
+
+type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[]) => Promise<unknown>>;
+
+/**
+ * Keeps state in Redis. A kind is a hash of records and two sorted sets beside it, a lease is a key that expires; all of it lives on one
+ * node of a Cluster. The first edition's keys have no `v2` in their names and are left alone.
+ */
 export class RedisSharedState implements SharedState {
+  private readonly scripted: Scripted;
+
   /** @param connection Of the store that this is the state of: opened and closed by that. */
   constructor(
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,
   ) {
-    connection.defineCommand(COMMAND, { lua: SWAP_SCRIPT, numberOfKeys: 1 });
+    for (const [name, script] of Object.entries(SCRIPTS)) connection.defineCommand(name, script);
+    this.scripted = connection as unknown as Scripted;
   }
 
-  async list(kind: string): Promise<Map<string, string>> {
-    return new Map(Object.entries(await this.connection.hgetall(this.key(kind))));
+  async list(kind: string, most = 1_000): Promise<Map<string, string>> {
+    const [records, , written] = this.keys(kind);
+    const reply = (await this.scripted.rateMonitorList(records, written, most)) as string[];
+    const list = new Map<string, string>();
+    for (let i = 0; i < reply.length; i += 2) list.set(reply[i] as string, reply[i + 1] as string);
+    return list;
   }
 
-  async read(kind: string, id: string): Promise<string | undefined> {
-    return (await this.connection.hget(this.key(kind), id)) ?? undefined;
+  async read(kind: string, ids: readonly string[]): Promise<(string | undefined)[]> {
+    if (ids.length === 0) return [];
+    const found = await this.connection.hmget(this.keys(kind)[0], ...ids);
+    return found.map((text) => text ?? undefined);
   }
 
-  async swap(kind: string, id: string, expected = '', next = ''): Promise<boolean> {
-    const scripted = this.connection as unknown as Scripted;
-    return (await scripted[COMMAND](this.key(kind), id, expected, next, KEPT_FOR_MS)) === 1;
+  async swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
+    const args = [id, expected, next, due ?? '', KEPT_FOR_MS];
+    const reply = await this.scripted.rateMonitorSwap(...this.keys(kind), ...args);
+    return reply === 1 ? { swapped: true } : { swapped: false, found: String(reply) || undefined };
+  }
+
+  async due(kind: string, until: number, most: number): Promise<DueRecords> {
+    const [records, due] = this.keys(kind);
+    const name = randomBytes(9).toString('base64url');
+    const reply = (await this.scripted.rateMonitorDue(records, due, until, most, name, KEPT_FOR_MS)) as string[];
+    return { generation: reply[0] as string, ids: reply.slice(1) };
+  }
+
+  size(kind: string): Promise<number> {
+    return this.connection.zcard(this.keys(kind)[2]);
+  }
+
+  async trim(kind: string, most: number): Promise<void> {
+    await this.scripted.rateMonitorTrim(...this.keys(kind), most);
+  }
+
+  async claim(lease: string, owner: string, forMs: number): Promise<boolean> {
+    return (await this.scripted.rateMonitorClaim(this.key(`lease:${lease}`), owner, forMs)) === 1;
+  }
+
+  async release(lease: string, owner: string): Promise<void> {
+    await this.scripted.rateMonitorRelease(this.key(`lease:${lease}`), owner);
   }
 
   async append(log: string, entries: readonly string[], most: number): Promise<void> {
-    const key = this.key(log);
+    const key = `${this.keyPrefix}:{alerts}:${log}`;
     await this.connection
       .multi()
       .lpush(key, ...entries)
@@ -61,14 +163,15 @@ export class RedisSharedState implements SharedState {
   }
 
   newest(log: string): Promise<string[]> {
-    return this.connection.lrange(this.key(log), 0, -1);
+    return this.connection.lrange(`${this.keyPrefix}:{alerts}:${log}`, 0, -1);
   }
 
-  async claim(work: string, forMs: number): Promise<boolean> {
-    return (await this.connection.set(this.key(`claim:${work}`), '1', 'PX', forMs, 'NX')) === 'OK';
+  private keys(kind: string): [records: string, due: string, written: string] {
+    const records = this.key(kind);
+    return [records, `${records}:due`, `${records}:written`];
   }
 
   private key(name: string): string {
-    return `${this.keyPrefix}:{alerts}:${name}`;
+    return `${this.keyPrefix}:{alerts}:v2:${name}`;
   }
 }
