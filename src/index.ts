@@ -33,7 +33,7 @@ export type { TestedChannel } from './alert/delivery/deliveries.js';
 export type { AlertChannel } from './model/alert-channel.js';
 export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/alert-incident.js';
-export { DeliveryError, type DeliveryFault } from './model/delivery-error.js';
+export { DeliveryError, isDeliveryError, type DeliveryFault } from './model/delivery-error.js';
 export type { AlertLevel, Severity } from './model/level.js';
 export { LogChannel } from './channels/log.channel.js';
 export { SentryChannel } from './channels/sentry.channel.js';

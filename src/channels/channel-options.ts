@@ -22,15 +22,15 @@ export interface MessageOptions extends ChannelFilter {
   /** The webhook's address. It is a secret: whoever has it can post. It is never logged, shown or put into an error. */
   url: string;
   /**
-   * Where the app runs, `production` or `staging`.
+   * What messages call the environment, `production` or `staging`.
    *
-   * @defaultValue `process.env.NODE_ENV`; left out of messages where that is not set
+   * @defaultValue the module's option `environment`
    */
   environment?: string | undefined;
   /**
-   * Where to read on about an alert, a dashboard or a log search; left out where it gives no http(s) address, or throws.
+   * Where to read on about an alert, a dashboard or a log search. Left out if it gives no http(s) address, or throws.
    *
-   * @defaultValue no link
+   * @defaultValue the alert's own `link`
    */
   link?: ((alert: RateAlert) => string | undefined) | undefined;
 }

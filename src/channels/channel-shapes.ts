@@ -19,6 +19,9 @@ export class FilterShape {
   categories: unknown;
 }
 
+const isName = (value: unknown): boolean =>
+  typeof value === 'function' || (typeof value === 'string' && /\S/.test(value));
+
 class UrlShape extends FilterShape {
   @Passes(
     'isWebhookUrl',
@@ -42,6 +45,14 @@ export class DiscordShape extends MessageShape {
   @IsOptional()
   @Matches(/^\d{1,21}$/, says("the role's id, digits only and in quotes, or leave it out"))
   mentionRole: unknown;
+
+  @IsOptional()
+  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for 'warning'"))
+  mentionFrom: unknown;
+
+  @IsOptional()
+  @Passes('isName', isName, 'a name, or a function of the alert that gives one, or leave it out')
+  threadName: unknown;
 }
 
 export class WebhookShape extends UrlShape {

@@ -3,21 +3,21 @@ import { validateSync, type ValidationError } from 'class-validator';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { oneLine } from '../util/text.js';
 
-/** The options whose value an error may show. Of the others it tells the kind: they may hold a secret. */
-const SHOWN = new Set(['minSeverity', 'mentionRole', 'environment']);
+/** The options whose value an error may show. Of the others it shows the kind: they may hold a secret. */
+const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment']);
 
 /**
- * Looks at what a channel was given.
+ * What a channel was given, without options that are left `undefined` or `null`: those are options left out.
  *
  * @throws RateMonitorConfigError that names the channel, what is wrong and what to write instead, and never a secret.
  */
-export function checkOptions(channel: string, shape: new () => object, options: unknown): void {
-  if (typeof options !== 'object' || options === null)
+export function checkOptions<T extends object>(channel: string, shape: new () => object, options: T): T {
+  if (typeof options !== 'object' || (options as unknown) === null)
     throw new RateMonitorConfigError([`${channel} has no options: write new ${channel}({ ... })`]);
-  // Options left undefined are options left out.
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null)) as T;
   const errors = validateSync(Object.assign(new shape(), given), { whitelist: true, forbidNonWhitelisted: true });
   if (errors.length > 0) throw new RateMonitorConfigError(errors.map((error) => `${channel}.${problem(error)}`));
+  return given;
 }
 
 function problem({ property, value, constraints = {} }: ValidationError): string {

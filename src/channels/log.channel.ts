@@ -15,11 +15,11 @@ export class LogChannel implements AlertChannel {
   readonly categories: readonly string[] | undefined;
   private readonly logger = new Logger('RateAlert');
 
-  /** @throws RateMonitorConfigError where an option is wrong. */
-  constructor(options: ChannelFilter = {}) {
-    checkOptions('LogChannel', FilterShape, options);
-    this.minSeverity = options.minSeverity;
-    this.categories = options.categories;
+  /** @throws RateMonitorConfigError if an option is wrong. */
+  constructor(options?: ChannelFilter | null) {
+    const { minSeverity, categories } = checkOptions('LogChannel', FilterShape, options ?? {});
+    this.minSeverity = minSeverity;
+    this.categories = categories;
   }
 
   send(alert: RateAlert): void {

@@ -29,11 +29,11 @@ export class SentryChannel implements AlertChannel {
   private sentry: Sentry | undefined;
   private captured = false;
 
-  /** @throws RateMonitorConfigError where an option is wrong. */
-  constructor(options: ChannelFilter = {}) {
-    checkOptions('SentryChannel', FilterShape, options);
-    this.minSeverity = options.minSeverity;
-    this.categories = options.categories;
+  /** @throws RateMonitorConfigError if an option is wrong. */
+  constructor(options?: ChannelFilter | null) {
+    const { minSeverity, categories } = checkOptions('SentryChannel', FilterShape, options ?? {});
+    this.minSeverity = minSeverity;
+    this.categories = categories;
   }
 
   /** @throws RateMonitorConfigError where `@sentry/nestjs` is not installed. */

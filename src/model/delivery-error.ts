@@ -1,24 +1,40 @@
-/** What a channel may say of an alert that it could not send. */
+/** What a channel knows of an alert that it could not send. */
 export interface DeliveryFault {
-  /** Whether the same alert may be sent again a little later. */
+  /** Whether the same message may go through later. `false`: it would be refused again. */
   retry: boolean;
-  /** How long to wait before that, in milliseconds, where the other side said so. */
+  /** How long the other side wants to be left alone, in milliseconds. */
   retryAfterMs?: number | undefined;
-  /** The channel is of no more use: nothing is sent through it until the app is started anew. */
+  /**
+   * The address or its credentials seem wrong, for now: a deployment or a clock that is off looks the same. The channel is tried now and
+   * then, with one alert, until it answers otherwise.
+   */
+  probe?: boolean | undefined;
+  /** The address is gone for good: nothing is sent through the channel until a test alert goes through. */
   switchOff?: boolean | undefined;
 }
 
-/** Why an alert could not be sent, and what is to be done about it. Its message reaches the log: never put a URL or a key there. */
+/** Two copies of this package, CommonJS and ES modules, may meet in one process: `instanceof` would not know the other's errors. */
+const BRAND = Symbol.for('nestjs-rate-monitor:delivery-error');
+
+/** Why an alert could not be sent, and what follows. Its message reaches the log: never put an address or a key there. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
   readonly retry: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly probe: boolean;
   readonly switchOff: boolean;
 
-  constructor(message: string, { retry, retryAfterMs, switchOff = false }: DeliveryFault) {
+  constructor(message: string, { retry, retryAfterMs, probe = false, switchOff = false }: DeliveryFault) {
     super(message);
     this.retry = retry;
     this.retryAfterMs = retryAfterMs;
+    this.probe = probe;
     this.switchOff = switchOff;
+    Object.defineProperty(this, BRAND, { value: true });
   }
+}
+
+/** Whether it is a {@link DeliveryError}, of this copy of the package or of another. */
+export function isDeliveryError(error: unknown): error is DeliveryError {
+  return (Object(error) as Record<symbol, unknown>)[BRAND] === true;
 }

@@ -1,6 +1,8 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
+import { withoutSpans } from './without-spans.js';
+
 /** What the app has of the packages this one can do without. Each is loaded here and nowhere else, when the module starts. */
 
 /** Where overrides come from: the app's ConfigService, or the process's environment if it has none. */
@@ -38,13 +40,17 @@ export function sentry(): Promise<Sentry | undefined> {
   return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
 }
 
-/** Runs something so that Sentry keeps no trace of what it sends: a breadcrumb shows all of an address, and a webhook's is its secret. */
+/** Runs something so that no span and no breadcrumb is made of it: they show all of an address, and a webhook's address is its secret. */
 export type Untraced = <T>(work: () => T) => T;
 
-export async function untraced(): Promise<Untraced> {
-  // One that cannot be loaded sees nothing either.
-  const peer = await sentry().catch(() => undefined);
-  return peer ? (work) => peer.suppressTracing(work) : (work) => work();
+let withoutTraces: Promise<Untraced> | undefined;
+
+/** By OpenTelemetry's own means, and by those of Sentry if the app has it. */
+export function untraced(): Promise<Untraced> {
+  // A Sentry that cannot be loaded sees nothing either.
+  return (withoutTraces ??= sentry()
+    .catch(() => undefined)
+    .then((peer) => (peer ? (work) => withoutSpans(() => peer.suppressTracing(work)) : withoutSpans)));
 }
 
 async function optional<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {

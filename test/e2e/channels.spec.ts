@@ -72,9 +72,20 @@ describe.each(KINDS)('a %s channel', (_, serve, make) => {
     expect(await fault()).toMatchObject({ retry: true, retryAfterMs: undefined });
   });
 
-  it.each([401, 404, 410])('is of no more use after a %i', async (status) => {
-    server.answerNext({ status, body: { message: 'Gone' } });
-    expect(await fault()).toMatchObject({ message: `answered ${status}: Gone`, retry: false, switchOff: true });
+  it('is gone for good after a 410 only', async () => {
+    server.answerNext({ status: 410, body: { message: 'Gone' } });
+    expect(await fault()).toMatchObject({ message: 'answered 410: Gone', retry: false, probe: false, switchOff: true });
+  });
+
+  it.each([401, 404])('is to be tried now and then after a %i', async (status) => {
+    server.answerNext({ status, body: { message: 'Nothing here' } });
+    const message = `answered ${status}: Nothing here`;
+    expect(await fault()).toMatchObject({ message, retry: true, probe: true, switchOff: false });
+  });
+
+  it.each([408, 425])('has an alert tried again after a %i', async (status) => {
+    server.answerNext({ status });
+    expect(await fault()).toMatchObject({ retry: true, probe: false, switchOff: false });
   });
 
   it.each([400, 403, 422])('gives an alert up after a %i', async (status) => {
@@ -93,10 +104,21 @@ describe.each(KINDS)('a %s channel', (_, serve, make) => {
     expect((await fault()).message).toMatch(/^answered 400: bad error RateMonitor: forged x{1,100}…$/);
   });
 
-  it('says nothing where the other side repeats the address or a secret', async () => {
-    const { pathname } = new URL(server.url);
-    for (const said of [`Cannot POST ${pathname}`, `no such host ${new URL(server.url).hostname}`]) {
-      server.answerNext({ status: 400, body: { message: said } });
+  it('shows nothing of an answer that repeats the address or a secret, in any form', async () => {
+    const { pathname, hostname } = new URL(server.url);
+    const token = pathname.split('/').at(-1) as string;
+    const answers = [
+      `Cannot POST ${pathname}`,
+      `no such host ${hostname}`,
+      `no such hook: ${token.toUpperCase()}`,
+      `no such hook: ${token.slice(3, 11)}...`,
+      `no such hook: ${Buffer.from(token).toString('base64')}`,
+      `no such hook: ${Buffer.from(`x${pathname}`).toString('base64url')}`,
+      `no such hook: ${Buffer.from(token).toString('hex')}`,
+      `no such hook: ${encodeURIComponent(pathname).replaceAll('-', '%2D')}`,
+    ];
+    for (const message of answers) {
+      server.answerNext({ status: 400, body: { message } });
       expect((await fault()).message).toBe('answered 400');
     }
   });
@@ -112,13 +134,37 @@ describe.each(KINDS)('a %s channel', (_, serve, make) => {
     expect(await fault()).toMatchObject({ message: 'could not be reached (ECONNREFUSED)', retry: true });
   });
 
-  it('gives a server that never answers five seconds', async () => {
+  describe('to a server that takes long', () => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
-    const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout(30));
-    server.hang();
-    expect(await fault()).toMatchObject({ message: 'gave no answer within 5000 ms', retry: true });
-    expect(limit).toHaveBeenCalledWith(5_000);
-    limit.mockRestore();
+    let limit: jest.SpyInstance;
+    beforeEach(() => (limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 50))));
+    afterEach(() => limit.mockRestore());
+
+    it('gives five seconds', async () => {
+      server.hang();
+      expect(await fault()).toMatchObject({ message: 'gave no answer within 5000 ms', retry: true });
+      expect(limit).toHaveBeenCalledWith(5_000);
+    });
+
+    it('sends nothing twice while an answer may still come', async () => {
+      server.delayNext(250);
+      await fault();
+      await fault();
+      await channel.send(anAlert());
+      expect(server.requests).toHaveLength(1);
+      await channel.send(anAlert());
+      expect(server.requests).toHaveLength(2);
+    });
+
+    it('sends again what was refused late, and what is never answered', async () => {
+      server.delayNext(150, { status: 500 });
+      await fault();
+      expect((await fault()).message).toBe('answered 500');
+      server.hang();
+      while ((await fault()).message !== 'gave no answer within 30000 ms');
+      await channel.send(anAlert());
+      expect(server.requests).toHaveLength(3);
+    });
   });
 
   it('shows no secret, however it is printed', () => {

@@ -20,7 +20,8 @@ describe('a batch at Discord', () => {
     await channel.sendBatch(alerts.slice(25));
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
       ['<@&42>', '25 over their thresholds'],
-      ['<@&42>', '25 over their thresholds'],
+      // One ping for all that come together.
+      ['', '25 over their thresholds'],
     ]);
     const lines = server.messages.flatMap(({ now }) =>
       (now.embeds ?? []).flatMap((one) => one.description?.split('\n')),
@@ -34,7 +35,7 @@ describe('a batch at Discord', () => {
     await channel.sendBatch([anIncident('resolved'), anIncident('resolved', { tenant: { id: 'p2' } })]);
     await channel.sendBatch([anAlert(), anAlert({ count: 13 }), anIncident('resolved')]);
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
-      [undefined, '2 back under their thresholds'],
+      ['', '2 back under their thresholds'],
       ['<@&42>', '1 over, 1 near, 1 back under their thresholds'],
     ]);
     const [embed] = server.messages[0]?.now.embeds ?? [];

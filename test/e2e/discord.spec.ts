@@ -1,4 +1,4 @@
-import { DiscordChannel, type DiscordChannelOptions } from '../../src/index.js';
+import { DiscordChannel, type DiscordChannelOptions, type RateAlert } from '../../src/index.js';
 import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
 import type { DiscordEmbed } from '../support/discord-limits.js';
 import { DiscordServer, type DiscordServerOptions } from '../support/discord-server.js';
@@ -23,7 +23,7 @@ describe('the Discord channel', () => {
     await channel.send(anAlert({ tenant: { id: 'proj_1', name: 'Acme', attributes: { plan: 'free' } } }));
     expect(server.requests[0]?.query.get('wait')).toBe('true');
     expect(server.messages[0]?.now.allowed_mentions).toEqual({ parse: [] });
-    expect(server.messages[0]?.now.content).toBeUndefined();
+    expect(server.messages[0]?.now.content).toBe('');
     expect(embed()).toMatchObject({
       title: 'Acme is over the llm_call threshold',
       color: 0xf39c12,
@@ -49,40 +49,93 @@ describe('the Discord channel', () => {
     });
   });
 
-  it('edits the one message of an incident until it is resolved', async () => {
-    const incident = new ToldIncident(await start({ mentionRole: '42' }));
+  it('posts anew what people are to notice, brings the older message up to date, and edits the last at the end', async () => {
+    const incident = new ToldIncident(
+      await start({ mentionRole: '42' }, { rateLimit: { requests: 50, perMs: 2_000 } }),
+    );
     await incident.send(anIncident('opened'));
     expect(incident.previous).toBe(server.messages[0]?.id);
     await incident.send(anIncident('escalated', { level: { at: 5, severity: 'critical' } }));
-    await incident.send(anIncident('reminded'));
+    await incident.send(anIncident('reminded', { level: { at: 5, severity: 'critical' } }));
     await incident.send(anIncident('resolved'));
-    expect(server.messages).toHaveLength(1);
-    const { versions } = server.messages[0] as { versions: { content?: string; embeds?: DiscordEmbed[] }[] };
-    expect(versions.map(({ content, embeds: [one] = [] }) => [content, one?.title, one?.color])).toEqual([
-      ['<@&42>', 'Acme is over the llm_call threshold', 0xf39c12],
-      ['<@&42>', 'Acme is over the llm_call threshold', 0xe74c3c],
-      ['<@&42>', 'Acme is still over the llm_call threshold', 0xf39c12],
-      ['', 'Acme is back under the llm_call threshold', 0x2ecc71],
-    ]);
-    const allowed = server.requests.map(
-      ({ body }) => (JSON.parse(body) as { allowed_mentions: unknown }).allowed_mentions,
+    const now = server.messages.map(({ versions }) =>
+      versions.map(({ content, embeds: [one] = [] }) => [content, one?.title, one?.color]),
     );
-    expect(allowed).toEqual([{ parse: [], roles: ['42'] }, { parse: [], roles: ['42'] }, { parse: [] }, { parse: [] }]);
-    expect(fields()).toMatchObject({
+    expect(now).toEqual([
+      [
+        ['<@&42>', 'Acme is over the llm_call threshold', 0xf39c12],
+        ['', 'Acme is over the llm_call threshold', 0x95a5a6],
+      ],
+      [
+        ['<@&42>', 'Acme is over the llm_call threshold', 0xe74c3c],
+        ['', 'Acme is still over the llm_call threshold', 0x95a5a6],
+      ],
+      [
+        // Whoever was pinged seconds ago is looking.
+        ['', 'Acme is still over the llm_call threshold', 0xe74c3c],
+        ['', 'Acme is back under the llm_call threshold', 0x2ecc71],
+      ],
+    ]);
+    for (const { versions } of server.messages)
+      for (const { content, allowed_mentions: allowed } of versions)
+        expect(allowed).toEqual(content === '' ? { parse: [] } : { parse: [], roles: ['42'] });
+    expect(embed(0).footer).toEqual({ text: 'A newer message goes on with this.' });
+    expect(fields(2)).toMatchObject({
       Incident: 'resolved',
       Lasted: '3 min from <t:1767268800:T>',
       Peak: '47 in 1 min, threshold 15, 3.1x, at <t:1767268800:T>',
       Total: '120 in all',
     });
-    expect(Object.keys(fields())).not.toContain('Count');
+    expect(Object.keys(fields(2))).not.toContain('Count');
   });
 
-  it('posts anew where somebody deleted the message, and not where the webhook is gone', async () => {
+  it('brings an older message up to date next time if that fails', async () => {
     const incident = new ToldIncident(await start());
     await incident.send(anIncident('opened'));
-    server.deleteMessage(incident.previous as string);
+    server.failEdits(1);
+    await incident.send(anIncident('escalated'));
+    expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0xf39c12, 0xf39c12]);
     await incident.send(anIncident('resolved'));
-    expect(server.messages.map(({ id }) => id)).toEqual([incident.previous]);
+    expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x95a5a6, 0x2ecc71]);
+  });
+
+  it.each<[string, RateAlert[], Partial<DiscordChannelOptions>, number]>([
+    ['never for info', [anAlert({ level: { at: 0.8, severity: 'info' } })], {}, 0],
+    ['never for a test', [anAlert({ test: true })], {}, 0],
+    ['never for an end', [anIncident('resolved')], {}, 0],
+    ['for a warning', [anAlert()], {}, 1],
+    ['once for alerts that come together', [anAlert(), anAlert({ tenant: { id: 'p2' } })], {}, 1],
+    ['again for what is more urgent', [anAlert(), anAlert({ level: { at: 5, severity: 'critical' } })], {}, 2],
+    ['from the severity that is set', [anAlert()], { mentionFrom: 'critical' }, 0],
+    ['for info if that is set', [anAlert({ level: { at: 0.8, severity: 'info' } })], { mentionFrom: 'info' }, 1],
+  ])('pings a role %s', async (_, alerts, more, pings) => {
+    const channel = await start({ mentionRole: '42', ...more });
+    for (const alert of alerts) await channel.send(alert);
+    expect(server.messages.filter(({ now }) => now.content === '<@&42>')).toHaveLength(pings);
+  });
+
+  it('opens a thread in a forum channel, and stays in it', async () => {
+    const threadName = ({ tenant }: RateAlert): string => `\n${tenant.id} ${'x'.repeat(200)}`;
+    const channel = await start({ threadName }, { forum: true });
+    const incident = new ToldIncident(channel);
+    await incident.send(anIncident('opened'));
+    await incident.send(anIncident('escalated'));
+    await incident.send(anIncident('resolved'));
+    expect(server.requests).toHaveLength(4);
+    expect(new Set(server.messages.map(({ thread }) => thread)).size).toBe(1);
+    expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x95a5a6, 0x2ecc71]);
+    await channel.sendBatch([anAlert(), anAlert({ tenant: { id: 'p2' } })]);
+    expect(new Set(server.messages.map(({ thread }) => thread)).size).toBe(2);
+  });
+
+  it('posts anew if somebody deleted the message, and not if the webhook is gone', async () => {
+    const incident = new ToldIncident(await start());
+    await incident.send(anIncident('opened'));
+    const first = incident.previous;
+    server.deleteMessage(first as string);
+    await incident.send(anIncident('resolved'));
+    expect(server.messages).toHaveLength(1);
+    expect(incident.previous).not.toBe(first);
     server.remove();
     await expect(incident.send(anIncident('resolved'))).rejects.toMatchObject({
       message: 'answered 404: Unknown Webhook',
@@ -91,11 +144,11 @@ describe('the Discord channel', () => {
     expect(server.messages).toHaveLength(1);
   });
 
-  it('takes a 404 without a code, on an edit, for the end of the webhook', async () => {
+  it('takes a 404 without a code, on an edit, for something in between', async () => {
     const incident = new ToldIncident(await start());
     incident.previous = '1';
     server.answerNext({ status: 404, body: 'gone' });
-    await expect(incident.send(anIncident('reminded'))).rejects.toMatchObject({ switchOff: true });
+    await expect(incident.send(anIncident('resolved'))).rejects.toMatchObject({ probe: true, switchOff: false });
     expect(server.requests).toHaveLength(1);
   });
 

@@ -79,6 +79,12 @@ describe('an incident over four processes on one Redis', () => {
     await until(() => statuses().includes('resolved'));
   }
 
+  /** The escalation is a new message, for people to notice; the older one is edited to say so, and the end is an edit of the new one. */
+  async function toldInTwoMessages(): Promise<void> {
+    await until(() => discord.messages[1]?.versions.length === 2);
+    expect(discord.messages.map(({ versions }) => versions.length)).toEqual([2, 2]);
+  }
+
   function expectOneStory(): void {
     expect(statuses().sort()).toEqual(['escalated', 'opened', 'resolved']);
     const [resolved] = alerts().filter(({ incident }) => incident?.status === 'resolved');
@@ -88,28 +94,25 @@ describe('an incident over four processes on one Redis', () => {
     expect(new Set(alerts().map(({ incident }) => incident?.id)).size).toBe(1);
   }
 
-  it('is opened once, escalates once and is resolved once, with its peak, total and duration, in one message', async () => {
+  it('is opened once, escalates once and is resolved once, with its peak, total and duration, in a message for each thing to notice', async () => {
     await threeHotMinutes(() => Promise.resolve());
     expectOneStory();
-    await until(() => discord.messages[0]?.versions.length === 3);
-    expect(discord.messages).toHaveLength(1);
-    const titles = discord.messages[0]?.versions.map(({ embeds }) => embeds?.[0]?.title);
+    await toldInTwoMessages();
+    const titles = discord.messages.map(({ versions }) => versions.map(({ embeds }) => embeds?.[0]?.title));
     expect(titles).toEqual([
-      'Acme is over the llm_call threshold',
-      'Acme is over the llm_call threshold',
-      'Acme is back under the llm_call threshold',
+      ['Acme is over the llm_call threshold', 'Acme is over the llm_call threshold'],
+      ['Acme is over the llm_call threshold', 'Acme is back under the llm_call threshold'],
     ]);
     await next(10);
     expect(statuses()).toHaveLength(3);
   });
 
-  it('goes on in the same message where the replica that opened it is killed', async () => {
+  it('goes on from the same message where the replica that opened it is killed', async () => {
     await threeHotMinutes(async () => {
       const opener = replicas.find((replica) => replica.alerts.length > 0) as InstanceProcess;
       await opener.kill();
     });
     expectOneStory();
-    await until(() => discord.messages[0]?.versions.length === 3);
-    expect(discord.messages).toHaveLength(1);
+    await toldInTwoMessages();
   });
 });

@@ -2,6 +2,7 @@
 export interface DiscordBody {
   content?: string;
   embeds?: DiscordEmbed[];
+  thread_name?: string;
   allowed_mentions?: { parse: string[]; roles?: string[] };
 }
 
@@ -11,14 +12,16 @@ export interface DiscordEmbed {
   url?: string;
   color?: number;
   fields?: { name: string; value: string; inline?: boolean }[];
+  footer?: { text: string };
 }
 
 const MOST_IN_ALL_EMBEDS = 6_000;
 
 /** What Discord would not take in a message, by the part's path; nothing where it takes it. */
-export function discordFaults({ content = '', embeds = [] }: DiscordBody): string[] {
+export function discordFaults({ content = '', embeds = [], thread_name: thread }: DiscordBody): string[] {
   return [
     ...length('content', content, 0, 2_000),
+    ...(thread === undefined ? [] : length('thread_name', thread, 1, 100)),
     ...(embeds.length > 10 ? ['embeds: Must be 10 or fewer in length.'] : []),
     ...embeds.flatMap((embed, i) => faultsOf(embed, `embeds.${i}`)),
     ...(embeds.flatMap(textsOf).join('').length > MOST_IN_ALL_EMBEDS
@@ -27,11 +30,12 @@ export function discordFaults({ content = '', embeds = [] }: DiscordBody): strin
   ];
 }
 
-function faultsOf({ title, description, url, fields = [] }: DiscordEmbed, path: string): string[] {
+function faultsOf({ title, description, url, fields = [], footer }: DiscordEmbed, path: string): string[] {
   return [
     ...(title === undefined ? [] : length(`${path}.title`, title, 1, 256)),
     ...(description === undefined ? [] : length(`${path}.description`, description, 1, 4_096)),
     ...(url === undefined || isWellFormed(url) ? [] : [`${path}.url: Not a well formed URL.`]),
+    ...(footer === undefined ? [] : length(`${path}.footer.text`, footer.text, 1, 2_048)),
     ...(fields.length > 25 ? [`${path}.fields: Must be 25 or fewer in length.`] : []),
     ...fields.flatMap(({ name, value }, i) => [
       ...length(`${path}.fields.${i}.name`, name, 1, 256),
@@ -52,6 +56,6 @@ function length(path: string, text: unknown, least: number, most: number): strin
   return text.length > most ? [`${path}: Must be ${most} or fewer in length.`] : [];
 }
 
-function textsOf({ title = '', description = '', fields = [] }: DiscordEmbed): string[] {
-  return [title, description, ...fields.flatMap(({ name, value }) => [name, value])];
+function textsOf({ title = '', description = '', fields = [], footer }: DiscordEmbed): string[] {
+  return [title, description, footer?.text ?? '', ...fields.flatMap(({ name, value }) => [name, value])];
 }

@@ -4,6 +4,8 @@ import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 /** A message in the channel. */
 export interface PostedMessage {
   id: string;
+  /** Of a forum channel. */
+  thread?: string | undefined;
   /** As it stands now. */
   now: DiscordBody;
   /** As it was posted, then after each edit. */
@@ -17,6 +19,8 @@ export interface DiscordServerOptions {
    * @defaultValue 5 in 2,000 ms, as at Discord
    */
   rateLimit?: { requests: number; perMs: number };
+  /** A forum channel: messages are in threads only. */
+  forum?: boolean;
 }
 
 /** Plays one webhook of Discord: size limits, rate limit, edits and what a webhook or a message that is gone is answered. */
@@ -25,18 +29,26 @@ export class DiscordServer extends StandIn {
   readonly messages: PostedMessage[] = [];
   protected readonly path = '/api/webhooks/1101234567890123456/discord-token-kept-secret';
   private readonly rateLimit: { requests: number; perMs: number };
+  private readonly forum: boolean;
   private removed = false;
+  private failing = 0;
   private bucket = { since: 0, used: 0 };
   private lastId = 1_201_234_567_890_123_456n;
 
-  constructor({ rateLimit = { requests: 5, perMs: 2_000 } }: DiscordServerOptions = {}) {
+  constructor({ rateLimit = { requests: 5, perMs: 2_000 }, forum = false }: DiscordServerOptions = {}) {
     super();
     this.rateLimit = rateLimit;
+    this.forum = forum;
   }
 
   /** The webhook is deleted. */
   remove(): void {
     this.removed = true;
+  }
+
+  /** The next edits fail. */
+  failEdits(times: number): void {
+    this.failing = times;
   }
 
   /** Somebody deletes a message. */
@@ -55,8 +67,10 @@ export class DiscordServer extends StandIn {
     if (faults.length > 0)
       return { status: 400, body: { message: 'Invalid Form Body', code: 50_035, errors: { _errors: faults } } };
     const edited = /\/messages\/([^/]+)$/.exec(request.path)?.[1];
-    if (request.method === 'PATCH') return this.edit(edited, body);
-    return this.post(body, request.query.get('wait') === 'true');
+    const thread = request.query.get('thread_id') ?? undefined;
+    if (request.method === 'PATCH' && this.failing-- > 0) return { status: 500 };
+    if (request.method === 'PATCH') return this.edit(edited, body, thread);
+    return this.post(body, request.query.get('wait') === 'true', thread);
   }
 
   protected override headers(): Record<string, string> {
@@ -69,16 +83,25 @@ export class DiscordServer extends StandIn {
     };
   }
 
-  private post(body: DiscordBody, wait: boolean): StandInAnswer {
+  private post(body: DiscordBody, wait: boolean, asked: string | undefined): StandInAnswer {
     if (!body.content && !body.embeds?.length)
       return { status: 400, body: { message: 'Cannot send an empty message', code: 50_006 } };
-    const message = { id: String(++this.lastId), now: body, versions: [body] };
-    this.messages.push(message);
-    return wait ? { status: 200, body: { id: message.id, ...body } } : { status: 204 };
+    const id = String(++this.lastId);
+    // A thread that is opened with a message has that message's id.
+    const thread = this.forum ? (asked ?? (body.thread_name === undefined ? undefined : id)) : undefined;
+    if (this.forum && thread === undefined)
+      return {
+        status: 400,
+        body: { message: 'Webhooks posted to forum channels must have a thread_name or thread_id', code: 220_001 },
+      };
+    if (!this.forum && body.thread_name !== undefined)
+      return { status: 400, body: { message: 'Webhooks can only create threads in forum channels', code: 220_003 } };
+    this.messages.push({ id, thread, now: body, versions: [body] });
+    return wait ? { status: 200, body: { ...body, id, channel_id: thread ?? '1101' } } : { status: 204 };
   }
 
-  private edit(id: string | undefined, body: DiscordBody): StandInAnswer {
-    const message = this.messages.find((posted) => posted.id === id);
+  private edit(id: string | undefined, body: DiscordBody, thread: string | undefined): StandInAnswer {
+    const message = this.messages.find((posted) => posted.id === id && (!this.forum || posted.thread === thread));
     if (!message) return notFound('Unknown Message', 10_008);
     message.now = { ...message.now, ...body };
     message.versions.push(message.now);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 
 /** A request as it came. */
 export interface Received {
@@ -25,7 +26,7 @@ export abstract class StandIn {
   readonly requests: Received[] = [];
   /** The webhook's path, secret as in life. */
   protected abstract readonly path: string;
-  private readonly scripted: (StandInAnswer | 'hang')[] = [];
+  private readonly scripted: { answer?: StandInAnswer | 'hang'; delayMs?: number }[] = [];
   private readonly server: Server = createServer((request, response) => void this.receive(request, response));
 
   async start(): Promise<this> {
@@ -41,12 +42,17 @@ export abstract class StandIn {
 
   /** Answers the next requests so, one each, without looking at them. */
   answerNext(...answers: StandInAnswer[]): void {
-    this.scripted.push(...answers);
+    this.scripted.push(...answers.map((answer) => ({ answer })));
   }
 
   /** Never answers the next request. */
   hang(): void {
-    this.scripted.push('hang');
+    this.scripted.push({ answer: 'hang' });
+  }
+
+  /** Takes the next request at once, and answers it late. */
+  delayNext(delayMs: number, answer?: StandInAnswer): void {
+    this.scripted.push({ delayMs, ...(answer ? { answer } : {}) });
   }
 
   async close(): Promise<void> {
@@ -77,7 +83,8 @@ export abstract class StandIn {
       body,
     };
     this.requests.push(received);
-    const answer = this.scripted.shift() ?? this.answer(received);
+    const { answer = this.answer(received), delayMs = 0 } = this.scripted.shift() ?? {};
+    if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
     if (answer !== 'hang') this.reply(response, answer);
   }
 

@@ -1,72 +1,151 @@
-import type { Severity } from '../../model/level.js';
-import type { AlertChannel } from '../../model/alert-channel.js';
+import { SEVERITIES, type Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
+import { within } from '../../util/within.js';
 import type { MessageOptions } from '../channel-options.js';
 import { DiscordShape } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
-import { discordBatch, discordMessage, type DiscordLook, type DiscordMessage } from './discord-message.js';
 import { accept } from '../http/accept.js';
-import { WebhookClient } from '../http/webhook-client.js';
+import type { Answer } from '../http/answer.js';
+import { MessageChannel } from '../message-channel.js';
+import { plainText } from '../message/safe-text.js';
+import {
+  discordBatch,
+  discordMessage,
+  discordSuperseded,
+  withMention,
+  type DiscordMessage,
+} from './discord-message.js';
+import { readPosted, writePosted, type Posted } from './posted.js';
 
 /** Options of {@link DiscordChannel}. Its `url` is the one that Discord shows under "Integrations", "Webhooks". */
 export interface DiscordChannelOptions extends MessageOptions {
   /**
-   * The id of a role to ping when a tenant goes over: digits, in quotes.
+   * The id of a role to ping when a tenant goes over, goes a level higher, or is still over: digits, in quotes. Alerts that come together
+   * ping it once, and a test never does.
    *
    * @defaultValue nobody is pinged
    */
   mentionRole?: string | undefined;
+  /**
+   * The least severity that pings {@link mentionRole}.
+   *
+   * @defaultValue 'warning'
+   */
+  mentionFrom?: Severity | undefined;
+  /**
+   * For a forum channel, which takes messages in threads only: what the thread of an incident is called, up to 100 characters.
+   *
+   * @defaultValue no thread is opened
+   */
+  threadName?: string | ((alert: RateAlert) => string) | undefined;
 }
 
-/** Discord's word for a message that is no longer there; the webhook itself still is. */
+/** Discord's codes for a message, and for a webhook, that is no longer there. */
 const UNKNOWN_MESSAGE = 10_008;
+const UNKNOWN_WEBHOOK = 10_015;
+/** Whoever was pinged a moment ago is looking: a further ping is for something more urgent only. */
+const PING_REST_MS = 10_000;
+/** For how long a new message waits until the older ones are edited; they are edited all the same, or next time. */
+const EDITS_WITHIN_MS = 2_000;
+const MAX_THREAD_NAME = 100;
 
 /**
- * Posts alerts to a Discord channel, as one message each; of an incident there is one message, which is edited as the incident goes on.
+ * Posts alerts to a Discord channel. Discord notifies nobody of an edit: what people are to notice is a new message, and the older one is
+ * edited to say so. The end of an incident is an edit of its last message.
  *
  * Names from users are escaped, and can neither mention anyone nor link.
  */
-export class DiscordChannel implements AlertChannel {
+export class DiscordChannel extends MessageChannel {
   readonly name = 'discord';
-  readonly minSeverity: Severity | undefined;
-  readonly categories: readonly string[] | undefined;
-  readonly batchSize = 25;
-  readonly #client: WebhookClient;
-  readonly #look: DiscordLook;
+  readonly #options: DiscordChannelOptions;
+  #pinged = { at: -Infinity, severity: -1 };
 
-  /** @throws RateMonitorConfigError where an option is wrong. */
+  /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: DiscordChannelOptions) {
-    checkOptions('DiscordChannel', DiscordShape, options);
-    const { url, minSeverity, categories, environment = process.env.NODE_ENV, link, mentionRole } = options;
-    this.minSeverity = minSeverity;
-    this.categories = categories;
-    this.#client = new WebhookClient(url);
-    this.#look = { environment: environment || undefined, link, mentionRole };
+    const given = checkOptions('DiscordChannel', DiscordShape, options);
+    super(given);
+    this.#options = given;
   }
 
   async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
-    const message = discordMessage(alert, this.#look);
-    if (previous !== undefined && (await this.#edit(previous, message))) return previous;
-    return this.#post(message);
+    const posted = readPosted(previous);
+    const message = discordMessage(alert, this.#options);
+    if (alert.incident?.status === 'resolved' && posted && (await this.#edit(posted, posted.id, message)))
+      return writePosted(await this.#supersede(posted, alert));
+    const next = await this.#postWithPing(message, [alert], posted?.thread);
+    if (!next || !posted) return next && writePosted(next);
+    return writePosted(await this.#supersede({ ...next, superseded: [posted.id, ...posted.superseded] }, alert));
   }
 
-  async sendBatch(alerts: readonly RateAlert[]): Promise<void> {
-    await this.#post(discordBatch(alerts, this.#look));
+  protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
+    await this.#postWithPing(discordBatch(alerts), alerts);
   }
 
-  /** The id of the new message. */
-  async #post(message: DiscordMessage): Promise<string | undefined> {
+  async #postWithPing(
+    message: DiscordMessage,
+    alerts: readonly RateAlert[],
+    thread?: string,
+  ): Promise<Posted | undefined> {
+    const severity = this.#pingFor(alerts);
+    const { mentionRole: role } = this.#options;
+    const posted = await this.#post(severity < 0 || !role ? message : withMention(message, role), alerts, thread);
+    if (severity >= 0) this.#pinged = { at: performance.now(), severity };
+    return posted;
+  }
+
+  async #post(message: DiscordMessage, alerts: readonly RateAlert[], thread?: string): Promise<Posted | undefined> {
+    const threadName = thread === undefined ? this.#threadName(alerts[0] as RateAlert) : undefined;
+    const body = threadName === undefined ? message : { ...message, thread_name: threadName };
     // Without `wait` Discord answers before it has looked at the message.
-    const answer = accept(await this.#client.send({ query: { wait: 'true' }, body: JSON.stringify(message) }));
-    return typeof answer.json.id === 'string' ? answer.json.id : undefined;
+    const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
+    const { json } = accept(await this.post(body, alerts, query), isGone);
+    if (typeof json.id !== 'string') return undefined;
+    const opened = threadName !== undefined && typeof json.channel_id === 'string' ? json.channel_id : thread;
+    return { id: json.id, thread: opened, superseded: [] };
   }
 
   /** Whether the message was still there. */
-  async #edit(id: string, message: DiscordMessage): Promise<boolean> {
-    const path = `/messages/${encodeURIComponent(id)}`;
-    const answer = await this.#client.send({ method: 'PATCH', path, body: JSON.stringify(message) });
+  async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
+    const query = thread === undefined ? undefined : { thread_id: thread };
+    const answer = await this.patch(`/messages/${encodeURIComponent(id)}`, message, query);
     if (answer.status === 404 && answer.json.code === UNKNOWN_MESSAGE) return false;
-    accept(answer);
+    accept(answer, isGone);
     return true;
   }
+
+  /** Brings older messages up to date. Those of which that failed are kept for the next time: what matters has been posted. */
+  async #supersede(posted: Posted, alert: RateAlert): Promise<Posted> {
+    const message = discordSuperseded(alert, this.#options);
+    const left = new Set(posted.superseded);
+    const edits = posted.superseded.map(async (id) => {
+      await this.#edit(posted, id, message);
+      left.delete(id);
+    });
+    await within(Promise.allSettled(edits), EDITS_WITHIN_MS, 'not edited', false).catch(() => undefined);
+    return { ...posted, superseded: [...left] };
+  }
+
+  /** The severity to ping for, by its place among all; -1 for no ping. */
+  #pingFor(alerts: readonly RateAlert[]): number {
+    const calling = alerts.filter(({ incident, test }) => incident?.status !== 'resolved' && !test);
+    const severity = Math.max(-1, ...calling.map(({ level }) => SEVERITIES.indexOf(level.severity)));
+    if (severity < SEVERITIES.indexOf(this.#options.mentionFrom ?? 'warning')) return -1;
+    const rests = performance.now() - this.#pinged.at < PING_REST_MS;
+    return rests && severity <= this.#pinged.severity ? -1 : severity;
+  }
+
+  #threadName(alert: RateAlert): string | undefined {
+    const { threadName } = this.#options;
+    try {
+      const name = typeof threadName === 'function' ? threadName(alert) : threadName;
+      return name === undefined ? undefined : plainText(String(name), MAX_THREAD_NAME);
+    } catch {
+      // A name is never worth an alert.
+      return plainText(alert.category, MAX_THREAD_NAME);
+    }
+  }
+}
+
+function isGone({ status, json }: Answer): boolean {
+  return status === 404 && json.code === UNKNOWN_WEBHOOK;
 }

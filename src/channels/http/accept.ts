@@ -1,26 +1,31 @@
 import { DeliveryError } from '../../model/delivery-error.js';
 import type { Answer } from './answer.js';
 
-/** The address is not, or no longer, one to post to. */
-const OF_NO_MORE_USE = new Set([401, 404, 410]);
+/** What a wrong address or wrong credentials are answered, and also an ingress during a deployment or a clock that is off. */
+const SEEMS_WRONG = new Set([401, 404]);
+const GONE = 410;
+/** Too early, or too slow: the same message may go through in a moment. */
+const IN_A_MOMENT = new Set([408, 425, 429]);
 
 /**
  * Passes an answer that says the alert has arrived.
  *
- * @throws DeliveryError where it says anything else.
+ * @param isGone What the service says when the address is gone for good, beside a 410.
+ * @throws DeliveryError if the answer says anything else.
  */
-export function accept(answer: Answer): Answer {
-  const { status, says } = answer;
+export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {
+  const { status, reason } = answer;
   if (status >= 200 && status < 300) return answer;
-  const message = `answered ${status}${says ? `: ${says}` : ''}`;
-  if (status === 429 || status >= 500)
+  const message = `answered ${status}${reason ? `: ${reason}` : ''}`;
+  if (status === GONE || isGone(answer)) throw new DeliveryError(message, { retry: false, switchOff: true });
+  if (SEEMS_WRONG.has(status)) throw new DeliveryError(message, { retry: true, probe: true });
+  if (IN_A_MOMENT.has(status) || status >= 500)
     throw new DeliveryError(message, { retry: true, retryAfterMs: retryAfterMs(answer) });
-  if (OF_NO_MORE_USE.has(status)) throw new DeliveryError(message, { retry: false, switchOff: true });
   if (status < 400) throw new DeliveryError(`${message}, and redirects are not followed`, { retry: false });
   throw new DeliveryError(message, { retry: false });
 }
 
-/** How long the other side wants to be left alone: Discord says it in the body, to the millisecond, others in a header. */
+/** How long the other side wants to be left alone: Discord writes it in the body, to the millisecond, others in a header. */
 export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
   const header = headers.get('retry-after') ?? '';
   const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);

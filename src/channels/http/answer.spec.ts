@@ -1,13 +1,14 @@
 import { accept } from './accept.js';
 import { readAnswer } from './answer.js';
+import { Secrets } from './secrets.js';
 
-const read = (body: unknown, init?: ResponseInit, unsayable: string[] = []) =>
-  readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), unsayable);
+const read = (body: unknown, init?: ResponseInit, secrets: string[] = []) =>
+  readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), new Secrets(secrets));
 
-it('an answer whose body breaks off still says by its status that the alert has arrived', async () => {
+it('an answer whose body breaks off still shows by its status that the alert has arrived', async () => {
   const body = new ReadableStream({ start: (controller) => controller.error(new Error('cut')) });
-  const answer = await readAnswer(new Response(body, { status: 200 }), []);
-  expect(accept(answer)).toMatchObject({ status: 200, json: {}, says: undefined });
+  const answer = await readAnswer(new Response(body, { status: 200 }), new Secrets([]));
+  expect(accept(answer)).toMatchObject({ status: 200, json: {}, reason: undefined });
 });
 
 it('an answer that never ends is left', async () => {
@@ -16,7 +17,7 @@ it('an answer that never ends is left', async () => {
     pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
     cancel: () => void (cancelled = true),
   });
-  expect((await readAnswer(new Response(body), [])).json).toEqual({});
+  expect((await readAnswer(new Response(body), new Secrets([]))).json).toEqual({});
   expect(cancelled).toBe(true);
 });
 
@@ -25,8 +26,10 @@ it.each<[string, unknown, string | undefined]>([
   ['a bare word', 'invalid_blocks\n', 'invalid_blocks'],
   ['no page', '<html>nginx</html>', undefined],
   ['no list', [1], undefined],
-  ['nothing that is unsayable', { message: 'no such hook: s3cret' }, undefined],
+  ['nothing with a secret in it', { message: 'no such hook: s3cret' }, undefined],
   ['no message that is none', { message: { deep: 1 } }, undefined],
   ['nothing', '', undefined],
   ['null', 'null', 'null'],
-])('an answer says %s', async (_, body, says) => expect((await read(body, {}, ['s3cret'])).says).toBe(says));
+])('the reason of an answer is %s', async (_, body, reason) =>
+  expect((await read(body, {}, ['s3cret'])).reason).toBe(reason),
+);

@@ -1,11 +1,16 @@
+import { createHmac } from 'node:crypto';
+
 import { DeliveryError } from '../../model/delivery-error.js';
+import { untraced } from '../../util/optional-peers.js';
 import { readAnswer, type Answer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
+import { Secrets, secretsOf } from './secrets.js';
 
-/** Time limit of one attempt. */
+/** How long an attempt waits for its answer. */
 const TIME_LIMIT_MS = 5_000;
-/** A shorter part of an address is no secret, and would be found in any text. */
-const SHORTEST_SECRET = 3;
+/** How long an answer may still come: until then the alert counts as under way. */
+const LATE_LIMIT_MS = 30_000;
+const MAX_LATE = 1_000;
 
 export interface WebhookRequest {
   readonly method?: 'POST' | 'PATCH';
@@ -14,67 +19,112 @@ export interface WebhookRequest {
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Headers;
+  /** The alerts in it, by their ids. A second request for one alert waits for a late answer to the first instead of sending it twice. */
+  readonly about?: readonly string[];
 }
 
-/** Sends JSON to one webhook, and says nothing of its address, whatever happens. */
+/** Sends JSON to one webhook, and shows its address to nobody: not in an error, not in a span, not when printed. */
 export class WebhookClient {
-  // Private to the engine and not only to the compiler: what is printed or made JSON of never shows them.
+  /** Tells replicas whether they send to the same place, and nothing else. */
+  readonly addressHash: string;
   readonly #url: URL;
-  readonly #unsayable: readonly string[];
+  readonly #secrets: Secrets;
   readonly #rateLimit = new RateLimit();
+  readonly #late = new Map<string, { answering: Promise<Answer>; alerts: number }>();
 
-  /** @param secrets What must not be said beside the address. */
+  /** @param secrets What must not be shown beside the address. */
   constructor(url: string, secrets: readonly string[] = []) {
     this.#url = new URL(url);
-    this.#unsayable = [...partsOf(this.#url), ...secrets];
+    this.#secrets = new Secrets([...secretsOf(this.#url), ...secrets]);
+    this.addressHash = hashOf([url, ...secrets]);
   }
 
   /**
-   * Sends one request and gives the answer, whatever it says.
+   * Sends one request and gives the answer, whatever it is.
    *
-   * @throws DeliveryError, to be tried again, where no answer came.
+   * @throws DeliveryError, to be tried again, if no answer came.
    */
-  async send({ method = 'POST', body, path = '', query = {}, headers }: WebhookRequest): Promise<Answer> {
-    await this.#rateLimit.free();
+  async send(request: WebhookRequest): Promise<Answer> {
+    const { about = [] } = request;
+    const late = about.length === 1 ? this.#late.get(about[0] as string) : undefined;
+    if (!late) await this.#rateLimit.free();
+    const answering = late?.answering ?? this.#answer(request);
+    try {
+      const answer = await inTime(answering);
+      for (const id of about) this.#late.delete(id);
+      // What came of a message with many alerts in it is not this one's own message.
+      return late && late.alerts > 1 ? { ...answer, json: {} } : answer;
+    } catch (error) {
+      if (!(error instanceof Late)) throw new DeliveryError(reasonOf(error), { retry: true });
+      for (const id of about) this.#expect(id, answering, about.length);
+      throw noAnswer();
+    }
+  }
+
+  /**
+   * Whether an alert has arrived whose answer came late.
+   *
+   * @throws DeliveryError, to be tried again, if that cannot be known yet.
+   */
+  async hasArrived(id: string): Promise<boolean> {
+    const late = this.#late.get(id);
+    if (!late) return false;
+    const answer = await inTime(late.answering).catch((error: unknown) => {
+      if (error instanceof Late) throw noAnswer();
+      return undefined;
+    });
+    this.#late.delete(id);
+    return answer !== undefined && answer.status >= 200 && answer.status < 300;
+  }
+
+  async #answer({ method = 'POST', body, path = '', query = {}, headers }: WebhookRequest): Promise<Answer> {
     const url = new URL(this.#url);
     if (path !== '') url.pathname = url.pathname.replace(/\/*$/, path);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const sent = new Headers(headers);
     if (!sent.has('user-agent')) sent.set('user-agent', 'nestjs-rate-monitor');
     sent.set('content-type', 'application/json');
-    const response = await this.#fetch(url, { method, body, headers: sent });
+    const signal = AbortSignal.timeout(LATE_LIMIT_MS);
+    const runUntraced = await untraced();
+    // A redirect could lead anywhere, with the alert and the headers.
+    const response = await runUntraced(() => fetch(url, { method, body, headers: sent, redirect: 'manual', signal }));
     this.#rateLimit.heed(response.headers);
-    return readAnswer(response, this.#unsayable);
+    return readAnswer(response, this.#secrets);
   }
 
-  async #fetch(url: URL, request: RequestInit): Promise<Response> {
-    try {
-      // A redirect could lead anywhere, with the alert and the headers.
-      return await fetch(url, { ...request, redirect: 'manual', signal: AbortSignal.timeout(TIME_LIMIT_MS) });
-    } catch (error) {
-      throw new DeliveryError(reason(error), { retry: true });
-    }
+  #expect(id: string, answering: Promise<Answer>, alerts: number): void {
+    if (this.#late.get(id)?.answering === answering) return;
+    if (this.#late.size >= MAX_LATE) this.#late.delete(this.#late.keys().next().value as string);
+    this.#late.set(id, { answering, alerts });
+    answering.catch(() => this.#late.get(id)?.answering === answering && this.#late.delete(id));
   }
 }
 
-/** The message of fetch's error, or of its cause, may show the address: its code says enough. */
-function reason(error: unknown): string {
+class Late extends Error {}
+
+function noAnswer(): DeliveryError {
+  return new DeliveryError(`gave no answer within ${TIME_LIMIT_MS} ms`, { retry: true });
+}
+
+/** The answer, or a {@link Late} once the time limit is over; the request goes on. */
+function inTime(answering: Promise<Answer>): Promise<Answer> {
+  const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+  return new Promise((resolve, reject) => {
+    limit.addEventListener('abort', () => reject(new Late()), { once: true });
+    answering.then(resolve, reject);
+  });
+}
+
+/** The message of fetch's error, or of its cause, may show the address: its code is enough. */
+function reasonOf(error: unknown): string {
   const { name, cause } = error as Error;
-  if (name === 'TimeoutError') return `gave no answer within ${TIME_LIMIT_MS} ms`;
-  const { code } = Object(cause) as NodeJS.ErrnoException;
-  return `could not be reached${code ? ` (${code})` : ''}`;
+  if (name === 'TimeoutError') return `gave no answer within ${LATE_LIMIT_MS} ms`;
+  const { code } = Object(cause) as { code?: unknown };
+  return `could not be reached${typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`;
 }
 
-function partsOf({ hostname, pathname, searchParams }: URL): string[] {
-  const written = pathname.split('/');
-  const parts = [hostname, ...written, ...written.map(decoded), ...searchParams.values()];
-  return parts.filter((part) => part.length >= SHORTEST_SECRET);
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
+/** Replicas must come to the same hash; who reads it in the store must not come to the address, which is long and random. */
+function hashOf(address: readonly string[]): string {
+  const hmac = createHmac('sha256', 'nestjs-rate-monitor:address').update(JSON.stringify(address));
+  return hmac.digest('base64url').slice(0, 22);
 }

@@ -6,10 +6,11 @@ import type { RateAlert } from '../../model/rate-alert.js';
 const LENGTH = 22;
 
 /**
- * What tells an alert from every other of its app, made of what it is about: the same over retries, replicas and restarts. The count is
- * left out, since two instances that tell of the same breach may have seen different ones.
+ * What tells an alert from every other: the id it brings, else one made of what it is about, the same over retries, replicas and
+ * restarts. The count is left out, since two instances that notice the same breach may have seen different ones.
  */
-export function alertId({ category, tenant, windowStart, windowMs, level, incident, test }: RateAlert): string {
+export function alertId({ id, category, tenant, windowStart, windowMs, level, incident, test }: RateAlert): string {
+  if (id !== undefined) return id;
   const about = [category, tenant.id, windowStart.getTime(), windowMs, level.at, incident?.id, incident?.status, test];
   return createHash('sha256').update(JSON.stringify(about)).digest('base64url').slice(0, LENGTH);
 }

@@ -3,12 +3,12 @@ import { displayName, standing, TEST_MARK } from '../message/alert-words.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { factsOf, type Dialect } from '../message/alert-facts.js';
 import { batchLine, batchTitle } from '../message/batch-lines.js';
+import type { MessageOptions } from '../channel-options.js';
 import { linkOf } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
-import type { SlackChannelOptions } from './slack.channel.js';
 
-/** Of an app's options, what its messages depend on. */
-export type SlackLook = Pick<SlackChannelOptions, 'environment' | 'link'>;
+/** Of a channel's options, what its messages depend on. */
+type Look = Pick<MessageOptions, 'environment' | 'link'>;
 
 /** Shown as it is: in a text of this type Slack reads no mention, link or format. */
 interface PlainText {
@@ -41,7 +41,7 @@ const SLACK: Dialect = {
 };
 
 /** One alert: a title, what there is to say of it in two columns, and the link as a button. */
-export function slackMessage(alert: RateAlert, { environment, link }: SlackLook): SlackMessage {
+export function slackMessage(alert: RateAlert, { environment, link }: Look): SlackMessage {
   const who = `${alert.test ? TEST_MARK : ''}${plainText(displayName(alert), 60)}`;
   const title = `${who} is ${standing(alert)} the ${plainText(alert.category, 40)} threshold`;
   const fields = factsOf(alert, environment, SLACK).map(({ label, value }) => plain(`${label}\n${value}`));

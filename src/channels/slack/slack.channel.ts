@@ -1,48 +1,35 @@
-import type { Severity } from '../../model/level.js';
-import type { AlertChannel } from '../../model/alert-channel.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { MessageShape } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { accept } from '../http/accept.js';
-import { WebhookClient } from '../http/webhook-client.js';
-import { slackBatch, slackMessage, type SlackLook, type SlackMessage } from './slack-message.js';
+import { MessageChannel } from '../message-channel.js';
+import { slackBatch, slackMessage } from './slack-message.js';
 
 /** Options of {@link SlackChannel}. Its `url` is that of an incoming webhook. */
 export type SlackChannelOptions = MessageOptions;
 
 /**
- * Posts alerts to a Slack channel through an incoming webhook. Slack lets a webhook edit nothing: of an incident each step is a message.
+ * Posts alerts to a Slack channel through an incoming webhook. Slack lets a webhook edit nothing: each step of an incident is a message.
  *
  * Names from users are sent as plain text, and can neither mention anyone nor link.
  */
-export class SlackChannel implements AlertChannel {
+export class SlackChannel extends MessageChannel {
   readonly name = 'slack';
-  readonly minSeverity: Severity | undefined;
-  readonly categories: readonly string[] | undefined;
-  readonly batchSize = 25;
-  readonly #client: WebhookClient;
-  readonly #look: SlackLook;
+  readonly #options: SlackChannelOptions;
 
-  /** @throws RateMonitorConfigError where an option is wrong. */
+  /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: SlackChannelOptions) {
-    checkOptions('SlackChannel', MessageShape, options);
-    const { url, minSeverity, categories, environment = process.env.NODE_ENV, link } = options;
-    this.minSeverity = minSeverity;
-    this.categories = categories;
-    this.#client = new WebhookClient(url);
-    this.#look = { environment: environment || undefined, link };
+    const given = checkOptions('SlackChannel', MessageShape, options);
+    super(given);
+    this.#options = given;
   }
 
-  send(alert: RateAlert): Promise<void> {
-    return this.#post(slackMessage(alert, this.#look));
+  async send(alert: RateAlert): Promise<void> {
+    accept(await this.post(slackMessage(alert, this.#options), [alert]));
   }
 
-  sendBatch(alerts: readonly RateAlert[]): Promise<void> {
-    return this.#post(slackBatch(alerts));
-  }
-
-  async #post(message: SlackMessage): Promise<void> {
-    accept(await this.#client.send({ body: JSON.stringify(message) }));
+  protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
+    accept(await this.post(slackBatch(alerts), alerts));
   }
 }

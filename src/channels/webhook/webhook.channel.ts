@@ -39,29 +39,32 @@ export class WebhookChannel implements AlertChannel {
   readonly name = 'webhook';
   readonly minSeverity: Severity | undefined;
   readonly categories: readonly string[] | undefined;
+  readonly addressHash: string;
   readonly #client: WebhookClient;
   readonly #secret: string | undefined;
   readonly #headers: Readonly<Record<string, string>>;
 
-  /** @throws RateMonitorConfigError where an option is wrong. */
+  /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: WebhookChannelOptions) {
-    checkOptions('WebhookChannel', WebhookShape, options);
-    const { url, secret, headers = {}, minSeverity, categories } = options;
+    const given = checkOptions('WebhookChannel', WebhookShape, options);
+    const { url, secret, headers = {}, minSeverity, categories } = given;
     this.minSeverity = minSeverity;
     this.categories = categories;
     this.#secret = secret;
     this.#headers = headers;
     const inHeaders = Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean));
     this.#client = new WebhookClient(url, secret === undefined ? inHeaders : [secret, ...inHeaders]);
+    this.addressHash = this.#client.addressHash;
   }
 
   async send(alert: RateAlert): Promise<void> {
     const body = webhookBody(alert);
     // Set, not added: what is sent under these names is ours alone, however the app spells its own.
     const headers = new Headers(this.#headers);
-    headers.set('idempotency-key', alertId(alert));
+    const id = alertId(alert);
+    headers.set('idempotency-key', id);
     if (this.#secret !== undefined) sign(headers, body, this.#secret);
-    accept(await this.#client.send({ body, headers }));
+    accept(await this.#client.send({ body, headers, about: [id] }));
   }
 }
 

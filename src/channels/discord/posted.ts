@@ -1,0 +1,23 @@
+/** What is remembered of an incident's messages in Discord. */
+export interface Posted {
+  /** The message that holds now. */
+  readonly id: string;
+  /** The thread that was opened for them. */
+  readonly thread?: string | undefined;
+  /** Older ones that do not say yet that a newer one goes on. */
+  readonly superseded: readonly string[];
+}
+
+const MAX_SUPERSEDED = 3;
+const WRITTEN = /^(?:(\d+)\/)?(\d+(?:,\d+)*)$/;
+
+/** `thread/id,older,older`, where all but the id may be missing. */
+export function writePosted({ id, thread, superseded }: Posted): string {
+  return `${thread === undefined ? '' : `${thread}/`}${[id, ...superseded.slice(0, MAX_SUPERSEDED)].join(',')}`;
+}
+
+export function readPosted(written = ''): Posted | undefined {
+  const [, thread, ids] = WRITTEN.exec(written) ?? [];
+  const [id, ...superseded] = ids?.split(',') ?? [];
+  return id === undefined ? undefined : { id, thread, superseded };
+}

@@ -1,0 +1,67 @@
+/** As many characters of a secret give it away. */
+const TELLING_LENGTH = 6;
+/** A shorter part of an address is no secret, and would be found in any text. */
+const SHORTEST_SECRET = 3;
+/** Parts of an address that are words, `api` or `webhooks`: only all of one gives something away. */
+const WORD = /^[a-z]{1,12}$/;
+const ENCODED = /[\w+/-]{8,}/g;
+
+/** What no text that leaves the process may show, whole or in part, in any case, and in the usual encodings. */
+export class Secrets {
+  // Private to the engine and not only to the compiler: what is printed or made JSON of never shows them.
+  readonly #whole: string[] = [];
+  readonly #pieces = new Set<string>();
+
+  constructor(secrets: readonly string[]) {
+    for (const secret of secrets.flatMap(formsOf)) this.#add(secret.toLowerCase());
+  }
+
+  areIn(text: string): boolean {
+    return readingsOf(text).some((reading) => this.#areInReading(reading.toLowerCase()));
+  }
+
+  #add(secret: string): void {
+    if (secret.length < SHORTEST_SECRET) return;
+    if (secret.length < TELLING_LENGTH || WORD.test(secret)) this.#whole.push(secret);
+    else for (const piece of piecesOf(secret)) this.#pieces.add(piece);
+  }
+
+  #areInReading(text: string): boolean {
+    return (
+      this.#whole.some((secret) => text.includes(secret)) || piecesOf(text).some((piece) => this.#pieces.has(piece))
+    );
+  }
+}
+
+/** The parts of an address that are secret, or that nobody outside needs to know. */
+export function secretsOf({ hostname, pathname, searchParams }: URL): string[] {
+  return [hostname, ...pathname.split('/'), ...searchParams.values()];
+}
+
+function formsOf(secret: string): string[] {
+  const plain = decoded(secret);
+  // What "Basic" credentials hold, and a token in base64.
+  const inside = /^[\w+/-]+=*$/.test(secret) ? Buffer.from(secret, 'base64').toString() : '';
+  const readable = /^[\x20-\x7e]+$/.test(inside) ? [inside, ...inside.split(':')] : [];
+  return [secret, plain, ...readable];
+}
+
+/** A text as it stands, and as what may be encoded in it. */
+function readingsOf(text: string): string[] {
+  const encoded = (text.match(ENCODED) ?? []).flatMap((word) => [
+    ...[0, 1, 2, 3].map((from) => Buffer.from(word.slice(from), 'base64').toString('latin1')),
+    ...[0, 1].map((from) => Buffer.from(word.slice(from), 'hex').toString('latin1')),
+  ]);
+  return [text, decoded(text), ...encoded];
+}
+
+function piecesOf(text: string): string[] {
+  return Array.from({ length: Math.max(text.length - TELLING_LENGTH + 1, 0) }, (_, i) =>
+    text.slice(i, i + TELLING_LENGTH),
+  );
+}
+
+/** Each `%xx` as what it stands for, whatever else is in the text. */
+function decoded(text: string): string {
+  return text.replace(/(%[0-9a-f]{2})+/gi, (part) => Buffer.from(part.replaceAll('%', ''), 'hex').toString());
+}
