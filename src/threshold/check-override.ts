@@ -1,0 +1,66 @@
+import type { Category } from '../model/category.js';
+import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
+import { oneLine } from '../util/text.js';
+import type { NextOverride } from './kept-override.js';
+
+const MAX_TENANT_LENGTH = 1_000;
+
+/**
+ * What is to be kept of a threshold that somebody sets.
+ *
+ * @throws TypeError or RangeError for what cannot be meant.
+ */
+export function checkSet(
+  options: SetThresholdOptions,
+  categories: ReadonlyMap<string, Category>,
+  now: number,
+): NextOverride {
+  const { threshold, until } = options;
+  if (threshold !== Infinity && !(Number.isSafeInteger(threshold) && threshold >= 0))
+    throw new RangeError(`threshold is ${show(threshold)}: write a whole number, 0 or more, or Infinity for no alerts`);
+  if (until !== undefined) {
+    if (!(until instanceof Date) || Number.isNaN(until.getTime()))
+      throw new TypeError(`until is ${show(until)}: write a Date, or leave it out for a threshold without an end`);
+    if (until.getTime() <= now) throw new RangeError(`until is ${until.toISOString()}: write a time to come`);
+  }
+  return { ...checkRemove(options, categories), threshold, until: until?.getTime() ?? null };
+}
+
+/** The same for one that somebody removes. */
+export function checkRemove(
+  { category, tenant, window, reason, by }: RemoveThresholdOptions,
+  categories: ReadonlyMap<string, Category>,
+): NextOverride {
+  const windows = categories.get(category)?.windows.map(({ name }) => name);
+  if (!windows)
+    throw new RangeError(`category is ${show(category)}: write one of ${[...categories.keys()].join(', ')}`);
+  if (!windows.includes(window ?? '')) {
+    const remedy = windows.length > 1 ? `write one of ${windows.join(', ')}` : 'leave it out, the category has one';
+    throw new RangeError(`window is ${show(window)}: ${remedy}`);
+  }
+  if (tenant !== undefined) checkTenant(tenant);
+  for (const [name, value] of Object.entries({ reason, by })) {
+    if (typeof value !== 'string' || value.trim() === '')
+      throw new TypeError(
+        `${name} is empty: write ${name === 'by' ? 'who changes it' : 'why'}, for those who ask later`,
+      );
+  }
+  const scope = { category, window: window ?? '', tenant: tenant ?? null };
+  return { scope, threshold: null, until: null, by: oneLine(by, 100), reason: oneLine(reason) };
+}
+
+function checkTenant(tenant: string): void {
+  if (typeof tenant !== 'string' || tenant === '')
+    throw new TypeError(
+      `tenant is ${show(tenant)}: write an id, or what ids begin with and *, or leave it out for all`,
+    );
+  if (tenant === '*') throw new RangeError("tenant is '*': leave it out for all tenants");
+  if (tenant.length > MAX_TENANT_LENGTH)
+    throw new RangeError(`tenant has ${tenant.length} characters: write an id of up to ${MAX_TENANT_LENGTH}`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
+  if (value === undefined) return 'missing';
+  return typeof value === 'number' || value === null ? String(value) : `a ${typeof value}`;
+}

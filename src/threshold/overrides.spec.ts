@@ -1,0 +1,208 @@
+import type { Category } from '../model/category.js';
+import type { SetThresholdOptions, ThresholdChange } from '../model/threshold-override.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import { Overrides } from './overrides.js';
+
+const DAY_MS = 86_400_000;
+
+/** State that can be away, forgets all on request, and counts what is read. */
+class BrittleState extends MemorySharedState {
+  away = false;
+  reads = 0;
+
+  async forget(): Promise<void> {
+    for (const kind of ['thresholds', 'thresholds-mark'])
+      for (const [id, text] of await super.list(kind)) await this.swap(kind, id, text, undefined);
+  }
+
+  override list(...args: Parameters<MemorySharedState['list']>): ReturnType<MemorySharedState['list']> {
+    this.reads++;
+    return this.away ? Promise.reject(new Error('away')) : super.list(...args);
+  }
+}
+
+describe('thresholds that are set while the app runs', () => {
+  const category = (name: string, ...windows: string[]): [string, Category] => [
+    name,
+    { name, windows: windows.map((window) => ({ name: window })) } as unknown as Category,
+  ];
+  const categories = new Map([category('llm_call', ''), category('tokens', 'minute', 'day')]);
+  const base = { category: 'llm_call', threshold: 100, reason: 'import', by: 'dana' };
+  let state: BrittleState;
+  let now: number;
+  let lines: string[];
+  let told: ThresholdChange[];
+  let one: Overrides;
+  let other: Overrides;
+  const logger = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
+  const replica = (): Overrides =>
+    new Overrides({ categories, state, now: () => now, logger, changed: (change) => told.push(change) });
+  const found = (overrides: Overrides, tenant: string, category = 'llm_call', window = ''): unknown =>
+    overrides.exactly(category, window, tenant) ?? overrides.broadly(category, window, tenant);
+
+  beforeEach(() => {
+    [state, now, lines, told] = [new BrittleState(), Date.parse('2026-11-25T12:00:00Z'), [], []];
+    [one, other] = [replica(), replica()];
+  });
+
+  it('hold where they are set at once, and elsewhere after the next look', async () => {
+    const before = [one.versionAt(now), other.versionAt(now)] as const;
+    await one.set({ ...base, tenant: 'proj_1' });
+    expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([100, undefined]);
+    await other.look();
+    expect(found(other, 'proj_1')).toBe(100);
+    expect(one.versionAt(now)).toBeGreaterThan(before[0]);
+    expect(other.versionAt(now)).toBeGreaterThan(before[1]);
+    await other.remove({ ...base, tenant: 'proj_1' });
+    await one.look();
+    expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([undefined, undefined]);
+  });
+
+  it('hold for the more exact: an id, the longest beginning of it, all of the category', async () => {
+    await one.set({ ...base, threshold: 1 });
+    await one.set({ ...base, tenant: 'premium_*', threshold: 2 });
+    await one.set({ ...base, tenant: 'premium_eu_*', threshold: 3 });
+    await one.set({ ...base, tenant: 'premium_eu_7', threshold: 4 });
+    await one.set({ ...base, category: 'tokens', window: 'day', threshold: 5 });
+    expect(['x', 'premium_', 'premium_us_1', 'premium_eu_1', 'premium_eu_7'].map((id) => found(one, id))).toEqual([
+      1, 2, 2, 3, 4,
+    ]);
+    expect([found(one, 'x', 'tokens', 'day'), found(one, 'x', 'tokens', 'minute')]).toEqual([5, undefined]);
+    expect([one.exactly('llm_call', '', 'premium_us_1'), one.exactly('llm_call', '', 'premium_eu_7')]).toEqual([
+      undefined,
+      4,
+    ]);
+  });
+
+  it.each(['__proto__', '","', 'é'.repeat(900), '{x}:*y'])('hold for the tenant %s', async (tenant) => {
+    await one.set({ ...base, tenant });
+    await other.look();
+    expect([found(other, tenant), found(other, 'a')]).toEqual([100, undefined]);
+  });
+
+  it('end at their time everywhere, without a look, and are not put back', async () => {
+    await one.set({ ...base, until: new Date(now + 60_000), threshold: Infinity });
+    await other.look();
+    const version = other.versionAt(now);
+    expect([found(one, 'a'), found(other, 'a')]).toEqual([Infinity, Infinity]);
+    now += 60_000;
+    expect([found(one, 'a'), found(other, 'a')]).toEqual([undefined, undefined]);
+    expect(other.versionAt(now)).toBeGreaterThan(version);
+    await one.look();
+    expect(await other.list()).toEqual([]);
+  });
+
+  it('are put back after the store has lost all, but for what was removed', async () => {
+    await one.set({ ...base, tenant: 'kept' });
+    await one.set({ ...base, tenant: 'ended', until: new Date(now + 5_000) });
+    await one.set({ ...base, tenant: 'removed', until: new Date(now + DAY_MS) });
+    await other.look();
+    // The other has not looked since.
+    await one.remove({ ...base, tenant: 'removed' });
+    now += 5_000;
+    await state.forget();
+    await other.look();
+    await one.look();
+    await other.look();
+    const late = replica();
+    await late.look();
+    for (const replica of [one, other, late])
+      expect(['kept', 'removed', 'ended'].map((id) => found(replica, id))).toEqual([100, undefined, undefined]);
+    // Nobody puts back what has run out, however often all is lost.
+    now += 40 * DAY_MS;
+    await state.forget();
+    for (const replica of [one, other, late]) await replica.look();
+    expect((await state.list('thresholds')).size).toBe(1);
+  });
+
+  it('stay removed if set and removed while another replica saw nothing of it, whatever the clock', async () => {
+    await one.set({ ...base, tenant: 'a' });
+    now -= 1_000;
+    await one.remove({ ...base, tenant: 'a' });
+    await one.set({ ...base, tenant: 'a', threshold: 7 });
+    await other.look();
+    expect(found(other, 'a')).toBe(7);
+  });
+
+  it('are read whole only after a change', async () => {
+    await one.set(base);
+    await other.look();
+    const { reads } = state;
+    for (let i = 0; i < 20; i++) await other.look();
+    expect(state.reads - reads).toBeLessThanOrEqual(1);
+    await one.set({ ...base, threshold: 7 });
+    await other.look();
+    expect(found(other, 'a')).toBe(7);
+  });
+
+  it('are refused while the store is away, and those in force stay', async () => {
+    await one.set(base);
+    state.away = true;
+    await expect(one.set({ ...base, threshold: 1 })).rejects.toThrow('away');
+    await expect(one.remove(base)).rejects.toThrow('away');
+    expect(found(one, 'a')).toBe(100);
+  });
+
+  it('leave a trace of who, when, why, from and to, which is logged and told', async () => {
+    const until = new Date(now + DAY_MS);
+    await one.set({ ...base, tenant: 'proj_1' });
+    now += 1_000;
+    await other.set({ ...base, tenant: 'proj_1', threshold: Infinity, until, reason: 'trial\nforged' });
+    now += 1_000;
+    expect(await one.remove({ ...base, tenant: 'proj_1', by: 'lee' })).toBe(true);
+    expect(await one.remove({ ...base, tenant: 'proj_1', by: 'lee' })).toBe(false);
+    const at = (before: number): Date => new Date(now - before);
+    const changes = [
+      { category: 'llm_call', tenant: 'proj_1', at: at(0), by: 'lee', reason: 'import', from: Infinity },
+      {
+        category: 'llm_call',
+        tenant: 'proj_1',
+        at: at(1_000),
+        by: 'dana',
+        reason: 'trial forged',
+        from: 100,
+        to: Infinity,
+        until,
+      },
+      { category: 'llm_call', tenant: 'proj_1', at: at(2_000), by: 'dana', reason: 'import', to: 100 },
+    ];
+    expect(await other.changes()).toEqual(changes);
+    expect(told).toEqual(changes.toReversed());
+    expect(lines).toEqual([
+      'Threshold of llm_call for tenant proj_1 is set to 100, by dana: import',
+      'Threshold of llm_call for tenant proj_1 is set to Infinity (was 100) until 2026-11-26T12:00:00.000Z, by dana: trial forged',
+      'Threshold of llm_call for tenant proj_1 is no longer set (was Infinity), by lee: import',
+    ]);
+  });
+
+  it('are listed', async () => {
+    await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 1) });
+    expect(await other.list()).toEqual([
+      { ...base, category: 'tokens', window: 'day', until: new Date(now + 1), since: new Date(now) },
+    ]);
+  });
+
+  it.each<[Partial<Record<keyof SetThresholdOptions, unknown>>, string]>([
+    [{ threshold: -1 }, 'threshold is -1: write a whole number, 0 or more, or Infinity'],
+    [{ threshold: 1.5 }, 'threshold is 1.5'],
+    [{ threshold: Number.NaN }, 'threshold is NaN'],
+    [{ threshold: '7' }, "threshold is '7'"],
+    [{ category: 'llm' }, "category is 'llm': write one of llm_call, tokens"],
+    [{ category: undefined }, 'category is missing'],
+    [{ window: 'day' }, "window is 'day': leave it out, the category has one"],
+    [{ category: 'tokens' }, 'window is missing: write one of minute, day'],
+    [{ category: 'tokens', window: 'week' }, "window is 'week': write one of minute, day"],
+    [{ tenant: '' }, 'tenant is empty'],
+    [{ tenant: '*' }, "tenant is '*': leave it out for all tenants"],
+    [{ tenant: 'x'.repeat(1_001) }, 'tenant has 1001 characters'],
+    [{ tenant: 7 }, 'tenant is 7'],
+    [{ until: new Date('2026-11-25T12:00:00Z') }, 'until is 2026-11-25T12:00:00.000Z: write a time to come'],
+    [{ until: new Date('never') }, 'until is a object: write a Date'],
+    [{ until: 7 }, 'until is 7: write a Date'],
+    [{ reason: ' ' }, 'reason is empty: write why'],
+    [{ by: undefined }, 'by is empty: write who changes it'],
+  ])('are refused for %j', async (wrong, message) => {
+    await expect(one.set({ ...base, ...wrong } as SetThresholdOptions)).rejects.toThrow(message);
+    expect([await one.list(), await one.changes(), told]).toEqual([[], [], []]);
+  });
+});

@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Logger } from '@nestjs/common';
+
+import type { Category } from '../model/category.js';
+import type {
+  RemoveThresholdOptions,
+  SetThresholdOptions,
+  ThresholdChange,
+  ThresholdOverride,
+} from '../model/threshold-override.js';
+import { Records } from '../store/records.js';
+import type { SharedState } from '../store/shared-state.js';
+import { oneLine, reasonOf } from '../util/text.js';
+import { checkRemove, checkSet } from './check-override.js';
+import {
+  holds,
+  idOf,
+  isPast,
+  nextRecord,
+  thresholdOf,
+  toChange,
+  toOverride,
+  type KeptOverride,
+  type NextOverride,
+} from './kept-override.js';
+import { OverrideIndex } from './override-index.js';
+
+/** More thresholds than this belong in the app's database, behind a threshold function. */
+export const MAX_OVERRIDES = 1_000;
+/** Changes kept for {@link Overrides.changes}. */
+const MAX_CHANGES = 200;
+/** Looks that may pass before all is read again, in case a replica died between a change and telling of it. */
+const LOOKS_PER_FULL_READ = 30;
+
+const CHANGES = 'threshold-changes';
+const LATEST = 'latest';
+
+export interface OverridesOptions {
+  readonly categories: ReadonlyMap<string, Category>;
+  readonly state: SharedState;
+  /** The store's clock. */
+  readonly now: () => number;
+  readonly logger: Pick<Logger, 'log' | 'warn'>;
+  /** Called for each change that is made here. It must not throw. */
+  readonly changed: (change: ThresholdChange) => void;
+}
+
+/** Replaced at each change: replicas that see another value read all. */
+interface Mark {
+  readonly mark: string;
+}
+
+/**
+ * Thresholds that were set while the app runs, shared by all replicas. Each holds a copy, looks once a second whether that is still
+ * right, and puts back what the store has lost; nothing here is read from the store on the way of a request.
+ */
+export class Overrides {
+  private readonly records: Records<KeptOverride>;
+  private readonly marks: Records<Mark>;
+  private readonly known = new Map<string, KeptOverride>();
+  private index = new OverrideIndex([]);
+  private currentVersion = 0;
+  /** When the next of those in force ends. */
+  private nextEnd = Infinity;
+  private seenMark: string | undefined;
+  private looks = 0;
+
+  constructor(private readonly options: OverridesOptions) {
+    this.records = new Records(options.state, 'thresholds');
+    this.marks = new Records(options.state, 'thresholds-mark');
+  }
+
+  /** Grows with each change of what is in force: levels found under a lower one are to be found again. */
+  versionAt(now: number): number {
+    if (now >= this.nextEnd) this.rebuild();
+    return this.currentVersion;
+  }
+
+  /** The threshold set for this tenant and no other. */
+  exactly(category: string, window: string, tenantId: string): number | undefined {
+    this.versionAt(this.now());
+    return this.index.exactly(category, window, tenantId);
+  }
+
+  /** The threshold set for a beginning of the tenant's id, else for all of the category. */
+  broadly(category: string, window: string, tenantId: string): number | undefined {
+    this.versionAt(this.now());
+    return this.index.broadly(category, window, tenantId);
+  }
+
+  /**
+   * Sets a threshold. It is in force here when this comes back, and on all replicas within two seconds.
+   *
+   * @throws if an option is wrong or the store is away: nothing has changed then.
+   */
+  async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
+    return toOverride(await this.change(checkSet(options, this.options.categories, this.now())));
+  }
+
+  /** Removes one; gives whether there was one. */
+  async remove(options: RemoveThresholdOptions): Promise<boolean> {
+    const next = checkRemove(options, this.options.categories);
+    await this.readAll();
+    if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
+    await this.change(next);
+    return true;
+  }
+
+  /** Those in force. */
+  async list(): Promise<ThresholdOverride[]> {
+    await this.readAll();
+    return this.inForce().map(toOverride);
+  }
+
+  /** The latest changes, newest first. */
+  async changes(): Promise<ThresholdChange[]> {
+    const lines = await this.options.state.newest(CHANGES);
+    return lines.map((line) => readChange(line)).filter((change) => change !== undefined);
+  }
+
+  /** Once a second: learns of changes by other replicas, and puts back what the store has lost. */
+  async look(): Promise<void> {
+    this.versionAt(this.now());
+    const mark = (await this.marks.read(LATEST))?.mark;
+    // Also the first mark there is none of: nothing was ever set, or the store lost all.
+    if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
+    await this.readAll();
+    this.seenMark = mark;
+    if (mark === undefined && this.known.size > 0) await this.mark();
+  }
+
+  private async change(next: NextOverride): Promise<KeptOverride> {
+    const id = idOf(next.scope);
+    await this.readAll();
+    if (next.threshold !== null && !this.known.has(id) && this.inForce().length >= MAX_OVERRIDES)
+      throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the most there may be: remove one, or use a function`);
+    const now = this.now();
+    const { before, after } = await this.records.change(id, (there) => nextRecord(next, there, now));
+    const kept = after as KeptOverride;
+    this.learn(id, kept);
+    this.rebuild();
+    await this.trace(toChange(kept, before && holds(before, now) ? thresholdOf(before) : undefined));
+    return kept;
+  }
+
+  private now(): number {
+    return this.options.now();
+  }
+
+  private inForce(): KeptOverride[] {
+    const now = this.now();
+    return [...this.known.values()].filter((kept) => holds(kept, now));
+  }
+
+  /** The newer of what the store and this replica know of each is what both know afterwards. */
+  private async readAll(): Promise<void> {
+    const stored = new Map((await this.records.list()).map((kept) => [idOf(kept), kept]));
+    const now = this.now();
+    let learned = false;
+    for (const [id, kept] of stored) {
+      if (isPast(kept, now))
+        await this.records.change(id, (there) => (there && isPast(there, now) ? undefined : there));
+      else if (this.learn(id, kept)) learned = true;
+    }
+    for (const [id, mine] of this.known) {
+      if (isPast(mine, now)) this.known.delete(id);
+      else if ((stored.get(id)?.version ?? 0) < mine.version) await this.putBack(id, mine);
+    }
+    if (learned) this.rebuild();
+  }
+
+  private learn(id: string, kept: KeptOverride): boolean {
+    if (kept.version <= (this.known.get(id)?.version ?? 0)) return false;
+    this.known.set(id, kept);
+    return true;
+  }
+
+  private async putBack(id: string, mine: KeptOverride): Promise<void> {
+    await this.records.change(id, (there) => (there && there.version >= mine.version ? there : mine));
+  }
+
+  private rebuild(): void {
+    const inForce = this.inForce();
+    this.index = new OverrideIndex(inForce);
+    this.nextEnd = Math.min(...inForce.map(({ until }) => until ?? Infinity));
+    this.currentVersion++;
+  }
+
+  private mark(): Promise<unknown> {
+    return this.marks.change(LATEST, () => ({ mark: randomUUID() }));
+  }
+
+  /** It is in force whatever becomes of these: others look at all now and then, and the log has the change. */
+  private async trace(change: ThresholdChange): Promise<void> {
+    const { logger, state, changed } = this.options;
+    logger.log(describe(change));
+    changed(change);
+    try {
+      await this.mark();
+      await state.append(CHANGES, [JSON.stringify(writeChange(change))], MAX_CHANGES);
+    } catch (error) {
+      logger.warn(`The trace of a changed threshold was not kept (${reasonOf(error)})`);
+    }
+  }
+}
+
+function describe({ category, window, tenant, from, to, until, by, reason }: ThresholdChange): string {
+  const what = [category, ...(window === undefined ? [] : [`(${window})`])].join(' ');
+  const whom = tenant === undefined ? 'every tenant' : `tenant ${oneLine(tenant, 100)}`;
+  const was = from === undefined ? '' : ` (was ${from})`;
+  const end = until ? ` until ${until.toISOString()}` : '';
+  const did = to === undefined ? `no longer set${was}` : `set to ${to}${was}${end}`;
+  return `Threshold of ${what} for ${whom} is ${did}, by ${oneLine(by, 100)}: ${oneLine(reason)}`;
+}
+
+/** JSON has no infinity. */
+function writeChange(change: ThresholdChange): object {
+  const text = (value: number | undefined): number | string | undefined => (value === Infinity ? 'Infinity' : value);
+  return { ...change, from: text(change.from), to: text(change.to) };
+}
+
+function readChange(line: string): ThresholdChange | undefined {
+  try {
+    const { at, until, from, to, ...rest } = JSON.parse(line) as Omit<ThresholdChange, 'from' | 'to'> &
+      Record<'from' | 'to', number | string | undefined>;
+    return {
+      ...{ ...rest, at: new Date(at) },
+      ...(from === undefined ? {} : { from: Number(from) }),
+      ...(to === undefined ? {} : { to: Number(to) }),
+      ...(until === undefined ? {} : { until: new Date(until) }),
+    };
+  } catch {
+    return undefined;
+  }
+}
