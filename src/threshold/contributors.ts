@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Category, CategoryWindow } from '../model/category.js';
+import { tenantKey } from '../model/tenant-key.js';
+import type { WindowSpan } from '../model/window.js';
+import { Records } from '../store/records.js';
+import type { SharedState } from '../store/shared-state.js';
+import { oneLine } from '../util/text.js';
+
+/** Contributors told apart for each tenant and window. */
+const MAX_LABELS = 16;
+const MAX_LABEL_LENGTH = 60;
+/** Contributors named in an alert. */
+const MAX_NAMED = 5;
+/** Tenants and windows that an instance follows: about 20 MB. Beyond it the one that was counted longest ago goes. */
+const MAX_TABLES = 10_000;
+/** Tenants and windows written in one look; the others are in the next. */
+const MAX_WRITES = 200;
+/** Tenants and windows kept in the store: about 5 MB. */
+const MAX_RECORDS = 2_000;
+const LOOKS_PER_TRIM = 60;
+/** Instances that a record remembers. */
+const MAX_INSTANCES = 64;
+/** Alerts may be rendered after the window: how long its contributors are known at most. */
+const MAX_KEPT_AFTER_MS = 600_000;
+
+const KIND = 'contributors';
+const OTHER = 'other';
+
+/** Who made up a count. */
+export interface Contributor {
+  /** Comes from users; on one line, of a bounded length. */
+  label: string;
+  count: number;
+}
+
+/** What is known of one contributor here. */
+interface Share {
+  count: number;
+  /** How much of it the store has. */
+  sent: number;
+}
+
+/** What one write adds, repeated until it is answered: a record takes each number once. */
+interface Write {
+  readonly number: number;
+  readonly added: readonly (readonly [label: string, more: number, all: number])[];
+}
+
+/** The contributors of a tenant in one window, as this instance counted them. */
+interface Table {
+  readonly category: string;
+  readonly window: string;
+  readonly tenant: string;
+  readonly span: WindowSpan;
+  readonly shares: Map<string, Share>;
+  isChanged: boolean;
+  writes: number;
+  pending: Write | undefined;
+}
+
+/** The same of all instances, in the store. */
+interface Kept {
+  readonly counts: Record<string, number>;
+  /** The last write of each instance, the one that wrote longest ago first. */
+  readonly writes: Record<string, number>;
+  /** When nobody asks for it any longer. */
+  readonly until: number;
+  /** Some instances are no longer in `writes`. */
+  readonly forgot?: boolean;
+}
+
+/** Whether a tenant's count in a window is so high that an alert may come soon. */
+export type IsNear = (of: { category: string; window: string; tenant: string; span: WindowSpan }) => boolean;
+
+/**
+ * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
+ * level, so that an alert can name them.
+ *
+ * Up to 16 contributors of a tenant and window are told apart, and their numbers are exact; of further ones, and of what an instance had
+ * no room for, only the sum is known.
+ */
+export class Contributors {
+  private readonly instance = randomUUID().slice(0, 13);
+  private readonly tables = new Map<string, Table>();
+  private readonly records: Records<Kept>;
+  private looks = 0;
+
+  constructor(
+    private readonly state: SharedState,
+    private readonly categories: ReadonlyMap<string, Category>,
+    private readonly now: () => number,
+  ) {
+    this.records = new Records(state, KIND, ({ until }) => until);
+  }
+
+  /** Counts `cost` more for a contributor of a tenant, in each window of the category. */
+  count({ name: category, windows }: Category, tenantId: string, label: string, cost: number): void {
+    if (cost <= 0) return;
+    const [now, tenant] = [this.now(), tenantKey(tenantId)];
+    for (const window of windows) {
+      const table = this.table(category, window, tenant, window.spanAt(now));
+      const share = table.shares.get(label) ?? newShare(table.shares, label);
+      if (!share) continue;
+      share.count += cost;
+      table.isChanged = true;
+    }
+  }
+
+  /**
+   * Who made up `count`, as far as it is known: the largest first, `other` for the rest.
+   *
+   * @param end When the window ends; of a sliding one, its newest part.
+   */
+  async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
+    const counted = this.categories.get(category)?.windows.find(({ name }) => name === window);
+    if (!counted) return [];
+    const tenant = tenantKey(tenantId);
+    const counts = new Map<string, number>();
+    let next = end;
+    for (let part = 0; part < (counted.parts ?? 1); part++) {
+      const span = counted.spanAt(next - 1);
+      next = span.start;
+      for (const [label, more] of await this.ofSpan(idOf(category, window, tenant, span)))
+        counts.set(label, (counts.get(label) ?? 0) + more);
+    }
+    return named(counts, count);
+  }
+
+  /** Once a second: shares what is near a level, and lets go of what is past. */
+  async look(isNear: IsNear): Promise<void> {
+    const now = this.now();
+    let writes = 0;
+    for (const [id, table] of this.tables) {
+      if (now >= keptUntil(table)) this.tables.delete(id);
+      else if (writes < MAX_WRITES && (table.isChanged || table.pending) && isNear(table)) {
+        writes++;
+        await this.write(id, table);
+      }
+    }
+    const { ids } = await this.records.due(now, MAX_WRITES);
+    for (const id of ids) await this.records.change(id, () => undefined);
+    if (++this.looks % LOOKS_PER_TRIM === 0) await this.state.trim(KIND, MAX_RECORDS);
+  }
+
+  private table(category: string, { name: window }: CategoryWindow, tenant: string, span: WindowSpan): Table {
+    const id = idOf(category, window, tenant, span);
+    let table = this.tables.get(id);
+    if (table) this.tables.delete(id);
+    else {
+      const [oldest] = this.tables.size >= MAX_TABLES ? this.tables.keys() : [];
+      if (oldest !== undefined) this.tables.delete(oldest);
+      table = {
+        ...{ category, window, tenant, span, shares: new Map() },
+        ...{ isChanged: false, writes: 0, pending: undefined },
+      };
+    }
+    // The order of the map is that of the last counts.
+    this.tables.set(id, table);
+    return table;
+  }
+
+  /** What all instances know; while the store is away, what this one knows. */
+  private async ofSpan(id: string): Promise<[string, number][]> {
+    const table = this.tables.get(id);
+    try {
+      if (table?.isChanged || table?.pending) await this.write(id, table);
+      const kept = await this.records.read(id);
+      if (kept) return Object.entries(kept.counts);
+    } catch {
+      // Its own part is better than nothing, and whoever else asks the store reports that it is away.
+    }
+    return Array.from(table?.shares ?? [], ([label, { count }]) => [label, count]);
+  }
+
+  private async write(id: string, table: Table): Promise<void> {
+    table.pending ??= nextWrite(table);
+    const { pending } = table;
+    await this.records.change(id, (kept) => this.with(kept, pending, keptUntil(table)));
+    for (const [label, more] of pending.added) {
+      const share = table.shares.get(label);
+      if (share) share.sent += more;
+    }
+    table.writes = pending.number;
+    table.pending = undefined;
+  }
+
+  private with(kept: Kept | undefined, { number, added }: Write, until: number): Kept {
+    const { counts = {}, writes = {}, forgot = false } = kept ?? {};
+    const mine = writes[this.instance];
+    if (kept && mine !== undefined && mine >= number) return kept;
+    // The store has lost what this instance wrote before.
+    const isLost = mine === undefined && number > 1 && !forgot;
+    const sums = new Map(Object.entries(counts));
+    for (const [label, more, all] of added) {
+      if (sums.has(label) || sums.size < MAX_LABELS) sums.set(label, (sums.get(label) ?? 0) + (isLost ? all : more));
+    }
+    const others = Object.entries(writes).filter(([instance]) => instance !== this.instance);
+    return {
+      counts: Object.fromEntries(sums),
+      writes: Object.fromEntries([...others, [this.instance, number] as const].slice(-MAX_INSTANCES)),
+      until,
+      ...(forgot || others.length >= MAX_INSTANCES ? { forgot: true } : {}),
+    };
+  }
+}
+
+/** A label as it may be kept, undefined for what is none. It is copied: a slice of a long header would keep all of it in memory. */
+export function contributorLabel(answer: unknown): string | undefined {
+  if (typeof answer !== 'string' && typeof answer !== 'number') return undefined;
+  const label = oneLine(String(answer), MAX_LABEL_LENGTH);
+  return label === '' ? undefined : label;
+}
+
+function newShare(shares: Table['shares'], label: string): Share | undefined {
+  if (shares.size >= MAX_LABELS) return undefined;
+  const share: Share = { count: 0, sent: 0 };
+  shares.set(Buffer.from(label).toString(), share);
+  return share;
+}
+
+function nextWrite(table: Table): Write {
+  table.isChanged = false;
+  const added = Array.from(table.shares, ([label, { count, sent }]) => [label, count - sent, count] as const);
+  return { number: table.writes + 1, added };
+}
+
+function keptUntil({ span: { start, end } }: Table): number {
+  return end + Math.min(end - start, MAX_KEPT_AFTER_MS);
+}
+
+function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {
+  const all = Array.from(counts, ([label, of]) => ({ label, count: of })).sort((a, b) => b.count - a.count);
+  const shown = all.slice(0, MAX_NAMED).filter((contributor) => contributor.count > 0);
+  if (shown.length === 0) return [];
+  const rest = count - shown.reduce((sum, contributor) => sum + contributor.count, 0);
+  return rest > 0 ? [...shown, { label: OTHER, count: rest }] : shown;
+}
+
+function idOf(category: string, window: string, tenant: string, { key }: WindowSpan): string {
+  return JSON.stringify([category, window, key, tenant]);
+}
