@@ -11,7 +11,7 @@ export type {
   RateMonitorOptionsFactory,
   WindowOptions,
 } from './options/rate-monitor-options.js';
-export type { Period, ThresholdResolver } from './model/category.js';
+export type { ContributorResolver, Period, ThresholdResolver } from './model/category.js';
 export { RateMonitorConfigError } from './model/config-error.js';
 
 export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';

@@ -1,9 +1,14 @@
+import type { ExecutionContext } from '@nestjs/common';
+
 import type { AlertLevel } from './level.js';
 import type { Tenant, TenantResolver } from './tenant.js';
 import type { WindowSpan } from './window.js';
 
 /** A threshold that differs by tenant: asked once per tenant and window. One that throws leaves that window without alerts for it. */
 export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
+
+/** Names who within a tenant makes a request; `undefined` if that cannot be known. */
+export type ContributorResolver = (context: ExecutionContext) => string | number | undefined;
 
 /** The calendar periods that a budget may be for; weeks begin on Monday. */
 export const PERIODS = ['day', 'week', 'month'] as const;
@@ -38,4 +43,7 @@ export interface Category {
   /** Of the first window, ascending. */
   readonly levels: readonly AlertLevel[];
   readonly tenant: TenantResolver;
+  readonly contributor?: ContributorResolver | undefined;
+  /** Tenants that are counted and never alerted on. */
+  readonly exempt?: ((tenant: Tenant) => boolean) | undefined;
 }

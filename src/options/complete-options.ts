@@ -1,7 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
 import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
-import type { TenantResolver } from '../model/tenant.js';
 import type { CategoryOptions, IncidentOptions, RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
@@ -46,7 +45,8 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
   const { counting = 'await', waitAtMostMs = 50, flushIntervalMs = 100, maxTrackedTenants = 100_000 } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
   const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000 } = options;
-  const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, tenant));
+  const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
+  const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, ofModule));
   return Object.freeze({
     enabled,
     categories: new Map(complete.map((category) => [category.name, category])),
@@ -69,12 +69,26 @@ function completeIncidents({ remindAfterMs = 30 * 60_000, resolveAfterMs }: Inci
   return Object.freeze({ remindAfterMs, resolveAfterMs });
 }
 
-function completeCategory(name: string, options: CategoryOptions, moduleTenant: TenantResolver): Category {
-  const { threshold: only = Infinity, tenant = moduleTenant } = options;
+function completeCategory(
+  name: string,
+  options: CategoryOptions,
+  ofModule: Pick<Category, 'tenant' | 'contributor' | 'exempt'>,
+): Category {
+  const { threshold: only = Infinity } = options;
+  const { tenant = ofModule.tenant, contributor = ofModule.contributor, exempt = ofModule.exempt } = options;
   const several = options.windows ?? [{ ...options, threshold: only }];
   const windows = several.map((window) => completeWindow(window, several.length > 1 ? windowName(window) : ''));
   const [{ threshold, windowMs, levels }] = windows as [CategoryWindow];
-  return Object.freeze({ name, windows: Object.freeze(windows), threshold, windowMs, levels, tenant });
+  return Object.freeze({
+    name,
+    windows: Object.freeze(windows),
+    threshold,
+    windowMs,
+    levels,
+    tenant,
+    contributor,
+    exempt,
+  });
 }
 
 function completeWindow(options: WindowOptions, name: string): CategoryWindow {

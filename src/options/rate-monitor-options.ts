@@ -3,8 +3,8 @@ import type { Cluster, Redis } from 'ioredis';
 
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { CounterStore } from '../store/counter-store.js';
-import type { TenantResolver } from '../model/tenant.js';
-import type { Period, ThresholdResolver } from '../model/category.js';
+import type { Tenant, TenantResolver } from '../model/tenant.js';
+import type { ContributorResolver, Period, ThresholdResolver } from '../model/category.js';
 import type { AlertLevel } from '../model/level.js';
 
 /** One window of a category: how much is too much, and in which time. */
@@ -66,6 +66,16 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    * @defaultValue the module's `tenant`
    */
   tenant?: TenantResolver;
+  /**
+   * Who within the tenant makes up its count in this category.
+   * @defaultValue the module's `contributor`
+   */
+  contributor?: ContributorResolver;
+  /**
+   * Tenants that are counted and never alerted on in this category.
+   * @defaultValue the module's `exempt`
+   */
+  exempt?: (tenant: Tenant) => boolean;
 }
 
 /** How consecutive breaches of a tenant become one incident. */
@@ -94,6 +104,17 @@ export interface RateMonitorOptions {
    * @defaultValue the `project`, else the `organization`, of `request.auth`, else of `request.user`
    */
   tenant?: TenantResolver;
+  /**
+   * Who within the tenant makes up its count, for alerts to name: the user, the model, or an API key through `maskKey`. It answers at once;
+   * what it gives is shown, so never a whole key.
+   * @defaultValue alerts name the tenant only
+   */
+  contributor?: ContributorResolver;
+  /**
+   * Tenants that are counted and never alerted on: your own, say. A threshold that is set for exactly that tenant while the app runs wins.
+   * @defaultValue no tenant is exempt
+   */
+  exempt?: (tenant: Tenant) => boolean;
   /**
    * Where to count: an ioredis client or Cluster, or the namespace of one that nestjs-redis keeps. The module opens a connection of
    * its own with the same settings.

@@ -75,6 +75,14 @@ export class CategoryShape extends WindowShape {
   @IsOptional()
   @IsFunction('a function of the execution context that gives a tenant, or leave it out')
   tenant: unknown;
+
+  @IsOptional()
+  @IsFunction('a function of the execution context that gives a name, or leave it out')
+  contributor: unknown;
+
+  @IsOptional()
+  @IsFunction('a function of the tenant that gives true or false, or leave it out')
+  exempt: unknown;
 }
 
 /** A function is asked later; `Infinity` is a number that no count exceeds. */
@@ -89,6 +97,14 @@ export class OptionsShape {
   @IsOptional()
   @IsFunction('a function of the execution context that gives a tenant, or leave it out')
   tenant: unknown;
+
+  @IsOptional()
+  @IsFunction('a function of the execution context that gives a name, or leave it out')
+  contributor: unknown;
+
+  @IsOptional()
+  @IsFunction('a function of the tenant that gives true or false, or leave it out')
+  exempt: unknown;
 
   @IsOptional()
   @ValidateIf(({ redis }: OptionsShape) => typeof (Object(redis) as { namespace?: unknown }).namespace !== 'string')

@@ -69,11 +69,25 @@ describe('windows of a category', () => {
     expect(read({ threshold: 15 }, {}, { llm_call_day: { threshold: 1 } }).threshold).toBe(15);
   });
 
+  it('have what the module says of contributors and exempt tenants, unless they say otherwise', () => {
+    const [contributor, exempt] = [() => 'key', () => true];
+    const given = {
+      contributor,
+      exempt,
+      categories: { a: { threshold: 1 }, b: { threshold: 1, exempt: () => false } },
+    };
+    const { categories } = readOptions(given, environment({})).options;
+    expect(categories.get('a')).toMatchObject({ contributor, exempt });
+    expect(categories.get('b')?.exempt?.({ id: 'x' })).toBe(false);
+  });
+
   it('may have a threshold that no count exceeds', () => {
     expect(read({ threshold: Infinity }).threshold).toBe(Infinity);
   });
 
   it.each([
+    [{ threshold: 1, contributor: 'key' }, "llm_call.contributor is 'key': write a function of the execution context"],
+    [{ threshold: 1, exempt: ['a'] }, 'llm_call.exempt is a list: write a function of the tenant'],
     [{ windows: [] }, 'llm_call.windows is a list: write a list such as'],
     [{ windows: [{ threshold: 1 }], threshold: 2 }, 'llm_call.threshold is set beside windows: write it in one of'],
     [{ windows: [{ threshold: 1 }], levels: [] }, 'llm_call.levels is set beside windows'],

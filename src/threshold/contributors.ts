@@ -53,6 +53,7 @@ interface Table {
   readonly window: string;
   readonly tenant: string;
   readonly span: WindowSpan;
+  readonly until: number;
   readonly shares: Map<string, Share>;
   isChanged: boolean;
   writes: number;
@@ -132,7 +133,7 @@ export class Contributors {
     const now = this.now();
     let writes = 0;
     for (const [id, table] of this.tables) {
-      if (now >= keptUntil(table)) this.tables.delete(id);
+      if (now >= table.until) this.tables.delete(id);
       else if (writes < MAX_WRITES && (table.isChanged || table.pending) && isNear(table)) {
         writes++;
         await this.write(id, table);
@@ -143,7 +144,7 @@ export class Contributors {
     if (++this.looks % LOOKS_PER_TRIM === 0) await this.state.trim(KIND, MAX_RECORDS);
   }
 
-  private table(category: string, { name: window }: CategoryWindow, tenant: string, span: WindowSpan): Table {
+  private table(category: string, { name: window, parts }: CategoryWindow, tenant: string, span: WindowSpan): Table {
     const id = idOf(category, window, tenant, span);
     let table = this.tables.get(id);
     if (table) this.tables.delete(id);
@@ -151,7 +152,7 @@ export class Contributors {
       const [oldest] = this.tables.size >= MAX_TABLES ? this.tables.keys() : [];
       if (oldest !== undefined) this.tables.delete(oldest);
       table = {
-        ...{ category, window, tenant, span, shares: new Map() },
+        ...{ category, window, tenant, span, until: keptUntil(span, parts), shares: new Map() },
         ...{ isChanged: false, writes: 0, pending: undefined },
       };
     }
@@ -176,7 +177,7 @@ export class Contributors {
   private async write(id: string, table: Table): Promise<void> {
     table.pending ??= nextWrite(table);
     const { pending } = table;
-    await this.records.change(id, (kept) => this.with(kept, pending, keptUntil(table)));
+    await this.records.change(id, (kept) => this.with(kept, pending, table.until));
     for (const [label, more] of pending.added) {
       const share = table.shares.get(label);
       if (share) share.sent += more;
@@ -225,8 +226,9 @@ function nextWrite(table: Table): Write {
   return { number: table.writes + 1, added };
 }
 
-function keptUntil({ span: { start, end } }: Table): number {
-  return end + Math.min(end - start, MAX_KEPT_AFTER_MS);
+/** A part of a sliding window counts until the window has slid over it. */
+function keptUntil({ start, end }: WindowSpan, parts = 1): number {
+  return end + (parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_AFTER_MS));
 }
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {

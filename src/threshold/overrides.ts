@@ -28,6 +28,8 @@ import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
 export const MAX_OVERRIDES = 1_000;
+/** With what was removed and is still contradicted. */
+const MAX_RECORDS = 5_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
 /** Looks that may pass before all is read again, in case a replica died between a change and telling of it. */
@@ -155,7 +157,7 @@ export class Overrides {
 
   /** The newer of what the store and this replica know of each is what both know afterwards. */
   private async readAll(): Promise<void> {
-    const stored = new Map((await this.records.list()).map((kept) => [idOf(kept), kept]));
+    const stored = new Map((await this.records.list(MAX_RECORDS)).map((kept) => [idOf(kept), kept]));
     const now = this.now();
     let learned = false;
     for (const [id, kept] of stored) {

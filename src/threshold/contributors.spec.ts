@@ -1,0 +1,159 @@
+import type { Category } from '../model/category.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import { Contributors, contributorLabel } from './contributors.js';
+import { fixedSpans, slidingSpans, SLIDING_PARTS } from './period.js';
+
+const MINUTE = 60_000;
+
+/** Loses answers, and all it has, on request. */
+class BrittleState extends MemorySharedState {
+  away = false;
+  losesAnswers = false;
+  writes = 0;
+
+  override async swap(...args: Parameters<MemorySharedState['swap']>): ReturnType<MemorySharedState['swap']> {
+    if (this.away) throw new Error('away');
+    this.writes++;
+    const swapped = await super.swap(...args);
+    if (this.losesAnswers) throw new Error('lost');
+    return swapped;
+  }
+
+  override read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
+    return this.away ? Promise.reject(new Error('away')) : super.read(...args);
+  }
+}
+
+describe('contributors', () => {
+  const category = {
+    name: 'llm_call',
+    windows: [
+      { name: 'minute', windowMs: MINUTE, spanAt: fixedSpans(MINUTE) },
+      { name: 'sliding', windowMs: MINUTE, spanAt: slidingSpans(MINUTE), parts: SLIDING_PARTS },
+    ],
+  } as unknown as Category;
+  let state: BrittleState;
+  let now: number;
+  let one: Contributors;
+  let other: Contributors;
+  const replica = (): Contributors => new Contributors(state, new Map([['llm_call', category]]), () => now);
+  const add = (to: Contributors, counts: Record<string, number>, tenant = 'p'): void => {
+    for (const [label, count] of Object.entries(counts)) to.count(category, tenant, label, count);
+  };
+  const look = async (isNear = true): Promise<void> => {
+    for (const replica of [one, other]) await replica.look(() => isNear).catch(() => undefined);
+  };
+  const top = async (of: Contributors, count: number, window = 'minute', tenant = 'p'): Promise<string> => {
+    const end = category.windows.find(({ name }) => name === window)?.spanAt(now).end as number;
+    const named = await of.top('llm_call', window, tenant, end, count);
+    return named.map(({ label, count }) => `${label} ${count}`).join(', ');
+  };
+
+  beforeEach(() => {
+    [state, now] = [new BrittleState(), 100 * MINUTE];
+    [one, other] = [replica(), replica()];
+  });
+
+  it('of all instances are named with their shares, the largest first', async () => {
+    add(one, { a: 10, b: 3 });
+    add(other, { b: 9, c: 1 });
+    await look();
+    add(one, { a: 5 });
+    expect(await top(one, 30)).toBe('a 15, b 12, c 1, other 2');
+    expect(await top(other, 28)).toBe('a 15, b 12, c 1');
+    expect(await top(one, 28, 'minute', 'q')).toBe('');
+  });
+
+  it('are written only if a level is near', async () => {
+    add(one, { a: 10 });
+    await look(false);
+    expect([state.writes, await top(other, 10)]).toEqual([0, '']);
+    await look(true);
+    expect(await top(other, 10)).toBe('a 10');
+  });
+
+  it('are counted once, whatever answers are lost, and are put back after a loss', async () => {
+    add(one, { a: 10 });
+    state.losesAnswers = true;
+    await look();
+    add(one, { a: 1 });
+    await look();
+    state.losesAnswers = false;
+    await look();
+    await look();
+    expect(await top(other, 11)).toBe('a 11');
+    add(other, { b: 2 });
+    await look();
+    await state.trim('contributors', 0);
+    add(one, { a: 1 });
+    add(other, { b: 1 });
+    await look();
+    expect(await top(one, 15)).toBe('a 12, b 3');
+  });
+
+  it('are what this instance knows while the store is away', async () => {
+    add(one, { a: 10 });
+    await look();
+    add(other, { a: 4 });
+    state.away = true;
+    expect([await top(one, 14), await top(other, 14)]).toEqual(['a 10, other 4', 'a 4, other 10']);
+  });
+
+  it('beyond 16 are not told apart', async () => {
+    for (let i = 0; i < 40; i++) add(one, { [`k${i}`]: 100 - i });
+    for (let i = 0; i < 40; i++) add(other, { [`k${39 - i}`]: 1_000 });
+    await look();
+    await look();
+    expect(await top(other, 50_000)).toMatch(/^k0 100, k1 99, k2 98, k3 97, k4 96, other \d+$/);
+    const [text] = await state.list('contributors').then((records) => [...records.values()]);
+    expect(Object.keys((JSON.parse(text as string) as { counts: object }).counts)).toHaveLength(16);
+  });
+
+  it('of a sliding window are those of its parts', async () => {
+    for (let part = 0; part < 8; part++) {
+      add(one, { a: 1 });
+      now += MINUTE / SLIDING_PARTS;
+      await look();
+    }
+    now -= 1;
+    expect(await top(one, 6, 'sliding')).toBe('a 6');
+    expect(await top(other, 6, 'sliding')).toBe('a 6');
+  });
+
+  it('go when their window is past, here and in the store', async () => {
+    add(one, { a: 1 });
+    await look();
+    expect(await state.size('contributors')).toBe(2);
+    now += 3 * MINUTE;
+    await look();
+    expect(await state.size('contributors')).toBe(0);
+    expect(await top(one, 1)).toBe('');
+  });
+
+  it('take a bounded room, and those counted last keep theirs', async () => {
+    for (let i = 0; i < 12_000; i++) {
+      add(one, { a: 1 }, `t${i}`);
+      if (i % 1_000 === 0) add(one, { a: 1 }, 'hot');
+    }
+    expect((one as unknown as { tables: Map<string, unknown> }).tables.size).toBe(10_000);
+    expect(await top(one, 12, 'minute', 'hot')).toBe('a 12');
+  });
+
+  it('have labels on one line, of a bounded length', () => {
+    expect(contributorLabel('sk-****wxyz')).toBe('sk-****wxyz');
+    expect(contributorLabel(7)).toBe('7');
+    expect(contributorLabel('a\n\u202eb')).toBe('a b');
+    expect(contributorLabel('x'.repeat(1_000))).toHaveLength(60);
+    expect([undefined, null, '', ' \n', {}, Promise.resolve('x')].map(contributorLabel)).toEqual(
+      Array(6).fill(undefined),
+    );
+  });
+
+  it('may be called as parts of objects are', async () => {
+    one.count(category, 'p', '__proto__', 3);
+    one.count(category, '__proto__', 'constructor', 2);
+    await look();
+    expect(await top(other, 3)).toBe('__proto__ 3');
+    expect(await top(other, 2, 'minute', '__proto__')).toBe('constructor 2');
+  });
+});
