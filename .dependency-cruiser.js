@@ -22,7 +22,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: '\\.spec\\.ts$|src/(testing/)?index\\.ts$' },
+      from: { orphan: true, pathNot: '\\.spec\\.ts$|src/(testing/)?index\\.ts$|\\.css$' },
       to: {},
     },
     forbid('words-stand-alone', '^src/model/', '^src/(?!model/|util/)', 'The words of the model know no behaviour.'),
@@ -51,6 +51,18 @@ module.exports = {
       '^src/threshold/',
       '^src/(?!threshold/|model/|util/|store/)',
       'Policy is arithmetic.',
+    ),
+    forbid(
+      'page-knows-the-json-only',
+      '^src/dashboard/page/',
+      '^src/(?!dashboard/(page/|api\\.ts))|^node_modules/(?!preact/|uplot/)',
+      'The page runs in a browser: it knows the types of the JSON, and nothing of what makes it.',
+    ),
+    forbid(
+      'page-is-built-apart',
+      '^src/(?!dashboard/page/)',
+      '^src/dashboard/page/',
+      'The page is built by esbuild alone.',
     ),
     {
       name: 'optional-peers-in-one-place',

@@ -1,0 +1,112 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+
+import type { PageAlert, PageIncident } from '../api.js';
+import { Told, Who } from './who.js';
+import { clock, count, dateAndTime, lasting } from './words.js';
+
+const FIRST = 8;
+
+/** Incidents that are open now, then the last alerts with what became of each. */
+export function Alerts({
+  incidents,
+  alerts,
+  now,
+}: {
+  incidents: readonly PageIncident[];
+  alerts: readonly PageAlert[];
+  now: number;
+}): JSX.Element {
+  return (
+    <section aria-labelledby="alerts">
+      {incidents.length > 0 && (
+        <>
+          <h2>
+            Open incidents <small>{incidents.length}</small>
+          </h2>
+          <IncidentList entries={incidents} now={now} />
+        </>
+      )}
+      <h2 id="alerts">
+        Alerts <small>last 24 hours</small>
+      </h2>
+      {alerts.length === 0 ? <p class="empty">None went out.</p> : <AlertList entries={alerts} now={now} />}
+    </section>
+  );
+}
+
+export interface ListProps<T> {
+  entries: readonly T[];
+  now: number;
+  /** On a tenant's own page each entry is its own. */
+  own?: boolean;
+}
+
+export function IncidentList({ entries, now, own = false }: ListProps<PageIncident>): JSX.Element {
+  return (
+    <ul class={own ? 'list own' : 'list'}>
+      {entries.map((incident) => (
+        <li key={incident.id} class={`event ${incident.severity}`}>
+          <Time at={incident.startedAt} now={now} />
+          {!own && <Who tenant={incident.tenant} category={incident.category} chip />}
+          <p class="what">
+            <b>
+              {incident.resolvedAt === undefined ? 'open for' : 'lasted'}{' '}
+              {lasting(incident.resolvedAt === undefined ? now - incident.startedAt : incident.lastedMs)}
+            </b>
+            , peak {count(incident.peak.count)} of {count(incident.threshold)}, {count(incident.total)} in all
+          </p>
+          <Told told={incident.told} now={now} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function AlertList({ entries, now, own = false }: ListProps<PageAlert>): JSX.Element {
+  const [all, setAll] = useState(false);
+  return (
+    <>
+      <ul class={own ? 'list own' : 'list'}>
+        {(all ? entries : entries.slice(0, FIRST)).map((alert) => (
+          <li
+            key={`${alert.id}/${alert.at}`}
+            class={`event ${alert.status === 'resolved' ? 'resolved' : alert.severity}`}
+          >
+            <Time at={alert.at} now={now} />
+            {!own && <Who tenant={alert.tenant} category={alert.category} chip />}
+            <p class="what">
+              <b>{alert.test ? 'test alert' : wordsOf(alert)}</b>
+              {alert.route !== undefined && <small>{alert.route}</small>}
+            </p>
+            <Told told={alert.told} now={now} />
+          </li>
+        ))}
+      </ul>
+      {!all && entries.length > FIRST && (
+        <p class="more">
+          <button type="button" class="link" onClick={() => setAll(true)}>
+            Show {entries.length - FIRST} more
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function Time({ at, now }: { at: number; now: number }): JSX.Element {
+  return (
+    <time class="num" dateTime={new Date(at).toISOString()} title={dateAndTime(at)}>
+      {clock(at, now)}
+    </time>
+  );
+}
+
+function wordsOf({ status, severity, count: seen, threshold, levelAt, lastedMs = 0, peak, total }: PageAlert): string {
+  const against = `${count(seen)} of ${count(threshold)}`;
+  if (status === 'resolved')
+    return `over after ${lasting(Math.max(lastedMs, 60_000))}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
+  if (status === 'reminded') return `still over, ${against}`;
+  if (status === 'escalated') return `escalated to ${severity}, ${against}`;
+  return levelAt > 1 ? `${severity} at ${levelAt}×, ${against}` : `${severity}, ${against}`;
+}

@@ -1,0 +1,161 @@
+import { useEffect, useReducer, useRef } from 'preact/hooks';
+
+import type { ErrorAnswer } from '../api.js';
+
+const TIMEOUT_MS = 8_000;
+const MAX_BACKOFF_MS = 10_000;
+
+/** Where the page itself came from, so that a proxy's path is kept. A user and a password in the address would make `fetch` refuse it. */
+const here = new URL('.', import.meta.url);
+here.username = here.password = '';
+
+/** Told after each change made from this page: what is shown is asked again at once. */
+const changes = new EventTarget();
+
+/** An answer that is not 2xx, with what the server gave as the reason. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+
+  constructor(
+    readonly status: number,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+export interface Live<T> {
+  /** The last answer; of the address asked for now, never of an earlier one. */
+  data?: T;
+  /** Server's clock less this browser's, so that "18 min" is right on a computer whose clock is wrong. */
+  skewMs: number;
+  /** Since when there was no good answer, by this browser's clock. */
+  failingSince?: number;
+  problem?: Refused | Error;
+}
+
+/** Asks again and again while the tab can be seen; an unchanged answer (304) costs a header and no work. */
+export class Poll<T extends { now: number }> {
+  state: Live<T> = { skewMs: 0 };
+  private etag: string | undefined;
+  private timer: number | undefined;
+  private failures = 0;
+  private asking: AbortController | undefined;
+
+  constructor(
+    private readonly path: string,
+    private readonly everyMs: number,
+    private readonly changed: () => void,
+  ) {}
+
+  start(): void {
+    document.addEventListener('visibilitychange', this.follow);
+    changes.addEventListener('change', this.askNow);
+    this.follow();
+  }
+
+  stop(): void {
+    document.removeEventListener('visibilitychange', this.follow);
+    changes.removeEventListener('change', this.askNow);
+    this.pause();
+  }
+
+  private readonly follow = (): void => (document.hidden ? this.pause() : this.askNow());
+
+  private readonly askNow = (): void => {
+    this.pause();
+    void this.ask();
+  };
+
+  private pause(): void {
+    clearTimeout(this.timer);
+    this.asking?.abort();
+    this.asking = undefined;
+  }
+
+  private async ask(): Promise<void> {
+    const asking = new AbortController();
+    this.asking = asking;
+    try {
+      const response = await fetch(new URL(this.path, here), {
+        cache: 'no-store',
+        headers: this.etag === undefined ? {} : { 'if-none-match': this.etag },
+        signal: AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      });
+      const data = response.status === 304 ? undefined : await read<T>(response);
+      if (asking.signal.aborted) return;
+      this.succeed(data, response.headers.get('etag') ?? undefined);
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (!document.hidden) this.timer = setTimeout(this.askNow, this.pauseMs());
+  }
+
+  private succeed(data: T | undefined, etag: string | undefined): void {
+    const wasFailing = this.failures > 0;
+    this.failures = 0;
+    if (data !== undefined) {
+      this.etag = etag;
+      this.state = { data, skewMs: data.now - Date.now() };
+    } else if (wasFailing) {
+      const { data: known, skewMs } = this.state;
+      this.state = known === undefined ? { skewMs } : { data: known, skewMs };
+    } else return;
+    this.changed();
+  }
+
+  private fail(problem: Error): void {
+    this.failures += 1;
+    this.state = { ...this.state, problem, failingSince: this.state.failingSince ?? Date.now() };
+    this.changed();
+  }
+
+  private pauseMs(): number {
+    return this.failures === 0
+      ? this.everyMs
+      : Math.min(MAX_BACKOFF_MS, Math.max(this.everyMs, 500 * 2 ** this.failures));
+  }
+}
+
+/** The live answer at a path below the page's own; nothing is asked if there is no path. */
+export function useLive<T extends { now: number }>(path: string | undefined, everyMs: number): Live<T> {
+  const [, redraw] = useReducer<number, void>((n) => n + 1, 0);
+  const poll = useRef<{ path: string | undefined; poll: Poll<T> | undefined }>({ path: undefined, poll: undefined });
+  if (poll.current.path !== path)
+    poll.current = { path, poll: path === undefined ? undefined : new Poll<T>(path, everyMs, () => redraw()) };
+  const current = poll.current.poll;
+  useEffect(() => {
+    current?.start();
+    return () => current?.stop();
+  }, [current]);
+  return current?.state ?? { skewMs: 0 };
+}
+
+/** Changes something. @throws Refused with the server's reason. */
+export async function post<T>(path: string, body: object): Promise<T> {
+  const response = await fetch(new URL(path, here), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(60_000),
+  });
+  const answer = await read<T>(response);
+  changes.dispatchEvent(new Event('change'));
+  return answer;
+}
+
+async function read<T>(response: Response): Promise<T> {
+  if (response.ok) return (await response.json()) as T;
+  const text = await response.text();
+  throw new Refused(response.status, reasonIn(text) ?? `The server answered ${response.status}`);
+}
+
+function reasonIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as Partial<ErrorAnswer>;
+    return typeof error === 'string' ? error : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+
+import type { CategoryAnswer, ThresholdAnswer, ThresholdRequest } from '../api.js';
+import { post } from './live.js';
+import { textOf } from './mutes.js';
+import { attempt } from './notice.js';
+import { clock, count, length } from './words.js';
+
+const HOUR = 3_600_000;
+const LENGTHS = [HOUR, 24 * HOUR, 7 * 24 * HOUR];
+
+export interface ThresholdFormProps {
+  category: string;
+  /** Left out for the whole category. */
+  tenant?: string;
+  /** To begin with. */
+  threshold: number;
+  override: CategoryAnswer['override'];
+  now: number;
+}
+
+/** Sets another threshold while the app runs, on all instances; or takes one away that was set. */
+export function ThresholdForm({ category, tenant, threshold, override, now }: ThresholdFormProps): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const send = (change: Omit<ThresholdRequest, 'category' | 'tenant'>): Promise<void> =>
+    attempt(async () => {
+      const body: ThresholdRequest = { category, ...(tenant === undefined ? {} : { tenant }), ...change };
+      const answer = await post<ThresholdAnswer>('api/threshold', body);
+      setOpen(false);
+      const holds = answer.threshold === undefined ? 'its own threshold for each tenant' : count(answer.threshold);
+      return { text: `From now on ${category} is held against ${holds}.` };
+    });
+  return (
+    <>
+      {override && (
+        <p class="override">
+          Set to <b>{count(override.threshold)}</b>
+          {override.by !== undefined && (
+            <>
+              {' '}
+              by <bdi>{override.by}</bdi>
+            </>
+          )}
+          {override.until !== undefined && `, until ${clock(override.until, now)}`}
+          {override.reason !== undefined && (
+            <>
+              : <bdi>{override.reason}</bdi>
+            </>
+          )}{' '}
+          <button type="button" class="quiet" onClick={() => void send({ threshold: null })}>
+            Take it away
+          </button>
+        </p>
+      )}
+      <details class="set" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>Set {tenant === undefined ? count(threshold) : 'a threshold'} while it runs</summary>
+        <form
+          class="form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const given = new FormData(event.currentTarget);
+            const forMs = Number(textOf(given, 'for'));
+            const reason = textOf(given, 'reason');
+            void send({
+              threshold: Number(textOf(given, 'threshold')),
+              ...(forMs > 0 ? { forMs } : {}),
+              ...(reason === '' ? {} : { reason }),
+            });
+          }}
+        >
+          <label>
+            Threshold
+            <input
+              key={threshold}
+              name="threshold"
+              type="number"
+              min={1}
+              step="any"
+              required
+              defaultValue={String(threshold)}
+            />
+          </label>
+          <label>
+            For
+            <select name="for">
+              <option value="0">until taken away</option>
+              {LENGTHS.map((ms) => (
+                <option key={ms} value={ms}>
+                  {length(ms)}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="wide">
+            Reason
+            <input name="reason" maxLength={200} autocomplete="off" />
+          </label>
+          <button type="submit" class="primary">
+            Set
+          </button>
+        </form>
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,53 @@
+import type { JSX } from 'preact';
+
+import type { PageDelivery, PageTenant, TenantRow } from '../api.js';
+import { addressOf } from './address.js';
+import { deliverySentence, deliveryWord, nameOf, percent } from './words.js';
+
+/** A tenant's name and id, leading to its own address. Both come from strangers: `bdi` keeps their direction to themselves. */
+export function Who({ tenant, category, chip }: { tenant: PageTenant; category: string; chip?: boolean }): JSX.Element {
+  const name = nameOf(tenant);
+  return (
+    <a
+      class="who"
+      href={addressOf({ category, tenant: tenant.id })}
+      title={name === tenant.id ? name : `${name}\n${tenant.id}`}
+    >
+      <bdi class="name">{name}</bdi>
+      <span class="second">
+        {name !== tenant.id && <bdi class="id">{tenant.id}</bdi>}
+        {chip && <span class="chip">{category}</span>}
+      </span>
+    </a>
+  );
+}
+
+/** What became of an alert, channel by channel. */
+export function Told({ told, now }: { told: readonly PageDelivery[]; now: number }): JSX.Element | null {
+  if (told.length === 0) return null;
+  return (
+    <ul class="told" aria-label="Told">
+      {told.map((delivery) => (
+        <li key={delivery.channel} class={delivery.status} title={deliverySentence(delivery)}>
+          {deliveryWord(delivery, now)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Who made up the count, the largest first. */
+export function Contributors({ row, limit = 1 }: { row: TenantRow; limit?: number }): JSX.Element | null {
+  const { contributors = [], count } = row;
+  if (contributors.length === 0) return null;
+  return (
+    <ul class="contributors" aria-label="Made up by">
+      {contributors.slice(0, limit).map((contributor) => (
+        <li key={contributor.label}>
+          <bdi title={contributor.label}>{contributor.label}</bdi>{' '}
+          <span>{percent(contributor.count / Math.max(count, 1))}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
