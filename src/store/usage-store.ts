@@ -63,7 +63,7 @@ export interface UsageReport {
   readonly sums: readonly { readonly slot: number; readonly count: number }[];
   /** Tenants that were counted, by the unit they are to be copied with. */
   readonly active: readonly { readonly unit: UsageUnit; readonly tenants: readonly string[] }[];
-  /** Tenants that are new in a block, or have another name or threshold now. */
+  /** Tenants that are new in a block, or have another name or threshold now. One with neither takes nothing away that is known. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
   readonly tops: readonly LiveTop[];
 }
@@ -84,7 +84,7 @@ export interface UsageStore {
   /**
    * Asks for the work of copying a unit. One replica has it at a time, until `leaseMs` have passed without another call.
    *
-   * @returns How many tenants wait to be copied; 0 if there is nothing to do here.
+   * @returns How many tenants wait to be copied; -1 if another replica has the work.
    */
   claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;
   /** Copies the counters of `most` waiting tenants into the history, and answers their counts. A counter that is gone writes nothing. */

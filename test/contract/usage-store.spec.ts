@@ -123,7 +123,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     if (place === 'memory') return;
     await waits(['one']);
     expect(await usage.claimCopy(unit(), 'a', 300)).toBe(1);
-    expect(await usage.claimCopy(unit(), 'b', 300)).toBe(0);
+    expect(await usage.claimCopy(unit(), 'b', 300)).toBe(-1);
     expect(await usage.claimCopy(unit(), 'a', 300)).toBe(1);
     await until(async () => (await usage.claimCopy(unit(), 'b', 300)) === 1);
   });
@@ -185,6 +185,8 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await usage.seen(category, BLOCK)).toEqual(tenants);
     expect(await usage.seenOf(category, BLOCK, ['b', 'c'])).toEqual([{ name: '', thresholds: [3, 100] }, undefined]);
     expect([await usage.seenCount(category, BLOCK), await usage.seenCount(category, BLOCK + 1)]).toEqual([2, 0]);
+    await report({ seen: [{ block: BLOCK, tenants: new Map([['a', { name: '' }]]) }] });
+    expect((await usage.seenOf(category, BLOCK, ['a']))[0]).toEqual({ name: 'A: a name, with 1 2 3' });
     await report({ seen: [{ block: BLOCK, tenants: new Map([['a', { name: 'Other' }]]) }] });
     expect((await usage.seenOf(category, BLOCK, ['a']))[0]).toEqual({ name: 'Other' });
   });

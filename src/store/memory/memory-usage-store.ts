@@ -82,7 +82,9 @@ export class MemoryUsageStore implements UsageStore {
     for (const { slot, count } of sums) raise(usage.sums.at(String(slot)), instance, count);
     for (const { unit, tenants } of active) for (const tenant of tenants) usage.waiting.at(unit.key).add(tenant);
     for (const { block, tenants } of seen) {
-      for (const [tenant, about] of tenants) usage.block(block).seen.set(tenant, about);
+      const known = usage.block(block).seen;
+      for (const [tenant, about] of tenants)
+        if (about.name !== '' || about.thresholds || !known.has(tenant)) known.set(tenant, about);
       this.forget(usage, block, retention);
     }
     for (const { window, span, counts } of tops) {

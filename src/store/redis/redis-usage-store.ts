@@ -81,8 +81,10 @@ export class RedisUsageStore implements UsageStore {
     }
     for (const { block, tenants } of seen) {
       const key = this.key(category, `seen/${block}`);
-      for (const some of chunks([...tenants]))
-        commands.hset(key, ...some.flatMap(([tenant, about]) => [tenant, write(about)]));
+      for (const [tenant, about] of tenants) {
+        if (about.name === '' && !about.thresholds) commands.hsetnx(key, tenant, write(about));
+        else commands.hset(key, tenant, write(about));
+      }
       commands.pexpire(key, blockExpiry(retention));
     }
     for (const { window, span, keepMs, counts } of tops) {

@@ -41,10 +41,10 @@ return taken
 export const CLAIM_SCRIPT = `
 -- KEYS   the lease; the waiting tenants; those that are being copied
 -- ARGV   the instance; the lease in ms; expiry of the tenants in ms
--- reply  how many wait; 0 if another instance has the lease
+-- reply  how many wait; -1 if another instance has the lease
 if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then return 0 end
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+if holder and holder ~= ARGV[1] then return -1 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('SUNIONSTORE', KEYS[2], KEYS[2], KEYS[3])

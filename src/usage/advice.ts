@@ -1,0 +1,233 @@
+/** Counts of one tenant over some time: how often each count above 0 occurred, in one window each. */
+export interface TenantUsage {
+  readonly tenant: { readonly id: string; readonly name?: string };
+  readonly counts: ReadonlyMap<number, number>;
+}
+
+/** How often a threshold would have alerted: once for each tenant and window over it. */
+export interface AdviceStep {
+  threshold: number;
+  alerts: number;
+  tenants: number;
+}
+
+/** A threshold that may be set. */
+export interface AdviceCandidate extends AdviceStep {
+  /** Tenants with the most alerts first, 10 at most. */
+  whom: { tenant: { id: string; name?: string }; alerts: number }[];
+}
+
+/** A tenant that sits over the threshold most of the time. */
+export interface AlwaysOver {
+  tenant: { id: string; name?: string };
+  windowsOver: number;
+  /** Windows in which it was counted. */
+  windows: number;
+  p95: number;
+}
+
+/** What history has to say about a threshold. */
+export interface ThresholdAdvice {
+  /** Of the counts above 0 of each tenant and window. */
+  percentiles: { p50: number; p95: number; p99: number; max: number };
+  /** How many such counts there are. */
+  samples: number;
+  /** Ascending thresholds from 1; what an entry holds is true up to the next entry's threshold. Empty if nothing was counted. */
+  curve: AdviceStep[];
+  candidates: AdviceCandidate[];
+  /** Absent if there is too little history, or if the present threshold is as good. */
+  suggestion?: { threshold: number; reason: string };
+  alwaysOver: AlwaysOver[];
+}
+
+/** What advice is asked about. */
+export interface AdviceQuestion {
+  /** The present threshold; undefined if each tenant has its own. */
+  readonly threshold: number | undefined;
+  /** Further thresholds to be looked at. */
+  readonly at?: readonly number[];
+  /** The time that the history covers, in words: `24 h`. */
+  readonly over: string;
+  /** A window in words: `1 min`. */
+  readonly window: string;
+}
+
+const MAX_STEPS = 200;
+const MAX_WHOM = 10;
+const MAX_ALWAYS_OVER = 20;
+/** Fewer counts say nothing about a threshold. */
+const MIN_SAMPLES = 100;
+/** A tenant with fewer windows sits over nothing yet. */
+const MIN_WINDOWS = 10;
+/** Alerts in the time looked at that people still read. */
+const FEW_ALERTS = 10;
+
+/** Looks at complete history: which threshold would have told of whom, and which of them is worth having. */
+export function advise(
+  usage: readonly TenantUsage[],
+  { threshold, at = [], over, window }: AdviceQuestion,
+): ThresholdAdvice {
+  const all = histogramOf(usage);
+  const samples = sizeOf(all);
+  const percentiles = percentilesOf(all);
+  const alwaysOver = threshold === undefined ? [] : alwaysOverOf(usage, threshold);
+  const curve = curveOf(usage, all);
+  const suggested = samples < MIN_SAMPLES ? undefined : suggest(usage, alwaysOver);
+  const isNews = suggested !== undefined && (threshold === undefined || isFar(suggested, threshold));
+  const asked = [threshold, suggested, ...at, ...roundNumbers(percentiles.p95, percentiles.max)];
+  const thresholds = [...new Set(asked.filter((number): number is number => number !== undefined))];
+  const candidates = thresholds.sort((a, b) => a - b).map((candidate) => candidateOf(usage, candidate));
+  const found = candidates.find((candidate) => candidate.threshold === suggested);
+  return {
+    percentiles,
+    samples,
+    curve,
+    candidates,
+    ...(isNews && found
+      ? {
+          suggestion: {
+            threshold: found.threshold,
+            reason: reasonFor(found, threshold, all, alwaysOver, over, window),
+          },
+        }
+      : {}),
+    alwaysOver,
+  };
+}
+
+/**
+ * The lowest round number that all but the highest hundredth of a usual tenant's counts stay at, and that few alerts go over. Tenants that
+ * are always over do not decide for all: they want a threshold of their own.
+ */
+function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[]): number | undefined {
+  const apart = new Set(alwaysOver.map(({ tenant }) => tenant.id));
+  const usual = histogramOf(usage.filter(({ tenant }) => !apart.has(tenant.id)));
+  if (usual.size === 0) return undefined;
+  const { p99, max } = percentilesOf(usual);
+  const overAt = (threshold: number): number => sizeOf(usual, threshold);
+  let suggested = roundUp(p99);
+  while (overAt(suggested) > FEW_ALERTS && suggested < max) suggested = roundUp(suggested + 1);
+  return suggested;
+}
+
+function reasonFor(
+  { threshold, alerts, tenants }: AdviceCandidate,
+  present: number | undefined,
+  all: ReadonlyMap<number, number>,
+  alwaysOver: readonly AlwaysOver[],
+  over: string,
+  window: string,
+): string {
+  const below = Math.floor((1 - sizeOf(all, threshold) / sizeOf(all)) * 1_000) / 10;
+  const now = present === undefined ? '' : ` At ${present} there were ${sizeOf(all, present)}.`;
+  const apart =
+    alwaysOver.length === 0
+      ? ''
+      : ` ${alwaysOver.length === 1 ? '1 tenant is' : `${alwaysOver.length} tenants are`} over ${present} most of the time: give ${alwaysOver.length === 1 ? 'it' : 'them'} a threshold of ${alwaysOver.length === 1 ? 'its' : 'their'} own.`;
+  return `At ${threshold} there were ${plural(alerts, 'alert')} in ${over}, for ${plural(tenants, 'tenant')}; ${below} % of all counts in ${window} stay at or below it.${now}${apart}`;
+}
+
+function plural(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}
+
+/** A suggestion within a fifth of what there is, is no news. */
+function isFar(suggested: number, threshold: number): boolean {
+  return Math.abs(suggested - threshold) > Math.max(threshold * 0.2, 1);
+}
+
+function histogramOf(usage: readonly TenantUsage[]): Map<number, number> {
+  const all = new Map<number, number>();
+  for (const { counts } of usage) for (const [count, times] of counts) all.set(count, (all.get(count) ?? 0) + times);
+  return all;
+}
+
+/** How many counts are above `threshold`. */
+function sizeOf(counts: ReadonlyMap<number, number>, threshold = -Infinity): number {
+  let size = 0;
+  for (const [count, times] of counts) if (count > threshold) size += times;
+  return size;
+}
+
+function percentilesOf(counts: ReadonlyMap<number, number>): ThresholdAdvice['percentiles'] {
+  const ascending = [...counts].sort(([a], [b]) => a - b);
+  const size = sizeOf(counts);
+  const at = (part: number): number => {
+    let passed = 0;
+    for (const [count, times] of ascending) if ((passed += times) >= size * part) return count;
+    return 0;
+  };
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: ascending.at(-1)?.[0] ?? 0 };
+}
+
+/** Alerts and tenants change only where a count is: from each count on there is one alert less for each time it occurred. */
+function curveOf(usage: readonly TenantUsage[], all: ReadonlyMap<number, number>): AdviceStep[] {
+  if (all.size === 0) return [];
+  const peaks = new Map<number, number>();
+  for (const { counts } of usage) {
+    const peak = Math.max(...counts.keys());
+    if (counts.size > 0) peaks.set(peak, (peaks.get(peak) ?? 0) + 1);
+  }
+  const descending = [...all].sort(([a], [b]) => b - a);
+  const steps: AdviceStep[] = [];
+  let [alerts, tenants] = [0, 0];
+  for (const [count, times] of descending) {
+    steps.push({ threshold: count, alerts, tenants });
+    alerts += times;
+    tenants += peaks.get(count) ?? 0;
+  }
+  if ((steps.at(-1) as AdviceStep).threshold > 1) steps.push({ threshold: 1, alerts: sizeOf(all, 1), tenants });
+  steps.reverse();
+  return thinned(steps);
+}
+
+/** As many steps as a chart can show: those kept are exact, and each count from the highest down to the 100th is among them. */
+function thinned(steps: AdviceStep[]): AdviceStep[] {
+  if (steps.length <= MAX_STEPS) return steps;
+  const tail = steps.slice(-MAX_STEPS / 2);
+  const head = steps.slice(0, -MAX_STEPS / 2);
+  const every = head.length / (MAX_STEPS / 2);
+  return [...Array.from({ length: MAX_STEPS / 2 }, (_, i) => head[Math.floor(i * every)] as AdviceStep), ...tail];
+}
+
+function candidateOf(usage: readonly TenantUsage[], threshold: number): AdviceCandidate {
+  const over = usage
+    .map(({ tenant, counts }) => ({ tenant, alerts: sizeOf(counts, threshold) }))
+    .filter(({ alerts }) => alerts > 0)
+    .sort((a, b) => b.alerts - a.alerts);
+  const alerts = over.reduce((sum, tenant) => sum + tenant.alerts, 0);
+  return { threshold, alerts, tenants: over.length, whom: over.slice(0, MAX_WHOM) };
+}
+
+function alwaysOverOf(usage: readonly TenantUsage[], threshold: number): AlwaysOver[] {
+  return usage
+    .map(({ tenant, counts }) => ({
+      tenant,
+      windowsOver: sizeOf(counts, threshold),
+      windows: sizeOf(counts),
+      p95: percentilesOf(counts).p95,
+    }))
+    .filter(({ windowsOver, windows }) => windows >= MIN_WINDOWS && windowsOver > windows / 2)
+    .sort((a, b) => b.windowsOver - a.windowsOver)
+    .slice(0, MAX_ALWAYS_OVER);
+}
+
+/** Two digits at most, the second a 0 or a 5 from 10 on. */
+export function roundUp(count: number): number {
+  const whole = Math.max(Math.ceil(count), 1);
+  if (whole <= 10) return whole;
+  const step = 10 ** Math.floor(Math.log10(whole)) / 2;
+  return Math.ceil(whole / step) * step;
+}
+
+/** A few numbers from what is usual to the highest. */
+function roundNumbers(from: number, to: number): number[] {
+  const numbers: number[] = [];
+  if (to === 0) return numbers;
+  for (let number = roundUp(from); numbers.length < 5; number = roundUp(number * 1.5)) {
+    if (numbers.at(-1) === number) break;
+    numbers.push(number);
+    if (number >= to) break;
+  }
+  return numbers;
+}

@@ -1,0 +1,382 @@
+import type { Logger } from '@nestjs/common';
+
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { WindowSpan } from '../model/window.js';
+import {
+  blockOf,
+  HOUR_SLOTS,
+  MAX_LIVE,
+  MAX_PEAKS,
+  SLOT_MS,
+  type LiveTop,
+  type SeenTenant,
+  type TenantCount,
+  type UsageRetention,
+  type UsageStore,
+  type UsageUnit,
+} from '../store/usage-store.js';
+import { oneLine } from '../util/text.js';
+import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './usage-source.js';
+
+/** After so many totals the event loop has its turn. */
+const TURN = 2_000;
+/** Tenants in one call that copies. */
+const BATCH = 200;
+/** A replica that says nothing for so long no longer has the work of copying. */
+const LEASE_MS = 5_000;
+/** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
+const SPREAD = 0.5;
+/** How many units back are looked after. */
+const LATE_UNITS = 3;
+/** Live tops are kept for so many windows, and for so long at least. */
+const TOP_WINDOWS = 10;
+const MIN_TOP_MS = 10 * SLOT_MS;
+/** How long a shutdown takes for copying. */
+const STOP_WITHIN_MS = 1_000;
+
+/** Settings of the recorder. */
+export interface RecorderSettings extends UsageRetention {
+  /** Tenants with history, in each category and 8 hours. Those at half of their threshold get one in any case. */
+  readonly maxTenants: number;
+  /** How long after its end a window's totals may still be on their way. */
+  readonly settleMs: number;
+}
+
+/**
+ * Writes usage, once a second, from what counting knows anyway. All of it says what is true, so a look may fail, repeat or come late.
+ * Once a window is over, one replica copies its counters into the history, for all.
+ */
+export class UsageRecorder {
+  private readonly records: ReadonlyMap<string, CategoryRecord>;
+
+  constructor(
+    categories: Iterable<Category>,
+    private readonly source: UsageSource,
+    private readonly store: UsageStore,
+    private readonly settings: RecorderSettings,
+    private readonly logger: Pick<Logger, 'warn'>,
+  ) {
+    this.records = new Map(Array.from(categories, (category) => [category.name, new CategoryRecord(category)]));
+  }
+
+  /** One look: reports what is new, copies what is over. */
+  async look(): Promise<void> {
+    const now = this.source.now();
+    await this.collect(now);
+    for (const record of this.records.values()) {
+      await this.report(record);
+      for (const { unit, end, lengthMs } of this.units(record, now)) {
+        const isSettled = now >= end + Math.min(this.settings.settleMs, lengthMs / 4);
+        if (isSettled && !record.done.has(unit.key)) await this.copySome(record, unit, end + lengthMs * SPREAD - now);
+      }
+      await this.closeSums(record, Math.floor((now - this.settings.settleMs) / SLOT_MS));
+      record.forget(now);
+    }
+  }
+
+  /** Writes what is known at the end of the process, of the running window too. */
+  async stop(): Promise<void> {
+    const end = performance.now() + STOP_WITHIN_MS;
+    const now = this.source.now();
+    await this.collect(now);
+    for (const record of this.records.values()) {
+      await this.report(record);
+      for (const { unit } of this.units(record, now)) {
+        while (performance.now() < end && (await this.claim(unit)) > 0) await this.copy(record, unit);
+      }
+      await this.closeSums(record, Math.floor(now / SLOT_MS) + 1);
+    }
+  }
+
+  /** Walks over all live totals. */
+  private async collect(now: number): Promise<void> {
+    for (const record of this.records.values()) {
+      const block = blockOf(Math.floor(now / SLOT_MS));
+      // Also for those that other replicas saw.
+      record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
+    }
+    let walked = 0;
+    for (const total of this.source.live()) {
+      if (++walked % TURN === 0) await new Promise(setImmediate);
+      const record = this.records.get(total.category);
+      if (record?.take(total, now) === 'full' && record.saidFull !== record.block) {
+        record.saidFull = record.block;
+        this.logger.warn(
+          `Usage of ${record.name} is full: in these 8 hours further tenants have no history below half of their threshold. Raise maxTrackedTenants, or look at what your tenant resolver gives as an id`,
+        );
+      }
+    }
+  }
+
+  private async report(record: CategoryRecord): Promise<void> {
+    const pending = record.pending;
+    if (pending.isEmpty) return;
+    record.pending = new Pending();
+    try {
+      await this.store.report(
+        {
+          ...{ category: record.name, instance: this.source.instance },
+          sums: Array.from(pending.sums, ([slot, count]) => ({ slot, count })),
+          active: Array.from(pending.active.values(), ({ unit, tenants }) => ({ unit, tenants: [...tenants] })),
+          seen: Array.from(pending.seen, ([block, tenants]) => ({ block, tenants })),
+          tops: Array.from(pending.tops.values(), (top) => top.toLive()),
+        },
+        this.settings,
+      );
+    } catch (error) {
+      // Kept for the next look, together with what came meanwhile.
+      record.pending = pending;
+      throw error;
+    }
+    for (const top of pending.tops.values()) top.wasTold();
+    for (const slot of pending.sums.keys()) record.closedSums.delete(slot);
+    for (const { unit } of pending.active.values()) record.done.delete(unit.key);
+  }
+
+  /** The running unit and the last ones, the oldest first. By the clock, not by what was counted here: a replica that died left its own. */
+  private units({ category, window }: CategoryRecord, now: number): Closing[] {
+    const units: Closing[] = [];
+    for (let at = now; units.length <= LATE_UNITS;) {
+      const span = window.spanAt(at);
+      const unit = unitOf(category, window, span, at);
+      const start = isLong(window) ? Math.max(unit.slot * SLOT_MS, span.start) : span.start;
+      const end = isLong(window) ? Math.min((unit.slot + 1) * SLOT_MS, span.end) : span.end;
+      units.unshift({ unit, end, lengthMs: end - start });
+      at = start - 1;
+    }
+    return units;
+  }
+
+  private async copySome(record: CategoryRecord, unit: UsageUnit, leftMs: number): Promise<void> {
+    const waiting = await this.claim(unit);
+    if (waiting === 0) record.done.add(unit.key);
+    const looksLeft = Math.max(Math.floor(leftMs / 1_000), 1);
+    for (let batches = Math.ceil(waiting / BATCH / looksLeft); batches > 0; batches--) await this.copy(record, unit);
+  }
+
+  private claim(unit: UsageUnit): Promise<number> {
+    return this.store.claimCopy(unit, this.source.instance, LEASE_MS);
+  }
+
+  private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {
+    const copied = await this.store.copy(unit, BATCH, this.settings);
+    const hour = Math.floor(unit.slot / HOUR_SLOTS);
+    const higher = record.peaksOf(hour).higher(copied);
+    if (higher.length > 0) await this.store.addPeaks(record.name, hour, higher, this.settings);
+  }
+
+  /** Adds up each slot before `until` once, and again if it was reported late. */
+  private async closeSums({ name, closedSums }: CategoryRecord, until: number): Promise<void> {
+    for (let slot = until - LATE_UNITS; slot < until; slot++) {
+      if (closedSums.has(slot)) continue;
+      await this.store.closeSum(name, slot, this.settings);
+      closedSums.add(slot);
+    }
+  }
+}
+
+interface Closing {
+  readonly unit: UsageUnit;
+  readonly end: number;
+  readonly lengthMs: number;
+}
+
+/** What is known of a span. */
+interface SpanMarks {
+  /** By tenant, what it had counted itself at the last look. */
+  readonly own: Map<string, number>;
+  /** By tenant, the count last told to the live top. */
+  readonly told: Map<string, number>;
+  readonly end: number;
+}
+
+/** What is to be reported next. */
+class Pending {
+  readonly sums = new Map<number, number>();
+  readonly active = new Map<string, { unit: UsageUnit; tenants: Set<string> }>();
+  readonly seen = new Map<number, Map<string, SeenTenant>>();
+  readonly tops = new Map<string, Top>();
+
+  get isEmpty(): boolean {
+    return this.sums.size + this.active.size + this.seen.size + this.tops.size === 0;
+  }
+}
+
+/** What this instance knows of one category's usage. */
+class CategoryRecord {
+  readonly name: string;
+  readonly window: CategoryWindow;
+  pending = new Pending();
+  /** Units that need no copying unless this instance reports them again. */
+  readonly done = new Set<string>();
+  readonly closedSums = new Set<number>();
+  /** How many more tenants may get a history. */
+  room = Infinity;
+  block = 0;
+  saidFull: number | undefined;
+  private readonly spans = new Map<string, SpanMarks>();
+  private readonly sums = new Map<number, number>();
+  /** Of the present block. */
+  private seen = new Map<string, SeenTenant>();
+  private peaks: { hour: number; highest: HighestOf } | undefined;
+
+  constructor(readonly category: Category) {
+    this.name = category.name;
+    this.window = baseWindow(category);
+  }
+
+  /** Takes in what was counted since the last look. */
+  take(total: LiveTotal, now: number): 'full' | undefined {
+    const marks = this.marksOf(total);
+    if (total.known > (marks.told.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
+    const own = total.own - (marks.own.get(total.tenant) ?? 0);
+    if (own <= 0) return undefined;
+    marks.own.set(total.tenant, total.own);
+    if (total.window === this.window.name) return this.count(total, own, now);
+    if (this.seen.has(total.tenant)) this.note(total);
+    return undefined;
+  }
+
+  peaksOf(hour: number): HighestOf {
+    if (this.peaks?.hour !== hour) this.peaks = { hour, highest: new HighestOf(MAX_PEAKS) };
+    return this.peaks.highest;
+  }
+
+  /** Lets go of what is over. */
+  forget(now: number): void {
+    for (const [key, { end }] of this.spans) {
+      const keptMs = Math.max(Math.min(this.window.windowMs, SLOT_MS) * LATE_UNITS, 2 * SLOT_MS);
+      if (now > end + keptMs) this.spans.delete(key);
+    }
+    const oldest = Math.floor(now / SLOT_MS) - 2 * LATE_UNITS;
+    for (const slot of this.sums.keys()) if (slot < oldest) this.sums.delete(slot);
+    for (const slot of this.closedSums) if (slot < oldest) this.closedSums.delete(slot);
+    for (const slot of this.pending.sums.keys()) if (slot < oldest) this.pending.sums.delete(slot);
+    for (const [key, { unit }] of this.pending.active) if (unit.slot < oldest) this.pending.active.delete(key);
+    for (const [key, top] of this.pending.tops) if (!this.spans.has(top.key)) this.pending.tops.delete(key);
+    // A handful of units is looked at; older ones are never asked for again.
+    while (this.done.size > 10 * LATE_UNITS) this.done.delete(this.done.values().next().value as string);
+  }
+
+  private count(total: LiveTotal, own: number, now: number): 'full' | undefined {
+    const unit = unitOf(this.category, this.window, total.span, now);
+    const sum = (this.sums.get(unit.slot) ?? 0) + own;
+    this.sums.set(unit.slot, sum);
+    this.pending.sums.set(unit.slot, sum);
+    const block = blockOf(unit.slot);
+    if (block > this.block) {
+      this.block = block;
+      this.seen = new Map();
+    }
+    if (!this.admits(total)) return 'full';
+    this.note(total);
+    const active = this.pending.active.get(unit.key) ?? { unit, tenants: new Set<string>() };
+    this.pending.active.set(unit.key, active);
+    active.tenants.add(total.tenant);
+    return undefined;
+  }
+
+  private admits({ tenant, known, threshold }: LiveTotal): boolean {
+    if (this.seen.has(tenant)) return true;
+    this.room--;
+    return this.room >= 0 || (threshold !== undefined && known >= threshold / 2);
+  }
+
+  /** What is new of a tenant goes into the block's list of those that were seen. */
+  private note({ tenant, name, window, threshold }: LiveTotal): void {
+    const known = this.seen.get(tenant);
+    const { windows } = this.category;
+    const at = windows.findIndex((other) => other.name === window);
+    const shared = windows.map((other) => (typeof other.threshold === 'number' ? other.threshold : 0));
+    const thresholds = [...(known?.thresholds ?? shared)];
+    if (threshold !== undefined) thresholds[at] = threshold;
+    const next: SeenTenant = {
+      name: name === undefined ? (known?.name ?? '') : oneLine(name),
+      ...(String(thresholds) === String(shared) ? {} : { thresholds }),
+    };
+    if (known?.name === next.name && String(known.thresholds) === String(next.thresholds)) return;
+    this.seen.set(tenant, next);
+    const seen = this.pending.seen.get(this.block) ?? new Map<string, SeenTenant>();
+    this.pending.seen.set(this.block, seen.set(tenant, next));
+  }
+
+  private marksOf({ window, span }: LiveTotal): SpanMarks {
+    const key = `${window}/${span.key}`;
+    let marks = this.spans.get(key);
+    if (!marks) this.spans.set(key, (marks = { own: new Map(), told: new Map(), end: span.end }));
+    return marks;
+  }
+
+  private topOf({ window, span }: LiveTotal, marks: SpanMarks): Top {
+    const key = `${window}/${span.key}`;
+    let top = this.pending.tops.get(key);
+    if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.told)));
+    return top;
+  }
+}
+
+/** The busiest tenants of a span whose counts are news. */
+class Top {
+  private counts: TenantCount[] = [];
+  /** What is not above it is not among the busiest. */
+  private floor = 0;
+
+  constructor(
+    readonly key: string,
+    private readonly window: string,
+    private readonly span: WindowSpan,
+    private readonly told: Map<string, number>,
+  ) {}
+
+  add({ tenant, known }: LiveTotal): void {
+    if (known <= this.floor) return;
+    this.counts.push({ tenant, count: known });
+    if (this.counts.length >= 4 * MAX_LIVE) this.cut();
+  }
+
+  toLive(): LiveTop {
+    this.cut();
+    const keepMs = Math.max(TOP_WINDOWS * (this.span.end - this.span.start), MIN_TOP_MS);
+    return { window: this.window, span: this.span.key, keepMs, counts: this.counts };
+  }
+
+  wasTold(): void {
+    for (const { tenant, count } of this.counts) this.told.set(tenant, count);
+  }
+
+  private cut(): void {
+    // After a look that failed a tenant may be here twice: the higher count is the later one.
+    const highest = new Map<string, number>();
+    for (const { tenant, count } of this.counts) highest.set(tenant, Math.max(count, highest.get(tenant) ?? 0));
+    this.counts = Array.from(highest, ([tenant, count]) => ({ tenant, count }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, MAX_LIVE);
+    if (this.counts.length === MAX_LIVE) this.floor = this.counts.at(-1)?.count ?? 0;
+  }
+}
+
+/** The highest counts so far: what is not among them need not be sent. */
+class HighestOf {
+  private readonly counts = new Map<string, number>();
+  private floor = 0;
+
+  constructor(private readonly most: number) {}
+
+  /** Those that are higher than what was known, the highest `most` of them. */
+  higher(counts: readonly TenantCount[]): TenantCount[] {
+    const higher = counts
+      .filter(({ tenant, count }) => count > this.floor && count > (this.counts.get(tenant) ?? 0))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, this.most);
+    for (const { tenant, count } of higher) this.counts.set(tenant, count);
+    if (this.counts.size > this.most) this.cut();
+    return higher;
+  }
+
+  private cut(): void {
+    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, this.most);
+    this.floor = kept.at(-1)?.[1] ?? 0;
+    this.counts.clear();
+    for (const [tenant, count] of kept) this.counts.set(tenant, count);
+  }
+}

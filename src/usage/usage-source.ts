@@ -1,0 +1,65 @@
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { WindowSpan } from '../model/window.js';
+import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
+
+/** What this instance knows of a tenant in a window that lives. */
+export interface LiveTotal {
+  readonly category: string;
+  /** Name of the window. */
+  readonly window: string;
+  readonly span: WindowSpan;
+  /** The tenant's key. */
+  readonly tenant: string;
+  readonly name?: string | undefined;
+  /** What this instance counted in the span. */
+  readonly own: number;
+  /** What all instances counted, as far as known here. Of a sliding window: in all of its parts. */
+  readonly known: number;
+  /** Undefined while it is not known. */
+  readonly threshold: number | undefined;
+}
+
+/** One count to be read. */
+export interface CountRead {
+  readonly category: string;
+  readonly window: string;
+  readonly tenantId: string;
+  /** A time in the window. */
+  readonly at: number;
+}
+
+/** Where usage learns what was counted. Read once a second, off the way of requests. */
+export interface UsageSource {
+  /** A name that no other process has. */
+  readonly instance: string;
+  /** The store's clock. */
+  now(): number;
+  live(): Iterable<LiveTotal>;
+  /** The store's counts, in the order of `reads`. */
+  counts(reads: readonly CountRead[]): Promise<number[]>;
+}
+
+/** The window that a category's history is about: its shortest. */
+export function baseWindow({ windows }: Category): CategoryWindow {
+  return windows.reduce((base, window) => (window.windowMs < base.windowMs ? window : base));
+}
+
+/** Whether the count of a window goes on over several minutes: then its history is the running count at the end of each minute. */
+export function isLong({ windowMs, parts }: CategoryWindow): boolean {
+  return windowMs / (parts ?? 1) > SLOT_MS;
+}
+
+/** What a span's counts are copied with: the span, or, of a longer one, the minute that holds `now`. */
+export function unitOf({ name }: Category, window: CategoryWindow, span: WindowSpan, now: number): UsageUnit {
+  const counters = countersOf(window, span);
+  if (!isLong(window)) return { category: name, key: span.key, slot: Math.floor(span.start / SLOT_MS), counters };
+  const slot = Math.floor(Math.min(Math.max(now, span.start), span.end - 1) / SLOT_MS);
+  return { category: name, key: `${span.key}@${slot}`, slot, counters };
+}
+
+/** The counters that make up the count of a span: of a sliding window the last parts. */
+function countersOf({ spanAt, parts = 1 }: CategoryWindow, span: WindowSpan): string[] {
+  const keys = [span.key];
+  for (let earlier = span; keys.length < parts; keys.push(earlier.key)) earlier = spanAt(earlier.start - 1);
+  return keys;
+}

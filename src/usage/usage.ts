@@ -1,0 +1,494 @@
+import type { Category, CategoryWindow } from '../model/category.js';
+import { tenantKey } from '../model/tenant-key.js';
+import {
+  blockOf,
+  blocksOf,
+  BLOCK_SLOTS,
+  HOUR_SLOTS,
+  SLOT_MS,
+  type SeenTenant,
+  type SlotCounts,
+  type TenantCount,
+  type UsageRetention,
+  type UsageStore,
+} from '../store/usage-store.js';
+import { duration } from '../util/text.js';
+import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
+import { baseWindow, isLong, type CountRead, type UsageSource } from './usage-source.js';
+
+/** Windows that are over for less than this many slots may not be copied yet: their counters are asked. */
+const OPEN_SLOTS = 4;
+/** Live tops are kept for so many windows. */
+const LIVE_WINDOWS = 10;
+/** Tenants whose history is read in one go; then the event loop has its turn. */
+const READ_AT_ONCE = 20;
+const HOUR_MS = HOUR_SLOTS * SLOT_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** A time: a date, or milliseconds since the epoch. */
+export type Time = Date | number;
+
+/** From when to when; `to` is now if left out. */
+export interface TimeRange {
+  from: Time;
+  to?: Time | undefined;
+}
+
+/** A tenant and how much it used in one window. */
+export interface UsageRow {
+  category: string;
+  /** Name of the window; empty if the category has one. */
+  window: string;
+  windowStart: Date;
+  windowEnd: Date;
+  /** The id is cut and hashed if it is longer than 128 characters. */
+  tenant: { id: string; name?: string };
+  count: number;
+  /** Undefined if the tenant has one of its own that is not known here. */
+  threshold: number | undefined;
+  /** `count / threshold`. */
+  ratio: number | undefined;
+  /** Part of the category's total in the window, 0 to 1. */
+  share: number;
+  /** Start of the first of the consecutive windows over the threshold; absent if this one is not over it. */
+  since?: Date;
+}
+
+/** Counts at even steps, the oldest first. */
+export interface UsageSeries {
+  start: Date;
+  /** Length of a step in milliseconds. */
+  stepMs: number;
+  /** 0 means that nothing was counted. */
+  counts: number[];
+}
+
+/** The highest counts of an hour. */
+export interface HourlyPeaks {
+  hour: Date;
+  /** The highest first, 100 at most. */
+  tenants: { tenant: { id: string }; count: number }[];
+}
+
+/** What `top` is asked for. */
+export interface TopOptions {
+  /** @defaultValue 20 */
+  limit?: number | undefined;
+  /** A time in the window. @defaultValue now */
+  at?: Time | undefined;
+  /** Name of the category's window. @defaultValue the shortest */
+  window?: string | undefined;
+}
+
+/** What `advise` is asked for. */
+export interface AdviseOptions {
+  /** How much history to look at, in milliseconds. @defaultValue 24 hours, or the retention if that is shorter */
+  over?: number | undefined;
+  /** Further thresholds to look at. */
+  at?: readonly number[] | undefined;
+}
+
+/** Advice on a category's threshold, and what it is made from. */
+export interface CategoryAdvice extends ThresholdAdvice {
+  category: string;
+  window: string;
+  windowMs: number;
+  from: Date;
+  to: Date;
+  /** The present threshold; absent if each tenant has its own. */
+  threshold?: number;
+}
+
+/** What usage needs of the rest of the module. */
+export interface UsageSettings extends UsageRetention {
+  readonly categories: ReadonlyMap<string, Category>;
+  readonly source: UsageSource;
+  readonly store: UsageStore;
+  /** The threshold that a category's window has now, if tenants share it. */
+  readonly thresholdOf: (category: Category, window: CategoryWindow) => number | undefined;
+}
+
+/** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
+export class Usage {
+  constructor(private readonly settings: UsageSettings) {}
+
+  get retention(): UsageRetention {
+    return this.settings;
+  }
+
+  now(): number {
+    return this.settings.source.now();
+  }
+
+  async top(name: string, { limit = 20, at, window: windowName }: TopOptions = {}): Promise<UsageRow[]> {
+    const category = this.category(name);
+    const window = windowOf(category, windowName);
+    const time = at === undefined ? this.now() : Number(at);
+    const span = window.spanAt(time);
+    const isLive = this.now() - span.end < LIVE_WINDOWS * (span.end - span.start);
+    const counts = isLive ? await this.settings.store.top(name, window.name, span.key, limit) : [];
+    if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
+    return this.rows(category, window, time, await this.pastTop(category, Math.floor(span.start / SLOT_MS), limit));
+  }
+
+  /** Rows of tenants whose counts are known; `counts` are those of the window that holds `time`. */
+  async rows(
+    category: Category,
+    window: CategoryWindow,
+    time: number,
+    counts: readonly TenantCount[],
+  ): Promise<UsageRow[]> {
+    if (counts.length === 0) return [];
+    const span = window.spanAt(time);
+    const tenants = counts.map(({ tenant }) => tenant);
+    const [seen, total] = await Promise.all([
+      this.seenOf(category.name, tenants, span.start),
+      this.totalIn(category, window, time, counts),
+    ]);
+    const rows = counts.map(({ tenant, count }, i): UsageRow => {
+      const threshold = this.thresholdFor(category, window, seen[i]);
+      return {
+        ...{ category: category.name, window: window.name },
+        ...{ windowStart: new Date(span.start), windowEnd: new Date(span.end) },
+        tenant: named(tenant, seen[i]),
+        ...{ count, threshold, ratio: threshold === undefined ? undefined : count / Math.max(threshold, 1) },
+        share: Math.min(count / Math.max(total, 1), 1),
+      };
+    });
+    const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
+    const since = await this.since(category, window, over, time);
+    over.forEach((row, i) => (row.since = since[i] as Date));
+    return rows;
+  }
+
+  /** One count a minute; of a window shorter than that the highest, of a longer one the running count at the end of each minute. */
+  async history(name: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
+    const [series] = await this.histories(this.category(name), [tenantKey(tenantId)], range);
+    return series as UsageSeries;
+  }
+
+  async histories(category: Category, tenants: readonly string[], range: TimeRange): Promise<UsageSeries[]> {
+    const { from, to } = this.slots(range);
+    const found = await this.slotCounts(category, tenants, from, to);
+    return found.map((counts) => series(counts, from, to));
+  }
+
+  async totals(name: string, range: TimeRange): Promise<UsageSeries> {
+    this.category(name);
+    const { from, to } = this.slots(range);
+    return series(await this.settings.store.totals(name, from, to), from, to);
+  }
+
+  async hourlyPeaks(name: string, { from, to }: TimeRange): Promise<HourlyPeaks[]> {
+    this.category(name);
+    const last = Math.floor(Math.min(Number(to ?? this.now()), this.now()) / HOUR_MS);
+    const oldest = Math.floor((this.now() - this.settings.hourlyRetentionMs) / HOUR_MS);
+    const first = Math.max(Math.floor(Number(from) / HOUR_MS), oldest);
+    const hours = Array.from({ length: Math.max(last - first + 1, 0) }, (_, i) => first + i);
+    const peaks = await this.settings.store.peaks(name, hours);
+    return hours.flatMap((hour, i) => {
+      const tenants = (peaks[i] ?? []).map(({ tenant, count }) => ({ tenant: { id: tenant }, count }));
+      return tenants.length === 0 ? [] : [{ hour: new Date(hour * HOUR_MS), tenants }];
+    });
+  }
+
+  /** How many tenants were counted. */
+  async active(name: string, range: TimeRange): Promise<number> {
+    const category = this.category(name);
+    const { from, to } = this.slots(range);
+    const sure = new Set<string>();
+    const maybe = new Set<string>();
+    for (const block of blocksOf(from, to)) {
+      const isWhole = block * BLOCK_SLOTS >= from && ((block + 1) * BLOCK_SLOTS - 1 <= to || to === this.slot());
+      const seen = await this.settings.store.seen(name, block);
+      for (const tenant of seen.keys()) (isWhole ? sure : maybe).add(tenant);
+    }
+    const unsure = [...maybe].filter((tenant) => !sure.has(tenant));
+    for (const some of batches(unsure)) {
+      const counts = await this.slotCounts(category, some, from, to);
+      some.forEach((tenant, i) => (counts[i] as SlotCounts).size > 0 && sure.add(tenant));
+    }
+    return sure.size;
+  }
+
+  async advise(name: string, { over, at }: AdviseOptions = {}): Promise<CategoryAdvice> {
+    const category = this.category(name);
+    const window = baseWindow(category);
+    const overMs = Math.min(over ?? DAY_MS, this.settings.retentionMs);
+    const now = this.now();
+    const { from, to } = this.slots({ from: now - overMs, to: now });
+    const usage = await this.usageOf(category, from, to);
+    const threshold = this.settings.thresholdOf(category, window);
+    const words = { over: inWords(overMs), window: isLong(window) ? duration(window.windowMs) : '1 min' };
+    return {
+      ...{ category: name, window: window.name, windowMs: window.windowMs },
+      ...{ from: new Date(from * SLOT_MS), to: new Date(now) },
+      ...(threshold === undefined ? {} : { threshold }),
+      ...advise(usage, { threshold, ...words, ...(at ? { at } : {}) }),
+    };
+  }
+
+  /** What each tenant used, by how often each count occurred. */
+  async usageOf(category: Category, from: number, to: number): Promise<TenantUsage[]> {
+    const seen = await this.seenBetween(category.name, from, to);
+    const usage: TenantUsage[] = [];
+    for (const some of batches([...seen])) {
+      const found = await this.slotCounts(
+        category,
+        some.map(([tenant]) => tenant),
+        from,
+        to,
+      );
+      some.forEach(([tenant, about], i) => {
+        const counts = this.perWindow(category, found[i] as SlotCounts);
+        if (counts.size > 0) usage.push({ tenant: named(tenant, about), counts });
+      });
+      await new Promise(setImmediate);
+    }
+    return usage;
+  }
+
+  /** Every tenant seen in the time, the newest word on it last. */
+  async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
+    const all = new Map<string, SeenTenant>();
+    for (const block of blocksOf(from, to))
+      for (const [tenant, about] of await this.settings.store.seen(category, block)) all.set(tenant, about);
+    return all;
+  }
+
+  /** What was last known of tenants: in this block, or the one before. */
+  async seenOf(category: string, tenants: readonly string[], time: number): Promise<(SeenTenant | undefined)[]> {
+    const block = blockOf(Math.floor(time / SLOT_MS));
+    const seen = await this.settings.store.seenOf(category, block, tenants);
+    if (seen.every(Boolean)) return seen;
+    const before = await this.settings.store.seenOf(category, block - 1, tenants);
+    return seen.map((about, i) => about ?? before[i]);
+  }
+
+  /** About how many bytes history takes; undefined if the store cannot tell. */
+  async bytes(): Promise<number | undefined> {
+    const { categories, store } = this.settings;
+    const sizes = await Promise.all(
+      Array.from(categories.keys(), (name) => store.bytes(name, this.now(), this.settings)),
+    );
+    return sizes.some((size) => size === undefined)
+      ? undefined
+      : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  }
+
+  /** @throws RangeError if there is no such category. */
+  category(name: string): Category {
+    const category = this.settings.categories.get(name);
+    if (category) return category;
+    const known = [...this.settings.categories.keys()].join(', ');
+    throw new RangeError(`there is no such category: write one of ${known}`);
+  }
+
+  /** What holds for a tenant: what was last seen, else what tenants share. */
+  thresholdFor(category: Category, window: CategoryWindow, seen: SeenTenant | undefined): number | undefined {
+    const own = seen?.thresholds?.[category.windows.indexOf(window)];
+    return own ?? this.settings.thresholdOf(category, window);
+  }
+
+  private slot(): number {
+    return Math.floor(this.now() / SLOT_MS);
+  }
+
+  /** Slots of a range, within what is kept. */
+  private slots({ from, to }: TimeRange): { from: number; to: number } {
+    const now = this.now();
+    const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
+    const last = Math.floor(Math.min(Number(to ?? now), now) / SLOT_MS);
+    return { from: Math.max(Math.floor(Number(from) / SLOT_MS), oldest), to: last };
+  }
+
+  private async slotCounts(
+    category: Category,
+    tenants: readonly string[],
+    from: number,
+    to: number,
+  ): Promise<SlotCounts[]> {
+    const window = baseWindow(category);
+    // The running count of a long window goes on over minutes without a request.
+    const first = isLong(window) ? Math.floor(window.spanAt(from * SLOT_MS).start / SLOT_MS) : from;
+    const kept = Math.max(first, Math.floor((this.now() - this.settings.retentionMs) / SLOT_MS) - BLOCK_SLOTS);
+    const [found, open] = await Promise.all([
+      this.settings.store.history(category.name, tenants, kept, to),
+      this.openCounts(category, window, tenants, kept, to),
+    ]);
+    return found.map((counts, i) => {
+      const all = new Map(counts);
+      for (const [slot, count] of open[i] as SlotCounts) if (count > (all.get(slot) ?? 0)) all.set(slot, count);
+      return isLong(window) ? carried(all, window, from, to) : all;
+    });
+  }
+
+  /** Of windows that may not be copied yet. */
+  private async openCounts(
+    { name }: Category,
+    window: CategoryWindow,
+    tenants: readonly string[],
+    from: number,
+    to: number,
+  ): Promise<SlotCounts[]> {
+    const now = this.now();
+    const times: number[] = [];
+    for (let at = now; Math.floor(at / SLOT_MS) > this.slot() - OPEN_SLOTS; at = window.spanAt(at).start - 1) {
+      if (Math.floor(at / SLOT_MS) <= to && Math.floor(at / SLOT_MS) >= from) times.push(at);
+      if (isLong(window)) break;
+    }
+    const reads = tenants.flatMap((tenantId): CountRead[] =>
+      times.map((at) => ({ category: name, window: window.name, tenantId, at })),
+    );
+    if (reads.length === 0) return tenants.map(() => new Map());
+    const counts = await this.settings.source.counts(reads);
+    return tenants.map((_, i) => {
+      const open = new Map<number, number>();
+      times.forEach((at, k) => {
+        const slot = Math.floor((isLong(window) ? at : window.spanAt(at).start) / SLOT_MS);
+        const count = counts[i * times.length + k] ?? 0;
+        if (count > (open.get(slot) ?? 0)) open.set(slot, count);
+      });
+      return open;
+    });
+  }
+
+  /** The busiest of a minute long ago: of every tenant that was seen then. */
+  private async pastTop(category: Category, slot: number, limit: number): Promise<TenantCount[]> {
+    const seen = [...(await this.settings.store.seen(category.name, blockOf(slot))).keys()];
+    const counts: TenantCount[] = [];
+    for (const some of batches(seen, 10 * READ_AT_ONCE)) {
+      const found = await this.slotCounts(category, some, slot, slot);
+      some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(slot) ?? 0 }));
+    }
+    return counts
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count)
+      .slice(0, limit);
+  }
+
+  /** What all tenants counted in a window. Below a minute only the busiest are known. */
+  private async totalIn(
+    category: Category,
+    window: CategoryWindow,
+    time: number,
+    counts: readonly TenantCount[],
+  ): Promise<number> {
+    const span = window.spanAt(time);
+    const known = counts.reduce((sum, { count }) => sum + count, 0);
+    if (span.end - span.start < SLOT_MS || window.parts !== undefined) return known;
+    const totals = await this.settings.store.totals(
+      category.name,
+      Math.floor(span.start / SLOT_MS),
+      Math.floor((span.end - 1) / SLOT_MS),
+    );
+    let total = 0;
+    for (const count of totals.values()) total += count;
+    return Math.max(total, known);
+  }
+
+  /** Since when tenants that are over have been, window after window. */
+  private async since(
+    category: Category,
+    window: CategoryWindow,
+    over: readonly UsageRow[],
+    time: number,
+  ): Promise<Date[]> {
+    const here = window.spanAt(time).start;
+    if (over.length === 0 || window !== baseWindow(category)) return over.map(() => new Date(here));
+    const tenants = over.map(({ tenant }) => tenant.id);
+    const to = Math.floor(time / SLOT_MS);
+    const runs = async (some: readonly string[], from: number): Promise<number[]> =>
+      (await this.slotCounts(category, some, from, to)).map((counts, i) => {
+        const { threshold = Infinity } = over[tenants.indexOf(some[i] as string)] as UsageRow;
+        return runStart(counts, threshold, window, time, from * SLOT_MS);
+      });
+    const starts = await runs(tenants, to - 59);
+    // Over for all of an hour: only then more is read.
+    const longer = tenants.filter((_, i) => (starts[i] as number) <= (to - 58) * SLOT_MS);
+    if (longer.length > 0 && !isLong(window)) {
+      const earlier = await runs(longer, to - Math.ceil(this.settings.retentionMs / SLOT_MS));
+      longer.forEach((tenant, i) => (starts[tenants.indexOf(tenant)] = earlier[i] as number));
+    }
+    return starts.map((start) => new Date(Math.min(start, here)));
+  }
+
+  /** How often each count occurred; of a long window its last count alone. */
+  private perWindow(category: Category, counts: SlotCounts): Map<number, number> {
+    const window = baseWindow(category);
+    const histogram = new Map<number, number>();
+    const note = (count: number): void => void (count > 0 && histogram.set(count, (histogram.get(count) ?? 0) + 1));
+    if (!isLong(window)) {
+      for (const count of counts.values()) note(count);
+      return histogram;
+    }
+    const highest = new Map<string, number>();
+    for (const [slot, count] of counts) {
+      const { key } = window.spanAt(slot * SLOT_MS);
+      highest.set(key, Math.max(highest.get(key) ?? 0, count));
+    }
+    for (const count of highest.values()) note(count);
+    return histogram;
+  }
+}
+
+function windowOf(category: Category, name: string | undefined): CategoryWindow {
+  if (name === undefined) return baseWindow(category);
+  const window = category.windows.find((other) => other.name === name);
+  if (window) return window;
+  throw new RangeError(
+    `${category.name} has no such window: write one of ${category.windows.map((w) => `'${w.name}'`).join(', ')}`,
+  );
+}
+
+function named(id: string, seen: SeenTenant | undefined): { id: string; name?: string } {
+  return seen?.name ? { id, name: seen.name } : { id };
+}
+
+function series(counts: SlotCounts, from: number, to: number): UsageSeries {
+  const length = Math.max(to - from + 1, 0);
+  return {
+    start: new Date(from * SLOT_MS),
+    stepMs: SLOT_MS,
+    counts: Array.from({ length }, (_, i) => counts.get(from + i) ?? 0),
+  };
+}
+
+/** The running counts of a long window, in minutes without a request too. */
+function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: number): SlotCounts {
+  const all = new Map<number, number>();
+  const first = Math.min(from, ...counts.keys());
+  let span = window.spanAt(first * SLOT_MS);
+  let running = 0;
+  for (let slot = first; slot <= to; slot++) {
+    if (slot * SLOT_MS >= span.end) [span, running] = [window.spanAt(slot * SLOT_MS), 0];
+    running = Math.max(running, counts.get(slot) ?? 0);
+    if (running > 0 && slot >= from) all.set(slot, running);
+  }
+  return all;
+}
+
+/** Start of the first window of the run that is over `threshold` up to the one that holds `time`. */
+function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow, time: number, from: number): number {
+  let span = window.spanAt(time);
+  for (;;) {
+    const before = window.spanAt(span.start - 1);
+    if (before.end <= from || !isOver(counts, threshold, before.start, before.end)) return span.start;
+    span = before;
+  }
+}
+
+/** Whether a count between two times is over the threshold. Windows under a minute share its highest. */
+function isOver(counts: SlotCounts, threshold: number, start: number, end: number): boolean {
+  for (let slot = Math.floor(start / SLOT_MS); slot <= Math.floor((end - 1) / SLOT_MS); slot++)
+    if ((counts.get(slot) ?? 0) > threshold) return true;
+  return false;
+}
+
+function* batches<T>(list: readonly T[], most = READ_AT_ONCE): Generator<T[]> {
+  for (let at = 0; at < list.length; at += most) yield list.slice(at, at + most);
+}
+
+function inWords(ms: number): string {
+  return ms % HOUR_MS === 0 ? `${ms / HOUR_MS} h` : duration(ms);
+}

@@ -1,0 +1,278 @@
+import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../src/index.js';
+import type { Category } from '../../src/model/category.js';
+import { completeOptions } from '../../src/options/complete-options.js';
+import type { RateMonitorOptions } from '../../src/index.js';
+import type { UsageStore } from '../../src/store/usage-store.js';
+import { RedisCluster } from '../support/redis-cluster.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+import { UsageReplica, type TestClock } from '../support/usage-replica.js';
+
+type Store = CounterStore & { usage: UsageStore };
+
+const cleanUp: (() => unknown)[] = [];
+const open = async (store: RedisCounterStore): Promise<Store> => {
+  let ready = false;
+  store.open(() => (ready = true));
+  cleanUp.push(() => store.close());
+  await until(() => ready);
+  return store;
+};
+let cluster: RedisCluster | undefined;
+
+const PLACES: Record<string, (clock: TestClock, prefix: string) => Promise<Store>> = {
+  memory: async (clock) => new MemoryCounterStore(() => clock.now),
+  Redis: async (_, prefix) => {
+    const { client } = sharedRedis();
+    cleanUp.push(() => client.quit());
+    return open(new RedisCounterStore(client, prefix));
+  },
+  'Redis Cluster': async (_, prefix) => {
+    cluster ??= await RedisCluster.start();
+    const client = cluster.client();
+    cleanUp.push(() => client.disconnect());
+    return open(new RedisCounterStore(client, prefix));
+  },
+};
+afterEach(async () => {
+  for (const end of cleanUp.splice(0).reverse()) await end();
+});
+afterAll(() => cluster?.stop());
+
+const MINUTE = 60_000;
+/** A whole hour. */
+const START = 1_790_002_800_000;
+const categoriesOf = (categories: RateMonitorOptions['categories']) =>
+  completeOptions({ categories: categories }).categories as Map<string, Category>;
+
+describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) => {
+  let clock: TestClock;
+  let store: Store;
+  beforeEach(async () => {
+    clock = { now: START };
+    store = await (PLACES[place] as (clock: TestClock, prefix: string) => Promise<Store>)(
+      clock,
+      `u_${Date.now()}_${Math.random()}`.replace('.', ''),
+    );
+  });
+  const replica = (
+    name: string,
+    categories: RateMonitorOptions['categories'] = { llm: { threshold: 10 } },
+    settings = {},
+  ) => new UsageReplica(name, store, categoriesOf(categories), clock, settings);
+  /** Each replica looks once a second. */
+  const pass = async (ms: number, ...replicas: UsageReplica[]) => {
+    for (const end = clock.now + ms; clock.now < end;) {
+      clock.now += 1_000;
+      for (const { recorder } of replicas) await recorder.look();
+    }
+  };
+  const day = { from: START - 10 * MINUTE };
+  const nonZero = (counts: number[]) => counts.flatMap((count, i) => (count > 0 ? [[i, count]] : []));
+
+  it('answers alike from each replica, before and after a minute is copied', async () => {
+    const [a, b] = [replica('a'), replica('b')];
+    await a.count('llm', 'one', 7, { name: 'One' });
+    await b.count('llm', 'one', 5);
+    await b.count('llm', 'two', 2, { name: 'Two' });
+    await pass(2_000, a, b);
+    for (const when of ['running', 'over', 'copied']) {
+      for (const { usage } of [a, b]) {
+        const { counts, start } = await usage.history('llm', 'one', day);
+        expect([when, start, nonZero(counts)]).toEqual([when, new Date(day.from), [[10, 12]]]);
+        expect(nonZero((await usage.totals('llm', day)).counts)).toEqual([[10, 14]]);
+        expect(await usage.active('llm', day)).toBe(2);
+      }
+      await pass(when === 'running' ? 59_000 : 2 * MINUTE, a, b);
+    }
+    expect(
+      (await store.usage.history('llm', ['one', 'two'], START / MINUTE, START / MINUTE)).map((c) => [...c]),
+    ).toEqual([[[START / MINUTE, 12]], [[START / MINUTE, 2]]]);
+  });
+
+  it('shows the busiest with name, threshold, share and since when', async () => {
+    const a = replica('a');
+    for (let minute = 0; minute < 4; minute++) {
+      await a.count('llm', 'hot', minute === 0 ? 3 : 20, { name: 'Hot' });
+      await a.count('llm', 'own', 20, { threshold: 40 });
+      await a.count('llm', 'cool', 1);
+      if (minute < 3) await pass(MINUTE, a);
+    }
+    await pass(1_000, a);
+    const rows = await a.usage.top('llm', { limit: 2 });
+    const at = new Date(START + 3 * MINUTE);
+    const common = {
+      category: 'llm',
+      window: '',
+      windowStart: at,
+      windowEnd: new Date(at.getTime() + MINUTE),
+      count: 20,
+    };
+    expect(rows.sort((x, y) => (y.ratio ?? 0) - (x.ratio ?? 0))).toEqual([
+      {
+        ...common,
+        tenant: { id: 'hot', name: 'Hot' },
+        threshold: 10,
+        ratio: 2,
+        share: 20 / 41,
+        since: new Date(START + MINUTE),
+      },
+      { ...common, tenant: { id: 'own' }, threshold: 40, ratio: 0.5, share: 20 / 41 },
+    ]);
+    const [before] = await a.usage.top('llm', { at: START, limit: 1 });
+    expect(before).toMatchObject({ tenant: { id: 'own' }, count: 20, windowStart: new Date(START) });
+  });
+
+  it('knows the busiest of a minute hours ago', async () => {
+    const a = replica('a');
+    await a.count('llm', 'one', 3);
+    await a.count('llm', 'two', 4);
+    await pass(3 * MINUTE, a);
+    clock.now += 3 * 60 * MINUTE;
+    expect(await a.usage.top('llm', { at: START })).toMatchObject([
+      { tenant: { id: 'two' }, count: 4, windowStart: new Date(START) },
+      { tenant: { id: 'one' }, count: 3 },
+    ]);
+  });
+
+  it('loses no minute to a replica that dies: another copies it', async () => {
+    const [a, b] = [replica('a'), replica('b')];
+    await a.count('llm', 'one', 7);
+    await pass(1_000, a, b);
+    // `a` was killed.
+    await pass(2 * MINUTE, b);
+    expect(nonZero((await b.usage.history('llm', 'one', day)).counts)).toEqual([[10, 7]]);
+    expect((await store.usage.history('llm', ['one'], START / MINUTE, START / MINUTE))[0]).toEqual(
+      new Map([[START / MINUTE, 7]]),
+    );
+  });
+
+  it('writes the running minute when it stops', async () => {
+    const a = replica('a');
+    await a.count('llm', 'one', 7);
+    await a.recorder.stop();
+    expect((await store.usage.history('llm', ['one'], START / MINUTE, START / MINUTE))[0]).toEqual(
+      new Map([[START / MINUTE, 7]]),
+    );
+    expect(await store.usage.totals('llm', START / MINUTE, START / MINUTE)).toEqual(new Map([[START / MINUTE, 7]]));
+  });
+
+  it('takes a late publish into the history', async () => {
+    const a = replica('a');
+    await a.count('llm', 'one', 7);
+    await pass(MINUTE + 10_000, a);
+    const now = clock.now;
+    clock.now = START + 59_000;
+    await a.count('llm', 'one', 2);
+    clock.now = now;
+    await pass(20_000, a);
+    expect((await store.usage.history('llm', ['one'], START / MINUTE, START / MINUTE))[0]).toEqual(
+      new Map([[START / MINUTE, 9]]),
+    );
+    expect(nonZero((await a.usage.totals('llm', day)).counts)).toEqual([[10, 9]]);
+  });
+
+  it('reports again what the store did not take', async () => {
+    const a = replica('a');
+    await a.count('llm', 'one', 7, { name: 'One' });
+    const failing = jest.spyOn(store.usage, 'report').mockRejectedValueOnce(new Error('away'));
+    await expect(a.recorder.look()).rejects.toThrow('away');
+    await a.count('llm', 'two', 1);
+    await pass(2 * MINUTE, a);
+    failing.mockRestore();
+    expect(nonZero((await a.usage.history('llm', 'one', day)).counts)).toEqual([[10, 7]]);
+    expect(nonZero((await a.usage.history('llm', 'two', day)).counts)).toEqual([[10, 1]]);
+    expect(nonZero((await a.usage.totals('llm', day)).counts)).toEqual([[10, 8]]);
+    expect(await a.usage.top('llm', { at: START })).toMatchObject([{ tenant: { id: 'one', name: 'One' } }, {}]);
+  });
+
+  it('keeps the highest of windows shorter than a minute', async () => {
+    const a = replica('a', { fast: { threshold: 10, windowMs: 10_000 } });
+    for (const more of [3, 9, 5]) {
+      await a.count('fast', 'one', more);
+      await pass(10_000, a);
+    }
+    expect(nonZero((await a.usage.history('fast', 'one', day)).counts)).toEqual([[10, 9]]);
+    await pass(MINUTE, a);
+    expect(nonZero((await a.usage.history('fast', 'one', day)).counts)).toEqual([[10, 9]]);
+    expect(nonZero((await a.usage.totals('fast', day)).counts)).toEqual([[10, 17]]);
+  });
+
+  it('keeps the running count of a longer window', async () => {
+    const a = replica('a', { slow: { threshold: 10, windowMs: 60 * MINUTE } });
+    await a.count('slow', 'one', 3);
+    await pass(3 * MINUTE, a);
+    await a.count('slow', 'one', 4);
+    await pass(2 * MINUTE, a);
+    expect((await a.usage.history('slow', 'one', { from: START - MINUTE })).counts).toEqual([0, 3, 3, 3, 7, 7, 7]);
+    expect(nonZero((await a.usage.totals('slow', { from: START })).counts)).toEqual([
+      [0, 3],
+      [3, 4],
+    ]);
+    clock.now = START + 61 * MINUTE;
+    expect((await a.usage.history('slow', 'one', { from: clock.now - 2 * MINUTE })).counts).toEqual([7, 0, 0]);
+    expect((await a.usage.advise('slow')).percentiles.max).toBe(7);
+  });
+
+  it('keeps the peaks of each hour', async () => {
+    const a = replica('a');
+    for (const more of [5, 9, 2]) {
+      await a.count('llm', 'one', more);
+      await pass(MINUTE, a);
+    }
+    clock.now = START + 60 * MINUTE;
+    await a.count('llm', 'one', 1);
+    await pass(2 * MINUTE, a);
+    expect(await a.usage.hourlyPeaks('llm', day)).toEqual([
+      { hour: new Date(START), tenants: [{ tenant: { id: 'one' }, count: 9 }] },
+      { hour: new Date(START + 60 * MINUTE), tenants: [{ tenant: { id: 'one' }, count: 1 }] },
+    ]);
+  });
+
+  it('gives no history to a flood of ids beyond the limit, but to those near their threshold', async () => {
+    const a = replica('a', { llm: { threshold: 10 } }, { maxTenants: 5 });
+    for (let i = 0; i < 9; i++) await a.count('llm', `t${i}`, 1);
+    await a.count('llm', 'hot', 8);
+    await pass(2 * MINUTE, a);
+    expect(await a.usage.active('llm', day)).toBe(6);
+    expect(nonZero((await a.usage.history('llm', 'hot', day)).counts)).toEqual([[10, 8]]);
+    expect(nonZero((await a.usage.totals('llm', day)).counts)).toEqual([[10, 17]]);
+    expect(a.log).toEqual([expect.stringMatching(/^Usage of llm is full/)]);
+  });
+
+  it('advises from complete history', async () => {
+    const a = replica('a');
+    for (let minute = 0; minute < 12; minute++) {
+      for (let i = 0; i < 10; i++) await a.count('llm', `t${i}`, 1 + (i % 3), { name: `T${i}` });
+      await a.count('llm', 'always', 30);
+      await pass(MINUTE, a);
+    }
+    const advice = await a.usage.advise('llm', { at: [29] });
+    expect(advice).toMatchObject({ category: 'llm', threshold: 10, samples: 132, percentiles: { p50: 2, max: 30 } });
+    expect(advice.alwaysOver).toEqual([{ tenant: { id: 'always' }, windowsOver: 12, windows: 12, p95: 30 }]);
+    expect(advice.candidates.find(({ threshold }) => threshold === 29)).toEqual({
+      ...{ threshold: 29, alerts: 12, tenants: 1 },
+      whom: [{ tenant: { id: 'always' }, alerts: 12 }],
+    });
+    expect(advice.suggestion?.threshold).toBe(3);
+  });
+
+  it('copies thousands of tenants over half a minute, some at a time', async () => {
+    if (place === 'Redis Cluster') return;
+    const a = replica('a');
+    for (let i = 0; i < 2_500; i++) await a.count('llm', `t${i}`, 1 + (i % 7));
+    await pass(60_000, a);
+    const copy = jest.spyOn(store.usage, 'copy');
+    const perLook: number[] = [];
+    for (let second = 0; second < 40; second++) {
+      copy.mockClear();
+      await pass(1_000, a);
+      perLook.push(copy.mock.calls.length);
+    }
+    copy.mockRestore();
+    expect(Math.max(...perLook)).toBeLessThanOrEqual(2);
+    expect(await a.usage.active('llm', day)).toBe(2_500);
+    const [counts] = await store.usage.history('llm', ['t2499'], START / MINUTE, START / MINUTE);
+    expect(counts).toEqual(new Map([[START / MINUTE, 1]]));
+  });
+});

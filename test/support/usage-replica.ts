@@ -1,0 +1,87 @@
+import type { CounterStore } from '../../src/index.js';
+import type { Category } from '../../src/model/category.js';
+import type { WindowSpan } from '../../src/model/window.js';
+import type { UsageStore } from '../../src/store/usage-store.js';
+import { Usage } from '../../src/usage/usage.js';
+import { UsageRecorder } from '../../src/usage/usage-recorder.js';
+import type { CountRead, LiveTotal, UsageSource } from '../../src/usage/usage-source.js';
+
+/** A clock that a test moves. */
+export interface TestClock {
+  now: number;
+}
+
+export const RETENTION = { retentionMs: 24 * 3_600_000, hourlyRetentionMs: 30 * 24 * 3_600_000 };
+
+interface Counted extends LiveTotal {
+  own: number;
+}
+
+/** An instance that counts into a store and keeps usage there: the counter as usage sees it, with a clock of the test's. */
+export class UsageReplica implements UsageSource {
+  readonly usage: Usage;
+  readonly recorder: UsageRecorder;
+  readonly log: string[] = [];
+  private readonly totals = new Map<string, Counted>();
+
+  constructor(
+    readonly instance: string,
+    private readonly store: CounterStore & { usage: UsageStore },
+    private readonly categories: ReadonlyMap<string, Category>,
+    private readonly clock: TestClock,
+    settings: { maxTenants?: number; retentionMs?: number } = {},
+  ) {
+    const all = { ...RETENTION, maxTenants: 100_000, settleMs: 1_000, ...settings };
+    const thresholdOf = (_: Category, { threshold }: Category['windows'][number]) =>
+      typeof threshold === 'number' ? threshold : undefined;
+    this.usage = new Usage({ ...all, categories, source: this, store: store.usage, thresholdOf });
+    const logger = { warn: (line: string) => void this.log.push(line) };
+    this.recorder = new UsageRecorder(categories.values(), this, store.usage, all, logger);
+  }
+
+  now(): number {
+    return this.clock.now;
+  }
+
+  /** Counts and publishes. */
+  async count(category: string, tenant: string, more: number, about: { name?: string; threshold?: number } = {}) {
+    const { windows } = this.categories.get(category) as Category;
+    for (const window of windows) {
+      const span = window.spanAt(this.now());
+      const key = `${category}/${window.name}/${span.key}/${tenant}`;
+      const threshold = about.threshold ?? (typeof window.threshold === 'number' ? window.threshold : undefined);
+      const own = (this.totals.get(key)?.own ?? 0) + more;
+      const known = await this.publish(category, window.windowMs, span, tenant, own);
+      this.totals.set(key, { category, window: window.name, span, tenant, name: about.name, own, known, threshold });
+    }
+  }
+
+  *live(): Generator<LiveTotal> {
+    for (const [key, total] of this.totals) {
+      // As long as the counter keeps them.
+      if (this.now() > 2 * total.span.end - total.span.start) this.totals.delete(key);
+      else yield total;
+    }
+  }
+
+  counts(reads: readonly CountRead[]): Promise<number[]> {
+    return Promise.all(
+      reads.map(async ({ category, window: name, tenantId, at }) => {
+        const window = (this.categories.get(category) as Category).windows.find((other) => other.name === name);
+        const { key } = (window as Category['windows'][number]).spanAt(at);
+        return this.store.read({ category, tenant: tenantId, window: Number(key), windowMs: window?.windowMs ?? 0 });
+      }),
+    );
+  }
+
+  private async publish(category: string, windowMs: number, { key }: WindowSpan, tenant: string, total: number) {
+    const [answer] = await this.store.publish([
+      ...[{ category, tenant, window: Number(key), windowMs, instance: this.instance, total }].map((own) => ({
+        ...own,
+        levels: [],
+        announced: 0,
+      })),
+    ]);
+    return (answer as { count: number }).count;
+  }
+}
