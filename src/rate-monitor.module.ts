@@ -4,14 +4,14 @@ import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AlertService } from './alert/alert.service.js';
 import { CLOCK } from './counter/clock.js';
 import { RateCounterService } from './counter/rate-counter.service.js';
-import { MonitoredHandlers } from './monitor/monitored-handlers.js';
+import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { STAND_INS } from './boot/stand-ins.js';
-import { RateMonitorGuard } from './monitor/rate-monitor.guard.js';
-import { RateMonitorInterceptor } from './monitor/rate-monitor.interceptor.js';
+import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
-import { RateMonitorService } from './monitor/rate-monitor.service.js';
+import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
+import { Late } from './util/late.js';
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({
@@ -19,16 +19,16 @@ import { RateMonitorService } from './monitor/rate-monitor.service.js';
   providers: [
     { provide: CLOCK, useValue: { now: () => Date.now() } },
     { provide: STAND_INS, useValue: {} },
-    MonitoredHandlers,
+    MarkedHandlers,
+    { provide: REQUEST_MONITOR, useFactory: () => new Late() },
     RateCounterService,
     AlertService,
     RateMonitorService,
-    RateMonitorGuard,
-    RateMonitorInterceptor,
-    { provide: APP_GUARD, useExisting: RateMonitorGuard },
+    { provide: MONITOR, useExisting: RateMonitorService },
+    { provide: APP_GUARD, useClass: UnboundHandlersGuard },
     RateMonitorBoot,
   ],
-  exports: [RateCounterService, AlertService, RateMonitorService, RateMonitorGuard, RateMonitorInterceptor],
+  exports: [RateCounterService, AlertService, RateMonitorService, MONITOR],
 })
 export class RateMonitorModule extends ConfigurableModuleClass {
   /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */

@@ -1,12 +1,18 @@
-import type { MonitoredHandler } from '../monitor/monitored-handlers.js';
+import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { Category } from '../model/category.js';
 import { duration } from '../util/text.js';
 
 /** The one line at boot: where it counts, and what is monitored with which threshold. */
-export function bootLine(store: string, handlers: readonly MonitoredHandler[]): string {
-  const monitored = handlers.map(
-    ({ name, counts }) => `${name} (${counts.map(({ category }) => limits(category)).join(', ')})`,
-  );
+export function bootLine(
+  store: string,
+  handlers: readonly MarkedHandler[],
+  categories: ReadonlyMap<string, Category>,
+): string {
+  const limitsOf = ({ marks }: MarkedHandler): string =>
+    [...new Set(marks.map(({ category }) => category))]
+      .map((name) => limits(categories.get(name) as Category))
+      .join(', ');
+  const monitored = handlers.map((handler) => `${handler.name} (${limitsOf(handler)})`);
   const what = monitored.length > 0 ? monitored.join(', ') : 'no handler yet: put @MonitorRate on one';
   return `Counting in ${store}; monitoring ${what}`;
 }

@@ -8,13 +8,20 @@ import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { RateCounterService } from '../counter/rate-counter.service.js';
-import { MonitoredHandlers } from '../monitor/monitored-handlers.js';
+import { MarkedHandlers } from '../monitor/marked-handlers.js';
+import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
+import { RequestMonitor } from '../monitor/request-monitor.js';
+import type { Breach } from '../model/breach.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
+import type { RateAlert } from '../model/rate-alert.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { readOptions } from '../options/read-options.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
-import { RateMonitorService } from '../monitor/rate-monitor.service.js';
+import type { Late } from '../util/late.js';
+import { SayOnce } from '../util/say-once.js';
+import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { tenantKey } from '../model/tenant-key.js';
 import { setUpOnce } from './set-up-once.js';
@@ -27,27 +34,29 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
 
   constructor(
-    @Inject(RATE_MONITOR_OPTIONS) private readonly given: RateMonitorOptions | undefined,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(STAND_INS) private readonly standIns: StandIns,
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
-    private readonly handlers: MonitoredHandlers,
+    private readonly handlers: MarkedHandlers,
     private readonly counter: RateCounterService,
     private readonly alerts: AlertService,
-    private readonly monitor: RateMonitorService,
+    @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
   ) {}
 
   /** @throws RateMonitorConfigError where the set-up is wrong. */
   async onModuleInit(): Promise<void> {
     setUpOnce(this.discovery);
     const environment = await environmentOf(this.app);
-    const { options: read, unknownVariables } = readOptions(this.given ?? {}, environment);
+    const { options: read, unknownVariables } = readOptions(this.givenOptions() ?? {}, environment);
     const options = { ...read, ...this.standIns };
     for (const name of unknownVariables)
       this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
-    if (!options.enabled) return this.logger.log('Off: nothing is counted');
-    const handlers = this.handlers.start(options.categories);
+    if (!options.enabled) {
+      this.requests.never();
+      return this.logger.log('Off: nothing is counted');
+    }
+    const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = await storeFor(options, this.app, this.clock);
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
     await this.alerts.start({
@@ -58,11 +67,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       countOf: (category, tenantId, window, windowMs) =>
         store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
     });
-    // First: what counts while others still start may go over at once.
-    this.monitor.start(options);
-    await this.counter.start(options, store, (breach) => this.monitor.raise(breach));
+    await this.counter.start(options, store, (breach) => this.alerts.raise(alertOf(breach)));
+    this.requests.set(new RequestMonitor(options, this.handlers, this.counter, new SayOnce(this.logger)));
     await this.alerts.lookAtMutes();
-    this.logger.log(bootLine(store.name, handlers));
+    this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }
 
@@ -73,10 +81,29 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     await this.counter.disconnect();
   }
 
+  /** Asked for and not injected: options from a request-scoped provider would make all that monitors request-scoped, and inert. */
+  private givenOptions(): RateMonitorOptions | undefined {
+    const wrapper = this.discovery.getProviders().find(({ token }) => token === RATE_MONITOR_OPTIONS);
+    if (!wrapper)
+      throw new RateMonitorConfigError([
+        'RateMonitorModule is imported without options: write RateMonitorModule.forRoot(), or forRootAsync(), in the imports of the root module',
+      ]);
+    if (!wrapper.isDependencyTreeStatic())
+      throw new RateMonitorConfigError([
+        'forRootAsync() takes its options from a request-scoped provider, and there is no request when the app starts: inject providers of the default scope only',
+      ]);
+    return wrapper.instance as RateMonitorOptions | undefined;
+  }
+
   private warnOfMemory(store: CounterStore): void {
     if (!(store instanceof MemoryCounterStore) || process.env.NODE_ENV !== 'production') return;
     this.logger.warn(
       'Counting in memory in production: each instance counts for itself. Import RedisModule of @liaoliaots/nestjs-redis, or give a redis option',
     );
   }
+}
+
+function alertOf({ window, route, windowStart, windowEnd, ...breach }: Breach): RateAlert {
+  const times = { windowStart: new Date(windowStart), windowMs: windowEnd - windowStart };
+  return { ...breach, ...times, ...(route ? { route } : {}), ...(window === '' ? {} : { window }) };
 }

@@ -1,17 +1,64 @@
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import 'reflect-metadata';
 
-import { RateMonitorService } from './rate-monitor.service.js';
+import { Inject, Injectable, Logger, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { isObservable } from 'rxjs';
 
-/** Global: counts the requests whose tenant is known before the controller's guards run. It lets every request through. */
+/** What the guards tell of requests. By a global name, as all that two copies of this package must agree on. */
+export const MONITOR = Symbol.for('nestjs-rate-monitor:monitor');
+
+const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
+
+/** Sees the requests of the app. */
+export interface Monitor {
+  /** @param isUnbound Other guards may still refuse the request: it is counted only if its handler has no guard of its own. */
+  observe(context: ExecutionContext, isUnbound?: boolean): Promise<void> | undefined;
+}
+
+let missingModuleIsReported = false;
+
+/**
+ * Counts the requests of a handler, and lets every one of them through. `@MonitorRate` binds it, and the module moves it behind the
+ * handler's other guards when the app starts: what they refuse is not counted, and the tenant is whom they found.
+ *
+ * In an app without `RateMonitorModule` it does nothing.
+ */
 @Injectable()
 export class RateMonitorGuard implements CanActivate {
-  constructor(private readonly monitor: RateMonitorService) {}
+  constructor(@Optional() @Inject(MONITOR) private readonly monitor?: Monitor) {
+    if (!monitor && !missingModuleIsReported) {
+      missingModuleIsReported = true;
+      new Logger('RateMonitor').warn(
+        '@MonitorRate is used in an app without RateMonitorModule, so nothing is counted: import RateMonitorModule.forRoot() in its root module',
+      );
+    }
+  }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return this.monitor.observe(context, false)?.then(letThrough) ?? true;
+    const wait = this.monitor?.observe(context);
+    return wait === undefined ? true : letThrough(wait, context);
   }
 }
 
-function letThrough(): true {
-  return true;
+Reflect.defineMetadata(IS_OURS, true, RateMonitorGuard);
+
+/** Whether a guard is {@link RateMonitorGuard}, of this copy of the package or another. */
+export function isRateMonitorGuard(guard: unknown): boolean {
+  return typeof guard === 'function' && Reflect.hasOwnMetadata(IS_OURS, guard);
+}
+
+/** Global: counts the requests of monitored handlers to which {@link RateMonitorGuard} could not be bound. */
+@Injectable()
+export class UnboundHandlersGuard implements CanActivate {
+  constructor(@Inject(MONITOR) private readonly monitor: Monitor) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const wait = this.monitor.observe(context, true);
+    return wait === undefined ? true : letThrough(wait, context);
+  }
+}
+
+function letThrough(wait: Promise<void>, context: ExecutionContext): true | Promise<true> {
+  // A gRPC stream: Nest loses messages that arrive while a guard is waited for.
+  if (context.getType() === 'rpc' && isObservable(context.getArgByIndex(0))) return true;
+  return wait.then(() => true);
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 import { Late } from './late.js';
 
 it('Late does what waited in order once it is set, and everything after at once', () => {
@@ -15,4 +17,19 @@ it('Late keeps a bounded amount of work, and says what it drops', () => {
   const late = new Late<string>();
   const kept = Array.from({ length: 10_001 }, () => late.whenSet(() => undefined));
   expect(kept.indexOf(false)).toBe(10_000);
+});
+
+it('Late drops all work if nothing will come', () => {
+  const late = new Late<string>();
+  const seen: string[] = [];
+  late.whenSet((value) => seen.push(value));
+  late.never();
+  expect(late.whenSet((value) => seen.push(value))).toBe(false);
+  expect([late.value, seen]).toEqual([undefined, []]);
+});
+
+it('Late shows nothing of its value to whoever prints it', () => {
+  const late = new Late<{ password: string }>();
+  late.set({ password: 'hunter2' });
+  expect(inspect({ late }, { depth: null, showHidden: true })).not.toContain('hunter2');
 });

@@ -25,7 +25,7 @@ export interface TestAppOptions {
   metadata?: ModuleMetadata;
   clock?: Clock;
   fastify?: boolean;
-  prepare?: (app: INestApplication) => void;
+  prepare?: (app: INestApplication) => void | Promise<void>;
 }
 
 export interface TestApp {
@@ -62,7 +62,7 @@ export async function startApp({
   const app = fastify
     ? testing.createNestApplication(new FastifyAdapter(), { logger: log })
     : testing.createNestApplication({ logger: log });
-  prepare?.(app);
+  await prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {

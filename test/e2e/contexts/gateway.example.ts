@@ -1,14 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-import { UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, type OnGatewayConnection } from '@nestjs/websockets';
-import { MonitorRate, RateMonitorGuard } from 'nestjs-rate-monitor';
+import { MonitorRate } from 'nestjs-rate-monitor';
 import type { Socket } from 'socket.io';
 import type { WebSocket } from 'ws';
 
 const tenantOf = (token: unknown) => (typeof token === 'string' ? { project: { id: token } } : undefined);
 
-@UseGuards(RateMonitorGuard)
 @WebSocketGateway()
 export class SocketIoGateway implements OnGatewayConnection {
   handleConnection(client: Socket): void {
@@ -22,7 +20,6 @@ export class SocketIoGateway implements OnGatewayConnection {
   }
 }
 
-@UseGuards(RateMonitorGuard)
 @WebSocketGateway()
 export class WsGateway implements OnGatewayConnection {
   handleConnection(client: WebSocket & { auth?: unknown }, request: IncomingMessage): void {

@@ -76,14 +76,20 @@ describe('a hybrid app', () => {
     @MonitorRate('evaluations')
     evaluate() {}
   }
-  const start = async (connect: (app: INestApplication) => INestMicroservice): Promise<void> => {
+  const start = async (
+    connect: (app: INestApplication) => INestMicroservice,
+    beforeListening?: (app: INestApplication) => Promise<void>,
+  ): Promise<void> => {
     let service: INestMicroservice | undefined;
     app = await startApp({
       options: { tenant: () => 'acme' },
       metadata: { controllers: [Http, EvaluationsConsumer] },
-      prepare: (it) => void (service = connect(it)),
+      prepare: async (it) => {
+        service = connect(it);
+        await beforeListening?.(it);
+      },
     });
-    await app.app.startAllMicroservices();
+    if (!beforeListening) await app.app.startAllMicroservices();
     client = connectTo(service as INestMicroservice);
   };
   const count = (): Promise<number> => app.app.get(RateCounterService).read('evaluations', 'acme');
@@ -93,16 +99,25 @@ describe('a hybrid app', () => {
     await app.close();
   });
 
-  it('counts requests and messages together, each once, where it inherits the config of the app', async () => {
-    await start(connectConsumers);
+  it.each([
+    ['without the config of the app', {}],
+    ['inheriting the config of the app', { inheritAppConfig: true }],
+  ])('counts requests and messages together, each once, %s', async (_how, options) => {
+    await start((it) => it.connectMicroservice<MicroserviceOptions>(tcp, options));
     await ask(client, {});
     expect((await app.post('/evaluations')).status).toBe(201);
     expect(await count()).toBe(2);
   });
 
-  it('answers messages uncounted where it does not', async () => {
-    await start((it) => it.connectMicroservice<MicroserviceOptions>(tcp));
-    expect(await ask(client, {})).toBe('done');
-    expect(await count()).toBe(0);
+  it('counts messages that come before the app listens', async () => {
+    let answered: Promise<string> | undefined;
+    await start(connectConsumers, async (service) => {
+      await service.startAllMicroservices();
+      const early = connectTo(service.getMicroservices()[0] as INestMicroservice);
+      answered = ask(early, {});
+      expect(await answered).toBe('done');
+      await early.close();
+    });
+    expect(await count()).toBe(1);
   });
 });

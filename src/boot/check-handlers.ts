@@ -1,0 +1,81 @@
+import type { Logger } from '@nestjs/common';
+import type { DiscoveryService } from '@nestjs/core';
+
+import type { Category } from '../model/category.js';
+import { RateMonitorConfigError } from '../model/config-error.js';
+import type { MarkedHandler, MarkedHandlers } from '../monitor/marked-handlers.js';
+import { unknownCategory } from '../monitor/request-monitor.js';
+
+/** Where GraphQLModule keeps its options. */
+const GRAPHQL_OPTIONS = 'GqlModuleOptions';
+const RECORD = 'call RateMonitorService.record() in the method';
+
+/**
+ * Holds each `@MonitorRate` against what can be monitored: no mark is without effect, and nobody learns of it.
+ *
+ * @returns the handlers that are monitored.
+ * @throws RateMonitorConfigError if a mark has no effect for sure, or names a category that is not configured. What is not sure is logged.
+ */
+export function checkHandlers(
+  handlers: MarkedHandlers,
+  categories: ReadonlyMap<string, Category>,
+  discovery: DiscoveryService,
+  logger: Logger,
+): MarkedHandler[] {
+  const marked = handlers.list();
+  const problems = new Set<string>();
+  for (const { name, marks } of marked) {
+    for (const { category } of marks)
+      if (!categories.has(category)) problems.add(unknownCategory(name, category, categories));
+  }
+  const { lost, empty } = handlers.problems();
+  for (const name of lost)
+    problems.add(
+      `@MonitorRate on ${name} is lost: a decorator above it puts another function in the method's place and copies no metadata, so guards ` +
+        'and marks below it are gone. Move @MonitorRate above that decorator, or let it copy the metadata',
+    );
+  for (const name of empty)
+    problems.add(
+      `@MonitorRate on ${name} has no effect: no method of the class handles requests. Take it away, or ${RECORD}`,
+    );
+
+  const fieldsAreGuarded = guardsFields(discovery);
+  for (const { name, reach, isMarkedItself } of marked) {
+    if (reach === 'unguarded' && isMarkedItself)
+      problems.add(
+        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events and queues. ${capital(RECORD)}`,
+      );
+    if (reach === 'field' && isMarkedItself && fieldsAreGuarded === false)
+      problems.add(
+        `@MonitorRate on ${name} has no effect: Nest runs no guards for fields unless it is asked to. Give GraphQLModule fieldResolverEnhancers: ['guards']`,
+      );
+  }
+  if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
+
+  const monitored = marked.filter(
+    ({ reach }) => reach !== 'unguarded' && (reach !== 'field' || fieldsAreGuarded !== false),
+  );
+  for (const { name, reach, isMarkedItself, bound } of monitored) {
+    if (reach === 'unknown' && isMarkedItself)
+      logger.warn(
+        `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, ${RECORD}`,
+      );
+    else if (!bound)
+      logger.warn(
+        `The guard of ${name} could not be bound: it is counted only if Nest runs global guards there, and then also what other guards refuse. ` +
+          'List the class itself in providers or controllers, not { provide, useClass } or { provide, useFactory }',
+      );
+  }
+  return monitored.filter(({ reach }) => reach !== 'unknown');
+}
+
+/** Whether guards are run for fields; undefined if the app's GraphQL is not known. */
+function guardsFields(discovery: DiscoveryService): boolean | undefined {
+  const options = discovery.getProviders().find(({ token }) => token === GRAPHQL_OPTIONS)?.instance as
+    { fieldResolverEnhancers?: string[] } | undefined;
+  return options && (options.fieldResolverEnhancers ?? []).includes('guards');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

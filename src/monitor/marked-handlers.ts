@@ -1,0 +1,191 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+
+import { bindGuards, guardsOf, lostMarks, marksOf, type Mark } from './monitor-rate.decorator.js';
+import { isRateMonitorGuard } from './rate-monitor.guard.js';
+
+type Class = (new (...args: never[]) => unknown) & { prototype: object };
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** How requests come to a handler. */
+type Reach =
+  /** Nest runs its guards. */
+  | 'guarded'
+  /** A GraphQL field: guards are run only if the app asks for it. */
+  | 'field'
+  /** Something calls the method without any guard: a timer, an event emitter, a queue. */
+  | 'unguarded'
+  | 'unknown';
+
+/** A handler that a decorator marks, as it is found in the app's modules. */
+export interface MarkedHandler {
+  readonly owner: Class;
+  readonly handler: object;
+  /** Class and property key: `EvaluationsController.create`. */
+  readonly name: string;
+  readonly marks: readonly Mark[];
+  /** Marked itself, and not only through its class. */
+  readonly isMarkedItself: boolean;
+  readonly reach: Reach;
+  /** Whether Nest runs the handler's own guard. If not, only a global guard sees its requests. */
+  readonly bound: boolean;
+}
+
+const ROUTED = ['path', 'microservices:pattern', 'websockets:message_mapping', 'graphql:resolver_type'];
+const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
+const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:)/;
+
+/** Finds what the decorators mark in this app, and puts the monitor's guard behind all others of each marked handler. */
+@Injectable()
+export class MarkedHandlers {
+  /** Classes by their names: two may share one. */
+  private readonly named = new Map<string, object[]>();
+  /** Whether a module that provides the class has the guard. */
+  private readonly hosted = new WeakMap<object, boolean>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {
+    // Now, since Nest reads guards when it makes the routes: after this, and before it calls onModuleInit.
+    this.bindLast();
+  }
+
+  /** Every handler that a decorator marks, itself or through its class. */
+  list(): MarkedHandler[] {
+    return [...this.marked()].map(([wrapper, owner, key, handler]) => ({
+      owner,
+      handler,
+      name: `${this.nameOf(owner, wrapper)}.${key}`,
+      marks: marksOf(handler, owner),
+      isMarkedItself: marksOf(handler, Object).length > 0,
+      reach: reachOf(handler),
+      bound: this.isBound(owner, handler),
+    }));
+  }
+
+  /** Names of methods whose decorator another one has lost, and of classes that are marked and have no handler. */
+  problems(): { lost: string[]; empty: string[] } {
+    const marked = new Set([...this.marked()].map(([, owner]) => owner));
+    const lost: string[] = [];
+    const empty: string[] = [];
+    for (const [wrapper, owner] of this.classes()) {
+      const name = this.nameOf(owner, wrapper);
+      lost.push(...(attempt(() => lostMarks(owner)) ?? []).map((key) => `${name}.${key}`));
+      if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
+    }
+    return { lost, empty };
+  }
+
+  /** Class and property key of any handler. One that was made for a request, around the method of its class, is named as that. */
+  handlerName(owner: object, handler: object): string {
+    const { prototype } = owner as { prototype: Record<string, unknown> };
+    const keys = attempt(() => this.scanner.getAllMethodNames(prototype)) ?? [];
+    const key = keys.find((name) => isOrWraps(handler, prototype[name])) ?? (handler as { name: string }).name;
+    return `${this.nameOf(owner)}.${key}`;
+  }
+
+  /** Whether Nest runs the monitor's guard for the handler: it is among its guards, and in a module that provides its class. */
+  isBound(owner: object, handler: object): boolean {
+    if (![...guardsOf(handler), ...guardsOf(owner)].some(isRateMonitorGuard)) return false;
+    if (!this.hosted.has(owner)) this.hosted.set(owner, this.isHosted(owner));
+    return this.hosted.get(owner) === true;
+  }
+
+  private isHosted(owner: object): boolean {
+    const wrappers = this.wrappers().filter((wrapper) => attempt(() => classOf(wrapper)) === owner);
+    // Nest knows the class under another name, or from a module that was loaded later.
+    if (wrappers.length === 0) return true;
+    return wrappers.some(({ host }) => [...(host?.injectables.keys() ?? [])].some(isRateMonitorGuard));
+  }
+
+  private bindLast(): void {
+    const unmarkedClasses = new Set<Class>();
+    for (const [, owner, , handler] of this.marked()) {
+      const guards = guardsOf(handler);
+      const ours = [...guards, ...guardsOf(owner)].find(isRateMonitorGuard);
+      // Never a class that was not there before: Nest leaves out a guard that its scanner has not seen.
+      if (ours === undefined) continue;
+      if (guards.at(-1) !== ours) bindGuards(handler, [...guards.filter((guard) => !isRateMonitorGuard(guard)), ours]);
+      unmarkedClasses.add(owner);
+    }
+    // A class's guards run before those of its methods.
+    for (const owner of unmarkedClasses) {
+      const guards = guardsOf(owner);
+      const others = guards.filter((guard) => !isRateMonitorGuard(guard));
+      if (others.length < guards.length) bindGuards(owner, others);
+    }
+  }
+
+  private *marked(): Generator<[wrapper: Wrapper, owner: Class, key: string, handler: object]> {
+    for (const [wrapper, owner] of this.classes()) {
+      for (const [key, handler] of attempt(() => this.markedMethods(owner)) ?? []) yield [wrapper, owner, key, handler];
+    }
+  }
+
+  /** Of a class's methods those that any decorator marks: others, which no request reaches, are not meant by a mark on the class. */
+  private markedMethods(owner: Class): [string, object][] {
+    const prototype = owner.prototype as Record<string, unknown>;
+    const methods = this.scanner.getAllMethodNames(prototype).map((key) => [key, prototype[key]] as const);
+    return methods.filter((method): method is [string, object] => {
+      const [, handler] = method;
+      const isDecorated = typeof handler === 'function' && Reflect.getMetadataKeys(handler).length > 0;
+      return isDecorated && marksOf(handler, owner).length > 0;
+    });
+  }
+
+  private *classes(): Generator<[Wrapper, Class]> {
+    const seen = new Set<object>();
+    for (const wrapper of this.wrappers()) {
+      const owner = attempt(() => classOf(wrapper));
+      if (!owner || seen.has(owner)) continue;
+      seen.add(owner);
+      yield [wrapper, owner];
+    }
+  }
+
+  private wrappers(): Wrapper[] {
+    return [...this.discovery.getControllers(), ...this.discovery.getProviders()];
+  }
+
+  private nameOf(owner: object, wrapper?: Wrapper): string {
+    const { name } = owner as { name: string };
+    const same = this.named.get(name) ?? [];
+    if (!same.includes(owner)) this.named.set(name, [...same, owner]);
+    const index = (this.named.get(name) as object[]).indexOf(owner);
+    return index === 0 ? name : `${wrapper?.host?.name ?? 'another'}/${name}`;
+  }
+}
+
+/** The class that Nest makes the instance of; of a value or a factory's product its own. */
+function classOf({ instance, metatype }: Wrapper): Class | undefined {
+  const { constructor } = Object(instance as unknown) as { constructor?: unknown };
+  const owner = constructor === undefined || constructor === Object ? metatype : constructor;
+  return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
+}
+
+function reachOf(handler: object): Reach {
+  const keys = (Reflect.getMetadataKeys(handler) as unknown[]).map(String);
+  if (keys.some((key) => ROUTED.includes(key))) return 'guarded';
+  if (keys.some((key) => FIELD.includes(key))) return 'field';
+  return keys.some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';
+}
+
+function isOrWraps(handler: object, method: unknown): boolean {
+  for (
+    let each: object | null = handler;
+    each && each !== Function.prototype;
+    each = Object.getPrototypeOf(each) as object
+  )
+    if (each === method) return true;
+  return false;
+}
+
+/** What strangers' classes answer: a getter or a proxy of theirs may throw, and is then no handler. */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,240 @@
+import { Logger, type ExecutionContext } from '@nestjs/common';
+
+import type { RateCounterService } from '../counter/rate-counter.service.js';
+import type { Category } from '../model/category.js';
+import type { Route } from '../model/route.js';
+import { toTenant, type Tenant } from '../model/tenant.js';
+import type { CompleteOptions } from '../options/complete-options.js';
+import { answered } from '../util/answered.js';
+import type { SayOnce } from '../util/say-once.js';
+import { reasonOf } from '../util/text.js';
+import { within } from '../util/within.js';
+import type { MarkedHandlers } from './marked-handlers.js';
+import { marksOf, type Cost } from './monitor-rate.decorator.js';
+
+/** A handler that is monitored, and what it counts in. */
+interface MonitoredHandler {
+  /** Class and method: `EvaluationsController.create`. */
+  readonly name: string;
+  readonly counts: readonly CountsIn[];
+  /** Whether its own guard sees its requests. */
+  readonly bound: boolean;
+  /** The route of its last request: most likely the next one has the same. */
+  lastRoute: Route | undefined;
+}
+
+/** A category that a handler counts in, and what a request costs there. */
+interface CountsIn {
+  readonly category: Category;
+  readonly cost: Cost;
+}
+
+type Wait = Promise<void> | undefined;
+
+/** Counts requests: what is monitored of a handler, whom a request counts against, and what it costs. */
+export class RequestMonitor {
+  private readonly logger = new Logger('RateMonitor');
+  /** Weak: if something wraps the handlers of request-scoped controllers, each request has one of its own. */
+  private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
+
+  constructor(
+    private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
+    private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
+    private readonly counter: Pick<RateCounterService, 'add'>,
+    private readonly once: SayOnce,
+  ) {}
+
+  /**
+   * Counts a request; the promise, if there is one, is what the request waits for: `waitAtMostMs` at most.
+   *
+   * @param isUnbound Counted only if the handler has no guard of its own.
+   */
+  observe(context: ExecutionContext, isUnbound: boolean): Wait {
+    const handler = this.find(context.getClass(), context.getHandler());
+    if (handler === undefined || (isUnbound && handler.bound)) return undefined;
+    return this.count(context, handler);
+  }
+
+  /** What is monitored of a handler, looked up once; undefined if nothing is. */
+  private find(owner: object, handler: object): MonitoredHandler | undefined {
+    let handlers = this.known.get(owner);
+    if (!handlers) this.known.set(owner, (handlers = new WeakMap<object, MonitoredHandler | undefined>()));
+    const known = handlers.get(handler);
+    if (known || handlers.has(handler)) return known;
+    const found = this.lookUp(owner, handler);
+    handlers.set(handler, found);
+    return found;
+  }
+
+  private lookUp(owner: object, handler: object): MonitoredHandler | undefined {
+    const marks = marksOf(handler, owner);
+    if (marks.length === 0) return undefined;
+    const name = this.handlers.handlerName(owner, handler);
+    const counts = new Map<string, CountsIn>();
+    for (const { category: categoryName, cost } of marks) {
+      const category = this.options.categories.get(categoryName);
+      if (category) counts.set(categoryName, { category, cost });
+      // Known only now, in a module that was loaded after the boot.
+      else this.logger.error(unknownCategory(name, categoryName, this.options.categories));
+    }
+    if (counts.size === 0) return undefined;
+    return { name, counts: [...counts.values()], bound: this.handlers.isBound(owner, handler), lastRoute: undefined };
+  }
+
+  private count(context: ExecutionContext, handler: MonitoredHandler): Wait {
+    const skips = this.skips(context, handler);
+    if (skips === true) return undefined;
+    if (skips === false) return this.countAll(context, handler);
+    return this.later(skips.then((skip) => (skip ? undefined : this.countAll(context, handler))));
+  }
+
+  private countAll(context: ExecutionContext, handler: MonitoredHandler): Wait {
+    let wait: Wait;
+    for (const counts of handler.counts) wait = both(wait, this.countOne(counts, context, handler));
+    return wait;
+  }
+
+  private countOne(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): Wait {
+    const tenant = this.tenantOf(counts, context, handler);
+    const cost = this.costOf(counts, context, handler);
+    if (!(tenant instanceof Promise) && typeof cost === 'number')
+      return this.add(counts, tenant, cost, context, handler);
+    return this.later(
+      Promise.all([tenant, cost]).then(([known, worth]) => this.add(counts, known, worth, context, handler)),
+    );
+  }
+
+  private add(
+    { category }: CountsIn,
+    tenant: Tenant | undefined,
+    cost: number,
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+  ): Wait {
+    return tenant && this.counter.add(category.name, tenant, cost, routeOf(context, handler));
+  }
+
+  /** What a request may wait for if a function of the user's answers later. */
+  private later(counted: Promise<void>): Wait {
+    const caught = counted.catch((error: unknown) =>
+      this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`),
+    );
+    if (this.options.counting === 'background') return undefined;
+    return within(caught, this.options.waitAtMostMs, 'not counted').catch(() => undefined);
+  }
+
+  private skips(context: ExecutionContext, { name }: MonitoredHandler): boolean | Promise<boolean> {
+    const threw = (error: unknown): false => {
+      this.once.warn(`skipIf ${name}`, () => `skipIf threw on ${name} (${reasonOf(error)}): the request is counted`);
+      return false;
+    };
+    try {
+      const answer = this.options.skipIf?.(context);
+      return isPromise(answer)
+        ? answered(Promise.resolve(answer)).then((skip) => skip === true, threw)
+        : answer === true;
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  private tenantOf(
+    { category }: CountsIn,
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+  ): Tenant | undefined | Promise<Tenant | undefined> {
+    const threw = (error: unknown): undefined => {
+      this.once.warn(
+        `tenant ${category.name} ${handler.name}`,
+        () =>
+          `The tenant resolver threw on ${place(context, handler)} (${reasonOf(error)}): its requests are not counted in ${category.name}`,
+      );
+    };
+    const known = (answer: unknown): Tenant | undefined => {
+      const tenant = toTenant(answer);
+      if (!tenant) this.hasNoTenant(category.name, context, handler);
+      return tenant;
+    };
+    try {
+      const answer = category.tenant(context);
+      return isPromise(answer) ? answered(Promise.resolve(answer)).then(known).catch(threw) : known(answer);
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  private costOf(
+    { category, cost }: CountsIn,
+    context: ExecutionContext,
+    { name }: MonitoredHandler,
+  ): number | Promise<number> {
+    if (typeof cost === 'number') return cost;
+    const threw = (error: unknown): number => {
+      this.once.warn(
+        `cost ${name}`,
+        () => `The cost of ${category.name} threw on ${name} (${reasonOf(error)}): the request counts as 1`,
+      );
+      return 1;
+    };
+    try {
+      const answer = cost(context);
+      return isPromise(answer) ? answered(Promise.resolve(answer)).catch(threw) : answer;
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  private hasNoTenant(category: string, context: ExecutionContext, handler: MonitoredHandler): void {
+    this.once.warn(
+      `tenant ${category} ${handler.name}`,
+      () =>
+        `No tenant on ${place(context, handler)}: its requests are not counted in ${category}. Let a guard or middleware set request.auth or request.user ` +
+        'with a project or organization of { id, name }, or have a tenant resolver find one',
+    );
+  }
+}
+
+/** A category that a decorator names and that is not configured. */
+export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
+  const names = [...categories.keys()].join(', ');
+  return `@MonitorRate on ${handler} names '${category}', which is no category: write one of ${names}, or add it to categories`;
+}
+
+function both(a: Wait, b: Wait): Wait {
+  return a && b ? Promise.all([a, b]).then(() => undefined) : (a ?? b);
+}
+
+/** Also what only looks like one: a query builder's, say, which asks nothing until it is awaited. */
+function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+  return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
+}
+
+function place(context: ExecutionContext, handler: MonitoredHandler): string {
+  const { method, path } = routeOf(context, handler);
+  return `${method} ${path} (${handler.name})`;
+}
+
+interface RoutedRequest {
+  method?: string;
+  /** Express. */
+  baseUrl?: string;
+  route?: { path?: unknown };
+  /** Fastify. */
+  routeOptions?: { url?: string };
+}
+
+/** The route of the request in `context`; if it is that of the handler's last request, the very same object. */
+function routeOf(context: ExecutionContext, handler: MonitoredHandler): Route {
+  const type = context.getType<string>();
+  const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
+  const method = request?.method ?? type;
+  const path = (request && pattern(request)) ?? context.getHandler().name;
+  const last = handler.lastRoute;
+  if (last?.path === path && last.method === method) return last;
+  return (handler.lastRoute = { method, path, handler: handler.name });
+}
+
+function pattern({ routeOptions, route, baseUrl = '' }: RoutedRequest): string | undefined {
+  if (routeOptions?.url !== undefined) return routeOptions.url;
+  return typeof route?.path === 'string' ? baseUrl + route.path : undefined;
+}

@@ -1,0 +1,293 @@
+import { inspect } from 'node:util';
+
+import {
+  ConsoleLogger,
+  Controller,
+  HttpException,
+  Injectable,
+  Module,
+  Post,
+  Req,
+  Scope,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+
+import { MonitorRate, RateCounterService, RateMonitorModule, type RateMonitorOptions } from '../../src/index.js';
+import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
+import { ApiController, AuthGuard } from '../support/controllers.js';
+import { sharedRedis } from '../support/redis.js';
+
+interface AppRequest {
+  headers: Record<string, string>;
+  user?: Record<string, unknown>;
+}
+
+const requestOf = (context: ExecutionContext): AppRequest => context.switchToHttp().getRequest<AppRequest>();
+
+/** Global, as in many apps: knows the organisation of a token. */
+@Injectable()
+class KnowsOrganization implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    requestOf(context).user = { organization: { id: 'org' }, plan: 'free' };
+    return true;
+  }
+}
+
+/** A controller's: finds the project, and the plan that was paid for. */
+@Injectable()
+class KnowsProject implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const { headers, user } = requestOf(context);
+    Object.assign(user as object, { project: { id: headers['x-project'] }, plan: headers['x-plan'] ?? 'paid' });
+    return true;
+  }
+}
+
+@UseGuards(KnowsProject)
+@Controller()
+class ProjectController {
+  @Post('before')
+  @MonitorRate('evaluations')
+  @UseGuards(AuthGuard)
+  before() {}
+
+  @Post('call')
+  @UseGuards(AuthGuard)
+  @MonitorRate('llm_call')
+  call() {}
+}
+
+describe.each([
+  ['Express', false],
+  ['Fastify', true],
+])('one look, after all guards, on %s', (_platform, fastify) => {
+  let app: TestApp;
+
+  const start = async (more: TestAppOptions): Promise<void> => {
+    app = await startApp({ fastify, ...more });
+  };
+  const startWith = (options: RateMonitorOptions): Promise<void> =>
+    start({
+      options,
+      metadata: { controllers: [ProjectController], providers: [{ provide: APP_GUARD, useClass: KnowsOrganization }] },
+    });
+  const count = (category: string, tenant: string): Promise<number> =>
+    app.app.get(RateCounterService).read(category, tenant);
+
+  afterEach(() => app.close());
+
+  it('counts for the tenant that the last guard leaves, and blames no organisation for its projects', async () => {
+    await startWith({});
+    const projects = Array.from({ length: 8 }, (_, i) => `p${i}`);
+    for (const project of projects) await app.post('/before', { 'x-project': project });
+    expect(await Promise.all(projects.map((project) => count('evaluations', project)))).toEqual(projects.map(() => 1));
+    expect(await count('evaluations', 'org')).toBe(0);
+    expect(app.alerts).toEqual([]);
+  });
+
+  it('lets skipIf see the request as authentication leaves it', async () => {
+    await startWith({ skipIf: (context) => requestOf(context).user?.plan === 'free' });
+    await app.post('/call', { 'x-project': 'p1' });
+    await app.post('/call', { 'x-project': 'p1', 'x-plan': 'free' });
+    expect(await count('llm_call', 'p1')).toBe(1);
+  });
+
+  it.each([401, 403, 429])(
+    'counts nothing for whom a stranger names if a guard answers %p, and asks no resolver',
+    async (status) => {
+      @Injectable()
+      class Refuse implements CanActivate {
+        canActivate(): boolean {
+          throw new HttpException('refused', status);
+        }
+      }
+      @UseGuards(Refuse)
+      @Controller()
+      class Refusing {
+        @Post('call')
+        @MonitorRate('llm_call')
+        call() {}
+      }
+      const tenant = jest.fn((context: ExecutionContext) => Promise.resolve(requestOf(context).headers['x-tenant']));
+      await start({ options: { tenant }, metadata: { controllers: [Refusing] } });
+      for (let i = 0; i < 16; i++) expect((await app.post('/call', { 'x-tenant': 'victim' })).status).toBe(status);
+      expect([await count('llm_call', 'victim'), tenant.mock.calls.length, app.alerts]).toEqual([0, 0, []]);
+    },
+  );
+
+  it('leaves nothing on the request, and no secret in what is printed', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    client.options.password = 'hunter2hunter2';
+    const printed: string[] = [];
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      printed.push(String(chunk));
+      return true;
+    });
+    let keys: (string | symbol)[] = [];
+    let before: (string | symbol)[] = [];
+    const ownKeys = (context: ExecutionContext): true => {
+      before = Reflect.ownKeys(requestOf(context));
+      return true;
+    };
+    @UseGuards({ canActivate: ownKeys })
+    @Controller()
+    class Printing {
+      @Post('printed')
+      @MonitorRate('llm_call')
+      call(@Req() request: object): void {
+        keys = Reflect.ownKeys(request);
+        printed.push(inspect(request, { depth: 6 }));
+        new ConsoleLogger().log(request);
+      }
+    }
+    await start({
+      options: { redis: client, keyPrefix, tenant: () => 'acme' },
+      metadata: { controllers: [Printing] },
+    });
+    await app.post('/printed');
+    write.mockRestore();
+    client.disconnect();
+    expect(keys).toEqual(before);
+    expect(printed.length).toBeGreaterThan(1);
+    expect(printed.join('\n')).not.toMatch(/hunter2|rate.?monitor:|keyPrefix|waitAtMostMs/);
+  });
+
+  it('keeps two apps apart that share controllers, also while both start, and one without the module', async () => {
+    @UseGuards(AuthGuard)
+    @MonitorRate('llm_call')
+    @Controller('shared')
+    class Shared {
+      @Post()
+      @UseGuards(AuthGuard)
+      call() {}
+    }
+    const startShared = (): Promise<TestApp> => startApp({ fastify, metadata: { controllers: [Shared] } });
+    @Module({ controllers: [Shared] })
+    class Without {}
+    const without = async (): Promise<TestApp> => startApp({ fastify, monitor: { module: Without } });
+    const [first, second, bare] = await Promise.all([startShared(), startShared(), without()]);
+    const third = await startShared();
+    const apps = [first, second, third];
+    app = first;
+    for (const [i, each] of apps.entries())
+      for (let times = 0; times <= i; times++) await each.post('/shared', { 'x-project': 'acme' });
+    expect((await bare.post('/shared', { 'x-project': 'acme' })).status).toBe(201);
+    expect((await bare.post('/shared', { 'x-refuse': '1' })).status).toBe(403);
+    const counts = apps.map((each) => each.app.get(RateCounterService).read('llm_call', 'acme'));
+    expect(await Promise.all(counts)).toEqual([1, 2, 3]);
+    await Promise.all([second, third, bare].map((each) => each.close()));
+  });
+
+  it('lets refused requests of request-scoped controllers uncounted, and counts the others', async () => {
+    @UseGuards(AuthGuard)
+    @MonitorRate('llm_call')
+    @Controller({ path: 'scoped', scope: Scope.REQUEST })
+    class Scoped {
+      @Post()
+      call() {}
+    }
+    await start({ metadata: { controllers: [Scoped] }, options: { tenant: () => 'acme' } });
+    await app.post('/scoped');
+    expect((await app.post('/scoped', { 'x-refuse': '1' })).status).toBe(403);
+    expect(await count('llm_call', 'acme')).toBe(1);
+  });
+
+  it.each([
+    ['the slow category first', ['slow', 'fast'] as const],
+    ['the slow category last', ['fast', 'slow'] as const],
+  ])('has both alerts out before the response, with %s', async (_order, names) => {
+    @Controller()
+    class Both {
+      @Post('both')
+      @MonitorRate(...names)
+      call() {}
+    }
+    const threshold = async (): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return 0;
+    };
+    const categories = { slow: { threshold }, fast: { threshold: 0 } };
+    await start({ options: { tenant: () => 'acme', categories }, metadata: { controllers: [Both] } });
+    await app.post('/both');
+    expect(app.alerts.map(({ category }) => category).sort()).toEqual(['fast', 'slow']);
+  });
+
+  it('counts a category that is named twice once, at the cost that stands nearer to the method', async () => {
+    @Controller()
+    class Twice {
+      @Post('twice')
+      @MonitorRate('llm_call', { cost: 2 })
+      @MonitorRate('llm_call', { cost: 3 })
+      call() {}
+    }
+    await start({ options: { tenant: () => 'acme' }, metadata: { controllers: [Twice] } });
+    await app.post('/twice');
+    expect(await count('llm_call', 'acme')).toBe(3);
+  });
+
+  it('does not touch an app where it is turned off', async () => {
+    await start({ options: { enabled: false }, metadata: { controllers: [ApiController] } });
+    expect((await app.post('/evaluations', { 'x-project': 'acme' })).status).toBe(201);
+    expect((await app.post('/evaluations', { 'x-refuse': '1' })).status).toBe(403);
+    expect(await count('evaluations', 'acme')).toBe(0);
+  });
+
+  it('tells classes of one name apart, and names handlers by property key', async () => {
+    const anotherHero = (path: string): new () => unknown => {
+      @Controller(path)
+      class Hero {
+        @Post()
+        @MonitorRate('evaluations')
+        call() {}
+      }
+      Object.defineProperty(Hero.prototype.call, 'name', { value: '' });
+      return Hero;
+    };
+    @Module({ controllers: [anotherHero('admin')] })
+    class AdminModule {}
+    await start({
+      options: { tenant: () => 'acme' },
+      metadata: { imports: [AdminModule], controllers: [anotherHero('hero')] },
+    });
+    expect(app.log.of('monitoring')[0]).toMatch(/Hero\.call \(.*, \w+\/Hero\.call \(/);
+    for (let i = 0; i < 4; i++) await app.post('/hero');
+    expect(app.alerts[0]?.route?.handler).toMatch(/Hero\.call$/);
+  });
+});
+
+it('an app of a gateway alone, as in its unit test, works without the module and reports it once', async () => {
+  @Controller()
+  class Events {
+    @Post('events')
+    @MonitorRate('llm_call')
+    handle(): string {
+      return 'handled';
+    }
+  }
+  const testing = await Test.createTestingModule({ providers: [Events] }).compile();
+  expect(testing.get(Events).handle()).toBe('handled');
+  await testing.close();
+});
+
+it('the module without forRoot() stops the boot with what to write', async () => {
+  const testing = await Test.createTestingModule({ imports: [RateMonitorModule] }).compile();
+  await expect(testing.init()).rejects.toThrow(/write RateMonitorModule\.forRoot\(\)/);
+});
+
+it('options from a request-scoped provider stop the boot with the reason', async () => {
+  @Injectable({ scope: Scope.REQUEST })
+  class PerRequest {}
+  @Module({ providers: [PerRequest], exports: [PerRequest] })
+  class PerRequestModule {}
+  const monitor = RateMonitorModule.forRootAsync({
+    imports: [PerRequestModule],
+    inject: [PerRequest],
+    useFactory: () => ({}),
+  });
+  const testing = await Test.createTestingModule({ imports: [monitor], controllers: [ApiController] }).compile();
+  await expect(testing.init()).rejects.toThrow(/request-scoped provider.*default scope/);
+});
