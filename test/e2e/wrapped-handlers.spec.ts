@@ -100,7 +100,7 @@ describe.each([
 
   it.each([['@toss/nestjs-aop'], ['a wrapper by hand']])('counts what is marked above and below %s', async (what) => {
     const wrap = what === '@toss/nestjs-aop' ? Logged() : Wrapped;
-    await start(controllerWith(MonitorRate('collections') as MethodDecorator, wrap, monitored, Post()));
+    await start(controllerWith(MonitorRate('collections'), wrap, monitored, Post()));
     await app.post('/');
     expect([await count('collections'), await count('llm_call')]).toEqual([1, 1]);
     await app.close();
