@@ -20,7 +20,7 @@ module.exports = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // What docs show is run as it stands there.
     '^nestjs-rate-monitor$': '<rootDir>/src/index.ts',
-    '^nestjs-rate-monitor/testing$': '<rootDir>/src/testing/index.ts',
+    '^nestjs-rate-monitor/([a-z]+)$': '<rootDir>/src/$1/index.ts',
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',

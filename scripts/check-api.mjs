@@ -27,9 +27,9 @@ for (const [path, { require: entryPoint }] of Object.entries(exports)) {
       tsdocMetadata: { enabled: false },
       newlineKind: 'lf',
       messages: {
-        // The report is all we ask for: whatever is exported and not @internal is public.
-        extractorMessageReporting: { default: { logLevel: 'none' } },
-        tsdocMessageReporting: { default: { logLevel: 'none' } },
+        // What is exported and not @internal is public, so release tags and types that users need not name are no errors.
+        extractorMessageReporting: { default: { logLevel: 'none' }, 'ae-unresolved-link': { logLevel: 'error' } },
+        tsdocMessageReporting: { default: { logLevel: 'error' } },
       },
     },
   });

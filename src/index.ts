@@ -11,7 +11,7 @@ export type {
   WindowOptions,
 } from './options/rate-monitor-options.js';
 export type { ContributorResolver, Period, ThresholdResolver } from './model/category.js';
-export { RateMonitorConfigError } from './model/config-error.js';
+export { isRateMonitorConfigError, RateMonitorConfigError } from './model/config-error.js';
 
 export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';
 export { defaultTenantResolver } from './monitor/default-tenant-resolver.js';

@@ -36,7 +36,7 @@ export class Incidents {
   /**
    * Takes in a breach, and gives back what is to be told of it, if anything. Each thing is given to one replica.
    *
-   * @param muted Nothing will be told: so the next breach after the mute is news.
+   * @param muted - Nothing will be told: so the next breach after the mute is news.
    */
   async breached(alert: RateAlert, muted: boolean): Promise<Told | undefined> {
     const now = this.now();

@@ -57,7 +57,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
-    const store = await storeFor(options, this.app, this.clock);
+    const store = storeFor(options, this.app, this.clock);
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },

@@ -14,18 +14,14 @@ import { RateMonitorConfigError } from '../model/config-error.js';
  *
  * @throws RateMonitorConfigError where a client is asked for that nestjs-redis does not keep.
  */
-export async function storeFor(
-  { store, redis, keyPrefix }: CompleteOptions,
-  app: ModuleRef,
-  clock: Clock,
-): Promise<CounterStore> {
+export function storeFor({ store, redis, keyPrefix }: CompleteOptions, app: ModuleRef, clock: Clock): CounterStore {
   if (store) return store;
-  const client = redis && !('namespace' in redis) ? redis : await kept(app, redis?.namespace);
+  const client = redis && !('namespace' in redis) ? redis : kept(app, redis?.namespace);
   return client ? new RedisCounterStore(client, keyPrefix) : new MemoryCounterStore(() => clock.now());
 }
 
-async function kept(app: ModuleRef, namespace?: string): Promise<Redis | Cluster | undefined> {
-  const client = await nestRedisClient(app, namespace);
+function kept(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
+  const client = nestRedisClient(app, namespace);
   if (client || namespace === undefined) return client;
   throw new RateMonitorConfigError([
     `redis.namespace is '${namespace}', which nestjs-redis does not keep: install @liaoliaots/nestjs-redis and give that namespace to ` +

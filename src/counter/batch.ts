@@ -5,7 +5,7 @@ export class Batch {
   private resolve!: () => void;
   private settled = false;
 
-  /** @param late Called where the time runs out first. */
+  /** @param late - Called where the time runs out first. */
   constructor(waitAtMostMs: number, late: () => void) {
     this.done = new Promise((resolve) => (this.resolve = resolve));
     // An answer that has come already is read before an immediate runs, not before a timer does.

@@ -18,7 +18,7 @@ export class LiveWindows {
 
   private opened = 0;
 
-  /** @param instance A name that no other process has. */
+  /** @param instance - A name that no other process has. */
   constructor(
     private readonly instance: string,
     private readonly maxTrackedTenants: number,

@@ -83,9 +83,9 @@ export class RateCounterService {
    * Counts `cost` more for a tenant and gives its count in the window: that of all instances in `await` mode, else the best this one
    * knows; 0 where it could not be counted, which the log explains once.
    *
-   * @param category A configured category.
-   * @param tenant The tenant, or its id.
-   * @param cost What to count: a request, or tokens known only after the answer.
+   * @param category - A configured category.
+   * @param tenant - The tenant, or its id.
+   * @param cost - What to count: a request, or tokens known only after the answer.
    */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
@@ -100,8 +100,8 @@ export class RateCounterService {
   /**
    * A tenant's count in the current window: of all instances, or, where the store is away, of this one.
    *
-   * @param category A configured category.
-   * @param tenant The tenant, or its id.
+   * @param category - A configured category.
+   * @param tenant - The tenant, or its id.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];

@@ -8,7 +8,7 @@ const SYNC_EVERY_MS = 60_000;
 export class StoreConnection {
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param ready Called at each (re)connection, once the store's clock is known: the store may have lost what it knew. */
+  /** @param ready - Called at each (re)connection, once the store's clock is known: the store may have lost what it knew. */
   constructor(
     private readonly store: CounterStore,
     private readonly clock: StoreClock,

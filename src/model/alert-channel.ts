@@ -17,11 +17,11 @@ export interface AlertChannel {
   /**
    * Sends one alert.
    *
-   * @param previous What the last `send` for the same incident returned, on whichever replica.
+   * @param previous - What the last `send` for the same incident returned, on whichever replica.
    * @returns Something short to remember for the incident, such as the id of the posted message; nothing to remember nothing.
    */
   send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
-  /** Sends 2 to {@link batchSize} alerts as one message, worst first. Where it is there, alerts raised within `groupWaitMs` come together. */
+  /** Sends 2 to `batchSize` alerts as one message, worst first. Where it is there, alerts raised within `groupWaitMs` come together. */
   sendBatch?(alerts: readonly RateAlert[]): Promise<void> | void;
   /** The most alerts that `sendBatch` takes at once. Default: 25 */
   readonly batchSize?: number;
@@ -35,7 +35,7 @@ export interface AlertChannel {
   /**
    * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.
    *
-   * @param withinMs How long the app waits for it, in milliseconds; more than 0.
+   * @param withinMs - How long the app waits for it, in milliseconds; more than 0.
    * @returns Whether all has been sent.
    */
   flush?(withinMs: number): Promise<boolean>;

@@ -10,7 +10,7 @@ const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
 
 /** Sees the requests of the app. */
 export interface Monitor {
-  /** @param isUnbound Other guards may still refuse the request: it is counted only if its handler has no guard of its own. */
+  /** @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own. */
   observe(context: ExecutionContext, isUnbound?: boolean): Promise<void> | undefined;
 }
 

@@ -25,7 +25,7 @@ export class RateMonitorService implements Monitor {
    * Counts a request; one that comes before the module has started is counted then. The promise, if there is one, is what the request is
    * to wait for: it never rejects and never takes longer than `waitAtMostMs`.
    *
-   * @param isUnbound Other guards may still refuse the request: it is counted only if its handler has no guard of its own.
+   * @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own.
    */
   observe(context: ExecutionContext, isUnbound = false): Promise<void> | undefined {
     try {
@@ -45,9 +45,9 @@ export class RateMonitorService implements Monitor {
    *
    * `RateCounterService.increment` counts the same and gives the count, for code that decides by it.
    *
-   * @param category A configured category.
-   * @param tenant The tenant, or its id.
-   * @param options `cost`: what to count, 1 if it is left out.
+   * @param category - A configured category.
+   * @param tenant - The tenant, or its id.
+   * @param options - `cost`: what to count, 1 if it is left out.
    */
   async record(category: string, tenant: TenantLike, options?: { cost?: number }): Promise<void> {
     try {

@@ -47,7 +47,7 @@ export class RequestMonitor {
   /**
    * Counts a request; the promise, if there is one, is what the request waits for: `waitAtMostMs` at most.
    *
-   * @param isUnbound Counted only if the handler has no guard of its own.
+   * @param isUnbound - Counted only if the handler has no guard of its own.
    */
   observe(context: ExecutionContext, isUnbound: boolean): Wait {
     const handler = this.find(context.getClass(), context.getHandler());

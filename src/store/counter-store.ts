@@ -19,7 +19,7 @@ export interface OwnTotal extends CounterKey {
   instance: string;
   /** What this instance has counted, all of it: not what was added. It only ever grows. */
   total: number;
-  /** Ascending counts, from {@link Levels}: level n is reached by a sum above `levels[n - 1]`. */
+  /** Ascending counts: level n is reached by a sum above `levels[n - 1]`. */
   levels: readonly number[];
   /** The highest level this instance knows to have been announced, by whomever; 0 for none. */
   announced: number;

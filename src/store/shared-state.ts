@@ -30,7 +30,7 @@ export interface SharedState {
   /**
    * Puts `next` (undefined: nothing) where `expected` is (undefined: nothing), atomically.
    *
-   * @param due When it is to be looked after, in milliseconds since the epoch; undefined for never.
+   * @param due - When it is to be looked after, in milliseconds since the epoch; undefined for never.
    */
   swap(
     kind: string,

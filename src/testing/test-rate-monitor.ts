@@ -26,7 +26,7 @@ export interface TestedRateMonitor {
  * Categories, thresholds and tenants stay those of the app. It is on, a request waits until it is counted, and each window with a breach
  * is an alert, whatever options and environment say.
  *
- * @param builder What `Test.createTestingModule()` gives, before `compile()`.
+ * @param builder - What `Test.createTestingModule()` gives, before `compile()`.
  *
  * @example
  * ```ts

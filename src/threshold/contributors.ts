@@ -111,7 +111,7 @@ export class Contributors {
   /**
    * Who made up `count`, as far as it is known: the largest first, `other` for the rest.
    *
-   * @param end When the window ends; of a sliding one, its newest part.
+   * @param end - When the window ends; of a sliding one, its newest part.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
     const counted = this.categories.get(category)?.windows.find(({ name }) => name === window);

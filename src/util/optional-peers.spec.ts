@@ -1,6 +1,6 @@
 import type { ModuleRef } from '@nestjs/core';
 
-import { environmentOf } from './optional-peers.js';
+import { environmentOf, nestRedisClient } from './optional-peers.js';
 
 describe('a package that the app does without', () => {
   afterEach(() => jest.dontMock('@nestjs/config'));
@@ -27,4 +27,14 @@ describe('a package that the app does without', () => {
     });
     await expect(environmentOf({} as ModuleRef)).rejects.toThrow('dotenv');
   });
+});
+
+it("takes no client from a RedisService that is the app's own", () => {
+  class RedisService {
+    getOrNil(): object {
+      return {};
+    }
+  }
+  const discovery = { getProviders: () => [{ metatype: RedisService, instance: new RedisService() }] };
+  expect(nestRedisClient({ get: () => discovery } as unknown as ModuleRef)).toBeUndefined();
 });

@@ -1,9 +1,9 @@
-import type { ModuleRef } from '@nestjs/core';
+import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
 import { withoutSpans } from './without-spans.js';
 
-/** What the app has of the packages this one can do without. Each is loaded here and nowhere else, when the module starts. */
+/** What the app has of the optional packages. They are loaded here and nowhere else, when the module starts. */
 
 /** Where overrides come from: the app's ConfigService, or the process's environment if it has none. */
 export interface Environment {
@@ -22,12 +22,31 @@ export async function environmentOf(app: ModuleRef): Promise<Environment> {
   };
 }
 
-/** The client that nestjs-redis keeps under `namespace` (its default one without), single or Cluster. */
-export async function nestRedisClient(app: ModuleRef, namespace?: string): Promise<Redis | Cluster | undefined> {
-  const peer = await optional('@liaoliaots/nestjs-redis', () => import('@liaoliaots/nestjs-redis'));
-  if (!peer) return undefined;
-  const single = find(app, peer.RedisService)?.getOrNil(namespace);
-  return single ?? find(app, peer.ClusterService)?.getOrNil(namespace) ?? undefined;
+/** What is used of `RedisService` and `ClusterService` of nestjs-redis. */
+interface ClientKeeper {
+  getOrNil(namespace?: string): Redis | Cluster | null;
+}
+
+/**
+ * The client that nestjs-redis keeps under `namespace` (its default one without), single or Cluster. Its services are found among the
+ * app's providers, not imported: a package manager that isolates packages would not find it from here, and as a declared peer its own
+ * peers (Nest 10) would stop the install of apps that never use it.
+ */
+export function nestRedisClient(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
+  const providers = find(app, DiscoveryService)?.getProviders() ?? [];
+  for (const service of ['RedisService', 'ClusterService'])
+    for (const { metatype, instance } of providers) {
+      if (metatype?.name !== service || !isClientKeeper(instance)) continue;
+      const client = instance.getOrNil(namespace);
+      if (client) return client;
+    }
+  return undefined;
+}
+
+/** The app may have a `RedisService` of its own. */
+function isClientKeeper(service: unknown): service is ClientKeeper {
+  const { getOrNil, getOrThrow } = Object(service) as Record<string, unknown>;
+  return typeof getOrNil === 'function' && typeof getOrThrow === 'function';
 }
 
 /** What is used of Sentry. */

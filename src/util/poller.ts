@@ -13,8 +13,8 @@ export class Poller {
   private failingSince: number | undefined;
 
   /**
-   * @param subject What is not looked after while the work fails, for the log: `Mutes`.
-   * @param everyMs How often, in milliseconds.
+   * @param subject - What is not looked after while the work fails, for the log: `Mutes`.
+   * @param everyMs - How often, in milliseconds.
    */
   constructor(
     private readonly work: () => Promise<void>,

@@ -1,7 +1,7 @@
 /**
  * What `promise` comes to, or a rejection once `ms` have passed. The promise itself goes on: nobody is told of its end.
  *
- * @param holdsProcess Whether the process is to stay for it.
+ * @param holdsProcess - Whether the process is to stay for it.
  */
 export function within<T>(promise: Promise<T>, ms: number, what: string, holdsProcess = true): Promise<T> {
   return new Promise((resolve, reject) => {

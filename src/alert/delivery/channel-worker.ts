@@ -6,7 +6,7 @@ import type { AlertChannel } from '../../model/alert-channel.js';
 import { AlertQueue } from './alert-queue.js';
 import { batchesOf } from './batches.js';
 import type { ChannelLog } from './channel-log.js';
-import { DeliveryError } from '../../model/delivery-error.js';
+import { DeliveryError, isDeliveryError } from '../../model/delivery-error.js';
 import type { IncidentNotes } from './incident-notes.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { Outgoing } from './outgoing.js';
@@ -134,7 +134,7 @@ export class ChannelWorker {
     const reason = reasonOf(error);
     // Of one that is off already, everything has been said.
     if (this.off) return this.failed(batch, reason);
-    const isUseless = error instanceof DeliveryError && error.switchOff;
+    const isUseless = isDeliveryError(error) && error.switchOff;
     if (isUseless) this.log.switchedOff(reason);
     else this.log.gaveUp(batch, reason, attempts);
     this.failed(batch, reason);

@@ -55,7 +55,7 @@ export class Deliveries {
     return this.workers.filter(({ channel }) => wants(channel, alert)).map(({ name }) => name);
   }
 
-  /** @param became Told what becomes of it in each channel. */
+  /** @param became - Told what becomes of it in each channel. */
   send({ alert, notesOf }: Told, became: (channel: string, delivery: Delivery) => void): void {
     for (const { name, channel, worker } of this.workers) {
       if (!wants(channel, alert)) continue;

@@ -9,7 +9,7 @@ import {
   type RetryPolicy,
 } from 'cockatiel';
 
-import { DeliveryError } from '../../model/delivery-error.js';
+import { isDeliveryError } from '../../model/delivery-error.js';
 
 /** Three to six minutes in all: longer than a deployment of the other side, shorter than an alert is worth reading. */
 const MOST_RETRIES = 13;
@@ -25,7 +25,7 @@ export function retrying(): RetryPolicy {
 
 /** Whether the same alert may go through a little later. */
 export function mayComeRight(error: unknown): boolean {
-  return !(error instanceof DeliveryError) || error.retry;
+  return !isDeliveryError(error) || error.retry;
 }
 
 function asAsked(): DelegateBackoff<IRetryBackoffContext<unknown>, IBackoff<unknown>> {
@@ -43,7 +43,7 @@ function asAsked(): DelegateBackoff<IRetryBackoffContext<unknown>, IBackoff<unkn
 }
 
 function askedFor(error: unknown): number {
-  const asked = error instanceof DeliveryError ? error.retryAfterMs : undefined;
+  const asked = isDeliveryError(error) ? error.retryAfterMs : undefined;
   // What an app's own channel made of a header may be NaN.
   return Math.min(asked || 0, LONGEST_WAIT_MS);
 }

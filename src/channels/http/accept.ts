@@ -10,7 +10,7 @@ const IN_A_MOMENT = new Set([408, 425, 429]);
 /**
  * Passes an answer that says the alert has arrived.
  *
- * @param isGone What the service says when the address is gone for good, beside a 410.
+ * @param isGone - What the service says when the address is gone for good, beside a 410.
  * @throws DeliveryError if the answer says anything else.
  */
 export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {

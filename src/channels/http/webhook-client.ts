@@ -32,7 +32,7 @@ export class WebhookClient {
   readonly #rateLimit = new RateLimit();
   readonly #late = new Map<string, { answering: Promise<Answer>; alerts: number }>();
 
-  /** @param secrets What must not be shown beside the address. */
+  /** @param secrets - What must not be shown beside the address. */
   constructor(url: string, secrets: readonly string[] = []) {
     this.#url = new URL(url);
     this.#secrets = new Secrets([...secretsOf(this.#url), ...secrets]);

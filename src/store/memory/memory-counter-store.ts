@@ -26,7 +26,7 @@ export class MemoryCounterStore implements CounterStore {
   readonly usage = new MemoryUsageStore((category, tenant, span) => this.totalOf(category, tenant, span));
   private readonly windows = new Map<string, Expiring>();
 
-  /** @param now The clock by which counters expire. */
+  /** @param now - The clock by which counters expire. */
   constructor(private readonly now: () => number = Date.now) {}
 
   publish(totals: readonly OwnTotal[]): Promise<Counted[]> {

@@ -26,8 +26,8 @@ export class RedisCounterStore implements CounterStore {
   private fault: Error | undefined;
 
   /**
-   * @param client An ioredis client or Cluster. It is left alone: the store opens a connection of its own with the same settings.
-   * @param keyPrefix What every key begins with, behind the client's own prefix.
+   * @param client - An ioredis client or Cluster. It is left alone: the store opens a connection of its own with the same settings.
+   * @param keyPrefix - What every key begins with, behind the client's own prefix.
    */
   constructor(
     client: Redis | Cluster,

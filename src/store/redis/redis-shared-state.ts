@@ -100,7 +100,7 @@ type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;
 
-  /** @param connection Of the store that this is the state of: opened and closed by that. */
+  /** @param connection - Of the store that this is the state of: opened and closed by that. */
   constructor(
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,

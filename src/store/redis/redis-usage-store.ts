@@ -52,7 +52,7 @@ interface Scripted {
 export class RedisUsageStore implements UsageStore {
   private readonly scripted: Scripted;
 
-  /** @param connection Of the store that the counters are in: opened and closed by that. */
+  /** @param connection - Of the store that the counters are in: opened and closed by that. */
   constructor(
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,

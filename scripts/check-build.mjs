@@ -1,6 +1,8 @@
-// Runs the CommonJS and the ES module copy of the built package in one process: in one app, which must not start, and in two.
+// Checks what only the build can get wrong: the CommonJS and the ES module copy in one process, the loading of optional packages, and what
+// a developer sees of a boot error.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 
 import { Controller, Module, Post } from '@nestjs/common';
@@ -8,8 +10,23 @@ import { NestFactory } from '@nestjs/core';
 
 import * as esm from '../dist/esm/index.js';
 
-const cjs = createRequire(import.meta.url)('../dist/cjs/index.js');
+const require = createRequire(import.meta.url);
+const cjs = require('../dist/cjs/index.js');
 assert.notEqual(cjs.RateMonitorModule, esm.RateMonitorModule);
+assert.ok(esm.isDeliveryError(new cjs.DeliveryError('no answer', { retry: true })));
+assert.ok(cjs.isRateMonitorConfigError(new esm.RateMonitorConfigError(['a problem'])));
+assert.ok(!cjs.isDeliveryError(new esm.RateMonitorConfigError([])) && !cjs.isDeliveryError(undefined));
+
+// A native import() would load the ES module copy of Sentry, which the app has not set up.
+const { sentry } = require('../dist/cjs/util/optional-peers.js');
+assert.ok((await sentry()).isEnabled === require('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');
+
+// Thrown where a channel is made, so that Node itself prints it. Nothing but the line that throws stands before it.
+const program = `new (require('./dist/cjs/index.js').DiscordChannel)({ url: 'here' })`;
+const { stderr } = spawnSync('node', ['--enable-source-maps', '-e', program], { encoding: 'utf8' });
+const bootError = stderr.slice(0, 1_000);
+assert.match(bootError, /src\/channels\/[\w-]+\.ts:\d+/, 'the stack trace names the source');
+assert.match(bootError, /RateMonitorConfigError: nestjs-rate-monitor cannot start:\n {2}- DiscordChannel\.url is/);
 
 /** One handler for all apps, marked by the decorator of the ES module copy. */
 class Evaluations {
@@ -45,4 +62,4 @@ for (const app of [one, other, other]) await post(app);
 assert.equal(await one.get(cjs.RateCounterService).read('evaluations', 'acme'), 1);
 assert.equal(await other.get(esm.RateCounterService).read('evaluations', 'acme'), 2);
 await Promise.all([one.close(), other.close()]);
-console.log('two copies in one process: each app counts once and for itself; one app with both does not start');
+console.log('the build: two copies in one process, optional packages, and boot errors are right');
