@@ -27,7 +27,7 @@ export interface DiscordChannelOptions extends MessageOptions {
    */
   mentionRole?: string | undefined;
   /**
-   * The least severity that pings {@link mentionRole}.
+   * The least severity that pings `mentionRole`.
    *
    * @defaultValue 'warning'
    */
