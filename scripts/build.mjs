@@ -23,6 +23,7 @@ for (const target of Object.values(exports)) {
   const { import: esm, require: cjs } = target;
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
+await import('./build-page.mjs');
 
 /** @param {string[]} options */
 async function tsc(...options) {
