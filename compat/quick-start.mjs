@@ -1,7 +1,7 @@
 // The set-up that the README tells a reader to paste, as an app that is called until it alerts.
 import { readFileSync } from 'node:fs';
 
-export const ALERT = 'Acme (proj_1) is over the evaluations threshold: 4 in 1 min, threshold 3';
+export const ALERT = '"Acme" (proj_1) is over the evaluations threshold: 4 in 1 min, threshold 3';
 
 export function quickStart() {
   const [setUp] = readFileSync('README.md', 'utf8').match(/(?<=```ts\n)[\s\S]*?(?=```)/);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { duration, oneLine, reasonOf } from './text.js';
+import { amountOf, duration, oneLine, reasonOf } from './text.js';
 
 describe('oneLine', () => {
   it('leaves plain text as it is', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
@@ -11,6 +11,13 @@ describe('oneLine', () => {
     );
   });
 
+  it('takes out what renders as nothing', () => {
+    expect(oneLine('a\u3164b\u2800c\u034Fd\u17B4e\uFE0Ff\u{E0100}g\u115Fh\u00ADi')).toBe('abcdefghi');
+    expect(oneLine('\u3164\u2800\u2003')).toBe('');
+  });
+
+  it('makes one space of many', () => expect(oneLine('a \u00A0\t\n  b')).toBe('a b'));
+
   it('cuts, with a mark, between characters', () => {
     expect(oneLine('abcdef', 4)).toBe('abc…');
     expect(oneLine('😀😀😀😀', 4)).toBe('😀…');
@@ -20,23 +27,39 @@ describe('oneLine', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 500 }), fc.integer({ min: 1, max: 50 }), (text, most) => {
         const line = oneLine(text, most);
-        return line.length <= most && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(line);
+        return (
+          line.length <= most && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/u.test(line)
+        );
       }),
     );
   });
 });
 
-it('duration says it as people do', () => {
-  expect([60_000, 300_000, 90_000, 1_500, 1_000, 250, 0.4].map(duration)).toEqual([
-    '1 min',
-    '5 min',
-    '90 s',
-    '1.5 s',
-    '1 s',
-    '250 ms',
-    '0 ms',
-  ]);
-});
+it.each([
+  [0.4, '0 ms'],
+  [250, '250 ms'],
+  [1_000, '1 s'],
+  [1_500, '1.5 s'],
+  [60_000, '1 min'],
+  [90_000, '90 s'],
+  [119_999, '120 s'],
+  [125_000, '2 min 5 s'],
+  [300_000, '5 min'],
+  [3_599_999, '1 h'],
+  [5_400_000, '1 h 30 min'],
+  [86_400_000, '24 h'],
+  [100_000_000, '27 h 47 min'],
+  [7 * 86_400_000, '7 days'],
+  [31 * 86_400_000 + 7_200_000, '31 days 2 h'],
+])('duration writes %d ms as %s', (ms, text) => expect(duration(ms)).toBe(text));
+
+it.each([
+  [47, '47'],
+  [1.0999999999999999, '1.1'],
+  [5_000, '5,000'],
+  [0.125, '0.125'],
+  [1.23456789e299, '1.23457e+299'],
+])('amountOf writes %d as %s', (count, text) => expect(amountOf(count)).toBe(text));
 
 it('reasonOf tells what went wrong on one line', () => {
   expect([reasonOf(new Error('a\nb')), reasonOf('c'), reasonOf(undefined), reasonOf(new Error(''))]).toEqual([

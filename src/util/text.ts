@@ -1,12 +1,15 @@
-/** Characters that could forge a line or turn the reading direction around: controls, line separators, bidi and zero-width marks. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu;
+/** Controls, line separators, and blanks of any kind: together they are one space. */
+const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
+/** What renders as nothing or turns the reading direction around: it could hide a word, or make two names look the same. */
+const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]+/gu;
 
 /** `text` on one line, with nothing invisible in it, cut to `most` characters: fit for a log line or a title. */
 export function oneLine(text: string, most = 200): string {
   // Cut before cleaning, so that a very long text costs no more than a short one.
   const clean = text
     .slice(0, most * 2)
-    .replace(UNPRINTABLE, ' ')
+    .replace(UNSEEN, '')
+    .replace(BREAKS, ' ')
     .trim();
   if (clean.length <= most && text.length <= most * 2) return clean;
   return `${clean.slice(0, most - 1).replace(/\p{Cs}$/u, '')}…`;
@@ -17,8 +20,23 @@ export function reasonOf(error: unknown): string {
   return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error));
 }
 
-/** A duration as people say it: `1 min`, `90 s`, `250 ms`. */
+/** A duration as people write it, in one unit or two: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */
 export function duration(ms: number): string {
-  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000} min`;
-  return ms >= 1_000 ? `${Math.round(ms / 100) / 10} s` : `${Math.round(ms)} ms`;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000 && ms !== 60_000) return `${Math.round(ms / 100) / 10} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 3_600) return inUnits(seconds, 60, 'min', 's');
+  const minutes = Math.round(seconds / 60);
+  return minutes < 48 * 60 ? inUnits(minutes, 60, 'h', 'min') : inUnits(Math.round(minutes / 60), 24, 'days', 'h');
+}
+
+function inUnits(amount: number, perUnit: number, unit: string, rest: string): string {
+  const left = amount % perUnit;
+  return `${Math.floor(amount / perUnit)} ${unit}${left > 0 ? ` ${left} ${rest}` : ''}`;
+}
+
+/** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. */
+export function amountOf(count: number): string {
+  // Beyond that a number has no digits after the point, and too many before it.
+  return count < 1e15 ? count.toLocaleString('en-US', { maximumFractionDigits: 3 }) : count.toPrecision(6);
 }

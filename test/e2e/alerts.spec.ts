@@ -196,7 +196,7 @@ describe('an alert', () => {
     await call(app, 4, '/evaluations', { 'x-project': 'p1', 'x-name': 'Acme' });
     expect(app.log.of('threshold: 4')).toEqual([
       expect.stringMatching(
-        /^warn RateAlert: Acme \(p1\) is over the evaluations threshold: 4 in 1 min, threshold 3 \| POST \/evaluations \(ApiController\.evaluate\) \| 1 min from \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/,
+        /^warn RateAlert: "Acme" \(p1\) is over the evaluations threshold: 4 in 1 min, threshold 3 \| POST \/evaluations \(ApiController\.evaluate\) \| 1 min from \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/,
       ),
     ]);
   });

@@ -1,6 +1,12 @@
-import { DiscordChannel } from '../../src/index.js';
+import { DiscordChannel, type Severity } from '../../src/index.js';
 import { anAlert, anIncident } from '../support/alerts.js';
+import type { DiscordBody } from '../support/discord-limits.js';
 import { DiscordServer } from '../support/discord-server.js';
+
+/** Without the first, which shows where and when. */
+function linesOf({ embeds = [] }: DiscordBody = {}): string[] {
+  return embeds.flatMap(({ description = '' }) => description.split('\n')).slice(1);
+}
 
 describe('a batch at Discord', () => {
   let server: DiscordServer;
@@ -19,16 +25,14 @@ describe('a batch at Discord', () => {
     await channel.sendBatch(alerts.slice(0, 25));
     await channel.sendBatch(alerts.slice(25));
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
-      ['<@&42>', '25 over their thresholds'],
+      ['<@&42>', '25 warning over their thresholds'],
       // One ping for all that come together.
-      ['', '25 over their thresholds'],
+      ['', '25 warning over their thresholds'],
     ]);
-    const lines = server.messages.flatMap(({ now }) =>
-      (now.embeds ?? []).flatMap((one) => one.description?.split('\n')),
-    );
+    const lines = server.messages.flatMap(({ now }) => linesOf(now));
     expect(lines).toHaveLength(50);
-    expect(lines[0]).toBe('**Tenant 0** (p0): llm_call 100 of 15 in 1 min, 6.7x');
-    expect(lines.map((line) => /\((p\d+)\)/.exec(line as string)?.[1])).toEqual(alerts.map(({ tenant }) => tenant.id));
+    expect(lines[0]).toBe('🟠 **"Tenant 0"** (p0): llm_call 100 of 15 in 1 min, 6.7x');
+    expect(lines.map((line) => /\((p\d+)\)/.exec(line)?.[1])).toEqual(alerts.map(({ tenant }) => tenant.id));
   });
 
   it('says in a batch what is over, near and over with, and calls nobody for an end', async () => {
@@ -36,12 +40,51 @@ describe('a batch at Discord', () => {
     await channel.sendBatch([anAlert(), anAlert({ count: 13 }), anIncident('resolved')]);
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
       ['', '2 back under their thresholds'],
-      ['<@&42>', '1 over, 1 near, 1 back under their thresholds'],
+      ['<@&42>', '2 warning over or near their thresholds, 1 back under'],
+    ]);
+    expect(server.messages[0]?.now.embeds?.[0]?.color).toBe(0x2ecc71);
+    expect(linesOf(server.messages[0]?.now)[1]).toBe(
+      '🟢 p2: llm_call peak 47 of 15 in 1 min, 3.1x, back under after 3 min',
+    );
+  });
+
+  it('goes by severity, then by how far over, of what is open; what is over comes last', async () => {
+    const level = (severity: Severity) => ({ level: { at: 1, severity } });
+    await channel.sendBatch([
+      ...Array.from({ length: 16 }, (_, i) =>
+        anIncident('resolved', { tenant: { id: `r${i}` }, ...level('critical') }),
+      ),
+      anAlert({ tenant: { id: 'info' }, count: 75, ...level('info') }),
+      anAlert({ tenant: { id: 'critical' }, count: 15.15, ...level('critical') }),
+      anAlert({ tenant: { id: 'warning' }, count: 16 }),
+      anAlert({ tenant: { id: 'worse' }, count: 17 }),
     ]);
     const [embed] = server.messages[0]?.now.embeds ?? [];
-    expect(embed?.color).toBe(0x2ecc71);
-    expect(embed?.description?.split('\n')[1]).toBe(
-      '**p2**: llm_call peak 47 of 15 in 1 min, 3.1x, back under after 3 min',
+    expect(embed).toMatchObject({
+      color: 0xe74c3c,
+      title: '1 critical, 2 warning, 1 info over their thresholds, 16 back under',
+    });
+    const ids = linesOf(server.messages[0]?.now).map((line) => /^\S+ (\w+):/.exec(line)?.[1]);
+    expect(ids.slice(0, 5)).toEqual(['critical', 'worse', 'warning', 'info', 'r0']);
+  });
+
+  it('shows where, when and where to look, and counts what it does not list', async () => {
+    const alerts = Array.from({ length: 1_000 }, (_, i) =>
+      anAlert({
+        tenant: { id: `p${i}` },
+        count: 16 + i,
+        service: 'api',
+        environment: 'production',
+        link: `https://a.example/${i}`,
+      }),
     );
+    await channel.sendBatch(alerts);
+    const [embed] = server.messages[0]?.now.embeds ?? [];
+    expect(embed?.description?.split('\n')[0]).toBe('api, production, <t:1767268800:T> to <t:1767268860:T>');
+    expect(embed?.url).toBe('https://a.example/999');
+    const lines = linesOf(server.messages[0]?.now);
+    expect(lines).toHaveLength(26);
+    expect(lines[0]).toContain('p999');
+    expect(lines.at(-1)).toBe('and 975 more: 975 warning');
   });
 });

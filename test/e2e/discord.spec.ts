@@ -25,24 +25,56 @@ describe('the Discord channel', () => {
     expect(server.messages[0]?.now.allowed_mentions).toEqual({ parse: [] });
     expect(server.messages[0]?.now.content).toBe('');
     expect(embed()).toMatchObject({
-      title: 'Acme is over the llm_call threshold',
+      title: '"Acme" (proj\\_1) is over the llm_call threshold',
       color: 0xf39c12,
       url: 'https://grafana.example/d/1?category=llm_call',
     });
     expect(fields()).toEqual({
+      Severity: 'warning',
       Count: '47 in 1 min, threshold 15, 3.1x',
       Route: 'POST /llm/call (LlmController\\.call)',
       Window: '<t:1767268800:T> to <t:1767268860:T>',
       'Tenant id': 'proj\\_1',
-      plan: 'free',
-      Environment: 'production',
+      'tenant.plan': 'free',
+      Service: 'production',
+    });
+  });
+
+  it('shows a long window with dates, since when it goes on, who made up the count, and where', async () => {
+    const channel = await start({ environment: undefined });
+    await channel.send(
+      anAlert({
+        count: 5_000,
+        countAtCrossing: 16,
+        window: 'day',
+        windowMs: 86_400_000,
+        streak: { windows: 7, since: new Date('2025-12-26T12:00:00Z') },
+        contributors: [{ label: 'alice', count: 3_000 }],
+        service: 'api',
+        environment: 'staging',
+        link: 'https://grafana.example/d/2',
+      }),
+    );
+    expect(embed()).toMatchObject({
+      title: '"Acme" (proj\\_1) is over the llm_call day threshold',
+      url: 'https://grafana.example/d/2',
+    });
+    expect(fields()).toMatchObject({
+      Count: '5,000 in 24 h, threshold 15, 333.3x (16 when it crossed)',
+      'In a row': '7th window in a row, since <t:1766750400:f>',
+      Mostly: '"alice" 3,000',
+      Window: '<t:1767268800:f> to <t:1767355200:f>, then it begins again',
+      Service: 'api, staging',
     });
   });
 
   it('is truthful about a level below the threshold, a test and a count of one instance', async () => {
     const channel = await start();
     await channel.send(anAlert({ count: 13, level: { at: 0.8, severity: 'info' }, countedBy: 'instance', test: true }));
-    expect(embed()).toMatchObject({ title: '[Test] Acme is near the llm_call threshold', color: 0x3498db });
+    expect(embed()).toMatchObject({
+      title: '[Test] "Acme" (proj\\_1) is near the llm_call threshold',
+      color: 0x3498db,
+    });
     expect(fields()).toMatchObject({
       Count: '13 in 1 min, threshold 15, 0.9x',
       'Counted by': 'one instance alone, as the store is away: at least this many',
@@ -63,17 +95,17 @@ describe('the Discord channel', () => {
     );
     expect(now).toEqual([
       [
-        ['<@&42>', 'Acme is over the llm_call threshold', 0xf39c12],
-        ['', 'Acme is over the llm_call threshold', 0x95a5a6],
+        ['<@&42>', '"Acme" (proj\\_1) is over the llm_call threshold', 0xf39c12],
+        ['', '"Acme" (proj\\_1) is over the llm_call threshold', 0x95a5a6],
       ],
       [
-        ['<@&42>', 'Acme is over the llm_call threshold', 0xe74c3c],
-        ['', 'Acme is still over the llm_call threshold', 0x95a5a6],
+        ['<@&42>', '"Acme" (proj\\_1) is over the llm_call threshold', 0xe74c3c],
+        ['', '"Acme" (proj\\_1) is still over the llm_call threshold', 0x95a5a6],
       ],
       [
         // Whoever was pinged seconds ago is looking.
-        ['', 'Acme is still over the llm_call threshold', 0xe74c3c],
-        ['', 'Acme is back under the llm_call threshold', 0x2ecc71],
+        ['', '"Acme" (proj\\_1) is still over the llm_call threshold', 0xe74c3c],
+        ['', '"Acme" (proj\\_1) is back under the llm_call threshold', 0x2ecc71],
       ],
     ]);
     for (const { versions } of server.messages)

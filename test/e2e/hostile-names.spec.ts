@@ -1,29 +1,51 @@
+import { EmbedBuilder } from '@discordjs/builders';
 import * as Sentry from '@sentry/nestjs';
+import type { KnownBlock } from '@slack/types';
 import fc from 'fast-check';
 
 import { SentryChannel, type RateAlert } from '../../src/index.js';
 import { alertMessage } from '../../src/channels/message/alert-message.js';
-import { batchLine } from '../../src/channels/message/batch-lines.js';
-import { discordBatch, discordMessage, type DiscordMessage } from '../../src/channels/discord/discord-message.js';
-import { plainText } from '../../src/channels/message/safe-text.js';
+import {
+  discordBatch,
+  discordMessage,
+  discordSuperseded,
+  type DiscordMessage,
+} from '../../src/channels/discord/discord-message.js';
 import { slackBatch, slackMessage, type SlackMessage } from '../../src/channels/slack/slack-message.js';
+import { anAlert } from '../support/alerts.js';
 import { discordFaults } from '../support/discord-limits.js';
 import { hostileAlert, hostileText, long, longest, longestResolved } from '../support/hostile.js';
 import { fits } from '../support/slack-server.js';
 
-const LINE_BREAKER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+const LINE_BREAKER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/u;
 const batch = fc.array(hostileAlert, { minLength: 25, maxLength: 25 });
 const look = fc.record({ environment: hostileText });
 
 /** What Discord would give a meaning in a text: whatever is neither escaped nor of our own making. */
 function meant(text: string): string {
   const unescaped = text.replace(/\\[^0-9A-Za-z\s]/g, '');
-  const foreign = unescaped.replace(/<t:\d+:T>/g, '').replace(/\b(llm_call)\b/g, '');
+  const foreign = unescaped
+    .replace(/<t:\d+:[Tf]>/g, '')
+    .replace(/ \[altered #[0-9a-f]{6}\]/g, '')
+    .replace(/\b(llm_call)\b/g, '');
   return foreign.replace(/[^<>@#[\]`|~\\*_]|\w+:\/\//g, '');
+}
+
+/** Throws what the builders of discord.js find wrong. */
+function build({ embeds }: DiscordMessage): void {
+  for (const { title, url, description, color, fields, footer } of embeds) {
+    const builder = new EmbedBuilder().setColor(color);
+    if (title !== undefined) builder.setTitle(title);
+    if (url !== undefined) builder.setURL(url);
+    if (description !== undefined) builder.setDescription(description);
+    if (fields) builder.setFields(fields);
+    if (footer) builder.setFooter(footer);
+  }
 }
 
 function expectHarmless(message: DiscordMessage): void {
   expect(discordFaults(message)).toEqual([]);
+  build(message);
   expect(message.content).toBe('');
   expect(message.allowed_mentions).toEqual({ parse: [] });
   for (const { title = '', fields = [] } of message.embeds) {
@@ -35,6 +57,9 @@ function expectHarmless(message: DiscordMessage): void {
 }
 
 function expectPlain({ text, blocks }: SlackMessage): void {
+  // The compiler checks what Slack's own types can.
+  const known: KnownBlock[] = blocks;
+  expect(known).not.toEqual([]);
   expect(fits(blocks)).toBe(true);
   expect(text.length).toBeLessThanOrEqual(3_000);
   expect(text.replace(/&(amp|lt|gt);/g, '')).not.toMatch(/[&<>]/);
@@ -53,28 +78,29 @@ describe('whatever a tenant is called', () => {
       ...fields.flatMap((f) => [f.name, f.value]),
     ]);
     expect(size.join('').length).toBeLessThanOrEqual(5_900);
-    expectHarmless(discordBatch(Array<RateAlert>(25).fill(alert)));
+    expectHarmless(discordSuperseded(alert, { environment: long, link }));
+    expectHarmless(discordBatch(Array<RateAlert>(25).fill(alert), { environment: long, link }));
     expectPlain(slackMessage(alert, { environment: long }));
-    expectPlain(slackBatch(Array<RateAlert>(25).fill(alert)));
-    expect(batchLine(alert, { name: plainText, text: plainText, category: plainText }).length).toBeLessThanOrEqual(
-      234 - '****'.length,
-    );
+    expectPlain(slackBatch(Array<RateAlert>(25).fill(alert), { environment: long }));
   });
 
   it('Discord takes the message, and it mentions, formats, links and forges nothing', () => {
     fc.assert(fc.property(hostileAlert, look, (alert, style) => expectHarmless(discordMessage(alert, style))));
   });
 
-  it('Discord takes a batch, with a line for each alert', () => {
+  it('Discord takes a batch, with a line for each alert that fits and a count of the others', () => {
     fc.assert(
-      fc.property(batch, (alerts) => {
-        const message = discordBatch(alerts);
+      fc.property(batch, look, (alerts, style) => {
+        const message = discordBatch(alerts, style);
         expectHarmless(message);
-        const lines = message.embeds.flatMap(({ description = '' }) => description.split('\n'));
-        expect(lines).toHaveLength(25);
-        for (const line of lines) {
-          expect(meant(line)).toBe('****');
-          expect(line).toMatch(/^\*\*.*\*\*/u);
+        const [, ...lines] = message.embeds.flatMap(({ description = '' }) => description.split('\n'));
+        const rest = Number(/^and (\d+) more: /.exec(lines.at(-1) ?? '')?.[1] ?? 0);
+        const listed = rest > 0 ? lines.slice(0, -1) : lines;
+        expect(listed.length + rest).toBe(25);
+        expect(listed.length).toBeGreaterThan(18);
+        for (const line of listed) {
+          expect(['', '****']).toContain(meant(line));
+          expect(line).toMatch(/^[🔵🟠🔴🟢] /u);
           expect(line).not.toMatch(LINE_BREAKER);
         }
       }),
@@ -97,13 +123,59 @@ describe('whatever a tenant is called', () => {
   it('Slack takes a batch, with a line for each alert', () => {
     fc.assert(
       fc.property(batch, (alerts) => {
-        const message = slackBatch(alerts);
+        const message = slackBatch(alerts, {});
         expectPlain(message);
-        const lines = message.blocks.slice(1).flatMap((block) => ('text' in block ? block.text.text.split('\n') : []));
+        const lines = message.blocks.slice(2).flatMap((block) => ('text' in block ? block.text.text.split('\n') : []));
         expect(lines).toHaveLength(25);
       }),
       { numRuns: 50 },
     );
+  });
+
+  it.each([
+    ['a sentence of ours', 'Acme (proj_1) is over the llm_call threshold: 9999 in 1 min, threshold 15'],
+    ['quotes that end ours', 'Acme" (proj_1) is over the llm_call threshold: 9999 | "x'],
+    ['typographic quotes', 'Acme” (proj_1) is over the llm_call threshold'],
+  ])('no name passes for %s', (_, name) => {
+    const alert = anAlert({ tenant: { id: 'evil', name } });
+    const texts = [
+      alertMessage(alert),
+      discordMessage(alert, {}).embeds[0]?.title?.replaceAll('\\', ''),
+      discordBatch([alert, alert], {})
+        .embeds[0]?.description?.split('\n')[1]
+        ?.replace(/\\|\*\*|^🟠 /g, ''),
+      (slackBatch([alert, alert], {}).blocks[2] as { text: { text: string } }).text.text
+        .split('\n')[0]
+        ?.replace('🟠 ', ''),
+    ];
+    for (const text of texts)
+      expect(text).toMatch(/^"[^"”]*" \(evil\)( is over the llm_call threshold|: llm_call 47 of)/);
+  });
+
+  it.each([
+    ['spaces in it', 'p) is over the llm_call threshold (', '"p) is over the llm_call threshold ("'],
+    ['something invisible', 'proj\u3164_1', 'proj_1 [altered #a32edd]'],
+    ['a lone surrogate', 'proj_1\ud800', 'proj_1 [altered #b3c4e5]'],
+    ['more length than there is room', 'p'.repeat(90), `${'p'.repeat(79)}… [altered #c0ffee]`],
+  ])('an id with %s cannot pass for another', (_, id, shown) => {
+    const pattern = shown.replace(/#[0-9a-f]{6}/, '#HASH');
+    expect(alertMessage(anAlert({ tenant: { id } })).replace(/#[0-9a-f]{6}/, '#HASH')).toMatch(
+      new RegExp(`^${pattern.replace(/[[\]()]/g, '\\$&')} is over the `),
+    );
+  });
+
+  it('ids that look the same have marks of their own', () => {
+    const marks = ['proj_1\u200B', 'proj_1\u3164', 'proj_1\ud800', 'proj_1\ud801'].map(
+      (id) => /#[0-9a-f]{6}/.exec(alertMessage(anAlert({ tenant: { id } })))?.[0],
+    );
+    expect(new Set(marks).size).toBe(4);
+  });
+
+  it('an attribute cannot pass for a fact of ours', () => {
+    const alert = anAlert({ tenant: { id: 'p', attributes: { Count: '1 in 1 min', Severity: 'info' } } });
+    const labels = discordMessage(alert, {}).embeds[0]?.fields?.map(({ name }) => name) ?? [];
+    expect(labels.filter((label) => label === 'Count' || label === 'Severity')).toHaveLength(2);
+    expect(labels).toContain('tenant.Count');
   });
 
   it('the log has one line of it, of bounded length', () => {

@@ -100,8 +100,8 @@ describe('an incident over four processes on one Redis', () => {
     await toldInTwoMessages();
     const titles = discord.messages.map(({ versions }) => versions.map(({ embeds }) => embeds?.[0]?.title));
     expect(titles).toEqual([
-      ['Acme is over the llm_call threshold', 'Acme is over the llm_call threshold'],
-      ['Acme is over the llm_call threshold', 'Acme is back under the llm_call threshold'],
+      ['"Acme" (proj\\_1) is over the llm_call threshold', '"Acme" (proj\\_1) is over the llm_call threshold'],
+      ['"Acme" (proj\\_1) is over the llm_call threshold', '"Acme" (proj\\_1) is back under the llm_call threshold'],
     ]);
     await next(10);
     expect(statuses()).toHaveLength(3);

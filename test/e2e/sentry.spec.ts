@@ -92,7 +92,7 @@ describe('the Sentry channel', () => {
       extra: { request_count: 4, threshold: 3, window_ms: 60_000, counted_by: 'all' },
     });
     expect(event.message).toMatch(
-      /^Acme \(proj_1\) is over the evaluations threshold: 4 in 1 min, threshold 3 .* from \d{4}-/,
+      /^"Acme" \(proj_1\) is over the evaluations threshold: 4 in 1 min, threshold 3 .* from \d{4}-/,
     );
     expectNothingOfTheRequest();
   });

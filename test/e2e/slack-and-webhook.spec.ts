@@ -19,17 +19,18 @@ describe('the Slack channel', () => {
     await channel.send(anAlert({ tenant: { id: 'proj_1', name: '<!channel> & *Acme*' } }));
     const [message] = server.messages;
     expect(message?.text).toMatch(
-      /^&lt;!channel&gt; &amp; \*Acme\* \(proj_1\) is over the llm_call threshold: 47 in 1 min/,
+      /^\[warning\] "&lt;!channel&gt; &amp; \*Acme\*" \(proj_1\) is over the llm_call threshold: 47 in 1 min/,
     );
     expect(message?.mrkdwn).toBe(false);
     expect(message?.blocks.map(({ type }) => type)).toEqual(['header', 'section', 'actions']);
-    expect(message?.blocks[0]?.text?.text).toBe('<!channel> & *Acme* is over the llm_call threshold');
+    expect(message?.blocks[0]?.text?.text).toBe('🟠 "<!channel> & *Acme*" (proj_1) is over the llm_call threshold');
     expect(message?.blocks[1]?.fields?.map(({ text }) => text)).toEqual([
+      'Severity\nwarning',
       'Count\n47 in 1 min, threshold 15, 3.1x',
       'Route\nPOST /llm/call (LlmController.call)',
       'Window\n2026-01-01 12:00:00 UTC to 2026-01-01 12:01:00 UTC',
       'Tenant id\nproj_1',
-      'Environment\nstaging',
+      'Service\nstaging',
     ]);
     expect(message?.blocks[2]?.elements?.[0]?.url).toBe('https://a.example/x');
     expect(JSON.stringify(message?.blocks)).not.toContain('"mrkdwn"');
@@ -39,9 +40,9 @@ describe('the Slack channel', () => {
     server = await new SlackServer({ onePerSecond: true }).start();
     const channel = new SlackChannel({ url: server.url });
     await channel.sendBatch(Array.from({ length: 25 }, (_, i) => anAlert({ tenant: { id: `p${i}` } })));
-    const lines = server.messages[0]?.blocks.slice(1).flatMap(({ text }) => text?.text.split('\n') ?? []);
+    const lines = server.messages[0]?.blocks.slice(2).flatMap(({ text }) => text?.text.split('\n') ?? []);
     expect(lines).toHaveLength(25);
-    expect(lines?.[24]).toBe('p24: llm_call 47 of 15 in 1 min, 3.1x');
+    expect(lines?.[24]).toBe('🟠 p24: llm_call 47 of 15 in 1 min, 3.1x');
     await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 1_000 });
   });
 

@@ -1,8 +1,9 @@
-import { displayName, standing, TEST_MARK } from '../message/alert-words.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import { factsOf, type Dialect } from '../message/alert-facts.js';
-import { batchLine, batchTitle } from '../message/batch-lines.js';
 import type { MessageOptions } from '../channel-options.js';
+import { factsOf } from '../message/alert-facts.js';
+import { isOpen, standing, TEST_MARK } from '../message/alert-words.js';
+import { batchOf } from '../message/batch.js';
+import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
 import { linkOf } from '../message/safe-link.js';
 import { discordCategory, discordText } from '../message/safe-text.js';
 
@@ -22,7 +23,7 @@ interface Embed {
 export interface DiscordMessage {
   content: string;
   embeds: Embed[];
-  /** Without it Discord would ping whomever a text happens to name. */
+  /** Without it Discord would ping everyone whom a text happens to name. */
   allowed_mentions: { parse: []; roles?: string[] };
 }
 
@@ -33,32 +34,34 @@ const GREY = 0x95a5a6;
 const SHORT = 30;
 const DOTTED = /[^.]\.[^.]/;
 /** A longer link, with what escapes it, would be shown cut and lead nowhere. */
-const LONGEST_SHOWN_LINK = 300;
-/** Of the longest lines, 13 are within the 4,096 characters of a description. */
-const LINES_PER_EMBED = 13;
+const MAX_SHOWN_LINK = 300;
+const TITLE_ROOM = { name: 64, id: 58, category: 60 };
+/** Of the 6,000 characters of a message, what title and context leave. */
+const BATCH_ROOM = 5_400;
+const MAX_DESCRIPTION = 4_096;
+/** From this length on, what begins or ends may do so on another day. */
+const DATED_MS = 6 * 3_600_000;
 
-const DISCORD: Dialect = { text: discordText, time: (at) => `<t:${Math.floor(at.getTime() / 1_000)}:T>` };
+const DISCORD: Dialect = {
+  text: discordText,
+  category: discordCategory,
+  // Shown in each reader's own time zone.
+  time: (at, spanMs) => `<t:${Math.floor(at.getTime() / 1_000)}:${spanMs >= DATED_MS ? 'f' : 'T'}>`,
+  strong: (text) => `**${text}**`,
+};
+const IN_TITLE: Dialect = { ...DISCORD, strong: (text) => text };
 
 /** One alert as an embed. At their longest its texts add up to 5,900 of the 6,000 characters that Discord takes. */
 export function discordMessage(alert: RateAlert, { environment, link }: Look): DiscordMessage {
-  const who = `${alert.test ? TEST_MARK : ''}${discordText(displayName(alert), 120)}`;
+  const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, IN_TITLE, TITLE_ROOM)}`;
+  const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, DISCORD, TITLE_ROOM.category)} threshold`;
   const fields = factsOf(alert, environment, DISCORD).map(({ label, value }) => ({
     name: label,
     value,
     inline: value.length <= SHORT,
   }));
-  const title = `${who} is ${standing(alert)} the ${discordCategory(alert.category, 80)} threshold`;
   const embed: Embed = { title, color: colorOf(alert), fields };
-  const url = linkOf(alert, link);
-  return { content: '', allowed_mentions: { parse: [] }, embeds: [url === undefined ? embed : withLink(embed, url)] };
-}
-
-/** Discord refuses a message with a `url` whose host has no dot: `http://grafana:3000` is shown as text. */
-function withLink(embed: Embed, url: string): Embed {
-  if (DOTTED.test(new URL(url).hostname)) return { ...embed, url };
-  const value = discordText(url, LONGEST_SHOWN_LINK);
-  if (value.endsWith('…')) return embed;
-  return { ...embed, fields: [...(embed.fields ?? []), { name: 'Link', value, inline: false }] };
+  return messageOf([withLink(embed, linkOf(alert, link))]);
 }
 
 /** What an older message becomes when a newer one goes on. */
@@ -68,27 +71,54 @@ export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage 
   return { ...message, embeds: message.embeds.map((embed) => ({ ...embed, color: GREY, footer })) };
 }
 
+/** Many alerts as lines of one message, within 6,000 characters. */
+export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look): DiscordMessage {
+  const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM);
+  const color = colorOf(worst);
+  const [first = '', ...more] = packed([context, ...lines]);
+  const url = linkOf(worst, link);
+  const head: Embed = { title, color, description: first };
+  return messageOf([
+    url !== undefined && isDotted(url) ? { ...head, url } : head,
+    ...more.map((description) => ({ color, description })),
+  ]);
+}
+
 /** A message that pings a role. */
 export function withMention(message: DiscordMessage, role: string): DiscordMessage {
   return { ...message, content: `<@&${role}>`, allowed_mentions: { parse: [], roles: [role] } };
 }
 
-/** Up to 25 alerts as lines of one message, within 6,000 characters. */
-export function discordBatch(alerts: readonly RateAlert[]): DiscordMessage {
-  const color = colorOf(alerts[0] as RateAlert);
-  const name = (text: string, most: number): string => `**${discordText(text, most)}**`;
-  const lines = alerts.map((alert) => batchLine(alert, { name, text: discordText, category: discordCategory }));
-  const embeds: Embed[] = [];
-  for (let i = 0; i < lines.length; i += LINES_PER_EMBED)
-    embeds.push({ color, description: lines.slice(i, i + LINES_PER_EMBED).join('\n') });
-  const [first, ...more] = embeds;
-  return {
-    content: '',
-    allowed_mentions: { parse: [] },
-    embeds: [{ title: batchTitle(alerts), ...(first as Embed) }, ...more],
-  };
+function messageOf(embeds: Embed[]): DiscordMessage {
+  // Empty, not left out: an edit takes an earlier mention away.
+  return { content: '', allowed_mentions: { parse: [] }, embeds };
 }
 
-function colorOf({ level, incident }: RateAlert): number {
-  return incident?.status === 'resolved' ? GREEN : COLOR[level.severity];
+/** Discord refuses a message with a `url` whose host has no dot: `http://grafana:3000` is shown as text. */
+function withLink(embed: Embed, url: string | undefined): Embed {
+  if (url === undefined) return embed;
+  if (isDotted(url)) return { ...embed, url };
+  const value = discordText(url, MAX_SHOWN_LINK);
+  if (value.endsWith('…')) return embed;
+  return { ...embed, fields: [...(embed.fields ?? []), { name: 'Link', value, inline: false }] };
+}
+
+function isDotted(url: string): boolean {
+  return DOTTED.test(new URL(url).hostname);
+}
+
+/** Lines as descriptions, as many in each as it takes. */
+function packed(lines: readonly string[]): string[] {
+  const descriptions: string[] = [];
+  for (const line of lines) {
+    const last = descriptions.at(-1);
+    if (last !== undefined && last.length + 1 + line.length <= MAX_DESCRIPTION)
+      descriptions[descriptions.length - 1] = `${last}\n${line}`;
+    else descriptions.push(line);
+  }
+  return descriptions;
+}
+
+function colorOf(alert: RateAlert): number {
+  return isOpen(alert) ? COLOR[alert.level.severity] : GREEN;
 }

@@ -78,7 +78,7 @@ export class DiscordChannel extends MessageChannel {
   }
 
   protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
-    await this.#postWithPing(discordBatch(alerts), alerts);
+    await this.#postWithPing(discordBatch(alerts, this.#options), alerts);
   }
 
   async #postWithPing(

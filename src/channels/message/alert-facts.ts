@@ -1,8 +1,18 @@
-import { duration } from '../../util/text.js';
-import { amount, COUNTED_ALONE, rounded } from './alert-words.js';
 import type { AlertIncident } from '../../model/alert-incident.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
+import { amountOf, duration } from '../../util/text.js';
+import {
+  amount,
+  contributors,
+  COUNTED_ALONE,
+  crossing,
+  inARow,
+  isOpen,
+  LONG_WINDOW_MS,
+  windowEndOf,
+} from './alert-words.js';
+import { idLabel, placeOf, type Dialect } from './names.js';
 
 /** One thing a message says, below its title. */
 export interface Fact {
@@ -10,45 +20,46 @@ export interface Fact {
   readonly value: string;
 }
 
-/** How a service writes what does not come from here. */
-export interface Dialect {
-  /** Text from users, harmless and of at most `most` characters. */
-  readonly text: (text: string, most: number) => string;
-  readonly time: (at: Date) => string;
+/** What a message says of an alert, most telling first: at most 24 facts, each with a label and a value that are not empty. */
+export function factsOf(alert: RateAlert, environment: string | undefined, dialect: Dialect): Fact[] {
+  const { count, tenant, route, level, countedBy, incident } = alert;
+  const { text } = dialect;
+  const { shown, leftOut } = attributesOf(tenant);
+  const open = isOpen(alert);
+  const crossed = crossing(alert);
+  const facts: [label: string, value: string | false | undefined][] = [
+    ['Severity', open ? level.severity : `${level.severity} at worst`],
+    ['Count', open && `${amount(count, alert)}${crossed ? ` (${crossed})` : ''}`],
+    ...(incident ? progress(incident, alert, dialect) : []),
+    ['In a row', inARow(alert, dialect)],
+    ['Mostly', contributors(alert, dialect)],
+    ['Route', route && `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`],
+    ['Window', open && windowFact(alert, dialect)],
+    ['Tenant id', idLabel(tenant.id, dialect, 200)],
+    // With a prefix: an attribute called "Count" must not look like ours.
+    ...shown.map(([name, value]): [string, string] => [`tenant.${text(name, 80)}`, text(value, 230)]),
+    ['Not shown', leftOut > 0 && `${leftOut} more attributes`],
+    ['Service', placeOf(alert, environment, dialect)],
+    ['Counted by', countedBy === 'instance' && COUNTED_ALONE.replace('counted by ', '')],
+  ];
+  return facts.flatMap(([label, value]) => (value ? [{ label, value }] : []));
 }
 
-/** What a message says of an alert, most telling first: at most 22 facts, each with a label and a value that are not empty. */
-export function factsOf(alert: RateAlert, environment: string | undefined, { text, time }: Dialect): Fact[] {
-  const { count, tenant, route, windowStart, windowMs, countedBy, incident } = alert;
-  const { shown, leftOut } = attributesOf(tenant);
-  const over = incident?.status !== 'resolved';
-  const windowEnd = new Date(windowStart.getTime() + windowMs);
-  const facts: (Fact | false | undefined)[] = [
-    over && { label: 'Count', value: amount(count, alert) },
-    ...(incident ? progress(incident, alert, time) : []),
-    route && {
-      label: 'Route',
-      value: `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`,
-    },
-    over && { label: 'Window', value: `${time(windowStart)} to ${time(windowEnd)}` },
-    { label: 'Tenant id', value: text(tenant.id, 200) },
-    ...shown.map(([name, value]) => ({ label: text(name, 100), value: text(value, 250) })),
-    leftOut > 0 && { label: 'Not shown', value: `${leftOut} more attributes` },
-    environment !== undefined && { label: 'Environment', value: text(environment, 100) },
-    countedBy === 'instance' && { label: 'Counted by', value: COUNTED_ALONE.replace('counted by ', '') },
-  ];
-  return facts.filter((fact) => typeof fact === 'object');
+function windowFact(alert: RateAlert, { time }: Dialect): string {
+  const { windowStart, windowMs } = alert;
+  const range = `${time(windowStart, windowMs)} to ${time(windowEndOf(alert), windowMs)}`;
+  return windowMs >= LONG_WINDOW_MS ? `${range}, then it begins again` : range;
 }
 
 function progress(
   { status, startedAt, lastedMs, peak, total }: AlertIncident,
   alert: RateAlert,
-  time: Dialect['time'],
-): Fact[] {
+  { time }: Dialect,
+): [string, string][] {
   return [
-    { label: 'Incident', value: status === 'escalated' ? `escalated to ${alert.level.severity}` : status },
-    { label: 'Lasted', value: `${duration(lastedMs)} from ${time(startedAt)}` },
-    { label: 'Peak', value: `${amount(peak.count, alert)}, at ${time(peak.windowStart)}` },
-    { label: 'Total', value: `${rounded(total)} in all` },
+    ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
+    ['Lasted', `${duration(lastedMs)} from ${time(startedAt, lastedMs)}`],
+    ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, lastedMs)}`],
+    ['Total', `${amountOf(total)} in all`],
   ];
 }

@@ -4,16 +4,16 @@ import { alertMessage } from './alert-message.js';
 const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';
 
 it.each([
-  ['a breach', anAlert(), `Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`],
+  ['a breach', anAlert(), `"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`],
   [
     'a level below the threshold',
     anAlert({ count: 13 }),
-    `Acme (proj_1) is near the llm_call threshold: 13 in 1 min, threshold 15 | ${WHERE}`,
+    `"Acme" (proj_1) is near the llm_call threshold: 13 in 1 min, threshold 15 | ${WHERE}`,
   ],
   [
     'a test',
     anAlert({ test: true }),
-    `[Test] Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`,
+    `[Test] "Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`,
   ],
   [
     'a name of nothing that can be seen',
@@ -23,30 +23,53 @@ it.each([
   [
     'an incident opened',
     anIncident('opened'),
-    `Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | incident opened | ${WHERE}`,
+    `"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | incident opened | ${WHERE}`,
   ],
   [
     'an incident escalated',
     anIncident('escalated', { level: { at: 5, severity: 'critical' } }),
-    'Acme (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15' +
+    '"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15' +
       ` | escalated to critical after 3 min, peak 47, 120 in all | ${WHERE}`,
   ],
   [
     'an incident that goes on',
     anIncident('reminded'),
-    'Acme (proj_1) is still over the llm_call threshold: 47 in 1 min, threshold 15' +
+    '"Acme" (proj_1) is still over the llm_call threshold: 47 in 1 min, threshold 15' +
       ` | for 3 min, peak 47, 120 in all | ${WHERE}`,
   ],
   [
     'an incident resolved',
     anIncident('resolved'),
-    'Acme (proj_1) is back under the llm_call threshold after 3 min' +
+    '"Acme" (proj_1) is back under the llm_call threshold after 3 min' +
       ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all',
   ],
   [
     'an incident resolved that was never over',
     anIncident('resolved', { threshold: 50 }),
-    'Acme (proj_1) is no longer near the llm_call threshold after 3 min' +
+    '"Acme" (proj_1) is no longer near the llm_call threshold after 3 min' +
       ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 50 | 120 in all',
+  ],
+  [
+    'a long window, with all there is to know',
+    anAlert({
+      count: 5_000,
+      countAtCrossing: 16,
+      window: 'day',
+      windowMs: 86_400_000,
+      windowEnd: new Date('2026-01-02T12:00:00Z'),
+      streak: { windows: 22, since: new Date('2025-12-11T12:00:00Z') },
+      contributors: [
+        { label: 'alice', count: 3_000.1 },
+        { label: 'other', count: 1_999.9 },
+      ],
+      service: 'api',
+      environment: 'production',
+      threshold: 1.0999999999999999,
+      tenant: { id: 'proj_1' },
+    }),
+    'proj_1 is over the llm_call day threshold: 5,000 in 24 h (16 when it crossed), threshold 1.1' +
+      ' | 22nd window in a row, since 2025-12-11T12:00:00.000Z | mostly "alice" 3,000.1, "other" 1,999.9' +
+      ' | POST /llm/call (LlmController.call) | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02T12:00:00.000Z' +
+      ' | api, production',
   ],
 ])('the message of %s', (_, alert, message) => expect(alertMessage(alert)).toBe(message));

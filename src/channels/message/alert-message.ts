@@ -1,45 +1,64 @@
-import { duration, oneLine } from '../../util/text.js';
-import { COUNTED_ALONE, displayName, rounded, standing, TEST_MARK } from './alert-words.js';
 import type { AlertIncident } from '../../model/alert-incident.js';
 import type { RateAlert } from '../../model/rate-alert.js';
+import { amountOf, duration, oneLine } from '../../util/text.js';
+import {
+  contributors,
+  COUNTED_ALONE,
+  crossing,
+  inARow,
+  LONG_WINDOW_MS,
+  standing,
+  TEST_MARK,
+  windowEndOf,
+} from './alert-words.js';
+import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
+import { plainText } from './safe-text.js';
 
-/** A tenant as people know it: `Acme (proj_1)`, or its id alone. */
-export function tenantLabel(alert: RateAlert): string {
-  const { id } = alert.tenant;
-  const shortId = oneLine(id, 80);
-  const name = displayName(alert);
-  return name === id ? shortId : `${oneLine(name, 80)} (${shortId})`;
-}
+const LOG: Dialect = {
+  text: plainText,
+  category: plainText,
+  time: (at) => at.toISOString(),
+  strong: (text) => text,
+};
+const ROOM = { name: 80, id: 80, category: 80 };
 
-/** An alert on one line: who, where, how much, since when. */
+/** An alert on one line, of at most 1,500 characters: who, where, how much, since when. */
 export function alertMessage(alert: RateAlert): string {
-  const { category, incident, test } = alert;
-  const who = `${test ? TEST_MARK : ''}${tenantLabel(alert)} is ${standing(alert)} the ${oneLine(category, 80)} threshold`;
-  return (incident?.status === 'resolved' ? resolved(who, alert, incident) : breached(who, alert)).join(' | ');
+  const { incident, test, tenant } = alert;
+  const label = `${test ? TEST_MARK : ''}${tenantLabel(tenant, LOG, ROOM)}`;
+  const who = `${label} is ${standing(alert)} the ${categoryLabel(alert, LOG, ROOM.category)} threshold`;
+  const parts = incident?.status === 'resolved' ? resolved(who, alert, incident) : breached(who, alert);
+  return [...parts, placeOf(alert, undefined, LOG)].filter(Boolean).join(' | ');
 }
 
-function breached(who: string, alert: RateAlert): string[] {
+function breached(who: string, alert: RateAlert): (string | undefined)[] {
   const { count, threshold, windowStart, windowMs, route, countedBy, incident } = alert;
   const per = duration(windowMs);
+  const crossed = crossing(alert);
+  const most = contributors(alert, LOG);
+  const end = windowMs >= LONG_WINDOW_MS ? `, begins again at ${windowEndOf(alert).toISOString()}` : '';
   return [
-    `${who}: ${count} in ${per}, threshold ${threshold}`,
-    ...(incident ? [progress(incident, alert)] : []),
-    ...(route ? [`${oneLine(route.method, 10)} ${oneLine(route.path)} (${oneLine(route.handler, 120)})`] : []),
-    `${per} from ${windowStart.toISOString()}`,
-    ...(countedBy === 'instance' ? [COUNTED_ALONE] : []),
+    `${who}: ${amountOf(count)} in ${per}${crossed ? ` (${crossed})` : ''}, threshold ${amountOf(threshold)}`,
+    inARow(alert, LOG),
+    incident && progress(incident, alert),
+    most && `mostly ${most}`,
+    route && `${oneLine(route.method, 10)} ${oneLine(route.path)} (${oneLine(route.handler, 120)})`,
+    `${per} from ${windowStart.toISOString()}${end}`,
+    countedBy === 'instance' ? COUNTED_ALONE : undefined,
   ];
 }
 
 function progress({ status, lastedMs, peak, total }: AlertIncident, { level }: RateAlert): string {
   if (status === 'opened') return 'incident opened';
-  const soFar = `${duration(lastedMs)}, peak ${rounded(peak.count)}, ${rounded(total)} in all`;
+  const soFar = `${duration(lastedMs)}, peak ${amountOf(peak.count)}, ${amountOf(total)} in all`;
   return status === 'escalated' ? `escalated to ${level.severity} after ${soFar}` : `for ${soFar}`;
 }
 
 function resolved(who: string, { threshold, windowMs }: RateAlert, { lastedMs, peak, total }: AlertIncident): string[] {
+  const highest = `peak ${amountOf(peak.count)} in ${duration(windowMs)} from ${peak.windowStart.toISOString()}`;
   return [
     `${who} after ${duration(lastedMs)}`,
-    `peak ${rounded(peak.count)} in ${duration(windowMs)} from ${peak.windowStart.toISOString()}, threshold ${threshold}`,
-    `${rounded(total)} in all`,
+    `${highest}, threshold ${amountOf(threshold)}`,
+    `${amountOf(total)} in all`,
   ];
 }

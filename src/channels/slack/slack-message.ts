@@ -1,9 +1,10 @@
-import { alertMessage } from '../message/alert-message.js';
-import { displayName, standing, TEST_MARK } from '../message/alert-words.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import { factsOf, type Dialect } from '../message/alert-facts.js';
-import { batchLine, batchTitle } from '../message/batch-lines.js';
 import type { MessageOptions } from '../channel-options.js';
+import { factsOf } from '../message/alert-facts.js';
+import { alertMessage } from '../message/alert-message.js';
+import { isOpen, standing, symbolOf, TEST_MARK } from '../message/alert-words.js';
+import { batchOf } from '../message/batch.js';
+import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
 import { linkOf } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
 
@@ -34,29 +35,38 @@ export interface SlackMessage {
 const FIELDS_PER_SECTION = 10;
 /** Of the longest lines, 10 are within the 3,000 characters of a section. */
 const LINES_PER_SECTION = 10;
+const BATCH_ROOM = 10_000;
+/** A header takes 150 characters. */
+const HEADER_ROOM = { name: 32, id: 24, category: 24 };
 
 const SLACK: Dialect = {
   text: plainText,
+  category: plainText,
   time: (at) => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`,
+  strong: (text) => text,
 };
 
-/** One alert: a title, what there is to say of it in two columns, and the link as a button. */
+/** One alert: a title, what there is to know of it in two columns, and the link as a button. */
 export function slackMessage(alert: RateAlert, { environment, link }: Look): SlackMessage {
-  const who = `${alert.test ? TEST_MARK : ''}${plainText(displayName(alert), 60)}`;
-  const title = `${who} is ${standing(alert)} the ${plainText(alert.category, 40)} threshold`;
+  const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, SLACK, HEADER_ROOM)}`;
+  const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, SLACK, HEADER_ROOM.category)} threshold`;
   const fields = factsOf(alert, environment, SLACK).map(({ label, value }) => plain(`${label}\n${value}`));
   const sections = chunks(fields, FIELDS_PER_SECTION).map((some): Block => ({ type: 'section', fields: some }));
-  return messageOf(alertMessage(alert), title, [...sections, ...buttonTo(linkOf(alert, link))]);
+  const severity = isOpen(alert) ? alert.level.severity : 'resolved';
+  return messageOf(`[${severity}] ${alertMessage(alert)}`, `${symbolOf(alert)} ${title}`, [
+    ...sections,
+    ...buttonTo(linkOf(alert, link)),
+  ]);
 }
 
-/** Many alerts as lines of one message. */
-export function slackBatch(alerts: readonly RateAlert[]): SlackMessage {
-  const lines = alerts.map((alert) => batchLine(alert, { name: plainText, text: plainText, category: plainText }));
-  const sections = chunks(lines, LINES_PER_SECTION).map((some): Block => ({
-    type: 'section',
-    text: plain(some.join('\n')),
-  }));
-  return messageOf(`${batchTitle(alerts)}, worst: ${lines[0]}`, batchTitle(alerts), sections);
+/** Many alerts as lines of one message; the button leads to the most urgent. */
+export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look): SlackMessage {
+  const { title, context, lines, worst } = batchOf(alerts, environment, SLACK, BATCH_ROOM);
+  const sections = [context, ...chunks(lines, LINES_PER_SECTION).map((some) => some.join('\n'))];
+  return messageOf(`${title}, first: ${lines[0]}`, `${symbolOf(worst)} ${title}`, [
+    ...sections.map((text): Block => ({ type: 'section', text: plain(text) })),
+    ...buttonTo(linkOf(worst, link)),
+  ]);
 }
 
 function messageOf(text: string, title: string, blocks: Block[]): SlackMessage {

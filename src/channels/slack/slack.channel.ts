@@ -30,6 +30,6 @@ export class SlackChannel extends MessageChannel {
   }
 
   protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
-    accept(await this.post(slackBatch(alerts), alerts));
+    accept(await this.post(slackBatch(alerts, this.#options), alerts));
   }
 }

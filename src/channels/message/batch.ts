@@ -1,0 +1,97 @@
+import { SEVERITIES } from '../../model/level.js';
+import type { RateAlert } from '../../model/rate-alert.js';
+import { amountOf, duration } from '../../util/text.js';
+import { isOpen, standing, symbolOf, TEST_MARK, times, windowEndOf } from './alert-words.js';
+import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
+
+/** Many alerts as one message. */
+export interface Batch {
+  /** What they come to: `3 critical, 20 warning over their thresholds, 2 back under`. */
+  readonly title: string;
+  /** Where and when: `api, production, 12:00:00 to 12:01:00`. */
+  readonly context: string;
+  /** One line each, the most urgent first, what is over last; a last one may count those that are not listed. */
+  readonly lines: readonly string[];
+  /** The most urgent. */
+  readonly worst: RateAlert;
+}
+
+const MAX_LINES = 25;
+const ROOM = { name: 36, id: 36, category: 30 };
+
+/** @param most The characters that all lines may have. */
+export function batchOf(
+  alerts: readonly RateAlert[],
+  environment: string | undefined,
+  dialect: Dialect,
+  most: number,
+): Batch {
+  const sorted = [...alerts].sort((a, b) => weight(b) - weight(a) || ratio(b) - ratio(a));
+  const worst = sorted[0] as RateAlert;
+  const context = [placeOf(worst, environment, dialect), spanOf(alerts, dialect)].filter(Boolean).join(', ');
+  return { title: titleOf(alerts), context, lines: linesOf(sorted, dialect, most), worst };
+}
+
+/** By severity, then by how far over; what is over comes last. */
+function weight(alert: RateAlert): number {
+  return isOpen(alert) ? SEVERITIES.indexOf(alert.level.severity) + 1 : 0;
+}
+
+function ratio({ count, threshold }: RateAlert): number {
+  return count / Math.max(threshold, Number.MIN_VALUE);
+}
+
+function titleOf(alerts: readonly RateAlert[]): string {
+  const open = alerts.filter(isOpen);
+  const over = alerts.length - open.length;
+  if (open.length === 0) return `${over} back under their thresholds`;
+  const near = open.filter(({ count, threshold }) => count <= threshold).length;
+  const where = near === 0 ? 'over' : near === open.length ? 'near' : 'over or near';
+  return `${bySeverity(open)} ${where} their thresholds${over > 0 ? `, ${over} back under` : ''}`;
+}
+
+/** `3 critical, 20 warning`. */
+function bySeverity(alerts: readonly RateAlert[]): string {
+  return [...SEVERITIES]
+    .reverse()
+    .map((severity) => [alerts.filter(({ level }) => level.severity === severity).length, severity] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, severity]) => `${count} ${severity}`)
+    .join(', ');
+}
+
+function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number): string[] {
+  const lines: string[] = [];
+  let room = most;
+  for (const alert of alerts.slice(0, MAX_LINES)) {
+    const line = lineOf(alert, dialect);
+    if (line.length + 1 > room) break;
+    room -= line.length + 1;
+    lines.push(line);
+  }
+  const rest = alerts.slice(lines.length);
+  if (rest.length === 0) return lines;
+  const open = rest.filter(isOpen);
+  const what = [
+    open.length > 0 && bySeverity(open),
+    rest.length > open.length && `${rest.length - open.length} back under`,
+  ];
+  return [...lines, `and ${rest.length} more: ${what.filter(Boolean).join(', ')}`];
+}
+
+/** One of many alerts: `🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
+function lineOf(alert: RateAlert, dialect: Dialect): string {
+  const { tenant, threshold, windowMs, incident, test } = alert;
+  const over = incident?.status === 'resolved';
+  const count = over ? incident.peak.count : alert.count;
+  const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}${times(count, threshold)}`;
+  const end = over ? `, ${standing(alert)} after ${duration(incident.lastedMs)}` : '';
+  const who = `${symbolOf(alert)} ${test ? TEST_MARK : ''}${tenantLabel(tenant, dialect, ROOM)}`;
+  return `${who}: ${categoryLabel(alert, dialect, ROOM.category)} ${over ? 'peak ' : ''}${much}${end}`;
+}
+
+function spanOf(alerts: readonly RateAlert[], { time }: Dialect): string {
+  const from = Math.min(...alerts.map(({ windowStart }) => windowStart.getTime()));
+  const to = Math.max(...alerts.map((alert) => windowEndOf(alert).getTime()));
+  return `${time(new Date(from), to - from)} to ${time(new Date(to), to - from)}`;
+}
