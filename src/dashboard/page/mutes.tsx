@@ -38,7 +38,7 @@ export function MuteButton({
       class="quiet"
       disabled={busy}
       onClick={() => void press()}
-      aria-label={mute ? `Unmute ${whom}` : `Mute ${whom} for an hour`}
+      aria-label={mute ? `Unmute ${whom}` : `Mute 1 h: ${whom}`}
     >
       {mute ? 'Unmute' : 'Mute 1 h'}
     </button>

@@ -1,0 +1,460 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+
+import { startPageStandIn, type PageStandIn, type StandInOptions } from '../support/page-stand-in.js';
+import { until } from '../support/until.js';
+import { launchChromium, LOOKS, openPage, type WatchedPage } from './browser.js';
+
+const AXE = readFileSync(createRequire(join(process.cwd(), 'x.js')).resolve('axe-core/axe.min.js'), 'utf8');
+const HTML_NAME = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
+const RTL_NAME = '\u202eمختبرات الفجر';
+const LONG_NAME = `${'Research and Development '.repeat(7)}${'W'.repeat(25)}`;
+
+let assets: string;
+let browser: Browser;
+let standIn: PageStandIn | undefined;
+let watched: WatchedPage | undefined;
+
+beforeAll(async () => {
+  assets = mkdtempSync(join(tmpdir(), 'page-'));
+  execFileSync('node', ['scripts/build-page.mjs', '--out', assets]);
+  browser = await launchChromium();
+});
+
+afterEach(async () => {
+  const complaints = watched?.complaints ?? [];
+  await watched?.page.context().close();
+  await standIn?.close();
+  watched = standIn = undefined;
+  // Whatever a test is about: no error, nothing asked of elsewhere, nothing blocked.
+  expect(complaints).toEqual([]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  rmSync(assets, { recursive: true });
+});
+
+async function open(
+  options: Omit<StandInOptions, 'assets'> = {},
+  { look = LOOKS.light, hash = '' }: { look?: BrowserContextOptions; hash?: string } = {},
+): Promise<{ page: Page; server: PageStandIn }> {
+  standIn = await startPageStandIn({ assets, ...options });
+  watched = await openPage(browser, standIn.url + hash, look);
+  return { page: watched.page, server: standIn };
+}
+
+const rowOf = (page: Page, tenant: string, category = 'llm_call'): Locator =>
+  page.locator(`.hot tbody tr[data-tenant="${tenant}"]`).filter({ hasText: category });
+const lineOf = (page: Page, category: string): Locator =>
+  page.getByRole('slider', { name: `Threshold line of ${category}` });
+const cardOf = (page: Page, category: string): Locator => page.getByRole('article', { name: category });
+
+describe('the first look', () => {
+  it('says how many are over, who is worst, by how much, for how long, who made it up and where it was told', async () => {
+    const { page } = await open();
+    await page.locator('.hot').waitFor();
+    expect(await page.locator('.state').textContent()).toBe('5 over');
+    expect(await page.title()).toBe('5 over · checkout-api');
+    const facts = await page.locator('.facts').innerText();
+    for (const fact of [
+      'Redis up',
+      'Instances 4',
+      'Uncounted 0',
+      'Channels log, sentry, discord',
+      'checkout-api · production',
+    ])
+      expect(facts).toContain(fact);
+
+    const ratios = (await page.locator('.hot .ratio').allTextContents()).map(parseFloat);
+    expect(ratios).toEqual([...ratios].sort((a, b) => b - a));
+    const [worst = ''] = await page.locator('.hot tbody tr').allInnerTexts();
+    for (const part of [
+      'Acme chatbot',
+      'proj_1',
+      'llm_call',
+      '311 of 15 in 1 min',
+      '20.7×',
+      '17 min',
+      'sk-****19f2 70 %',
+      'discord ✓',
+    ])
+      expect(worst).toContain(part);
+    expect(await rowOf(page, 'proj_71', 'evaluations').innerText()).toContain('muted until 21:15');
+    expect(await rowOf(page, 'proj_71').innerText()).toContain('discord ↻');
+  });
+
+  it('is calm when nobody is near', async () => {
+    const { page, server } = await open();
+    server.patch({ state: 'calm', over: 0, rows: [], incidents: [], alerts: [] });
+    await page.getByText('Nobody is near a threshold.').waitFor();
+    expect(await page.locator('.state').textContent()).toBe('Calm');
+  });
+
+  it('says since when it is blind, which channels are off and what went uncounted', async () => {
+    const { page, server } = await open();
+    server.patch({
+      state: 'blind',
+      blindSince: Date.UTC(2026, 10, 25, 20, 31, 4),
+      store: { name: 'Redis', up: false },
+      uncounted: 1_204,
+      channels: [{ name: 'discord', on: false, reason: 'Discord answered 404', queued: 3 }],
+    });
+    await page.getByText('Redis has been away since 20:31:04.').waitFor();
+    const facts = await page.locator('.facts').innerText();
+    for (const fact of ['Redis away', 'Uncounted 1,204', 'discord off']) expect(facts).toContain(fact);
+    expect(await page.locator('.state').textContent()).toBe('Blind for 10 min');
+    expect(await page.locator('.channel').innerText()).toContain('off: Discord answered 404');
+  });
+
+  it('lists the monitored handlers before the first tenant, and which were never called', async () => {
+    const { page } = await open({ empty: true });
+    await page.getByText('No tenant has been seen yet.').waitFor();
+    expect(await page.locator('.hot').count()).toBe(0);
+    expect(await page.locator('section .handlers').innerText()).toMatch(
+      /LlmController\.complete\s+llm_call\s+has never seen a tenant/,
+    );
+  });
+
+  it('shows what changed within two seconds, and asks nothing while the tab is hidden', async () => {
+    const { page, server } = await open();
+    await page.locator('.hot').waitFor();
+    server.setCount('llm_call', 'proj_20', 400);
+    const changedAt = Date.now();
+    await page.getByText('400 of 15').first().waitFor();
+    expect(Date.now() - changedAt).toBeLessThan(2_000);
+
+    await hide(page, true);
+    await page.waitForTimeout(300);
+    const asked = server.asked.length;
+    await page.waitForTimeout(2_500);
+    expect(server.asked.slice(asked)).toEqual([]);
+    server.setCount('llm_call', 'proj_20', 500);
+    await hide(page, false);
+    await page.getByText('500 of 15').first().waitFor();
+  });
+
+  it('says when it is not live, and goes on once it is', async () => {
+    const { page, server } = await open();
+    await page.locator('.hot').waitFor();
+    server.fail(503);
+    await page.locator('.live.off').waitFor();
+    expect(await page.locator('.state').textContent()).toBe('Not live');
+    server.fail(0);
+    await page.locator('.live.on').waitFor();
+    expect(await page.locator('.state').textContent()).toBe('5 over');
+    if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('503'));
+  });
+
+  it('says so to whom it is closed', async () => {
+    const { page, server } = await open();
+    server.fail(403);
+    await page.reload();
+    await page.getByRole('heading', { name: 'You may not see this page' }).waitFor();
+    if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('403'));
+  });
+});
+
+describe('names from strangers', () => {
+  it.each(['light', 'phone'] as const)(
+    'stay text, keep their direction to themselves and break nothing (%s)',
+    async (look) => {
+      const { page } = await open({ names: [HTML_NAME, RTL_NAME, LONG_NAME, '', '  '] }, { look: LOOKS[look] });
+      await rowOf(page, 'proj_1').waitFor();
+      await page.locator('.ladder').first().waitFor();
+      expect(await rowOf(page, 'proj_1').locator('.name').textContent()).toBe(HTML_NAME);
+      expect(await page.title()).toBe('5 over · checkout-api');
+      expect(await page.locator('#app img, #app script').count()).toBe(0);
+      expect(await rowOf(page, 'proj_20').locator('bdi.name').textContent()).toBe(RTL_NAME);
+      expect((await rowOf(page, 'proj_37').locator('.name').boundingBox())?.height).toBeLessThan(60);
+      expect(await rowOf(page, 'proj_71').locator('.name').textContent()).toBe('proj_71');
+      expect(await overflowOf(page)).toBe(0);
+      for (const hash of ['#/llm_call/proj_1', '#/llm_call/proj_37']) {
+        await page.evaluate((to) => (location.hash = to), hash);
+        await page.locator('.tenant .ratio').waitFor();
+        expect(await overflowOf(page)).toBe(0);
+      }
+    },
+  );
+});
+
+describe.each([1, 500])('with %i tenants', (tenants) => {
+  it('is drawn at once and stays within its width', async () => {
+    const { page } = await open({ tenants });
+    const openedAt = Date.now();
+    await page.reload();
+    await page.locator('.hot tbody tr').first().waitFor();
+    expect(Date.now() - openedAt).toBeLessThan(5_000);
+    expect(await page.locator('.hot tbody tr').count()).toBeLessThanOrEqual(20);
+    await page.locator('.ladder').first().waitFor();
+    expect(await overflowOf(page)).toBe(0);
+    if (tenants < 500) return;
+    await page.getByLabel('Find a tenant').fill('proj_8486');
+    await rowOf(page, 'proj_8486').waitFor();
+    await page.getByLabel('Find a tenant').fill('nobody of that name');
+    await page.getByText('No tenant with that in its name or id').waitFor();
+  });
+});
+
+describe('the threshold line', () => {
+  it('sits on top of the bar of a tenant with just that count, to the pixel', async () => {
+    const { page, server } = await open();
+    // Three tenants, far apart: each bar is wide, and its top is known.
+    server.setDay('collections', 'proj_54', Array<number>(1_440).fill(12));
+    await page.reload();
+    const card = cardOf(page, 'collections');
+    await card.locator('.ladder').waitFor();
+    const trial = card.getByLabel('Trial threshold of collections');
+    await trial.fill('12');
+    await trial.blur();
+    const tops = await barTops(card);
+    const { names, tops: heights } = tops;
+    expect(names).toContain(12);
+    const line = await lineOf(page, 'collections').boundingBox();
+    const box = await card.locator('.bars').boundingBox();
+    const lineY = (line?.y ?? 0) + (line?.height ?? 0) / 2 - (box?.y ?? 0);
+    expect(Math.abs(lineY - (heights[names.indexOf(12)] ?? 0))).toBeLessThanOrEqual(1.5);
+    expect(await card.locator('.verdict').innerText()).toMatch(/^At\s+: (\d+ alerts?) in 24 h/);
+  });
+
+  it('dragged, changes how many alerts there would have been, and ends in the variable to copy', async () => {
+    const { page } = await open();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    const card = cardOf(page, 'llm_call');
+    const line = lineOf(page, 'llm_call');
+    await line.scrollIntoViewIfNeeded();
+    const verdict = card.locator('.verdict');
+    const before = await verdict.innerText();
+    const alertsBefore = alertsIn(before);
+    const box = await line.boundingBox();
+    if (!box) throw new Error('The line is not there');
+    const [x, y] = [box.x + 40, box.y + 1];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x, y - 22, { steps: 8 });
+    await page.mouse.up();
+    const at = Number(await line.getAttribute('aria-valuenow'));
+    expect(at).toBeGreaterThan(20);
+    const after = await verdict.innerText();
+    expect(alertsIn(after)).toBeLessThan(alertsBefore);
+    expect(after).toContain(`Now, at 15: ${alertsBefore} alerts`);
+    // The line is under the hand that moved it.
+    const moved = await line.boundingBox();
+    expect(Math.abs((moved?.y ?? 0) - (box.y - 22))).toBeLessThan(6);
+
+    await card.getByRole('button', { name: 'Copy' }).click();
+    await page.getByText(`Copied RATE_MONITOR_THRESHOLD_LLM_CALL=${at}`).waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`RATE_MONITOR_THRESHOLD_LLM_CALL=${at}`);
+  });
+
+  it('moves by keyboard and says what it stands for', async () => {
+    const { page } = await open();
+    const line = lineOf(page, 'llm_call');
+    await line.focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    expect(await line.getAttribute('aria-valuenow')).toBe('17');
+    expect(await line.getAttribute('aria-valuetext')).toMatch(/^17: \d+ alerts? in 24 hours, \d+ tenants?$/);
+    await page.keyboard.press('PageUp');
+    expect(await line.getAttribute('aria-valuenow')).toBe('19');
+    await page.keyboard.press('Home');
+    expect(await line.getAttribute('aria-valuenow')).toBe('1');
+    await page.keyboard.press('End');
+    expect(await cardOf(page, 'llm_call').locator('.verdict').innerText()).toContain('0 alerts in 24 h, 0 tenants');
+  });
+
+  it('is drawn across a tenant’s day where the counts say', async () => {
+    const { page } = await open({}, { hash: '#/llm_call/proj_20' });
+    // Half of the day exactly at the threshold, the rest at nothing: the line lies on the edge of the area.
+    standIn?.setDay('llm_call', 'proj_20', [...Array<number>(720).fill(15), ...Array<number>(720).fill(0)]);
+    await page.reload();
+    await page.locator('.chart canvas').waitFor();
+    await page.waitForTimeout(300);
+    const { line, edge } = await page.locator('.chart canvas').evaluate((canvas: HTMLCanvasElement) => {
+      const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+      const context = copy.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+      context.drawImage(canvas, 0, 0);
+      const columnAt = (part: number): Uint8ClampedArray =>
+        context.getImageData(Math.floor(canvas.width * part), 0, 1, canvas.height).data;
+      const rows = (data: Uint8ClampedArray, is: (r: number, g: number, b: number) => boolean): number[] =>
+        Array.from({ length: canvas.height }, (_, y) => y).filter(
+          (y) => (data[y * 4 + 3] ?? 0) > 200 && is(data[y * 4] ?? 0, data[y * 4 + 1] ?? 0, data[y * 4 + 2] ?? 0),
+        );
+      const isOrange = (r: number, g: number, b: number): boolean => r > 150 && g < 130 && b < 90;
+      const isArea = (r: number, g: number, b: number): boolean => r > 210 && r < 235 && b > 240 && g > 220;
+      // The line is dashed: some of a few neighbouring columns has it.
+      const lines = [0.8, 0.803, 0.806, 0.809].flatMap((part) => rows(columnAt(part), isOrange));
+      return { line: Math.min(...lines), edge: Math.min(...rows(columnAt(0.3), isArea)) };
+    });
+    expect(Math.abs(line - edge)).toBeLessThanOrEqual(2);
+  });
+
+  it('can be set while the app runs, with a reason, and taken away', async () => {
+    const { page, server } = await open();
+    const card = cardOf(page, 'llm_call');
+    await card.getByLabel('Trial threshold of llm_call').fill('20');
+    await card.getByText('Set 20 while it runs').click();
+    await card.getByLabel('Reason').fill('advice of today');
+    await card.getByRole('button', { name: 'Set', exact: true }).click();
+    await card.getByText('Set to 20 by dana: advice of today').waitFor();
+    expect(server.posted.at(-1)).toEqual({
+      path: 'api/threshold',
+      body: { category: 'llm_call', threshold: 20, reason: 'advice of today' },
+    });
+    await card.getByRole('button', { name: 'Take it away' }).click();
+    await until(() => server.posted.at(-1)?.body['threshold'] === null);
+  });
+});
+
+describe('what is pressed', () => {
+  it('mutes for an hour and takes it back', async () => {
+    const { page, server } = await open();
+    const row = rowOf(page, 'proj_1');
+    await row.getByRole('button').click();
+    await row.getByText('muted until 21:41').waitFor();
+    expect(server.posted[0]).toEqual({
+      path: 'api/mute',
+      body: { category: 'llm_call', tenant: 'proj_1', forMs: 3_600_000, reason: 'muted on the page' },
+    });
+    await page.locator('.notice').getByRole('button', { name: 'Undo' }).click();
+    await row.getByText('log ✓').waitFor();
+    expect(server.posted[1]).toEqual({ path: 'api/unmute', body: { category: 'llm_call', tenant: 'proj_1' } });
+  });
+
+  it('mutes everybody of a category with a reason, and shows by whom', async () => {
+    const { page, server } = await open();
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByLabel('Category').selectOption('collections');
+    await page.locator('.form:has([name=category]) [name=for]').selectOption('4 h');
+    await page.locator('.form:has([name=category]) [name=reason]').fill('<b>migration</b>');
+    await page.getByRole('button', { name: 'Mute', exact: true }).click();
+    await page.locator('.mute', { hasText: 'collections' }).waitFor();
+    expect(await page.locator('.mute', { hasText: 'collections' }).innerText()).toContain(
+      '<b>migration</b>, until Thu 00:41\nby dana',
+    );
+    expect(server.posted[0]?.body).toEqual({ category: 'collections', forMs: 14_400_000, reason: '<b>migration</b>' });
+  });
+
+  it('sends a test alert and shows what came of it in each channel', async () => {
+    const { page } = await open();
+    await page.getByRole('button', { name: 'Send a test alert' }).click();
+    await page.getByText('test failed: Discord answered 503').waitFor();
+    expect(await page.locator('.channel', { hasText: 'sentry' }).innerText()).toContain('test arrived in 42 ms');
+  });
+});
+
+describe('by keyboard and by ear', () => {
+  it('leads to a tenant and back without a mouse', async () => {
+    const { page } = await open();
+    await page.locator('.hot').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('globex');
+    await until(async () => (await page.locator('.hot tbody tr').count()) === 1);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Globex' }).waitFor();
+    expect(page.url()).toContain('#/llm_call/proj_20');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+    await page.goBack();
+    await page.locator('.hot').waitFor();
+  });
+
+  it('has a table beside every canvas', async () => {
+    const { page } = await open();
+    for (const [hash, charts] of [
+      ['', 3],
+      ['#/llm_call/proj_1', 1],
+    ] as const) {
+      await page.evaluate((to) => (location.hash = to), hash);
+      await until(async () => (await page.locator('canvas').count()) === charts);
+      for (const chart of await page.locator('.chart').all()) {
+        const table = chart.locator('xpath=following-sibling::details[1]');
+        await table.locator('summary').click();
+        expect(await table.locator('tbody tr').count()).toBeGreaterThanOrEqual(24);
+      }
+    }
+  });
+
+  it.each([
+    ['light', '', {}],
+    ['dark', '', {}],
+    ['phone', '', {}],
+    ['light', '#/llm_call/proj_1', {}],
+    ['dark', '#/llm_call/proj_1', {}],
+    ['light', '', { empty: true }],
+  ] as const)('is found well by axe (%s %s %j)', async (look, hash, options) => {
+    const { page } = await open(options, { look: LOOKS[look], hash });
+    await page
+      .locator(hash === '' ? '.category h3 .num' : '.chart canvas')
+      .first()
+      .waitFor();
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    // The page's CSP lets no script in; a debugger may.
+    await page.evaluate(AXE);
+    const found = await page.evaluate(async () => {
+      const { axe } = window as unknown as {
+        axe: {
+          run(): Promise<{
+            violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+          }>;
+        };
+      };
+      const { violations } = await axe.run();
+      return violations.map(
+        ({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`,
+      );
+    });
+    expect(found).toEqual([]);
+  });
+});
+
+/** Playwright keeps every tab awake, so the browser's word for it is set by hand. */
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((isHidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+/** How many pixels the page is wider than the window. */
+function overflowOf(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+function alertsIn(verdict: string): number {
+  return Number(/: ([\d,]+) alerts?/.exec(verdict)?.[1]?.replaceAll(',', ''));
+}
+
+/** Where each bar ends, read from a picture of them, beside the counts of the table. */
+async function barTops(card: Locator): Promise<{ names: number[]; tops: number[] }> {
+  await card.locator('.as-table summary').last().click();
+  const names = (await card.locator('.as-table').last().locator('tbody td:nth-child(2)').allTextContents()).map(Number);
+  const picture = (await card.locator('.bars').screenshot()).toString('base64');
+  const tops = await card.page().evaluate(
+    async ([base64, count]) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${base64}`;
+      await image.decode();
+      const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+      const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+      context.drawImage(image, 0, 0);
+      const step = Math.min(26, (image.width - 44) / count);
+      return Array.from({ length: count }, (_, i) => {
+        const { data } = context.getImageData(Math.floor((i + 0.4) * step), 0, 1, image.height);
+        for (let y = 0; y < image.height; y++) {
+          const [r = 0, g = 0, b = 0] = data.subarray(y * 4, y * 4 + 3);
+          const isBar = (r > 220 && g < 120 && b < 60) || (r > 150 && r < 180 && g > 170 && g < 195 && b > 220);
+          if (isBar) return y;
+        }
+        return image.height;
+      });
+    },
+    [picture, names.length] as const,
+  );
+  return { names, tops };
+}
