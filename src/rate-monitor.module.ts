@@ -3,7 +3,7 @@ import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 
 import { AlertService } from './alert/alert.service.js';
 import { CLOCK } from './counter/clock.js';
-import { RateCounterService } from './counter/rate-counter.service.js';
+import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
@@ -13,6 +13,9 @@ import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
 import { Late } from './util/late.js';
 
+/** What boot builds from complete options, and the services hand on to. */
+const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR];
+
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({
   imports: [DiscoveryModule],
@@ -20,7 +23,7 @@ import { Late } from './util/late.js';
     { provide: CLOCK, useValue: { now: () => Date.now() } },
     { provide: STAND_INS, useValue: {} },
     MarkedHandlers,
-    { provide: REQUEST_MONITOR, useFactory: () => new Late() },
+    ...BUILT_AT_BOOT.map((provide) => ({ provide, useFactory: () => new Late() })),
     RateCounterService,
     AlertService,
     RateMonitorService,

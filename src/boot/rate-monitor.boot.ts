@@ -7,7 +7,8 @@ import { channelsFor } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
-import { RateCounterService } from '../counter/rate-counter.service.js';
+import { Counter } from '../counter/counter.js';
+import { COUNTER } from '../counter/rate-counter.service.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
@@ -39,8 +40,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MarkedHandlers,
-    private readonly counter: RateCounterService,
     private readonly alerts: AlertService,
+    @Inject(COUNTER) private readonly counter: Late<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
   ) {}
 
@@ -53,22 +54,27 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     for (const name of unknownVariables)
       this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
     if (!options.enabled) {
-      this.requests.never();
+      for (const late of [this.counter, this.requests]) late.never();
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
+    const counter = new Counter(store, options, this.clock, this.logger, (breach) =>
+      this.alerts.raise(alertOf(breach)),
+    );
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },
       channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
       state: store.state ?? new MemorySharedState(),
-      now: () => this.counter.now(),
+      now: () => counter.now(),
       countOf: (category, tenantId, window, windowMs) =>
         store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
     });
-    await this.counter.start(options, store, (breach) => this.alerts.raise(alertOf(breach)));
-    this.requests.set(new RequestMonitor(options, this.handlers, this.counter, new SayOnce(this.logger)));
+    // Alerts first: what was counted before the start may be over at once.
+    await counter.open();
+    this.counter.set(counter);
+    this.requests.set(new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger)));
     await this.alerts.lookAtMutes();
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
@@ -76,9 +82,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
-    await this.counter.stop();
+    await this.counter.value?.close();
     await this.alerts.stop();
-    await this.counter.disconnect();
+    await this.counter.value?.disconnect();
   }
 
   /** Asked for and not injected: options from a request-scoped provider would make all that monitors request-scoped, and inert. */

@@ -1,6 +1,6 @@
 import { Logger, type ExecutionContext } from '@nestjs/common';
 
-import type { RateCounterService } from '../counter/rate-counter.service.js';
+import type { Counter } from '../counter/counter.js';
 import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
@@ -40,7 +40,7 @@ export class RequestMonitor {
   constructor(
     private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
     private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
-    private readonly counter: Pick<RateCounterService, 'add'>,
+    private readonly counter: Pick<Counter, 'add'>,
     private readonly once: SayOnce,
   ) {}
 

@@ -12,11 +12,18 @@ import {
   UseGuards,
   type CanActivate,
   type ExecutionContext,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
-import { MonitorRate, RateCounterService, RateMonitorModule, type RateMonitorOptions } from '../../src/index.js';
+import {
+  MonitorRate,
+  RateCounterService,
+  RateMonitorModule,
+  RateMonitorService,
+  type RateMonitorOptions,
+} from '../../src/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
 import { sharedRedis } from '../support/redis.js';
@@ -149,10 +156,12 @@ describe.each([
       metadata: { controllers: [Printing] },
     });
     await app.post('/printed');
+    for (const service of [RateCounterService, RateMonitorService])
+      printed.push(inspect(app.app.get<object>(service), { depth: 8, showHidden: true }));
     write.mockRestore();
     client.disconnect();
     expect(keys).toEqual(before);
-    expect(printed.length).toBeGreaterThan(1);
+    expect(printed.length).toBeGreaterThan(3);
     expect(printed.join('\n')).not.toMatch(/hunter2|rate.?monitor:|keyPrefix|waitAtMostMs/);
   });
 
@@ -290,4 +299,26 @@ it('options from a request-scoped provider stop the boot with the reason', async
   });
   const testing = await Test.createTestingModule({ imports: [monitor], controllers: [ApiController] }).compile();
   await expect(testing.init()).rejects.toThrow(/request-scoped provider.*default scope/);
+});
+
+it('counts what comes before the module has started once it has, and holds no start', async () => {
+  const counted: unknown[] = [];
+  @Injectable()
+  class Early implements OnModuleInit {
+    constructor(
+      private readonly counter: RateCounterService,
+      private readonly monitor: RateMonitorService,
+    ) {
+      void this.monitor.record('evaluations', 'acme', { cost: 2 });
+    }
+
+    async onModuleInit(): Promise<void> {
+      counted.push(await this.counter.increment('evaluations', 'acme', 3));
+    }
+  }
+  const app = await startApp({ metadata: { providers: [Early] } });
+  expect(counted).toHaveLength(1);
+  expect(await app.app.get(RateCounterService).read('evaluations', 'acme')).toBe(5);
+  expect(app.alerts).toHaveLength(1);
+  await app.close();
 });

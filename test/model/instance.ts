@@ -1,4 +1,6 @@
-import { RateCounterService } from '../../src/index.js';
+import { Logger } from '@nestjs/common';
+
+import { Counter } from '../../src/counter/counter.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { CATEGORY, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
 import { Link } from './link.js';
@@ -8,7 +10,7 @@ import type { World } from './world.js';
 export class Instance {
   isAlive = true;
   private readonly waiting = new Map<Promise<void>, number>();
-  private readonly counter: RateCounterService;
+  private readonly counter: Counter;
 
   private constructor(
     private readonly world: World,
@@ -16,12 +18,6 @@ export class Instance {
     skewMs: number,
   ) {
     link.owner = this;
-    this.counter = new RateCounterService({ now: () => world.now + skewMs });
-  }
-
-  static async start(world: World, skewMs: number): Promise<Instance> {
-    const link = new Link(world);
-    const instance = new Instance(world, link, skewMs);
     const { counting } = world;
     const options = completeOptions({
       categories: { [CATEGORY]: { threshold: THRESHOLD, windowMs: WINDOW_MS, levels: STEPS } },
@@ -29,9 +25,15 @@ export class Instance {
       waitAtMostMs: WAIT_AT_MOST_MS,
       flushIntervalMs: STEP_MS,
     });
-    await instance.counter.start(options, link, (breach) => {
-      if (instance.isAlive) world.truth.announced(instance, breach, world.now);
+    const clock = { now: () => world.now + skewMs };
+    this.counter = new Counter(link, options, clock, new Logger('RateMonitor'), (breach) => {
+      if (this.isAlive) world.truth.announced(this, breach, world.now);
     });
+  }
+
+  static async start(world: World, skewMs: number): Promise<Instance> {
+    const instance = new Instance(world, new Link(world), skewMs);
+    await instance.counter.open();
     return instance;
   }
 
@@ -54,7 +56,7 @@ export class Instance {
   }
 
   stop(): Promise<void> {
-    return this.counter.stop();
+    return this.counter.close();
   }
 
   /** As SIGKILL would: what was on its way may still arrive, but nobody hears of it. */

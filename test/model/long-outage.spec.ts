@@ -3,7 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 
 import { Logger } from '@nestjs/common';
 
-import { RateCounterService, type CounterStore, type OwnTotal, type Published } from '../../src/index.js';
+import { Counter } from '../../src/counter/counter.js';
+import type { CounterStore, OwnTotal, Published } from '../../src/index.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { CATEGORY, WINDOW_MS } from './settings.js';
 
@@ -22,14 +23,11 @@ describe('An outage', () => {
   let answer: (totals: readonly OwnTotal[]) => Promise<Published[]>;
   const store: CounterStore = { name: 'store', publish: (totals) => answer(totals), read: () => Promise.resolve(0) };
 
-  const start = async (maxTrackedTenants: number): Promise<RateCounterService> => {
-    const counter = new RateCounterService({ now: () => now });
+  const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
-    await counter.start(
-      completeOptions({ categories, counting: 'background', maxTrackedTenants }),
-      store,
-      () => undefined,
-    );
+    const options = completeOptions({ categories, counting: 'background', maxTrackedTenants });
+    const counter = new Counter(store, options, { now: () => now }, new Logger('RateMonitor'), () => undefined);
+    await counter.open();
     return counter;
   };
 
