@@ -17,6 +17,10 @@ assert.ok(esm.isDeliveryError(new cjs.DeliveryError('no answer', { retry: true }
 assert.ok(cjs.isRateMonitorConfigError(new esm.RateMonitorConfigError(['a problem'])));
 assert.ok(!cjs.isDeliveryError(new esm.RateMonitorConfigError([])) && !cjs.isDeliveryError(undefined));
 
+// class-validator takes longer to load than all of the package: it is loaded when an app starts.
+const loaded = `require('./dist/cjs/index.js'); console.log(Object.keys(require.cache).filter((file) => file.includes('class-validator')).length)`;
+assert.equal(spawnSync('node', ['-e', loaded], { encoding: 'utf8' }).stdout.trim(), '0');
+
 // A native import() would load the ES module copy of Sentry, which the app has not set up.
 const { sentry } = require('../dist/cjs/util/optional-peers.js');
 assert.ok((await sentry()).isEnabled === require('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');

@@ -7,7 +7,7 @@ import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/delivery/named-channel.js';
 import { sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { WEBHOOK_VARIABLES } from '../options/environment.js';
+import { valueOf, WEBHOOK_VARIABLES } from '../options/environment.js';
 import type { Environment } from '../util/optional-peers.js';
 
 type Unnamed = Omit<NamedChannel, 'name'>;
@@ -31,8 +31,8 @@ async function defaultChannels(): Promise<AlertChannel[]> {
 
 function addedBy(environment: Environment): Unnamed[] {
   const added = (option: string, channel: (url: string) => AlertChannel): Unnamed[] => {
-    const url = environment.get(option);
-    if (url === undefined || url === '') return [];
+    const url = valueOf(environment, option);
+    if (url === undefined) return [];
     if (isWebhookUrl(url)) return [{ channel: channel(url), option }];
     throw new RateMonitorConfigError([
       `${option} is not the address of a webhook: write all of it, with https://, or unset it`,

@@ -18,7 +18,6 @@ import type { RateAlert } from '../model/rate-alert.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
-import { readOptions } from '../options/read-options.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 import type { Late } from '../util/late.js';
 import { SayOnce } from '../util/say-once.js';
@@ -49,10 +48,11 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     setUpOnce(this.discovery);
     const environment = await environmentOf(this.app);
-    const { options: read, unknownVariables } = readOptions(this.givenOptions() ?? {}, environment);
+    // Brings class-validator, which an app that only imports this package need not load.
+    const { readOptions } = await import('../options/read-options.js');
+    const { options: read, unreadVariables } = readOptions(this.givenOptions() ?? {}, environment);
     const options = { ...read, ...this.standIns };
-    for (const name of unknownVariables)
-      this.logger.warn(`${name} is set, and nothing reads it: see .env.example for the names there are`);
+    for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
       for (const late of [this.counter, this.requests]) late.never();
       return this.logger.log('Off: nothing is counted');

@@ -1,66 +1,69 @@
-import { ArrayNotEmpty, IsArray, IsIn, IsOptional, IsString, Matches } from 'class-validator';
-
-import { IsFunction, Passes, says } from '../options/shape-rules.js';
 import { SEVERITIES } from '../model/level.js';
 import { isHeaders, isWebhookUrl } from './http/webhook-url.js';
 
-/** What each option of a channel may be. */
-const CATEGORIES = "a list of categories such as ['llm_call'], or leave it out for all";
-
-export class FilterShape {
-  @IsOptional()
-  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for all"))
-  minSeverity: unknown;
-
-  @IsOptional()
-  @IsArray(says(CATEGORIES))
-  @ArrayNotEmpty(says(CATEGORIES))
-  @IsString({ each: true, message: CATEGORIES })
-  categories: unknown;
+/**
+ * What an option of a channel may be, and what to write instead. Checked where a channel is made, often long before the boot, so without
+ * class-validator, which is loaded at the boot only.
+ */
+export interface OptionRule {
+  readonly accepts: (value: unknown) => boolean;
+  readonly remedy: string;
+  readonly isRequired?: true;
 }
 
-const isName = (value: unknown): boolean =>
-  typeof value === 'function' || (typeof value === 'string' && /\S/.test(value));
+/** The options of a channel, by their names. */
+export type ChannelShape = Readonly<Record<string, OptionRule>>;
 
-class UrlShape extends FilterShape {
-  @Passes(
-    'isWebhookUrl',
-    isWebhookUrl,
-    'the whole address of the webhook, beginning with https:// and with no user name or password in it',
-  )
-  url: unknown;
-}
+const matches =
+  (pattern: RegExp) =>
+  (value: unknown): boolean =>
+    typeof value === 'string' && pattern.test(value);
+const isSeverity = (value: unknown): boolean => (SEVERITIES as readonly unknown[]).includes(value);
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isCategories = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
 
-export class MessageShape extends UrlShape {
-  @IsOptional()
-  @Matches(/\S/, says("a name such as 'production', or leave it out for NODE_ENV"))
-  environment: unknown;
+export const FILTER_SHAPE: ChannelShape = {
+  minSeverity: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for all" },
+  categories: {
+    accepts: isCategories,
+    remedy: "a list of categories such as ['llm_call'], or leave it out for all",
+  },
+};
 
-  @IsOptional()
-  @IsFunction('a function of the alert that gives an address')
-  link: unknown;
-}
+const URL_SHAPE: ChannelShape = {
+  ...FILTER_SHAPE,
+  url: {
+    accepts: isWebhookUrl,
+    remedy: 'the whole address of the webhook, beginning with https:// and with no user name or password in it',
+    isRequired: true,
+  },
+};
 
-export class DiscordShape extends MessageShape {
-  @IsOptional()
-  @Matches(/^\d{1,21}$/, says("the role's id, digits only and in quotes, or leave it out"))
-  mentionRole: unknown;
+export const MESSAGE_SHAPE: ChannelShape = {
+  ...URL_SHAPE,
+  environment: { accepts: matches(/\S/), remedy: "a name such as 'production', or leave it out for NODE_ENV" },
+  link: { accepts: isFunction, remedy: 'a function of the alert that gives an address' },
+};
 
-  @IsOptional()
-  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for 'warning'"))
-  mentionFrom: unknown;
+export const DISCORD_SHAPE: ChannelShape = {
+  ...MESSAGE_SHAPE,
+  mentionRole: { accepts: matches(/^\d{1,21}$/), remedy: "the role's id, digits only and in quotes, or leave it out" },
+  mentionFrom: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for 'warning'" },
+  threadName: {
+    accepts: (value) => isFunction(value) || matches(/\S/)(value),
+    remedy: 'a name, or a function of the alert that gives one, or leave it out',
+  },
+};
 
-  @IsOptional()
-  @Passes('isName', isName, 'a name, or a function of the alert that gives one, or leave it out')
-  threadName: unknown;
-}
-
-export class WebhookShape extends UrlShape {
-  @IsOptional()
-  @Matches(/\S/, says('a text that sender and receiver share, or leave it out to send unsigned'))
-  secret: unknown;
-
-  @IsOptional()
-  @Passes('isHeaders', isHeaders, "an object such as { authorization: 'Bearer ...' } of header names and values")
-  headers: unknown;
-}
+export const WEBHOOK_SHAPE: ChannelShape = {
+  ...URL_SHAPE,
+  secret: {
+    accepts: matches(/\S/),
+    remedy: 'a text that sender and receiver share, or leave it out to send unsigned',
+  },
+  headers: {
+    accepts: isHeaders,
+    remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
+  },
+};

@@ -1,7 +1,6 @@
-import { validateSync, type ValidationError } from 'class-validator';
-
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { oneLine } from '../util/text.js';
+import type { ChannelShape } from './channel-shapes.js';
 
 /** The options whose value an error may show. Of the others it shows the kind: they may hold a secret. */
 const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment']);
@@ -11,24 +10,23 @@ const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment
  *
  * @throws RateMonitorConfigError that names the channel, what is wrong and what to write instead, and never a secret.
  */
-export function checkOptions<T extends object>(channel: string, shape: new () => object, options: T): T {
+export function checkOptions<T extends object>(channel: string, shape: ChannelShape, options: T): T {
   if (typeof options !== 'object' || (options as unknown) === null)
     throw new RateMonitorConfigError([`${channel} has no options: write new ${channel}({ ... })`]);
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null)) as T;
-  const errors = validateSync(Object.assign(new shape(), given), { whitelist: true, forbidNonWhitelisted: true });
-  if (errors.length > 0) throw new RateMonitorConfigError(errors.map((error) => `${channel}.${problem(error)}`));
-  return given;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
+  const unknown = Object.keys(given)
+    .filter((name) => !Object.hasOwn(shape, name))
+    .map((name) => `${oneLine(name, 40)} is not an option: write it as the docs spell it`);
+  const wrong = Object.entries(shape)
+    .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
+    .map(([name, { remedy }]) => `${name} is ${found(name, given[name])}: write ${remedy}`);
+  const problems = [...wrong, ...unknown].map((problem) => `${channel}.${problem}`);
+  if (problems.length > 0) throw new RateMonitorConfigError(problems);
+  return given as T;
 }
 
-function problem({ property, value, constraints = {} }: ValidationError): string {
-  const name = oneLine(property, 40);
-  if ('whitelistValidation' in constraints) return `${name} is not an option: write it as the docs spell it`;
-  const found =
-    SHOWN.has(property) && typeof value === 'string' && value !== '' ? `'${oneLine(value, 40)}'` : kindOf(value);
-  return `${name} is ${found}: write ${Object.values(constraints)[0] as string}`;
-}
-
-function kindOf(value: unknown): string {
+function found(name: string, value: unknown): string {
+  if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
   if (value === '') return 'empty';
   if (typeof value === 'string') return 'a text of another kind';

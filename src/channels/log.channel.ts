@@ -5,7 +5,7 @@ import type { AlertChannel } from '../model/alert-channel.js';
 import { alertMessage } from './message/alert-message.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { ChannelFilter } from './channel-options.js';
-import { FilterShape } from './channel-shapes.js';
+import { FILTER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 
 /** Writes alerts to the app's log: a warning each, an error where the level is critical, a plain line where it is only informative. */
@@ -17,7 +17,7 @@ export class LogChannel implements AlertChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
-    const { minSeverity, categories } = checkOptions('LogChannel', FilterShape, options ?? {});
+    const { minSeverity, categories } = checkOptions('LogChannel', FILTER_SHAPE, options ?? {});
     this.minSeverity = minSeverity;
     this.categories = categories;
   }

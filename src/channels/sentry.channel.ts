@@ -9,7 +9,7 @@ import { alertMessage } from './message/alert-message.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './channel-options.js';
-import { FilterShape } from './channel-shapes.js';
+import { FILTER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 
 /** Longer tag values are dropped by Sentry. */
@@ -31,7 +31,7 @@ export class SentryChannel implements AlertChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
-    const { minSeverity, categories } = checkOptions('SentryChannel', FilterShape, options ?? {});
+    const { minSeverity, categories } = checkOptions('SentryChannel', FILTER_SHAPE, options ?? {});
     this.minSeverity = minSeverity;
     this.categories = categories;
   }

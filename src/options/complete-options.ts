@@ -4,12 +4,17 @@ import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
 import type { CategoryOptions, IncidentOptions, RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
+import { appName } from './app-name.js';
 import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 /** The options with nothing left open. */
 export interface CompleteOptions {
   readonly enabled: boolean;
   readonly categories: ReadonlyMap<string, Category>;
+  /** Of the app, in every alert; undefined if nothing names it. */
+  readonly service: string | undefined;
+  readonly environment: string | undefined;
+  readonly publicUrl: string | undefined;
   readonly keyPrefix: string;
   readonly counting: 'await' | 'background';
   readonly waitAtMostMs: number;
@@ -32,6 +37,8 @@ export interface CompleteIncidents {
   readonly resolveAfterMs: number | undefined;
 }
 
+export const DEFAULT_FLUSH_INTERVAL_MS = 100;
+
 /** Strictly more than this many requests a minute. */
 export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
   llm_call: { threshold: 15 },
@@ -42,7 +49,12 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
 /** Fills in the defaults; `options` are valid. */
 export function completeOptions(options: RateMonitorOptions): CompleteOptions {
   const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
-  const { counting = 'await', waitAtMostMs = 50, flushIntervalMs = 100, maxTrackedTenants = 100_000 } = options;
+  const {
+    counting = 'await',
+    waitAtMostMs = 50,
+    flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS,
+    maxTrackedTenants = 100_000,
+  } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
   const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000 } = options;
   const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
@@ -50,6 +62,9 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
   return Object.freeze({
     enabled,
     categories: new Map(complete.map((category) => [category.name, category])),
+    service: options.service ?? appName(),
+    environment: options.environment ?? (process.env.NODE_ENV || undefined),
+    publicUrl: options.publicUrl,
     keyPrefix,
     counting,
     waitAtMostMs,

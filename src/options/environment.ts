@@ -7,17 +7,23 @@ export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => 
 const PREFIX = 'RATE_MONITOR_';
 const THRESHOLD = `${PREFIX}THRESHOLD_`;
 
+/** How the text of a variable is read. */
+type Kind = 'name' | 'truth' | 'number';
+
 const VARIABLES = {
-  enabled: `${PREFIX}ENABLED`,
-  keyPrefix: `${PREFIX}KEY_PREFIX`,
-  counting: `${PREFIX}COUNTING`,
-  waitAtMostMs: `${PREFIX}WAIT_AT_MOST_MS`,
-  flushIntervalMs: `${PREFIX}FLUSH_INTERVAL_MS`,
-  maxTrackedTenants: `${PREFIX}MAX_TRACKED_TENANTS`,
-  incidents: `${PREFIX}INCIDENTS`,
-  groupWaitMs: `${PREFIX}GROUP_WAIT_MS`,
-  shutdownFlushMs: `${PREFIX}SHUTDOWN_FLUSH_MS`,
-} satisfies Partial<Record<keyof RateMonitorOptions, string>>;
+  enabled: [`${PREFIX}ENABLED`, 'truth'],
+  service: [`${PREFIX}SERVICE`, 'name'],
+  environment: [`${PREFIX}ENVIRONMENT`, 'name'],
+  publicUrl: [`${PREFIX}PUBLIC_URL`, 'name'],
+  keyPrefix: [`${PREFIX}KEY_PREFIX`, 'name'],
+  counting: [`${PREFIX}COUNTING`, 'name'],
+  waitAtMostMs: [`${PREFIX}WAIT_AT_MOST_MS`, 'number'],
+  flushIntervalMs: [`${PREFIX}FLUSH_INTERVAL_MS`, 'number'],
+  maxTrackedTenants: [`${PREFIX}MAX_TRACKED_TENANTS`, 'number'],
+  incidents: [`${PREFIX}INCIDENTS`, 'truth'],
+  groupWaitMs: [`${PREFIX}GROUP_WAIT_MS`, 'number'],
+  shutdownFlushMs: [`${PREFIX}SHUTDOWN_FLUSH_MS`, 'number'],
+} satisfies Partial<Record<keyof RateMonitorOptions, [string, Kind]>>;
 
 /** Each adds a channel. They hold secrets: never are they options, which may be shown. */
 export const WEBHOOK_VARIABLES = {
@@ -30,29 +36,29 @@ export interface Overridden {
   readonly options: Record<string, unknown>;
   /** Which variable an option's value came from, by the option's path: `categories.llm_call.threshold`. */
   readonly sources: ReadonlyMap<string, string>;
-  /** What the environment sets and nothing here reads: thresholds of no category, and names that are not ours. */
-  readonly unread: { readonly thresholds: string[]; readonly others: string[] };
+  /** Variables that are set, look like ours and are not read; each with what there is to set. */
+  readonly unread: readonly string[];
 }
 
 /** Puts the environment's values over `options`; a value that cannot be read stays as it is, for validation to name. */
 export function override(options: RateMonitorOptions, environment: Environment): Overridden {
   const sources = new Map<string, string>();
-  const read = (path: string, variable: string): unknown => {
-    const value = environment.get(variable);
+  const read = (path: string, variable: string, kind: Kind): unknown => {
+    const value = valueOf(environment, variable);
     if (value !== undefined) sources.set(path, variable);
-    return path === 'keyPrefix' ? value : parse(value);
+    return typeof value === 'string' ? parse(value, kind) : value;
   };
 
   const overridden: Record<string, unknown> = { ...options };
-  for (const [option, variable] of Object.entries(VARIABLES))
-    overridden[option] = read(option, variable) ?? overridden[option];
+  for (const [option, [variable, kind]] of Object.entries(VARIABLES))
+    overridden[option] = read(option, variable, kind) ?? overridden[option];
 
   const thresholdVariables = new Set<string>();
   const withThreshold = (given: unknown, path: string, ...variables: string[]): unknown => {
     let threshold: unknown;
     for (const variable of variables) {
       thresholdVariables.add(variable);
-      threshold = read(`${path}.threshold`, variable) ?? threshold;
+      threshold = read(`${path}.threshold`, variable, 'number') ?? threshold;
     }
     return threshold === undefined ? given : { ...(given as object), threshold };
   };
@@ -72,25 +78,38 @@ export function override(options: RateMonitorOptions, environment: Environment):
   });
   if (options.categories) overridden.categories = Object.fromEntries(categories);
 
-  const variables = [...Object.values(VARIABLES), ...Object.values(WEBHOOK_VARIABLES)];
-  const known = new Set<string>([...variables, ...thresholdVariables]);
-  const unread = environment.names().filter((name) => name.startsWith(PREFIX) && !known.has(name));
-  const [thresholds, others] = [unread.filter(isThreshold), unread.filter((name) => !isThreshold(name))];
-  return { options: overridden, sources, unread: { thresholds, others } };
+  const known = [...Object.values(VARIABLES).map(([name]) => name), ...Object.values(WEBHOOK_VARIABLES)];
+  const unread = environment
+    .names()
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !thresholdVariables.has(name))
+    // Another service may share the environment: what it sets is no reason not to start.
+    .map((name) => {
+      const remedy = name.startsWith(THRESHOLD)
+        ? `the categories here have ${[...thresholdVariables].join(', ')}`
+        : 'see .env.example for the names there are';
+      return `${name} is set, and nothing reads it: ${remedy}`;
+    });
+  return { options: overridden, sources, unread };
+}
+
+/** A variable's value. Of text the spaces around it and a line break at its end go, which a secret or a file may add; empty is not set. */
+export function valueOf(environment: Environment, variable: string): unknown {
+  const value = environment.get(variable) ?? undefined;
+  if (typeof value !== 'string') return value;
+  return value.trim() === '' ? undefined : value.trim();
 }
 
 export function thresholdVariable(category: string): string {
   return THRESHOLD + category.toUpperCase();
 }
 
-function isThreshold(name: string): boolean {
-  return name.startsWith(THRESHOLD);
-}
+const TRUTH: Readonly<Record<string, boolean>> = {
+  ...{ true: true, yes: true, on: true, 1: true },
+  ...{ false: false, no: false, off: false, 0: false },
+};
 
-/** Environments hold text: whole numbers and truth values are meant as such. */
-function parse(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  if (/^\d+$/.test(value.trim())) return Number(value);
-  if (value === 'true') return true;
-  return value === 'false' ? false : value;
+/** Text that cannot be read stays text, for validation to name. */
+function parse(text: string, kind: Kind): unknown {
+  if (kind === 'truth') return TRUTH[text.toLowerCase()] ?? text;
+  return kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;
 }

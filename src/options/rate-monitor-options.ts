@@ -57,11 +57,6 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    */
   windows?: WindowOptions[];
   /**
-   * How the window moves: `fixed` ones begin at whole multiples of their length.
-   * @defaultValue 'fixed'
-   */
-  algorithm?: 'fixed';
-  /**
    * Whom this category counts against, if that is not the tenant of the others: the API key, say.
    * @defaultValue the module's `tenant`
    */
@@ -126,6 +121,21 @@ export interface RateMonitorOptions {
    * @defaultValue Redis or memory, as `redis` says
    */
   store?: CounterStore;
+  /**
+   * Name of the app, in every alert, so that a reader knows which of several it is about; 100 characters at most. `RATE_MONITOR_SERVICE`.
+   * @defaultValue the `name` in the app's package.json
+   */
+  service?: string;
+  /**
+   * Where the app runs, `production` or `staging`, in every alert; 100 characters at most. `RATE_MONITOR_ENVIRONMENT`.
+   * @defaultValue `process.env.NODE_ENV`
+   */
+  environment?: string;
+  /**
+   * Address under which people reach the app, for links in alerts: `https://api.example.com`. `RATE_MONITOR_PUBLIC_URL`.
+   * @defaultValue alerts have no link
+   */
+  publicUrl?: string;
   /**
    * What every Redis key begins with: letters, digits and `_ : . -`. `RATE_MONITOR_KEY_PREFIX`.
    * @defaultValue 'rate_monitor'

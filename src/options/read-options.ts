@@ -4,10 +4,10 @@ import { override } from './environment.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { validate } from './validation.js';
 
-/** What was read: the options to go by, and variables that look like ours and are not. */
+/** What was read: the options to go by, and a line about each variable that looks like ours and is not. */
 export interface ReadOptions {
   readonly options: CompleteOptions;
-  readonly unknownVariables: readonly string[];
+  readonly unreadVariables: readonly string[];
 }
 
 /**
@@ -16,6 +16,19 @@ export interface ReadOptions {
  * @throws RateMonitorConfigError where a value is wrong.
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
-  const overridden = override({ ...given, categories: given.categories ?? DEFAULT_CATEGORIES }, environment);
-  return { options: completeOptions(validate(overridden)), unknownVariables: overridden.unread.others };
+  const overridden = override(
+    withoutNull({ ...given, categories: given.categories ?? DEFAULT_CATEGORIES }),
+    environment,
+  );
+  return { options: completeOptions(validate(overridden)), unreadVariables: overridden.unread };
+}
+
+/** `null` is how JSON and configuration services write "not given", at any depth of the options. */
+function withoutNull<T>(options: T): T {
+  if (Array.isArray(options)) return options.map((item: unknown) => withoutNull(item)) as T;
+  // A client, a store or a channel is an instance with a life of its own: it is left as it is.
+  if (typeof options !== 'object' || options === null || Object.getPrototypeOf(options) !== Object.prototype)
+    return options;
+  const given = Object.entries(options).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, withoutNull<unknown>(value)])) as T;
 }

@@ -23,8 +23,11 @@ export const IsWhole =
   (least: number, unit: string, otherwise: number | string, most = LONGEST_TIMER_MS): PropertyDecorator =>
   (target, property) => {
     const range = most === LONGEST_TIMER_MS ? `${least} or more` : `${least} to ${most}`;
-    const otherwiseSays = says(`a whole number of ${unit}, ${range}, or leave it out for ${otherwise}`);
-    IsInt(otherwiseSays)(target, property);
-    Min(least, otherwiseSays)(target, property);
-    Max(most, most === LONGEST_TIMER_MS ? says('a shorter time') : otherwiseSays)(target, property);
+    const remedy = says(`a whole number of ${unit}, ${range}, or leave it out for ${otherwise}`);
+    IsInt(remedy)(target, property);
+    Min(least, remedy)(target, property);
+    Max(most, most === LONGEST_TIMER_MS ? says(`${most} at most, or leave it out for ${otherwise}`) : remedy)(
+      target,
+      property,
+    );
   };

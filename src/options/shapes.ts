@@ -16,7 +16,10 @@ import {
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isTimeZone } from '../threshold/time-zone.js';
+import { enterOwnMetadata } from './own-metadata.js';
 import { HasMethods, IsFunction, IsWhole, Passes, says } from './shape-rules.js';
+
+const leaveOwnMetadata = enterOwnMetadata();
 
 /** What each option may be. */
 const WHOLE = 'a whole number, 0 or more';
@@ -69,10 +72,6 @@ export class CategoryShape extends WindowShape {
   windows: unknown;
 
   @IsOptional()
-  @IsIn(['fixed'], says("'fixed', or leave it out"))
-  algorithm: unknown;
-
-  @IsOptional()
   @IsFunction('a function of the execution context that gives a tenant, or leave it out')
   tenant: unknown;
 
@@ -117,6 +116,18 @@ export class OptionsShape {
   @IsOptional()
   @HasMethods(['publish', 'read'], 'an object with the methods of CounterStore, or leave it out')
   store: unknown;
+
+  @IsOptional()
+  @Matches(/^.{1,100}$/, says('a name of 100 characters at most, or leave it out for the name in package.json'))
+  service: unknown;
+
+  @IsOptional()
+  @Matches(/^.{1,100}$/, says("a name such as 'production', 100 characters at most, or leave it out for NODE_ENV"))
+  environment: unknown;
+
+  @IsOptional()
+  @Passes('isPublicUrl', isPublicUrl, "an address such as 'https://api.example.com', or leave it out")
+  publicUrl: unknown;
 
   @IsOptional()
   @Matches(/^[\w:.-]+$/, says("letters, digits and _ : . - only, or leave it out for 'rate_monitor'"))
@@ -189,3 +200,12 @@ export class ChannelShape {
   @IsArray(says('a list of categories, or leave it out for all'))
   categories: unknown;
 }
+
+/** Read by people: with no password in it. */
+function isPublicUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
+}
+
+leaveOwnMetadata();

@@ -1,17 +1,26 @@
-import { validateSync, type ValidationError } from 'class-validator';
+import type { ValidationError } from 'class-validator';
 
 import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
 import { thresholdVariable, type Overridden } from './environment.js';
+import { errorsOf, optionsOf } from './own-metadata.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape, WindowShape } from './shapes.js';
-import { windowName } from './window-name.js';
+import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 type Shape = new () => object;
 
 /** Options that may hold a secret or a client: an error names their type, never their value. */
-const UNSHOWN = new Set(['redis', 'store', 'channels']);
+const UNSHOWN = new Set(['redis', 'store', 'channels', 'publicUrl']);
 const WINDOW_OPTIONS = ['threshold', 'windowMs', 'period', 'timeZone', 'sliding', 'levels'];
+/** Where an option belongs that was written elsewhere. */
+const OWNERS: [string, Shape][] = [
+  ['a category', CategoryShape],
+  ['incidents', IncidentsShape],
+  ['a level', LevelShape],
+  ['the module', OptionsShape],
+];
 const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
 
 /**
@@ -19,7 +28,7 @@ const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
  *
  * @throws RateMonitorConfigError with everything that is wrong.
  */
-export function validate({ options, sources, unread }: Overridden): RateMonitorOptions {
+export function validate({ options, sources }: Overridden): RateMonitorOptions {
   const problems = check(OptionsShape, options, '');
   const categories = entriesOf(options.categories);
   const names = categories.map(([name]) => name);
@@ -29,17 +38,25 @@ export function validate({ options, sources, unread }: Overridden): RateMonitorO
   if (options.redis !== undefined && options.store !== undefined) {
     problems.push({ path: 'store', found: 'set beside redis', remedy: 'one of the two' });
   }
-  for (const variable of unread.thresholds) {
-    problems.push({
-      path: variable,
-      found: 'set, but there is no such category',
-      remedy: `a threshold for one of ${names.join(', ')}, or unset it`,
-    });
-  }
+  problems.push(...checkFlushInterval(options, categories));
   if (problems.length === 0) return options;
   throw new RateMonitorConfigError(
     problems.map(({ path, found, remedy }) => `${nameOf(path, sources)} is ${found}: write ${remedy}`),
   );
+}
+
+/** Totals that are published less often than twice in a window may come too late for it. */
+function checkFlushInterval(options: Record<string, unknown>, categories: [string, unknown][]): Problem[] {
+  const { flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
+  const windows = categories.flatMap(([, category]) => {
+    const { windows } = Object(category) as { windows?: unknown };
+    return windows === undefined ? [category] : listOf(windows);
+  });
+  const lengths = windows.map((window) => (Object(window) as Partial<WindowOptions>).windowMs ?? DEFAULT_WINDOW_MS);
+  const most = Math.min(...lengths) / 2;
+  if (typeof flushIntervalMs !== 'number' || !(flushIntervalMs > most)) return [];
+  const remedy = `${most} at most, half of the shortest window`;
+  return [{ path: 'flushIntervalMs', found: String(flushIntervalMs), remedy }];
 }
 
 interface Problem {
@@ -129,14 +146,16 @@ function check(shape: Shape, value: unknown, path: string): Problem[] {
   if (typeof value !== 'object' || value === null) return [{ path, found: show(value), remedy: 'an object' }];
   // Options left undefined are options left out.
   const given = Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined));
-  const errors = validateSync(Object.assign(new shape(), given), { whitelist: true, forbidNonWhitelisted: true });
-  return errors.map((error) => problemOf(error, path === '' ? '' : `${path}.`));
+  return errorsOf(Object.assign(new shape(), given)).map((error) => problemOf(error, path === '' ? '' : `${path}.`));
 }
 
 function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string): Problem {
   const path = prefix + oneLine(property, 40);
-  if ('whitelistValidation' in constraints)
-    return { path, found: 'not an option', remedy: 'it as the docs spell it, or leave it out' };
+  if ('whitelistValidation' in constraints) {
+    const owner = OWNERS.find(([, shape]) => optionsOf(shape).has(property))?.[0];
+    const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : 'not an option';
+    return { path, found, remedy: owner ? 'it there' : 'it as the docs spell it, or leave it out' };
+  }
   return {
     path,
     found: UNSHOWN.has(property) ? kindOf(value) : show(value),

@@ -140,10 +140,74 @@ describe('configuration', () => {
       expect((app as TestApp).log.of('1 tenants are tracked, the most there may be')).toHaveLength(1);
     });
 
+    it.each(['true', 'TRUE ', '1', 'yes', 'on\n'])('takes %j for true', async (value) => {
+      await withEnvironment({ RATE_MONITOR_ENABLED: value, RATE_MONITOR_THRESHOLD_EVALUATIONS: ' 0\r\n' });
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
+    it.each(['false', 'False', '0', 'no', 'OFF'])('takes %j for false', async (value) => {
+      await withEnvironment({ RATE_MONITOR_ENABLED: value });
+      expect((app as TestApp).log.of('')).toEqual(['log RateMonitor: Off: nothing is counted']);
+    });
+
+    it('takes an empty variable for one that is not set, of each kind', async () => {
+      const names = [
+        'ENABLED',
+        'COUNTING',
+        'KEY_PREFIX',
+        'WAIT_AT_MOST_MS',
+        'INCIDENTS',
+        'DISCORD_WEBHOOK_URL',
+        'SERVICE',
+      ];
+      const empty = Object.fromEntries(names.map((name, i) => [`RATE_MONITOR_${name}`, i % 2 ? '' : ' \n']));
+      await withEnvironment({ ...empty, RATE_MONITOR_THRESHOLD_EVALUATIONS: '' });
+      expect(await alertsAfter(4)).toHaveLength(1);
+    });
+
+    it('warns of a threshold for no category here, names those there are, and starts', async () => {
+      await withEnvironment({ RATE_MONITOR_THRESHOLD_LLM: '5' });
+      expect((app as TestApp).log.of('RATE_MONITOR_THRESHOLD_LLM is set')).toEqual([
+        'warn RateMonitor: RATE_MONITOR_THRESHOLD_LLM is set, and nothing reads it: the categories here have ' +
+          'RATE_MONITOR_THRESHOLD_LLM_CALL, RATE_MONITOR_THRESHOLD_COLLECTIONS, RATE_MONITOR_THRESHOLD_EVALUATIONS',
+      ]);
+      expect(await alertsAfter(4)).toHaveLength(1);
+    });
+
     it('names a variable that nothing reads', async () => {
       await withEnvironment({ RATE_MONITOR_TRESHOLD_EVALUATIONS: '5' });
       expect((app as TestApp).log.of('RATE_MONITOR_TRESHOLD_EVALUATIONS is set')).toHaveLength(1);
     });
+  });
+
+  it('takes null for not given, at any depth', async () => {
+    const nothing = {
+      tenant: null,
+      redis: null,
+      store: null,
+      channels: null,
+      counting: null,
+      incidents: null,
+      skipIf: null,
+    };
+    await start(
+      RateMonitorModule.forRoot({
+        ...nothing,
+        categories: {
+          evaluations: { threshold: 1, windowMs: null, levels: null, tenant: null, windows: null },
+          collections: { threshold: 1 },
+        },
+      } as unknown as RateMonitorOptions),
+    );
+    expect(await alertsAfter(2)).toHaveLength(1);
+  });
+
+  it("leaves the app's own class-validator as it was", async () => {
+    const { getMetadataStorage } = jest.requireActual<typeof import('class-validator')>('class-validator');
+    const storage = getMetadataStorage();
+    await start(RateMonitorModule.forRoot());
+    expect(getMetadataStorage()).toBe(storage);
+    expect(storage.hasValidationMetaData).toBe(false);
   });
 
   describe('that is wrong stops the boot with an error that says what to do', () => {
@@ -151,17 +215,12 @@ describe('configuration', () => {
       ['abc', "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more"],
       ['-1', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '-1': write a whole number, 0 or more"],
       ['1.5', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '1.5': write a whole number, 0 or more"],
-      ['', 'RATE_MONITOR_THRESHOLD_EVALUATIONS is empty: write a whole number, 0 or more'],
     ])('a threshold of %p', async (value, message) => {
       await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: value })).rejects.toThrow(message);
     });
 
     it.each([
-      [
-        { RATE_MONITOR_THRESHOLD_LLM: '5' },
-        'RATE_MONITOR_THRESHOLD_LLM is set, but there is no such category: write a threshold for one of llm_call, collections, evaluations',
-      ],
-      [{ RATE_MONITOR_ENABLED: 'yes' }, "RATE_MONITOR_ENABLED is 'yes': write true or false"],
+      [{ RATE_MONITOR_ENABLED: 'maybe' }, "RATE_MONITOR_ENABLED is 'maybe': write true or false"],
       [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'await' or 'background'"],
       [
         { RATE_MONITOR_WAIT_AT_MOST_MS: '0' },
@@ -169,7 +228,7 @@ describe('configuration', () => {
       ],
       [
         { RATE_MONITOR_FLUSH_INTERVAL_MS: '99999999999' },
-        'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write a shorter time',
+        'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write 2147483647 at most',
       ],
       [{ RATE_MONITOR_KEY_PREFIX: '{x}' }, "RATE_MONITOR_KEY_PREFIX is '{x}': write letters"],
       [
@@ -209,10 +268,27 @@ describe('configuration', () => {
         'categories.evaluations.windowMs is 10: write a whole number of milliseconds, 1000 to 86400000, or leave it out for 60000',
       ],
       [
-        'an algorithm there is not',
-        { categories: { ...rest, evaluations: { threshold: 1, algorithm: 'sliding' } } },
-        "categories.evaluations.algorithm is 'sliding': write 'fixed'",
+        'an option of a category, given to the module',
+        { windowMs: 60_000 },
+        'windowMs is an option of a category, not of the module: write it there',
       ],
+      [
+        'an option of the module, given to a category',
+        { categories: { ...rest, evaluations: { threshold: 1, keyPrefix: 'x' } } },
+        'keyPrefix is an option of the module, not of categories.evaluations: write it there',
+      ],
+      [
+        'totals published less often than twice a window',
+        { flushIntervalMs: 700, categories: { ...rest, evaluations: { threshold: 1, windowMs: 1_000 } } },
+        'flushIntervalMs is 700: write 500 at most, half of the shortest window',
+      ],
+      ['a required option that is null', { categories: { ...rest, evaluations: { threshold: null } } }, 'is missing'],
+      [
+        'a password in a public address, which it does not show',
+        { publicUrl: 'https://me:hunter2@host' },
+        "publicUrl is a string: write an address such as 'https://api.example.com'",
+      ],
+      ['a service of no name', { service: '' }, 'service is empty: write a name of 100 characters at most'],
       [
         'no levels',
         { categories: { ...rest, evaluations: { threshold: 1, levels: [] } } },

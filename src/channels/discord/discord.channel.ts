@@ -2,7 +2,7 @@ import { SEVERITIES, type Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { within } from '../../util/within.js';
 import type { MessageOptions } from '../channel-options.js';
-import { DiscordShape } from '../channel-shapes.js';
+import { DISCORD_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { accept } from '../http/accept.js';
 import type { Answer } from '../http/answer.js';
@@ -62,7 +62,7 @@ export class DiscordChannel extends MessageChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: DiscordChannelOptions) {
-    const given = checkOptions('DiscordChannel', DiscordShape, options);
+    const given = checkOptions('DiscordChannel', DISCORD_SHAPE, options);
     super(given);
     this.#options = given;
   }

@@ -1,6 +1,6 @@
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
-import { MessageShape } from '../channel-shapes.js';
+import { MESSAGE_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { accept } from '../http/accept.js';
 import { MessageChannel } from '../message-channel.js';
@@ -20,7 +20,7 @@ export class SlackChannel extends MessageChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: SlackChannelOptions) {
-    const given = checkOptions('SlackChannel', MessageShape, options);
+    const given = checkOptions('SlackChannel', MESSAGE_SHAPE, options);
     super(given);
     this.#options = given;
   }

@@ -5,7 +5,7 @@ import type { AlertChannel } from '../../model/alert-channel.js';
 import { alertId } from '../message/alert-id.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../channel-options.js';
-import { WebhookShape } from '../channel-shapes.js';
+import { WEBHOOK_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { accept } from '../http/accept.js';
 import { WebhookClient } from '../http/webhook-client.js';
@@ -46,7 +46,7 @@ export class WebhookChannel implements AlertChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: WebhookChannelOptions) {
-    const given = checkOptions('WebhookChannel', WebhookShape, options);
+    const given = checkOptions('WebhookChannel', WEBHOOK_SHAPE, options);
     const { url, secret, headers = {}, minSeverity, categories } = given;
     this.minSeverity = minSeverity;
     this.categories = categories;
