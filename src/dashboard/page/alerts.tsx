@@ -105,7 +105,7 @@ function Time({ at, now }: { at: number; now: number }): JSX.Element {
 function wordsOf({ status, severity, count: seen, threshold, levelAt, lastedMs = 0, peak, total }: PageAlert): string {
   const against = `${count(seen)} of ${count(threshold)}`;
   if (status === 'resolved')
-    return `over after ${lasting(Math.max(lastedMs, 60_000))}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
+    return `over after ${lasting(lastedMs)}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
   if (status === 'reminded') return `still over, ${against}`;
   if (status === 'escalated') return `escalated to ${severity}, ${against}`;
   return levelAt > 1 ? `${severity} at ${levelAt}×, ${against}` : `${severity}, ${against}`;

@@ -93,7 +93,14 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         </span>
       </td>
       <td class="cell-since num" title={since === undefined ? '' : `since ${clock(since, now)}`}>
-        {since === undefined ? <span class="dim">–</span> : lasting(now - since)}
+        {since === undefined ? (
+          <span class="dim">–</span>
+        ) : (
+          <>
+            <span class="since-word">over for </span>
+            {lasting(now - since)}
+          </>
+        )}
       </td>
       <td class="cell-hour">
         <Spark series={row.hour} threshold={row.threshold} />
@@ -133,7 +140,7 @@ function Search({ typed, onType }: { typed: string; onType: (text: string) => vo
       ref={input}
       class="search end"
       type="search"
-      placeholder="Find a tenant  /"
+      placeholder={matchMedia('(pointer: coarse)').matches ? 'Find a tenant' : 'Find a tenant  /'}
       aria-label="Find a tenant"
       autocomplete="off"
       spellcheck={false}

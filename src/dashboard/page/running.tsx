@@ -79,7 +79,7 @@ export function Instances({ overview: { instances }, now }: { overview: Overview
               </span>
               <span class="dim">
                 {several && `${instance.service} ${instance.environment}, `}
-                {instance.version}, up {lasting(Math.max(now - instance.startedAt, 60_000))}
+                {instance.version}, up {lasting(now - instance.startedAt)}
                 {instance.uncounted > 0 && <b class="warning">, {count(instance.uncounted)} uncounted</b>}
                 {silent > 10_000 && <b class="warning">, last seen {Math.round(silent / 1_000)} s ago</b>}
               </span>

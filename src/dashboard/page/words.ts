@@ -31,9 +31,9 @@ export function percent(share: number): string {
   return value > 0 && value < 1 ? '<1 %' : `${Math.round(value)} %`;
 }
 
-/** How long something has lasted, in its two largest units: `now`, `18 min`, `3 h 5 min`, `2 d 4 h`. */
+/** How long something has lasted, in its two largest units: `<1 min`, `18 min`, `3 h 5 min`, `2 d 4 h`. */
 export function lasting(ms: number): string {
-  if (ms < MINUTE) return 'now';
+  if (ms < MINUTE) return '<1 min';
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
   if (ms < DAY) return joined(Math.floor(ms / HOUR), 'h', Math.floor((ms % HOUR) / MINUTE), 'min');
   return joined(Math.floor(ms / DAY), 'd', Math.floor((ms % DAY) / HOUR), 'h');
