@@ -1,16 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
-import {
-  bindEnhancers,
-  enhancersOf,
-  GUARDS,
-  INTERCEPTORS,
-  lostMarks,
-  marksOf,
-  type Mark,
-} from './monitor-rate.decorator.js';
-import { isOutcomeInterceptor } from './outcome.interceptor.js';
+import { bindGuards, guardsOf, lostMarks, marksOf, type Mark } from './monitor-rate.decorator.js';
 import { isRateMonitorGuard } from './rate-monitor.guard.js';
 
 type Class = (new (...args: never[]) => unknown) & { prototype: object };
@@ -57,8 +48,7 @@ export class MarkedHandlers {
     private readonly scanner: MetadataScanner,
   ) {
     // Now, since Nest reads guards when it makes the routes: after this, and before it calls onModuleInit.
-    this.bindLast(GUARDS, isRateMonitorGuard, () => true);
-    this.bindLast(INTERCEPTORS, isOutcomeInterceptor, (marks) => marks.some(({ when }) => when));
+    this.bindLast();
   }
 
   /** Every handler that a decorator marks, itself or through its class. */
@@ -97,7 +87,7 @@ export class MarkedHandlers {
 
   /** Whether Nest runs the monitor's guard for the handler: it is among its guards, and in a module that provides its class. */
   isBound(owner: object, handler: object): boolean {
-    if (![...enhancersOf(GUARDS, handler), ...enhancersOf(GUARDS, owner)].some(isRateMonitorGuard)) return false;
+    if (![...guardsOf(handler), ...guardsOf(owner)].some(isRateMonitorGuard)) return false;
     if (!this.hosted.has(owner)) this.hosted.set(owner, this.isHosted(owner));
     return this.hosted.get(owner) === true;
   }
@@ -109,29 +99,21 @@ export class MarkedHandlers {
     return wrappers.some(({ host }) => [...(host?.injectables.keys() ?? [])].some(isRateMonitorGuard));
   }
 
-  /** Moves what is ours behind all others of its kind, from classes to those of their handlers whose marks want it. */
-  private bindLast(
-    kind: string,
-    isOurs: (enhancer: unknown) => boolean,
-    isWanted: (marks: readonly Mark[]) => boolean,
-  ): void {
+  private bindLast(): void {
     const unmarkedClasses = new Set<Class>();
     for (const [, owner, , handler] of this.marked()) {
-      const bound = enhancersOf(kind, handler);
-      const ours = [...bound, ...enhancersOf(kind, owner)].find(isOurs);
-      // Never a class that was not there before: Nest leaves out one that its scanner has not seen.
+      const guards = guardsOf(handler);
+      const ours = [...guards, ...guardsOf(owner)].find(isRateMonitorGuard);
+      // Never a class that was not there before: Nest leaves out a guard that its scanner has not seen.
       if (ours === undefined) continue;
-      const others = bound.filter((enhancer) => !isOurs(enhancer));
-      if (isWanted(marksOf(handler, owner))) {
-        if (bound.at(-1) !== ours) bindEnhancers(kind, handler, [...others, ours]);
-      } else if (others.length < bound.length) bindEnhancers(kind, handler, others);
+      if (guards.at(-1) !== ours) bindGuards(handler, [...guards.filter((guard) => !isRateMonitorGuard(guard)), ours]);
       unmarkedClasses.add(owner);
     }
-    // What is bound to a class runs before what is bound to its methods.
+    // A class's guards run before those of its methods.
     for (const owner of unmarkedClasses) {
-      const bound = enhancersOf(kind, owner);
-      const others = bound.filter((enhancer) => !isOurs(enhancer));
-      if (others.length < bound.length) bindEnhancers(kind, owner, others);
+      const guards = guardsOf(owner);
+      const others = guards.filter((guard) => !isRateMonitorGuard(guard));
+      if (others.length < guards.length) bindGuards(owner, others);
     }
   }
 

@@ -2,6 +2,8 @@
 export interface TenantUsage {
   readonly tenant: { readonly id: string; readonly name?: string };
   readonly counts: ReadonlyMap<number, number>;
+  /** What holds for it now, if known. */
+  readonly threshold?: number | undefined;
 }
 
 /** How often a threshold would have alerted: once for each tenant and window over it. */

@@ -132,7 +132,7 @@ export class Usage {
   }
 
   /** Rows of tenants whose counts are known; `counts` are those of the window that holds `time`. */
-  async rows(
+  private async rows(
     category: Category,
     window: CategoryWindow,
     time: number,
@@ -159,6 +159,31 @@ export class Usage {
     const since = await this.since(category, window, over, time);
     over.forEach((row, i) => (row.since = since[i] as Date));
     return rows;
+  }
+
+  /** Rows of some tenants in the running window, whatever they used. */
+  async present(category: Category, window: CategoryWindow, tenants: readonly string[]): Promise<UsageRow[]> {
+    const at = this.now();
+    const reads = tenants.map((tenantId) => ({ category: category.name, window: window.name, tenantId, at }));
+    const counts = await this.settings.source.counts(reads);
+    return this.rows(
+      category,
+      window,
+      at,
+      tenants.map((tenant, i) => ({ tenant, count: counts[i] ?? 0 })),
+    );
+  }
+
+  /** What each tenant used since a time. */
+  usageSince(category: Category, from: number): Promise<TenantUsage[]> {
+    const slots = this.slots({ from });
+    return this.usageOf(category, slots.from, slots.to);
+  }
+
+  /** Every tenant seen since a time. */
+  seenSince(category: string, from: number): Promise<Map<string, SeenTenant>> {
+    const slots = this.slots({ from });
+    return this.seenBetween(category, slots.from, slots.to);
   }
 
   /** One count a minute; of a window shorter than that the highest, of a longer one the running count at the end of each minute. */
@@ -229,8 +254,9 @@ export class Usage {
   }
 
   /** What each tenant used, by how often each count occurred. */
-  async usageOf(category: Category, from: number, to: number): Promise<TenantUsage[]> {
+  private async usageOf(category: Category, from: number, to: number): Promise<TenantUsage[]> {
     const seen = await this.seenBetween(category.name, from, to);
+    const window = baseWindow(category);
     const usage: TenantUsage[] = [];
     for (const some of batches([...seen])) {
       const found = await this.slotCounts(
@@ -241,7 +267,8 @@ export class Usage {
       );
       some.forEach(([tenant, about], i) => {
         const counts = this.perWindow(category, found[i] as SlotCounts);
-        if (counts.size > 0) usage.push({ tenant: named(tenant, about), counts });
+        if (counts.size > 0)
+          usage.push({ tenant: named(tenant, about), counts, threshold: this.thresholdFor(category, window, about) });
       });
       await new Promise(setImmediate);
     }
@@ -249,7 +276,7 @@ export class Usage {
   }
 
   /** Every tenant seen in the time, the newest word on it last. */
-  async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
+  private async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
     const all = new Map<string, SeenTenant>();
     for (const block of blocksOf(from, to))
       for (const [tenant, about] of await this.settings.store.seen(category, block)) all.set(tenant, about);
@@ -257,7 +284,11 @@ export class Usage {
   }
 
   /** What was last known of tenants: in this block, or the one before. */
-  async seenOf(category: string, tenants: readonly string[], time: number): Promise<(SeenTenant | undefined)[]> {
+  private async seenOf(
+    category: string,
+    tenants: readonly string[],
+    time: number,
+  ): Promise<(SeenTenant | undefined)[]> {
     const block = blockOf(Math.floor(time / SLOT_MS));
     const seen = await this.settings.store.seenOf(category, block, tenants);
     if (seen.every(Boolean)) return seen;

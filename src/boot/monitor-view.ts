@@ -1,0 +1,52 @@
+import type { AlertService } from '../alert/alert.service.js';
+import type { Category } from '../model/category.js';
+import type { Instances } from '../usage/instances.js';
+import type { Usage } from '../usage/usage.js';
+import type { ThresholdService } from '../threshold/threshold.service.js';
+
+/** A channel as this instance knows it. */
+export interface ChannelStatus {
+  readonly name: string;
+  readonly on: boolean;
+  /** Why it is off. */
+  readonly reason?: string | undefined;
+  readonly retryAt?: number | undefined;
+  readonly queued: number;
+}
+
+/** What this instance counted since its start, and how it goes. */
+export interface CounterStatus {
+  readonly counted: number;
+  readonly uncounted: number;
+  /** Counted and not yet published. */
+  readonly pending: number;
+  readonly breaches: number;
+}
+
+/** A monitored handler. */
+export interface HandlerStatus {
+  readonly handler: string;
+  readonly categories: readonly string[];
+  /** Whether a request with a tenant was counted. */
+  readonly seen: boolean;
+}
+
+/** All that the page, metrics and the health check look at. Built at boot; read only. */
+export interface MonitorView {
+  readonly service: string;
+  readonly environment: string;
+  readonly categories: ReadonlyMap<string, Category>;
+  readonly usage: Usage | undefined;
+  readonly instances: Instances;
+  readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
+  readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list'> | undefined;
+  /** The store's clock. */
+  now(): number;
+  store(): { readonly name: string; readonly up: boolean; readonly blindSince?: number | undefined };
+  counter(): CounterStatus;
+  channels(): readonly ChannelStatus[];
+  handlers(): readonly HandlerStatus[];
+}
+
+/** Where the view is, once the app has started. By a global name, so that two copies of this package mean the same. */
+export const MONITOR_VIEW = Symbol.for('nestjs-rate-monitor:view');

@@ -1,0 +1,507 @@
+import type { AlertRecord } from '../alert/history.js';
+import type { MonitorView } from '../boot/monitor-view.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import { tenantKey } from '../model/tenant-key.js';
+import { thresholdVariable } from '../options/environment.js';
+import { baseWindow } from '../usage/usage-source.js';
+import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage.js';
+import { VERSION } from '../util/version.js';
+import type {
+  Advice,
+  CategoryAnswer,
+  CategorySummary,
+  Overview,
+  PageAlert,
+  PageDelivery,
+  PageIncident,
+  PageMute,
+  PageTenant,
+  Series,
+  TenantAnswer,
+  TenantRow,
+  TenantsAnswer,
+} from './api.js';
+import { Cached } from './cached.js';
+
+const MAX_ROWS = 20;
+const MAX_FOUND = 50;
+const MAX_ALERTS = 50;
+const MAX_TENANTS = 200;
+/** Tenants of a window that are looked at for those near their threshold: as many as its live top holds. */
+const MAX_TOP = 200;
+const NEAR = 0.5;
+/** After the end of a window no longer than this its tenants are shown until the next window has more to show. */
+const MAX_SHOWN_ON_MS = 5 * 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** How long an answer is good for: the running minute for a second, a day for longer. */
+const LIVE_MS = 1_000;
+const DAY_GOOD_MS = 10_000;
+const ADVICE_GOOD_MS = 60_000;
+const STORAGE_GOOD_MS = 300_000;
+
+/** What a row is held against while rows are made. */
+interface Told {
+  readonly alerts: readonly AlertRecord[];
+  readonly mutes: readonly PageMute[];
+}
+
+/** Makes the answers of the page's API. Each is read once a second, however many look. */
+export class DashboardData {
+  private readonly cached = new Cached();
+
+  constructor(private readonly view: MonitorView) {}
+
+  /** A change was made through the page: what is shown next has it. */
+  changed(): void {
+    this.cached.clear();
+  }
+
+  overview(): Promise<Overview> {
+    return this.cached.get('overview', LIVE_MS, () => this.readOverview());
+  }
+
+  tenants(category: string | undefined, search: string): Promise<TenantsAnswer> {
+    return this.cached.get(`tenants ${category} ${search}`, LIVE_MS, () => this.readTenants(category, search));
+  }
+
+  tenant(category: string, id: string): Promise<TenantAnswer> {
+    return this.cached.get(`tenant ${category} ${id}`, LIVE_MS, () => this.readTenant(category, id));
+  }
+
+  category(name: string): Promise<CategoryAnswer> {
+    return this.cached.get(`category ${name}`, DAY_GOOD_MS, () => this.readCategory(name));
+  }
+
+  advice(category: string, over?: number, at?: number): Promise<Advice> {
+    const { usage } = this.view;
+    if (!usage) return Promise.resolve(noAdvice(this.view, category));
+    return this.cached.get(`advice ${category} ${over} ${at}`, ADVICE_GOOD_MS, async () =>
+      toAdvice(await usage.advise(category, { over, ...(at === undefined ? {} : { at: [at] }) })),
+    );
+  }
+
+  mutes(): Promise<PageMute[]> {
+    return this.cached.get('mutes', LIVE_MS, async () => (await this.view.alerts.mutes()).map(toPageMute));
+  }
+
+  private async readOverview(): Promise<Overview> {
+    const { view } = this;
+    const store = view.store();
+    const { uncounted } = view.counter();
+    // What cannot be read while the store is away is left out: the strip still tells that it is.
+    const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
+    const all = await this.orNothing(this.nearRows(), []);
+    const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
+    const over = all.filter(({ severity }) => severity !== undefined).length;
+    const [categories, storage] = await Promise.all([
+      Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
+      this.storage(),
+    ]);
+    return {
+      now: view.now(),
+      ...{ service: view.service, environment: view.environment, version: VERSION },
+      state: store.blindSince !== undefined ? 'blind' : over > 0 ? 'over' : 'calm',
+      over,
+      ...(store.blindSince === undefined ? {} : { blindSince: store.blindSince }),
+      store: { name: store.name, up: store.up },
+      instances: instances.map((instance) => ({ ...instance, self: instance.id === view.instances.id })),
+      uncounted: instances.reduce(
+        (sum, instance) => sum + (instance.id === view.instances.id ? 0 : instance.uncounted),
+        uncounted,
+      ),
+      channels: view.channels().map(({ name, on, reason, retryAt, queued }) => ({
+        ...{ name, on, queued },
+        ...(reason === undefined ? {} : { reason }),
+        ...(retryAt === undefined ? {} : { retryAt }),
+      })),
+      categories,
+      rows,
+      moreRows: Math.max(all.length - rows.length, 0),
+      incidents: incidentsOf(told.alerts).filter(({ resolvedAt }) => resolvedAt === undefined),
+      alerts: told.alerts
+        .filter(({ raisedAt }) => raisedAt.getTime() > view.now() - DAY_MS)
+        .slice(0, MAX_ALERTS)
+        .map(toPageAlert),
+      mutes: [...told.mutes],
+      ...(storage ? { storage } : {}),
+      handlers: view
+        .handlers()
+        .map(({ handler, categories: names, seen }) => ({ handler, categories: [...names], seen })),
+      canSetThreshold: view.thresholds !== undefined,
+    };
+  }
+
+  private async readTenants(name: string | undefined, search: string): Promise<TenantsAnswer> {
+    const { usage } = this.view;
+    const told = await this.told();
+    const wanted = search.toLowerCase();
+    const rows: TenantRow[] = [];
+    let more = 0;
+    for (const category of this.view.categories.values()) {
+      if (!usage || (name !== undefined && name !== category.name)) continue;
+      const seen = await this.seen(category.name);
+      const found = [...seen].filter(
+        ([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted),
+      );
+      more += Math.max(found.length - MAX_FOUND, 0);
+      const ids = found.slice(0, MAX_FOUND).map(([id]) => id);
+      rows.push(...(await usage.present(category, baseWindow(category), ids)).map((row) => this.toRow(row)));
+    }
+    rows.sort((a, b) => b.ratio - a.ratio);
+    const shown = rows.slice(0, MAX_FOUND);
+    return { now: this.view.now(), rows: await this.withDetails(shown, told), more: more + rows.length - shown.length };
+  }
+
+  private async readTenant(name: string, id: string): Promise<TenantAnswer> {
+    const { usage, thresholds } = this.view;
+    const now = this.view.now();
+    const told = await this.told();
+    const mine = told.alerts.filter(
+      ({ alert }) => alert.category === name && tenantKey(alert.tenant.id) === tenantKey(id),
+    );
+    const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
+    if (!usage) return { now, rows: [], day: { start: now, stepMs: 60_000, counts: [] }, hourlyPeaks: [], ...common };
+    const category = usage.category(name);
+    const rows = await Promise.all(
+      category.windows.map(async (window) =>
+        (await usage.present(category, window, [tenantKey(id)])).map((row) => this.toRow(row)),
+      ),
+    );
+    const [day, peaks, overrides] = await Promise.all([
+      usage.history(name, id, { from: now - DAY_MS }),
+      usage.hourlyPeaks(name, { from: now - usage.retention.hourlyRetentionMs }),
+      thresholds?.list() ?? [],
+    ]);
+    const override = overrides.find((one) => one.category === name && one.tenant === id);
+    return {
+      now,
+      rows: await this.withDetails(rows.flat(), told),
+      day: toSeries(day),
+      hourlyPeaks: peaks.flatMap(({ hour, tenants }) => {
+        const own = tenants.find(({ tenant }) => tenant.id === tenantKey(id));
+        return own ? [{ at: hour.getTime(), count: own.count }] : [];
+      }),
+      ...common,
+      ...(override ? { override: toOverride(override) } : {}),
+    };
+  }
+
+  private async readCategory(name: string): Promise<CategoryAnswer> {
+    const { usage, thresholds } = this.view;
+    const now = this.view.now();
+    const told = await this.told();
+    const category = this.categoryOf(name);
+    const alerts = told.alerts
+      .filter(({ alert, raisedAt }) => alert.category === name && raisedAt.getTime() > now - DAY_MS)
+      .map(({ alert, raisedAt }) => ({
+        at: raisedAt.getTime(),
+        tenant: tenantOf(alert),
+        severity: alert.level.severity,
+      }));
+    const summary = await this.summary(category);
+    if (!usage) {
+      const totals = { start: now, stepMs: 60_000, counts: [] };
+      return { now, category: summary, totals, alerts, tenants: [], active: 0, advice: noAdvice(this.view, name) };
+    }
+    const [totals, used, advice, overrides] = await Promise.all([
+      usage.totals(name, { from: now - DAY_MS }),
+      this.used(category),
+      this.advice(name),
+      thresholds?.list() ?? [],
+    ]);
+    const override = overrides.find((one) => one.category === name && one.tenant === undefined);
+    return {
+      now,
+      category: summary,
+      totals: toSeries(totals),
+      alerts,
+      tenants: used.slice(0, MAX_TENANTS),
+      active: used.length,
+      advice,
+      ...(override ? { override: toOverride(override) } : {}),
+    };
+  }
+
+  private categoryOf(name: string): Category {
+    const category = this.view.categories.get(name);
+    if (!category) throw new RangeError('there is no such category');
+    return category;
+  }
+
+  /** Tenants of the last day by their highest minute. */
+  private async used(category: Category): Promise<CategoryAnswer['tenants']> {
+    const { usage } = this.view;
+    if (!usage) return [];
+    const shared = usage.thresholdFor(category, baseWindow(category), undefined) ?? 0;
+    return this.cached.get(`used ${category.name}`, ADVICE_GOOD_MS, async () =>
+      (await usage.usageSince(category, this.view.now() - DAY_MS))
+        .map(({ tenant, counts, threshold }) => {
+          let [peak, total] = [0, 0];
+          for (const [count, times] of counts) [peak, total] = [Math.max(peak, count), total + count * times];
+          return { tenant, peak, total, threshold: threshold ?? shared };
+        })
+        .sort((a, b) => b.peak - a.peak || b.total - a.total),
+    );
+  }
+
+  /** Everybody at half of a threshold or more, worst first. */
+  private async nearRows(): Promise<TenantRow[]> {
+    const { usage, categories } = this.view;
+    if (!usage) return [];
+    const now = this.view.now();
+    const found = await Promise.all(
+      Array.from(categories.values()).flatMap((category) =>
+        category.windows.map(async (window) => {
+          const span = window.spanAt(now);
+          const limit = { limit: MAX_TOP, window: window.name };
+          const running = await usage.top(category.name, limit);
+          const length = span.end - span.start;
+          const last =
+            length <= MAX_SHOWN_ON_MS ? await usage.top(category.name, { ...limit, at: span.start - 1 }) : [];
+          return worstOf(running, last).map((row) => this.toRow(row));
+        }),
+      ),
+    );
+    return found
+      .flat()
+      .filter(({ ratio }) => ratio >= NEAR)
+      .sort((a, b) => b.ratio - a.ratio);
+  }
+
+  private toRow(row: UsageRow): TenantRow {
+    const category = this.view.categories.get(row.category) as Category;
+    const window = category.windows.find(({ name }) => name === row.window) as CategoryWindow;
+    const threshold = row.threshold ?? 0;
+    const levels = window.levels.map(({ at, severity }) => ({ at, severity, count: Math.floor(threshold * at) }));
+    const reached = row.threshold === undefined ? undefined : levels.filter(({ count }) => row.count > count).at(-1);
+    const windowStart = row.windowStart.getTime();
+    return {
+      ...{ category: row.category, window: row.window, windowMs: window.windowMs },
+      ...{ windowStart, windowEnd: row.windowEnd.getTime(), tenant: row.tenant },
+      ...{ count: row.count, threshold, levels, ratio: row.ratio ?? 0, share: row.share },
+      ...(reached ? { severity: reached.severity } : {}),
+      ...(row.since ? { since: row.since.getTime() } : {}),
+      hour: { start: windowStart, stepMs: 60_000, counts: [] },
+      told: [],
+    };
+  }
+
+  /** The last hour, who was told, who is muted. */
+  private async withDetails(rows: readonly TenantRow[], { alerts, mutes }: Told): Promise<TenantRow[]> {
+    const { usage } = this.view;
+    const now = this.view.now();
+    const hours = new Map<TenantRow, Series>();
+    for (const category of this.view.categories.values()) {
+      const own = rows.filter((row) => row.category === category.name);
+      if (!usage || own.length === 0) continue;
+      const ids = own.map(({ tenant }) => tenant.id);
+      const series = await usage.histories(category, ids, { from: now - HOUR_MS + 60_000 });
+      own.forEach((row, i) => hours.set(row, toSeries(series[i] as UsageSeries)));
+    }
+    return rows.map((row) => {
+      const record = alerts.find(
+        ({ alert, raisedAt }) =>
+          row.severity !== undefined &&
+          alert.category === row.category &&
+          (alert.window ?? '') === row.window &&
+          tenantKey(alert.tenant.id) === row.tenant.id &&
+          raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs,
+      );
+      const mute = mutes.find(
+        ({ tenant, category }) =>
+          (tenant === undefined || tenantKey(tenant.id) === row.tenant.id) &&
+          (category ?? row.category) === row.category,
+      );
+      return {
+        ...row,
+        hour: hours.get(row) ?? row.hour,
+        ...(record?.alert.contributors ? { contributors: record.alert.contributors } : {}),
+        told: record ? deliveriesOf(record) : [],
+        ...(mute ? { mute } : {}),
+      };
+    });
+  }
+
+  private async told(): Promise<Told> {
+    const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
+    return { alerts: await this.orNothing(alerts, []), mutes: await this.orNothing(this.mutes(), []) };
+  }
+
+  private async summary(category: Category): Promise<CategorySummary> {
+    const { usage } = this.view;
+    const now = this.view.now();
+    const base = baseWindow(category);
+    const windows = [base, ...category.windows.filter((window) => window !== base)];
+    const [totals, tenants] = usage
+      ? await Promise.all([
+          this.orNothing(
+            usage.totals(category.name, { from: now }).then(({ counts }) => counts),
+            [],
+          ),
+          this.cached
+            .get(`active ${category.name}`, ADVICE_GOOD_MS, () => usage.active(category.name, { from: now - DAY_MS }))
+            .catch(() => 0),
+        ])
+      : [[], 0];
+    return {
+      name: category.name,
+      windows: windows.map((window) => {
+        const threshold = usage ? usage.thresholdFor(category, window, undefined) : undefined;
+        return {
+          ...{ name: window.name, windowMs: window.windowMs },
+          ...(threshold === undefined ? {} : { threshold }),
+          levels: window.levels.map(({ at, severity }) => ({ at, severity })),
+        };
+      }),
+      total: totals.at(-1) ?? 0,
+      tenants,
+      variable: thresholdVariable(category.name),
+    };
+  }
+
+  private async storage(): Promise<Overview['storage']> {
+    const { usage, categories } = this.view;
+    if (!usage) return undefined;
+    const { retentionMs, hourlyRetentionMs } = usage.retention;
+    const bytes = await this.cached.get('bytes', STORAGE_GOOD_MS, () => usage.bytes()).catch(() => undefined);
+    const tenants = new Set<string>();
+    for (const name of categories.keys())
+      for (const id of (await this.orNothing(this.seen(name), new Map<string, string>())).keys()) tenants.add(id);
+    return { ...(bytes === undefined ? {} : { bytes }), tenants: tenants.size, retentionMs, hourlyRetentionMs };
+  }
+
+  /** Tenants of the last day by id, with their names. */
+  private seen(category: string): Promise<Map<string, string>> {
+    const { usage } = this.view;
+    if (!usage) return Promise.resolve(new Map<string, string>());
+    return this.cached.get(`seen ${category}`, DAY_GOOD_MS, async () => {
+      const seen = await usage.seenSince(category, this.view.now() - DAY_MS);
+      return new Map(Array.from(seen, ([id, { name }]) => [id, name]));
+    });
+  }
+
+  /** While the store is away a part that cannot be read is left empty. */
+  private async orNothing<T>(reading: Promise<T>, nothing: T): Promise<T> {
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.view.store().up) throw error;
+      return nothing;
+    }
+  }
+}
+
+/** The higher of a tenant's rows in the running window and in the one before: a new minute does not look calm at once. */
+function worstOf(running: readonly UsageRow[], last: readonly UsageRow[]): UsageRow[] {
+  const worst = new Map(running.map((row) => [row.tenant.id, row]));
+  for (const row of last) if (row.count > (worst.get(row.tenant.id)?.count ?? 0)) worst.set(row.tenant.id, row);
+  return [...worst.values()];
+}
+
+function toSeries({ start, stepMs, counts }: UsageSeries): Series {
+  return { start: start.getTime(), stepMs, counts };
+}
+
+function tenantOf({ tenant: { id, name } }: AlertRecord['alert']): PageTenant {
+  return name === undefined ? { id } : { id, name };
+}
+
+const STATUS = {
+  queued: 'waiting',
+  retried: 'waiting',
+  delivered: 'sent',
+  failed: 'failed',
+  suppressed: 'suppressed',
+} as const;
+
+function deliveriesOf({ channels }: AlertRecord): PageDelivery[] {
+  return Object.entries(channels).map(([channel, { status, attempts, reason }]) => ({
+    ...{ channel, status: STATUS[status], attempts },
+    ...(reason === undefined ? {} : { reason }),
+  }));
+}
+
+function toPageAlert(record: AlertRecord): PageAlert {
+  const { alert } = record;
+  const { incident, route } = alert;
+  return {
+    ...{ id: record.id, at: record.raisedAt.getTime(), category: alert.category, window: alert.window ?? '' },
+    ...{ tenant: tenantOf(alert), count: alert.count, threshold: alert.threshold },
+    ...{ severity: alert.level.severity, levelAt: alert.level.at },
+    ...(incident
+      ? { status: incident.status, lastedMs: incident.lastedMs, peak: incident.peak.count, total: incident.total }
+      : {}),
+    ...(route ? { route: `${route.method} ${route.path}` } : {}),
+    told: deliveriesOf(record),
+    ...(alert.test ? { test: true as const } : {}),
+  };
+}
+
+/** Incidents by the newest record of each, worst first. */
+function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
+  const newest = new Map<string, PageIncident>();
+  for (const record of alerts) {
+    const { alert } = record;
+    const { incident } = alert;
+    if (!incident || newest.has(incident.id)) continue;
+    const end = incident.startedAt.getTime() + incident.lastedMs;
+    newest.set(incident.id, {
+      ...{ id: incident.id, category: alert.category, window: alert.window ?? '', tenant: tenantOf(alert) },
+      ...{ severity: alert.level.severity, startedAt: incident.startedAt.getTime(), lastedMs: incident.lastedMs },
+      peak: { count: incident.peak.count, at: incident.peak.windowStart.getTime() },
+      ...{ total: incident.total, threshold: alert.threshold },
+      ...(incident.status === 'resolved' ? { resolvedAt: end } : {}),
+      told: deliveriesOf(record),
+    });
+  }
+  return [...newest.values()].sort(
+    (a, b) => b.peak.count / Math.max(b.threshold, 1) - a.peak.count / Math.max(a.threshold, 1),
+  );
+}
+
+/** A mute as the page shows it. */
+export function toPageMute(mute: Awaited<ReturnType<MonitorView['alerts']['mutes']>>[number]): PageMute {
+  const { tenant, category, until, reason, heldBack } = mute;
+  const { by } = mute as { by?: string };
+  return {
+    ...(category === undefined ? {} : { category }),
+    ...(tenant === undefined ? {} : { tenant: { id: tenant } }),
+    ...{ until: until.getTime(), reason, heldBack },
+    ...(by === undefined ? {} : { by }),
+  };
+}
+
+function toOverride({
+  threshold,
+  until,
+  by,
+  reason,
+}: {
+  threshold: number;
+  until?: Date | undefined;
+  by: string;
+  reason: string;
+}): {
+  threshold: number;
+  until?: number;
+  by?: string;
+  reason?: string;
+} {
+  return { threshold, ...(until ? { until: until.getTime() } : {}), by, reason };
+}
+
+function toAdvice({ from, to, ...advice }: CategoryAdvice): Advice {
+  return { ...advice, from: from.getTime(), to: to.getTime() };
+}
+
+function noAdvice(view: MonitorView, name: string): Advice {
+  const now = view.now();
+  const window = baseWindow(view.categories.get(name) as Category);
+  return {
+    ...{ category: name, window: window.name, windowMs: window.windowMs, from: now, to: now },
+    percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
+    ...{ samples: 0, curve: [], candidates: [], alwaysOver: [] },
+  };
+}

@@ -1,0 +1,373 @@
+import { createHash } from 'node:crypto';
+
+import {
+  Controller,
+  Get,
+  Inject,
+  Logger,
+  Optional,
+  Post,
+  Req,
+  Res,
+  UseGuards,
+  VERSION_NEUTRAL,
+  type CanActivate,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+
+import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
+import type { Late } from '../util/late.js';
+import { duration, oneLine, reasonOf } from '../util/text.js';
+import { VERSION } from '../util/version.js';
+import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
+import { ASSETS, type Assets } from './assets.js';
+import { DashboardData, toPageMute } from './dashboard-data.js';
+import { DashboardGuard, whoOf } from './dashboard.guard.js';
+import { openApi } from './open-api.js';
+
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HEADERS: readonly (readonly [string, string])[] = [
+  ['Content-Security-Policy', CSP],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'DENY'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
+];
+const JSON_TYPE = 'application/json; charset=utf-8';
+const MAX_TEXT = 500;
+/** Who changes something without a name. */
+const NAMELESS = 'somebody';
+
+/** What is used of a request, on Express and on Fastify. */
+interface PageRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly originalUrl?: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly query?: unknown;
+  readonly body?: unknown;
+}
+
+/** A request that cannot be answered as asked. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+/** The controller of the page, at a path that the app chooses. */
+export function controllerAt(path: string, guard: Type<CanActivate> | undefined): Type<unknown> {
+  /** Answers by the adapter itself: what global interceptors make of return values does not reach the page. */
+  @UseGuards(...(guard ? [guard] : []), DashboardGuard)
+  @Controller({ path, version: VERSION_NEUTRAL })
+  class RateMonitorDashboardController {
+    private readonly logger = new Logger('RateMonitor');
+    private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
+
+    constructor(
+      private readonly host: HttpAdapterHost,
+      @Inject(ASSETS) private readonly assets: Assets,
+      @Optional() @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView> | undefined,
+    ) {}
+
+    /** The page's files are beside each other, so that it works behind any prefix. */
+    @Get()
+    root(@Req() request: PageRequest, @Res() response: object): void {
+      const [asked = ''] = (request.originalUrl ?? request.url).split('?');
+      const last = asked.split('/').at(-1);
+      this.head(response, [['Cache-Control', 'no-store']]);
+      this.host.httpAdapter.redirect(response, 302, last ? `${last}/page` : 'page');
+    }
+
+    @Get('page')
+    page(@Req() request: PageRequest, @Res() response: object): void {
+      this.file(request, response, 'index.html', 'text/html; charset=utf-8');
+    }
+
+    @Get('app.js')
+    script(@Req() request: PageRequest, @Res() response: object): void {
+      this.file(request, response, 'app.js', 'text/javascript; charset=utf-8');
+    }
+
+    @Get('app.css')
+    style(@Req() request: PageRequest, @Res() response: object): void {
+      this.file(request, response, 'app.css', 'text/css; charset=utf-8');
+    }
+
+    @Get('api/openapi.json')
+    description(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, () => Promise.resolve(openApi(VERSION)));
+    }
+
+    @Get('api/overview')
+    overview(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, async (data) => {
+        const who = whoOf(request);
+        return { ...(await data.overview()), ...(who === undefined ? {} : { who }) };
+      });
+    }
+
+    @Get('api/tenants')
+    tenants(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, (data, view) => {
+        const { category, search = '' } = queryOf(request);
+        if (category !== undefined) known(view, category);
+        return data.tenants(category, search);
+      });
+    }
+
+    @Get('api/tenant')
+    tenant(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, (data, view) => {
+        const { category, tenant } = queryOf(request);
+        if (tenant === undefined || tenant === '') throw new Refusal(400, 'tenant is missing: write its id');
+        return data.tenant(known(view, category), tenant);
+      });
+    }
+
+    @Get('api/category')
+    category(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, (data, view) => data.category(known(view, queryOf(request).category)));
+    }
+
+    @Get('api/advice')
+    advice(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, (data, view) => {
+        const { category, over, at } = queryOf(request);
+        return data.advice(known(view, category), numberIn('over', over, 60_000), numberIn('at', at, 0));
+      });
+    }
+
+    @Post('api/mute')
+    mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.change(request, response, async (body, who, data, view): Promise<MuteAnswer> => {
+        const { category, tenant, forMs, reason } = body;
+        if (category !== undefined) known(view, category);
+        const options = {
+          ...scopeIn(category, tenant),
+          forMs: forMs as number,
+          reason: textIn('reason', reason),
+          by: who,
+        };
+        const mute = await refusing(view.alerts.mute(options));
+        this.log(
+          who,
+          `muted ${scopeText(category, tenant)} for ${duration(options.forMs)}: ${oneLine(options.reason)}`,
+        );
+        data.changed();
+        return { mute: toPageMute(mute) };
+      });
+    }
+
+    @Post('api/unmute')
+    unmute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.change(request, response, async ({ category, tenant }, who, data, view): Promise<UnmuteAnswer> => {
+        const unmuted = await refusing(view.alerts.unmute(scopeIn(category, tenant)));
+        if (unmuted) this.log(who, `unmuted ${scopeText(category, tenant)}`);
+        data.changed();
+        return { unmuted };
+      });
+    }
+
+    @Post('api/test')
+    test(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.change(request, response, async (_, who, data, view): Promise<TestAnswer> => {
+        const tested = await view.alerts.sendTest();
+        this.log(who, 'sent a test alert');
+        data.changed();
+        return {
+          channels: tested.map(({ channel, delivered, reason }) => ({
+            name: channel,
+            status: delivered ? 'sent' : 'failed',
+            ...(reason === undefined ? {} : { reason }),
+          })),
+        };
+      });
+    }
+
+    @Post('api/threshold')
+    threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.change(request, response, async (body, who, data, view): Promise<ThresholdAnswer> => {
+        if (!view.thresholds) throw new Refusal(409, 'thresholds cannot be set here');
+        const category = known(view, body.category);
+        const { threshold, forMs } = body;
+        const { windows } = view.categories.get(category) as { windows: readonly { name: string }[] };
+        const window = windows.length > 1 ? { window: textIn('window', body.window ?? windows[0]?.name) } : {};
+        const scope = { ...scopeIn(category, body.tenant), category, ...window };
+        const reason =
+          body.reason === undefined || body.reason === '' ? 'set on the page' : textIn('reason', body.reason);
+        const tenant = scope.tenant === undefined ? {} : { tenant: scope.tenant };
+        if (threshold === null) {
+          await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
+          this.log(who, `removed the threshold of ${scopeText(category, scope.tenant)}: ${oneLine(reason)}`);
+          data.changed();
+          return { category, ...tenant };
+        }
+        if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is not a number, nor null');
+        const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
+        const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
+        this.log(who, `set the threshold of ${scopeText(category, scope.tenant)} to ${threshold}: ${oneLine(reason)}`);
+        data.changed();
+        return { category, ...tenant, threshold: set.threshold, ...(set.until ? { until: set.until.getTime() } : {}) };
+      });
+    }
+
+    private present(): { readonly view: MonitorView; readonly data: DashboardData } {
+      const view = this.view?.value;
+      if (!view) throw new Refusal(503, 'the monitor is off, or has not started yet');
+      return (this.data ??= { view, data: new DashboardData(view) });
+    }
+
+    private async answer(
+      request: PageRequest,
+      response: object,
+      read: (data: DashboardData, view: MonitorView) => Promise<object>,
+    ): Promise<void> {
+      await this.reply(request, response, () => {
+        const { data, view } = this.present();
+        return read(data, view);
+      });
+    }
+
+    /** What changes something: JSON only, and from the page itself. */
+    private async change(
+      request: PageRequest,
+      response: object,
+      make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
+    ): Promise<void> {
+      await this.reply(request, response, () => {
+        if (!isOfPage(request)) throw new Refusal(403, 'changes are taken from the page itself only');
+        if (!/^application\/json\b/i.test(headerOf(request, 'content-type') ?? ''))
+          throw new Refusal(415, 'the body is not JSON: send it as application/json');
+        const { body } = request;
+        if (typeof body !== 'object' || body === null || Array.isArray(body))
+          throw new Refusal(400, 'the body is not a JSON object');
+        const { data, view } = this.present();
+        return make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, data, view);
+      });
+    }
+
+    private async reply(request: PageRequest, response: object, answer: () => Promise<object>): Promise<void> {
+      let status = 200;
+      let body: object;
+      try {
+        body = await answer();
+      } catch (error) {
+        if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
+        else {
+          this.logger.warn(`The page could not be answered (${reasonOf(error)})`);
+          [status, body] = [503, { error: 'what was asked for cannot be read now' }];
+        }
+      }
+      // The time alone is no change.
+      const text = JSON.stringify(body);
+      const etag = request.method === 'GET' && status === 200 ? tagOf(JSON.stringify({ ...body, now: 0 })) : undefined;
+      this.head(response, [
+        ['Cache-Control', 'no-store'],
+        ['Content-Type', JSON_TYPE],
+        ...(etag === undefined ? [] : [['ETag', etag] as const]),
+      ]);
+      if (etag !== undefined && headerOf(request, 'if-none-match') === etag) this.send(response, '', 304);
+      else this.send(response, text, status);
+    }
+
+    private file(request: PageRequest, response: object, name: keyof Assets, type: string): void {
+      const etag = tagOf(this.assets[name]);
+      this.head(response, [
+        ['Cache-Control', 'no-cache'],
+        ['Content-Type', type],
+        ['ETag', etag],
+      ]);
+      if (headerOf(request, 'if-none-match') === etag) this.send(response, '', 304);
+      else this.send(response, this.assets[name], 200);
+    }
+
+    private head(response: object, headers: readonly (readonly [string, string])[]): void {
+      for (const [name, value] of [...HEADERS, ...headers]) this.host.httpAdapter.setHeader(response, name, value);
+    }
+
+    private send(response: object, body: string, status: number): void {
+      this.host.httpAdapter.reply(response, body, status);
+    }
+
+    private log(who: string, what: string): void {
+      this.logger.log(`${who} ${what}`);
+    }
+  }
+  return RateMonitorDashboardController;
+}
+
+/** Whether a page of the same origin sent it. Browsers have said so since 2023; of older ones the origin is compared. */
+function isOfPage(request: PageRequest): boolean {
+  const site = headerOf(request, 'sec-fetch-site');
+  if (site !== undefined) return site === 'same-origin';
+  const origin = headerOf(request, 'origin');
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  return new URL(origin).host === headerOf(request, 'host');
+}
+
+function headerOf({ headers }: PageRequest, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Texts of the query: a name that comes twice is no text. */
+function queryOf({ query }: PageRequest): Record<string, string | undefined> {
+  const entries = Object.entries(Object(query) as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length <= MAX_TEXT),
+  );
+}
+
+function known(view: MonitorView, category: unknown): string {
+  if (typeof category === 'string' && view.categories.has(category)) return category;
+  throw new Refusal(404, `no such category: write one of ${[...view.categories.keys()].join(', ')}`);
+}
+
+function scopeIn(category: unknown, tenant: unknown): { category?: string; tenant?: string } {
+  return {
+    ...(category === undefined ? {} : { category: textIn('category', category) }),
+    ...(tenant === undefined ? {} : { tenant: textIn('tenant', tenant) }),
+  };
+}
+
+function scopeText(category: unknown, tenant: unknown): string {
+  const [who, where] = [tenant ?? 'every tenant', category ?? 'every category'] as string[];
+  return `${oneLine(who as string)}, ${oneLine(where as string)}`;
+}
+
+function textIn(name: string, value: unknown): string {
+  if (typeof value === 'string' && value.trim() !== '' && value.length <= MAX_TEXT) return value;
+  throw new Refusal(400, `${name} is not a text of 1 to ${MAX_TEXT} characters`);
+}
+
+function positive(name: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw new Refusal(400, `${name} is not a number above 0`);
+}
+
+function numberIn(name: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (Number.isFinite(number) && number >= least) return number;
+  throw new Refusal(400, `${name} is not a number from ${least} on`);
+}
+
+/** What the services refuse for a wrong value is a wrong request. */
+async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new Refusal(400, error.message);
+    throw error;
+  }
+}
+
+function tagOf(text: string): string {
+  return `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+}

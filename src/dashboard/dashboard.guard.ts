@@ -1,0 +1,45 @@
+import { ForbiddenException, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+
+import { oneLine } from '../util/text.js';
+import type { DashboardAuthorize } from './dashboard.module.js';
+
+/** The function that decides who may see the page. */
+export const AUTHORIZE = Symbol.for('nestjs-rate-monitor:dashboard-authorize');
+
+const MAX_NAME = 80;
+const names = new WeakMap<object, string>();
+
+/** Who a request is from, if that is known: what `authorize` gave, else the name of the request's user. */
+export function whoOf(request: object): string | undefined {
+  const { user } = request as { user?: unknown };
+  return names.get(request) ?? nameIn(user);
+}
+
+/** Lets nobody in but those that `authorize` does. */
+@Injectable()
+export class DashboardGuard implements CanActivate {
+  constructor(@Inject(AUTHORIZE) private readonly authorize: DashboardAuthorize) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<object>();
+    const identity = await this.ask(request, context);
+    const name = typeof identity === 'string' ? identity : nameIn(identity);
+    if (identity !== true && !name) throw new ForbiddenException();
+    if (name) names.set(request, oneLine(name, MAX_NAME));
+    return true;
+  }
+
+  /** One that throws lets nobody in; why it did is the app's to log. */
+  private async ask(request: object, context: ExecutionContext): Promise<unknown> {
+    try {
+      return await this.authorize(request, context);
+    } catch {
+      return false;
+    }
+  }
+}
+
+function nameIn(identity: unknown): string | undefined {
+  const { name } = Object(identity) as { name?: unknown };
+  return typeof name === 'string' && name !== '' ? oneLine(name, MAX_NAME) : undefined;
+}

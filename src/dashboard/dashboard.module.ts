@@ -1,0 +1,67 @@
+import { Module, type CanActivate, type DynamicModule, type ExecutionContext, type Type } from '@nestjs/common';
+
+import { RateMonitorConfigError } from '../model/config-error.js';
+import { ASSETS, BUILT_ASSETS } from './assets.js';
+import { controllerAt } from './dashboard.controller.js';
+import { AUTHORIZE } from './dashboard.guard.js';
+
+/**
+ * Decides who may see and use the page. A text, or an object with a name, is who it is: mutes and the log name them. `true` lets in somebody
+ * without a name; anything else answers 403, as does an error.
+ */
+export type DashboardAuthorize = (
+  request: unknown,
+  context: ExecutionContext,
+) => DashboardIdentity | Promise<DashboardIdentity>;
+
+/** What {@link DashboardAuthorize} may give back. */
+export type DashboardIdentity = boolean | string | { name: string } | null | undefined;
+
+/** Options of the page. */
+export interface RateMonitorDashboardOptions {
+  /**
+   * Where the page is, behind the app's global prefix.
+   * @defaultValue 'rate-monitor'
+   */
+  path?: string;
+  /** Who may see and use the page: a function of the request, or the class of a guard. Nobody may without it. */
+  authorize: DashboardAuthorize | Type<CanActivate>;
+  /** Modules with what a guard class needs. */
+  imports?: DynamicModule['imports'];
+}
+
+const PATH = /^[\w~-]+(\/[\w~-]+)*$/;
+
+/** The page over the rate monitor, and the JSON behind it. Import it beside `RateMonitorModule`. */
+@Module({})
+export class RateMonitorDashboardModule {
+  /**
+   * Serves the page at `path`.
+   *
+   * @throws RateMonitorConfigError if `authorize` is missing or `path` is not a path.
+   */
+  static forRoot(options: RateMonitorDashboardOptions): DynamicModule {
+    const { path = 'rate-monitor', authorize, imports = [] } = (options ?? {}) as Partial<RateMonitorDashboardOptions>;
+    const problems: string[] = [];
+    if (typeof authorize !== 'function')
+      problems.push(
+        'authorize of RateMonitorDashboardModule is missing: give a function of the request that gives back who it is, or a guard class. ' +
+          'The page shows names of tenants and mutes alerts, so it is closed without one',
+      );
+    if (typeof path !== 'string' || !PATH.test(path))
+      problems.push(
+        `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${path.slice(0, 40)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at its ends`,
+      );
+    if (problems.length > 0) throw new RateMonitorConfigError(problems);
+    const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';
+    return {
+      module: RateMonitorDashboardModule,
+      imports: [...imports],
+      controllers: [controllerAt(path, isGuard ? (authorize as Type<CanActivate>) : undefined)],
+      providers: [
+        { provide: ASSETS, useValue: BUILT_ASSETS },
+        { provide: AUTHORIZE, useValue: isGuard ? () => true : authorize },
+      ],
+    };
+  }
+}

@@ -1,0 +1,441 @@
+import {
+  Global,
+  Injectable,
+  Module,
+  VersioningType,
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+} from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { map } from 'rxjs';
+
+import { MONITOR_VIEW } from '../../src/boot/monitor-view.js';
+import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
+import { EXAMPLES } from '../../src/dashboard/api.js';
+import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
+import { RateMonitorConfigError } from '../../src/index.js';
+import { Late } from '../../src/util/late.js';
+import { MemoryLogger } from '../support/memory-logger.js';
+import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
+
+const START = 1_790_002_800_000;
+const MINUTE = 60_000;
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const apps: INestApplication[] = [];
+afterEach(async () => void (await Promise.all(apps.splice(0).map((app) => app.close()))));
+
+interface Options extends Partial<RateMonitorDashboardOptions> {
+  monitor?: SeenMonitor;
+  fastify?: boolean;
+  prepare?: (app: INestApplication) => void;
+}
+
+async function started({ monitor = seenMonitor(START), fastify, prepare, ...options }: Options = {}) {
+  const view = new Late<SeenMonitor['view']>();
+  view.set(monitor.view);
+  @Global()
+  @Module({ providers: [{ provide: MONITOR_VIEW, useValue: view }], exports: [MONITOR_VIEW] })
+  class MonitorModule {}
+  const log = new MemoryLogger();
+  const dashboard = RateMonitorDashboardModule.forRoot({ authorize: () => 'dana', ...options });
+  const testing = await Test.createTestingModule({ imports: [MonitorModule, dashboard] })
+    .setLogger(log)
+    .compile();
+  const app = fastify ? testing.createNestApplication(new FastifyAdapter()) : testing.createNestApplication();
+  apps.push(app);
+  prepare?.(app);
+  await app.listen(0, '127.0.0.1');
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(url + path, { headers, redirect: 'manual' });
+  const post = (path: string, body: unknown, headers: Record<string, string> = { 'sec-fetch-site': 'same-origin' }) =>
+    fetch(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  return { monitor, log, get, post };
+}
+
+describe.each([
+  ['Express', false],
+  ['Fastify', true],
+])('the page on %s', (_, fastify) => {
+  it('serves the page and its files, each with the policy', async () => {
+    const { get } = await started({ fastify });
+    const root = await get('/rate-monitor');
+    expect([root.status, root.headers.get('location')]).toEqual([302, 'rate-monitor/page']);
+    for (const [file, type] of [
+      ['page', 'text/html; charset=utf-8'],
+      ['app.js', 'text/javascript; charset=utf-8'],
+      ['app.css', 'text/css; charset=utf-8'],
+      ['api/overview', 'application/json; charset=utf-8'],
+    ]) {
+      const answer = await get(`/rate-monitor/${file}`);
+      expect([
+        file,
+        answer.status,
+        answer.headers.get('content-type'),
+        answer.headers.get('content-security-policy'),
+      ]).toEqual([file, 200, type, CSP]);
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+      const again = await get(`/rate-monitor/${file}`, { 'if-none-match': answer.headers.get('etag') ?? '' });
+      expect([file, again.status, await again.text()]).toEqual([file, 304, '']);
+    }
+  });
+
+  it('works under a prefix, versions and another path, whatever global interceptors and pipes do', async () => {
+    const { get, post } = await started({
+      fastify,
+      path: 'ops/rates',
+      prepare: (app) => {
+        app.setGlobalPrefix('v9');
+        app.enableVersioning({ type: VersioningType.URI, defaultVersion: '3' });
+        app.useGlobalInterceptors({
+          intercept: (_context, next) => next.handle().pipe(map((data) => ({ wrapped: data }))),
+        });
+        app.useGlobalPipes({
+          transform: () => {
+            throw new Error('no pipe sees it');
+          },
+        });
+      },
+    });
+    expect((await get('/v9/ops/rates')).headers.get('location')).toBe('rates/page');
+    expect((await get('/v9/ops/rates/page')).status).toBe(200);
+    expect((await (await get('/v9/ops/rates/api/overview')).json()) as Overview).toMatchObject({ state: 'calm' });
+    const body = { category: 'llm_call', forMs: MINUTE, reason: 'load test' };
+    expect(await (await post('/v9/ops/rates/api/mute', body)).json()).toMatchObject({ mute: { reason: 'load test' } });
+  });
+
+  it('lets nobody in but those that authorize does', async () => {
+    for (const authorize of [
+      () => false,
+      () => undefined,
+      () => '',
+      () => ({}) as never,
+      () => Promise.reject(new Error('secret')),
+    ]) {
+      const { get, post } = await started({ fastify, authorize });
+      for (const path of ['', '/page', '/app.js', '/api/overview', '/api/openapi.json'])
+        expect([path, (await get(`/rate-monitor${path}`)).status]).toEqual([path, 403]);
+      const answer = await post('/rate-monitor/api/test', {});
+      expect([answer.status, (await answer.text()).includes('secret')]).toEqual([403, false]);
+    }
+  });
+
+  it('takes a guard class, made by Nest, and the name of the user it leaves', async () => {
+    @Injectable()
+    class Doors {
+      open = (user: unknown) => user === 'ops';
+    }
+    @Injectable()
+    class OpsGuard implements CanActivate {
+      constructor(private readonly doors: Doors) {}
+      canActivate(context: ExecutionContext): boolean {
+        const request = context.switchToHttp().getRequest<{ headers: Record<string, string>; user?: unknown }>();
+        request.user = { name: request.headers['x-user'] };
+        return this.doors.open(request.headers['x-user']);
+      }
+    }
+    @Module({ providers: [Doors], exports: [Doors] })
+    class DoorsModule {}
+    const imports = [DoorsModule] as RateMonitorDashboardOptions['imports'];
+    const { get } = await started({ fastify, authorize: OpsGuard, ...(imports ? { imports } : {}) });
+    expect((await get('/rate-monitor/api/overview', { 'x-user': 'stranger' })).status).toBe(403);
+    const answer = await get('/rate-monitor/api/overview', { 'x-user': 'ops' });
+    expect([answer.status, ((await answer.json()) as Overview).who]).toEqual([200, 'ops']);
+  });
+
+  it('takes changes from the page itself only, as JSON', async () => {
+    const { get, post, monitor } = await started({ fastify });
+    const path = '/rate-monitor/api/mute';
+    const body = { category: 'llm_call', forMs: MINUTE, reason: 'x' };
+    const host = new URL((await get('/rate-monitor/page')).url).host;
+    const wrong: Record<string, string>[] = [
+      {},
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'none' },
+      { 'sec-fetch-site': 'cross-site', origin: `http://${host}` },
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+    ];
+    for (const headers of wrong) expect([headers, (await post(path, body, headers)).status]).toEqual([headers, 403]);
+    expect(
+      (await post(path, body, { 'sec-fetch-site': 'same-origin', 'content-type': 'text/plain' })).status,
+    ).toBeGreaterThanOrEqual(400);
+    expect((await get(path)).status).toBe(404);
+    expect(monitor.mutes).toEqual([]);
+    expect((await post(path, body, { origin: `http://${host}` })).status).toBe(200);
+    expect(monitor.mutes).toHaveLength(1);
+  });
+});
+
+describe('the API of the page', () => {
+  it('fails the boot without authorize, and with a path that is none', () => {
+    const forRoot = (options: unknown) => () =>
+      RateMonitorDashboardModule.forRoot(options as RateMonitorDashboardOptions);
+    expect(forRoot({})).toThrow(RateMonitorConfigError);
+    expect(forRoot(undefined)).toThrow(/authorize of RateMonitorDashboardModule is missing/);
+    expect(forRoot({ authorize: 'dana' })).toThrow(/authorize/);
+    for (const path of ['/', '', 'a/', '../a', 'a b', ':id', '*', 7])
+      expect(forRoot({ authorize: () => true, path })).toThrow(/path of RateMonitorDashboardModule/);
+  });
+
+  it('shows who is over, since when, where told and until when muted', async () => {
+    const { monitor, get } = await started();
+    const { replica, clock, alerts, mutes } = monitor;
+    for (let minute = 0; minute < 3; minute++) {
+      await replica.count('llm_call', 'proj_1', minute === 0 ? 4 : 60, { name: '<img src=x onerror=alert(1)>' });
+      await replica.count('llm_call', 'proj_2', 6);
+      await replica.count('llm_call', 'proj_3', 1);
+      await replica.recorder.look();
+      if (minute === 2) break;
+      clock.now += MINUTE + 1_000;
+      await replica.recorder.look();
+      clock.now = START + (minute + 1) * MINUTE;
+    }
+    await monitor.view.instances.beat();
+    mutes.push({
+      tenant: 'proj_1',
+      category: 'llm_call',
+      until: new Date(START + 60 * MINUTE),
+      reason: 'known',
+      heldBack: 2,
+    });
+    alerts.push({
+      id: 'r1',
+      raisedAt: new Date(START + MINUTE),
+      alert: {
+        ...{ category: 'llm_call', tenant: { id: 'proj_1' }, count: 51, threshold: 10, countedBy: 'all' },
+        ...{ level: { at: 5, severity: 'critical' }, windowStart: new Date(START + MINUTE), windowMs: MINUTE },
+        contributors: [{ label: 'sk-****1', count: 50 }],
+        incident: {
+          ...{ id: 'i1', status: 'escalated', startedAt: new Date(START + MINUTE), lastedMs: MINUTE, total: 60 },
+          peak: { count: 60, windowStart: new Date(START + MINUTE) },
+        },
+      },
+      channels: {
+        log: { status: 'delivered', attempts: 1 },
+        discord: { status: 'retried', attempts: 2, reason: 'Discord answered 503' },
+      },
+    });
+    const overview = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
+    expect(overview).toMatchObject({
+      ...{ service: 'checkout-api', environment: 'production', who: 'dana', state: 'over', over: 1, uncounted: 2 },
+      store: { name: 'memory', up: true },
+      instances: [{ id: 'a', self: true, uncounted: 2 }],
+      channels: [
+        { name: 'log', on: true },
+        { name: 'discord', on: false, reason: 'Discord answered 404' },
+      ],
+      moreRows: 0,
+      mutes: [{ tenant: { id: 'proj_1' }, reason: 'known', until: START + 60 * MINUTE, heldBack: 2 }],
+      incidents: [{ id: 'i1', peak: { count: 60 }, severity: 'critical' }],
+      alerts: [{ id: 'r1', status: 'escalated', levelAt: 5 }],
+      handlers: [{ handler: 'LlmController.call', seen: false }],
+      canSetThreshold: true,
+    });
+    const [hot, near, ...others] = overview.rows;
+    expect(others).toEqual([]);
+    expect(near).toMatchObject({ tenant: { id: 'proj_2' }, count: 6, ratio: 0.6, told: [] });
+    expect(hot).toMatchObject({
+      tenant: { id: 'proj_1', name: '<img src=x onerror=alert(1)>' },
+      ...{ count: 60, threshold: 10, ratio: 6, severity: 'critical', since: START + MINUTE, share: 60 / 67 },
+      levels: [
+        { at: 1, count: 10 },
+        { at: 5, count: 50 },
+      ],
+      contributors: [{ label: 'sk-****1', count: 50 }],
+      told: [
+        { channel: 'log', status: 'sent', attempts: 1 },
+        { channel: 'discord', status: 'waiting', attempts: 2, reason: 'Discord answered 503' },
+      ],
+      mute: { reason: 'known' },
+    });
+    expect(hot?.hour.counts).toHaveLength(60);
+    expect(hot?.hour.counts.slice(-4)).toEqual([0, 4, 60, 60]);
+    const summary = overview.categories.find(({ name }) => name === 'llm_call');
+    expect(summary).toMatchObject({
+      total: 67,
+      tenants: 3,
+      variable: 'RATE_MONITOR_THRESHOLD_LLM_CALL',
+      windows: [{ threshold: 10 }],
+    });
+
+    const found = (await (await get('/rate-monitor/api/tenants?search=ONERROR')).json()) as TenantsAnswer;
+    expect(found.rows.map(({ tenant }) => tenant.id)).toEqual(['proj_1']);
+    const all = (await (await get('/rate-monitor/api/tenants?category=llm_call')).json()) as TenantsAnswer;
+    expect(all.rows.map(({ tenant, count }) => [tenant.id, count])).toEqual([
+      ['proj_1', 60],
+      ['proj_2', 6],
+      ['proj_3', 1],
+    ]);
+    const tenant = (await (
+      await get('/rate-monitor/api/tenant?category=llm_call&tenant=proj_1')
+    ).json()) as TenantAnswer;
+    expect(tenant.day.counts).toHaveLength(1_441);
+    expect(tenant).toMatchObject({ rows: [{ count: 60 }], incidents: [{ id: 'i1' }], alerts: [{ id: 'r1' }] });
+    const unknown = (await (
+      await get('/rate-monitor/api/tenant?category=llm_call&tenant=nobody')
+    ).json()) as TenantAnswer;
+    expect(unknown).toMatchObject({ rows: [{ count: 0, share: 0 }], alerts: [] });
+    const category = (await (await get('/rate-monitor/api/category?category=llm_call')).json()) as CategoryAnswer;
+    expect(category).toMatchObject({
+      ...{
+        active: 3,
+        alerts: [{ tenant: { id: 'proj_1' }, severity: 'critical' }],
+        advice: { threshold: 10, samples: 9 },
+      },
+      tenants: [{ tenant: { id: 'proj_1' }, peak: 60, total: 124, threshold: 10 }, { peak: 6 }, { peak: 1 }],
+    });
+    expect(category.totals.counts.slice(-3)).toEqual([11, 67, 67]);
+    expect(await (await get('/rate-monitor/api/advice?category=llm_call&at=20')).json()).toMatchObject({
+      candidates: expect.arrayContaining([
+        {
+          threshold: 20,
+          alerts: 2,
+          tenants: 1,
+          whom: [{ tenant: { id: 'proj_1', name: '<img src=x onerror=alert(1)>' }, alerts: 2 }],
+        },
+      ]),
+    });
+  });
+
+  it('shows a tenant of the last minute until the running one has more to show', async () => {
+    const { monitor, get } = await started();
+    await monitor.replica.count('llm_call', 'proj_1', 60);
+    await monitor.replica.recorder.look();
+    monitor.clock.now += MINUTE;
+    expect(((await (await get('/rate-monitor/api/overview')).json()) as Overview).rows).toMatchObject([
+      { tenant: { id: 'proj_1' }, count: 60, windowStart: START },
+    ]);
+  });
+
+  it('reads once a second, however many look, and at once after a change', async () => {
+    const { monitor, get, post } = await started();
+    const top = jest.spyOn(monitor.replica.usage, 'top');
+    await Promise.all(Array.from({ length: 20 }, () => get('/rate-monitor/api/overview')));
+    const once = top.mock.calls.length;
+    expect(once).toBeLessThanOrEqual(4);
+    await post('/rate-monitor/api/mute', { forMs: MINUTE, reason: 'all quiet' });
+    expect(((await (await get('/rate-monitor/api/overview')).json()) as Overview).mutes).toMatchObject([
+      { reason: 'all quiet', by: 'dana' },
+    ]);
+  });
+
+  it('answers without a body while nothing but the time has changed', async () => {
+    const { monitor, get } = await started();
+    const etag = (await get('/rate-monitor/api/overview')).headers.get('etag') ?? '';
+    monitor.clock.now += 500;
+    expect((await get('/rate-monitor/api/overview', { 'if-none-match': etag })).status).toBe(304);
+  });
+
+  it('mutes, unmutes, tests and sets thresholds, and logs by whom', async () => {
+    const { monitor, post, log } = await started();
+    const scope = { category: 'llm_call', tenant: 'proj_1' };
+    expect(
+      await (await post('/rate-monitor/api/mute', { ...scope, forMs: 3_600_000, reason: 'load\ntest' })).json(),
+    ).toEqual({
+      mute: {
+        category: 'llm_call',
+        tenant: { id: 'proj_1' },
+        until: START + 3_600_000,
+        reason: 'load\ntest',
+        by: 'dana',
+        heldBack: 0,
+      },
+    });
+    expect(await (await post('/rate-monitor/api/unmute', scope)).json()).toEqual({ unmuted: true });
+    expect(await (await post('/rate-monitor/api/unmute', scope)).json()).toEqual({ unmuted: false });
+    expect(await (await post('/rate-monitor/api/test', {})).json()).toEqual({
+      channels: [
+        { name: 'log', status: 'sent' },
+        { name: 'discord', status: 'failed', reason: 'Discord answered 404' },
+      ],
+    });
+    const set = { ...scope, threshold: 20, forMs: MINUTE, reason: 'import' };
+    expect(await (await post('/rate-monitor/api/threshold', set)).json()).toEqual({
+      ...scope,
+      threshold: 20,
+      until: START + MINUTE,
+    });
+    expect(await (await post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: null })).json()).toEqual(
+      { category: 'llm_call' },
+    );
+    expect(log.lines.filter((line) => line.includes('dana')).map((line) => line.replace(/^.*?dana/, 'dana'))).toEqual([
+      'dana muted proj_1, llm_call for 1 h: load test',
+      'dana unmuted proj_1, llm_call',
+      'dana sent a test alert',
+      'dana set the threshold of proj_1, llm_call to 20: import',
+      'dana removed the threshold of every tenant, llm_call: set on the page',
+    ]);
+    expect(monitor.mutes).toEqual([]);
+  });
+
+  it('refuses what is wrong, in words', async () => {
+    const { get, post } = await started({ monitor: seenMonitor(START, false) });
+    const refused = async (answer: Promise<Response>) => [
+      (await answer).status,
+      ((await (await answer).json()) as { error: string }).error,
+    ];
+    expect(await refused(get('/rate-monitor/api/category?category=nope'))).toEqual([
+      404,
+      'no such category: write one of llm_call, evaluations',
+    ]);
+    expect(await refused(get('/rate-monitor/api/tenant?category=llm_call'))).toEqual([
+      400,
+      'tenant is missing: write its id',
+    ]);
+    expect(await refused(get('/rate-monitor/api/advice?category=llm_call&over=soon'))).toEqual([
+      400,
+      'over is not a number from 60000 on',
+    ]);
+    expect(await refused(post('/rate-monitor/api/mute', { forMs: MINUTE }))).toEqual([
+      400,
+      'reason is not a text of 1 to 500 characters',
+    ]);
+    expect(await refused(post('/rate-monitor/api/mute', { forMs: -1, reason: 'x' }))).toEqual([
+      400,
+      'forMs is not a number above 0',
+    ]);
+    expect(await refused(post('/rate-monitor/api/mute', [1]))).toEqual([400, 'the body is not a JSON object']);
+    expect(await refused(post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: 3 }))).toEqual([
+      409,
+      'thresholds cannot be set here',
+    ]);
+  });
+
+  it('says since when it is blind, with what is left to see', async () => {
+    const { monitor, get } = await started();
+    Object.assign(monitor.status, { up: false, blindSince: START - MINUTE });
+    jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));
+    jest.spyOn(monitor.view.alerts, 'history').mockRejectedValue(new Error('away'));
+    expect((await (await get('/rate-monitor/api/overview')).json()) as Overview).toMatchObject({
+      ...{ state: 'blind', blindSince: START - MINUTE, rows: [], alerts: [] },
+      store: { up: false },
+    });
+  });
+
+  it('answers 503 before the monitor has started, and where it fails, without a word of why', async () => {
+    const { monitor, get, log } = await started();
+    jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('WRONGTYPE of something'));
+    const answer = await get('/rate-monitor/api/overview');
+    expect([answer.status, await answer.json()]).toEqual([503, { error: 'what was asked for cannot be read now' }]);
+    expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
+  });
+
+  it('describes each answer with its example', async () => {
+    const { get } = await started();
+    const description = (await (await get('/rate-monitor/api/openapi.json')).json()) as {
+      paths: Record<string, unknown>;
+    };
+    expect(Object.keys(description.paths)).toHaveLength(9);
+    expect(JSON.stringify(description)).toContain(JSON.stringify(EXAMPLES.overview));
+  });
+});

@@ -1,0 +1,83 @@
+import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import { MemoryCounterStore, type Mute, type MuteOptions } from '../../src/index.js';
+import type { AlertRecord } from '../../src/alert/history.js';
+import type { MonitorView } from '../../src/boot/monitor-view.js';
+import type { Category } from '../../src/model/category.js';
+import { completeOptions } from '../../src/options/complete-options.js';
+import { Instances } from '../../src/usage/instances.js';
+import { UsageReplica, type TestClock } from './usage-replica.js';
+
+/** What a page looks at, made of real usage and of alerts that a test writes. */
+export interface SeenMonitor {
+  view: MonitorView;
+  replica: UsageReplica;
+  clock: TestClock;
+  alerts: AlertRecord[];
+  mutes: Mute[];
+  status: { up: boolean; blindSince?: number };
+}
+
+export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
+  const clock = { now };
+  const categories = completeOptions({
+    categories: {
+      llm_call: {
+        threshold: 10,
+        levels: [
+          { at: 1, severity: 'warning' },
+          { at: 5, severity: 'critical' },
+        ],
+      },
+      evaluations: { threshold: 3 },
+    },
+  }).categories as Map<string, Category>;
+  const replica = new UsageReplica('a', new MemoryCounterStore(() => clock.now), categories, clock);
+  const about = { service: 'checkout-api', environment: 'production' };
+  const figures = () => ({ counted: 61, uncounted: 2 });
+  const instances = new Instances(new MemorySharedState(), 'a', about, () => clock.now, figures);
+  const alerts: AlertRecord[] = [];
+  const mutes: Mute[] = [];
+  const status: SeenMonitor['status'] = { up: true };
+  const overrides = new Map<string, never>();
+  const view: MonitorView = {
+    ...about,
+    ...{ categories, usage: replica.usage, instances },
+    alerts: {
+      history: async () => alerts,
+      mutes: async () => mutes,
+      mute: async ({ forMs, ...options }: MuteOptions) => {
+        if (!(forMs > 0)) throw new RangeError('forMs is not a number above 0');
+        const mute = { ...options, until: new Date(clock.now + forMs), heldBack: 0 };
+        mutes.push(mute);
+        return mute;
+      },
+      unmute: async ({ tenant, category }) => {
+        const at = mutes.findIndex((mute) => mute.tenant === tenant && mute.category === category);
+        return at >= 0 && mutes.splice(at, 1).length > 0;
+      },
+      sendTest: async () => [
+        { channel: 'log', delivered: true },
+        { channel: 'discord', delivered: false, reason: 'Discord answered 404' },
+      ],
+    },
+    thresholds: withThresholds
+      ? {
+          set: async (options) => {
+            overrides.set(options.category, options as never);
+            return { ...options, since: new Date(clock.now) };
+          },
+          remove: async ({ category }) => overrides.delete(category),
+          list: async () => [...overrides.values()],
+        }
+      : undefined,
+    now: () => clock.now,
+    store: () => ({ name: 'memory', ...status }),
+    counter: () => ({ counted: 61, uncounted: 2, pending: 0, breaches: 1 }),
+    channels: () => [
+      { name: 'log', on: true, queued: 0 },
+      { name: 'discord', on: false, reason: 'Discord answered 404', retryAt: now + 60_000, queued: 3 },
+    ],
+    handlers: () => [{ handler: 'LlmController.call', categories: ['llm_call'], seen: false }],
+  };
+  return { view, replica, clock, alerts, mutes, status };
+}
