@@ -1,7 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
-import { bindGuards, guardsOf, lostMarks, marksOf, type Mark } from './monitor-rate.decorator.js';
+import {
+  bindEnhancers,
+  enhancersOf,
+  GUARDS,
+  INTERCEPTORS,
+  lostMarks,
+  marksOf,
+  type Mark,
+} from './monitor-rate.decorator.js';
+import { isOutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard } from './rate-monitor.guard.js';
 
 type Class = (new (...args: never[]) => unknown) & { prototype: object };
@@ -48,7 +57,8 @@ export class MarkedHandlers {
     private readonly scanner: MetadataScanner,
   ) {
     // Now, since Nest reads guards when it makes the routes: after this, and before it calls onModuleInit.
-    this.bindLast();
+    this.bindLast(GUARDS, isRateMonitorGuard, () => true);
+    this.bindLast(INTERCEPTORS, isOutcomeInterceptor, (marks) => marks.some(({ when }) => when));
   }
 
   /** Every handler that a decorator marks, itself or through its class. */
@@ -87,7 +97,7 @@ export class MarkedHandlers {
 
   /** Whether Nest runs the monitor's guard for the handler: it is among its guards, and in a module that provides its class. */
   isBound(owner: object, handler: object): boolean {
-    if (![...guardsOf(handler), ...guardsOf(owner)].some(isRateMonitorGuard)) return false;
+    if (![...enhancersOf(GUARDS, handler), ...enhancersOf(GUARDS, owner)].some(isRateMonitorGuard)) return false;
     if (!this.hosted.has(owner)) this.hosted.set(owner, this.isHosted(owner));
     return this.hosted.get(owner) === true;
   }
@@ -99,21 +109,29 @@ export class MarkedHandlers {
     return wrappers.some(({ host }) => [...(host?.injectables.keys() ?? [])].some(isRateMonitorGuard));
   }
 
-  private bindLast(): void {
+  /** Moves what is ours behind all others of its kind, from classes to those of their handlers whose marks want it. */
+  private bindLast(
+    kind: string,
+    isOurs: (enhancer: unknown) => boolean,
+    isWanted: (marks: readonly Mark[]) => boolean,
+  ): void {
     const unmarkedClasses = new Set<Class>();
     for (const [, owner, , handler] of this.marked()) {
-      const guards = guardsOf(handler);
-      const ours = [...guards, ...guardsOf(owner)].find(isRateMonitorGuard);
-      // Never a class that was not there before: Nest leaves out a guard that its scanner has not seen.
+      const bound = enhancersOf(kind, handler);
+      const ours = [...bound, ...enhancersOf(kind, owner)].find(isOurs);
+      // Never a class that was not there before: Nest leaves out one that its scanner has not seen.
       if (ours === undefined) continue;
-      if (guards.at(-1) !== ours) bindGuards(handler, [...guards.filter((guard) => !isRateMonitorGuard(guard)), ours]);
+      const others = bound.filter((enhancer) => !isOurs(enhancer));
+      if (isWanted(marksOf(handler, owner))) {
+        if (bound.at(-1) !== ours) bindEnhancers(kind, handler, [...others, ours]);
+      } else if (others.length < bound.length) bindEnhancers(kind, handler, others);
       unmarkedClasses.add(owner);
     }
-    // A class's guards run before those of its methods.
+    // What is bound to a class runs before what is bound to its methods.
     for (const owner of unmarkedClasses) {
-      const guards = guardsOf(owner);
-      const others = guards.filter((guard) => !isRateMonitorGuard(guard));
-      if (others.length < guards.length) bindGuards(owner, others);
+      const bound = enhancersOf(kind, owner);
+      const others = bound.filter((enhancer) => !isOurs(enhancer));
+      if (others.length < bound.length) bindEnhancers(kind, owner, others);
     }
   }
 

@@ -1,14 +1,17 @@
 import 'reflect-metadata';
 
-import { UseGuards, type ExecutionContext } from '@nestjs/common';
+import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
 
+import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
 const MARKED_KEYS = Symbol.for('nestjs-rate-monitor:marked-keys');
-/** Where Nest keeps the guards of a handler or a class, in the order in which they run. */
-const GUARDS = '__guards__';
+
+/** Where Nest keeps what it runs around a handler, of the handler or its class, in the order in which they run. */
+export const GUARDS = '__guards__';
+export const INTERCEPTORS = '__interceptors__';
 
 /** What one request counts as: a number, or worked out per request. */
 export type Cost = number | ((context: ExecutionContext) => number | Promise<number>);
@@ -20,12 +23,30 @@ export interface MonitorRateOptions {
    * @defaultValue 1
    */
   cost?: Cost;
+  /**
+   * What a request counts as, known only from what its handler gave: tokens, rows. Of an Observable it is asked when that ends, with the last
+   * value; if the handler throws nothing is counted. If it throws or gives no number, nothing is counted either, and the log explains it once.
+   * Not beside `cost`.
+   * @defaultValue the request is counted before the handler, as `cost`
+   */
+  after?: After;
+  /**
+   * Counts only requests whose handler has answered (`success`) or thrown (`failure`).
+   * @defaultValue the request is counted before the handler, whatever comes of it
+   */
+  when?: 'success' | 'failure';
 }
+
+/** What a request counts as by what its handler gave. */
+export type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
 
 /** One category that a decorator names, and what a request costs in it. */
 export interface Mark {
   readonly category: string;
   readonly cost: Cost;
+  readonly after?: After | undefined;
+  /** Set if the outcome decides: the request is counted once that is known. */
+  readonly when?: 'success' | 'failure' | undefined;
 }
 
 type Decorated = MethodDecorator & ClassDecorator;
@@ -41,25 +62,47 @@ type Decorated = MethodDecorator & ClassDecorator;
  * @MonitorRate('evaluations')
  * @MonitorRate('llm_call', 'llm_call_per_key')
  * @MonitorRate('collections', { cost: (context) => context.switchToHttp().getRequest().body.items.length })
+ * @MonitorRate('llm_tokens', { after: (result) => (result as Completion).usage.total_tokens })
+ * @MonitorRate('failures', { when: 'failure' })
  * ```
- * @throws TypeError if no category is named. A category that is not configured stops the boot.
+ * @throws TypeError if no category is named, or the options contradict each other. A category that is not configured stops the boot.
  */
 export function MonitorRate(...args: [string, ...string[]] | [string, ...string[], MonitorRateOptions]): Decorated {
   const last = args.at(-1);
-  const { cost = 1 } = typeof last === 'object' ? last : {};
-  const categories = args.filter((arg): arg is string => typeof arg === 'string');
+  const options = typeof last === 'object' ? last : {};
+  checkOutcome(options);
+  const { cost = 1, after, when = after && 'success' } = options;
+  const categories = (args as (string | MonitorRateOptions)[]).filter((arg) => typeof arg === 'string');
   if (categories.length === 0) throw new TypeError("@MonitorRate() names no category: write @MonitorRate('llm_call')");
-  const added = categories.map((category) => ({ category, cost }));
+  const added = categories.map((category): Mark => ({ category, cost, after, when }));
   return decorate((target, isMethod) => {
     // A wrapped handler has the marks of the original too; a class's replace those of the class it extends.
     const before = (isMethod ? Reflect.getMetadata(MONITORED, target) : Reflect.getOwnMetadata(MONITORED, target)) as
       Mark[] | undefined;
     Reflect.defineMetadata(MONITORED, [...added, ...(before ?? [])], target);
-    if (guardsOf(target).some(isRateMonitorGuard)) return;
-    // By Nest's own decorator: its scanner knows the guard then, and makes one in each app.
-    if (isMethod) UseGuards(RateMonitorGuard)({}, '', { value: target });
-    else UseGuards(RateMonitorGuard)(target as new () => unknown);
+    // By Nest's own decorators: its scanner knows what is bound then, and makes one in each app.
+    const bind = (decorator: Decorated): void => {
+      if (isMethod) decorator({}, '', { value: target });
+      else decorator(target as new () => unknown);
+    };
+    if (!enhancersOf(GUARDS, target).some(isRateMonitorGuard)) bind(UseGuards(RateMonitorGuard));
+    if (when && !enhancersOf(INTERCEPTORS, target).some(isOutcomeInterceptor))
+      bind(UseInterceptors(OutcomeInterceptor));
   });
+}
+
+function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
+  if (after !== undefined && typeof after !== 'function')
+    throw new TypeError('after of @MonitorRate() is not a function: write (result) => number');
+  if (after && cost !== undefined) throw new TypeError('@MonitorRate() has both after and cost: write one of the two');
+  if (when !== undefined && when !== 'success' && when !== 'failure')
+    throw new TypeError(
+      "when of @MonitorRate() is neither 'success' nor 'failure': write one of them, or leave it out",
+    );
+  if (after && when === 'failure')
+    throw new TypeError(
+      "@MonitorRate() has after beside when: 'failure', which has no result: write cost instead of after",
+    );
 }
 
 /** Takes a handler, or every handler of a class that has no `@MonitorRate` of its own, out of monitoring. */
@@ -85,14 +128,14 @@ export function lostMarks(owner: { prototype: unknown }): string[] {
   return lost;
 }
 
-/** The guards of a handler or a class: as Nest reads them, through prototypes, since a wrapped handler inherits those of the original. */
-export function guardsOf(target: object): readonly unknown[] {
-  return (Reflect.getMetadata(GUARDS, target) ?? []) as unknown[];
+/** Guards or interceptors of a handler or a class: as Nest reads them, through prototypes, since a wrapped handler inherits those of the original. */
+export function enhancersOf(kind: string, target: object): readonly unknown[] {
+  return (Reflect.getMetadata(kind, target) ?? []) as unknown[];
 }
 
-/** Makes `guards` all the guards of a handler or a class. */
-export function bindGuards(target: object, guards: readonly unknown[]): void {
-  Reflect.defineMetadata(GUARDS, guards, target);
+/** Makes `enhancers` all the guards or interceptors of a handler or a class. */
+export function bindEnhancers(kind: string, target: object, enhancers: readonly unknown[]): void {
+  Reflect.defineMetadata(kind, enhancers, target);
 }
 
 /** The marks of a function or class itself, else of its prototype: the class it extends, or the handler it wraps. */

@@ -12,6 +12,15 @@ const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
 export interface Monitor {
   /** @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own. */
   observe(context: ExecutionContext, isUnbound?: boolean): Promise<void> | undefined;
+  /** Counts what asks for the outcome of a handler. Nothing waits for it, and it never throws. */
+  outcome(context: ExecutionContext, outcome: Outcome): void;
+}
+
+/** What a handler has come to. */
+export interface Outcome {
+  readonly failed: boolean;
+  /** What the handler gave; of an Observable its last value. */
+  readonly result: unknown;
 }
 
 let missingModuleIsReported = false;

@@ -5,7 +5,7 @@ import type { TenantLike } from '../model/tenant.js';
 import type { Late } from '../util/late.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
-import type { Monitor } from './rate-monitor.guard.js';
+import type { Monitor, Outcome } from './rate-monitor.guard.js';
 import type { RequestMonitor } from './request-monitor.js';
 
 /** What counts requests, once the app has started. */
@@ -36,6 +36,11 @@ export class RateMonitorService implements Monitor {
       this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
     }
     return undefined;
+  }
+
+  /** Counts what asks for the outcome of a handler: `@MonitorRate` with `after` or `when`. Nothing waits for it. */
+  outcome(context: ExecutionContext, outcome: Outcome): void {
+    this.requests.whenSet((requests) => requests.outcome(context, outcome));
   }
 
   /**

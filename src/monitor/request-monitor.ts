@@ -10,13 +10,17 @@ import type { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
-import { marksOf, type Cost } from './monitor-rate.decorator.js';
+import { marksOf, type After, type Cost } from './monitor-rate.decorator.js';
+import type { Outcome } from './rate-monitor.guard.js';
 
 /** A handler that is monitored, and what it counts in. */
 interface MonitoredHandler {
   /** Class and method: `EvaluationsController.create`. */
   readonly name: string;
+  /** What each of its requests counts in. */
   readonly counts: readonly CountsIn[];
+  /** What it counts in by what comes of the request. */
+  readonly outcomes: readonly CountsIn[];
   /** Whether its own guard sees its requests. */
   readonly bound: boolean;
   /** The route of its last request: most likely the next one has the same. */
@@ -27,6 +31,8 @@ interface MonitoredHandler {
 interface CountsIn {
   readonly category: Category;
   readonly cost: Cost;
+  readonly after?: After | undefined;
+  readonly when?: 'success' | 'failure' | undefined;
 }
 
 type Wait = Promise<void> | undefined;
@@ -52,7 +58,50 @@ export class RequestMonitor {
   observe(context: ExecutionContext, isUnbound: boolean): Wait {
     const handler = this.find(context.getClass(), context.getHandler());
     if (handler === undefined || (isUnbound && handler.bound)) return undefined;
-    return this.count(context, handler);
+    return this.count(handler.counts, context, handler);
+  }
+
+  /** Counts what asks for the outcome of a handler. Nothing waits for it, and it never throws. */
+  outcome(context: ExecutionContext, { failed, result }: Outcome): void {
+    try {
+      const handler = this.find(context.getClass(), context.getHandler());
+      const counts = handler?.outcomes.filter(({ when }) => (when === 'failure') === failed) ?? [];
+      if (handler && counts.length > 0)
+        void this.count(
+          counts.map((each) => this.afterwards(each, result)),
+          context,
+          handler,
+        );
+    } catch (error) {
+      this.notCounted(error);
+    }
+  }
+
+  /** What is counted is worked out as any cost is, but what cannot be worked out is nothing. */
+  private afterwards(counts: CountsIn, result: unknown): CountsIn {
+    const { category, after } = counts;
+    if (!after) return counts;
+    const wrong = (how: string): number => {
+      this.once.warn(
+        `after ${category.name}`,
+        () => `after of ${category.name} ${how}: nothing is counted for such a result. Give a number, 0 or more`,
+      );
+      return 0;
+    };
+    const known = (cost: unknown): number =>
+      typeof cost === 'number' && cost >= 0 && Number.isFinite(cost)
+        ? cost
+        : wrong(`gave ${typeof cost === 'number' ? cost : `a ${typeof cost}`}`);
+    const threw = (error: unknown): number => wrong(`threw (${reasonOf(error)})`);
+    const cost = (context: ExecutionContext): number | Promise<number> => {
+      try {
+        const answer = after(result, context);
+        return isPromise(answer) ? answered(Promise.resolve(answer)).then(known, threw) : known(answer);
+      } catch (error) {
+        return threw(error);
+      }
+    };
+    return { ...counts, cost };
   }
 
   /** What is monitored of a handler, looked up once; undefined if nothing is. */
@@ -71,26 +120,35 @@ export class RequestMonitor {
     if (marks.length === 0) return undefined;
     const name = this.handlers.handlerName(owner, handler);
     const counts = new Map<string, CountsIn>();
-    for (const { category: categoryName, cost } of marks) {
+    const outcomes: CountsIn[] = [];
+    for (const { category: categoryName, ...mark } of marks) {
       const category = this.options.categories.get(categoryName);
-      if (category) counts.set(categoryName, { category, cost });
+      if (category && mark.when) outcomes.push({ category, ...mark });
+      else if (category) counts.set(categoryName, { category, ...mark });
       // Known only now, in a module that was loaded after the boot.
       else this.logger.error(unknownCategory(name, categoryName, this.options.categories));
     }
-    if (counts.size === 0) return undefined;
-    return { name, counts: [...counts.values()], bound: this.handlers.isBound(owner, handler), lastRoute: undefined };
+    if (counts.size + outcomes.length === 0) return undefined;
+    return {
+      name,
+      counts: [...counts.values()],
+      outcomes,
+      bound: this.handlers.isBound(owner, handler),
+      lastRoute: undefined,
+    };
   }
 
-  private count(context: ExecutionContext, handler: MonitoredHandler): Wait {
+  private count(counts: readonly CountsIn[], context: ExecutionContext, handler: MonitoredHandler): Wait {
+    if (counts.length === 0) return undefined;
     const skips = this.skips(context, handler);
     if (skips === true) return undefined;
-    if (skips === false) return this.countAll(context, handler);
-    return this.later(skips.then((skip) => (skip ? undefined : this.countAll(context, handler))));
+    if (skips === false) return this.countAll(counts, context, handler);
+    return this.later(skips.then((skip) => (skip ? undefined : this.countAll(counts, context, handler))));
   }
 
-  private countAll(context: ExecutionContext, handler: MonitoredHandler): Wait {
+  private countAll(all: readonly CountsIn[], context: ExecutionContext, handler: MonitoredHandler): Wait {
     let wait: Wait;
-    for (const counts of handler.counts) wait = both(wait, this.countOne(counts, context, handler));
+    for (const counts of all) wait = both(wait, this.countOne(counts, context, handler));
     return wait;
   }
 
@@ -111,16 +169,20 @@ export class RequestMonitor {
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): Wait {
-    return tenant && this.counter.add(category.name, tenant, cost, routeOf(context, handler));
+    // What a handler came to may be nothing.
+    if (tenant === undefined || cost === 0) return undefined;
+    return this.counter.add(category.name, tenant, cost, routeOf(context, handler));
   }
 
   /** What a request may wait for if a function of the user's answers later. */
   private later(counted: Promise<void>): Wait {
-    const caught = counted.catch((error: unknown) =>
-      this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`),
-    );
+    const caught = counted.catch((error: unknown) => this.notCounted(error));
     if (this.options.counting === 'background') return undefined;
     return within(caught, this.options.waitAtMostMs, 'not counted').catch(() => undefined);
+  }
+
+  private notCounted(error: unknown): void {
+    this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
   }
 
   private skips(context: ExecutionContext, { name }: MonitoredHandler): boolean | Promise<boolean> {
