@@ -2,7 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 
 import { AlertService } from './alert/alert.service.js';
-import { CLOCK } from './counter/clock.js';
+import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
@@ -20,7 +20,7 @@ const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR];
 @Module({
   imports: [DiscoveryModule],
   providers: [
-    { provide: CLOCK, useValue: { now: () => Date.now() } },
+    { provide: CLOCK, useValue: PROCESS_CLOCK },
     { provide: STAND_INS, useValue: {} },
     MarkedHandlers,
     ...BUILT_AT_BOOT.map((provide) => ({ provide, useFactory: () => new Late() })),

@@ -26,6 +26,8 @@ import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { tenantKey } from '../model/tenant-key.js';
 import { setUpOnce } from './set-up-once.js';
 import { STAND_INS, type StandIns } from './stand-ins.js';
+import { fixedSpans } from '../threshold/period.js';
+import { countedCategories } from './counted-categories.js';
 import { storeFor } from './store-for.js';
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
@@ -59,9 +61,11 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
-    const counter = new Counter(store, options, this.clock, this.logger, (breach) =>
-      this.alerts.raise(alertOf(breach)),
-    );
+    const counted = countedCategories(options.categories);
+    const counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {
+      this.alerts.raise(alertOf(breach));
+      return Promise.resolve();
+    });
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },
@@ -69,7 +73,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       state: store.state ?? new MemorySharedState(),
       now: () => counter.now(),
       countOf: (category, tenantId, window, windowMs) =>
-        store.read({ category, tenant: tenantKey(tenantId), window, windowMs }),
+        store
+          .read([{ category, tenant: tenantKey(tenantId), window: fixedSpans(windowMs)(window * windowMs) }])
+          .then(([count = 0]) => count),
     });
     // Alerts first: what was counted before the start may be over at once.
     await counter.open();

@@ -3,37 +3,72 @@ import type { CounterStore } from '../store/counter-store.js';
 /** Tells the time, in milliseconds since the epoch. */
 export interface Clock {
   now(): number;
+  /** Milliseconds since some moment, which no correction of the time ever moves. Left out, `now` stands for it. */
+  monotonic?(): number;
 }
 
 /** The clock of this process; a test may put another one in its place with `overrideProvider(CLOCK)`. */
 export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');
 
-/** A time that took longer to come says nothing of now. */
+/** The clock of this process, for {@link CLOCK}. */
+export const PROCESS_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+/** An answer that took longer to come does not tell the time now. */
 const ANSWER_WITHIN_MS = 1_000;
+/** Clocks drift by milliseconds a minute: once in a while is enough. */
+const SYNC_EVERY_MS = 60_000;
+/** How often it is checked that the process was not suspended, which stops monotonic time. */
+const CHECK_EVERY_MS = 1_000;
+const SUSPENDED_MS = 1_000;
 
 /**
- * The store's clock as this instance knows it: its own, set right by the difference it measured. So replicas whose clocks differ
- * count in the same window.
+ * The store's clock as this instance knows it, so that replicas whose clocks differ count in the same window. Once the store has told the
+ * time it goes on by monotonic time: a local clock that is set does not move it.
  */
 export class StoreClock implements Clock {
-  private offsetMs = 0;
+  /** What monotonic time lacks to the store's; undefined until the store has told it. */
+  private offsetMs: number | undefined;
+  private syncedAt = 0;
+  private wallAhead = 0;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly local: Clock) {}
 
   now(): number {
-    return this.local.now() + this.offsetMs;
+    return this.offsetMs === undefined ? this.local.now() : this.monotonic() + this.offsetMs;
   }
 
-  /** Asks the store for its time; half of the round trip had passed when it was told. Keeps the last offset where there is no answer. */
+  /** Learns the store's time now and then from now on. */
+  start(store: CounterStore): void {
+    if (!store.time) return;
+    const check = (): void => {
+      const isDue = this.monotonic() - this.syncedAt >= SYNC_EVERY_MS;
+      const wasSuspended = Math.abs(this.local.now() - this.monotonic() - this.wallAhead) > SUSPENDED_MS;
+      if (isDue || wasSuspended) void this.sync(store);
+    };
+    this.timer = setInterval(check, CHECK_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Asks the store for its time; half of the round trip had passed when it answered. Keeps the last offset if there is no answer. */
   async sync(store: CounterStore): Promise<void> {
     if (!store.time) return;
-    const asked = this.local.now();
+    const asked = this.monotonic();
+    this.syncedAt = asked;
+    this.wallAhead = this.local.now() - asked;
     try {
-      const told = await store.time();
-      const tookMs = this.local.now() - asked;
-      if (tookMs <= ANSWER_WITHIN_MS) this.offsetMs = told - (asked + tookMs / 2);
+      const time = await store.time();
+      const tookMs = this.monotonic() - asked;
+      if (tookMs <= ANSWER_WITHIN_MS) this.offsetMs = time - (asked + tookMs / 2);
     } catch {
-      // Not lost: the publish that follows meets the same fault and says so.
+      // Not lost: the publish that follows meets the same fault and reports it.
     }
+  }
+
+  monotonic(): number {
+    return this.local.monotonic?.() ?? this.local.now();
   }
 }

@@ -29,14 +29,16 @@ export class CounterInput {
     return whom;
   }
 
-  cost(category: string, cost: number): number {
-    // Larger ones, which a client may ask for where a cost comes from its request, would end in a sum that is no number.
-    if (Number.isFinite(cost) && cost >= 0 && cost <= Number.MAX_SAFE_INTEGER) return cost;
-    this.once.warn(
-      `cost ${category}`,
-      () =>
-        `A cost in ${category} was ${typeof cost === 'number' ? cost : `a ${typeof cost}`}: it counts as 1. Give a number, 0 to ${Number.MAX_SAFE_INTEGER}`,
+  /** A cost may come from a request: none is to make a count useless. */
+  cost({ name, maxCost }: { readonly name: string; readonly maxCost: number }, cost: number): number {
+    if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) return cost;
+    const isTooMuch = typeof cost === 'number' && cost > maxCost;
+    const shown = typeof cost === 'number' ? cost : `a ${typeof cost}`;
+    this.once.warn(`cost ${isTooMuch} ${name}`, () =>
+      isTooMuch
+        ? `A cost in ${name} was ${shown}: it counts as ${maxCost}, the most that one request may (maxCost)`
+        : `A cost in ${name} was ${shown}: it counts as 1. Give a number, 0 to ${maxCost}`,
     );
-    return 1;
+    return isTooMuch ? maxCost : 1;
   }
 }

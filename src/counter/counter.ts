@@ -1,146 +1,289 @@
+import { randomBytes } from 'node:crypto';
+
 import type { Logger } from '@nestjs/common';
 
-import type { CompleteOptions } from '../options/complete-options.js';
 import type { Route } from '../model/route.js';
-import { SayOnce } from '../util/say-once.js';
+import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
-import { answered } from '../util/answered.js';
-import { reasonOf } from '../util/text.js';
-import { levelsFor, type LevelsFor } from '../threshold/levels-for.js';
+import { earlierParts, type CountedCategory, type CountedWindow, type WindowSpan } from '../model/window.js';
+import type { CounterKey, CounterStore } from '../store/counter-store.js';
 import { NO_LEVELS } from '../threshold/levels.js';
-import type { Levels } from '../model/level.js';
+import { answered } from '../util/answered.js';
+import { plus } from '../util/plus.js';
+import { SayOnce } from '../util/say-once.js';
+import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import type { Breach } from '../model/breach.js';
-import type { Clock } from './clock.js';
+import { StoreClock, type Clock } from './clock.js';
 import { CounterInput } from './counter-input.js';
-import type { CounterStore } from '../store/counter-store.js';
-import { Tally, type CountedIn } from './tally.js';
-import type { TrackedTenant } from './tracked-tenant.js';
+import { Losses } from './losses.js';
+import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
+import { StoreHealth } from './store-health.js';
+import type { TrackedTotal } from './tracked-total.js';
+import { Windows } from './windows.js';
 
-interface CountedCategory extends CountedIn {
-  readonly levelsFor: LevelsFor;
+/** A missing store never keeps an app from starting for longer. */
+const CONNECT_WITHIN_MS = 1_000;
+/** What cannot be published in this time at shutdown is lost. */
+const LAST_PUBLISH_MS = 2_000;
+/** A threshold that could not be had is asked for again this soon, then twice as long each time. */
+const FIRST_ASK_AGAIN_MS = 1_000;
+const LAST_ASK_AGAIN_MS = 60_000;
+/** How often it is looked whether thresholds have changed. */
+const LOOK_AT_LEVELS_MS = 1_000;
+
+/** What the counter needs of the options. */
+export interface CounterOptions extends PublisherOptions {
+  readonly maxTrackedTenants: number;
 }
 
-/** Counts tenants, and holds them against their levels. It throws nothing and waits for the store no longer than `waitAtMostMs`. */
+/** Asks for a tenant's count in a window of a category. */
+export interface CountRead {
+  readonly category: string;
+  /** Name of the category's window; empty if there is one. */
+  readonly window: string;
+  readonly tenantId: string;
+  /** The window that this moment lies in, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A tenant in a live window, as this instance knows it. */
+export interface LiveTotal {
+  readonly category: string;
+  readonly window: string;
+  readonly span: WindowSpan;
+  /** The tenant's id at a bounded length. */
+  readonly tenant: string;
+  /** What it is called, if that is kept: for those close to a level. */
+  readonly name: string | undefined;
+  /** What this instance counted in the span. */
+  readonly own: number;
+  /** What all instances counted, as far as is known here; of a sliding window, in all of its parts. */
+  readonly known: number;
+  /** Undefined while it is not known. */
+  readonly threshold: number | undefined;
+}
+
+/** Counts tenants: keeps this instance's own totals, publishes them, and raises what goes over a level. Built once, at boot. */
 export class Counter {
+  /** A name that no other process has. */
+  readonly instance = randomBytes(9).toString('base64url');
   private readonly once: SayOnce;
   private readonly given: CounterInput;
-  private readonly categories: ReadonlyMap<string, CountedCategory>;
-  private readonly waitAtMostMs: number;
-  private readonly tally: Tally;
+  private readonly clock: StoreClock;
+  private readonly health: StoreHealth;
+  private readonly losses: Losses;
+  private readonly windows: Windows;
+  private readonly publisher: Publisher;
+  private readonly failing = new WeakMap<TrackedTotal, { times: number; againAt: number }>();
+  private readonly versions = new Map<CountedWindow, number>();
+  private lookTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    store: CounterStore,
-    options: CompleteOptions,
-    clock: Clock,
+    private readonly store: CounterStore,
+    private readonly categories: ReadonlyMap<string, CountedCategory>,
+    private readonly options: CounterOptions,
+    localClock: Clock,
     logger: Logger,
-    breached: (breach: Breach) => void,
+    raise: Raise,
   ) {
     this.once = new SayOnce(logger);
     this.given = new CounterInput(this.once);
-    this.waitAtMostMs = options.waitAtMostMs;
-    this.categories = new Map(
-      Array.from(options.categories.values(), (category) => [
-        category.name,
-        { name: category.name, windowMs: category.windowMs, levelsFor: levelsFor(category) },
-      ]),
+    this.clock = new StoreClock(localClock);
+    this.health = new StoreHealth(store.name, logger);
+    this.losses = new Losses(store.name, options.maxTrackedTenants, logger);
+    this.windows = new Windows(this.instance, options.maxTrackedTenants, (window) => this.losses.untracked(window));
+    this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
+  }
+
+  /** Connects, and waits for it a moment at most: counting goes on without. */
+  async open(): Promise<void> {
+    this.clock.start(this.store);
+    this.lookTimer = setInterval(() => this.lookAtLevels(), LOOK_AT_LEVELS_MS).unref();
+    await within(this.connect(), CONNECT_WITHIN_MS, 'no connection').catch((error: unknown) =>
+      this.health.failed(error),
     );
-    this.tally = new Tally(store, options, clock, logger, breached);
-  }
-
-  /** Begins to count, and comes back once the store is connected or a moment has passed. */
-  open(): Promise<void> {
-    return this.tally.open();
-  }
-
-  /** Publishes what is pending; counts no more. */
-  close(): Promise<void> {
-    return this.tally.close();
-  }
-
-  /** Lets go of the store. */
-  disconnect(): Promise<void> {
-    return this.tally.disconnect();
   }
 
   /** The store's clock, in milliseconds since the epoch. */
   now(): number {
-    return this.tally.now();
+    return this.clock.now();
   }
 
   /**
-   * Counts `cost` more for a tenant and gives its count in the window: that of all instances in `await` mode, else the best this one
-   * knows; 0 where it could not be counted, which the log explains once.
-   *
-   * @param category A configured category.
-   * @param tenant The tenant, or its id.
-   * @param cost What to count: a request, or tokens known only after the answer.
-   */
-  async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
-    const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
-    if (!whom || !counted) return 0;
-    // Kept: by the time the store has answered, another window may have begun.
-    const tracked = this.tally.track(counted, whom.id);
-    if (!tracked) return 0;
-    await this.addTo(tracked, counted, whom, cost);
-    return tracked.known;
-  }
-
-  /**
-   * A tenant's count in the current window: of all instances, or, where the store is away, of this one.
-   *
-   * @param category A configured category.
-   * @param tenant The tenant, or its id.
-   */
-  async read(category: string, tenant: TenantLike): Promise<number> {
-    const [whom, counted] = [this.given.tenant(tenant), this.categoryOf(category)];
-    if (!whom || !counted) return 0;
-    return this.tally.read(counted, whom.id);
-  }
-
-  /**
-   * Counts at once; the promise, where there is one, is for those who want to wait until the store has answered. It never rejects and
-   * never takes longer than `waitAtMostMs`.
+   * Counts at once; the promise, if there is one, is for a request that waits until the store has answered and its alert is out. It never
+   * rejects and never takes longer than `waitAtMostMs`.
    */
   add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
-    const counted = this.categoryOf(category);
-    const tracked = counted && this.tally.track(counted, tenant.id);
-    return tracked && this.addTo(tracked, counted, tenant, cost, route);
+    const counted = this.given.category(category, this.categories);
+    if (!counted) return undefined;
+    const much = this.given.cost(counted, cost);
+    const [key, now] = [tenantKey(tenant.id), this.clock.now()];
+    let wait: Promise<void> | undefined;
+    for (const window of counted.windows) {
+      const tracked = this.track(counted, window, key, now, much);
+      if (tracked) wait = this.addTo(tracked, much, tenant, route) ?? wait;
+    }
+    return wait;
+  }
+
+  /** Counts, waits as a request would, and gives the count in the category's first window. */
+  async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
+    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
+    const [window] = counted?.windows ?? [];
+    if (!whom || !window) return 0;
+    const now = this.clock.now();
+    await this.add(category, whom, cost);
+    // Of the window it counted in: by the time the store has answered, another one may have begun.
+    return this.windows.find(window, tenantKey(whom.id), now)?.known ?? 0;
+  }
+
+  /** The count of all instances in the category's current first window; if the store does not answer in time, what this one knows. */
+  async read(category: string, tenant: TenantLike): Promise<number> {
+    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
+    const [window] = counted?.windows ?? [];
+    if (!whom || !window) return 0;
+    const read = { category, window: window.name, tenantId: whom.id, at: this.clock.now() };
+    const tracked = this.windows.find(window, tenantKey(whom.id), read.at);
+    const ask = async (): Promise<number> => {
+      if (tracked?.isPending) await this.publisher.flush();
+      return (await this.counts([read]))[0] ?? 0;
+    };
+    const known = (): number => tracked?.known ?? 0;
+    if (this.health.away) return known();
+    return within(ask(), this.options.waitAtMostMs, 'no answer').catch(known);
+  }
+
+  /** Counts by the store; of what this instance counted itself, never less than that. Rejects if the store cannot be read. */
+  async counts(reads: readonly CountRead[]): Promise<number[]> {
+    const asked = reads.map(({ category, window: name, tenantId, at }) => {
+      const window = this.categories.get(category)?.windows.find((one) => one.name === name);
+      const tenant = tenantKey(tenantId);
+      const span = window?.spanAt(at);
+      const spans = window && span ? [span, ...earlierParts(window, span)] : [];
+      const keys: CounterKey[] = spans.map((part) => ({ category, tenant, window: part }));
+      return { keys, known: (window && this.windows.find(window, tenant, at)?.known) ?? 0 };
+    });
+    const sums = await this.store.read(asked.flatMap(({ keys }) => keys));
+    let from = 0;
+    return asked.map(({ keys, known }) => {
+      const sum = sums.slice(from, (from += keys.length)).reduce(plus, 0);
+      return Math.max(sum, known);
+    });
+  }
+
+  /** The tenants of all windows that still count, as this instance knows them. */
+  *live(): Generator<LiveTotal> {
+    for (const tracked of this.windows.live(this.clock.now())) {
+      const { window, key: tenant, name, total: own, known, heldAgainst } = tracked;
+      const { category, window: kind, span } = window;
+      const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
+      yield { category: category.name, window: kind.name, span, tenant, name, own, known, threshold };
+    }
+  }
+
+  /** Publishes what is pending, for as long as that may take; what is left is judged alone and said to be lost. */
+  async close(): Promise<void> {
+    clearInterval(this.lookTimer);
+    await within(this.publisher.flush(), LAST_PUBLISH_MS, 'not published').catch(() => undefined);
+    const left = [...this.windows.all()].filter((tracked) => tracked.isPending);
+    await within(this.publisher.stop(left), LAST_PUBLISH_MS, 'not raised').catch(() => undefined);
+    for (const tracked of left) this.losses.unpublished(tracked);
+    for (const window of this.windows.crowded()) this.losses.untracked(window);
+    this.losses.say();
+  }
+
+  /** Lets go of the store. */
+  async disconnect(): Promise<void> {
+    this.clock.stop();
+    await this.store.close?.();
+  }
+
+  /** Settles at the first connection. */
+  private connect(): Promise<void> {
+    return new Promise((resolve) => {
+      const connected = async (): Promise<void> => {
+        await this.clock.sync(this.store);
+        this.publisher.publishAll();
+        this.losses.say();
+        resolve();
+      };
+      if (this.store.open) this.store.open(() => void connected());
+      else void connected();
+    });
+  }
+
+  private track(
+    counted: CountedCategory,
+    window: CountedWindow,
+    key: string,
+    now: number,
+    cost: number,
+  ): TrackedTotal | undefined {
+    const tracked = this.windows.track(counted, window, key, now, cost);
+    if (!tracked)
+      for (const crowded of this.windows.crowded()) if (crowded.untracked.requests === 1) this.losses.full(crowded);
+    return tracked;
   }
 
   private addTo(
-    tracked: TrackedTenant,
-    counted: CountedCategory,
-    tenant: Tenant,
+    tracked: TrackedTotal,
     cost: number,
-    route?: Route,
+    tenant: Tenant,
+    route: Route | undefined,
   ): Promise<void> | undefined {
-    const levels = tracked.levels ?? this.levelsOf(tracked, counted, tenant);
-    const taken = this.tally.add(tracked, this.given.cost(counted.name, cost), tenant, route);
-    return levels instanceof Promise ? within(levels, this.waitAtMostMs, '').catch(() => undefined) : taken;
+    const asked = this.askLevels(tracked, tenant);
+    const published = this.publisher.publish(tracked, tracked.add(cost, tenant, route));
+    if (!asked) return published;
+    return this.options.counting === 'background'
+      ? undefined
+      : within(asked, this.options.waitAtMostMs, '').catch(() => undefined);
   }
 
-  /** Sets the levels of a tenant that is new in its window; those that come later are published again, with what was counted meanwhile. */
-  private levelsOf(
-    tracked: TrackedTenant,
-    { name, levelsFor }: CountedCategory,
-    tenant: Tenant,
-  ): Levels | Promise<void> {
-    tracked.levels = NO_LEVELS;
+  /** Sets the levels of a tenant if they are not known in the version that holds; those that come later are judged then. */
+  private askLevels(tracked: TrackedTotal, tenant: Tenant): Promise<void> | undefined {
+    const { levelsFor } = tracked.window.window;
+    const { version = 0 } = levelsFor;
+    if (tracked.isAskedFor(version)) return undefined;
+    const failing = this.failing.get(tracked);
+    if (failing && performance.now() < failing.againAt) return undefined;
+    tracked.asking(version);
     const found = levelsFor(tenant);
-    if (!(found instanceof Promise)) return (tracked.levels = found);
+    if (!(found instanceof Promise)) {
+      tracked.setLevels(found);
+      return undefined;
+    }
     return answered(found).then(
-      (levels) => this.tally.setLevels(tracked, levels),
-      (error: unknown) =>
-        this.once.warn(
-          `threshold ${name}`,
-          () =>
-            `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, but not alerted on in this window`,
-        ),
+      (levels) => {
+        this.failing.delete(tracked);
+        return this.publisher.publish(tracked, tracked.setLevels(levels));
+      },
+      (error: unknown) => this.hasNoLevels(tracked, error),
     );
   }
 
-  private categoryOf(name: string): CountedCategory | undefined {
-    return this.given.category(name, this.categories);
+  private hasNoLevels(tracked: TrackedTotal, error: unknown): void {
+    const times = (this.failing.get(tracked)?.times ?? 0) + 1;
+    const waitMs = Math.min(FIRST_ASK_AGAIN_MS * 2 ** (times - 1), LAST_ASK_AGAIN_MS);
+    this.failing.set(tracked, { times, againAt: performance.now() + waitMs });
+    tracked.askAgain();
+    const { name } = tracked.window.category;
+    this.once.warn(
+      `threshold ${name}`,
+      () =>
+        `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, and its threshold is asked for again`,
+    );
+  }
+
+  /** Thresholds may change while the app runs: tenants are held against them without a further request. */
+  private lookAtLevels(): void {
+    for (const { windows } of this.categories.values())
+      for (const window of windows) {
+        const { version = 0 } = window.levelsFor;
+        if ((this.versions.get(window) ?? 0) === version) continue;
+        this.versions.set(window, version);
+        for (const tracked of this.windows.live(this.clock.now()))
+          if (tracked.window.window === window)
+            void this.askLevels(tracked, { id: tracked.key, ...(tracked.name ? { name: tracked.name } : {}) });
+      }
   }
 }

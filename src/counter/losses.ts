@@ -1,45 +1,62 @@
 import type { Logger } from '@nestjs/common';
 
 import { oneLine } from '../util/text.js';
-import type { TrackedTenant } from './tracked-tenant.js';
+import type { TrackedTotal } from './tracked-total.js';
+import type { LiveWindow } from './windows.js';
 
-/** What could not be counted, or not be published: nothing of it is lost silently, and nothing is said twice. */
+/** A store that loses data is said to do so once, until it has not for this long. */
+const SAY_LOST_AGAIN_AFTER_MS = 60_000;
+
+/** What could not be counted or published: nothing of it is lost silently, and each is said once a window or once an episode. */
 export class Losses {
   private lost = 0;
-  private untrackedSince = 0;
-  private saidFull = false;
-  private readonly saidRefused = new Set<string>();
+  private lostDataAt = -Infinity;
+  /** Reasons said, by category, and the window they were said in. */
+  private readonly saidRefused = new Map<string, string>();
 
   constructor(
+    private readonly store: string,
     private readonly maxTrackedTenants: number,
     private readonly logger: Logger,
   ) {}
 
-  /** A request of a tenant for which there was no room. */
-  untracked(): void {
-    this.untrackedSince++;
-    if (this.saidFull) return;
-    this.saidFull = true;
+  /** A request of a tenant for which there was no room, the first of its window. */
+  full({ category }: LiveWindow): void {
     this.logger.warn(
-      `${this.maxTrackedTenants} tenants are tracked, the most there may be: requests of further ones go on uncounted. ` +
+      `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the most there may be: requests of further ones go on uncounted. ` +
         'Raise maxTrackedTenants, or look at what your tenant resolver gives as an id',
     );
   }
 
-  /** A total whose window is over, or whose process ends, before the store has it. */
-  unpublished(tracked: TrackedTenant): void {
-    this.lost += tracked.total - tracked.published;
-    tracked.published = tracked.total;
+  /** The window is over, or its process ends: how much it lacked. */
+  untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
+    const much = cost === requests ? '' : `, ${cost} in cost`;
+    this.logger.warn(`${requests} requests went on uncounted in ${category.name}${much}: too many tenants to track`);
   }
 
-  /** A total that the store will never take. */
-  refused({ window }: TrackedTenant, reason: string): void {
-    if (this.saidRefused.has(window.category)) return;
-    this.saidRefused.add(window.category);
+  /** A total whose window is over, or whose process ends, before the store has it. */
+  unpublished(tracked: TrackedTotal): void {
+    this.lost += tracked.giveUp();
+  }
+
+  /** A total that the store does not take for now. */
+  refused({ window: { category, span } }: TrackedTotal, reason: string): void {
+    const about = `${category.name} ${reason.split(' ', 1)[0]}`;
+    if (this.saidRefused.get(about) === span.key) return;
+    this.saidRefused.set(about, span.key);
     this.logger.error(
-      `A counter of ${window.category} was refused for good (${oneLine(reason)}): it is counted by this instance alone. ` +
-        'Give the module a keyPrefix of its own, and its user the right to write there',
+      `A counter of ${category.name} was refused (${oneLine(reason)}): it is counted by this instance alone, and tried again every few seconds. ${remedyFor(reason)}`,
     );
+  }
+
+  /** The store no longer has what was published. */
+  lostData(): void {
+    const now = performance.now();
+    if (now - this.lostDataAt >= SAY_LOST_AGAIN_AFTER_MS)
+      this.logger.warn(
+        `${this.store} has lost counters (evicted, or all its data): they are put back as tenants are counted again`,
+      );
+    this.lostDataAt = now;
   }
 
   /** Says how much was lost since it was last said. */
@@ -48,9 +65,14 @@ export class Losses {
       this.logger.warn(
         `${this.lost} counted requests were never published: their window, or this process, ended before the store was back`,
       );
-    if (this.untrackedSince > 0)
-      this.logger.warn(`${this.untrackedSince} requests went on uncounted: too many tenants to track`);
     this.lost = 0;
-    this.untrackedSince = 0;
   }
+}
+
+function remedyFor(reason: string): string {
+  if (/CROSSSLOT|^MOVED /.test(reason))
+    return 'The client is a plain one and the server is a Cluster: give the module an ioredis Cluster';
+  if (/NOPERM|can't run this command/.test(reason))
+    return 'Give its user the rights that the docs list under "The least rights"';
+  return 'Give the module a keyPrefix of its own, and delete that key';
 }

@@ -1,26 +1,38 @@
 import { type Logger } from '@nestjs/common';
 
-import type { CounterStore, Published } from '../store/counter-store.js';
-import { Publisher, type PublishListener } from './publisher.js';
+import type { CountedCategory } from '../model/window.js';
+import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
+import { NO_LEVELS } from '../threshold/levels.js';
+import { fixedSpans } from '../threshold/period.js';
+import { Losses } from './losses.js';
+import { Publisher } from './publisher.js';
 import { StoreHealth } from './store-health.js';
-import { TrackedTenant } from './tracked-tenant.js';
+import type { TrackedTotal } from './tracked-total.js';
+import { Windows } from './windows.js';
 
 const WAIT_AT_MOST_MS = 50;
 
-describe('Publisher, where requests wait', () => {
+describe('Publisher, if requests wait', () => {
   let answer: CounterStore['publish'];
-  const store: CounterStore = { name: 'store', publish: (totals) => answer(totals), read: () => Promise.resolve(0) };
-  const listener: PublishListener = {
-    taken: () => undefined,
-    refused: () => undefined,
-    unreached: () => undefined,
-    recovered: () => undefined,
-    expired: () => false,
+  let now: number;
+  let publishes: (readonly OwnTotal[])[];
+  const store: CounterStore = {
+    name: 'store',
+    publish: (totals, at) => {
+      publishes.push(totals);
+      return answer(totals, at);
+    },
+    read: () => Promise.resolve([]),
   };
-  const silent = { warn: () => undefined, log: () => undefined } as unknown as Logger;
-  const window = { category: 'llm_call', instance: 'me', number: 1, windowMs: 60_000 };
+  const silent = { warn: () => undefined, log: () => undefined, error: () => undefined } as unknown as Logger;
+  const window = { name: '', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
+  const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
+  let windows: Windows;
   let publisher: Publisher;
-  const count = (): Promise<void> | undefined => publisher.publish(new TrackedTenant(window, 'acme'));
+  const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
+  const count = (tracked = track()): Promise<void> | undefined =>
+    publisher.publish(tracked, tracked.add(1, { id: tracked.key }, undefined));
+  const taken = (): number => [...windows.all()].filter(({ isPending }) => !isPending).length;
 
   const answers: CounterStore['publish'] = (totals) =>
     Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 })));
@@ -29,11 +41,15 @@ describe('Publisher, where requests wait', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
+    [now, publishes] = [60_000, []];
     const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
-    publisher = new Publisher(store, options, new StoreHealth('store', silent), listener);
+    const losses = new Losses('store', 10_000, silent);
+    const health = new StoreHealth('store', silent);
+    windows = new Windows('me', 10_000, () => undefined);
+    publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, () => Promise.resolve());
   });
   afterEach(() => {
-    publisher.stop();
+    void publisher.stop([]);
     jest.restoreAllMocks();
     jest.useRealTimers();
   });
@@ -63,11 +79,11 @@ describe('Publisher, where requests wait', () => {
 
   it('sends one publish at a time, however many flush at once', async () => {
     let [underWay, most] = [0, 0];
-    answer = async (totals) => {
+    answer = async (totals, at) => {
       most = Math.max(most, ++underWay);
       await new Promise((resolve) => setTimeout(resolve, 10));
       underWay--;
-      return answers(totals);
+      return answers(totals, at);
     };
     void count();
     await jest.advanceTimersByTimeAsync(0);
@@ -83,75 +99,88 @@ describe('Publisher, where requests wait', () => {
   });
 
   describe('sends more than one call takes', () => {
-    const MANY = 250;
-    const many = Array.from({ length: MANY }, (_, i) => new TrackedTenant(window, `tenant_${i}`));
-    const publishAll = async (): Promise<void> => {
-      for (const tracked of many) void publisher.publish(tracked);
-      await jest.advanceTimersByTimeAsync(1);
+    const countAll = (tenants: number): void => {
+      for (let i = 0; i < tenants; i++) void count(track(`tenant_${i}`));
     };
 
     it('and lets go of a request that counts what is still to be sent', async () => {
-      answer = async (totals) => {
+      answer = async (totals, at) => {
         await new Promise((resolve) => setTimeout(resolve, 10));
-        return answers(totals);
+        return answers(totals, at);
       };
-      await publishAll();
+      countAll(250);
+      await jest.advanceTimersByTimeAsync(1);
       const counted = jest.fn();
-      void publisher.publish(many.at(-1) as TrackedTenant)?.then(counted);
+      void count(track('tenant_249'))?.then(counted);
       await jest.advanceTimersByTimeAsync(30);
       expect(counted).toHaveBeenCalled();
     });
 
-    it('and keeps none of them waiting for long where the store keeps each call waiting for a node', async () => {
-      const taken = jest.spyOn(listener, 'taken');
-      answer = async (totals) => {
-        const [, ...others] = await answers(totals);
+    it('and keeps none of them waiting for long if the store keeps each call waiting for a node', async () => {
+      answer = async (totals, at) => {
+        const [, ...others] = await answers(totals, at);
         await new Promise((resolve) => setTimeout(resolve, 900));
-        return [{ refused: 'no answer', forGood: false }, ...others];
+        return [{ refused: 'no answer', ofKey: false }, ...others];
       };
-      const tenants = Array.from({ length: 2_200 }, (_, i) => new TrackedTenant(window, `tenant_${i}`));
-      for (const tracked of tenants) void publisher.publish(tracked);
+      countAll(2_200);
       await jest.advanceTimersByTimeAsync(2_800);
-      expect(taken).toHaveBeenCalledTimes(2_200 - 11);
+      expect(taken()).toBe(2_200 - 11);
     });
 
     it('and is away until the store takes all of them: a Cluster may lack a node', async () => {
-      const recovered = jest.spyOn(listener, 'recovered');
-      const lacksOne: CounterStore['publish'] = async (totals) => {
-        const [first, ...others] = await answers(totals);
-        const lost = { refused: 'the connection was lost', forGood: false };
+      const lacksOne: CounterStore['publish'] = async (totals, at) => {
+        const [first, ...others] = await answers(totals, at);
+        const lost = { refused: 'the connection was lost', ofKey: false };
         return totals[0]?.tenant === 'tenant_0' ? [lost, ...others] : [first as Published, ...others];
       };
       answer = lacksOne;
-      await publishAll();
+      countAll(250);
       await jest.advanceTimersByTimeAsync(2_000);
-      expect(recovered).not.toHaveBeenCalled();
       expect(count()).toBeUndefined();
       answer = answers;
       await jest.advanceTimersByTimeAsync(2_000);
-      expect(recovered).toHaveBeenCalledTimes(1);
       expect(count()).toBeInstanceOf(Promise);
     });
   });
 
-  it('has recovered though what it took was to be published again', async () => {
-    const recovered = jest.spyOn(listener, 'recovered');
-    const taken = jest.spyOn(listener, 'taken').mockImplementationOnce((tracked) => publisher.publishSoon(tracked));
+  it('publishes all again once the store is back: it may have lost what it knew', async () => {
+    answer = answers;
+    void count(track('a'));
+    await jest.advanceTimersByTimeAsync(10);
     answer = fails;
-    void count();
+    void count(track('b'));
     await jest.advanceTimersByTimeAsync(10);
     answer = answers;
+    publishes = [];
     await jest.advanceTimersByTimeAsync(1_000);
-    expect(taken).toHaveBeenCalledTimes(2);
-    expect(recovered).toHaveBeenCalledTimes(1);
+    expect(publishes.flat().map(({ tenant }) => tenant)).toContain('a');
   });
 
-  it('has nothing left to send where all that waited is over', async () => {
+  it('sends nothing that the store would not take any more', async () => {
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10);
-    jest.spyOn(listener, 'expired').mockReturnValue(true);
-    publisher.publishAll([]);
-    expect(publisher.idle).toBe(true);
+    now += 2 * 60_000;
+    publishes = [];
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(publishes).toEqual([]);
+  });
+
+  it('goes on with all others if one total is refused, and tries that one again after a few seconds', async () => {
+    let isRefusing = true;
+    answer = async (totals, at) => {
+      const taken = await answers(totals, at);
+      return totals.map(({ tenant }, i) =>
+        tenant === 'bad' && isRefusing ? { refused: 'WRONGTYPE', ofKey: true } : (taken[i] as Published),
+      );
+    };
+    void count(track('bad'));
+    void count(track('good'));
+    await jest.advanceTimersByTimeAsync(10);
+    expect([track('bad').isPending, track('good').isPending]).toEqual([true, false]);
+    expect([count(track('bad')), count(track('good'))]).toEqual([undefined, expect.any(Promise)]);
+    isRefusing = false;
+    await jest.advanceTimersByTimeAsync(5_100);
+    expect(track('bad').isPending).toBe(false);
   });
 });

@@ -1,150 +1,385 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import { Batch } from './batch.js';
-import type { CounterStore } from '../store/counter-store.js';
-import { Sender, type Left, type SendListener, type SendOutcome } from './sender.js';
+import type { Breach } from '../model/breach.js';
+import type { AlertLevel } from '../model/level.js';
+import { LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
+import type { Clock } from './clock.js';
+import type { Losses } from './losses.js';
 import type { StoreHealth } from './store-health.js';
-import type { TrackedTenant } from './tracked-tenant.js';
+import type { TrackedTotal, Urgency } from './tracked-total.js';
+import { isOver, type Windows } from './windows.js';
 
+/** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
+const CHUNK = 200;
+/** A Cluster that lacks a node keeps each call waiting for it: after a fault the rest of a long queue goes several calls at a time. */
+const CHUNKS_AFTER_A_FAULT = 5;
+/** A publish that took longer has failed, whatever the store's own limits are. */
+const GIVE_UP_AFTER_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
+/** When a total that was refused, or whose level another instance has yet to announce, is published again. */
+const HELD_FOR_MS = LEASE_MS;
+/** Lost counters that are close to a level are put back this soon, all at once. */
+const PUT_BACK_AFTER_MS = 500;
+/** How many totals are judged, and how many alerts raised, in one turn of the event loop while the store is away. */
+const JUDGED_AT_ONCE = 5_000;
+const RAISED_AT_ONCE = 100;
 
 export interface PublisherOptions {
-  counting: 'await' | 'background';
-  waitAtMostMs: number;
-  flushIntervalMs: number;
+  readonly counting: 'auto' | 'await' | 'background';
+  readonly waitAtMostMs: number;
+  readonly flushIntervalMs: number;
 }
 
-export interface PublishListener extends SendListener {
-  /** The store answers again: it may have lost what it knew. */
-  recovered(): void;
-}
+/** Resolves when the alert is recorded and the channels that take alerts one by one have it. */
+export type Raise = (breach: Breach) => Promise<void>;
 
-/** Says when totals go to the store: one publish at a time, and all that came meanwhile in the next. */
-export class Publisher implements SendOutcome {
-  private readonly sender: Sender;
-  private queue: TrackedTenant[] = [];
+/**
+ * Brings totals to the store: one publish at a time, and all that came meanwhile in the next. What the store answers goes into the totals;
+ * what is over a level is raised, and confirmed once it is recorded.
+ */
+export class Publisher {
+  private urgent: TrackedTotal[] = [];
+  private later: TrackedTotal[] = [];
+  /** Totals to publish again later, the earliest first. */
+  private held: { tracked: TrackedTotal; at: number }[] = [];
   private batch: Batch | undefined;
-  private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
+  private flushTimer: NodeJS.Timeout | undefined;
+  private heldTimer: NodeJS.Timeout | undefined;
+  private putBackTimer: NodeJS.Timeout | undefined;
+  private isFlushDue = false;
   private publishing: Promise<void> | undefined;
+  private readonly raising = new Set<Promise<void>>();
+  private judging: Promise<void> | undefined;
+  private toJudge: TrackedTotal[] = [];
   private failures = 0;
-  private stopped = false;
+  private isStopped = false;
   /** A publish belongs to no request: run outside of all, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
-    store: CounterStore,
+    private readonly store: CounterStore,
     private readonly options: PublisherOptions,
+    private readonly clock: Clock,
+    private readonly windows: Windows,
     private readonly health: StoreHealth,
-    private readonly listener: PublishListener,
-  ) {
-    this.sender = new Sender(store, listener, this);
+    private readonly losses: Losses,
+    private readonly raiseBreach: Raise,
+  ) {}
+
+  /** Queues a total; the promise, if there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
+  publish(tracked: TrackedTotal, urgency: Urgency): Promise<void> | undefined {
+    if (tracked.isRefused) {
+      this.judgeAlone([tracked]);
+      return undefined;
+    }
+    const { counting, waitAtMostMs } = this.options;
+    const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
+    this.enqueue(tracked, waits || (counting === 'auto' && urgency === 'now'));
+    if (!waits || this.health.away) return undefined;
+    return (this.batch ??= new Batch(this.health, waitAtMostMs)).done;
   }
 
-  get idle(): boolean {
-    return this.publishing === undefined && this.queue.length === 0;
-  }
-
-  /** Queues a total; the promise, where there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
-  publish(tracked: TrackedTenant): Promise<void> | undefined {
-    this.publishSoon(tracked);
-    if (this.options.counting === 'background' || this.health.away) return undefined;
-    return (this.batch ??= new Batch(this.options.waitAtMostMs, () => this.health.late())).done;
-  }
-
-  /** Queues a total that nobody waits for. */
-  publishSoon(tracked: TrackedTenant): void {
-    this.enqueue(tracked);
-    this.schedule();
-  }
-
-  /** Publishes all of `tenants` again, at once, however long the next try was off. */
-  publishAll(tenants: Iterable<TrackedTenant>): void {
-    this.queue = this.queue.filter((tracked) => this.sender.isLive(tracked));
-    for (const tracked of tenants) if (!tracked.refused) this.enqueue(tracked);
+  /** Publishes all that the store would still take, at once: it may have lost what it knew. */
+  publishAll(): void {
+    this.urgent = this.urgent.filter((tracked) => this.isLive(tracked));
+    this.later = this.later.filter((tracked) => this.isLive(tracked));
+    for (const tracked of this.windows.live(this.clock.now()))
+      if (!tracked.isRefused && tracked.enqueue('urgent')) this.urgent.push(tracked);
     this.failures = 0;
-    if (this.publishing === undefined && this.queue.length > 0) this.start();
+    if (this.isIdle) this.health.answered();
+    else this.schedule();
   }
 
   /** Publishes what is queued, and comes back when that is done or has failed. */
   async flush(): Promise<void> {
     await this.publishing;
+    this.isFlushDue = true;
     // Unless another that waited has begun.
     if (this.publishing === undefined) this.start();
     await this.publishing;
   }
 
-  stop(): void {
-    this.stopped = true;
-    this.unschedule();
+  /** Publishes nothing more. What is left is judged alone; comes back when all alerts are raised. */
+  async stop(left: Iterable<TrackedTotal>): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.flushTimer);
+    clearTimeout(this.heldTimer);
+    clearTimeout(this.putBackTimer);
+    clearImmediate(this.immediate);
     this.batch?.settle();
     this.health.stop();
+    this.judgeAlone(left);
+    await this.judging;
+    await Promise.all(this.raising);
   }
 
-  asked(): void {
-    this.health.asked();
+  private get isIdle(): boolean {
+    return this.publishing === undefined && this.urgent.length === 0 && this.later.length === 0;
   }
 
-  failed(error: unknown): void {
-    this.failures++;
-    this.health.failed(error);
-  }
-
-  answered(tookMs: number): void {
-    const recovered = this.failures > 0;
-    this.failures = 0;
-    if (this.options.counting === 'await' && tookMs > this.options.waitAtMostMs) this.health.slow();
-    else this.health.answered();
-    if (recovered) this.listener.recovered();
-  }
-
-  private enqueue(tracked: TrackedTenant): void {
-    if (tracked.queued) return;
-    tracked.queued = true;
-    this.queue.push(tracked);
+  private enqueue(tracked: TrackedTotal, isUrgent: boolean): void {
+    const queue = isUrgent ? 'urgent' : 'later';
+    if (tracked.enqueue(queue)) this[queue].push(tracked);
+    this.schedule();
   }
 
   private schedule(): void {
-    if (this.stopped || (this.timer ?? this.immediate ?? this.publishing)) return;
-    const start = (): void => this.start();
-    this.outside(() => {
-      if (this.failures === 0 && this.options.counting === 'await') this.immediate = setImmediate(start);
-      else this.timer = setTimeout(start, this.delayMs()).unref();
-    });
+    if (this.isStopped || this.publishing) return;
+    if (this.failures > 0) return this.startIn(Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS));
+    if (this.isFlushDue || this.urgent.length > 0 || this.batch) {
+      const start = (): void => {
+        this.immediate = undefined;
+        this.start();
+      };
+      this.immediate ??= this.outside(() => setImmediate(start));
+    } else if (this.later.length > 0) this.startIn(this.options.flushIntervalMs);
   }
 
-  private delayMs(): number {
-    if (this.failures === 0) return this.options.flushIntervalMs;
-    return Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS);
-  }
-
-  private unschedule(): void {
-    clearTimeout(this.timer);
-    clearImmediate(this.immediate);
-    this.timer = undefined;
-    this.immediate = undefined;
+  private startIn(ms: number): void {
+    const start = (): void => {
+      this.flushTimer = undefined;
+      this.isFlushDue = true;
+      if (!this.publishing) this.start();
+    };
+    this.flushTimer ??= this.outside(() => setTimeout(start, ms).unref());
   }
 
   private start(): void {
-    this.unschedule();
+    clearImmediate(this.immediate);
+    this.immediate = undefined;
     this.publishing = this.outside(() => this.run()).catch((error: unknown) => this.failed(error));
   }
 
   private async run(): Promise<void> {
-    const { batch, queue } = this;
+    const { batch } = this;
     this.batch = undefined;
-    this.queue = [];
-    let left: Left = { untaken: [], unsent: queue };
-    try {
-      left = await this.sender.send(queue);
-    } finally {
-      for (const tracked of left.untaken) this.enqueue(tracked);
-      this.queue = this.queue.concat(left.unsent);
-      batch?.settle();
-      this.publishing = undefined;
-      // Of those that came meanwhile, one that was still to be sent then is queued no more: whoever waits for it waits for a next publish.
-      if (this.queue.length > 0 || this.batch) this.schedule();
+    // What is not urgent waits for its flush, so that an urgent total of one tenant does not make the store work for all.
+    const takesAll = this.isFlushDue || this.failures > 0;
+    const queue = takesAll ? this.urgent.concat(this.later) : this.urgent;
+    this.urgent = [];
+    if (takesAll) {
+      this.later = [];
+      this.isFlushDue = false;
+      clearTimeout(this.flushTimer);
+      this.flushTimer = undefined;
     }
+    const raised: Promise<void>[] = [];
+    let unsent = queue;
+    try {
+      unsent = await this.send(queue, raised);
+    } finally {
+      this.urgent = this.urgent.concat(unsent);
+      this.publishing = undefined;
+      if (batch) void Promise.all(raised).then(() => batch.settle());
+      // A total that was updated during this publish may already have left the queue; its waiters need another one.
+      this.schedule();
+    }
+  }
+
+  /** Sends totals, some at a time; the answer is what was not sent. Nothing here walks over the whole queue while the store answers: it may be long. */
+  private async send(queue: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
+    let [isAnswered, isSlow, untaken] = [false, false, 0];
+    for (let at = 0, size = CHUNK; at < queue.length;) {
+      // One that became urgent while it was queued stands there twice.
+      const sent = queue.slice(at, at + size).filter((tracked) => tracked.dequeue() && this.isLive(tracked));
+      at += size;
+      if (sent.length === 0) continue;
+      const asked = this.health.ask(this.options.waitAtMostMs);
+      const failed = await this.sendAll(sent, raised);
+      isSlow = asked() || isSlow;
+      isAnswered = true;
+      if (failed.length === 0) continue;
+      untaken += failed.length;
+      if (this.health.alone) this.judgeAlone(failed);
+      size = CHUNKS_AFTER_A_FAULT * CHUNK;
+      if (failed.length < sent.length) continue;
+      // If nothing went through, nothing else will now.
+      const unsent = queue.slice(at);
+      if (this.health.alone) this.judgeAlone(unsent);
+      return unsent;
+    }
+    // A store that takes some and not others, a Cluster that lacks a node, is not well yet.
+    if (isAnswered && untaken === 0) this.answered(isSlow);
+    return [];
+  }
+
+  private async sendAll(totals: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
+    const sending: Promise<TrackedTotal[]>[] = [];
+    for (let at = 0; at < totals.length; at += CHUNK)
+      sending.push(this.sendChunk(totals.slice(at, at + CHUNK), raised));
+    return (await Promise.all(sending)).flat();
+  }
+
+  /** The answer is what the store did not take; it is queued again. */
+  private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
+    const totals = chunk.map((tracked) => tracked.send());
+    let answers: readonly Published[];
+    try {
+      answers = await inTime(this.store.publish(totals, this.clock.now()));
+    } catch (error) {
+      this.failed(error);
+      for (const tracked of chunk) if (tracked.enqueue('urgent')) this.urgent.push(tracked);
+      return [...chunk];
+    }
+    // An answer of another shape says nothing of any of them: each is asked for again in a while.
+    if (answers.length !== totals.length)
+      answers = totals.map(() => ({ refused: `${answers.length} answers to ${totals.length} totals`, ofKey: true }));
+    let failure: string | undefined;
+    const untaken = chunk.filter((tracked, i) => {
+      const answer = answers[i] as Published;
+      if (!('refused' in answer)) this.taken(tracked, totals[i] as OwnTotal, answer, raised);
+      else if (answer.ofKey) this.refused(tracked, answer.refused);
+      else {
+        failure ??= answer.refused;
+        if (tracked.enqueue('urgent')) this.urgent.push(tracked);
+        return true;
+      }
+      return false;
+    });
+    if (failure !== undefined) this.failed(failure);
+    return untaken;
+  }
+
+  private taken(
+    tracked: TrackedTotal,
+    { total }: OwnTotal,
+    counted: Exclude<Published, { refused: string }>,
+    raised: Promise<void>[],
+  ): void {
+    if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
+    const level = tracked.taken(total, counted);
+    if (level) raised.push(this.raise(tracked, level, 'all'));
+    else if (tracked.awaitsAnother) this.hold(tracked, 'lease');
+    tracked.forgetTenant();
+    if (counted.lost) this.lostData();
+  }
+
+  private refused(tracked: TrackedTotal, reason: string): void {
+    this.hold(tracked, 'refused');
+    this.losses.refused(tracked, reason);
+    this.judgeAlone([tracked]);
+  }
+
+  private raise(tracked: TrackedTotal, level: AlertLevel, countedBy: Breach['countedBy']): Promise<void> {
+    const raising = this.raiseBreach(tracked.breach(level, countedBy)).then(
+      () => {
+        tracked.confirm(level);
+        // The others are to know it once it is recorded, and not before: a store that loses its data has only what they know.
+        if (!tracked.isRefused && this.isLive(tracked)) this.enqueue(tracked, this.options.counting !== 'background');
+      },
+      () => {
+        tracked.unraise(level);
+        this.hold(tracked, 'lease');
+      },
+    );
+    this.raising.add(raising);
+    void raising.finally(() => this.raising.delete(raising));
+    return raising;
+  }
+
+  /** Publishes it again in a while, also if no request comes any more. */
+  private hold(tracked: TrackedTotal, why: 'refused' | 'lease'): void {
+    const isHeld = tracked.isHeld;
+    tracked.hold(why);
+    if (isHeld || this.isStopped) return;
+    this.held.push({ tracked, at: performance.now() + HELD_FOR_MS });
+    this.heldTimer ??= this.outside(() => setTimeout(() => this.releaseHeld(), HELD_FOR_MS).unref());
+  }
+
+  private releaseHeld(): void {
+    this.heldTimer = undefined;
+    const now = performance.now();
+    const due = this.held.findIndex(({ at }) => at > now);
+    const released = this.held.splice(0, due === -1 ? this.held.length : due);
+    for (const { tracked } of released) {
+      tracked.release();
+      if (this.isLive(tracked)) this.enqueue(tracked, true);
+    }
+    const [next] = this.held;
+    if (next) this.heldTimer = this.outside(() => setTimeout(() => this.releaseHeld(), next.at - now).unref());
+  }
+
+  /** The store has lost what it knew of one total, and perhaps of others: those that are close to a level are put back before their next request. */
+  private lostData(): void {
+    this.losses.lostData();
+    this.putBackTimer ??= this.outside(() =>
+      setTimeout(() => {
+        this.putBackTimer = undefined;
+        for (const tracked of this.windows.live(this.clock.now()))
+          if (tracked.isHot && !tracked.isRefused) this.enqueue(tracked, true);
+      }, PUT_BACK_AFTER_MS).unref(),
+    );
+  }
+
+  private failed(error: unknown): void {
+    this.failures++;
+    this.health.failed(error);
+  }
+
+  private answered(isSlow: boolean): void {
+    const hasRecovered = this.failures > 0;
+    this.failures = 0;
+    if (isSlow && this.options.counting !== 'background') this.health.slow();
+    else this.health.answered();
+    if (!hasRecovered) return;
+    this.publishAll();
+    this.losses.say();
+  }
+
+  /** Raises what this instance's own totals are over, a slice in each turn of the event loop: there may be very many. */
+  private judgeAlone(totals: Iterable<TrackedTotal>): void {
+    for (const tracked of totals) this.toJudge.push(tracked);
+    this.judging ??= this.outside(() => this.judge()).finally(() => (this.judging = undefined));
+  }
+
+  private async judge(): Promise<void> {
+    let [judged, raised] = [0, 0];
+    for (let at = 0; at < this.toJudge.length; at++) {
+      const tracked = this.toJudge[at] as TrackedTotal;
+      const level = tracked.alone();
+      if (level) void this.raise(tracked, level, 'instance');
+      if (++judged % JUDGED_AT_ONCE !== 0 && (!level || ++raised % RAISED_AT_ONCE !== 0)) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.toJudge = [];
+  }
+
+  /** Whether there is any use in sending it; otherwise it is queued no more. */
+  private isLive(tracked: TrackedTotal): boolean {
+    if (!isOver(tracked.window, this.clock.now())) return true;
+    tracked.dequeue();
+    this.losses.unpublished(tracked);
+    return false;
+  }
+}
+
+/** What the store answers; a rejection if that takes too long. An answer that has come already is read before an immediate runs, not before a timer does. */
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(new Error(`no answer within ${GIVE_UP_AFTER_MS} ms`));
+    const timer = setTimeout(() => setImmediate(giveUp), GIVE_UP_AFTER_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** The requests that wait for one publish. They stop waiting when it is settled or when the time they may wait is over. */
+class Batch {
+  readonly done: Promise<void>;
+  private readonly isLate: () => boolean;
+  private resolve!: () => void;
+
+  constructor(health: StoreHealth, waitAtMostMs: number) {
+    this.done = new Promise((resolve) => (this.resolve = resolve));
+    this.isLate = health.ask(waitAtMostMs, (isOfStore) => {
+      if (isOfStore) health.late();
+      this.resolve();
+    });
+  }
+
+  settle(): void {
+    this.isLate();
+    this.resolve();
   }
 }

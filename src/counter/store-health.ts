@@ -8,6 +8,8 @@ const STEADY_MS = 1_000;
 const SLOW_FOR_MS = 1_000;
 /** How long the store must have been out of reach before this instance judges alone: a short gap ends in one alert by all, not one by each. */
 const ALONE_AFTER_MS = 1_000;
+/** A timer that fires this late shows that the event loop was held, and then nothing is known of the store. */
+const HELD_MS = 20;
 /** How long the line about a failure waits for its true reason: at first it is only known that a connection was lost. */
 const SAY_AFTER_MS = 250;
 
@@ -49,9 +51,32 @@ export class StoreHealth {
     if (performance.now() - this.lateSince >= SLOW_FOR_MS) this.say('answers too slowly to wait for');
   }
 
-  /** A publish is on its way: until it is answered, nobody knows whether the store is still there. */
-  asked(): void {
+  /**
+   * A publish is on its way. The function that it gives ends the watch; it answers whether the store took longer than `withinMs`. A busy
+   * event loop, which reads the answer late, is not the store's fault.
+   *
+   * @param late - Called once if there is no answer in that time, with whether that is the store's fault.
+   */
+  ask(withinMs: number, late?: (isOfStore: boolean) => void): () => boolean {
+    // Until it is answered, nobody knows whether the store is still there.
     this.disarm();
+    let [isOver, isLate] = [false, false];
+    const due = performance.now() + withinMs;
+    const timer = setTimeout(() => {
+      const wasHeld = performance.now() - due > HELD_MS;
+      // An answer that has come already is read before an immediate runs, not before a timer does.
+      setImmediate(() => {
+        if (isOver) return;
+        isLate = !wasHeld;
+        late?.(isLate);
+      });
+    }, withinMs);
+    if (!late) timer.unref();
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      return isLate;
+    };
   }
 
   /** A publish was answered, in time. */

@@ -36,6 +36,8 @@ export interface Category {
   readonly name: string;
   /** At least one, in the order of the options. */
   readonly windows: readonly CategoryWindow[];
+  /** What costs more counts as this much. */
+  readonly maxCost: number;
   /** Of the first window. */
   readonly threshold: number | ThresholdResolver;
   /** Of the first window. */

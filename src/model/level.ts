@@ -16,8 +16,8 @@ export interface AlertLevel {
 export interface Levels {
   /** The count that may not be exceeded. */
   readonly threshold: number;
-  /** Ascending: level n is reached by a count above `counts[n - 1]`. */
-  readonly counts: readonly number[];
-  /** The levels themselves, in the order of `counts`. */
+  /** Ascending. A level is known by its `at`: replicas may have other lists. */
   readonly steps: readonly AlertLevel[];
+  /** The count above which each of `steps` is reached, in their order. */
+  readonly counts: readonly number[];
 }

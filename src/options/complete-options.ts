@@ -16,7 +16,7 @@ export interface CompleteOptions {
   readonly environment: string | undefined;
   readonly publicUrl: string | undefined;
   readonly keyPrefix: string;
-  readonly counting: 'await' | 'background';
+  readonly counting: 'auto' | 'await' | 'background';
   readonly waitAtMostMs: number;
   readonly flushIntervalMs: number;
   readonly maxTrackedTenants: number;
@@ -89,7 +89,7 @@ function completeCategory(
   options: CategoryOptions,
   ofModule: Pick<Category, 'tenant' | 'contributor' | 'exempt'>,
 ): Category {
-  const { threshold: only = Infinity } = options;
+  const { threshold: only = Infinity, maxCost = 1e9 } = options;
   const { tenant = ofModule.tenant, contributor = ofModule.contributor, exempt = ofModule.exempt } = options;
   const several = options.windows ?? [{ ...options, threshold: only }];
   const windows = several.map((window) => completeWindow(window, several.length > 1 ? windowName(window) : ''));
@@ -97,6 +97,7 @@ function completeCategory(
   return Object.freeze({
     name,
     windows: Object.freeze(windows),
+    maxCost,
     threshold,
     windowMs,
     levels,

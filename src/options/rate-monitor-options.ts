@@ -15,7 +15,7 @@ export interface WindowOptions {
    */
   threshold: number | ThresholdResolver;
   /**
-   * Length of the window in milliseconds, 1,000 to 86,400,000 (a day). Not beside `period`.
+   * Length of the window in milliseconds, 1,000 to 2,678,400,000 (31 days). Not beside `period`.
    * @defaultValue 60_000
    */
   windowMs?: number;
@@ -56,6 +56,12 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    * @defaultValue the one window that the other options describe
    */
   windows?: WindowOptions[];
+  /**
+   * The most that one request counts, above 0: a cost that comes from a request is not to make a count useless. What is more counts as this
+   * much, and the log says so.
+   * @defaultValue 1_000_000_000
+   */
+  maxCost?: number;
   /**
    * Whom this category counts against, if that is not the tenant of the others: the API key, say.
    * @defaultValue the module's `tenant`
@@ -142,18 +148,18 @@ export interface RateMonitorOptions {
    */
   keyPrefix?: string;
   /**
-   * `await`: a request waits until it is counted, so its alert is out before its response. `background`: it never waits.
-   * `RATE_MONITOR_COUNTING`.
+   * `auto`: a request waits only if it may take its tenant over a level, so its alert is out before its response. `await`: each request waits
+   * until it is counted, which also survives a crash. `background`: none ever waits. `RATE_MONITOR_COUNTING`.
    * @defaultValue 'await'
    */
-  counting?: 'await' | 'background';
+  counting?: 'auto' | 'await' | 'background';
   /**
-   * The longest that `await` holds a request, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
+   * The longest that a request is held, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
    * @defaultValue 50
    */
   waitAtMostMs?: number;
   /**
-   * How often `background` publishes, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
+   * How often totals are published for which nobody waits, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
    * @defaultValue 100
    */
   flushIntervalMs?: number;

@@ -24,6 +24,7 @@ const leaveOwnMetadata = enterOwnMetadata();
 /** What each option may be. */
 const WHOLE = 'a whole number, 0 or more';
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
+const COST = 'a number above 0, or leave it out for 1000000000';
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
 const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
@@ -44,7 +45,7 @@ export class WindowShape {
   threshold: unknown;
 
   @IsOptional()
-  @IsWhole(1_000, 'milliseconds', 60_000, 86_400_000)
+  @IsWhole(1_000, 'milliseconds', 60_000, 2_678_400_000)
   windowMs: unknown;
 
   @IsOptional()
@@ -70,6 +71,11 @@ export class CategoryShape extends WindowShape {
   @IsArray(says(WINDOWS))
   @ArrayNotEmpty(says(WINDOWS))
   windows: unknown;
+
+  @IsOptional()
+  @IsNumber({}, says(COST))
+  @IsPositive(says(COST))
+  maxCost: unknown;
 
   @IsOptional()
   @IsFunction('a function of the execution context that gives a tenant, or leave it out')
@@ -134,7 +140,7 @@ export class OptionsShape {
   keyPrefix: unknown;
 
   @IsOptional()
-  @IsIn(['await', 'background'], says("'await' or 'background', or leave it out for 'await'"))
+  @IsIn(['auto', 'await', 'background'], says("'auto', 'await' or 'background', or leave it out for 'await'"))
   counting: unknown;
 
   @IsOptional()

@@ -1,50 +1,67 @@
+import type { Levels } from '../model/level.js';
+import type { WindowSpan } from '../model/window.js';
 import type { SharedState } from './shared-state.js';
 import type { UsageStore } from './usage-store.js';
 
-/** Names one counter: a tenant in a category and a window. */
+/** Names one counter: a tenant in a window of a category. */
 export interface CounterKey {
   /** Name of the category. */
-  category: string;
+  readonly category: string;
   /** The tenant's id, at a bounded length. */
-  tenant: string;
-  /** `floor(now / windowMs)`, by the store's clock. */
-  window: number;
-  /** Length of the window in milliseconds. The store may forget a counter two windows after it first heard of it. */
-  windowMs: number;
+  readonly tenant: string;
+  readonly window: WindowSpan;
 }
 
 /** What one instance says is true of a counter. */
 export interface OwnTotal extends CounterKey {
-  /** The instance that says so: a name that no other process ever has. */
-  instance: string;
+  /** The instance that says so: a name under which no other total of this counter is ever published. */
+  readonly instance: string;
   /** What this instance has counted, all of it: not what was added. It only ever grows. */
-  total: number;
-  /** Ascending counts: level n is reached by a sum above `levels[n - 1]`. */
-  levels: readonly number[];
-  /** The highest level this instance knows to have been announced, by whomever; 0 for none. */
-  announced: number;
+  readonly total: number;
+  /** The highest total that this instance sent before, whether or not it arrived; 0 for the first. */
+  readonly sent: number;
+  /** What the others have counted, as far as this instance was told: a store that has lost the counter begins with it. */
+  readonly others: number;
+  /** What the count is held against. */
+  readonly levels: Levels;
+  /** The highest level that this instance knows to have been announced, by anyone, as its `at`; 0 for none. */
+  readonly announced: number;
+  /** Of a sliding window: the spans before `window` whose counts are added to it, newest first. */
+  readonly earlier?: readonly WindowSpan[] | undefined;
+  /** For how long the store keeps the counter from its first write on, in milliseconds. */
+  readonly keepMs: number;
 }
 
 /** What the store knows of a counter after a publish. */
 export interface Counted {
-  /** The sum of all instances' totals. */
+  /** The sum of all instances' totals; of a sliding window without its earlier spans. */
   count: number;
-  /** The highest level that an instance has said to be announced. */
+  /** Of a sliding window: the sum of its earlier spans. */
+  earlier?: number;
+  /** The highest level of `levels` that is announced, as its `at`; 0 for none. A level above all of them counts as the highest. */
   announced: number;
-  /** The level that the asking instance is to announce; 0 for none. Asked again, the answer is the same. */
+  /**
+   * The level that the asking instance is to announce, as its `at`; 0 for none. Asked again, the answer is the same, until an instance
+   * says that it is announced, or it was not for {@link LEASE_MS}: then it is given to the next instance that asks.
+   */
   announce: number;
+  /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */
+  lost?: boolean;
 }
 
 /** A total that was not taken. */
 export interface Refused {
   /** Why, in the store's words. */
   refused: string;
-  /** True where trying again is useless: the key holds something else, or may not be written. */
-  forGood: boolean;
+  /** True if the fault is of this counter alone: others go on, and it is tried again in a while. False: the store cannot be reached. */
+  ofKey: boolean;
 }
 
 /** The answer to one published total. */
 export type Published = Counted | Refused;
+
+/** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
+export const LEASE_MS = 5_000;
 
 /**
  * Where counts live. Every write says what is true, never what to add, so a publish may be lost, repeated, late or out of order,
@@ -55,14 +72,16 @@ export interface CounterStore {
   readonly name: string;
   /**
    * Takes the totals and decides, atomically for each, who announces a level that the sum went over. Idempotent. The answers come
-   * in the order of `totals`; it may reject where none of them could be taken, and trying again may help.
+   * in the order of `totals`; it may reject if none of them could be taken and trying again may help.
+   *
+   * @param now - The time by the store's clock, in milliseconds since the epoch.
    */
-  publish(totals: readonly OwnTotal[]): Promise<Published[]>;
-  /** The sum of all instances' totals; 0 where nothing is known. */
-  read(key: CounterKey): Promise<number>;
-  /** The store's clock, in milliseconds since the epoch. Absent where it is this process's own. */
+  publish(totals: readonly OwnTotal[], now: number): Promise<Published[]>;
+  /** The sums of all instances' totals, in the order of `keys`; 0 if nothing is known. */
+  read(keys: readonly CounterKey[]): Promise<number[]>;
+  /** The store's clock, in milliseconds since the epoch. Absent if it is this process's own. */
   time?(): Promise<number>;
-  /** Starts to connect; `ready` is called at every (re)connection. Absent where there is nothing to connect to. */
+  /** Starts to connect; `ready` is called at every (re)connection. Absent if there is nothing to connect to. */
   open?(ready: () => void): void;
   /** Lets go of connections. */
   close?(): Promise<void>;

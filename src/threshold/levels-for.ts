@@ -1,15 +1,13 @@
 import type { Tenant } from '../model/tenant.js';
 import { levelsOf } from './levels.js';
-import type { AlertLevel, Levels } from '../model/level.js';
+import type { AlertLevel } from '../model/level.js';
+import type { LevelsFor } from '../model/window.js';
 
 /** What a category says of thresholds. */
 export interface Thresholds {
   readonly threshold: number | ((tenant: Tenant) => number | Promise<number>);
   readonly levels: readonly AlertLevel[];
 }
-
-/** Gives the levels that hold for a tenant: at once, or later, or a rejection where the threshold cannot be had. */
-export type LevelsFor = (tenant: Tenant) => Levels | Promise<Levels>;
 
 /** A fixed threshold gives every tenant the same levels, worked out once. */
 export function levelsFor({ threshold, levels }: Thresholds): LevelsFor {

@@ -10,8 +10,8 @@ const steps = [
 describe('levels', () => {
   it('are reached strictly above', () => {
     const levels = levelsOf(15, steps);
-    expect([0, 12, 12.5, 13, 15, 16, 75, 76].map((count) => levelReached(levels, count))).toEqual([
-      0, 0, 1, 1, 1, 2, 2, 3,
+    expect([0, 12, 12.5, 13, 15, 16, 75, 76].map((count) => levelReached(levels, count)?.at)).toEqual([
+      ...[undefined, undefined, 0.8, 0.8, 0.8, 1, 1, 5],
     ]);
   });
 
@@ -28,10 +28,10 @@ describe('levels', () => {
   });
 
   it('of a threshold of 0 are all reached at once', () => {
-    expect([0, 1].map((count) => levelReached(levelsOf(0, steps), count))).toEqual([0, 3]);
+    expect([0, 1].map((count) => levelReached(levelsOf(0, steps), count)?.at)).toEqual([undefined, 5]);
   });
 
-  it('that are not known are never reached', () => expect(levelReached(NO_LEVELS, 1e9)).toBe(0));
+  it('that are not known are never reached', () => expect(levelReached(NO_LEVELS, 1e9)).toBeUndefined());
 
   it('are the same object for every tenant of a fixed threshold', () => {
     const of = levelsFor({ threshold: 3, levels: steps });

@@ -9,9 +9,9 @@ export function levelsOf(threshold: number, steps: readonly AlertLevel[]): Level
   return { threshold, counts: steps.map((step) => Number((step.at * threshold).toPrecision(15))), steps };
 }
 
-/** The highest level that `count` is strictly above: 1 for the first, 0 for none. */
-export function levelReached(levels: Levels, count: number): number {
+/** The highest level that `count` is strictly above. */
+export function levelReached({ steps, counts }: Levels, count: number): AlertLevel | undefined {
   let reached = 0;
-  while (reached < levels.counts.length && count > (levels.counts[reached] as number)) reached++;
-  return reached;
+  while (reached < counts.length && count > (counts[reached] as number)) reached++;
+  return steps[reached - 1];
 }

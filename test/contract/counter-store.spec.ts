@@ -7,11 +7,32 @@ import {
   MemoryCounterStore,
   RedisCounterStore,
   type Counted,
+  type CounterKey,
   type CounterStore,
   type OwnTotal,
 } from '../../src/index.js';
+import type { WindowSpan } from '../../src/model/window.js';
+import { levelsOf, NO_LEVELS } from '../../src/threshold/levels.js';
 import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
+
+const NOW = 7 * 60_000;
+const STEPS = [
+  { at: 1, severity: 'warning' as const },
+  { at: 5, severity: 'critical' as const },
+];
+
+function span(number: number): WindowSpan {
+  return { key: String(number), start: number * 60_000, end: (number + 1) * 60_000 };
+}
+
+function ownTotal(given: Partial<OwnTotal>): OwnTotal {
+  return {
+    ...{ category: 'llm_call', tenant: 'p1', window: span(7), instance: 'a', total: 0, sent: 0, others: 0 },
+    ...{ levels: NO_LEVELS, announced: 0, keepMs: 120_000 },
+    ...given,
+  };
+}
 
 interface Subject {
   store: CounterStore;
@@ -36,29 +57,35 @@ const subjects: Record<string, () => Promise<Subject>> = {
 
 describe.each(Object.keys(subjects))('the %s store', (name) => {
   let subject: Subject;
-  let key: { category: string; tenant: string; window: number; windowMs: number };
+  let key: CounterKey;
 
   beforeAll(async () => (subject = await (subjects[name] as () => Promise<Subject>)()));
   afterAll(() => subject.close());
-  beforeEach(() => (key = { category: 'llm_call', tenant: randomUUID(), window: 7, windowMs: 60_000 }));
+  beforeEach(() => (key = { category: 'llm_call', tenant: randomUUID(), window: span(7) }));
 
-  const publish = async (instance: string, total: number, more: Partial<OwnTotal> = {}): Promise<Counted> => {
-    const [answer] = await subject.store.publish([{ ...key, instance, total, levels: [], announced: 0, ...more }]);
+  const publish = async (
+    instance: string,
+    total: number,
+    more: Partial<OwnTotal> = {},
+    now = NOW,
+  ): Promise<Counted> => {
+    const [answer] = await subject.store.publish([ownTotal({ ...key, instance, total, ...more })], now);
     return answer as Counted;
   };
+  const read = async (of: CounterKey = key): Promise<number> => (await subject.store.read([of]))[0] as number;
 
   it('sums the totals of all instances', async () => {
     expect((await publish('a', 3)).count).toBe(3);
     expect((await publish('b', 4)).count).toBe(7);
     expect((await publish('a', 5)).count).toBe(9);
-    expect(await subject.store.read(key)).toBe(9);
+    expect(await read()).toBe(9);
   });
 
   it('takes a total that comes twice, late or out of order for what it is', async () => {
     await publish('a', 5);
     await publish('a', 5);
     expect((await publish('a', 2)).count).toBe(5);
-    expect(await subject.store.read(key)).toBe(5);
+    expect(await read()).toBe(5);
   });
 
   it('keeps fractions and large numbers exact', async () => {
@@ -67,35 +94,31 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
   });
 
   it('knows nothing of what nobody published', async () => {
-    expect(await subject.store.read(key)).toBe(0);
+    expect(await read()).toBe(0);
   });
 
   it('tells tenants, categories and windows apart', async () => {
     await publish('a', 1);
     await publish('a', 2, { tenant: `${key.tenant}-2` });
     await publish('a', 3, { category: 'evaluations' });
-    await publish('a', 4, { window: 8 });
-    expect(await subject.store.read(key)).toBe(1);
-    expect(await subject.store.read({ ...key, tenant: `${key.tenant}-2` })).toBe(2);
-    expect(await subject.store.read({ ...key, category: 'evaluations' })).toBe(3);
-    expect(await subject.store.read({ ...key, window: 8 })).toBe(4);
+    await publish('a', 4, { window: span(8) });
+    expect(await read()).toBe(1);
+    expect(await read({ ...key, tenant: `${key.tenant}-2` })).toBe(2);
+    expect(await read({ ...key, category: 'evaluations' })).toBe(3);
+    expect(await read({ ...key, window: span(8) })).toBe(4);
   });
 
   it('answers many totals in their order', async () => {
-    const totals = Array.from({ length: 50 }, (_, i) => ({
-      ...key,
-      tenant: `${key.tenant}-${i}`,
-      instance: 'a',
-      total: i,
-      levels: [],
-      announced: 0,
-    }));
-    const answers = (await subject.store.publish(totals)) as Counted[];
+    const categories = ['llm_call', 'evaluations'];
+    const totals = Array.from({ length: 50 }, (_, i) =>
+      ownTotal({ ...key, tenant: `${key.tenant}-${i}`, category: categories[i % 2], total: i }),
+    );
+    const answers = (await subject.store.publish(totals, NOW)) as Counted[];
     expect(answers.map(({ count }) => count)).toEqual(totals.map(({ total }) => total));
   });
 
   describe('announcing', () => {
-    const levels = [3, 15];
+    const levels = levelsOf(3, STEPS);
 
     it('tells nobody at the threshold, one instance above it', async () => {
       expect((await publish('a', 3, { levels })).announce).toBe(0);
@@ -112,7 +135,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
 
     it('gives each level once, and the highest of those crossed at once', async () => {
       expect((await publish('a', 4, { levels })).announce).toBe(1);
-      expect(await publish('b', 20, { levels })).toEqual({ count: 24, announced: 0, announce: 2 });
+      expect(await publish('b', 20, { levels })).toEqual({ count: 24, announced: 0, announce: 5 });
       expect((await publish('c', 20, { levels })).announce).toBe(0);
     });
 
@@ -138,17 +161,17 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('b', 6, { levels })).announce).toBe(1);
       await publish('a', 4, { levels, announced: 1 });
       expect(await publish('b', 7, { levels })).toEqual({ count: 11, announced: 1, announce: 0 });
-      expect((await publish('b', 13, { levels, announced: 1 })).announce).toBe(2);
+      expect((await publish('b', 13, { levels, announced: 1 })).announce).toBe(5);
     });
 
     it('alerts on the first request where the threshold is 0', async () => {
-      expect((await publish('a', 1, { levels: [0] })).announce).toBe(1);
+      expect((await publish('a', 1, { levels: levelsOf(0, STEPS.slice(0, 1)) })).announce).toBe(1);
     });
 
     it('gives a level to one of many that ask at once', async () => {
       const asked = await Promise.all(Array.from({ length: 20 }, (_, i) => publish(`i${i}`, 1, { levels })));
       expect(asked.filter(({ announce }) => announce === 1)).toHaveLength(1);
-      expect(await subject.store.read(key)).toBe(20);
+      expect(await read()).toBe(20);
     });
   });
 });
@@ -156,8 +179,11 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
 describe('the redis store alone', () => {
   let redis: { client: Redis; keyPrefix: string };
   let store: RedisCounterStore;
-  const key = { category: 'llm_call', tenant: 'p1', window: 7, windowMs: 200 };
-  const total: OwnTotal = { ...key, instance: 'a', total: 1, levels: [0], announced: 0 };
+  const at = (number: number): WindowSpan => ({ key: String(number), start: number * 200, end: (number + 1) * 200 });
+  const total = ownTotal({
+    ...{ category: 'llm_call', tenant: 'p1', window: at(7), keepMs: 400 },
+    ...{ total: 1, levels: levelsOf(0, STEPS.slice(0, 1)) },
+  });
 
   beforeEach(async () => {
     redis = sharedRedis();
@@ -172,43 +198,45 @@ describe('the redis store alone', () => {
   const keyName = () => `${redis.keyPrefix}:{llm_call:p1}:7`;
 
   it('sets the expiry with the key: two windows, and never again', async () => {
-    await store.publish([total]);
+    await store.publish([total], NOW);
     const first = await redis.client.pttl(keyName());
     expect(first).toBeGreaterThan(300);
     expect(first).toBeLessThanOrEqual(400);
     await new Promise((resolve) => setTimeout(resolve, 30));
-    await store.publish([{ ...total, total: 2 }]);
+    await store.publish([{ ...total, total: 2, sent: 1 }], NOW);
     expect(await redis.client.pttl(keyName())).toBeLessThan(first - 20);
     await new Promise((resolve) => setTimeout(resolve, 450));
     expect(await redis.client.exists(keyName())).toBe(0);
   });
 
   it('writes no key for a total of nothing', async () => {
-    await store.publish([{ ...total, total: 0 }]);
+    await store.publish([{ ...total, total: 0 }], NOW);
     expect(await redis.client.exists(keyName())).toBe(0);
   });
 
   it('goes on after the scripts were flushed', async () => {
-    await store.publish([total]);
+    await store.publish([total], NOW);
     await redis.client.script('FLUSH');
-    expect(await store.publish([{ ...total, total: 2 }])).toEqual([{ count: 2, announced: 0, announce: 1 }]);
+    expect(await store.publish([{ ...total, total: 2, sent: 1 }], NOW)).toEqual([
+      { count: 2, announced: 0, announce: 1 },
+    ]);
   });
 
   it('gives up a key that holds something else, and takes the others', async () => {
     await redis.client.set(keyName(), 'not ours');
-    const [refused, taken] = await store.publish([total, { ...total, window: 8 }]);
-    expect(refused).toEqual({ refused: expect.stringContaining('WRONGTYPE'), forGood: true });
+    const [refused, taken] = await store.publish([total, { ...total, window: at(8) }], NOW);
+    expect(refused).toEqual({ refused: expect.stringContaining('WRONGTYPE'), ofKey: true });
     expect(taken).toEqual({ count: 1, announced: 0, announce: 1 });
     expect(await redis.client.get(keyName())).toBe('not ours');
   });
 
   it('says in words of its own that the connection was lost, before ioredis takes it for lost', async () => {
-    await store.publish([total]);
+    await store.publish([total], NOW);
     const { connection } = store as unknown as { connection: { status: string; stream: Socket } };
     connection.stream.end();
     expect(connection.status).toBe('ready');
-    expect(await store.publish([{ ...total, total: 2 }])).toEqual([
-      { refused: 'the connection was lost', forGood: false },
+    expect(await store.publish([{ ...total, total: 2, sent: 1 }], NOW)).toEqual([
+      { refused: 'the connection was lost', ofKey: false },
     ]);
   });
 
@@ -223,8 +251,14 @@ describe('the redis store alone', () => {
     const client = new Redis(server.url);
     const alone = new RedisCounterStore(client, 'test');
     await new Promise<void>((resolve) => alone.open(resolve));
-    await alone.publish(Array.from({ length: 100 }, (_, window) => ({ ...total, window })));
-    await alone.publish(Array.from({ length: 100 }, (_, window) => ({ ...total, window, total: 2 })));
+    await alone.publish(
+      Array.from({ length: 100 }, (_, window) => ({ ...total, window: at(window) })),
+      NOW,
+    );
+    await alone.publish(
+      Array.from({ length: 100 }, (_, window) => ({ ...total, window: at(window), total: 2 })),
+      NOW,
+    );
     const stats = await client.info('commandstats');
     expect([/cmdstat_eval:calls=1,/.test(stats), /cmdstat_evalsha:calls=1,/.test(stats)]).toEqual([true, true]);
     await alone.close();

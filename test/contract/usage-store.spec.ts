@@ -1,5 +1,7 @@
 import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../src/index.js';
 import { BLOCK_SLOTS, MAX_LIVE, MAX_PEAKS, type UsageStore, type UsageUnit } from '../../src/store/usage-store.js';
+import { NO_LEVELS } from '../../src/threshold/levels.js';
+import { fixedSpans } from '../../src/threshold/period.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -48,7 +50,15 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
   afterAll(() => close());
 
   const count = (tenant: string, total: number, window = SLOT, instance = 'a.0') =>
-    store.publish([{ category, tenant, window, windowMs: 60_000, instance, total, levels: [], announced: 0 }]);
+    store.publish(
+      [
+        {
+          ...{ category, tenant, instance, total, sent: 0, others: 0, levels: NO_LEVELS, announced: 0 },
+          ...{ window: fixedSpans(60_000)(window * 60_000), keepMs: 120_000 },
+        },
+      ],
+      window * 60_000,
+    );
   const unit = (slot = SLOT, counters = [slot]): UsageUnit => ({
     category,
     key: String(slot),

@@ -127,8 +127,8 @@ class Pair {
 
   private async sum(tenant: string): Promise<number> {
     const { windowMs } = this;
-    const key = { category: 'llm_call', tenant, window: Math.floor(Date.now() / windowMs), windowMs };
-    const read = this.scene.reader.hget(redisKey(this.counting, key), 'total');
+    const key = redisKey(this.counting, { category: 'llm_call', tenant }, String(Math.floor(Date.now() / windowMs)));
+    const read = this.scene.reader.hget(key, 'total');
     return Number((await read.catch(() => undefined)) ?? 0);
   }
 }

@@ -10,7 +10,7 @@ export async function sumIn(
 ): Promise<Record<string, number>> {
   const window = Math.floor(Date.now() / windowMs);
   const sums = tenants.map(async (tenant) => {
-    const key = redisKey('rate_monitor', { category: 'llm_call', tenant, window, windowMs });
+    const key = redisKey('rate_monitor', { category: 'llm_call', tenant }, String(window));
     return [tenant, Number(await reader.hget(key, 'total'))] as const;
   });
   return Object.fromEntries(await Promise.all(sums));

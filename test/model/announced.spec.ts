@@ -69,6 +69,6 @@ describe.each([
     await world.connect(second as Instance);
     await world.settle();
     const [counter] = world.truth.live(world.now);
-    expect(counter?.announced).toEqual([expect.objectContaining({ level: 1, by: first })]);
+    expect(counter?.announced).toEqual([expect.objectContaining({ at: 0.5, by: first })]);
   });
 });

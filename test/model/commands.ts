@@ -102,6 +102,12 @@ const HAPPENINGS: [number, fc.Arbitrary<Command>][] = [
   [3, toOne('connect', (instance, world) => world.connect(instance))],
   [1, restart('restart with data', () => undefined)],
   [1, restart('restart without data', (world) => world.loseData())],
+  [
+    1,
+    fc
+      .nat(TENANTS - 1)
+      .map((tenant) => new Command(`evict tenant_${tenant}`, (world) => world.evict(world.tenant(tenant)))),
+  ],
   [1, toOne('kill', (instance) => instance.kill())],
   [1, toOne('stop', (instance, world) => world.stop(instance))],
   [1, start],

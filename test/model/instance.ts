@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
 
+import { countedCategories } from '../../src/boot/counted-categories.js';
 import { Counter } from '../../src/counter/counter.js';
 import { completeOptions } from '../../src/options/complete-options.js';
-import { CATEGORY, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
+import type { Breach } from '../../src/model/breach.js';
+import { CATEGORY, spanAt, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
 import { Link } from './link.js';
 import type { World } from './world.js';
 
@@ -21,25 +23,26 @@ export class Instance {
     const { counting } = world;
     const options = completeOptions({
       categories: { [CATEGORY]: { threshold: THRESHOLD, windowMs: WINDOW_MS, levels: STEPS } },
-      counting,
-      waitAtMostMs: WAIT_AT_MOST_MS,
-      flushIntervalMs: STEP_MS,
+      ...{ counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: STEP_MS },
     });
-    const clock = { now: () => world.now + skewMs };
-    this.counter = new Counter(link, options, clock, new Logger('RateMonitor'), (breach) => {
+    const raise = (breach: Breach): Promise<void> => {
       if (this.isAlive) world.truth.announced(this, breach, world.now);
-    });
+      return Promise.resolve();
+    };
+    const clock = { now: () => world.now + skewMs };
+    this.counter = new Counter(link, countedCategories(options.categories), options, clock, new Logger(), raise);
   }
 
   static async start(world: World, skewMs: number): Promise<Instance> {
-    const instance = new Instance(world, new Link(world), skewMs);
+    const link = new Link(world);
+    const instance = new Instance(world, link, skewMs);
     await instance.counter.open();
     return instance;
   }
 
   count(tenant: string, cost: number): void {
     const { now, truth } = this.world;
-    truth.counted(this, { category: CATEGORY, tenant, window: Math.floor(now / WINDOW_MS), windowMs: WINDOW_MS }, cost);
+    truth.counted(this, { category: CATEGORY, tenant, window: spanAt(now) }, cost);
     const wait = this.counter.add(CATEGORY, { id: tenant }, cost);
     if (!wait) return;
     this.waiting.set(wait, performance.now());

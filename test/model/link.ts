@@ -6,6 +6,8 @@ import type { Instance } from './instance.js';
 export interface Call {
   readonly by: Instance;
   readonly totals: readonly OwnTotal[];
+  /** The time that it was sent with. */
+  readonly now: number;
   answer(answers: Published[]): void;
   fail(): void;
 }
@@ -25,18 +27,18 @@ export class Link implements CounterStore {
     ready();
   }
 
-  publish(totals: readonly OwnTotal[]): Promise<Published[]> {
+  publish(totals: readonly OwnTotal[], now: number): Promise<Published[]> {
     if (!this.connected) return Promise.reject(new Error('not connected'));
     return new Promise((answer, reject) => {
       const { owner: by } = this;
-      const call: Call = { by, totals, answer, fail: () => reject(new Error('connection lost')) };
+      const call: Call = { by, totals, now, answer, fail: () => reject(new Error('connection lost')) };
       this.call = call;
       this.world.calls.push(call);
     });
   }
 
-  read(key: CounterKey): Promise<number> {
-    return this.connected ? this.world.store.read(key) : Promise.reject(new Error('not connected'));
+  read(keys: readonly CounterKey[]): Promise<number[]> {
+    return this.connected ? this.world.store.read(keys) : Promise.reject(new Error('not connected'));
   }
 
   time(): Promise<number> {

@@ -3,8 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 
 import { Logger } from '@nestjs/common';
 
+import { countedCategories } from '../../src/boot/counted-categories.js';
 import { Counter } from '../../src/counter/counter.js';
-import type { CounterStore, OwnTotal, Published } from '../../src/index.js';
+import { type CounterStore, type OwnTotal, type Published } from '../../src/index.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { CATEGORY, WINDOW_MS } from './settings.js';
 
@@ -21,12 +22,13 @@ async function pass(ms: number): Promise<void> {
 describe('An outage', () => {
   let now = 1_000 * WINDOW_MS;
   let answer: (totals: readonly OwnTotal[]) => Promise<Published[]>;
-  const store: CounterStore = { name: 'store', publish: (totals) => answer(totals), read: () => Promise.resolve(0) };
+  const store: CounterStore = { name: 'store', publish: (totals) => answer(totals), read: () => Promise.resolve([]) };
 
   const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
     const options = completeOptions({ categories, counting: 'background', maxTrackedTenants });
-    const counter = new Counter(store, options, { now: () => now }, new Logger('RateMonitor'), () => undefined);
+    const counted = countedCategories(options.categories);
+    const counter = new Counter(store, counted, options, { now: () => now }, new Logger(), () => Promise.resolve());
     await counter.open();
     return counter;
   };

@@ -6,7 +6,7 @@ import { memory, redis, type PlayedStore } from './stores.js';
 import { World } from './world.js';
 
 const STORES = { memory, redis };
-const RUNS = { memory: 80, redis: 50 };
+const RUNS = { memory: 30, redis: 20 };
 
 describe.each(['memory', 'redis'] as const)('the publish protocol over the %s store', (name) => {
   let played: PlayedStore;
@@ -21,7 +21,7 @@ describe.each(['memory', 'redis'] as const)('the publish protocol over the %s st
     await played.close();
   });
 
-  it.each(['await', 'background'] as const)(
+  it.each(['auto', 'await', 'background'] as const)(
     'counts exactly and announces once whatever happens, counting %s',
     async (counting) => {
       await fc.assert(

@@ -1,3 +1,5 @@
+import { fixedSpans } from '../../src/threshold/period.js';
+
 export const CATEGORY = 'llm_call';
 export const WINDOW_MS = 60_000;
 export const THRESHOLD = 4;
@@ -13,3 +15,5 @@ export const INSTANCES = 3;
 export const WAIT_AT_MOST_MS = 50;
 /** The step in which time goes on, and the interval of `background`. */
 export const STEP_MS = 10;
+
+export const spanAt = fixedSpans(WINDOW_MS);

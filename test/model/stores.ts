@@ -10,6 +10,8 @@ export interface PlayedStore {
   begin(now: () => number): CounterStore;
   /** All it holds is gone; what it gives back goes on. */
   lose(now: () => number): Promise<CounterStore>;
+  /** All counters of a tenant are gone. */
+  evict(store: CounterStore, tenant: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -18,6 +20,11 @@ export function memory(): Promise<PlayedStore> {
   return Promise.resolve({
     begin,
     lose: (now) => Promise.resolve(begin(now)),
+    evict: (store, tenant) => {
+      const { windows } = store as unknown as { windows: Map<string, { counters: Map<string, unknown> }> };
+      for (const { counters } of windows.values()) counters.delete(tenant);
+      return Promise.resolve();
+    },
     close: () => Promise.resolve(),
   });
 }
@@ -29,18 +36,19 @@ export async function redis(): Promise<PlayedStore> {
   return {
     begin: () => store,
     lose: async () => {
-      await forget(client, keyPrefix);
+      await forget(client, keyPrefix, '*');
       return store;
     },
+    evict: (_, tenant) => forget(client, keyPrefix, `{llm_call:${tenant}}:*`),
     close: async () => {
-      await forget(client, keyPrefix);
+      await forget(client, keyPrefix, '*');
       await store.close();
       client.disconnect();
     },
   };
 }
 
-async function forget(client: Redis, keyPrefix: string): Promise<void> {
-  const keys = await client.keys(`${keyPrefix}:*`);
+async function forget(client: Redis, keyPrefix: string, which: string): Promise<void> {
+  const keys = await client.keys(`${keyPrefix}:${which}`);
   if (keys.length > 0) await client.unlink(keys);
 }

@@ -1,23 +1,34 @@
 import type { CounterKey } from '../../src/index.js';
 import type { Breach } from '../../src/model/breach.js';
-import type { Counted, OwnTotal } from '../../src/store/counter-store.js';
+import { LEASE_MS, type Counted, type OwnTotal } from '../../src/store/counter-store.js';
 import type { Instance } from './instance.js';
-import { LEVELS, STEPS } from './settings.js';
+import { LEVELS, spanAt, STEPS } from './settings.js';
+
+interface Announcement {
+  readonly at: number;
+  readonly by: Instance;
+  readonly countedBy: Breach['countedBy'];
+  readonly era: number;
+  readonly time: number;
+}
 
 /** One counter, as somebody would keep it who sees everything. */
 interface Counter {
   readonly key: CounterKey;
   /** What each instance has counted. */
   readonly counted: Map<Instance, number>;
-  /** What the store has taken of each, since it last lost its data. */
+  /** The most of it that ever reached the store, whatever became of that. */
+  readonly arrived: Map<Instance, number>;
+  /** What the store has taken of each since it last lost this counter. */
   readonly taken: Map<Instance, number>;
-  /** Who was told to announce a level, since the store last lost its data. */
-  readonly owners: Map<number, Instance>;
+  /** Who was given a level to announce, and when, since the store last lost this counter. */
+  readonly owners: Map<number, { by: Instance; since: number }>;
   /** The highest level the store was told to be announced, since then. */
   told: number;
-  /** Every time that an instance was told to announce a level. */
-  readonly claims: { level: number; by: Instance }[];
-  readonly announced: { level: number; by: Instance; countedBy: Breach['countedBy']; era: number }[];
+  readonly claims: { at: number; by: Instance }[];
+  readonly announced: Announcement[];
+  /** Whether the store has lost this counter at some time. */
+  wasLost: boolean;
 }
 
 /** What is true, kept in the plainest way; what happens is held against it as it happens. */
@@ -35,35 +46,39 @@ export class Truth {
   took(by: Instance, own: OwnTotal, answer: Counted, now: number): void {
     if (!isLive(own, now)) return;
     const counter = this.counter(own);
-    counter.taken.set(by, Math.max(counter.taken.get(by) ?? 0, own.total));
-    expect(answer.count).toBe(sum(counter.taken));
-    if (answer.announce > 0) claim(counter, by, answer.announce);
+    for (const totals of [counter.arrived, counter.taken]) totals.set(by, Math.max(totals.get(by) ?? 0, own.total));
+    // Never too high, whatever was lost, repeated or late; and exact if the store never lost this counter.
+    expect(answer.count).toBeLessThanOrEqual(sum(counter.arrived));
+    expect(answer.count).toBeGreaterThanOrEqual(sum(counter.taken));
+    if (answer.announce > 0) claim(counter, by, answer.announce, now);
     counter.told = Math.max(counter.told, own.announced);
   }
 
   announced(by: Instance, breach: Breach, now: number): void {
     const { category, tenant, windowStart, countedBy } = breach;
-    const windowMs = breach.windowEnd - windowStart;
-    const level = STEPS.findIndex(({ at }) => at === breach.level.at) + 1;
-    const key = { category, tenant: tenant.id, window: windowStart / windowMs, windowMs };
+    const key = { category, tenant: tenant.id, window: spanAt(windowStart) };
     if (!isLive(key, now)) return;
     const counter = this.counter(key);
-    expect(breach.count).toBeGreaterThan(LEVELS[level - 1] as number);
+    const { at } = breach.level;
+    expect(breach.count).toBeGreaterThan(LEVELS[STEPS.findIndex((step) => step.at === at)] as number);
     expect(breach.count).toBeLessThanOrEqual(sum(counter.counted));
-    const before = counter.announced.filter((announced) => announced.level === level);
+    const before = counter.announced.filter((announced) => announced.at === at);
     expect(before.filter((announced) => announced.by === by)).toEqual([]);
+    // Once by the store's word, unless it lost its data or was not told of the first within a lease.
     if (countedBy === 'all')
-      expect(before.filter((other) => other.countedBy === 'all' && other.era === this.era)).toEqual([]);
-    counter.announced.push({ level, by, countedBy, era: this.era });
+      expect(
+        before.filter((other) => other.countedBy === 'all' && other.era === this.era && now - other.time < LEASE_MS),
+      ).toEqual([]);
+    counter.announced.push({ at, by, countedBy, era: this.era, time: now });
   }
 
   lostData(): void {
-    this.era++;
-    for (const counter of this.counters.values()) {
-      counter.taken.clear();
-      counter.owners.clear();
-      counter.told = 0;
-    }
+    for (const counter of this.counters.values()) this.lost(counter);
+  }
+
+  /** The store no longer has one counter. */
+  lostOne(tenant: string): void {
+    for (const counter of this.counters.values()) if (counter.key.tenant === tenant) this.lost(counter);
   }
 
   /** The counters of windows that the store still knows. */
@@ -71,48 +86,67 @@ export class Truth {
     return [...this.counters.values()].filter(({ key }) => isLive(key, now));
   }
 
-  /** What the store must hold once all that live have published: of those that are gone, what they had. */
-  sumOf({ counted, taken }: Counter): number {
-    return [...counted].reduce((all, [by, total]) => all + (by.isAlive ? total : (taken.get(by) ?? 0)), 0);
+  /** What the store must hold once all that live have published: of those that are gone, what had reached it. */
+  sumOf(counter: Counter): number {
+    return this.leastOf(counter, counter.arrived);
+  }
+
+  /** What it must hold at least: the shares of those that are gone may be lost with its data. */
+  atLeast(counter: Counter): number {
+    return this.leastOf(counter, counter.wasLost && this.hasDead(counter) ? new Map() : counter.arrived);
   }
 
   /** Whether the highest level that the sum is over was announced, or one above it; or died with the one that was to announce it. */
-  isAnnounced(counter: Counter): boolean {
-    const reached = LEVELS.filter((level) => this.sumOf(counter) > level).length;
-    const isAnnounced = counter.announced.some(({ level }) => level >= reached);
-    return reached === 0 || isAnnounced || counter.claims.some(({ level, by }) => level >= reached && !by.isAlive);
+  isAnnounced(counter: Counter, mayHaveDied: boolean): boolean {
+    const reached = STEPS[LEVELS.filter((level) => this.atLeast(counter) > level).length - 1]?.at ?? 0;
+    const isAnnounced = counter.announced.some(({ at }) => at >= reached);
+    const isClaimedByDead = counter.claims.some(({ at, by }) => at >= reached && !by.isAlive);
+    return reached === 0 || isAnnounced || (mayHaveDied && isClaimedByDead);
+  }
+
+  private leastOf({ counted }: Counter, ofDead: ReadonlyMap<Instance, number>): number {
+    return [...counted].reduce((all, [by, total]) => all + (by.isAlive ? total : (ofDead.get(by) ?? 0)), 0);
+  }
+
+  private hasDead({ counted }: Counter): boolean {
+    return [...counted.keys()].some(({ isAlive }) => !isAlive);
+  }
+
+  private lost(counter: Counter): void {
+    this.era++;
+    counter.taken.clear();
+    counter.owners.clear();
+    counter.told = 0;
+    counter.wasLost = true;
   }
 
   private counter(key: CounterKey): Counter {
-    const { category, tenant, window, windowMs } = key;
-    const name = `${category} ${tenant} ${window}`;
+    const { category, tenant, window } = key;
+    const name = `${category} ${tenant} ${window.key}`;
     const known = this.counters.get(name);
     if (known) return known;
     const counter: Counter = {
-      key: { category, tenant, window, windowMs },
-      counted: new Map(),
-      taken: new Map(),
-      owners: new Map(),
-      told: 0,
-      claims: [],
-      announced: [],
+      key: { category, tenant, window },
+      ...{ counted: new Map(), arrived: new Map(), taken: new Map(), owners: new Map() },
+      ...{ told: 0, claims: [], announced: [], wasLost: false },
     };
     this.counters.set(name, counter);
     return counter;
   }
 }
 
-/** A level is given to one instance, and to none once the store knows it to be announced. */
-function claim(counter: Counter, by: Instance, level: number): void {
-  expect(counter.owners.get(level) ?? by).toBe(by);
-  expect(level).toBeGreaterThan(counter.told);
-  counter.owners.set(level, by);
-  counter.claims.push({ level, by });
+/** A level is given to one instance at a time, and to none once the store knows it to be announced. */
+function claim(counter: Counter, by: Instance, at: number, now: number): void {
+  const owner = counter.owners.get(at);
+  if (owner && owner.by !== by) expect(now - owner.since).toBeGreaterThanOrEqual(LEASE_MS);
+  expect(at).toBeGreaterThan(counter.told);
+  if (owner?.by !== by) counter.owners.set(at, { by, since: now });
+  counter.claims.push({ at, by });
 }
 
 /** Of a window that is over the store may know something still, or nothing any more. */
-function isLive({ window, windowMs }: CounterKey, now: number): boolean {
-  return now < (window + 2) * windowMs;
+function isLive({ window: { start, end } }: CounterKey, now: number): boolean {
+  return now < end + (end - start);
 }
 
 function sum(totals: ReadonlyMap<Instance, number>): number {

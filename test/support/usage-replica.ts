@@ -1,6 +1,7 @@
 import type { CounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
 import type { WindowSpan } from '../../src/model/window.js';
+import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
 import { Usage } from '../../src/usage/usage.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
@@ -51,7 +52,7 @@ export class UsageReplica implements UsageSource {
       const key = `${category}/${window.name}/${span.key}/${tenant}`;
       const threshold = about.threshold ?? (typeof window.threshold === 'number' ? window.threshold : undefined);
       const own = (this.totals.get(key)?.own ?? 0) + more;
-      const known = await this.publish(category, window.windowMs, span, tenant, own);
+      const known = await this.publish(category, span, tenant, own);
       this.totals.set(key, { category, window: window.name, span, tenant, name: about.name, own, known, threshold });
     }
   }
@@ -68,20 +69,16 @@ export class UsageReplica implements UsageSource {
     return Promise.all(
       reads.map(async ({ category, window: name, tenantId, at }) => {
         const window = (this.categories.get(category) as Category).windows.find((other) => other.name === name);
-        const { key } = (window as Category['windows'][number]).spanAt(at);
-        return this.store.read({ category, tenant: tenantId, window: Number(key), windowMs: window?.windowMs ?? 0 });
+        const span = (window as Category['windows'][number]).spanAt(at);
+        return (await this.store.read([{ category, tenant: tenantId, window: span }]))[0] as number;
       }),
     );
   }
 
-  private async publish(category: string, windowMs: number, { key }: WindowSpan, tenant: string, total: number) {
-    const [answer] = await this.store.publish([
-      ...[{ category, tenant, window: Number(key), windowMs, instance: this.instance, total }].map((own) => ({
-        ...own,
-        levels: [],
-        announced: 0,
-      })),
-    ]);
+  private async publish(category: string, window: WindowSpan, tenant: string, total: number) {
+    const own = { category, tenant, window, instance: this.instance, total, sent: 0, others: 0 };
+    const kept = { levels: NO_LEVELS, announced: 0, keepMs: 2 * (window.end - window.start) };
+    const [answer] = await this.store.publish([{ ...own, ...kept }], this.now());
     return (answer as { count: number }).count;
   }
 }

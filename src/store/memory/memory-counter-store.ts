@@ -1,13 +1,26 @@
+import { levelPlace, placeAt } from '../level-place.js';
+import { LEASE_MS, type Counted, type CounterKey, type CounterStore, type OwnTotal } from '../counter-store.js';
+import type { WindowSpan } from '../../model/window.js';
+import { plus } from '../../util/plus.js';
 import { MemorySharedState } from './memory-shared-state.js';
 import { MemoryUsageStore } from './memory-usage-store.js';
-import type { Counted, CounterKey, CounterStore, OwnTotal } from '../counter-store.js';
+
+/** A level that was given to an instance to announce. */
+interface Lease {
+  to: string;
+  since: number;
+}
 
 interface Counter {
   readonly totals: Map<string, number>;
   sum: number;
+  /** What is in the sum and in no instance's total, and when it last grew. */
+  base: number;
+  basedAt: number;
+  /** The highest levels given out and announced, as their `at`. */
   given: number;
-  announced: number;
-  readonly givenTo: Map<number, string>;
+  told: number;
+  readonly leases: Map<number, Lease>;
 }
 
 /** Counters that expire together. */
@@ -17,8 +30,8 @@ interface Expiring {
 }
 
 /**
- * Counts in this process's memory: right for one instance, for development and tests. It knows just what the Redis script knows, so
- * several apps of one process may share it.
+ * Counts in this process's memory: right for one instance, for development and tests. It follows the same rules as the Redis script,
+ * so several apps of one process may share it. Its hashes are never folded, since no instance of its process is restarted alone.
  */
 export class MemoryCounterStore implements CounterStore {
   readonly name = 'memory';
@@ -29,12 +42,12 @@ export class MemoryCounterStore implements CounterStore {
   /** @param now - The clock by which counters expire. */
   constructor(private readonly now: () => number = Date.now) {}
 
-  publish(totals: readonly OwnTotal[]): Promise<Counted[]> {
-    return Promise.resolve(totals.map((total) => take(this.counterOf(total), total)));
+  publish(totals: readonly OwnTotal[], now: number): Promise<Counted[]> {
+    return Promise.resolve(totals.map((total) => this.take(total, now)));
   }
 
-  read(key: CounterKey): Promise<number> {
-    return Promise.resolve(this.windows.get(windowName(key))?.counters.get(key.tenant)?.sum ?? 0);
+  read(keys: readonly CounterKey[]): Promise<number[]> {
+    return Promise.resolve(keys.map((key) => this.find(key, key.window)?.sum ?? 0));
   }
 
   private totalOf(category: string, tenant: string, span: string): number | undefined {
@@ -44,50 +57,95 @@ export class MemoryCounterStore implements CounterStore {
     return undefined;
   }
 
-  private counterOf(key: CounterKey): Counter {
-    const { counters } = this.windowOf(key);
-    let counter = counters.get(key.tenant);
-    if (!counter)
-      counters.set(key.tenant, (counter = { totals: new Map(), sum: 0, given: 0, announced: 0, givenTo: new Map() }));
+  private take(own: OwnTotal, now: number): Counted {
+    const earlier = (own.earlier ?? []).flatMap((span) => this.find(own, span) ?? []);
+    const before = this.find(own, own.window);
+    // A total of nothing leaves no trace.
+    if (!before && own.total === 0 && own.announced === 0)
+      return { count: 0, announced: 0, announce: 0, ...sumOf(earlier) };
+    const counter = before ?? this.create(own);
+    const lost = addOwn(counter, own, now, before === undefined);
+    const levels = takeLevels(counter, earlier, own, now);
+    return { count: counter.sum, ...levels, ...sumOf(earlier), ...(lost ? { lost } : {}) };
+  }
+
+  private find(key: CounterKey, span: WindowSpan): Counter | undefined {
+    return this.windows.get(windowName(key, span))?.counters.get(key.tenant);
+  }
+
+  private create(key: OwnTotal): Counter {
+    const counter: Counter = {
+      ...{ totals: new Map(), sum: 0, base: 0, basedAt: 0 },
+      ...{ given: 0, told: 0, leases: new Map() },
+    };
+    this.windowOf(key).counters.set(key.tenant, counter);
     return counter;
   }
 
-  private windowOf(key: CounterKey): Expiring {
-    const name = windowName(key);
+  private windowOf(key: OwnTotal): Expiring {
+    const name = windowName(key, key.window);
     const known = this.windows.get(name);
     if (known) return known;
     const now = this.now();
     for (const [old, { at }] of this.windows) if (at <= now) this.windows.delete(old);
-    const opened: Expiring = { at: now + 2 * key.windowMs, counters: new Map() };
+    const opened: Expiring = { at: now + key.keepMs, counters: new Map() };
     this.windows.set(name, opened);
     return opened;
   }
 }
 
-function windowName({ category, window, windowMs }: CounterKey): string {
-  return `${category}:${windowMs}:${window}`;
+function windowName({ category }: CounterKey, { key, start, end }: WindowSpan): string {
+  return `${category}:${end - start}:${key}`;
 }
 
-function take(counter: Counter, own: OwnTotal): Counted {
-  const before = counter.totals.get(own.instance) ?? 0;
-  if (own.total > before) {
-    counter.totals.set(own.instance, own.total);
-    counter.sum += own.total - before;
-  }
-  counter.announced = Math.max(counter.announced, own.announced);
-  counter.given = Math.max(counter.given, own.announced);
-  const reached = own.levels.filter((level) => counter.sum > level).length;
-  if (reached > counter.given) {
-    counter.given = reached;
-    counter.givenTo.set(reached, own.instance);
-  }
-  return { count: counter.sum, announced: counter.announced, announce: toAnnounce(counter, own) };
+function sumOf(earlier: readonly Counter[]): { earlier?: number } {
+  return earlier.length > 0 ? { earlier: earlier.reduce((sum, counter) => plus(sum, counter.sum), 0) } : {};
 }
 
-/** The highest level that was given to this instance and that nobody yet said to be announced. */
-function toAnnounce(counter: Counter, own: OwnTotal): number {
-  for (let level = counter.given; level > counter.announced; level--) {
-    if (counter.givenTo.get(level) === own.instance) return level;
+/** Takes an instance's own total; the answer is whether the store had lost one that was sent before. */
+function addOwn(counter: Counter, own: OwnTotal, now: number, isNew: boolean): boolean {
+  const before = counter.totals.get(own.instance);
+  if (own.total <= (before ?? 0)) return false;
+  if (before === undefined) {
+    if (isNew) {
+      counter.sum = counter.base = own.others;
+      counter.basedAt = now;
+    } else if (counter.base > 0) {
+      // What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
+      const off = Math.min(counter.base, now < counter.basedAt ? own.total : own.sent);
+      counter.base = plus(counter.base, -off);
+      counter.sum = plus(counter.sum, -off);
+    }
   }
-  return 0;
+  counter.totals.set(own.instance, own.total);
+  counter.sum = plus(counter.sum, own.total - (before ?? 0));
+  return before === undefined && own.sent > 0;
+}
+
+/** Learns what is announced, and gives out what is not. */
+function takeLevels(
+  counter: Counter,
+  earlier: readonly Counter[],
+  { levels, announced, instance }: OwnTotal,
+  now: number,
+): Pick<Counted, 'announced' | 'announce'> {
+  counter.told = Math.max(counter.told, announced);
+  counter.given = Math.max(counter.given, announced);
+  const all = [counter, ...earlier];
+  const count = all.reduce((sum, part) => plus(sum, part.sum), 0);
+  const told = Math.max(...all.map((part) => part.told));
+  const given = Math.max(...all.map((part) => part.given));
+  const answer = { announced: placeAt(levels, levelPlace(levels, told)), announce: 0 };
+  for (let place = levels.counts.filter((most) => count > most).length; place > 0; place--) {
+    const at = placeAt(levels, place);
+    if (at <= told) break;
+    const lease = all.map((part) => part.leases.get(at)).find((found) => found !== undefined);
+    const isGiven = lease ? now - lease.since < LEASE_MS : at <= given;
+    if (isGiven && lease?.to !== instance) continue;
+    if (lease?.to !== instance) counter.leases.set(at, { to: instance, since: now });
+    counter.given = Math.max(counter.given, at);
+    answer.announce = at;
+    break;
+  }
+  return answer;
 }

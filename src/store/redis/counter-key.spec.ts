@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { redisKey } from './counter-key.js';
 import { tenantKey } from '../../model/tenant-key.js';
 
-const key = (tenant: string, category = 'llm_call', window = 7): string =>
-  redisKey('rate_monitor', { category, tenant: tenantKey(tenant), window, windowMs: 60_000 });
+const key = (tenant: string, category = 'llm_call'): string =>
+  redisKey('rate_monitor', { category, tenant: tenantKey(tenant) }, '7');
 /** Any text at all, halves of surrogate pairs included, with what keys are made of more often than not. */
 const anyId = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -4,7 +4,11 @@ import type { CounterKey } from '../counter-store.js';
  * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. Whatever in an id is not
  * plainly safe is written as %xx, and the % itself too, so two ids never meet in one key.
  */
-export function redisKey(prefix: string, { category, tenant, window }: CounterKey): string {
+export function redisKey(
+  prefix: string,
+  { category, tenant }: Pick<CounterKey, 'category' | 'tenant'>,
+  window: string,
+): string {
   return `${tenantPrefix(prefix, category, tenant)}${window}`;
 }
 
@@ -21,7 +25,7 @@ function encode(id: string): string {
   return PLAIN.test(id) ? id : id.replace(NOT_PLAIN, encodeCharacter);
 }
 
-/** UTF-8 as URLs have it; half of a surrogate pair, which UTF-8 cannot say, by its own number. */
+/** UTF-8 as URLs have it; half of a surrogate pair, which UTF-8 cannot express, by its own number. */
 function encodeCharacter(character: string): string {
   if (LONE_SURROGATE.test(character)) return `%u${character.charCodeAt(0).toString(16)}`;
   return Array.from(Buffer.from(character), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');

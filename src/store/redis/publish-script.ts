@@ -1,10 +1,17 @@
+/** What every field of an instance begins with in this edition. Those of the first edition do not, and are never folded. */
+export const FIELD_MARK = '~';
+/** A hash with more fields is folded: those of instances but the caller's go into `base`. 64 of instances, and what a tenant over a few levels has. */
+export const MAX_FIELDS = 76;
+
 /**
  * Publishes one instance's own totals, one hash a counter:
  *
- * - `<instance>`  that instance's own total, one field each
- * - `total`       their sum
- * - `level`       the highest level given out, and `by:<level>` the instance that was told to announce it
- * - `announced`   the highest level that an instance says is announced
+ * - `<instance>`    that instance's own total, one field each
+ * - `base`          what is counted and is in no instance's field; `based` when it last grew, `folded` if fields were folded into it
+ * - `total`         the sum of them all
+ * - `given`         the value of the highest level given out; `lease:<value>` when and to which instance
+ * - `told`          the value of the highest level that an instance says is announced
+ * - `level`, `by:<n>`, `announced`   the same by the place of a level, as the first edition has it; with a fraction if this edition wrote it
  *
  * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
  * set in the call that creates the key.
@@ -12,55 +19,170 @@
  * `HMGET` goes through `pcall`, so that a key that holds something else harms no other; a failing write fails the call.
  */
 export const PUBLISH_SCRIPT = `
--- KEYS   one hash for each total
--- ARGV   what all have in common: the instance, expiry in ms, how many levels there are, for each the count above which it is reached;
---        then for each key its own total and the highest level the instance knows to be announced
--- reply  three a key: sum of all totals (text), or the error of a key that cannot be read; highest level announced; level this
---        instance is to announce or 0
-local call, pcall, format, tonumber = redis.call, redis.pcall, string.format, tonumber
-local me, expiry, levels = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local counts = {}
-for level = 1, levels do counts[level] = tonumber(ARGV[3 + level]) end
-local at, reply = 4 + levels, {}
-for i = 1, #KEYS do
-  local key, own, known = KEYS[i], ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  local state = pcall('HMGET', key, me, 'total', 'level', 'announced')
-  if state.err then
-    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = state.err, 0, 0
-  else
-    local before = state[2]
-    local total, given, announced, announce = tonumber(before or 0), tonumber(state[3] or 0), tonumber(state[4] or 0), 0
-    local sum, grown, reached = before or '0', tonumber(own) - tonumber(state[1] or 0), 0
-    if grown > 0 then
-      total = total + grown
-      sum = format('%.17g', total)
-      call('HSET', key, me, own, 'total', sum)
+-- KEYS   for each total its hash, then of a sliding window the hashes of its earlier spans
+-- ARGV   the time in ms; how long a level may stay unconfirmed, in ms; how many fields a hash may have;
+--        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, number of
+--        levels, for each level its value and the count above which it is reached;
+--        then for each total of the group: itself, the highest sent before, what the others counted, the highest level value known to be announced
+-- reply  five for each total: the sum (text), or the error of a key that cannot be used; sum of the earlier spans (text); place of the
+--        highest level announced; place of the level that this instance is to announce, or 0; 1 if its field was lost
+local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
+local now, lease, maxFields = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local function plus(a, b)
+  local sum = a + b
+  if sum % 1 ~= 0 and sum < 1e9 then return tonumber(format('%.15g', sum)) end
+  return sum
+end
+
+local function fold(key, me, base)
+  local all = pcall('HGETALL', key)
+  if all.err then return end
+  for i = 1, #all, 2 do
+    if sub(all[i], 1, 1) == '${FIELD_MARK}' and all[i] ~= me then
+      if pcall('HDEL', key, all[i]) ~= 1 then break end
+      base = plus(base, tonumber(all[i + 1]) or 0)
     end
-    for level = 1, levels do
-      if total > counts[level] then reached = level end
+  end
+  call('HSET', key, 'base', format('%.17g', base), 'based', format('%.0f', now), 'folded', 1)
+end
+
+-- Level values given out and announced, as a hash has them. A whole number in level or announced is the first edition's word.
+local function levelsIn(key, level, ats, isMine)
+  local state = call('HMGET', key, 'given', 'told', 'announced')
+  local given, told, announced = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
+  level = tonumber(level) or 0
+  if announced % 1 == 0 and announced > 0 then told = math.max(told, ats[math.min(announced, #ats)] or 0) end
+  if level % 1 == 0 and level > 0 then
+    local place = math.min(level, #ats)
+    local at = ats[place] or 0
+    if at > given then
+      given = at
+      local by = isMine and call('HGET', key, 'by:' .. level)
+      if by then call('HSET', key, 'given', at, 'lease:' .. at, format('%.0f', now) .. ' ' .. by) end
     end
-    if known > announced then
-      announced, given = known, math.max(known, given)
-      call('HSET', key, 'announced', announced, 'level', given)
-    end
-    if reached > given then
-      announce = reached
-      call('HSET', key, 'level', reached, 'by:' .. reached, me)
-    elseif given > announced then
-      for level = given, announced + 1, -1 do
-        if call('HGET', key, 'by:' .. level) == me then
-          announce = level
-          break
+  end
+  return given, told
+end
+
+local function placeOf(at, ats)
+  local place = 0
+  while ats[place + 1] and ats[place + 1] <= at do place = place + 1 end
+  return place
+end
+
+local at, last, k, reply, r = 4, #ARGV, 0, {}, 0
+while at <= last do
+  local me, expiry, parts, totals, levels = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  at = at + 5
+  local ats, counts = {}, {}
+  for level = 1, levels do
+    ats[level], counts[level] = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    at = at + 2
+  end
+  for i = 1, totals do
+    local key, first = KEYS[k + 1], k + 2
+    k = k + 1 + parts
+    local own, known = ARGV[at], tonumber(ARGV[at + 3])
+    local state = pcall('HMGET', key, me, 'total', 'level', 'base')
+    local mine, before, level = state[1], state[2], state[3]
+    local owned, total, base = tonumber(mine or 0), tonumber(before or 0), tonumber(state[4] or 0)
+    local error = state.err or (not (owned and total and base) and 'BROKEN the hash holds something that is not a number')
+    local earlier, given, told = 0, 0, 0
+    if not error then
+      for part = first, k do
+        local found = pcall('HMGET', KEYS[part], 'total', 'level')
+        if not found.err then
+          earlier = plus(earlier, tonumber(found[1]) or 0)
+          if found[2] then
+            local partGiven, partTold = levelsIn(KEYS[part], found[2], ats)
+            given, told = math.max(given, partGiven), math.max(told, partTold)
+          end
         end
       end
     end
-    if not before then call('PEXPIRE', key, expiry) end
-    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = sum, announced, announce
+    if error then
+      reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = error, '0', 0, 0, 0
+    else
+      local sum, lost, ownNumber = before or '0', 0, tonumber(own)
+      local grown = ownNumber - owned
+      if grown > 0 then
+        if not mine then
+          local sent = tonumber(ARGV[at + 1])
+          if not before then
+            base = tonumber(ARGV[at + 2])
+            total = base
+            if base > 0 then call('HSET', key, 'base', ARGV[at + 2], 'based', ARGV[1]) end
+            if sent > 0 then lost = 1 end
+          else
+            local fields
+            if base > 0 then
+              fields = call('HMGET', key, 'based', 'folded')
+              local off = sent
+              if now < (tonumber(fields[1]) or 0) then off = ownNumber end
+              off = math.min(base, off)
+              if off > 0 then
+                base, total = plus(base, -off), plus(total, -off)
+                call('HSET', key, 'base', format('%.17g', base))
+              end
+            end
+            if sent > 0 and not (fields and fields[2]) then lost = 1 end
+          end
+        end
+        total = plus(total, grown)
+        sum = format('%.17g', total)
+        call('HSET', key, me, own, 'total', sum)
+        if not before then
+          call('PEXPIRE', key, expiry)
+        elseif not mine and call('HLEN', key) > maxFields then
+          fold(key, me, base)
+        end
+      end
+      local count, reached, announced, announce = plus(total, earlier), 0, 0, 0
+      for place = 1, levels do
+        if count > counts[place] then reached = place end
+      end
+      if level or reached > 0 or known > 0 or told > 0 then
+        local hereGiven, hereTold = levelsIn(key, level, ats, true)
+        given, told = math.max(given, hereGiven), math.max(told, hereTold)
+        if known > hereTold then
+          told, given = math.max(told, known), math.max(given, known)
+          local place = placeOf(known, ats) + 0.5
+          call('HSET', key, 'told', known, 'given', math.max(hereGiven, known), 'announced', place, 'level', math.max(tonumber(level) or 0, place))
+          if not before and grown <= 0 then call('PEXPIRE', key, expiry) end
+          level = math.max(tonumber(level) or 0, place)
+        end
+        announced = placeOf(told, ats)
+        for place = reached, announced + 1, -1 do
+          local value = ats[place]
+          local found
+          for part = first - 1, k do
+            found = found or (given >= value and call('HGET', KEYS[part], 'lease:' .. value))
+          end
+          local space = found and find(found, ' ', 1, true)
+          local isMine = space and sub(found, space + 1) == me
+          local isFree
+          if space then isFree = now - (tonumber(sub(found, 1, space - 1)) or 0) >= lease else isFree = value > given end
+          if isFree and not isMine then
+            call('HSET', key, 'given', math.max(hereGiven, value), 'level', math.max(tonumber(level) or 0, place + 0.5),
+              'lease:' .. value, format('%.0f', now) .. ' ' .. me)
+          end
+          if isFree or isMine then
+            announce = place
+            break
+          end
+        end
+      end
+      reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = sum, format('%.17g', earlier), announced, announce, lost
+    end
+    r, at = r + 5, at + 4
   end
 end
 return reply
 `;
+
+/** How many values the script answers for each total. */
+export const REPLY_VALUES = 5;
 
 /** The script's reply. */
 export type ScriptReply = (string | number)[];

@@ -1,16 +1,33 @@
 import type { Cluster, Redis } from 'ioredis';
 
+import { placeAt } from '../level-place.js';
+import {
+  LEASE_MS,
+  type Counted,
+  type CounterKey,
+  type CounterStore,
+  type OwnTotal,
+  type Published,
+  type Refused,
+} from '../counter-store.js';
+import { redisKey } from './counter-key.js';
+import { FIELD_MARK, MAX_FIELDS, PUBLISH_SCRIPT, REPLY_VALUES, type ScriptReply } from './publish-script.js';
+import { addressOf, ownConnection } from './redis-connection.js';
 import { RedisSharedState } from './redis-shared-state.js';
 import { RedisUsageStore } from './redis-usage-store.js';
-import { redisKey } from './counter-key.js';
-import type { CounterKey, CounterStore, OwnTotal, Published, Refused } from '../counter-store.js';
-import { PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
-import { addressOf, ownConnection } from './redis-connection.js';
 
 const COMMAND = 'rateMonitorPublish';
+/** Keys read in one pipeline. */
+const READ_AT_ONCE = 500;
 
 /** Of a connection that has ended and is not yet taken for lost. */
 const NOT_WRITTEN = /isn't writeable/;
+/** What is wrong with a key, or with a call because of a key, while the server and the connection are well. */
+const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
+/** The server's own state, which older servers wrap in an error of the script. */
+const OF_SERVER = /OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN/;
+/** A plain client on a Cluster: the remedy is the client, not the key. */
+const NEEDS_CLUSTER = /CROSSSLOT|^MOVED /;
 
 interface Scripted {
   [COMMAND](keys: number, keysAndArgs: (string | number)[]): Promise<ScriptReply>;
@@ -21,8 +38,12 @@ export class RedisCounterStore implements CounterStore {
   readonly name: string;
   readonly state: RedisSharedState;
   readonly usage: RedisUsageStore;
+  /** More fields than this in a hash are folded. */
+  protected readonly maxFields: number = MAX_FIELDS;
   private readonly connection: Redis | Cluster;
-  /** Why there is no connection, where there is none. */
+  /** Whether a call may hold totals of one tenant only: on a Cluster its keys must share a slot. */
+  private isByTenant: boolean;
+  /** Why there is no connection, while there is none. */
   private fault: Error | undefined;
 
   /**
@@ -36,6 +57,7 @@ export class RedisCounterStore implements CounterStore {
     this.name = addressOf(client);
     this.connection = ownConnection(client);
     this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
+    this.isByTenant = this.connection.isCluster;
     this.state = new RedisSharedState(this.connection, keyPrefix);
     this.usage = new RedisUsageStore(this.connection, keyPrefix);
   }
@@ -49,22 +71,19 @@ export class RedisCounterStore implements CounterStore {
     this.connection.connect().catch(() => undefined);
   }
 
-  async publish(totals: readonly OwnTotal[]): Promise<Published[]> {
-    const calls = this.connection.isCluster ? totals.map((total) => [total]) : together(totals);
-    // Most often: the requests of one category.
-    if (calls.length === 1) return this.call(totals);
-    const answers = new Map<OwnTotal, Published>();
-    await Promise.all(
-      calls.map(async (alike) => {
-        const published = await this.call(alike);
-        alike.forEach((total, i) => answers.set(total, published[i] as Published));
-      }),
-    );
-    return totals.map((total) => answers.get(total) as Published);
+  publish(totals: readonly OwnTotal[], now: number): Promise<Published[]> {
+    return this.isByTenant ? this.callEach(byTenant(totals), totals, now) : this.call(totals, now);
   }
 
-  async read(key: CounterKey): Promise<number> {
-    return Number((await this.connection.hget(redisKey(this.keyPrefix, key), 'total')) ?? 0);
+  async read(keys: readonly CounterKey[]): Promise<number[]> {
+    const sums: number[] = [];
+    for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+      const names = keys.slice(at, at + READ_AT_ONCE).map((key) => redisKey(this.keyPrefix, key, key.window.key));
+      // ioredis writes commands of one turn together; a pipeline of a Cluster may not span nodes.
+      const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total')));
+      sums.push(...found.map((sum) => Number(sum ?? 0) || 0));
+    }
+    return sums;
   }
 
   async time(): Promise<number> {
@@ -77,53 +96,114 @@ export class RedisCounterStore implements CounterStore {
     return Promise.resolve();
   }
 
-  private async call(totals: readonly OwnTotal[]): Promise<Published[]> {
-    const [{ instance, windowMs, levels }] = totals as [OwnTotal];
-    const keysAndArgs: (string | number)[] = totals.map((total) => redisKey(this.keyPrefix, total));
-    keysAndArgs.push(instance, 2 * windowMs, levels.length, ...levels);
-    for (const { total, announced } of totals) keysAndArgs.push(total, announced);
+  private async call(totals: readonly OwnTotal[], now: number): Promise<Published[]> {
+    const groups = together(totals);
+    // Most often: the requests of one category.
+    const ordered = groups.length === 1 ? totals : groups.flat();
     try {
-      const reply = await (this.connection as unknown as Scripted)[COMMAND](totals.length, keysAndArgs);
-      return totals.map((_, i) => readReply(reply, 3 * i));
+      const reply = await (this.connection as unknown as Scripted)[COMMAND](
+        ...toCall(this.keyPrefix, groups, now, this.maxFields),
+      );
+      const answers = ordered.map((total, i) => readReply(reply, REPLY_VALUES * i, total));
+      return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
-      return totals.map(() => this.refusal(error as Error));
+      const refused = this.refusal(error as Error);
+      if (!refused.ofKey || totals.length === 1) return totals.map(() => refused);
+      // One key spoils a whole call: the others are to go on without it.
+      if (NEEDS_CLUSTER.test(refused.refused)) this.isByTenant = true;
+      const groups = byTenant(totals);
+      const parts = groups.length > 1 ? groups : totals.map((total) => [total]);
+      return this.callEach(parts, totals, now);
     }
   }
 
-  /** Of a lost connection ioredis says only that it cannot write; why, its last error says, once there was one. */
+  /** A call for each of `parts`; the answers come in the order of `totals`. */
+  private async callEach(
+    parts: readonly (readonly OwnTotal[])[],
+    totals: readonly OwnTotal[],
+    now: number,
+  ): Promise<Published[]> {
+    const answers = await Promise.all(parts.map((part) => this.call(part, now)));
+    return inOrderOf(totals, parts.flat(), answers.flat());
+  }
+
+  /** Of a lost connection ioredis reports only that it cannot write; why, its last error tells, once there was one. */
   private refusal(error: Error): Refused {
-    if (this.fault) return refusal(this.fault.message);
+    if (this.fault) return { refused: this.fault.message, ofKey: false };
     const isLost = this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message);
-    return refusal(isLost ? 'the connection was lost' : error.message);
+    if (isLost) return { refused: 'the connection was lost', ofKey: false };
+    return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
 }
 
-/** Totals by what the script is told once for all of a call. */
-function together(totals: readonly OwnTotal[]): OwnTotal[][] {
-  const calls: [OwnTotal, ...OwnTotal[]][] = [];
+function byTenant(totals: readonly OwnTotal[]): OwnTotal[][] {
+  const groups = new Map<string, OwnTotal[]>();
   for (const total of totals) {
-    const alike = calls.find(([first]) => isAlike(first, total));
-    if (alike) alike.push(total);
-    else calls.push([total]);
+    const name = `${total.category}:${total.tenant}`;
+    const group = groups.get(name);
+    if (group) group.push(total);
+    else groups.set(name, [total]);
   }
-  return calls;
+  return [...groups.values()];
+}
+
+function inOrderOf(
+  totals: readonly OwnTotal[],
+  answered: readonly OwnTotal[],
+  answers: readonly Published[],
+): Published[] {
+  const byTotal = new Map(answered.map((total, i) => [total, answers[i] as Published]));
+  return totals.map((total) => byTotal.get(total) as Published);
+}
+
+/** Totals by what the script is given once for several. */
+function together(totals: readonly OwnTotal[]): OwnTotal[][] {
+  const groups: [OwnTotal, ...OwnTotal[]][] = [];
+  for (const total of totals) {
+    const alike = groups.find(([first]) => isAlike(first, total));
+    if (alike) alike.push(total);
+    else groups.push([total]);
+  }
+  return groups;
+}
+
+/** The script's keys and arguments, and how many of them are keys. */
+function toCall(
+  prefix: string,
+  groups: readonly (readonly OwnTotal[])[],
+  now: number,
+  maxFields: number,
+): [number, (string | number)[]] {
+  const keys: (string | number)[] = [];
+  const args: (string | number)[] = [now, LEASE_MS, maxFields];
+  for (const group of groups) {
+    const [{ instance, keepMs, earlier = [], levels }] = group as [OwnTotal];
+    args.push(FIELD_MARK + instance, keepMs, earlier.length, group.length, levels.steps.length);
+    levels.steps.forEach(({ at }, i) => args.push(at, levels.counts[i] as number));
+    for (const total of group) {
+      keys.push(redisKey(prefix, total, total.window.key));
+      for (const span of total.earlier ?? []) keys.push(redisKey(prefix, total, span.key));
+      args.push(total.total, total.sent, total.others, total.announced);
+    }
+  }
+  return [keys.length, keys.concat(args)];
 }
 
 function isAlike(one: OwnTotal, other: OwnTotal): boolean {
   return (
     one.instance === other.instance &&
-    one.levels.length === other.levels.length &&
-    one.levels.every((count, i) => count === other.levels[i])
+    one.levels === other.levels &&
+    one.keepMs === other.keepMs &&
+    one.earlier?.length === other.earlier?.length
   );
 }
 
-function readReply(reply: ScriptReply, at: number): Published {
+function readReply(reply: ScriptReply, at: number, { levels, earlier }: OwnTotal): Published {
   const count = Number(reply[at]);
-  if (Number.isNaN(count)) return refusal(String(reply[at]));
-  return { count, announced: Number(reply[at + 1]), announce: Number(reply[at + 2]) };
-}
-
-/** Errors that no second try will mend: the key holds something else, or this user may not write it. */
-function refusal(message: string): Refused {
-  return { refused: message, forGood: /WRONGTYPE|NOPERM/.test(message) };
+  if (Number.isNaN(count)) return { refused: String(reply[at]), ofKey: true };
+  const announced = placeAt(levels, Number(reply[at + 2]));
+  const counted: Counted = { count, announced, announce: placeAt(levels, Number(reply[at + 3])) };
+  if (earlier) counted.earlier = Number(reply[at + 1]);
+  if (reply[at + 4]) counted.lost = true;
+  return counted;
 }

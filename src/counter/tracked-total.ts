@@ -1,0 +1,258 @@
+import type { Breach } from '../model/breach.js';
+import type { AlertLevel, Levels } from '../model/level.js';
+import type { Route } from '../model/route.js';
+import type { Tenant } from '../model/tenant.js';
+import type { Counted, OwnTotal } from '../store/counter-store.js';
+import { levelReached, NO_LEVELS } from '../threshold/levels.js';
+import { plus } from '../util/plus.js';
+import type { LiveWindow } from './windows.js';
+
+/** How soon a total is to be published, and whether its request waits for that. */
+export type Urgency = 'later' | 'now' | 'wait';
+
+/** A first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
+const WAITS_AT_FIRST_SIGHT_MS = 60_000;
+
+/**
+ * One tenant in one window of one category, as this instance has counted it, and the only writer of what it knows. There may be a
+ * million: keep it small.
+ */
+export class TrackedTotal {
+  /** What this instance has counted. */
+  private own = 0;
+  /** How much of it the store has taken, and the most that was ever sent there. */
+  private published = 0;
+  private sent = 0;
+  /** What the others had counted when the store last answered; of a sliding window, what all had in its earlier spans. */
+  private others = 0;
+  private earlier = 0;
+  /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
+  private announced = 0;
+  private raised = 0;
+  private waitedFor = 0;
+  /** Which queue of the publisher it stands in. */
+  private queue: 'none' | 'later' | 'urgent' = 'none';
+  /** The store refused it, or another instance was given a level that it has not announced: it is published again in a while. */
+  private held: 'no' | 'refused' | 'lease' = 'no';
+  /** What the count is held against; undefined until known. */
+  private levels: Levels | undefined;
+  private version = -1;
+  /** Whom and where the last request was, kept until it is published and the count is far from a level: an alert names them. */
+  private tenant: Tenant | undefined;
+  private route: Route | undefined;
+
+  /** @param instance - The name that it is published under; no other total of this counter has it. */
+  constructor(
+    readonly window: LiveWindow,
+    readonly key: string,
+    private readonly instance: string,
+  ) {}
+
+  /** What this instance has counted. */
+  get total(): number {
+    return this.own;
+  }
+
+  /** The best this instance knows of the count: what the store answered, and what has come since. */
+  get known(): number {
+    return plus(plus(this.own, this.others), this.earlier);
+  }
+
+  /** What the tenant is called, while that is kept. */
+  get name(): string | undefined {
+    return this.tenant?.name;
+  }
+
+  get heldAgainst(): Levels {
+    return this.levels ?? NO_LEVELS;
+  }
+
+  /** Whether the store lacks some of it. */
+  get isPending(): boolean {
+    return this.published < this.own;
+  }
+
+  get unpublished(): number {
+    return this.own - this.published;
+  }
+
+  get isRefused(): boolean {
+    return this.held === 'refused';
+  }
+
+  get isHeld(): boolean {
+    return this.held !== 'no';
+  }
+
+  /** Over half of the next level, or over one already: such a total is never given up for another. */
+  get isHot(): boolean {
+    return this.announced > 0 || this.raised > 0 || this.known > this.nextCount() / 2;
+  }
+
+  /** Counts, and tells how soon that is to be published. */
+  add(cost: number, tenant: Tenant, route: Route | undefined): Urgency {
+    const isFirst = this.own === 0;
+    this.own = plus(this.own, cost);
+    this.tenant = tenant;
+    this.route = route;
+    const urgency = this.urgency();
+    if (!isFirst || urgency === 'wait') return urgency;
+    const { start, end } = this.window.span;
+    return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
+  }
+
+  /** Whether its levels are known, in the version that holds now. */
+  isAskedFor(version: number): boolean {
+    return this.version === version;
+  }
+
+  /** Its levels are being asked for; the last ones hold until they are there. */
+  asking(version: number): void {
+    this.version = version;
+  }
+
+  /** Its levels could not be had: they are to be asked for again. */
+  askAgain(): void {
+    this.version = -1;
+  }
+
+  setLevels(levels: Levels): Urgency {
+    this.levels = levels;
+    return this.urgency();
+  }
+
+  /** Puts it into a queue; the answer is whether it was not in that one, nor in a more urgent one, before. */
+  enqueue(queue: 'later' | 'urgent'): boolean {
+    if (this.queue === queue || this.queue === 'urgent') return false;
+    this.queue = queue;
+    return true;
+  }
+
+  /** Takes it out of its queue; the answer is whether it was in one. */
+  dequeue(): boolean {
+    const isQueued = this.queue !== 'none';
+    this.queue = 'none';
+    return isQueued;
+  }
+
+  /** What is sent to the store now. */
+  send(): OwnTotal {
+    const { category, span, earlier, keepMs } = this.window;
+    const { own: total, sent, others, announced, instance, key: tenant } = this;
+    this.sent = Math.max(sent, total);
+    const levels = this.heldAgainst;
+    return {
+      category: category.name,
+      tenant,
+      window: span,
+      instance,
+      total,
+      sent,
+      others,
+      levels,
+      announced,
+      earlier,
+      keepMs,
+    };
+  }
+
+  /** The store has taken `total`; the answer is the level that this instance is to raise, if any. */
+  taken(total: number, { count, earlier = 0, announced, announce }: Counted): AlertLevel | undefined {
+    this.published = Math.max(this.published, total);
+    this.others = Math.max(plus(count, -total), 0);
+    this.earlier = earlier;
+    this.announced = Math.max(this.announced, announced);
+    if (this.held === 'refused') this.held = 'no';
+    const level = announce > this.settled ? this.heldAgainst.steps.find(({ at }) => at === announce) : undefined;
+    if (level) this.raised = level.at;
+    return level;
+  }
+
+  /** Whether another instance was given a level that it has not announced yet. */
+  get awaitsAnother(): boolean {
+    const reached = levelReached(this.heldAgainst, this.known);
+    return this.published === this.own && reached !== undefined && reached.at > this.settled;
+  }
+
+  /** What this instance counted is over a level on its own: the level to raise while the store cannot be asked. */
+  alone(): AlertLevel | undefined {
+    const level = levelReached(this.heldAgainst, this.own);
+    if (!level || level.at <= this.settled) return undefined;
+    this.raised = level.at;
+    return level;
+  }
+
+  /** The alert for a level is recorded: the others are to know. */
+  confirm({ at }: AlertLevel): void {
+    this.announced = Math.max(this.announced, at);
+  }
+
+  /** The alert for a level could not be recorded: it may be given out again. */
+  unraise({ at }: AlertLevel): void {
+    if (this.raised === at) this.raised = this.announced;
+  }
+
+  hold(why: 'refused' | 'lease'): void {
+    if (this.held !== 'refused') this.held = why;
+  }
+
+  release(): void {
+    this.held = 'no';
+  }
+
+  /** It will not be published any more; the answer is how much of it was not. */
+  giveUp(): number {
+    const { unpublished } = this;
+    this.published = this.own;
+    return unpublished;
+  }
+
+  breach(level: AlertLevel, countedBy: Breach['countedBy']): Breach {
+    const { category, window, span, earlier } = this.window;
+    const { tenant = { id: this.key }, route } = this;
+    return {
+      category: category.name,
+      window: window.name,
+      tenant,
+      count: countedBy === 'all' ? this.known : this.own,
+      threshold: this.heldAgainst.threshold,
+      level,
+      windowStart: earlier?.at(-1)?.start ?? span.start,
+      windowEnd: span.end,
+      route,
+      countedBy,
+    };
+  }
+
+  /** Lets go of what only an alert needs, if none is near. */
+  forgetTenant(): void {
+    if (this.published === this.own && this.levels && !this.isHot) this.tenant = this.route = undefined;
+  }
+
+  private get settled(): number {
+    return Math.max(this.announced, this.raised);
+  }
+
+  private urgency(): Urgency {
+    const { settled, known } = this;
+    const { steps, counts } = this.heldAgainst;
+    for (let i = 0; i < steps.length; i++) {
+      const [{ at }, count] = [steps[i] as AlertLevel, counts[i] as number];
+      if (at <= settled) continue;
+      if (known > count) {
+        // One wait for each level: if another instance was given it, further requests gain nothing by waiting.
+        if (this.waitedFor >= at) return 'later';
+        this.waitedFor = at;
+        return 'wait';
+      }
+      return known > count / 2 ? 'now' : 'later';
+    }
+    return 'later';
+  }
+
+  private nextCount(): number {
+    const { steps, counts } = this.heldAgainst;
+    const next = steps.findIndex(({ at }) => at > this.settled);
+    return counts[next] ?? Infinity;
+  }
+}
