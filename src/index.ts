@@ -39,5 +39,7 @@ export { SentryChannel } from './channels/sentry.channel.js';
 export { DiscordChannel, type DiscordChannelOptions } from './channels/discord/discord.channel.js';
 export { SlackChannel, type SlackChannelOptions } from './channels/slack/slack.channel.js';
 export { WebhookChannel, type WebhookChannelOptions } from './channels/webhook/webhook.channel.js';
+export { AlertmanagerChannel, type AlertmanagerChannelOptions } from './channels/alertmanager.channel.js';
+export { PagerDutyChannel, type PagerDutyChannelOptions } from './channels/pagerduty.channel.js';
 export type { ChannelFilter, MessageOptions } from './channels/channel-options.js';
 export { maskKey } from './util/mask-key.js';

@@ -1,5 +1,7 @@
+import { AlertmanagerChannel } from './alertmanager.channel.js';
 import { DiscordChannel } from './discord/discord.channel.js';
 import { LogChannel } from './log.channel.js';
+import { PagerDutyChannel } from './pagerduty.channel.js';
 import { SentryChannel } from './sentry.channel.js';
 import { SlackChannel } from './slack/slack.channel.js';
 import { WebhookChannel } from './webhook/webhook.channel.js';
@@ -34,6 +36,24 @@ describe('a channel', () => {
     ['a link that is a text', discord, { url, link: 'https://a' }, /link is a text of another kind: write a function/],
     ['an empty secret', webhook, { url, secret: '' }, /WebhookChannel\.secret is empty: write/],
     [
+      'a short secret',
+      webhook,
+      { url, secret: 'kept-secret' },
+      /WebhookChannel\.secret is a text of another kind: write/,
+    ],
+    ['a short one of several', webhook, { url, secret: ['kept-secret'] }, /WebhookChannel\.secret is another list/],
+    [
+      'too few bytes',
+      webhook,
+      { url, secret: 'whsec_a2VwdC1zZWNyZXQ=' },
+      /secret is a text of another kind: write whsec_/,
+    ],
+    ['plain http beyond loopback', discord, { url: 'http://hooks.example/kept-secret' }, /DiscordChannel\.url is/],
+    ['a thread without a name', discord, { url, threadName: '' }, /DiscordChannel\.threadName is empty: write a name/],
+    ['a wrong severity for pings', discord, { url, mentionFrom: 'all' }, /mentionFrom is 'all': write 'info'/],
+    ['a short routing key', (o) => new PagerDutyChannel(o), { routingKey: 'kept-secret' }, /routingKey is a text of/],
+    ['no Alertmanager', (o) => new AlertmanagerChannel(o), {}, /AlertmanagerChannel\.url is missing: write/],
+    [
       'headers that are a text',
       webhook,
       { url, headers: 'kept-secret' },
@@ -62,7 +82,23 @@ describe('a channel', () => {
     expect(new LogChannel().minSeverity).toBeUndefined();
   });
 
-  it('takes an option that is undefined for one left out', () => {
-    expect(() => new WebhookChannel({ url, secret: undefined, headers: undefined })).not.toThrow();
+  it.each([undefined, null as never])('takes an option that is %s for one left out', (none) => {
+    expect(() => new WebhookChannel({ url, secret: none, headers: none, minSeverity: none })).not.toThrow();
+    expect(() => new SlackChannel({ url, link: none, environment: none, categories: none })).not.toThrow();
+    expect(() => new DiscordChannel({ url, mentionRole: none, threadName: none, mentionFrom: none })).not.toThrow();
+    expect(() => new AlertmanagerChannel({ url, headers: none })).not.toThrow();
+    expect(new LogChannel(none).minSeverity).toBeUndefined();
+    expect(new SentryChannel({ minSeverity: none }).minSeverity).toBeUndefined();
+  });
+
+  it('has a hash of its address, the same for the same and another for another', () => {
+    const hashes = [url, url, `${url}2`].map((one) => new DiscordChannel({ url: one }).addressHash);
+    expect(hashes[0]).toMatch(/^[\w-]{22}$/);
+    expect(hashes[1]).toBe(hashes[0]);
+    expect(hashes[2]).not.toBe(hashes[0]);
+    const routingKey = 'R0123456789abcdef0123456789abcde';
+    expect(new PagerDutyChannel({ routingKey }).addressHash).not.toBe(
+      new PagerDutyChannel({ routingKey: routingKey.replace('R', 'S') }).addressHash,
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { SEVERITIES } from '../model/level.js';
-import { isHeaders, isWebhookUrl } from './http/webhook-url.js';
+import { isHeaders, isPrivate, isWebhookUrl } from './http/webhook-url.js';
+import { isSecret } from './webhook/signature.js';
 
 /**
  * What an option of a channel may be, and what to write instead. Checked where a channel is made, often long before the boot, so without
@@ -31,18 +32,33 @@ export const FILTER_SHAPE: ChannelShape = {
   },
 };
 
+const isSecretUrl = (value: unknown): boolean => isWebhookUrl(value) && isPrivate(value);
+const HEADERS: OptionRule = {
+  accepts: isHeaders,
+  remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
+};
+
+/** Of a receiver that may be within the same network. */
 const URL_SHAPE: ChannelShape = {
   ...FILTER_SHAPE,
   url: {
     accepts: isWebhookUrl,
-    remedy: 'the whole address of the webhook, beginning with https:// and with no user name or password in it',
+    remedy: 'the whole address, beginning with https:// and with no user name or password in it',
     isRequired: true,
   },
 };
 
 export const MESSAGE_SHAPE: ChannelShape = {
-  ...URL_SHAPE,
-  environment: { accepts: matches(/\S/), remedy: "a name such as 'production', or leave it out for NODE_ENV" },
+  ...FILTER_SHAPE,
+  url: {
+    accepts: isSecretUrl,
+    remedy: 'the whole address of the webhook, beginning with https:// and with no user name or password in it',
+    isRequired: true,
+  },
+  environment: {
+    accepts: matches(/\S/),
+    remedy: "a name such as 'production', or leave it out for the environment of the alert",
+  },
   link: { accepts: isFunction, remedy: 'a function of the alert that gives an address' },
 };
 
@@ -59,11 +75,21 @@ export const DISCORD_SHAPE: ChannelShape = {
 export const WEBHOOK_SHAPE: ChannelShape = {
   ...URL_SHAPE,
   secret: {
-    accepts: matches(/\S/),
-    remedy: 'a text that sender and receiver share, or leave it out to send unsigned',
+    accepts: isSecret,
+    remedy:
+      'whsec_ and 24 to 64 random bytes in base64, or a text of 24 characters or more, or a list of them, or leave it out to send unsigned',
   },
-  headers: {
-    accepts: isHeaders,
-    remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
+  headers: HEADERS,
+};
+
+export const ALERTMANAGER_SHAPE: ChannelShape = { ...URL_SHAPE, headers: HEADERS };
+
+export const PAGERDUTY_SHAPE: ChannelShape = {
+  ...FILTER_SHAPE,
+  routingKey: {
+    accepts: matches(/^[A-Za-z0-9]{32}$/),
+    remedy: 'the integration key of an Events API v2 integration, 32 letters and digits',
+    isRequired: true,
   },
+  url: { accepts: isSecretUrl, remedy: 'an address beginning with https://, or leave it out' },
 };

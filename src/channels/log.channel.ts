@@ -3,12 +3,13 @@ import { Logger } from '@nestjs/common';
 import type { Severity } from '../model/level.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertMessage } from './message/alert-message.js';
+import { linkOf } from './message/safe-link.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 
-/** Writes alerts to the app's log: a warning each, an error where the level is critical, a plain line where it is only informative. */
+/** Writes alerts to the app's log: a warning each, an error if the level is critical, a plain line if it is only informative. */
 export class LogChannel implements AlertChannel {
   readonly name = 'log';
   readonly minSeverity: Severity | undefined;
@@ -23,7 +24,8 @@ export class LogChannel implements AlertChannel {
   }
 
   send(alert: RateAlert): void {
-    const message = alertMessage(alert);
+    const link = linkOf(alert);
+    const message = `${alertMessage(alert)}${link === undefined ? '' : ` | ${link}`}`;
     const { level, incident } = alert;
     if (level.severity === 'info' || incident?.status === 'resolved') this.logger.log(message);
     else if (level.severity === 'critical') this.logger.error(message);

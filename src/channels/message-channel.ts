@@ -1,42 +1,30 @@
-import type { AlertChannel } from '../model/alert-channel.js';
-import type { Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { MessageOptions } from './channel-options.js';
+import { HttpChannel } from './http-channel.js';
 import type { Answer } from './http/answer.js';
-import { WebhookClient, type WebhookRequest } from './http/webhook-client.js';
+import type { WebhookRequest } from './http/webhook-client.js';
 import { alertId } from './message/alert-id.js';
 
 /** What the channels share that write messages for people: one for each alert, or one for many that are raised together. */
-export abstract class MessageChannel implements AlertChannel {
-  abstract readonly name: string;
-  readonly minSeverity: Severity | undefined;
-  readonly categories: readonly string[] | undefined;
-  readonly addressHash: string;
-  readonly #client: WebhookClient;
-
-  protected constructor({ url, minSeverity, categories }: MessageOptions) {
-    this.minSeverity = minSeverity;
-    this.categories = categories;
-    this.#client = new WebhookClient(url);
-    this.addressHash = this.#client.addressHash;
+export abstract class MessageChannel extends HttpChannel {
+  protected constructor(options: MessageOptions) {
+    super(options.url, options);
   }
 
-  abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
-
   async sendBatch(alerts: readonly RateAlert[]): Promise<void> {
-    const arrived = await Promise.all(alerts.map((alert) => this.#client.hasArrived(alertId(alert))));
+    const arrived = await Promise.all(alerts.map((alert) => this.hasArrived(alertId(alert))));
     const missing = alerts.filter((_, i) => !arrived[i]);
     if (missing.length > 0) await this.postBatch(missing);
   }
 
   protected abstract postBatch(alerts: readonly RateAlert[]): Promise<void>;
 
-  /** @param about - The alerts in the message: none of them is posted a second time while an answer may still come. */
+  /** @param about The alerts in the message: none of them is posted a second time while an answer may still come. */
   protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {
-    return this.#client.send({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
+    return this.request({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
   }
 
   protected patch(path: string, message: object, query?: WebhookRequest['query']): Promise<Answer> {
-    return this.#client.send({ method: 'PATCH', path, body: JSON.stringify(message), ...(query ? { query } : {}) });
+    return this.request({ method: 'PATCH', path, body: JSON.stringify(message), ...(query ? { query } : {}) });
   }
 }

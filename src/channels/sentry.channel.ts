@@ -3,21 +3,25 @@ import { RateMonitorConfigError } from '../model/config-error.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Severity } from '../model/level.js';
 import { DeliveryError } from '../model/delivery-error.js';
-import { oneLine } from '../util/text.js';
+import { amountOf, oneLine } from '../util/text.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertMessage } from './message/alert-message.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { linkOf } from './message/safe-link.js';
+import { shownId } from './message/names.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 
 /** Longer tag values are dropped by Sentry. */
-const LONGEST_TAG = 200;
+const MAX_TAG = 200;
+/** For the mark of an id that is not shown as it is. */
+const MARK_ROOM = 18;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
 
 /**
- * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent where the app has not set Sentry up.
+ * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent if the app has not set Sentry up.
  *
  * In Sentry make an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`: a rule on new
  * issues fires once per tenant and never again.
@@ -36,7 +40,7 @@ export class SentryChannel implements AlertChannel {
     this.categories = categories;
   }
 
-  /** @throws RateMonitorConfigError where `@sentry/nestjs` is not installed. */
+  /** @throws RateMonitorConfigError if `@sentry/nestjs` is not installed. */
   async start(): Promise<void> {
     this.sentry = await sentry();
     if (!this.sentry)
@@ -69,11 +73,13 @@ export class SentryChannel implements AlertChannel {
   }
 }
 
-function tagsOf({ category, tenant, level, route, incident }: RateAlert): Record<string, string> {
+function tagsOf({ category, tenant, level, route, incident, service, window }: RateAlert): Record<string, string> {
   return {
     'alert.type': 'threshold_rate_monitor',
     route_category: tag(category),
-    tenant_id: tag(tenant.id),
+    tenant_id: tag(shownId(tenant.id, MAX_TAG - MARK_ROOM)),
+    ...(window ? { window: tag(window) } : {}),
+    ...(service ? { service: tag(service) } : {}),
     severity: level.severity,
     ...(tenant.name ? { tenant_name: tag(tenant.name) } : {}),
     ...(route ? { route: tag(`${route.method} ${route.path}`), handler: tag(route.handler) } : {}),
@@ -83,7 +89,9 @@ function tagsOf({ category, tenant, level, route, incident }: RateAlert): Record
 
 function extraOf(alert: RateAlert): Record<string, unknown> {
   const { tenant, count, threshold, level, windowStart, windowMs, countedBy, incident } = alert;
+  const { environment, windowEnd, countAtCrossing, streak, contributors } = alert;
   const { shown } = attributesOf(tenant);
+  const link = linkOf(alert);
   return {
     request_count: count,
     threshold,
@@ -92,10 +100,20 @@ function extraOf(alert: RateAlert): Record<string, unknown> {
     window_ms: windowMs,
     counted_by: countedBy,
     ...(shown.length > 0 ? { tenant_attributes: Object.fromEntries(shown) } : {}),
+    ...(environment ? { environment: oneLine(environment) } : {}),
+    ...(windowEnd ? { window_end: windowEnd.toISOString() } : {}),
+    ...(countAtCrossing === undefined ? {} : { count_at_crossing: countAtCrossing }),
+    ...(streak ? { windows_in_a_row: streak.windows, since: streak.since.toISOString() } : {}),
+    ...(contributors ? { contributors: contributors.slice(0, 10).map(contributor) } : {}),
+    ...(link === undefined ? {} : { link }),
     ...(incident ? { incident } : {}),
   };
 }
 
+function contributor({ label, count }: { label: string; count: number }): string {
+  return `${oneLine(label, 60)}: ${amountOf(count)}`;
+}
+
 function tag(value: string): string {
-  return oneLine(value, LONGEST_TAG);
+  return oneLine(value, MAX_TAG);
 }

@@ -11,6 +11,7 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
 import { marksOf, type After, type Cost } from './monitor-rate.decorator.js';
+import { mountPathOf } from './mount-path.js';
 import type { Outcome } from './rate-monitor.guard.js';
 
 /** A handler that is monitored, and what it counts in. */
@@ -280,6 +281,7 @@ interface RoutedRequest {
   method?: string;
   /** Express. */
   baseUrl?: string;
+  app?: object;
   route?: { path?: unknown };
   /** Fastify. */
   routeOptions?: { url?: string };
@@ -296,7 +298,8 @@ function routeOf(context: ExecutionContext, handler: MonitoredHandler): Route {
   return (handler.lastRoute = { method, path, handler: handler.name });
 }
 
-function pattern({ routeOptions, route, baseUrl = '' }: RoutedRequest): string | undefined {
+function pattern(request: RoutedRequest): string | undefined {
+  const { routeOptions, route } = request;
   if (routeOptions?.url !== undefined) return routeOptions.url;
-  return typeof route?.path === 'string' ? baseUrl + route.path : undefined;
+  return typeof route?.path === 'string' ? mountPathOf(request) + route.path : undefined;
 }

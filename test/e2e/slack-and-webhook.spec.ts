@@ -1,10 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
+import { Logger } from '@nestjs/common';
 import Ajv from 'ajv';
+import { Webhook } from 'standardwebhooks';
 
 import { SlackChannel, WebhookChannel, type RateAlert } from '../../src/index.js';
 import { anAlert, anIncident } from '../support/alerts.js';
+import { isGenuine } from '../docs/verify-webhook.js';
 import { fits, SlackServer } from '../support/slack-server.js';
 import type { Received } from '../support/stand-in.js';
 import { WebhookServer } from '../support/webhook-server.js';
@@ -79,6 +82,20 @@ describe('the webhook channel', () => {
         },
       }),
     ],
+    [
+      'all there is',
+      anAlert({
+        service: 'api',
+        environment: 'production',
+        window: 'day',
+        windowMs: 86_400_000,
+        windowEnd: new Date('2026-01-02T12:00:00Z'),
+        countAtCrossing: 16,
+        streak: { windows: 7, since: new Date('2025-12-26T12:00:00Z') },
+        contributors: Array.from({ length: 20 }, (_, i) => ({ label: `\n${i}`.repeat(200), count: i })),
+        link: 'https://a.example/x',
+      }),
+    ],
     ['opened', anIncident('opened')],
     ['escalated', anIncident('escalated')],
     ['reminded', anIncident('reminded')],
@@ -88,6 +105,7 @@ describe('the webhook channel', () => {
     const body = JSON.parse((server.requests[0] as Received).body) as { id: string; message: string };
     expect(matches(body) ? [] : matches.errors).toEqual([]);
     expect(server.requests[0]?.headers['idempotency-key']).toBe(body.id);
+    expect(server.requests[0]?.headers['webhook-id']).toBe(body.id);
     expect(server.requests[0]?.headers['content-type']).toBe('application/json');
     expect(server.requests[0]?.headers).not.toHaveProperty('x-rate-monitor-signature');
   });
@@ -111,20 +129,70 @@ describe('the webhook channel', () => {
     expect(sent[2]?.[1]).not.toEqual(sent[1]?.[1]);
   });
 
-  it('signs the time and the very bytes it sends', async () => {
-    const channel = new WebhookChannel({
-      url: server.url,
-      secret: 'shared',
-      headers: { Authorization: 'Bearer x', 'Content-Type': 'text/plain', 'X-Rate-Monitor-Signature': 'sha256=forged' },
+  const ALERT = anAlert({ tenant: { id: 'Söhne 東京' } });
+  const OLD = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+  const NEW = `whsec_${Buffer.alloc(32, 2).toString('base64')}`;
+  const TEXT = 'a text of 24 characters or more';
+
+  const signed = async (secret: string | string[], headers = {}): Promise<Received> => {
+    await new WebhookChannel({ url: server.url, secret, headers }).send(ALERT);
+    return server.requests.at(-1) as Received;
+  };
+  const standard = ({ headers }: Received): Record<string, string> => headers as Record<string, string>;
+
+  it('signs as Standard Webhooks describes: their own package verifies it, and nothing that was changed', async () => {
+    const request = await signed(NEW);
+    const webhook = new Webhook(NEW);
+    const headers = standard(request);
+    expect(webhook.verify(request.body, headers)).toMatchObject({ id: headers['webhook-id'], type: 'rate_alert' });
+    expect(() => webhook.verify(`${request.body} `, headers)).toThrow('No matching signature');
+    expect(() => webhook.verify(request.body, { ...headers, 'webhook-id': 'another' })).toThrow(
+      'No matching signature',
+    );
+    expect(() => new Webhook(OLD).verify(request.body, headers)).toThrow('No matching signature');
+  });
+
+  it('signs with several secrets while they are rotated, and with a text as well', async () => {
+    const request = await signed([NEW, OLD, TEXT]);
+    for (const webhook of [new Webhook(OLD), new Webhook(NEW), new Webhook(TEXT, { format: 'raw' })])
+      expect(() => webhook.verify(request.body, standard(request))).not.toThrow();
+  });
+
+  it('is verified by the code that the docs show', async () => {
+    const { body, headers } = await signed(NEW);
+    expect(isGenuine(body, headers, NEW)).toBe(true);
+    expect(isGenuine(body, headers, OLD)).toBe(false);
+    expect(isGenuine(`${body} `, headers, NEW)).toBe(false);
+    expect(isGenuine(body, { ...headers, 'webhook-timestamp': '1' }, NEW)).toBe(false);
+    expect(isGenuine(body, {}, NEW)).toBe(false);
+  });
+
+  it('sends what the first edition sent too, and lets no header of the app take its place', async () => {
+    const { body, headers } = await signed(TEXT, {
+      Authorization: 'Bearer x',
+      'Content-Type': 'text/plain',
+      'X-Rate-Monitor-Signature': 'sha256=forged',
+      'Webhook-Id': 'forged',
     });
-    await channel.send(anAlert({ tenant: { id: 'Söhne 東京' } }));
-    const { body, headers } = server.requests[0] as Received;
     const timestamp = headers['x-rate-monitor-timestamp'] as string;
     expect(Math.abs(Number(timestamp) - Date.now() / 1_000)).toBeLessThan(10);
     expect(headers['x-rate-monitor-signature']).toBe(
-      `sha256=${createHmac('sha256', 'shared').update(`${timestamp}.${body}`).digest('hex')}`,
+      `sha256=${createHmac('sha256', TEXT).update(`${timestamp}.${body}`).digest('hex')}`,
     );
+    expect(headers['webhook-id']).toBe(headers['idempotency-key']);
     expect(headers.authorization).toBe('Bearer x');
     expect(headers['content-type']).toBe('application/json');
+  });
+
+  it('warns of plain http to another host, and not of loopback', () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    for (const url of ['http://localhost:1/x', 'http://127.0.0.1/x', 'http://[::1]/x', 'https://hooks.example/x'])
+      new WebhookChannel({ url }).start();
+    expect(warn).not.toHaveBeenCalled();
+    new WebhookChannel({ url: 'http://hooks.internal/kept-secret' }).start();
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]?.[0]).toMatch(/plain http/);
+    expect(warn.mock.calls[0]?.[0]).not.toContain('kept-secret');
+    warn.mockRestore();
   });
 });

@@ -10,6 +10,12 @@ export default async function setUp(): Promise<void> {
     brew: 'redis',
     why: 'The tests start, stop and kill Redis servers of their own',
   });
+  process.env.ALERTMANAGER_BINARY = binaryOf({
+    names: ['prometheus-alertmanager', 'alertmanager'],
+    apt: 'prometheus-alertmanager',
+    brew: 'alertmanager',
+    why: 'The tests tell a real Alertmanager of their own',
+  });
   if (process.env.TEST_REDIS_URL) return;
   const server = await RedisServer.start();
   process.env.TEST_REDIS_URL = server.url;

@@ -5,6 +5,12 @@ export function isWebhookUrl(value: unknown): value is string {
   return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
+/** Whether nobody on the way can read what is posted there. */
+export function isPrivate(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
+}
+
 /** Whether fetch takes them: its own error would show the value. */
 export function isHeaders(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

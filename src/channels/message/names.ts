@@ -43,6 +43,12 @@ export function idLabel(id: string, dialect: Pick<Dialect, 'text'>, most: number
   return shown === id ? label : `${label} [altered ${markOf(id)}]`;
 }
 
+/** An id outside of sentences, on one line and with the same mark. */
+export function shownId(id: string, most: number): string {
+  const shown = oneLine(id, most);
+  return shown === id ? id : `${shown} [altered ${markOf(id)}]`.trim();
+}
+
 export function quoted(text: string, { text: write }: Pick<Dialect, 'text'>, most: number): string {
   return `"${write(text.replace(QUOTES, "'"), most)}"`;
 }

@@ -3,18 +3,24 @@ import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 import { alertId } from '../message/alert-id.js';
 import { alertMessage } from '../message/alert-message.js';
+import { linkOf } from '../message/safe-link.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 
-/** The body that a webhook gets, as `docs/webhook.schema.json` describes it: the same text each time it is sent. */
+const MAX_CONTRIBUTORS = 10;
+
+/** The body that a webhook gets, as `docs/webhook.schema.json` describes it. */
 export function webhookBody(alert: RateAlert): string {
   const { category, count, threshold, level, windowStart, windowMs, route, countedBy, incident, test } = alert;
+  const { service, environment, window, windowEnd, countAtCrossing, streak, contributors } = alert;
   return JSON.stringify({
     version: 1,
     type: 'rate_alert',
     id: alertId(alert),
     test: test ?? false,
     message: alertMessage(alert),
+    service: service && oneLine(service),
+    environment: environment && oneLine(environment),
     category: oneLine(category),
     tenant: tenantOf(alert.tenant),
     count,
@@ -22,8 +28,16 @@ export function webhookBody(alert: RateAlert): string {
     level: { at: level.at, severity: level.severity },
     windowStart,
     windowMs,
+    window: window ? oneLine(window) : undefined,
+    windowEnd,
+    countAtCrossing,
+    streak: streak && { windows: streak.windows, since: streak.since },
+    contributors: contributors
+      ?.slice(0, MAX_CONTRIBUTORS)
+      .map((one) => ({ label: oneLine(one.label), count: one.count })),
     route: route && { method: oneLine(route.method), path: oneLine(route.path), handler: oneLine(route.handler) },
     countedBy,
+    link: linkOf(alert),
     incident: incident && {
       id: incident.id,
       status: incident.status,

@@ -1,14 +1,14 @@
-import { createHmac } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 
-import type { Severity } from '../../model/level.js';
-import type { AlertChannel } from '../../model/alert-channel.js';
-import { alertId } from '../message/alert-id.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../channel-options.js';
 import { WEBHOOK_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
+import { HttpChannel, secretsInHeaders } from '../http-channel.js';
 import { accept } from '../http/accept.js';
-import { WebhookClient } from '../http/webhook-client.js';
+import { isPrivate } from '../http/webhook-url.js';
+import { alertId } from '../message/alert-id.js';
+import { sign } from './signature.js';
 import { webhookBody } from './webhook-body.js';
 
 /** Options of {@link WebhookChannel}. */
@@ -16,11 +16,13 @@ export interface WebhookChannelOptions extends ChannelFilter {
   /** Where to post. It may be a secret: it is never logged, shown or put into an error. */
   url: string;
   /**
-   * What both sides know: with it each request is signed, so that the receiver can tell it from a forged or a repeated one.
+   * What both sides know: with it each request is signed as Standard Webhooks describes, so that the receiver can tell it from a forged or
+   * a repeated one. `whsec_` and 24 to 64 random bytes in base64, or a text of 24 characters or more. While you rotate, a list: each
+   * request is signed with all of them.
    *
    * @defaultValue requests are not signed
    */
-  secret?: string | undefined;
+  secret?: string | readonly string[] | undefined;
   /**
    * Sent with each request, `{ authorization: 'Bearer ...' }`. As secret as the url.
    *
@@ -32,45 +34,41 @@ export interface WebhookChannelOptions extends ChannelFilter {
 /**
  * Posts each alert as JSON; the package's `docs/webhook.schema.json` describes it.
  *
- * `Idempotency-Key` is the alert's `id`, the same over retries. With a `secret` there are `X-Rate-Monitor-Timestamp` (Unix seconds) and
- * `X-Rate-Monitor-Signature`: `sha256=` and the hex HMAC-SHA256 of the timestamp, a dot and the body.
+ * `webhook-id` (and `Idempotency-Key`) is the alert's `id`, the same over retries. With a `secret` there are `webhook-timestamp` and
+ * `webhook-signature`, and for one minor release the `X-Rate-Monitor-Timestamp` and `X-Rate-Monitor-Signature` of the first edition.
  */
-export class WebhookChannel implements AlertChannel {
+export class WebhookChannel extends HttpChannel {
   readonly name = 'webhook';
-  readonly minSeverity: Severity | undefined;
-  readonly categories: readonly string[] | undefined;
-  readonly addressHash: string;
-  readonly #client: WebhookClient;
-  readonly #secret: string | undefined;
+  readonly #secrets: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #isPrivate: boolean;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: WebhookChannelOptions) {
     const given = checkOptions('WebhookChannel', WEBHOOK_SHAPE, options);
-    const { url, secret, headers = {}, minSeverity, categories } = given;
-    this.minSeverity = minSeverity;
-    this.categories = categories;
-    this.#secret = secret;
+    const { url, secret = [], headers = {} } = given;
+    const secrets = typeof secret === 'string' ? [secret] : [...secret];
+    super(url, given, [...secrets, ...secretsInHeaders(headers)]);
+    this.#secrets = secrets;
     this.#headers = headers;
-    const inHeaders = Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean));
-    this.#client = new WebhookClient(url, secret === undefined ? inHeaders : [secret, ...inHeaders]);
-    this.addressHash = this.#client.addressHash;
+    this.#isPrivate = isPrivate(url);
+  }
+
+  start(): void {
+    if (this.#isPrivate) return;
+    new Logger('RateMonitor').warn(
+      'A WebhookChannel posts over plain http: everyone on the way can read and change alerts. Use https',
+    );
   }
 
   async send(alert: RateAlert): Promise<void> {
     const body = webhookBody(alert);
+    const id = alertId(alert);
     // Set, not added: what is sent under these names is ours alone, however the app spells its own.
     const headers = new Headers(this.#headers);
-    const id = alertId(alert);
+    headers.set('webhook-id', id);
     headers.set('idempotency-key', id);
-    if (this.#secret !== undefined) sign(headers, body, this.#secret);
-    accept(await this.#client.send({ body, headers, about: [id] }));
+    if (this.#secrets.length > 0) sign(headers, id, body, this.#secrets);
+    accept(await this.request({ body, headers, about: [id] }));
   }
-}
-
-function sign(headers: Headers, body: string, secret: string): void {
-  const timestamp = Math.floor(Date.now() / 1_000).toString();
-  const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
-  headers.set('x-rate-monitor-timestamp', timestamp);
-  headers.set('x-rate-monitor-signature', `sha256=${signature}`);
 }

@@ -1,0 +1,115 @@
+import { SEVERITIES, type Severity } from '../model/level.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { amountOf, oneLine } from '../util/text.js';
+import type { ChannelFilter } from './channel-options.js';
+import { ALERTMANAGER_SHAPE } from './channel-shapes.js';
+import { checkOptions } from './check-options.js';
+import { HttpChannel, secretsInHeaders } from './http-channel.js';
+import { accept } from './http/accept.js';
+import { alertMessage } from './message/alert-message.js';
+import { isOpen, windowEndOf } from './message/alert-words.js';
+import { shownId } from './message/names.js';
+import { linkOf } from './message/safe-link.js';
+
+/** Options of {@link AlertmanagerChannel}. */
+export interface AlertmanagerChannelOptions extends ChannelFilter {
+  /** Where Alertmanager is, `http://alertmanager:9093`, with its route prefix if it has one. */
+  url: string;
+  /**
+   * Sent with each request, `{ authorization: 'Bearer ...' }`. They are secret: never logged, shown or put into an error.
+   *
+   * @defaultValue none
+   */
+  headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const REPEAT_EVERY_MS = 60_000;
+/** Alertmanager resolves by itself what it is not told again: as Prometheus does it, after four repeats that did not come. */
+const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
+const MAX_LABEL = 200;
+
+/** An alert as Alertmanager's API v2 takes it. Its labels are its identity. */
+interface Posted {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  startsAt: Date;
+  endsAt: Date;
+  generatorURL?: string;
+}
+
+/**
+ * Posts alerts to Prometheus Alertmanager, which groups, silences and routes them: firing while an incident is open, again and again, and
+ * resolved when it is over. Switch `incidents` on; without, an alert ends with its window.
+ *
+ * Labels: `alertname` (`RateMonitorThreshold`), `category`, `tenant_id`, `severity`, and `window`, `service` and `environment` if the alert
+ * has them.
+ */
+export class AlertmanagerChannel extends HttpChannel {
+  readonly name = 'alertmanager';
+  readonly repeatEveryMs = REPEAT_EVERY_MS;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @throws RateMonitorConfigError if an option is wrong. */
+  constructor(options: AlertmanagerChannelOptions) {
+    const given = checkOptions('AlertmanagerChannel', ALERTMANAGER_SHAPE, options);
+    const { url, headers = {} } = given;
+    super(url, given, secretsInHeaders(headers));
+    this.#headers = headers;
+  }
+
+  /** @param previous The severity that Alertmanager knows: as a label, another severity is another alert, and the former is to end. */
+  async send(alert: RateAlert, previous?: string): Promise<string> {
+    const { severity } = alert.level;
+    const former = SEVERITIES.find((known) => known === previous && known !== severity);
+    const posted = [postedOf(alert, severity, endOf(alert))];
+    if (former) posted.push(postedOf(alert, former, new Date(Math.min(Date.now(), endOf(alert).getTime()))));
+    const headers = new Headers(this.#headers);
+    accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted), headers }));
+    return severity;
+  }
+}
+
+function postedOf(alert: RateAlert, severity: Severity, endsAt: Date): Posted {
+  const link = linkOf(alert);
+  const startsAt = alert.incident?.startedAt ?? alert.windowStart;
+  return {
+    labels: labelsOf(alert, severity),
+    annotations: annotationsOf(alert),
+    // By the store's clock, which may be ahead of ours: what ends before it starts is refused.
+    startsAt: startsAt > endsAt ? endsAt : startsAt,
+    endsAt,
+    ...(link === undefined ? {} : { generatorURL: link }),
+  };
+}
+
+function labelsOf({ category, tenant, window, service, environment }: RateAlert, severity: Severity): Posted['labels'] {
+  const labels = {
+    alertname: 'RateMonitorThreshold',
+    category: oneLine(category, MAX_LABEL),
+    // Two ids that look the same must not be one alert.
+    tenant_id: shownId(tenant.id, MAX_LABEL),
+    severity,
+    window: oneLine(window ?? '', MAX_LABEL),
+    service: oneLine(service ?? '', MAX_LABEL),
+    environment: oneLine(environment ?? '', MAX_LABEL),
+  };
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
+}
+
+function annotationsOf(alert: RateAlert): Posted['annotations'] {
+  const { tenant, count, threshold, route } = alert;
+  return {
+    summary: alertMessage(alert),
+    count: amountOf(count),
+    threshold: amountOf(threshold),
+    ...(tenant.name ? { tenant_name: oneLine(tenant.name) } : {}),
+    ...(route ? { route: `${oneLine(route.method, 20)} ${oneLine(route.path)}` } : {}),
+  };
+}
+
+function endOf(alert: RateAlert): Date {
+  const { incident } = alert;
+  const now = Date.now();
+  if (!isOpen(alert) && incident) return new Date(Math.min(now, incident.startedAt.getTime() + incident.lastedMs));
+  return new Date(Math.max(incident ? 0 : windowEndOf(alert).getTime(), now + HOLDS_FOR_MS));
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+
+import type { RateAlert } from '../model/rate-alert.js';
+import { attributesOf } from '../model/tenant-attributes.js';
+import { oneLine } from '../util/text.js';
+import type { ChannelFilter } from './channel-options.js';
+import { PAGERDUTY_SHAPE } from './channel-shapes.js';
+import { checkOptions } from './check-options.js';
+import { HttpChannel } from './http-channel.js';
+import { accept } from './http/accept.js';
+import { alertMessage } from './message/alert-message.js';
+import { isOpen } from './message/alert-words.js';
+import { shownId } from './message/names.js';
+import { linkOf } from './message/safe-link.js';
+import { plainText } from './message/safe-text.js';
+
+/** Options of {@link PagerDutyChannel}. */
+export interface PagerDutyChannelOptions extends ChannelFilter {
+  /** The integration key of an "Events API v2" integration: 32 letters and digits. It is a secret: never logged, shown or put into an error. */
+  routingKey: string;
+  /**
+   * Where to send events: `https://events.eu.pagerduty.com/v2/enqueue` for an account in the EU.
+   *
+   * @defaultValue 'https://events.pagerduty.com/v2/enqueue'
+   */
+  url?: string | undefined;
+}
+
+const US = 'https://events.pagerduty.com/v2/enqueue';
+const MAX_SUMMARY = 1_024;
+
+/**
+ * Triggers and resolves alerts at PagerDuty, through its Events API v2: one for each incident. Switch `incidents` on; without, nothing
+ * resolves them. A test alert is triggered and resolved at once.
+ */
+export class PagerDutyChannel extends HttpChannel {
+  readonly name = 'pagerduty';
+  readonly #routingKey: string;
+
+  /** @throws RateMonitorConfigError if an option is wrong. */
+  constructor(options: PagerDutyChannelOptions) {
+    const given = checkOptions('PagerDutyChannel', PAGERDUTY_SHAPE, options);
+    super(given.url ?? US, given, [given.routingKey]);
+    this.#routingKey = given.routingKey;
+  }
+
+  async send(alert: RateAlert): Promise<void> {
+    if (isOpen(alert)) await this.#enqueue('trigger', alert);
+    if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert);
+  }
+
+  async #enqueue(action: 'trigger' | 'resolve', alert: RateAlert): Promise<void> {
+    const link = linkOf(alert);
+    const event = {
+      routing_key: this.#routingKey,
+      event_action: action,
+      dedup_key: dedupKeyOf(alert),
+      client: 'nestjs-rate-monitor',
+      payload: payloadOf(alert),
+      ...(link === undefined ? {} : { links: [{ href: link, text: 'Open' }] }),
+    };
+    accept(await this.request({ body: JSON.stringify(event) }));
+  }
+}
+
+/** The same for all of an incident; without incidents, for all alerts of a tenant in a category. */
+function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
+  const about = JSON.stringify([service, environment, incident?.id, category, window, tenant.id, test]);
+  return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;
+}
+
+function payloadOf(alert: RateAlert): Record<string, unknown> {
+  const { category, tenant, count, threshold, level, windowStart, windowMs, window, route } = alert;
+  const { service, environment, streak, countedBy, incident } = alert;
+  const { shown } = attributesOf(tenant);
+  return {
+    summary: plainText(alertMessage(alert), MAX_SUMMARY),
+    source: plainText(service ?? 'nestjs-rate-monitor', 200),
+    severity: level.severity,
+    timestamp: windowStart,
+    component: plainText(category, 200),
+    ...(environment ? { group: plainText(environment, 200) } : {}),
+    class: 'rate',
+    custom_details: {
+      tenant_id: shownId(tenant.id, 200),
+      tenant_name: tenant.name && oneLine(tenant.name),
+      ...(shown.length > 0 ? { tenant_attributes: Object.fromEntries(shown) } : {}),
+      count,
+      threshold,
+      window: window && oneLine(window),
+      window_ms: windowMs,
+      windows_in_a_row: streak?.windows,
+      route: route && `${oneLine(route.method, 20)} ${oneLine(route.path)}`,
+      counted_by: countedBy,
+      incident_status: incident?.status,
+    },
+  };
+}

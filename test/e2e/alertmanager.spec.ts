@@ -1,0 +1,76 @@
+import { AlertmanagerChannel, type RateAlert } from '../../src/index.js';
+import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
+import { Alertmanager } from '../support/alertmanager.js';
+import { longest } from '../support/hostile.js';
+import { until } from '../support/until.js';
+import { WebhookServer } from '../support/webhook-server.js';
+
+describe('the Alertmanager channel, with a real Alertmanager', () => {
+  let receiver: WebhookServer;
+  let alertmanager: Alertmanager;
+  let channel: AlertmanagerChannel;
+
+  beforeAll(async () => {
+    receiver = await new WebhookServer().start();
+    alertmanager = await Alertmanager.start(receiver.url);
+    channel = new AlertmanagerChannel({ url: alertmanager.url });
+  });
+  afterAll(async () => {
+    await alertmanager.stop();
+    await receiver.close();
+  });
+
+  const tenants = async (): Promise<string[]> =>
+    (await alertmanager.active()).map(({ labels }) => `${labels.tenant_id} ${labels.severity}`).sort();
+  /** What it passed on of a tenant. */
+  const passedOn = (id: string): string[] =>
+    receiver.requests
+      .flatMap(
+        ({ body }) => (JSON.parse(body) as { alerts: { status: string; labels: Record<string, string> }[] }).alerts,
+      )
+      .filter(({ labels }) => labels.tenant_id === id)
+      .map(({ status, labels }) => `${labels.severity} ${status}`);
+  const recent = (status: 'opened' | 'escalated' | 'resolved', more: Partial<RateAlert> = {}): RateAlert => {
+    const alert = anIncident(status, more);
+    const startedAt = new Date(Date.now() - 180_000);
+    return { ...alert, ...(alert.incident ? { incident: { ...alert.incident, startedAt } } : {}) };
+  };
+
+  it('fires while an incident is open, changes its severity, and is resolved', async () => {
+    const more = { service: 'api', environment: 'production', tenant: { id: 'proj_1', name: 'Acme' } };
+    const incident = new ToldIncident(channel);
+    await incident.send(recent('opened', { ...more, link: 'https://a.example/x' }));
+    const [alert] = await alertmanager.active();
+    expect(alert?.labels).toEqual({
+      alertname: 'RateMonitorThreshold',
+      category: 'llm_call',
+      tenant_id: 'proj_1',
+      severity: 'warning',
+      service: 'api',
+      environment: 'production',
+    });
+    expect(alert?.annotations.summary).toMatch(/^"Acme" \(proj_1\) is over the llm_call threshold: 47 in 1 min/);
+    expect(alert?.generatorURL).toBe('https://a.example/x');
+    // Long enough to last until it is repeated, and not for ever.
+    const holdsForMs = Date.parse(alert?.endsAt as string) - Date.now();
+    expect(holdsForMs).toBeGreaterThan(2 * channel.repeatEveryMs);
+    expect(holdsForMs).toBeLessThanOrEqual(4 * channel.repeatEveryMs);
+    await until(() => passedOn('proj_1').length === 1);
+
+    await incident.send(recent('escalated', { ...more, level: { at: 5, severity: 'critical' } }));
+    expect(await tenants()).toEqual(['proj_1 critical']);
+    await incident.send(recent('resolved', { ...more, level: { at: 5, severity: 'critical' } }));
+    await until(async () => (await alertmanager.active()).length === 0);
+    await until(() => passedOn('proj_1').includes('warning resolved'));
+    expect(passedOn('proj_1')[0]).toBe('warning firing');
+  });
+
+  it('takes whatever a tenant is called, and keeps ids apart that look the same', async () => {
+    await channel.send(longest);
+    for (const id of ['p\u200B', 'p', 'p\ud800']) await channel.send(anAlert({ tenant: { id } }));
+    const active = await tenants();
+    expect(active).toHaveLength(4);
+    expect(new Set(active).size).toBe(4);
+    expect(active).toContain('p warning');
+  });
+});

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+
+import { PagerDutyChannel } from '../../src/index.js';
+import { anAlert, anIncident } from '../support/alerts.js';
+import { hostileAlert, longest, longestResolved } from '../support/hostile.js';
+import { PagerDutyServer } from '../support/pagerduty-server.js';
+
+describe('the PagerDuty channel', () => {
+  let server: PagerDutyServer;
+  let channel: PagerDutyChannel;
+
+  beforeEach(async () => {
+    server = await new PagerDutyServer().start();
+    channel = new PagerDutyChannel({ url: server.url, routingKey: 'R0123456789abcdef0123456789abcde' });
+  });
+  afterEach(() => server.close());
+
+  it('triggers one alert for an incident, and resolves it', async () => {
+    await channel.send(anIncident('opened', { service: 'api', link: 'https://a.example/x' }));
+    await channel.send(anIncident('escalated', { service: 'api', level: { at: 5, severity: 'critical' } }));
+    await channel.send(anIncident('opened', { service: 'api', tenant: { id: 'p2' } }));
+    expect([...server.open.values()].map((events) => events.map(({ payload }) => payload?.severity))).toEqual([
+      ['warning', 'critical'],
+      ['warning'],
+    ]);
+    const [first] = server.events;
+    expect(first).toMatchObject({
+      routing_key: 'R0123456789abcdef0123456789abcde',
+      payload: {
+        source: 'api',
+        component: 'llm_call',
+        custom_details: { tenant_id: 'proj_1', tenant_name: 'Acme', count: 47, threshold: 15 },
+      },
+      links: [{ href: 'https://a.example/x', text: 'Open' }],
+    });
+    expect(first?.payload?.summary).toMatch(/^"Acme" \(proj_1\) is over the llm_call threshold: 47 in 1 min/);
+    await channel.send(anIncident('resolved', { service: 'api' }));
+    expect([...server.open.values()].map(([event]) => event?.payload?.custom_details?.tenant_id)).toEqual(['p2']);
+  });
+
+  it('leaves nothing open behind a test', async () => {
+    await channel.send(anAlert({ test: true }));
+    expect(server.events.map(({ event_action: action }) => action)).toEqual(['trigger', 'resolve']);
+    expect(server.open.size).toBe(0);
+  });
+
+  it('is taken, whatever a tenant is called', async () => {
+    await channel.send(longest);
+    await channel.send(longestResolved);
+    await fc.assert(
+      fc.asyncProperty(hostileAlert, (alert) => channel.send(alert)),
+      { numRuns: 50 },
+    );
+  });
+});
