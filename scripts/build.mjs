@@ -24,7 +24,6 @@ for (const target of Object.values(exports)) {
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
 await import('./build-page.mjs');
-await import('./embed-page.mjs');
 
 /** @param {string[]} options */
 async function tsc(...options) {

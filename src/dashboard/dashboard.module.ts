@@ -1,7 +1,8 @@
 import { Module, type CanActivate, type DynamicModule, type ExecutionContext, type Type } from '@nestjs/common';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { ASSETS, BUILT_ASSETS } from './assets.js';
+import { ASSETS } from './assets.js';
+import { BUILT_ASSETS } from './built-assets.js';
 import { controllerAt } from './dashboard.controller.js';
 import { AUTHORIZE } from './dashboard.guard.js';
 
