@@ -29,3 +29,21 @@ it('attributesOf leaves out an attribute whose getter throws', () => {
   };
   expect(attributesOf({ id: 'p', attributes })).toEqual({ shown: [['plan', 'free']], leftOut: 0 });
 });
+
+it.each([
+  ['null', null],
+  ['a text', 'free'],
+  [
+    'a proxy that throws',
+    new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('gone');
+        },
+      },
+    ),
+  ],
+])('attributesOf takes %s for none that could be shown', (_, attributes) => {
+  expect(() => attributesOf({ id: 'p', attributes: attributes as never })).not.toThrow();
+});

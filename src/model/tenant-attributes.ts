@@ -2,11 +2,11 @@ import type { Tenant } from './tenant.js';
 import { oneLine } from '../util/text.js';
 
 /** More than this of one tenant is a record, not an alert. */
-const MOST = 10;
-const LONGEST_NAME = 60;
-const LONGEST_VALUE = 150;
+const MAX_SHOWN = 10;
+const MAX_NAME = 60;
+const MAX_VALUE = 150;
 
-/** What an alert says of a tenant beside id and name. */
+/** What an alert shows of a tenant beside id and name. */
 export interface ShownAttributes {
   readonly shown: readonly (readonly [name: string, value: string])[];
   /** How many there are beyond those. */
@@ -14,17 +14,17 @@ export interface ShownAttributes {
 }
 
 /** A tenant's attributes at a bounded number and size. They come from the app's resolver: only what has a plain text is shown. */
-export function attributesOf({ attributes = {} }: Tenant): ShownAttributes {
-  const plain = Object.keys(attributes)
-    .map((name) => [name, valueOf(attributes, name)] as const)
+export function attributesOf({ attributes }: Tenant): ShownAttributes {
+  const plain = namesOf(attributes)
+    .map((name) => [name, valueOf(attributes as object, name)] as const)
     .filter(([, value]) => isPlain(value));
   const shown = plain
-    .slice(0, MOST)
-    .map(([name, value]) => [oneLine(name, LONGEST_NAME), oneLine(String(value), LONGEST_VALUE)] as const);
+    .slice(0, MAX_SHOWN)
+    .map(([name, value]) => [oneLine(name, MAX_NAME), oneLine(String(value), MAX_VALUE)] as const);
   return { shown, leftOut: plain.length - shown.length };
 }
 
-/** A tenant as it may be kept: whatever its resolver made of it, it has a bounded size, and JSON can tell it. Its id is left as it is. */
+/** A tenant as it may be kept: bounded in size, and made of what JSON can hold. Its id is left as it is. */
 export function keptTenant(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
@@ -32,6 +32,15 @@ export function keptTenant(tenant: Tenant): Tenant {
     ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
     ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
   };
+}
+
+/** A proxy of the app's may throw: then there are no attributes. */
+function namesOf(attributes: unknown): string[] {
+  try {
+    return Object.keys(attributes ?? {});
+  } catch {
+    return [];
+  }
 }
 
 /** A getter of the app's may throw: that attribute is left out. */
