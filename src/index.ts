@@ -14,7 +14,7 @@ export type { ContributorResolver, Period, ThresholdResolver } from './model/cat
 export { isRateMonitorConfigError, RateMonitorConfigError } from './model/config-error.js';
 
 export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';
-export { defaultTenantResolver } from './monitor/default-tenant-resolver.js';
+export { defaultTenantResolver, identityOf, tenantFrom } from './monitor/identity.js';
 export type { Route } from './model/route.js';
 
 export { RateCounterService } from './counter/rate-counter.service.js';

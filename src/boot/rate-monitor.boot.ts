@@ -88,6 +88,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
+    this.requests.value?.stop();
     await this.counter.value?.close();
     await this.alerts.stop();
     await this.counter.value?.disconnect();

@@ -1,6 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
-import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
+import { defaultTenantResolver } from '../monitor/identity.js';
 import { toTenant } from './tenant.js';
 
 describe('toTenant', () => {
@@ -56,7 +56,7 @@ describe('the default resolver', () => {
     [{ user: { project } }, project],
     [{ auth: {}, user: { organization } }, organization],
     [{ auth: { organization }, user: { project } }, organization],
-    [{ auth: { project: 'p2' } }, 'p2'],
+    [{ auth: { project: 'p2' } }, { id: 'p2' }],
     [{ ip: '127.0.0.1' }, undefined],
     [{ auth: 'key' }, undefined],
     [{ auth: null, user: undefined }, undefined],

@@ -5,12 +5,13 @@ import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/complete-options.js';
-import { answered } from '../util/answered.js';
+import { Guest } from '../util/guest.js';
 import type { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
-import { marksOf, type After, type Cost } from './monitor-rate.decorator.js';
+import { defaultTenantResolver, whyNoTenant } from './identity.js';
+import { marksOf, type Mark } from './monitor-rate.decorator.js';
 import { mountPathOf } from './mount-path.js';
 import type { Outcome } from './rate-monitor.guard.js';
 
@@ -28,12 +29,17 @@ interface MonitoredHandler {
   lastRoute: Route | undefined;
 }
 
-/** A category that a handler counts in, and what a request costs there. */
+/** A category that a handler counts in. */
 interface CountsIn {
   readonly category: Category;
-  readonly cost: Cost;
-  readonly after?: After | undefined;
-  readonly when?: 'success' | 'failure' | undefined;
+  readonly tenant: Guest<ExecutionContext, unknown>;
+  /** What a request costs there. */
+  readonly cost: number | Guest<ExecutionContext, unknown>;
+  /** What an outcome is worth, if not `cost`. */
+  readonly after: Guest<{ result: unknown; context: ExecutionContext }, unknown> | undefined;
+  readonly when: 'success' | 'failure' | undefined;
+  /** Something went wrong before: only then it is worth while to note that all is well. */
+  troubled: boolean;
 }
 
 type Wait = Promise<void> | undefined;
@@ -43,13 +49,22 @@ export class RequestMonitor {
   private readonly logger = new Logger('RateMonitor');
   /** Weak: if something wraps the handlers of request-scoped controllers, each request has one of its own. */
   private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
+  private readonly guests = new Map<unknown, Guest<never, unknown>>();
+  private readonly skip: Guest<ExecutionContext, unknown> | undefined;
 
   constructor(
     private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
     private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
     private readonly counter: Pick<Counter, 'add'>,
     private readonly once: SayOnce,
-  ) {}
+  ) {
+    this.skip = options.skipIf && this.guest(options.skipIf);
+  }
+
+  /** Waits for no function of the app's any more. */
+  stop(): void {
+    for (const guest of this.guests.values()) guest.stop();
+  }
 
   /**
    * Counts a request; the promise, if there is one, is what the request waits for: `waitAtMostMs` at most.
@@ -67,42 +82,10 @@ export class RequestMonitor {
     try {
       const handler = this.find(context.getClass(), context.getHandler());
       const counts = handler?.outcomes.filter(({ when }) => (when === 'failure') === failed) ?? [];
-      if (handler && counts.length > 0)
-        void this.count(
-          counts.map((each) => this.afterwards(each, result)),
-          context,
-          handler,
-        );
+      if (handler && counts.length > 0) void this.count(counts, context, handler, result);
     } catch (error) {
       this.notCounted(error);
     }
-  }
-
-  /** What is counted is worked out as any cost is, but what cannot be worked out is nothing. */
-  private afterwards(counts: CountsIn, result: unknown): CountsIn {
-    const { category, after } = counts;
-    if (!after) return counts;
-    const wrong = (how: string): number => {
-      this.once.warn(
-        `after ${category.name}`,
-        () => `after of ${category.name} ${how}: nothing is counted for such a result. Give a number, 0 or more`,
-      );
-      return 0;
-    };
-    const known = (cost: unknown): number =>
-      typeof cost === 'number' && cost >= 0 && Number.isFinite(cost)
-        ? cost
-        : wrong(`gave ${typeof cost === 'number' ? cost : `a ${typeof cost}`}`);
-    const threw = (error: unknown): number => wrong(`threw (${reasonOf(error)})`);
-    const cost = (context: ExecutionContext): number | Promise<number> => {
-      try {
-        const answer = after(result, context);
-        return isPromise(answer) ? answered(Promise.resolve(answer)).then(known, threw) : known(answer);
-      } catch (error) {
-        return threw(error);
-      }
-    };
-    return { ...counts, cost };
   }
 
   /** What is monitored of a handler, looked up once; undefined if nothing is. */
@@ -122,63 +105,91 @@ export class RequestMonitor {
     const name = this.handlers.handlerName(owner, handler);
     const counts = new Map<string, CountsIn>();
     const outcomes: CountsIn[] = [];
-    for (const { category: categoryName, ...mark } of marks) {
-      const category = this.options.categories.get(categoryName);
-      if (category && mark.when) outcomes.push({ category, ...mark });
-      else if (category) counts.set(categoryName, { category, ...mark });
+    for (const mark of marks) {
+      const category = this.options.categories.get(mark.category);
       // Known only now, in a module that was loaded after the boot.
-      else this.logger.error(unknownCategory(name, categoryName, this.options.categories));
+      if (!category) this.logger.error(unknownCategory(name, mark.category, this.options.categories));
+      else if (mark.when) outcomes.push(this.countsIn(category, mark));
+      else counts.set(mark.category, this.countsIn(category, mark));
     }
     if (counts.size + outcomes.length === 0) return undefined;
+    const bound = this.handlers.isBound(owner, handler);
+    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined };
+  }
+
+  private countsIn(category: Category, { cost, after, when }: Mark): CountsIn {
     return {
-      name,
-      counts: [...counts.values()],
-      outcomes,
-      bound: this.handlers.isBound(owner, handler),
-      lastRoute: undefined,
+      category,
+      tenant: this.guest(category.tenant),
+      cost: typeof cost === 'number' ? cost : this.guest(cost),
+      after: after && this.guest(after, ({ result, context }) => after(result, context)),
+      when,
+      troubled: false,
     };
   }
 
-  private count(counts: readonly CountsIn[], context: ExecutionContext, handler: MonitoredHandler): Wait {
-    if (counts.length === 0) return undefined;
-    const skips = this.skips(context, handler);
-    if (skips === true) return undefined;
-    if (skips === false) return this.countAll(counts, context, handler);
-    return this.later(skips.then((skip) => (skip ? undefined : this.countAll(counts, context, handler))));
+  /** One for each function: if it hangs, it hangs for all that ask it. */
+  private guest<Q>(of: unknown, ask = of as (question: Q) => unknown): Guest<Q, unknown> {
+    const guest = (this.guests.get(of) as Guest<Q, unknown> | undefined) ?? new Guest(ask, this.options.waitAtMostMs);
+    this.guests.set(of, guest);
+    return guest;
   }
 
-  private countAll(all: readonly CountsIn[], context: ExecutionContext, handler: MonitoredHandler): Wait {
+  private count(
+    all: readonly CountsIn[],
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+    result?: unknown,
+  ): Wait {
+    if (all.length === 0) return undefined;
+    if (this.skip === undefined) return this.countAll(all, context, handler, result);
+    const skips = this.skips(this.skip, context, handler);
+    if (skips === true) return undefined;
+    if (skips === false) return this.countAll(all, context, handler, result);
+    const counted = skips.then((skip) => (skip ? undefined : this.countAll(all, context, handler, result)));
+    return this.later(counted, this.skip.isPrompt);
+  }
+
+  private countAll(
+    all: readonly CountsIn[],
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+    result: unknown,
+  ): Wait {
+    if (all.length === 1) return this.countOne(all[0] as CountsIn, context, handler, result);
     let wait: Wait;
-    for (const counts of all) wait = both(wait, this.countOne(counts, context, handler));
+    for (const counts of all) wait = both(wait, this.countOne(counts, context, handler, result));
     return wait;
   }
 
-  private countOne(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): Wait {
+  private countOne(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler, result: unknown): Wait {
     const tenant = this.tenantOf(counts, context, handler);
-    const cost = this.costOf(counts, context, handler);
+    if (tenant === undefined) return undefined;
+    const cost = this.costOf(counts, context, handler, result);
     if (!(tenant instanceof Promise) && typeof cost === 'number')
       return this.add(counts, tenant, cost, context, handler);
-    return this.later(
-      Promise.all([tenant, cost]).then(([known, worth]) => this.add(counts, known, worth, context, handler)),
+    const counted = Promise.all([tenant, cost]).then(
+      ([known, worth]) => known && this.add(counts, known, worth, context, handler),
     );
+    return this.later(counted, counts.tenant.isPrompt && (typeof counts.cost === 'number' || counts.cost.isPrompt));
   }
 
   private add(
-    { category }: CountsIn,
-    tenant: Tenant | undefined,
+    counts: CountsIn,
+    tenant: Tenant,
     cost: number,
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): Wait {
     // What a handler came to may be nothing.
-    if (tenant === undefined || cost === 0) return undefined;
-    return this.counter.add(category.name, tenant, cost, routeOf(context, handler));
+    if (cost === 0) return undefined;
+    return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
   }
 
   /** What a request may wait for if a function of the user's answers later. */
-  private later(counted: Promise<void>): Wait {
+  private later(counted: Promise<void>, isPrompt: boolean): Wait {
     const caught = counted.catch((error: unknown) => this.notCounted(error));
-    if (this.options.counting === 'background') return undefined;
+    if (this.options.counting === 'background' || !isPrompt) return undefined;
     return within(caught, this.options.waitAtMostMs, 'not counted').catch(() => undefined);
   }
 
@@ -186,74 +197,133 @@ export class RequestMonitor {
     this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
   }
 
-  private skips(context: ExecutionContext, { name }: MonitoredHandler): boolean | Promise<boolean> {
+  private skips(
+    skip: Guest<ExecutionContext, unknown>,
+    context: ExecutionContext,
+    { name }: MonitoredHandler,
+  ): boolean | Promise<boolean> {
     const threw = (error: unknown): false => {
-      this.once.warn(`skipIf ${name}`, () => `skipIf threw on ${name} (${reasonOf(error)}): the request is counted`);
+      const reason = reasonOf(error);
+      this.once.warn(`skipIf ${name}`, () => `skipIf threw on ${name} (${reason}): the request is counted`, reason);
       return false;
     };
     try {
-      const answer = this.options.skipIf?.(context);
-      return isPromise(answer)
-        ? answered(Promise.resolve(answer)).then((skip) => skip === true, threw)
-        : answer === true;
+      const answer = skip.answer(context);
+      return answer instanceof Promise ? answer.then((skips) => skips === true, threw) : answer === true;
     } catch (error) {
       return threw(error);
     }
   }
 
   private tenantOf(
-    { category }: CountsIn,
+    counts: CountsIn,
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): Tenant | undefined | Promise<Tenant | undefined> {
-    const threw = (error: unknown): undefined => {
-      this.once.warn(
-        `tenant ${category.name} ${handler.name}`,
-        () =>
-          `The tenant resolver threw on ${place(context, handler)} (${reasonOf(error)}): its requests are not counted in ${category.name}`,
-      );
-    };
-    const known = (answer: unknown): Tenant | undefined => {
-      const tenant = toTenant(answer);
-      if (!tenant) this.hasNoTenant(category.name, context, handler);
-      return tenant;
-    };
     try {
-      const answer = category.tenant(context);
-      return isPromise(answer) ? answered(Promise.resolve(answer)).then(known).catch(threw) : known(answer);
+      const answer = counts.tenant.answer(context);
+      if (!(answer instanceof Promise)) return this.knownTenant(answer, counts, context, handler);
+      return answer.then(
+        (later) => this.knownTenant(later, counts, context, handler),
+        (error: unknown) => this.tenantThrew(error, counts, context, handler),
+      );
     } catch (error) {
-      return threw(error);
+      return this.tenantThrew(error, counts, context, handler);
     }
   }
 
+  private knownTenant(
+    answer: unknown,
+    counts: CountsIn,
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+  ): Tenant | undefined {
+    const tenant = toTenant(answer);
+    if (tenant === undefined) this.hasNoTenant(counts, context, handler);
+    else if (counts.troubled) {
+      this.once.good(`tenant ${counts.category.name} ${handler.name}`);
+      counts.troubled = false;
+    }
+    return tenant;
+  }
+
+  private tenantThrew(
+    error: unknown,
+    counts: CountsIn,
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+  ): undefined {
+    counts.troubled = true;
+    const [{ name }, reason] = [counts.category, reasonOf(error)];
+    this.once.warn(
+      `tenant ${name} ${handler.name}`,
+      () =>
+        `The tenant resolver threw on ${place(context, handler)} (${reason}): its requests are not counted in ${name}`,
+      reason,
+    );
+  }
+
   private costOf(
-    { category, cost }: CountsIn,
+    counts: CountsIn,
     context: ExecutionContext,
     { name }: MonitoredHandler,
+    result: unknown,
   ): number | Promise<number> {
+    const { category, cost, after } = counts;
+    if (after) return this.worthAfter(after, category, context, result);
     if (typeof cost === 'number') return cost;
     const threw = (error: unknown): number => {
+      const reason = reasonOf(error);
       this.once.warn(
         `cost ${name}`,
-        () => `The cost of ${category.name} threw on ${name} (${reasonOf(error)}): the request counts as 1`,
+        () => `The cost of ${category.name} threw on ${name} (${reason}): the request counts as 1`,
+        reason,
       );
       return 1;
     };
     try {
-      const answer = cost(context);
-      return isPromise(answer) ? answered(Promise.resolve(answer)).catch(threw) : answer;
+      // The counter makes 1 of what is no cost, and explains it.
+      const answer = cost.answer(context) as number | Promise<number>;
+      return answer instanceof Promise ? answer.catch(threw) : answer;
     } catch (error) {
       return threw(error);
     }
   }
 
-  private hasNoTenant(category: string, context: ExecutionContext, handler: MonitoredHandler): void {
-    this.once.warn(
-      `tenant ${category} ${handler.name}`,
-      () =>
-        `No tenant on ${place(context, handler)}: its requests are not counted in ${category}. Let a guard or middleware set request.auth or request.user ` +
-        'with a project or organization of { id, name }, or have a tenant resolver find one',
-    );
+  /** Worked out as any cost is, but what cannot be worked out is nothing. */
+  private worthAfter(
+    after: NonNullable<CountsIn['after']>,
+    category: Category,
+    context: ExecutionContext,
+    result: unknown,
+  ): number | Promise<number> {
+    const wrong = (how: string): number => {
+      this.once.warn(
+        `after ${category.name}`,
+        () => `after of ${category.name} ${how}: nothing is counted for such a result. Give a number, 0 or more`,
+      );
+      return 0;
+    };
+    const known = (cost: unknown): number =>
+      typeof cost === 'number' && cost >= 0 && Number.isFinite(cost)
+        ? cost
+        : wrong(`gave ${typeof cost === 'number' ? cost : `a ${typeof cost}`}`);
+    const threw = (error: unknown): number => wrong(`threw (${reasonOf(error)})`);
+    try {
+      const answer = after.answer({ result, context });
+      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  private hasNoTenant(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
+    const { name, tenant } = counts.category;
+    this.once.warn(`no-tenant ${name} ${handler.name}`, () => {
+      const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
+      if (tenant === defaultTenantResolver) return `${where}. Found: ${whyNoTenant(context)}`;
+      return `${where}. The tenant resolver gave neither an id (text or number) nor an object with one. Found: ${whyNoTenant(context)}`;
+    });
   }
 }
 
@@ -265,11 +335,6 @@ export function unknownCategory(handler: string, category: string, categories: R
 
 function both(a: Wait, b: Wait): Wait {
   return a && b ? Promise.all([a, b]).then(() => undefined) : (a ?? b);
-}
-
-/** Also what only looks like one: a query builder's, say, which asks nothing until it is awaited. */
-function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-  return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 }
 
 function place(context: ExecutionContext, handler: MonitoredHandler): string {

@@ -1,6 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
-
-import { defaultTenantResolver } from '../monitor/default-tenant-resolver.js';
+import { defaultTenantResolver } from '../monitor/identity.js';
 import type { CategoryOptions, IncidentOptions, RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
@@ -20,7 +18,7 @@ export interface CompleteOptions {
   readonly waitAtMostMs: number;
   readonly flushIntervalMs: number;
   readonly maxTrackedTenants: number;
-  readonly skipIf: ((context: ExecutionContext) => boolean) | undefined;
+  readonly skipIf: RateMonitorOptions['skipIf'];
   readonly store: RateMonitorOptions['store'];
   readonly redis: RateMonitorOptions['redis'];
   readonly channels: RateMonitorOptions['channels'];

@@ -195,7 +195,7 @@ export interface RateMonitorOptions {
    * Requests that are not to be counted. Where it throws the request is counted, and the log says so once.
    * @defaultValue every request is counted
    */
-  skipIf?: (context: ExecutionContext) => boolean;
+  skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /**
    * `false`: nothing is counted, nothing is connected to. `RATE_MONITOR_ENABLED`.
    * @defaultValue true

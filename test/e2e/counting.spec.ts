@@ -347,6 +347,41 @@ describe.each([
     expect(app.log.of('skipIf threw')).toHaveLength(1);
   });
 
+  it('honours a skipIf and a cost that answer later, and survives those that reject', async () => {
+    const headerOf = (context: ExecutionContext, name: string): string | undefined =>
+      context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers[name];
+    @Controller()
+    class Later {
+      @Post('later')
+      @MonitorRate('llm_call', { cost: (context) => Promise.resolve(Number(headerOf(context, 'x-cost'))) })
+      @MonitorRate('collections', { cost: () => Promise.reject(new Error('no cost')) })
+      call() {}
+    }
+    const skipIf = async (context: ExecutionContext): Promise<boolean> => {
+      await Promise.resolve();
+      if (headerOf(context, 'x-reject')) throw new Error('no database');
+      return headerOf(context, 'x-skip') !== undefined;
+    };
+    await start({ metadata: { controllers: [Later] }, options: { skipIf, tenant: () => 'acme' } });
+    await app.post('/later', { 'x-cost': '5' });
+    await app.post('/later', { 'x-cost': '5', 'x-skip': '1' });
+    for (let i = 0; i < 2; i++) await app.post('/later', { 'x-cost': '2', 'x-reject': '1' });
+    expect([await count('llm_call'), await count('collections')]).toEqual([9, 3]);
+    expect(app.log.of('skipIf threw on Later.call (no database)')).toHaveLength(1);
+    expect(app.log.of('threw on Later.call (no cost): the request counts as 1')).toHaveLength(1);
+  });
+
+  it('waits for no resolver that hangs after a few requests', async () => {
+    await start({
+      metadata: { controllers: [ApiController] },
+      options: { tenant: () => new Promise(() => undefined), waitAtMostMs: 200 },
+    });
+    for (let i = 0; i < 4; i++) await app.post('/evaluations', acme);
+    const sent = performance.now();
+    await Promise.all(Array.from({ length: 20 }, () => app.post('/evaluations', acme)));
+    expect(performance.now() - sent).toBeLessThan(200);
+  });
+
   describe('with a resolver of your own', () => {
     const header = (context: ExecutionContext, name: string): string | undefined =>
       context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers[name];

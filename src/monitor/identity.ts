@@ -1,0 +1,149 @@
+import type { ExecutionContext } from '@nestjs/common';
+
+import { toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
+import { oneLine } from '../util/text.js';
+
+/** Where the default looks for a tenant in an identity, the most specific first. Never at a user's own id: not everyone bills users. */
+const TENANT_FIELDS = ['project', 'projectId', 'organization', 'organizationId', 'orgId', 'tenantId'] as const;
+/** Of an identity's fields a warning names this many. */
+const MAX_NAMED_FIELDS = 12;
+
+/**
+ * The tenant of the identity that authentication left behind: its `project`, else its `projectId`, `organization`, `organizationId`,
+ * `orgId` or `tenantId`. Of an object the `id` and the `name` are taken, and nothing else.
+ *
+ * The identity is what {@link identityOf} finds. There is no falling back to a user or an address: neither is who pays.
+ */
+export function defaultTenantResolver(context: ExecutionContext): TenantLike | undefined {
+  for (const carrier of carriersIn(context)) {
+    if (!carrier) continue;
+    const tenant = tenantOf(carrier.auth) ?? tenantOf(carrier.user);
+    if (tenant !== undefined) return tenant;
+  }
+  return undefined;
+}
+
+/**
+ * A tenant resolver that takes a field of the identity, or a path into it such as `'account.id'`. It works in every context that
+ * {@link identityOf} knows.
+ *
+ * @example
+ * ```ts
+ * RateMonitorModule.forRoot({ tenant: tenantFrom('userId') })
+ * ```
+ * @param path Names of fields, with dots between them. What stands there is an id, or an object with an id and a name.
+ */
+export function tenantFrom(path: string): TenantResolver {
+  const fields = path.split('.');
+  return (context) => {
+    for (const identity of identitiesIn(context)) {
+      const found = fields.reduce<unknown>(
+        (value, field) => (Object(value) as Record<string, unknown>)[field],
+        identity,
+      );
+      if (found !== undefined && found !== null) return found as TenantLike;
+    }
+    return undefined;
+  };
+}
+
+/**
+ * Who asks, as authentication left it: `auth`, else `user`. It looks only where the app itself writes, never at what a client claims (a
+ * message, the `auth` of a socket.io handshake):
+ *
+ * | context | where |
+ * | --- | --- |
+ * | HTTP | the request; on Fastify also its `raw` one, which is what middleware sees |
+ * | GraphQL | the request in the operation's context (its `req`, `request` or, of mercurius, `reply.request`), else that context itself |
+ * | WebSocket | the client, else its `data`, where socket.io apps keep such things |
+ * | RPC | the transport's context, where a guard of yours puts it |
+ * | any other | nowhere |
+ */
+export function identityOf(context: ExecutionContext): unknown {
+  return identitiesIn(context).next().value;
+}
+
+/** What a log line may tell of a missing tenant: names of fields, no values. */
+export function whyNoTenant(context: ExecutionContext): string {
+  const kind = context.getType<string>();
+  const identity = identityOf(context);
+  if (identity === undefined)
+    return `${PLACES[kind] ?? 'no identity, which nothing keeps in such a context'}: let a guard set one, or write tenant: (context) => …`;
+  if (typeof identity !== 'object' || identity === null)
+    return `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
+  const names = Object.keys(identity);
+  const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
+  const id =
+    names.find((name) => /^(account|customer|workspace|team|company|user)_?id$/i.test(name)) ??
+    names.find((name) => /^(sub|id)$/.test(name));
+  const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
+  return `the identity ${fields} none of ${TENANT_FIELDS.join(', ')}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
+}
+
+const PLACES: Readonly<Record<string, string>> = {
+  http: 'neither request.auth nor request.user is set',
+  graphql: "neither auth nor user is set on the request in the operation's context",
+  ws: 'neither auth nor user is set on the client or its data',
+  rpc: "neither auth nor user is set on the transport's context",
+};
+
+interface Authenticated {
+  auth?: unknown;
+  user?: unknown;
+}
+
+function* identitiesIn(context: ExecutionContext): Generator<unknown, undefined> {
+  for (const carrier of carriersIn(context)) {
+    if (carrier?.auth !== undefined && carrier.auth !== null) yield carrier.auth;
+    if (carrier?.user !== undefined && carrier.user !== null) yield carrier.user;
+  }
+  return undefined;
+}
+
+function tenantOf(identity: unknown): TenantLike | undefined {
+  if (typeof identity !== 'object' || identity === null) return undefined;
+  for (const field of TENANT_FIELDS) {
+    const tenant = toTenant((identity as Record<string, unknown>)[field]);
+    // Only what is known to be meant: an object of the app's may have attributes of its own.
+    if (tenant) return tenant.name === undefined ? { id: tenant.id } : { id: tenant.id, name: tenant.name };
+  }
+  return undefined;
+}
+
+interface Request extends Authenticated {
+  raw?: Authenticated;
+}
+
+interface Operation extends Authenticated {
+  req?: Request;
+  request?: Request;
+  reply?: { request?: Request };
+}
+
+type Carrier = Authenticated | null | undefined;
+
+/** What may carry who asks, the likeliest first. */
+function carriersIn(context: ExecutionContext): readonly Carrier[] {
+  const argument = <T>(index: number): T | null | undefined => context.getArgByIndex<T | null | undefined>(index);
+  switch (context.getType<string>()) {
+    case 'graphql': {
+      const operation = argument<Operation>(2);
+      const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
+      // Of a subscription over a socket, what the app's onConnect gave is on the context itself.
+      return [request, request?.raw, operation];
+    }
+    case 'ws': {
+      const client = argument<Authenticated & { data?: Authenticated }>(0);
+      return [client, client?.data];
+    }
+    case 'rpc':
+      return [argument<Authenticated>(1)];
+    case 'http': {
+      const request = argument<Request>(0);
+      // Fastify's middleware runs on the raw request, and its guards on another.
+      return [request, request?.raw];
+    }
+    default:
+      return [];
+  }
+}

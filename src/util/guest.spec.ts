@@ -1,0 +1,74 @@
+import { Guest } from './guest.js';
+
+const IN_TIME_MS = 50;
+
+describe('a function of the app', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  const hanging = () => {
+    const answers: ((answer: string) => void)[] = [];
+    const ask = jest.fn(() => new Promise<string>((resolve) => answers.push(resolve)));
+    return { ask, answers, guest: new Guest(ask, IN_TIME_MS) };
+  };
+  const askAll = (guest: Guest<number, string>, times: number): string[] => {
+    const reasons: string[] = [];
+    for (let i = 0; i < times; i++) {
+      const note = (error: unknown): void => void reasons.push((error as Error).message);
+      try {
+        Promise.resolve(guest.answer(i)).catch(note);
+      } catch (error) {
+        note(error);
+      }
+    }
+    return reasons;
+  };
+
+  it('answers at once what it gives at once, throws what it throws, and is promised what it promises', async () => {
+    expect(new Guest((n: number) => n + 1, IN_TIME_MS).answer(1)).toBe(2);
+    const throwing = new Guest((): number => JSON.parse('{') as number, IN_TIME_MS);
+    expect(() => throwing.answer(undefined)).toThrow(SyntaxError);
+    expect(await new Guest((n: number) => Promise.resolve(n + 1), IN_TIME_MS).answer(1)).toBe(2);
+    await expect(new Guest(() => Promise.reject(new Error('no')), IN_TIME_MS).answer(undefined)).rejects.toThrow('no');
+  });
+
+  it('is not waited for after three late answers, until one comes in time', async () => {
+    const { guest, answers } = hanging();
+    for (let i = 0; i < 4; i++) {
+      expect(guest.isPrompt).toBe(true);
+      void guest.answer(i);
+      jest.advanceTimersByTime(IN_TIME_MS + 1);
+    }
+    void guest.answer(4);
+    expect(guest.isPrompt).toBe(false);
+    answers[0]?.('late');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(guest.isPrompt).toBe(false);
+    answers[4]?.('in time');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(guest.isPrompt).toBe(true);
+  });
+
+  it('is asked a thousand times at most without an answer, and ten times once it has been given up', async () => {
+    const { guest, ask, answers } = hanging();
+    const reasons = askAll(guest, 1_500);
+    expect([ask.mock.calls.length, reasons.length, reasons[0]]).toEqual([1_000, 500, 'no answer to 1000 calls']);
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(reasons.filter((reason) => reason === 'no answer within 10000 ms')).toHaveLength(1_000);
+    ask.mockClear();
+    askAll(guest, 100);
+    expect(ask).toHaveBeenCalledTimes(10);
+    answers.at(-1)?.('back');
+    await jest.advanceTimersByTimeAsync(0);
+    ask.mockClear();
+    askAll(guest, 100);
+    expect(ask).toHaveBeenCalledTimes(100);
+  });
+
+  it('leaves no timer behind', () => {
+    const { guest } = hanging();
+    void guest.answer(1);
+    guest.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

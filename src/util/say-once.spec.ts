@@ -1,0 +1,40 @@
+import type { Logger } from '@nestjs/common';
+
+import { SayOnce } from './say-once.js';
+
+describe('SayOnce', () => {
+  let lines: string[];
+  let once: SayOnce;
+
+  beforeEach(() => {
+    lines = [];
+    once = new SayOnce({ warn: (line: string) => lines.push(line) } as unknown as Logger);
+    jest.useFakeTimers();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  const warn = (about: string, fault?: string): void => once.warn(about, () => `${about}: ${fault}`, fault);
+
+  it('tells each fault of a subject once', () => {
+    for (let i = 0; i < 2; i++) for (const fault of ['down', 'slow']) warn('tenant a', fault);
+    expect(lines).toEqual(['tenant a: down', 'tenant a: slow']);
+  });
+
+  it('tells a fault again that comes back after all was well, but not at every turn', () => {
+    warn('tenant a', 'down');
+    once.good('tenant a');
+    warn('tenant a', 'down');
+    expect(lines).toHaveLength(1);
+    jest.advanceTimersByTime(60_000);
+    once.good('tenant a');
+    warn('tenant a', 'down');
+    expect(lines).toHaveLength(2);
+  });
+
+  it('lets no flood of one kind silence another', () => {
+    for (let i = 0; i < 1_000; i++) warn(`category ${i}`);
+    expect(lines).toHaveLength(100);
+    warn('cost llm_call');
+    expect(lines).toHaveLength(101);
+  });
+});
