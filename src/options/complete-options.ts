@@ -48,7 +48,7 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
 export function completeOptions(options: RateMonitorOptions): CompleteOptions {
   const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
   const {
-    counting = 'await',
+    counting = 'auto',
     waitAtMostMs = 50,
     flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS,
     maxTrackedTenants = 100_000,

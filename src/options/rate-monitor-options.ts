@@ -150,7 +150,7 @@ export interface RateMonitorOptions {
   /**
    * `auto`: a request waits only if it may take its tenant over a level, so its alert is out before its response. `await`: each request waits
    * until it is counted, which also survives a crash. `background`: none ever waits. `RATE_MONITOR_COUNTING`.
-   * @defaultValue 'await'
+   * @defaultValue 'auto'
    */
   counting?: 'auto' | 'await' | 'background';
   /**

@@ -140,7 +140,7 @@ export class OptionsShape {
   keyPrefix: unknown;
 
   @IsOptional()
-  @IsIn(['auto', 'await', 'background'], says("'auto', 'await' or 'background', or leave it out for 'await'"))
+  @IsIn(['auto', 'await', 'background'], says("'auto', 'await' or 'background', or leave it out for 'auto'"))
   counting: unknown;
 
   @IsOptional()

@@ -13,6 +13,7 @@ import {
 } from '../../src/index.js';
 import type { WindowSpan } from '../../src/model/window.js';
 import { levelsOf, NO_LEVELS } from '../../src/threshold/levels.js';
+import { plus } from '../../src/util/plus.js';
 import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 
@@ -173,6 +174,88 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect(asked.filter(({ announce }) => announce === 1)).toHaveLength(1);
       expect(await read()).toBe(20);
     });
+    it('gives a level to another instance if it was not said to be announced for 5 s', async () => {
+      expect((await publish('a', 4, { levels })).announce).toBe(1);
+      expect((await publish('b', 1, { levels }, NOW + 4_999)).announce).toBe(0);
+      expect((await publish('b', 1, { levels }, NOW + 5_000)).announce).toBe(1);
+      expect((await publish('a', 4, { levels }, NOW + 5_001)).announce).toBe(0);
+      expect((await publish('b', 1, { levels, announced: 1 }, NOW + 5_002)).announce).toBe(0);
+      expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);
+    });
+
+    it('knows a level by its value, whatever list an instance has', async () => {
+      const longer = levelsOf(3, [{ at: 0.5, severity: 'info' }, ...STEPS]);
+      expect((await publish('a', 4, { levels })).announce).toBe(1);
+      expect(await publish('b', 1, { levels: longer, announced: 0 })).toMatchObject({ announced: 0, announce: 0 });
+      await publish('a', 4, { levels, announced: 1 });
+      expect(await publish('b', 12, { levels: longer })).toMatchObject({ announced: 1, announce: 5 });
+      expect(await publish('a', 5, { levels })).toMatchObject({ announced: 1, announce: 0 });
+    });
+
+    it('takes a threshold of Infinity for one that no count exceeds', async () => {
+      expect((await publish('a', 1e9, { levels: levelsOf(Infinity, STEPS) })).announce).toBe(0);
+    });
+  });
+
+  describe('a counter that was lost', () => {
+    it('begins with what the others had counted, and takes none of it twice', async () => {
+      expect(await publish('a', 5, { sent: 3, others: 7 })).toEqual({
+        count: 12,
+        announced: 0,
+        announce: 0,
+        lost: true,
+      });
+      expect((await publish('b', 6, { sent: 4, others: 5 })).count).toBe(14);
+      expect((await publish('c', 3, { sent: 3, others: 9 })).count).toBe(14);
+      expect((await publish('b', 7, { sent: 6, others: 8 })).count).toBe(15);
+    });
+
+    it('does not go below what is there', async () => {
+      await publish('a', 5, { sent: 3, others: 1 });
+      expect((await publish('b', 6, { sent: 6 })).count).toBe(11);
+    });
+
+    it('takes nothing twice of a publish that is older than it', async () => {
+      await publish('a', 5, { sent: 5, others: 7 }, NOW + 1_000);
+      // The first of an instance whose 7 the others know already: it arrives once more, late.
+      expect((await publish('b', 7, { sent: 0 }, NOW)).count).toBe(12);
+    });
+
+    it('is not reported lost to an instance that comes for the first time', async () => {
+      expect(await publish('a', 5)).not.toHaveProperty('lost');
+      expect(await publish('b', 5)).not.toHaveProperty('lost');
+    });
+  });
+
+  describe('a sliding window', () => {
+    const levels = levelsOf(3, STEPS);
+    const earlier = [span(6), span(5)];
+
+    it('adds its earlier parts', async () => {
+      await publish('a', 2, { window: span(5) });
+      await publish('a', 1, { window: span(6) });
+      expect(await publish('a', 1, { earlier, levels })).toEqual({ count: 1, earlier: 3, announced: 0, announce: 1 });
+    });
+
+    it('is announced once while the part in which it was still counts', async () => {
+      expect((await publish('a', 4, { window: span(6), levels, earlier: [span(5), span(4)] })).announce).toBe(1);
+      expect((await publish('b', 1, { earlier, levels })).announce).toBe(0);
+      await publish('a', 4, { window: span(6), levels, announced: 1, earlier: [span(5), span(4)] });
+      expect(await publish('b', 1, { earlier, levels }, NOW + 6_000)).toMatchObject({ announced: 1, announce: 0 });
+      expect((await publish('b', 4, { window: span(9), earlier: [span(8), span(7)], levels })).announce).toBe(1);
+    });
+  });
+
+  it('keeps sums of fractions free of dust', async () => {
+    let total = 0;
+    for (let i = 0; i < 100; i++) total = plus(total, 0.07);
+    expect(total).toBe(7);
+    const levels = levelsOf(7, STEPS);
+    expect((await publish('a', total, { levels })).announce).toBe(0);
+    await publish('b', 0.1, { tenant: `${key.tenant}-2` });
+    await publish('c', 0.2, { tenant: `${key.tenant}-2` });
+    expect(await read({ ...key, tenant: `${key.tenant}-2` })).toBe(0.3);
+    expect((await publish('a', plus(total, 0.07), { levels })).announce).toBe(1);
   });
 });
 
@@ -238,6 +321,38 @@ describe('the redis store alone', () => {
     expect(await store.publish([{ ...total, total: 2, sent: 1 }], NOW)).toEqual([
       { refused: 'the connection was lost', ofKey: false },
     ]);
+  });
+
+  it('keeps a hash small however many instances write it, and its sum', async () => {
+    const long = { ...total, window: { key: 'long', start: 0, end: 86_400_000 }, keepMs: 60_000 };
+    for (let i = 0; i < 500; i++) await store.publish([{ ...long, instance: `i${i}`, total: 2 }], NOW);
+    const fields = await redis.client.hgetall(`${redis.keyPrefix}:{llm_call:p1}:long`);
+    expect([Object.keys(fields).length <= 76, fields.total]).toEqual([true, '1000']);
+    // One that lives, and whose field was folded away, is counted once.
+    expect(await store.publish([{ ...long, instance: 'i3', total: 5, sent: 2 }], NOW)).toEqual([
+      expect.objectContaining({ count: 1_003 }),
+    ]);
+  });
+
+  it('holds back a hash that is no counter of ours, and takes the others', async () => {
+    await redis.client.hset(keyName(), 'total', 'abc');
+    const [refused, taken] = await store.publish([total, { ...total, window: at(8) }], NOW);
+    expect(refused).toEqual({ refused: expect.stringContaining('BROKEN'), ofKey: true });
+    expect(taken).toMatchObject({ count: 1 });
+  });
+
+  it('takes the others of a call that its user may not write in full', async () => {
+    const [user, allowed] = [`u${Date.now()}`, `${redis.keyPrefix}:{llm_call:p1}:8`];
+    await redis.client.call('ACL', 'SETUSER', user, 'on', 'nopass', '+@all', `~${allowed}`);
+    const limited = new Redis(process.env.TEST_REDIS_URL as string, { username: user, password: 'any' });
+    const other = new RedisCounterStore(limited, redis.keyPrefix);
+    await new Promise<void>((resolve) => other.open(resolve));
+    const [refused, taken] = await other.publish([total, { ...total, window: at(8) }], NOW);
+    expect(refused).toEqual({ refused: expect.stringContaining('NOPERM'), ofKey: true });
+    expect(taken).toMatchObject({ count: 1 });
+    await other.close();
+    limited.disconnect();
+    await redis.client.call('ACL', 'DELUSER', user);
   });
 
   it("tells Redis's time", async () => {

@@ -28,7 +28,7 @@ describe('Redis Cluster', () => {
           mend: () => cluster.writable('{llm_call:during_1}'),
         })),
       lastsMs: 2_500,
-      saidIn: ['await', 'background'],
+      saidIn: ['auto', 'await', 'background'],
     },
     {
       name: 'a slot moves to another master',

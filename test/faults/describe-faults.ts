@@ -11,7 +11,7 @@ const MOST_TRIES = 3;
 /** What ioredis says of a command that it could not send: true, and of no help. */
 const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
 
-/** What holds for a request and for a count whatever happens to the store, of each fault and in both modes of counting. */
+/** What holds for a request and for a count whatever happens to the store, of each fault and in all modes of counting. */
 export function describeFaults(faults: readonly Fault[]): void {
   describe.each(faults)('$name', (fault) => {
     const { lost = [] } = fault;

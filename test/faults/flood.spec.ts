@@ -4,7 +4,7 @@ import { calmCategories } from '../support/calm-window.js';
 import { InstanceProcess } from '../support/instance-process.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
-import { COUNTINGS } from './scene.js';
+import { COUNTINGS, type Counting } from './scene.js';
 
 const TENANTS = 1_000_000;
 /** The default of `maxTrackedTenants`. */
@@ -25,7 +25,7 @@ interface Outcome {
   lines: readonly string[];
 }
 
-async function flooded(counting: 'await' | 'background'): Promise<Outcome> {
+async function flooded(counting: Counting): Promise<Outcome> {
   const server = await RedisServer.start('--slowlog-log-slower-than', `${SLOW_COMMAND_US}`);
   const admin = new Redis(server.url);
   const categories = calmCategories();
@@ -56,7 +56,7 @@ async function flooded(counting: 'await' | 'background'): Promise<Outcome> {
 }
 
 /** What the code holds, it holds every time; what else is on the machine does not. */
-async function undisturbed(counting: 'await' | 'background'): Promise<Outcome> {
+async function undisturbed(counting: Counting): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const outcome = await flooded(counting);
     const isHeld = outcome.heldMs > MOST_HELD_MS || outcome.slowCommands > 0;

@@ -1,7 +1,7 @@
 import { describeFaults } from './describe-faults.js';
 import { demoted, proxied } from './scenes.js';
 
-const BOTH = ['await', 'background'] as const;
+const ALL = ['auto', 'await', 'background'] as const;
 
 describe('The network between', () => {
   describeFaults([
@@ -13,7 +13,7 @@ describe('The network between', () => {
           mend: () => void (proxy.latencyMs = 0),
         })),
       lastsMs: 2_500,
-      saidIn: ['await'],
+      saidIn: ['auto', 'await'],
       reason: /^too slowly$/,
       alone: false,
     },
@@ -21,14 +21,14 @@ describe('The network between', () => {
       name: 'drops every connection every 100 to 300 ms',
       start: () => proxied((proxy) => ({ strike: () => proxy.dropEvery(100, 300), mend: () => proxy.stopDropping() })),
       lastsMs: 2_500,
-      saidIn: BOTH,
+      saidIn: ALL,
       alone: false,
     },
     {
       name: 'half-open: accepts, and never answers',
       start: () => proxied((proxy) => ({ strike: () => proxy.silence(), mend: () => proxy.speak() })),
       lastsMs: 3_000,
-      saidIn: BOTH,
+      saidIn: ALL,
       reason: /timed out|^no answer/,
       alone: true,
     },
@@ -36,7 +36,7 @@ describe('The network between', () => {
       name: 'leads to another master, while the one that was is a replica',
       start: demoted,
       lastsMs: 1_500,
-      saidIn: BOTH,
+      saidIn: ALL,
       reason: /^READONLY |the connection was lost/,
       alone: false,
     },

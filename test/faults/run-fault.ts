@@ -34,7 +34,7 @@ export interface Outcomes extends Record<Counting, Outcome> {
   refusals: string[];
 }
 
-/** Both modes go through one and the same fault, two instances of each, beside two that monitor nothing. */
+/** All modes go through one and the same fault, two instances of each, beside two that monitor nothing. */
 export async function runFault(fault: Fault): Promise<Outcomes> {
   const scene = await fault.start();
   const windowMs = calmWindowMs();
@@ -54,9 +54,13 @@ export async function runFault(fault: Fault): Promise<Outcomes> {
     await Promise.all([scene.mend(), all('after', CALM_MS)]);
     // All apps of a process write to the log of the last one.
     const said = (name: string) => apps.flatMap(({ log }) => log.of(`${name} `));
-    const [ofAwait, ofBackground] = await Promise.all(pairs.map((pair) => pair.outcome(fault, said)));
-    const refusals = apps.flatMap(({ log }) => log.of('was refused for good'));
-    return { await: ofAwait as Outcome, background: ofBackground as Outcome, unmonitored, refusals };
+    const [auto, ofAwait, background] = (await Promise.all(pairs.map((pair) => pair.outcome(fault, said)))) as [
+      Outcome,
+      Outcome,
+      Outcome,
+    ];
+    const refusals = apps.flatMap(({ log }) => log.of(' was refused ('));
+    return { auto, await: ofAwait, background, unmonitored, refusals };
   } finally {
     await Promise.all(apps.map((app) => app.close()));
     await scene.stop();

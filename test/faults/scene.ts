@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 
-export const COUNTINGS = ['await', 'background'] as const;
+export const COUNTINGS = ['auto', 'await', 'background'] as const;
 export type Counting = (typeof COUNTINGS)[number];
 
 /** A store that something happens to. */

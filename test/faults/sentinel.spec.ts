@@ -21,7 +21,7 @@ describe('Sentinel', () => {
         };
       },
       lastsMs: 3_000,
-      saidIn: ['await', 'background'],
+      saidIn: ['auto', 'await', 'background'],
     },
   ]);
 });

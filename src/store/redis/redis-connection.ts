@@ -1,38 +1,45 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
-/** How long a command may take: the reply of one that took longer is given up, and the next publish says it all again. */
-const COMMAND_TIMEOUT_MS = 1_000;
-/** A connection that owes an answer for this long is taken for dead and made anew. */
-const SOCKET_TIMEOUT_MS = 5_000;
+import { RateMonitorConfigError } from '../../model/config-error.js';
+
+/** When a command is given up. Longer than a publish is waited for, which allows for a busy event loop; ioredis does not. */
+const COMMAND_TIMEOUT_MS = 1_500;
+/** How long a socket that is being closed may take: a dead one never answers, and would hold the process. */
+const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
 
 /**
  * Why not the app's own connection: ioredis, left to its defaults, holds commands back while it is disconnected and sends them again
- * afterwards, for seconds. Here a command is sent now or fails now, and what it would have said is said by the next one.
+ * afterwards, for seconds. Here a command is sent now or fails now, and the next one tells everything again. Whatever a client is set to
+ * that would break this is set back: strategies that give up, reads from replicas, pipelines that ioredis makes by itself.
  */
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
+  enableAutoPipelining: false,
   autoResendUnfulfilledCommands: false,
   // A command that is cut off with its connection fails then, not when its time is over.
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT_MS,
-  socketTimeout: SOCKET_TIMEOUT_MS,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
+  sentinelRetryStrategy: retryStrategy,
   // Replies are read as what they are.
   stringNumbers: false,
-  // A master that became a replica: whoever is master now is found by connecting again.
+  // A master that became a replica: the present master is found by connecting again.
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
 
-/** A connection of our own to wherever `client` goes, not yet open. */
+/**
+ * A connection of our own to where `client` goes, not yet open.
+ *
+ * @throws RateMonitorConfigError if the client is not one of ioredis.
+ */
 export function ownConnection(client: Redis | Cluster): Redis | Cluster {
-  if (!client.isCluster) return (client as Redis).duplicate(OPTIONS);
-  const cluster = client as Cluster;
-  const { lazyConnect, enableOfflineQueue, retryStrategy: clusterRetryStrategy, ...each } = OPTIONS;
-  const redisOptions = { ...cluster.options.redisOptions, ...each };
-  // Not auto-pipelined: ioredis follows a moved slot only where every command of a pipeline has moved.
-  return cluster.duplicate([], { lazyConnect, enableOfflineQueue, clusterRetryStrategy, redisOptions });
+  if (!hasMethods(client)) throw notIoredis();
+  const connection = client.isCluster ? ownCluster(client as Cluster) : ownSingle(client as Redis);
+  if (!hasMethods(connection)) throw notIoredis();
+  return connection;
 }
 
 /** Where `client` goes, without a password. */
@@ -41,6 +48,46 @@ export function addressOf(client: Redis | Cluster): string {
   const { host, port, path, db, sentinels, name } = (client as Redis).options;
   const address = sentinels ? `Sentinel ${name ?? ''}`.trim() : (path ?? `${host}:${port}`);
   return db ? `Redis ${address} db ${db}` : `Redis ${address}`;
+}
+
+function ownSingle(client: Redis): Redis {
+  const connection = client.duplicate({ ...OPTIONS, socketTimeout: undefined });
+  return hasMethods(connection) ? followCredentials(connection, connection.options, () => client.options) : connection;
+}
+
+function ownCluster(client: Cluster): Cluster {
+  const { lazyConnect, enableOfflineQueue, enableAutoPipelining, ...each } = OPTIONS;
+  const redisOptions = { ...client.options.redisOptions, ...each };
+  const connection = client.duplicate([], {
+    ...{ lazyConnect, enableOfflineQueue, enableAutoPipelining, redisOptions },
+    ...{ clusterRetryStrategy: retryStrategy, scaleReads: 'master' },
+  });
+  return followCredentials(connection, redisOptions, () => client.options.redisOptions);
+}
+
+/** Passwords that the app rotates on its client's options (IAM, Entra) hold for our next connection too. */
+function followCredentials<T>(connection: T, own: RedisOptions, app: () => RedisOptions | undefined): T {
+  for (const credential of ['username', 'password'] as const) {
+    if (app()?.[credential] === undefined && own[credential] === undefined) continue;
+    Object.defineProperty(own, credential, {
+      get: () => app()?.[credential],
+      set: () => undefined,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return connection;
+}
+
+function hasMethods(client: unknown): boolean {
+  const methods = Object(client) as Record<string, unknown>;
+  return ['duplicate', 'defineCommand', 'disconnect', 'on'].every((name) => typeof methods[name] === 'function');
+}
+
+function notIoredis(): RateMonitorConfigError {
+  return new RateMonitorConfigError([
+    'redis is not an ioredis client: give a Redis or Cluster of the package ioredis (a client of node-redis, or a part of one, does not do)',
+  ]);
 }
 
 function retryStrategy(attempt: number): number {

@@ -20,6 +20,10 @@ const COMMAND = 'rateMonitorPublish';
 /** Keys read in one pipeline. */
 const READ_AT_ONCE = 500;
 
+/** A connection that owes answers for this long is taken for dead, and opened again. */
+const DEAD_AFTER_MS = 5_000;
+const TIMED_OUT = /timed out/;
+
 /** Of a connection that has ended and is not yet taken for lost. */
 const NOT_WRITTEN = /isn't writeable/;
 /** What is wrong with a key, or with a call because of a key, while the server and the connection are well. */
@@ -43,6 +47,8 @@ export class RedisCounterStore implements CounterStore {
   private readonly connection: Redis | Cluster;
   /** Whether a call may hold totals of one tenant only: on a Cluster its keys must share a slot. */
   private isByTenant: boolean;
+  /** Since when no command was answered in time. */
+  private silentSince: number | undefined;
   /** Why there is no connection, while there is none. */
   private fault: Error | undefined;
 
@@ -54,8 +60,8 @@ export class RedisCounterStore implements CounterStore {
     client: Redis | Cluster,
     private readonly keyPrefix = 'rate_monitor',
   ) {
-    this.name = addressOf(client);
     this.connection = ownConnection(client);
+    this.name = addressOf(client);
     this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
     this.isByTenant = this.connection.isCluster;
     this.state = new RedisSharedState(this.connection, keyPrefix);
@@ -104,6 +110,7 @@ export class RedisCounterStore implements CounterStore {
       const reply = await (this.connection as unknown as Scripted)[COMMAND](
         ...toCall(this.keyPrefix, groups, now, this.maxFields),
       );
+      this.silentSince = undefined;
       const answers = ordered.map((total, i) => readReply(reply, REPLY_VALUES * i, total));
       return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
@@ -129,13 +136,23 @@ export class RedisCounterStore implements CounterStore {
 
   /** Of a lost connection ioredis reports only that it cannot write; why, its last error tells, once there was one. */
   private refusal(error: Error): Refused {
+    if (TIMED_OUT.test(error.message)) this.silent();
     if (this.fault) return { refused: this.fault.message, ofKey: false };
     const isLost = this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message);
     if (isLost) return { refused: 'the connection was lost', ofKey: false };
     return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
+
+  /** ioredis 5 has `socketTimeout` for this, whose timer outlives its socket and ends the next one. */
+  private silent(): void {
+    this.silentSince ??= performance.now();
+    if (performance.now() - this.silentSince < DEAD_AFTER_MS) return;
+    this.silentSince = undefined;
+    this.connection.disconnect(true);
+  }
 }
 
+/** Totals by what must share a slot of a Cluster. */
 function byTenant(totals: readonly OwnTotal[]): OwnTotal[][] {
   const groups = new Map<string, OwnTotal[]>();
   for (const total of totals) {

@@ -1,0 +1,84 @@
+import { Redis, type Cluster } from 'ioredis';
+
+import { RateCounterService, RateMonitorConfigError, RedisCounterStore } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
+import { RedisCluster } from '../support/redis-cluster.js';
+import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+
+const start = (redis: Redis | Cluster): Promise<TestApp> =>
+  startApp({ options: { redis, categories: calmCategories(), counting: 'await' } });
+
+describe('Redis clients as people have them', () => {
+  it('counts over all nodes with a Cluster client that pipelines by itself and reads from replicas', async () => {
+    const cluster = await RedisCluster.start();
+    const given = cluster.client();
+    const client = given.duplicate([], { enableAutoPipelining: true, scaleReads: 'slave' });
+    const app = await start(client);
+    const counter = app.app.get(RateCounterService);
+    for (let round = 0; round < 3; round++)
+      await Promise.all(Array.from({ length: 12 }, (_, i) => counter.increment('llm_call', `p${i}`)));
+    const counts = await Promise.all(Array.from({ length: 12 }, (_, i) => counter.read('llm_call', `p${i}`)));
+    expect(counts).toEqual(Array(12).fill(3));
+    expect(app.log.of(' is away ')).toEqual([]);
+    await app.close();
+    for (const each of [given, client]) each.disconnect();
+    await cluster.stop();
+  }, 60_000);
+
+  it('follows a password that the app rotates', async () => {
+    const server = await RedisServer.start('--requirepass', 'token-1');
+    const client = new Redis({ port: server.port, password: 'token-1', lazyConnect: true });
+    const app = await start(client);
+    const counter = app.app.get(RateCounterService);
+    await counter.increment('llm_call', 'proj_1');
+    const admin = new Redis({ port: server.port, password: 'token-1' });
+    await admin.config('SET', 'requirepass', 'token-2');
+    client.options.password = 'token-2';
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await counter.increment('llm_call', 'proj_1');
+    const key = (await admin.keys('*llm_call*'))[0] as string;
+    await until(async () => (await admin.hget(key, 'total')) === '2');
+    await app.close();
+    for (const each of [client, admin]) each.disconnect();
+    await server.kill();
+  });
+
+  it('goes on connecting though the strategies of the client give up', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis({ port: server.port, lazyConnect: true, retryStrategy: () => null });
+    const app = await start(client);
+    const counter = app.app.get(RateCounterService);
+    await server.kill();
+    await counter.increment('llm_call', 'proj_1');
+    await server.restart();
+    await until(() => app.log.of(' is back after ').length === 1);
+    await app.close();
+    client.disconnect();
+    await server.kill();
+  });
+
+  it('says which client to give in place of one of node-redis, or half of one', () => {
+    const nodeRedis = { duplicate: () => ({}), sendCommand: () => undefined, options: {} };
+    const half = { duplicate: () => ({}), defineCommand: () => 1, disconnect: () => 1, on: () => 1, options: {} };
+    for (const client of [nodeRedis, half, {}]) {
+      expect(() => new RedisCounterStore(client as unknown as Redis)).toThrow(RateMonitorConfigError);
+      expect(() => new RedisCounterStore(client as unknown as Redis)).toThrow('package ioredis');
+    }
+  });
+
+  it('leaves no timer behind when the app is closed with Redis away', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis({ port: server.port, lazyConnect: true });
+    const app = await start(client);
+    server.freeze();
+    await app.app.get(RateCounterService).increment('llm_call', 'proj_1');
+    await app.close();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const sockets = process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap');
+    expect(sockets).toEqual([]);
+    client.disconnect();
+    await server.kill();
+  });
+});
