@@ -24,7 +24,7 @@ export interface AlertmanagerChannelOptions extends ChannelFilter {
 }
 
 const REPEAT_EVERY_MS = 60_000;
-/** Alertmanager resolves by itself what it is not told again: as Prometheus does it, after four repeats that did not come. */
+/** Alertmanager resolves what is not posted again. As with Prometheus, four repeats may be missed. */
 const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
 const MAX_LABEL = 200;
 

@@ -19,7 +19,7 @@ export interface ChannelFilter {
 
 /** What the channels that write for people have in common. */
 export interface MessageOptions extends ChannelFilter {
-  /** The webhook's address. It is a secret: whoever has it can post. It is never logged, shown or put into an error. */
+  /** The webhook's address. It is a secret: everyone who has it can post. It is never logged, shown or put into an error. */
   url: string;
   /**
    * What messages call the environment, `production` or `staging`.

@@ -23,7 +23,7 @@ export abstract class HttpChannel implements AlertChannel {
 
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
 
-  /** The answer to a request, whatever it is. */
+  /** The answer to a request, also one that refuses it. */
   protected request(request: WebhookRequest): Promise<Answer> {
     return this.#client.send(request);
   }

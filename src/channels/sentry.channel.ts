@@ -52,7 +52,7 @@ export class SentryChannel implements AlertChannel {
   send(alert: RateAlert): void {
     // `isInitialized()` would be true without a DSN and after a close as well.
     if (!this.sentry?.isEnabled()) {
-      // An app without Sentry misses nothing; whoever tries it out wants to know.
+      // An app without Sentry misses nothing; a person who tries it out wants to know.
       if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
       return;
     }

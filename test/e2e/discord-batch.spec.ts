@@ -1,7 +1,8 @@
-import { DiscordChannel, type Severity } from '../../src/index.js';
+import { DiscordChannel, type RateAlert, type Severity } from '../../src/index.js';
 import { anAlert, anIncident } from '../support/alerts.js';
 import type { DiscordBody } from '../support/discord-limits.js';
 import { DiscordServer } from '../support/discord-server.js';
+import { until } from '../support/until.js';
 
 /** Without the first, which shows where and when. */
 function linesOf({ embeds = [] }: DiscordBody = {}): string[] {
@@ -46,6 +47,25 @@ describe('a batch at Discord', () => {
     expect(linesOf(server.messages[0]?.now)[1]).toBe(
       '🟢 p2: llm_call peak 47 of 15 in 1 min, 3.1x, back under after 3 min',
     );
+  });
+
+  it('leaves out what has arrived with an answer that came late', async () => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 20));
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => anAlert({ tenant: { id } })) as [RateAlert, RateAlert, RateAlert];
+    server.delayNext(350);
+    await expect(channel.sendBatch([a, b])).rejects.toMatchObject({ retry: true });
+    await until(() =>
+      channel.sendBatch([c, a, b]).then(
+        () => true,
+        () => false,
+      ),
+    );
+    // It came in a batch: its end is a message of its own, and no edit of that of the others.
+    expect(await channel.send(anIncident('resolved', { tenant: { id: 'a' } }))).toBe(server.messages[2]?.id);
+    limit.mockRestore();
+    const listed = server.messages.slice(0, 2).map(({ now }) => linesOf(now).map((line) => line.split(/[ :]+/)[1]));
+    expect(listed).toEqual([['a', 'b'], ['c']]);
   });
 
   it('goes by severity, then by how far over, of what is open; what is over comes last', async () => {

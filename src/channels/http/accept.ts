@@ -8,10 +8,10 @@ const GONE = 410;
 const IN_A_MOMENT = new Set([408, 425, 429]);
 
 /**
- * Passes an answer that says the alert has arrived.
+ * Passes an answer by which the alert has arrived.
  *
- * @param isGone - What the service says when the address is gone for good, beside a 410.
- * @throws DeliveryError if the answer says anything else.
+ * @param isGone - Whether the service means by it that the address is gone for good; a 410 always does.
+ * @throws DeliveryError if it is any other answer.
  */
 export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {
   const { status, reason } = answer;

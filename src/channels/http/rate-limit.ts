@@ -3,9 +3,9 @@ import { setTimeout as after } from 'node:timers/promises';
 import { DeliveryError } from '../../model/delivery-error.js';
 
 /** A wait within one attempt: with the attempt itself it stays below what an attempt may take. */
-const LONGEST_WAIT_MS = 3_000;
+const MAX_WAIT_MS = 2_000;
 
-/** What Discord says of its rate limit with every answer: waiting it out beforehand spares a 429. */
+/** Discord shows its rate limit with every answer: waiting it out beforehand spares a 429. */
 export class RateLimit {
   private freeAt = 0;
 
@@ -15,10 +15,10 @@ export class RateLimit {
       this.freeAt = performance.now() + resetAfterMs;
   }
 
-  /** @throws DeliveryError, to be tried again when it is free, where that takes longer than an attempt may. */
+  /** @throws DeliveryError, to be tried again when it is free, if that takes longer than an attempt may. */
   async free(): Promise<void> {
     const waitMs = this.freeAt - performance.now();
-    if (waitMs > LONGEST_WAIT_MS)
+    if (waitMs > MAX_WAIT_MS)
       throw new DeliveryError('wants to be left alone for a while', { retry: true, retryAfterMs: waitMs });
     // Not a reason for a process to stay.
     if (waitMs > 0) await after(waitMs, undefined, { ref: false });

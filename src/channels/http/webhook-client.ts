@@ -40,7 +40,7 @@ export class WebhookClient {
   }
 
   /**
-   * Sends one request and gives the answer, whatever it is.
+   * Sends one request and gives the answer, also one that refuses it.
    *
    * @throws DeliveryError, to be tried again, if no answer came.
    */

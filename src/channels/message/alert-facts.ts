@@ -14,13 +14,13 @@ import {
 } from './alert-words.js';
 import { idLabel, placeOf, type Dialect } from './names.js';
 
-/** One thing a message says, below its title. */
+/** One fact below the title of a message. */
 export interface Fact {
   readonly label: string;
   readonly value: string;
 }
 
-/** What a message says of an alert, most telling first: at most 24 facts, each with a label and a value that are not empty. */
+/** What a message shows of an alert, most telling first: at most 24 facts, each with a label and a value that are not empty. */
 export function factsOf(alert: RateAlert, environment: string | undefined, dialect: Dialect): Fact[] {
   const { count, tenant, route, level, countedBy, incident } = alert;
   const { text } = dialect;
