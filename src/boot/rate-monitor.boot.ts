@@ -15,6 +15,7 @@ import { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Breach } from '../model/breach.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { InstanceRegistry } from '../instance/instance-registry.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
@@ -34,6 +35,7 @@ import { storeFor } from './store-for.js';
 @Injectable()
 export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
+  private instances: InstanceRegistry | undefined;
 
   constructor(
     @Inject(CLOCK) private readonly clock: Clock,
@@ -67,10 +69,11 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       return Promise.resolve();
     });
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
+    const state = store.state ?? new MemorySharedState();
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },
       channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
-      state: store.state ?? new MemorySharedState(),
+      state,
       now: () => counter.now(),
       countOf: (category, tenantId, window, windowMs) =>
         store
@@ -82,6 +85,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.counter.set(counter);
     this.requests.set(new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger)));
     await this.alerts.lookAtMutes();
+    this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
+    // Not waited for: a slow store must not hold up the boot.
+    void this.instances.start();
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }
@@ -91,6 +97,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.requests.value?.stop();
     await this.counter.value?.close();
     await this.alerts.stop();
+    await this.instances?.stop();
     await this.counter.value?.disconnect();
   }
 

@@ -1,0 +1,79 @@
+import { completeOptions } from '../options/complete-options.js';
+import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import { InstanceRegistry } from './instance-registry.js';
+
+const api: RateMonitorOptions = { service: 'api', environment: 'production' };
+
+describe('the instances that share keys', () => {
+  let now = 1_000_000;
+  const lines: string[] = [];
+  const registries: InstanceRegistry[] = [];
+  const state = new MemorySharedState();
+
+  const start = async (options: RateMonitorOptions = api): Promise<InstanceRegistry> => {
+    const logger = { warn: (line: string) => void lines.push(line) };
+    const registry = new InstanceRegistry(completeOptions(options), state, () => now, logger);
+    registries.push(registry);
+    await registry.start();
+    return registry;
+  };
+
+  afterEach(async () => {
+    await Promise.all(registries.splice(0).map((registry) => registry.stop()));
+    lines.length = 0;
+  });
+
+  it('know each other until they leave', async () => {
+    const [one, two] = [await start(), await start()];
+    expect((await one.list()).map(({ id }) => id).sort()).toEqual([one.id, two.id].sort());
+    expect((await one.list())[0]).toMatchObject({ service: 'api', environment: 'production' });
+    await two.stop();
+    expect((await one.list()).map(({ id }) => id)).toEqual([one.id]);
+    expect(lines).toEqual([]);
+  });
+
+  it('forget one that was not seen for 30 s, and remove it', async () => {
+    const gone = await start();
+    now += 29_000;
+    const one = await start();
+    expect(await one.list()).toHaveLength(2);
+    now += 2_000;
+    expect((await one.list()).map(({ id }) => id)).toEqual([one.id]);
+    await start();
+    expect([...(await state.list('set_ups')).keys()]).not.toContain(gone.id);
+  });
+
+  it('are warned of another app under the same keys, once for all of its replicas', async () => {
+    await start();
+    await start();
+    await start({ service: 'billing', environment: 'staging' });
+    expect(lines).toEqual([
+      'api (production) counts under the same keys as billing (staging), so each alerts on the requests of both: set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a name of its own for each',
+    ]);
+  });
+
+  it('are warned of other thresholds, and of no difference that is none', async () => {
+    await start({ ...api, categories: { llm_call: { threshold: 15 }, old: { threshold: 1 } } });
+    await start({ ...api, categories: { llm_call: { windowMs: 60_000, threshold: 15 } } });
+    expect(lines).toEqual([]);
+    await start({ ...api, categories: { llm_call: { threshold: 20 } } });
+    expect(lines).toEqual([
+      expect.stringContaining(
+        'Another instance of api (production) alerts in llm_call at more than 15 in 60000 ms, this one at more than 20',
+      ),
+    ]);
+  });
+
+  it('start while the store is away', async () => {
+    const away = { swap: () => Promise.reject(new Error('away')), list: () => Promise.reject(new Error('away')) };
+    const registry = new InstanceRegistry(completeOptions(api), away as never, () => now, { warn: () => undefined });
+    await registry.start();
+    await registry.stop();
+  });
+
+  it('ignore a record of another kind', async () => {
+    await state.swap('set_ups', 'x', undefined, '"later"');
+    expect(await (await start()).list()).toHaveLength(1);
+  });
+});

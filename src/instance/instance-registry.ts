@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Logger } from '@nestjs/common';
+
+import type { Category } from '../model/category.js';
+import type { SharedState } from '../store/shared-state.js';
+import { Poller } from '../util/poller.js';
+import { oneLine } from '../util/text.js';
+import { conflictOf, thresholdsOf, type Instance } from './instance.js';
+
+const KIND = 'set_ups';
+/** An instance that was not seen for so long is gone. */
+export const GONE_AFTER_MS = 30_000;
+/** Two may fail before an instance seems gone. */
+const HEARTBEAT_MS = 10_000;
+const MAX_REMOVED = 100;
+
+/** What an instance makes known of itself. */
+export interface Identity {
+  readonly service: string | undefined;
+  readonly environment: string | undefined;
+  readonly categories: ReadonlyMap<string, Category>;
+}
+
+/** Makes the set-up of this instance known to those that share its keys, and warns if it is not theirs. */
+export class InstanceRegistry {
+  private readonly poller: Poller;
+  private readonly own: Omit<Instance, 'lastSeen'>;
+  private written: string | undefined;
+
+  /** @param now - The time of the store, in milliseconds since the epoch. */
+  constructor(
+    { service, environment, categories }: Identity,
+    private readonly state: SharedState,
+    private readonly now: () => number,
+    private readonly logger: Pick<Logger, 'warn'>,
+  ) {
+    this.own = {
+      id: randomUUID(),
+      ...{ service, environment },
+      thresholds: thresholdsOf(categories.values()),
+    };
+    this.poller = new Poller(() => this.beat(), logger, 'The check for instances with another set-up', HEARTBEAT_MS);
+  }
+
+  /** This instance's id. */
+  get id(): string {
+    return this.own.id;
+  }
+
+  /** Begins the heartbeat, and warns of instances that share keys and should not. Never rejects: a store that is away is asked later. */
+  async start(): Promise<void> {
+    this.poller.start();
+    await this.poller.now();
+    const others = await this.list().catch(() => []);
+    const own = { ...this.own, lastSeen: this.now() };
+    const conflicts = others.filter(({ id }) => id !== this.id).map((other) => conflictOf(own, other));
+    // Each kind once, however many replicas there are.
+    for (const conflict of new Set(conflicts)) if (conflict) this.logger.warn(oneLine(conflict, 600));
+  }
+
+  /** All instances that were seen within 30 seconds, this one among them. Rejects while the store is away. */
+  async list(): Promise<Instance[]> {
+    const records = [...(await this.state.list(KIND)).values()].map(parse);
+    const since = this.now() - GONE_AFTER_MS;
+    return records.filter((instance) => instance !== undefined).filter(({ lastSeen }) => lastSeen > since);
+  }
+
+  /** This instance leaves: the others no longer see it. */
+  async stop(): Promise<void> {
+    await this.poller.stop();
+    await this.state.swap(KIND, this.id, this.written, undefined).catch(() => undefined);
+  }
+
+  private async beat(): Promise<void> {
+    const lastSeen = this.now();
+    const next = JSON.stringify({ ...this.own, lastSeen });
+    const swapped = await this.state.swap(KIND, this.id, this.written, next, lastSeen + GONE_AFTER_MS);
+    // The store may have lost the record, or the answer to the last write.
+    this.written = swapped.swapped ? next : swapped.found;
+    await this.removeGone();
+  }
+
+  private async removeGone(): Promise<void> {
+    const { ids } = await this.state.due(KIND, this.now(), MAX_REMOVED);
+    if (ids.length === 0) return;
+    const records = await this.state.read(KIND, ids);
+    await Promise.all(ids.map((id, i) => this.state.swap(KIND, id, records[i], undefined)));
+  }
+}
+
+/** Undefined if it is of a later version that writes something else. */
+function parse(record: string): Instance | undefined {
+  try {
+    const instance = JSON.parse(record) as Partial<Instance> | null;
+    const isOne = typeof instance?.id === 'string' && typeof instance.lastSeen === 'number';
+    return isOne && typeof instance.thresholds === 'object' ? (instance as Instance) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Category, CategoryWindow } from '../model/category.js';
+
+/** The set-up of a running process that counts under the same keys. */
+export interface Instance {
+  readonly id: string;
+  /** Name of the app; undefined if nothing names it. */
+  readonly service?: string | undefined;
+  readonly environment?: string | undefined;
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly lastSeen: number;
+  /** What it alerts on, by category, in words: `more than 15 in 60000 ms`. */
+  readonly thresholds: Readonly<Record<string, string>>;
+}
+
+/** What a category alerts on, in words that are equal if and only if two instances alert alike. */
+export function thresholdsOf(categories: Iterable<Category>): Record<string, string> {
+  return Object.fromEntries(
+    [...categories].map(({ name, windows }) => [name, [...windows].map(limitOf).sort().join('; ')]),
+  );
+}
+
+function limitOf({ name, threshold, windowMs, parts }: CategoryWindow): string {
+  const most = typeof threshold === 'function' ? 'its own threshold for each tenant' : `more than ${threshold}`;
+  return `${most} in ${parts ? 'any ' : ''}${name || windowMs}${/\d$/.test(name || String(windowMs)) ? ' ms' : ''}`;
+}
+
+/** What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. */
+export function conflictOf(own: Instance, other: Instance): string | undefined {
+  const remedy = 'set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a name of its own for each';
+  const [me, them] = [nameOf(own), nameOf(other)];
+  if (me !== them)
+    return `${them} counts under the same keys as ${me}, so each alerts on the requests of both: ${remedy}`;
+  for (const [category, limit] of Object.entries(own.thresholds)) {
+    const theirs = other.thresholds[category];
+    if (theirs === undefined || theirs === limit) continue;
+    const rolling = 'Expected while a deployment changes thresholds; if these are two apps';
+    return `Another instance of ${me} alerts in ${category} at ${theirs}, this one at ${limit}. ${rolling}, ${remedy}`;
+  }
+  return undefined;
+}
+
+function nameOf({ service = 'an app without a name', environment }: Instance): string {
+  return environment === undefined ? service : `${service} (${environment})`;
+}
