@@ -97,6 +97,38 @@ describe('the Sentry channel', () => {
     expectNothingOfTheRequest();
   });
 
+  it('shows the service, the window, since when, who made up the count and where to look', async () => {
+    Sentry.init({ dsn: ingest.dsn });
+    await start();
+    const channel = new SentryChannel();
+    await channel.start();
+    const sent = channel.send(
+      anAlert({
+        service: 'api',
+        environment: 'production',
+        window: 'day',
+        windowEnd: new Date('2026-01-02T12:00:00Z'),
+        countAtCrossing: 16,
+        streak: { windows: 7, since: new Date('2025-12-26T12:00:00Z') },
+        contributors: [{ label: '\nalice', count: 30 }],
+        link: 'https://a.example/x',
+      }),
+    );
+    await Promise.all([sent, Sentry.flush(2_000)]);
+    expect(ingest.events[0]).toMatchObject({
+      tags: { service: 'api', window: 'day', severity: 'warning' },
+      extra: {
+        environment: 'production',
+        window_end: '2026-01-02T12:00:00.000Z',
+        count_at_crossing: 16,
+        windows_in_a_row: 7,
+        since: '2025-12-26T12:00:00.000Z',
+        contributors: ['alice: 30'],
+        link: 'https://a.example/x',
+      },
+    });
+  });
+
   it('sends nothing of the request that asks for a test', async () => {
     Sentry.init({ dsn: ingest.dsn, ...everything });
     await start();
