@@ -2,7 +2,7 @@
 // `exports` and `typesVersions` of package.json. `npm run check:package` fails if package.json has something else.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const ENTRY_POINTS = ['.', './dashboard', './testing'];
+const ENTRY_POINTS = ['.', './dashboard', './health', './testing'];
 
 const before = readFileSync('package.json', 'utf8');
 const manifest = JSON.parse(before);

@@ -11,6 +11,8 @@ const LISTED = {
   WindowOptions: '`windows: [{ ... }]` of a category, or the category itself',
   AlertLevel: '`levels: [{ ... }]` of a category',
   IncidentOptions: '`incidents: { ... }`',
+  UsageOptions: '`usage: { ... }`',
+  MetricsOptions: '`metrics: { ... }`',
   MonitorRateOptions: '`@MonitorRate(category, { ... })`',
   ChannelFilter: 'All channels; all there is of `LogChannel` and `SentryChannel`',
   MessageOptions: '`new SlackChannel({ ... })`, `new DiscordChannel({ ... })`',

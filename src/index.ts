@@ -6,8 +6,10 @@ export { RateMonitorGuard } from './monitor/rate-monitor.guard.js';
 export type {
   CategoryOptions,
   IncidentOptions,
+  MetricsOptions,
   RateMonitorOptions,
   RateMonitorOptionsFactory,
+  UsageOptions,
   WindowOptions,
 } from './options/rate-monitor-options.js';
 export type { ContributorResolver, Period, ThresholdResolver } from './model/category.js';
@@ -22,6 +24,19 @@ export type { Counted, CounterKey, CounterStore, OwnTotal, Published, Refused } 
 export { MemoryCounterStore } from './store/memory/memory-counter-store.js';
 export { RedisCounterStore } from './store/redis/redis-counter-store.js';
 
+export { UsageService } from './usage/usage.service.js';
+export type {
+  AdviseOptions,
+  CategoryAdvice,
+  HourlyPeaks,
+  Time,
+  TimeRange,
+  TopOptions,
+  UsageRow,
+  UsageSeries,
+} from './usage/usage.js';
+export type { AdviceCandidate, AdviceStep, AlwaysOver, ThresholdAdvice } from './usage/advice.js';
+export type { UsageStore } from './store/usage-store.js';
 export type { SharedState } from './store/shared-state.js';
 
 export { AlertService } from './alert/alert.service.js';

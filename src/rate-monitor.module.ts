@@ -11,10 +11,12 @@ import { STAND_INS } from './boot/stand-ins.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
+import { MONITOR_VIEW } from './boot/monitor-view.js';
+import { USAGE, UsageService } from './usage/usage.service.js';
 import { Late } from './util/late.js';
 
 /** What boot builds from complete options, and the services hand on to. */
-const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR];
+const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR, USAGE, MONITOR_VIEW];
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({
@@ -27,11 +29,12 @@ const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR];
     RateCounterService,
     AlertService,
     RateMonitorService,
+    UsageService,
     { provide: MONITOR, useExisting: RateMonitorService },
     { provide: APP_GUARD, useClass: UnboundHandlersGuard },
     RateMonitorBoot,
   ],
-  exports: [RateCounterService, AlertService, RateMonitorService, MONITOR],
+  exports: [RateCounterService, AlertService, RateMonitorService, UsageService, MONITOR_VIEW, MONITOR],
 })
 export class RateMonitorModule extends ConfigurableModuleClass {
   /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */

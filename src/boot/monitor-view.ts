@@ -1,5 +1,7 @@
 import type { AlertService } from '../alert/alert.service.js';
 import type { Category } from '../model/category.js';
+import type { CounterStatus } from '../counter/counter.js';
+import type { Observation } from '../telemetry/figures.js';
 import type { Instances } from '../usage/instances.js';
 import type { Usage } from '../usage/usage.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
@@ -12,15 +14,6 @@ export interface ChannelStatus {
   readonly reason?: string | undefined;
   readonly retryAt?: number | undefined;
   readonly queued: number;
-}
-
-/** What this instance counted since its start, and how it goes. */
-export interface CounterStatus {
-  readonly counted: number;
-  readonly uncounted: number;
-  /** Counted and not yet published. */
-  readonly pending: number;
-  readonly breaches: number;
 }
 
 /** A monitored handler. */
@@ -44,6 +37,8 @@ export interface MonitorView {
   now(): number;
   store(): { readonly name: string; readonly up: boolean; readonly blindSince?: number | undefined };
   counter(): CounterStatus;
+  /** Breaches since the start, by category, severity and tenant. */
+  breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
   handlers(): readonly HandlerStatus[];
 }

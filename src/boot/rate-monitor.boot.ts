@@ -29,13 +29,19 @@ import { setUpOnce } from './set-up-once.js';
 import { STAND_INS, type StandIns } from './stand-ins.js';
 import { fixedSpans } from '../threshold/period.js';
 import { countedCategories } from './counted-categories.js';
+import { MONITOR_VIEW, type ChannelStatus, type MonitorView } from './monitor-view.js';
 import { storeFor } from './store-for.js';
+import { Watching, type Watched } from './watching.js';
+import { BreachCounts } from '../telemetry/breach-counts.js';
+import { USAGE } from '../usage/usage.service.js';
+import type { Usage } from '../usage/usage.js';
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
 @Injectable()
 export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
   private instances: InstanceRegistry | undefined;
+  private watching: Watching | undefined;
 
   constructor(
     @Inject(CLOCK) private readonly clock: Clock,
@@ -46,6 +52,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly alerts: AlertService,
     @Inject(COUNTER) private readonly counter: Late<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
+    @Inject(USAGE) private readonly usage: Late<Usage>,
+    @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView>,
   ) {}
 
   /** @throws RateMonitorConfigError where the set-up is wrong. */
@@ -58,21 +66,24 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const options = { ...read, ...this.standIns };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
-      for (const late of [this.counter, this.requests]) late.never();
+      for (const late of [this.counter, this.requests, this.usage, this.view]) late.never();
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
     const counted = countedCategories(options.categories);
+    const state = store.state ?? new MemorySharedState();
+    const breaches = new BreachCounts(options.metrics.tenants);
     const counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {
+      breaches.add(breach);
       this.alerts.raise(alertOf(breach));
       return Promise.resolve();
     });
     const { groupWaitMs, shutdownFlushMs, incidents } = options;
-    const state = store.state ?? new MemorySharedState();
+    const channels = await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment);
     await this.alerts.start({
       ...{ groupWaitMs, shutdownFlushMs, incidents },
-      channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
+      channels,
       state,
       now: () => counter.now(),
       countOf: (category, tenantId, window, windowMs) =>
@@ -83,11 +94,13 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     // Alerts first: what was counted before the start may be over at once.
     await counter.open();
     this.counter.set(counter);
-    this.requests.set(new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger)));
+    const requests = new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger));
+    this.requests.set(requests);
     await this.alerts.lookAtMutes();
     this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
     // Not waited for: a slow store must not hold up the boot.
     void this.instances.start();
+    await this.watch({ options, store, state, counter, requests, handlers, breaches, channels });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }
@@ -96,9 +109,24 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
     await this.counter.value?.close();
+    await this.watching?.stop();
     await this.alerts.stop();
     await this.instances?.stop();
     await this.counter.value?.disconnect();
+  }
+
+  private async watch({
+    channels,
+    ...watched
+  }: Omit<Watched, 'alerts' | 'channels' | 'thresholds'> & { channels: readonly { name: string }[] }): Promise<void> {
+    const status = (): ChannelStatus[] => channels.map(({ name }) => ({ name, on: true, queued: 0 }));
+    const alerts = this.app.get(AlertService, { strict: false });
+    this.watching = new Watching({ ...watched, alerts, channels: status, thresholds: undefined }, this.logger);
+    const { view } = this.watching;
+    if (view.usage) this.usage.set(view.usage);
+    else this.usage.never();
+    this.view.set(view);
+    await this.watching.start();
   }
 
   /** Asked for and not injected: options from a request-scoped provider would make all that monitors request-scoped, and inert. */

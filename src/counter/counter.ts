@@ -63,6 +63,18 @@ export interface LiveTotal {
   readonly threshold: number | undefined;
 }
 
+/** How counting goes in this instance. */
+export interface CounterStatus {
+  /** Requests, or their cost, since the start. */
+  readonly counted: number;
+  /** Those of them for which there was no room. */
+  readonly uncounted: number;
+  /** Counted and not yet published. */
+  readonly pending: number;
+  /** Since when the store cannot be reached, by its clock. */
+  readonly blindSince?: number;
+}
+
 /** Counts tenants: keeps this instance's own totals, publishes them, and raises what goes over a level. Built once, at boot. */
 export class Counter {
   /** A name that no other process has. */
@@ -77,6 +89,8 @@ export class Counter {
   private readonly failing = new WeakMap<TrackedTotal, { times: number; againAt: number }>();
   private readonly versions = new Map<CountedWindow, number>();
   private lookTimer: NodeJS.Timeout | undefined;
+  private counted = 0;
+  private uncounted = 0;
 
   constructor(
     private readonly store: CounterStore,
@@ -119,8 +133,10 @@ export class Counter {
     const much = this.given.cost(counted, cost);
     const [key, now] = [tenantKey(tenant.id), this.clock.now()];
     let wait: Promise<void> | undefined;
+    this.counted += much;
     for (const window of counted.windows) {
       const tracked = this.track(counted, window, key, now, much);
+      if (!tracked) this.uncounted += much;
       if (tracked) wait = this.addTo(tracked, much, tenant, route) ?? wait;
     }
     return wait;
@@ -179,6 +195,16 @@ export class Counter {
       const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
       yield { category: category.name, window: kind.name, span, tenant, name, own, known, threshold };
     }
+  }
+
+  /** What this instance counted since its start, and how it goes. Walks over all live totals. */
+  status(): CounterStatus {
+    let pending = 0;
+    for (const tracked of this.windows.live(this.clock.now())) pending += tracked.unpublished;
+    const { counted, uncounted } = this;
+    const { unreachableForMs } = this.health;
+    const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
+    return { counted, uncounted, pending, ...blindSince };
   }
 
   /** Publishes what is pending, for as long as that may take; what is left is judged alone and said to be lost. */

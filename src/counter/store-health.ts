@@ -31,6 +31,11 @@ export class StoreHealth {
     private readonly logger: Logger,
   ) {}
 
+  /** For how long it has been out of reach, in milliseconds; undefined while it is not. */
+  get unreachableForMs(): number | undefined {
+    return this.unreachableSince === undefined ? undefined : performance.now() - this.unreachableSince;
+  }
+
   /** Out of reach for so long that this instance judges by what it counted itself. */
   get alone(): boolean {
     return this.unreachableSince !== undefined && performance.now() - this.unreachableSince >= ALONE_AFTER_MS;

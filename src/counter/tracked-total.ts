@@ -7,6 +7,8 @@ import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import { plus } from '../util/plus.js';
 import type { LiveWindow } from './windows.js';
 
+const MAX_LABEL = 200;
+
 /** How soon a total is to be published, and whether its request waits for that. */
 export type Urgency = 'later' | 'now' | 'wait';
 
@@ -40,6 +42,8 @@ export class TrackedTotal {
   /** Whom and where the last request was, kept until it is published and the count is far from a level: an alert names them. */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
+  /** Its name, for those who look at usage. */
+  private label: string | undefined;
 
   /** @param instance - The name that it is published under; no other total of this counter has it. */
   constructor(
@@ -58,9 +62,9 @@ export class TrackedTotal {
     return plus(plus(this.own, this.others), this.earlier);
   }
 
-  /** What the tenant is called, while that is kept. */
+  /** What the tenant is called. */
   get name(): string | undefined {
-    return this.tenant?.name;
+    return this.tenant?.name ?? this.label;
   }
 
   get heldAgainst(): Levels {
@@ -226,7 +230,12 @@ export class TrackedTotal {
 
   /** Lets go of what only an alert needs, if none is near. */
   forgetTenant(): void {
-    if (this.published === this.own && this.levels && !this.isHot) this.tenant = this.route = undefined;
+    if (this.published !== this.own || !this.levels || this.isHot) return;
+    const name = this.tenant?.name;
+    // Copied if it is cut: a slice would keep all of it in memory.
+    if (name !== undefined)
+      this.label = name.length <= MAX_LABEL ? name : Buffer.from(name.slice(0, MAX_LABEL)).toString();
+    this.tenant = this.route = undefined;
   }
 
   private get settled(): number {

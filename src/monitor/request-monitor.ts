@@ -27,6 +27,8 @@ interface MonitoredHandler {
   readonly bound: boolean;
   /** The route of its last request: most likely the next one has the same. */
   lastRoute: Route | undefined;
+  /** Whether a request with a tenant was counted. */
+  isSeen: boolean;
 }
 
 /** A category that a handler counts in. */
@@ -46,6 +48,8 @@ type Wait = Promise<void> | undefined;
 
 /** Counts requests: what is monitored of a handler, whom a request counts against, and what it costs. */
 export class RequestMonitor {
+  /** Names of the handlers that counted a request. */
+  readonly seen = new Set<string>();
   private readonly logger = new Logger('RateMonitor');
   /** Weak: if something wraps the handlers of request-scoped controllers, each request has one of its own. */
   private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
@@ -114,7 +118,7 @@ export class RequestMonitor {
     }
     if (counts.size + outcomes.length === 0) return undefined;
     const bound = this.handlers.isBound(owner, handler);
-    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined };
+    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined, isSeen: false };
   }
 
   private countsIn(category: Category, { cost, after, when }: Mark): CountsIn {
@@ -183,6 +187,10 @@ export class RequestMonitor {
   ): Wait {
     // What a handler came to may be nothing.
     if (cost === 0) return undefined;
+    if (!handler.isSeen) {
+      handler.isSeen = true;
+      this.seen.add(handler.name);
+    }
     return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
   }
 

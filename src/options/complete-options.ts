@@ -1,5 +1,12 @@
 import { defaultTenantResolver } from '../monitor/identity.js';
-import type { CategoryOptions, IncidentOptions, RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
+import type {
+  CategoryOptions,
+  IncidentOptions,
+  MetricsOptions,
+  RateMonitorOptions,
+  UsageOptions,
+  WindowOptions,
+} from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
 import { appName } from './app-name.js';
@@ -26,6 +33,9 @@ export interface CompleteOptions {
   readonly incidents: CompleteIncidents | undefined;
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
+  /** Undefined: off. */
+  readonly usage: Required<UsageOptions> | undefined;
+  readonly metrics: Required<MetricsOptions>;
 }
 
 /** How incidents go. */
@@ -54,7 +64,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     maxTrackedTenants = 100_000,
   } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
-  const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000 } = options;
+  const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000, usage = true } = options;
   const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
   const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, ofModule));
   return Object.freeze({
@@ -75,7 +85,16 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     incidents: incidents ? completeIncidents(incidents === true ? {} : incidents) : undefined,
     groupWaitMs,
     shutdownFlushMs,
+    usage: usage ? completeUsage(usage === true ? {} : usage) : undefined,
+    metrics: { tenants: options.metrics?.tenants ?? 50 },
   });
+}
+
+function completeUsage({
+  retentionMs = 86_400_000,
+  hourlyRetentionMs = 2_592_000_000,
+}: UsageOptions): Required<UsageOptions> {
+  return Object.freeze({ retentionMs, hourlyRetentionMs });
 }
 
 function completeIncidents({ remindAfterMs = 30 * 60_000, resolveAfterMs }: IncidentOptions): CompleteIncidents {

@@ -93,6 +93,29 @@ export interface IncidentOptions {
   resolveAfterMs?: number;
 }
 
+/** How long usage is kept. */
+export interface UsageOptions {
+  /**
+   * How long each tenant's count of each minute is kept, in milliseconds, an hour to 7 days.
+   * @defaultValue 86_400_000
+   */
+  retentionMs?: number;
+  /**
+   * How long the highest counts of each hour are kept, in milliseconds, a day to 90 days.
+   * @defaultValue 2_592_000_000
+   */
+  hourlyRetentionMs?: number;
+}
+
+/** What metrics tell tenants apart. */
+export interface MetricsOptions {
+  /**
+   * How many tenants get a label of their own: the first that breach, for the life of the process. All others are `other`. 0 to 1,000.
+   * @defaultValue 50
+   */
+  tenants?: number;
+}
+
 /** Options of `RateMonitorModule.forRoot()`; all of them have a default. */
 export interface RateMonitorOptions {
   /**
@@ -191,6 +214,16 @@ export interface RateMonitorOptions {
    * @defaultValue 5_000
    */
   shutdownFlushMs?: number;
+  /**
+   * Keeps who used how much: what the page, advice and `UsageService` read. `false`: nothing of it is kept.
+   * @defaultValue a day of minutes and 30 days of hours
+   */
+  usage?: boolean | UsageOptions;
+  /**
+   * Metrics for OpenTelemetry and Sentry, if the app has them.
+   * @defaultValue `{ tenants: 50 }`
+   */
+  metrics?: MetricsOptions;
   /**
    * Requests that are not to be counted. Where it throws the request is counted, and the log says so once.
    * @defaultValue every request is counted

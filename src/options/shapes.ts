@@ -173,12 +173,37 @@ export class OptionsShape {
   shutdownFlushMs: unknown;
 
   @IsOptional()
+  @ValidateIf(({ usage }: OptionsShape) => typeof usage !== 'object')
+  @IsBoolean(says('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true'))
+  usage: unknown;
+
+  @IsOptional()
+  @IsObject(says('an object such as { tenants: 50 }, or leave it out for just that'))
+  metrics: unknown;
+
+  @IsOptional()
   @IsFunction('a function of the execution context that gives true or false, or leave it out')
   skipIf: unknown;
 
   @IsOptional()
   @IsBoolean(says('true or false, or leave it out for true'))
   enabled: unknown;
+}
+
+export class UsageShape {
+  @IsOptional()
+  @IsWhole(3_600_000, 'milliseconds', 86_400_000, 604_800_000)
+  retentionMs: unknown;
+
+  @IsOptional()
+  @IsWhole(86_400_000, 'milliseconds', 2_592_000_000, 7_776_000_000)
+  hourlyRetentionMs: unknown;
+}
+
+export class MetricsShape {
+  @IsOptional()
+  @IsWhole(0, 'tenants', 50, 1_000)
+  tenants: unknown;
 }
 
 export class IncidentsShape {

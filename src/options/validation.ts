@@ -6,7 +6,16 @@ import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
 import { thresholdVariable, type Overridden } from './environment.js';
 import { errorsOf, optionsOf } from './own-metadata.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
-import { CategoryShape, ChannelShape, IncidentsShape, LevelShape, OptionsShape, WindowShape } from './shapes.js';
+import {
+  CategoryShape,
+  ChannelShape,
+  IncidentsShape,
+  LevelShape,
+  MetricsShape,
+  OptionsShape,
+  UsageShape,
+  WindowShape,
+} from './shapes.js';
 import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 type Shape = new () => object;
@@ -18,6 +27,8 @@ const WINDOW_OPTIONS = ['threshold', 'windowMs', 'period', 'timeZone', 'sliding'
 const OWNERS: [string, Shape][] = [
   ['a category', CategoryShape],
   ['incidents', IncidentsShape],
+  ['usage', UsageShape],
+  ['metrics', MetricsShape],
   ['a level', LevelShape],
   ['the module', OptionsShape],
 ];
@@ -35,6 +46,8 @@ export function validate({ options, sources }: Overridden): RateMonitorOptions {
   for (const [name, category] of categories) problems.push(...checkCategory(name, category, names));
   listOf(options.channels).forEach((channel, i) => problems.push(...checkChannel(channel, `channels[${i}]`, names)));
   if (typeof options.incidents === 'object') problems.push(...check(IncidentsShape, options.incidents, 'incidents'));
+  if (typeof options.usage === 'object') problems.push(...check(UsageShape, options.usage, 'usage'));
+  if (typeof options.metrics === 'object') problems.push(...check(MetricsShape, options.metrics, 'metrics'));
   if (options.redis !== undefined && options.store !== undefined) {
     problems.push({ path: 'store', found: 'set beside redis', remedy: 'one of the two' });
   }

@@ -55,6 +55,16 @@ export interface LiveTop {
   readonly counts: readonly TenantCount[];
 }
 
+/** A window of a category, for those that know Redis alone. */
+export interface AboutWindow {
+  readonly name: string;
+  readonly windowMs: number;
+  /** Undefined if each tenant has its own. */
+  readonly threshold: number | undefined;
+  /** Key of the span that runs. */
+  readonly span: string;
+}
+
 /** What one instance has to say of a category. Each part says what is true, so it may come twice, late or not at all. */
 export interface UsageReport {
   readonly category: string;
@@ -66,6 +76,7 @@ export interface UsageReport {
   /** Tenants that are new in a block, or have another name or threshold now. One with neither takes nothing away that is known. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
   readonly tops: readonly LiveTop[];
+  readonly about?: readonly AboutWindow[];
 }
 
 /** How long history lasts. */

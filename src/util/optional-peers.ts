@@ -59,6 +59,11 @@ export function sentry(): Promise<Sentry | undefined> {
   return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
 }
 
+/** The API of OpenTelemetry. It does nothing until the app registers an SDK. */
+export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
+  return optional('@opentelemetry/api', () => import('@opentelemetry/api'));
+}
+
 /** Runs something so that no span and no breadcrumb is made of it: they show all of an address, and a webhook's address is its secret. */
 export type Untraced = <T>(work: () => T) => T;
 

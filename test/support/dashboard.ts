@@ -72,7 +72,8 @@ export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
       : undefined,
     now: () => clock.now,
     store: () => ({ name: 'memory', ...status }),
-    counter: () => ({ counted: 61, uncounted: 2, pending: 0, breaches: 1 }),
+    counter: () => ({ counted: 61, uncounted: 2, pending: 0 }),
+    breaches: () => [],
     channels: () => [
       { name: 'log', on: true, queued: 0 },
       { name: 'discord', on: false, reason: 'Discord answered 404', retryAt: now + 60_000, queued: 3 },

@@ -47,6 +47,7 @@ interface Scripted {
  * - `{category}:totals/<block>`        hash, the sums of 8 hours
  * - `{category}:seen/<block>`          hash, each tenant's thresholds and name
  * - `{category}:peaks/<hour>`          hash, the highest counts of an hour
+ * - `{category}:about`                 hash, the category's windows, for the command line
  * - `{category:tenant}:h/<block>`      hash, a tenant's count of each minute of 8 hours
  */
 export class RedisUsageStore implements UsageStore {
@@ -66,7 +67,7 @@ export class RedisUsageStore implements UsageStore {
   }
 
   async report(
-    { category, instance, sums, active, seen, tops }: UsageReport,
+    { category, instance, sums, active, seen, tops, about = [] }: UsageReport,
     retention: UsageRetention,
   ): Promise<void> {
     const commands = this.connection.pipeline();
@@ -91,6 +92,10 @@ export class RedisUsageStore implements UsageStore {
       const key = this.key(category, `live/${window}/${span}`);
       commands.zadd(key, 'GT', ...counts.flatMap(({ tenant, count }) => [count, tenant]));
       commands.zremrangebyrank(key, 0, -MAX_LIVE - 1).pexpire(key, keepMs);
+    }
+    for (const window of about) {
+      const key = this.key(category, 'about');
+      commands.hset(key, window.name, JSON.stringify(window)).pexpire(key, blockExpiry(retention));
     }
     if (commands.length > 0) await executed(commands);
   }

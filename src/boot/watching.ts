@@ -1,0 +1,110 @@
+import type { Logger } from '@nestjs/common';
+
+import type { AlertService } from '../alert/alert.service.js';
+import type { Counter } from '../counter/counter.js';
+import type { MarkedHandler } from '../monitor/marked-handlers.js';
+import type { RequestMonitor } from '../monitor/request-monitor.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { CompleteOptions } from '../options/complete-options.js';
+import type { CounterStore } from '../store/counter-store.js';
+import type { SharedState } from '../store/shared-state.js';
+import { type BreachCounts } from '../telemetry/breach-counts.js';
+import { observeWithOpenTelemetry } from '../telemetry/open-telemetry.js';
+import { sendToSentry } from '../telemetry/sentry-metrics.js';
+import type { ThresholdService } from '../threshold/threshold.service.js';
+import { Instances } from '../usage/instances.js';
+import { UsageRecorder } from '../usage/usage-recorder.js';
+import { Usage } from '../usage/usage.js';
+import { Poller } from '../util/poller.js';
+import { within } from '../util/within.js';
+import type { ChannelStatus, MonitorView } from './monitor-view.js';
+
+/** How long a shutdown waits for the last of usage. */
+const STOP_WITHIN_MS = 1_500;
+
+/** What is looked at. */
+export interface Watched {
+  readonly options: CompleteOptions;
+  readonly store: CounterStore;
+  readonly state: SharedState;
+  readonly counter: Counter;
+  readonly alerts: AlertService;
+  readonly thresholds: ThresholdService | undefined;
+  readonly requests: RequestMonitor;
+  readonly handlers: readonly MarkedHandler[];
+  readonly channels: () => readonly ChannelStatus[];
+  readonly breaches: BreachCounts;
+}
+
+/** Looks after what is seen of the monitor while it runs: usage, heartbeats, metrics. Nothing of it is on the way of a request. */
+export class Watching {
+  readonly view: MonitorView;
+  private readonly recorder: UsageRecorder | undefined;
+  private readonly instances: Instances;
+  private readonly pollers: readonly Poller[];
+  private ends: (() => void)[] = [];
+
+  constructor(
+    { options, store, state, counter, alerts, thresholds, requests, handlers, channels, breaches }: Watched,
+    logger: Logger,
+  ) {
+    const about = { service: options.service ?? '', environment: options.environment ?? '' };
+    const { categories, usage: kept } = options;
+    const settings = kept && store.usage ? { ...kept, categories, source: counter, store: store.usage } : undefined;
+    const thresholdOf = (_: Category, { threshold }: CategoryWindow): number | undefined =>
+      typeof threshold === 'number' ? threshold : undefined;
+    const usage = settings && new Usage({ ...settings, thresholdOf });
+    this.recorder =
+      settings &&
+      new UsageRecorder(
+        categories.values(),
+        counter,
+        settings.store,
+        { ...settings, maxTenants: options.maxTrackedTenants, settleMs: Math.max(1_000, 2 * options.flushIntervalMs) },
+        logger,
+      );
+    this.instances = new Instances(
+      state,
+      counter.instance,
+      about,
+      () => counter.now(),
+      () => counter.status(),
+    );
+    this.view = {
+      ...about,
+      ...{ categories, usage, instances: this.instances, alerts, thresholds, channels },
+      now: () => counter.now(),
+      store: () => {
+        const { blindSince } = counter.status();
+        return { name: store.name, up: blindSince === undefined, blindSince };
+      },
+      counter: () => counter.status(),
+      breaches: () => breaches.observe(),
+      handlers: () =>
+        handlers.map(({ name, marks }) => ({
+          handler: name,
+          categories: [...new Set(marks.map(({ category }) => category))],
+          seen: requests.seen.has(name),
+        })),
+    };
+    this.pollers = [
+      new Poller(() => this.instances.beat(), logger, 'Instances'),
+      ...(this.recorder ? [new Poller(() => (this.recorder as UsageRecorder).look(), logger, 'Usage records')] : []),
+    ];
+  }
+
+  async start(): Promise<void> {
+    for (const poller of this.pollers) poller.start();
+    this.ends = await Promise.all([observeWithOpenTelemetry(this.view), sendToSentry(this.view)]);
+  }
+
+  /** Writes the last of usage; a store that is away holds nothing up. */
+  async stop(): Promise<void> {
+    for (const end of this.ends) end();
+    const last = async (): Promise<void> => {
+      await Promise.all(this.pollers.map((poller) => poller.stop()));
+      await Promise.all([this.recorder?.stop(), this.instances.leave()]);
+    };
+    await within(last(), STOP_WITHIN_MS, 'not written').catch(() => undefined);
+  }
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+
+import { Cluster, Redis } from 'ioredis';
+
+import { oneLine } from '../util/text.js';
+import { LiveRows, type LiveRow } from './live-rows.js';
+
+const HELP = `Shows who is hot now, from Redis alone.
+
+  nestjs-rate-monitor top [options]
+
+  --redis <url>       where Redis is: REDIS_URL, or redis://127.0.0.1:6379, if left out. The password is taken from the URL or from
+                      REDIS_PASSWORD, and is never printed
+  --cluster           the URL is that of a node of a Cluster
+  --prefix <text>     keyPrefix of the module: rate_monitor if left out
+  --category <name>   one category: all if left out
+  --limit <number>    rows of each category: 20 if left out
+  --watch             again every second, until Ctrl-C
+  --json              one JSON document a look
+`;
+const EVERY_MS = 1_000;
+const USAGE_ERROR = 2;
+
+interface Arguments {
+  readonly redis?: string;
+  readonly cluster?: boolean;
+  readonly prefix?: string;
+  readonly category?: string;
+  readonly limit?: string;
+  readonly watch?: boolean;
+  readonly json?: boolean;
+  readonly help?: boolean;
+}
+
+void main();
+
+async function main(): Promise<void> {
+  const args = read();
+  if (!args) return;
+  const { client, secrets } = connect(args);
+  const looking = new LiveRows(client, args.prefix ?? 'rate_monitor', Number(args.limit ?? 20));
+  let stopped = false;
+  process.once('SIGINT', () => (stopped = true));
+  try {
+    await client.connect();
+    for (;;) {
+      const rows = await looking.read(args.category);
+      if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
+      else process.stdout.write(`${args.watch ? '\u001b[2J\u001b[H' : ''}${table(rows)}\n`);
+      if (!args.watch || stopped) break;
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  } catch (error) {
+    const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '****'), String((error as Error).message));
+    process.stderr.write(`Redis could not be read: ${oneLine(reason)}\n`);
+    process.exitCode = 1;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** The arguments; undefined if help was shown instead. */
+function read(): Arguments | undefined {
+  const text = { type: 'string' } as const;
+  const truth = { type: 'boolean' } as const;
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: {
+        ...{ redis: text, prefix: text, category: text, limit: text },
+        ...{ cluster: truth, watch: truth, json: truth, help: truth },
+      },
+    });
+    if (!values.help && positionals.length === 1 && positionals[0] === 'top' && isLimit(values.limit)) return values;
+    (values.help ? process.stdout : process.stderr).write(HELP);
+    process.exitCode = values.help ? 0 : USAGE_ERROR;
+  } catch (error) {
+    // What an unknown option was is not repeated: it may hold a password.
+    const { code = '' } = error as { code?: string };
+    process.stderr.write(
+      `${code.includes('UNKNOWN_OPTION') ? 'There is no such option' : 'An option is not as it should be'}\n\n${HELP}`,
+    );
+    process.exitCode = USAGE_ERROR;
+  }
+  return undefined;
+}
+
+function isLimit(limit: string | undefined): boolean {
+  return limit === undefined || /^[1-9]\d{0,2}$/.test(limit);
+}
+
+function connect(args: Arguments): { client: Redis | Cluster; secrets: string[] } {
+  const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+  const password = process.env.REDIS_PASSWORD;
+  const { password: inUrl = '' } = URL.canParse(url) ? new URL(url) : {};
+  const options = {
+    ...{ lazyConnect: true, enableOfflineQueue: !!args.cluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
+    ...(password === undefined || inUrl !== '' ? {} : { password }),
+    retryStrategy: () => null,
+  };
+  const client = args.cluster
+    ? new Cluster([url], { lazyConnect: true, redisOptions: options, clusterRetryStrategy: () => null })
+    : new Redis(url, options);
+  client.on('error', () => undefined);
+  const secrets = [password ?? '', inUrl, decodeURIComponent(inUrl)].filter((secret) => secret !== '');
+  return { client, secrets };
+}
+
+function table(rows: readonly LiveRow[]): string {
+  if (rows.length === 0) return 'Nobody was counted in the running window.';
+  const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share }) => [
+    oneLine(name ?? tenant, 32),
+    oneLine(tenant, 24),
+    window === '' ? category : `${category} ${window}`,
+    threshold === undefined ? String(count) : `${count} of ${threshold}`,
+    ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
+    `${Math.round(share * 100)} %`,
+  ]);
+  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE'], ...cells];
+  const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,5 @@
+export {
+  RateMonitorHealthIndicator,
+  type RateMonitorHealth,
+  type RateMonitorHealthOptions,
+} from './rate-monitor-health.indicator.js';

@@ -1,0 +1,72 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+
+import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
+import type { Late } from '../util/late.js';
+
+/** What makes a check fail. Nothing does by default: a monitor must not take the app out of rotation. */
+export interface RateMonitorHealthOptions {
+  /**
+   * Down once the store has been away for this long, in milliseconds.
+   * @defaultValue never
+   */
+  failIfBlindForMs?: number;
+  /**
+   * Down while a channel is off.
+   * @defaultValue false
+   */
+  failIfChannelOff?: boolean;
+}
+
+/** What a check tells, under the key that it is given. */
+export interface RateMonitorHealth {
+  status: 'up' | 'down';
+  /** False if the module is disabled or has not started. */
+  monitoring: boolean;
+  store?: { name: string; up: boolean };
+  /** Since when the store is away. */
+  blindSince?: string;
+  /** Names of channels that are off. */
+  channelsOff?: string[];
+  /** Alerts that wait to be sent. */
+  queue?: number;
+  /** Requests that went uncounted since the start. */
+  uncounted?: number;
+}
+
+/**
+ * For `@nestjs/terminus`: `health.check([() => rateMonitor.check('rate-monitor')])`. It needs nothing of that package, so either version of
+ * its API takes the answer. Reports, and fails only if it is asked to.
+ */
+@Injectable()
+export class RateMonitorHealthIndicator {
+  constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView> | undefined) {}
+
+  /** How the monitor is. Reads what is known in this process, and waits for nothing. */
+  check<Key extends string = 'rate-monitor'>(
+    key: Key = 'rate-monitor' as Key,
+    options: RateMonitorHealthOptions = {},
+  ): Record<Key, RateMonitorHealth> {
+    return { [key]: this.health(options) } as Record<Key, RateMonitorHealth>;
+  }
+
+  private health({
+    failIfBlindForMs = Infinity,
+    failIfChannelOff = false,
+  }: RateMonitorHealthOptions): RateMonitorHealth {
+    const view = this.view?.value;
+    if (!view) return { status: 'up', monitoring: false };
+    const { name, up, blindSince } = view.store();
+    const channels = view.channels();
+    const channelsOff = channels.filter(({ on }) => !on).map((channel) => channel.name);
+    const isBlind = blindSince !== undefined && view.now() - blindSince >= failIfBlindForMs;
+    return {
+      status: isBlind || (failIfChannelOff && channelsOff.length > 0) ? 'down' : 'up',
+      monitoring: true,
+      store: { name, up },
+      ...(blindSince === undefined ? {} : { blindSince: new Date(blindSince).toISOString() }),
+      channelsOff,
+      queue: channels.reduce((sum, { queued }) => sum + queued, 0),
+      uncounted: view.counter().uncounted,
+    };
+  }
+}

@@ -1,0 +1,74 @@
+import type { MonitorView } from '../boot/monitor-view.js';
+
+/** One observation. */
+export interface Observation {
+  readonly value: number;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** A figure that can be observed at any time. */
+export interface Figure {
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge';
+  /** By the unified code for units of measure, as OpenTelemetry has it. */
+  readonly unit: string;
+  readonly description: string;
+  readonly observe: (view: MonitorView) => readonly Observation[];
+}
+
+const one = (value: number, attributes: Readonly<Record<string, string>> = {}): Observation[] => [
+  { value, attributes },
+];
+
+/** What is observed when metrics are collected. Nothing of it is counted for metrics alone. */
+export const FIGURES: readonly Figure[] = [
+  {
+    name: 'rate_monitor.requests',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests, or their cost, counted by this process',
+    observe: (view) => one(view.counter().counted),
+  },
+  {
+    name: 'rate_monitor.requests.uncounted',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests that went uncounted',
+    observe: (view) => one(view.counter().uncounted),
+  },
+  {
+    name: 'rate_monitor.requests.pending',
+    kind: 'gauge',
+    unit: '{request}',
+    description: 'Counted and not yet published',
+    observe: (view) => one(view.counter().pending),
+  },
+  {
+    name: 'rate_monitor.breaches',
+    kind: 'counter',
+    unit: '{breach}',
+    description: 'Levels that tenants went over, as raised by this process',
+    observe: (view) => view.breaches(),
+  },
+  {
+    name: 'rate_monitor.store.up',
+    kind: 'gauge',
+    unit: '1',
+    description: '1 while the store answers, 0 while it is away',
+    observe: (view) => one(view.store().up ? 1 : 0),
+  },
+  {
+    name: 'rate_monitor.alerts.queue',
+    kind: 'gauge',
+    unit: '{alert}',
+    description: 'Alerts that wait to be sent, by channel',
+    observe: (view) => view.channels().map(({ name, queued }) => ({ value: queued, attributes: { channel: name } })),
+  },
+  {
+    name: 'rate_monitor.channel.up',
+    kind: 'gauge',
+    unit: '1',
+    description: '1 while a channel takes alerts, 0 while it is off',
+    observe: (view) => view.channels().map(({ name, on }) => ({ value: on ? 1 : 0, attributes: { channel: name } })),
+  },
+];

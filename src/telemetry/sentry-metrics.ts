@@ -1,0 +1,47 @@
+import type { MonitorView } from '../boot/monitor-view.js';
+import { sentry } from '../util/optional-peers.js';
+import { FIGURES } from './figures.js';
+
+/** How often figures go to Sentry, in milliseconds: it has no reader that asks. */
+const EVERY_MS = 30_000;
+
+/** What is used of `Sentry.metrics`, which is there from version 10.25 on. */
+interface SentryMetrics {
+  count(name: string, value: number, options: { attributes: Record<string, string>; unit: string }): void;
+  gauge(name: string, value: number, options: { attributes: Record<string, string>; unit: string }): void;
+}
+
+/**
+ * Sends the figures to Sentry now and then, if its SDK has metrics. Counters go as what was added since the last time.
+ *
+ * @returns Sends the last of it, and ends.
+ */
+export async function sendToSentry(view: MonitorView, everyMs = EVERY_MS): Promise<() => void> {
+  const peer = await sentry().catch(() => undefined);
+  const metrics = (peer as { metrics?: Partial<SentryMetrics> } | undefined)?.metrics;
+  if (!peer || !isMetrics(metrics)) return () => undefined;
+  const sent = new Map<string, number>();
+  const send = (): void => {
+    if (!peer.isEnabled()) return;
+    for (const { name, kind, unit, observe } of FIGURES)
+      for (const { value, attributes } of observe(view)) {
+        const options = { attributes: { ...attributes }, unit };
+        if (kind === 'gauge') metrics.gauge(name, value, options);
+        else {
+          const key = `${name} ${JSON.stringify(attributes)}`;
+          const added = value - (sent.get(key) ?? 0);
+          sent.set(key, value);
+          if (added > 0) metrics.count(name, added, options);
+        }
+      }
+  };
+  const timer = setInterval(send, everyMs).unref();
+  return () => {
+    clearInterval(timer);
+    send();
+  };
+}
+
+function isMetrics(metrics: Partial<SentryMetrics> | undefined): metrics is SentryMetrics {
+  return typeof metrics?.count === 'function' && typeof metrics.gauge === 'function';
+}
