@@ -1,14 +1,16 @@
-import { webhookOf } from './arguments.js';
+import { argumentsOf } from './arguments.js';
 import { showIncident } from './incident.js';
+import { showPage } from './page.js';
 import { showRunaway } from './runaway.js';
 import { leaveSettingsAside } from './settings.js';
 import { sendTestAlert } from './test-alert.js';
 
-/** What the monitor does, shown and checked; or, with a webhook given, whether alerts arrive there. */
+/** What the monitor does, shown and checked; or its page; or, with a webhook given, whether alerts arrive there. */
 async function main(): Promise<boolean> {
-  const webhook = webhookOf(process.argv.slice(2));
+  const { discord, page } = argumentsOf(process.argv.slice(2));
   leaveSettingsAside();
-  if (webhook !== undefined) return sendTestAlert(webhook);
+  if (discord !== undefined) return sendTestAlert(discord);
+  if (page) return showPage();
   const asPromised = [await showRunaway(), await showIncident()].every(Boolean);
   if (!asPromised) console.log('This is not what should have happened.');
   return asPromised;

@@ -61,7 +61,13 @@ function Facts({ overview, now }: { overview: Overview; now: number }): JSX.Elem
         </a>
       </li>
       <li class="whose">
-        <bdi>{service}</bdi> · <b>{environment}</b>
+        <bdi>{service}</bdi>
+        {environment !== '' && (
+          <>
+            {' '}
+            · <b>{environment}</b>
+          </>
+        )}
         {who !== undefined && (
           <>
             {' '}
