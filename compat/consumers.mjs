@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 
 /** Not of what the package exports: `npm test` runs it on the source. */
-const INSIDE = { 'hostile-names': 'looks at how a message is written, inside' };
+const INSIDE = {
+  'wrapped-handlers': 'its @toss/nestjs-aop is for one release of Nest',
+  'hostile-names': 'looks at how a message is written, inside',
+};
 
 /** `leavesOut`: specs of the e2e suite that are not run there, each with the reason why. */
 export const CONSUMERS = [

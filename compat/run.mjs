@@ -48,7 +48,13 @@ const steps = {
 };
 
 // Compilers, test runner and what only tests use are ours; whatever the package meets when it runs is the consumer's.
-const OUR_TOOLS = ['ajv', 'fast-check', ...readdirSync('node_modules/@swc').map((tool) => `@swc/${tool}`)];
+const OUR_TOOLS = [
+  'ajv',
+  'fast-check',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  ...readdirSync('node_modules/@swc').map((tool) => `@swc/${tool}`),
+];
 const typeRoots = [join(root, 'node_modules/@types')];
 
 async function run(cwd, command, ...args) {

@@ -71,7 +71,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
-    const counted = countedCategories(options.categories);
+    const counted = countedCategories(options);
     const state = store.state ?? new MemorySharedState();
     const breaches = new BreachCounts(options.metrics.tenants);
     const counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {

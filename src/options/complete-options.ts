@@ -25,6 +25,7 @@ export interface CompleteOptions {
   readonly waitAtMostMs: number;
   readonly flushIntervalMs: number;
   readonly maxTrackedTenants: number;
+  readonly thresholdTtlMs: number;
   readonly skipIf: RateMonitorOptions['skipIf'];
   readonly store: RateMonitorOptions['store'];
   readonly redis: RateMonitorOptions['redis'];
@@ -62,6 +63,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     waitAtMostMs = 50,
     flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS,
     maxTrackedTenants = 100_000,
+    thresholdTtlMs = 60_000,
   } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
   const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000, usage = true } = options;
@@ -78,6 +80,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     waitAtMostMs,
     flushIntervalMs,
     maxTrackedTenants,
+    thresholdTtlMs,
     skipIf,
     store,
     redis,

@@ -193,6 +193,12 @@ export interface RateMonitorOptions {
    */
   maxTrackedTenants?: number;
   /**
+   * How long the answer of a `threshold` function holds for its tenant, in milliseconds, 1 or more. While the function fails, its last
+   * good answer holds.
+   * @defaultValue 60_000
+   */
+  thresholdTtlMs?: number;
+  /**
    * Where alerts go. `RATE_MONITOR_DISCORD_WEBHOOK_URL` and `RATE_MONITOR_SLACK_WEBHOOK_URL` each add a channel to these.
    * @defaultValue the log, and Sentry where the app has `@sentry/nestjs`
    */

@@ -156,6 +156,10 @@ export class OptionsShape {
   maxTrackedTenants: unknown;
 
   @IsOptional()
+  @IsWhole(1, 'milliseconds', 60_000)
+  thresholdTtlMs: unknown;
+
+  @IsOptional()
   @IsArray(says('a list of alert channels, or leave it out'))
   channels: unknown;
 

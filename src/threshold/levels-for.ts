@@ -1,24 +1,38 @@
+import type { ThresholdResolver } from '../model/category.js';
+import type { AlertLevel, Levels } from '../model/level.js';
 import type { Tenant } from '../model/tenant.js';
-import { levelsOf } from './levels.js';
-import type { AlertLevel } from '../model/level.js';
 import type { LevelsFor } from '../model/window.js';
+import { levelsOf } from './levels.js';
+import { ThresholdFunction, Turns } from './threshold-function.js';
 
-/** What a category says of thresholds. */
+/** What a category states of thresholds. */
 export interface Thresholds {
-  readonly threshold: number | ((tenant: Tenant) => number | Promise<number>);
+  readonly threshold: number | ThresholdResolver;
   readonly levels: readonly AlertLevel[];
 }
 
-/** A fixed threshold gives every tenant the same levels, worked out once. */
-export function levelsFor({ threshold, levels }: Thresholds): LevelsFor {
+/** How threshold functions are asked. */
+export interface AskedThresholds {
+  /** How long an answer holds, in milliseconds. */
+  readonly ttlMs: number;
+  /** Shared by all functions. */
+  readonly turns: Turns;
+}
+
+/** A fixed threshold gives every tenant the same levels, worked out once; one from a function is asked for, and kept for a while. */
+export function levelsFor(
+  { threshold, levels }: Thresholds,
+  { ttlMs, turns }: AskedThresholds = { ttlMs: 60_000, turns: new Turns() },
+): LevelsFor {
   if (typeof threshold === 'number') {
     const same = levelsOf(threshold, levels);
     return () => same;
   }
-  return async (tenant) => {
-    const own = await threshold(tenant);
-    if (!Number.isFinite(own) || own < 0)
-      throw new Error(`the threshold function gave ${String(own)}: give a number, 0 or more`);
-    return levelsOf(own, levels);
+  let version = 0;
+  const thresholds = new ThresholdFunction(threshold, { ttlMs, turns, changed: () => version++ });
+  const of = (tenant: Tenant): Levels | Promise<Levels> => {
+    const known = thresholds.of(tenant);
+    return typeof known === 'number' ? levelsOf(known, levels) : known.then((later) => levelsOf(later, levels));
   };
+  return Object.defineProperty(of, 'version', { get: () => version });
 }

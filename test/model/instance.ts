@@ -30,7 +30,7 @@ export class Instance {
       return Promise.resolve();
     };
     const clock = { now: () => world.now + skewMs };
-    this.counter = new Counter(link, countedCategories(options.categories), options, clock, new Logger(), raise);
+    this.counter = new Counter(link, countedCategories(options), options, clock, new Logger(), raise);
   }
 
   static async start(world: World, skewMs: number): Promise<Instance> {

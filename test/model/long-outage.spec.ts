@@ -27,7 +27,7 @@ describe('An outage', () => {
   const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
     const options = completeOptions({ categories, counting: 'background', maxTrackedTenants });
-    const counted = countedCategories(options.categories);
+    const counted = countedCategories(options);
     const counter = new Counter(store, counted, options, { now: () => now }, new Logger(), () => Promise.resolve());
     await counter.open();
     return counter;

@@ -1,0 +1,103 @@
+import type { ThresholdResolver } from '../model/category.js';
+import { ThresholdFunction, Turns } from './threshold-function.js';
+
+const TTL_MS = 60_000;
+
+describe('a threshold function', () => {
+  let now = 0;
+  let changes = 0;
+
+  beforeEach(() => {
+    [now, changes] = [0, 0];
+    jest.useFakeTimers();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  const asking = (ask: ThresholdResolver, turns = new Turns()): ThresholdFunction =>
+    new ThresholdFunction(ask, { ttlMs: TTL_MS, turns, changed: () => changes++, now: () => now });
+
+  it('is asked once for many requests of a tenant, and again when its answer is a minute old', async () => {
+    const ask = jest.fn(() => Promise.resolve(10));
+    const thresholds = asking(ask);
+    expect(await Promise.all([1, 2, 3].map(async () => thresholds.of({ id: 'a' })))).toEqual([10, 10, 10]);
+    expect(thresholds.of({ id: 'a' })).toBe(10);
+    expect(ask).toHaveBeenCalledTimes(1);
+    now += TTL_MS;
+    ask.mockResolvedValue(20);
+    expect(thresholds.of({ id: 'a' })).toBe(10);
+    await jest.advanceTimersByTimeAsync(0);
+    expect([thresholds.of({ id: 'a' }), ask.mock.calls.length, changes]).toEqual([20, 2, 1]);
+  });
+
+  it('is asked again with growing pauses while it fails, and the last good answer holds meanwhile', async () => {
+    const ask = jest.fn(() => Promise.resolve(10));
+    const thresholds = asking(ask);
+    await thresholds.of({ id: 'a' });
+    ask.mockRejectedValue(new Error('no database'));
+    now += TTL_MS;
+    for (const pauseMs of [1_000, 2_000, 4_000]) {
+      const before = ask.mock.calls.length;
+      expect(thresholds.of({ id: 'a' })).toBe(10);
+      await jest.advanceTimersByTimeAsync(0);
+      now += pauseMs - 1;
+      expect(thresholds.of({ id: 'a' })).toBe(10);
+      expect(ask).toHaveBeenCalledTimes(before + 1);
+      now += 1;
+    }
+    ask.mockResolvedValue(30);
+    void thresholds.of({ id: 'a' });
+    await jest.advanceTimersByTimeAsync(0);
+    expect(thresholds.of({ id: 'a' })).toBe(30);
+  });
+
+  it('that has never answered rejects with its reason, and is not asked at every request', async () => {
+    const ask = jest.fn(() => Promise.reject<number>(new Error('no database')));
+    const thresholds = asking(ask);
+    await expect(thresholds.of({ id: 'a' })).rejects.toThrow('no database');
+    await expect(thresholds.of({ id: 'a' })).rejects.toThrow('no database');
+    expect(ask).toHaveBeenCalledTimes(1);
+    now += 1_000;
+    ask.mockResolvedValue(5);
+    expect(await thresholds.of({ id: 'a' })).toBe(5);
+  });
+
+  it('runs for fifty tenants at once, and for the others after that', async () => {
+    const answers: ((threshold: number) => void)[] = [];
+    const ask = jest.fn(() => new Promise<number>((resolve) => answers.push(resolve)));
+    const thresholds = asking(ask);
+    const asked = Array.from({ length: 120 }, (_, i) => thresholds.of({ id: `t${i}` }));
+    await jest.advanceTimersByTimeAsync(0);
+    expect(ask).toHaveBeenCalledTimes(50);
+    answers[0]?.(1);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(ask).toHaveBeenCalledTimes(51);
+    expect(await asked[0]).toBe(1);
+  });
+
+  it('that hangs is given up, and its turn goes to the next', async () => {
+    const ask = jest.fn((tenant: { id: string }) =>
+      tenant.id === 'b' ? Promise.resolve(2) : new Promise<number>(() => undefined),
+    );
+    const thresholds = asking(ask, new Turns(1));
+    const [hanging, next] = [thresholds.of({ id: 'a' }), thresholds.of({ id: 'b' })];
+    const reason = expect(hanging).rejects.toThrow('no answer within 10000 ms');
+    await jest.advanceTimersByTimeAsync(10_000);
+    await reason;
+    expect(await next).toBe(2);
+  });
+
+  it.each([[NaN], [-1], ['3' as unknown as number]])('that gives %p has failed', async (threshold) => {
+    await expect(asking(() => threshold).of({ id: 'a' })).rejects.toThrow('give a number, 0 or more');
+  });
+
+  it('may give Infinity for no limit', async () => {
+    expect(await asking(() => Infinity).of({ id: 'a' })).toBe(Infinity);
+  });
+
+  it('is given a copy of the tenant of a bounded size, with its id as it is', async () => {
+    const ask = jest.fn(() => 1);
+    const attributes = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`a${i}`, 'x'.repeat(10_000)]));
+    await asking(ask).of({ id: 'a', name: 'n'.repeat(10_000), attributes });
+    expect(JSON.stringify(ask.mock.calls[0]).length).toBeLessThan(3_000);
+  });
+});

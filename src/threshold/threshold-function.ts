@@ -1,0 +1,144 @@
+import { LRUCache } from 'lru-cache';
+
+import { tenantKey } from '../model/tenant-key.js';
+import { keptTenant } from '../model/tenant-attributes.js';
+import type { ThresholdResolver } from '../model/category.js';
+import type { Tenant } from '../model/tenant.js';
+import { isThenable } from '../util/guest.js';
+import { within } from '../util/within.js';
+
+/** Answers that are kept, and what they may take of memory: ids come from strangers. */
+const MAX_KEPT = 10_000;
+const MAX_KEPT_CHARACTERS = 4_000_000;
+/** A call that takes longer is given up. */
+const ANSWER_WITHIN_MS = 10_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+
+/** How many threshold functions run at once in all; the others wait for their turn. */
+export class Turns {
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(atOnce = 50) {
+    this.free = atOnce;
+  }
+
+  get isFree(): boolean {
+    return this.free > 0;
+  }
+
+  async take<T>(work: () => T | PromiseLike<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
+
+/** What is known of one tenant's threshold. */
+interface Kept {
+  /** The last good answer, and until when it is not asked again. */
+  value?: number;
+  freshUntil: number;
+  /** The call that is under way. */
+  asking?: Promise<number> | undefined;
+  failures: number;
+  error?: Error;
+}
+
+export interface ThresholdFunctionOptions {
+  /** How long an answer holds, in milliseconds. */
+  readonly ttlMs: number;
+  readonly turns: Turns;
+  /** Called if an answer is another than the one before. */
+  readonly changed: () => void;
+  readonly now?: () => number;
+}
+
+/**
+ * A threshold that the app's function gives for each tenant: asked once for many requests, for one tenant once at a time. While it fails,
+ * the last good answer holds, and it is asked again with growing pauses.
+ */
+export class ThresholdFunction {
+  private readonly kept = new LRUCache<string, Kept>({
+    max: MAX_KEPT,
+    maxSize: MAX_KEPT_CHARACTERS,
+    sizeCalculation: (_kept, key) => key.length + 100,
+  });
+
+  constructor(
+    private readonly ask: ThresholdResolver,
+    private readonly options: ThresholdFunctionOptions,
+  ) {}
+
+  /**
+   * The tenant's threshold: the last one that is known at once, even if a newer one is being asked for; else the promise of one, which
+   * rejects with what the function made of it.
+   */
+  of(tenant: Tenant): number | Promise<number> {
+    const key = tenantKey(tenant.id);
+    const known = this.kept.get(key);
+    if (known && (this.now() < known.freshUntil || known.asking)) return this.answer(known);
+    const kept = known ?? { freshUntil: 0, failures: 0 };
+    if (!known) this.kept.set(Buffer.from(key, 'utf16le').toString('utf16le'), kept);
+    this.call(kept, tenant);
+    return this.answer(kept);
+  }
+
+  private answer({ value, asking, error }: Kept): number | Promise<number> {
+    if (value !== undefined) return value;
+    return asking ?? Promise.reject(error ?? new Error('not known yet'));
+  }
+
+  private call(kept: Kept, tenant: Tenant): void {
+    // A copy: the request's own may be large, and is kept until the function has answered.
+    const copy = keptTenant(tenant);
+    const { turns } = this.options;
+    let ask = (): number | Promise<number> => this.ask(copy);
+    if (turns.isFree) {
+      try {
+        const now = this.ask(copy);
+        if (!isThenable(now)) return void this.answered(kept, now);
+        ask = () => now;
+      } catch (error) {
+        return void this.failed(kept, error);
+      }
+    }
+    const asking = turns.take(() => within(Promise.resolve().then(ask), ANSWER_WITHIN_MS, 'no answer', false));
+    kept.asking = asking
+      .then((value) => this.answered(kept, value))
+      .catch((error: unknown) => {
+        throw this.failed(kept, error);
+      });
+    // It may be that nobody waits for it.
+    kept.asking.catch(() => undefined);
+  }
+
+  private answered(kept: Kept, value: unknown): number {
+    if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
+      throw new Error(
+        `the threshold function gave ${typeof value === 'number' ? value : `a ${typeof value}`}: give a number, 0 or more, or Infinity for no limit`,
+      );
+    const isAnother = kept.value !== undefined && kept.value !== value;
+    Object.assign(kept, { value, freshUntil: this.now() + this.options.ttlMs, asking: undefined, failures: 0 });
+    if (isAnother) this.options.changed();
+    return value;
+  }
+
+  private failed(kept: Kept, error: unknown): Error {
+    const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** kept.failures++, LAST_RETRY_MS);
+    const reason = error instanceof Error ? error : new Error(String(error));
+    Object.assign(kept, { error: reason, freshUntil: this.now() + pauseMs, asking: undefined });
+    return reason;
+  }
+
+  private now(): number {
+    return (this.options.now ?? performance.now.bind(performance))();
+  }
+}
