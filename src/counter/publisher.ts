@@ -19,6 +19,8 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** When a total that was refused, or whose level another instance has yet to announce, is published again. */
 const HELD_FOR_MS = LEASE_MS;
+/** When a level that another instance was given is looked after for the first time: by then it is confirmed, as a rule. */
+const LOOK_AGAIN_AFTER_MS = 300;
 /** Lost counters that are close to a level are put back this soon, all at once. */
 const PUT_BACK_AFTER_MS = 500;
 /** How many totals are judged, and how many alerts raised, in one turn of the event loop while the store is away. */
@@ -43,6 +45,8 @@ export class Publisher {
   private later: TrackedTotal[] = [];
   /** Totals to publish again later, the earliest first. */
   private held: { tracked: TrackedTotal; at: number }[] = [];
+  private readonly unconfirmed: TrackedTotal[] = [];
+  private lookAgainTimer: NodeJS.Timeout | undefined;
   private batch: Batch | undefined;
   private immediate: NodeJS.Immediate | undefined;
   private flushTimer: NodeJS.Timeout | undefined;
@@ -107,6 +111,7 @@ export class Publisher {
     clearTimeout(this.flushTimer);
     clearTimeout(this.heldTimer);
     clearTimeout(this.putBackTimer);
+    clearTimeout(this.lookAgainTimer);
     clearImmediate(this.immediate);
     this.batch?.settle();
     this.health.stop();
@@ -251,7 +256,7 @@ export class Publisher {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
     const level = tracked.taken(total, counted);
     if (level) raised.push(this.raise(tracked, level, 'all'));
-    else if (tracked.awaitsAnother) this.hold(tracked, 'lease');
+    else if (tracked.awaitsAnother) this.lookAgain(tracked);
     tracked.forgetTenant();
     if (counted.lost) this.lostData();
   }
@@ -277,6 +282,20 @@ export class Publisher {
     this.raising.add(raising);
     void raising.finally(() => this.raising.delete(raising));
     return raising;
+  }
+
+  /** A store that loses its data is to find here that the level was announced: so that is asked for soon, and once more when a lease is over. */
+  private lookAgain(tracked: TrackedTotal): void {
+    if (tracked.isHeld || this.isStopped) return;
+    this.hold(tracked, 'lease');
+    this.unconfirmed.push(tracked);
+    this.lookAgainTimer ??= this.outside(() =>
+      setTimeout(() => {
+        this.lookAgainTimer = undefined;
+        for (const each of this.unconfirmed.splice(0))
+          if (!each.isRefused && this.isLive(each)) this.enqueue(each, true);
+      }, LOOK_AGAIN_AFTER_MS).unref(),
+    );
   }
 
   /** Publishes it again in a while, also if no request comes any more. */

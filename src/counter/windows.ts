@@ -5,6 +5,7 @@ import {
   type CountedWindow,
   type WindowSpan,
 } from '../model/window.js';
+import { LateComers } from './late-comers.js';
 import { TrackedTotal } from './tracked-total.js';
 
 /** A window with the tenants that this instance has seen in it. */
@@ -18,7 +19,11 @@ export interface LiveWindow {
   readonly keepMs: number;
   readonly tenants: Map<string, TrackedTotal>;
   /** The name that totals which begin now are published under: it was never used in this window before. */
-  readonly instance: string;
+  instance: string;
+  /** How many keys this instance has created for it in the store, and how many of them after it was full. */
+  created: number;
+  admitted: number;
+  readonly lateComers: LateComers;
   /** How many tenants could not be tracked for lack of room: requests and their cost. */
   untracked: { requests: number; cost: number };
 }
@@ -31,6 +36,11 @@ interface Room {
   tracked: number;
   lookedForSpaceAt: number;
 }
+
+/** The bar for late comers doubles each time that this share of the room was let in: a tenth. */
+const ADMITTED_AT_A_BAR = 10;
+/** Tenants looked at to find one to forget. */
+const MAX_LOOKED_AT = 100;
 
 /** How often a full room looks for space again: looking walks over every tenant of a past window. */
 const LOOK_FOR_SPACE_MS = 1_000;
@@ -66,13 +76,15 @@ export class Windows {
     const live = this.windowAt(room, now);
     const known = live.tenants.get(key);
     if (known) return known;
-    if (room.tracked >= this.maxTracked && !this.makeRoom(room, now)) {
+    const isFull = live.created >= this.maxTracked || (room.tracked >= this.maxTracked && !this.makeRoom(room, now));
+    if (isFull && !this.admit(room, live, key)) {
       live.untracked.requests++;
       live.untracked.cost += cost;
       return undefined;
     }
     const tracked = new TrackedTotal(live, key, live.instance);
     live.tenants.set(key, tracked);
+    live.created++;
     room.tracked++;
     return tracked;
   }
@@ -102,6 +114,41 @@ export class Windows {
       for (const window of live) if (window.untracked.requests > 0) yield window;
   }
 
+  /**
+   * Whether a tenant is let into a full window: one that asks for much, in the place of one that asks for little. The bar doubles with each
+   * tenth of the room, so invented ids cannot hide who is over, nor fill the store.
+   */
+  private admit(room: Room, live: LiveWindow, key: string): boolean {
+    const bar = 2 ** (1 + Math.floor((live.admitted * ADMITTED_AT_A_BAR) / this.maxTracked));
+    if (live.lateComers.count(key) < bar) return false;
+    if (room.tracked >= this.maxTracked && !this.evict(room, live)) return false;
+    live.lateComers.delete(key);
+    live.admitted++;
+    return true;
+  }
+
+  /** Forgets a tenant whose total is published and far from a level. */
+  private evict(room: Room, live: LiveWindow): boolean {
+    let looked = 0;
+    for (const [key, tracked] of live.tenants) {
+      if (++looked > MAX_LOOKED_AT) break;
+      live.tenants.delete(key);
+      if (!tracked.isPending && !tracked.isHot) {
+        room.tracked--;
+        // One that comes again begins at 0: under another name, so that the sum stays exact.
+        live.instance = this.newName();
+        return true;
+      }
+      // To the end: it is not looked at again soon.
+      live.tenants.set(key, tracked);
+    }
+    return false;
+  }
+
+  private newName(): string {
+    return `${this.instance}.${(this.opened++).toString(36)}`;
+  }
+
   private roomOf(category: CountedCategory, window: CountedWindow): Room {
     let room = this.rooms.get(window);
     if (!room) this.rooms.set(window, (room = { category, window, live: [], tracked: 0, lookedForSpaceAt: -Infinity }));
@@ -120,7 +167,8 @@ export class Windows {
       earlier: parts > 1 ? earlierParts(room.window, span) : undefined,
       keepMs: span.end - span.start + keptAfterMs(span, parts),
       tenants: new Map(),
-      instance: `${this.instance}.${(this.opened++).toString(36)}`,
+      instance: this.newName(),
+      ...{ created: 0, admitted: 0, lateComers: new LateComers(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, 100)) },
       untracked: { requests: 0, cost: 0 },
     };
     for (const old of room.live) if (isOver(old, now) || old.span.start > span.start) this.drop(room, old);

@@ -2,13 +2,13 @@ import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 
 import { happenings } from './commands.js';
-import { memory, redis, type PlayedStore } from './stores.js';
+import { folding, memory, redis, type PlayedStore } from './stores.js';
 import { World } from './world.js';
 
-const STORES = { memory, redis };
-const RUNS = { memory: 30, redis: 20 };
+const STORES = { memory, redis, folding };
+const RUNS = { memory: 30, redis: 20, folding: 10 };
 
-describe.each(['memory', 'redis'] as const)('the publish protocol over the %s store', (name) => {
+describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol over the %s store', (name) => {
   let played: PlayedStore;
 
   beforeAll(async () => {
@@ -34,7 +34,7 @@ describe.each(['memory', 'redis'] as const)('the publish protocol over the %s st
             jest.clearAllTimers();
           }
         }),
-        { numRuns: RUNS[name] },
+        { numRuns: RUNS[name], endOnFailure: !!process.env.FAST, interruptAfterTimeLimit: 45_000 },
       );
     },
     60_000,

@@ -32,6 +32,7 @@ export class World {
     private readonly played: PlayedStore,
   ) {
     this.store = played.begin(() => this.now);
+    this.truth.isExact = !played.folds;
   }
 
   static async begin(counting: Counting, played: PlayedStore): Promise<World> {
@@ -67,7 +68,7 @@ export class World {
   /** The store takes a publish, whoever hears of it. */
   async take({ by, totals, now }: Call): Promise<Counted[]> {
     const answers = (await this.store.publish(totals, now)) as Counted[];
-    answers.forEach((answer, i) => this.truth.took(by, totals[i] as OwnTotal, answer, now));
+    answers.forEach((answer, i) => this.truth.took(by, totals[i] as OwnTotal, answer, this.now, now));
     return answers;
   }
 
@@ -95,8 +96,8 @@ export class World {
     while (!left && this.now < end) await this.passAnswering();
     expect(left).toBe(true);
     if (instance.link.connected)
-      for (const { counted, taken } of this.truth.live(this.now))
-        expect(taken.get(instance) ?? 0).toBe(counted.get(instance) ?? 0);
+      for (const { counted, arrived } of this.truth.live(this.now))
+        expect(arrived.get(instance) ?? 0).toBe(counted.get(instance) ?? 0);
     instance.kill();
   }
 

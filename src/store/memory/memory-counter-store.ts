@@ -64,7 +64,7 @@ export class MemoryCounterStore implements CounterStore {
     if (!before && own.total === 0 && own.announced === 0)
       return { count: 0, announced: 0, announce: 0, ...sumOf(earlier) };
     const counter = before ?? this.create(own);
-    const lost = addOwn(counter, own, now, before === undefined);
+    const lost = addOwn(counter, own, before === undefined, now, this.now());
     const levels = takeLevels(counter, earlier, own, now);
     return { count: counter.sum, ...levels, ...sumOf(earlier), ...(lost ? { lost } : {}) };
   }
@@ -103,19 +103,18 @@ function sumOf(earlier: readonly Counter[]): { earlier?: number } {
 }
 
 /** Takes an instance's own total; the answer is whether the store had lost one that was sent before. */
-function addOwn(counter: Counter, own: OwnTotal, now: number, isNew: boolean): boolean {
+function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number, now: number): boolean {
   const before = counter.totals.get(own.instance);
   if (own.total <= (before ?? 0)) return false;
-  if (before === undefined) {
-    if (isNew) {
-      counter.sum = counter.base = own.others;
-      counter.basedAt = now;
-    } else if (counter.base > 0) {
-      // What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
-      const off = Math.min(counter.base, now < counter.basedAt ? own.total : own.sent);
-      counter.base = plus(counter.base, -off);
-      counter.sum = plus(counter.sum, -off);
-    }
+  if (isNew) {
+    counter.sum = counter.base = own.others;
+    counter.basedAt = now;
+  } else if (counter.base > 0) {
+    // What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
+    const inBase = (sentAt < counter.basedAt ? own.total : own.sent) - (before ?? 0);
+    const off = Math.max(Math.min(counter.base, inBase), 0);
+    counter.base = plus(counter.base, -off);
+    counter.sum = plus(counter.sum, -off);
   }
   counter.totals.set(own.instance, own.total);
   counter.sum = plus(counter.sum, own.total - (before ?? 0));

@@ -35,6 +35,12 @@ local function plus(a, b)
   return sum
 end
 
+-- A publish may be late by any time, and then its own time is no measure of when the base grew.
+local function time()
+  local at = pcall('TIME')
+  return at.err and ARGV[1] or format('%.0f', at[1] * 1000 + math.floor(at[2] / 1000))
+end
+
 local function fold(key, me, base)
   local all = pcall('HGETALL', key)
   if all.err then return end
@@ -44,7 +50,7 @@ local function fold(key, me, base)
       base = plus(base, tonumber(all[i + 1]) or 0)
     end
   end
-  call('HSET', key, 'base', format('%.17g', base), 'based', format('%.0f', now), 'folded', 1)
+  call('HSET', key, 'base', format('%.17g', base), 'based', time(), 'folded', 1)
 end
 
 -- Level values given out and announced, as a hash has them. A whole number in level or announced is the first edition's word.
@@ -107,27 +113,26 @@ while at <= last do
       local sum, lost, ownNumber = before or '0', 0, tonumber(own)
       local grown = ownNumber - owned
       if grown > 0 then
-        if not mine then
-          local sent = tonumber(ARGV[at + 1])
-          if not before then
-            base = tonumber(ARGV[at + 2])
-            total = base
-            if base > 0 then call('HSET', key, 'base', ARGV[at + 2], 'based', ARGV[1]) end
-            if sent > 0 then lost = 1 end
-          else
-            local fields
-            if base > 0 then
-              fields = call('HMGET', key, 'based', 'folded')
-              local off = sent
-              if now < (tonumber(fields[1]) or 0) then off = ownNumber end
-              off = math.min(base, off)
-              if off > 0 then
-                base, total = plus(base, -off), plus(total, -off)
-                call('HSET', key, 'base', format('%.17g', base))
-              end
+        local sent = tonumber(ARGV[at + 1])
+        if not before then
+          base = tonumber(ARGV[at + 2])
+          total = base
+          if base > 0 then call('HSET', key, 'base', ARGV[at + 2], 'based', time()) end
+          if sent > 0 then lost = 1 end
+        else
+          local fields
+          if base > 0 then
+            -- What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
+            fields = call('HMGET', key, 'based', 'folded')
+            local off = sent
+            if now < (tonumber(fields[1]) or 0) then off = ownNumber end
+            off = math.min(base, off - owned)
+            if off > 0 then
+              base, total = plus(base, -off), plus(total, -off)
+              call('HSET', key, 'base', format('%.17g', base))
             end
-            if sent > 0 and not (fields and fields[2]) then lost = 1 end
           end
+          if not mine and sent > 0 and not (fields and fields[2]) then lost = 1 end
         end
         total = plus(total, grown)
         sum = format('%.17g', total)

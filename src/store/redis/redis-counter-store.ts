@@ -138,7 +138,9 @@ export class RedisCounterStore implements CounterStore {
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
     if (this.fault) return { refused: this.fault.message, ofKey: false };
-    const isLost = this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message);
+    // What the server replied is the reason, also if the connection was given up because of it.
+    const isReply = error.name === 'ReplyError';
+    const isLost = !isReply && (this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message));
     if (isLost) return { refused: 'the connection was lost', ofKey: false };
     return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }

@@ -1,0 +1,118 @@
+import type { CountedCategory } from '../model/window.js';
+import { levelsOf } from '../threshold/levels.js';
+import { fixedSpans } from '../threshold/period.js';
+import type { TrackedTotal } from './tracked-total.js';
+import { Windows, type LiveWindow } from './windows.js';
+
+const MINUTE = 60_000;
+const LEVELS = levelsOf(4, [{ at: 1, severity: 'warning' }]);
+
+function category(name: string): CountedCategory {
+  return { name, maxCost: 1e9, windows: [{ name: '', spanAt: fixedSpans(MINUTE), levelsFor: () => LEVELS }] };
+}
+
+describe('Windows', () => {
+  const [calls, evaluations] = [category('llm_call'), category('evaluations')];
+  let closed: LiveWindow[];
+  const open = (most: number): Windows => new Windows('me', most, (window) => closed.push(window));
+  const track = (windows: Windows, key: string, now: number, of = calls): TrackedTotal | undefined =>
+    windows.track(of, of.windows[0] as CountedCategory['windows'][0], key, now, 1);
+  const count = (tracked: TrackedTotal | undefined, cost = 1): void => {
+    tracked?.setLevels(LEVELS);
+    tracked?.add(cost, { id: 'a' }, undefined);
+  };
+  const publish = (windows: Windows): void => {
+    for (const tracked of windows.all())
+      tracked.taken(tracked.total, { count: tracked.total, announced: 0, announce: 0 });
+  };
+  const keys = (windows: Windows): string[] => [...windows.all()].map(({ key }) => key).sort();
+  beforeEach(() => (closed = []));
+
+  it('keeps a tenant within its window, and begins again in the next', () => {
+    const windows = open(10);
+    const first = track(windows, 'a', 0);
+    expect(track(windows, 'a', MINUTE - 1)).toBe(first);
+    expect(track(windows, 'a', MINUTE)).not.toBe(first);
+    expect(track(windows, 'a', 5, evaluations)).not.toBe(first);
+  });
+
+  it('keeps the window before, and lets go of those before it', () => {
+    const windows = open(10);
+    track(windows, 'a', 0);
+    track(windows, 'b', MINUTE);
+    expect(keys(windows)).toEqual(['a', 'b']);
+    track(windows, 'c', 2 * MINUTE);
+    expect(keys(windows)).toEqual(['b', 'c']);
+    track(windows, 'd', 9 * MINUTE);
+    expect(keys(windows)).toEqual(['d']);
+  });
+
+  it('goes on with the window before if the clock is set back over the border', () => {
+    const windows = open(10);
+    const first = track(windows, 'a', MINUTE - 1);
+    track(windows, 'a', MINUTE);
+    expect(track(windows, 'a', MINUTE - 1)).toBe(first);
+  });
+
+  it('never publishes two totals of one counter under one name, however the clock jumps', () => {
+    const windows = open(1_000);
+    const seen = new Map<string, unknown>();
+    for (const minute of [5, 6, 5, 9, 5, 6, 4, 5, 9, 8, 9, 5]) {
+      const tracked = track(windows, 'a', minute * MINUTE);
+      const name = `${tracked?.window.span.key} ${tracked?.send().instance}`;
+      expect(seen.get(name) ?? tracked).toBe(tracked);
+      seen.set(name, tracked);
+    }
+  });
+
+  it('has room for so many tenants in each category: a flood in one takes none from another', () => {
+    const windows = open(2);
+    expect(['a', 'b', 'c'].map((key) => track(windows, key, 0) !== undefined)).toEqual([true, true, false]);
+    expect(track(windows, 'c', 0, evaluations)).toBeDefined();
+    expect(track(windows, 'a', 0)).toBeDefined();
+  });
+
+  it('makes room by letting go of a window that is past and published', () => {
+    const windows = open(2);
+    for (const key of ['a', 'b']) count(track(windows, key, 0));
+    expect(track(windows, 'c', MINUTE)).toBeUndefined();
+    publish(windows);
+    expect(track(windows, 'd', MINUTE + 1_000)).toBeDefined();
+    expect(keys(windows)).toEqual(['d']);
+  });
+
+  it('says of each window how much it had no room for', () => {
+    const windows = open(1);
+    for (const key of ['a', 'b', 'c']) track(windows, key, 0);
+    expect([...windows.crowded()].map(({ untracked }) => untracked)).toEqual([{ requests: 2, cost: 2 }]);
+    track(windows, 'a', 2 * MINUTE);
+    expect(closed.map(({ untracked }) => untracked.requests)).toEqual([2]);
+  });
+
+  it('finds who asks for much in a flood of invented ids, keeps who is close to a level, and creates few keys', () => {
+    const windows = open(100);
+    const hot = track(windows, 'hot', 0);
+    count(hot, 3);
+    for (let i = 0; i < 20_000; i++) {
+      count(track(windows, `invented_${i}`, 0));
+      if (i % 100 === 0) publish(windows);
+      if (i % 10 === 0) count(track(windows, 'busy', 0));
+    }
+    const busy = track(windows, 'busy', 0);
+    expect(busy?.total).toBeGreaterThan(1_900);
+    expect(track(windows, 'hot', 0)).toBe(hot);
+    expect(windows.all().next().value?.window.created).toBeLessThan(110);
+  });
+
+  it('counts one that was forgotten and comes again under another name', () => {
+    const windows = open(1);
+    const first = track(windows, 'a', 0);
+    count(first);
+    publish(windows);
+    for (let i = 0; i < 3; i++) count(track(windows, 'b', 0));
+    publish(windows);
+    for (let i = 0; i < 5_000; i++) track(windows, 'a', 0);
+    const again = track(windows, 'a', 0);
+    expect(first?.send().instance).not.toBe(again?.send().instance);
+  });
+});
