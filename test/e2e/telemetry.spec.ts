@@ -1,0 +1,161 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { metrics } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
+
+import { Late } from '../../src/util/late.js';
+import { MONITOR_VIEW } from '../../src/boot/monitor-view.js';
+import { RateMonitorHealthIndicator } from '../../src/health/index.js';
+import { observeWithOpenTelemetry } from '../../src/telemetry/open-telemetry.js';
+import { BreachCounts } from '../../src/telemetry/breach-counts.js';
+import { StickyLabels } from '../../src/telemetry/sticky-labels.js';
+import { VERSION } from '../../src/util/version.js';
+import { seenMonitor } from '../support/dashboard.js';
+import { freePort } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+
+const NOW = 1_790_002_800_000;
+
+function hasPrometheus(): boolean {
+  try {
+    execFileSync('prometheus', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('metrics', () => {
+  it('gives labels to the first tenants for good, and other to all that come later', () => {
+    const labels = new StickyLabels(2);
+    expect(['a', 'b', 'c', 'a', 'd', 'b'].map((tenant) => labels.labelOf(tenant))).toEqual([
+      ...['a', 'b', 'other', 'a', 'other', 'b'],
+    ]);
+    const counts = new BreachCounts(1);
+    for (let i = 0; i < 500; i++)
+      counts.add({ category: 'llm', tenant: { id: `t${i}` }, level: { at: 1, severity: 'warning' } });
+    expect(counts.observe()).toEqual([
+      { value: 1, attributes: { category: 'llm', tenant: 't0', severity: 'warning' } },
+      { value: 499, attributes: { category: 'llm', tenant: 'other', severity: 'warning' } },
+    ]);
+  });
+
+  it('is observed by the OpenTelemetry SDK and scraped by Prometheus', async () => {
+    const { view } = seenMonitor(NOW);
+    const exporter = new PrometheusExporter({ port: await freePort(), host: '127.0.0.1', preventServerStart: true });
+    const port = await freePort();
+    Object.assign(exporter, { _port: port });
+    await exporter.startServer();
+    const provider = new MeterProvider({ readers: [exporter] });
+    metrics.setGlobalMeterProvider(provider);
+    let observed = 0;
+    const end = await observeWithOpenTelemetry({
+      ...view,
+      breaches: () => [
+        { value: (observed++, 7), attributes: { category: 'llm_call', tenant: 'proj_1', severity: 'warning' } },
+      ],
+    });
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    for (const line of [
+      /^rate_monitor_requests_total\{.*\} 61$/m,
+      /^rate_monitor_requests_uncounted_total\{.*\} 2$/m,
+      /^rate_monitor_breaches_total\{category="llm_call",tenant="proj_1",severity="warning".*\} 7$/m,
+      /^rate_monitor_channel_up.*\{channel="discord".*\} 0$/m,
+      /^rate_monitor_store_up.* 1$/m,
+    ])
+      expect(text).toMatch(line);
+    if (hasPrometheus()) {
+      const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
+      const config = join(directory, 'prometheus.yml');
+      writeFileSync(
+        config,
+        `global: { scrape_interval: 1s }\nscrape_configs: [{ job_name: app, static_configs: [{ targets: ['127.0.0.1:${port}'] }] }]\n`,
+      );
+      const web = await freePort();
+      const args = [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${directory}/data`,
+        `--web.listen-address=127.0.0.1:${web}`,
+      ];
+      const prometheus = spawn('prometheus', args, { stdio: 'ignore' });
+      try {
+        await until(async () => {
+          const url = `http://127.0.0.1:${web}/api/v1/query?query=rate_monitor_breaches_total`;
+          const answer = (await fetch(url).then(
+            (response) => (response.ok ? response.json() : undefined),
+            () => undefined,
+          )) as { data?: { result?: { value?: string[] }[] } } | undefined;
+          return answer?.data?.result?.[0]?.value?.[1] === '7';
+        }, 30_000);
+      } finally {
+        const gone = new Promise((resolve) => prometheus.once('exit', resolve));
+        prometheus.kill('SIGKILL');
+        await gone;
+        rmSync(directory, { recursive: true, force: true });
+      }
+    }
+    end();
+    const before = observed;
+    await fetch(`http://127.0.0.1:${port}/metrics`);
+    expect([before > 0, observed]).toEqual([true, before]);
+    await provider.shutdown();
+    metrics.disable();
+  });
+
+  it('knows the version of the package', () => {
+    expect(VERSION).toBe((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version);
+  });
+});
+
+describe('the health check', () => {
+  const started = async () => {
+    const monitor = seenMonitor(NOW);
+    const view = new Late<typeof monitor.view>();
+    const testing = await Test.createTestingModule({
+      imports: [TerminusModule],
+      providers: [RateMonitorHealthIndicator, { provide: MONITOR_VIEW, useValue: view }],
+    }).compile();
+    return {
+      monitor,
+      view,
+      health: testing.get(HealthCheckService),
+      indicator: testing.get(RateMonitorHealthIndicator),
+    };
+  };
+
+  it('reports through terminus and never fails by default', async () => {
+    const { monitor, view, health, indicator } = await started();
+    const check = () => health.check([() => indicator.check('rate-monitor')]);
+    expect(await check()).toMatchObject({
+      status: 'ok',
+      details: { 'rate-monitor': { status: 'up', monitoring: false } },
+    });
+    view.set(monitor.view);
+    Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
+    expect(await check()).toMatchObject({
+      status: 'ok',
+      details: {
+        'rate-monitor': {
+          ...{ status: 'up', monitoring: true, store: { name: 'memory', up: false }, queue: 3, uncounted: 2 },
+          ...{ blindSince: new Date(NOW - 60_000).toISOString(), channelsOff: ['discord'] },
+        },
+      },
+    });
+  });
+
+  it('fails only if it is asked to', async () => {
+    const { monitor, view, health, indicator } = await started();
+    view.set(monitor.view);
+    const check = (options: object) => health.check([() => indicator.check('rate-monitor', options)]);
+    expect((await check({ failIfBlindForMs: 30_000 })).status).toBe('ok');
+    await expect(check({ failIfChannelOff: true })).rejects.toThrow();
+    Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
+    await expect(check({ failIfBlindForMs: 30_000 })).rejects.toThrow();
+  });
+});
