@@ -2,6 +2,11 @@ import js from '@eslint/js';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
+const NODE_GLOBALS = [
+  ...['process', 'console', 'performance', 'fetch', 'Buffer', 'URL', 'AbortSignal', 'Headers', 'Reflect', 'global'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'queueMicrotask'],
+];
+
 export default tseslint.config(
   {
     ignores: [
@@ -9,9 +14,8 @@ export default tseslint.config(
       'dist-demo',
       'coverage',
       'node_modules',
-      'bench',
+      'bench/node_modules',
       '**/*.js',
-      '**/*.mjs',
       '**/*.cjs',
       'scripts/docs-prelude.d.ts',
     ],
@@ -41,5 +45,12 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
     },
+  },
+  {
+    // Scripts are plain JavaScript, which the compiler does not check: names that do not exist are found here.
+    files: ['**/*.mjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: Object.fromEntries(NODE_GLOBALS.map((name) => [name, 'readonly'])) },
+    rules: { 'no-undef': 'error', '@typescript-eslint/explicit-module-boundary-types': 'off' },
   },
 );

@@ -61,8 +61,8 @@ async function run(cwd, command, ...args) {
   try {
     const { stdout } = await promisify(execFile)(command, args, { cwd, maxBuffer: 2 ** 26 });
     return stdout;
-  } catch ({ stdout, stderr }) {
-    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  } catch (cause) {
+    throw new Error(`${command} ${args.join(' ')}\n${cause.stdout}${cause.stderr}`, { cause });
   }
 }
 

@@ -14,3 +14,12 @@ declare class Injected {
   protected readonly counter: import('nestjs-rate-monitor').RateCounterService;
   protected readonly monitor: import('nestjs-rate-monitor').RateMonitorService;
 }
+
+declare class PlansService {
+  limitOf(tenantId: string): Promise<number>;
+}
+declare class PlansModule {}
+declare const REDIS: unique symbol;
+declare class MonitorOptions {
+  createRateMonitorOptions(): import('nestjs-rate-monitor').RateMonitorOptions;
+}
