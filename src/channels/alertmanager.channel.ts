@@ -57,7 +57,7 @@ export class AlertmanagerChannel extends HttpChannel {
     this.#headers = headers;
   }
 
-  /** @param previous The severity that Alertmanager knows: as a label, another severity is another alert, and the former is to end. */
+  /** @param previous - The severity that Alertmanager knows: as a label, another severity is another alert, and the former is to end. */
   async send(alert: RateAlert, previous?: string): Promise<string> {
     const { severity } = alert.level;
     const former = SEVERITIES.find((known) => known === previous && known !== severity);

@@ -13,7 +13,7 @@ export abstract class HttpChannel implements AlertChannel {
   readonly addressHash: string;
   readonly #client: WebhookClient;
 
-  /** @param secrets What must not be shown beside the address. */
+  /** @param secrets - What must not be shown beside the address. */
   protected constructor(url: string, { minSeverity, categories }: ChannelFilter, secrets: readonly string[] = []) {
     this.minSeverity = minSeverity;
     this.categories = categories;

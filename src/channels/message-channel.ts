@@ -19,7 +19,7 @@ export abstract class MessageChannel extends HttpChannel {
 
   protected abstract postBatch(alerts: readonly RateAlert[]): Promise<void>;
 
-  /** @param about The alerts in the message: none of them is posted a second time while an answer may still come. */
+  /** @param about - The alerts in the message: none of them is posted a second time while an answer may still come. */
   protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {
     return this.request({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
   }

@@ -11,7 +11,7 @@ export class Cached {
 
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
-  /** @param forMs How long an answer is good for, counted from when it was asked for. */
+  /** @param forMs - How long an answer is good for, counted from when it was asked for. */
   get<T>(key: string, forMs: number, read: () => Promise<T>): Promise<T> {
     const known = this.entries.get(key);
     if (known && this.clock() - known.at < forMs) return known.value as Promise<T>;

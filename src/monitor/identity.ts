@@ -31,7 +31,7 @@ export function defaultTenantResolver(context: ExecutionContext): TenantLike | u
  * ```ts
  * RateMonitorModule.forRoot({ tenant: tenantFrom('userId') })
  * ```
- * @param path Names of fields, with dots between them. What stands there is an id, or an object with an id and a name.
+ * @param path - Names of fields, with dots between them. What stands there is an id, or an object with an id and a name.
  */
 export function tenantFrom(path: string): TenantResolver {
   const fields = path.split('.');

@@ -42,7 +42,7 @@ export interface Counted {
   announced: number;
   /**
    * The level that the asking instance is to announce, as its `at`; 0 for none. Asked again, the answer is the same, until an instance
-   * says that it is announced, or it was not for {@link LEASE_MS}: then it is given to the next instance that asks.
+   * says that it is announced, or it was not for 5 s: then it is given to the next instance that asks.
    */
   announce: number;
   /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */

@@ -7,7 +7,7 @@ export class BreachCounts {
   private readonly labels: StickyLabels;
   private readonly counts = new Map<string, { value: number; attributes: Record<string, string> }>();
 
-  /** @param tenants How many tenants have a label of their own; all others are `other`. */
+  /** @param tenants - How many tenants have a label of their own; all others are `other`. */
   constructor(tenants: number) {
     this.labels = new StickyLabels(tenants);
   }

@@ -20,8 +20,8 @@ export class SayOnce {
   /**
    * Warns with `message()`, unless that was done before.
    *
-   * @param about The subject: its first word is its kind.
-   * @param fault What is wrong with it; another fault is another warning.
+   * @param about - The subject: its first word is its kind.
+   * @param fault - What is wrong with it; another fault is another warning.
    */
   warn(about: string, message: () => string, fault = ''): void {
     const [kind = ''] = about.split(' ', 1);

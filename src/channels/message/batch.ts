@@ -19,7 +19,7 @@ export interface Batch {
 const MAX_LINES = 25;
 const ROOM = { name: 36, id: 36, category: 30 };
 
-/** @param most The characters that all lines may have. */
+/** @param most - The characters that all lines may have. */
 export function batchOf(
   alerts: readonly RateAlert[],
   environment: string | undefined,
