@@ -102,7 +102,7 @@ export interface UsageStore {
   copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]>;
   /** Adds up what the instances counted in a slot, for good. */
   closeSum(category: string, slot: number, retention: UsageRetention): Promise<void>;
-  /** Takes counts into the peaks of an hour, which keep the highest a fixed number. */
+  /** Takes counts into the peaks of an hour, which keep only the highest. */
   addPeaks(category: string, hour: number, counts: readonly TenantCount[], retention: UsageRetention): Promise<void>;
 
   /** The busiest tenants of a window, the highest first. */
