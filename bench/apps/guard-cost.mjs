@@ -13,7 +13,9 @@ const tenant = (context) => context.getArgByIndex(0).auth.project;
 
 const app = await createApp({ ...argument, options: { tenant } });
 const newRequest = await requestsOf(app.getHttpAdapter().getInstance());
-const [guard] = app.config.getGlobalGuards();
+// The monitor's is bound to the handler; the others are global.
+const [bound] = Reflect.getMetadata('__guards__', call) ?? [];
+const guard = bound ? app.get(bound, { strict: false }) : app.config.getGlobalGuards()[0];
 
 answer({
   measure() {
