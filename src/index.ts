@@ -40,10 +40,10 @@ export type { UsageStore } from './store/usage-store.js';
 export type { SharedState } from './store/shared-state.js';
 
 export { AlertService } from './alert/alert.service.js';
-export type { Mute, MutedScope, MuteOptions } from './alert/mute.js';
+export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
 export type { AlertRecord } from './alert/history.js';
-export type { Delivery } from './alert/delivery/outgoing.js';
-export type { TestedChannel } from './alert/delivery/deliveries.js';
+export type { Delivery } from './alert/incident.js';
+export type { TestedChannel } from './alert/alerts.js';
 export type { AlertChannel } from './model/alert-channel.js';
 export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/alert-incident.js';

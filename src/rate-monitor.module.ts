@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 
-import { AlertService } from './alert/alert.service.js';
+import { ALERTS, AlertService } from './alert/alert.service.js';
 import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
@@ -16,7 +16,7 @@ import { USAGE, UsageService } from './usage/usage.service.js';
 import { Late } from './util/late.js';
 
 /** What boot builds from complete options, and the services hand on to. */
-const BUILT_AT_BOOT = [COUNTER, REQUEST_MONITOR, USAGE, MONITOR_VIEW];
+const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, USAGE, MONITOR_VIEW];
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({

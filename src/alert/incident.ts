@@ -1,153 +1,323 @@
-import type { Route } from '../model/route.js';
-import type { Tenant } from '../model/tenant.js';
+import { createHash } from 'node:crypto';
+
+import type { AlertIncident, IncidentStatus } from '../model/alert-incident.js';
+import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
-import type { AlertIncident, IncidentStatus } from '../model/alert-incident.js';
+import { tenantKey } from '../model/tenant-key.js';
+import type { Tenant } from '../model/tenant.js';
 
-/** A window ends for whoever counts in it a little later than by the clock: the last totals are still on their way. */
-const SETTLES_AFTER_MS = 1_000;
-const MOST_AT_ONCE = 100;
+/** The last totals of a window are still on their way when it ends. */
+export const SETTLES_AFTER_MS = 1_000;
+/** What a record keeps of single windows: the latest. */
+const MAX_WINDOWS = 5;
+/** Windows that are settled in one go, if nobody has looked for long. */
+const MAX_SPANS = 20;
 
-/** Consecutive breaches of one tenant in one category, as replicas share them. Windows go by their numbers, times by the store's clock. */
+/** What became of an alert in one channel. */
+export interface Delivery {
+  /**
+   * `queued`: it is to be sent; `retried`: it failed and is tried again; `failed`: it was refused, or the channel is off, and it is tried
+   * again only as long as it is true; `suppressed`: a mute holds it back.
+   */
+  status: 'queued' | 'retried' | 'delivered' | 'suppressed' | 'failed';
+  /** How often it was tried. */
+  attempts: number;
+  /** Why it was retried or suppressed, or failed. */
+  reason?: string;
+}
+
+/** A window in which a level was crossed. Times in milliseconds since the epoch. */
+export interface WindowOver {
+  readonly start: number;
+  readonly end: number;
+  /** When the last crossing was noticed. */
+  readonly seenAt: number;
+  /** The best that is known. */
+  readonly count: number;
+  /** The count when `level` was crossed. */
+  readonly crossing: number;
+  readonly threshold: number;
+  /** The highest that was crossed. */
+  readonly level: AlertLevel;
+  readonly route?: Route | undefined;
+  readonly countedBy: 'all' | 'instance';
+}
+
+/** What one channel was confirmed to have been told, and who is telling it more. */
+export interface Told {
+  /** By the start of a window ('' for a story, which is told as one): the highest level that was confirmed, by its `at`. */
+  readonly levels: Readonly<Record<string, number>>;
+  /** When it last confirmed, and the count it was told then. */
+  readonly when?: number;
+  readonly count?: number;
+  readonly resolved?: boolean;
+  /** What the channel wants to remember, and what it remembered of a story that turned out to be this one. */
+  readonly memory?: string;
+  readonly also?: readonly string[];
+  /** A mute held it back until then: windows that ended before are not told. */
+  readonly held?: number;
+  /** Who is telling it, and until when nobody else may. */
+  readonly by?: string;
+  readonly until?: number;
+  /** Not before this time. */
+  readonly next?: number;
+  /** How often in a row it failed. */
+  readonly faults?: number;
+  readonly delivery: Delivery;
+}
+
+/** Breaches of one tenant in one window of one category, as all replicas share them. */
 export interface Incident {
-  readonly id: string;
+  readonly uid: string;
   readonly category: string;
+  readonly window: string;
   readonly tenant: Tenant;
-  readonly windowMs: number;
-  /** As of the last breach. */
-  threshold: number;
-  route?: Route | undefined;
-  /** The highest level that was reached. */
-  worst: AlertLevel;
-  /** The highest level that was told, as a multiple of the threshold; 0 for none. */
-  told: number;
-  /** When it was last spoken of; 0 for never, or not since a breach was held back. */
-  toldAt: number;
-  readonly first: number;
-  /** The last window with a breach. */
-  last: number;
-  peak: { count: number; window: number };
-  /** Of the settled windows up to `last`. */
-  total: number;
-  /** Of the settled windows after it: part of the total once a later window has a breach. */
-  calm: number;
-  /** The first window whose final count is not known yet. */
-  unsettled: number;
-  /** What was seen in windows not yet settled: their final count is that or more. */
-  seen: Record<number, number>;
-  /** What channels keep of it, by their names. */
-  notes: Record<string, string>;
+  /** Told as one story from open to resolved; otherwise each window by itself. */
+  readonly story: boolean;
+  readonly raisedAt: number;
+  readonly startedAt: number;
+  /** The latest in which a level was crossed, oldest first. */
+  readonly windows: readonly WindowOver[];
+  /** In how many windows a level was crossed. */
+  readonly hot: number;
+  readonly streak: { readonly windows: number; readonly since: number };
+  readonly worst: AlertLevel;
+  readonly peak: { readonly count: number; readonly start: number };
+  /** Counted in settled windows, up to the last with a breach; what came after that is `calm` until there is a further breach. */
+  readonly total: number;
+  readonly calm: number;
+  /** Up to when the counts are final. */
+  readonly settledTo: number;
+  readonly closedAt?: number;
+  /** What was told last. */
+  readonly status?: IncidentStatus;
+  readonly told: Readonly<Record<string, Told>>;
+  /** When somebody is to look after it. */
+  readonly lookAt?: number;
 }
 
-/** Takes in a breach, the first where there is no incident yet. */
-export function withBreach(incident: Incident | undefined, alert: RateAlert, newId: () => string): Incident {
-  const window = windowOf(alert);
-  const { category, tenant, windowMs, threshold, route, level, count } = alert;
-  const old: Omit<Incident, 'category' | 'tenant' | 'windowMs' | 'threshold'> = incident ?? {
-    id: newId(),
-    worst: level,
-    told: 0,
-    toldAt: 0,
-    first: window,
-    last: window,
-    peak: { count, window },
-    total: 0,
-    calm: 0,
-    unsettled: window,
-    seen: {},
-    notes: {},
-  };
-  const isLater = window > old.last;
-  const isOpen = window >= old.unsettled;
-  return {
-    ...old,
-    ...{ category, tenant: keptTenant(tenant), windowMs, threshold, route: route ?? old.route },
-    worst: level.at > old.worst.at ? level : old.worst,
-    last: isLater ? window : old.last,
-    peak: count > old.peak.count ? { count, window } : old.peak,
-    total: isLater ? old.total + old.calm : old.total,
-    calm: isLater ? 0 : old.calm,
-    seen: isOpen ? { ...old.seen, [window]: Math.max(count, old.seen[window] ?? 0) } : old.seen,
-  };
+/** Names the record that a breach belongs to. */
+export function recordId({ category, window, tenant }: Breach, story: boolean): string {
+  return [story ? 'story' : 'windows', category, window, tenantKey(tenant.id)].map(encodeURIComponentSafely).join(':');
 }
 
-/** What there is to tell of a breach that was taken in; undefined where the last word still holds. */
-export function worthTelling(
-  { told, toldAt }: Incident,
-  { level }: RateAlert,
-  now: number,
-  remindAfterMs: number,
-): IncidentStatus | undefined {
-  if (told === 0) return 'opened';
-  if (level.at > told) return 'escalated';
-  return now - toldAt >= remindAfterMs ? 'reminded' : undefined;
-}
-
-export function withTold(incident: Incident, { level }: RateAlert, now: number): Incident {
-  return { ...incident, told: Math.max(incident.told, level.at), toldAt: now };
-}
-
-/** The next breach that is not held back is to be spoken of, however short ago the last was. */
-export function withHeldBack(incident: Incident): Incident {
-  return { ...incident, toldAt: 0 };
-}
-
-/** The windows that are over and not settled, the first of them where nobody has looked for long. */
-export function overWindows({ unsettled, windowMs }: Incident, now: number): number[] {
-  const running = Math.floor((now - SETTLES_AFTER_MS) / windowMs);
-  return Array.from({ length: Math.min(Math.max(running - unsettled, 0), MOST_AT_ONCE) }, (_, i) => unsettled + i);
-}
-
-/** Takes in the final counts of windows that are over; those that another replica has settled meanwhile are left alone. */
-export function withSettled(incident: Incident, counts: ReadonlyMap<number, number>): Incident {
-  const next = { ...incident, seen: { ...incident.seen } };
-  for (let count = counts.get(next.unsettled); count !== undefined; count = counts.get(next.unsettled)) {
-    const window = next.unsettled++;
-    const final = Math.max(count, next.seen[window] ?? 0);
-    Reflect.deleteProperty(next.seen, window);
-    if (window > next.last) next.calm += final;
-    else next.total += final;
-    if (window <= next.last && final > next.peak.count) next.peak = { count: final, window };
+/** Takes in a breach, the first of an incident if there is none that is open. */
+export function withBreach(before: Incident | undefined, breach: Breach, story: boolean, now: number): Incident {
+  const { category, window, tenant, windowStart: start, windowEnd: end, level, threshold, count, countedBy } = breach;
+  const crossed: WindowOver = { start, end, seenAt: now, count, crossing: count, threshold, level, countedBy };
+  const over: WindowOver = breach.route ? { ...crossed, route: breach.route } : crossed;
+  const whom = { category, window, tenant: keptTenant(tenant) };
+  if (!before || before.closedAt !== undefined) {
+    return {
+      ...{ uid: uidOf(breach, story), ...whom, story, raisedAt: now, startedAt: start, windows: [over] },
+      ...{ hot: 1, streak: { windows: 1, since: start }, worst: level, peak: { count, start } },
+      ...{ total: 0, calm: 0, settledTo: start, told: {} },
+    };
   }
-  return next;
-}
-
-/** Without a breach for so long that it is over, and known to the end. */
-export function isResolved({ last, unsettled, windowMs }: Incident, now: number, resolveAfterMs: number): boolean {
-  return unsettled > last && now >= (last + 1) * windowMs + resolveAfterMs;
-}
-
-/** What an alert says of the incident. */
-export function told(incident: Incident, status: IncidentStatus): AlertIncident {
-  const { id, first, last, windowMs, peak, seen } = incident;
+  const last = lastOf(before);
+  const isNew = start >= last.end;
+  const follows = start <= last.end + SETTLES_AFTER_MS;
+  const streak = follows
+    ? { windows: before.streak.windows + 1, since: before.streak.since }
+    : { windows: 1, since: start };
   return {
-    id,
-    status,
-    startedAt: new Date(first * windowMs),
-    lastedMs: (last + 1 - first) * windowMs,
-    peak: { count: peak.count, windowStart: new Date(peak.window * windowMs) },
-    total: Object.values(seen).reduce((sum, count) => sum + count, incident.total),
+    ...{ ...before, ...whom },
+    windows: isNew ? [...before.windows, over].slice(-MAX_WINDOWS) : before.windows.map((old) => joined(old, over)),
+    hot: before.hot + (isNew ? 1 : 0),
+    streak: isNew ? streak : before.streak,
+    worst: level.at > before.worst.at ? level : before.worst,
+    peak: count > before.peak.count ? { count, start } : before.peak,
+    total: isNew ? before.total + before.calm : before.total,
+    calm: isNew ? 0 : before.calm,
   };
 }
 
-/** The last alert of an incident. */
-export function resolvedAlert(incident: Incident): RateAlert {
-  const { category, tenant, windowMs, threshold, route, worst, peak } = incident;
+/** Windows of a sliding kind overlap: a breach in an overlapping one belongs to the same stretch of time. */
+function joined(old: WindowOver, over: WindowOver): WindowOver {
+  if (over.start >= old.end || over.end <= old.start) return old;
+  const isHigher = over.level.at > old.level.at;
   return {
+    ...(isHigher ? over : old),
+    start: Math.min(old.start, over.start),
+    end: Math.max(old.end, over.end),
+    seenAt: Math.max(old.seenAt, over.seenAt),
+    count: Math.max(old.count, over.count),
+    ...((over.route ?? old.route) ? { route: over.route ?? old.route } : {}),
+  };
+}
+
+export function lastOf({ windows }: Incident): WindowOver {
+  return windows.at(-1) as WindowOver;
+}
+
+/** How long a window of it lasts. */
+export function lengthOf(incident: Incident): number {
+  const { start, end } = lastOf(incident);
+  return Math.max(end - start, 1);
+}
+
+/** A stretch of time whose count is final now. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The windows that are over and whose counts are not final yet, oldest first. */
+export function unsettled(incident: Incident, now: number): Span[] {
+  const spans: Span[] = [];
+  const length = lengthOf(incident);
+  for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
+    const known = incident.windows.find((window) => window.start <= start && start < window.end);
+    const later = incident.windows.find((window) => window.start > start);
+    const end = known?.end ?? Math.min(start + length, later?.start ?? Infinity);
+    if (end + SETTLES_AFTER_MS > now) break;
+    spans.push({ start, end });
+    start = end;
+  }
+  return spans;
+}
+
+/** Takes in the final count of a span; one that another replica settled meanwhile is left alone. */
+export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
+  if (incident.settledTo !== start) return incident;
+  const known = incident.windows.find((window) => window.start <= start && start < window.end);
+  const count = Math.max(counted, known?.count ?? 0);
+  const isCalm = start >= lastOf(incident).end;
+  return {
+    ...incident,
+    settledTo: end,
+    total: incident.total + (isCalm ? 0 : count),
+    calm: incident.calm + (isCalm ? count : 0),
+    windows: incident.windows.map((window) => (window === known ? { ...window, count } : window)),
+    peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
+  };
+}
+
+/** Takes in the count of the window that is running. */
+export function withCount(incident: Incident, start: number, count: number): Incident {
+  const window = incident.windows.find((one) => one.start === start);
+  if (!window || count <= window.count) return incident;
+  return {
+    ...incident,
+    windows: incident.windows.map((one) => (one === window ? { ...one, count } : one)),
+    peak: count > incident.peak.count ? { count, start } : incident.peak,
+  };
+}
+
+/** Puts together what two replicas know of the same tenant's incident, each of which may have been cut off from the other. */
+export function merged(shared: Incident | undefined, mine: Incident): Incident {
+  if (!shared) return mine;
+  const starts = new Map(shared.windows.map((window) => [window.start, window]));
+  for (const window of mine.windows) {
+    const other = starts.get(window.start);
+    starts.set(window.start, other ? joined(other, window) : window);
+  }
+  const windows = [...starts.values()].sort((a, b) => a.start - b.start).slice(-MAX_WINDOWS);
+  const told = { ...shared.told };
+  for (const [key, other] of Object.entries(mine.told)) told[key] = mergedTold(told[key], other);
+  const ahead = mine.settledTo > shared.settledTo ? mine : shared;
+  return {
+    ...shared,
+    windows,
+    told,
+    raisedAt: Math.min(shared.raisedAt, mine.raisedAt),
+    startedAt: Math.min(shared.startedAt, mine.startedAt),
+    hot: Math.max(shared.hot, mine.hot, windows.length),
+    streak: mine.streak.since < shared.streak.since ? mine.streak : shared.streak,
+    worst: mine.worst.at > shared.worst.at ? mine.worst : shared.worst,
+    peak: mine.peak.count > shared.peak.count ? mine.peak : shared.peak,
+    ...{ total: ahead.total, calm: ahead.calm, settledTo: ahead.settledTo },
+  };
+}
+
+function mergedTold(shared: Told | undefined, mine: Told): Told {
+  if (!shared) return mine;
+  const levels: Record<string, number> = { ...shared.levels };
+  for (const [window, at] of Object.entries(mine.levels)) levels[window] = Math.max(at, levels[window] ?? 0);
+  const newer = (mine.when ?? 0) > (shared.when ?? 0) ? mine : shared;
+  const memory = shared.memory ?? mine.memory;
+  const others = [mine.memory, ...(shared.also ?? []), ...(mine.also ?? [])];
+  const also = [...new Set(others.filter((other) => other !== undefined && other !== memory))] as string[];
+  return {
+    ...newer,
+    levels,
+    ...(memory === undefined ? {} : { memory }),
+    ...(also.length > 0 ? { also } : {}),
+    ...(shared.resolved || mine.resolved ? { resolved: true } : {}),
+  };
+}
+
+/** Who tells, where it runs. */
+export interface Identity {
+  readonly service?: string | undefined;
+  readonly environment?: string | undefined;
+}
+
+/** The alert that tells of one of its windows, as things are now. */
+export function alertOf(
+  incident: Incident,
+  status: IncidentStatus,
+  { start }: Pick<WindowOver, 'start'>,
+  level: AlertLevel,
+  { service, environment }: Identity = {},
+): RateAlert {
+  const { uid, category, window, tenant, story, streak, worst, peak } = incident;
+  const isResolved = story && status === 'resolved';
+  const told = incident.windows.find((one) => one.start === (isResolved ? peak.start : start)) ?? lastOf(incident);
+  const windowStart = isResolved ? peak.start : told.start;
+  const windowMs = told.end - told.start;
+  const { count, crossing, threshold, route, countedBy } = told;
+  const reminder = status === 'reminded' ? told.seenAt : 0;
+  return {
+    id: hash([uid, status, windowStart, level.at, reminder]),
+    ...(service === undefined ? {} : { service }),
+    ...(environment === undefined ? {} : { environment }),
     category,
+    ...(window === '' ? {} : { window }),
     tenant,
-    count: peak.count,
+    count: isResolved ? peak.count : count,
+    ...(isResolved || crossing === count ? {} : { countAtCrossing: crossing }),
     threshold,
-    level: worst,
-    windowStart: new Date(peak.window * windowMs),
+    level: isResolved ? worst : level,
+    windowStart: new Date(windowStart),
+    windowEnd: new Date(windowStart + windowMs),
     windowMs,
     ...(route ? { route } : {}),
-    countedBy: 'all',
-    incident: told(incident, 'resolved'),
+    countedBy,
+    ...(streak.windows > 1 ? { streak: { windows: streak.windows, since: new Date(streak.since) } } : {}),
+    ...(story ? { incident: progressOf(incident, status) } : {}),
   };
 }
 
-function windowOf({ windowStart, windowMs }: RateAlert): number {
-  return Math.round(windowStart.getTime() / windowMs);
+function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
+  const { uid, startedAt, peak, total, settledTo, windows, hot } = incident;
+  const open = windows.filter(({ start }) => start >= settledTo);
+  return {
+    id: uid,
+    status,
+    startedAt: new Date(startedAt),
+    lastedMs: lastOf(incident).end - startedAt,
+    peak: { count: peak.count, windowStart: new Date(peak.start) },
+    total: open.reduce((sum, { count }) => sum + count, total),
+    windowsOver: hot,
+  };
+}
+
+/** The same for every replica that notices the same first breach, so that they tell one story even if they cannot talk. */
+function uidOf({ category, window, tenant, windowStart, windowEnd }: Breach, story: boolean): string {
+  return hash([category, window, tenant.id, windowStart, windowEnd, story]);
+}
+
+function hash(about: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(about)).digest('base64url').slice(0, 22);
+}
+
+/** Ids of different tenants never meet: half of a surrogate pair, which URIs cannot hold, is written by its number. */
+function encodeURIComponentSafely(text: string): string {
+  return text.replace(/[^\w.-]/gu, (char) =>
+    /^\p{Cs}$/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
+  );
 }

@@ -1,108 +1,237 @@
 import type { Logger } from '@nestjs/common';
 
 import { Records } from '../store/records.js';
-import type { SharedState } from '../store/shared-state.js';
-import { oneLine } from '../util/text.js';
-import type { RateAlert } from '../model/rate-alert.js';
-import { checkMute, type Mute, type MutedScope, type MuteOptions } from './mute.js';
+import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
+import { oneLine, reasonOf } from '../util/text.js';
 
-/** A mute is over for the log a little after it is for alerts: what other replicas held back last is still on its way. */
-const SETTLES_AFTER_MS = 2_000;
+/** What a mute is about. */
+export interface MutedScope {
+  /**
+   * Id of a tenant.
+   *
+   * @defaultValue every tenant
+   */
+  tenant?: string | undefined;
+  /**
+   * A category.
+   *
+   * @defaultValue every category
+   */
+  category?: string | undefined;
+}
 
-/** As it is kept. */
-interface Kept extends MutedScope {
-  until: number;
+/** Options of {@link AlertService.mute}. */
+export interface MuteOptions extends MutedScope {
+  /** For how long, in milliseconds, above 0 and 30 days at most; anything else is a `RangeError`. */
+  forMs: number;
+  /** Why, for those who read the log later. Empty, it is a `TypeError`. */
   reason: string;
+  /**
+   * Who mutes.
+   *
+   * @defaultValue nobody is named
+   */
+  by?: string | undefined;
+}
+
+/** Alerts that are held back for a while; counting goes on. */
+export interface Mute extends MutedScope {
+  until: Date;
+  reason: string;
+  by?: string;
+  /** How many alerts it has held back so far. */
   heldBack: number;
 }
 
+/** As it is kept: also after its end, until it would have run out. So an instance that still knows it does not put it back. */
+interface Kept extends MutedScope {
+  until: number;
+  reason: string;
+  by?: string;
+  heldBack: number;
+  /** The later one holds: when it was set or ended. */
+  version: number;
+  ended?: true;
+}
+
+/** A mute is over for the log a little after it is for alerts: what other replicas held back last is still on its way. */
+const SETTLES_AFTER_MS = 2_000;
+const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
+
 /**
- * Who is not to be alerted on for a while. Shared by all replicas; each knows those of the others from its last look, so that an alert
- * waits for no store.
+ * Who is not to be alerted on for a while. Shared by all replicas; each knows them from its last look, so that an alert waits for no store,
+ * and puts them back if the store loses its data.
  */
 export class Mutes {
   private readonly records: Records<Kept>;
-  private known: readonly Kept[] = [];
+  private known = new Map<string, Kept>();
   /** Held back here and not yet added to the record. */
   private readonly heldBack = new Map<string, number>();
 
+  /** @param categories What may be muted. */
   constructor(
     state: SharedState,
+    kind: string,
+    private readonly categories: readonly string[],
     private readonly now: () => number,
-    private readonly logger: Logger,
+    private readonly logger: Pick<Logger, 'log'>,
   ) {
-    this.records = new Records(state, 'mutes');
+    this.records = new Records(state, kind);
   }
 
+  /** @throws RangeError, TypeError or, if the store is away, an Error. */
   async mute(options: MuteOptions): Promise<Mute> {
-    const { tenant, category, forMs, reason } = checkMute(options);
-    const kept: Kept = { ...scopeOf({ tenant, category }), until: this.now() + forMs, reason, heldBack: 0 };
-    const { after } = await this.records.change(idOf(kept), (before) => ({ ...kept, heldBack: before?.heldBack ?? 0 }));
-    await this.refresh();
-    return toMute(after ?? kept);
+    const { forMs, reason, by } = this.checked(options);
+    const now = this.now();
+    const kept: Kept = {
+      ...scopeOf(options),
+      until: now + forMs,
+      reason,
+      ...(by === undefined ? {} : { by }),
+      heldBack: 0,
+      version: now,
+    };
+    const id = idOf(kept);
+    await this.changed('set', id, (before) => ({
+      ...kept,
+      heldBack: before && !before.ended ? before.heldBack : 0,
+      version: Math.max(now, (before?.version ?? 0) + 1),
+    }));
+    const whose = by === undefined ? '' : ` by ${oneLine(by, 80)}`;
+    this.logger.log(`Muted ${whom(kept)}${whose} until ${new Date(kept.until).toISOString()} (${oneLine(reason)})`);
+    return toMute(this.known.get(id) ?? kept);
   }
 
   /** Gives back whether there was one. */
   async unmute(scope: MutedScope): Promise<boolean> {
+    checkNames(scope, ['tenant', 'category']);
     await this.flush();
-    const ended = await this.end(idOf(scope), () => true);
-    await this.refresh();
-    return ended;
+    const id = idOf(scope);
+    const before = await this.changed('ended', id, (mute) =>
+      mute && !mute.ended && mute.until > this.now()
+        ? { ...mute, ended: true, version: Math.max(this.now(), mute.version + 1) }
+        : mute,
+    );
+    if (!before || before.ended || before.until <= this.now()) return false;
+    this.over(before);
+    return true;
   }
 
   async list(): Promise<Mute[]> {
     await this.refresh();
-    return this.known.map(toMute);
+    return this.running().map(toMute);
   }
 
-  /** The mute that an alert falls under, as far as it is known here. */
-  over({ tenant, category }: RateAlert): Mute | undefined {
-    const now = this.now();
-    const kept = this.known.find(
-      (mute) =>
-        mute.until > now && (mute.tenant ?? tenant.id) === tenant.id && (mute.category ?? category) === category,
+  /** The mute that an alert falls under, as far as it is known here: the one that lasts longest. */
+  of(category: string, tenantId: string): Mute | undefined {
+    const found = this.running().filter(
+      (mute) => (mute.tenant ?? tenantId) === tenantId && (mute.category ?? category) === category,
     );
-    return kept && toMute(kept);
+    const [longest] = found.sort((a, b) => b.until - a.until);
+    return longest && toMute(longest);
   }
 
   /** Counts an alert that did not go out. The record learns of it at the next look: a storm under one mute would fight over that. */
-  holdBack(mute: Mute): void {
+  holdBack(mute: MutedScope): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
   }
 
-  /** Tells the record what was held back here; where the store is away that is kept for the next time. */
+  /** Adds what was held back here to the records; if the store is away, next time. */
   async flush(): Promise<void> {
-    for (const id of [...this.heldBack.keys()]) await this.addHeldBack(id);
+    for (const [id, more] of [...this.heldBack]) {
+      this.heldBack.delete(id);
+      try {
+        await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
+      } catch (error) {
+        this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + more);
+        throw error;
+      }
+    }
   }
 
-  /** Looks at what all replicas know, and ends what has run out. */
+  /** Learns what all replicas know, puts back what the store has lost, and ends what has run out. */
   async refresh(): Promise<void> {
     await this.flush();
-    const kept = await this.records.list();
-    this.known = kept.filter(({ until }) => until > this.now());
-    const isSettled = ({ until }: Kept): boolean => until + SETTLES_AFTER_MS <= this.now();
-    for (const mute of kept) if (isSettled(mute)) await this.end(idOf(mute), isSettled);
-  }
-
-  /** Whoever takes the record away says how it was. */
-  private async end(id: string, isOver: (mute: Kept) => boolean): Promise<boolean> {
-    const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
-    if (!before || after) return false;
-    const whom = oneLine([before.tenant ?? 'every tenant', before.category ?? 'every category'].join(', '));
-    this.logger.log(`The mute of ${whom} (${oneLine(before.reason)}) is over: it held back ${before.heldBack} alerts`);
-    return true;
-  }
-
-  private async addHeldBack(id: string): Promise<void> {
-    const more = this.heldBack.get(id) ?? 0;
-    this.heldBack.delete(id);
-    try {
-      await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
-    } catch (error) {
-      this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + more);
-      throw error;
+    const now = this.now();
+    const kept = new Map((await this.records.list()).map((mute) => [idOf(mute), mute]));
+    for (const [id, mine] of this.known) {
+      const there = kept.get(id);
+      if (mine.until + SETTLES_AFTER_MS <= now || (there && there.version >= mine.version)) continue;
+      const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
+      kept.set(id, (await this.records.change(id, later)).after ?? mine);
     }
+    this.known = kept;
+    for (const [id, mute] of kept) if (mute.until + SETTLES_AFTER_MS <= now) await this.end(id);
+  }
+
+  private running(): Kept[] {
+    const now = this.now();
+    return [...this.known.values()].filter(({ until, ended }) => until > now && !ended);
+  }
+
+  /** The replica that takes the record away logs the end. */
+  private async end(id: string): Promise<void> {
+    const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
+    const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
+    this.known.delete(id);
+    if (before && !after && !before.ended) this.over(before);
+  }
+
+  private over(mute: Kept): void {
+    this.logger.log(
+      `The mute of ${whom(mute)} (${oneLine(mute.reason)}) is over: it held back ${mute.heldBack} alerts`,
+    );
+  }
+
+  private async changed(
+    what: string,
+    id: string,
+    change: (before: Kept | undefined) => Kept | undefined,
+  ): Promise<Kept | undefined> {
+    try {
+      const { before, after } = await this.records.change(id, change);
+      if (after) this.known.set(id, after);
+      return before;
+    } catch (error) {
+      throw new Error(`The mute was not ${what}: the store is away (${reasonOf(error)}). Try again when it is back`, {
+        cause: error,
+      });
+    }
+  }
+
+  private checked(options: MuteOptions): MuteOptions {
+    checkNames(options, OPTIONS);
+    const { category, forMs, reason, by } = options;
+    if (!Number.isFinite(forMs) || forMs <= 0)
+      throw new RangeError(`forMs is ${String(forMs)}: write a number of milliseconds above 0`);
+    if (forMs > KEPT_FOR_MS)
+      throw new RangeError(
+        `forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before that is over`,
+      );
+    if (typeof reason !== 'string' || reason.trim() === '')
+      throw new TypeError('reason is empty: write why, for those who read the log');
+    if (by !== undefined && typeof by !== 'string') throw new TypeError('by is not a text: write who mutes');
+    if (category !== undefined && !this.categories.includes(category))
+      throw new TypeError(
+        `category is '${oneLine(category, 40)}', which is not configured: write one of ${this.categories.join(', ')}`,
+      );
+    return options;
+  }
+}
+
+/** A name that is not an option would leave the scope open: everything would be muted. */
+function checkNames(scope: MutedScope, options: readonly string[]): void {
+  for (const name of Object.keys(scope)) {
+    if (options.includes(name)) continue;
+    throw new TypeError(`${oneLine(name, 40)} is not an option here: write one of ${options.join(', ')}`);
+  }
+  const { tenant, category } = scope;
+  for (const [name, value] of Object.entries({ tenant, category })) {
+    if (value !== undefined && (typeof value !== 'string' || value === ''))
+      throw new TypeError(
+        `${name} is not a text: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
+      );
   }
 }
 
@@ -114,6 +243,11 @@ function idOf({ tenant, category }: MutedScope): string {
   return JSON.stringify([category ?? null, tenant ?? null]);
 }
 
-function toMute({ until, ...mute }: Kept): Mute {
-  return { ...mute, until: new Date(until) };
+function whom({ tenant, category }: MutedScope): string {
+  return oneLine([tenant ?? 'every tenant', category ?? 'every category'].join(', '));
+}
+
+function toMute({ tenant, category, until, reason, by, heldBack }: Kept): Mute {
+  const scope = scopeOf({ tenant, category });
+  return { ...scope, until: new Date(until), reason, ...(by === undefined ? {} : { by }), heldBack };
 }

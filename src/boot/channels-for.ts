@@ -4,7 +4,7 @@ import { isWebhookUrl } from '../channels/http/webhook-url.js';
 import { LogChannel } from '../channels/log.channel.js';
 import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
-import type { NamedChannel } from '../alert/delivery/named-channel.js';
+import type { NamedChannel } from '../alert/channel-delivery.js';
 import { sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { valueOf, WEBHOOK_VARIABLES } from '../options/environment.js';

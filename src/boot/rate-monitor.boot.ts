@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
-import { AlertService } from '../alert/alert.service.js';
+import { ALERTS, AlertService } from '../alert/alert.service.js';
+import { Alerts } from '../alert/alerts.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
@@ -12,9 +13,7 @@ import { COUNTER } from '../counter/rate-counter.service.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
-import type { Breach } from '../model/breach.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import type { RateAlert } from '../model/rate-alert.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
@@ -24,12 +23,10 @@ import type { Late } from '../util/late.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import { tenantKey } from '../model/tenant-key.js';
 import { setUpOnce } from './set-up-once.js';
 import { STAND_INS, type StandIns } from './stand-ins.js';
-import { fixedSpans } from '../threshold/period.js';
 import { countedCategories } from './counted-categories.js';
-import { MONITOR_VIEW, type ChannelStatus, type MonitorView } from './monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
 import { storeFor } from './store-for.js';
 import { Watching, type Watched } from './watching.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
@@ -49,7 +46,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MarkedHandlers,
-    private readonly alerts: AlertService,
+    @Inject(ALERTS) private readonly alerts: Late<Alerts>,
     @Inject(COUNTER) private readonly counter: Late<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
     @Inject(USAGE) private readonly usage: Late<Usage>,
@@ -66,7 +63,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const options = { ...read, ...this.standIns };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
-      for (const late of [this.counter, this.requests, this.usage, this.view]) late.never();
+      for (const late of [this.counter, this.alerts, this.requests, this.usage, this.view]) late.never();
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
@@ -74,33 +71,33 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const counted = countedCategories(options);
     const state = store.state ?? new MemorySharedState();
     const breaches = new BreachCounts(options.metrics.tenants);
-    const counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {
+    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {
       breaches.add(breach);
-      this.alerts.raise(alertOf(breach));
-      return Promise.resolve();
+      return alerts.breached(breach);
     });
-    const { groupWaitMs, shutdownFlushMs, incidents } = options;
-    const channels = await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment);
-    await this.alerts.start({
-      ...{ groupWaitMs, shutdownFlushMs, incidents },
-      channels,
-      state,
-      now: () => counter.now(),
-      countOf: (category, tenantId, window, windowMs) =>
-        store
-          .read([{ category, tenant: tenantKey(tenantId), window: fixedSpans(windowMs)(window * windowMs) }])
-          .then(([count = 0]) => count),
-    });
+    const { groupWaitMs, shutdownFlushMs, incidents, categories, service } = options;
+    const alerts = new Alerts(
+      {
+        ...{ groupWaitMs, shutdownFlushMs, incidents, service, state, environment: options.environment },
+        categories: [...categories.keys()],
+        channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
+        now: () => counter.now(),
+        counts: (reads) => counter.counts(reads),
+      },
+      this.logger,
+    );
+    await alerts.start();
     // Alerts first: what was counted before the start may be over at once.
     await counter.open();
     this.counter.set(counter);
     const requests = new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger));
     this.requests.set(requests);
-    await this.alerts.lookAtMutes();
+    await alerts.lookAtMutes();
+    this.alerts.set(alerts);
     this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
     // Not waited for: a slow store must not hold up the boot.
     void this.instances.start();
-    await this.watch({ options, store, state, counter, requests, handlers, breaches, channels });
+    await this.watch({ options, store, state, counter, requests, handlers, breaches, channels: () => alerts.status() });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }
@@ -110,18 +107,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.requests.value?.stop();
     await this.counter.value?.close();
     await this.watching?.stop();
-    await this.alerts.stop();
+    await this.alerts.value?.stop();
     await this.instances?.stop();
     await this.counter.value?.disconnect();
   }
 
-  private async watch({
-    channels,
-    ...watched
-  }: Omit<Watched, 'alerts' | 'channels' | 'thresholds'> & { channels: readonly { name: string }[] }): Promise<void> {
-    const status = (): ChannelStatus[] => channels.map(({ name }) => ({ name, on: true, queued: 0 }));
+  private async watch(watched: Omit<Watched, 'alerts' | 'thresholds'>): Promise<void> {
     const alerts = this.app.get(AlertService, { strict: false });
-    this.watching = new Watching({ ...watched, alerts, channels: status, thresholds: undefined }, this.logger);
+    this.watching = new Watching({ ...watched, alerts, thresholds: undefined }, this.logger);
     const { view } = this.watching;
     if (view.usage) this.usage.set(view.usage);
     else this.usage.never();
@@ -149,9 +142,4 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       'Counting in memory in production: each instance counts for itself. Import RedisModule of @liaoliaots/nestjs-redis, or give a redis option',
     );
   }
-}
-
-function alertOf({ window, route, windowStart, windowEnd, ...breach }: Breach): RateAlert {
-  const times = { windowStart: new Date(windowStart), windowMs: windowEnd - windowStart };
-  return { ...breach, ...times, ...(route ? { route } : {}), ...(window === '' ? {} : { window }) };
 }

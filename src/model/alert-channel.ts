@@ -2,8 +2,8 @@ import type { Severity } from './level.js';
 import type { RateAlert } from './rate-alert.js';
 
 /**
- * Where alerts go. Each channel has a queue and a worker of its own: sending never holds a request, and one channel's failure never
- * reaches another. What it throws is tried again a little later, unless it is a {@link DeliveryError} that says otherwise.
+ * Where alerts go. Sending never holds a request, and one channel's failure never reaches another. What it throws is tried again, as long
+ * as it is still true, and later than usual if a {@link DeliveryError} asks for that. An alert counts as told once `send` has returned.
  */
 export interface AlertChannel {
   /** Names it in the log and in the history. */
@@ -12,7 +12,7 @@ export interface AlertChannel {
   readonly minSeverity?: Severity | undefined;
   /** The categories that are sent here; left out for all. */
   readonly categories?: readonly string[] | undefined;
-  /** Called once, at boot. An error thrown here stops the boot: say what is missing and how to mend it. */
+  /** Called once, at boot. An error thrown here stops the boot: name what is missing and what to do. */
   start?(): Promise<void> | void;
   /**
    * Sends one alert.
@@ -21,8 +21,13 @@ export interface AlertChannel {
    * @returns Something short to remember for the incident, such as the id of the posted message; nothing to remember nothing.
    */
   send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
-  /** Sends 2 to `batchSize` alerts as one message, worst first. Where it is there, alerts raised within `groupWaitMs` come together. */
-  sendBatch?(alerts: readonly RateAlert[]): Promise<void> | void;
+  /**
+   * Sends 2 to `batchSize` alerts as one message, the worst first. If it is there, alerts raised within `groupWaitMs` come together, and one
+   * replica at a time sends for the channel.
+   *
+   * @param more - How many further alerts the message can only count, since more come than the other side takes messages for.
+   */
+  sendBatch?(alerts: readonly RateAlert[], more?: number): Promise<void> | void;
   /** The most alerts that `sendBatch` takes at once. Default: 25 */
   readonly batchSize?: number;
   /**

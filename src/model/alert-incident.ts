@@ -14,4 +14,6 @@ export interface AlertIncident {
   peak: { count: number; windowStart: Date };
   /** What was counted from the first to the last window that was over a level. Final only once the incident is resolved. */
   total: number;
+  /** In how many windows a level was crossed so far. */
+  windowsOver?: number;
 }

@@ -51,12 +51,16 @@ describe('an alert', () => {
       await call(app, 1);
       expect(app.alerts).toEqual([
         {
+          id: expect.any(String),
+          service: 'nestjs-rate-monitor',
+          environment: 'test',
           category: 'llm_call',
           tenant: { id: 'proj_1', name: 'Acme' },
           count: 16,
           threshold: 15,
           level: { at: 1, severity: 'warning' },
           windowStart: expect.any(Date),
+          windowEnd: expect.any(Date),
           windowMs: expect.any(Number),
           route: { method: 'POST', path: '/llm/call', handler: 'LlmController.call' },
           countedBy: 'all',
@@ -196,7 +200,7 @@ describe('an alert', () => {
     await call(app, 4, '/evaluations', { 'x-project': 'p1', 'x-name': 'Acme' });
     expect(app.log.of('threshold: 4')).toEqual([
       expect.stringMatching(
-        /^warn RateAlert: "Acme" \(p1\) is over the evaluations threshold: 4 in 1 min, threshold 3 \| POST \/evaluations \(ApiController\.evaluate\) \| 1 min from \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/,
+        /^warn RateAlert: "Acme" \(p1\) is over the evaluations threshold: 4 in 1 min, threshold 3 \| POST \/evaluations \(ApiController\.evaluate\) \| 1 min from \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z \| nestjs-rate-monitor, test$/,
       ),
     ]);
   });
@@ -211,6 +215,7 @@ describe('an alert', () => {
     app = await start({ channels: [...bad, good], shutdownFlushMs: 100 });
     await call(app, 4, '/evaluations');
     expect(good.alerts).toHaveLength(1);
+    await until(() => app.log.of('could not send').length === 2);
     expect(app.log.of('could not send')).toEqual([
       expect.stringContaining('The throwing channel'),
       expect.stringContaining('The rejecting channel could not send an alert of evaluations (503): it is tried again'),
@@ -280,7 +285,7 @@ describe('an alert', () => {
     };
     await until(async () => client.status === 'ready' && (await total()) === 5);
     await call(app, 2, '/evaluations');
-    expect(await total()).toBe(7);
+    await until(async () => (await total()) === 7);
     expect(app.alerts).toHaveLength(1);
     client.disconnect();
     await server.kill();

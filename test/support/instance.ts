@@ -4,7 +4,13 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 
 import { CLOCK } from '../../src/counter/clock.js';
-import { RateCounterService, RateMonitorModule, type RateAlert, type RateMonitorOptions } from '../../src/index.js';
+import {
+  RateCounterService,
+  RateMonitorModule,
+  RedisCounterStore,
+  type RateAlert,
+  type RateMonitorOptions,
+} from '../../src/index.js';
 import { LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
 import { MovedClock } from './moved-clock.js';
@@ -50,6 +56,11 @@ async function main(): Promise<void> {
       useValue?: unknown;
     }[];
     for (const provider of providers) if (provider.provide === CLOCK) provider.useValue = clock;
+    // Redis is asked for its time now and then: its clock moves along.
+    const time = Reflect.get<RedisCounterStore, 'time'>(RedisCounterStore.prototype, 'time');
+    RedisCounterStore.prototype.time = async function (this: RedisCounterStore) {
+      return (await time.call(this)) + clock.aheadMs;
+    };
   }
 
   const logger = new TellingLogger();

@@ -8,6 +8,10 @@ export class MovedClock implements Clock {
     return Date.now() + this.movedMs;
   }
 
+  get aheadMs(): number {
+    return this.movedMs;
+  }
+
   /** Gives back by how much it is ahead now. */
   advance(ms: number): number {
     return (this.movedMs += ms);

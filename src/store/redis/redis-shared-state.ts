@@ -51,8 +51,10 @@ const DUE = `
 -- ARGV   the time; how many at most; a name for the generation if there is none; expiry in ms
 -- reply  the generation, then the ids that are due, longest first
 if redis.call('HSETNX', KEYS[1], '${GENERATION}', ARGV[3]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
-local reply = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-table.insert(reply, 1, redis.call('HGET', KEYS[1], '${GENERATION}'))
+local reply = { redis.call('HGET', KEYS[1], '${GENERATION}') }
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  if redis.call('HEXISTS', KEYS[1], id) == 1 then reply[#reply + 1] = id else redis.call('ZREM', KEYS[2], id) end
+end
 return reply
 `;
 
@@ -83,12 +85,12 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 `;
 
 const SCRIPTS = {
-  rateMonitorSwap: { lua: SWAP, numberOfKeys: 3 },
-  rateMonitorList: { lua: LIST, numberOfKeys: 2 },
-  rateMonitorDue: { lua: DUE, numberOfKeys: 2 },
-  rateMonitorTrim: { lua: TRIM, numberOfKeys: 3 },
-  rateMonitorClaim: { lua: CLAIM, numberOfKeys: 1 },
-  rateMonitorRelease: { lua: RELEASE, numberOfKeys: 1 },
+  rateMonitorStateSwap: { lua: SWAP, numberOfKeys: 3 },
+  rateMonitorStateList: { lua: LIST, numberOfKeys: 2 },
+  rateMonitorStateDue: { lua: DUE, numberOfKeys: 2 },
+  rateMonitorStateTrim: { lua: TRIM, numberOfKeys: 3 },
+  rateMonitorStateClaim: { lua: CLAIM, numberOfKeys: 1 },
+  rateMonitorStateRelease: { lua: RELEASE, numberOfKeys: 1 },
 };
 
 type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[]) => Promise<unknown>>;
@@ -111,7 +113,7 @@ export class RedisSharedState implements SharedState {
 
   async list(kind: string, most = 1_000): Promise<Map<string, string>> {
     const [records, , written] = this.keys(kind);
-    const reply = (await this.scripted.rateMonitorList(records, written, most)) as string[];
+    const reply = (await this.scripted.rateMonitorStateList(records, written, most)) as string[];
     const list = new Map<string, string>();
     for (let i = 0; i < reply.length; i += 2) list.set(reply[i] as string, reply[i + 1] as string);
     return list;
@@ -125,14 +127,14 @@ export class RedisSharedState implements SharedState {
 
   async swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
     const args = [id, expected, next, due ?? '', KEPT_FOR_MS];
-    const reply = await this.scripted.rateMonitorSwap(...this.keys(kind), ...args);
+    const reply = await this.scripted.rateMonitorStateSwap(...this.keys(kind), ...args);
     return reply === 1 ? { swapped: true } : { swapped: false, found: String(reply) || undefined };
   }
 
   async due(kind: string, until: number, most: number): Promise<DueRecords> {
     const [records, due] = this.keys(kind);
     const name = randomBytes(9).toString('base64url');
-    const reply = (await this.scripted.rateMonitorDue(records, due, until, most, name, KEPT_FOR_MS)) as string[];
+    const reply = (await this.scripted.rateMonitorStateDue(records, due, until, most, name, KEPT_FOR_MS)) as string[];
     return { generation: reply[0] as string, ids: reply.slice(1) };
   }
 
@@ -141,15 +143,15 @@ export class RedisSharedState implements SharedState {
   }
 
   async trim(kind: string, most: number): Promise<void> {
-    await this.scripted.rateMonitorTrim(...this.keys(kind), most);
+    await this.scripted.rateMonitorStateTrim(...this.keys(kind), most);
   }
 
   async claim(lease: string, owner: string, forMs: number): Promise<boolean> {
-    return (await this.scripted.rateMonitorClaim(this.key(`lease:${lease}`), owner, forMs)) === 1;
+    return (await this.scripted.rateMonitorStateClaim(this.key(`lease:${lease}`), owner, forMs)) === 1;
   }
 
   async release(lease: string, owner: string): Promise<void> {
-    await this.scripted.rateMonitorRelease(this.key(`lease:${lease}`), owner);
+    await this.scripted.rateMonitorStateRelease(this.key(`lease:${lease}`), owner);
   }
 
   async append(log: string, entries: readonly string[], most: number): Promise<void> {

@@ -1,0 +1,694 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+import type { Logger } from '@nestjs/common';
+
+import type { Breach } from '../model/breach.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { Records } from '../store/records.js';
+import type { SharedState } from '../store/shared-state.js';
+import { untraced } from '../util/optional-peers.js';
+import { Poller } from '../util/poller.js';
+import { oneLine, reasonOf } from '../util/text.js';
+import { within } from '../util/within.js';
+import {
+  ChannelDelivery,
+  waitFor,
+  type Incidents,
+  type NamedChannel,
+  type Outcome,
+  type Present,
+} from './channel-delivery.js';
+import { due, isOver, plan, type Due, type IncidentSettings } from './due.js';
+import { alertRecord, type AlertRecord } from './history.js';
+import {
+  alertOf,
+  lastOf,
+  merged,
+  recordId,
+  unsettled,
+  withBreach,
+  withCount,
+  withSettled,
+  type Identity,
+  type Incident,
+  type Span,
+  type Told,
+} from './incident.js';
+import { Mutes } from './mutes.js';
+
+/** One count to read: of a tenant, in the window of a category that `at` falls into. */
+export interface CountRead {
+  readonly category: string;
+  readonly window: string;
+  readonly tenantId: string;
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly at: number;
+}
+
+/** What alerts need of the rest of the module. */
+export interface AlertSettings extends Identity {
+  readonly channels: readonly NamedChannel[];
+  /** Names of the configured categories: those that may be muted. */
+  readonly categories: readonly string[];
+  readonly groupWaitMs: number;
+  readonly shutdownFlushMs: number;
+  /** Undefined: each window is told by itself. */
+  readonly incidents: (IncidentSettings & { readonly maxOpenIncidents?: number | undefined }) | undefined;
+  readonly state: SharedState;
+  /** The store's clock. */
+  readonly now: () => number;
+  readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
+}
+
+/** What a test alert has come to in one channel. */
+export interface TestedChannel {
+  channel: string;
+  delivered: boolean;
+  /** Why not. */
+  reason?: string;
+}
+
+/** A replica that dies leaves what it was telling to another after this time. */
+const LEASE_MS = 5_000;
+/** The replica that looks for all. The others look for what it has left undone for a while. */
+const LOOKS_FOR_MS = 2_500;
+const LEFT_UNDONE_MS = 2_000;
+const MAX_LOOKED_AT = 500;
+const MAX_OPEN = 10_000;
+const MAX_HISTORY = 500;
+/** Counts known for so short a time are those to tell. */
+const FRESH_MS = 250;
+const COUNT_WITHIN_MS = 500;
+/** For how long a start waits to learn what is muted. */
+const FIRST_LOOK_MS = 500;
+/** For how long a shutdown waits for the store to take what became of the last alerts. */
+const LAST_WRITE_MS = 1_000;
+/** If the counts of a window cannot be had for so long after it, what was seen of them is taken for all. */
+const COUNTS_GIVEN_UP_MS = 60_000;
+const FORGET_AT_MOST = 2_000;
+/** How incidents go that were opened when the option was on. */
+const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
+const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
+
+interface Planned {
+  readonly incident: Incident | undefined;
+  readonly taken: ReadonlyMap<string, Due>;
+  readonly isHeld: boolean;
+  readonly isDone: boolean;
+}
+
+/**
+ * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, takes on what channels are
+ * due that this replica may tell, and hands that to their deliveries, which report back what was confirmed.
+ */
+export class Alerts implements Incidents {
+  readonly mutes: Mutes;
+  private readonly me = randomBytes(9).toString('base64url');
+  private readonly scope: string;
+  private readonly records: Records<Incident>;
+  private readonly history: Records<Incident>;
+  private readonly deliveries = new Map<string, ChannelDelivery>();
+  private readonly pollers: readonly Poller[];
+  private readonly settings: IncidentSettings;
+  private readonly raising = new Set<Promise<void>>();
+  /** Alerts belong to no request: Sentry would add the one that crossed to its event. */
+  private readonly outside = AsyncLocalStorage.snapshot();
+  /** The open incidents that went through here, as they were last seen. What the store loses is put back from here. */
+  private readonly known = new Map<string, { incident: Incident; seenAt: number }>();
+  /** Those of them that the store does not have as they are here. */
+  private readonly unshared = new Set<string>();
+  /** Until when this replica sends for a grouped channel. */
+  private readonly held = new Map<string, { until: number; askedAt: number; usedAt: number }>();
+  private isAway = false;
+  private generation: string | undefined;
+  private open = 0;
+  private lost = 0;
+  private archived = 0;
+
+  constructor(
+    private readonly options: AlertSettings,
+    private readonly logger: Logger,
+  ) {
+    const { service = '', environment = '', state, now, categories, incidents } = options;
+    // Records of another service or environment on the same Redis are none of ours.
+    this.scope = [service, environment].map(encodeURIComponent).join(':');
+    this.records = new Records(state, `incidents:${this.scope}`, ({ lookAt }: Incident) => lookAt);
+    this.history = new Records(state, `history:${this.scope}`);
+    this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
+    this.settings = incidents ?? DEFAULT_SETTINGS;
+    this.pollers = [
+      new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
+      new Poller(() => this.look(), logger, 'Incidents'),
+    ];
+  }
+
+  /** Starts the channels: what one of them throws stops the boot. */
+  async start(): Promise<void> {
+    const { channels, groupWaitMs } = this.options;
+    for (const { channel } of channels) await channel.start?.();
+    const unseen = await untraced();
+    const run = <T>(work: () => T): T => this.outside(() => unseen(work));
+    for (const named of channels) {
+      const key = `${named.name}#${named.channel.addressHash ?? ''}`;
+      this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
+    }
+    for (const poller of this.pollers) poller.start();
+  }
+
+  /** Learns what other replicas have muted, before anything is raised here. A store that is away holds no start for it. */
+  async lookAtMutes(): Promise<void> {
+    await within(this.mutes.refresh(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
+  }
+
+  /**
+   * Takes in a breach. Resolves once its record is written, in the store or in memory while that is away, and the channels that take alerts
+   * one by one were handed it. Never rejects.
+   */
+  breached(breach: Breach): Promise<void> {
+    const raising = this.take(breach).catch((error: unknown) => {
+      this.logger.error(`A breach of ${oneLine(breach.category)} could not be told (${reasonOf(error)})`);
+    });
+    this.raising.add(raising);
+    return raising.finally(() => this.raising.delete(raising));
+  }
+
+  /** Sends a test alert through every channel at once. A channel that is off is on again if that goes through. */
+  sendTest(): Promise<TestedChannel[]> {
+    const { service, environment } = this.options;
+    const windowStart = new Date(this.options.now());
+    const alert: RateAlert = {
+      ...(service === undefined ? {} : { service }),
+      ...(environment === undefined ? {} : { environment }),
+      category: 'test',
+      tenant: { id: 'test', name: 'Test tenant' },
+      ...{ count: 2, threshold: 1, level: { at: 1, severity: 'info' }, windowStart, windowMs: 60_000 },
+      windowEnd: new Date(windowStart.getTime() + 60_000),
+      countedBy: 'all',
+      test: true,
+    };
+    return Promise.all(
+      [...this.deliveries.values()].map(async (delivery) => {
+        const reason = await delivery.test(alert);
+        const channel = delivery.name;
+        return reason === undefined ? { channel, delivered: true } : { channel, delivered: false, reason };
+      }),
+    );
+  }
+
+  /** Ends a mute before its time; what it held back and is still true is told. */
+  async unmute(scope: Parameters<Mutes['unmute']>[0]): Promise<boolean> {
+    const wasMuted = await this.mutes.unmute(scope);
+    if (wasMuted) {
+      // What ended under the mute stays held back.
+      const ended = this.options.now();
+      const isHeld = ({ held = 0 }: Told): boolean => held > ended;
+      await this.lookAgain(isHeld, (told) => ({ ...told, held: ended }));
+    }
+    return wasMuted;
+  }
+
+  /** The last alerts of all replicas, newest first. */
+  async list(): Promise<AlertRecord[]> {
+    const found = new Map<string, Incident>();
+    const add = (incidents: readonly Incident[]): void => {
+      for (const incident of incidents) if (!found.has(incident.uid)) found.set(incident.uid, incident);
+    };
+    if (this.isAway || this.unshared.size > 0)
+      add([...this.unshared].flatMap((id) => this.known.get(id)?.incident ?? []));
+    add(await this.records.list(MAX_HISTORY));
+    add(await this.history.list(MAX_HISTORY));
+    return [...found.values()]
+      .sort((a, b) => b.raisedAt - a.raisedAt)
+      .slice(0, MAX_HISTORY)
+      .map((incident) => alertRecord(incident, this.options));
+  }
+
+  /** How each channel does. */
+  status(): { name: string; on: boolean; queued: number }[] {
+    return [...this.deliveries.values()].map((delivery) => ({
+      name: delivery.name,
+      on: delivery.pausedMs === 0,
+      queued: delivery.ids().length,
+    }));
+  }
+
+  /** Sends at once what waits. True if nothing is left. */
+  async flush(withinMs: number): Promise<boolean> {
+    const end = performance.now() + withinMs;
+    await within(Promise.all(this.raising), withinMs, 'not raised').catch(() => undefined);
+    const left = Math.max(end - performance.now(), 0);
+    const sent = await Promise.all([...this.deliveries.values()].map((delivery) => delivery.flush(left)));
+    return this.raising.size === 0 && sent.every(Boolean);
+  }
+
+  /** Tells what is on its way, for as long as `shutdownFlushMs`; another replica may go on with the rest at once. */
+  async stop(): Promise<void> {
+    const { shutdownFlushMs, state } = this.options;
+    const end = performance.now() + shutdownFlushMs;
+    const left = (): number => Math.max(end - performance.now(), 0);
+    await within(Promise.all([...this.pollers.map((poller) => poller.stop()), ...this.raising]), left(), '').catch(
+      () => undefined,
+    );
+    const unsent = await Promise.all(
+      [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
+    );
+    const released = unsent.flatMap(([key, ids]) => ids.map((id) => this.release(key, id)));
+    const leases = [...this.held.keys()].map((key) => state.release(this.leaseOf(key), this.me));
+    const written = [...released, ...leases, this.mutes.flush(), state.release(this.lookLease, this.me)];
+    await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
+  }
+
+  // What deliveries ask for.
+
+  present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
+    const isFresh = ids.every((id) => Date.now() - (this.known.get(id)?.seenAt ?? 0) < FRESH_MS);
+    if (isFresh) return ids.map((id) => this.presentOf(key, this.known.get(id)?.incident));
+    return this.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
+  }
+
+  async report(
+    key: string,
+    id: string,
+    { due: { status, window, level }, alert }: Present,
+    outcome: Outcome,
+  ): Promise<number> {
+    let waitMs = 0;
+    await this.attend(id, (incident) => {
+      const told = incident?.told[key];
+      if (!incident || !told) return incident;
+      const { faults = 0 } = told;
+      const kept = without(told, 'by', 'until', 'next', 'faults');
+      const attempts = told.delivery.attempts + 1;
+      if (!outcome.delivered) {
+        waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, faults));
+        const delivery = {
+          status: outcome.refused ? ('failed' as const) : ('retried' as const),
+          attempts,
+          reason: outcome.reason,
+        };
+        return withTold(incident, key, { ...kept, faults: faults + 1, next: this.options.now() + waitMs, delivery });
+      }
+      const place = incident.story ? '' : String(window.start);
+      const starts = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
+      const levels = Object.fromEntries(Object.entries(kept.levels).filter(([start]) => starts.has(start)));
+      const at = Math.max(level.at, levels[place] ?? 0);
+      const counted = status === 'resolved' ? incident : withCount(incident, window.start, alert.count);
+      return withTold(counted, key, {
+        ...kept,
+        levels: { ...levels, [place]: at },
+        when: this.options.now(),
+        count: alert.count,
+        ...(status === 'resolved' ? { resolved: true } : {}),
+        ...(outcome.memory === undefined ? {} : { memory: outcome.memory }),
+        delivery: { status: 'delivered', attempts },
+      });
+    }).catch(() => undefined);
+    return waitMs;
+  }
+
+  /** Its own wait is over, whatever the store's clock shows; another replica may have taken it up meanwhile. */
+  async again(key: string, id: string): Promise<void> {
+    await this.attend(id, (incident) => {
+      const told = incident?.told[key];
+      if (!incident || told?.next === undefined) return incident;
+      return withTold(incident, key, without(told, 'next'));
+    }).catch(() => undefined);
+  }
+
+  recovered(key: string): void {
+    void this.lookAgain(
+      (told) => told.next !== undefined,
+      (told) => without(told, 'next'),
+      key,
+    ).catch(() => undefined);
+  }
+
+  private async take(breach: Breach): Promise<void> {
+    const { incidents, now } = this.options;
+    const story = incidents !== undefined;
+    const id = recordId(breach, story);
+    await Promise.all([...this.deliveries.values()].map((delivery) => this.claim(delivery)));
+    let replaced: Incident | undefined;
+    let isFull = false;
+    const change = (before: Incident | undefined): Incident | undefined => {
+      replaced = before?.closedAt === undefined ? undefined : before;
+      isFull = !before && this.open >= (incidents?.maxOpenIncidents ?? MAX_OPEN);
+      return isFull ? undefined : withBreach(before, breach, story, now());
+    };
+    await this.attend(id, change);
+    // One that is over and not yet told everywhere goes on beside the new one.
+    const over = replaced;
+    if (over) await this.attend(`${id}~${over.uid}`, (there) => there ?? over);
+    if (!isFull) return;
+    if (this.unshared.size >= MAX_OPEN) return void this.lost++;
+    // Told all the same, but by this replica alone.
+    this.unshared.add(id);
+    await this.attend(id, (before) => withBreach(before, breach, story, now()));
+  }
+
+  /** Changes an incident as if nobody else did, and takes on what this replica may tell of it. While the store is away, here only. */
+  private async attend(id: string, change: (incident: Incident | undefined) => Incident | undefined): Promise<void> {
+    let planned: Planned | undefined;
+    if (!this.isAway && !this.isAlone(id)) {
+      try {
+        await this.records.change(id, (before) => (planned = this.planned(before, change(before))).incident);
+        if (planned?.incident) this.unshared.delete(id);
+      } catch (error) {
+        if (/newer version/.test(reasonOf(error))) throw error;
+        this.isAway = true;
+        planned = undefined;
+      }
+    }
+    if (!planned) {
+      const before = this.known.get(id)?.incident;
+      planned = this.planned(before, change(before));
+      if (planned.incident) this.unshared.add(id);
+    }
+    this.remember(id, planned.incident);
+    const { incident, taken, isHeld, isDone } = planned;
+    if (!incident) return;
+    const mute = isHeld ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
+    if (mute) this.mutes.holdBack(mute);
+    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
+    if (isDone) await this.archive(id, incident);
+  }
+
+  /** Since there are too many, this one is not in the store. */
+  private isAlone(id: string): boolean {
+    return this.unshared.has(id) && this.open >= (this.options.incidents?.maxOpenIncidents ?? MAX_OPEN);
+  }
+
+  private planned(before: Incident | undefined, after: Incident | undefined): Planned {
+    const nothing: Planned = { incident: after, taken: new Map(), isHeld: false, isDone: false };
+    if (!after) return nothing;
+    const now = this.options.now();
+    let incident = after;
+    if (incident.closedAt === undefined && isOver(incident, this.settings, now)) {
+      const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
+      if (isSettled) incident = { ...incident, closedAt: now };
+    }
+    const mute = this.mutes.of(incident.category, incident.tenant.id);
+    const channels = new Map([...this.deliveries].map(([key, { channel }]) => [key, channel]));
+    const first = plan(incident, channels, this.settings, mute?.until.getTime(), now);
+    let isHeld = false;
+    for (const key of first.held) {
+      const told = incident.told[key] ?? FRESH_TOLD;
+      const held = mute?.until.getTime() as number;
+      const isNews = told.held !== held || lastOf(incident).start !== (before && lastOf(before).start);
+      isHeld ||= isNews && told.delivery.status !== 'suppressed';
+      const delivery = { status: 'suppressed' as const, attempts: 0, reason: `muted: ${oneLine(mute?.reason ?? '')}` };
+      incident = withTold(incident, key, { ...told, held, delivery });
+    }
+    const taken = new Map<string, Due>();
+    for (const [key, next] of first.ready) {
+      const delivery = this.deliveries.get(key) as ChannelDelivery;
+      const told = incident.told[key] ?? FRESH_TOLD;
+      const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
+      const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
+      if (delivery.pausedMs > 0) {
+        const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
+        const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
+        const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
+        incident = withTold(incident, key, waiting);
+      } else if (this.holds(delivery)) {
+        taken.set(key, next);
+        incident = withTold({ ...incident, status: next.status }, key, {
+          ...queued,
+          by: this.me,
+          until: now + LEASE_MS,
+        });
+      } else if (queued !== told || !incident.told[key]) incident = withTold(incident, key, queued);
+    }
+    const { lookAt } = plan(incident, channels, this.settings, mute?.until.getTime(), now);
+    const isDone = incident.closedAt !== undefined && lookAt === undefined;
+    incident = lookAt === undefined ? without(incident, 'lookAt') : { ...incident, lookAt };
+    const isSame = before !== undefined && isAlike(before, incident, now);
+    return { incident: isSame ? before : incident, taken, isHeld, isDone };
+  }
+
+  private presentOf(key: string, incident: Incident | undefined): Present | undefined {
+    const told = incident?.told[key];
+    const delivery = this.deliveries.get(key);
+    if (!incident || !told || told.by !== this.me || !delivery) return undefined;
+    const next = due(incident, told, delivery.channel, this.settings, this.options.now());
+    if (!next) return undefined;
+    const alert = alertOf(incident, next.status, next.window, next.level, this.options);
+    return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
+  }
+
+  /** The incidents as they are in the store, with their present counts. */
+  private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
+    const shared = this.isAway
+      ? []
+      : await this.records.readAll(ids).catch(() => {
+          this.isAway = true;
+          return [];
+        });
+    const incidents = ids.map(
+      (id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.known.get(id)?.incident,
+    );
+    const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
+    return incidents.map((incident, i) => {
+      const counted =
+        incident && counts?.[i] !== undefined ? withCount(incident, lastOf(incident).start, counts[i]) : incident;
+      if (counted) this.remember(ids[i] as string, counted);
+      return counted;
+    });
+  }
+
+  private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
+    const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
+    if (reads.length === 0 || this.isAway) return undefined;
+    const counts = await within(this.options.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
+    if (!counts) return undefined;
+    let at = 0;
+    return wanted.map((one) => (one ? (counts[at++] as number) : 0));
+  }
+
+  /** Once a second: what is due in the store, and what the store has lost or never had. */
+  private async look(): Promise<void> {
+    const { state, now } = this.options;
+    this.reportLost();
+    let ids: readonly string[];
+    try {
+      const leads = await state.claim(this.lookLease, this.me, LOOKS_FOR_MS);
+      await this.keepLeases();
+      const isBusy =
+        leads || [...this.deliveries.values()].some((delivery) => delivery.isGrouped && this.holds(delivery));
+      const found = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS, MAX_LOOKED_AT);
+      if (this.generation !== undefined && this.generation !== found.generation)
+        for (const id of this.known.keys()) this.unshared.add(id);
+      this.generation = found.generation;
+      this.open = await state.size(`incidents:${this.scope}`);
+      this.isAway = false;
+      ids = found.ids;
+    } catch (error) {
+      this.isAway = true;
+      await this.lookAtKnown();
+      throw error;
+    }
+    await this.share();
+    await this.lookAt(ids);
+    this.forget();
+  }
+
+  private async lookAt(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const incidents = await this.records.readAll(ids);
+    const now = this.options.now();
+    const settling = incidents.map((incident) =>
+      incident?.story && incident.closedAt === undefined ? unsettled(incident, now) : [],
+    );
+    const wanted = incidents.flatMap((incident, i) => {
+      if (!incident || incident.closedAt !== undefined) return [];
+      const spans = settling[i] as Span[];
+      return (spans.length > 0 ? spans : [lastOf(incident)]).map((span) => [incident, span] as const);
+    });
+    const counts = await this.countsOf(wanted);
+    const found = new Map<Incident, (readonly [Span, number | undefined])[]>();
+    wanted.forEach(([incident, span], i) => found.set(incident, [...(found.get(incident) ?? []), [span, counts?.[i]]]));
+    await Promise.all(
+      ids.map((id, i) => {
+        const read = incidents[i];
+        // It cannot be read, by this version or by any: what is broken goes, what is newer stays.
+        if (!read) return this.records.change(id, () => undefined).catch(() => undefined);
+        const counted = found.get(read) ?? [];
+        const isSettling = (settling[i] as Span[]).length > 0;
+        return this.attend(id, (incident) => {
+          if (incident?.uid !== read.uid) return incident;
+          return counted.reduce((next, [span, count]) => {
+            if (!isSettling) return withCount(next, span.start, count ?? 0);
+            if (count === undefined && now < span.end + COUNTS_GIVEN_UP_MS) return next;
+            return withSettled(next, span, count ?? 0);
+          }, incident);
+        }).catch(() => undefined);
+      }),
+    );
+  }
+
+  /** The same while the store is away, for what this replica knows. */
+  private async lookAtKnown(): Promise<void> {
+    const now = this.options.now();
+    for (const [id, { incident }] of [...this.known]) {
+      if (incident.lookAt === undefined || incident.lookAt > now) continue;
+      await this.attend(id, (known) => {
+        if (!known?.story || known.closedAt !== undefined) return known;
+        return unsettled(known, now).reduce((next, span) => withSettled(next, span, 0), known);
+      });
+    }
+  }
+
+  /** Writes what the store lacks: what happened while it was away, and what it has lost. */
+  private async share(): Promise<void> {
+    if (this.isAway) return;
+    let shared = 0;
+    for (const id of [...this.unshared]) {
+      if (shared++ >= MAX_LOOKED_AT || this.isAlone(id)) break;
+      const mine = this.known.get(id)?.incident;
+      this.unshared.delete(id);
+      if (mine)
+        await this.attend(id, (there) =>
+          there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
+        );
+    }
+  }
+
+  /** Nothing will happen to it any more: it is history. */
+  private async archive(id: string, incident: Incident): Promise<void> {
+    if (this.unshared.has(id)) return;
+    try {
+      await this.history.change(incident.uid, () => incident);
+      await this.records.change(id, (there) =>
+        there?.uid === incident.uid && there.closedAt !== undefined ? undefined : there,
+      );
+      this.known.delete(id);
+      if (this.archived++ % 20 === 0) await this.options.state.trim(`history:${this.scope}`, MAX_HISTORY);
+    } catch {
+      // Still there: the next look finds it again.
+    }
+  }
+
+  /** Has records looked at again whose channels were kept from being told. */
+  private async lookAgain(
+    concerns: (told: Told) => boolean,
+    freed: (told: Told) => Told,
+    onlyKey?: string,
+  ): Promise<void> {
+    const keys = (incident: Incident): string[] =>
+      Object.keys(incident.told).filter((key) => (onlyKey ?? key) === key && concerns(incident.told[key] as Told));
+    const incidents = this.isAway ? [] : await this.records.list(MAX_OPEN);
+    const mine = [...this.known.values()].map(({ incident }) => incident);
+    const found = new Map([...incidents, ...mine].map((incident) => [idOf(incident), incident]));
+    for (const [id, incident] of found) {
+      if (keys(incident).length === 0) continue;
+      await this.attend(
+        id,
+        (there) =>
+          there && keys(there).reduce((next, key) => withTold(next, key, freed(next.told[key] as Told)), there),
+      );
+    }
+  }
+
+  private async release(key: string, id: string): Promise<void> {
+    if (this.isAway) return;
+    await this.records.change(id, (incident) => {
+      const told = incident?.told[key];
+      if (!incident || told?.by !== this.me) return incident;
+      return { ...withTold(incident, key, without(told, 'by', 'until')), lookAt: this.options.now() };
+    });
+  }
+
+  // Leases.
+
+  private get lookLease(): string {
+    return `look:${this.scope}`;
+  }
+
+  private leaseOf(key: string): string {
+    return `channel:${this.scope}:${key}`;
+  }
+
+  private holds(delivery: ChannelDelivery): boolean {
+    return !delivery.isGrouped || this.isAway || (this.held.get(delivery.key)?.until ?? 0) > Date.now();
+  }
+
+  /** Asks to be the one that sends for a grouped channel; not more often than is needed. */
+  private async claim(delivery: ChannelDelivery): Promise<void> {
+    if (!delivery.isGrouped || this.isAway) return;
+    const { until = 0, askedAt = 0 } = this.held.get(delivery.key) ?? {};
+    const now = Date.now();
+    if (until > now + LEASE_MS / 2 || (until <= now && askedAt > now - FRESH_MS)) return;
+    this.held.set(delivery.key, { until, askedAt: now, usedAt: now });
+    const isMine = await this.options.state.claim(this.leaseOf(delivery.key), this.me, LEASE_MS).catch(() => false);
+    this.held.set(delivery.key, { until: isMine ? now + LEASE_MS - FRESH_MS : 0, askedAt: now, usedAt: now });
+  }
+
+  /** Keeps what this replica is about to send, so that no other one begins with it. */
+  private async keepLeases(): Promise<void> {
+    for (const delivery of this.deliveries.values()) {
+      await this.claim(delivery);
+      const soon = this.options.now() + LEASE_MS / 2;
+      const ending = delivery
+        .ids()
+        .filter((id) => (this.known.get(id)?.incident.told[delivery.key]?.until ?? 0) < soon);
+      await Promise.all(
+        ending.map((id) =>
+          this.attend(id, (incident) => {
+            const told = incident?.told[delivery.key];
+            if (!incident || told?.by !== this.me) return incident;
+            return withTold(incident, delivery.key, { ...told, until: this.options.now() + LEASE_MS });
+          }).catch(() => undefined),
+        ),
+      );
+    }
+  }
+
+  private remember(id: string, incident: Incident | undefined): void {
+    if (incident) this.known.set(id, { incident, seenAt: Date.now() });
+    else if (!this.isAway) this.known.delete(id);
+  }
+
+  /** What was not seen for long is looked after by somebody else, or over. */
+  private forget(): void {
+    for (const [id] of this.known) {
+      if (this.known.size <= MAX_OPEN + FORGET_AT_MOST) return;
+      if (!this.unshared.has(id)) this.known.delete(id);
+    }
+  }
+
+  private reportLost(): void {
+    if (this.lost > 0)
+      this.logger.warn(
+        `${this.lost} breaches were told to no channel: too many incidents are open. Raise maxOpenIncidents`,
+      );
+    this.lost = 0;
+  }
+}
+
+function idOf(incident: Incident): string {
+  const { category, window, tenant, story, closedAt, uid } = incident;
+  const id = recordId({ category, window, tenant } as Breach, story);
+  return closedAt === undefined ? id : `${id}~${uid}`;
+}
+
+function withTold(incident: Incident, key: string, told: Told): Incident {
+  return { ...incident, told: { ...incident.told, [key]: told } };
+}
+
+function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): Omit<T, K> {
+  const rest = { ...whole };
+  for (const name of names) Reflect.deleteProperty(rest, name);
+  return rest;
+}
+
+function readOf({ category, window, tenant }: Incident, { start, end }: Span): CountRead {
+  return { category, window, tenantId: tenant.id, at: Math.floor((start + end) / 2) };
+}
+
+/** But for when to look, as long as that is past already: replicas that cannot help would fight over it. */
+function isAlike(before: Incident, after: Incident, now: number): boolean {
+  const look = (incident: Incident): Incident =>
+    incident.lookAt !== undefined && incident.lookAt <= now ? { ...incident, lookAt: 0 } : incident;
+  return JSON.stringify(look(before)) === JSON.stringify(look(after));
+}

@@ -1,0 +1,424 @@
+import type { Logger } from '@nestjs/common';
+
+import type { AlertChannel } from '../model/alert-channel.js';
+import type { DeliveryError } from '../model/delivery-error.js';
+import { SEVERITIES } from '../model/level.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { reasonOf } from '../util/text.js';
+import { within } from '../util/within.js';
+import type { Due } from './due.js';
+
+/** A channel as it is set up. */
+export interface NamedChannel {
+  readonly channel: AlertChannel;
+  /** Its name, and a number if another one has the same. */
+  readonly name: string;
+  /** `channels[1]`, or the variable of the environment that added it: what to fix. */
+  readonly option: string;
+}
+
+/** What a channel is to hear of one incident, as things are when it is sent. */
+export interface Present {
+  readonly due: Due;
+  readonly alert: RateAlert;
+  /** What the channel remembers of it, and what it remembers of stories that turned out to be this one. */
+  readonly memory: string | undefined;
+  readonly also: readonly string[];
+}
+
+/** What came of it. */
+export type Outcome =
+  | { readonly delivered: true; readonly memory: string | undefined; readonly note?: string }
+  | { readonly delivered: false; readonly reason: string; readonly refused: boolean; readonly waitMs: number };
+
+/** Where a channel's delivery gets what it sends, and where it reports what came of it. */
+export interface Incidents {
+  /** In the order of `ids`; undefined for one of which the channel need hear nothing any more. At once if all is known here. */
+  present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
+  /** Gives back how long to wait before the next try, in milliseconds. */
+  report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
+  /** Takes up again what could not be told. */
+  again(key: string, id: string): Promise<void>;
+  /** The channel takes messages again: what was held for it may go. */
+  recovered(key: string): void;
+}
+
+interface Item {
+  readonly id: string;
+  readonly since: number;
+  readonly rank: readonly number[];
+  /** It was in a message that was refused: it goes alone, so that it is known which of them is at fault. */
+  readonly alone: boolean;
+}
+
+/** An attempt that takes longer has failed, whatever the channel's own limits are. */
+const GIVE_UP_AFTER_MS = 10_000;
+/** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
+const MAX_IN_FLIGHT = 16;
+const BATCH_SIZE = 25;
+/** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
+const MAX_LISTED_BATCHES = 4;
+/** So many different incidents fail in a row: it is the channel, not the alert. */
+const FAULTS_TO_PAUSE = 3;
+const FIRST_WAIT_MS = 250;
+const FIRST_WAIT_REFUSED_MS = 5_000;
+const FIRST_PROBE_MS = 30_000;
+const MAX_WAIT_MS = 60_000;
+const MAX_WAIT_ASKED_MS = 5 * 60_000;
+const MAX_PROBE_MS = 15 * 60_000;
+const OFF_WAIT_MS = 60 * 60_000;
+
+/** Brings one channel up to date: the worst first, in groups if it takes them, and with patience if it does not. */
+export class ChannelDelivery {
+  private readonly pending = new Map<string, Item>();
+  private readonly retries = new Map<string, NodeJS.Timeout>();
+  private readonly sending = new Set<string>();
+  private readonly working = new Set<Promise<unknown>>();
+  private readonly failing = new Set<string>();
+  private groupTimer: NodeJS.Timeout | undefined;
+  private isGroupUnderWay = false;
+  private pausedUntil = 0;
+  private pauses = 0;
+  private probes = 0;
+  private isLogged = false;
+  /** Why nothing is sent until a test alert goes through. */
+  private off: string | undefined;
+  private hurry = false;
+  private isEnded = false;
+
+  constructor(
+    readonly key: string,
+    private readonly named: NamedChannel,
+    private readonly groupWaitMs: number,
+    private readonly incidents: Incidents,
+    private readonly run: <T>(work: () => T) => T,
+    private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  ) {}
+
+  get name(): string {
+    return this.named.name;
+  }
+
+  get channel(): AlertChannel {
+    return this.named.channel;
+  }
+
+  /** One replica at a time sends for it. */
+  get isGrouped(): boolean {
+    return this.channel.sendBatch !== undefined;
+  }
+
+  /** How long nothing is sent, in milliseconds; 0 for not at all. */
+  get pausedMs(): number {
+    return this.off ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
+  }
+
+  get isIdle(): boolean {
+    return this.pending.size === 0 && this.sending.size === 0 && this.working.size === 0;
+  }
+
+  /** What is on its way here, so that its lease is kept. */
+  ids(): string[] {
+    return [...this.pending.keys(), ...this.sending];
+  }
+
+  has(id: string): boolean {
+    return this.pending.has(id) || this.sending.has(id);
+  }
+
+  push(id: string, { status, level, window }: Due): void {
+    clearTimeout(this.retries.get(id));
+    this.retries.delete(id);
+    const ratio = window.count / Math.max(window.threshold, 1);
+    const rank = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
+    const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
+    this.pending.set(id, { id, since, rank, alone });
+    this.pump();
+  }
+
+  /** Sends a test alert past everything that waits; a channel that is off or paused is on again if it goes through. */
+  async test(alert: RateAlert): Promise<string | undefined> {
+    try {
+      const sending = this.run(() => this.channel.send(alert));
+      await within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false);
+      this.works();
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  /** Tries everything once more, at once, for as long as that may take. Gives back what is left. */
+  async stop(withinMs: number): Promise<string[]> {
+    const end = performance.now() + withinMs;
+    await this.flush(withinMs);
+    this.hurry = true;
+    if (!(await this.handedOn(Math.max(end - performance.now(), 1))))
+      this.logger.warn(`${this.title} may not have sent its last alerts: the process ended first`);
+    const left = [...new Set([...this.ids(), ...this.retries.keys()])];
+    for (const timer of this.retries.values()) clearTimeout(timer);
+    clearTimeout(this.groupTimer);
+    this.pending.clear();
+    if (left.length > 0)
+      this.logger.warn(
+        `${this.title} did not send ${left.length === 1 ? '1 alert' : `${left.length} alerts`}: the process ended first`,
+      );
+    this.isEnded = true;
+    return left;
+  }
+
+  /** Sends at once what waits for others or for a retry. True if nothing is left. */
+  async flush(withinMs: number): Promise<boolean> {
+    const end = performance.now() + withinMs;
+    this.hurry = true;
+    const retried = [...this.retries.keys()];
+    if (!this.off) this.pausedUntil = 0;
+    await within(Promise.all(retried.map((id) => this.incidents.again(this.key, id))), withinMs, '').catch(
+      () => undefined,
+    );
+    this.pump();
+    while (!this.isIdle && performance.now() < end) {
+      const left = Math.max(end - performance.now(), 0);
+      const some = this.working.size > 0 ? Promise.race(this.working) : new Promise((resolve) => setImmediate(resolve));
+      await within(some, left, '').catch(() => undefined);
+    }
+    this.hurry = false;
+    return this.isIdle && this.retries.size === 0;
+  }
+
+  private async handedOn(withinMs: number): Promise<boolean> {
+    try {
+      return this.channel.flush ? await within(this.channel.flush(withinMs), withinMs, 'not flushed') : true;
+    } catch {
+      return false;
+    }
+  }
+
+  private pump(): void {
+    if (this.off || this.isEnded) return;
+    if (this.isGrouped) return this.pumpGroup();
+    while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
+  }
+
+  private pumpGroup(): void {
+    if (this.isGroupUnderWay || this.pending.size === 0) return;
+    const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
+    const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
+    clearTimeout(this.groupTimer);
+    if (waitMs <= 0) return this.start(this.take(this.batchSize * MAX_LISTED_BATCHES));
+    this.groupTimer = setTimeout(() => this.pump(), Math.min(waitMs, 60_000)).unref();
+  }
+
+  private get batchSize(): number {
+    const { batchSize = BATCH_SIZE } = this.channel;
+    // Channels may be the app's own: a size that is none would lose what is to be sent.
+    return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
+  }
+
+  /** Takes what is most urgent. */
+  private take(most: number): Item[] {
+    const sorted = [...this.pending.values()].sort(byRank);
+    const taken = sorted.slice(0, most);
+    for (const { id } of taken) {
+      this.pending.delete(id);
+      this.sending.add(id);
+    }
+    return taken;
+  }
+
+  private start(items: readonly Item[]): void {
+    if (this.isGrouped) this.isGroupUnderWay = true;
+    const work = this.run(() => (this.isGrouped ? this.sendGroup(items) : this.sendOne(items[0] as Item)));
+    const done = work.finally(() => {
+      this.working.delete(done);
+      if (this.isGrouped) this.isGroupUnderWay = false;
+      this.pump();
+    });
+    this.working.add(done);
+  }
+
+  private async sendOne(item: Item): Promise<void> {
+    const found = this.incidents.present(this.key, [item.id]);
+    const [present] = found instanceof Promise ? await found : found;
+    if (present) await this.attempt([item], [present], () => this.single(present));
+    else this.sending.delete(item.id);
+  }
+
+  /** One message of it; what it does not hold waits for the next, in which something more urgent may be. */
+  private async sendGroup(items: readonly Item[]): Promise<void> {
+    const found = await this.incidents.present(
+      this.key,
+      items.map(({ id }) => id),
+    );
+    const live = items.flatMap((item, i) => (found[i] ? [{ item, present: found[i] }] : []));
+    for (const { id } of items) if (!live.some(({ item }) => item.id === id)) this.sending.delete(id);
+    const [first] = live;
+    if (!first) return;
+    const isAlone = (one: (typeof live)[number]): boolean => one.item.alone || one.present.memory !== undefined;
+    const together = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, this.batchSize);
+    const others = live.filter((one) => !together.includes(one));
+    for (const { item } of others) this.putBack(item);
+    const [chosen, presents] = [together.map(({ item }) => item), together.map(({ present }) => present)];
+    if (together.length === 1) return this.attempt(chosen, presents, () => this.single(presents[0] as Present));
+    const more = await this.takeMore();
+    const alerts = presents.map(({ alert }) => alert);
+    await this.attempt([...chosen, ...more.items], [...presents, ...more.presents], () =>
+      this.channel.sendBatch?.(alerts, more.items.length),
+    );
+  }
+
+  /** What is only counted, since the channel takes messages more slowly than alerts come. */
+  private async takeMore(): Promise<{ items: Item[]; presents: Present[] }> {
+    const surplus = this.pending.size - this.batchSize * MAX_LISTED_BATCHES;
+    if (surplus <= 0) return { items: [], presents: [] };
+    const least = [...this.pending.values()].sort(byRank).slice(-surplus);
+    for (const { id } of least) {
+      this.pending.delete(id);
+      this.sending.add(id);
+    }
+    const found = await this.incidents.present(
+      this.key,
+      least.map(({ id }) => id),
+    );
+    const items = least.filter(({ id }, i) => found[i] ?? (this.sending.delete(id), false));
+    return { items, presents: found.filter((one) => one !== undefined) };
+  }
+
+  private putBack(item: Item): void {
+    this.sending.delete(item.id);
+    this.pending.set(item.id, item);
+  }
+
+  private async single({ alert, memory, also }: Present): Promise<string | undefined> {
+    const sent = this.channel.send(alert, memory);
+    const next = sent instanceof Promise ? await sent : sent;
+    // Messages of replicas that could not talk to each other: each is to show how it ended.
+    if (alert.incident?.status === 'resolved')
+      for (const other of also) await Promise.resolve(this.channel.send(alert, other)).catch(() => undefined);
+    return next ?? memory;
+  }
+
+  private async attempt(
+    items: readonly Item[],
+    presents: readonly Present[],
+    send: () => Promise<string | void> | string | void,
+  ): Promise<void> {
+    let outcome: Outcome;
+    try {
+      const sent = send();
+      const memory = sent instanceof Promise ? await within(sent, GIVE_UP_AFTER_MS, 'no answer', false) : sent;
+      this.works();
+      outcome = { delivered: true, memory: memory ?? undefined };
+    } catch (error) {
+      // Another replica has been left to go on with it.
+      if (this.isEnded) return;
+      if (items.length > 1 && isRefused(error)) return this.sendEachAlone(items);
+      outcome = this.failed(items, presents, error);
+    }
+    await Promise.all(items.map((item, i) => this.report(item, presents[i] as Present, outcome)));
+  }
+
+  private sendEachAlone(items: readonly Item[]): void {
+    for (const item of items) this.putBack({ ...item, alone: true });
+  }
+
+  private async report(item: Item, present: Present, outcome: Outcome): Promise<void> {
+    const waitMs = await this.incidents.report(this.key, item.id, present, outcome);
+    this.sending.delete(item.id);
+    if (!outcome.delivered) this.retryAfter(item.id, waitMs);
+  }
+
+  private retryAfter(id: string, waitMs: number): void {
+    if (this.off || this.pending.has(id)) return;
+    clearTimeout(this.retries.get(id));
+    const retry = (): void => {
+      this.retries.delete(id);
+      void this.incidents.again(this.key, id);
+    };
+    // Another replica may take it up as soon as this one.
+    this.retries.set(id, setTimeout(retry, waitMs + 5).unref());
+  }
+
+  private failed(items: readonly Item[], presents: readonly Present[], error: unknown): Outcome {
+    const reason = reasonOf(error);
+    const { switchOff, probe, retryAfterMs } = Object(error) as Partial<DeliveryError>;
+    for (const { id } of items) this.failing.add(id);
+    if (switchOff) this.switchOff(reason);
+    else if (probe) this.pauseToProbe(reason);
+    else if (!this.isLogged) {
+      const categories = [...new Set(presents.map(({ alert }) => alert.category))].join(', ');
+      const what = items.length === 1 ? `an alert of ${categories}` : `${items.length} alerts of ${categories}`;
+      this.logger.warn(`${this.title} could not send ${what} (${reason}): it is tried again`);
+      this.isLogged = true;
+    }
+    // What an app's own channel made of a header may be NaN.
+    const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
+    if (asked > 0) this.pause(asked);
+    const refused = isRefused(error);
+    if (!refused && this.failing.size >= FAULTS_TO_PAUSE)
+      this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    return {
+      delivered: false,
+      reason,
+      refused: refused || this.off !== undefined,
+      waitMs: Math.max(asked, this.pausedMs),
+    };
+  }
+
+  private pause(forMs: number): void {
+    this.pausedUntil = Math.max(this.pausedUntil, performance.now() + forMs);
+  }
+
+  private pauseToProbe(reason: string): void {
+    if (this.probes === 0)
+      this.logger.error(
+        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is tried now and then. Check ${this.named.option}`,
+      );
+    this.pause(backoff(FIRST_PROBE_MS, this.probes++, MAX_PROBE_MS));
+  }
+
+  private switchOff(reason: string): void {
+    if (this.off) return;
+    this.off = `switched off: ${reason}`;
+    this.logger.error(
+      `${this.title} is off (${reason}): fix ${this.named.option} and restart, or call sendTest() if it is right`,
+    );
+  }
+
+  private works(): void {
+    const wasAway = this.off !== undefined || this.probes > 0;
+    const waited = this.pausedMs > 0;
+    this.off = undefined;
+    this.failing.clear();
+    this.pausedUntil = this.pauses = this.probes = 0;
+    this.isLogged = false;
+    if (wasAway) this.logger.log(`${this.title} works again`);
+    if (wasAway || waited) this.incidents.recovered(this.key);
+  }
+
+  private get title(): string {
+    return `The ${this.name} channel`;
+  }
+}
+
+/** How long to wait after so many failures in a row: twice as long each time, half of it at random. */
+export function backoff(firstMs: number, faults: number, mostMs: number): number {
+  return Math.min(firstMs * 2 ** faults, mostMs) * (0.5 + Math.random() / 2);
+}
+
+/** How long one alert waits after it failed so often in a row. */
+export function waitFor(refused: boolean, faults: number): number {
+  return refused
+    ? backoff(FIRST_WAIT_REFUSED_MS, faults, MAX_WAIT_ASKED_MS)
+    : backoff(FIRST_WAIT_MS, faults, MAX_WAIT_MS);
+}
+
+function isRefused(error: unknown): boolean {
+  const { retry, probe, switchOff } = Object(error) as Partial<DeliveryError>;
+  return retry === false && !probe && !switchOff;
+}
+
+function byRank(a: Item, b: Item): number {
+  for (const [i, rank] of b.rank.entries()) if (rank !== a.rank[i]) return rank - (a.rank[i] as number);
+  return a.since - b.since;
+}

@@ -1,0 +1,174 @@
+import type { AlertLevel, Severity } from '../model/level.js';
+import type { Breach } from '../model/breach.js';
+import { due, isOver, plan, presentLevel, type IncidentSettings } from './due.js';
+import { withBreach, withSettled, unsettled, type Incident, type Told } from './incident.js';
+
+const MINUTE = 60_000;
+const START = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
+const INFO: AlertLevel = { at: 0.8, severity: 'info' };
+const OVER: AlertLevel = { at: 1, severity: 'warning' };
+const FAR: AlertLevel = { at: 5, severity: 'critical' };
+const settings: IncidentSettings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined };
+const all = {};
+const only = (minSeverity: Severity) => ({ minSeverity });
+
+/** A breach so many windows after the first, at a moment of it. */
+const breach = (window: number, level = OVER, count = 16): Breach => ({
+  category: 'llm_call',
+  window: '',
+  tenant: { id: 'proj_1' },
+  ...{ count, threshold: 15, level, countedBy: 'all' },
+  windowStart: START + window * MINUTE,
+  windowEnd: START + (window + 1) * MINUTE,
+});
+const at = (window: number, ms = 1_000): number => START + window * MINUTE + ms;
+const after = (story: boolean, ...breaches: Breach[]): Incident =>
+  breaches.reduce<Incident | undefined>(
+    (incident, one) => withBreach(incident, one, story, one.windowStart + 1_000),
+    undefined,
+  ) as Incident;
+const told = (levels: Record<string, number>, more: Partial<Told> = {}): Told => ({
+  levels,
+  when: at(0),
+  count: 16,
+  delivery: { status: 'delivered', attempts: 1 },
+  ...more,
+});
+
+describe('what a channel is due, where each window is told by itself', () => {
+  const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
+    const next = due(incident, known, channel, settings, now);
+    return next && [next.status, next.level.severity, (next.window.start - START) / MINUTE];
+  };
+
+  it('is the window at its highest level, once, and a higher level of it', () => {
+    const ramp = after(false, breach(0, INFO), breach(0, OVER), breach(0, FAR, 200));
+    expect(hear(ramp, undefined, at(0))).toEqual(['opened', 'critical', 0]);
+    expect(hear(ramp, told({ [START]: 1 }), at(0))).toEqual(['escalated', 'critical', 0]);
+    expect(hear(ramp, told({ [START]: 5 }), at(0))).toBeUndefined();
+  });
+
+  it('is each window that was not told, the oldest first, but not one that is long gone', () => {
+    const windows = after(false, breach(0, FAR), breach(1), breach(2));
+    expect(hear(windows, undefined, at(2))).toEqual(['opened', 'critical', 0]);
+    expect(hear(windows, told({ [START]: 5 }), at(2))).toEqual(['opened', 'warning', 1]);
+    expect(hear(windows, undefined, at(12))).toEqual(['opened', 'warning', 2]);
+    expect(hear(windows, undefined, at(13, 1))).toBeUndefined();
+  });
+
+  it('is nothing that the channel does not want, or that ended under a mute', () => {
+    expect(hear(after(false, breach(0)), undefined, at(0), only('critical'))).toBeUndefined();
+    expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, settings, at(0))).toBeUndefined();
+    const windows = after(false, breach(0), breach(1));
+    expect(hear(windows, told({}, { held: at(1, 30_000) }), at(1, 30_000))).toEqual(['opened', 'warning', 1]);
+    expect(hear(windows, told({}, { held: at(2, 0) }), at(2))).toBeUndefined();
+  });
+
+  it('counts the windows in a row, and begins again after one without a breach', () => {
+    const windows = after(false, ...[0, 1, 2, 3, 4, 5, 6].map((window) => breach(window)));
+    expect(windows.streak).toEqual({ windows: 7, since: START });
+    expect(withBreach(windows, breach(8), false, at(8)).streak).toEqual({ windows: 1, since: at(8, 0) });
+    expect(windows.windows).toHaveLength(5);
+  });
+});
+
+describe('what a channel is due of a story', () => {
+  const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
+    const next = due(incident, known, channel, settings, now);
+    return next && [next.status, next.level.severity];
+  };
+  const closed = (incident: Incident, closedAt: number): Incident => ({ ...incident, closedAt });
+
+  it('is that it opened, once, and that it escalated', () => {
+    expect(hear(after(true, breach(0)), undefined, at(0))).toEqual(['opened', 'warning']);
+    expect(hear(after(true, breach(0), breach(1)), told({ '': 1 }), at(1))).toBeUndefined();
+    expect(hear(after(true, breach(0), breach(1, FAR)), told({ '': 1 }), at(1))).toEqual(['escalated', 'critical']);
+    expect(hear(after(true, breach(0), breach(1, FAR)), undefined, at(1), only('critical'))).toEqual([
+      'opened',
+      'critical',
+    ]);
+  });
+
+  it('is a reminder at the level that holds, though a window begins with the lower levels', () => {
+    const hot = [FAR, INFO].map((level, i) => breach(30 + i, level, 90));
+    const story = after(true, breach(0, FAR, 90), ...hot);
+    expect(presentLevel(story)).toEqual(FAR);
+    const known = told({ '': 5 });
+    expect(hear(story, known, at(31), only('critical'))).toEqual(['reminded', 'critical']);
+    expect(hear(story, told({ '': 5 }, { when: at(2) }), at(31))).toBeUndefined();
+    const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
+    expect(hear(calmer, known, at(31), only('critical'))).toBeUndefined();
+    expect(hear(calmer, known, at(31))).toEqual(['reminded', 'warning']);
+  });
+
+  it('is a reminder inside a long window if the count has grown, and none if it has not', () => {
+    const day = { windowStart: START, windowEnd: START + 1_440 * MINUTE };
+    const story = withBreach(undefined, { ...breach(0), ...day }, true, at(0));
+    const known = told({ '': 1 });
+    expect(hear(story, known, at(31))).toBeUndefined();
+    const grown = { ...story, windows: story.windows.map((window) => ({ ...window, count: 9_000 })) };
+    expect(hear(grown, known, at(31))).toEqual(['reminded', 'warning']);
+    expect(plan(story, new Map([['x', all]]), settings, undefined, at(0)).lookAt).toBeLessThanOrEqual(at(30));
+  });
+
+  it('is its end if it was told, and also if everything that was tried failed, but not if it was muted throughout', () => {
+    const over = closed(after(true, breach(0)), at(3));
+    expect(hear(over, told({ '': 1 }), at(3))).toEqual(['resolved', 'warning']);
+    expect(hear(over, told({ '': 1 }, { resolved: true }), at(3))).toBeUndefined();
+    const failed: Told = { levels: {}, delivery: { status: 'retried', attempts: 3 } };
+    expect(hear(over, failed, at(3))).toEqual(['resolved', 'warning']);
+    expect(hear(over, { ...failed, held: at(5) }, at(3))).toBeUndefined();
+    expect(hear(over, undefined, at(3))).toBeUndefined();
+    expect(hear(over, told({ '': 1 }), at(14))).toBeUndefined();
+  });
+
+  it('comes again and again for a channel that forgets', () => {
+    const channel = { repeatEveryMs: MINUTE };
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1))?.status).toBe('reminded');
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999))).toBeUndefined();
+  });
+});
+
+describe('the plan for an incident', () => {
+  const channels = new Map([['log#', all]]);
+  const planned = (incident: Incident, now: number, muted?: number) => plan(incident, channels, settings, muted, now);
+  const withTold = (incident: Incident, more: Partial<Told>): Incident => ({
+    ...incident,
+    told: { 'log#': { ...told({}), ...more } },
+  });
+
+  it('leaves a channel to whoever is telling it, and takes it up when that one has had its time', () => {
+    const leased = withTold(after(true, breach(0)), { by: 'other', until: at(0, 6_000) });
+    expect([...planned(leased, at(0, 5_999)).ready.keys()]).toEqual([]);
+    expect(planned(leased, at(0, 5_999)).lookAt).toBe(at(0, 6_000));
+    expect([...planned(leased, at(0, 6_000)).ready.keys()]).toEqual(['log#']);
+  });
+
+  it('holds back under a mute what opens, and never the end of what was told', () => {
+    const open = after(true, breach(0));
+    expect(planned(open, at(0), at(9))).toMatchObject({ held: ['log#'], ready: new Map() });
+    const over = withTold({ ...open, closedAt: at(3) }, { levels: { '': 1 } });
+    expect(planned(over, at(3), at(9)).ready.get('log#')?.status).toBe('resolved');
+  });
+
+  it('waits for a channel that only another replica has, for a while', () => {
+    const over: Incident = {
+      ...after(true, breach(0)),
+      closedAt: at(3),
+      told: { 'other#x': { ...told({}), next: at(4) } },
+    };
+    expect(planned(over, at(3)).lookAt).toBe(at(4));
+    expect(planned(over, at(20)).lookAt).toBeUndefined();
+  });
+
+  it('looks when a window is settled, and is over two windows after the last breach', () => {
+    const open = withTold(after(true, breach(0)), { levels: { '': 1 } });
+    const { lookAt = 0 } = planned(open, at(0));
+    expect(lookAt).toBeGreaterThanOrEqual(at(1, 1_000));
+    expect(lookAt).toBeLessThan(at(1, 16_000));
+    const settled = unsettled(open, at(3, 1_001)).reduce((next, span) => withSettled(next, span, 20), open);
+    expect(settled).toMatchObject({ total: 20, calm: 40, settledTo: at(3, 0) });
+    expect([isOver(settled, settings, at(3, -1)), isOver(settled, settings, at(3, 0))]).toEqual([false, true]);
+    expect(isOver(settled, { ...settings, resolveAfterMs: 5 * MINUTE }, at(5, 0))).toBe(false);
+  });
+});

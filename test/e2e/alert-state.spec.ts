@@ -1,0 +1,282 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { Logger } from '@nestjs/common';
+
+import type { Alerts } from '../../src/alert/alerts.js';
+import { DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
+import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import type { SharedState } from '../../src/store/shared-state.js';
+import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/alert-replica.js';
+import { CapturingChannel } from '../support/app.js';
+import { DiscordServer } from '../support/discord-server.js';
+import { until } from '../support/until.js';
+import { WebhookServer } from '../support/webhook-server.js';
+
+const DAY_MS = 86_400_000;
+const GREEN = 0x2ecc71;
+const fast = { rateLimit: { requests: 100, perMs: 100 } };
+const story = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } };
+const critical = { at: 5, severity: 'critical' as const };
+const idOf = ({ body }: { body: string }): string => (JSON.parse(body) as RateAlert).tenant.id;
+
+describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
+  let place: SharedPlace;
+  let state: SharedState;
+  let discord: DiscordServer;
+  let hook: WebhookServer;
+  let replicas: Alerts[];
+  let lines: string[];
+
+  beforeEach(async () => {
+    lines = [];
+    for (const level of ['log', 'warn', 'error'] as const)
+      jest.spyOn(Logger.prototype, level).mockImplementation((...said: unknown[]) => void lines.push(String(said[0])));
+    place = sharedPlace(where);
+    state = place.state;
+    discord = await new DiscordServer(fast).start();
+    hook = await new WebhookServer().start();
+    replicas = [];
+  });
+  afterEach(async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await Promise.all([discord.close(), hook.close(), place.close()]);
+    jest.restoreAllMocks();
+  });
+
+  const replica = async (...[channels, more, on = state]: [AlertChannel[], object?, SharedState?]): Promise<Alerts> => {
+    const started = await alertReplica(on, channels, more);
+    replicas.push(started);
+    return started;
+  };
+  const toDiscord = () => new DiscordChannel({ url: discord.url });
+  const toHook = () => new WebhookChannel({ url: hook.url });
+  const colors = () => discord.messages.map(({ now }) => now.embeds?.[0]?.color);
+
+  it('tells later what a receiver refused at first, whatever it answered', async () => {
+    const alerts = await replica([toHook()]);
+    const answers = [403, 400, 408, 425, 500, 429];
+    hook.answerNext(...answers.map((status) => ({ status })));
+    for (const id of answers) {
+      await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${id}` } }));
+      await until(async () => (await alerts.list()).some(({ channels }) => (channels.webhook?.attempts ?? 0) > 0));
+    }
+    const arrived = () => new Set(hook.requests.slice(answers.length).map(idOf)).size;
+    await until(() => arrived() === answers.length);
+    await until(async () => (await alerts.list()).every(({ channels }) => channels.webhook?.status === 'delivered'));
+  });
+
+  it('tries once more at once when it stops, and leaves the rest to another replica', async () => {
+    const alerts = await replica([toHook()]);
+    hook.answerNext({ status: 403 });
+    await alerts.breached(aBreach(DAY_MS));
+    await until(async () => (await alerts.list())[0]?.channels.webhook?.status === 'failed');
+    hook.answerNext({ status: 503 });
+    await alerts.stop();
+    expect(hook.requests).toHaveLength(2);
+    await replica([toHook()]);
+    await until(() => hook.requests.length === 3);
+  });
+
+  it('takes a 404 for a receiver that is away: a test that goes through brings back what was held', async () => {
+    const alerts = await replica([toHook()]);
+    hook.answerNext({ status: 404 });
+    for (const id of ['1', '2', '3']) {
+      await alerts.breached(aBreach(DAY_MS, { tenant: { id } }));
+      await wait(50);
+    }
+    expect(hook.requests).toHaveLength(1);
+    expect(await alerts.sendTest()).toEqual([{ channel: 'webhook', delivered: true }]);
+    await until(() => hook.requests.length === 5);
+    expect(new Set(hook.requests.slice(2).map(idOf))).toEqual(new Set(['1', '2', '3']));
+    expect(lines.filter((line) => /webhook channel/.test(line))).toEqual([
+      expect.stringContaining('has a wrong address or credentials, or its receiver is away (answered 404)'),
+      'The webhook channel works again',
+    ]);
+  });
+
+  it('is off after a 410 until a test goes through', async () => {
+    const alerts = await replica([toHook()]);
+    hook.answerNext({ status: 410 });
+    await alerts.breached(aBreach(DAY_MS));
+    await until(() => lines.some((line) => line.includes('is off (answered 410)')));
+    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'other' } }));
+    await wait(300);
+    expect(hook.requests).toHaveLength(1);
+    await alerts.sendTest();
+    await until(() => hook.requests.length === 4);
+  });
+
+  it('is one message where three levels are crossed within a second, with the count as it is then', async () => {
+    const counts = () => Promise.resolve([5_000]);
+    const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts });
+    const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];
+    for (const level of levels) await alerts.breached(aBreach(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1 }));
+    await until(() => discord.messages.length > 0);
+    await wait(600);
+    expect(discord.messages).toHaveLength(1);
+    expect(JSON.stringify(discord.messages[0]?.now)).toMatch(/5[,  ]?000/);
+    expect((await alerts.list())[0]?.alert).toMatchObject({ count: 5_000, countAtCrossing: 76, level: critical });
+  });
+
+  it('leaves the message green where one replica waits with a late word and another sees the end', async () => {
+    const [one, other] = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
+    await one.breached(aBreach(1_000));
+    await until(() => discord.messages.length === 1);
+    await wait(100);
+    discord.answerNext({ status: 503, headers: { 'retry-after': '3' } });
+    await one.breached(aBreach(1_000, { level: critical, count: 90 }));
+    await until(() => discord.requests.length >= 2);
+    await until(() => colors().at(-1) === GREEN);
+    await wait(1_500);
+    expect(colors().every((color) => color === GREEN)).toBe(true);
+    expect((await other.list())[0]?.alert.incident?.status).toBe('resolved');
+  });
+
+  it('posts one message where two replicas notice at once', async () => {
+    const both = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
+    await Promise.all(both.map((alerts) => alerts.breached(aBreach(DAY_MS))));
+    await until(() => discord.messages.length > 0);
+    await wait(1_500);
+    expect(discord.messages).toHaveLength(1);
+  });
+
+  it('tells the end of what was told through a mute, and after a mute what is still true', async () => {
+    const heard = new CapturingChannel();
+    const alerts = await replica([heard], story);
+    await alerts.breached(aBreach(1_000));
+    await alerts.mutes.mute({ tenant: 'proj_1', forMs: 5_000, reason: 'on it', by: 'Ana' });
+    await alerts.mutes.mute({ tenant: 'day', forMs: 1_500, reason: 'on it' });
+    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'day' } }));
+    const statuses = () => heard.alerts.map(({ tenant, incident }) => `${tenant.id} ${incident?.status}`);
+    expect(statuses()).toEqual(['proj_1 opened']);
+    await until(() => statuses().length === 3);
+    expect(statuses().sort()).toEqual(['day opened', 'proj_1 opened', 'proj_1 resolved']);
+    expect(lines.find((line) => line.startsWith('Muted proj_1'))).toMatch(/every category by Ana until .* \(on it\)$/);
+  });
+
+  it('has one story when the store is back, with one message at most from each replica', async () => {
+    const sides = [brittle(state), brittle(state), brittle(state)];
+    const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_000 } };
+    const all = await Promise.all(sides.map((side) => replica([toDiscord()], settings, side)));
+    await wait(1_100);
+    for (const side of sides) side.away = true;
+    for (let window = 0; window < 4; window++) {
+      await Promise.all(all.map((alerts) => alerts.breached(aBreach(1_000, { countedBy: 'instance' }))));
+      await wait(1_000);
+    }
+    expect(discord.messages.length).toBeLessThanOrEqual(3);
+    await expect(all[0]?.mutes.mute({ forMs: 1_000, reason: 'x' })).rejects.toThrow(
+      'The mute was not set: the store is away',
+    );
+    for (const side of sides) side.away = false;
+    await until(() => colors().length > 0 && colors().every((color) => color === GREEN));
+    expect(discord.messages.length).toBeLessThanOrEqual(3);
+    expect(await all[1]?.list()).toHaveLength(1);
+  });
+
+  it('does not let one poisoned alert delay others', async () => {
+    const got: string[] = [];
+    const channel: AlertChannel = {
+      name: 'picky',
+      send: ({ tenant }) =>
+        tenant.id === 'poison' ? Promise.reject(new Error('answered 500')) : void got.push(tenant.id),
+    };
+    const alerts = await replica([channel]);
+    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'poison' } }));
+    const healthy = Array.from({ length: 20 }, (_, i) => `ok${i}`);
+    await Promise.all(healthy.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
+    await until(() => got.length === 20, 2_000);
+  });
+
+  it('puts the abuser first in the next message, and counts what there is no room for', async () => {
+    const batches: { ids: string[]; more: number }[] = [];
+    const channel: AlertChannel = {
+      name: 'slow',
+      send: ({ tenant }) => void batches.push({ ids: [tenant.id], more: 0 }),
+      batchSize: 5,
+      sendBatch: async (alerts, more = 0) => {
+        batches.push({ ids: alerts.map(({ tenant }) => tenant.id), more });
+        await wait(400);
+      },
+    };
+    const alerts = await replica([channel], { groupWaitMs: 100 });
+    const junk = Array.from({ length: 60 }, (_, i) => alerts.breached(aBreach(DAY_MS, { tenant: { id: `junk${i}` } })));
+    await until(() => batches.length === 1);
+    await Promise.all([...junk, alerts.breached(aBreach(DAY_MS, { tenant: { id: 'abuser' }, count: 300 }))]);
+    await until(() => batches.length === 2);
+    expect(batches[1]?.ids[0]).toBe('abuser');
+    await until(async () => (await alerts.list()).every(({ channels }) => channels.slow?.status === 'delivered'));
+    expect(batches.reduce((sum, { ids, more }) => sum + ids.length + more, 0)).toBe(61);
+    expect(Math.max(...batches.map(({ more }) => more))).toBeGreaterThan(0);
+  });
+
+  it('keeps a true history of 90 alerts while three channels are down', async () => {
+    const down = (name: string): AlertChannel => ({ name, send: () => Promise.reject(new Error('answered 503')) });
+    const alerts = await replica([down('a'), down('b'), down('c')]);
+    await Promise.all(
+      Array.from({ length: 90 }, (_, i) => alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }))),
+    );
+    await wait(1_000);
+    const records = await alerts.list();
+    expect(records).toHaveLength(90);
+    for (const { channels } of records) expect(Object.keys(channels).sort()).toEqual(['a', 'b', 'c']);
+    expect(records.some(({ channels }) => channels.a?.status === 'delivered')).toBe(false);
+  });
+
+  it('leaves the incidents and mutes of another environment alone', async () => {
+    const heard = { staging: new CapturingChannel(), production: new CapturingChannel() };
+    const staging = await replica([heard.staging], { ...story, environment: 'staging' });
+    const production = await replica([heard.production], { ...story, environment: 'production' });
+    await production.breached(aBreach(1_000));
+    await staging.mutes.mute({ forMs: DAY_MS, reason: 'always' });
+    await until(() => heard.production.alerts.length === 2);
+    expect(heard.production.alerts.map(({ incident, environment }) => [incident?.status, environment])).toEqual([
+      ['opened', 'production'],
+      ['resolved', 'production'],
+    ]);
+    expect([heard.staging.alerts, await staging.list(), await production.mutes.list()]).toEqual([[], [], []]);
+  });
+
+  it('has a story for each of two tenants that differ in half a character, and survives a broken record', async () => {
+    const heard = new CapturingChannel();
+    const alerts = await replica([heard], story);
+    const tenant = {
+      id: 'c',
+      attributes: Object.defineProperty({}, 'x', {
+        enumerable: true,
+        get: () => {
+          throw new Error('not loaded');
+        },
+      }),
+    };
+    await state.swap('incidents::', 'broken', undefined, '{"', 0);
+    await Promise.all(['\ud800', '\ud801'].map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
+    await alerts.breached(aBreach(1_000, { tenant }));
+    expect(heard.alerts).toHaveLength(3);
+    await until(() => heard.alerts.length === 4);
+    expect(heard.alerts[3]).toMatchObject({ tenant: { id: 'c' }, incident: { status: 'resolved' } });
+    expect(await state.read('incidents::', ['broken'])).toEqual([undefined]);
+  });
+
+  it('remembers mutes where the store loses its data, and does not bring back one that was ended', async () => {
+    if (where === 'Redis') return;
+    const [one, other] = [await replica([], {}), await replica([], {})];
+    await one.mutes.mute({ tenant: 'a', forMs: DAY_MS, reason: 'x' });
+    await one.mutes.mute({ tenant: 'b', forMs: DAY_MS, reason: 'x' });
+    await other.mutes.refresh();
+    await one.unmute({ tenant: 'b' });
+    await other.mutes.refresh();
+    Object.assign(state, { kinds: (new MemorySharedState() as unknown as { kinds: unknown }).kinds });
+    expect((await other.mutes.list()).map(({ tenant }) => tenant)).toEqual(['a']);
+    expect((await one.mutes.list()).map(({ tenant }) => tenant)).toEqual(['a']);
+  });
+
+  it('bounds what is open, and tells the rest all the same', async () => {
+    const heard = new CapturingChannel();
+    const alerts = await replica([heard], { incidents: { ...story.incidents, maxOpenIncidents: 3 } });
+    for (let i = 0; i < 3; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
+    await wait(1_200);
+    for (let i = 3; i < 6; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
+    expect([heard.alerts.length, await state.size('incidents::')]).toEqual([6, 3]);
+  });
+});

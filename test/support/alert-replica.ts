@@ -1,0 +1,82 @@
+import { Logger } from '@nestjs/common';
+
+import { Alerts, type AlertSettings } from '../../src/alert/alerts.js';
+import type { AlertChannel } from '../../src/index.js';
+import type { Breach } from '../../src/model/breach.js';
+import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
+import type { SharedState } from '../../src/store/shared-state.js';
+import { sharedRedis } from './redis.js';
+
+/** A place that replicas share, in memory or in the suite's Redis. */
+export interface SharedPlace {
+  state: SharedState;
+  close(): Promise<unknown>;
+}
+
+export function sharedPlace(where: string): SharedPlace {
+  if (where === 'memory') return { state: new MemorySharedState(), close: () => Promise.resolve() };
+  const { client, keyPrefix } = sharedRedis();
+  return { state: new RedisSharedState(client, keyPrefix), close: () => client.quit() };
+}
+
+/** State that can be away, as Redis can. */
+export function brittle(state: SharedState): SharedState & { away: boolean } {
+  return new Proxy(state as SharedState & { away: boolean }, {
+    get(target, name: keyof SharedState | 'away') {
+      if (name === 'away') return Boolean(Reflect.get(target, 'isAway' as never));
+      const method = target[name] as unknown;
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]): unknown =>
+        Reflect.get(this, 'away')
+          ? Promise.reject(new Error('away'))
+          : (Reflect.apply(method, target, args) as unknown);
+    },
+    set(_target, name, value) {
+      return Reflect.set(this, name, value);
+    },
+  });
+}
+
+export type Counts = Map<string, number>;
+
+/** The alerting of one replica, with real channels, started. */
+export async function alertReplica(
+  state: SharedState,
+  channels: readonly AlertChannel[],
+  more: Partial<AlertSettings> = {},
+): Promise<Alerts> {
+  const alerts = new Alerts(
+    {
+      channels: channels.map((channel, i) => ({ channel, name: channel.name, option: `channels[${i}]` })),
+      categories: ['llm_call'],
+      groupWaitMs: 0,
+      shutdownFlushMs: 300,
+      incidents: undefined,
+      state,
+      now: Date.now,
+      counts: (reads) => Promise.resolve(reads.map(() => 0)),
+      ...more,
+    },
+    new Logger('RateMonitor'),
+  );
+  await alerts.start();
+  return alerts;
+}
+
+/** A breach in the window of this length that runs now. */
+export function aBreach(windowMs: number, more: Partial<Breach> = {}): Breach {
+  const windowStart = Date.now() - (Date.now() % windowMs);
+  return {
+    category: 'llm_call',
+    window: '',
+    tenant: { id: 'proj_1', name: 'Acme' },
+    count: 16,
+    threshold: 15,
+    level: { at: 1, severity: 'warning' },
+    windowStart,
+    windowEnd: windowStart + windowMs,
+    countedBy: 'all',
+    ...more,
+  };
+}
