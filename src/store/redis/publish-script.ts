@@ -139,8 +139,10 @@ while at <= last do
         call('HSET', key, me, own, 'total', sum)
         if not before then
           call('PEXPIRE', key, expiry)
-        elseif not mine and call('HLEN', key) > maxFields then
-          fold(key, me, base)
+        elseif not mine then
+          -- A user with the rights of the first edition may not ask.
+          local fields = pcall('HLEN', key)
+          if type(fields) == 'number' and fields > maxFields then fold(key, me, base) end
         end
       end
       local count, reached, announced, announce = plus(total, earlier), 0, 0, 0
