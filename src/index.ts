@@ -19,6 +19,15 @@ export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';
 export { defaultTenantResolver, identityOf, tenantFrom } from './monitor/identity.js';
 export type { Route } from './model/route.js';
 
+export { ThresholdService } from './threshold/threshold.service.js';
+export type {
+  RemoveThresholdOptions,
+  SetThresholdOptions,
+  ThresholdChange,
+  ThresholdOverride,
+  ThresholdScope,
+} from './model/threshold-override.js';
+
 export { RateCounterService } from './counter/rate-counter.service.js';
 export type { Counted, CounterKey, CounterStore, OwnTotal, Published, Refused } from './store/counter-store.js';
 export { MemoryCounterStore } from './store/memory/memory-counter-store.js';

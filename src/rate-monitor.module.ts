@@ -12,11 +12,12 @@ import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
 import { MONITOR_VIEW } from './boot/monitor-view.js';
+import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
 import { USAGE, UsageService } from './usage/usage.service.js';
 import { Late } from './util/late.js';
 
 /** What boot builds from complete options, and the services hand on to. */
-const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, USAGE, MONITOR_VIEW];
+const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, MONITOR_VIEW];
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({
@@ -30,11 +31,20 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, USAGE, MONITOR_VIEW];
     AlertService,
     RateMonitorService,
     UsageService,
+    ThresholdService,
     { provide: MONITOR, useExisting: RateMonitorService },
     { provide: APP_GUARD, useClass: UnboundHandlersGuard },
     RateMonitorBoot,
   ],
-  exports: [RateCounterService, AlertService, RateMonitorService, UsageService, MONITOR_VIEW, MONITOR],
+  exports: [
+    RateCounterService,
+    AlertService,
+    RateMonitorService,
+    ThresholdService,
+    UsageService,
+    MONITOR_VIEW,
+    MONITOR,
+  ],
 })
 export class RateMonitorModule extends ConfigurableModuleClass {
   /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */

@@ -43,6 +43,8 @@ export interface WindowOver {
   /** The highest that was crossed. */
   readonly level: AlertLevel;
   readonly route?: Route | undefined;
+  /** Who made up `crossing`. */
+  readonly contributors?: Breach['contributors'];
   readonly countedBy: 'all' | 'instance';
 }
 
@@ -108,7 +110,11 @@ export function recordId({ category, window, tenant }: Breach, story: boolean): 
 export function withBreach(before: Incident | undefined, breach: Breach, story: boolean, now: number): Incident {
   const { category, window, tenant, windowStart: start, windowEnd: end, level, threshold, count, countedBy } = breach;
   const crossed: WindowOver = { start, end, seenAt: now, count, crossing: count, threshold, level, countedBy };
-  const over: WindowOver = breach.route ? { ...crossed, route: breach.route } : crossed;
+  const over: WindowOver = {
+    ...crossed,
+    ...(breach.route ? { route: breach.route } : {}),
+    ...(breach.contributors ? { contributors: breach.contributors } : {}),
+  };
   const whom = { category, window, tenant: keptTenant(tenant) };
   if (!before || before.closedAt !== undefined) {
     return {
@@ -269,7 +275,7 @@ export function alertOf(
   const told = incident.windows.find((one) => one.start === (isResolved ? peak.start : start)) ?? lastOf(incident);
   const windowStart = isResolved ? peak.start : told.start;
   const windowMs = told.end - told.start;
-  const { count, crossing, threshold, route, countedBy } = told;
+  const { count, crossing, threshold, route, contributors, countedBy } = told;
   const reminder = status === 'reminded' ? told.seenAt : 0;
   return {
     id: hash([uid, status, windowStart, level.at, reminder]),
@@ -286,6 +292,7 @@ export function alertOf(
     windowEnd: new Date(windowStart + windowMs),
     windowMs,
     ...(route ? { route } : {}),
+    ...(contributors ? { contributors: contributors.map((one) => ({ ...one })) } : {}),
     countedBy,
     ...(streak.windows > 1 ? { streak: { windows: streak.windows, since: new Date(streak.since) } } : {}),
     ...(story ? { incident: progressOf(incident, status) } : {}),

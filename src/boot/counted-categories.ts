@@ -1,18 +1,29 @@
 import type { Category } from '../model/category.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CompleteOptions } from '../options/complete-options.js';
+import { effectiveLevels } from '../threshold/effective-levels.js';
 import { levelsFor, type AskedThresholds } from '../threshold/levels-for.js';
+import type { Overrides } from '../threshold/overrides.js';
 import { Turns } from '../threshold/threshold-function.js';
+import type { SayOnce } from '../util/say-once.js';
 
-/** The categories of the options as the counter sees them. */
-export function countedCategories({
-  categories,
-  thresholdTtlMs,
-}: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>): Map<string, CountedCategory> {
+type SetThresholds = Pick<Overrides, 'exactly' | 'broadly' | 'version'>;
+
+/** The categories of the options as the counter sees them: held against thresholds that may be set while the app runs. */
+export function countedCategories(
+  { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
+  overrides: SetThresholds,
+  once: SayOnce,
+): Map<string, CountedCategory> {
   const asked = { ttlMs: thresholdTtlMs, turns: new Turns() };
-  return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked)]));
+  return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 
-function counted({ name, maxCost, windows }: Category, asked: AskedThresholds): CountedCategory {
-  return { name, maxCost, windows: windows.map((window) => ({ ...window, levelsFor: levelsFor(window, asked) })) };
+function counted(category: Category, asked: AskedThresholds, overrides: SetThresholds, once: SayOnce): CountedCategory {
+  const { name, maxCost, windows } = category;
+  const withLevels = windows.map((window) => ({
+    ...window,
+    levelsFor: effectiveLevels(category, window, levelsFor(window, asked), overrides, once),
+  }));
+  return { name, maxCost, windows: withLevels };
 }

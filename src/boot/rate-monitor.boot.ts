@@ -25,13 +25,24 @@ import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { setUpOnce } from './set-up-once.js';
 import { STAND_INS, type StandIns } from './stand-ins.js';
+import { Contributors } from '../threshold/contributors.js';
+import { Overrides } from '../threshold/overrides.js';
+import { OVERRIDES } from '../threshold/threshold.service.js';
+import type { ThresholdChange } from '../model/threshold-override.js';
+import { Poller } from '../util/poller.js';
+import { within } from '../util/within.js';
+import { nearIn, withContributors } from './alert-contributors.js';
 import { countedCategories } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
+import { tellOfThreshold } from './tell-of-threshold.js';
 import { storeFor } from './store-for.js';
 import { Watching, type Watched } from './watching.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../usage/usage.service.js';
 import type { Usage } from '../usage/usage.js';
+
+/** A store that does not answer never keeps an app from starting for longer. */
+const LOOK_WITHIN_MS = 1_000;
 
 /** Brings the module to life when the app starts, and to rest when it stops. */
 @Injectable()
@@ -39,6 +50,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
   private instances: InstanceRegistry | undefined;
   private watching: Watching | undefined;
+  private readonly pollers: Poller[] = [];
 
   constructor(
     @Inject(CLOCK) private readonly clock: Clock,
@@ -51,6 +63,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
     @Inject(USAGE) private readonly usage: Late<Usage>,
     @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView>,
+    @Inject(OVERRIDES) private readonly overrides: Late<Overrides>,
   ) {}
 
   /** @throws RateMonitorConfigError where the set-up is wrong. */
@@ -63,25 +76,33 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const options = { ...read, ...this.standIns };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
-      for (const late of [this.counter, this.alerts, this.requests, this.usage, this.view]) late.never();
+      for (const late of [this.counter, this.alerts, this.requests, this.overrides, this.usage, this.view])
+        late.never();
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
-    const counted = countedCategories(options);
     const state = store.state ?? new MemorySharedState();
+    const channels = await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment);
+    const once = new SayOnce(this.logger);
+    const { categories } = options;
+    const now = (): number => counter.now();
+    const changed = (change: ThresholdChange): void => tellOfThreshold(channels, change, once);
+    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed });
+    const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
-    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, (breach) => {
+    const counted = countedCategories(options, overrides, once);
+    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, async (breach) => {
       breaches.add(breach);
-      return alerts.breached(breach);
+      return alerts.breached(await withContributors(breach, categories, contributors));
     });
-    const { groupWaitMs, shutdownFlushMs, incidents, categories, service } = options;
+    const { groupWaitMs, shutdownFlushMs, incidents, service } = options;
     const alerts = new Alerts(
       {
         ...{ groupWaitMs, shutdownFlushMs, incidents, service, state, environment: options.environment },
         categories: [...categories.keys()],
-        channels: await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment),
-        now: () => counter.now(),
+        channels,
+        now,
         counts: (reads) => counter.counts(reads),
       },
       this.logger,
@@ -90,8 +111,15 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     // Alerts first: what was counted before the start may be over at once.
     await counter.open();
     this.counter.set(counter);
-    const requests = new RequestMonitor(options, this.handlers, counter, new SayOnce(this.logger));
+    this.overrides.set(overrides);
+    const requests = new RequestMonitor(options, this.handlers, counter, contributors, once);
     this.requests.set(requests);
+    this.pollers.push(new Poller(() => overrides.look(), this.logger, 'Thresholds'));
+    if ([...categories.values()].some(({ contributor }) => contributor))
+      this.pollers.push(new Poller(() => contributors.look(nearIn(counter, categories)), this.logger, 'Contributors'));
+    for (const poller of this.pollers) poller.start();
+    // Those that are set hold from the first request on, if the store can be asked.
+    await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
     await alerts.lookAtMutes();
     this.alerts.set(alerts);
     this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
@@ -105,6 +133,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
+    for (const poller of this.pollers) await poller.stop();
     await this.counter.value?.close();
     await this.watching?.stop();
     await this.alerts.value?.stop();

@@ -308,8 +308,18 @@ export class Counter {
         if ((this.versions.get(window) ?? 0) === version) continue;
         this.versions.set(window, version);
         for (const tracked of this.windows.live(this.clock.now()))
-          if (tracked.window.window === window)
-            void this.askLevels(tracked, { id: tracked.key, ...(tracked.name ? { name: tracked.name } : {}) });
+          if (tracked.window.window === window) this.askLevelsAgain(tracked);
       }
+  }
+
+  private askLevelsAgain(tracked: TrackedTotal): void {
+    const { version = 0, byKey } = tracked.window.window.levelsFor;
+    if (tracked.isAskedFor(version)) return;
+    const levels = byKey?.(tracked.key);
+    // Without the tenant itself a threshold function might give another answer: it is asked with the next request.
+    if (!levels) return;
+    tracked.asking(version);
+    const urgency = tracked.setLevels(levels);
+    if (urgency !== 'later') void this.publisher.publish(tracked, urgency);
   }
 }

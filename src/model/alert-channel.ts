@@ -1,5 +1,6 @@
 import type { Severity } from './level.js';
 import type { RateAlert } from './rate-alert.js';
+import type { ThresholdChange } from './threshold-override.js';
 
 /**
  * Where alerts go. Sending never holds a request, and one channel's failure never reaches another. What it throws is tried again, as long
@@ -37,6 +38,8 @@ export interface AlertChannel {
   readonly addressHash?: string;
   /** For a receiver that forgets what it is not told again: an open incident is sent again this often, in milliseconds. */
   readonly repeatEveryMs?: number;
+  /** Called on the replica where a threshold was set or removed while the app runs. It is not tried again. */
+  thresholdChanged?(change: ThresholdChange): Promise<void> | void;
   /**
    * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.
    *

@@ -18,6 +18,8 @@ export interface Breach {
   readonly windowEnd: number;
   /** Absent if it was counted outside a request. */
   readonly route?: Route | undefined;
+  /** Who made up the count, as far as it was known then; the largest first, `other` for the rest. */
+  readonly contributors?: readonly { readonly label: string; readonly count: number }[];
   /** `instance`: the store was away, and this instance counted alone. */
   readonly countedBy: 'all' | 'instance';
 }

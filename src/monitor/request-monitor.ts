@@ -6,6 +6,7 @@ import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { Guest } from '../util/guest.js';
+import { contributorLabel, type Contributors } from '../threshold/contributors.js';
 import type { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
@@ -60,6 +61,7 @@ export class RequestMonitor {
     private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
     private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
     private readonly counter: Pick<Counter, 'add'>,
+    private readonly contributors: Pick<Contributors, 'count'>,
     private readonly once: SayOnce,
   ) {
     this.skip = options.skipIf && this.guest(options.skipIf);
@@ -191,7 +193,32 @@ export class RequestMonitor {
       handler.isSeen = true;
       this.seen.add(handler.name);
     }
+    if (counts.category.contributor) this.countContributor(counts.category, tenant, cost, context, handler);
     return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
+  }
+
+  /** First, so that an alert that this request raises names who made it. */
+  private countContributor(
+    category: Category,
+    tenant: Tenant,
+    cost: number,
+    context: ExecutionContext,
+    handler: MonitoredHandler,
+  ): void {
+    const unnamed = (how: string): void =>
+      this.once.warn(
+        `contributor ${category.name} ${handler.name}`,
+        () =>
+          `contributor ${how} on ${place(context, handler)}: alerts of ${category.name} do not name who made its requests`,
+      );
+    try {
+      const answer: unknown = category.contributor?.(context);
+      const label = contributorLabel(answer);
+      if (label !== undefined) this.contributors.count(category, tenant.id, label, cost);
+      else if (answer !== undefined && answer !== null) unnamed(`gave a ${typeof answer} and not a text`);
+    } catch (error) {
+      unnamed(`threw (${reasonOf(error)})`);
+    }
   }
 
   /** What a request may wait for if a function of the user's answers later. */

@@ -26,7 +26,7 @@ export function levelsFor(
 ): LevelsFor {
   if (typeof threshold === 'number') {
     const same = levelsOf(threshold, levels);
-    return () => same;
+    return Object.assign(() => same, { byKey: () => same });
   }
   let version = 0;
   const thresholds = new ThresholdFunction(threshold, { ttlMs, turns, changed: () => version++ });
@@ -34,5 +34,9 @@ export function levelsFor(
     const known = thresholds.of(tenant);
     return typeof known === 'number' ? levelsOf(known, levels) : known.then((later) => levelsOf(later, levels));
   };
-  return Object.defineProperty(of, 'version', { get: () => version });
+  const byKey = (key: string): Levels | undefined => {
+    const known = thresholds.known(key);
+    return known === undefined ? undefined : levelsOf(known, levels);
+  };
+  return Object.defineProperty(Object.assign(of, { byKey }), 'version', { get: () => version });
 }

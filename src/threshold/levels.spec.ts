@@ -38,6 +38,11 @@ describe('levels', () => {
     expect(of({ id: 'a' })).toBe(of({ id: 'b' }));
   });
 
+  it('of a threshold without end are never reached', async () => {
+    for (const threshold of [Infinity, () => Infinity])
+      expect(levelReached(await levelsFor({ threshold, levels: steps })({ id: 'a' }), 1e15)).toBeUndefined();
+  });
+
   it.each([Number.NaN, -1, undefined as never])(
     'are refused where a threshold function gives %p',
     async (threshold) => {

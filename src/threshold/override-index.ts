@@ -1,3 +1,4 @@
+import { tenantKey } from '../model/tenant-key.js';
 import type { KeptOverride } from './kept-override.js';
 
 /** The thresholds set for one window of one category. */
@@ -19,7 +20,8 @@ export class OverrideIndex {
       const value = threshold === 'Infinity' ? Infinity : threshold;
       if (tenant === null) of.all = value;
       else if (tenant.endsWith('*')) of.beginnings.push([tenant.slice(0, -1), value]);
-      else of.tenants.set(tenant, value);
+      // By what the counter knows a tenant by, too.
+      else of.tenants.set(tenant, value).set(tenantKey(tenant), value);
     }
     for (const { beginnings } of this.windows.values()) beginnings.sort(([a], [b]) => b.length - a.length);
   }

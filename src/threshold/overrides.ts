@@ -74,21 +74,19 @@ export class Overrides {
   }
 
   /** Grows with each change of what is in force: levels found under a lower one are to be found again. */
-  versionAt(now: number): number {
-    if (now >= this.nextEnd) this.rebuild();
+  get version(): number {
+    this.present();
     return this.currentVersion;
   }
 
   /** The threshold set for this tenant and no other. */
   exactly(category: string, window: string, tenantId: string): number | undefined {
-    this.versionAt(this.now());
-    return this.index.exactly(category, window, tenantId);
+    return this.present().exactly(category, window, tenantId);
   }
 
   /** The threshold set for a beginning of the tenant's id, else for all of the category. */
   broadly(category: string, window: string, tenantId: string): number | undefined {
-    this.versionAt(this.now());
-    return this.index.broadly(category, window, tenantId);
+    return this.present().broadly(category, window, tenantId);
   }
 
   /**
@@ -123,7 +121,7 @@ export class Overrides {
 
   /** Once a second: learns of changes by other replicas, and puts back what the store has lost. */
   async look(): Promise<void> {
-    this.versionAt(this.now());
+    this.present();
     const mark = (await this.marks.read(LATEST))?.mark;
     // Also the first mark there is none of: nothing was ever set, or the store lost all.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
@@ -144,6 +142,11 @@ export class Overrides {
     this.rebuild();
     await this.trace(toChange(kept, before && holds(before, now) ? thresholdOf(before) : undefined));
     return kept;
+  }
+
+  private present(): OverrideIndex {
+    if (this.nextEnd !== Infinity && this.now() >= this.nextEnd) this.rebuild();
+    return this.index;
   }
 
   private now(): number {

@@ -91,6 +91,11 @@ export class ThresholdFunction {
     return this.answer(kept);
   }
 
+  /** The last threshold that is known of a tenant by its key; nothing is asked. */
+  known(key: string): number | undefined {
+    return this.kept.peek(key)?.value;
+  }
+
   private answer({ value, asking, error }: Kept): number | Promise<number> {
     if (value !== undefined) return value;
     return asking ?? Promise.reject(error ?? new Error('not known yet'));

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-import { countedCategories } from '../../src/boot/counted-categories.js';
+import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import type { Breach } from '../../src/model/breach.js';
@@ -30,7 +30,7 @@ export class Instance {
       return Promise.resolve();
     };
     const clock = { now: () => world.now + skewMs };
-    this.counter = new Counter(link, countedCategories(options), options, clock, new Logger(), raise);
+    this.counter = new Counter(link, counted(options), options, clock, new Logger(), raise);
   }
 
   static async start(world: World, skewMs: number): Promise<Instance> {

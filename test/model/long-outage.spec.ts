@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 
 import { Logger } from '@nestjs/common';
 
-import { countedCategories } from '../../src/boot/counted-categories.js';
+import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
 import { type CounterStore, type OwnTotal, type Published } from '../../src/index.js';
 import { completeOptions } from '../../src/options/complete-options.js';
@@ -27,8 +27,10 @@ describe('An outage', () => {
   const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
     const options = completeOptions({ categories, counting: 'background', maxTrackedTenants });
-    const counted = countedCategories(options);
-    const counter = new Counter(store, counted, options, { now: () => now }, new Logger(), () => Promise.resolve());
+    const categoriesOf = counted(options);
+    const counter = new Counter(store, categoriesOf, options, { now: () => now }, new Logger(), () =>
+      Promise.resolve(),
+    );
     await counter.open();
     return counter;
   };

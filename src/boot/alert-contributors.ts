@@ -1,0 +1,33 @@
+import type { Counter } from '../counter/counter.js';
+import type { Breach } from '../model/breach.js';
+import type { Category } from '../model/category.js';
+import type { Contributors, IsNear } from '../threshold/contributors.js';
+import { within } from '../util/within.js';
+
+/** An alert goes out without contributors rather than late. */
+const NAMED_WITHIN_MS = 500;
+
+/** The breach with those who made up its count, if the category knows them. */
+export async function withContributors(
+  breach: Breach,
+  categories: ReadonlyMap<string, Category>,
+  contributors: Contributors,
+): Promise<Breach> {
+  const { category, window, tenant, windowEnd, count } = breach;
+  if (!categories.get(category)?.contributor) return breach;
+  const top = contributors.top(category, window, tenant.id, windowEnd, count);
+  const named = await within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
+  return named.length > 0 ? { ...breach, contributors: named } : breach;
+}
+
+/** Tells which tenants are over half of their lowest level. */
+export function nearIn(counter: Pick<Counter, 'live'>, categories: ReadonlyMap<string, Category>): IsNear {
+  const near = new Set<string>();
+  for (const { category, window, tenant, known, threshold } of counter.live()) {
+    const { contributor, windows = [] } = categories.get(category) ?? {};
+    if (!contributor || threshold === undefined) continue;
+    const lowest = windows.find(({ name }) => name === window)?.levels[0]?.at ?? 1;
+    if (known > (threshold * lowest) / 2) near.add(JSON.stringify([category, window, tenant]));
+  }
+  return ({ category, window, tenant }) => near.has(JSON.stringify([category, window, tenant]));
+}

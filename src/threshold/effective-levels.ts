@@ -1,0 +1,48 @@
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { Levels } from '../model/level.js';
+import type { Tenant } from '../model/tenant.js';
+import type { LevelsFor } from '../model/window.js';
+import type { SayOnce } from '../util/say-once.js';
+import { oneLine, reasonOf } from '../util/text.js';
+import { levelsOf, NO_LEVELS } from './levels.js';
+import type { Overrides } from './overrides.js';
+
+/**
+ * The levels that hold for the tenants of a window: under the threshold that was set while the app runs, the more exact first, else what
+ * the options give. An exempt tenant has none, unless a threshold was set for exactly that tenant.
+ */
+export function effectiveLevels(
+  category: Category,
+  { name: window, levels }: CategoryWindow,
+  ofOptions: LevelsFor,
+  overrides: Pick<Overrides, 'exactly' | 'broadly' | 'version'>,
+  once: SayOnce,
+): LevelsFor {
+  const { name, exempt } = category;
+  const isExempt = (tenant: Tenant): boolean => {
+    try {
+      return exempt?.(tenant) === true;
+    } catch (error) {
+      once.warn(
+        `exempt ${name}`,
+        () => `exempt threw for tenant ${oneLine(tenant.id, 100)} of ${name} (${reasonOf(error)}): it is alerted on`,
+      );
+      return false;
+    }
+  };
+  const levelsFor = (tenant: Tenant): Levels | Promise<Levels> => {
+    const own = overrides.exactly(name, window, tenant.id);
+    if (own !== undefined) return levelsOf(own, levels);
+    if (exempt && isExempt(tenant)) return NO_LEVELS;
+    const broad = overrides.broadly(name, window, tenant.id);
+    return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
+  };
+  const byKey = (key: string): Levels | undefined => {
+    const set = overrides.exactly(name, window, key) ?? (exempt ? undefined : overrides.broadly(name, window, key));
+    if (set !== undefined) return levelsOf(set, levels);
+    return exempt ? undefined : ofOptions.byKey?.(key);
+  };
+  return Object.defineProperty(Object.assign(levelsFor, { byKey }), 'version', {
+    get: () => overrides.version + (ofOptions.version ?? 0),
+  });
+}
