@@ -78,6 +78,8 @@ export class Publisher {
       this.judgeAlone([tracked]);
       return undefined;
     }
+    // Not with the next try, which may be a second off.
+    if (this.health.alone) this.judgeAlone([tracked]);
     const { counting, waitAtMostMs } = this.options;
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
     this.enqueue(tracked, waits || (counting === 'auto' && urgency === 'now'));
