@@ -1,0 +1,340 @@
+import { Controller, Post, UseGuards, type ExecutionContext } from '@nestjs/common';
+
+import {
+  MonitorRate,
+  RateCounterService,
+  ThresholdService,
+  type AlertChannel,
+  type CategoryOptions,
+  type RateMonitorOptions,
+  type Tenant,
+  type ThresholdChange,
+} from '../../src/index.js';
+import { CapturingChannel, startApp, type TestApp } from '../support/app.js';
+import { calmWindowMs } from '../support/calm-window.js';
+import { AuthGuard } from '../support/controllers.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const keyOf = (context: ExecutionContext): string =>
+  context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-key'] ?? '';
+
+@UseGuards(AuthGuard)
+@Controller()
+class CallController {
+  @Post('call')
+  @MonitorRate('llm_call')
+  call(): string {
+    return 'ok';
+  }
+}
+
+/** Seen by one app, in memory or in Redis. */
+class Replica {
+  private constructor(
+    readonly app: TestApp,
+    readonly changes: ThresholdChange[],
+  ) {}
+
+  static async start(options: RateMonitorOptions, clock?: { now(): number }): Promise<Replica> {
+    const changes: ThresholdChange[] = [];
+    const channel = new CapturingChannel();
+    const own: AlertChannel = {
+      name: 'own',
+      send: () => undefined,
+      thresholdChanged: (change) => void changes.push(change),
+    };
+    const broken: AlertChannel = {
+      name: 'broken',
+      send: () => undefined,
+      thresholdChanged: () => {
+        throw new Error('no');
+      },
+    };
+    const app = await startApp({
+      options: { ...options, channels: [channel, own, broken] },
+      metadata: { controllers: [CallController] },
+      ...(clock ? { clock } : {}),
+    });
+    return new Replica({ ...app, alerts: channel.alerts }, changes);
+  }
+
+  get thresholds(): ThresholdService {
+    return this.app.app.get(ThresholdService);
+  }
+
+  /** The alerts so far: tenant, window, count and threshold. */
+  get alerts(): string[] {
+    return this.app.alerts.map(
+      ({ tenant, window = '', count, threshold, level }) => `${tenant.id} ${window} ${count}/${threshold} x${level.at}`,
+    );
+  }
+
+  async call(tenant = 'acme', times = 1, key = 'sk-1'): Promise<void> {
+    for (let i = 0; i < times; i++) {
+      const response = await this.app.post('/call', { 'x-project': tenant, 'x-key': key });
+      expect(response.status).toBe(201);
+    }
+  }
+}
+
+describe('thresholds', () => {
+  const replicas: Replica[] = [];
+  let now: number;
+  const clock = { now: () => now };
+  const start = async (llm_call: CategoryOptions, more: RateMonitorOptions = {}): Promise<Replica> => {
+    const replica = await Replica.start({ categories: { llm_call }, ...more }, more.redis ? undefined : clock);
+    replicas.push(replica);
+    return replica;
+  };
+  /** Redis goes by its own clock: a window whose border no test meets. */
+  const calm = (threshold: number): CategoryOptions => ({ threshold, windowMs: calmWindowMs() });
+  const set = { category: 'llm_call', reason: 'import', by: 'dana' };
+
+  beforeEach(() => (now = Date.parse('2026-11-25T12:00:30Z')));
+  afterEach(async () => {
+    for (const { app } of replicas.splice(0)) await app.close();
+  });
+
+  describe('of several windows', () => {
+    const windows: CategoryOptions = {
+      windows: [
+        { threshold: 2 },
+        { period: 'day', timeZone: 'Asia/Kolkata', threshold: 5 },
+        { period: 'month', threshold: 7, levels: [{ at: 1, severity: 'critical' }] },
+      ],
+    };
+
+    it('are each held against their own count, through the days', async () => {
+      const one = await start(windows);
+      await one.call('acme', 3);
+      expect(one.alerts).toEqual(['acme minute 3/2 x1']);
+      now += 60_000;
+      await one.call('acme', 2);
+      now += 60_000;
+      await one.call('acme', 1);
+      expect(one.alerts.slice(1)).toEqual(['acme day 6/5 x1']);
+      // Midnight in Kolkata, and not yet in the month's zone.
+      now = Date.parse('2026-11-25T18:30:00Z');
+      await one.call('acme', 2);
+      expect(one.alerts.slice(2)).toEqual(['acme month 8/7 x1']);
+      expect(one.app.alerts.at(-1)).toMatchObject({
+        level: { severity: 'critical' },
+        windowStart: new Date('2026-11-01T00:00:00Z'),
+      });
+      now = Date.parse('2026-12-01T00:00:00Z');
+      await one.call('acme', 2);
+      expect(one.alerts).toHaveLength(3);
+    });
+
+    it('hold over restarts in Redis, and their keys expire', async () => {
+      const { client: redis } = sharedRedis();
+      const [keyPrefix, options] = ['budgets', { ...windows, windows: windows.windows?.slice(1) } as CategoryOptions];
+      for (let restart = 0; restart < 3; restart++) {
+        const one = await start(options, { redis, keyPrefix });
+        await one.call('acme', 2);
+        if (restart === 2) expect(one.alerts).toEqual(['acme day 6/5 x1']);
+        await replicas.pop()?.app.close();
+      }
+      const keys = (await redis.keys('budgets:{llm_call:acme}:*')).filter((key) => !key.includes(':h/')).sort();
+      expect(keys).toEqual([expect.stringContaining(':day:'), expect.stringContaining(':month:')]);
+      const days = (await Promise.all(keys.map((key) => redis.pttl(key)))).map((ms) => ms / 86_400_000);
+      expect(days[0]).toBeGreaterThan(1.9);
+      expect(days[0]).toBeLessThanOrEqual(2);
+      expect(days[1]).toBeGreaterThan(28);
+      expect(days[1]).toBeLessThanOrEqual(32);
+    });
+  });
+
+  it('of a sliding window notice a burst across a border, which a fixed one does not', async () => {
+    const sliding = await start({ threshold: 15, sliding: true });
+    const fixed = await start({ threshold: 15 });
+    for (const replica of [sliding, fixed]) {
+      now = Date.parse('2026-11-25T12:00:59.900Z');
+      await replica.call('acme', 15);
+      now += 200;
+      await replica.call('acme', 15);
+    }
+    expect([sliding.alerts, fixed.alerts]).toEqual([['acme  16/15 x1'], []]);
+    // As long as it is over, it is alerted on once in the length of a window.
+    now = Date.parse('2026-11-25T12:01:30Z');
+    await sliding.call('acme', 3);
+    expect(sliding.alerts).toHaveLength(1);
+  });
+
+  describe('that are set while the app runs', () => {
+    it('hold on all replicas within two seconds, and each change is told', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'overrides' };
+      const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
+      await other.call('acme', 4);
+      const before = performance.now();
+      await one.thresholds.set({ ...set, tenant: 'acme', threshold: 3 });
+      // Below the present count: told at once and once, without a further request.
+      await until(() => one.alerts.length + other.alerts.length > 0, 5_000);
+      expect(performance.now() - before).toBeLessThan(3_000);
+      await other.call('acme', 2);
+      await one.call('acme', 2);
+      expect([...one.alerts, ...other.alerts]).toEqual([expect.stringMatching(/^acme {2}4\/3 x1$/)]);
+      expect(one.changes).toMatchObject([{ tenant: 'acme', to: 3, by: 'dana', reason: 'import' }]);
+      // Nest's logger is one for all apps of a process.
+      const logged = [one, other].flatMap(({ app }) =>
+        app.log.of('Channel broken did not take a changed threshold (no)'),
+      );
+      expect(logged).toHaveLength(1);
+      // Gone: the code's threshold holds for a new tenant everywhere.
+      await other.thresholds.remove({ ...set, tenant: 'acme' });
+      expect(await one.thresholds.list()).toEqual([]);
+      expect((await one.thresholds.changes()).map(({ from, to }) => [from, to])).toEqual([
+        [3, undefined],
+        [undefined, 3],
+      ]);
+    });
+
+    it('are put back when Redis has lost all', async () => {
+      const { client: redis } = sharedRedis();
+      const options = { redis, keyPrefix: 'lost' };
+      const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
+      await one.thresholds.set({ ...set, threshold: 1 });
+      await until(async () => (await other.thresholds.list()).length === 1);
+      await one.thresholds.remove(set);
+      await one.thresholds.set({ ...set, tenant: 'acme', threshold: 2 });
+      const keys = await redis.keys('lost:*');
+      await redis.del(...keys);
+      await until(async () => (await redis.keys('lost:*thresholds*')).length > 0, 5_000);
+      const late = await start(calm(100), options);
+      expect(await late.thresholds.list()).toMatchObject([{ tenant: 'acme', threshold: 2 }]);
+      await late.call('acme', 3);
+      await late.call('other', 3);
+      expect(late.alerts).toEqual(['acme  3/2 x1']);
+    });
+
+    it('hold for beginnings of ids, until they end, over what the environment sets', async () => {
+      process.env.RATE_MONITOR_THRESHOLD_LLM_CALL = '4';
+      const one = await start({ threshold: 100 });
+      delete process.env.RATE_MONITOR_THRESHOLD_LLM_CALL;
+      await one.thresholds.set({ ...set, tenant: 'premium_*', threshold: 6, until: new Date(now + 60_000) });
+      await one.call('premium_1', 5);
+      await one.call('basic', 5);
+      expect(one.alerts).toEqual(['basic  5/4 x1']);
+      now += 60_000;
+      await one.call('premium_1', 5);
+      expect(one.alerts.slice(1)).toEqual(['premium_1  5/4 x1']);
+    });
+
+    it('never ask a threshold function about a tenant of which only the id is left', async () => {
+      const asked: Tenant[] = [];
+      const threshold = (tenant: Tenant): number => asked.push(tenant) * 0 + (tenant.name ? 100 : 0);
+      const one = await start({ threshold });
+      await one.app.post('/call', { 'x-project': 'acme', 'x-name': 'Acme' });
+      await one.thresholds.set({ ...set, tenant: 'other', threshold: 3 });
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      expect([asked.map(({ name }) => name), one.alerts]).toEqual([['Acme'], []]);
+    });
+
+    it('cannot be looked at while the monitor is off', async () => {
+      const off = await start({ threshold: 1 }, { enabled: false });
+      await expect(off.thresholds.list()).rejects.toThrow('the monitor is off');
+    });
+  });
+
+  describe('at their edges', () => {
+    const levels: CategoryOptions['levels'] = [
+      { at: 1, severity: 'warning' },
+      { at: 5, severity: 'critical' },
+    ];
+
+    it('0: the first request is alerted on, at the highest level', async () => {
+      const one = await start({ threshold: 0, levels });
+      await one.call('acme', 2);
+      expect(one.alerts).toEqual(['acme  1/0 x5']);
+    });
+
+    it.each<[string, CategoryOptions]>([
+      ['Infinity', { threshold: Infinity }],
+      ['Infinity of a function', { threshold: () => Infinity }],
+      ['exempt', { threshold: 1, exempt: ({ id }) => id === 'acme' }],
+    ])('%s: counted, never alerted on', async (_what, category) => {
+      const one = await start(category);
+      await one.call('acme', 5);
+      expect([await one.app.app.get(RateCounterService).read('llm_call', 'acme'), one.alerts]).toEqual([5, []]);
+    });
+
+    it('exempt, and a threshold for exactly that tenant', async () => {
+      const one = await start({ threshold: 1, exempt: ({ id }) => id.startsWith('in_') });
+      await one.thresholds.set({ ...set, tenant: 'in_*', threshold: 2 });
+      await one.thresholds.set({ ...set, tenant: 'in_1', threshold: 3 });
+      await one.call('in_1', 4);
+      await one.call('in_2', 4);
+      expect(one.alerts).toEqual(['in_1  4/3 x1']);
+    });
+
+    it('exempt that throws: alerted on, and the log explains it once', async () => {
+      const one = await start({
+        threshold: 1,
+        exempt: () => {
+          throw new Error('no plan');
+        },
+      });
+      for (const tenant of ['a', 'b']) await one.call(tenant, 2);
+      expect(one.alerts).toHaveLength(2);
+      expect(one.app.log.of('exempt threw for tenant a of llm_call (no plan): it is alerted on')).toHaveLength(1);
+    });
+
+    it('set above the present count: no further alert in this window, not even of the level that was told', async () => {
+      const one = await start({ threshold: 2, levels });
+      await one.call('acme', 3);
+      await one.thresholds.set({ ...set, tenant: 'acme', threshold: 5 });
+      await one.call('acme', 9);
+      expect(one.alerts).toEqual(['acme  3/2 x1']);
+      await one.call('acme', 14);
+      expect(one.alerts.slice(1)).toEqual(['acme  26/5 x5']);
+    });
+
+    it('a window of another length, old and new replicas side by side: counted apart', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'side' };
+      const hour = await start({ windows: [{ threshold: 3, windowMs: 3_600_000 }] }, options);
+      const day = await start(
+        {
+          windows: [
+            { threshold: 3, windowMs: 3_600_000 },
+            { threshold: 5, period: 'day' },
+          ],
+        },
+        options,
+      );
+      for (let i = 0; i < 3; i++) {
+        await hour.call('acme');
+        await day.call('acme');
+      }
+      // The hour is counted by both, the day by the new one.
+      expect([...hour.alerts, ...day.alerts]).toHaveLength(1);
+      await day.call('acme', 3);
+      expect(day.alerts.filter((alert) => alert.includes(' day '))).toEqual(['acme day 6/5 x1']);
+    });
+  });
+
+  describe('that are exceeded', () => {
+    it('name who made it up, over all replicas', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'who', contributor: keyOf };
+      const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
+      await other.call('acme', 7, 'sk-****wxyz');
+      await other.call('acme', 1, 'sk-\u00ad****evil');
+      await until(async () => (await options.redis.keys('who:*contributors*')).length > 0, 5_000);
+      await one.call('acme', 5, 'sk-****abcd');
+      await until(() => one.alerts.length + other.alerts.length > 0, 5_000);
+      expect([...one.app.alerts, ...other.app.alerts][0]?.contributors).toEqual([
+        { label: 'sk-****wxyz', count: 7 },
+        { label: 'sk-****abcd', count: 5 },
+        { label: 'sk-****evil', count: 1 },
+      ]);
+    });
+
+    it('name nobody if that cannot be known, and the log explains it once', async () => {
+      const one = await start({ threshold: 1 }, { contributor: (() => ({ key: 'sk-1' })) as never });
+      await one.call('acme', 2);
+      expect(one.app.alerts).toHaveLength(1);
+      expect(one.app.alerts[0]).not.toHaveProperty('contributors');
+      expect(one.app.log.of('contributor gave a object and not a text on POST /call')).toHaveLength(1);
+    });
+  });
+});
