@@ -129,14 +129,19 @@ export function withBreach(before: Incident | undefined, breach: Breach, story: 
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
     : { windows: 1, since: start };
+  // What is let go of before anybody has settled it counts as it was seen.
+  const [oldest] = before.windows;
+  const isLetGo =
+    isNew && before.windows.length === MAX_WINDOWS && oldest !== undefined && oldest.end > before.settledTo;
+  const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
   return {
-    ...{ ...before, ...whom },
+    ...{ ...known, ...whom },
     windows: isNew ? [...before.windows, over].slice(-MAX_WINDOWS) : before.windows.map((old) => joined(old, over)),
     hot: before.hot + (isNew ? 1 : 0),
     streak: isNew ? streak : before.streak,
     worst: level.at > before.worst.at ? level : before.worst,
     peak: count > before.peak.count ? { count, start } : before.peak,
-    total: isNew ? before.total + before.calm : before.total,
+    total: isNew ? known.total + before.calm : before.total,
     calm: isNew ? 0 : before.calm,
   };
 }
