@@ -1,0 +1,142 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { DynamicModule } from '@nestjs/common';
+import type { Browser } from 'playwright-core';
+
+import { AlertService } from '../../src/index.js';
+import { ASSETS, type Assets } from '../../src/dashboard/assets.js';
+import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { LlmController } from '../support/controllers.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+import { launchChromium, LOOKS, openPage, type WatchedPage } from './browser.js';
+
+const HOSTILE = { 'x-project': 'proj_1', 'x-name': '<img src=x onerror=document.title=1>' };
+
+let assets: Assets;
+let browser: Browser;
+let redis: ReturnType<typeof sharedRedis>;
+let apps: TestApp[];
+let watched: WatchedPage[];
+
+beforeAll(async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'page-'));
+  execFileSync('node', ['scripts/build-page.mjs', '--out', directory]);
+  const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
+  assets = { 'index.html': read('index.html'), 'app.js': read('app.js'), 'app.css': read('app.css') };
+  rmSync(directory, { recursive: true });
+  browser = await launchChromium();
+});
+beforeEach(() => {
+  redis = sharedRedis();
+  apps = [];
+  watched = [];
+});
+afterEach(async () => {
+  await Promise.all(watched.map(({ page }) => page.context().close()));
+  await Promise.all(apps.map((app) => app.close()));
+  await redis.client.quit();
+  expect(watched.flatMap(({ complaints }) => complaints)).toEqual([]);
+});
+afterAll(() => browser?.close());
+
+/** The dashboard as an app imports it, with the page built from the sources. */
+function dashboard(authorize: () => string | boolean): DynamicModule {
+  const module = RateMonitorDashboardModule.forRoot({ authorize });
+  return { ...module, providers: [...(module.providers ?? []), { provide: ASSETS, useValue: assets }] };
+}
+
+async function start(authorize: () => string | boolean = () => 'dana', fastify = false): Promise<TestApp> {
+  const app = await startApp({
+    fastify,
+    metadata: { imports: [dashboard(authorize)], controllers: [LlmController] },
+    options: { redis: redis.client, keyPrefix: redis.keyPrefix },
+    prepare: (nest) => void nest.setGlobalPrefix('ops'),
+  });
+  apps.push(app);
+  return app;
+}
+
+async function open({ url }: { url: string }, hash = ''): Promise<WatchedPage['page']> {
+  const one = await openPage(browser, `${url}/ops/rate-monitor${hash}`, LOOKS.light);
+  watched.push(one);
+  return one.page;
+}
+
+const call = async (app: TestApp, times: number, headers: Record<string, string>): Promise<void> =>
+  void (await Promise.all(Array.from({ length: times }, () => app.post('/ops/llm/call', headers))));
+
+it.each([
+  ['Express', false],
+  ['Fastify', true],
+])('shows traffic of every replica within three seconds, on %s', async (_, fastify) => {
+  const [one, other] = [await start(undefined, fastify), await start(undefined, fastify)];
+  const page = await open(one);
+  await page.getByText('No tenant has been seen yet.').waitFor();
+  await Promise.all([call(one, 20, HOSTILE), call(other, 20, HOSTILE)]);
+  const calledAt = Date.now();
+  await page.locator('.hot').getByText('of 15 in 1 min').waitFor();
+  expect(Date.now() - calledAt).toBeLessThan(3_000);
+  await until(async () => (await page.locator('.state').textContent()) === '1 over');
+  await page.locator('.hot tbody b', { hasText: '40' }).waitFor();
+  expect(await page.locator('.hot .name').textContent()).toBe(HOSTILE['x-name']);
+  await page.locator('.facts', { hasText: 'Instances 2' }).waitFor();
+});
+
+it('mutes in another replica within a second, and the log says who did', async () => {
+  const [one, other] = [await start(), await start()];
+  await call(one, 20, { 'x-project': 'proj_1', 'x-name': 'Acme' });
+  const page = await open(one, '#/llm_call/proj_1');
+  await page.getByRole('heading', { level: 1, name: 'Acme' }).waitFor();
+  await page.getByRole('button', { name: 'Mute 1 h' }).click();
+  await page.locator('.notice').waitFor();
+  const mutedAt = Date.now();
+  await until(async () => (await other.app.get(AlertService).mutes()).some(({ tenant }) => tenant === 'proj_1'));
+  expect(Date.now() - mutedAt).toBeLessThan(1_000);
+  // Nest's logger is one for the process: that of the app which started last.
+  expect([one, other].flatMap(({ log }) => log.of('dana muted proj_1'))).toHaveLength(1);
+  await page.getByRole('button', { name: 'Unmute' }).click();
+  await until(async () => (await other.app.get(AlertService).mutes()).length === 0);
+});
+
+it('is closed to whom authorize does not let in', async () => {
+  const app = await start(() => false);
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const answer = await page.goto(`${app.url}/ops/rate-monitor`);
+  expect(answer?.status()).toBe(403);
+  expect(await page.locator('#app').count()).toBe(0);
+  await context.close();
+});
+
+it('takes no change from a page of another site', async () => {
+  const app = await start();
+  const foreign = createServer(
+    (_, response) => void response.setHeader('content-type', 'text/html').end('<p>elsewhere'),
+  );
+  await new Promise<void>((resolve) => foreign.listen(0, '127.0.0.1', resolve));
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${(foreign.address() as AddressInfo).port}/`);
+  const statuses: number[] = [];
+  const server = app.app.getHttpServer() as Server;
+  server.on('request', (_, response) => response.on('finish', () => statuses.push(response.statusCode)));
+  // As a form would, without asking first. The answer cannot be read there.
+  await page.evaluate(async (url) => {
+    const body = JSON.stringify({ category: 'llm_call', forMs: 60_000, reason: 'hidden' });
+    await fetch(url, { method: 'POST', mode: 'no-cors', headers: { 'content-type': 'text/plain' }, body }).catch(
+      () => undefined,
+    );
+  }, `${app.url}/ops/rate-monitor/api/mute`);
+  await until(() => statuses.length > 0, 5_000);
+  expect(statuses).toEqual([403]);
+  expect(await app.app.get(AlertService).mutes()).toEqual([]);
+  await context.close();
+  await new Promise((resolve) => foreign.close(resolve));
+});
