@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { Late } from '../util/late.js';
 import type { Alerts, TestedChannel } from './alerts.js';
+import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 
@@ -60,6 +61,11 @@ export class AlertService {
   /** The last 500 alerts of all replicas, newest first, and what became of each in each channel. */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
+  }
+
+  /** How each channel does on this instance, and what became of its alerts since the start. */
+  channels(): ChannelStatus[] {
+    return this.alerts.value?.channels() ?? [];
   }
 
   /**

@@ -13,7 +13,9 @@ import { oneLine, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import {
   ChannelDelivery,
+  statusOf,
   waitFor,
+  type ChannelStatus,
   type Incidents,
   type NamedChannel,
   type Outcome,
@@ -94,7 +96,8 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 interface Planned {
   readonly incident: Incident | undefined;
   readonly taken: ReadonlyMap<string, Due>;
-  readonly isHeld: boolean;
+  /** The channels from which a mute holds back something new. */
+  readonly held: readonly string[];
   readonly isDone: boolean;
 }
 
@@ -224,13 +227,10 @@ export class Alerts implements Incidents {
       .map((incident) => alertRecord(incident, this.options));
   }
 
-  /** How each channel does. */
-  status(): { name: string; on: boolean; queued: number }[] {
-    return [...this.deliveries.values()].map((delivery) => ({
-      name: delivery.name,
-      on: delivery.pausedMs === 0,
-      queued: delivery.ids().length,
-    }));
+  /** How each channel does, in the order of the options. */
+  channels(): ChannelStatus[] {
+    const now = this.options.now();
+    return [...this.deliveries.values()].map((delivery) => delivery.status(now));
   }
 
   /** Sends at once what waits. True if nothing is left. */
@@ -282,11 +282,7 @@ export class Alerts implements Incidents {
       const attempts = told.delivery.attempts + 1;
       if (!outcome.delivered) {
         waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, faults));
-        const delivery = {
-          status: outcome.refused ? ('failed' as const) : ('retried' as const),
-          attempts,
-          reason: outcome.reason,
-        };
+        const delivery = { status: statusOf(outcome), attempts, reason: outcome.reason };
         return withTold(incident, key, { ...kept, faults: faults + 1, next: this.options.now() + waitMs, delivery });
       }
       const place = incident.story ? '' : String(window.start);
@@ -366,10 +362,11 @@ export class Alerts implements Incidents {
       if (planned.incident) this.unshared.add(id);
     }
     this.remember(id, planned.incident);
-    const { incident, taken, isHeld, isDone } = planned;
+    const { incident, taken, held, isDone } = planned;
     if (!incident) return;
-    const mute = isHeld ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
+    const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
+    for (const key of held) this.deliveries.get(key)?.suppressed();
     for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
     if (isDone) await this.archive(id, incident);
   }
@@ -380,7 +377,7 @@ export class Alerts implements Incidents {
   }
 
   private planned(before: Incident | undefined, after: Incident | undefined): Planned {
-    const nothing: Planned = { incident: after, taken: new Map(), isHeld: false, isDone: false };
+    const nothing: Planned = { incident: after, taken: new Map(), held: [], isDone: false };
     if (!after) return nothing;
     const now = this.options.now();
     let incident = after;
@@ -391,14 +388,14 @@ export class Alerts implements Incidents {
     const mute = this.mutes.of(incident.category, incident.tenant.id);
     const channels = new Map([...this.deliveries].map(([key, { channel }]) => [key, channel]));
     const first = plan(incident, channels, this.settings, mute?.until.getTime(), now);
-    let isHeld = false;
+    const held: string[] = [];
     for (const key of first.held) {
       const told = incident.told[key] ?? FRESH_TOLD;
-      const held = mute?.until.getTime() as number;
-      const isNews = told.held !== held || lastOf(incident).start !== (before && lastOf(before).start);
-      isHeld ||= isNews && told.delivery.status !== 'suppressed';
+      const until = mute?.until.getTime() as number;
+      const isNews = told.held !== until || lastOf(incident).start !== (before && lastOf(before).start);
+      if (isNews && told.delivery.status !== 'suppressed') held.push(key);
       const delivery = { status: 'suppressed' as const, attempts: 0, reason: `muted: ${oneLine(mute?.reason ?? '')}` };
-      incident = withTold(incident, key, { ...told, held, delivery });
+      incident = withTold(incident, key, { ...told, held: until, delivery });
     }
     const taken = new Map<string, Due>();
     for (const [key, next] of first.ready) {
@@ -424,7 +421,7 @@ export class Alerts implements Incidents {
     const isDone = incident.closedAt !== undefined && lookAt === undefined;
     incident = lookAt === undefined ? without(incident, 'lookAt') : { ...incident, lookAt };
     const isSame = before !== undefined && isAlike(before, incident, now);
-    return { incident: isSame ? before : incident, taken, isHeld, isDone };
+    return { incident: isSame ? before : incident, taken, held, isDone };
   }
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {

@@ -17,6 +17,22 @@ export interface NamedChannel {
   readonly option: string;
 }
 
+/** How a channel does on this instance. Times in milliseconds since the epoch. */
+export interface ChannelStatus {
+  readonly name: string;
+  /** False while nothing goes through: it is switched off, or all that is sent fails. A rate limit turns nothing off. */
+  readonly on: boolean;
+  /** Why it is off. */
+  readonly reason?: string | undefined;
+  readonly offSince?: number | undefined;
+  /** Nothing is sent before. Left out for a channel that stays off until `sendTest()` or a restart. */
+  readonly retryAt?: number | undefined;
+  /** Alerts that wait here, or are under way. */
+  readonly queued: number;
+  /** What became of alerts since the start, as this instance sent them. One that was tried three times counts in `retried` twice. */
+  readonly outcomes: Readonly<Record<'delivered' | 'retried' | 'failed' | 'suppressed', number>>;
+}
+
 /** What a channel is to hear of one incident, as things are when it is sent. */
 export interface Present {
   readonly due: Due;
@@ -80,6 +96,8 @@ export class ChannelDelivery {
   private pausedUntil = 0;
   private pauses = 0;
   private probes = 0;
+  private fault: { readonly since: number; readonly reason: string } | undefined;
+  private readonly outcomes = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
   private isLogged = false;
   /** Why nothing is sent until a test alert goes through. */
   private off: string | undefined;
@@ -111,6 +129,24 @@ export class ChannelDelivery {
   /** How long nothing is sent, in milliseconds; 0 for not at all. */
   get pausedMs(): number {
     return this.off ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
+  }
+
+  /** @param now - Milliseconds since the epoch. */
+  status(now: number): ChannelStatus {
+    const { name, fault, pausedMs, outcomes } = this;
+    return {
+      name,
+      on: fault === undefined,
+      ...(fault ? { reason: fault.reason, offSince: Math.round(now - (performance.now() - fault.since)) } : {}),
+      ...(this.off === undefined && pausedMs > 0 ? { retryAt: Math.round(now + pausedMs) } : {}),
+      queued: new Set([...this.ids(), ...this.retries.keys()]).size,
+      outcomes: { ...outcomes },
+    };
+  }
+
+  /** A mute held an alert back from it. */
+  suppressed(): void {
+    this.outcomes.suppressed++;
   }
 
   get isIdle(): boolean {
@@ -323,6 +359,7 @@ export class ChannelDelivery {
   }
 
   private async report(item: Item, present: Present, outcome: Outcome): Promise<void> {
+    this.outcomes[statusOf(outcome)]++;
     const waitMs = await this.incidents.report(this.key, item.id, present, outcome);
     this.sending.delete(item.id);
     if (!outcome.delivered) this.retryAfter(item.id, waitMs);
@@ -355,8 +392,9 @@ export class ChannelDelivery {
     const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
-    if (!refused && this.failing.size >= FAULTS_TO_PAUSE)
-      this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
+    if (isFaulty) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
     return {
       delivered: false,
       reason,
@@ -388,7 +426,7 @@ export class ChannelDelivery {
   private works(): void {
     const wasAway = this.off !== undefined || this.probes > 0;
     const waited = this.pausedMs > 0;
-    this.off = undefined;
+    this.off = this.fault = undefined;
     this.failing.clear();
     this.pausedUntil = this.pauses = this.probes = 0;
     this.isLogged = false;
@@ -411,6 +449,11 @@ export function waitFor(refused: boolean, faults: number): number {
   return refused
     ? backoff(FIRST_WAIT_REFUSED_MS, faults, MAX_WAIT_ASKED_MS)
     : backoff(FIRST_WAIT_MS, faults, MAX_WAIT_MS);
+}
+
+export function statusOf(outcome: Outcome): 'delivered' | 'retried' | 'failed' {
+  if (outcome.delivered) return 'delivered';
+  return outcome.refused ? 'failed' : 'retried';
 }
 
 function isRefused(error: unknown): boolean {

@@ -1,20 +1,11 @@
 import type { AlertService } from '../alert/alert.service.js';
+import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Category } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { Observation } from '../telemetry/figures.js';
 import type { Instances } from '../usage/instances.js';
 import type { Usage } from '../usage/usage.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
-
-/** A channel as this instance knows it. */
-export interface ChannelStatus {
-  readonly name: string;
-  readonly on: boolean;
-  /** Why it is off. */
-  readonly reason?: string | undefined;
-  readonly retryAt?: number | undefined;
-  readonly queued: number;
-}
 
 /** A monitored handler. */
 export interface HandlerStatus {

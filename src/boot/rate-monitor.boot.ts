@@ -125,7 +125,16 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
     // Not waited for: a slow store must not hold up the boot.
     void this.instances.start();
-    await this.watch({ options, store, state, counter, requests, handlers, breaches, channels: () => alerts.status() });
+    await this.watch({
+      options,
+      store,
+      state,
+      counter,
+      requests,
+      handlers,
+      breaches,
+      channels: () => alerts.channels(),
+    });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }

@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import type { AlertService } from '../alert/alert.service.js';
+import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Counter } from '../counter/counter.js';
 import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { RequestMonitor } from '../monitor/request-monitor.js';
@@ -17,7 +18,7 @@ import { UsageRecorder } from '../usage/usage-recorder.js';
 import { Usage } from '../usage/usage.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
-import type { ChannelStatus, MonitorView } from './monitor-view.js';
+import type { MonitorView } from './monitor-view.js';
 
 /** How long a shutdown waits for the last of usage. */
 const STOP_WITHIN_MS = 1_500;

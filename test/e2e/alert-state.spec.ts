@@ -85,9 +85,16 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       await wait(50);
     }
     expect(hook.requests).toHaveLength(1);
+    const [away] = alerts.channels();
+    expect(away).toMatchObject({ name: 'webhook', on: false, reason: 'answered 404', outcomes: { retried: 1 } });
+    expect(Math.abs((away?.offSince ?? 0) - Date.now())).toBeLessThan(10_000);
+    expect(away?.retryAt).toBeGreaterThan(Date.now() + 5_000);
     expect(await alerts.sendTest()).toEqual([{ channel: 'webhook', delivered: true }]);
     await until(() => hook.requests.length === 5);
     expect(new Set(hook.requests.slice(2).map(idOf))).toEqual(new Set(['1', '2', '3']));
+    await until(() => alerts.channels()[0]?.queued === 0);
+    const outcomes = { delivered: 3, retried: 1, failed: 0, suppressed: 0 };
+    expect(alerts.channels()).toEqual([{ name: 'webhook', on: true, queued: 0, outcomes }]);
     expect(lines.filter((line) => /webhook channel/.test(line))).toEqual([
       expect.stringContaining('has a wrong address or credentials, or its receiver is away (answered 404)'),
       'The webhook channel works again',
@@ -102,6 +109,14 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'other' } }));
     await wait(300);
     expect(hook.requests).toHaveLength(1);
+    const off = {
+      name: 'webhook',
+      on: false,
+      reason: 'answered 410',
+      offSince: expect.any(Number) as number,
+      queued: 0,
+    };
+    expect(alerts.channels()).toEqual([{ ...off, outcomes: { delivered: 0, retried: 0, failed: 1, suppressed: 0 } }]);
     await alerts.sendTest();
     await until(() => hook.requests.length === 4);
   });

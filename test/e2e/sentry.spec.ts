@@ -143,7 +143,7 @@ describe('the Sentry channel', () => {
     const { client, keyPrefix } = sharedRedis();
     await start({ redis: client, keyPrefix, categories: calmCategories() });
     await evaluate(1);
-    const [key] = await client.keys(`${keyPrefix}*`);
+    const [key] = await client.keys(`${keyPrefix}:{evaluations:*`);
     await client.set(key as string, 'of another type');
     await evaluate(5);
     await client.quit();

@@ -7,6 +7,8 @@ import { completeOptions } from '../../src/options/complete-options.js';
 import { Instances } from '../../src/usage/instances.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
 
+const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
+
 /** What a page looks at, made of real usage and of alerts that a test writes. */
 export interface SeenMonitor {
   view: MonitorView;
@@ -75,8 +77,11 @@ export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
     counter: () => ({ counted: 61, uncounted: 2, pending: 0 }),
     breaches: () => [],
     channels: () => [
-      { name: 'log', on: true, queued: 0 },
-      { name: 'discord', on: false, reason: 'Discord answered 404', retryAt: now + 60_000, queued: 3 },
+      { name: 'log', on: true, queued: 0, outcomes: NO_OUTCOMES },
+      {
+        ...{ name: 'discord', on: false, reason: 'Discord answered 404', retryAt: now + 60_000, queued: 3 },
+        outcomes: NO_OUTCOMES,
+      },
     ],
     handlers: () => [{ handler: 'LlmController.call', categories: ['llm_call'], seen: false }],
   };
