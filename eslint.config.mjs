@@ -36,7 +36,7 @@ export default tseslint.config(
     },
   },
   {
-    // A test says what it expects of whatever came back.
+    // A test states what it expects of any answer.
     files: ['test/**', 'src/**/*.spec.ts', 'demo/**'],
     rules: {
       '@typescript-eslint/no-unsafe-assignment': 'off',

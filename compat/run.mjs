@@ -47,7 +47,7 @@ const steps = {
   peers: (app) => run(app, 'node', 'peers.mjs'),
 };
 
-// Compilers, test runner and what only tests use are ours; whatever the package meets when it runs is the consumer's.
+// Compilers, test runner and what only tests use are ours; what the package meets when it runs is the consumer's.
 const OUR_TOOLS = [
   'ajv',
   'fast-check',

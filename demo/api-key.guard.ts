@@ -6,7 +6,7 @@ interface Identity {
   project: { id: string; name: string };
 }
 
-/** Authentication as most apps have it: a guard on the controller that says who is asking. */
+/** Authentication as most apps have it: a guard on the controller that finds out who is asking. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

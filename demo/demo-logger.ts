@@ -1,6 +1,6 @@
 import { ConsoleLogger } from '@nestjs/common';
 
-/** Prints what the monitor says and leaves out how Nest starts; keeps the alerts. */
+/** Prints the lines of the monitor without those of Nest's start, and keeps the alerts. */
 export class DemoLogger extends ConsoleLogger {
   readonly alerts: string[] = [];
 

@@ -11,9 +11,9 @@ import { until } from './until.js';
 /** Each is waited for this long: much longer than it takes. */
 const STEP_WITHIN_MS = 20_000;
 const STEPS = ['opened', 'escalated to critical', 'resolved'];
-/** Over the threshold of 3, and not five times over; even where a slow machine makes them in two windows. */
+/** Over the threshold of 3, and not five times over; even if a slow machine makes them in two windows. */
 const OVER = 10;
-/** Five times over, even where half of them come a window later. */
+/** Five times over, even if half of them come a window later. */
 const FIVE_TIMES_OVER = 35;
 
 /** An incident from its opening to its end, as a channel in Discord shows it. */

@@ -37,7 +37,7 @@ class PageModule {
             collections: { threshold: 3, levels },
           },
         }),
-        // Whoever can reach this machine's 127.0.0.1 may see the demo. Yours asks who it is.
+        // Everyone on this machine may see the demo. Your app checks who asks.
         RateMonitorDashboardModule.forRoot({ authorize: () => 'you' }),
       ],
     };

@@ -1,4 +1,4 @@
-/** The demo shows what it says whatever is set on this machine, and sends nothing to a channel of yours unless asked to. */
+/** Keeps the demo independent of variables set on this machine: it sends nothing to your channels unless asked to. */
 export function leaveSettingsAside(): void {
   const set = Object.keys(process.env).filter((name) => name.startsWith('RATE_MONITOR_'));
   for (const name of set) Reflect.deleteProperty(process.env, name);

@@ -17,7 +17,7 @@ export function asText({ embeds }: ShownMessage): string {
     .join('\n');
 }
 
-/** What a field of the message says. */
+/** The text of a field of the message. */
 export function fieldOf({ embeds }: ShownMessage, name: string): string | undefined {
   return embeds[0]?.fields?.find((field) => field.name === name)?.value;
 }

@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 // In an app of yours: from 'nestjs-rate-monitor'.
 import { AlertService, DiscordChannel, RateMonitorConfigError, RateMonitorModule } from '../src/index.js';
 
-/** Sends one test alert to a webhook of Discord, and says what came of it; never where it went. */
+/** Sends one test alert to a Discord webhook and prints the outcome, never the address. */
 export async function sendTestAlert(url: string): Promise<boolean> {
   const reason = await sendTo(url);
   console.log(

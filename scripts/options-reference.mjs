@@ -1,4 +1,4 @@
-// Writes docs/options.md from the TSDoc of what a user may set, with --write; with --check, fails where that would change it.
+// Writes docs/options.md from the TSDoc of what a user may set, with --write; with --check, fails if that would change it.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import ts from 'typescript';
@@ -40,8 +40,8 @@ const page = `# Options
 
 <!-- Written by npm run docs:options from the comments in src/: change it there. -->
 
-Every option, with its type and what it is where it is left out. A wrong value is a \`RateMonitorConfigError\` at boot, or where a channel
-is made, that names the option, what was found and what to write; it never shows a secret. Where an environment variable is named, it wins
+Every option, with its type and its default. A wrong value throws a \`RateMonitorConfigError\` at boot, or when a channel
+is made, that names the option, what was found and what to write; it never shows a secret. If an environment variable is named, it wins
 over the code. Durations are in milliseconds.
 
 ${Object.entries(LISTED).map(section).join('\n\n')}

@@ -24,8 +24,8 @@ export class AlertService {
   }
 
   /**
-   * Sends a test alert, marked as one, through every channel at once, past filters, mutes and whatever waits, and gives back what each made
-   * of it. A channel that was off is on again if that goes through.
+   * Sends a test alert, marked as one, through every channel at once, past filters, mutes and queues, and returns the outcome
+   * for each. A channel that was off is on again if that succeeds.
    */
   async sendTest(): Promise<TestedChannel[]> {
     return (await this.alerts.value?.sendTest()) ?? [];
@@ -71,7 +71,7 @@ export class AlertService {
   /**
    * Sends what waits for others or for another try, at once: for functions that are frozen after their response.
    *
-   * @param withinMs How long that may take, in milliseconds.
+   * @param withinMs - How long that may take, in milliseconds.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

@@ -88,7 +88,7 @@ const FIRST_LOOK_MS = 500;
 const LAST_WRITE_MS = 1_000;
 /** If the counts of a window cannot be had for so long after it, what was seen of them is taken for all. */
 const COUNTS_GIVEN_UP_MS = 60_000;
-const FORGET_AT_MOST = 2_000;
+const MAX_FORGOTTEN = 2_000;
 /** How incidents go that were opened when the option was on. */
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
@@ -303,7 +303,7 @@ export class Alerts implements Incidents {
     return waitMs;
   }
 
-  /** Its own wait is over, whatever the store's clock shows; another replica may have taken it up meanwhile. */
+  /** Its own wait is over, even if the store's clock differs; another replica may have taken it up meanwhile. */
   async again(key: string, id: string): Promise<void> {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
@@ -649,7 +649,7 @@ export class Alerts implements Incidents {
   /** What was not seen for long is looked after by somebody else, or over. */
   private forget(): void {
     for (const [id] of this.known) {
-      if (this.known.size <= MAX_OPEN + FORGET_AT_MOST) return;
+      if (this.known.size <= MAX_OPEN + MAX_FORGOTTEN) return;
       if (!this.unshared.has(id)) this.known.delete(id);
     }
   }

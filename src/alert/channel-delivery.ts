@@ -67,7 +67,7 @@ interface Item {
   readonly alone: boolean;
 }
 
-/** An attempt that takes longer has failed, whatever the channel's own limits are. */
+/** An attempt that takes longer has failed, even if the channel would still wait. */
 const GIVE_UP_AFTER_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
 const MAX_IN_FLIGHT = 16;

@@ -261,7 +261,7 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   };
 }
 
-/** Who tells, where it runs. */
+/** The app that sends the alert, and where it runs. */
 export interface Identity {
   readonly service?: string | undefined;
   readonly environment?: string | undefined;

@@ -2,7 +2,7 @@ import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { Category } from '../model/category.js';
 import { duration } from '../util/text.js';
 
-/** The one line at boot: where it counts, and what is monitored with which threshold. */
+/** The one line at boot: the store, and each monitored handler with its thresholds. */
 export function bootLine(
   store: string,
   handlers: readonly MarkedHandler[],

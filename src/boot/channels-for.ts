@@ -15,7 +15,7 @@ type Unnamed = Omit<NamedChannel, 'name'>;
 /**
  * The channels of the options, or the default ones, and those that the environment adds; each under a name of its own.
  *
- * @throws RateMonitorConfigError where the environment has something else for a webhook's address.
+ * @throws RateMonitorConfigError if a variable for a webhook does not hold an address.
  */
 export async function channelsFor(
   given: readonly AlertChannel[] | undefined,

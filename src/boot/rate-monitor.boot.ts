@@ -66,7 +66,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     @Inject(OVERRIDES) private readonly overrides: Late<Overrides>,
   ) {}
 
-  /** @throws RateMonitorConfigError where the set-up is wrong. */
+  /** @throws RateMonitorConfigError if the set-up is wrong. */
   async onModuleInit(): Promise<void> {
     setUpOnce(this.discovery);
     const environment = await environmentOf(this.app);

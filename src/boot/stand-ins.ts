@@ -1,6 +1,6 @@
 import type { CompleteOptions } from '../options/complete-options.js';
 
-/** What stands in for options of the app, whatever code or environment say: a test's store, say. */
+/** Options that win over code and environment, such as the store of a test. */
 export type StandIns = Partial<CompleteOptions>;
 
 /** Where a test puts its {@link StandIns}, with `overrideProvider`. By a global name, so that two copies of this package mean the same. */

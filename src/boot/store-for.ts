@@ -12,7 +12,7 @@ import { RateMonitorConfigError } from '../model/config-error.js';
 /**
  * Where to count: the store or the Redis of the options, else the Redis that nestjs-redis keeps, else memory.
  *
- * @throws RateMonitorConfigError where a client is asked for that nestjs-redis does not keep.
+ * @throws RateMonitorConfigError if nestjs-redis has no client of that namespace.
  */
 export function storeFor({ store, redis, keyPrefix }: CompleteOptions, app: ModuleRef, clock: Clock): CounterStore {
   if (store) return store;

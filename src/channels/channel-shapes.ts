@@ -3,7 +3,7 @@ import { isHeaders, isPrivate, isWebhookUrl } from './http/webhook-url.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
- * What an option of a channel may be, and what to write instead. Checked where a channel is made, often long before the boot, so without
+ * What an option of a channel may be, and what to write instead. Checked when a channel is made, often long before the boot, so without
  * class-validator, which is loaded at the boot only.
  */
 export interface OptionRule {

@@ -2,7 +2,7 @@ import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { oneLine } from '../util/text.js';
 
-/** Makes what it can of what it is given to count, and says once what it cannot. */
+/** Reads what callers give to count, and logs once what cannot be counted. */
 export class CounterInput {
   constructor(private readonly once: SayOnce) {}
 

@@ -13,7 +13,7 @@ import { isOver, type Windows } from './windows.js';
 const CHUNK = 200;
 /** A Cluster that lacks a node keeps each call waiting for it: after a fault the rest of a long queue goes several calls at a time. */
 const CHUNKS_AFTER_A_FAULT = 5;
-/** A publish that took longer has failed, whatever the store's own limits are. */
+/** A publish that takes longer has failed, even if the store would still wait. */
 const GIVE_UP_AFTER_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
@@ -230,7 +230,7 @@ export class Publisher {
       for (const tracked of chunk) if (tracked.enqueue('urgent')) this.urgent.push(tracked);
       return [...chunk];
     }
-    // An answer of another shape says nothing of any of them: each is asked for again in a while.
+    // An answer of another shape cannot be assigned to any of them: all are published again in a while.
     if (answers.length !== totals.length)
       answers = totals.map(() => ({ refused: `${answers.length} answers to ${totals.length} totals`, ofKey: true }));
     let failure: string | undefined;

@@ -27,7 +27,7 @@ export class RateCounterService {
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const { value } = this.counter;
     if (value) return value.increment(category, tenant, cost);
-    // Not waited for: whoever counts while the app starts may hold that start up.
+    // Not waited for: the caller may be part of the start that would have to finish first.
     this.counter.whenSet((counter) => void counter.increment(category, tenant, cost));
     return 0;
   }

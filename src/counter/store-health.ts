@@ -4,7 +4,7 @@ import { duration, reasonOf } from '../util/text.js';
 
 /** How long the store must have answered in time before it is said to be back: a flapping one is one story, not a hundred. */
 const STEADY_MS = 1_000;
-/** How long no answer may have come in time before the log says so: one late answer is no news. */
+/** How long answers must be late before the log reports it: one late answer is no news. */
 const SLOW_FOR_MS = 1_000;
 /** How long the store must have been out of reach before this instance judges alone: a short gap ends in one alert by all, not one by each. */
 const ALONE_AFTER_MS = 1_000;

@@ -18,7 +18,7 @@ export interface AlertChannel {
   /**
    * Sends one alert.
    *
-   * @param previous - What the last `send` for the same incident returned, on whichever replica.
+   * @param previous - What the last `send` for the same incident returned, on any replica.
    * @returns Something short to remember for the incident, such as the id of the posted message; nothing to remember nothing.
    */
   send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
@@ -38,7 +38,7 @@ export interface AlertChannel {
   readonly addressHash?: string;
   /** For a receiver that forgets what it is not told again: an open incident is sent again this often, in milliseconds. */
   readonly repeatEveryMs?: number;
-  /** Called on the replica where a threshold was set or removed while the app runs. It is not tried again. */
+  /** Called on the replica that set or removed a threshold while the app runs. It is not tried again. */
   thresholdChanged?(change: ThresholdChange): Promise<void> | void;
   /**
    * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.

@@ -4,7 +4,7 @@ import type { AlertLevel } from './level.js';
 import type { Tenant, TenantResolver } from './tenant.js';
 import type { WindowSpan } from './window.js';
 
-/** A threshold that differs by tenant: asked once per tenant and window. One that throws leaves that window without alerts for it. */
+/** A threshold that differs by tenant. An answer holds for `thresholdTtlMs`; if it throws, the last good answer holds and it is asked again. */
 export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
 
 /** Names who within a tenant makes a request; `undefined` if that cannot be known. */

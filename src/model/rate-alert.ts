@@ -23,7 +23,7 @@ export interface RateAlert {
   windowStart: Date;
   /** Length of the window in milliseconds. */
   windowMs: number;
-  /** Where the request went that crossed it, as far as this instance saw it; absent where it was counted outside a request. */
+  /** Route of the request that crossed the level, as far as this instance knows; absent if it was counted outside a request. */
   route?: Route;
   /** `instance`: the store was away, and this instance counted alone; the true count is this or more. */
   countedBy: 'all' | 'instance';
@@ -39,7 +39,7 @@ export interface RateAlert {
   contributors?: { label: string; count: number }[];
   /** Where to read on. */
   link?: string;
-  /** What the alert is to its incident; absent where the option `incidents` is off. */
+  /** The incident that the alert belongs to; absent if the option `incidents` is off. */
   incident?: AlertIncident;
   /** `true`: nothing happened, {@link AlertService.sendTest} sent it. */
   test?: true;

@@ -18,14 +18,14 @@ export type TenantLike =
   | bigint;
 
 /**
- * Says whom a request counts against; nothing (`undefined` or `null`) where it cannot be known.
- * It may answer at once or later; one that throws leaves the request uncounted, and the log says so once per route.
+ * Finds whom a request counts against; `undefined` or `null` if that is not known. It may return a promise. If it throws, the request is
+ * not counted, and the log reports it once per route.
  */
 export type TenantResolver = (
   context: ExecutionContext,
 ) => TenantLike | null | undefined | Promise<TenantLike | null | undefined>;
 
-/** Reads a resolver's answer: strings, finite numbers and bigints are ids, whatever else is no tenant. */
+/** Reads a resolver's answer: strings, finite numbers and bigints are ids, anything else is no tenant. */
 export function toTenant(answer: unknown): Tenant | undefined {
   const bare = toId(answer);
   if (bare !== undefined) return { id: bare };

@@ -32,7 +32,7 @@ export interface MonitorRateOptions {
   after?: After;
   /**
    * Counts only requests whose handler has answered (`success`) or thrown (`failure`).
-   * @defaultValue the request is counted before the handler, whatever comes of it
+   * @defaultValue the request is counted before the handler runs
    */
   when?: 'success' | 'failure';
 }
@@ -61,7 +61,7 @@ type Decorated = MethodDecorator & ClassDecorator;
  * ```ts
  * @MonitorRate('evaluations')
  * @MonitorRate('llm_call', 'llm_call_per_key')
- * @MonitorRate('collections', { cost: (context) => context.switchToHttp().getRequest().body.items.length })
+ * @MonitorRate('collections', { cost: (context) => Number(context.switchToHttp().getRequest().query.pages) })
  * @MonitorRate('llm_tokens', { after: (result) => (result as Completion).usage.total_tokens })
  * @MonitorRate('failures', { when: 'failure' })
  * ```

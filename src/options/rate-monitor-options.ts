@@ -57,8 +57,8 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    */
   windows?: WindowOptions[];
   /**
-   * The most that one request counts, above 0: a cost that comes from a request is not to make a count useless. What is more counts as this
-   * much, and the log says so.
+   * The most that one request counts, above 0, so that a cost taken from a request cannot make a count useless. A higher cost counts as
+   * this much, and the log reports it.
    * @defaultValue 1_000_000_000
    */
   maxCost?: number;
@@ -82,7 +82,7 @@ export interface CategoryOptions extends Partial<WindowOptions> {
 /** How consecutive breaches of a tenant become one incident. */
 export interface IncidentOptions {
   /**
-   * How long an incident is silent, in milliseconds (1 or more), before a further breach is told again.
+   * How long an incident is silent, in milliseconds (1 or more), before a further breach sends a reminder.
    * @defaultValue 1_800_000
    */
   remindAfterMs?: number;
@@ -142,12 +142,12 @@ export interface RateMonitorOptions {
   /**
    * Where to count: an ioredis client or Cluster, or the namespace of one that nestjs-redis keeps. The module opens a connection of
    * its own with the same settings.
-   * @defaultValue the default client of nestjs-redis where the app has it, else this process's memory
+   * @defaultValue the default client of nestjs-redis if the app has it, else this process's memory
    */
   redis?: Redis | Cluster | { namespace: string };
   /**
-   * Your own store, in place of Redis and memory. Set beside `redis` it stops the boot.
-   * @defaultValue Redis or memory, as `redis` says
+   * Your own store, in place of Redis and memory. With `redis` beside it the app does not start.
+   * @defaultValue Redis or memory, depending on `redis`
    */
   store?: CounterStore;
   /**
@@ -187,7 +187,7 @@ export interface RateMonitorOptions {
    */
   flushIntervalMs?: number;
   /**
-   * The most tenants this instance tracks at once, over all categories, 1 or more. Beyond it requests pass uncounted, and the log says so.
+   * The most tenants this instance tracks in each window of a category, 1 or more. Beyond it requests pass uncounted, and the log reports it.
    * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
    * @defaultValue 100_000
    */
@@ -200,17 +200,17 @@ export interface RateMonitorOptions {
   thresholdTtlMs?: number;
   /**
    * Where alerts go. `RATE_MONITOR_DISCORD_WEBHOOK_URL` and `RATE_MONITOR_SLACK_WEBHOOK_URL` each add a channel to these.
-   * @defaultValue the log, and Sentry where the app has `@sentry/nestjs`
+   * @defaultValue the log, and Sentry if the app has `@sentry/nestjs`
    */
   channels?: AlertChannel[];
   /**
-   * Consecutive breaches of a tenant in a category are one incident, told when it opens, escalates, goes on for long, and is over.
+   * Consecutive breaches of a tenant in a category are one incident. Channels hear when it opens, escalates, continues for long, and ends.
    * `RATE_MONITOR_INCIDENTS`.
    * @defaultValue false: one alert per window
    */
   incidents?: boolean | IncidentOptions;
   /**
-   * How long an alert waits for others, in milliseconds, where its channel takes several as one message; 0 for not at all, 60,000 at most.
+   * How long an alert waits for others, in milliseconds, if its channel sends several as one message; 0 for not at all, 60,000 at most.
    * `RATE_MONITOR_GROUP_WAIT_MS`.
    * @defaultValue 1_000
    */
@@ -231,7 +231,7 @@ export interface RateMonitorOptions {
    */
   metrics?: MetricsOptions;
   /**
-   * Requests that are not to be counted. Where it throws the request is counted, and the log says so once.
+   * Requests that are not counted. If it throws, the request is counted and the log reports it once.
    * @defaultValue every request is counted
    */
   skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;

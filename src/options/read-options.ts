@@ -11,9 +11,9 @@ export interface ReadOptions {
 }
 
 /**
- * From what the user wrote and what the environment says over it to the complete, frozen options.
+ * Turns what the user wrote, and the environment variables that win over it, into complete, frozen options.
  *
- * @throws RateMonitorConfigError where a value is wrong.
+ * @throws RateMonitorConfigError if a value is wrong.
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
   const overridden = override(

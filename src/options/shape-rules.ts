@@ -3,11 +3,11 @@ import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 /** Node's timers hold no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** A message says what to write instead. */
-export const says = (message: string): { message: string } => ({ message });
+/** What to write instead of a wrong value. */
+export const writeInstead = (message: string): { message: string } => ({ message });
 
 export const Passes = (name: string, validate: (value: unknown) => boolean, message: string): PropertyDecorator =>
-  ValidateBy({ name, validator: { validate } }, says(message));
+  ValidateBy({ name, validator: { validate } }, writeInstead(message));
 
 export const IsFunction = (message: string): PropertyDecorator =>
   Passes('isFunction', (value) => typeof value === 'function', message);
@@ -23,10 +23,10 @@ export const IsWhole =
   (least: number, unit: string, otherwise: number | string, most = LONGEST_TIMER_MS): PropertyDecorator =>
   (target, property) => {
     const range = most === LONGEST_TIMER_MS ? `${least} or more` : `${least} to ${most}`;
-    const remedy = says(`a whole number of ${unit}, ${range}, or leave it out for ${otherwise}`);
+    const remedy = writeInstead(`a whole number of ${unit}, ${range}, or leave it out for ${otherwise}`);
     IsInt(remedy)(target, property);
     Min(least, remedy)(target, property);
-    Max(most, most === LONGEST_TIMER_MS ? says(`${most} at most, or leave it out for ${otherwise}`) : remedy)(
+    Max(most, most === LONGEST_TIMER_MS ? writeInstead(`${most} at most, or leave it out for ${otherwise}`) : remedy)(
       target,
       property,
     );

@@ -17,7 +17,7 @@ import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isTimeZone } from '../threshold/time-zone.js';
 import { enterOwnMetadata } from './own-metadata.js';
-import { HasMethods, IsFunction, IsWhole, Passes, says } from './shape-rules.js';
+import { HasMethods, IsFunction, IsWhole, Passes, writeInstead } from './shape-rules.js';
 
 const leaveOwnMetadata = enterOwnMetadata();
 
@@ -30,18 +30,18 @@ const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
 
 export class LevelShape {
-  @IsNumber({}, says(MULTIPLE))
-  @IsPositive(says(MULTIPLE))
+  @IsNumber({}, writeInstead(MULTIPLE))
+  @IsPositive(writeInstead(MULTIPLE))
   at: unknown;
 
-  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical'"))
+  @IsIn(SEVERITIES, writeInstead("'info', 'warning' or 'critical'"))
   severity: unknown;
 }
 
 export class WindowShape {
   @ValidateIf(({ threshold, windows }: CategoryShape) => windows === undefined && !isThresholdWithoutShape(threshold))
-  @IsInt(says(WHOLE))
-  @Min(0, says(WHOLE))
+  @IsInt(writeInstead(WHOLE))
+  @Min(0, writeInstead(WHOLE))
   threshold: unknown;
 
   @IsOptional()
@@ -49,7 +49,7 @@ export class WindowShape {
   windowMs: unknown;
 
   @IsOptional()
-  @IsIn(PERIODS, says("'day', 'week' or 'month', or leave it out"))
+  @IsIn(PERIODS, writeInstead("'day', 'week' or 'month', or leave it out"))
   period: unknown;
 
   @IsOptional()
@@ -57,24 +57,24 @@ export class WindowShape {
   timeZone: unknown;
 
   @IsOptional()
-  @IsBoolean(says('true or false, or leave it out for false'))
+  @IsBoolean(writeInstead('true or false, or leave it out for false'))
   sliding: unknown;
 
   @IsOptional()
-  @IsArray(says(LEVELS))
-  @ArrayNotEmpty(says(LEVELS))
+  @IsArray(writeInstead(LEVELS))
+  @ArrayNotEmpty(writeInstead(LEVELS))
   levels: unknown;
 }
 
 export class CategoryShape extends WindowShape {
   @IsOptional()
-  @IsArray(says(WINDOWS))
-  @ArrayNotEmpty(says(WINDOWS))
+  @IsArray(writeInstead(WINDOWS))
+  @ArrayNotEmpty(writeInstead(WINDOWS))
   windows: unknown;
 
   @IsOptional()
-  @IsNumber({}, says(COST))
-  @IsPositive(says(COST))
+  @IsNumber({}, writeInstead(COST))
+  @IsPositive(writeInstead(COST))
   maxCost: unknown;
 
   @IsOptional()
@@ -96,7 +96,7 @@ function isThresholdWithoutShape(threshold: unknown): boolean {
 }
 
 export class OptionsShape {
-  @IsObject(says('an object such as { llm_call: { threshold: 15 } }, or leave it out'))
+  @IsObject(writeInstead('an object such as { llm_call: { threshold: 15 } }, or leave it out'))
   categories: unknown;
 
   @IsOptional()
@@ -124,11 +124,14 @@ export class OptionsShape {
   store: unknown;
 
   @IsOptional()
-  @Matches(/^.{1,100}$/, says('a name of 100 characters at most, or leave it out for the name in package.json'))
+  @Matches(/^.{1,100}$/, writeInstead('a name of 100 characters at most, or leave it out for the name in package.json'))
   service: unknown;
 
   @IsOptional()
-  @Matches(/^.{1,100}$/, says("a name such as 'production', 100 characters at most, or leave it out for NODE_ENV"))
+  @Matches(
+    /^.{1,100}$/,
+    writeInstead("a name such as 'production', 100 characters at most, or leave it out for NODE_ENV"),
+  )
   environment: unknown;
 
   @IsOptional()
@@ -136,11 +139,11 @@ export class OptionsShape {
   publicUrl: unknown;
 
   @IsOptional()
-  @Matches(/^[\w:.-]+$/, says("letters, digits and _ : . - only, or leave it out for 'rate_monitor'"))
+  @Matches(/^[\w:.-]+$/, writeInstead("letters, digits and _ : . - only, or leave it out for 'rate_monitor'"))
   keyPrefix: unknown;
 
   @IsOptional()
-  @IsIn(['auto', 'await', 'background'], says("'auto', 'await' or 'background', or leave it out for 'auto'"))
+  @IsIn(['auto', 'await', 'background'], writeInstead("'auto', 'await' or 'background', or leave it out for 'auto'"))
   counting: unknown;
 
   @IsOptional()
@@ -160,12 +163,12 @@ export class OptionsShape {
   thresholdTtlMs: unknown;
 
   @IsOptional()
-  @IsArray(says('a list of alert channels, or leave it out'))
+  @IsArray(writeInstead('a list of alert channels, or leave it out'))
   channels: unknown;
 
   @IsOptional()
   @ValidateIf(({ incidents }: OptionsShape) => typeof incidents !== 'object')
-  @IsBoolean(says('true, false, or { remindAfterMs, resolveAfterMs }, or leave it out for false'))
+  @IsBoolean(writeInstead('true, false, or { remindAfterMs, resolveAfterMs }, or leave it out for false'))
   incidents: unknown;
 
   @IsOptional()
@@ -178,11 +181,11 @@ export class OptionsShape {
 
   @IsOptional()
   @ValidateIf(({ usage }: OptionsShape) => typeof usage !== 'object')
-  @IsBoolean(says('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true'))
+  @IsBoolean(writeInstead('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true'))
   usage: unknown;
 
   @IsOptional()
-  @IsObject(says('an object such as { tenants: 50 }, or leave it out for just that'))
+  @IsObject(writeInstead('an object such as { tenants: 50 }, or leave it out for just that'))
   metrics: unknown;
 
   @IsOptional()
@@ -190,7 +193,7 @@ export class OptionsShape {
   skipIf: unknown;
 
   @IsOptional()
-  @IsBoolean(says('true or false, or leave it out for true'))
+  @IsBoolean(writeInstead('true or false, or leave it out for true'))
   enabled: unknown;
 }
 
@@ -221,18 +224,18 @@ export class IncidentsShape {
 }
 
 export class ChannelShape {
-  @Matches(/\S/, says('a name, for the log'))
+  @Matches(/\S/, writeInstead('a name, for the log'))
   name: unknown;
 
   @IsFunction('a method that sends one alert')
   send: unknown;
 
   @IsOptional()
-  @IsIn(SEVERITIES, says("'info', 'warning' or 'critical', or leave it out for all"))
+  @IsIn(SEVERITIES, writeInstead("'info', 'warning' or 'critical', or leave it out for all"))
   minSeverity: unknown;
 
   @IsOptional()
-  @IsArray(says('a list of categories, or leave it out for all'))
+  @IsArray(writeInstead('a list of categories, or leave it out for all'))
   categories: unknown;
 }
 

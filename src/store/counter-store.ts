@@ -12,9 +12,9 @@ export interface CounterKey {
   readonly window: WindowSpan;
 }
 
-/** What one instance says is true of a counter. */
+/** What one instance knows to be true of a counter. */
 export interface OwnTotal extends CounterKey {
-  /** The instance that says so: a name under which no other total of this counter is ever published. */
+  /** The instance's name: no other total of this counter is ever published under it. */
   readonly instance: string;
   /** What this instance has counted, all of it: not what was added. It only ever grows. */
   readonly total: number;
@@ -42,7 +42,7 @@ export interface Counted {
   announced: number;
   /**
    * The level that the asking instance is to announce, as its `at`; 0 for none. Asked again, the answer is the same, until an instance
-   * says that it is announced, or it was not for 5 s: then it is given to the next instance that asks.
+   * confirms that it is announced. If none does within 5 s, the next instance that asks is given it.
    */
   announce: number;
   /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */
@@ -64,7 +64,7 @@ export type Published = Counted | Refused;
 export const LEASE_MS = 5_000;
 
 /**
- * Where counts live. Every write says what is true, never what to add, so a publish may be lost, repeated, late or out of order,
+ * Where counts live. Every write states what is true, never what to add, so a publish may be lost, repeated, late or out of order,
  * and the sum still comes out exact.
  */
 export interface CounterStore {

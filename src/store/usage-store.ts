@@ -1,4 +1,4 @@
-/** History has one point a minute, whatever the length of a window. Slots are minutes since the epoch. */
+/** History has one point a minute, for windows of any length. Slots are minutes since the epoch. */
 export const SLOT_MS = 60_000;
 /** Slots that are kept together: 8 hours. Redis holds up to 512 small fields in a compact form. */
 export const BLOCK_SLOTS = 480;
@@ -65,7 +65,7 @@ export interface AboutWindow {
   readonly span: string;
 }
 
-/** What one instance has to say of a category. Each part says what is true, so it may come twice, late or not at all. */
+/** What one instance reports of a category. Each part states what is true, so it may come twice, late or not at all. */
 export interface UsageReport {
   readonly category: string;
   readonly instance: string;

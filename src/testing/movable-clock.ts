@@ -1,6 +1,6 @@
 import type { Clock } from '../counter/clock.js';
 
-/** A clock that stands still until it is moved: whatever a test does falls into one window. */
+/** A clock that stands still until it is moved, so that a test stays in one window. */
 export class MovableClock implements Clock {
   private time = Date.now();
 

@@ -17,14 +17,14 @@ export interface OverridesProviders {
 export interface TestedRateMonitor {
   /** The alerts so far, oldest first. No channel of the app is told of them. */
   readonly alerts: readonly RateAlert[];
-  /** The monitor's clock. It stands still, so that a test counts in one window until it says otherwise. */
+  /** The monitor's clock. It stands still, so that a test counts in one window until it moves the clock. */
   readonly clock: MovableClock;
 }
 
 /**
  * Makes the monitor of the app under test one to test with: it counts in memory, keeps its alerts, and goes by a clock that the test moves.
  * Categories, thresholds and tenants stay those of the app. It is on, a request waits until it is counted, and each window with a breach
- * is an alert, whatever options and environment say.
+ * is an alert, even if options and environment differ.
  *
  * @param builder - What `Test.createTestingModule()` gives, before `compile()`.
  *

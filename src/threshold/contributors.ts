@@ -169,7 +169,7 @@ export class Contributors {
       const kept = await this.records.read(id);
       if (kept) return Object.entries(kept.counts);
     } catch {
-      // Its own part is better than nothing, and whoever else asks the store reports that it is away.
+      // Its own part is better than nothing. The counter reports that the store is away.
     }
     return Array.from(table?.shares ?? [], ([label, { count }]) => [label, count]);
   }

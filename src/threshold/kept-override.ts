@@ -5,7 +5,7 @@ const CONTRADICTED_FOR_MS = 30 * 86_400_000;
 
 /** An override as it is kept in the store, and what was removed: kept so that no replica puts it back. */
 export interface KeptOverride {
-  /** Grows with each change of the same scope, whatever was lost in between. */
+  /** Grows with each change of the same scope, even if records were lost in between. */
   readonly version: number;
   readonly category: string;
   readonly window: string;

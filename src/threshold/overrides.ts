@@ -196,7 +196,7 @@ export class Overrides {
     return this.marks.change(LATEST, () => ({ mark: randomUUID() }));
   }
 
-  /** It is in force whatever becomes of these: others look at all now and then, and the log has the change. */
+  /** The threshold holds even if these fail: other replicas read all now and then, and the log has the change. */
   private async trace(change: ThresholdChange): Promise<void> {
     const { logger, state, changed } = this.options;
     logger.log(describe(change));

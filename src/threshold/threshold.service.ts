@@ -40,7 +40,7 @@ export class ThresholdService {
    * Removes a threshold that was set.
    *
    * @returns Whether there was one.
-   * @throws As {@link set} does.
+   * @throws as `set` does.
    */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
     return this.present().remove(options);

@@ -4,7 +4,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { VERSION } from '../util/version.js';
 
-/** How often an instance says that it is there, and for how long that is believed. */
+/** How often an instance reports that it is alive, and how long a report counts. */
 const BEAT_EVERY_MS = 10_000;
 const ALIVE_MS = 30_000;
 
@@ -28,7 +28,7 @@ export interface InstanceFigures {
   readonly uncounted: number;
 }
 
-/** The instances that share a store: each says every ten seconds that it is there. */
+/** The instances that share a store: each reports every ten seconds that it is alive. */
 export class Instances {
   private readonly records: Records<Instance>;
   private readonly startedAt: number;

@@ -22,7 +22,7 @@ import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './
 const TURN = 2_000;
 /** Tenants in one call that copies. */
 const BATCH = 200;
-/** A replica that says nothing for so long no longer has the work of copying. */
+/** A replica that is silent for this long loses the work of copying to another. */
 const LEASE_MS = 5_000;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
 const SPREAD = 0.5;
@@ -43,7 +43,7 @@ export interface RecorderSettings extends UsageRetention {
 }
 
 /**
- * Writes usage, once a second, from what counting knows anyway. All of it says what is true, so a look may fail, repeat or come late.
+ * Writes usage, once a second, from what counting knows anyway. All of it states what is true, so a look may fail, repeat or come late.
  * Once a window is over, one replica copies its counters into the history, for all.
  */
 export class UsageRecorder {

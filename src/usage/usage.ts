@@ -161,7 +161,7 @@ export class Usage {
     return rows;
   }
 
-  /** Rows of some tenants in the running window, whatever they used. */
+  /** Rows of some tenants in the running window, including those that used nothing. */
   async present(category: Category, window: CategoryWindow, tenants: readonly string[]): Promise<UsageRow[]> {
     const at = this.now();
     const reads = tenants.map((tenantId) => ({ category: category.name, window: window.name, tenantId, at }));

@@ -36,7 +36,7 @@ export class Guest<Q, A> {
   /**
    * Its answer, or the promise of one: that settles within 10 s.
    *
-   * @throws whatever it throws; an Error if too many answers are outstanding.
+   * @throws what it throws; an Error if too many answers are outstanding.
    */
   answer(question: Q): A | Promise<A> {
     if (this.fresh.size + this.late.size > 0) this.makeRoom();

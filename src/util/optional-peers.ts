@@ -12,7 +12,7 @@ export interface Environment {
   names(): string[];
 }
 
-/** The app's ConfigService; the process's environment where it has none. */
+/** The app's ConfigService; the process's environment if it has none. */
 export async function environmentOf(app: ModuleRef): Promise<Environment> {
   const config = await optional('@nestjs/config', () => import('@nestjs/config'));
   const service = config && find(app, config.ConfigService);

@@ -7,7 +7,7 @@ import { ALL_TENANTS, GOING_OVER, TENANTS } from './traffic.js';
 const ALLOWANCE_MS = 100;
 /** A control that was held for longer was disturbed by something else on the machine. */
 const DISTURBED_MS = 250;
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 /** What ioredis says of a command that it could not send: true, and of no help. */
 const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
 
@@ -72,6 +72,6 @@ export function describeFaults(faults: readonly Fault[]): void {
 async function runUndisturbed(fault: Fault): Promise<Outcomes> {
   for (let tries = 1; ; tries++) {
     const outcomes = await runFault(fault);
-    if (tries === MOST_TRIES || longest(outcomes.unmonitored) <= DISTURBED_MS) return outcomes;
+    if (tries === MAX_TRIES || longest(outcomes.unmonitored) <= DISTURBED_MS) return outcomes;
   }
 }

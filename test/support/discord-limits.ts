@@ -15,7 +15,7 @@ export interface DiscordEmbed {
   footer?: { text: string };
 }
 
-const MOST_IN_ALL_EMBEDS = 6_000;
+const MAX_IN_ALL_EMBEDS = 6_000;
 
 /** What Discord would not take in a message, by the part's path; nothing where it takes it. */
 export function discordFaults({ content = '', embeds = [], thread_name: thread }: DiscordBody): string[] {
@@ -24,7 +24,7 @@ export function discordFaults({ content = '', embeds = [], thread_name: thread }
     ...(thread === undefined ? [] : length('thread_name', thread, 1, 100)),
     ...(embeds.length > 10 ? ['embeds: Must be 10 or fewer in length.'] : []),
     ...embeds.flatMap((embed, i) => faultsOf(embed, `embeds.${i}`)),
-    ...(embeds.flatMap(textsOf).join('').length > MOST_IN_ALL_EMBEDS
+    ...(embeds.flatMap(textsOf).join('').length > MAX_IN_ALL_EMBEDS
       ? ['embeds: Embed size exceeds maximum size of 6000']
       : []),
   ];

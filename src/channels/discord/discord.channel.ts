@@ -43,7 +43,7 @@ export interface DiscordChannelOptions extends MessageOptions {
 /** Discord's codes for a message, and for a webhook, that is no longer there. */
 const UNKNOWN_MESSAGE = 10_008;
 const UNKNOWN_WEBHOOK = 10_015;
-/** Whoever was pinged a moment ago is looking: a further ping is for something more urgent only. */
+/** People who were pinged a moment ago are looking: only something more urgent pings them again. */
 const PING_REST_MS = 10_000;
 /** For how long a new message waits until the older ones are edited; they are edited all the same, or next time. */
 const EDITS_WITHIN_MS = 2_000;

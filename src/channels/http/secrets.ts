@@ -61,7 +61,7 @@ function piecesOf(text: string): string[] {
   );
 }
 
-/** Each `%xx` as what it stands for, whatever else is in the text. */
+/** Decodes each `%xx`, even if the rest of the text is malformed. */
 function decoded(text: string): string {
   return text.replace(/(%[0-9a-f]{2})+/gi, (part) => Buffer.from(part.replaceAll('%', ''), 'hex').toString());
 }

@@ -15,7 +15,7 @@ export interface Dialect {
   readonly strong: (text: string) => string;
 }
 
-/** As many characters as a name, an id and a category may take, where the other words of a title leave less room than that. */
+/** As many characters as a name, an id and a category may take, if the other words of a title leave less room than that. */
 export interface Room {
   readonly name: number;
   readonly id: number;

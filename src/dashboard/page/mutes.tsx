@@ -195,7 +195,7 @@ function scopeWords({ category, tenant }: Scope): string {
   return `${whom} (${category ?? 'every category'})`;
 }
 
-/** Copies a text; a browser that does not allow it says so. */
+/** Copies a text, and shows if the browser does not allow it. */
 export async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

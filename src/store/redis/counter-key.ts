@@ -1,7 +1,7 @@
 import type { CounterKey } from '../counter-store.js';
 
 /**
- * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. Whatever in an id is not
+ * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. What in an id is not
  * plainly safe is written as %xx, and the % itself too, so two ids never meet in one key.
  */
 export function redisKey(

@@ -10,7 +10,7 @@ export const MAX_FIELDS = 76;
  * - `base`          what is counted and is in no instance's field; `based` when it last grew, `folded` if fields were folded into it
  * - `total`         the sum of them all
  * - `given`         the value of the highest level given out; `lease:<value>` when and to which instance
- * - `told`          the value of the highest level that an instance says is announced
+ * - `told`          the value of the highest level that an instance confirmed as announced
  * - `level`, `by:<n>`, `announced`   the same by the place of a level, as the first edition has it; with a fraction if this edition wrote it
  *
  * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
