@@ -137,7 +137,7 @@ describe('configuration', () => {
       await alertsAfter(1);
       await (app as TestApp).post('/evaluations', { 'x-project': 'proj_2' });
       await (app as TestApp).post('/evaluations', { 'x-project': 'proj_3' });
-      expect((app as TestApp).log.of('1 tenants are tracked, the most there may be')).toHaveLength(1);
+      expect((app as TestApp).log.of('1 tenants are tracked in evaluations, the most there may be')).toHaveLength(1);
     });
 
     it.each(['true', 'TRUE ', '1', 'yes', 'on\n'])('takes %j for true', async (value) => {
@@ -221,7 +221,7 @@ describe('configuration', () => {
 
     it.each([
       [{ RATE_MONITOR_ENABLED: 'maybe' }, "RATE_MONITOR_ENABLED is 'maybe': write true or false"],
-      [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'await' or 'background'"],
+      [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'auto', 'await' or 'background'"],
       [
         { RATE_MONITOR_WAIT_AT_MOST_MS: '0' },
         'RATE_MONITOR_WAIT_AT_MOST_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 50',
@@ -265,7 +265,7 @@ describe('configuration', () => {
       [
         'a short window',
         { categories: { ...rest, evaluations: { threshold: 1, windowMs: 10 } } },
-        'categories.evaluations.windowMs is 10: write a whole number of milliseconds, 1000 to 86400000, or leave it out for 60000',
+        'categories.evaluations.windowMs is 10: write a whole number of milliseconds, 1000 to 2678400000, or leave it out for 60000',
       ],
       [
         'an option of a category, given to the module',

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Redis, type Cluster } from 'ioredis';
 
-import { AlertService, RateCounterService } from '../../src/index.js';
+import { AlertService, RateCounterService, ThresholdService, UsageService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -14,10 +14,13 @@ import { freePort, RedisServer } from '../support/redis-server.js';
 import { selfSigned } from '../support/tls.js';
 import { until } from '../support/until.js';
 
-/** What a Redis user of this module may do, and no more: docs/operations.md tells readers the same. */
+/** What counting needs of a Redis user, and no more: docs/operations.md lists the same. */
 const NEEDED = ['info', 'time', 'evalsha', 'eval', 'hmget', 'hget', 'hset', 'pexpire'];
-/** For incidents, mutes and the history. */
-const FOR_ALERTS = ['hgetall', 'hdel', 'lpush', 'ltrim', 'lrange', 'multi', 'exec', 'set'];
+/** For all else: small hashes, alerts, mutes, instances, thresholds that are set while the app runs, and usage. */
+const FOR_ALL_ELSE = (
+  'del exec exists get hdel hgetall hlen hscan hsetnx hvals lpush lrange ltrim memory|usage multi sadd scard set spop srem sunionstore ' +
+  'zadd zcard zrange zrangebyscore zrem zremrangebyrank zrevrange'
+).split(' ');
 
 type Stop = () => unknown;
 
@@ -77,9 +80,9 @@ describe('Redis as teams run it', () => {
   it('with a prefix of the client', async () => {
     const { port } = await serve();
     await countsThrough(() => connect(new Redis({ port, keyPrefix: 'app:' })));
-    expect(await connect(new Redis({ port })).keys('*')).toEqual([
-      expect.stringMatching(/^app:rate_monitor:\{evaluations:proj_1\}:\d+$/),
-    ]);
+    const keys = await connect(new Redis({ port })).keys('*');
+    expect(keys.filter((key) => !key.startsWith('app:rate_monitor:{'))).toEqual([]);
+    expect(keys.filter((key) => /^app:rate_monitor:\{evaluations:proj_1\}:\d+$/.test(key))).toHaveLength(1);
   });
 
   it('with numbers read as text', async () => {
@@ -155,24 +158,30 @@ describe('Redis as teams run it', () => {
     };
     const added = (names: readonly string[]): string[] => names.map((name) => `+${name}`);
 
-    /** All that alerts ask of the store; each where it may fail. */
-    const alertsThrough = async (client: () => Redis): Promise<void> => {
-      const app = await startApp({ options: { redis: client(), categories: calmCategories(), incidents: true } });
-      after(() => app.close());
-      await app.app.get(RateCounterService).increment('evaluations', 'proj_1', 4);
-      const alerts = app.app.get(AlertService);
-      const asked = [
-        () => alerts.mute({ forMs: 60_000, reason: 'x' }),
-        () => alerts.unmute({}),
-        () => alerts.history(),
-      ];
-      for (const ask of asked) await ask().catch(() => undefined);
+    /** All that the module asks of the store beside counting. */
+    const everythingThrough = async (client: () => Redis): Promise<void> => {
+      const options = { redis: client(), categories: calmCategories(), incidents: true };
+      const { app } = await startApp({ options });
+      const [alerts, thresholds, usage] = [app.get(AlertService), app.get(ThresholdService), app.get(UsageService)];
+      await app.get(RateCounterService).increment('evaluations', 'proj_1', 4);
+      await alerts.mute({ forMs: 60_000, reason: 'x', by: 'test' });
+      await alerts.unmute({});
+      await alerts.history();
+      const set = { category: 'evaluations', threshold: 50, reason: 'x', by: 'test' };
+      await thresholds.set(set);
+      await thresholds.remove(set);
+      // The poller writes usage once a second.
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      await usage.top('evaluations');
+      await usage.history('evaluations', 'proj_1', { from: new Date(Date.now() - 3_600_000), to: new Date() });
+      await usage.totals('evaluations', { from: new Date(Date.now() - 3_600_000), to: new Date() });
+      await app.close();
     };
 
-    it('needs the rights that the docs list, and no others', async () => {
+    it('counts with the rights that the docs list for counting', async () => {
       expect(listed(/.*~rate_monitor:\*\n/)).toEqual(added(NEEDED));
       const denied = await deniedTo(NEEDED, countsThrough);
-      expect((await denied()).filter((name) => !FOR_ALERTS.includes(name))).toEqual([]);
+      expect((await denied()).filter((name) => !FOR_ALL_ELSE.includes(name))).toEqual([]);
     });
 
     it.each(NEEDED)('misses %s where it is taken away', async (name) => {
@@ -185,17 +194,23 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
-    it('needs more for incidents, mutes and the history: what the docs list, and no more', async () => {
-      expect(listed(/(?=\+hgetall)/)).toEqual(added(FOR_ALERTS));
-      const denied = await deniedTo([...NEEDED, ...FOR_ALERTS], alertsThrough);
-      await new Promise((resolve) => setTimeout(resolve, 1_200));
+    it('needs no more for all else than the docs list', async () => {
+      expect(listed(/(?=\+del )/)).toEqual(added(FOR_ALL_ELSE));
+      const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
       expect(await denied()).toEqual([]);
     });
 
-    it.each(FOR_ALERTS)('misses %s for alerts where it is taken away', async (name) => {
-      const others = [...NEEDED, ...FOR_ALERTS].filter((other) => other !== name);
-      const denied = await deniedTo(others, alertsThrough);
-      await until(async () => (await denied()).includes(name));
+    it.each(FOR_ALL_ELSE)('has a use for %s', (name) => {
+      const files = [
+        'redis-counter-store',
+        'redis-shared-state',
+        'redis-usage-store',
+        'publish-script',
+        'usage-scripts',
+      ];
+      const source = files.map((file) => readFileSync(`src/store/redis/${file}.ts`, 'utf8')).join('\n');
+      const [command = ''] = name.split('|');
+      expect(source).toMatch(new RegExp(`'${command.toUpperCase()}'|\\.${command}\\(`));
     });
   });
 
@@ -220,7 +235,7 @@ describe('Redis as teams run it', () => {
       await client.quit();
       expect(await counter.increment('evaluations', 'proj_1', 2)).toBe(2);
       const reader = connect(new Redis({ port }));
-      const [key] = (await reader.keys('*')) as [string];
+      const [key] = (await reader.keys('rate_monitor:{evaluations:proj_1}:*')) as [string];
       expect(await reader.hget(key, 'total')).toBe('2');
     });
   });
