@@ -2,7 +2,17 @@ import fc from 'fast-check';
 
 import type { Breach } from '../model/breach.js';
 import type { Tenant } from '../model/tenant.js';
-import { alertOf, lastOf, merged, recordId, unsettled, withBreach, withSettled, type Incident } from './incident.js';
+import {
+  alertOf,
+  lastOf,
+  merged,
+  recordId,
+  unsettled,
+  withBreach,
+  withCount,
+  withSettled,
+  type Incident,
+} from './incident.js';
 
 const MINUTE = 60_000;
 const START = 29_000_000 * MINUTE;
@@ -70,14 +80,18 @@ describe('an incident', () => {
   it('tells how it stands: the present count, that at the crossing, the row of windows, and who tells', () => {
     const hot = withBreach(opened(), breach(1, 80, { level: { at: 5, severity: 'critical' } }), true, at(1));
     const now = { ...hot, windows: hot.windows.map((one) => (one.start === at(1) ? { ...one, count: 5_000 } : one)) };
-    const alert = alertOf(now, 'escalated', lastOf(now), now.worst, { service: 'api', environment: 'production' });
+    const production = { service: 'api', environment: 'production' };
+    const alert = alertOf(now, 'escalated', lastOf(now), now.worst, production);
     expect(alert).toMatchObject({
       ...{ service: 'api', environment: 'production', count: 5_000, countAtCrossing: 80, windowEnd: new Date(at(2)) },
       streak: { windows: 2, since: new Date(START) },
       incident: { status: 'escalated', windowsOver: 2, total: 5_020, lastedMs: 2 * MINUTE },
     });
-    expect(alertOf(now, 'escalated', lastOf(now), now.worst).id).toBe(alert.id);
-    expect(alertOf(now, 'opened', lastOf(now), now.worst).id).not.toBe(alert.id);
+    const later = withCount(now, at(1), 6_000);
+    expect(alertOf(later, 'escalated', lastOf(later), later.worst, production).id).toBe(alert.id);
+    expect(alertOf(now, 'opened', lastOf(now), now.worst, production).id).not.toBe(alert.id);
+    const staging = { service: 'api', environment: 'staging' };
+    expect(alertOf(now, 'escalated', lastOf(now), now.worst, staging).id).not.toBe(alert.id);
   });
 
   it('is one again when two replicas that could not talk have told it, with the messages of both', () => {

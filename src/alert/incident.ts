@@ -283,7 +283,8 @@ export function alertOf(
   const { count, crossing, threshold, route, contributors, countedBy } = told;
   const reminder = status === 'reminded' ? told.seenAt : 0;
   return {
-    id: hash([uid, status, windowStart, level.at, reminder]),
+    // Environments share tenants and categories, and may share a receiver that takes each id once.
+    id: hash([service, environment, uid, status, windowStart, level.at, reminder]),
     ...(service === undefined ? {} : { service }),
     ...(environment === undefined ? {} : { environment }),
     category,

@@ -1,3 +1,7 @@
+import { createHash, randomUUID } from 'node:crypto';
+
+import { Logger } from '@nestjs/common';
+
 import { sentry, type Sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { tenantKey } from '../model/tenant-key.js';
@@ -9,6 +13,7 @@ import { alertMessage } from './message/alert-message.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
 import { shownId } from './message/names.js';
+import { accept } from './http/accept.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';
@@ -18,7 +23,11 @@ import { checkOptions } from './check-options.js';
 const MAX_TAG = 200;
 /** For the mark of an id that is not shown as it is. */
 const MARK_ROOM = 18;
+/** What Sentry sends at all is on its way by then; what is not was dropped before. */
+const ON_ITS_WAY_WITHIN_MS = 2_000;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
+
+type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 
 /**
  * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent if the app has not set Sentry up.
@@ -31,7 +40,6 @@ export class SentryChannel implements AlertChannel {
   readonly minSeverity: Severity | undefined;
   readonly categories: readonly string[] | undefined;
   private sentry: Sentry | undefined;
-  private captured = false;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
@@ -47,30 +55,80 @@ export class SentryChannel implements AlertChannel {
       throw new RateMonitorConfigError([
         'channels has a SentryChannel, but there is no @sentry/nestjs: install it, or leave the channel out',
       ]);
+    const { sampleRate } = this.sentry.getClient()?.getOptions() ?? {};
+    if (sampleRate !== undefined && sampleRate < 1)
+      new Logger('RateMonitor').warn(
+        `Sentry drops alerts at random, since its sampleRate is ${sampleRate}: those are tried again and come late. Set sampleRate to 1, or list another channel`,
+      );
   }
 
-  send(alert: RateAlert): void {
+  /** Resolves when Sentry has the event. The same alert is the same event: Sentry keeps one of those that come twice. */
+  async send(alert: RateAlert): Promise<void> {
     // `isInitialized()` would be true without a DSN and after a close as well.
-    if (!this.sentry?.isEnabled()) {
+    const client = this.sentry?.getClient();
+    if (!this.sentry?.isEnabled() || !client) {
       // An app without Sentry misses nothing; a person who tries it out wants to know.
       if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
       return;
     }
-    this.captured = true;
     const { category, tenant, level, incident } = alert;
     // The time of the window is in the message, or Sentry's Dedupe would take the next window's event for this one.
-    this.sentry.captureMessage(alertMessage(alert), {
-      level: incident?.status === 'resolved' ? 'info' : SENTRY_LEVEL[level.severity],
+    const captureContext = {
+      level: incident?.status === 'resolved' ? ('info' as const) : SENTRY_LEVEL[level.severity],
       fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
       tags: tagsOf(alert),
       extra: extraOf(alert),
-    });
+    };
+    const scope = this.sentry.getCurrentScope();
+    await posted(client, eventIdOf(alert), (event_id) =>
+      scope.captureMessage(alertMessage(alert), undefined, { event_id, captureContext }),
+    );
   }
+}
 
-  async flush(withinMs: number): Promise<boolean> {
-    // Where there was no alert, what waits there is the app's own affair.
-    return this.captured && this.sentry?.isEnabled() ? this.sentry.flush(withinMs) : true;
+function eventIdOf({ id }: RateAlert): string {
+  if (id === undefined) return randomUUID().replaceAll('-', '');
+  return createHash('sha256').update(id).digest('hex').slice(0, 32);
+}
+
+/**
+ * Captures an event, and waits for what becomes of it.
+ *
+ * @throws DeliveryError if it was dropped, or Sentry did not take it.
+ */
+async function posted(client: SentryClient, eventId: string, capture: (eventId: string) => void): Promise<void> {
+  const ends: (() => void)[] = [];
+  try {
+    const { statusCode, headers } = await new Promise<SentryAnswer>((resolve, reject) => {
+      const dropped = (): void =>
+        reject(
+          new DeliveryError('dropped by the app: by beforeSend, a filter or sampleRate, or there are too many events', {
+            retry: false,
+          }),
+        );
+      const timer = setTimeout(dropped, ON_ITS_WAY_WITHIN_MS).unref();
+      ends.push(
+        () => clearTimeout(timer),
+        client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && clearTimeout(timer)),
+        client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer)),
+      );
+      capture(eventId);
+    });
+    if (statusCode === undefined)
+      throw new DeliveryError('the event did not reach Sentry, or the SDK had no room for it', { retry: true });
+    accept({ status: statusCode, headers: new Headers(withValues(headers)), json: {}, reason: undefined });
+  } finally {
+    for (const end of ends) end();
   }
+}
+
+interface SentryAnswer {
+  statusCode?: number | undefined;
+  headers?: Readonly<Record<string, string | null>> | undefined;
+}
+
+function withValues(headers: SentryAnswer['headers'] = {}): [string, string][] {
+  return Object.entries(headers).filter((one): one is [string, string] => typeof one[1] === 'string');
 }
 
 function tagsOf({ category, tenant, level, route, incident, service, window }: RateAlert): Record<string, string> {

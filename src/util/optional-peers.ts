@@ -52,7 +52,7 @@ function isClientKeeper(service: unknown): service is ClientKeeper {
 /** What is used of Sentry. */
 export type Sentry = Pick<
   typeof import('@sentry/nestjs'),
-  'isEnabled' | 'captureMessage' | 'flush' | 'suppressTracing'
+  'isEnabled' | 'getClient' | 'getCurrentScope' | 'suppressTracing'
 >;
 
 export function sentry(): Promise<Sentry | undefined> {

@@ -201,6 +201,52 @@ describe('the Sentry channel', () => {
     });
   });
 
+  describe('what became of an event', () => {
+    const raised = async (count: number, becomes: string): Promise<AlertService> => {
+      const alerts = app.app.get(AlertService);
+      for (let i = 0; i < count; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
+      await until(async () => {
+        const statuses = (await alerts.history()).map(({ channels }) => channels.sentry?.status);
+        return statuses.length === count && statuses.every((one) => one === becomes);
+      });
+      return alerts;
+    };
+
+    it('is known of 200 tenants that are over at once, beside events of the app that fill the buffer', async () => {
+      await ingest.close();
+      ingest = await SentryIngest.start(30);
+      Sentry.init({ dsn: ingest.dsn });
+      await start({ channels: [new SentryChannel()] });
+      for (let i = 0; i < 100; i++) Sentry.captureMessage(`of the app ${i}`);
+      await raised(200, 'delivered');
+      const arrived = new Set(ingest.events.flatMap(({ tags }) => (tags?.tenant_id ? [tags.tenant_id] : [])));
+      expect(arrived.size).toBe(200);
+    });
+
+    it('is that it is sent again where Sentry could not take it, as the same event', async () => {
+      Sentry.init({ dsn: ingest.dsn });
+      await start({ channels: [new SentryChannel()] });
+      ingest.refusals.push(503, 503);
+      const alerts = await raised(1, 'delivered');
+      expect((await alerts.history())[0]?.channels.sentry).toEqual({ status: 'delivered', attempts: 3 });
+      expect(ingest.events).toHaveLength(1);
+      expect(app.log.of('The sentry channel could not send an alert of llm_call (answered 503)')).toHaveLength(1);
+    });
+
+    it('is never that it was delivered where the app drops it, and a sampleRate that does is warned of', async () => {
+      Sentry.init({ dsn: ingest.dsn, sampleRate: 0 });
+      await start({ channels: [new SentryChannel()] });
+      expect(app.log.of('its sampleRate is 0')).toHaveLength(1);
+      const alerts = await raised(1, 'failed');
+      expect((await alerts.history())[0]?.channels.sentry).toMatchObject({
+        status: 'failed',
+        attempts: 1,
+        reason: expect.stringContaining('dropped by the app') as string,
+      });
+      expect(ingest.events).toEqual([]);
+    });
+  });
+
   describe('when the app ends', () => {
     const ended = async (slowMs: number, shutdownFlushMs: number): Promise<string[]> => {
       await ingest.close();
@@ -219,7 +265,7 @@ describe('the Sentry channel', () => {
 
     it('says where that took too long', async () => {
       expect(await ended(60_000, 500)).toEqual([
-        'warn RateMonitor: The sentry channel may not have sent its last alerts: the process ended first',
+        'warn RateMonitor: The sentry channel did not send 1 alert: the process ended first',
       ]);
       expect(ingest.events).toEqual([]);
     });

@@ -19,6 +19,8 @@ export class SentryIngest {
   readonly events: SentryEvent[] = [];
   /** Everything that came, as text. */
   readonly bodies: string[] = [];
+  /** Statuses to answer with next, before all is taken again. */
+  readonly refusals: number[] = [];
 
   private constructor(private readonly server: Server) {}
 
@@ -32,6 +34,8 @@ export class SentryIngest {
       request.on('end', () => {
         const raw = Buffer.concat(chunks);
         const answer = (): void => {
+          const refusal = ingest.refusals.shift();
+          if (refusal !== undefined) return void response.writeHead(refusal).end();
           ingest.take((request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString());
           response.setHeader('content-type', 'application/json').end('{"id":"0"}');
         };
