@@ -3,7 +3,13 @@ export interface ShownMessage {
   embeds: { title?: string; description?: string; color: number; fields?: { name: string; value: string }[] }[];
 }
 
-const COLORS: Record<number, string> = { 0x3498db: 'blue', 0xf39c12: 'orange', 0xe74c3c: 'red', 0x2ecc71: 'green' };
+const COLORS: Record<number, string> = {
+  0x3498db: 'blue',
+  0xf39c12: 'orange',
+  0xe74c3c: 'red',
+  0x2ecc71: 'green',
+  0x95a5a6: 'grey',
+};
 
 /** The message as text, much as Discord would show it. */
 export function asText({ embeds }: ShownMessage): string {

@@ -124,7 +124,7 @@ describe('Redis as teams run it', () => {
     const reader = client();
     await reader.connect();
     const keysByNode = (): Promise<string[][]> =>
-      Promise.all(reader.nodes('master').map((node) => node.keys('rate_monitor:{llm_call:*')));
+      Promise.all(reader.nodes('master').map((node) => node.keys('rate_monitor:{llm_call:*}:[0-9]*')));
     await until(async () => (await keysByNode()).flat().length === tenants.length);
     const shares = await keysByNode();
     expect(shares.map((share) => share.length > 10)).toEqual([true, true, true]);
@@ -235,7 +235,7 @@ describe('Redis as teams run it', () => {
       await client.quit();
       expect(await counter.increment('evaluations', 'proj_1', 2)).toBe(2);
       const reader = connect(new Redis({ port }));
-      const [key] = (await reader.keys('rate_monitor:{evaluations:proj_1}:*')) as [string];
+      const [key] = (await reader.keys('rate_monitor:{evaluations:proj_1}:[0-9]*')) as [string];
       expect(await reader.hget(key, 'total')).toBe('2');
     });
   });

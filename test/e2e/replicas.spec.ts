@@ -44,7 +44,7 @@ describe('replicas on one Redis', () => {
     const apps = [await start(windowMs), await start(-windowMs)] as const;
     for (let i = 0; i < 9; i++) for (const app of apps) await app.post('/llm/call', acme);
     expect(apps.flatMap(({ alerts }) => alerts)).toHaveLength(1);
-    expect(await redis.client.keys(`${redis.keyPrefix}:{llm_call:*`)).toHaveLength(1);
+    expect(await redis.client.keys(`${redis.keyPrefix}:{llm_call:proj_1}:[0-9]*`)).toHaveLength(1);
     await Promise.all(apps.map((app) => app.close()));
   });
 
@@ -65,7 +65,7 @@ describe('replicas on one Redis', () => {
       };
       await Promise.all(instances.map(({ url }) => call(url)));
       const sum = async (): Promise<number> => {
-        const [key] = await redis.client.keys(`${redis.keyPrefix}:{llm_call:*`);
+        const [key] = await redis.client.keys(`${redis.keyPrefix}:{llm_call:proj_1}:[0-9]*`);
         return Number(key && (await redis.client.hget(key, 'total')));
       };
       await until(async () => (await sum()) === 1_000);
