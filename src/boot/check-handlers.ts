@@ -25,8 +25,14 @@ export function checkHandlers(
   const marked = handlers.list();
   const problems = new Set<string>();
   for (const { name, marks } of marked) {
-    for (const { category } of marks)
-      if (!categories.has(category)) problems.add(unknownCategory(name, category, categories));
+    for (const { category, cost } of marks) {
+      const known = categories.get(category);
+      if (!known) problems.add(unknownCategory(name, category, categories));
+      else if (!isCost(cost, known.maxCost))
+        problems.add(
+          `@MonitorRate on ${name} has a cost in ${category} that cannot be counted: ${shown(cost)}. Write a number, 0 to ${known.maxCost} (maxCost), or a function`,
+        );
+    }
   }
   const { lost, empty } = handlers.problems();
   for (const name of lost)
@@ -74,6 +80,14 @@ function guardsFields(discovery: DiscoveryService): boolean | undefined {
   const options = discovery.getProviders().find(({ token }) => token === GRAPHQL_OPTIONS)?.instance as
     { fieldResolverEnhancers?: string[] } | undefined;
   return options && (options.fieldResolverEnhancers ?? []).includes('guards');
+}
+
+function isCost(cost: unknown, most: number): boolean {
+  return typeof cost === 'function' || (typeof cost === 'number' && cost >= 0 && cost <= most);
+}
+
+function shown(cost: unknown): string {
+  return typeof cost === 'number' ? String(cost) : `a ${typeof cost}`;
 }
 
 function capital(text: string): string {

@@ -1,3 +1,5 @@
+import { copied } from '../util/text.js';
+
 /**
  * Counts requests of the tenants that a full window has no room for, in bounded memory, and never too high: a tenant that asks for much is
  * noticed among any number that ask once (the algorithm of Misra and Gries).
@@ -16,7 +18,7 @@ export class LateComers {
       return known + 1;
     }
     if (this.seen.size < this.most) {
-      this.seen.set(key, 1);
+      this.seen.set(copied(key), 1);
       return 1;
     }
     for (const [other, requests] of this.seen)

@@ -1,8 +1,9 @@
 import { type Logger } from '@nestjs/common';
 
+import type { Breach } from '../model/breach.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
-import { NO_LEVELS } from '../threshold/levels.js';
+import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
 import { fixedSpans } from '../threshold/period.js';
 import { Losses } from './losses.js';
 import { Publisher } from './publisher.js';
@@ -27,6 +28,7 @@ describe('Publisher, if requests wait', () => {
   const silent = { warn: () => undefined, log: () => undefined, error: () => undefined } as unknown as Logger;
   const window = { name: '', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
+  const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
   let windows: Windows;
   let publisher: Publisher;
   const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
@@ -46,7 +48,8 @@ describe('Publisher, if requests wait', () => {
     const losses = new Losses('store', 10_000, silent);
     const health = new StoreHealth('store', silent);
     windows = new Windows('me', 10_000, () => undefined);
-    publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, () => Promise.resolve());
+    publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
+    raise.mockClear();
   });
   afterEach(() => {
     void publisher.stop([]);
@@ -154,6 +157,38 @@ describe('Publisher, if requests wait', () => {
     publishes = [];
     await jest.advanceTimersByTimeAsync(1_000);
     expect(publishes.flat().map(({ tenant }) => tenant)).toContain('a');
+  });
+
+  describe('is given a level of a counter that the store had just lost', () => {
+    let announced: number;
+    beforeEach(async () => {
+      announced = 0;
+      let lost = true;
+      answer = (totals) => {
+        const answered = totals.map(({ total }) => ({ count: total, announced, announce: announced ? 0 : 1, lost }));
+        lost = false;
+        return Promise.resolve(answered);
+      };
+      const tracked = track();
+      tracked.setLevels(levelsOf(1, [{ at: 1, severity: 'warning' }]));
+      void count(tracked);
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(10);
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(1_000);
+    });
+
+    it('and raises it a moment later', async () => {
+      expect(raise).not.toHaveBeenCalled();
+      await jest.advanceTimersByTimeAsync(600);
+      expect(raise).toHaveBeenCalledTimes(1);
+    });
+
+    it('and does not if another had announced it', async () => {
+      announced = 1;
+      await jest.advanceTimersByTimeAsync(10_000);
+      expect(raise).not.toHaveBeenCalled();
+    });
   });
 
   it('sends nothing that the store would not take any more', async () => {

@@ -21,6 +21,13 @@ const LAST_RETRY_MS = 1_000;
 const HELD_FOR_MS = LEASE_MS;
 /** When a level that another instance was given is looked after for the first time: by then it is confirmed, as a rule. */
 const LOOK_AGAIN_AFTER_MS = 300;
+/**
+ * A level of a counter that was just lost is raised this late: another instance may have announced it already, and brings that back as soon as
+ * it is connected again.
+ */
+const DOUBTED_FOR_MS = 1_500;
+/** A counter that is lost again and again does not keep its level from being raised. */
+const DOUBTED_AGAIN_AFTER_MS = 30_000;
 /** Lost counters that are close to a level are put back this soon, all at once. */
 const PUT_BACK_AFTER_MS = 500;
 /** How many totals are judged, and how many alerts raised, in one turn of the event loop while the store is away. */
@@ -46,6 +53,8 @@ export class Publisher {
   /** Totals to publish again later, the earliest first. */
   private held: { tracked: TrackedTotal; at: number }[] = [];
   private readonly unconfirmed: TrackedTotal[] = [];
+  /** Totals of which the store had lost the counter when it gave their level out, and since when. */
+  private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
   private batch: Batch | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -256,7 +265,8 @@ export class Publisher {
     raised: Promise<void>[],
   ): void {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
-    const level = tracked.taken(total, counted);
+    if (counted.lost && counted.announce > 0) this.doubt(tracked);
+    const level = tracked.taken(total, this.isDoubted(tracked) ? { ...counted, announce: 0 } : counted);
     if (level) raised.push(this.raise(tracked, level, 'all'));
     else if (tracked.awaitsAnother) this.lookAgain(tracked);
     tracked.forgetTenant();
@@ -298,6 +308,20 @@ export class Publisher {
           if (!each.isRefused && this.isLive(each)) this.enqueue(each, true);
       }, LOOK_AGAIN_AFTER_MS).unref(),
     );
+  }
+
+  private doubt(tracked: TrackedTotal): void {
+    const now = performance.now();
+    if (now - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_AGAIN_AFTER_MS) return;
+    this.doubted.set(tracked, now);
+    const ask = (): void => {
+      if (!this.isStopped && !tracked.isRefused && this.isLive(tracked)) this.enqueue(tracked, true);
+    };
+    this.outside(() => setTimeout(ask, DOUBTED_FOR_MS).unref());
+  }
+
+  private isDoubted(tracked: TrackedTotal): boolean {
+    return performance.now() - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_FOR_MS - 1;
   }
 
   /** Publishes it again in a while, also if no request comes any more. */

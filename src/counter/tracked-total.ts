@@ -5,6 +5,7 @@ import type { Tenant } from '../model/tenant.js';
 import type { Counted, OwnTotal } from '../store/counter-store.js';
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import { plus } from '../util/plus.js';
+import { copied } from '../util/text.js';
 import type { LiveWindow } from './windows.js';
 
 const MAX_LABEL = 200;
@@ -228,13 +229,16 @@ export class TrackedTotal {
     };
   }
 
-  /** Lets go of what only an alert needs, if none is near. */
+  /** Lets go of what only an alert needs, if none is near, and in any case of the request that an id or a name was cut out of. */
   forgetTenant(): void {
-    if (this.published !== this.own || !this.levels || this.isHot) return;
-    const name = this.tenant?.name;
-    // Copied if it is cut: a slice would keep all of it in memory.
-    if (name !== undefined)
-      this.label = name.length <= MAX_LABEL ? name : Buffer.from(name.slice(0, MAX_LABEL)).toString();
+    if (this.published !== this.own || !this.levels || !this.tenant) return;
+    const { id, name } = this.tenant;
+    if (this.isHot) {
+      this.tenant = { ...this.tenant, id: id === this.key ? this.key : copied(id) };
+      if (name !== undefined) this.tenant.name = copied(name);
+      return;
+    }
+    if (name !== undefined) this.label = copied(name.slice(0, MAX_LABEL));
     this.tenant = this.route = undefined;
   }
 

@@ -5,6 +5,7 @@ import {
   type CountedWindow,
   type WindowSpan,
 } from '../model/window.js';
+import { copied } from '../util/text.js';
 import { LateComers } from './late-comers.js';
 import { TrackedTotal } from './tracked-total.js';
 
@@ -82,8 +83,8 @@ export class Windows {
       live.untracked.cost += cost;
       return undefined;
     }
-    const tracked = new TrackedTotal(live, key, live.instance);
-    live.tenants.set(key, tracked);
+    const tracked = new TrackedTotal(live, copied(key), live.instance);
+    live.tenants.set(tracked.key, tracked);
     live.created++;
     room.tracked++;
     return tracked;

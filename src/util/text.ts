@@ -15,6 +15,13 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}$/u, '')}…`;
 }
 
+/** The same text in memory of its own: what was cut out of a header keeps all of the header in memory. */
+export function copied(text: string): string {
+  const copy = Buffer.from(text).toString();
+  // UTF-8 cannot express half of a surrogate pair.
+  return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le');
+}
+
 /** What went wrong, on one line. */
 export function reasonOf(error: unknown): string {
   return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error));

@@ -51,6 +51,23 @@ describe('a mark without effect', () => {
     await expect(startApp({ metadata: { providers } })).rejects.toThrow(message);
   });
 
+  it.each([
+    ['below 0', -5, '-5'],
+    ['that is no number', NaN, 'NaN'],
+    ['above maxCost', 1e15, '1000000000000000'],
+    ['of another type', '3' as unknown as number, 'a string'],
+  ])('nor has a constant cost %s, and stops the boot', async (_what, cost, shown) => {
+    @Controller()
+    class Api {
+      @Post('call')
+      @MonitorRate('llm_call', { cost })
+      call() {}
+    }
+    await expect(startApp({ metadata: { controllers: [Api] } })).rejects.toThrow(
+      `@MonitorRate on Api.call has a cost in llm_call that cannot be counted: ${shown}. Write a number, 0 to 1000000000 (maxCost), or a function`,
+    );
+  });
+
   it('that may have one is warned of, and not named as monitored', async () => {
     const app = await startApp({ metadata: { providers: [Service] } });
     expect(app.log.of('Service.work')).toEqual([

@@ -10,8 +10,8 @@ import { Truth } from './truth.js';
 export type Counting = 'auto' | 'await' | 'background';
 
 const turnOfTheLoop = setImmediate;
-/** Longer than the longest time to the next try, so that everything that is to be published has been. */
-const SETTLED_AFTER_MS = 1_500;
+/** Longer than the longest time to the next try, and then than a level of a lost counter is doubted: everything has been published and raised. */
+const SETTLED_AFTER_MS = 3_500;
 const LEAVES_WITHIN_MS = 5_000;
 
 /** Instances, a store, and the network and the time between them: all that the commands play with. */

@@ -1,0 +1,50 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { RateCounterService } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { patiently } from '../support/patiently.js';
+
+const TENANTS = 5_000;
+const HEADER_BYTES = 12_000;
+/** A third of what the headers take. */
+const MAX_GROWN_BYTES = (TENANTS * HEADER_BYTES) / 3;
+
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
+/** An id and a name as a resolver cuts them out of a long header: V8 keeps no copy of a cut, but the whole. */
+function cutOut(i: number): { id: string; name: string } {
+  const header = Buffer.from(`tenant-of-a-header-${i}`.padEnd(HEADER_BYTES, '.')).toString('latin1');
+  return { id: header.slice(0, 36), name: header.slice(0, 40) };
+}
+
+const apps: TestApp[] = [];
+afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
+
+it.each([
+  ['far from a level', 1_000, 100],
+  ['close to one', 1, 100],
+  ['more than there is room for', 1_000, 100, TENANTS / 5],
+])(
+  'keeps nothing of the headers that ids were cut out of: tenants %s',
+  async (_which, threshold, flushIntervalMs, maxTrackedTenants = TENANTS) => {
+    const app = await startApp({
+      options: { categories: { llm_call: { threshold } }, flushIntervalMs, maxTrackedTenants },
+    });
+    apps.push(app);
+    const counter = app.app.get(RateCounterService);
+    const before = heapInUse();
+    for (let i = 0; i < TENANTS; i++) {
+      void counter.add('llm_call', cutOut(i), 1);
+      if (i % 500 === 0) await new Promise(setImmediate);
+    }
+    // Until all is published, the last request of each is kept whole.
+    await patiently(() => Promise.resolve(heapInUse() - before < MAX_GROWN_BYTES), 5_000);
+    expect(heapInUse() - before).toBeLessThan(MAX_GROWN_BYTES);
+    expect(await counter.read('llm_call', cutOut(1).id)).toBe(1);
+  },
+);
