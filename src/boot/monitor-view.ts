@@ -1,6 +1,6 @@
 import type { AlertService } from '../alert/alert.service.js';
 import type { ChannelStatus } from '../alert/channel-delivery.js';
-import type { Category } from '../model/category.js';
+import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { Observation } from '../telemetry/figures.js';
 import type { Instances } from '../usage/instances.js';
@@ -23,7 +23,9 @@ export interface MonitorView {
   readonly usage: Usage | undefined;
   readonly instances: Instances;
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
-  readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list'> | undefined;
+  readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
+  /** The threshold that was set for a tenant, else the one that tenants share; undefined if it takes the tenant itself to know it. */
+  thresholdOf(category: Category, window: CategoryWindow, tenant?: string): number | undefined;
   /** The store's clock. */
   now(): number;
   store(): { readonly name: string; readonly up: boolean; readonly blindSince?: number | undefined };

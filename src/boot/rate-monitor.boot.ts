@@ -27,7 +27,7 @@ import { setUpOnce } from './set-up-once.js';
 import { STAND_INS, type StandIns } from './stand-ins.js';
 import { Contributors } from '../threshold/contributors.js';
 import { Overrides } from '../threshold/overrides.js';
-import { OVERRIDES } from '../threshold/threshold.service.js';
+import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
@@ -125,16 +125,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
     // Not waited for: a slow store must not hold up the boot.
     void this.instances.start();
-    await this.watch({
-      options,
-      store,
-      state,
-      counter,
-      requests,
-      handlers,
-      breaches,
-      channels: () => alerts.channels(),
-    });
+    const watched = { options, store, state, counter, overrides, requests, handlers, breaches };
+    await this.watch({ ...watched, channels: () => alerts.channels() });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }
@@ -152,7 +144,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   private async watch(watched: Omit<Watched, 'alerts' | 'thresholds'>): Promise<void> {
     const alerts = this.app.get(AlertService, { strict: false });
-    this.watching = new Watching({ ...watched, alerts, thresholds: undefined }, this.logger);
+    const thresholds = this.app.get(ThresholdService, { strict: false });
+    this.watching = new Watching({ ...watched, alerts, thresholds }, this.logger);
     const { view } = this.watching;
     if (view.usage) this.usage.set(view.usage);
     else this.usage.never();

@@ -12,6 +12,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { type BreachCounts } from '../telemetry/breach-counts.js';
 import { observeWithOpenTelemetry } from '../telemetry/open-telemetry.js';
 import { sendToSentry } from '../telemetry/sentry-metrics.js';
+import type { Overrides } from '../threshold/overrides.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 import { Instances } from '../usage/instances.js';
 import { UsageRecorder } from '../usage/usage-recorder.js';
@@ -30,7 +31,8 @@ export interface Watched {
   readonly state: SharedState;
   readonly counter: Counter;
   readonly alerts: AlertService;
-  readonly thresholds: ThresholdService | undefined;
+  readonly thresholds: ThresholdService;
+  readonly overrides: Pick<Overrides, 'exactly' | 'broadly'>;
   readonly requests: RequestMonitor;
   readonly handlers: readonly MarkedHandler[];
   readonly channels: () => readonly ChannelStatus[];
@@ -46,14 +48,16 @@ export class Watching {
   private ends: (() => void)[] = [];
 
   constructor(
-    { options, store, state, counter, alerts, thresholds, requests, handlers, channels, breaches }: Watched,
+    { options, store, state, counter, alerts, thresholds, overrides, requests, handlers, channels, breaches }: Watched,
     logger: Logger,
   ) {
     const about = { service: options.service ?? '', environment: options.environment ?? '' };
     const { categories, usage: kept } = options;
     const settings = kept && store.usage ? { ...kept, categories, source: counter, store: store.usage } : undefined;
-    const thresholdOf = (_: Category, { threshold }: CategoryWindow): number | undefined =>
-      typeof threshold === 'number' ? threshold : undefined;
+    const thresholdOf = ({ name }: Category, window: CategoryWindow, tenant = ''): number | undefined =>
+      overrides.exactly(name, window.name, tenant) ??
+      overrides.broadly(name, window.name, tenant) ??
+      (typeof window.threshold === 'number' ? window.threshold : undefined);
     const usage = settings && new Usage({ ...settings, thresholdOf });
     this.recorder =
       settings &&
@@ -73,7 +77,7 @@ export class Watching {
     );
     this.view = {
       ...about,
-      ...{ categories, usage, instances: this.instances, alerts, thresholds, channels },
+      ...{ categories, usage, instances: this.instances, alerts, thresholds, thresholdOf, channels },
       now: () => counter.now(),
       store: () => {
         const { blindSince } = counter.status();

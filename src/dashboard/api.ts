@@ -242,6 +242,40 @@ export interface Overview {
   canSetThreshold: boolean;
 }
 
+/** A threshold that was set while the app runs. */
+export interface PageOverride {
+  /** Absent: no alerts. */
+  threshold?: number;
+  /** Absent: until it is removed. */
+  until?: number;
+  by: string;
+  reason: string;
+  since: number;
+}
+
+/** One change of a threshold that was set while the app runs. */
+export interface PageThresholdChange {
+  at: number;
+  category: string;
+  window: string;
+  /** An id, or what ids begin with and a `*`. Absent: every tenant. */
+  tenant?: string;
+  by: string;
+  reason: string;
+  /** What was set before; absent if nothing was, null for no alerts. */
+  from?: number | null;
+  /** What is set now; absent if it was removed, null for no alerts. */
+  to?: number | null;
+  until?: number;
+}
+
+/** `GET api/thresholds`: what is set while the app runs, and the latest 200 changes, newest first. */
+export interface ThresholdsAnswer {
+  now: number;
+  thresholds: (PageOverride & Pick<PageThresholdChange, 'category' | 'window' | 'tenant'>)[];
+  changes: PageThresholdChange[];
+}
+
 /** `GET api/tenants?category=&search=`: tenants by part of their id or name, worst first, 50 at most. Both are optional. */
 export interface TenantsAnswer {
   now: number;
@@ -261,8 +295,8 @@ export interface TenantAnswer {
   hourlyPeaks: { at: number; count: number }[];
   incidents: PageIncident[];
   alerts: PageAlert[];
-  /** A threshold that was set at run time. */
-  override?: { threshold: number; until?: number; by?: string; reason?: string };
+  /** What was set for just this tenant. */
+  override?: PageOverride;
 }
 
 /** `GET api/category?category=`: one category over the last 24 hours. */
@@ -278,7 +312,8 @@ export interface CategoryAnswer {
   /** Tenants that were active, of which `tenants` shows the first. */
   active: number;
   advice: Advice;
-  override?: { threshold: number; until?: number; by?: string; reason?: string };
+  /** What was set for every tenant of the category. */
+  override?: PageOverride;
 }
 
 /** `GET api/advice?category=&over=&at=`: what the history of `over` (default 24 h) has to say about the threshold; `at` asks for one more candidate. */
@@ -349,13 +384,16 @@ export interface TestAnswer {
   channels: { name: string; status: 'sent' | 'failed'; reason?: string; tookMs?: number }[];
 }
 
-/** `POST api/threshold`, if `canSetThreshold`. `threshold: null` takes the override away. */
+/** `POST api/threshold`. `threshold: null` removes what was set. */
 export interface ThresholdRequest {
   category: string;
-  /** Left out: for the whole category. */
+  /** An id, or what ids begin with and a `*`. Left out: for the whole category. */
   tenant?: string;
+  /** Name of the category's window. Left out: the shortest. */
+  window?: string;
+  /** A whole number. */
   threshold: number | null;
-  /** Left out: until it is taken away. */
+  /** Left out: until it is removed. */
   forMs?: number;
   reason?: string;
 }
@@ -488,6 +526,7 @@ export const EXAMPLES: {
   tenants: TenantsAnswer;
   tenant: TenantAnswer;
   category: CategoryAnswer;
+  thresholds: ThresholdsAnswer;
   advice: Advice;
   muteRequest: MuteRequest;
   mute: MuteAnswer;
@@ -545,7 +584,7 @@ export const EXAMPLES: {
     hourlyPeaks: [{ at: NOW - 3_600_000, count: 44 }],
     incidents: [incidentExample],
     alerts: [alertExample],
-    override: { threshold: 20, until: NOW + 3_600_000, by: 'dana', reason: 'trial' },
+    override: { threshold: 20, until: NOW + 3_600_000, by: 'dana', reason: 'trial', since: NOW - 60_000 },
   },
   category: {
     now: NOW,
@@ -555,6 +594,15 @@ export const EXAMPLES: {
     tenants: [{ tenant: acme, peak: 312, total: 4_120, threshold: 15 }],
     active: 1_204,
     advice: adviceExample,
+  },
+  thresholds: {
+    now: NOW,
+    thresholds: [
+      { category: 'llm_call', window: '', tenant: 'proj_1', threshold: 20, by: 'dana', reason: 'trial', since: NOW },
+    ],
+    changes: [
+      { at: NOW, category: 'llm_call', window: '', tenant: 'proj_1', by: 'dana', reason: 'trial', from: 30, to: 20 },
+    ],
   },
   advice: adviceExample,
   muteRequest: { category: 'llm_call', tenant: 'proj_88', forMs: 3_600_000, reason: 'load test' },

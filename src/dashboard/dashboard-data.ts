@@ -1,6 +1,7 @@
 import type { AlertRecord } from '../alert/history.js';
 import type { MonitorView } from '../boot/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
+import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { tenantKey } from '../model/tenant-key.js';
 import { thresholdVariable } from '../options/environment.js';
 import { baseWindow } from '../usage/usage-source.js';
@@ -15,11 +16,14 @@ import type {
   PageDelivery,
   PageIncident,
   PageMute,
+  PageOverride,
   PageTenant,
+  PageThresholdChange,
   Series,
   TenantAnswer,
   TenantRow,
   TenantsAnswer,
+  ThresholdsAnswer,
 } from './api.js';
 import { Cached } from './cached.js';
 
@@ -82,6 +86,21 @@ export class DashboardData {
     );
   }
 
+  thresholds(): Promise<ThresholdsAnswer> {
+    return this.cached.get('thresholds', LIVE_MS, async () => {
+      const [set, changes] = await Promise.all([this.view.thresholds.list(), this.view.thresholds.changes()]);
+      return {
+        now: this.view.now(),
+        thresholds: set.map((override) => ({
+          ...{ category: override.category, window: override.window ?? '' },
+          ...(override.tenant === undefined ? {} : { tenant: override.tenant }),
+          ...toOverride(override),
+        })),
+        changes: changes.map(toPageChange),
+      };
+    });
+  }
+
   mutes(): Promise<PageMute[]> {
     return this.cached.get('mutes', LIVE_MS, async () => (await this.view.alerts.mutes()).map(toPageMute));
   }
@@ -129,7 +148,7 @@ export class DashboardData {
       handlers: view
         .handlers()
         .map(({ handler, categories: names, seen }) => ({ handler, categories: [...names], seen })),
-      canSetThreshold: view.thresholds !== undefined,
+      canSetThreshold: true,
     };
   }
 
@@ -172,9 +191,10 @@ export class DashboardData {
     const [day, peaks, overrides] = await Promise.all([
       usage.history(name, id, { from: now - DAY_MS }),
       usage.hourlyPeaks(name, { from: now - usage.retention.hourlyRetentionMs }),
-      thresholds?.list() ?? [],
+      thresholds.list(),
     ]);
-    const override = overrides.find((one) => one.category === name && one.tenant === id);
+    const base = baseWindow(category).name;
+    const override = overrides.find((one) => isFor(one, name, base) && one.tenant === id);
     return {
       now,
       rows: await this.withDetails(rows.flat(), told),
@@ -209,9 +229,10 @@ export class DashboardData {
       usage.totals(name, { from: now - DAY_MS }),
       this.used(category),
       this.advice(name),
-      thresholds?.list() ?? [],
+      thresholds.list(),
     ]);
-    const override = overrides.find((one) => one.category === name && one.tenant === undefined);
+    const base = baseWindow(category).name;
+    const override = overrides.find((one) => isFor(one, name, base) && one.tenant === undefined);
     return {
       now,
       category: summary,
@@ -234,13 +255,12 @@ export class DashboardData {
   private async used(category: Category): Promise<CategoryAnswer['tenants']> {
     const { usage } = this.view;
     if (!usage) return [];
-    const shared = usage.thresholdFor(category, baseWindow(category), undefined) ?? 0;
     return this.cached.get(`used ${category.name}`, ADVICE_GOOD_MS, async () =>
       (await usage.usageSince(category, this.view.now() - DAY_MS))
         .map(({ tenant, counts, threshold }) => {
           let [peak, total] = [0, 0];
           for (const [count, times] of counts) [peak, total] = [Math.max(peak, count), total + count * times];
-          return { tenant, peak, total, threshold: threshold ?? shared };
+          return { tenant, peak, total, threshold: shown(threshold) ?? 0 };
         })
         .sort((a, b) => b.peak - a.peak || b.total - a.total),
     );
@@ -273,9 +293,10 @@ export class DashboardData {
   private toRow(row: UsageRow): TenantRow {
     const category = this.view.categories.get(row.category) as Category;
     const window = category.windows.find(({ name }) => name === row.window) as CategoryWindow;
-    const threshold = row.threshold ?? 0;
+    const known = shown(row.threshold);
+    const threshold = known ?? 0;
     const levels = window.levels.map(({ at, severity }) => ({ at, severity, count: Math.floor(threshold * at) }));
-    const reached = row.threshold === undefined ? undefined : levels.filter(({ count }) => row.count > count).at(-1);
+    const reached = known === undefined ? undefined : levels.filter(({ count }) => row.count > count).at(-1);
     const windowStart = row.windowStart.getTime();
     return {
       ...{ category: row.category, window: row.window, windowMs: window.windowMs },
@@ -348,7 +369,7 @@ export class DashboardData {
     return {
       name: category.name,
       windows: windows.map((window) => {
-        const threshold = usage ? usage.thresholdFor(category, window, undefined) : undefined;
+        const threshold = shown(this.view.thresholdOf(category, window));
         return {
           ...{ name: window.name, windowMs: window.windowMs },
           ...(threshold === undefined ? {} : { threshold }),
@@ -473,23 +494,45 @@ export function toPageMute(mute: Awaited<ReturnType<MonitorView['alerts']['mutes
   };
 }
 
-function toOverride({
-  threshold,
-  until,
+/** JSON has no infinity: a threshold that nobody can go over is left out. */
+function shown(threshold: number | undefined): number | undefined {
+  return threshold === Infinity ? undefined : threshold;
+}
+
+function isFor({ category, window = '' }: ThresholdOverride, name: string, windowName: string): boolean {
+  return category === name && window === windowName;
+}
+
+function toOverride({ threshold, until, by, reason, since }: ThresholdOverride): PageOverride {
+  const value = shown(threshold);
+  return {
+    ...(value === undefined ? {} : { threshold: value }),
+    ...(until ? { until: until.getTime() } : {}),
+    ...{ by, reason, since: since.getTime() },
+  };
+}
+
+function toPageChange({
+  category,
+  window = '',
+  tenant,
+  at,
   by,
   reason,
-}: {
-  threshold: number;
-  until?: Date | undefined;
-  by: string;
-  reason: string;
-}): {
-  threshold: number;
-  until?: number;
-  by?: string;
-  reason?: string;
-} {
-  return { threshold, ...(until ? { until: until.getTime() } : {}), by, reason };
+  from,
+  to,
+  until,
+}: ThresholdChange): PageThresholdChange {
+  const value = (threshold: number | undefined): number | null | undefined =>
+    threshold === Infinity ? null : threshold;
+  const [was, is] = [value(from), value(to)];
+  return {
+    ...{ at: at.getTime(), category, window, by, reason },
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(was === undefined ? {} : { from: was }),
+    ...(is === undefined ? {} : { to: is }),
+    ...(until ? { until: until.getTime() } : {}),
+  };
 }
 
 function toAdvice({ from, to, ...advice }: CategoryAdvice): Advice {

@@ -17,6 +17,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import { baseWindow } from '../usage/usage-source.js';
 import type { Late } from '../util/late.js';
 import { duration, oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
@@ -143,6 +145,11 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       });
     }
 
+    @Get('api/thresholds')
+    thresholds(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+      return this.answer(request, response, (data) => data.thresholds());
+    }
+
     @Post('api/mute')
     mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
       return this.change(request, response, async (body, who, data, view): Promise<MuteAnswer> => {
@@ -193,25 +200,25 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     @Post('api/threshold')
     threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
       return this.change(request, response, async (body, who, data, view): Promise<ThresholdAnswer> => {
-        if (!view.thresholds) throw new Refusal(409, 'thresholds cannot be set here');
         const category = known(view, body.category);
         const { threshold, forMs } = body;
-        const { windows } = view.categories.get(category) as { windows: readonly { name: string }[] };
-        const window = windows.length > 1 ? { window: textIn('window', body.window ?? windows[0]?.name) } : {};
-        const scope = { ...scopeIn(category, body.tenant), category, ...window };
+        const window = windowIn(view.categories.get(category) as Category, body.window);
+        const scope = {
+          ...scopeIn(category, body.tenant),
+          ...{ category, ...(window.name === '' ? {} : { window: window.name }) },
+        };
         const reason =
           body.reason === undefined || body.reason === '' ? 'set on the page' : textIn('reason', body.reason);
         const tenant = scope.tenant === undefined ? {} : { tenant: scope.tenant };
         if (threshold === null) {
           await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
-          this.log(who, `removed the threshold of ${scopeText(category, scope.tenant)}: ${oneLine(reason)}`);
           data.changed();
-          return { category, ...tenant };
+          const holds = view.thresholdOf(view.categories.get(category) as Category, window, scope.tenant);
+          return { category, ...tenant, ...(holds === undefined ? {} : { threshold: holds }) };
         }
         if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is not a number, nor null');
         const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
         const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
-        this.log(who, `set the threshold of ${scopeText(category, scope.tenant)} to ${threshold}: ${oneLine(reason)}`);
         data.changed();
         return { category, ...tenant, threshold: set.threshold, ...(set.until ? { until: set.until.getTime() } : {}) };
       });
@@ -327,6 +334,15 @@ function queryOf({ query }: PageRequest): Record<string, string | undefined> {
 function known(view: MonitorView, category: unknown): string {
   if (typeof category === 'string' && view.categories.has(category)) return category;
   throw new Refusal(404, `no such category: write one of ${[...view.categories.keys()].join(', ')}`);
+}
+
+/** The window that is named, or the one that charts show. */
+function windowIn(category: Category, name: unknown): CategoryWindow {
+  if (name === undefined) return baseWindow(category);
+  const window = category.windows.find((one) => one.name === name);
+  if (window) return window;
+  const names = category.windows.map((one) => one.name);
+  throw new Refusal(404, `no such window: ${names.length > 1 ? `write one of ${names.join(', ')}` : 'leave it out'}`);
 }
 
 function scopeIn(category: unknown, tenant: unknown): { category?: string; tenant?: string } {

@@ -86,6 +86,7 @@ export function openApi(version: string): object {
         { name: 'tenant', required: true, description: 'Id of the tenant' },
       ]),
       '/api/category': get('One category over 24 hours', EXAMPLES.category, [CATEGORY]),
+      '/api/thresholds': get('Thresholds that are set, and the latest changes', EXAMPLES.thresholds),
       '/api/advice': get('What history has to say about a threshold', EXAMPLES.advice, [
         CATEGORY,
         { name: 'over', description: 'How much history to look at, in milliseconds; 24 hours if left out' },

@@ -104,8 +104,8 @@ export interface UsageSettings extends UsageRetention {
   readonly categories: ReadonlyMap<string, Category>;
   readonly source: UsageSource;
   readonly store: UsageStore;
-  /** The threshold that a category's window has now, if tenants share it. */
-  readonly thresholdOf: (category: Category, window: CategoryWindow) => number | undefined;
+  /** The threshold of a tenant, or the one that tenants share, as far as this process knows it without having counted the tenant. */
+  readonly thresholdOf: (category: Category, window: CategoryWindow, tenant?: string) => number | undefined;
 }
 
 /** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
@@ -146,7 +146,7 @@ export class Usage {
       this.totalIn(category, window, time, counts),
     ]);
     const rows = counts.map(({ tenant, count }, i): UsageRow => {
-      const threshold = this.thresholdFor(category, window, seen[i]);
+      const threshold = this.thresholdFor(category, window, tenant, seen[i]);
       return {
         ...{ category: category.name, window: window.name },
         ...{ windowStart: new Date(span.start), windowEnd: new Date(span.end) },
@@ -243,7 +243,9 @@ export class Usage {
     const now = this.now();
     const { from, to } = this.slots({ from: now - overMs, to: now });
     const usage = await this.usageOf(category, from, to);
-    const threshold = this.settings.thresholdOf(category, window);
+    const shared = this.settings.thresholdOf(category, window);
+    // Without alerts there is nothing to advise against.
+    const threshold = shared === Infinity ? undefined : shared;
     const words = { over: inWords(overMs), window: isLong(window) ? duration(window.windowMs) : '1 min' };
     return {
       ...{ category: name, window: window.name, windowMs: window.windowMs },
@@ -267,8 +269,8 @@ export class Usage {
       );
       some.forEach(([tenant, about], i) => {
         const counts = this.perWindow(category, found[i] as SlotCounts);
-        if (counts.size > 0)
-          usage.push({ tenant: named(tenant, about), counts, threshold: this.thresholdFor(category, window, about) });
+        const threshold = this.thresholdFor(category, window, tenant, about);
+        if (counts.size > 0) usage.push({ tenant: named(tenant, about), counts, threshold });
       });
       await new Promise(setImmediate);
     }
@@ -315,10 +317,14 @@ export class Usage {
     throw new RangeError(`there is no such category: write one of ${known}`);
   }
 
-  /** What holds for a tenant: what was last seen, else what tenants share. */
-  thresholdFor(category: Category, window: CategoryWindow, seen: SeenTenant | undefined): number | undefined {
-    const own = seen?.thresholds?.[category.windows.indexOf(window)];
-    return own ?? this.settings.thresholdOf(category, window);
+  /** What holds for a tenant: what is set or shared, else what it was last held against. */
+  private thresholdFor(
+    category: Category,
+    window: CategoryWindow,
+    tenant: string,
+    seen: SeenTenant | undefined,
+  ): number | undefined {
+    return this.settings.thresholdOf(category, window, tenant) ?? seen?.thresholds?.[category.windows.indexOf(window)];
   }
 
   private slot(): number {

@@ -91,11 +91,11 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
   });
 
   it('shows the busiest with name, threshold, share and since when', async () => {
-    const a = replica('a');
+    const a = replica('a', { llm: { threshold: ({ id }) => (id === 'own' ? 40 : 10) } });
     for (let minute = 0; minute < 4; minute++) {
-      await a.count('llm', 'hot', minute === 0 ? 3 : 20, { name: 'Hot' });
+      await a.count('llm', 'hot', minute === 0 ? 3 : 20, { name: 'Hot', threshold: 10 });
       await a.count('llm', 'own', 20, { threshold: 40 });
-      await a.count('llm', 'cool', 1);
+      await a.count('llm', 'cool', 1, { threshold: 10 });
       if (minute < 3) await pass(MINUTE, a);
     }
     await pass(1_000, a);

@@ -366,20 +366,18 @@ describe('the API of the page', () => {
       until: START + MINUTE,
     });
     expect(await (await post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: null })).json()).toEqual(
-      { category: 'llm_call' },
+      { category: 'llm_call', threshold: 10 },
     );
     expect(log.lines.filter((line) => line.includes('dana')).map((line) => line.replace(/^.*?dana/, 'dana'))).toEqual([
       'dana muted proj_1, llm_call for 1 h: load test',
       'dana unmuted proj_1, llm_call',
       'dana sent a test alert',
-      'dana set the threshold of proj_1, llm_call to 20: import',
-      'dana removed the threshold of every tenant, llm_call: set on the page',
     ]);
     expect(monitor.mutes).toEqual([]);
   });
 
   it('refuses what is wrong, in words', async () => {
-    const { get, post } = await started({ monitor: seenMonitor(START, false) });
+    const { get, post } = await started();
     const refused = async (answer: Promise<Response>) => [
       (await answer).status,
       ((await (await answer).json()) as { error: string }).error,
@@ -405,10 +403,12 @@ describe('the API of the page', () => {
       'forMs is not a number above 0',
     ]);
     expect(await refused(post('/rate-monitor/api/mute', [1]))).toEqual([400, 'the body is not a JSON object']);
-    expect(await refused(post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: 3 }))).toEqual([
-      409,
-      'thresholds cannot be set here',
+    expect(await refused(post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: '3' }))).toEqual([
+      400,
+      'threshold is not a number, nor null',
     ]);
+    const day = { category: 'llm_call', window: 'day', threshold: 3 };
+    expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'no such window: leave it out']);
   });
 
   it('says since when it is blind, with what is left to see', async () => {
@@ -435,7 +435,7 @@ describe('the API of the page', () => {
     const description = (await (await get('/rate-monitor/api/openapi.json')).json()) as {
       paths: Record<string, unknown>;
     };
-    expect(Object.keys(description.paths)).toHaveLength(9);
+    expect(Object.keys(description.paths)).toHaveLength(10);
     expect(JSON.stringify(description)).toContain(JSON.stringify(EXAMPLES.overview));
   });
 });

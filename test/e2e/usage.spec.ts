@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { MonitorRate, UsageService } from '../../src/index.js';
-import type { Overview } from '../../src/dashboard/api.js';
+import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { sharedRedis } from '../support/redis.js';
@@ -91,6 +91,84 @@ describe('usage in an app', () => {
     });
     expect(answer.status).toBe(200);
     await until(async () => (await overviewOf(b)).rows[0]?.mute?.reason === 'known', 3_000);
+    await client.quit();
+  });
+
+  it('sets and removes thresholds from the page, for every replica, with a trace of who did', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const windows = [{ threshold: 100 }, { threshold: 1_000, period: 'day' as const }];
+    const options = { redis: client, keyPrefix, categories: { evaluations: { windows } } };
+    const [a, b] = [await start(options), await start(options)];
+    const from = async <T>({ url }: TestApp, path: string) =>
+      (await (await fetch(`${url}/rate-monitor/api/${path}`)).json()) as T;
+    const set = async (body: object) => {
+      const answer = await a.post('/rate-monitor/api/threshold', { 'sec-fetch-site': 'same-origin' }, body);
+      return [answer.status, await answer.json()];
+    };
+    const tenant = { category: 'llm_call', tenant: 'proj_1' };
+    for (let i = 0; i < 6; i++) await b.post('/call', { 'x-project': 'proj_1' });
+    await a.post('/call', { 'x-project': 'proj_2' });
+    expect(await overviewOf(a)).toMatchObject({ state: 'calm', canSetThreshold: true });
+
+    expect(await set({ ...tenant, threshold: 4, forMs: 3_600_000, reason: 'trial' })).toEqual([
+      200,
+      { ...tenant, threshold: 4, until: expect.any(Number) },
+    ]);
+    expect(await set({ category: 'llm_call', threshold: 30 })).toEqual([200, { category: 'llm_call', threshold: 30 }]);
+    // The shortest window, if none is named.
+    expect(await set({ category: 'evaluations', threshold: 7 })).toEqual([
+      200,
+      { category: 'evaluations', threshold: 7 },
+    ]);
+    await set({ category: 'evaluations', window: 'day', threshold: 70 });
+    // It counted nothing since: the replica that did learns of the threshold, and alerts.
+    await until(() => [...a.alerts, ...b.alerts].length > 0, 5_000);
+    expect([...a.alerts, ...b.alerts]).toMatchObject([{ tenant: { id: 'proj_1' }, count: 6, threshold: 4 }]);
+    for (const app of [a, b]) {
+      const override = { threshold: 4, by: 'dana', reason: 'trial', since: expect.any(Number) };
+      await until(async () => (await overviewOf(app)).over === 1, 5_000);
+      expect((await overviewOf(app)).rows).toMatchObject([{ tenant: { id: 'proj_1' }, count: 6, threshold: 4 }]);
+      expect(await from<TenantAnswer>(app, 'tenant?category=llm_call&tenant=proj_1')).toMatchObject({ override });
+      const other = await from<TenantAnswer>(app, 'tenant?category=llm_call&tenant=proj_2');
+      expect([other.rows[0]?.threshold, other.override]).toEqual([30, undefined]);
+      expect(await from<CategoryAnswer>(app, 'category?category=evaluations')).toMatchObject({
+        override: { threshold: 7, reason: 'set on the page' },
+        category: {
+          windows: [
+            { name: expect.not.stringMatching('day'), threshold: 7 },
+            { name: 'day', threshold: 70 },
+          ],
+        },
+      });
+    }
+
+    expect(await set({ ...tenant, threshold: null, reason: 'over' })).toEqual([200, { ...tenant, threshold: 30 }]);
+    expect(await set({ category: 'llm_call', threshold: null })).toEqual([
+      200,
+      { category: 'llm_call', threshold: 15 },
+    ]);
+    for (const wrong of [1.5, -1]) {
+      const [status, { error }] = (await set({ ...tenant, threshold: wrong })) as [number, { error: string }];
+      expect([status, error]).toEqual([400, expect.stringContaining('write a whole number')]);
+    }
+    await until(async () => (await overviewOf(b)).categories[0]?.windows[0]?.threshold === 15, 5_000);
+    const { thresholds, changes } = await from<ThresholdsAnswer>(b, 'thresholds');
+    expect(thresholds.map(({ category, threshold }) => [category, threshold]).sort()).toEqual([
+      ['evaluations', 7],
+      ['evaluations', 70],
+    ]);
+    expect(changes.map(({ category, by, from: was, to }) => [category, by, was, to])).toEqual([
+      ['llm_call', 'dana', 30, undefined],
+      ['llm_call', 'dana', 4, undefined],
+      ['evaluations', 'dana', undefined, 70],
+      ['evaluations', 'dana', undefined, 7],
+      ['llm_call', 'dana', undefined, 30],
+      ['llm_call', 'dana', undefined, 4],
+    ]);
+    // Nest's logger is one for the process.
+    const lines = [a, b].flatMap(({ log }) => log.of('by dana'));
+    expect(lines).toHaveLength(6);
+    expect(lines[0]).toContain('Threshold of llm_call for tenant proj_1 is set to 4 until');
     await client.quit();
   });
 

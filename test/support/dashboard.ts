@@ -3,6 +3,7 @@ import { MemoryCounterStore, type Mute, type MuteOptions } from '../../src/index
 import type { AlertRecord } from '../../src/alert/history.js';
 import type { MonitorView } from '../../src/boot/monitor-view.js';
 import type { Category } from '../../src/model/category.js';
+import type { ThresholdOverride } from '../../src/model/threshold-override.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { Instances } from '../../src/usage/instances.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
@@ -19,7 +20,7 @@ export interface SeenMonitor {
   status: { up: boolean; blindSince?: number };
 }
 
-export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
+export function seenMonitor(now: number): SeenMonitor {
   const clock = { now };
   const categories = completeOptions({
     categories: {
@@ -40,7 +41,7 @@ export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
   const alerts: AlertRecord[] = [];
   const mutes: Mute[] = [];
   const status: SeenMonitor['status'] = { up: true };
-  const overrides = new Map<string, never>();
+  const overrides = new Map<string, ThresholdOverride>();
   const view: MonitorView = {
     ...about,
     ...{ categories, usage: replica.usage, instances },
@@ -62,16 +63,17 @@ export function seenMonitor(now: number, withThresholds = true): SeenMonitor {
         { channel: 'discord', delivered: false, reason: 'Discord answered 404' },
       ],
     },
-    thresholds: withThresholds
-      ? {
-          set: async (options) => {
-            overrides.set(options.category, options as never);
-            return { ...options, since: new Date(clock.now) };
-          },
-          remove: async ({ category }) => overrides.delete(category),
-          list: async () => [...overrides.values()],
-        }
-      : undefined,
+    thresholds: {
+      set: async (options) => {
+        const override = { ...options, since: new Date(clock.now) };
+        overrides.set(options.category, override);
+        return override;
+      },
+      remove: async ({ category }) => overrides.delete(category),
+      list: async () => [...overrides.values()],
+      changes: async () => [],
+    },
+    thresholdOf: (_, { threshold }) => threshold as number,
     now: () => clock.now,
     store: () => ({ name: 'memory', ...status }),
     counter: () => ({ counted: 61, uncounted: 2, pending: 0 }),

@@ -15,6 +15,7 @@ import type {
   PageIncident,
   PageLevel,
   PageMute,
+  PageOverride,
   PageTenant,
   Series,
   TenantAnswer,
@@ -157,7 +158,7 @@ class Backend {
   private readonly counted: Counted[];
   private readonly answers = new Map<string, object>();
   private mutes: PageMute[];
-  private readonly overrides = new Map<string, { threshold: number; by: string; reason?: string; until?: number }>();
+  private readonly overrides = new Map<string, PageOverride>();
 
   constructor({ tenants = 40, names = NAMES, empty = false }: StandInOptions) {
     const random = randomFrom(7);
@@ -251,8 +252,7 @@ class Backend {
     else
       this.overrides.set(key, {
         threshold,
-        by: 'dana',
-        ...(reason === undefined ? {} : { reason }),
+        ...{ by: 'dana', reason: reason ?? 'set on the page', since: STAND_IN_NOW },
         ...(forMs === undefined ? {} : { until: STAND_IN_NOW + forMs }),
       });
     return { category, ...(tenant === undefined ? {} : { tenant }), threshold: threshold ?? thresholdOf(category) };

@@ -35,19 +35,9 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
     <>
       {override && (
         <p class="override">
-          Set to <b>{count(override.threshold)}</b>
-          {override.by !== undefined && (
-            <>
-              {' '}
-              by <bdi>{override.by}</bdi>
-            </>
-          )}
-          {override.until !== undefined && `, until ${clock(override.until, now)}`}
-          {override.reason !== undefined && (
-            <>
-              : <bdi>{override.reason}</bdi>
-            </>
-          )}{' '}
+          Set to <b>{override.threshold === undefined ? 'no alerts' : count(override.threshold)}</b> by{' '}
+          <bdi>{override.by}</bdi>
+          {override.until !== undefined && `, until ${clock(override.until, now)}`}: <bdi>{override.reason}</bdi>{' '}
           <button type="button" class="quiet" onClick={() => void send({ threshold: null })}>
             Take it away
           </button>
@@ -76,7 +66,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
               name="threshold"
               type="number"
               min={1}
-              step="any"
+              step={1}
               required
               defaultValue={String(threshold)}
             />
