@@ -3,7 +3,7 @@ import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { Observation } from '../telemetry/figures.js';
-import type { Instances } from '../usage/instances.js';
+import type { InstanceRegistry } from '../instance/instance-registry.js';
 import type { Usage } from '../usage/usage.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 
@@ -21,7 +21,7 @@ export interface MonitorView {
   readonly environment: string;
   readonly categories: ReadonlyMap<string, Category>;
   readonly usage: Usage | undefined;
-  readonly instances: Instances;
+  readonly instances: Pick<InstanceRegistry, 'id' | 'list'>;
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
   /** The threshold that was set for a tenant, else the one that tenants share; undefined if it takes the tenant itself to know it. */

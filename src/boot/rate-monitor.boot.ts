@@ -8,7 +8,7 @@ import { channelsFor } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
-import { Counter } from '../counter/counter.js';
+import { Counter, type CounterStatus } from '../counter/counter.js';
 import { COUNTER } from '../counter/rate-counter.service.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
@@ -122,10 +122,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
     await alerts.lookAtMutes();
     this.alerts.set(alerts);
-    this.instances = new InstanceRegistry(options, state, () => counter.now(), this.logger);
+    const figures = (): CounterStatus => counter.status();
+    const instances = new InstanceRegistry(counter.instance, options, state, now, figures, this.logger);
+    this.instances = instances;
     // Not waited for: a slow store must not hold up the boot.
-    void this.instances.start();
-    const watched = { options, store, state, counter, overrides, requests, handlers, breaches };
+    void instances.start();
+    const watched = { options, store, instances, counter, overrides, requests, handlers, breaches };
     await this.watch({ ...watched, channels: () => alerts.channels() });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);

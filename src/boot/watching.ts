@@ -8,13 +8,12 @@ import type { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import type { CounterStore } from '../store/counter-store.js';
-import type { SharedState } from '../store/shared-state.js';
+import type { InstanceRegistry } from '../instance/instance-registry.js';
 import { type BreachCounts } from '../telemetry/breach-counts.js';
 import { observeWithOpenTelemetry } from '../telemetry/open-telemetry.js';
 import { sendToSentry } from '../telemetry/sentry-metrics.js';
 import type { Overrides } from '../threshold/overrides.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
-import { Instances } from '../usage/instances.js';
 import { UsageRecorder } from '../usage/usage-recorder.js';
 import { Usage } from '../usage/usage.js';
 import { Poller } from '../util/poller.js';
@@ -28,7 +27,7 @@ const STOP_WITHIN_MS = 1_500;
 export interface Watched {
   readonly options: CompleteOptions;
   readonly store: CounterStore;
-  readonly state: SharedState;
+  readonly instances: InstanceRegistry;
   readonly counter: Counter;
   readonly alerts: AlertService;
   readonly thresholds: ThresholdService;
@@ -39,16 +38,27 @@ export interface Watched {
   readonly breaches: BreachCounts;
 }
 
-/** Looks after what is seen of the monitor while it runs: usage, heartbeats, metrics. Nothing of it is on the way of a request. */
+/** Looks after what is seen of the monitor while it runs: usage, metrics. Nothing of it is on the way of a request. */
 export class Watching {
   readonly view: MonitorView;
   private readonly recorder: UsageRecorder | undefined;
-  private readonly instances: Instances;
-  private readonly pollers: readonly Poller[];
+  private readonly poller: Poller | undefined;
   private ends: (() => void)[] = [];
 
   constructor(
-    { options, store, state, counter, alerts, thresholds, overrides, requests, handlers, channels, breaches }: Watched,
+    {
+      options,
+      store,
+      instances,
+      counter,
+      alerts,
+      thresholds,
+      overrides,
+      requests,
+      handlers,
+      channels,
+      breaches,
+    }: Watched,
     logger: Logger,
   ) {
     const about = { service: options.service ?? '', environment: options.environment ?? '' };
@@ -68,16 +78,9 @@ export class Watching {
         { ...settings, maxTenants: options.maxTrackedTenants, settleMs: Math.max(1_000, 2 * options.flushIntervalMs) },
         logger,
       );
-    this.instances = new Instances(
-      state,
-      counter.instance,
-      about,
-      () => counter.now(),
-      () => counter.status(),
-    );
     this.view = {
       ...about,
-      ...{ categories, usage, instances: this.instances, alerts, thresholds, thresholdOf, channels },
+      ...{ categories, usage, instances, alerts, thresholds, thresholdOf, channels },
       now: () => counter.now(),
       store: () => {
         const { blindSince } = counter.status();
@@ -92,14 +95,12 @@ export class Watching {
           seen: requests.seen.has(name),
         })),
     };
-    this.pollers = [
-      new Poller(() => this.instances.beat(), logger, 'Instances'),
-      ...(this.recorder ? [new Poller(() => (this.recorder as UsageRecorder).look(), logger, 'Usage records')] : []),
-    ];
+    const { recorder } = this;
+    this.poller = recorder && new Poller(() => recorder.look(), logger, 'Usage records');
   }
 
   async start(): Promise<void> {
-    for (const poller of this.pollers) poller.start();
+    this.poller?.start();
     this.ends = await Promise.all([observeWithOpenTelemetry(this.view), sendToSentry(this.view)]);
   }
 
@@ -107,8 +108,8 @@ export class Watching {
   async stop(): Promise<void> {
     for (const end of this.ends) end();
     const last = async (): Promise<void> => {
-      await Promise.all(this.pollers.map((poller) => poller.stop()));
-      await Promise.all([this.recorder?.stop(), this.instances.leave()]);
+      await this.poller?.stop();
+      await this.recorder?.stop();
     };
     await within(last(), STOP_WITHIN_MS, 'not written').catch(() => undefined);
   }

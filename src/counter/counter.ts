@@ -30,6 +30,8 @@ const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
 /** How often it is looked whether thresholds have changed. */
 const LOOK_AT_LEVELS_MS = 1_000;
+/** Totals that wait are looked for no more often than this. */
+const WALK_EVERY_MS = 1_000;
 
 /** What the counter needs of the options. */
 export interface CounterOptions extends PublisherOptions {
@@ -91,6 +93,7 @@ export class Counter {
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
   private uncounted = 0;
+  private walked = { at: -Infinity, pending: 0 };
 
   constructor(
     private readonly store: CounterStore,
@@ -197,14 +200,23 @@ export class Counter {
     }
   }
 
-  /** What this instance counted since its start, and how it goes. Walks over all live totals. */
+  /** What this instance counted since its start, and how it goes. */
   status(): CounterStatus {
-    let pending = 0;
-    for (const tracked of this.windows.live(this.clock.now())) pending += tracked.unpublished;
     const { counted, uncounted } = this;
+    const pending = this.pending();
     const { unreachableForMs } = this.health;
     const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
     return { counted, uncounted, pending, ...blindSince };
+  }
+
+  /** Walks over all live totals, so at most once a second however often it is asked. */
+  private pending(): number {
+    const now = performance.now();
+    if (now - this.walked.at < WALK_EVERY_MS) return this.walked.pending;
+    let pending = 0;
+    for (const tracked of this.windows.live(this.clock.now())) pending += tracked.unpublished;
+    this.walked = { at: now, pending };
+    return pending;
   }
 
   /** Publishes what is pending, for as long as that may take; what is left is judged alone and said to be lost. */

@@ -1,19 +1,31 @@
+import { hostname } from 'node:os';
+
 import { completeOptions } from '../options/complete-options.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import { VERSION } from '../util/version.js';
 import { InstanceRegistry } from './instance-registry.js';
 
 const api: RateMonitorOptions = { service: 'api', environment: 'production' };
 
 describe('the instances that share keys', () => {
   let now = 1_000_000;
+  let figures = { counted: 0, uncounted: 0 };
   const lines: string[] = [];
   const registries: InstanceRegistry[] = [];
   const state = new MemorySharedState();
 
   const start = async (options: RateMonitorOptions = api): Promise<InstanceRegistry> => {
     const logger = { warn: (line: string) => void lines.push(line) };
-    const registry = new InstanceRegistry(completeOptions(options), state, () => now, logger);
+    const id = `i${registries.length}_${now}`;
+    const registry = new InstanceRegistry(
+      id,
+      completeOptions(options),
+      state,
+      () => now,
+      () => figures,
+      logger,
+    );
     registries.push(registry);
     await registry.start();
     return registry;
@@ -41,7 +53,27 @@ describe('the instances that share keys', () => {
     now += 2_000;
     expect((await one.list()).map(({ id }) => id)).toEqual([one.id]);
     await start();
-    expect([...(await state.list('set_ups')).keys()]).not.toContain(gone.id);
+    expect([...(await state.list('instances')).keys()]).not.toContain(gone.id);
+  });
+
+  it('tell what they are and how much they count', async () => {
+    figures = { counted: 0, uncounted: 0 };
+    const one = await start();
+    [now, figures] = [now + 10_000, { counted: 25, uncounted: 2 }];
+    await one.beat();
+    expect(await one.list()).toEqual([
+      {
+        ...{
+          id: one.id,
+          service: 'api',
+          environment: 'production',
+          version: VERSION,
+          host: hostname(),
+          pid: process.pid,
+        },
+        ...{ startedAt: now - 10_000, lastSeen: now, perSecond: 2.5, uncounted: 2, thresholds: expect.any(Object) },
+      },
+    ]);
   });
 
   it('are warned of another app under the same keys, once for all of its replicas', async () => {
@@ -67,13 +99,20 @@ describe('the instances that share keys', () => {
 
   it('start while the store is away', async () => {
     const away = { swap: () => Promise.reject(new Error('away')), list: () => Promise.reject(new Error('away')) };
-    const registry = new InstanceRegistry(completeOptions(api), away as never, () => now, { warn: () => undefined });
+    const registry = new InstanceRegistry(
+      'x',
+      completeOptions(api),
+      away as never,
+      () => now,
+      () => figures,
+      { warn: () => undefined },
+    );
     await registry.start();
     await registry.stop();
   });
 
   it('ignore a record of another kind', async () => {
-    await state.swap('set_ups', 'x', undefined, '"later"');
+    await state.swap('instances', 'x', undefined, '"later"');
     expect(await (await start()).list()).toHaveLength(1);
   });
 });

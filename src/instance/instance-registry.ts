@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 
 import type { Logger } from '@nestjs/common';
 
@@ -6,9 +6,10 @@ import type { Category } from '../model/category.js';
 import type { SharedState } from '../store/shared-state.js';
 import { Poller } from '../util/poller.js';
 import { oneLine } from '../util/text.js';
+import { VERSION } from '../util/version.js';
 import { conflictOf, thresholdsOf, type Instance } from './instance.js';
 
-const KIND = 'set_ups';
+const KIND = 'instances';
 /** An instance that was not seen for so long is gone. */
 export const GONE_AFTER_MS = 30_000;
 /** Two may fail before an instance seems gone. */
@@ -22,30 +23,35 @@ export interface Identity {
   readonly categories: ReadonlyMap<string, Category>;
 }
 
-/** Makes the set-up of this instance known to those that share its keys, and warns if it is not theirs. */
+/** What the instance counted since its start. */
+export interface InstanceFigures {
+  readonly counted: number;
+  readonly uncounted: number;
+}
+
+/** Makes this instance known to those that share its keys, and warns if their set-up is not its own. */
 export class InstanceRegistry {
   private readonly poller: Poller;
-  private readonly own: Omit<Instance, 'lastSeen'>;
+  private readonly own: Omit<Instance, 'lastSeen' | 'perSecond' | 'uncounted'>;
+  private last: { readonly at: number; readonly counted: number };
   private written: string | undefined;
 
   /** @param now - The time of the store, in milliseconds since the epoch. */
   constructor(
+    /** A name that no other process has. */
+    readonly id: string,
     { service, environment, categories }: Identity,
     private readonly state: SharedState,
     private readonly now: () => number,
+    private readonly figures: () => InstanceFigures,
     private readonly logger: Pick<Logger, 'warn'>,
   ) {
     this.own = {
-      id: randomUUID(),
-      ...{ service, environment },
+      ...{ id, service, environment, version: VERSION, host: hostname(), pid: process.pid, startedAt: now() },
       thresholds: thresholdsOf(categories.values()),
     };
-    this.poller = new Poller(() => this.beat(), logger, 'The check for instances with another set-up', HEARTBEAT_MS);
-  }
-
-  /** This instance's id. */
-  get id(): string {
-    return this.own.id;
+    this.last = { at: this.own.startedAt, counted: 0 };
+    this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
   }
 
   /** Begins the heartbeat, and warns of instances that share keys and should not. Never rejects: a store that is away is asked later. */
@@ -53,17 +59,20 @@ export class InstanceRegistry {
     this.poller.start();
     await this.poller.now();
     const others = await this.list().catch(() => []);
-    const own = { ...this.own, lastSeen: this.now() };
+    const own = { ...this.own, lastSeen: this.now(), perSecond: 0, uncounted: 0 };
     const conflicts = others.filter(({ id }) => id !== this.id).map((other) => conflictOf(own, other));
     // Each kind once, however many replicas there are.
     for (const conflict of new Set(conflicts)) if (conflict) this.logger.warn(oneLine(conflict, 600));
   }
 
-  /** All instances that were seen within 30 seconds, this one among them. Rejects while the store is away. */
+  /** All instances that were seen within 30 seconds, this one among them, the newest last. Rejects while the store is away. */
   async list(): Promise<Instance[]> {
     const records = [...(await this.state.list(KIND)).values()].map(parse);
     const since = this.now() - GONE_AFTER_MS;
-    return records.filter((instance) => instance !== undefined).filter(({ lastSeen }) => lastSeen > since);
+    return records
+      .filter((instance) => instance !== undefined)
+      .filter(({ lastSeen }) => lastSeen > since)
+      .sort((a, b) => a.startedAt - b.startedAt);
   }
 
   /** This instance leaves: the others no longer see it. */
@@ -72,9 +81,14 @@ export class InstanceRegistry {
     await this.state.swap(KIND, this.id, this.written, undefined).catch(() => undefined);
   }
 
-  private async beat(): Promise<void> {
+  /** Tells the others that this instance is there; done every ten seconds once it has started. */
+  async beat(): Promise<void> {
     const lastSeen = this.now();
-    const next = JSON.stringify({ ...this.own, lastSeen });
+    const { counted, uncounted } = this.figures();
+    const seconds = Math.max((lastSeen - this.last.at) / 1_000, 1);
+    const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;
+    this.last = { at: lastSeen, counted };
+    const next = JSON.stringify({ ...this.own, lastSeen, perSecond, uncounted });
     const swapped = await this.state.swap(KIND, this.id, this.written, next, lastSeen + GONE_AFTER_MS);
     // The store may have lost the record, or the answer to the last write.
     this.written = swapped.swapped ? next : swapped.found;
@@ -94,7 +108,9 @@ function parse(record: string): Instance | undefined {
   try {
     const instance = JSON.parse(record) as Partial<Instance> | null;
     const isOne = typeof instance?.id === 'string' && typeof instance.lastSeen === 'number';
-    return isOne && typeof instance.thresholds === 'object' ? (instance as Instance) : undefined;
+    return isOne && typeof instance.thresholds === 'object' && typeof instance.startedAt === 'number'
+      ? (instance as Instance)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,13 +1,22 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 
-/** The set-up of a running process that counts under the same keys. */
+/** A running process that counts under the same keys. */
 export interface Instance {
   readonly id: string;
   /** Name of the app; undefined if nothing names it. */
   readonly service?: string | undefined;
   readonly environment?: string | undefined;
+  /** Of this package. */
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
   /** Milliseconds since the epoch, by the store's clock. */
+  readonly startedAt: number;
   readonly lastSeen: number;
+  /** Requests, or their cost, a second since it was seen before. */
+  readonly perSecond: number;
+  /** Requests that went uncounted since its start. */
+  readonly uncounted: number;
   /** What it alerts on, by category, in words: `more than 15 in 60000 ms`. */
   readonly thresholds: Readonly<Record<string, string>>;
 }

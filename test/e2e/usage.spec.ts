@@ -97,7 +97,7 @@ describe('usage in an app', () => {
   it('sets and removes thresholds from the page, for every replica, with a trace of who did', async () => {
     const { client, keyPrefix } = sharedRedis();
     const windows = [{ threshold: 100 }, { threshold: 1_000, period: 'day' as const }];
-    const options = { redis: client, keyPrefix, categories: { evaluations: { windows } } };
+    const options = { redis: client, keyPrefix, categories: { llm_call: { threshold: 15 }, evaluations: { windows } } };
     const [a, b] = [await start(options), await start(options)];
     const from = async <T>({ url }: TestApp, path: string) =>
       (await (await fetch(`${url}/rate-monitor/api/${path}`)).json()) as T;

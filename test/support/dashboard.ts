@@ -5,14 +5,14 @@ import type { MonitorView } from '../../src/boot/monitor-view.js';
 import type { Category } from '../../src/model/category.js';
 import type { ThresholdOverride } from '../../src/model/threshold-override.js';
 import { completeOptions } from '../../src/options/complete-options.js';
-import { Instances } from '../../src/usage/instances.js';
+import { InstanceRegistry } from '../../src/instance/instance-registry.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
 
 const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
 
 /** What a page looks at, made of real usage and of alerts that a test writes. */
 export interface SeenMonitor {
-  view: MonitorView;
+  view: MonitorView & { instances: InstanceRegistry };
   replica: UsageReplica;
   clock: TestClock;
   alerts: AlertRecord[];
@@ -37,12 +37,14 @@ export function seenMonitor(now: number): SeenMonitor {
   const replica = new UsageReplica('a', new MemoryCounterStore(() => clock.now), categories, clock);
   const about = { service: 'checkout-api', environment: 'production' };
   const figures = () => ({ counted: 61, uncounted: 2 });
-  const instances = new Instances(new MemorySharedState(), 'a', about, () => clock.now, figures);
+  const identity = { ...about, categories };
+  const logger = { warn: () => undefined };
+  const instances = new InstanceRegistry('a', identity, new MemorySharedState(), () => clock.now, figures, logger);
   const alerts: AlertRecord[] = [];
   const mutes: Mute[] = [];
   const status: SeenMonitor['status'] = { up: true };
   const overrides = new Map<string, ThresholdOverride>();
-  const view: MonitorView = {
+  const view: SeenMonitor['view'] = {
     ...about,
     ...{ categories, usage: replica.usage, instances },
     alerts: {
