@@ -125,9 +125,10 @@ export class DashboardData {
       over,
       ...(store.blindSince === undefined ? {} : { blindSince: store.blindSince }),
       store: { name: store.name, up: store.up },
-      instances: instances.map(({ thresholds: _, service = '', environment = '', ...instance }) => ({
-        ...{ ...instance, service, environment },
-        self: instance.id === view.instances.id,
+      instances: instances.map(({ id, service = '', environment = '', ...one }) => ({
+        ...{ id, service, environment, version: one.version, host: one.host, pid: one.pid },
+        ...{ startedAt: one.startedAt, lastSeen: one.lastSeen, perSecond: one.perSecond, uncounted: one.uncounted },
+        self: id === view.instances.id,
       })),
       uncounted: instances.reduce(
         (sum, instance) => sum + (instance.id === view.instances.id ? 0 : instance.uncounted),
