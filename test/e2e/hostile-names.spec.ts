@@ -209,7 +209,7 @@ describe('whatever a tenant is called', () => {
     await channel.start();
     fc.assert(
       fc.property(hostileAlert, (alert) => {
-        channel.send(alert);
+        void channel.send(alert);
         const { message, tags } = captured.at(-1) as (typeof captured)[number];
         for (const value of Object.values(tags)) {
           expect(value.length).toBeLessThanOrEqual(200);
