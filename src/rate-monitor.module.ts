@@ -16,7 +16,7 @@ import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
 import { USAGE, UsageService } from './usage/usage.service.js';
 import { Late } from './util/late.js';
 
-/** What boot builds from complete options, and the services hand on to. */
+/** Built at boot from complete options; the exported services delegate to these. */
 const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, MONITOR_VIEW];
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */

@@ -7,15 +7,15 @@ import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 
-/** What tells of breaches, once the app has started. */
+/** Holds what sends alerts, once the app has started. */
 export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 
-/** Tells of breaches, mutes, and gives account of what was told. Disabled, there is nothing to tell and nothing to mute. */
+/** Sends alerts, mutes them, and reports what was sent. If the module is off, nothing is sent and nothing can be muted. */
 @Injectable()
 export class AlertService {
   constructor(@Inject(ALERTS) private readonly alerts: Late<Alerts>) {}
 
-  /** Raises an alert of the app's own: it goes through every channel that wants it, and holds nobody. */
+  /** Raises an alert of the app's own: it goes through every channel that takes it. Does not wait. */
   raise(alert: RateAlert): void {
     const { window = '', windowStart, windowMs, windowEnd, route, ...rest } = alert;
     const start = windowStart.getTime();
@@ -32,8 +32,8 @@ export class AlertService {
   }
 
   /**
-   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting goes on, and the end of what
-   * was told is told. A mute of the same tenant and category takes the place of the one before.
+   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting continues, and the end of what
+   * was sent before is sent. A mute replaces an earlier one of the same tenant and category.
    *
    * @throws RangeError or TypeError if the options are wrong; an Error if the store is away or the module is disabled.
    */
@@ -45,7 +45,7 @@ export class AlertService {
   }
 
   /**
-   * Ends a mute before its time. What it held back and is still true is told.
+   * Ends a mute before its time. What it held back is sent if it is still true.
    *
    * @returns Whether there was one of just this tenant and category.
    */
@@ -58,12 +58,12 @@ export class AlertService {
     return (await this.alerts.value?.mutes.list()) ?? [];
   }
 
-  /** The last 500 alerts of all replicas, newest first, and what became of each in each channel. */
+  /** The last 500 alerts of all replicas, newest first, and the delivery of each in each channel. */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
   }
 
-  /** How each channel does on this instance, and what became of its alerts since the start. */
+  /** The state of each channel on this instance, and the outcomes of its alerts since the start. */
   channels(): ChannelStatus[] {
     return this.alerts.value?.channels() ?? [];
   }

@@ -55,7 +55,7 @@ export interface AlertSettings extends Identity {
   readonly categories: readonly string[];
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
-  /** Undefined: each window is told by itself. */
+  /** Undefined: each window is an alert of its own. */
   readonly incidents: (IncidentSettings & { readonly maxOpenIncidents?: number | undefined }) | undefined;
   readonly state: SharedState;
   /** The store's clock. */
@@ -63,7 +63,7 @@ export interface AlertSettings extends Identity {
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
 }
 
-/** What a test alert has come to in one channel. */
+/** The outcome of a test alert in one channel. */
 export interface TestedChannel {
   channel: string;
   delivered: boolean;
@@ -73,20 +73,20 @@ export interface TestedChannel {
 
 /** A replica that dies leaves what it was telling to another after this time. */
 const LEASE_MS = 5_000;
-/** The replica that looks for all. The others look for what it has left undone for a while. */
+/** Lease that elects the replica that looks. The others look for what it has left undone for a while. */
 const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
 const MAX_LOOKED_AT = 500;
 const MAX_OPEN = 10_000;
 const MAX_HISTORY = 500;
-/** Counts known for so short a time are those to tell. */
+/** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
 const COUNT_WITHIN_MS = 500;
 /** For how long a start waits to learn what is muted. */
 const FIRST_LOOK_MS = 500;
-/** For how long a shutdown waits for the store to take what became of the last alerts. */
+/** How long a shutdown waits for the store to take the outcomes of the last alerts. */
 const LAST_WRITE_MS = 1_000;
-/** If the counts of a window cannot be had for so long after it, what was seen of them is taken for all. */
+/** If the counts of a window cannot be read for this long after its end, what was seen of them counts as final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
 const MAX_FORGOTTEN = 2_000;
 /** How incidents go that were opened when the option was on. */
@@ -102,8 +102,8 @@ interface Planned {
 }
 
 /**
- * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, takes on what channels are
- * due that this replica may tell, and hands that to their deliveries, which report back what was confirmed.
+ * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, claims what channels
+ * are due and this replica may send, and queues that in their deliveries, which report what was confirmed.
  */
 export class Alerts implements Incidents {
   readonly mutes: Mutes;
@@ -134,7 +134,7 @@ export class Alerts implements Incidents {
     private readonly logger: Logger,
   ) {
     const { service = '', environment = '', state, now, categories, incidents } = options;
-    // Records of another service or environment on the same Redis are none of ours.
+    // Records of another service or environment on the same Redis are left alone.
     this.scope = [service, environment].map(encodeURIComponent).join(':');
     this.records = new Records(state, `incidents:${this.scope}`, ({ lookAt }: Incident) => lookAt);
     this.history = new Records(state, `history:${this.scope}`);
@@ -199,7 +199,7 @@ export class Alerts implements Incidents {
     );
   }
 
-  /** Ends a mute before its time; what it held back and is still true is told. */
+  /** Ends a mute before its time; what it held back is sent if it is still true. */
   async unmute(scope: Parameters<Mutes['unmute']>[0]): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
     if (wasMuted) {
@@ -333,7 +333,7 @@ export class Alerts implements Incidents {
       return isFull ? undefined : withBreach(before, breach, story, now());
     };
     await this.attend(id, change);
-    // One that is over and not yet told everywhere goes on beside the new one.
+    // One that has ended and is not yet sent everywhere continues beside the new one.
     const over = replaced;
     if (over) await this.attend(`${id}~${over.uid}`, (there) => there ?? over);
     if (!isFull) return;
@@ -343,7 +343,7 @@ export class Alerts implements Incidents {
     await this.attend(id, (before) => withBreach(before, breach, story, now()));
   }
 
-  /** Changes an incident as if nobody else did, and takes on what this replica may tell of it. While the store is away, here only. */
+  /** Changes an incident as if nobody else did, and claims what this replica may send of it. While the store is away, in memory only. */
   private async attend(id: string, change: (incident: Incident | undefined) => Incident | undefined): Promise<void> {
     let planned: Planned | undefined;
     if (!this.isAway && !this.isAlone(id)) {
@@ -566,7 +566,7 @@ export class Alerts implements Incidents {
     }
   }
 
-  /** Has records looked at again whose channels were kept from being told. */
+  /** Looks again at records whose channels could not be sent to. */
   private async lookAgain(
     concerns: (told: Told) => boolean,
     freed: (told: Told) => Told,

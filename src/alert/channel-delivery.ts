@@ -42,18 +42,18 @@ export interface Present {
   readonly also: readonly string[];
 }
 
-/** What came of it. */
+/** The outcome of an attempt. */
 export type Outcome =
   | { readonly delivered: true; readonly memory: string | undefined; readonly note?: string }
   | { readonly delivered: false; readonly reason: string; readonly refused: boolean; readonly waitMs: number };
 
-/** Where a channel's delivery gets what it sends, and where it reports what came of it. */
+/** Where a delivery reads what to send, and where it reports the outcome. */
 export interface Incidents {
   /** In the order of `ids`; undefined for one of which the channel need hear nothing any more. At once if all is known here. */
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
   /** Gives back how long to wait before the next try, in milliseconds. */
   report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
-  /** Takes up again what could not be told. */
+  /** Sends again what could not be sent. */
   again(key: string, id: string): Promise<void>;
   /** The channel takes messages again: what was held for it may go. */
   recovered(key: string): void;
@@ -247,7 +247,7 @@ export class ChannelDelivery {
 
   private get batchSize(): number {
     const { batchSize = BATCH_SIZE } = this.channel;
-    // Channels may be the app's own: a size that is none would lose what is to be sent.
+    // The app's own channels may give any size: one below 1 would lose what is queued.
     return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
   }
 

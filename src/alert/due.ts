@@ -46,7 +46,7 @@ export function due(
     : dueOfWindows(incident, told, channel, now);
 }
 
-/** The oldest window that was not told, or not at its level. */
+/** The oldest window that was not sent, or not at its level. */
 function dueOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
   for (const window of incident.windows) {
     const before = told?.levels[window.start] ?? 0;
@@ -70,7 +70,7 @@ function dueOfStory(
   const isHeld = window.end <= (told?.held ?? 0);
   if (closedAt !== undefined) {
     if (told?.resolved || now > closedAt + WORTH_TELLING_MS) return undefined;
-    // One that nobody could be told of is told when it is over, but not one that a mute held back.
+    // If the opening could not be sent, the end is sent; not if a mute held the opening back.
     const isOwed =
       before > 0 || (told?.held === undefined && told?.delivery !== undefined && wants(channel, category, worst));
     return isOwed ? { status: 'resolved', window, level: worst } : undefined;
@@ -110,7 +110,7 @@ function expiryOf({ start, end, seenAt }: WindowOver): number {
   return Math.max(end, seenAt) + Math.max(2 * (end - start), WORTH_TELLING_MS);
 }
 
-/** Whether nothing can happen to it any more, but that channels are still to be told. */
+/** Whether nothing more can happen to it, except that channels may still have to hear of it. */
 export function isOver(incident: Incident, { resolveAfterMs }: IncidentSettings, now: number): boolean {
   return now >= overAt(incident, resolveAfterMs);
 }
@@ -125,9 +125,9 @@ function overAt(incident: Incident, resolveAfterMs: number | undefined): number 
 
 /** What there is to do for an incident now, and when to look at it next. */
 export interface Plan {
-  /** What each channel is due that may be told now. */
+  /** What each channel is due and may be sent now. */
   readonly ready: ReadonlyMap<string, Due>;
-  /** The channels that would be told if no mute held it back. */
+  /** The channels that would be sent something if no mute held it back. */
   readonly held: readonly string[];
   /** Undefined: nothing will be due any more. */
   readonly lookAt: number | undefined;
@@ -135,7 +135,7 @@ export interface Plan {
 
 /**
  * @param channels By their keys.
- * @param muted Until when a mute holds back what is to be told; undefined for no mute.
+ * @param muted - Until when a mute holds back what is due; undefined for no mute.
  */
 export function plan(
   incident: Incident,

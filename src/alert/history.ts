@@ -2,7 +2,7 @@ import type { RateAlert } from '../model/rate-alert.js';
 import { oneLine } from '../util/text.js';
 import { alertOf, lastOf, type Delivery, type Identity, type Incident } from './incident.js';
 
-/** An alert, and what became of it. */
+/** An alert, and its delivery in each channel. */
 export interface AlertRecord {
   id: string;
   raisedAt: Date;

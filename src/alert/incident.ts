@@ -16,10 +16,10 @@ const MAX_WINDOWS = 5;
 /** Windows that are settled in one go, if nobody has looked for long. */
 const MAX_SPANS = 20;
 
-/** What became of an alert in one channel. */
+/** The delivery of an alert in one channel. */
 export interface Delivery {
   /**
-   * `queued`: it is to be sent; `retried`: it failed and is tried again; `failed`: it was refused, or the channel is off, and it is tried
+   * `queued`: it will be sent; `retried`: it failed and is tried again; `failed`: it was refused, or the channel is off, and it is tried
    * again only as long as it is true; `suppressed`: a mute holds it back.
    */
   status: 'queued' | 'retried' | 'delivered' | 'suppressed' | 'failed';
@@ -48,18 +48,18 @@ export interface WindowOver {
   readonly countedBy: 'all' | 'instance';
 }
 
-/** What one channel was confirmed to have been told, and who is telling it more. */
+/** What one channel has confirmed, and which replica is sending it more. */
 export interface Told {
   /** By the start of a window ('' for a story, which is told as one): the highest level that was confirmed, by its `at`. */
   readonly levels: Readonly<Record<string, number>>;
-  /** When it last confirmed, and the count it was told then. */
+  /** When it last confirmed, and the count that was sent then. */
   readonly when?: number;
   readonly count?: number;
   readonly resolved?: boolean;
   /** What the channel wants to remember, and what it remembered of a story that turned out to be this one. */
   readonly memory?: string;
   readonly also?: readonly string[];
-  /** A mute held it back until then: windows that ended before are not told. */
+  /** A mute held it back until then: windows that ended before are not sent. */
   readonly held?: number;
   /** Who is telling it, and until when nobody else may. */
   readonly by?: string;
@@ -94,7 +94,7 @@ export interface Incident {
   /** Up to when the counts are final. */
   readonly settledTo: number;
   readonly closedAt?: number;
-  /** What was told last. */
+  /** The last status that was sent. */
   readonly status?: IncidentStatus;
   readonly told: Readonly<Record<string, Told>>;
   /** When somebody is to look after it. */
@@ -267,7 +267,7 @@ export interface Identity {
   readonly environment?: string | undefined;
 }
 
-/** The alert that tells of one of its windows, as things are now. */
+/** The alert about one of its windows, with what is known now. */
 export function alertOf(
   incident: Incident,
   status: IncidentStatus,
@@ -319,7 +319,7 @@ function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
   };
 }
 
-/** The same for every replica that notices the same first breach, so that they tell one story even if they cannot talk. */
+/** The same for every replica that notices the same first breach, so that they report one incident even if they cannot reach each other. */
 function uidOf({ category, window, tenant, windowStart, windowEnd }: Breach, story: boolean): string {
   return hash([category, window, tenant.id, windowStart, windowEnd, story]);
 }

@@ -4,7 +4,7 @@ import { RateMonitorConfigError } from '../model/config-error.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 
 /**
- * Two set-ups in one app would share its handlers, and each would count some of their requests: neither could tell when a tenant is over.
+ * Two set-ups in one app would share its handlers, and each would count some of their requests: neither would know when a tenant is over.
  * A CommonJS and an ES module copy of this package are seen as well, since both keep their options under the same name.
  *
  * @throws RateMonitorConfigError if the app imports the module more than once.

@@ -92,7 +92,7 @@ function eventIdOf({ id }: RateAlert): string {
 }
 
 /**
- * Captures an event, and waits for what becomes of it.
+ * Captures an event, and waits for its outcome.
  *
  * @throws DeliveryError if it was dropped, or Sentry did not take it.
  */

@@ -13,7 +13,7 @@ export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');
 /** The clock of this process, for {@link CLOCK}. */
 export const PROCESS_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** An answer that took longer to come does not tell the time now. */
+/** An answer that took longer is too old to know the time now. */
 const ANSWER_WITHIN_MS = 1_000;
 /** Clocks drift by milliseconds a minute: once in a while is enough. */
 const SYNC_EVERY_MS = 60_000;
@@ -22,11 +22,11 @@ const CHECK_EVERY_MS = 1_000;
 const SUSPENDED_MS = 1_000;
 
 /**
- * The store's clock as this instance knows it, so that replicas whose clocks differ count in the same window. Once the store has told the
- * time it goes on by monotonic time: a local clock that is set does not move it.
+ * The store's clock as this instance knows it, so that replicas whose clocks differ count in the same window. Once the store has
+ * answered, monotonic time continues it: a local clock that is set does not move it.
  */
 export class StoreClock implements Clock {
-  /** What monotonic time lacks to the store's; undefined until the store has told it. */
+  /** The store's time minus monotonic time; undefined until the store has answered. */
   private offsetMs: number | undefined;
   private syncedAt = 0;
   private wallAhead = 0;

@@ -209,7 +209,7 @@ export class Counter {
     return { counted, uncounted, pending, ...blindSince };
   }
 
-  /** Walks over all live totals, so at most once a second however often it is asked. */
+  /** Walks over all live totals, so at most once a second. */
   private pending(): number {
     const now = performance.now();
     if (now - this.walked.at < WALK_EVERY_MS) return this.walked.pending;
@@ -219,7 +219,7 @@ export class Counter {
     return pending;
   }
 
-  /** Publishes what is pending, for as long as that may take; what is left is judged alone and said to be lost. */
+  /** Publishes what is pending, for as long as that may take; what is left is judged alone and logged as lost. */
   async close(): Promise<void> {
     clearInterval(this.lookTimer);
     await within(this.publisher.flush(), LAST_PUBLISH_MS, 'not published').catch(() => undefined);

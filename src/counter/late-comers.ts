@@ -7,7 +7,7 @@ import { copied } from '../util/text.js';
 export class LateComers {
   private readonly seen = new Map<string, number>();
 
-  /** @param most - How many are told apart at once. */
+  /** @param most - How many are distinguished at once. */
   constructor(private readonly most: number) {}
 
   /** One more request; the answer is how many it has made at least, since the others left it room. */

@@ -4,14 +4,14 @@ import { oneLine } from '../util/text.js';
 import type { TrackedTotal } from './tracked-total.js';
 import type { LiveWindow } from './windows.js';
 
-/** A store that loses data is said to do so once, until it has not for this long. */
+/** Lost data is logged once, and again only after the store has kept its data for this long. */
 const SAY_LOST_AGAIN_AFTER_MS = 60_000;
 
-/** What could not be counted or published: nothing of it is lost silently, and each is said once a window or once an episode. */
+/** What could not be counted or published: nothing is lost silently, and each loss is logged once per window or episode. */
 export class Losses {
   private lost = 0;
   private lostDataAt = -Infinity;
-  /** Reasons said, by category, and the window they were said in. */
+  /** Reasons that were logged, by category, and the window they were logged in. */
   private readonly saidRefused = new Map<string, string>();
 
   constructor(
@@ -59,7 +59,7 @@ export class Losses {
     this.lostDataAt = now;
   }
 
-  /** Says how much was lost since it was last said. */
+  /** Logs how much was lost since the last line about it. */
   say(): void {
     if (this.lost > 0)
       this.logger.warn(

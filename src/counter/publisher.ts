@@ -44,7 +44,7 @@ export interface PublisherOptions {
 export type Raise = (breach: Breach) => Promise<void>;
 
 /**
- * Brings totals to the store: one publish at a time, and all that came meanwhile in the next. What the store answers goes into the totals;
+ * Brings totals to the store: one publish at a time; what comes during it goes with the next. What the store answers goes into the totals;
  * what is over a level is raised, and confirmed once it is recorded.
  */
 export class Publisher {

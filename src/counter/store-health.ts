@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 
 import { duration, reasonOf } from '../util/text.js';
 
-/** How long the store must have answered in time before it is said to be back: a flapping one is one story, not a hundred. */
+/** How long the store must answer in time before the log reports it as back: one that flaps is one story, not a hundred. */
 const STEADY_MS = 1_000;
 /** How long answers must be late before the log reports it: one late answer is no news. */
 const SLOW_FOR_MS = 1_000;

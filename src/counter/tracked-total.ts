@@ -10,7 +10,7 @@ import type { LiveWindow } from './windows.js';
 
 const MAX_LABEL = 200;
 
-/** How soon a total is to be published, and whether its request waits for that. */
+/** How soon a total must be published, and whether its request waits for that. */
 export type Urgency = 'later' | 'now' | 'wait';
 
 /** A first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
@@ -94,7 +94,7 @@ export class TrackedTotal {
     return this.announced > 0 || this.raised > 0 || this.known > this.nextCount() / 2;
   }
 
-  /** Counts, and tells how soon that is to be published. */
+  /** Counts, and returns how soon the total must be published. */
   add(cost: number, tenant: Tenant, route: Route | undefined): Urgency {
     const isFirst = this.own === 0;
     this.own = plus(this.own, cost);
@@ -116,7 +116,7 @@ export class TrackedTotal {
     this.version = version;
   }
 
-  /** Its levels could not be had: they are to be asked for again. */
+  /** Its levels could not be read: ask again. */
   askAgain(): void {
     this.version = -1;
   }

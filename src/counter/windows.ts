@@ -178,7 +178,7 @@ export class Windows {
     return opened;
   }
 
-  /** Lets go of past windows, but for those with something still to publish. */
+  /** Drops past windows, except those with something left to publish. */
   private makeRoom(room: Room, now: number): boolean {
     if (now >= room.lookedForSpaceAt && now - room.lookedForSpaceAt < LOOK_FOR_SPACE_MS) return false;
     room.lookedForSpaceAt = now;

@@ -17,7 +17,7 @@ export interface RateMonitorHealthOptions {
   failIfChannelOff?: boolean;
 }
 
-/** What a check tells, under the key that it is given. */
+/** What a check reports, under the key that it is given. */
 export interface RateMonitorHealth {
   status: 'up' | 'down';
   /** False if the module is disabled or has not started. */

@@ -10,7 +10,7 @@ import { VERSION } from '../util/version.js';
 import { conflictOf, thresholdsOf, type Instance } from './instance.js';
 
 const KIND = 'instances';
-/** An instance that was not seen for so long is gone. */
+/** An instance that was not seen for this long is gone. */
 export const GONE_AFTER_MS = 30_000;
 /** Two may fail before an instance seems gone. */
 const HEARTBEAT_MS = 10_000;

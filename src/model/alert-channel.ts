@@ -4,14 +4,14 @@ import type { ThresholdChange } from './threshold-override.js';
 
 /**
  * Where alerts go. Sending never holds a request, and one channel's failure never reaches another. What it throws is tried again, as long
- * as it is still true, and later than usual if a {@link DeliveryError} asks for that. An alert counts as told once `send` has returned.
+ * as it is still true, and later than usual if a {@link DeliveryError} asks for that. An alert counts as delivered once `send` has returned.
  */
 export interface AlertChannel {
   /** Names it in the log and in the history. */
   readonly name: string;
-  /** The least severity that is sent here; left out for all. */
+  /** The lowest severity that is sent here; all if left out. */
   readonly minSeverity?: Severity | undefined;
-  /** The categories that are sent here; left out for all. */
+  /** The categories that are sent here; all if left out. */
   readonly categories?: readonly string[] | undefined;
   /** Called once, at boot. An error thrown here stops the boot: name what is missing and what to do. */
   start?(): Promise<void> | void;
@@ -33,10 +33,10 @@ export interface AlertChannel {
   readonly batchSize?: number;
   /**
    * A keyed hash of where it sends, never the address itself: replicas whose hashes differ neither wait for each other's channel nor turn
-   * it off. Left out, the name stands for it.
+   * it off. If left out, the name is used.
    */
   readonly addressHash?: string;
-  /** For a receiver that forgets what it is not told again: an open incident is sent again this often, in milliseconds. */
+  /** For a receiver that forgets what is not repeated: an open incident is sent again this often, in milliseconds. */
   readonly repeatEveryMs?: number;
   /** Called on the replica that set or removed a threshold while the app runs. It is not tried again. */
   thresholdChanged?(change: ThresholdChange): Promise<void> | void;

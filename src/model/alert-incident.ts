@@ -1,7 +1,7 @@
-/** What an alert can be to its incident. */
+/** The part of an incident that an alert reports. */
 export type IncidentStatus = 'opened' | 'escalated' | 'reminded' | 'resolved';
 
-/** Consecutive breaches of one tenant in one category, as an alert tells of them. */
+/** Consecutive breaches of one tenant in one category, as an alert reports them. */
 export interface AlertIncident {
   /** The same in every alert of the incident. */
   id: string;

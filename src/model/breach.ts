@@ -2,7 +2,7 @@ import type { AlertLevel } from './level.js';
 import type { Route } from './route.js';
 import type { Tenant } from './tenant.js';
 
-/** A tenant's count went over a level, and this instance is the one to tell. */
+/** A tenant's count went over a level, and this instance is the one to alert. */
 export interface Breach {
   readonly category: string;
   /** Name of the category's window; empty if the category has one window only. */

@@ -3,11 +3,11 @@ import type { Tenant } from './tenant.js';
 import type { AlertLevel } from './level.js';
 import type { AlertIncident } from './alert-incident.js';
 
-/** What is told about a breach: who, where, how much, since when. */
+/** An alert about a breach: who, where, how much, since when. */
 export interface RateAlert {
-  /** Names what is told: the same over retries and replicas, another one for each next word of an incident. */
+  /** Identifies the alert: the same over retries and replicas, another one for each next alert of an incident. */
   id?: string;
-  /** The app that tells, as its options or its package.json say. */
+  /** The app that sends it, named in its options or its package.json. */
   service?: string;
   /** Where it runs: `production`. */
   environment?: string;

@@ -5,7 +5,7 @@ const HEAD = 100;
 
 /**
  * A tenant's id at a bounded length: itself, or, past 128 characters, its head and a SHA-256, which together are longer than any id
- * that stands for itself. So no id can pass for another, and memory does not grow with what strangers send.
+ * that is kept as it is. So no id can pass for another, and memory does not grow with what strangers send.
  */
 export function tenantKey(id: string): string {
   if (id.length <= LONGEST) return id;

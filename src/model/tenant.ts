@@ -2,11 +2,11 @@ import type { ExecutionContext } from '@nestjs/common';
 
 /** Whom a request counts against: a project, an organisation, an API key. */
 export interface Tenant {
-  /** What tells it from every other tenant of the category. Counted as given, up to any length. */
+  /** Distinguishes it from every other tenant of the category. Counted as given, at any length. */
   id: string;
   /** What people call it. It comes from users: channels escape and shorten it. */
   name?: string;
-  /** Anything else an alert should say of it, a plan or a region. Never put a secret here. */
+  /** Anything else an alert should show, such as a plan or a region. Never put a secret here. */
   attributes?: Record<string, string>;
 }
 

@@ -63,7 +63,7 @@ export function identityOf(context: ExecutionContext): unknown {
   return identitiesIn(context).next().value;
 }
 
-/** What a log line may tell of a missing tenant: names of fields, no values. */
+/** What a log line may show if there is no tenant: names of fields, no values. */
 export function whyNoTenant(context: ExecutionContext): string {
   const kind = context.getType<string>();
   const identity = identityOf(context);

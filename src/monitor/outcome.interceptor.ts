@@ -16,7 +16,7 @@ import { MONITOR, type Monitor, type Outcome } from './rate-monitor.guard.js';
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
 
 /**
- * Counts what a handler has come to. `@MonitorRate` binds it to the handlers that ask for it, with `after` or `when`, and the module moves
+ * Counts by the outcome of a handler. `@MonitorRate` binds it to the handlers that ask for it, with `after` or `when`, and the module moves
  * it behind their other interceptors: it sees what the handler itself gives. Results and errors pass it as they are.
  */
 @Injectable()
@@ -44,7 +44,7 @@ export function isOutcomeInterceptor(interceptor: unknown): boolean {
   return typeof interceptor === 'function' && Reflect.hasOwnMetadata(IS_OURS, interceptor);
 }
 
-/** Passes on what a handler gives, and tells once what it came to. */
+/** Passes on what a handler gives, and reports the outcome once. */
 class Watch {
   private result: unknown;
   private hasResult = false;

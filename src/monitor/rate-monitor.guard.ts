@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Inject, Injectable, Logger, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isObservable } from 'rxjs';
 
-/** What the guards tell of requests. By a global name, as all that two copies of this package must agree on. */
+/** What the guards report requests to. A global name, since two copies of this package must agree on it. */
 export const MONITOR = Symbol.for('nestjs-rate-monitor:monitor');
 
 const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
@@ -16,7 +16,7 @@ export interface Monitor {
   outcome(context: ExecutionContext, outcome: Outcome): void;
 }
 
-/** What a handler has come to. */
+/** The outcome of a handler. */
 export interface Outcome {
   readonly failed: boolean;
   /** What the handler gave; of an Observable its last value. */
@@ -27,7 +27,7 @@ let missingModuleIsReported = false;
 
 /**
  * Counts the requests of a handler, and lets every one of them through. `@MonitorRate` binds it, and the module moves it behind the
- * handler's other guards when the app starts: what they refuse is not counted, and the tenant is whom they found.
+ * handler's other guards when the app starts: what they refuse is not counted, and the tenant they found is known.
  *
  * In an app without `RateMonitorModule` it does nothing.
  */

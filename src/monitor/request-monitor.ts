@@ -22,7 +22,7 @@ interface MonitoredHandler {
   readonly name: string;
   /** What each of its requests counts in. */
   readonly counts: readonly CountsIn[];
-  /** What it counts in by what comes of the request. */
+  /** What it counts in by the outcome of a request. */
   readonly outcomes: readonly CountsIn[];
   /** Whether its own guard sees its requests. */
   readonly bound: boolean;
@@ -67,7 +67,7 @@ export class RequestMonitor {
     this.skip = options.skipIf && this.guest(options.skipIf);
   }
 
-  /** Waits for no function of the app's any more. */
+  /** Stops waiting for functions of the app. */
   stop(): void {
     for (const guest of this.guests.values()) guest.stop();
   }

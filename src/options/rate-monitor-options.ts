@@ -63,7 +63,7 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    */
   maxCost?: number;
   /**
-   * Whom this category counts against, if that is not the tenant of the others: the API key, say.
+   * Whom this category counts against, if that is not the tenant of the others, such as the API key.
    * @defaultValue the module's `tenant`
    */
   tenant?: TenantResolver;
@@ -107,7 +107,7 @@ export interface UsageOptions {
   hourlyRetentionMs?: number;
 }
 
-/** What metrics tell tenants apart. */
+/** How many tenants metrics distinguish. */
 export interface MetricsOptions {
   /**
    * How many tenants get a label of their own: the first that breach, for the life of the process. All others are `other`. 0 to 1,000.
@@ -135,7 +135,7 @@ export interface RateMonitorOptions {
    */
   contributor?: ContributorResolver;
   /**
-   * Tenants that are counted and never alerted on: your own, say. A threshold that is set for exactly that tenant while the app runs wins.
+   * Tenants that are counted and never alerted on, such as your own. A threshold that is set for exactly that tenant while the app runs wins.
    * @defaultValue no tenant is exempt
    */
   exempt?: (tenant: Tenant) => boolean;
@@ -221,7 +221,7 @@ export interface RateMonitorOptions {
    */
   shutdownFlushMs?: number;
   /**
-   * Keeps who used how much: what the page, advice and `UsageService` read. `false`: nothing of it is kept.
+   * How long usage is kept, for the page, advice and `UsageService`. `false`: no usage is kept.
    * @defaultValue a day of minutes and 30 days of hours
    */
   usage?: boolean | UsageOptions;

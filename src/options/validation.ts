@@ -115,7 +115,7 @@ function checkWindows(windows: unknown[], category: string, path: string, catego
   return problems;
 }
 
-/** What no option of a window can tell by itself. */
+/** Rules that concern several options of a window. */
 function checkWindow(window: unknown, path: string): Problem[] {
   const { windowMs, period, timeZone, sliding, levels } = Object(window) as Partial<Record<string, unknown>>;
   const problems: Problem[] = [];

@@ -9,7 +9,7 @@ const UNITS = [
   [1, 'millisecond', 'ms'],
 ] as const;
 
-/** What tells a window from the others of its category, in alerts and in variables: `minute`, `90s`, `24h`, `day`. */
+/** Names a window among those of its category, in alerts and in variables: `minute`, `90s`, `24h`, `day`. */
 export function windowName({ period, windowMs = DEFAULT_WINDOW_MS }: Partial<WindowOptions>): string {
   if (period) return period;
   const [unitMs, name, short] = UNITS.find(([ms]) => windowMs % ms === 0) ?? UNITS[3];

@@ -20,7 +20,7 @@ export interface OwnTotal extends CounterKey {
   readonly total: number;
   /** The highest total that this instance sent before, whether or not it arrived; 0 for the first. */
   readonly sent: number;
-  /** What the others have counted, as far as this instance was told: a store that has lost the counter begins with it. */
+  /** What the others have counted, as far as this instance knows: a store that has lost the counter begins with it. */
   readonly others: number;
   /** What the count is held against. */
   readonly levels: Levels;

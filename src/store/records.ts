@@ -5,7 +5,7 @@ const MAX_TRIES = 50;
 /** The shape that this version writes. */
 const SCHEMA = 1;
 
-/** What a change has come to. */
+/** The outcome of a change. */
 export interface Changed<T> {
   readonly before: T | undefined;
   readonly after: T | undefined;

@@ -1,17 +1,17 @@
 /** How long records are kept that nobody touches, in milliseconds: 30 days. No key outlives its app for good. */
 export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 
-/** What came of a {@link SharedState.swap}. */
+/** The outcome of a {@link SharedState.swap}. */
 export type Swapped =
   | { readonly swapped: true }
   /** Somebody else was faster: what is there instead. */
   | { readonly swapped: false; readonly found: string | undefined };
 
-/** What is to be looked after. */
+/** The records that are due. */
 export interface DueRecords {
   /** Ids, the one that is due for longest first. */
   readonly ids: readonly string[];
-  /** Stays the same until the store loses the records of this kind: another one tells those who know some to put them back. */
+  /** Stays the same until the store loses the records of this kind: if it changes, replicas that know some put them back. */
   readonly generation: string;
 }
 

@@ -15,7 +15,7 @@ export interface OverridesProviders {
 
 /** What a test sees of the monitor in the app, and moves. */
 export interface TestedRateMonitor {
-  /** The alerts so far, oldest first. No channel of the app is told of them. */
+  /** The alerts so far, oldest first. Nothing is sent to the channels of the app. */
   readonly alerts: readonly RateAlert[];
   /** The monitor's clock. It stands still, so that a test counts in one window until it moves the clock. */
   readonly clock: MovableClock;

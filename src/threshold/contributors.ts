@@ -7,7 +7,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { oneLine } from '../util/text.js';
 
-/** Contributors told apart for each tenant and window. */
+/** Contributors that are distinguished for each tenant and window. */
 const MAX_LABELS = 16;
 const MAX_LABEL_LENGTH = 60;
 /** Contributors named in an alert. */

@@ -64,7 +64,7 @@ const MIN_WINDOWS = 10;
 /** Alerts in the time looked at that people still read. */
 const FEW_ALERTS = 10;
 
-/** Looks at complete history: which threshold would have told of whom, and which of them is worth having. */
+/** Looks at complete history: which threshold would have alerted on whom, and which of them is worth having. */
 export function advise(
   usage: readonly TenantUsage[],
   { threshold, at = [], over, window }: AdviceQuestion,

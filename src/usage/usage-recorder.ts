@@ -28,7 +28,7 @@ const LEASE_MS = 5_000;
 const SPREAD = 0.5;
 /** How many units back are looked after. */
 const LATE_UNITS = 3;
-/** Live tops are kept for so many windows, and for so long at least. */
+/** Live tops are kept for this many windows, and at least for this long. */
 const TOP_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
 /** How long a shutdown takes for copying. */
@@ -129,7 +129,7 @@ export class UsageRecorder {
         this.settings,
       );
     } catch (error) {
-      // Kept for the next look, together with what came meanwhile.
+      // Kept for the next look, together with what has come since.
       record.pending = pending;
       throw error;
     }
@@ -190,7 +190,7 @@ interface Closing {
 interface SpanMarks {
   /** By tenant, what it had counted itself at the last look. */
   readonly own: Map<string, number>;
-  /** By tenant, the count last told to the live top. */
+  /** By tenant, the count last written to the live top. */
   readonly told: Map<string, number>;
   readonly end: number;
 }

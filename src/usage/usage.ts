@@ -298,7 +298,7 @@ export class Usage {
     return seen.map((about, i) => about ?? before[i]);
   }
 
-  /** About how many bytes history takes; undefined if the store cannot tell. */
+  /** About how many bytes history takes; undefined if the store does not know. */
   async bytes(): Promise<number | undefined> {
     const { categories, store } = this.settings;
     const sizes = await Promise.all(

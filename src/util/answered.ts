@@ -1,6 +1,6 @@
 import { within } from './within.js';
 
-/** Nobody waits for it so long; but what never comes is to be said. */
+/** Times out functions of the app so that one that hangs is reported. */
 const GIVE_UP_AFTER_MS = 10_000;
 
 /** What a function of the app promised; rejects if it never comes. */

@@ -1,5 +1,5 @@
 /**
- * What `promise` comes to, or a rejection once `ms` have passed. The promise itself goes on: nobody is told of its end.
+ * What `promise` comes to, or a rejection once `ms` have passed. The promise itself continues; its end is ignored.
  *
  * @param holdsProcess - Whether the process is to stay for it.
  */

@@ -9,7 +9,7 @@ const LENGTH = 22;
 const GIVEN_ID = /^[\w.:~-]{1,100}$/;
 
 /**
- * What tells an alert from every other: the id it brings, else one made of what it is about, the same over retries, replicas and
+ * Identifies an alert: the id it brings, else one made of what it is about, the same over retries, replicas and
  * restarts. The count is left out, since two instances that notice the same breach may have seen different ones.
  */
 export function alertId(alert: RateAlert): string {

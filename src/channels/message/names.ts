@@ -26,7 +26,7 @@ export interface Room {
 const PLAIN_ID = /^[\p{L}\p{N}_.:@/+=~#-]+$/u;
 const QUOTES = /["\u00AB\u00BB\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2036\u275D\u275E\u301D-\u301F\u3003\uFF02]/g;
 const WINDOW_ROOM = 12;
-/** Enough to tell an altered id from all others that people meet. */
+/** Enough to distinguish an altered id from all others that people meet. */
 const MARK_LENGTH = 6;
 
 /** `"Acme" (proj_1)`, or the id alone. The quotes are ours: no name can end them, so none can go on as a sentence of ours. */

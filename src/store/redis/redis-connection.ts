@@ -10,7 +10,7 @@ const LAST_RETRY_MS = 1_000;
 
 /**
  * Why not the app's own connection: ioredis, left to its defaults, holds commands back while it is disconnected and sends them again
- * afterwards, for seconds. Here a command is sent now or fails now, and the next one tells everything again. What a client is set to
+ * afterwards, for seconds. Here a command is sent now or fails now, and the next one carries everything again. What a client is set to
  * that would break this is set back: strategies that give up, reads from replicas, pipelines that ioredis makes by itself.
  */
 const OPTIONS: RedisOptions = {

@@ -134,7 +134,7 @@ export class RedisCounterStore implements CounterStore {
     return inOrderOf(totals, parts.flat(), answers.flat());
   }
 
-  /** Of a lost connection ioredis reports only that it cannot write; why, its last error tells, once there was one. */
+  /** Of a lost connection ioredis reports only that it cannot write; its last error has the reason, once there was one. */
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
     if (this.fault) return { refused: this.fault.message, ofKey: false };

@@ -4,10 +4,10 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { KEPT_FOR_MS, type DueRecords, type SharedState, type Swapped } from '../shared-state.js';
 
-/** The field of a kind's hash that tells whether the hash was lost. No record has an empty id. */
+/** The field of a kind's hash that shows whether the hash was lost. No record has an empty id. */
 const GENERATION = '';
 
-/** A record is never empty text, so that stands for none. */
+/** Empty text means no record: a record is never empty. */
 const SWAP = `
 -- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
 -- ARGV   id; what is expected there, or ''; what is to be there, or ''; when it is due, or ''; expiry in ms
