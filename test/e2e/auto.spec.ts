@@ -1,9 +1,11 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 
 import { RateCounterService, type RateMonitorOptions } from '../../src/index.js';
+import { redisKey } from '../../src/store/redis/counter-key.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { LlmController } from '../support/controllers.js';
+import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -72,5 +74,73 @@ describe('counting auto, with several instances', () => {
     expect([first.alerts.length, second.alerts]).toEqual([0, [expect.objectContaining({ count: 2_001 })]]);
     await Promise.all([first.close(), second.close()]);
     await client.quit();
+  });
+});
+
+describe('counting auto, with four instances on one Redis', () => {
+  const FLUSH_MS = 200;
+  const THRESHOLD = 37;
+  const apps: TestApp[] = [];
+  let server: RedisServer;
+  let redis: { client: Redis; keyPrefix: string };
+  let windowMs: number;
+
+  beforeEach(async () => {
+    server = await RedisServer.start();
+    redis = { client: new Redis(server.url), keyPrefix: 'test' };
+    const { llm_call, evaluations } = calmCategories();
+    windowMs = llm_call.windowMs;
+    const categories = { llm_call: { ...llm_call, threshold: THRESHOLD }, evaluations };
+    const options = { redis: redis.client, keyPrefix: redis.keyPrefix, flushIntervalMs: FLUSH_MS, categories };
+    for (let i = 0; i < 4; i++) apps.push(await startApp({ metadata: { controllers: [LlmController] }, options }));
+  });
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    redis.client.disconnect();
+    await server.kill();
+  });
+
+  const post = async (from: number, to: number): Promise<void> => {
+    for (let i = from; i < to; i++) await apps[i % apps.length]?.post('/llm/call', acme);
+  };
+  const alerts = () => apps.flatMap((app) => app.alerts);
+  const sum = async (): Promise<number> => {
+    const key = redisKey(
+      redis.keyPrefix,
+      { category: 'llm_call', tenant: 'proj_1' },
+      `${Math.floor(Date.now() / windowMs)}`,
+    );
+    return Number(await redis.client.hget(key, 'total'));
+  };
+
+  it('alerts no later than one flush after the request that crossed, on the exact sum', async () => {
+    await post(0, THRESHOLD);
+    expect(alerts()).toEqual([]);
+    await post(THRESHOLD, THRESHOLD + 1);
+    const crossed = performance.now();
+    await until(() => alerts().length > 0, 5_000);
+    // A busy machine adds to the flush itself.
+    expect(performance.now() - crossed).toBeLessThan(FLUSH_MS + 300);
+    expect(alerts()).toEqual([expect.objectContaining({ count: THRESHOLD + 1, countedBy: 'all' })]);
+    await post(0, 10);
+    await until(async () => (await sum()) === THRESHOLD + 11, 5_000);
+    expect(alerts()).toHaveLength(1);
+  });
+
+  it('puts back what a live Redis lost, with the whole sum and no second alert', async () => {
+    await post(0, THRESHOLD + 3);
+    await until(() => alerts().length > 0, 5_000);
+    // What the others hear of the alert they hear within a moment, as long as Redis lasts.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await redis.client.flushall();
+    await post(0, 4);
+    await until(async () => (await sum()) === THRESHOLD + 7, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(await sum()).toBe(THRESHOLD + 7);
+    expect(alerts()).toHaveLength(1);
+    // All instances of a process write to one log: each reports the loss once.
+    const lines = apps.flatMap((app) => app.log.of('has lost counters'));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(apps.length);
   });
 });
