@@ -227,6 +227,11 @@ export class Alerts implements Incidents {
       .map((incident) => alertRecord(incident, this.options));
   }
 
+  /** Incidents of all replicas that are open, or whose end is still to be told, as last seen. */
+  get openIncidents(): number {
+    return this.open;
+  }
+
   /** How each channel does, in the order of the options. */
   channels(): ChannelStatus[] {
     const now = this.options.now();

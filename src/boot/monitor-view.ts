@@ -33,6 +33,8 @@ export interface MonitorView {
   /** Breaches since the start, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
+  /** Incidents of all replicas that are open, or whose end is still to be told, as last seen. */
+  openIncidents(): number;
   handlers(): readonly HandlerStatus[];
 }
 

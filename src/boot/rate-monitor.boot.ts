@@ -128,7 +128,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     // Not waited for: a slow store must not hold up the boot.
     void instances.start();
     const watched = { options, store, instances, counter, overrides, requests, handlers, breaches };
-    await this.watch({ ...watched, channels: () => alerts.channels() });
+    await this.watch({ ...watched, channels: () => alerts.channels(), openIncidents: () => alerts.openIncidents });
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }

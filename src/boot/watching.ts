@@ -35,6 +35,7 @@ export interface Watched {
   readonly requests: RequestMonitor;
   readonly handlers: readonly MarkedHandler[];
   readonly channels: () => readonly ChannelStatus[];
+  readonly openIncidents: () => number;
   readonly breaches: BreachCounts;
 }
 
@@ -57,6 +58,7 @@ export class Watching {
       requests,
       handlers,
       channels,
+      openIncidents,
       breaches,
     }: Watched,
     logger: Logger,
@@ -80,7 +82,7 @@ export class Watching {
       );
     this.view = {
       ...about,
-      ...{ categories, usage, instances, alerts, thresholds, thresholdOf, channels },
+      ...{ categories, usage, instances, alerts, thresholds, thresholdOf, channels, openIncidents },
       now: () => counter.now(),
       store: () => {
         const { blindSince } = counter.status();

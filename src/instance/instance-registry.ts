@@ -47,7 +47,15 @@ export class InstanceRegistry {
     private readonly logger: Pick<Logger, 'warn'>,
   ) {
     this.own = {
-      ...{ id, service, environment, version: VERSION, host: hostname(), pid: process.pid, startedAt: now() },
+      ...{
+        id,
+        service,
+        environment,
+        version: VERSION,
+        host: hostname(),
+        pid: process.pid,
+        startedAt: Math.round(now()),
+      },
       thresholds: thresholdsOf(categories.values()),
     };
     this.last = { at: this.own.startedAt, counted: 0 };
@@ -83,7 +91,7 @@ export class InstanceRegistry {
 
   /** Tells the others that this instance is there; done every ten seconds once it has started. */
   async beat(): Promise<void> {
-    const lastSeen = this.now();
+    const lastSeen = Math.round(this.now());
     const { counted, uncounted } = this.figures();
     const seconds = Math.max((lastSeen - this.last.at) / 1_000, 1);
     const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;

@@ -58,6 +58,25 @@ export const FIGURES: readonly Figure[] = [
     observe: (view) => one(view.store().up ? 1 : 0),
   },
   {
+    name: 'rate_monitor.alerts',
+    kind: 'counter',
+    unit: '{alert}',
+    description: 'What became of alerts that this process sent, by channel and outcome; each try counts',
+    observe: (view) =>
+      view
+        .channels()
+        .flatMap(({ name, outcomes }) =>
+          Object.entries(outcomes).map(([outcome, value]) => ({ value, attributes: { channel: name, outcome } })),
+        ),
+  },
+  {
+    name: 'rate_monitor.incidents.open',
+    kind: 'gauge',
+    unit: '{incident}',
+    description: 'Incidents of all processes that are open, or whose end is still to be told',
+    observe: (view) => one(view.openIncidents()),
+  },
+  {
     name: 'rate_monitor.alerts.queue',
     kind: 'gauge',
     unit: '{alert}',

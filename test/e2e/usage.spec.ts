@@ -1,11 +1,18 @@
 import { Controller, Injectable, Post, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { execFile } from 'node:child_process';
+import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
-import { MonitorRate, UsageService } from '../../src/index.js';
+import { MonitorRate, UsageService, WebhookChannel } from '../../src/index.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
+import { RateMonitorHealthIndicator } from '../../src/health/index.js';
+import { FIGURES } from '../../src/telemetry/figures.js';
+import type { Late } from '../../src/util/late.js';
+import { VERSION } from '../../src/util/version.js';
 import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
+import { WebhookServer } from '../support/webhook-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -40,6 +47,7 @@ const start = async (options: TestAppOptions['options']) => {
     metadata: {
       imports: [RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' })],
       controllers: [LlmController],
+      providers: [RateMonitorHealthIndicator],
     },
     prepare: (nest) => void nest.useGlobalGuards(new Knows()),
   });
@@ -169,6 +177,67 @@ describe('usage in an app', () => {
     const lines = [a, b].flatMap(({ log }) => log.of('by dana'));
     expect(lines).toHaveLength(6);
     expect(lines[0]).toContain('Threshold of llm_call for tenant proj_1 is set to 4 until');
+    await client.quit();
+  });
+
+  it('shows on the page, in metrics and in health that a channel is gone, and what became of alerts', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const hook = await new WebhookServer().start();
+    hook.answerNext({ status: 410 });
+    const a = await start({ redis: client, keyPrefix, channels: [new WebhookChannel({ url: hook.url })] });
+    const view = a.app.get<Late<MonitorView>>(MONITOR_VIEW).value as MonitorView;
+    const figure = (name: string) => FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view);
+    const health = () => a.app.get(RateMonitorHealthIndicator, { strict: false }).check()['rate-monitor'];
+    const channel = 'webhook';
+    expect((await overviewOf(a)).channels).toEqual([{ name: channel, on: true, queued: 0 }]);
+    expect(figure('channel.up')).toEqual([{ value: 1, attributes: { channel } }]);
+    for (let i = 0; i < 20; i++) await a.post('/call', { 'x-project': 'proj_1' });
+    await until(() => health().channelsOff?.length === 1, 5_000);
+    await until(async () => (await overviewOf(a)).channels[0]?.on === false, 5_000);
+    expect((await overviewOf(a)).channels).toEqual([{ name: channel, on: false, reason: 'answered 410', queued: 0 }]);
+    expect(health()).toMatchObject({ status: 'up', channelsOff: [channel], queue: 0 });
+    expect(figure('channel.up')).toEqual([{ value: 0, attributes: { channel } }]);
+    expect(figure('alerts')).toContainEqual({ value: 1, attributes: { channel, outcome: 'failed' } });
+    expect(figure('alerts')).toContainEqual({ value: 0, attributes: { channel, outcome: 'delivered' } });
+    await until(() => figure('incidents.open')?.[0]?.value === 1, 5_000);
+
+    // It is there again.
+    const tested = await a.post('/rate-monitor/api/test', { 'sec-fetch-site': 'same-origin' });
+    expect(await tested.json()).toMatchObject({ channels: [{ name: channel, status: 'sent' }] });
+    await until(
+      () =>
+        figure('alerts')?.some(({ value, attributes }) => attributes.outcome === 'delivered' && value === 1) === true,
+    );
+    expect([figure('channel.up')?.[0]?.value, health().channelsOff]).toEqual([1, []]);
+    await a.app.close();
+    await Promise.all([hook.close(), client.quit()]);
+  });
+
+  it('warns at boot of instances with other thresholds, and of another app, under the same keys', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const redis = { redis: client, keyPrefix };
+    const categories = (threshold: number) => ({ llm_call: { threshold }, evaluations: { threshold: 3 } });
+    const a = await start({ ...redis, categories: categories(15) });
+    await until(async () => (await overviewOf(a)).instances.length === 1, 5_000);
+    const alike = await start({ ...redis, categories: categories(15) });
+    await until(async () => (await overviewOf(a)).instances.length === 2, 5_000);
+    const other = await start({ ...redis, categories: categories(20) });
+    await until(() => other.log.of('alerts in llm_call').length > 0, 5_000);
+    expect(other.log.of('alerts in llm_call')).toEqual([
+      expect.stringContaining('at more than 15 in 60000 ms, this one at more than 20 in 60000 ms'),
+    ]);
+    expect([...a.log.of('keyPrefix'), ...alike.log.of('keyPrefix')]).toEqual([]);
+    const foreign = await start({ ...redis, categories: categories(15), service: 'billing' });
+    await until(() => foreign.log.of('counts under the same keys').length > 0, 5_000);
+    expect(foreign.log.of('counts under the same keys')).toEqual([
+      expect.stringContaining('checkout-api (test) counts under the same keys as billing (test)'),
+    ]);
+    // The page reads once a second.
+    await until(async () => (await overviewOf(a)).instances.length === 4, 5_000);
+    const { instances } = await overviewOf(a);
+    expect(instances.map(({ service }) => service)).toEqual([...Array<string>(3).fill('checkout-api'), 'billing']);
+    expect(instances[0]).toMatchObject({ version: VERSION, host: hostname(), pid: process.pid, self: true });
+    expect(instances[0]).not.toHaveProperty('thresholds');
     await client.quit();
   });
 

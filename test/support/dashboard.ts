@@ -87,6 +87,7 @@ export function seenMonitor(now: number): SeenMonitor {
         outcomes: NO_OUTCOMES,
       },
     ],
+    openIncidents: () => 1,
     handlers: () => [{ handler: 'LlmController.call', categories: ['llm_call'], seen: false }],
   };
   return { view, replica, clock, alerts, mutes, status };
