@@ -170,7 +170,7 @@ export class Alerts implements Incidents {
    */
   breached(breach: Breach): Promise<void> {
     const raising = this.take(breach).catch((error: unknown) => {
-      this.logger.error(`A breach of ${oneLine(breach.category)} could not be told (${reasonOf(error)})`);
+      this.logger.error(`A breach of ${oneLine(breach.category)} could not be alerted on (${reasonOf(error)})`);
     });
     this.raising.add(raising);
     return raising.finally(() => this.raising.delete(raising));
@@ -662,7 +662,7 @@ export class Alerts implements Incidents {
   private reportLost(): void {
     if (this.lost > 0)
       this.logger.warn(
-        `${this.lost} breaches were told to no channel: too many incidents are open. Raise maxOpenIncidents`,
+        `${this.lost} breaches were sent to no channel: too many incidents are open. Raise the thresholds`,
       );
     this.lost = 0;
   }
