@@ -53,6 +53,7 @@ const OUR_TOOLS = [
   'fast-check',
   '@grpc/grpc-js',
   '@grpc/proto-loader',
+  'standardwebhooks',
   ...readdirSync('node_modules/@swc').map((tool) => `@swc/${tool}`),
 ];
 const typeRoots = [join(root, 'node_modules/@types')];

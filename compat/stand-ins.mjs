@@ -24,7 +24,9 @@ export function bringSuite(to, leavesOut = {}) {
   cpSync('tsconfig.json', join(to, 'tsconfig.json'));
   // A spec holds what the docs say against what is.
   cpSync('docs', join(to, 'docs'), { recursive: true });
-  cpSync('test/support', join(to, 'test/support'), { recursive: true });
+  // Without the parts for specs that look inside, which stay here.
+  const fromInside = (file) => file.endsWith('.ts') && importsOf(file).some((source) => !(source in standIns));
+  cpSync('test/support', join(to, 'test/support'), { recursive: true, filter: (file) => !fromInside(file) });
 
   const suite = readdirSync('test/e2e', { recursive: true }).filter((file) => file.endsWith('.ts'));
   const specOf = (file) => file.replace(/\.(spec|example)\.ts$/, '');
