@@ -24,6 +24,7 @@ export function bringSuite(to, leavesOut = {}) {
   cpSync('tsconfig.json', join(to, 'tsconfig.json'));
   // A spec holds what the docs say against what is.
   cpSync('docs', join(to, 'docs'), { recursive: true });
+  cpSync('test/docs/verify-webhook.ts', join(to, 'test/docs/verify-webhook.ts'));
   // Without the parts for specs that look inside, which stay here.
   const fromInside = (file) => file.endsWith('.ts') && importsOf(file).some((source) => !(source in standIns));
   cpSync('test/support', join(to, 'test/support'), { recursive: true, filter: (file) => !fromInside(file) });
