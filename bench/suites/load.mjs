@@ -16,7 +16,7 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 /**
  * Contestants under load, in interleaved rounds. In each round all of them take short turns, several each, beginning with another one each
  * time: a machine is slow for seconds at a time, and so that falls on all alike. What is compared is turns that came one after the other.
- * Each has its processes made anew in each round, since what the compiler makes of the same app differs from process to process by more than
+ * Each gets new processes in each round, since what the compiler makes of the same app differs from process to process by more than
  * what is compared here; and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn
  * it is not is halted: an idle process would tidy its memory in the time of others.
  */

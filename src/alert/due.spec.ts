@@ -137,7 +137,7 @@ describe('the plan for an incident', () => {
     told: { 'log#': { ...told({}), ...more } },
   });
 
-  it('leaves a channel to whoever is telling it, and takes it up when that one has had its time', () => {
+  it('leaves a channel to the replica that is sending, and takes over when its lease has ended', () => {
     const leased = withTold(after(true, breach(0)), { by: 'other', until: at(0, 6_000) });
     expect([...planned(leased, at(0, 5_999)).ready.keys()]).toEqual([]);
     expect(planned(leased, at(0, 5_999)).lookAt).toBe(at(0, 6_000));

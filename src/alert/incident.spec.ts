@@ -53,7 +53,7 @@ describe('an incident', () => {
     expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
   });
 
-  it('keeps a tenant that JSON can hold, whatever its resolver made of it', () => {
+  it('keeps a tenant that JSON can hold, no matter what its resolver returned', () => {
     const attributes = { plan: 'pro', seats: 3n, self: {} } as unknown as NonNullable<Tenant['attributes']>;
     attributes.self = attributes as unknown as string;
     Object.defineProperty(attributes, 'region', {

@@ -72,7 +72,7 @@ describe('contributors', () => {
     expect(await top(other, 10)).toBe('a 10');
   });
 
-  it('are counted once, whatever answers are lost, and are put back after a loss', async () => {
+  it('are counted once, even if answers are lost, and are put back after a loss', async () => {
     add(one, { a: 10 });
     state.losesAnswers = true;
     await look();

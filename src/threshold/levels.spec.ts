@@ -15,7 +15,7 @@ describe('levels', () => {
     ]);
   });
 
-  it('are where they are said to be, whatever a multiplication makes of it', () => {
+  it('are exact, even if a multiplication rounds', () => {
     const at = (multiple: number, threshold: number) =>
       levelsOf(threshold, [{ at: multiple, severity: 'info' }]).counts;
     expect([at(1.15, 100), at(0.58, 50), at(2.3, 100), at(1, 123_456_789_012_345), at(0.1, 3)]).toEqual([

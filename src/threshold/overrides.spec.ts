@@ -115,7 +115,7 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.list('thresholds')).size).toBe(1);
   });
 
-  it('stay removed if set and removed while another replica saw nothing of it, whatever the clock', async () => {
+  it('stay removed if set and removed while another replica saw nothing of it, with any clock', async () => {
     await one.set({ ...base, tenant: 'a' });
     now -= 1_000;
     await one.remove({ ...base, tenant: 'a' });

@@ -34,7 +34,7 @@ export function slidingSpans(windowMs: number): SpanAt {
 }
 
 /**
- * Calendar days, weeks (from Monday) or months of a time zone. Spans follow each other without a gap or an overlap, whatever the clocks
+ * Calendar days, weeks (from Monday) or months of a time zone. Spans follow each other without a gap or an overlap, no matter what the clocks
  * of the zone do: a day has 23, 24 or 25 hours, and a date that the zone skipped has none.
  */
 export function calendarSpans(period: Period, timeZone: string): SpanAt {

@@ -28,7 +28,7 @@ it('Late drops all work if nothing will come', () => {
   expect([late.value, seen]).toEqual([undefined, []]);
 });
 
-it('Late shows nothing of its value to whoever prints it', () => {
+it('Late shows nothing of its value when it is printed', () => {
   const late = new Late<{ password: string }>();
   late.set({ password: 'hunter2' });
   expect(inspect({ late }, { depth: null, showHidden: true })).not.toContain('hunter2');

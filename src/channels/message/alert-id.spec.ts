@@ -1,12 +1,12 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
 import { alertId } from './alert-id.js';
 
-it('alertId is the same for the same breach, whoever saw it and how much of it', () => {
+it('alertId is the same for the same breach, no matter which replica saw it or how much of it', () => {
   expect(alertId(anAlert())).toMatch(/^[\w-]{22}$/);
   expect(alertId(anAlert({ count: 99, countedBy: 'instance' }))).toBe(alertId(anAlert()));
 });
 
-it('alertId is another for whatever is another alert', () => {
+it('alertId differs for a different alert', () => {
   const alerts = [
     anAlert(),
     anAlert({ category: 'collections' }),
