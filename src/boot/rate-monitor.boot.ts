@@ -136,11 +136,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
-    for (const poller of this.pollers) await poller.stop();
-    await this.counter.value?.close();
-    await this.watching?.stop();
-    await this.alerts.value?.stop();
-    await this.instances?.stop();
+    // Side by side: a store that is away keeps each of them for as long as it may.
+    await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
+    await Promise.all([this.watching?.stop(), this.alerts.value?.stop(), this.instances?.stop()]);
     await this.counter.value?.disconnect();
   }
 
