@@ -87,6 +87,10 @@ describe('an incident', () => {
       streak: { windows: 2, since: new Date(START) },
       incident: { status: 'escalated', windowsOver: 2, total: 5_020, lastedMs: 2 * MINUTE },
     });
+    const linked = alertOf({ ...now, tenant: { id: 'a/b \ud800' } }, 'opened', lastOf(now), now.worst, {
+      publicUrl: 'https://a.example/rate-monitor/',
+    });
+    expect(linked.link).toBe('https://a.example/rate-monitor/#/llm_call/a%2Fb%20%EF%BF%BD');
     const later = withCount(now, at(1), 6_000);
     expect(alertOf(later, 'escalated', lastOf(later), later.worst, production).id).toBe(alert.id);
     expect(alertOf(now, 'opened', lastOf(now), now.worst, production).id).not.toBe(alert.id);

@@ -261,10 +261,12 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   };
 }
 
-/** The app that sends the alert, and where it runs. */
+/** The app that sends the alert, where it runs, and where to read on. */
 export interface Identity {
   readonly service?: string | undefined;
   readonly environment?: string | undefined;
+  /** The address of the page. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** The alert about one of its windows, with what is known now. */
@@ -273,7 +275,7 @@ export function alertOf(
   status: IncidentStatus,
   { start }: Pick<WindowOver, 'start'>,
   level: AlertLevel,
-  { service, environment }: Identity = {},
+  { service, environment, publicUrl }: Identity = {},
 ): RateAlert {
   const { uid, category, window, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
@@ -300,9 +302,17 @@ export function alertOf(
     ...(route ? { route } : {}),
     ...(contributors ? { contributors: contributors.map((one) => ({ ...one })) } : {}),
     countedBy,
+    ...(publicUrl === undefined ? {} : { link: linkTo(publicUrl, category, tenant.id) }),
     ...(streak.windows > 1 ? { streak: { windows: streak.windows, since: new Date(streak.since) } } : {}),
     ...(story ? { incident: progressOf(incident, status) } : {}),
   };
+}
+
+/** The tenant's own place on the page. */
+function linkTo(publicUrl: string, category: string, tenantId: string): string {
+  // Half of a surrogate pair cannot be written in an address.
+  const encoded = (part: string): string => encodeURIComponent(part.replace(/\p{Cs}/gu, '\ufffd'));
+  return `${publicUrl.replace(/\/+$/, '')}/#/${encoded(category)}/${encoded(tenantId)}`;
 }
 
 function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {

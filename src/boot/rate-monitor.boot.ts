@@ -96,10 +96,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       breaches.add(breach);
       return alerts.breached(await withContributors(breach, categories, contributors));
     });
-    const { groupWaitMs, shutdownFlushMs, incidents, service } = options;
+    const { groupWaitMs, shutdownFlushMs, incidents, service, publicUrl } = options;
     const alerts = new Alerts(
       {
-        ...{ groupWaitMs, shutdownFlushMs, incidents, service, state, environment: options.environment },
+        ...{ groupWaitMs, shutdownFlushMs, incidents, service, publicUrl, state, environment: options.environment },
         categories: [...categories.keys()],
         channels,
         now,

@@ -11,13 +11,13 @@ export abstract class MessageChannel extends HttpChannel {
     super(options.url, options);
   }
 
-  async sendBatch(alerts: readonly RateAlert[]): Promise<void> {
+  async sendBatch(alerts: readonly RateAlert[], more = 0): Promise<void> {
     const arrived = await Promise.all(alerts.map((alert) => this.hasArrived(alertId(alert))));
     const missing = alerts.filter((_, i) => !arrived[i]);
-    if (missing.length > 0) await this.postBatch(missing);
+    if (missing.length > 0) await this.postBatch(missing, more);
   }
 
-  protected abstract postBatch(alerts: readonly RateAlert[]): Promise<void>;
+  protected abstract postBatch(alerts: readonly RateAlert[], more: number): Promise<void>;
 
   /** @param about - The alerts in the message: none of them is posted a second time while an answer may still come. */
   protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {

@@ -219,6 +219,17 @@ export class Counter {
     return pending;
   }
 
+  /** Publishes what is pending, and comes back when the alerts of it are recorded. True if that went through in time. */
+  async flush(withinMs: number): Promise<boolean> {
+    const isDone = await within(this.publisher.settle(), withinMs, 'not published').then(
+      () => true,
+      () => false,
+    );
+    if (!isDone) return false;
+    for (const tracked of this.windows.live(this.clock.now())) if (tracked.unpublished > 0) return false;
+    return true;
+  }
+
   /** Publishes what is pending, for as long as that may take; what is left is judged alone and logged as lost. */
   async close(): Promise<void> {
     clearInterval(this.lookTimer);

@@ -116,6 +116,13 @@ export class Publisher {
     await this.publishing;
   }
 
+  /** The same, and comes back when all alerts are raised. */
+  async settle(): Promise<void> {
+    await this.flush();
+    await this.judging;
+    await Promise.all(this.raising);
+  }
+
   /** Publishes nothing more. What is left is judged alone; comes back when all alerts are raised. */
   async stop(left: Iterable<TrackedTotal>): Promise<void> {
     this.isStopped = true;

@@ -43,6 +43,16 @@ export class RateCounterService {
   }
 
   /**
+   * Publishes at once what is pending. `RateMonitorService.flush` also sends the alerts that come of it.
+   *
+   * @param withinMs - How long that may take, in milliseconds.
+   * @returns Whether nothing is left.
+   */
+  async flush(withinMs = 2_000): Promise<boolean> {
+    return (await this.counter.value?.flush(withinMs)) ?? true;
+  }
+
+  /**
    * Counts at once; the promise, if there is one, is for those who want to wait until the store has answered. It never rejects and
    * never takes longer than `waitAtMostMs`.
    */

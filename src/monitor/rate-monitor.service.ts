@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 
+import { AlertService } from '../alert/alert.service.js';
 import { RateCounterService } from '../counter/rate-counter.service.js';
 import type { TenantLike } from '../model/tenant.js';
 import type { Late } from '../util/late.js';
@@ -19,6 +20,7 @@ export class RateMonitorService implements Monitor {
   constructor(
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
     private readonly counter: RateCounterService,
+    private readonly alerts: AlertService,
   ) {}
 
   /**
@@ -60,5 +62,18 @@ export class RateMonitorService implements Monitor {
     } catch (error) {
       this.once.warn(`record ${reasonOf(error)}`, () => `Something was not counted (${reasonOf(error)})`);
     }
+  }
+
+  /**
+   * Publishes what is counted and sends the alerts that come of it: for functions that are frozen after their response.
+   *
+   * @param withinMs - How long that may take, in milliseconds.
+   * @returns Whether nothing is left.
+   */
+  async flush(withinMs = 2_000): Promise<boolean> {
+    const end = performance.now() + withinMs;
+    const isPublished = await this.counter.flush(withinMs);
+    const isSent = await this.alerts.flush(Math.max(end - performance.now(), 0));
+    return isPublished && isSent;
   }
 }

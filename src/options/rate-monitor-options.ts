@@ -161,7 +161,8 @@ export interface RateMonitorOptions {
    */
   environment?: string;
   /**
-   * Address under which people reach the app, for links in alerts: `https://api.example.com`. `RATE_MONITOR_PUBLIC_URL`.
+   * Address under which people reach the page of `RateMonitorDashboardModule`, for links in alerts: `https://api.example.com/rate-monitor`.
+   * `RATE_MONITOR_PUBLIC_URL`.
    * @defaultValue alerts have no link
    */
   publicUrl?: string;

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import {
   AlertService,
   DiscordChannel,
+  RateMonitorService,
   SlackChannel,
   WebhookChannel,
   type RateMonitorOptions,
@@ -15,6 +16,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
 import { DiscordServer } from '../support/discord-server.js';
 import { SlackServer } from '../support/slack-server.js';
+import { handlerOf } from './contexts/function.example.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { until } from '../support/until.js';
 
@@ -133,6 +135,27 @@ describe('delivery', () => {
     const order = Array.from(text.matchAll(/\(proj\\\\_(\d+)\)|\(proj_(\d+)\)/g), ([, a, b]) => Number(a ?? b));
     expect(order).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
     expect(await deliveries()).toEqual(Array.from({ length: 50 }, () => 'delivered'));
+  });
+
+  it('publishes and sends all that waits where a function is about to be frozen', async () => {
+    await start({
+      channels: [new DiscordChannel({ url: discord.url })],
+      groupWaitMs: 10_000,
+      counting: 'background',
+      flushIntervalMs: 10_000,
+      shutdownFlushMs: 200,
+    });
+    for (let i = 0; i < 20; i++) await app.post('/llm/call', { 'x-project': 'proj_1' });
+    expect(discord.requests).toHaveLength(0);
+    const handler = handlerOf(app.app, () => app.post('/llm/call', { 'x-project': 'proj_1' }));
+    expect((await handler(undefined)).status).toBe(201);
+    expect(discord.messages).toHaveLength(1);
+    expect(await app.app.get(RateMonitorService).flush(2_000)).toBe(true);
+    discord.hang();
+    for (let i = 0; i < 20; i++) await app.post('/llm/call', { 'x-project': 'proj_2' });
+    const began = performance.now();
+    expect(await app.app.get(RateMonitorService).flush(400)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(1_000);
   });
 
   it('sends each channel what it asks for: a severity at least, or some categories', async () => {

@@ -1,4 +1,5 @@
 import { DiscordChannel, type RateAlert, type Severity } from '../../src/index.js';
+import { slackBatch } from '../../src/channels/slack/slack-message.js';
 import { anAlert, anIncident } from '../support/alerts.js';
 import type { DiscordBody } from '../support/discord-limits.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -34,6 +35,13 @@ describe('a batch at Discord', () => {
     expect(lines).toHaveLength(50);
     expect(lines[0]).toBe('🟠 **"Tenant 0"** (p0): llm_call 100 of 15 in 1 min, 6.7x');
     expect(lines.map((line) => /\((p\d+)\)/.exec(line)?.[1])).toEqual(alerts.map(({ tenant }) => tenant.id));
+  });
+
+  it('counts what it does not list, as Slack does', async () => {
+    const alerts = [anAlert(), anAlert({ tenant: { id: 'p2' } })];
+    await channel.sendBatch(alerts, 40);
+    expect(linesOf(server.messages[0]?.now).at(-1)).toBe('and 40 more');
+    expect(JSON.stringify(slackBatch(alerts, {}, 40))).toContain('and 40 more');
   });
 
   it('says in a batch what is over, near and over with, and calls nobody for an end', async () => {

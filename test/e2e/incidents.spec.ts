@@ -124,3 +124,37 @@ describe('an incident over four processes on one Redis', () => {
     await toldInTwoMessages();
   });
 });
+
+it('is told by another replica within ten seconds where one is killed 300 ms after a breach, before it told anybody', async () => {
+  const redis = sharedRedis();
+  const discord = await new DiscordServer().start();
+  const start = () =>
+    InstanceProcess.start(
+      process.env.TEST_REDIS_URL as string,
+      {
+        keyPrefix: redis.keyPrefix,
+        groupWaitMs: 2_000,
+        categories: {
+          evaluations: { threshold: 15, windowMs: 86_400_000 },
+          llm_call: { threshold: 15, windowMs: 86_400_000 },
+        },
+      },
+      { env: { RATE_MONITOR_DISCORD_WEBHOOK_URL: discord.url } },
+    );
+  const noticing = await start();
+  // It sends for the channel before there is anybody else.
+  await until(async () => (await redis.client.keys(`${redis.keyPrefix}:*channel:*`)).length > 0);
+  const other = await start();
+  try {
+    for (let i = 0; i < 16; i++) await fetch(`${noticing.url}/llm/call`, { method: 'POST', headers: acme });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await noticing.kill();
+    expect(discord.messages).toHaveLength(0);
+    await until(() => discord.messages.length === 1, 10_000);
+    expect(JSON.stringify(discord.messages[0]?.now)).toContain('16');
+  } finally {
+    await Promise.all([noticing.kill(), other.kill()]);
+    await discord.close();
+    await redis.client.quit();
+  }
+});

@@ -72,8 +72,8 @@ export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage 
 }
 
 /** Many alerts as lines of one message, within 6,000 characters. */
-export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look): DiscordMessage {
-  const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM);
+export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): DiscordMessage {
+  const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM, unlisted);
   const color = colorOf(worst);
   const [first = '', ...more] = packed([context, ...lines]);
   const url = linkOf(worst, link);

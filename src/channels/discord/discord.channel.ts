@@ -77,8 +77,8 @@ export class DiscordChannel extends MessageChannel {
     return writePosted(await this.#supersede({ ...next, superseded: [posted.id, ...posted.superseded] }, alert));
   }
 
-  protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
-    await this.#postWithPing(discordBatch(alerts, this.#options), alerts);
+  protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
+    await this.#postWithPing(discordBatch(alerts, this.#options, more), alerts);
   }
 
   async #postWithPing(

@@ -19,17 +19,21 @@ export interface Batch {
 const MAX_LINES = 25;
 const ROOM = { name: 36, id: 36, category: 30 };
 
-/** @param most - The characters that all lines may have. */
+/**
+ * @param most - The characters that all lines may have.
+ * @param more - How many further alerts there are only to count.
+ */
 export function batchOf(
   alerts: readonly RateAlert[],
   environment: string | undefined,
   dialect: Dialect,
   most: number,
+  more = 0,
 ): Batch {
   const sorted = [...alerts].sort((a, b) => weight(b) - weight(a) || ratio(b) - ratio(a));
   const worst = sorted[0] as RateAlert;
   const context = [placeOf(worst, environment, dialect), spanOf(alerts, dialect)].filter(Boolean).join(', ');
-  return { title: titleOf(alerts), context, lines: linesOf(sorted, dialect, most), worst };
+  return { title: titleOf(alerts), context, lines: linesOf(sorted, dialect, most, more), worst };
 }
 
 /** By severity, then by how far over; what is over comes last. */
@@ -60,7 +64,7 @@ function bySeverity(alerts: readonly RateAlert[]): string {
     .join(', ');
 }
 
-function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number): string[] {
+function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number, more: number): string[] {
   const lines: string[] = [];
   let room = most;
   for (const alert of alerts.slice(0, MAX_LINES)) {
@@ -70,6 +74,7 @@ function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number): 
     lines.push(line);
   }
   const rest = alerts.slice(lines.length);
+  if (more > 0) return [...lines, `and ${rest.length + more} more`];
   if (rest.length === 0) return lines;
   const open = rest.filter(isOpen);
   const what = [

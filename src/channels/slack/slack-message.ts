@@ -60,8 +60,8 @@ export function slackMessage(alert: RateAlert, { environment, link }: Look): Sla
 }
 
 /** Many alerts as lines of one message; the button leads to the most urgent. */
-export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look): SlackMessage {
-  const { title, context, lines, worst } = batchOf(alerts, environment, SLACK, BATCH_ROOM);
+export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): SlackMessage {
+  const { title, context, lines, worst } = batchOf(alerts, environment, SLACK, BATCH_ROOM, unlisted);
   const sections = [context, ...chunks(lines, LINES_PER_SECTION).map((some) => some.join('\n'))];
   return messageOf(`${title}, first: ${lines[0]}`, `${symbolOf(worst)} ${title}`, [
     ...sections.map((text): Block => ({ type: 'section', text: plain(text) })),

@@ -29,7 +29,7 @@ export class SlackChannel extends MessageChannel {
     accept(await this.post(slackMessage(alert, this.#options), [alert]));
   }
 
-  protected async postBatch(alerts: readonly RateAlert[]): Promise<void> {
-    accept(await this.post(slackBatch(alerts, this.#options), alerts));
+  protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
+    accept(await this.post(slackBatch(alerts, this.#options, more), alerts));
   }
 }
