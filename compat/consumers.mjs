@@ -4,13 +4,7 @@ import { readFileSync } from 'node:fs';
 /** `npm test` runs these on the source. */
 const INSIDE = {
   'wrapped-handlers': 'its @toss/nestjs-aop is for one release of Nest',
-  'hostile-names': 'looks at how a message is written, inside',
-  'alert-state': 'drives replicas of the alert core, inside',
-  dashboard: 'gives the page a view of its own, inside',
-  delivery: 'drives the alert core, inside',
-  mounted: 'looks at how a path is found, inside',
   telemetry: 'its OpenTelemetry and terminus are for one release of Nest',
-  usage: 'reads the JSON of the page by its inner types',
   'no-traces': 'its OpenTelemetry is a development dependency',
 };
 

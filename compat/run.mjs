@@ -89,7 +89,10 @@ async function setUp({ name, installer, does, leavesOut }) {
   cpSync(join('compat', name), app, { recursive: true });
   await timed(`${name}: install`, () => install[installer](app));
   for (const tool of OUR_TOOLS) link(tool, app);
-  if (does.some((step) => /^(types|e2e)/.test(step))) bringSuite(app, leavesOut);
+  if (does.some((step) => /^(types|e2e)/.test(step))) {
+    const looksInside = bringSuite(app, leavesOut);
+    console.log(`${name}: left out, since they look inside: ${looksInside.join(', ')}`);
+  }
   return app;
 }
 
