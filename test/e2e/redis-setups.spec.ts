@@ -199,19 +199,6 @@ describe('Redis as teams run it', () => {
       const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
       expect(await denied()).toEqual([]);
     });
-
-    it.each(FOR_ALL_ELSE)('has a use for %s', (name) => {
-      const files = [
-        'redis-counter-store',
-        'redis-shared-state',
-        'redis-usage-store',
-        'publish-script',
-        'usage-scripts',
-      ];
-      const source = files.map((file) => readFileSync(`src/store/redis/${file}.ts`, 'utf8')).join('\n');
-      const [command = ''] = name.split('|');
-      expect(source).toMatch(new RegExp(`'${command.toUpperCase()}'|\\.${command}\\(`));
-    });
   });
 
   describe('beside an app that uses the same client', () => {

@@ -20,7 +20,7 @@ describe('replicas on one Redis', () => {
     const start = (): Promise<TestApp> =>
       startApp({
         metadata: { controllers: [LlmController] },
-        options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() },
+        options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories(), counting: 'await' },
       });
     const apps = [await start(), await start()] as const;
     for (let i = 0; i < 16; i++) {
@@ -38,7 +38,7 @@ describe('replicas on one Redis', () => {
     const start = (skewMs: number): Promise<TestApp> =>
       startApp({
         metadata: { controllers: [LlmController] },
-        options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() },
+        options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories(), counting: 'await' },
         clock: { now: () => Date.now() + skewMs },
       });
     const apps = [await start(windowMs), await start(-windowMs)] as const;

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+
+const [, listed = ''] = /^ACL SETUSER rate_monitor (\+del .*)$/m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+const files = ['redis-counter-store', 'redis-shared-state', 'redis-usage-store', 'publish-script', 'usage-scripts'];
+const source = files.map((file) => readFileSync(`src/store/redis/${file}.ts`, 'utf8')).join('\n');
+
+it.each(listed.split(' ').map((right) => right.replace('+', '')))('there is a use for the right to %s', (right) => {
+  const [command = ''] = right.split('|');
+  expect(source).toMatch(new RegExp(`'${command.toUpperCase()}'|\\.${command}\\(`));
+});
