@@ -44,8 +44,8 @@ async function flooded(counting: Counting): Promise<Outcome> {
     await publishedAgain(admin);
     const heldMs = await instance.ask({ held: true });
     const { status } = await fetch(`${instance.url}/llm/call`, { method: 'POST', headers: { 'x-project': 'beyond' } });
-    const counters = await admin.dbsize();
     const slowCommands = Number(await admin.slowlog('LEN'));
+    const counters = (await admin.keys('*:{llm_call:*}:[0-9]*')).length;
     await instance.stop();
     return { heap: [before, early, late], heldMs, counters, slowCommands, status, lines: instance.lines };
   } finally {

@@ -70,23 +70,37 @@ export class RedisUsageStore implements UsageStore {
     { category, instance, sums, active, seen, tops, about = [] }: UsageReport,
     retention: UsageRetention,
   ): Promise<void> {
-    const commands = this.connection.pipeline();
+    let commands = this.connection.pipeline();
+    let entries = 0;
+    // One pipeline of 100,000 commands would hold the event loop for a second.
+    const sendIfFull = async (more: number): Promise<void> => {
+      if ((entries += more) < CHUNK) return;
+      const full = commands;
+      commands = this.connection.pipeline();
+      entries = 0;
+      await executed(full);
+    };
     for (const { slot, count } of sums) {
       const key = this.key(category, `sums/${slot}`);
       commands.hset(key, instance, count).pexpire(key, SUM_SLOTS * SLOT_MS);
     }
     for (const { unit, tenants } of active) {
       const key = this.key(category, `waiting/${unit.key}`);
-      for (const some of chunks(tenants)) commands.sadd(key, ...some);
-      commands.pexpire(key, WAITING_MS);
+      for (const some of chunks(tenants)) {
+        commands.sadd(key, ...some).pexpire(key, WAITING_MS);
+        await sendIfFull(some.length);
+      }
     }
     for (const { block, tenants } of seen) {
       const key = this.key(category, `seen/${block}`);
-      for (const [tenant, about] of tenants) {
-        if (about.name === '' && !about.thresholds) commands.hsetnx(key, tenant, write(about));
-        else commands.hset(key, tenant, write(about));
+      for (const some of chunks([...tenants])) {
+        for (const [tenant, about] of some) {
+          if (about.name === '' && !about.thresholds) commands.hsetnx(key, tenant, write(about));
+          else commands.hset(key, tenant, write(about));
+        }
+        commands.pexpire(key, blockExpiry(retention));
+        await sendIfFull(some.length);
       }
-      commands.pexpire(key, blockExpiry(retention));
     }
     for (const { window, span, keepMs, counts } of tops) {
       const key = this.key(category, `live/${window}/${span}`);
