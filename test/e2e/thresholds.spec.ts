@@ -320,6 +320,8 @@ describe('thresholds', () => {
       await other.call('acme', 7, 'sk-****wxyz');
       await other.call('acme', 1, 'sk-\u00ad****evil');
       await until(async () => (await options.redis.keys('who:*contributors*')).length > 0, 5_000);
+      // A replica learns once a second whom the others have seen.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
       await one.call('acme', 5, 'sk-****abcd');
       await until(() => one.alerts.length + other.alerts.length > 0, 5_000);
       expect([...one.app.alerts, ...other.app.alerts][0]?.contributors).toEqual([
