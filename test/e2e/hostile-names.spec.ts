@@ -209,7 +209,8 @@ describe('whatever a tenant is called', () => {
     await channel.start();
     fc.assert(
       fc.property(hostileAlert, (alert) => {
-        void channel.send(alert);
+        // What becomes of it is not what is looked at here.
+        channel.send(alert).catch(() => undefined);
         const { message, tags } = captured.at(-1) as (typeof captured)[number];
         for (const value of Object.values(tags)) {
           expect(value.length).toBeLessThanOrEqual(200);
