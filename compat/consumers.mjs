@@ -27,7 +27,15 @@ export const CONSUMERS = [
     does: ['types', 'e2e', 'CommonJS', 'ESM'],
     leavesOut: INSIDE,
   },
-  { name: 'nest12', installer: 'npm', does: ['types', 'e2e', 'CommonJS', 'ESM'], leavesOut: INSIDE },
+  {
+    name: 'nest12',
+    installer: 'npm',
+    does: ['types', 'e2e', 'CommonJS', 'ESM'],
+    leavesOut: {
+      ...INSIDE,
+      'inert-marks': 'Nest 12 itself fails to start with a provider whose constructor getter throws',
+    },
+  },
   { name: 'bare', installer: 'npm', does: ['CommonJS', 'ESM', 'peers'] },
   { name: 'pnpm', installer: 'pnpm', does: ['e2e with peers', 'CommonJS', 'ESM'], leavesOut: INSIDE },
 ];
