@@ -15,15 +15,6 @@ export const CONTESTANTS = {
 
   'do-nothing guard': () => guarded(() => true),
 
-  'guard awaiting setImmediate': () => guarded(() => new Promise((resolve) => setImmediate(resolve, true))),
-
-  'guard awaiting PING': ({ redis }) => {
-    const client = connect(redis);
-    return guarded(() => client.ping().then(() => true));
-  },
-
-  'throttler, memory': () => throttled(undefined),
-
   'throttler, Redis': ({ redis }) => throttled(new ThrottlerStorageRedisService(connect(redis))),
 
   'rate-limiter-flexible, Redis': ({ redis }) => {
@@ -37,15 +28,6 @@ export const CONTESTANTS = {
     return guarded((request) => limiter.consume(request.auth.project.id).then(() => true));
   },
 
-  'MULTI INCR EXPIRE': ({ redis }) => {
-    const client = connect(redis);
-    return guarded(async (request) => {
-      const key = `llm_call:${request.auth.project.id}:${Math.floor(Date.now() / WINDOW_MS)}`;
-      await client.multi().incr(key).expire(key, 60).exec();
-      return true;
-    });
-  },
-
   'prom-client counter': () => {
     const options = { name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] };
     const counter = new prometheus.Counter(options);
@@ -54,6 +36,9 @@ export const CONTESTANTS = {
       return true;
     });
   },
+
+  'rate-monitor, auto': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'auto', ...options }),
 
   'rate-monitor, await': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'await', ...options }),

@@ -33,9 +33,9 @@ const COUNTERS = {
     return (id) => limiter.consume(id);
   },
 
-  'rate-monitor, background': () => monitor('rate-monitor, background'),
+  'rate-monitor, auto': () => monitor('rate-monitor, auto'),
 
-  'rate-monitor, background (other)': () => monitor('rate-monitor, background (other)'),
+  'rate-monitor, auto (other)': () => monitor('rate-monitor, auto (other)'),
 };
 
 const count = await COUNTERS[argument.contestant]();
