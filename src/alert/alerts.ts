@@ -22,6 +22,7 @@ import {
   type Present,
 } from './channel-delivery.js';
 import { due, isOver, plan, type Due, type IncidentSettings } from './due.js';
+import { Edition1 } from './edition-1.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
   alertOf,
@@ -113,6 +114,7 @@ export class Alerts implements Incidents {
   private readonly history: Records<Incident>;
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
+  private readonly edition1: Edition1;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
   /** Alerts belong to no request: Sentry would add the one that crossed to its event. */
@@ -140,9 +142,11 @@ export class Alerts implements Incidents {
     this.history = new Records(state, `history:${this.scope}`);
     this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
+    this.edition1 = new Edition1(state, this.scope, categories);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
+      new Poller(() => this.adopt(), logger, 'Incidents of edition 1'),
     ];
   }
 
@@ -373,7 +377,21 @@ export class Alerts implements Incidents {
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
     for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
+    if (incident.closedAt !== undefined) await this.edition1.ended(incident).catch(() => undefined);
     if (isDone) await this.archive(id, incident);
+  }
+
+  /** Goes on with what edition 1 has left open. */
+  private adopt(): Promise<void> {
+    const channels = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
+    return this.edition1.look(
+      channels,
+      this.options.now(),
+      ({ id, incident }) =>
+        this.attend(id, (there) => (there?.closedAt === undefined ? merged(there, incident) : there)),
+      ({ record, uid }) =>
+        this.attend(record, (there) => (there?.uid === uid ? endedSilently(there, this.options.now()) : there)),
+    );
   }
 
   /** Since there are too many, this one is not in the store. */
@@ -386,7 +404,8 @@ export class Alerts implements Incidents {
     if (!after) return nothing;
     const now = this.options.now();
     let incident = after;
-    if (incident.closedAt === undefined && isOver(incident, this.settings, now)) {
+    const isHere = incident.edition1 === undefined || this.edition1.isGone;
+    if (incident.closedAt === undefined && isHere && isOver(incident, this.settings, now)) {
       const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
       if (isSettled) incident = { ...incident, closedAt: now };
     }
@@ -669,9 +688,14 @@ export class Alerts implements Incidents {
 }
 
 function idOf(incident: Incident): string {
-  const { category, window, tenant, story, closedAt, uid } = incident;
-  const id = recordId({ category, window, tenant } as Breach, story);
+  const { story, closedAt, uid } = incident;
+  const id = recordId(incident, story);
   return closedAt === undefined ? id : `${id}~${uid}`;
+}
+
+function endedSilently(incident: Incident, now: number): Incident {
+  const told = Object.entries(incident.told).map(([key, one]) => [key, { ...one, resolved: true }] as const);
+  return { ...incident, closedAt: now, told: Object.fromEntries(told) };
 }
 
 function withTold(incident: Incident, key: string, told: Told): Incident {

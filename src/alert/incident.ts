@@ -99,10 +99,15 @@ export interface Incident {
   readonly told: Readonly<Record<string, Told>>;
   /** When somebody is to look after it. */
   readonly lookAt?: number;
+  /** The field of edition 1's record, if it was opened there. */
+  readonly edition1?: string;
 }
 
 /** Names the record that a breach belongs to. */
-export function recordId({ category, window, tenant }: Breach, story: boolean): string {
+export function recordId(
+  { category, window, tenant }: Pick<Breach, 'category' | 'window' | 'tenant'>,
+  story: boolean,
+): string {
   return [story ? 'story' : 'windows', category, window, tenantKey(tenant.id)].map(encodeURIComponentSafely).join(':');
 }
 
@@ -241,6 +246,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
     worst: mine.worst.at > shared.worst.at ? mine.worst : shared.worst,
     peak: mine.peak.count > shared.peak.count ? mine.peak : shared.peak,
     ...{ total: ahead.total, calm: ahead.calm, settledTo: ahead.settledTo },
+    ...((shared.edition1 ?? mine.edition1) ? { edition1: shared.edition1 ?? mine.edition1 } : {}),
   };
 }
 

@@ -15,6 +15,16 @@ export interface DueRecords {
   readonly generation: string;
 }
 
+/** What edition 1 of this package left in the store. */
+export interface Edition1State {
+  /** Whether one of its replicas has looked after incidents within the last 900 ms. */
+  isAlive(): Promise<boolean>;
+  /** Its open incidents. */
+  incidents(): Promise<Map<string, string>>;
+  /** Removes one of them if it is still the one that `isIt` knows. */
+  remove(id: string, isIt: (text: string) => boolean): Promise<void>;
+}
+
 /**
  * What replicas share beside counts: small records that one of them changes at a time, and leases. It lives where the counts live, and its
  * calls reject while that is away.
@@ -49,6 +59,8 @@ export interface SharedState {
   claim(lease: string, owner: string, forMs: number): Promise<boolean>;
   /** Ends a lease before its time, if `owner` holds it. */
   release(lease: string, owner: string): Promise<void>;
+  /** Left out by a store that edition 1 never wrote to. */
+  readonly edition1?: Edition1State;
   /** Adds entries to a log, which keeps the newest `most`. */
   append(log: string, entries: readonly string[], most: number): Promise<void>;
   /** A log, newest first. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Cluster, Redis } from 'ioredis';
 
-import { KEPT_FOR_MS, type DueRecords, type SharedState, type Swapped } from '../shared-state.js';
+import { KEPT_FOR_MS, type DueRecords, type Edition1State, type SharedState, type Swapped } from '../shared-state.js';
 
 /** The field of a kind's hash that shows whether the hash was lost. No record has an empty id. */
 const GENERATION = '';
@@ -97,7 +97,7 @@ type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[
 
 /**
  * Keeps state in Redis. A kind is a hash of records and two sorted sets beside it, a lease is a key that expires; all of it lives on one
- * node of a Cluster. The first edition's keys have no `v2` in their names and are left alone.
+ * node of a Cluster. Edition 1's keys have no `v2` in their names.
  */
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;
@@ -152,6 +152,21 @@ export class RedisSharedState implements SharedState {
 
   async release(lease: string, owner: string): Promise<void> {
     await this.scripted.rateMonitorStateRelease(this.key(`lease:${lease}`), owner);
+  }
+
+  get edition1(): Edition1State {
+    const [incidents, looked] = ['incidents', 'claim:sweep'].map((name) => `${this.keyPrefix}:{alerts}:${name}`) as [
+      string,
+      string,
+    ];
+    return {
+      isAlive: async () => (await this.connection.exists(looked)) === 1,
+      incidents: async () => new Map(Object.entries(await this.connection.hgetall(incidents))),
+      remove: async (id, isIt) => {
+        const text = await this.connection.hget(incidents, id);
+        if (text !== null && isIt(text)) await this.connection.hdel(incidents, id);
+      },
+    };
   }
 
   async append(log: string, entries: readonly string[], most: number): Promise<void> {

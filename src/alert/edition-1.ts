@@ -1,0 +1,165 @@
+import { setTimeout as after } from 'node:timers/promises';
+
+import type { AlertLevel } from '../model/level.js';
+import type { Route } from '../model/route.js';
+import type { Tenant } from '../model/tenant.js';
+import { keptTenant } from '../model/tenant-attributes.js';
+import { Records } from '../store/records.js';
+import type { SharedState } from '../store/shared-state.js';
+import { recordId, type Incident, type Told } from './incident.js';
+
+/** An open incident as edition 1 keeps it. Windows go by their numbers: a window's start is its number times `windowMs`. */
+interface Old {
+  readonly id: string;
+  readonly category: string;
+  readonly tenant: Tenant;
+  readonly windowMs: number;
+  readonly threshold: number;
+  readonly route?: Route;
+  readonly worst: AlertLevel;
+  /** The highest level that was sent, by its value; 0 for none. */
+  readonly told: number;
+  readonly toldAt: number;
+  readonly first: number;
+  readonly last: number;
+  readonly peak: { readonly count: number; readonly window: number };
+  readonly total: number;
+  readonly calm: number;
+  readonly unsettled: number;
+  readonly seen: Readonly<Record<string, number>>;
+  /** What channels keep of it, by their names. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+/** Shows which service and environment has taken over an incident, and as which record. */
+interface Claim {
+  readonly scope: string;
+  readonly record: string;
+  readonly uid: string;
+}
+
+/** An incident of edition 1, as a record of this one. */
+export interface Adopted {
+  readonly id: string;
+  readonly incident: Incident;
+}
+
+/** Its replicas leave a trace that lasts 900 ms, once a second: of two looks so far apart one sees it. */
+const SECOND_LOOK_MS = 350;
+/** After so many looks without a trace no replica of edition 1 is left. */
+const SILENT_LOOKS = 3;
+const CLAIMS = 'edition-1';
+const MAX_CLAIMS = 10_000;
+
+/**
+ * Finds the open incidents that edition 1 left in Redis, once no replica of it runs any more. They are copied, and the originals stay as they
+ * are until their end is sent: if edition 1 is deployed again, it goes on with them. Both go by the same rule: who sends the end removes the original,
+ * and what has been removed is over.
+ */
+export class Edition1 {
+  private readonly claims: Records<Claim>;
+  private silentLooks = 0;
+  private isDone = false;
+
+  /** @param categories Those of this app: incidents of others belong to another service. */
+  constructor(
+    private readonly state: SharedState,
+    private readonly scope: string,
+    private readonly categories: readonly string[],
+  ) {
+    this.claims = new Records(state, CLAIMS);
+  }
+
+  /** Whether its incidents are this edition's to end. */
+  get isGone(): boolean {
+    return this.state.edition1 === undefined || this.silentLooks >= SILENT_LOOKS;
+  }
+
+  /**
+   * Once a second.
+   *
+   * @param adopt - Takes over an incident.
+   * @param drop - Ends one silently, since edition 1 has sent its end.
+   */
+  async look(
+    channels: ReadonlyMap<string, string>,
+    now: number,
+    adopt: (adopted: Adopted) => Promise<void>,
+    drop: (claim: Claim) => Promise<void>,
+  ): Promise<void> {
+    const { edition1 } = this.state;
+    if (!edition1) return;
+    if ((await edition1.isAlive()) || (!this.isGone && (await after(SECOND_LOOK_MS), await edition1.isAlive()))) {
+      this.silentLooks = 0;
+      this.isDone = false;
+      return;
+    }
+    this.silentLooks++;
+    if (!this.isGone || this.isDone) return;
+    const left = await edition1.incidents();
+    for (const claim of await this.claims.list(MAX_CLAIMS)) {
+      const isLeft = [...left.values()].some((text) => parse(text)?.id === claim.uid);
+      if (claim.scope !== this.scope || isLeft) continue;
+      await drop(claim);
+      await this.claims.change(claim.uid, () => undefined);
+    }
+    for (const [key, text] of left) {
+      const old = parse(text);
+      if (!old || !this.categories.includes(old.category)) continue;
+      const adopted = adoptedFrom(old, key, channels, now);
+      const mine: Claim = { scope: this.scope, record: adopted.id, uid: old.id };
+      const { after: claim } = await this.claims.change(old.id, (there) => there ?? mine);
+      if (claim?.scope === this.scope) await adopt(adopted);
+    }
+    this.isDone = true;
+  }
+
+  /** Removes the original of an incident whose end is being sent. */
+  async ended({ uid, edition1: key }: Pick<Incident, 'uid' | 'edition1'>): Promise<void> {
+    if (key === undefined) return;
+    await this.state.edition1?.remove(key, (text) => parse(text)?.id === uid);
+    await this.claims.change(uid, () => undefined);
+  }
+}
+
+function parse(text: string): Old | undefined {
+  try {
+    const old = JSON.parse(text) as Partial<Old> | null;
+    const isOne = typeof old?.id === 'string' && typeof old.tenant?.id === 'string' && Number(old.windowMs) > 0;
+    return isOne && Number.isFinite(old.last) && old.peak && old.worst ? (old as Old) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param channels The keys of this replica's channels, and their names, by which edition 1 knows them. */
+function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string>, now: number): Adopted {
+  const { id, category, tenant, windowMs, threshold, route, worst, peak, first, last, seen, total, calm } = old;
+  const startOf = (window: number): number => Math.round(window * windowMs);
+  const over = (window: number, count: number): Incident['windows'][number] => {
+    const [start, end] = [startOf(window), startOf(window + 1)];
+    const counted = { count, crossing: count, threshold, level: worst, countedBy: 'all' as const };
+    return { start, end, seenAt: Math.min(now, end), ...counted, ...(route ? { route } : {}) };
+  };
+  const lastCount = seen[String(last)] ?? (peak.window === last ? peak.count : 0);
+  const windows = [over(last, lastCount)];
+  if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
+  // What nobody was sent is news with the next breach only, as at edition 1.
+  const told = (name: string): Told => ({
+    ...(old.told > 0
+      ? { levels: { '': old.told }, when: old.toldAt || startOf(last) }
+      : { levels: {}, held: startOf(last + 1) }),
+    ...(old.notes?.[name] === undefined ? {} : { memory: old.notes[name] }),
+    delivery: { status: old.told > 0 ? 'delivered' : 'suppressed', attempts: 0 },
+  });
+  const incident: Incident = {
+    ...{ uid: id, edition1: key, category, window: '', tenant: keptTenant(tenant), story: true },
+    ...{ raisedAt: startOf(first), startedAt: startOf(first), windows, hot: last - first + 1 },
+    streak: { windows: last - first + 1, since: startOf(first) },
+    ...{ worst, peak: { count: peak.count, start: startOf(peak.window) } },
+    ...{ total, calm, settledTo: startOf(old.unsettled) },
+    told: Object.fromEntries(Array.from(channels, ([channelKey, name]) => [channelKey, told(name)])),
+    lookAt: now,
+  };
+  return { id: recordId({ category, window: '', tenant }, true), incident };
+}

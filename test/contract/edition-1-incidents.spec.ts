@@ -1,0 +1,130 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { Logger } from '@nestjs/common';
+
+import type { Alerts } from '../../src/alert/alerts.js';
+import { DiscordChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
+import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
+import { aBreach, alertReplica } from '../support/alert-replica.js';
+import { anAlert } from '../support/alerts.js';
+import { CapturingChannel } from '../support/app.js';
+import { DiscordServer } from '../support/discord-server.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+import { Edition1Incidents } from './edition-1-incidents.js';
+
+const GREEN = 0x2ecc71;
+const RESOLVE_AFTER_MS = 3_500;
+const WINDOW_MS = 1_000;
+
+Logger.overrideLogger(false);
+
+/** Replicas of both editions on one Redis. */
+class Scene {
+  readonly redis = sharedRedis();
+  readonly old = this.edition1();
+  readonly heard = new CapturingChannel();
+  private readonly started: Alerts[] = [];
+
+  static async play(story: (scene: Scene) => Promise<void>): Promise<void> {
+    const scene = new Scene();
+    try {
+      await story(scene);
+    } finally {
+      scene.old.stop();
+      await Promise.all(scene.started.map((alerts) => alerts.stop()));
+      await scene.redis.client.quit();
+    }
+  }
+
+  edition1(): Edition1Incidents {
+    return new Edition1Incidents(this.redis.client, this.redis.keyPrefix, RESOLVE_AFTER_MS).start();
+  }
+
+  async edition2(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<Alerts> {
+    const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
+    const state = new RedisSharedState(this.redis.client, this.redis.keyPrefix);
+    const alerts = await alertReplica(state, channels, { incidents, ...more });
+    this.started.push(alerts);
+    return alerts;
+  }
+
+  statuses(): (string | undefined)[] {
+    return this.heard.alerts.map(({ incident }) => incident?.status);
+  }
+}
+
+const over = (windowMs = WINDOW_MS): RateAlert =>
+  anAlert({ windowMs, windowStart: new Date(Date.now() - (Date.now() % windowMs)), count: 20 });
+
+// Side by side, since most of their time is waiting.
+describe('open incidents of edition 1', () => {
+  const story = (name: string, play: (scene: Scene) => Promise<void>): void =>
+    it.concurrent(name, () => Scene.play(play));
+
+  story(
+    'are ended once, by one of the replicas that took over, in the message that edition 1 posted',
+    async (scene) => {
+      const { old, heard } = scene;
+      const discord = await new DiscordServer().start();
+      const posted = await fetch(`${discord.url}?wait=true`, {
+        method: 'POST',
+        body: JSON.stringify({ content: 'posted by edition 1', allowed_mentions: { parse: [] } }),
+      });
+      await old.breached(over());
+      await old.note('discord', ((await posted.json()) as { id: string }).id);
+      old.stop();
+      for (let i = 0; i < 2; i++) await scene.edition2([heard, new DiscordChannel({ url: discord.url })]);
+      await until(() => scene.statuses().length > 0 && discord.messages[0]?.now.embeds?.[0]?.color === GREEN);
+      await wait(1_500);
+      expect(scene.statuses()).toEqual(['resolved']);
+      expect(discord.messages).toHaveLength(1);
+      expect(heard.alerts[0]).toMatchObject({ count: 20, tenant: { id: 'proj_1', name: 'Acme' } });
+      expect(await old.records()).toEqual({});
+      await discord.close();
+    },
+  );
+
+  story('are left to edition 1 while one of its replicas runs', async (scene) => {
+    const alerts = await scene.edition2();
+    await scene.old.breached(over());
+    await until(() => scene.old.sent.includes('resolved'));
+    await wait(1_500);
+    expect([scene.old.sent, scene.statuses(), await alerts.list()]).toEqual([['opened', 'resolved'], [], []]);
+  });
+
+  story('go on in the same story, in one service only', async (scene) => {
+    await scene.old.breached(over(60_000));
+    scene.old.stop();
+    const both = [await scene.edition2(), await scene.edition2([scene.heard], { service: 'other' })];
+    const stories = async () => (await Promise.all(both.map((alerts) => alerts.list()))).map(({ length }) => length);
+    await until(async () => (await stories()).includes(1));
+    await wait(1_100);
+    const found = await stories();
+    expect(found.sort()).toEqual([0, 1]);
+    const [one] = both as [Alerts];
+    const owner = (await one.list()).length > 0 ? one : both[1];
+    await owner?.breached(aBreach(60_000, { level: { at: 5, severity: 'critical' }, count: 90 }));
+    await until(() => scene.statuses().length > 0);
+    expect(scene.statuses()).toEqual(['escalated']);
+  });
+
+  story('stay as they are for a way back, on which edition 1 ends them and nobody else does', async (scene) => {
+    const { old } = scene;
+    await old.breached(over());
+    const before = await old.records();
+    expect(Object.keys(before)).toHaveLength(1);
+    old.stop();
+    const first = await scene.edition2();
+    await until(async () => (await first.list()).length > 0);
+    await first.stop();
+    expect(await old.records()).toEqual(before);
+    const back = scene.edition1();
+    await until(() => back.sent.length > 0);
+    back.stop();
+    const second = await scene.edition2();
+    await until(async () => (await second.list())[0]?.alert.incident?.status === 'resolved');
+    await wait(1_100);
+    expect([back.sent, scene.statuses(), await old.records()]).toEqual([['resolved'], [], {}]);
+  });
+});
