@@ -62,6 +62,8 @@ export interface AlertSettings extends Identity {
   /** The store's clock. */
   readonly now: () => number;
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
+  /** Whether a count is over a level that holds for the tenant now; undefined if that cannot be known. */
+  readonly isStillOver: (of: Pick<CountRead, 'category' | 'window' | 'tenantId'>, count: number) => boolean | undefined;
 }
 
 /** The outcome of a test alert in one channel. */
@@ -213,6 +215,22 @@ export class Alerts implements Incidents {
       await this.lookAgain(isHeld, (told) => ({ ...told, held: ended }));
     }
     return wasMuted;
+  }
+
+  /** Thresholds of a category were changed: an open incident whose count is over no level any more has ended. */
+  async thresholdsChanged(category: string): Promise<void> {
+    const { isStillOver, now } = this.options;
+    const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
+    const open = (await this.records.list(MAX_OPEN)).filter((each) => each.category === category && isOpen(each));
+    const counts = await this.countsOf(open.map((incident) => [incident, lastOf(incident)]));
+    for (const [i, incident] of open.entries()) {
+      const { window, tenant, uid } = incident;
+      const count = Math.max(lastOf(incident).count, counts?.[i] ?? 0);
+      if (isStillOver({ category, window, tenantId: tenant.id }, count) !== false) continue;
+      await this.attend(idOf(incident), (there) =>
+        there?.uid === uid && isOpen(there) ? { ...there, closedAt: now() } : there,
+      );
+    }
   }
 
   /** The last alerts of all replicas, newest first. */

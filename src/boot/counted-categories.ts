@@ -1,7 +1,9 @@
 import type { Category } from '../model/category.js';
+import { tenantKey } from '../model/tenant-key.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
+import { levelReached } from '../threshold/levels.js';
 import { levelsFor, type AskedThresholds } from '../threshold/levels-for.js';
 import type { Overrides } from '../threshold/overrides.js';
 import { Turns } from '../threshold/threshold-function.js';
@@ -17,6 +19,17 @@ export function countedCategories(
 ): Map<string, CountedCategory> {
   const asked = { ttlMs: thresholdTtlMs, turns: new Turns() };
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
+}
+
+/** Whether `count` is over a level that holds for a tenant now; undefined if that takes more of the tenant than its id. */
+export function isOverLevel(
+  categories: ReadonlyMap<string, CountedCategory>,
+  of: { readonly category: string; readonly window: string; readonly tenantId: string },
+  count: number,
+): boolean | undefined {
+  const window = categories.get(of.category)?.windows.find(({ name }) => name === of.window);
+  const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId));
+  return levels && levelReached(levels, count) !== undefined;
 }
 
 function counted(category: Category, asked: AskedThresholds, overrides: SetThresholds, once: SayOnce): CountedCategory {

@@ -32,7 +32,7 @@ import type { ThresholdChange } from '../model/threshold-override.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import { nearIn, withContributors } from './alert-contributors.js';
-import { countedCategories } from './counted-categories.js';
+import { countedCategories, isOverLevel } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
 import { tellOfThreshold } from './tell-of-threshold.js';
 import { storeFor } from './store-for.js';
@@ -87,7 +87,11 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const once = new SayOnce(this.logger);
     const { categories } = options;
     const now = (): number => counter.now();
-    const changed = (change: ThresholdChange): void => tellOfThreshold(channels, change, once);
+    const changed = (change: ThresholdChange): void => {
+      tellOfThreshold(channels, change, once);
+      // If that fails, incidents end as they do without a change.
+      void alerts.thresholdsChanged(change.category).catch(() => undefined);
+    };
     const overrides = new Overrides({ categories, state, now, logger: this.logger, changed });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
@@ -97,13 +101,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       return alerts.breached(await withContributors(breach, categories, contributors));
     });
     const { groupWaitMs, shutdownFlushMs, incidents, service, publicUrl } = options;
-    const alerts = new Alerts(
+    const alerts: Alerts = new Alerts(
       {
         ...{ groupWaitMs, shutdownFlushMs, incidents, service, publicUrl, state, environment: options.environment },
         categories: [...categories.keys()],
         channels,
         now,
         counts: (reads) => counter.counts(reads),
+        isStillOver: (of, count) => isOverLevel(counted, of, count),
       },
       this.logger,
     );

@@ -96,11 +96,12 @@ function checkCategory(name: string, category: unknown, categories: readonly str
 function checkWindows(windows: unknown[], category: string, path: string, categories: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   const names = windows.map((window) => windowName(Object(window) as Partial<WindowOptions>));
+  const lengths = names.map((name) => (name === '24h' ? 'day' : name));
   windows.forEach((window, i) => {
     const at = `${path}.windows[${i}]`;
     problems.push(...check(WindowShape, window, at), ...checkWindow(window, at));
     const name = names[i] as string;
-    if (names.indexOf(name) < i) {
+    if (lengths.indexOf(lengths[i] as string) < i) {
       problems.push({ path: at, found: `a second window of the same length (${name})`, remedy: 'each length once' });
     }
     if (categories.includes(`${category}_${name}`)) {

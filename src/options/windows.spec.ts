@@ -107,6 +107,24 @@ describe('windows of a category', () => {
       'llm_call.windows[1] is a second window of the same length (minute): write each length once',
     ],
     [
+      {
+        windows: [
+          { threshold: 1, period: 'day' },
+          { threshold: 2, period: 'day', timeZone: 'Asia/Kolkata' },
+        ],
+      },
+      'llm_call.windows[1] is a second window of the same length (day): write each length once',
+    ],
+    [
+      {
+        windows: [
+          { threshold: 1, period: 'day', timeZone: 'UTC' },
+          { threshold: 2, windowMs: 86_400_000 },
+        ],
+      },
+      'llm_call.windows[1] is a second window of the same length (24h): write each length once',
+    ],
+    [
       { windows: [{ threshold: 1, levels: [{ at: 1, severity: 'loud' }] }] },
       "windows[0].levels[0].severity is 'loud': write 'info'",
     ],

@@ -266,6 +266,22 @@ describe.each([
     for (let i = 0; i < 4; i++) await app.post('/hero');
     expect(app.alerts[0]?.route?.handler).toMatch(/Hero\.call$/);
   });
+
+  it('explains a missing tenant for each of two classes of one name', async () => {
+    const users = (path: string): new () => unknown => {
+      @Controller(path)
+      class Users {
+        @Post()
+        @MonitorRate('evaluations')
+        call() {}
+      }
+      return Users;
+    };
+    await start({ metadata: { controllers: [users('v1/users'), users('v2/users')] } });
+    for (const version of ['v1', 'v2', 'v1']) await app.post(`/${version}/users`);
+    const said = app.log.of('No tenant on').map((line) => /POST \/(v\d)/.exec(line)?.[1]);
+    expect(said).toEqual(['v1', 'v2']);
+  });
 });
 
 it('an app of a gateway alone, as in its unit test, works without the module and reports it once', async () => {

@@ -5,6 +5,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const start = (redis: Redis | Cluster): Promise<TestApp> =>
@@ -56,6 +57,34 @@ describe('Redis clients as people have them', () => {
     await until(() => app.log.of(' is back after ').length === 1);
     await app.close();
     client.disconnect();
+    await server.kill();
+  });
+
+  it('makes one story of a connection that breaks with a command under way, whatever socketTimeout the client has', async () => {
+    const server = await RedisServer.start();
+    const proxy = await TcpProxy.start(server.port);
+    const client = new Redis({ port: proxy.port, lazyConnect: true, socketTimeout: 300 });
+    const app = await start(client);
+    const counter = app.app.get(RateCounterService);
+    await counter.increment('llm_call', 'proj_1');
+    proxy.silence();
+    const underWay = counter.increment('llm_call', 'proj_1');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    proxy.speak();
+    proxy.drop();
+    await underWay;
+    const opened = proxy.opened;
+    await until(() => app.log.of(' is back after ').length === 1);
+    // A timer of the broken connection would end the one that followed.
+    for (let i = 0; i < 40; i++) {
+      await counter.increment('llm_call', 'proj_2');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(proxy.opened - opened).toBeLessThanOrEqual(1);
+    expect(app.log.of(' is away ').length + app.log.of(' is back ').length).toBe(2);
+    await app.close();
+    client.disconnect();
+    await proxy.close();
     await server.kill();
   });
 

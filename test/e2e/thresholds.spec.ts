@@ -36,7 +36,11 @@ class Replica {
     readonly changes: ThresholdChange[],
   ) {}
 
-  static async start(options: RateMonitorOptions, clock?: { now(): number }): Promise<Replica> {
+  static async start(
+    options: RateMonitorOptions,
+    clock?: { now(): number },
+    controllers = [CallController],
+  ): Promise<Replica> {
     const changes: ThresholdChange[] = [];
     const channel = new CapturingChannel();
     const own: AlertChannel = {
@@ -53,7 +57,7 @@ class Replica {
     };
     const app = await startApp({
       options: { ...options, channels: [channel, own, broken] },
-      metadata: { controllers: [CallController] },
+      metadata: { controllers },
       ...(clock ? { clock } : {}),
     });
     return new Replica({ ...app, alerts: channel.alerts }, changes);
@@ -288,6 +292,55 @@ describe('thresholds', () => {
       expect(one.alerts).toEqual(['acme  3/2 x1']);
       await one.call('acme', 14);
       expect(one.alerts.slice(1)).toEqual(['acme  26/5 x5']);
+    });
+
+    it.each<[string, () => Promise<RateMonitorOptions>]>([
+      ['in memory', () => Promise.resolve({})],
+      ['on Redis', () => Promise.resolve({ redis: sharedRedis().client, keyPrefix: 'raised' })],
+    ])('set above the present count, %s: the open incident ends at once, and once', async (_where, given) => {
+      const options = { ...(await given()), incidents: true };
+      const category = options.redis ? calm(2) : { threshold: 2 };
+      const one = await start({ ...category, levels }, options);
+      const other = options.redis ? await start({ ...category, levels }, options) : one;
+      const statuses = (): unknown[] =>
+        [...new Set([one, other])].flatMap(({ app }) =>
+          app.alerts.map(({ tenant, incident }) => [tenant.id, incident?.status]),
+        );
+      await one.call('acme', 3);
+      await one.call('stays', 3);
+      await until(() => statuses().length === 2, 5_000);
+      await other.thresholds.set({ ...set, tenant: 'acme', threshold: 5 });
+      await until(() => statuses().length === 3, 3_000);
+      expect(statuses()).toContainEqual(['acme', 'resolved']);
+      await other.thresholds.set({ ...set, tenant: 'acme', threshold: 6 });
+      await one.call('acme', 3);
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      expect(statuses()).toHaveLength(3);
+      await one.thresholds.set({ ...set, threshold: 10 });
+      await until(() => statuses().length === 4, 3_000);
+      expect(statuses()).toContainEqual(['stays', 'resolved']);
+    });
+
+    it('set above the present count by removing what was set: the open incident ends', async () => {
+      const one = await start({ threshold: 10 }, { incidents: true });
+      await one.call('acme', 3);
+      await one.thresholds.set({ ...set, threshold: 2 });
+      await until(() => one.alerts.length === 1, 5_000);
+      await one.thresholds.remove(set);
+      await until(() => one.app.alerts.at(-1)?.incident?.status === 'resolved', 3_000);
+    });
+
+    it('a category that is removed while an incident is open: the incident ends', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'gone', incidents: true };
+      const before = await start({ threshold: 1, windowMs: 1_000 }, options);
+      await before.call('acme', 5);
+      await until(() => before.alerts.length === 1, 5_000);
+      expect(before.app.alerts[0]?.incident?.status).toBe('opened');
+      await replicas.pop()?.app.close();
+      const after = await Replica.start({ categories: { other: { threshold: 1 } }, ...options }, undefined, []);
+      replicas.push(after);
+      await until(() => after.app.alerts.length > 0, 10_000);
+      expect(after.app.alerts).toMatchObject([{ category: 'llm_call', incident: { status: 'resolved' } }]);
     });
 
     it('a window of another length, old and new replicas side by side: counted apart', async () => {

@@ -56,6 +56,7 @@ export async function alertReplica(
       state,
       now: Date.now,
       counts: (reads) => Promise.resolve(reads.map(() => 0)),
+      isStillOver: () => undefined,
       ...more,
     },
     new Logger('RateMonitor'),

@@ -5,6 +5,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export class TcpProxy {
   /** Added to what the server answers. */
   latencyMs = 0;
+  /** Connections so far. */
+  opened = 0;
   private silent = false;
   private dropping: NodeJS.Timeout | undefined;
   private readonly links = new Set<Link>();
@@ -55,11 +57,13 @@ export class TcpProxy {
     await once(this.server, 'close');
   }
 
-  private drop(): void {
+  /** Cuts every connection. */
+  drop(): void {
     for (const link of this.links) link.cut();
   }
 
   private link(client: Socket): void {
+    this.opened++;
     const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this);
     link.silent = this.silent;
     this.links.add(link);
