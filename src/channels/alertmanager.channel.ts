@@ -24,11 +24,11 @@ export interface AlertmanagerChannelOptions extends ChannelFilter {
 }
 
 const REPEAT_EVERY_MS = 60_000;
-/** Alertmanager resolves what is not posted again. As with Prometheus, four repeats may be missed. */
+/** Alertmanager resolves alerts that are not repeated. As in Prometheus, four repeats may fail. */
 const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
 const MAX_LABEL = 200;
 
-/** An alert as Alertmanager's API v2 takes it. Its labels are its identity. */
+/** An alert for Alertmanager's API v2. Its labels are its identity. */
 interface Posted {
   labels: Record<string, string>;
   annotations: Record<string, string>;
@@ -38,8 +38,8 @@ interface Posted {
 }
 
 /**
- * Posts alerts to Prometheus Alertmanager, which groups, silences and routes them: firing while an incident is open, again and again, and
- * resolved when it is over. Switch `incidents` on; without, an alert ends with its window.
+ * Posts alerts to Prometheus Alertmanager, which groups, silences and routes them: firing, repeatedly, while an incident is open, and
+ * resolved when it is over. Turn on `incidents`; otherwise an alert ends with its window.
  *
  * Labels: `alertname` (`RateMonitorThreshold`), `category`, `tenant_id`, `severity`, and `window`, `service` and `environment` if the alert
  * has them.
@@ -57,7 +57,7 @@ export class AlertmanagerChannel extends HttpChannel {
     this.#headers = headers;
   }
 
-  /** @param previous - The severity that Alertmanager knows: as a label, another severity is another alert, and the former is to end. */
+  /** @param previous - The severity sent before. Severity is a label, so a new one is a new alert and the old one must be ended. */
   async send(alert: RateAlert, previous?: string): Promise<string> {
     const { severity } = alert.level;
     const former = SEVERITIES.find((known) => known === previous && known !== severity);
@@ -75,7 +75,7 @@ function postedOf(alert: RateAlert, severity: Severity, endsAt: Date): Posted {
   return {
     labels: labelsOf(alert, severity),
     annotations: annotationsOf(alert),
-    // By the store's clock, which may be ahead of ours: what ends before it starts is refused.
+    // The store's clock may be ahead of ours, and Alertmanager rejects an end before the start.
     startsAt: startsAt > endsAt ? endsAt : startsAt,
     endsAt,
     ...(link === undefined ? {} : { generatorURL: link }),
@@ -86,7 +86,7 @@ function labelsOf({ category, tenant, window, service, environment }: RateAlert,
   const labels = {
     alertname: 'RateMonitorThreshold',
     category: oneLine(category, MAX_LABEL),
-    // Two ids that look the same must not be one alert.
+    // Different ids that look the same must not become one alert.
     tenant_id: shownId(tenant.id, MAX_LABEL),
     severity,
     window: oneLine(window ?? '', MAX_LABEL),

@@ -22,16 +22,11 @@ describe('a channel', () => {
     ['another protocol', discord, { url: 'ftp://host/kept-secret' }, /DiscordChannel\.url is/],
     ['no protocol', slack, { url: 'hooks.slack.com/kept-secret' }, /SlackChannel\.url is/],
     ['a password in the url', webhook, { url: 'https://me:kept-secret@host/' }, /no user name or password in it/],
-    [
-      'a severity there is none',
-      discord,
-      { url, minSeverity: 'urgent' },
-      /minSeverity is 'urgent': write 'info', 'war/,
-    ],
+    ['an unknown severity', discord, { url, minSeverity: 'urgent' }, /minSeverity is 'urgent': write 'info', 'war/],
     ['a role that is a name', discord, { url, mentionRole: 'abc' }, /mentionRole is 'abc': write the role's id/],
-    ['an option there is none', slack, { url, mentionRole: '1' }, /SlackChannel\.mentionRole is not an option/],
+    ['an unknown option', slack, { url, mentionRole: '1' }, /SlackChannel\.mentionRole is not an option/],
     ['no category', slack, { url, categories: [] }, /SlackChannel\.categories is another list: write a list of cat/],
-    ['categories that are none', slack, { url, categories: [7] }, /categories is another list/],
+    ['categories that are not a list', slack, { url, categories: [7] }, /categories is another list/],
     ['an empty environment', slack, { url, environment: '' }, /environment is empty: write a name such as/],
     ['a link that is a text', discord, { url, link: 'https://a' }, /link is a text of another kind: write a function/],
     ['an empty secret', webhook, { url, secret: '' }, /WebhookChannel\.secret is empty: write/],
@@ -69,7 +64,7 @@ describe('a channel', () => {
     expect(() => make(options as never)).not.toThrow(/kept-secret/);
   });
 
-  it('says of itself what it takes', () => {
+  it('names the options it accepts', () => {
     const filter = { minSeverity: 'warning' as const, categories: ['llm_call'] };
     const channels = [
       new DiscordChannel({ url, ...filter }),
@@ -82,7 +77,7 @@ describe('a channel', () => {
     expect(new LogChannel().minSeverity).toBeUndefined();
   });
 
-  it.each([undefined, null as never])('takes an option that is %s for one left out', (none) => {
+  it.each([undefined, null as never])('treats an option that is %s as absent', (none) => {
     expect(() => new WebhookChannel({ url, secret: none, headers: none, minSeverity: none })).not.toThrow();
     expect(() => new SlackChannel({ url, link: none, environment: none, categories: none })).not.toThrow();
     expect(() => new DiscordChannel({ url, mentionRole: none, threadName: none, mentionFrom: none })).not.toThrow();
@@ -91,7 +86,7 @@ describe('a channel', () => {
     expect(new SentryChannel({ minSeverity: none }).minSeverity).toBeUndefined();
   });
 
-  it('has a hash of its address, the same for the same and another for another', () => {
+  it('has a hash of its address that differs for different addresses', () => {
     const hashes = [url, url, `${url}2`].map((one) => new DiscordChannel({ url: one }).addressHash);
     expect(hashes[0]).toMatch(/^[\w-]{22}$/);
     expect(hashes[1]).toBe(hashes[0]);

@@ -1,34 +1,34 @@
 import type { Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 
-/** Which alerts go through a channel. */
+/** Which alerts a channel sends. */
 export interface ChannelFilter {
   /**
-   * The least severity that is sent here, of `info`, `warning`, `critical`.
+   * Lowest severity to send: `info`, `warning` or `critical`.
    *
    * @defaultValue every severity
    */
   minSeverity?: Severity | undefined;
   /**
-   * The categories that are sent here; one that is not configured stops the boot.
+   * Categories to send; one that is not configured stops the boot.
    *
    * @defaultValue every category
    */
   categories?: readonly string[] | undefined;
 }
 
-/** What the channels that write for people have in common. */
+/** Common options of channels that write for people. */
 export interface MessageOptions extends ChannelFilter {
-  /** The webhook's address. It is a secret: everyone who has it can post. It is never logged, shown or put into an error. */
+  /** The webhook's address. It is a secret, because everyone who has it can post: never logged, shown or put into an error. */
   url: string;
   /**
-   * What messages call the environment, `production` or `staging`.
+   * Name of the environment in messages, such as `production` or `staging`.
    *
    * @defaultValue the module's option `environment`
    */
   environment?: string | undefined;
   /**
-   * Where to read on about an alert, a dashboard or a log search. Left out if it gives no http(s) address, or throws.
+   * Returns a link for an alert, such as a dashboard or a log search. Omitted if it throws or returns no http(s) address.
    *
    * @defaultValue the alert's own `link`
    */

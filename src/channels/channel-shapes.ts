@@ -3,8 +3,8 @@ import { isHeaders, isPrivate, isWebhookUrl } from './http/webhook-url.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
- * What an option of a channel may be, and what to write instead. Checked when a channel is made, often long before the boot, so without
- * class-validator, which is loaded at the boot only.
+ * Which values an option of a channel accepts, and what to write instead. Checked when a channel is constructed, often long before the
+ * boot, and therefore without class-validator, which is loaded only at boot.
  */
 export interface OptionRule {
   readonly accepts: (value: unknown) => boolean;
@@ -12,7 +12,7 @@ export interface OptionRule {
   readonly isRequired?: true;
 }
 
-/** The options of a channel, by their names. */
+/** The options of a channel by name. */
 export type ChannelShape = Readonly<Record<string, OptionRule>>;
 
 const matches =
@@ -38,7 +38,7 @@ const HEADERS: OptionRule = {
   remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
 };
 
-/** Of a receiver that may be within the same network. */
+/** For a receiver that may be in the same network. */
 const URL_SHAPE: ChannelShape = {
   ...FILTER_SHAPE,
   url: {

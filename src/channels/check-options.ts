@@ -2,13 +2,13 @@ import { RateMonitorConfigError } from '../model/config-error.js';
 import { oneLine } from '../util/text.js';
 import type { ChannelShape } from './channel-shapes.js';
 
-/** The options whose value an error may show. Of the others it shows the kind: they may hold a secret. */
+/** Options whose value an error may show. For others it shows only the type, because they may be secret. */
 const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment']);
 
 /**
- * What a channel was given, without options that are left `undefined` or `null`: those are options left out.
+ * The options of a channel, without those that are `undefined` or `null`.
  *
- * @throws RateMonitorConfigError that names the channel, what is wrong and what to write instead, and never a secret.
+ * @throws RateMonitorConfigError that names the channel, the problem and the remedy, and never contains a secret.
  */
 export function checkOptions<T extends object>(channel: string, shape: ChannelShape, options: T): T {
   if (typeof options !== 'object' || (options as unknown) === null)

@@ -5,7 +5,7 @@ import type { ChannelFilter } from './channel-options.js';
 import type { Answer } from './http/answer.js';
 import { WebhookClient, type WebhookRequest } from './http/webhook-client.js';
 
-/** What the channels share that post to an address. */
+/** Base of channels that post to an address. */
 export abstract class HttpChannel implements AlertChannel {
   abstract readonly name: string;
   readonly minSeverity: Severity | undefined;
@@ -13,7 +13,7 @@ export abstract class HttpChannel implements AlertChannel {
   readonly addressHash: string;
   readonly #client: WebhookClient;
 
-  /** @param secrets - What must not be shown beside the address. */
+  /** @param secrets - Other secrets to hide besides the address. */
   protected constructor(url: string, { minSeverity, categories }: ChannelFilter, secrets: readonly string[] = []) {
     this.minSeverity = minSeverity;
     this.categories = categories;
@@ -23,7 +23,7 @@ export abstract class HttpChannel implements AlertChannel {
 
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
 
-  /** The answer to a request, also one that refuses it. */
+  /** The response to a request, whatever its status. */
   protected request(request: WebhookRequest): Promise<Answer> {
     return this.#client.send(request);
   }
@@ -33,7 +33,7 @@ export abstract class HttpChannel implements AlertChannel {
   }
 }
 
-/** The secrets in headers: `Bearer` is none, what follows it is. */
+/** The secrets in headers: not `Bearer`, but what follows it. */
 export function secretsInHeaders(headers: Readonly<Record<string, string>>): string[] {
   return Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean));
 }

@@ -9,7 +9,7 @@ import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 
-/** Writes alerts to the app's log: a warning each, an error if the level is critical, a plain line if it is only informative. */
+/** Writes alerts to the app's log: by severity as an error, a warning or a plain line. */
 export class LogChannel implements AlertChannel {
   readonly name = 'log';
   readonly minSeverity: Severity | undefined;

@@ -5,7 +5,7 @@ import type { Answer } from './http/answer.js';
 import type { WebhookRequest } from './http/webhook-client.js';
 import { alertId } from './message/alert-id.js';
 
-/** What the channels share that write messages for people: one for each alert, or one for many that are raised together. */
+/** Base of channels that write messages for people: one per alert, or one for several that are raised together. */
 export abstract class MessageChannel extends HttpChannel {
   protected constructor(options: MessageOptions) {
     super(options.url, options);
@@ -19,7 +19,7 @@ export abstract class MessageChannel extends HttpChannel {
 
   protected abstract postBatch(alerts: readonly RateAlert[], more: number): Promise<void>;
 
-  /** @param about - The alerts in the message: none of them is posted a second time while an answer may still come. */
+  /** @param about - The alerts in the message; none of them is posted again while a late response may still come. */
   protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {
     return this.request({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
   }

@@ -16,7 +16,7 @@ import { plainText } from './message/safe-text.js';
 
 /** Options of {@link PagerDutyChannel}. */
 export interface PagerDutyChannelOptions extends ChannelFilter {
-  /** The integration key of an "Events API v2" integration: 32 letters and digits. It is a secret: never logged, shown or put into an error. */
+  /** The key of an "Events API v2" integration: 32 letters and digits. It is a secret: never logged, shown or put into an error. */
   routingKey: string;
   /**
    * Where to send events: `https://events.eu.pagerduty.com/v2/enqueue` for an account in the EU.
@@ -30,8 +30,8 @@ const US = 'https://events.pagerduty.com/v2/enqueue';
 const MAX_SUMMARY = 1_024;
 
 /**
- * Triggers and resolves alerts at PagerDuty, through its Events API v2: one for each incident. Switch `incidents` on; without, nothing
- * resolves them. A test alert is triggered and resolved at once.
+ * Triggers and resolves alerts in PagerDuty through its Events API v2, one per incident. Turn on `incidents`; otherwise alerts are never
+ * resolved. A test alert is triggered and resolved at once.
  */
 export class PagerDutyChannel extends HttpChannel {
   readonly name = 'pagerduty';
@@ -63,7 +63,7 @@ export class PagerDutyChannel extends HttpChannel {
   }
 }
 
-/** The same for all of an incident; without incidents, for all alerts of a tenant in a category. */
+/** The same for a whole incident; without incidents, for all alerts of a tenant in a category. */
 function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
   const about = JSON.stringify([service, environment, incident?.id, category, window, tenant.id, test]);
   return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;

@@ -21,9 +21,9 @@ import { checkOptions } from './check-options.js';
 
 /** Longer tag values are dropped by Sentry. */
 const MAX_TAG = 200;
-/** For the mark of an id that is not shown as it is. */
+/** Room for the mark of an id that is not shown unchanged. */
 const MARK_ROOM = 18;
-/** What Sentry sends at all is on its way by then; what is not was dropped before. */
+/** By then Sentry has started to send the event or has dropped it. */
 const ON_ITS_WAY_WITHIN_MS = 2_000;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
 
@@ -32,7 +32,7 @@ type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 /**
  * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent if the app has not set Sentry up.
  *
- * In Sentry make an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`: a rule on new
+ * In Sentry create an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`. A rule on new
  * issues fires once per tenant and never again.
  */
 export class SentryChannel implements AlertChannel {
@@ -62,17 +62,17 @@ export class SentryChannel implements AlertChannel {
       );
   }
 
-  /** Resolves when Sentry has the event. The same alert is the same event: Sentry keeps one of those that come twice. */
+  /** Resolves when Sentry has the event. The same alert has the same event id, so Sentry keeps one of two copies. */
   async send(alert: RateAlert): Promise<void> {
-    // `isInitialized()` would be true without a DSN and after a close as well.
+    // `isInitialized()` is also true without a DSN and after a close.
     const client = this.sentry?.getClient();
     if (!this.sentry?.isEnabled() || !client) {
-      // An app without Sentry misses nothing; a person who tries it out wants to know.
+      // Alerts are skipped silently if Sentry is not set up, but a test alert reports it.
       if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
       return;
     }
     const { category, tenant, level, incident } = alert;
-    // The time of the window is in the message, or Sentry's Dedupe would take the next window's event for this one.
+    // The message contains the window's time. Otherwise Sentry's Dedupe would drop the next window's event.
     const captureContext = {
       level: incident?.status === 'resolved' ? ('info' as const) : SENTRY_LEVEL[level.severity],
       fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
@@ -92,9 +92,9 @@ function eventIdOf({ id }: RateAlert): string {
 }
 
 /**
- * Captures an event, and waits for its outcome.
+ * Captures an event and waits for its outcome.
  *
- * @throws DeliveryError if it was dropped, or Sentry did not take it.
+ * @throws DeliveryError if it was dropped or Sentry did not accept it.
  */
 async function posted(client: SentryClient, eventId: string, capture: (eventId: string) => void): Promise<void> {
   const ends: (() => void)[] = [];

@@ -1,18 +1,18 @@
 import type { Severity } from '../model/level.js';
 
 /*
- * The JSON behind the page. It is usable alone: every answer below is what `<path>/api/...` gives, and `openapi.json` describes the same.
+ * The JSON behind the page. It can be used on its own: `<path>/api/...` returns the types below, and `openapi.json` describes them.
  * All times are milliseconds since the epoch by the store's clock, all lengths are milliseconds. Absent fields are unknown or do not apply.
- * Names and ids come from strangers: treat each text as text.
+ * Names and ids come from users: treat them as plain text.
  */
 
-/** A tenant as the page shows it: the id as counted, and the last name that was seen. */
+/** A tenant as the page shows it: the counted id and the last known name. */
 export interface PageTenant {
   id: string;
   name?: string;
 }
 
-/** Numbers at even steps, oldest first. `counts[i]` belongs to the time from `start + i * stepMs`; 0 means that nothing was counted. */
+/** Counts at equal steps, oldest first. `counts[i]` covers the step that starts at `start + i * stepMs`; 0 means nothing was counted. */
 export interface Series {
   start: number;
   stepMs: number;
@@ -28,14 +28,14 @@ export interface PageLevel {
   count: number;
 }
 
-/** What became of an alert in one channel. */
+/** State of an alert in one channel. */
 export interface PageDelivery {
   /** Name of the channel. */
   channel: string;
   /**
    * - `sent`        the channel confirmed it
-   * - `waiting`     not yet tried, or to be tried again at `retryAt`
-   * - `failed`      given up
+   * - `waiting`     not sent yet, or to be retried at `retryAt`
+   * - `failed`      no more retries
    * - `suppressed`  a mute held it back
    */
   status: 'sent' | 'waiting' | 'failed' | 'suppressed';
@@ -43,23 +43,23 @@ export interface PageDelivery {
   at?: number;
   retryAt?: number;
   attempts?: number;
-  /** Why it is not sent; never an address or a key. */
+  /** Why it was not sent; never contains an address or a key. */
   reason?: string;
 }
 
-/** A mute that holds. Without a tenant it holds every tenant, without a category every category. */
+/** An active mute. Without a tenant it applies to every tenant, without a category to every category. */
 export interface PageMute {
   category?: string;
   tenant?: PageTenant;
   until: number;
   reason: string;
-  /** Who set it, if known: the name that `authorize` gave, or what code passed. */
+  /** Who set it, if known: the name returned by `authorize`, or passed by code. */
   by?: string;
   /** Alerts held back so far. */
   heldBack: number;
 }
 
-/** One tenant in one window of one category, now. */
+/** One tenant in the current window of one category. */
 export interface TenantRow {
   category: string;
   /** Name of the category's window; empty if the category has one window. */
@@ -77,17 +77,17 @@ export interface TenantRow {
   ratio: number;
   /** Severity of the highest level reached; absent below the first. */
   severity?: Severity;
-  /** Part of the category's total of this window, 0 to 1. */
+  /** Share of the category's total in this window, 0 to 1. */
   share: number;
-  /** Start of the first of the consecutive windows over the threshold, up to this one; absent if it is not over. */
+  /** Start of the first consecutive window over the threshold, up to this one; absent if it is not over. */
   since?: number;
-  /** Last hour, one count a minute, the running minute last. For a window longer than a minute: the window's running count at each minute. */
+  /** Last hour, one count per minute, the current one last. For windows longer than a minute: the window's running count at each minute. */
   hour: Series;
-  /** Who made up the count, the largest share first, as far as known. */
+  /** Known contributors to the count, largest first. */
   contributors?: { label: string; count: number }[];
-  /** Where the present breach was told; empty if it was not. */
+  /** Channels that were sent the current breach; empty if none. */
   told: PageDelivery[];
-  /** The mute that holds this tenant in this category. */
+  /** The mute that applies to this tenant in this category. */
   mute?: PageMute;
 }
 
@@ -102,31 +102,31 @@ export interface PageInstance {
   pid: number;
   startedAt: number;
   lastSeen: number;
-  /** Requests counted a second, over the last minute. */
+  /** Requests counted per second, averaged over the last minute. */
   perSecond: number;
-  /** Requests that went uncounted since its start. */
+  /** Requests not counted since its start. */
   uncounted: number;
-  /** True for the instance that gave this answer. */
+  /** True for the instance that sent this response. */
   self: boolean;
 }
 
-/** A channel as the answering instance knows it. */
+/** A channel as seen by the responding instance. */
 export interface PageChannel {
   name: string;
-  /** False: it refuses what it is sent, and is probed until it answers. */
+  /** False if it rejects messages; it is then probed until it accepts them. */
   on: boolean;
-  /** Why it is off; never an address. */
+  /** Why it is off; never contains an address. */
   reason?: string;
-  /** When it is tried again. */
+  /** When it is retried. */
   retryAt?: number;
   /** Alerts waiting for it in this instance. */
   queued: number;
 }
 
-/** A category in short. */
+/** Summary of a category. */
 export interface CategorySummary {
   name: string;
-  /** One or more; the first is the one charts show. */
+  /** One or more; charts show the first. */
   windows: {
     /** Empty if the category has one window. */
     name: string;
@@ -135,9 +135,9 @@ export interface CategorySummary {
     threshold?: number;
     levels: { at: number; severity: Severity }[];
   }[];
-  /** Total of the running minute. */
+  /** Total of the current minute. */
   total: number;
-  /** Tenants seen in the last 24 hours, as far as history is kept. */
+  /** Tenants seen in the last 24 hours, or in the shorter time for which history is kept. */
   tenants: number;
   /** Environment variable that sets the threshold: `RATE_MONITOR_THRESHOLD_LLM_CALL`. */
   variable: string;
@@ -160,7 +160,7 @@ export interface PageIncident {
   told: PageDelivery[];
 }
 
-/** One alert, and what became of it in each channel. */
+/** One alert and its state in each channel. */
 export interface PageAlert {
   id: string;
   at: number;
@@ -188,13 +188,13 @@ export interface PageHandler {
   /** `EvaluationsController.create` */
   handler: string;
   categories: string[];
-  /** A request with a tenant was counted here in this process. */
+  /** Whether this process has counted a request with a tenant here. */
   seen: boolean;
 }
 
-/** What the store takes, estimated from what is written. */
+/** Storage used, estimated from what is written. */
 export interface PageStorage {
-  /** Bytes of history and live tops, sampled; absent if the store cannot tell. */
+  /** Bytes of history and live tops, sampled; absent if the store does not report it. */
   bytes?: number;
   /** Tenants with history. */
   tenants: number;
@@ -203,7 +203,7 @@ export interface PageStorage {
 }
 
 /**
- * `GET api/overview`: all that the first look shows. Has an `ETag`: send `If-None-Match` and get 304 without a body while nothing changed.
+ * `GET api/overview`: everything on the start page. It has an `ETag`: with `If-None-Match`, the response is 304 while nothing has changed.
  */
 export interface Overview {
   now: number;
@@ -211,9 +211,9 @@ export interface Overview {
   environment: string;
   /** Version of this package. */
   version: string;
-  /** The name that `authorize` gave for who asks. */
+  /** The user's name, as returned by `authorize`. */
   who?: string;
-  /** `blind`: the store is away, and counts are those of this instance alone. */
+  /** `blind`: the store is away, and counts are those of this instance only. */
   state: 'calm' | 'over' | 'blind';
   /** Tenants over a threshold now. */
   over: number;
@@ -221,7 +221,7 @@ export interface Overview {
   blindSince?: number;
   store: { name: string; up: boolean };
   instances: PageInstance[];
-  /** Requests of all live instances that went uncounted. */
+  /** Requests that all live instances did not count. */
   uncounted: number;
   channels: PageChannel[];
   categories: CategorySummary[];
@@ -234,15 +234,15 @@ export interface Overview {
   /** Newest first, 50 at most, of the last 24 hours. */
   alerts: PageAlert[];
   mutes: PageMute[];
-  /** Absent if `usage` is off: then there are no rows below the top, no history and no advice. */
+  /** Absent if `usage` is off. Then there are no rows beyond the live top, no history and no advice. */
   storage?: PageStorage;
-  /** For the empty state: what is monitored, and what has not seen a tenant yet. */
+  /** For the empty state: monitored handlers, and whether they have seen a tenant. */
   handlers: PageHandler[];
   /** Thresholds can be set from the page. */
   canSetThreshold: boolean;
 }
 
-/** A threshold that was set while the app runs. */
+/** A threshold that was set at run time. */
 export interface PageOverride {
   /** Absent: no alerts. */
   threshold?: number;
@@ -253,23 +253,23 @@ export interface PageOverride {
   since: number;
 }
 
-/** One change of a threshold that was set while the app runs. */
+/** One change of a threshold at run time. */
 export interface PageThresholdChange {
   at: number;
   category: string;
   window: string;
-  /** An id, or what ids begin with and a `*`. Absent: every tenant. */
+  /** An id, or a prefix followed by `*`. Absent: every tenant. */
   tenant?: string;
   by: string;
   reason: string;
-  /** What was set before; absent if nothing was, null for no alerts. */
+  /** The previous value; absent if none was set, null for no alerts. */
   from?: number | null;
-  /** What is set now; absent if it was removed, null for no alerts. */
+  /** The new value; absent if it was removed, null for no alerts. */
   to?: number | null;
   until?: number;
 }
 
-/** `GET api/thresholds`: what is set while the app runs, and the latest 200 changes, newest first. */
+/** `GET api/thresholds`: thresholds set at run time, and the latest 200 changes, newest first. */
 export interface ThresholdsAnswer {
   now: number;
   thresholds: (PageOverride & Pick<PageThresholdChange, 'category' | 'window' | 'tenant'>)[];
@@ -295,7 +295,7 @@ export interface TenantAnswer {
   hourlyPeaks: { at: number; count: number }[];
   incidents: PageIncident[];
   alerts: PageAlert[];
-  /** What was set for just this tenant. */
+  /** Thresholds set for this tenant only. */
   override?: PageOverride;
 }
 
@@ -309,14 +309,14 @@ export interface CategoryAnswer {
   alerts: { at: number; tenant: PageTenant; severity: Severity }[];
   /** By their highest minute, descending, 200 at most. */
   tenants: { tenant: PageTenant; peak: number; total: number; threshold: number }[];
-  /** Tenants that were active, of which `tenants` shows the first. */
+  /** Number of active tenants; `tenants` has the first ones. */
   active: number;
   advice: Advice;
-  /** What was set for every tenant of the category. */
+  /** Thresholds set for every tenant of the category. */
   override?: PageOverride;
 }
 
-/** `GET api/advice?category=&over=&at=`: what the history of `over` (default 24 h) has to say about the threshold; `at` asks for one more candidate. */
+/** `GET api/advice?category=&over=&at=`: threshold advice from the history of `over` (default 24 h); `at` adds a candidate. */
 export interface Advice {
   category: string;
   window: string;
@@ -325,30 +325,30 @@ export interface Advice {
   to: number;
   /** Absent if each tenant has its own. */
   threshold?: number;
-  /** Of the counts per tenant and window, those of 0 left out. */
+  /** Of the counts per tenant and window, without zeros. */
   percentiles: { p50: number; p95: number; p99: number; max: number };
   /** Windows with at least one request, over all tenants. */
   samples: number;
   /**
-   * The whole curve: ascending thresholds; the numbers of an entry hold from its threshold up to the next entry's. It starts at 1; without entries nothing was counted.
+   * The whole curve: ascending thresholds from 1; the numbers of an entry apply up to the next entry. Empty if nothing was counted.
    * For a dragged line use the last entry whose `threshold` is not above the line.
    */
   curve: AdviceStep[];
-  /** The present threshold, the suggestion, the asked `at` and a few round numbers, with whom they would have alerted for. */
+  /** The current threshold, the suggestion, the requested `at` and a few round numbers, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
   suggestion?: { threshold: number; reason: string };
-  /** Tenants that sit over the present threshold most of the time: a higher threshold of their own fits them better. */
+  /** Tenants that exceed the current threshold most of the time; a threshold of their own fits them better. */
   alwaysOver: { tenant: PageTenant; windowsOver: number; windows: number; p95: number }[];
 }
 
-/** How often a threshold would have alerted: one alert a tenant and window over it. */
+/** How often a threshold would have alerted: one alert per tenant and window over it. */
 export interface AdviceStep {
   threshold: number;
   alerts: number;
   tenants: number;
 }
 
-/** A threshold that may be set, and for whom it would have alerted. */
+/** A possible threshold, with the tenants it would have alerted on. */
 export interface AdviceCandidate extends AdviceStep {
   /** The tenants with the most alerts, 10 at most. */
   whom: { tenant: PageTenant; alerts: number }[];
@@ -379,21 +379,21 @@ export interface UnmuteAnswer {
   unmuted: boolean;
 }
 
-/** `POST api/test` with `{}`: sends a test alert through every channel, and waits for what came of it. */
+/** `POST api/test` with `{}`: sends a test alert through every channel and waits for the results. */
 export interface TestAnswer {
   channels: { name: string; status: 'sent' | 'failed'; reason?: string; tookMs?: number }[];
 }
 
-/** `POST api/threshold`. `threshold: null` removes what was set. */
+/** `POST api/threshold`. `threshold: null` removes it. */
 export interface ThresholdRequest {
   category: string;
-  /** An id, or what ids begin with and a `*`. Left out: for the whole category. */
+  /** An id, or a prefix followed by `*`. Absent: the whole category. */
   tenant?: string;
-  /** Name of the category's window. Left out: the shortest. */
+  /** Name of the category's window. Absent: the shortest. */
   window?: string;
   /** A whole number. */
   threshold: number | null;
-  /** Left out: until it is removed. */
+  /** Absent: until it is removed. */
   forMs?: number;
   reason?: string;
 }
@@ -401,12 +401,12 @@ export interface ThresholdRequest {
 export interface ThresholdAnswer {
   category: string;
   tenant?: string;
-  /** What holds from now on; absent if each tenant has its own. */
+  /** The threshold that now applies; absent if each tenant has its own. */
   threshold?: number;
   until?: number;
 }
 
-/** Every answer that is not 2xx or 304: 400 wrong request, 403 not allowed, 404 no such category, 409 not available, 503 store away. */
+/** Every other response: 400 wrong request, 403 not allowed, 404 no such category, 409 not available, 503 store away. */
 export interface ErrorAnswer {
   error: string;
 }
@@ -520,7 +520,7 @@ const adviceExample: Advice = {
   alwaysOver: [],
 };
 
-/** One example of each answer and request. OpenAPI shows them, and tests of the page may start from them. */
+/** One example of each response and request, for OpenAPI and for tests of the page. */
 export const EXAMPLES: {
   overview: Overview;
   tenants: TenantsAnswer;

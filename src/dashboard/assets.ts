@@ -5,5 +5,5 @@ export interface Assets {
   readonly 'app.css': string;
 }
 
-/** Where the page's files are. A test may put others in their place with `overrideProvider`. */
+/** The page's files; a token, so that a test can replace them with `overrideProvider`. */
 export const ASSETS = Symbol.for('nestjs-rate-monitor:dashboard-assets');

@@ -5,13 +5,13 @@ interface Entry {
   readonly value: Promise<unknown>;
 }
 
-/** Reads the same thing once in a while, however many ask. A read that failed is not kept. */
+/** Caches reads, so that many callers cause one. A failed read is not kept. */
 export class Cached {
   private readonly entries = new Map<string, Entry>();
 
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
-  /** @param forMs - How long an answer is good for, counted from when it was asked for. */
+  /** @param forMs - How long a result is valid, from the start of its read. */
   get<T>(key: string, forMs: number, read: () => Promise<T>): Promise<T> {
     const known = this.entries.get(key);
     if (known && this.clock() - known.at < forMs) return known.value as Promise<T>;
@@ -23,7 +23,7 @@ export class Cached {
     return value;
   }
 
-  /** Something was changed: all is read again. */
+  /** Forgets everything after a change. */
   clear(): void {
     this.entries.clear();
   }

@@ -31,33 +31,33 @@ const MAX_ROWS = 20;
 const MAX_FOUND = 50;
 const MAX_ALERTS = 50;
 const MAX_TENANTS = 200;
-/** Tenants of a window that are looked at for those near their threshold: as many as its live top holds. */
+/** How many tenants of a window are checked for being near their threshold: the size of its live top. */
 const MAX_TOP = 200;
 const NEAR = 0.5;
-/** After the end of a window no longer than this its tenants are shown until the next window has more to show. */
+/** The tenants of a window up to this length stay visible after its end until the next window has more. */
 const MAX_SHOWN_ON_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How long an answer is good for: the running minute for a second, a day for longer. */
+/** How long a response is cached: a second for the current minute, longer for a day. */
 const LIVE_MS = 1_000;
 const DAY_GOOD_MS = 10_000;
 const ADVICE_GOOD_MS = 60_000;
 const STORAGE_GOOD_MS = 300_000;
 
-/** What a row is held against while rows are made. */
+/** The data that rows are compared with while they are built. */
 interface Told {
   readonly alerts: readonly AlertRecord[];
   readonly mutes: readonly PageMute[];
 }
 
-/** Makes the answers of the page's API. Each is read once a second, however many look. */
+/** Builds the responses of the page's API. Each is read once a second, for any number of viewers. */
 export class DashboardData {
   private readonly cached = new Cached();
 
   constructor(private readonly view: MonitorView) {}
 
-  /** A change was made through the page: what is shown next has it. */
+  /** Called after a change on the page: the next response includes it. */
   changed(): void {
     this.cached.clear();
   }
@@ -109,7 +109,7 @@ export class DashboardData {
     const { view } = this;
     const store = view.store();
     const { uncounted } = view.counter();
-    // What cannot be read while the store is away is left out: the strip still tells that it is.
+    // Omit what cannot be read while the store is away; the summary still shows that it is away.
     const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
     const all = await this.orNothing(this.nearRows(), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
@@ -255,7 +255,7 @@ export class DashboardData {
     return category;
   }
 
-  /** Tenants of the last day by their highest minute. */
+  /** Tenants of the last day, sorted by their highest minute. */
   private async used(category: Category): Promise<CategoryAnswer['tenants']> {
     const { usage } = this.view;
     if (!usage) return [];
@@ -270,7 +270,7 @@ export class DashboardData {
     );
   }
 
-  /** Everybody at half of a threshold or more, worst first. */
+  /** All tenants at half of a threshold or more, worst first. */
   private async nearRows(): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
     if (!usage) return [];
@@ -313,7 +313,7 @@ export class DashboardData {
     };
   }
 
-  /** The last hour, who was told, who is muted. */
+  /** Adds the last hour, the channels that were sent the breach, and mutes. */
   private async withDetails(rows: readonly TenantRow[], { alerts, mutes }: Told): Promise<TenantRow[]> {
     const { usage } = this.view;
     const now = this.view.now();
@@ -407,7 +407,7 @@ export class DashboardData {
     });
   }
 
-  /** While the store is away a part that cannot be read is left empty. */
+  /** Returns an empty part if it cannot be read while the store is away. */
   private async orNothing<T>(reading: Promise<T>, nothing: T): Promise<T> {
     try {
       return await reading;
@@ -418,7 +418,7 @@ export class DashboardData {
   }
 }
 
-/** The higher of a tenant's rows in the running window and in the one before: a new minute does not look calm at once. */
+/** The higher of a tenant's rows in this window and the one before, so that a new minute does not look calm at once. */
 function worstOf(running: readonly UsageRow[], last: readonly UsageRow[]): UsageRow[] {
   const worst = new Map(running.map((row) => [row.tenant.id, row]));
   for (const row of last) if (row.count > (worst.get(row.tenant.id)?.count ?? 0)) worst.set(row.tenant.id, row);
@@ -464,7 +464,7 @@ function toPageAlert(record: AlertRecord): PageAlert {
   };
 }
 
-/** Incidents by the newest record of each, worst first. */
+/** The newest record of each incident, worst first. */
 function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
   const newest = new Map<string, PageIncident>();
   for (const record of alerts) {
@@ -498,7 +498,7 @@ export function toPageMute(mute: Awaited<ReturnType<MonitorView['alerts']['mutes
   };
 }
 
-/** JSON has no infinity: a threshold that nobody can go over is left out. */
+/** JSON has no infinity: a threshold that cannot be exceeded is omitted. */
 function shown(threshold: number | undefined): number | undefined {
   return threshold === Infinity ? undefined : threshold;
 }

@@ -39,10 +39,10 @@ const HEADERS: readonly (readonly [string, string])[] = [
 ];
 const JSON_TYPE = 'application/json; charset=utf-8';
 const MAX_TEXT = 500;
-/** Who changes something without a name. */
+/** The name for changes by an unnamed user. */
 const NAMELESS = 'somebody';
 
-/** What is used of a request, on Express and on Fastify. */
+/** The parts of a request that are used, on Express and Fastify. */
 interface PageRequest {
   readonly method: string;
   readonly url: string;
@@ -52,7 +52,7 @@ interface PageRequest {
   readonly body?: unknown;
 }
 
-/** A request that cannot be answered as asked. */
+/** A request that is rejected, with its status and reason. */
 class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -64,7 +64,7 @@ class Refusal extends Error {
 
 /** The controller of the page, at a path that the app chooses. */
 export function controllerAt(path: string, guard: Type<CanActivate> | undefined): Type<unknown> {
-  /** Answers by the adapter itself: what global interceptors make of return values does not reach the page. */
+  /** Responds through the adapter, so that global interceptors cannot change the responses. */
   @UseGuards(...(guard ? [guard] : []), DashboardGuard)
   @Controller({ path, version: VERSION_NEUTRAL })
   class RateMonitorDashboardController {
@@ -77,7 +77,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       @Optional() @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView> | undefined,
     ) {}
 
-    /** The page's files are beside each other, so that it works behind any prefix. */
+    /** The page's files are in one folder, so it works behind any prefix. */
     @Get()
     root(@Req() request: PageRequest, @Res() response: object): void {
       const [asked = ''] = (request.originalUrl ?? request.url).split('?');
@@ -241,7 +241,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       });
     }
 
-    /** What changes something: JSON only, and from the page itself. */
+    /** Checks a request that changes something: JSON only, and sent by the page itself. */
     private async change(
       request: PageRequest,
       response: object,
@@ -271,7 +271,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
           [status, body] = [503, { error: 'what was asked for cannot be read now' }];
         }
       }
-      // The time alone is no change.
+      // A different time alone is not a change.
       const text = JSON.stringify(body);
       const etag = request.method === 'GET' && status === 200 ? tagOf(JSON.stringify({ ...body, now: 0 })) : undefined;
       this.head(response, [
@@ -309,7 +309,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
   return RateMonitorDashboardController;
 }
 
-/** Whether a page of the same origin sent it. Browsers have said so since 2023; of older ones the origin is compared. */
+/** Whether a page of the same origin sent it. Browsers since 2023 send a header for this; for older ones the origin is compared. */
 function isOfPage(request: PageRequest): boolean {
   const site = headerOf(request, 'sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
@@ -323,7 +323,7 @@ function headerOf({ headers }: PageRequest, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Texts of the query: a name that comes twice is no text. */
+/** String parameters of the query; a repeated name is ignored. */
 function queryOf({ query }: PageRequest): Record<string, string | undefined> {
   const entries = Object.entries(Object(query) as Record<string, unknown>);
   return Object.fromEntries(
@@ -336,7 +336,7 @@ function known(view: MonitorView, category: unknown): string {
   throw new Refusal(404, `no such category: write one of ${[...view.categories.keys()].join(', ')}`);
 }
 
-/** The window that is named, or the one that charts show. */
+/** The named window, or the one that charts show. */
 function windowIn(category: Category, name: unknown): CategoryWindow {
   if (name === undefined) return baseWindow(category);
   const window = category.windows.find((one) => one.name === name);
@@ -374,7 +374,7 @@ function numberIn(name: string, text: string | undefined, least: number): number
   throw new Refusal(400, `${name} is not a number from ${least} on`);
 }
 
-/** What the services refuse for a wrong value is a wrong request. */
+/** A value that the services reject is a bad request. */
 async function refusing<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

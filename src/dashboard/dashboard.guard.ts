@@ -9,13 +9,13 @@ export const AUTHORIZE = Symbol.for('nestjs-rate-monitor:dashboard-authorize');
 const MAX_NAME = 80;
 const names = new WeakMap<object, string>();
 
-/** Who a request is from, if that is known: what `authorize` gave, else the name of the request's user. */
+/** The user behind a request, if known: what `authorize` returned, else the name in `request.user`. */
 export function whoOf(request: object): string | undefined {
   const { user } = request as { user?: unknown };
   return names.get(request) ?? nameIn(user);
 }
 
-/** Lets nobody in but those that `authorize` does. */
+/** Denies access unless `authorize` grants it. */
 @Injectable()
 export class DashboardGuard implements CanActivate {
   constructor(@Inject(AUTHORIZE) private readonly authorize: DashboardAuthorize) {}
@@ -29,7 +29,7 @@ export class DashboardGuard implements CanActivate {
     return true;
   }
 
-  /** One that throws lets nobody in; why it did is the app's to log. */
+  /** An `authorize` that throws denies access; the app logs why. */
   private async ask(request: object, context: ExecutionContext): Promise<unknown> {
     try {
       return await this.authorize(request, context);

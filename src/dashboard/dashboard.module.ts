@@ -7,15 +7,15 @@ import { controllerAt } from './dashboard.controller.js';
 import { AUTHORIZE } from './dashboard.guard.js';
 
 /**
- * Decides who may see and use the page. A text, or an object with a name, is who it is: mutes and the log name them. `true` lets in somebody
- * without a name; anything else answers 403, as does an error.
+ * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
+ * without a name. Anything else, or an error, results in 403.
  */
 export type DashboardAuthorize = (
   request: unknown,
   context: ExecutionContext,
 ) => DashboardIdentity | Promise<DashboardIdentity>;
 
-/** What {@link DashboardAuthorize} may give back. */
+/** What {@link DashboardAuthorize} may return. */
 export type DashboardIdentity = boolean | string | { name: string } | null | undefined;
 
 /** Options of the page. */
@@ -25,15 +25,15 @@ export interface RateMonitorDashboardOptions {
    * @defaultValue 'rate-monitor'
    */
   path?: string;
-  /** Who may see and use the page: a function of the request, or the class of a guard. Nobody may without it. */
+  /** Who may see and use the page: a function of the request, or a guard class. Without it, access is denied. */
   authorize: DashboardAuthorize | Type<CanActivate>;
-  /** Modules with what a guard class needs. */
+  /** Modules that provide what a guard class injects. */
   imports?: DynamicModule['imports'];
 }
 
 const PATH = /^[\w~-]+(\/[\w~-]+)*$/;
 
-/** The page over the rate monitor, and the JSON behind it. Import it beside `RateMonitorModule`. */
+/** The page of the rate monitor and its JSON API. Import it next to `RateMonitorModule`. */
 @Module({})
 export class RateMonitorDashboardModule {
   /**

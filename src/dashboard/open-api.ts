@@ -8,7 +8,7 @@ interface Parameter {
 
 const CATEGORY: Parameter = { name: 'category', required: true, description: 'Name of a category' };
 
-/** A schema by example: the types of an example's fields. Which fields may be absent, `api.ts` tells. */
+/** A schema made from an example: the types of its fields. `api.ts` defines which fields may be absent. */
 function schemaOf(example: unknown): object {
   if (example === null) return { nullable: true };
   if (Array.isArray(example)) return { type: 'array', items: example.length > 0 ? schemaOf(example[0]) : {} };

@@ -7,7 +7,7 @@ import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
 import { linkOf } from '../message/safe-link.js';
 import { discordCategory, discordText } from '../message/safe-text.js';
 
-/** Of a channel's options, what its messages depend on. */
+/** The channel options that affect its messages. */
 type Look = Pick<MessageOptions, 'environment' | 'link'>;
 
 interface Embed {
@@ -19,27 +19,27 @@ interface Embed {
   footer?: { text: string };
 }
 
-/** As Discord's API takes it. */
+/** A message for Discord's API. */
 export interface DiscordMessage {
   content: string;
   embeds: Embed[];
-  /** Without it Discord would ping everyone whom a text happens to name. */
+  /** Without it Discord would ping everyone that a text mentions. */
   allowed_mentions: { parse: []; roles?: string[] };
 }
 
 const COLOR = { info: 0x3498db, warning: 0xf39c12, critical: 0xe74c3c } as const;
 const GREEN = 0x2ecc71;
 const GREY = 0x95a5a6;
-/** Fields up to this length stand side by side. */
+/** Fields up to this length are shown side by side. */
 const SHORT = 30;
 const DOTTED = /[^.]\.[^.]/;
-/** A longer link, with what escapes it, would be shown cut and lead nowhere. */
+/** A longer link would be truncated after escaping and would not work. */
 const MAX_SHOWN_LINK = 300;
 const TITLE_ROOM = { name: 64, id: 58, category: 60 };
-/** Of the 6,000 characters of a message, what title and context leave. */
+/** What title and context leave of the 6,000 characters of a message. */
 const BATCH_ROOM = 5_400;
 const MAX_DESCRIPTION = 4_096;
-/** From this length on, what begins or ends may do so on another day. */
+/** From this length on, a window may begin or end on another day. */
 const DATED_MS = 6 * 3_600_000;
 
 const DISCORD: Dialect = {
@@ -51,7 +51,7 @@ const DISCORD: Dialect = {
 };
 const IN_TITLE: Dialect = { ...DISCORD, strong: (text) => text };
 
-/** One alert as an embed. At their longest its texts add up to 5,900 of the 6,000 characters that Discord takes. */
+/** One alert as an embed. Its texts have at most 5,900 of the 6,000 characters that Discord accepts. */
 export function discordMessage(alert: RateAlert, { environment, link }: Look): DiscordMessage {
   const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, IN_TITLE, TITLE_ROOM)}`;
   const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, DISCORD, TITLE_ROOM.category)} threshold`;
@@ -64,7 +64,7 @@ export function discordMessage(alert: RateAlert, { environment, link }: Look): D
   return messageOf([withLink(embed, linkOf(alert, link))]);
 }
 
-/** What an older message becomes when a newer one goes on. */
+/** The older message after a newer one continues it. */
 export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage {
   const message = discordMessage(alert, look);
   const footer = { text: 'A newer message goes on with this.' };
@@ -90,11 +90,11 @@ export function withMention(message: DiscordMessage, role: string): DiscordMessa
 }
 
 function messageOf(embeds: Embed[]): DiscordMessage {
-  // Empty, not left out: an edit takes an earlier mention away.
+  // Empty instead of absent, so that an edit removes an earlier mention.
   return { content: '', allowed_mentions: { parse: [] }, embeds };
 }
 
-/** Discord refuses a message with a `url` whose host has no dot: `http://grafana:3000` is shown as text. */
+/** Discord rejects a `url` whose host has no dot, so `http://grafana:3000` is shown as text. */
 function withLink(embed: Embed, url: string | undefined): Embed {
   if (url === undefined) return embed;
   if (isDotted(url)) return { ...embed, url };
@@ -107,7 +107,7 @@ function isDotted(url: string): boolean {
   return DOTTED.test(new URL(url).hostname);
 }
 
-/** Lines as descriptions, as many in each as it takes. */
+/** Splits lines into descriptions of the allowed length. */
 function packed(lines: readonly string[]): string[] {
   const descriptions: string[] = [];
   for (const line of lines) {

@@ -20,10 +20,10 @@ import { readPosted, writePosted, type Posted } from './posted.js';
 /** Options of {@link DiscordChannel}. Its `url` is the one that Discord shows under "Integrations", "Webhooks". */
 export interface DiscordChannelOptions extends MessageOptions {
   /**
-   * The id of a role to ping when a tenant goes over, goes a level higher, or is still over: digits, in quotes. Alerts that come together
-   * ping it once, and a test never does.
+   * The id of a role to ping when a tenant goes over, reaches a higher level, or is still over: digits, in quotes. Alerts in one message
+   * ping it once; a test alert never does.
    *
-   * @defaultValue nobody is pinged
+   * @defaultValue no ping
    */
   mentionRole?: string | undefined;
   /**
@@ -33,27 +33,27 @@ export interface DiscordChannelOptions extends MessageOptions {
    */
   mentionFrom?: Severity | undefined;
   /**
-   * For a forum channel, which takes messages in threads only: what the thread of an incident is called, up to 100 characters.
+   * For a forum channel, which accepts messages only in threads: the name of an incident's thread, up to 100 characters.
    *
    * @defaultValue no thread is opened
    */
   threadName?: string | ((alert: RateAlert) => string) | undefined;
 }
 
-/** Discord's codes for a message, and for a webhook, that is no longer there. */
+/** Discord's codes for a message or a webhook that no longer exists. */
 const UNKNOWN_MESSAGE = 10_008;
 const UNKNOWN_WEBHOOK = 10_015;
-/** People who were pinged a moment ago are looking: only something more urgent pings them again. */
+/** People who were pinged a moment ago are already looking: only a more urgent alert pings them again. */
 const PING_REST_MS = 10_000;
-/** For how long a new message waits until the older ones are edited; they are edited all the same, or next time. */
+/** How long a new message waits for edits of older ones. Edits that take longer still happen, or are repeated next time. */
 const EDITS_WITHIN_MS = 2_000;
 const MAX_THREAD_NAME = 100;
 
 /**
- * Posts alerts to a Discord channel. Discord notifies nobody of an edit: what people are to notice is a new message, and the older one is
- * edited to say so. The end of an incident is an edit of its last message.
+ * Posts alerts to a Discord channel. Discord does not notify people of edits, so each step is a new message and the older one is edited to
+ * point to it. The end of an incident is an edit of its last message.
  *
- * Names from users are escaped, and can neither mention anyone nor link.
+ * Names from users are escaped: they cannot mention anyone or contain a link.
  */
 export class DiscordChannel extends MessageChannel {
   readonly name = 'discord';
@@ -96,7 +96,7 @@ export class DiscordChannel extends MessageChannel {
   async #post(message: DiscordMessage, alerts: readonly RateAlert[], thread?: string): Promise<Posted | undefined> {
     const threadName = thread === undefined ? this.#threadName(alerts[0] as RateAlert) : undefined;
     const body = threadName === undefined ? message : { ...message, thread_name: threadName };
-    // Without `wait` Discord answers before it has looked at the message.
+    // Without `wait` Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
     const { json } = accept(await this.post(body, alerts, query), isGone);
     if (typeof json.id !== 'string') return undefined;
@@ -104,7 +104,7 @@ export class DiscordChannel extends MessageChannel {
     return { id: json.id, thread: opened, superseded: [] };
   }
 
-  /** Whether the message was still there. */
+  /** Returns whether the message still existed. */
   async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
     const query = thread === undefined ? undefined : { thread_id: thread };
     const answer = await this.patch(`/messages/${encodeURIComponent(id)}`, message, query);
@@ -113,7 +113,7 @@ export class DiscordChannel extends MessageChannel {
     return true;
   }
 
-  /** Brings older messages up to date. Those of which that failed are kept for the next time: what matters has been posted. */
+  /** Edits older messages. Failed edits are kept for the next time, because the alert itself has been posted. */
   async #supersede(posted: Posted, alert: RateAlert): Promise<Posted> {
     const message = discordSuperseded(alert, this.#options);
     const left = new Set(posted.superseded);
@@ -125,7 +125,7 @@ export class DiscordChannel extends MessageChannel {
     return { ...posted, superseded: [...left] };
   }
 
-  /** The severity to ping for, by its place among all; -1 for no ping. */
+  /** Index of the severity to ping for; -1 for no ping. */
   #pingFor(alerts: readonly RateAlert[]): number {
     const calling = alerts.filter(({ incident, test }) => incident?.status !== 'resolved' && !test);
     const severity = Math.max(-1, ...calling.map(({ level }) => SEVERITIES.indexOf(level.severity)));
@@ -140,7 +140,7 @@ export class DiscordChannel extends MessageChannel {
       const name = typeof threadName === 'function' ? threadName(alert) : threadName;
       return name === undefined ? undefined : plainText(String(name), MAX_THREAD_NAME);
     } catch {
-      // A name is never worth an alert.
+      // A failing name function must not prevent the alert.
       return plainText(alert.category, MAX_THREAD_NAME);
     }
   }

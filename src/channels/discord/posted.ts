@@ -1,17 +1,17 @@
-/** What is remembered of an incident's messages in Discord. */
+/** The stored state of an incident's messages in Discord. */
 export interface Posted {
-  /** The message that holds now. */
+  /** The current message. */
   readonly id: string;
   /** The thread that was opened for them. */
   readonly thread?: string | undefined;
-  /** Older ones that do not say yet that a newer one goes on. */
+  /** Older messages that do not point to the newer one yet. */
   readonly superseded: readonly string[];
 }
 
 const MAX_SUPERSEDED = 3;
 const WRITTEN = /^(?:(\d+)\/)?(\d+(?:,\d+)*)$/;
 
-/** `thread/id,older,older`, where all but the id may be missing. */
+/** `thread/id,older,older`; everything except the id is optional. */
 export function writePosted({ id, thread, superseded }: Posted): string {
   return `${thread === undefined ? '' : `${thread}/`}${[id, ...superseded.slice(0, MAX_SUPERSEDED)].join(',')}`;
 }

@@ -1,17 +1,17 @@
 import { DeliveryError } from '../../model/delivery-error.js';
 import type { Answer } from './answer.js';
 
-/** What a wrong address or wrong credentials are answered, and also an ingress during a deployment or a clock that is off. */
+/** Statuses for a wrong address or wrong credentials. An ingress during a deployment or a wrong clock causes them too. */
 const SEEMS_WRONG = new Set([401, 404]);
 const GONE = 410;
-/** Too early, or too slow: the same message may go through in a moment. */
+/** Too early or too slow: the same message may be accepted soon. */
 const IN_A_MOMENT = new Set([408, 425, 429]);
 
 /**
- * Passes an answer by which the alert has arrived.
+ * Returns if the response means that the alert has arrived.
  *
- * @param isGone - Whether the service means by it that the address is gone for good; a 410 always does.
- * @throws DeliveryError if it is any other answer.
+ * @param isGone - Whether the response means that the address no longer exists; a 410 always does.
+ * @throws DeliveryError for any other response.
  */
 export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {
   const { status, reason } = answer;
@@ -25,7 +25,7 @@ export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () 
   throw new DeliveryError(message, { retry: false });
 }
 
-/** How long the other side wants to be left alone: Discord writes it in the body, to the millisecond, others in a header. */
+/** How long to wait before the next request: Discord puts it in the body, in milliseconds, others in a header. */
 export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
   const header = headers.get('retry-after') ?? '';
   const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);

@@ -5,13 +5,13 @@ import { Secrets } from './secrets.js';
 const read = (body: unknown, init?: ResponseInit, secrets: string[] = []) =>
   readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), new Secrets(secrets));
 
-it('an answer whose body breaks off still shows by its status that the alert has arrived', async () => {
+it('a response with an incomplete body still shows by its status that the alert has arrived', async () => {
   const body = new ReadableStream({ start: (controller) => controller.error(new Error('cut')) });
   const answer = await readAnswer(new Response(body, { status: 200 }), new Secrets([]));
   expect(accept(answer)).toMatchObject({ status: 200, json: {}, reason: undefined });
 });
 
-it('an answer that never ends is left', async () => {
+it('a response that never ends is abandoned', async () => {
   let cancelled = false;
   const body = new ReadableStream({
     pull: (controller) => controller.enqueue(new Uint8Array(10_000)),

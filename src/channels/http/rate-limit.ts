@@ -2,10 +2,10 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import { DeliveryError } from '../../model/delivery-error.js';
 
-/** A wait within one attempt: with the attempt itself it stays below what an attempt may take. */
+/** Longest wait within one attempt; wait and request together stay within the attempt's time limit. */
 const MAX_WAIT_MS = 2_000;
 
-/** Discord shows its rate limit with every answer: waiting it out beforehand spares a 429. */
+/** Discord sends its rate limit with every response; waiting in advance avoids a 429. */
 export class RateLimit {
   private freeAt = 0;
 
@@ -15,12 +15,12 @@ export class RateLimit {
       this.freeAt = performance.now() + resetAfterMs;
   }
 
-  /** @throws DeliveryError, to be tried again when it is free, if that takes longer than an attempt may. */
+  /** @throws DeliveryError, with the time to retry, if the wait is longer than an attempt may take. */
   async free(): Promise<void> {
     const waitMs = this.freeAt - performance.now();
     if (waitMs > MAX_WAIT_MS)
       throw new DeliveryError('wants to be left alone for a while', { retry: true, retryAfterMs: waitMs });
-    // Not a reason for a process to stay.
+    // Must not keep the process alive.
     if (waitMs > 0) await after(waitMs, undefined, { ref: false });
   }
 }

@@ -1,14 +1,14 @@
-/** As many characters of a secret give it away. */
+/** This many characters of a secret reveal it. */
 const TELLING_LENGTH = 6;
-/** A shorter part of an address is no secret, and would be found in any text. */
+/** Shorter parts of an address are not secret and would match any text. */
 const SHORTEST_SECRET = 3;
-/** Parts of an address that are words, `api` or `webhooks`: only all of one gives something away. */
+/** Parts of an address that are words, such as `api` or `webhooks`: only the whole word reveals something. */
 const WORD = /^[a-z]{1,12}$/;
 const ENCODED = /[\w+/-]{8,}/g;
 
-/** What no text that leaves the process may show, whole or in part, in any case, and in the usual encodings. */
+/** Secrets that must not appear in outgoing text, whole or in part, in any case or common encoding. */
 export class Secrets {
-  // Private to the engine and not only to the compiler: what is printed or made JSON of never shows them.
+  // `#private`, so that printing or serializing the object never shows them.
   readonly #whole: string[] = [];
   readonly #pieces = new Set<string>();
 
@@ -33,20 +33,20 @@ export class Secrets {
   }
 }
 
-/** The parts of an address that are secret, or that nobody outside needs to know. */
+/** The parts of an address that are secret or internal. */
 export function secretsOf({ hostname, pathname, searchParams }: URL): string[] {
   return [hostname, ...pathname.split('/'), ...searchParams.values()];
 }
 
 function formsOf(secret: string): string[] {
   const plain = decoded(secret);
-  // What "Basic" credentials hold, and a token in base64.
+  // The content of "Basic" credentials, or a token in base64.
   const inside = /^[\w+/-]+=*$/.test(secret) ? Buffer.from(secret, 'base64').toString() : '';
   const readable = /^[\x20-\x7e]+$/.test(inside) ? [inside, ...inside.split(':')] : [];
   return [secret, plain, ...readable];
 }
 
-/** A text as it stands, and as what may be encoded in it. */
+/** A text, and its decoded forms. */
 function readingsOf(text: string): string[] {
   const encoded = (text.match(ENCODED) ?? []).flatMap((word) => [
     ...[0, 1, 2, 3].map((from) => Buffer.from(word.slice(from), 'base64').toString('latin1')),

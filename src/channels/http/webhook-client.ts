@@ -6,33 +6,33 @@ import { readAnswer, type Answer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
 import { Secrets, secretsOf } from './secrets.js';
 
-/** How long an attempt waits for its answer. */
+/** How long an attempt waits for the response. */
 const TIME_LIMIT_MS = 5_000;
-/** How long an answer may still come: until then the alert counts as under way. */
+/** How long a late response is awaited; until then the alert counts as being sent. */
 const LATE_LIMIT_MS = 30_000;
 const MAX_LATE = 1_000;
 
 export interface WebhookRequest {
   readonly method?: 'POST' | 'PATCH';
   readonly body: string;
-  /** Goes behind the webhook's own path. */
+  /** Appended to the webhook's path. */
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Headers;
-  /** The alerts in it, by their ids. A second request for one alert waits for a late answer to the first instead of sending it twice. */
+  /** Ids of the alerts in it. A second request for an alert waits for a late response to the first instead of sending it twice. */
   readonly about?: readonly string[];
 }
 
-/** Sends JSON to one webhook, and shows its address to nobody: not in an error, not in a span, not when printed. */
+/** Sends JSON to one webhook, and never reveals its address: not in an error, not in a span, not when printed. */
 export class WebhookClient {
-  /** Tells replicas whether they send to the same place, and nothing else. */
+  /** Lets replicas compare whether they send to the same address. */
   readonly addressHash: string;
   readonly #url: URL;
   readonly #secrets: Secrets;
   readonly #rateLimit = new RateLimit();
   readonly #late = new Map<string, { answering: Promise<Answer>; alerts: number }>();
 
-  /** @param secrets - What must not be shown beside the address. */
+  /** @param secrets - Other secrets to hide besides the address. */
   constructor(url: string, secrets: readonly string[] = []) {
     this.#url = new URL(url);
     this.#secrets = new Secrets([...secretsOf(this.#url), ...secrets]);
@@ -40,7 +40,7 @@ export class WebhookClient {
   }
 
   /**
-   * Sends one request and gives the answer, also one that refuses it.
+   * Sends one request and returns the response, whatever its status.
    *
    * @throws DeliveryError, to be tried again, if no answer came.
    */
@@ -52,7 +52,7 @@ export class WebhookClient {
     try {
       const answer = await inTime(answering);
       for (const id of about) this.#late.delete(id);
-      // What came of a message with many alerts in it is not this one's own message.
+      // The result of a message with several alerts does not identify this alert's own message.
       return late && late.alerts > 1 ? { ...answer, json: {} } : answer;
     } catch (error) {
       if (!(error instanceof Late)) throw new DeliveryError(reasonOf(error), { retry: true });
@@ -62,7 +62,7 @@ export class WebhookClient {
   }
 
   /**
-   * Whether an alert has arrived whose answer came late.
+   * Whether an alert with a late response has arrived.
    *
    * @throws DeliveryError, to be tried again, if that cannot be known yet.
    */
@@ -86,7 +86,7 @@ export class WebhookClient {
     sent.set('content-type', 'application/json');
     const signal = AbortSignal.timeout(LATE_LIMIT_MS);
     const runUntraced = await untraced();
-    // A redirect could lead anywhere, with the alert and the headers.
+    // A redirect could send the alert and its headers anywhere.
     const response = await runUntraced(() => fetch(url, { method, body, headers: sent, redirect: 'manual', signal }));
     this.#rateLimit.heed(response.headers);
     return readAnswer(response, this.#secrets);
@@ -106,7 +106,7 @@ function noAnswer(): DeliveryError {
   return new DeliveryError(`gave no answer within ${TIME_LIMIT_MS} ms`, { retry: true });
 }
 
-/** The answer, or a {@link Late} once the time limit is over; the request goes on. */
+/** The response, or a {@link Late} after the time limit; the request continues. */
 function inTime(answering: Promise<Answer>): Promise<Answer> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS);
   return new Promise((resolve, reject) => {
@@ -115,7 +115,7 @@ function inTime(answering: Promise<Answer>): Promise<Answer> {
   });
 }
 
-/** The message of fetch's error, or of its cause, may show the address: its code is enough. */
+/** The message of fetch's error or its cause may contain the address; its code is enough. */
 function reasonOf(error: unknown): string {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') return `gave no answer within ${LATE_LIMIT_MS} ms`;
@@ -123,7 +123,7 @@ function reasonOf(error: unknown): string {
   return `could not be reached${typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`;
 }
 
-/** Replicas must come to the same hash; who reads it in the store must not come to the address, which is long and random. */
+/** Replicas get the same hash. It cannot be reversed, because the address is long and random. */
 function hashOf(address: readonly string[]): string {
   const hmac = createHmac('sha256', 'nestjs-rate-monitor:address').update(JSON.stringify(address));
   return hmac.digest('base64url').slice(0, 22);

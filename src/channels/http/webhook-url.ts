@@ -1,17 +1,17 @@
-/** Whether fetch can go there. It refuses addresses with a password in them, and shows them in its error. */
+/** Whether fetch accepts it. It rejects addresses with a password, and shows them in its error. */
 export function isWebhookUrl(value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
-/** Whether nobody on the way can read what is posted there. */
+/** Whether the network cannot read what is posted there. */
 export function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
 }
 
-/** Whether fetch takes them: its own error would show the value. */
+/** Whether fetch accepts them; its own error would show the value. */
 export function isHeaders(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   if (!Object.values(value).every((part) => typeof part === 'string')) return false;

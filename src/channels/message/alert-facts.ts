@@ -20,7 +20,7 @@ export interface Fact {
   readonly value: string;
 }
 
-/** What a message shows of an alert, most telling first: at most 24 facts, each with a label and a value that are not empty. */
+/** The facts of an alert, most important first: at most 24, each with a non-empty label and value. */
 export function factsOf(alert: RateAlert, environment: string | undefined, dialect: Dialect): Fact[] {
   const { count, tenant, route, level, countedBy, incident } = alert;
   const { text } = dialect;
@@ -36,7 +36,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
     ['Route', route && `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`],
     ['Window', open && windowFact(alert, dialect)],
     ['Tenant id', idLabel(tenant.id, dialect, 200)],
-    // With a prefix: an attribute called "Count" must not look like ours.
+    // With a prefix, so that an attribute called "Count" cannot be mistaken for ours.
     ...shown.map(([name, value]): [string, string] => [`tenant.${text(name, 80)}`, text(value, 230)]),
     ['Not shown', leftOut > 0 && `${leftOut} more attributes`],
     ['Service', placeOf(alert, environment, dialect)],

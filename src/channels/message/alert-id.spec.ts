@@ -1,7 +1,7 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
 import { alertId } from './alert-id.js';
 
-it('alertId is the same for the same breach, no matter which replica saw it or how much of it', () => {
+it('alertId is the same for the same breach, for every replica and count', () => {
   expect(alertId(anAlert())).toMatch(/^[\w-]{22}$/);
   expect(alertId(anAlert({ count: 99, countedBy: 'instance' }))).toBe(alertId(anAlert()));
 });

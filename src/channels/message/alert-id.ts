@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 
 import type { RateAlert } from '../../model/rate-alert.js';
 
-/** 132 bits: what is about something else never has the same. */
+/** 132 bits: different alerts never have the same id. */
 const LENGTH = 22;
 
-/** As it may stand in a header. */
+/** An id that is valid in a header. */
 const GIVEN_ID = /^[\w.:~-]{1,100}$/;
 
 /**
- * Identifies an alert: the id it brings, else one made of what it is about, the same over retries, replicas and
- * restarts. The count is left out, since two instances that notice the same breach may have seen different ones.
+ * Identifies an alert: its own id, or a hash of what it is about that is the same for retries, replicas and restarts. The hash
+ * omits the count, because two instances that notice the same breach may have seen different counts.
  */
 export function alertId(alert: RateAlert): string {
   const { id, category, tenant, windowStart, windowMs, level, incident, test } = alert;

@@ -3,16 +3,16 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration } from '../../util/text.js';
 import { quoted, type Dialect } from './names.js';
 
-/** What a test alert begins with, in every channel. */
+/** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
 export const COUNTED_ALONE = 'counted by one instance alone, as the store is away: at least this many';
-/** Windows from this length on begin again at a time worth knowing. */
+/** For windows from this length on, the time of the next window is shown. */
 export const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
 const CONTRIBUTOR_ROOM = 40;
 const SYMBOL = { info: '🔵', warning: '🟠', critical: '🔴' } as const satisfies Record<Severity, string>;
 
-/** Where the tenant stands to its threshold: `over`, and truthfully something else if a level below the threshold was reached. */
+/** The tenant's position: `over`, or `near` if a level below the threshold was reached. */
 export function standing({ count, threshold, incident }: RateAlert): string {
   if (incident?.status === 'resolved') return incident.peak.count > threshold ? 'back under' : 'no longer near';
   const where = count > threshold ? 'over' : 'near';
@@ -23,34 +23,34 @@ export function isOpen({ incident }: RateAlert): boolean {
   return incident?.status !== 'resolved';
 }
 
-/** How urgent it is at a glance; a green one if it is over. */
+/** A colored dot for the severity; green if the incident is over. */
 export function symbolOf(alert: RateAlert): string {
   return isOpen(alert) ? SYMBOL[alert.level.severity] : '🟢';
 }
 
-/** How much, and how much that is: `47 in 1 min, threshold 15, 3.1x`. */
+/** The count and its ratio: `47 in 1 min, threshold 15, 3.1x`. */
 export function amount(count: number, { threshold, windowMs }: RateAlert): string {
   return `${amountOf(count)} in ${duration(windowMs)}, threshold ${amountOf(threshold)}${times(count, threshold)}`;
 }
 
-/** `, 3.1x`, or nothing if there is no such multiple. */
+/** `, 3.1x`, or empty if the ratio is not finite. */
 export function times(count: number, threshold: number): string {
   return threshold > 0 ? `, ${amountOf(Math.round((count / threshold) * 10) / 10)}x` : '';
 }
 
-/** `16 when it crossed`, if the count is another one by now. */
+/** `16 when it crossed`, if the count has changed since. */
 export function crossing({ count, countAtCrossing }: RateAlert): string | undefined {
   if (countAtCrossing === undefined || countAtCrossing === count) return undefined;
   return `${amountOf(countAtCrossing)} when it crossed`;
 }
 
-/** `7th window in a row, since 12:03`, of the second one on. */
+/** `7th window in a row, since 12:03`, from the second one on. */
 export function inARow({ streak, windowMs }: RateAlert, { time }: Pick<Dialect, 'time'>): string | undefined {
   if (!streak || streak.windows < 2) return undefined;
   return `${ordinal(streak.windows)} window in a row, since ${time(streak.since, streak.windows * windowMs)}`;
 }
 
-/** `"alice" 30, "bob" 12`: who made up the count. */
+/** `"alice" 30, "bob" 12`: contributors to the count. */
 export function contributors(alert: RateAlert, dialect: Pick<Dialect, 'text'>): string | undefined {
   const most = alert.contributors?.slice(0, MAX_CONTRIBUTORS) ?? [];
   const parts = most.map(({ label, count }) => `${quoted(label, dialect, CONTRIBUTOR_ROOM)} ${amountOf(count)}`);

@@ -4,13 +4,13 @@ import { amountOf, duration } from '../../util/text.js';
 import { isOpen, standing, symbolOf, TEST_MARK, times, windowEndOf } from './alert-words.js';
 import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
 
-/** Many alerts as one message. */
+/** Several alerts as one message. */
 export interface Batch {
-  /** What they come to: `3 critical, 20 warning over their thresholds, 2 back under`. */
+  /** Summary: `3 critical, 20 warning over their thresholds, 2 back under`. */
   readonly title: string;
   /** Where and when: `api, production, 12:00:00 to 12:01:00`. */
   readonly context: string;
-  /** One line each, the most urgent first, what is over last; a last one may count those that are not listed. */
+  /** One line each, most urgent first, resolved ones last; a final line may count those that are not listed. */
   readonly lines: readonly string[];
   /** The most urgent. */
   readonly worst: RateAlert;
@@ -20,8 +20,8 @@ const MAX_LINES = 25;
 const ROOM = { name: 36, id: 36, category: 30 };
 
 /**
- * @param most - The characters that all lines may have.
- * @param more - How many further alerts there are only to count.
+ * @param most - Maximum number of characters of all lines.
+ * @param more - Number of further alerts to count without listing them.
  */
 export function batchOf(
   alerts: readonly RateAlert[],
@@ -36,7 +36,7 @@ export function batchOf(
   return { title: titleOf(alerts), context, lines: linesOf(sorted, dialect, most, more), worst };
 }
 
-/** By severity, then by how far over; what is over comes last. */
+/** By severity, then by ratio; resolved alerts last. */
 function weight(alert: RateAlert): number {
   return isOpen(alert) ? SEVERITIES.indexOf(alert.level.severity) + 1 : 0;
 }
@@ -84,7 +84,7 @@ function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number, m
   return [...lines, `and ${rest.length} more: ${what.filter(Boolean).join(', ')}`];
 }
 
-/** One of many alerts: `🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
+/** One of several alerts: `🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
 function lineOf(alert: RateAlert, dialect: Dialect): string {
   const { tenant, threshold, windowMs, incident, test } = alert;
   const over = incident?.status === 'resolved';

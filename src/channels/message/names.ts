@@ -4,46 +4,46 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 
-/** How a service writes what does not come from here: harmless, and of at most `most` characters. */
+/** Makes foreign text harmless for a service, with at most `most` characters. */
 export interface Dialect {
   readonly text: (text: string, most: number) => string;
   /** The name of a category. */
   readonly category: (text: string, most: number) => string;
-  /** A time, with its date if `spanMs`, what it begins or ends, is long. */
+  /** A time, with its date if the span that it begins or ends (`spanMs`) is long. */
   readonly time: (at: Date, spanMs: number) => string;
-  /** A name, with its quotes, as something that stands out in a list. */
+  /** A name with its quotes, highlighted in a list. */
   readonly strong: (text: string) => string;
 }
 
-/** As many characters as a name, an id and a category may take, if the other words of a title leave less room than that. */
+/** The lengths of a name, an id and a category in a title with little room. */
 export interface Room {
   readonly name: number;
   readonly id: number;
   readonly category: number;
 }
 
-/** Of these no sentence can be made: other ids are quoted. */
+/** Ids that cannot be read as part of a sentence; others are quoted. */
 const PLAIN_ID = /^[\p{L}\p{N}_.:@/+=~#-]+$/u;
 const QUOTES = /["\u00AB\u00BB\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2036\u275D\u275E\u301D-\u301F\u3003\uFF02]/g;
 const WINDOW_ROOM = 12;
-/** Enough to distinguish an altered id from all others that people meet. */
+/** Long enough to tell an altered id from others. */
 const MARK_LENGTH = 6;
 
-/** `"Acme" (proj_1)`, or the id alone. The quotes are ours: no name can end them, so none can go on as a sentence of ours. */
+/** `"Acme" (proj_1)`, or the id alone. A name cannot close the quotes, so it cannot continue our sentence. */
 export function tenantLabel(tenant: Tenant, dialect: Pick<Dialect, 'text' | 'strong'>, room: Room): string {
   const id = idLabel(tenant.id, dialect, room.id);
   const name = tenant.name === undefined ? '' : oneLine(tenant.name);
   return name === '' || name === tenant.id ? id : `${dialect.strong(quoted(name, dialect, room.name))} (${id})`;
 }
 
-/** An id, with a mark if it is not shown as it is: cut, or without something invisible, it could look like another one. */
+/** An id, with a mark if it was shortened or cleaned, because it could then look like another one. */
 export function idLabel(id: string, dialect: Pick<Dialect, 'text'>, most: number): string {
   const shown = oneLine(id, most);
   const label = PLAIN_ID.test(shown.replace(/…$/, '')) ? dialect.text(shown, most) : quoted(shown, dialect, most);
   return shown === id ? label : `${label} [altered ${markOf(id)}]`;
 }
 
-/** An id outside of sentences, on one line and with the same mark. */
+/** An id outside sentences, on one line, with the same mark. */
 export function shownId(id: string, most: number): string {
   const shown = oneLine(id, most);
   return shown === id ? id : `${shown} [altered ${markOf(id)}]`.trim();

@@ -18,7 +18,7 @@ describe('discordText', () => {
     ['\u200B\n', '–'],
   ])('writes %j as %j', (text, safe) => expect(discordText(text, 200)).toBe(safe));
 
-  it('is shown as the text that it was, where there is room', () => {
+  it('is shown as the original text if there is room', () => {
     fc.assert(
       fc.property(anything, (text) => {
         expect(discordText(text, 1_000).replace(/\\([^0-9A-Za-z\s])/g, '$1')).toBe(plainText(text, 1_000));
@@ -26,7 +26,7 @@ describe('discordText', () => {
     );
   });
 
-  it('cuts between characters, and never between one and its escape', () => {
+  it('cuts between characters, never between one and its escape', () => {
     expect([4, 5, 6, 7].map((length) => discordText('a**b', length))).toEqual([
       'a\\*…',
       'a\\*…',
@@ -45,14 +45,14 @@ describe('discordText', () => {
   });
 });
 
-it('discordCategory leaves names as they are that format nothing', () => {
+it('discordCategory leaves names that do not affect formatting unchanged', () => {
   expect(discordCategory('llm_call', 80)).toBe('llm_call');
   expect(discordCategory('a__b__c', 80)).toBe('a\\_\\_b\\_\\_c');
   expect(discordCategory('a_', 80)).toBe('a\\_');
   expect(discordCategory('a'.repeat(90), 80)).toHaveLength(80);
 });
 
-it('slackText leaves nothing that begins a mention, and is never cut within an entity', () => {
+it('slackText escapes everything that begins a mention, and is never cut within an entity', () => {
   expect(slackText('<!channel> & co', 100)).toBe('&lt;!channel&gt; &amp; co');
   fc.assert(
     fc.property(anything, most, (text, length) => {

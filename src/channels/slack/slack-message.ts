@@ -8,10 +8,10 @@ import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
 import { linkOf } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
 
-/** Of a channel's options, what its messages depend on. */
+/** The channel options that affect its messages. */
 type Look = Pick<MessageOptions, 'environment' | 'link'>;
 
-/** Shown as it is: in a text of this type Slack reads no mention, link or format. */
+/** Shown literally: Slack does not interpret mentions, links or formats in a text of this type. */
 interface PlainText {
   type: 'plain_text';
   text: string;
@@ -24,19 +24,19 @@ type Block =
   | { type: 'section'; text: PlainText }
   | { type: 'actions'; elements: { type: 'button'; text: PlainText; url: string }[] };
 
-/** As Slack's webhooks take it. */
+/** A message for Slack's webhooks. */
 export interface SlackMessage {
-  /** What notifications show. */
+  /** Text of notifications. */
   text: string;
   mrkdwn: false;
   blocks: Block[];
 }
 
 const FIELDS_PER_SECTION = 10;
-/** Of the longest lines, 10 are within the 3,000 characters of a section. */
+/** 10 lines of maximum length fit in the 3,000 characters of a section. */
 const LINES_PER_SECTION = 10;
 const BATCH_ROOM = 10_000;
-/** A header takes 150 characters. */
+/** Maximum length of a header. */
 const HEADER_ROOM = { name: 32, id: 24, category: 24 };
 
 const SLACK: Dialect = {
@@ -46,7 +46,7 @@ const SLACK: Dialect = {
   strong: (text) => text,
 };
 
-/** One alert: a title, what there is to know of it in two columns, and the link as a button. */
+/** One alert: a title, its facts in two columns, and the link as a button. */
 export function slackMessage(alert: RateAlert, { environment, link }: Look): SlackMessage {
   const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, SLACK, HEADER_ROOM)}`;
   const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, SLACK, HEADER_ROOM.category)} threshold`;
@@ -59,7 +59,7 @@ export function slackMessage(alert: RateAlert, { environment, link }: Look): Sla
   ]);
 }
 
-/** Many alerts as lines of one message; the button leads to the most urgent. */
+/** Several alerts as lines of one message; the button links to the most urgent one. */
 export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): SlackMessage {
   const { title, context, lines, worst } = batchOf(alerts, environment, SLACK, BATCH_ROOM, unlisted);
   const sections = [context, ...chunks(lines, LINES_PER_SECTION).map((some) => some.join('\n'))];

@@ -10,9 +10,9 @@ import { slackBatch, slackMessage } from './slack-message.js';
 export type SlackChannelOptions = MessageOptions;
 
 /**
- * Posts alerts to a Slack channel through an incoming webhook. Slack lets a webhook edit nothing: each step of an incident is a message.
+ * Posts alerts to a Slack channel through an incoming webhook. A webhook cannot edit messages, so each step of an incident is a new one.
  *
- * Names from users are sent as plain text, and can neither mention anyone nor link.
+ * Names from users are sent as plain text: they cannot mention anyone or contain a link.
  */
 export class SlackChannel extends MessageChannel {
   readonly name = 'slack';

@@ -9,7 +9,7 @@ import { attributesOf } from '../../model/tenant-attributes.js';
 
 const MAX_CONTRIBUTORS = 10;
 
-/** The body that a webhook gets, as `docs/webhook.schema.json` describes it. */
+/** The body of a webhook request, described by `docs/webhook.schema.json`. */
 export function webhookBody(alert: RateAlert): string {
   const { category, count, threshold, level, windowStart, windowMs, route, countedBy, incident, test } = alert;
   const { service, environment, window, windowEnd, countAtCrossing, streak, contributors } = alert;
@@ -49,7 +49,7 @@ export function webhookBody(alert: RateAlert): string {
   });
 }
 
-/** The id is exact, since programs go by it; what is for people is cleaned and bounded as everywhere. */
+/** The id is exact, because programs use it; text for people is cleaned and limited in length. */
 function tenantOf(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {

@@ -13,18 +13,17 @@ import { webhookBody } from './webhook-body.js';
 
 /** Options of {@link WebhookChannel}. */
 export interface WebhookChannelOptions extends ChannelFilter {
-  /** Where to post. It may be a secret: it is never logged, shown or put into an error. */
+  /** Where to post. It may be a secret, so it is never logged, shown or put into an error. */
   url: string;
   /**
-   * What both sides know: with it each request is signed as Standard Webhooks describes, so that the receiver can tell it from a forged or
-   * a repeated one. `whsec_` and 24 to 64 random bytes in base64, or a text of 24 characters or more. While you rotate, a list: each
-   * request is signed with all of them.
+   * Shared secret to sign requests as Standard Webhooks defines, so that the receiver can reject forged and repeated ones. `whsec_` and 24
+   * to 64 random bytes in base64, or a string of 24 characters or more. To rotate secrets, pass a list: requests are signed with all.
    *
    * @defaultValue requests are not signed
    */
   secret?: string | readonly string[] | undefined;
   /**
-   * Sent with each request, `{ authorization: 'Bearer ...' }`. As secret as the url.
+   * Headers for each request, such as `{ authorization: 'Bearer ...' }`. Treated as secrets, like the url.
    *
    * @defaultValue none
    */
@@ -32,10 +31,10 @@ export interface WebhookChannelOptions extends ChannelFilter {
 }
 
 /**
- * Posts each alert as JSON; the package's `docs/webhook.schema.json` describes it.
+ * Posts each alert as JSON, described by the package's `docs/webhook.schema.json`.
  *
- * `webhook-id` (and `Idempotency-Key`) is the alert's `id`, the same over retries. With a `secret` there are `webhook-timestamp` and
- * `webhook-signature`, and for one minor release the `X-Rate-Monitor-Timestamp` and `X-Rate-Monitor-Signature` of the first edition.
+ * `webhook-id` (and `Idempotency-Key`) is the alert's `id`, the same for retries. With a `secret`, requests have `webhook-timestamp` and
+ * `webhook-signature`, and for one minor release also `X-Rate-Monitor-Timestamp` and `X-Rate-Monitor-Signature` of version 0.1.
  */
 export class WebhookChannel extends HttpChannel {
   readonly name = 'webhook';
@@ -64,7 +63,7 @@ export class WebhookChannel extends HttpChannel {
   async send(alert: RateAlert): Promise<void> {
     const body = webhookBody(alert);
     const id = alertId(alert);
-    // Set, not added: what is sent under these names is ours alone, however the app spells its own.
+    // Set, not appended: these replace headers of the app with the same name in any spelling.
     const headers = new Headers(this.#headers);
     headers.set('webhook-id', id);
     headers.set('idempotency-key', id);

@@ -26,7 +26,7 @@ export function useAddress(): Address | undefined {
   return readAddress(hash);
 }
 
-/** A hash that somebody typed may hold a lone `%`. */
+/** A hash that was typed by hand may contain a lone `%`. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -7,7 +7,7 @@ import { clock, count, dateAndTime, lasting } from './words.js';
 
 const FIRST = 8;
 
-/** Incidents that are open now, then the last alerts with what became of each. */
+/** Open incidents, then the latest alerts with their delivery state. */
 export function Alerts({
   incidents,
   alerts,
@@ -38,7 +38,7 @@ export function Alerts({
 export interface ListProps<T> {
   entries: readonly T[];
   now: number;
-  /** On a tenant's own page each entry is its own. */
+  /** On a tenant's page every entry belongs to that tenant. */
   own?: boolean;
 }
 

@@ -15,7 +15,7 @@ import { TenantPage } from './tenant-page.js';
 import { clockWithSeconds } from './words.js';
 
 const EVERY_MS = 1_000;
-/** What passes by itself, "18 min", is shown again this often even if nothing changed. */
+/** How often relative times such as "18 min" are rendered again if nothing else changed. */
 const CLOCK_MS = 5_000;
 
 function App(): JSX.Element {

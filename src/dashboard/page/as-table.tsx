@@ -2,14 +2,14 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 export interface AsTableProps {
-  /** What it is the table of. */
+  /** Caption of the table. */
   caption: string;
   columns: readonly string[];
-  /** Asked only while the table is open. */
+  /** Called only while the table is open. */
   rows: () => readonly (readonly ComponentChildren[])[];
 }
 
-/** The numbers of a chart, for who cannot see it or wants to copy them. */
+/** The numbers of a chart, for screen readers and for copying. */
 export function AsTable({ caption, columns, rows }: AsTableProps): JSX.Element {
   const [open, setOpen] = useState(false);
   return (

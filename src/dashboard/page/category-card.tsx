@@ -9,11 +9,11 @@ import { ThresholdLine } from './threshold-line.js';
 import { clock, count, many } from './words.js';
 
 const EVERY_MS = 30_000;
-/** Minutes that a point of the small chart stands for: 1,440 of them would be noise at this width. */
+/** Minutes per point of the small chart; 1,440 points would be noise at this width. */
 const MINUTES_A_POINT = 10;
 const HEIGHT = 104;
 
-/** Every category's day, and whether its threshold is the right one. */
+/** The last day of each category, and advice on its threshold. */
 export function Categories({ overview }: { overview: Overview }): JSX.Element {
   return (
     <section aria-labelledby="right">
@@ -99,7 +99,7 @@ function Totals({ answer }: { answer: CategoryAnswer }): JSX.Element {
   );
 }
 
-/** Sums of whole steps, counted back from the last minute that is over: the running one would look like a fall. */
+/** Sums of complete steps, counted back from the last complete minute; the current one would look like a drop. */
 export function pointsOf({ start, stepMs, counts }: Series, alerts: CategoryAnswer['alerts']): ChartData {
   const complete = counts.slice(0, -1);
   const first = complete.length % MINUTES_A_POINT;
@@ -123,7 +123,7 @@ export interface Hour {
   counts: number[];
 }
 
-/** By the hour of the clock, newest first. */
+/** Grouped by hour, newest first. */
 export function hoursOf({ start, stepMs, counts }: Series): Hour[] {
   const hours = new Map<number, Hour>();
   counts.forEach((value, i) => {

@@ -4,31 +4,31 @@ import uPlot from 'uplot';
 
 import { clock } from './words.js';
 
-/** What is drawn, all at the same times. */
+/** The series to draw, all with the same times. */
 export interface ChartData {
   /** Milliseconds since the epoch, ascending. */
   times: number[];
   values: number[];
-  /** Marked on the line, by index in `times`. */
+  /** Points to mark on the line, as indexes into `times`. */
   marks?: number[];
-  /** A line across. */
+  /** A horizontal line. */
   threshold?: number;
 }
 
 export interface ChartProps {
   data: ChartData;
   height: number;
-  /** What the chart shows, for who cannot see it; the numbers are in the table beside it. */
+  /** Description for screen readers; the numbers are in the table next to the chart. */
   label: string;
-  /** Small ones go without a vertical axis. */
+  /** Small charts have no vertical axis. */
   axis?: boolean;
-  /** What is shown of the point under the pointer. */
+  /** Text for the point under the pointer. */
   readout: (index: number) => string;
-  /** What is shown while nothing is pointed at. */
+  /** Text while the pointer is elsewhere. */
   caption: string;
 }
 
-/** Counts over time on a canvas. Drag across to look closer, double-click to see all again. */
+/** Counts over time on a canvas. Drag to zoom in, double-click to reset. */
 export function Chart(props: ChartProps): JSX.Element {
   const dark = useDark();
   const box = useRef<HTMLDivElement>(null);
@@ -66,7 +66,7 @@ export function Chart(props: ChartProps): JSX.Element {
   useEffect(() => {
     const made = plot.current;
     if (!made) return;
-    // Who looks closer keeps the part that is looked at.
+    // Keep the zoomed range when new data arrives.
     const { min, max } = made.scales['x'] ?? {};
     const [times] = made.data;
     const whole = min == null || (min === times[0] && max === times[times.length - 1]);
@@ -145,7 +145,7 @@ function optionsOf(
   };
 }
 
-/** Changes when the system's colours do: a canvas keeps the ones that it was drawn with. */
+/** Changes with the system's colors; a canvas must be redrawn to use them. */
 function useDark(): boolean {
   const query = matchMedia('(prefers-color-scheme: dark)');
   const [dark, setDark] = useState(query.matches);

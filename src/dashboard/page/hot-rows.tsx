@@ -8,11 +8,11 @@ import { Bar, Spark, toneOf } from './small-charts.js';
 import { Contributors, Told, Who } from './who.js';
 import { clock, count, lasting, length, percent, times } from './words.js';
 
-/** Typing asks once it pauses. */
+/** The search starts when typing pauses. */
 const TYPING_PAUSE_MS = 200;
 const SEARCH_EVERY_MS = 2_000;
 
-/** Who is over or near, worst first; or, with something typed, any tenant. */
+/** Tenants over or near a threshold, worst first; with a search text, any tenant. */
 export function HotRows({ overview, now }: { overview: Overview; now: number }): JSX.Element {
   const [typed, setTyped] = useState('');
   const search = useSettled(typed.trim(), TYPING_PAUSE_MS);
@@ -122,7 +122,7 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
   );
 }
 
-/** `/` leads here from everywhere, Escape empties it. */
+/** `/` focuses it from anywhere, Escape clears it. */
 function Search({ typed, onType }: { typed: string; onType: (text: string) => void }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -170,7 +170,7 @@ function NobodyFound(): JSX.Element {
   return <p class="empty">No tenant with that in its name or id was counted in the last 24 hours.</p>;
 }
 
-/** Before the first tenant: what is watched, and what has not been called yet. */
+/** Shown before the first tenant: monitored handlers, and those that were not called yet. */
 function Handlers({ overview: { handlers } }: { overview: Overview }): JSX.Element {
   return (
     <div class="empty">
@@ -203,7 +203,7 @@ export function HandlerList({ handlers }: { handlers: Overview['handlers'] }): J
   );
 }
 
-/** A value once it has stayed the same for a while. */
+/** Debounced value. */
 function useSettled(value: string, afterMs: number): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

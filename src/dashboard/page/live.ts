@@ -5,14 +5,14 @@ import type { ErrorAnswer } from '../api.js';
 const TIMEOUT_MS = 8_000;
 const MAX_BACKOFF_MS = 10_000;
 
-/** Where the page itself came from, so that a proxy's path is kept. A user and a password in the address would make `fetch` refuse it. */
+/** The page's own address, which keeps a proxy's path. User and password are removed, because `fetch` rejects addresses with them. */
 const here = new URL('.', import.meta.url);
 here.username = here.password = '';
 
-/** Told after each change made from this page: what is shown is asked again at once. */
+/** Called after each change made on this page, to reload the data at once. */
 const changes = new EventTarget();
 
-/** An answer that is not 2xx, with what the server gave as the reason. */
+/** A response that is not 2xx, with the server's reason. */
 export class Refused extends Error {
   override readonly name = 'Refused';
 
@@ -25,16 +25,16 @@ export class Refused extends Error {
 }
 
 export interface Live<T> {
-  /** The last answer; of the address asked for now, never of an earlier one. */
+  /** The last response for the current address, never for an earlier one. */
   data?: T;
-  /** Server's clock less this browser's, so that "18 min" is right on a computer whose clock is wrong. */
+  /** Server clock minus browser clock: "18 min" is correct even if this computer's clock is wrong. */
   skewMs: number;
-  /** Since when there was no good answer, by this browser's clock. */
+  /** Time of the first failed request in a row, by this browser's clock. */
   failingSince?: number;
   problem?: Refused | Error;
 }
 
-/** Asks again and again while the tab can be seen; an unchanged answer (304) costs a header and no work. */
+/** Polls while the tab is visible. An unchanged response (304) is cheap. */
 export class Poll<T extends { now: number }> {
   state: Live<T> = { skewMs: 0 };
   private etag: string | undefined;
@@ -118,7 +118,7 @@ export class Poll<T extends { now: number }> {
   }
 }
 
-/** The live answer at a path below the page's own; nothing is asked if there is no path. */
+/** The live response for a path relative to the page; no request without a path. */
 export function useLive<T extends { now: number }>(path: string | undefined, everyMs: number): Live<T> {
   const [, redraw] = useReducer<number, void>((n) => n + 1, 0);
   const poll = useRef<{ path: string | undefined; poll: Poll<T> | undefined }>({ path: undefined, poll: undefined });
@@ -132,7 +132,7 @@ export function useLive<T extends { now: number }>(path: string | undefined, eve
   return current?.state ?? { skewMs: 0 };
 }
 
-/** Changes something. @throws Refused with the server's reason. */
+/** Posts a change. @throws Refused with the server's reason. */
 export async function post<T>(path: string, body: object): Promise<T> {
   const response = await fetch(new URL(path, here), {
     method: 'POST',

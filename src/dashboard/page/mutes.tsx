@@ -15,7 +15,7 @@ interface Scope {
   tenant?: PageTenant | undefined;
 }
 
-/** One press mutes for an hour, one more takes it back: no form stands between a person on call and quiet. */
+/** One click mutes for an hour, another one undoes it. A person on call should not have to fill in a form. */
 export function MuteButton({
   scope,
   mute,
@@ -45,7 +45,7 @@ export function MuteButton({
   );
 }
 
-/** All mutes that hold, and a form for another one. */
+/** Active mutes, and a form for a new one. */
 export function Mutes({ overview, now }: { overview: Overview; now: number }): JSX.Element {
   const { mutes, categories } = overview;
   const [adding, setAdding] = useState(false);
@@ -96,14 +96,14 @@ export function Mutes({ overview, now }: { overview: Overview; now: number }): J
 }
 
 interface MuteFormProps {
-  /** To choose from; left out if the scope is given. */
+  /** Categories to choose from; absent if the scope is given. */
   categories?: readonly string[];
   scope?: Scope;
   now: number;
   done: () => void;
 }
 
-/** Mutes with a reason, for as long as is chosen. */
+/** Mutes with a reason, for a chosen time. */
 export function MuteForm({ categories, scope, now, done }: MuteFormProps): JSX.Element {
   const submit = async (form: HTMLFormElement): Promise<void> => {
     const given = new FormData(form);
@@ -195,7 +195,7 @@ function scopeWords({ category, tenant }: Scope): string {
   return `${whom} (${category ?? 'every category'})`;
 }
 
-/** Copies a text, and shows if the browser does not allow it. */
+/** Copies text, and shows a notice if the browser does not allow it. */
 export async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 interface Notice {
   text: string;
   bad?: boolean;
-  /** Takes back what was done. */
+  /** Undoes the action. */
   undo?: () => void;
 }
 
@@ -12,12 +12,12 @@ const SHOWN_MS = 8_000;
 
 let show: (notice: Notice | undefined) => void = () => undefined;
 
-/** Shows at the foot of the page what came of something. */
+/** Shows the result of an action at the bottom of the page. */
 export function notify(notice: Notice): void {
   show(notice);
 }
 
-/** Does something, and shows why it failed if it did. */
+/** Runs an action, and shows the reason if it fails. */
 export async function attempt(work: () => Promise<Notice | undefined>): Promise<void> {
   try {
     const notice = await work();

@@ -7,7 +7,7 @@ import { post } from './live.js';
 import { attempt } from './notice.js';
 import { bytes, clock, count, lasting, length, many } from './words.js';
 
-/** Channels, with a test alert to try them. */
+/** The channels, with a button that sends a test alert. */
 export function Channels({ overview, now }: { overview: Overview; now: number }): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [answer, setAnswer] = useState<TestAnswer>();
@@ -58,7 +58,7 @@ export function Channels({ overview, now }: { overview: Overview; now: number })
   );
 }
 
-/** Who counts. */
+/** The instances that count. */
 export function Instances({ overview: { instances }, now }: { overview: Overview; now: number }): JSX.Element {
   const several = new Set(instances.map(({ service, environment }) => `${service} ${environment}`)).size > 1;
   return (

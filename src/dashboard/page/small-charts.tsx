@@ -3,18 +3,18 @@ import type { JSX } from 'preact';
 import type { PageLevel, Series, TenantRow } from '../api.js';
 import { count, length, times } from './words.js';
 
-/** Room to the right of the threshold, so that a bar can be seen to go past it. */
+/** Space to the right of the threshold, to show bars that exceed it. */
 const HEADROOM = 1.6;
 const SPARK_WIDTH = 180;
 const SPARK_HEIGHT = 34;
 
-/** How bad it is, as a class name. */
+/** Severity as a class name. */
 export function toneOf({ severity, ratio }: Pick<TenantRow, 'severity' | 'ratio'>): string {
   if (severity !== undefined) return severity === 'critical' ? 'critical' : 'warning';
   return ratio > 1 ? 'warning' : 'near';
 }
 
-/** A count against its threshold: the long mark is the threshold, the short ones are further levels. */
+/** A count compared with its threshold: the long mark is the threshold, short ones are other levels. */
 export function Bar({ row }: { row: TenantRow }): JSX.Element {
   const { threshold, levels, windowMs } = row;
   const max = Math.max(row.count, threshold * HEADROOM, 1);
@@ -34,7 +34,7 @@ export function Bar({ row }: { row: TenantRow }): JSX.Element {
   );
 }
 
-/** The last hour, a bar a minute; minutes over the threshold stand out. */
+/** The last hour, one bar per minute; minutes over the threshold are highlighted. */
 export function Spark({ series, threshold }: { series: Series; threshold: number }): JSX.Element {
   const { counts, stepMs } = series;
   const peak = Math.max(...counts, 0);
@@ -42,7 +42,7 @@ export function Spark({ series, threshold }: { series: Series; threshold: number
   const step = SPARK_WIDTH / Math.max(counts.length, 1);
   const y = (value: number): number => SPARK_HEIGHT * (1 - value / max);
   const column = (value: number, i: number): string => {
-    // A minute with little in it is seen to have something.
+    // Even a small count is visible.
     const top = value > 0 ? Math.min(y(value), SPARK_HEIGHT - 1) : SPARK_HEIGHT;
     return `M${round(i * step)} ${SPARK_HEIGHT}V${round(top)}h${round(step * 0.78)}V${SPARK_HEIGHT}Z`;
   };

@@ -7,7 +7,7 @@ import { clockWithSeconds, count, lasting } from './words.js';
 
 const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '#667085' };
 
-/** The first look: calm, how many are over, or blind; and whether what is below can be believed. */
+/** The summary: calm, how many tenants are over, or blind; and whether the data below is current. */
 export function Strip({ live, now }: { live: Live<Overview>; now: number }): JSX.Element {
   const { data } = live;
   const state = stateOf(live);
@@ -100,7 +100,7 @@ function stateWords(state: keyof typeof COLOURS, data: Overview | undefined, now
   return `Blind for ${lasting(now - data.blindSince)}`;
 }
 
-/** A hash is a tenant's address here, so links within the page scroll by hand. */
+/** The hash is a tenant's address, so links within the page scroll by script. */
 function scrollTo(event: Event, id: string): void {
   event.preventDefault();
   document.getElementById(id)?.scrollIntoView({ block: 'center' });

@@ -224,7 +224,7 @@ function Day({ answer, row, now }: { answer: TenantAnswer; row: TenantRow; now: 
   );
 }
 
-/** Hours without a peak are not 0: the tenant was not among the first hundred then. */
+/** Hours without a peak are not 0: the tenant was not in the top 100. */
 function Peaks({
   answer: { hourlyPeaks },
   row,

@@ -12,15 +12,15 @@ const LENGTHS = [HOUR, 24 * HOUR, 7 * 24 * HOUR];
 
 export interface ThresholdFormProps {
   category: string;
-  /** Left out for the whole category. */
+  /** Absent for the whole category. */
   tenant?: string;
-  /** To begin with. */
+  /** Initial value. */
   threshold: number;
   override: CategoryAnswer['override'];
   now: number;
 }
 
-/** Sets another threshold while the app runs, on all instances; or takes one away that was set. */
+/** Sets a threshold on all instances at run time, or removes it. */
 export function ThresholdForm({ category, tenant, threshold, override, now }: ThresholdFormProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const send = (change: Omit<ThresholdRequest, 'category' | 'tenant'>): Promise<void> =>

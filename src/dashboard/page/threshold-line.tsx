@@ -12,20 +12,20 @@ import { Who } from './who.js';
 import { count, length, many, nameOf } from './words.js';
 
 const HEIGHT = 132;
-/** Above the highest bar, so that a line on top of it can still be taken hold of. */
+/** Space above the highest bar, so that a line at its top can still be dragged. */
 const TOP = 14;
 const MAX_BAR = 26;
 const HEADROOM = 1.5;
-/** To the right of the bars, for the numbers. */
+/** Space to the right of the bars, for the numbers. */
 const GUTTER = 44;
 
-/** Tenants by their busiest window, and a line to try other thresholds with. */
+/** Tenants by their busiest window, with a line to try other thresholds. */
 export function ThresholdLine({ answer, canSet }: { answer: CategoryAnswer; canSet: boolean }): JSX.Element {
   const { tenants, advice, category, active } = answer;
   const present = advice.threshold;
   const [trial, setTrial] = useState<number>();
   const line = trial ?? present ?? advice.suggestion?.threshold ?? Math.max(1, advice.percentiles.p99);
-  // Only typing goes beyond: a scale that followed the line would run from under the hand that drags it.
+  // Only typed values exceed the scale: a scale that followed the line would move away from the pointer.
   const [typed, setTyped] = useState(1);
   const max = Math.max(tenants[0]?.peak ?? 0, (present ?? 0) * HEADROOM, advice.suggestion?.threshold ?? 0, typed, 4);
   const scale = useMemo(() => new RootScale(max, HEIGHT), [max]);

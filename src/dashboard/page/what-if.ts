@@ -1,6 +1,6 @@
 import type { AdviceStep } from '../api.js';
 
-/** How often a threshold would have alerted, read from the curve of all of them. */
+/** How often a threshold would have alerted, looked up in the curve. */
 export function stepAt(curve: readonly AdviceStep[], threshold: number): AdviceStep {
   let found: AdviceStep | undefined;
   for (const step of curve) {
@@ -11,7 +11,7 @@ export function stepAt(curve: readonly AdviceStep[], threshold: number): AdviceS
   return { threshold, alerts, tenants };
 }
 
-/** A square-root axis from 0: small tenants can be seen beside one that has a hundred times as much, and a pixel is never a jump. */
+/** A square-root axis from 0: small tenants stay visible next to one a hundred times larger, and one pixel is a small step everywhere. */
 export class RootScale {
   constructor(
     /** Value at the top. */
@@ -20,7 +20,7 @@ export class RootScale {
     readonly height: number,
   ) {}
 
-  /** Pixels down from the top. */
+  /** Pixels from the top. */
   y(value: number): number {
     return this.height * (1 - Math.sqrt(Math.min(Math.max(value, 0), this.max) / this.max));
   }
@@ -33,7 +33,7 @@ export class RootScale {
 
 const GRID_SPACE = 18;
 
-/** Round values for a few grid lines, from the top down, none too near to the next. */
+/** Round values for a few grid lines, from top to bottom, with enough distance between them. */
 export function gridValues(scale: RootScale): number[] {
   const top = 10 ** Math.floor(Math.log10(scale.max));
   const values: number[] = [];
@@ -45,7 +45,7 @@ export function gridValues(scale: RootScale): number[] {
   return values;
 }
 
-/** The next step by keyboard: about a tenth, a whole number, at least one. */
+/** Keyboard step: about 10%, a whole number, at least 1. */
 export function leap(value: number): number {
   return Math.max(1, Math.round(value / 10));
 }

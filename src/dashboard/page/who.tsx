@@ -4,7 +4,7 @@ import type { PageDelivery, PageTenant, TenantRow } from '../api.js';
 import { addressOf } from './address.js';
 import { deliverySentence, deliveryWord, nameOf, percent } from './words.js';
 
-/** A tenant's name and id, leading to its own address. Both come from strangers: `bdi` keeps their direction to themselves. */
+/** A tenant's name and id, linked to its page. Both come from users, so `bdi` isolates their text direction. */
 export function Who({ tenant, category, chip }: { tenant: PageTenant; category: string; chip?: boolean }): JSX.Element {
   const name = nameOf(tenant);
   return (
@@ -22,7 +22,7 @@ export function Who({ tenant, category, chip }: { tenant: PageTenant; category: 
   );
 }
 
-/** What became of an alert, channel by channel. */
+/** State of an alert in each channel. */
 export function Told({ told, now }: { told: readonly PageDelivery[]; now: number }): JSX.Element | null {
   if (told.length === 0) return null;
   return (
@@ -36,7 +36,7 @@ export function Told({ told, now }: { told: readonly PageDelivery[]; now: number
   );
 }
 
-/** Who made up the count, the largest first. */
+/** Contributors to the count, largest first. */
 export function Contributors({ row, limit = 1 }: { row: TenantRow; limit?: number }): JSX.Element | null {
   const { contributors = [], count } = row;
   if (contributors.length === 0) return null;

@@ -20,7 +20,7 @@ export function many(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
 }
 
-/** `20.8×`, `312×`; shortened, never rounded over 1 from below. */
+/** `20.8×`, `312×`; truncated, so that a ratio below 1 is never shown as 1. */
 export function times(ratio: number): string {
   const digits = ratio >= 100 ? 0 : 1;
   return `${(Math.floor(ratio * 10 ** digits + 1e-9) / 10 ** digits).toFixed(digits)}×`;
@@ -31,7 +31,7 @@ export function percent(share: number): string {
   return value > 0 && value < 1 ? '<1 %' : `${Math.round(value)} %`;
 }
 
-/** How long something has lasted, in its two largest units: `<1 min`, `18 min`, `3 h 5 min`, `2 d 4 h`. */
+/** A duration in its two largest units: `<1 min`, `18 min`, `3 h 5 min`, `2 d 4 h`. */
 export function lasting(ms: number): string {
   if (ms < MINUTE) return '<1 min';
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
@@ -39,7 +39,7 @@ export function lasting(ms: number): string {
   return joined(Math.floor(ms / DAY), 'd', Math.floor((ms % DAY) / HOUR), 'h');
 }
 
-/** A length of time that is set, such as a window: `30 s`, `1 min`, `24 h`, `30 d`. */
+/** A configured length, such as a window's: `30 s`, `1 min`, `24 h`, `30 d`. */
 export function length(ms: number): string {
   if (ms < MINUTE) return `${count(ms / 1_000)} s`;
   if (ms < HOUR) return `${count(ms / MINUTE)} min`;
@@ -47,7 +47,7 @@ export function length(ms: number): string {
   return `${count(ms / DAY)} d`;
 }
 
-/** A time of day, with the day if it is another one: `20:41`, `Tue 20:41`, `3 Nov 20:41`. */
+/** A time of day, with the date if it is not today: `20:41`, `Tue 20:41`, `3 Nov 20:41`. */
 export function clock(at: number, now: number): string {
   const time = hourAndMinute.format(at);
   if (new Date(at).toDateString() === new Date(now).toDateString()) return time;
@@ -68,12 +68,12 @@ export function bytes(value: number): string {
   return `${(value / 1_000_000).toFixed(1)} MB`;
 }
 
-/** What people call a tenant. */
+/** Display name of a tenant. */
 export function nameOf({ id, name }: PageTenant): string {
   return name === undefined || name.trim() === '' ? id : name;
 }
 
-/** What became of an alert in a channel, in a few characters. */
+/** State of an alert in a channel, in a few characters. */
 export function deliveryWord({ channel, status, attempts = 0, retryAt }: PageDelivery, now: number): string {
   if (status === 'sent') return `${channel} ✓`;
   if (status === 'suppressed') return `${channel} muted`;
@@ -82,7 +82,7 @@ export function deliveryWord({ channel, status, attempts = 0, retryAt }: PageDel
   return `${channel} ↻ ${Math.max(0, Math.ceil((retryAt - now) / 1_000))} s`;
 }
 
-/** The same in a sentence, for a tooltip. */
+/** The same as a sentence, for a tooltip. */
 export function deliverySentence({ channel, status, at, attempts, reason }: PageDelivery): string {
   const what = { sent: 'sent', waiting: 'waiting', failed: 'given up', suppressed: 'held back by a mute' }[status];
   const details = [
