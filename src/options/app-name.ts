@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The name in the package.json of the app, which is started from its own folder as a rule; undefined if there is none. */
+/** The name in the app's package.json, read from the working directory; undefined if there is none. */
 export function appName(): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(join(process.cwd(), 'package.json'), 'utf8')) as { name?: unknown };

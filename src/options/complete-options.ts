@@ -12,11 +12,11 @@ import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } fro
 import { appName } from './app-name.js';
 import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
-/** The options with nothing left open. */
+/** The options with all defaults filled in. */
 export interface CompleteOptions {
   readonly enabled: boolean;
   readonly categories: ReadonlyMap<string, Category>;
-  /** Of the app, in every alert; undefined if nothing names it. */
+  /** Name of the app, in every alert; undefined if unknown. */
   readonly service: string | undefined;
   readonly environment: string | undefined;
   readonly publicUrl: string | undefined;
@@ -39,7 +39,7 @@ export interface CompleteOptions {
   readonly metrics: Required<MetricsOptions>;
 }
 
-/** How incidents go. */
+/** Timing of incidents. */
 export interface CompleteIncidents {
   readonly remindAfterMs: number;
   /** Undefined: two windows of the category. */

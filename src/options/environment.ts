@@ -7,7 +7,7 @@ export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => 
 const PREFIX = 'RATE_MONITOR_';
 const THRESHOLD = `${PREFIX}THRESHOLD_`;
 
-/** How the text of a variable is read. */
+/** How a variable's text is parsed. */
 type Kind = 'name' | 'truth' | 'number';
 
 const VARIABLES = {
@@ -25,22 +25,22 @@ const VARIABLES = {
   shutdownFlushMs: [`${PREFIX}SHUTDOWN_FLUSH_MS`, 'number'],
 } satisfies Partial<Record<keyof RateMonitorOptions, [string, Kind]>>;
 
-/** Each adds a channel. They hold secrets: never are they options, which may be shown. */
+/** Each adds a channel. They hold secrets, so they never become options, which may be shown. */
 export const WEBHOOK_VARIABLES = {
   discord: `${PREFIX}DISCORD_WEBHOOK_URL`,
   slack: `${PREFIX}SLACK_WEBHOOK_URL`,
 };
 
-/** Options with the environment's word over the code's. */
+/** Options after the environment has overridden the code. */
 export interface Overridden {
   readonly options: Record<string, unknown>;
-  /** Which variable an option's value came from, by the option's path: `categories.llm_call.threshold`. */
+  /** The variable that set an option, by the option's path: `categories.llm_call.threshold`. */
   readonly sources: ReadonlyMap<string, string>;
-  /** Variables that are set, look like ours and are not read; each with what there is to set. */
+  /** One line for each variable that looks like ours but is not read, with the names that exist. */
   readonly unread: readonly string[];
 }
 
-/** Puts the environment's values over `options`; a value that cannot be read stays as it is, for validation to name. */
+/** Overrides `options` with the environment. A value that cannot be parsed is kept, so that validation reports it. */
 export function override(options: RateMonitorOptions, environment: Environment): Overridden {
   const sources = new Map<string, string>();
   const read = (path: string, variable: string, kind: Kind): unknown => {
@@ -65,7 +65,7 @@ export function override(options: RateMonitorOptions, environment: Environment):
   const categories: [string, unknown][] = Object.entries(options.categories ?? {}).map(([name, category]) => {
     const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
     if (!Array.isArray(category?.windows)) return [name, withThreshold(category, path, variable)];
-    // The first window is also what the category's variable sets, as it did when the category had no other.
+    // The category's variable also sets the first window, as it did when a category had only one.
     const windows = category.windows.map((window, i) =>
       withThreshold(
         window,
@@ -92,7 +92,7 @@ export function override(options: RateMonitorOptions, environment: Environment):
   return { options: overridden, sources, unread };
 }
 
-/** A variable's value. Of text the spaces around it and a line break at its end go, which a secret or a file may add; empty is not set. */
+/** A variable's value without surrounding white space, which a secret or a file may add. Empty means not set. */
 export function valueOf(environment: Environment, variable: string): unknown {
   const value = environment.get(variable) ?? undefined;
   if (typeof value !== 'string') return value;
@@ -108,7 +108,7 @@ const TRUTH: Readonly<Record<string, boolean>> = {
   ...{ false: false, no: false, off: false, 0: false },
 };
 
-/** Text that cannot be read stays text, for validation to name. */
+/** Text that cannot be parsed stays text, so that validation reports it. */
 function parse(text: string, kind: Kind): unknown {
   if (kind === 'truth') return TRUTH[text.toLowerCase()] ?? text;
   return kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;

@@ -1,13 +1,13 @@
 import { MetadataStorage, validateSync, type ValidationError } from 'class-validator';
 
 /**
- * class-validator keeps the rules of all classes of a process in one global place, where an OpenAPI generator, say, would find ours and
- * list them among the app's. So ours are kept apart: what is between `enter()` and `leave()` runs at once, and no other code sees it.
+ * class-validator keeps the rules of all classes in one global storage. An OpenAPI generator, for example, would list ours among the app's.
+ * So our rules have their own storage, which is the global one only during synchronous code between `enter()` and `leave()`.
  */
 const own = new MetadataStorage();
 const scope = globalThis as { classValidatorMetadataStorage?: MetadataStorage | undefined };
 
-/** From here on rules are declared, and looked up, in our own place, until the function is called that this gives back. */
+/** Rules are declared and looked up in our own storage until the returned function is called. */
 export function enterOwnMetadata(): () => void {
   const { classValidatorMetadataStorage: before } = scope;
   scope.classValidatorMetadataStorage = own;
@@ -17,7 +17,7 @@ export function enterOwnMetadata(): () => void {
   };
 }
 
-/** What is wrong with an object by the rules of its class; an option that the class does not have is wrong too. */
+/** Validates an object by the rules of its class; unknown options are errors. */
 export function errorsOf(object: object): ValidationError[] {
   const leave = enterOwnMetadata();
   try {

@@ -7,73 +7,73 @@ import type { Tenant, TenantResolver } from '../model/tenant.js';
 import type { ContributorResolver, Period, ThresholdResolver } from '../model/category.js';
 import type { AlertLevel } from '../model/level.js';
 
-/** One window of a category: how much is too much, and in which time. */
+/** One window of a category: a threshold, and the time that it applies to. */
 export interface WindowOptions {
   /**
-   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that gives one.
-   * `RATE_MONITOR_THRESHOLD_<CATEGORY>_<WINDOW>` wins over it, such as `RATE_MONITOR_THRESHOLD_LLM_CALL_DAY`.
+   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that returns one.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>_<WINDOW>` overrides it, such as `RATE_MONITOR_THRESHOLD_LLM_CALL_DAY`.
    */
   threshold: number | ThresholdResolver;
   /**
-   * Length of the window in milliseconds, 1,000 to 2,678,400,000 (31 days). Not beside `period`.
+   * Length of the window in milliseconds, 1,000 to 2,678,400,000 (31 days). Not together with `period`.
    * @defaultValue 60_000
    */
   windowMs?: number;
   /**
-   * A calendar `day`, `week` (from Monday) or `month` in place of `windowMs`: a budget.
+   * A calendar `day`, `week` (from Monday) or `month` instead of `windowMs`, for budgets.
    * @defaultValue none: the window is `windowMs` long
    */
   period?: Period;
   /**
-   * The time zone of `period`: `Asia/Kolkata`.
+   * The time zone of `period`, such as `Asia/Kolkata`.
    * @defaultValue 'UTC'
    */
   timeZone?: string;
   /**
-   * `true`: the last `windowMs` count, in steps of a sixth, instead of windows that begin at whole multiples of `windowMs`. It also
-   * notices a burst across the border of two windows, and costs six short windows. Not beside `period`.
+   * `true`: counts the last `windowMs`, in steps of a sixth, instead of windows that start at whole multiples of `windowMs`. It also
+   * detects a burst across two windows, and costs as much as six short windows. Not together with `period`.
    * @defaultValue false
    */
   sliding?: boolean;
   /**
-   * The steps at which to alert, as multiples of the threshold, each multiple once.
+   * When to alert, as multiples of the threshold, each multiple once.
    * @defaultValue `[{ at: 1, severity: 'warning' }]`
    */
   levels?: AlertLevel[];
 }
 
-/** One kind of cost, and what is too much of it: one window, written here, or several as `windows`. */
+/** One kind of cost and its limits: one window, described here, or several as `windows`. */
 export interface CategoryOptions extends Partial<WindowOptions> {
   /**
-   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that gives one.
-   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` wins over it.
+   * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that returns one.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` overrides it.
    * @defaultValue required, unless there are `windows`
    */
   threshold?: number | ThresholdResolver;
   /**
-   * Several windows, each with a threshold and levels of its own, such as a minute and a monthly budget. Not beside `threshold`, `windowMs`,
-   * `period`, `timeZone`, `sliding` or `levels`.
+   * Several windows, each with its own threshold and levels, such as a minute and a monthly budget. Not together with `threshold`,
+   * `windowMs`, `period`, `timeZone`, `sliding` or `levels`.
    * @defaultValue the one window that the other options describe
    */
   windows?: WindowOptions[];
   /**
-   * The most that one request counts, above 0, so that a cost taken from a request cannot make a count useless. A higher cost counts as
-   * this much, and the log reports it.
+   * Highest cost of one request, above 0, so that a cost taken from a request cannot make a count useless. A higher cost is reduced to
+   * this, and the log reports it.
    * @defaultValue 1_000_000_000
    */
   maxCost?: number;
   /**
-   * Whom this category counts against, if that is not the tenant of the others, such as the API key.
+   * Who requests of this category count against, if not the module's tenant, such as the API key.
    * @defaultValue the module's `tenant`
    */
   tenant?: TenantResolver;
   /**
-   * Who within the tenant makes up its count in this category.
+   * Who within the tenant made the request, for this category.
    * @defaultValue the module's `contributor`
    */
   contributor?: ContributorResolver;
   /**
-   * Tenants that are counted and never alerted on in this category.
+   * Tenants that are counted but never cause an alert in this category.
    * @defaultValue the module's `exempt`
    */
   exempt?: (tenant: Tenant) => boolean;
@@ -82,12 +82,12 @@ export interface CategoryOptions extends Partial<WindowOptions> {
 /** How consecutive breaches of a tenant become one incident. */
 export interface IncidentOptions {
   /**
-   * How long an incident is silent, in milliseconds (1 or more), before a further breach sends a reminder.
+   * How long an incident stays silent, in milliseconds (1 or more), before another breach sends a reminder.
    * @defaultValue 1_800_000
    */
   remindAfterMs?: number;
   /**
-   * How long after the last window with a breach an incident is over, in milliseconds (1 or more).
+   * How long after its last window with a breach an incident ends, in milliseconds (1 or more).
    * @defaultValue two windows of the category
    */
   resolveAfterMs?: number;
@@ -96,7 +96,7 @@ export interface IncidentOptions {
 /** How long usage is kept. */
 export interface UsageOptions {
   /**
-   * How long each tenant's count of each minute is kept, in milliseconds, an hour to 7 days.
+   * How long each tenant's counts per minute are kept, in milliseconds, an hour to 7 days.
    * @defaultValue 86_400_000
    */
   retentionMs?: number;
@@ -110,92 +110,92 @@ export interface UsageOptions {
 /** How many tenants metrics distinguish. */
 export interface MetricsOptions {
   /**
-   * How many tenants get a label of their own: the first that breach, for the life of the process. All others are `other`. 0 to 1,000.
+   * How many tenants get their own label: the first that breach, for the lifetime of the process. All others are `other`. 0 to 1,000.
    * @defaultValue 50
    */
   tenants?: number;
 }
 
-/** Options of `RateMonitorModule.forRoot()`; all of them have a default. */
+/** Options of `RateMonitorModule.forRoot()`. All are optional. */
 export interface RateMonitorOptions {
   /**
-   * The categories, by their snake_case names. Given, they replace the three defaults.
+   * The categories by snake_case name. They replace the three defaults.
    * @defaultValue `llm_call` above 15 a minute, `collections` and `evaluations` above 3
    */
   categories?: Record<string, CategoryOptions>;
   /**
-   * Whom a request counts against.
+   * Who a request counts against.
    * @defaultValue the `project`, else the `organization`, of `request.auth`, else of `request.user`
    */
   tenant?: TenantResolver;
   /**
-   * Who within the tenant makes up its count, for alerts to name: the user, the model, or an API key through `maskKey`. It answers at once;
-   * what it gives is shown, so never a whole key.
+   * Who within the tenant made the request, to be named in alerts: the user, the model, or an API key through `maskKey`. It must return
+   * synchronously. Its result is shown, so never return a whole key.
    * @defaultValue alerts name the tenant only
    */
   contributor?: ContributorResolver;
   /**
-   * Tenants that are counted and never alerted on, such as your own. A threshold that is set for exactly that tenant while the app runs wins.
+   * Tenants that are counted but never cause an alert, such as your own. A threshold set at run time for exactly that tenant overrides it.
    * @defaultValue no tenant is exempt
    */
   exempt?: (tenant: Tenant) => boolean;
   /**
-   * Where to count: an ioredis client or Cluster, or the namespace of one that nestjs-redis keeps. The module opens a connection of
-   * its own with the same settings.
+   * Where to count: an ioredis client or Cluster, or the namespace of a nestjs-redis client. The module opens its own connection with the
+   * same settings.
    * @defaultValue the default client of nestjs-redis if the app has it, else this process's memory
    */
   redis?: Redis | Cluster | { namespace: string };
   /**
-   * Your own store, in place of Redis and memory. With `redis` beside it the app does not start.
+   * Your own store instead of Redis and memory. The app does not start if `redis` is set too.
    * @defaultValue Redis or memory, depending on `redis`
    */
   store?: CounterStore;
   /**
-   * Name of the app, in every alert, so that a reader knows which of several it is about; 100 characters at most. `RATE_MONITOR_SERVICE`.
+   * Name of the app in every alert, 100 characters at most. `RATE_MONITOR_SERVICE`.
    * @defaultValue the `name` in the app's package.json
    */
   service?: string;
   /**
-   * Where the app runs, `production` or `staging`, in every alert; 100 characters at most. `RATE_MONITOR_ENVIRONMENT`.
+   * Where the app runs, such as `production` or `staging`, in every alert; 100 characters at most. `RATE_MONITOR_ENVIRONMENT`.
    * @defaultValue `process.env.NODE_ENV`
    */
   environment?: string;
   /**
-   * Address under which people reach the page of `RateMonitorDashboardModule`, for links in alerts: `https://api.example.com/rate-monitor`.
+   * Public address of the page of `RateMonitorDashboardModule`, for links in alerts: `https://api.example.com/rate-monitor`.
    * `RATE_MONITOR_PUBLIC_URL`.
    * @defaultValue alerts have no link
    */
   publicUrl?: string;
   /**
-   * What every Redis key begins with: letters, digits and `_ : . -`. `RATE_MONITOR_KEY_PREFIX`.
+   * Prefix of every Redis key: letters, digits and `_ : . -`. `RATE_MONITOR_KEY_PREFIX`.
    * @defaultValue 'rate_monitor'
    */
   keyPrefix?: string;
   /**
-   * `auto`: a request waits only if it may take its tenant over a level, so its alert is out before its response. `await`: each request waits
-   * until it is counted, which also survives a crash. `background`: none ever waits. `RATE_MONITOR_COUNTING`.
+   * `auto`: a request waits only if it may take its tenant over a level, so the alert precedes the response. `await`: each request waits
+   * until it is counted, so a crash loses no counts. `background`: requests never wait. `RATE_MONITOR_COUNTING`.
    * @defaultValue 'auto'
    */
   counting?: 'auto' | 'await' | 'background';
   /**
-   * The longest that a request is held, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
+   * The longest time that a request waits, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
    * @defaultValue 50
    */
   waitAtMostMs?: number;
   /**
-   * How often totals are published for which nobody waits, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
+   * How often totals that no request waits for are published, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
    * @defaultValue 100
    */
   flushIntervalMs?: number;
   /**
-   * The most tenants this instance tracks in each window of a category, 1 or more. Beyond it requests pass uncounted, and the log reports it.
+   * Most tenants that an instance tracks in each window of a category, 1 or more. Requests of others are not counted, and it is logged.
    * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
    * @defaultValue 100_000
    */
   maxTrackedTenants?: number;
   /**
-   * How long the answer of a `threshold` function holds for its tenant, in milliseconds, 1 or more. While the function fails, its last
-   * good answer holds.
+   * How long the result of a `threshold` function is kept for its tenant, in milliseconds, 1 or more. While the function fails, its last
+   * result applies.
    * @defaultValue 60_000
    */
   thresholdTtlMs?: number;
@@ -205,19 +205,19 @@ export interface RateMonitorOptions {
    */
   channels?: AlertChannel[];
   /**
-   * Consecutive breaches of a tenant in a category are one incident. Channels hear when it opens, escalates, continues for long, and ends.
+   * Consecutive breaches of a tenant in a category are one incident, with alerts when it opens, escalates, continues for long, and ends.
    * `RATE_MONITOR_INCIDENTS`.
    * @defaultValue false: one alert per window
    */
   incidents?: boolean | IncidentOptions;
   /**
-   * How long an alert waits for others, in milliseconds, if its channel sends several as one message; 0 for not at all, 60,000 at most.
+   * How long an alert waits for others, in milliseconds, if its channel combines several in one message; 0 to 60,000.
    * `RATE_MONITOR_GROUP_WAIT_MS`.
    * @defaultValue 1_000
    */
   groupWaitMs?: number;
   /**
-   * How long a shutdown waits for alerts that are on their way, in milliseconds, 0 or more. `RATE_MONITOR_SHUTDOWN_FLUSH_MS`.
+   * How long a shutdown waits for alerts that are being sent, in milliseconds, 0 or more. `RATE_MONITOR_SHUTDOWN_FLUSH_MS`.
    * @defaultValue 5_000
    */
   shutdownFlushMs?: number;
@@ -237,7 +237,7 @@ export interface RateMonitorOptions {
    */
   skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /**
-   * `false`: nothing is counted, nothing is connected to. `RATE_MONITOR_ENABLED`.
+   * `false`: nothing is counted, and no connection is opened. `RATE_MONITOR_ENABLED`.
    * @defaultValue true
    */
   enabled?: boolean;

@@ -4,14 +4,14 @@ import { override } from './environment.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { validate } from './validation.js';
 
-/** What was read: the options to go by, and a line about each variable that looks like ours and is not. */
+/** The complete options, and a line about each variable that looks like ours but is unknown. */
 export interface ReadOptions {
   readonly options: CompleteOptions;
   readonly unreadVariables: readonly string[];
 }
 
 /**
- * Turns what the user wrote, and the environment variables that win over it, into complete, frozen options.
+ * Combines the given options with the environment variables that override them into complete, frozen options.
  *
  * @throws RateMonitorConfigError if a value is wrong.
  */
@@ -23,10 +23,10 @@ export function readOptions(given: RateMonitorOptions, environment: Environment)
   return { options: completeOptions(validate(overridden)), unreadVariables: overridden.unread };
 }
 
-/** `null` is how JSON and configuration services write "not given", at any depth of the options. */
+/** JSON and configuration services write `null` for "not given", at any depth of the options. */
 function withoutNull<T>(options: T): T {
   if (Array.isArray(options)) return options.map((item: unknown) => withoutNull(item)) as T;
-  // A client, a store or a channel is an instance with a life of its own: it is left as it is.
+  // A client, a store or a channel is an instance with state: do not copy it.
   if (typeof options !== 'object' || options === null || Object.getPrototypeOf(options) !== Object.prototype)
     return options;
   const given = Object.entries(options).filter(([, value]) => value !== null && value !== undefined);

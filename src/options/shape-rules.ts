@@ -1,6 +1,6 @@
 import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 
-/** Node's timers hold no more. */
+/** The maximum of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** What to write instead of a wrong value. */
@@ -18,7 +18,7 @@ export const HasMethods = (methods: string[], message: string): PropertyDecorato
   return Passes('hasMethods', (value) => methods.every((method) => has(value, method)), message);
 };
 
-/** A whole number from `least` on, that a timer can hold; left out it is `otherwise`. */
+/** A whole number of `least` or more, within the range of a timer; `otherwise` is the default. */
 export const IsWhole =
   (least: number, unit: string, otherwise: number | string, most = LONGEST_TIMER_MS): PropertyDecorator =>
   (target, property) => {

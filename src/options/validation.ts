@@ -20,10 +20,10 @@ import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 type Shape = new () => object;
 
-/** Options that may hold a secret or a client: an error names their type, never their value. */
+/** Options that may hold a secret or a client: errors show their type, never their value. */
 const UNSHOWN = new Set(['redis', 'store', 'channels', 'publicUrl']);
 const WINDOW_OPTIONS = ['threshold', 'windowMs', 'period', 'timeZone', 'sliding', 'levels'];
-/** Where an option belongs that was written elsewhere. */
+/** Where an option belongs if it was written elsewhere. */
 const OWNERS: [string, Shape][] = [
   ['a category', CategoryShape],
   ['incidents', IncidentsShape],
@@ -35,9 +35,9 @@ const OWNERS: [string, Shape][] = [
 const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
 
 /**
- * The options, found to be what they should.
+ * Validates the options.
  *
- * @throws RateMonitorConfigError with everything that is wrong.
+ * @throws RateMonitorConfigError that lists all problems.
  */
 export function validate({ options, sources }: Overridden): RateMonitorOptions {
   const problems = check(OptionsShape, options, '');
@@ -58,7 +58,7 @@ export function validate({ options, sources }: Overridden): RateMonitorOptions {
   );
 }
 
-/** Totals that are published less often than twice in a window may come too late for it. */
+/** Totals that are published less than twice per window may come too late for it. */
 function checkFlushInterval(options: Record<string, unknown>, categories: [string, unknown][]): Problem[] {
   const { flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
   const windows = categories.flatMap(([, category]) => {
@@ -145,7 +145,7 @@ function checkWindow(window: unknown, path: string): Problem[] {
 }
 
 function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
-  // A channel is an instance with a life of its own: look at it, do not copy it.
+  // A channel is an instance with state: validate it, do not copy it.
   const { name, send, minSeverity, categories } = Object(channel) as Record<string, unknown>;
   const problems = check(ChannelShape, { name, send, minSeverity, categories }, path);
   for (const category of listOf(categories)) {
@@ -158,7 +158,7 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
 
 function check(shape: Shape, value: unknown, path: string): Problem[] {
   if (typeof value !== 'object' || value === null) return [{ path, found: show(value), remedy: 'an object' }];
-  // Options left undefined are options left out.
+  // `undefined` means that an option is absent.
   const given = Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined));
   return errorsOf(Object.assign(new shape(), given)).map((error) => problemOf(error, path === '' ? '' : `${path}.`));
 }

@@ -1,7 +1,7 @@
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { RateAlert } from '../model/rate-alert.js';
 
-/** Keeps what it is sent, and sends nothing on. */
+/** Channel that keeps alerts instead of sending them. */
 export class CapturedAlerts implements AlertChannel {
   readonly name = 'captured';
   readonly alerts: RateAlert[] = [];

@@ -1,15 +1,15 @@
 import type { Clock } from '../counter/clock.js';
 
-/** A clock that stands still until it is moved, so that a test stays in one window. */
+/** A clock that stands still until the test moves it, so that the test stays in one window. */
 export class MovableClock implements Clock {
   private time = Date.now();
 
-  /** The time it shows, in milliseconds since the epoch. */
+  /** Its time, in milliseconds since the epoch. */
   now(): number {
     return this.time;
   }
 
-  /** Moves it on: by the length of a window, and the next one has begun. */
+  /** Moves it forward. Moving it by the length of a window starts the next window. */
   advance(ms: number): void {
     this.time += ms;
   }

@@ -5,15 +5,15 @@ import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { CapturedAlerts } from './captured-alerts.js';
 import { MovableClock } from './movable-clock.js';
 
-/** A busy machine may take its time: a request of a test waits until it is counted. */
+/** Long, because a busy machine may be slow: a request in a test waits until it is counted. */
 const WAIT_AT_MOST_MS = 10_000;
 
-/** What is used of the `TestingModuleBuilder` of `@nestjs/testing`. */
+/** The used part of `TestingModuleBuilder` from `@nestjs/testing`. */
 export interface OverridesProviders {
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
 }
 
-/** What a test sees of the monitor in the app, and moves. */
+/** The monitor of an app under test. */
 export interface TestedRateMonitor {
   /** The alerts so far, oldest first. Nothing is sent to the channels of the app. */
   readonly alerts: readonly RateAlert[];
@@ -22,11 +22,11 @@ export interface TestedRateMonitor {
 }
 
 /**
- * Makes the monitor of the app under test one to test with: it counts in memory, keeps its alerts, and goes by a clock that the test moves.
- * Categories, thresholds and tenants stay those of the app. It is on, a request waits until it is counted, and each window with a breach
- * is an alert, even if options and environment differ.
+ * Makes the monitor of an app testable: it counts in memory, keeps its alerts, and uses a clock that the test moves. Categories, thresholds
+ * and tenants are those of the app. Regardless of options and environment, it is enabled, requests wait until they are counted, and
+ * each window with a breach is one alert.
  *
- * @param builder - What `Test.createTestingModule()` gives, before `compile()`.
+ * @param builder - The result of `Test.createTestingModule()`, before `compile()`.
  *
  * @example
  * ```ts

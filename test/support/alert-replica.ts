@@ -8,7 +8,7 @@ import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
 import { sharedRedis } from './redis.js';
 
-/** A place that replicas share, in memory or in the suite's Redis. */
+/** State that replicas share, in memory or in the suite's Redis. */
 export interface SharedPlace {
   state: SharedState;
   close(): Promise<unknown>;
@@ -20,7 +20,7 @@ export function sharedPlace(where: string): SharedPlace {
   return { state: new RedisSharedState(client, keyPrefix), close: () => client.quit() };
 }
 
-/** State that can be away, as Redis can. */
+/** State that can be unavailable, like Redis. */
 export function brittle(state: SharedState): SharedState & { away: boolean } {
   return new Proxy(state as SharedState & { away: boolean }, {
     get(target, name: keyof SharedState | 'away') {
@@ -40,7 +40,7 @@ export function brittle(state: SharedState): SharedState & { away: boolean } {
 
 export type Counts = Map<string, number>;
 
-/** The alerting of one replica, with real channels, started. */
+/** The running alerting of one replica, with real channels. */
 export async function alertReplica(
   state: SharedState,
   channels: readonly AlertChannel[],
@@ -65,7 +65,7 @@ export async function alertReplica(
   return alerts;
 }
 
-/** A breach in the window of this length that runs now. */
+/** A breach in the current window of this length. */
 export function aBreach(windowMs: number, more: Partial<Breach> = {}): Breach {
   const windowStart = Date.now() - (Date.now() % windowMs);
   return {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { until } from './until.js';
 
-/** An alert as Alertmanager shows it. */
+/** An alert as Alertmanager returns it. */
 export interface ActiveAlert {
   labels: Record<string, string>;
   annotations: Record<string, string>;
@@ -16,7 +16,7 @@ export interface ActiveAlert {
   generatorURL: string;
 }
 
-/** A real Alertmanager of our own, that passes alerts on to a webhook. */
+/** A real Alertmanager that forwards alerts to a webhook. */
 export class Alertmanager {
   private constructor(
     private readonly server: ChildProcess,

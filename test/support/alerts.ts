@@ -2,7 +2,7 @@ import type { AlertChannel, AlertIncident, RateAlert } from '../../src/index.js'
 
 const AT = new Date('2026-01-01T12:00:00Z');
 
-/** An alert as any other, with what a test wants of it. */
+/** A typical alert with the fields a test sets. */
 export function anAlert(more: Partial<RateAlert> = {}): RateAlert {
   return {
     category: 'llm_call',
@@ -18,13 +18,13 @@ export function anAlert(more: Partial<RateAlert> = {}): RateAlert {
   };
 }
 
-/** An alert of an incident that lasted three minutes so far. */
+/** An alert of an incident that has lasted three minutes. */
 export function anIncident(status: AlertIncident['status'], more: Partial<RateAlert> = {}): RateAlert {
   const peak = { count: 47, windowStart: AT };
   return anAlert({ incident: { id: 'inc_1', status, startedAt: AT, lastedMs: 180_000, peak, total: 120 }, ...more });
 }
 
-/** Tells a channel of one incident, and remembers between sends what the module would remember. */
+/** Sends the alerts of one incident to a channel, and keeps its state between sends as the module does. */
 export class ToldIncident {
   previous: string | undefined;
 

@@ -6,10 +6,10 @@ import { RateMonitorModule, type AlertChannel, type RateAlert, type RateMonitorO
 import { CLOCK, type Clock } from '../../src/counter/clock.js';
 import { MemoryLogger } from './memory-logger.js';
 
-/** A busy machine may take its time: what a request waits for has come when it is answered. */
+/** Long, because a busy machine may be slow: a response means that the request was counted. */
 const WAIT_AT_MOST_MS = 10_000;
 
-/** Keeps what it is sent. */
+/** Keeps alerts. */
 export class CapturingChannel implements AlertChannel {
   readonly name = 'capturing';
   readonly alerts: RateAlert[] = [];
@@ -37,7 +37,7 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-/** A real app on a real port, with what it logs and what it alerts. */
+/** A real app on a real port, with its log lines and alerts. */
 export async function startApp({
   options,
   monitor,
@@ -55,7 +55,7 @@ export async function startApp({
   class AppModule {}
 
   const builder = Test.createTestingModule({ imports: [AppModule] }).setLogger(log);
-  // In memory a clock that stands still keeps a test within one window; in Redis its own clock counts.
+  // In memory a stopped clock keeps a test within one window; Redis uses its own clock.
   const startedAt = Date.now();
   builder.overrideProvider(CLOCK).useValue(clock ?? { now: () => (options?.redis ? Date.now() : startedAt) });
   const testing = await builder.compile();

@@ -1,17 +1,17 @@
 import { execFileSync } from 'node:child_process';
 
-/** A program that tests run, and how to get it. */
+/** A program that tests need, and how to install it. */
 export interface Program {
   /** In order of preference. */
   names: readonly string[];
-  /** Packages of Debian and of Homebrew. */
+  /** Names of the Debian and Homebrew packages. */
   apt: string;
   brew: string;
-  /** What the tests do with it. */
+  /** Why the tests need it. */
   why: string;
 }
 
-/** Path of a program. Installs it if it is missing and this process may; else says which command does. */
+/** Path of a program. Installs it if it is missing and this process has the rights; otherwise throws with the command to run. */
 export function binaryOf(program: Program): string {
   const { apt, brew, why, names } = program;
   const found = find(names) ?? install(program);
@@ -27,7 +27,7 @@ function find(names: readonly string[]): string | undefined {
     try {
       return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
     } catch {
-      // Not this one.
+      // Not found; try the next.
     }
   }
   return undefined;

@@ -11,7 +11,7 @@ import {
 
 import { MonitorRate, SkipMonitorRate } from '../../src/index.js';
 
-/** Sets who asks, from a header: what an app's own authentication would do. */
+/** Sets the user from a header, like an app's authentication. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -5,7 +5,7 @@ import type { CountedCategory } from '../../src/model/window.js';
 import type { CompleteOptions } from '../../src/options/complete-options.js';
 import { SayOnce } from '../../src/util/say-once.js';
 
-/** Categories as the counter sees them, if no threshold is set while the app runs. */
+/** Categories as the counter sees them, without thresholds set at run time. */
 export function counted(options: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>): Map<string, CountedCategory> {
   const none = (): undefined => undefined;
   return countedCategories(options, { exactly: none, broadly: none, version: 0 }, new SayOnce(new Logger()));

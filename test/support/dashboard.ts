@@ -10,7 +10,7 @@ import { UsageReplica, type TestClock } from './usage-replica.js';
 
 const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
 
-/** What a page looks at, made of real usage and of alerts that a test writes. */
+/** The data of a page, from real usage and from alerts that a test writes. */
 export interface SeenMonitor {
   view: MonitorView & { instances: InstanceRegistry };
   replica: UsageReplica;

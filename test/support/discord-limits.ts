@@ -1,4 +1,4 @@
-/** A message as Discord's API takes it, as far as this suite looks at it. */
+/** A message for Discord's API, with the parts that this suite checks. */
 export interface DiscordBody {
   content?: string;
   embeds?: DiscordEmbed[];
@@ -17,7 +17,7 @@ export interface DiscordEmbed {
 
 const MAX_IN_ALL_EMBEDS = 6_000;
 
-/** What Discord would not take in a message, by the part's path; nothing where it takes it. */
+/** Discord's errors for a message, by path; none if it accepts the message. */
 export function discordFaults({ content = '', embeds = [], thread_name: thread }: DiscordBody): string[] {
   return [
     ...length('content', content, 0, 2_000),
@@ -44,12 +44,12 @@ function faultsOf({ title, description, url, fields = [], footer }: DiscordEmbed
   ];
 }
 
-/** To Discord, `http://localhost:3000` and `http://grafana:3000` are no URLs; `http://10.0.0.1:3000` is one. */
+/** Discord rejects `http://localhost:3000` and `http://grafana:3000` and accepts `http://10.0.0.1:3000`. */
 function isWellFormed(url: string): boolean {
   return /^https?:\/\//.test(url) && url.length <= 2_048 && /[^.]\.[^.]/.test(new URL(url).hostname);
 }
 
-/** Counted in UTF-16 units, the strictest way; text at the ends that cannot be seen does not count as text. */
+/** Counts UTF-16 units, the strictest way, without invisible characters at both ends. */
 function length(path: string, text: unknown, least: number, most: number): string[] {
   if (typeof text !== 'string') return [`${path}: Could not interpret as string.`];
   if (text.trim().length < least) return [`${path}: This field is required`];

@@ -4,11 +4,11 @@ import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 /** A message in the channel. */
 export interface PostedMessage {
   id: string;
-  /** Of a forum channel. */
+  /** The thread, in a forum channel. */
   thread?: string | undefined;
-  /** As it stands now. */
+  /** Its current content. */
   now: DiscordBody;
-  /** As it was posted, then after each edit. */
+  /** Its content when posted and after each edit. */
   versions: DiscordBody[];
 }
 
@@ -19,11 +19,11 @@ export interface DiscordServerOptions {
    * @defaultValue 5 in 2,000 ms, as at Discord
    */
   rateLimit?: { requests: number; perMs: number };
-  /** A forum channel: messages are in threads only. */
+  /** A forum channel: messages exist only in threads. */
   forum?: boolean;
 }
 
-/** Plays one webhook of Discord: size limits, rate limit, edits and what a webhook or a message that is gone is answered. */
+/** Simulates a Discord webhook: size limits, rate limit, edits, and the errors for a deleted webhook or message. */
 export class DiscordServer extends StandIn {
   /** The messages of the channel, oldest first. */
   readonly messages: PostedMessage[] = [];
@@ -51,7 +51,7 @@ export class DiscordServer extends StandIn {
     this.failing = times;
   }
 
-  /** Somebody deletes a message. */
+  /** Deletes a message, as a user would. */
   deleteMessage(id: string): void {
     const at = this.messages.findIndex((message) => message.id === id);
     if (at >= 0) this.messages.splice(at, 1);
@@ -87,7 +87,7 @@ export class DiscordServer extends StandIn {
     if (!body.content && !body.embeds?.length)
       return { status: 400, body: { message: 'Cannot send an empty message', code: 50_006 } };
     const id = String(++this.lastId);
-    // A thread that is opened with a message has that message's id.
+    // A thread created with a message has the message's id.
     const thread = this.forum ? (asked ?? (body.thread_name === undefined ? undefined : id)) : undefined;
     if (this.forum && thread === undefined)
       return {
@@ -108,7 +108,7 @@ export class DiscordServer extends StandIn {
     return { status: 200, body: { id, ...message.now } };
   }
 
-  /** Takes one request's share of the rate limit; how long to wait where nothing is left of it. */
+  /** Uses one request of the rate limit; returns how long to wait if none is left. */
   private take(): number {
     const { requests, perMs } = this.rateLimit;
     const now = performance.now();

@@ -3,9 +3,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { RateCounterService } from '../../src/index.js';
 import { LoopWatch } from './loop-watch.js';
 
-/** What a parent may ask of an instance; every answer is a number. */
+/** Commands to an instance; every reply is a number. */
 export type Asked =
-  /** To count these tenants, each once; the answer is how many. */
+  /** Counts these tenants once each; the reply is how many. */
   | { flood: { from: number; to: number } }
   /** The bytes in use on its heap. */
   | { heap: true }
@@ -14,7 +14,7 @@ export type Asked =
 
 const AT_ONCE = 500;
 
-/** Floods an instance with tenants from within, and watches what that does to its process. */
+/** Floods an instance with tenants from inside its process, and measures the effect on the process. */
 export class Flood {
   private readonly watch = new LoopWatch();
 
@@ -26,7 +26,7 @@ export class Flood {
     return this.watch.heldMs;
   }
 
-  /** No more in a turn of the loop than a busy server would do. */
+  /** As many per turn of the event loop as on a busy server. */
   private async count(from: number, to: number): Promise<number> {
     this.watch.start();
     for (let i = from; i < to; i++) {

@@ -1,20 +1,20 @@
-// Here jest maps no names: a .js would be looked for as such.
+// Jest does not map module names here, so imports of `.js` files would fail.
 import { binaryOf } from './binary';
 import { RedisServer } from './redis-server';
 
-/** Makes sure there are a Redis to test against, that of TEST_REDIS_URL or one of our own, and a server for tests to stop and kill. */
+/** Provides a Redis, that of TEST_REDIS_URL or one of our own, and makes sure that the programs that tests start are installed. */
 export default async function setUp(): Promise<void> {
   process.env.REDIS_SERVER_BINARY = binaryOf({
     names: ['redis-server', 'valkey-server'],
     apt: 'redis-server',
     brew: 'redis',
-    why: 'The tests start, stop and kill Redis servers of their own',
+    why: 'The tests start, stop and kill their own Redis servers',
   });
   process.env.ALERTMANAGER_BINARY = binaryOf({
     names: ['prometheus-alertmanager', 'alertmanager'],
     apt: 'prometheus-alertmanager',
     brew: 'alertmanager',
-    why: 'The tests tell a real Alertmanager of their own',
+    why: 'The tests send alerts to their own Alertmanager',
   });
   if (process.env.TEST_REDIS_URL) return;
   const server = await RedisServer.start();

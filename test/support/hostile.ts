@@ -25,7 +25,7 @@ const ATTACKS = [
   ...['&', '&lt;!channel&gt;', '"', '}', '😀', 'e\u0301'],
 ];
 
-/** Text as somebody would choose it who wants to be noticed, or to break something. */
+/** Text that an attacker would choose. */
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.array(fc.constantFrom(...ATTACKS), { minLength: 1, maxLength: 12 }).map((parts) => parts.join('')),
@@ -46,7 +46,7 @@ const incident: fc.Arbitrary<AlertIncident> = fc.record({
   total: count,
 });
 
-/** An alert in which whatever may come from users does, at the worst. */
+/** An alert in which everything that users control is hostile. */
 export const hostileAlert: fc.Arbitrary<RateAlert> = fc.record(
   {
     category: fc.oneof(fc.constantFrom('llm_call', 'a__b__c', '_a_'), id),
@@ -80,7 +80,7 @@ export const hostileAlert: fc.Arbitrary<RateAlert> = fc.record(
 
 export const long = '*'.repeat(10_000);
 
-/** Everything an alert can say, each at its longest, and each character of it to be escaped. */
+/** An alert with every field at its maximum length, and every character in need of escaping. */
 export const longest: RateAlert = {
   category: long,
   tenant: {

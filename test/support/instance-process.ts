@@ -8,15 +8,15 @@ import type { Advance, Told } from './instance.js';
 
 export interface ProcessOptions {
   fastify?: boolean;
-  /** To Node. */
+  /** Arguments for Node. */
   flags?: string[];
   /** The module's clock is a {@link MovedClock}. */
   movedClock?: boolean;
-  /** Of the process. */
+  /** Environment variables of the process. */
   env?: Record<string, string>;
 }
 
-/** A replica in a process of its own. */
+/** A replica in its own process. */
 export class InstanceProcess {
   readonly alerts: RateAlert[] = [];
   readonly lines: string[] = [];
@@ -52,32 +52,32 @@ export class InstanceProcess {
     return instance;
   }
 
-  /** One thing at a time. */
+  /** Runs one command at a time. */
   async ask(asked: Asked | Advance): Promise<number> {
     const answer = this.told((told) => told.answer);
     this.child.send(asked);
     return answer;
   }
 
-  /** Ends it as a deployment would, and comes back when it is gone. */
+  /** Ends it like a deployment does, and resolves when it is gone. */
   async stop(): Promise<void> {
     await this.end('SIGTERM');
   }
 
-  /** Ends it at once, as a crash would. */
+  /** Kills it, like a crash. */
   async kill(): Promise<void> {
     await this.end('SIGKILL');
   }
 
   private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    // What it told last may come after its end, and before the channel's.
+    // Its last messages may arrive after its exit but before the channel closes.
     const gone = Promise.all([once(this.child, 'exit'), once(this.child, 'disconnect')]);
     this.child.kill(signal);
     await gone;
   }
 
-  /** What it tells, once it does. */
+  /** The next message of this kind. */
   private told<T>(pick: (told: Told) => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const ended = (): void => reject(new Error('the instance ended'));

@@ -16,7 +16,7 @@ import { Flood, type Asked } from './flood.js';
 import { MovedClock } from './moved-clock.js';
 import { MemoryLogger } from './memory-logger.js';
 
-/** What an instance tells its parent. */
+/** Messages of an instance to its parent. */
 export interface Told {
   url?: string;
   alert?: RateAlert;
@@ -24,7 +24,7 @@ export interface Told {
   answer?: number;
 }
 
-/** Moves the clock on by so many milliseconds. */
+/** Moves the clock forward by this many milliseconds. */
 export interface Advance {
   advance: number;
 }
@@ -39,7 +39,7 @@ function tell(told: Told): void {
   process.send?.(told);
 }
 
-/** One replica of an app, as a process of its own: tells its parent its address, what it logs and each alert it raises. */
+/** One replica of an app in its own process. Reports its address, log lines and alerts to its parent. */
 async function main(): Promise<void> {
   const options = JSON.parse(process.env.MONITOR_OPTIONS ?? '{}') as RateMonitorOptions;
   const redis = new Redis(process.env.MONITOR_REDIS_URL as string, { lazyConnect: true });
@@ -50,13 +50,13 @@ async function main(): Promise<void> {
 
   const clock = new MovedClock();
   if (process.env.MONITOR_MOVED_CLOCK) {
-    // The clock of the module, not Node's: timers go on as ever.
+    // The module's clock, not Node's: timers are not affected.
     const providers = Reflect.getMetadata('providers', RateMonitorModule) as {
       provide?: unknown;
       useValue?: unknown;
     }[];
     for (const provider of providers) if (provider.provide === CLOCK) provider.useValue = clock;
-    // Redis is asked for its time now and then: its clock moves along.
+    // The store reads Redis's time regularly, so move that clock too.
     const time = Reflect.get<RedisCounterStore, 'time'>(RedisCounterStore.prototype, 'time');
     RedisCounterStore.prototype.time = async function (this: RedisCounterStore) {
       return (await time.call(this)) + clock.aheadMs;

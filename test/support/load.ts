@@ -3,24 +3,24 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 /** One request of a load. */
 export interface Shot {
-  /** When, from the load's start. */
+  /** Milliseconds after the start of the load. */
   atMs: number;
   url: string;
   tenant: string;
 }
 
-/** What came of it. */
+/** Its result. */
 export interface Answer {
   tenant: string;
   url: string;
-  /** 0: no answer came. */
+  /** 0 if there was no response. */
   status: number;
   tookMs: number;
 }
 
 const agent = new Agent({ keepAlive: true });
 
-/** Sends each request when it is due, whether the ones before are answered or not, and comes back when all are. */
+/** Sends each request at its time, even if earlier ones are pending, and resolves when all are done. */
 export async function send(shots: readonly Shot[]): Promise<Answer[]> {
   const start = performance.now();
   const answers: Promise<Answer>[] = [];
@@ -32,7 +32,7 @@ export async function send(shots: readonly Shot[]): Promise<Answer[]> {
   return Promise.all(answers);
 }
 
-/** `count` requests of a tenant, evenly over `overMs`, to the `urls` in turn; the first after `share` of the time between two. */
+/** `count` requests of a tenant, evenly over `overMs`, to the `urls` in turn. `share` delays the first by that part of the interval. */
 export function evenly(tenant: string, count: number, overMs: number, urls: readonly string[], share = 0): Shot[] {
   return Array.from({ length: count }, (_, i) => ({
     atMs: ((i + share) * overMs) / count,
@@ -41,7 +41,7 @@ export function evenly(tenant: string, count: number, overMs: number, urls: read
   }));
 }
 
-/** How many were answered well, by tenant. */
+/** Number of successful requests by tenant. */
 export function answeredBy(answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { tenant, status } of answers) counts[tenant] = (counts[tenant] ?? 0) + (isGood(status) ? 1 : 0);

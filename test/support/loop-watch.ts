@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 
 const EVERY_MS = 2;
-/** Linux tells how long the main thread was ready to run and had no core, in nanoseconds. */
+/** Linux reports how long the main thread was ready to run but had no core, in nanoseconds. */
 const SCHEDULER = '/proc/self/schedstat';
 
-/** Watches for how long an event loop is held by what runs on it; what else is on the machine does not count, as far as the system tells. */
+/** Measures how long the event loop is blocked by its own work; time that other processes take is subtracted if the system reports it. */
 export class LoopWatch {
   private longestMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  /** The longest that the loop was held while watched, in milliseconds. */
+  /** The longest time that the loop was blocked, in milliseconds. */
   get heldMs(): number {
     return this.longestMs;
   }
@@ -28,7 +28,7 @@ export class LoopWatch {
     clearInterval(this.timer);
   }
 
-  /** A clock that stands still while others have the core. */
+  /** A clock that stops while other processes have the core. */
   private now(): number {
     return performance.now() - waitedMs();
   }

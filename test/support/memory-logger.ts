@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** Keeps the lines of the log, as `warn RateMonitor: text`. */
+/** Keeps log lines as `warn RateMonitor: text`. */
 export class MemoryLogger implements LoggerService {
   readonly lines: string[] = [];
 
@@ -8,7 +8,7 @@ export class MemoryLogger implements LoggerService {
   error = this.keeping('error');
   warn = this.keeping('warn');
 
-  /** The lines of this package that hold `text`. */
+  /** Lines of this package that contain `text`. */
   of(text: string): string[] {
     return this.lines.filter((line) => isOurs(line) && line.includes(text));
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/counter/clock.js';
 
-/** The time of day, moved on by whoever tests. What Redis says is put right by before: only what it is moved by later counts. */
+/** The system clock plus an offset that a test sets. The store has already corrected earlier offsets by Redis's time. */
 export class MovedClock implements Clock {
   private movedMs = 0;
 
@@ -12,7 +12,7 @@ export class MovedClock implements Clock {
     return this.movedMs;
   }
 
-  /** Gives back by how much it is ahead now. */
+  /** Returns how far ahead it is now. */
   advance(ms: number): number {
     return (this.movedMs += ms);
   }

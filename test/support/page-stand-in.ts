@@ -35,13 +35,13 @@ const TYPES: Record<string, string> = {
   'app.css': 'text/css; charset=utf-8',
 };
 
-/** 2026-11-25 20:41:20 UTC: the page shows times of the answer, not of the computer. */
+/** 2026-11-25 20:41:20 UTC: the page shows times relative to the response, not to the computer's clock. */
 export const STAND_IN_NOW = Date.UTC(2026, 10, 25, 20, 41, 20);
 
 export interface StandInCategory {
   name: string;
   threshold: number;
-  /** Usual count of a tenant's busy minute, as a part of the threshold. */
+  /** Usual count of a tenant's busy minute, as a fraction of the threshold. */
   load: number;
 }
 
@@ -49,32 +49,32 @@ export interface StandInOptions {
   /** Directory of the built page. */
   assets: string;
   tenants?: number;
-  /** Names in place of the invented ones, for the first tenants. */
+  /** Names for the first tenants instead of the invented ones. */
   names?: readonly string[];
-  /** Nothing was ever counted. */
+  /** Nothing has been counted yet. */
   empty?: boolean;
 }
 
 interface Counted {
   tenant: PageTenant;
   category: StandInCategory;
-  /** The last is the running minute. */
+  /** The last entry is the current minute. */
   minutes: number[];
 }
 
 export interface PageStandIn {
   url: string;
-  /** What the page asked for, in order: `GET /api/overview`. */
+  /** Requests of the page, in order: `GET /api/overview`. */
   asked: string[];
-  /** Bodies that were posted, by path. */
+  /** Posted bodies, by path. */
   posted: { path: string; body: Record<string, unknown> }[];
-  /** Changes what the next overview gives. */
+  /** Changes the next overview. */
   patch(change: Partial<Overview>): void;
-  /** Sets a tenant's count of the running minute. */
+  /** Sets a tenant's count of the current minute. */
   setCount(category: string, tenant: string, count: number): void;
   /** Sets all of a tenant's minutes. */
   setDay(category: string, tenant: string, minutes: readonly number[]): void;
-  /** Answers of the API from now on fail with this status; 0 for as usual. */
+  /** Makes API responses fail with this status; 0 to stop. */
   fail(status: number): void;
   close(): Promise<void>;
 }
@@ -107,7 +107,7 @@ const NAMES = [
   'Aperture',
 ];
 
-/** The page with a backend of invented data behind it: the same numbers on each start, and it remembers what is posted. */
+/** The page with invented data: the same numbers on each start; posted changes are kept. */
 export async function startPageStandIn(options: StandInOptions): Promise<PageStandIn> {
   const backend = new Backend(options);
   const asked: string[] = [];
@@ -201,7 +201,7 @@ class Backend {
     this.answers.clear();
   }
 
-  /** A page asks each second and more than once: what did not change is not worked out again. */
+  /** The page polls several resources each second; unchanged ones are not computed again. */
   get(name: string, query: URLSearchParams): object {
     const asked = `${name}?${query.toString()}`;
     const known = this.answers.get(asked) ?? this.work(name, query);
@@ -543,7 +543,7 @@ class Backend {
   }
 }
 
-/** A working day with some noise in it; the first tenants run away at the end, a few did before. */
+/** A working day with some noise. The first tenants exceed the threshold at the end, some earlier too. */
 function dayOf({ threshold, load }: StandInCategory, i: number, place: number, random: () => number): number[] {
   const size = threshold * load * (0.35 + random() * 1.15) * (i % 7 === 0 ? 1.25 : 1);
   const hot =

@@ -1,6 +1,6 @@
 import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 
-/** An event as PagerDuty's Events API v2 takes it, as far as this suite looks at it. */
+/** An event for PagerDuty's Events API v2, with the parts that this suite checks. */
 export interface PagerDutyEvent {
   routing_key: string;
   event_action: 'trigger' | 'acknowledge' | 'resolve';
@@ -11,9 +11,9 @@ export interface PagerDutyEvent {
 
 const MAX_EVENT_BYTES = 512 * 1024;
 
-/** Plays the Events API v2: required parts, their limits, and which alerts are open. */
+/** Simulates the Events API v2: required fields, their limits, and open alerts. */
 export class PagerDutyServer extends StandIn {
-  /** The open alerts, by their keys, with what triggered them. */
+  /** Open alerts by key, with the event that triggered them. */
   readonly open = new Map<string, PagerDutyEvent[]>();
   readonly events: PagerDutyEvent[] = [];
   protected readonly path = '/v2/enqueue/kept-secret';

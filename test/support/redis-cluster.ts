@@ -18,7 +18,7 @@ interface Node {
   readonly id: string;
 }
 
-/** Three masters that share the slots, and a replica of each. */
+/** Three masters that share the slots, each with a replica. */
 export class RedisCluster {
   private constructor(private readonly nodes: readonly Node[]) {}
 
@@ -42,12 +42,12 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Ends the master that holds `key`, as a crash would. */
+  /** Kills the master that holds `key`. */
   async killMasterOf(key: string): Promise<void> {
     await this.holding(await this.slotOf(key)).server.kill();
   }
 
-  /** Until `key` can be written again. */
+  /** Resolves when `key` can be written again. */
   async writable(key: string): Promise<void> {
     const client = this.client();
     await until(() =>
@@ -59,7 +59,7 @@ export class RedisCluster {
     client.disconnect();
   }
 
-  /** Begins to move the slot of `key` to another master: both ask for patience, first for none of its keys, then for all. */
+  /** Starts moving the slot of `key` to another master: both redirect, first for none of its keys, then for all. */
   async beginMove(key: string): Promise<{ end(): Promise<void> }> {
     const slot = await this.slotOf(key);
     const from = this.holding(slot);
@@ -129,7 +129,7 @@ async function startNode(): Promise<Node> {
   return { server, admin, configFile, id: String(await admin.cluster('MYID')) };
 }
 
-/** Nodes met and shaken hands with. */
+/** Nodes after their handshake. */
 function knownTo(nodes: string): number {
   return nodes.split('\n').filter((line) => line !== '' && !line.includes('handshake')).length;
 }

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { freePort, RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
-/** A master and its replica, and a Sentinel that watches over them. */
+/** A master, its replica, and a Sentinel that monitors them. */
 export class RedisSentinel {
   static readonly NAME = 'main';
 
@@ -32,7 +32,7 @@ export class RedisSentinel {
       `sentinel monitor ${RedisSentinel.NAME} 127.0.0.1 ${master.port} 1`,
       `sentinel down-after-milliseconds ${RedisSentinel.NAME} 300`,
     ];
-    // Sentinel writes what it learns into its own configuration.
+    // Sentinel writes its state into its configuration file.
     const file = join(dir, 'sentinel.conf');
     await writeFile(file, config.join('\n'));
     const process_ = spawn(process.env.REDIS_SERVER_BINARY as string, [file, '--sentinel'], { stdio: 'ignore' });
@@ -41,7 +41,7 @@ export class RedisSentinel {
     return sentinel;
   }
 
-  /** A client that asks the Sentinel who is master. */
+  /** A client that asks the Sentinel for the master. */
   client(): Redis {
     const sentinels = [{ host: '127.0.0.1', port: this.port }];
     return new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });

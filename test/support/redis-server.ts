@@ -5,15 +5,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 
 /**
- * Below the ports that connections come from: one that tries to reach a server that is down could else be given the very port of that,
- * and reach itself. The 10,000 above are for what the nodes of a Cluster tell each other.
+ * Below the ephemeral ports: a connection attempt to a stopped server could otherwise be given the server's own port and connect to
+ * itself. Ports 10,000 above are for the bus of a Cluster.
  */
 const FIRST_PORT = 10_000;
 const PORTS = 10_000;
-/** Another process may have taken a port between the look at it and the start. */
+/** Another process may take a port between the check and the start. */
 const TRIES = 5;
 
-/** A Redis process of a test's own, to stop, freeze and kill. */
+/** A Redis process that a test can stop, freeze and kill. */
 export class RedisServer {
   private process!: ChildProcess;
 
@@ -38,7 +38,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Ends it at once, as a crash would. */
+  /** Kills it, like a crash. */
   async kill(): Promise<void> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     this.process.kill('SIGCONT');
@@ -52,7 +52,7 @@ export class RedisServer {
     await this.launch();
   }
 
-  /** Keeps its connections and answers nothing. */
+  /** Keeps its connections but does not respond. */
   freeze(): void {
     this.process.kill('SIGSTOP');
   }
@@ -85,7 +85,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** By its own word: that a port can be reached says nothing of who listens there. */
+/** Checked by its log line: an open port may belong to another process. */
 function ready(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';

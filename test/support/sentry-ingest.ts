@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 
-/** What this suite looks at in an event. */
+/** The parts of an event that this suite checks. */
 export interface SentryEvent {
   message: string;
   level: string;
@@ -14,17 +14,17 @@ export interface SentryEvent {
   breadcrumbs?: unknown[];
 }
 
-/** A server that takes what a Sentry SDK sends, as the ingest endpoint does. */
+/** A server that accepts what a Sentry SDK sends, like the ingest endpoint. */
 export class SentryIngest {
   readonly events: SentryEvent[] = [];
-  /** Everything that came, as text. */
+  /** All received bodies, as text. */
   readonly bodies: string[] = [];
-  /** Statuses to answer with next, before all is taken again. */
+  /** Statuses of the next responses; later ones are accepted. */
   readonly refusals: number[] = [];
 
   private constructor(private readonly server: Server) {}
 
-  /** @param slowMs How long it takes to take something. */
+  /** @param slowMs How long a response takes. */
   static async start(slowMs = 0): Promise<SentryIngest> {
     const server = createServer();
     const ingest = new SentryIngest(server);

@@ -1,6 +1,6 @@
 import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 
-/** A message as Slack's webhooks take it, as far as this suite looks at it. */
+/** A message for Slack's webhooks, with the parts that this suite checks. */
 export interface SlackBody {
   text: string;
   mrkdwn?: boolean;
@@ -19,7 +19,7 @@ interface SlackText {
   text: string;
 }
 
-/** Plays an incoming webhook of Slack: size limits, `ok`, and one message a second where that is switched on. */
+/** Simulates an incoming webhook of Slack: size limits, `ok`, and optionally one message per second. */
 export class SlackServer extends StandIn {
   /** The messages of the channel, oldest first. */
   readonly messages: SlackBody[] = [];
@@ -44,7 +44,7 @@ export class SlackServer extends StandIn {
   }
 }
 
-/** Whether Slack takes the blocks. */
+/** Whether Slack accepts the blocks. */
 export function fits(blocks: readonly SlackBlock[]): boolean {
   return blocks.length > 0 && blocks.length <= 50 && blocks.every(blockFits);
 }

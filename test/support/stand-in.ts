@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
-/** A request as it came. */
+/** A received request. */
 export interface Received {
   method: string;
   path: string;
@@ -15,16 +15,16 @@ export interface Received {
 
 export interface StandInAnswer {
   status: number;
-  /** A text as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   body?: unknown;
   headers?: Record<string, string>;
 }
 
-/** A real HTTP server that plays a service alerts are sent to. What a test has not scripted is answered as that service would. */
+/** An HTTP server that simulates a service for alerts. Responses that a test does not script are those of the service. */
 export abstract class StandIn {
-  /** Everything that came, whatever the answer. */
+  /** All requests, regardless of the response. */
   readonly requests: Received[] = [];
-  /** The webhook's path, secret as in life. */
+  /** The webhook's path, which is a secret. */
   protected abstract readonly path: string;
   private readonly scripted: { answer?: StandInAnswer | 'hang'; delayMs?: number }[] = [];
   private readonly server: Server = createServer((request, response) => void this.receive(request, response));
@@ -35,22 +35,22 @@ export abstract class StandIn {
     return this;
   }
 
-  /** What a channel is given. */
+  /** The address for a channel. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${this.path}`;
   }
 
-  /** Answers the next requests so, one each, without looking at them. */
+  /** Responses for the next requests, one each. */
   answerNext(...answers: StandInAnswer[]): void {
     this.scripted.push(...answers.map((answer) => ({ answer })));
   }
 
-  /** Never answers the next request. */
+  /** Never responds to the next request. */
   hang(): void {
     this.scripted.push({ answer: 'hang' });
   }
 
-  /** Takes the next request at once, and answers it late. */
+  /** Accepts the next request at once, and responds late. */
   delayNext(delayMs: number, answer?: StandInAnswer): void {
     this.scripted.push({ delayMs, ...(answer ? { answer } : {}) });
   }
@@ -64,14 +64,14 @@ export abstract class StandIn {
 
   protected abstract answer(request: Received): StandInAnswer;
 
-  /** What the service says of itself with every answer. */
+  /** Headers of every response. */
   protected headers(): Record<string, string> {
     return {};
   }
 
   private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    // A client that hangs up in between has sent nothing.
+    // A client that disconnects early has sent nothing.
     for await (const chunk of request.on('error', () => undefined)) chunks.push(chunk as Buffer);
     const { pathname, searchParams } = new URL(request.url as string, this.url);
     const body = Buffer.concat(chunks).toString();

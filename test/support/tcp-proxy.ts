@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A stretch of network between a client and a server, to slow down, to cut and to silence. */
+/** A network between a client and a server that a test can slow down, cut and silence. */
 export class TcpProxy {
-  /** Added to what the server answers. */
+  /** Delay of the server's responses. */
   latencyMs = 0;
   /** Connections so far. */
   opened = 0;
@@ -14,7 +14,7 @@ export class TcpProxy {
   private constructor(
     readonly port: number,
     private readonly server: Server,
-    /** Where new connections lead. */
+    /** Target of new connections. */
     public targetPort: number,
   ) {}
 
@@ -26,7 +26,7 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** Cuts every connection, again and again, each time after another wait between the two. */
+  /** Repeatedly cuts every connection, after a different wait between the two limits each time. */
   dropEvery(atLeastMs: number, atMostMs: number): void {
     const waitMs = atLeastMs + Math.random() * (atMostMs - atLeastMs);
     this.dropping = setTimeout(() => {
@@ -39,13 +39,13 @@ export class TcpProxy {
     clearTimeout(this.dropping);
   }
 
-  /** From now on accepts and never answers. */
+  /** From now on accepts connections but never responds. */
   silence(): void {
     this.silent = true;
     for (const link of this.links) link.silent = true;
   }
 
-  /** New connections are answered again; those that were silenced stay so, as after a router has lost its state. */
+  /** New connections work again; silenced ones stay silent, as after a router has lost its state. */
   speak(): void {
     this.silent = false;
   }
@@ -88,7 +88,7 @@ class Link {
     client.on('data', (data) => this.pass(server, data));
     let before = Promise.resolve();
     server.on('data', (data) => {
-      // Each waits for the one before, so that a latency that changes turns no order around.
+      // Each chunk waits for the one before, so that a changing latency cannot reorder them.
       const due = new Promise<void>((resolve) => setTimeout(resolve, proxy.latencyMs));
       before = Promise.all([before, due]).then(() => this.pass(client, data));
     });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A certificate for this machine that nobody but its holder trusts, and what a server is started with to show it. */
+/** A self-signed certificate for this machine, and the server arguments to use it. */
 export function selfSigned(tlsPort: number): { ca: Buffer; args: string[] } {
   const dir = mkdtempSync(join(tmpdir(), 'tls-'));
   const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];

@@ -7,7 +7,7 @@ import { Usage } from '../../src/usage/usage.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
 import type { CountRead, LiveTotal, UsageSource } from '../../src/usage/usage-source.js';
 
-/** A clock that a test moves. */
+/** A clock that the test moves. */
 export interface TestClock {
   now: number;
 }
@@ -18,7 +18,7 @@ interface Counted extends LiveTotal {
   own: number;
 }
 
-/** An instance that counts into a store and keeps usage there: the counter as usage sees it, with a clock of the test's. */
+/** An instance that counts into a store and keeps usage there, with a clock that the test moves. */
 export class UsageReplica implements UsageSource {
   readonly usage: Usage;
   readonly recorder: UsageRecorder;
@@ -59,7 +59,7 @@ export class UsageReplica implements UsageSource {
 
   *live(): Generator<LiveTotal> {
     for (const [key, total] of this.totals) {
-      // As long as the counter keeps them.
+      // As long as the counter keeps totals.
       if (this.now() > 2 * total.span.end - total.span.start) this.totals.delete(key);
       else yield total;
     }
