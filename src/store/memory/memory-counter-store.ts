@@ -128,11 +128,14 @@ function takeLevels(
   { levels, announced, instance }: OwnTotal,
   now: number,
 ): Pick<Counted, 'announced' | 'announce'> {
-  counter.told = Math.max(counter.told, announced);
-  counter.given = Math.max(counter.given, announced);
   const all = [counter, ...earlier];
   const count = all.reduce((sum, part) => plus(sum, part.sum), 0);
-  const told = Math.max(...all.map((part) => part.told));
+  let told = Math.max(...all.map((part) => part.told));
+  // Not what an earlier part holds already: handed on from part to part, a level would be announced once and never again.
+  if (announced > told) {
+    counter.told = told = announced;
+    counter.given = Math.max(counter.given, announced);
+  }
   const given = Math.max(...all.map((part) => part.given));
   const answer = { announced: placeAt(levels, levelPlace(levels, told)), announce: 0 };
   for (let place = levels.counts.filter((most) => count > most).length; place > 0; place--) {

@@ -152,7 +152,8 @@ while at <= last do
       if level or reached > 0 or known > 0 or told > 0 then
         local hereGiven, hereTold = levelsIn(key, level, ats, true)
         given, told = math.max(given, hereGiven), math.max(told, hereTold)
-        if known > hereTold then
+        -- Not what an earlier span holds already: handed on from span to span, a level would be announced once and never again.
+        if known > told then
           told, given = math.max(told, known), math.max(given, known)
           local place = placeOf(known, ats) + 0.5
           call('HSET', key, 'told', known, 'given', math.max(hereGiven, known), 'announced', place, 'level', math.max(tonumber(level) or 0, place))
