@@ -55,6 +55,7 @@ export type { ChannelStatus } from './alert/channel-delivery.js';
 export type { Delivery } from './alert/incident.js';
 export type { TestedChannel } from './alert/alerts.js';
 export type { AlertChannel } from './model/alert-channel.js';
+export type { Notice } from './model/notice.js';
 export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/alert-incident.js';
 export { DeliveryError, isDeliveryError, type DeliveryFault } from './model/delivery-error.js';

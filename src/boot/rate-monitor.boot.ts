@@ -1,8 +1,11 @@
+import { hostname } from 'node:os';
+
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../alert/alert.service.js';
 import { Alerts } from '../alert/alerts.js';
+import { Notices } from '../alert/notices.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
@@ -14,6 +17,7 @@ import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { BlindTimes } from '../instance/blind-times.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
@@ -32,9 +36,10 @@ import type { ThresholdChange } from '../model/threshold-override.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import { nearIn, withContributors } from './alert-contributors.js';
+import { blindNotice } from './blind-notice.js';
 import { countedCategories, isOverLevel } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
-import { tellOfThreshold } from './tell-of-threshold.js';
+import { thresholdNotice } from './threshold-notice.js';
 import { storeFor } from './store-for.js';
 import { Watching, type Watched } from './watching.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
@@ -50,6 +55,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
   private instances: InstanceRegistry | undefined;
   private watching: Watching | undefined;
+  private notices: Notices | undefined;
   private readonly pollers: Poller[] = [];
 
   constructor(
@@ -87,8 +93,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const once = new SayOnce(this.logger);
     const { categories } = options;
     const now = (): number => counter.now();
+    const { groupWaitMs, shutdownFlushMs, incidents, service, publicUrl, blindAfterMs } = options;
+    const about = { service, environment: options.environment, publicUrl, state, now };
+    const notices = new Notices({ ...about, channels, shutdownFlushMs }, this.logger);
+    this.notices = notices;
     const changed = (change: ThresholdChange): void => {
-      tellOfThreshold(channels, change, once);
+      void notices.send(thresholdNotice(change));
       // If that fails, incidents end as they do without a change.
       void alerts.thresholdsChanged(change.category).catch(() => undefined);
     };
@@ -100,13 +110,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       breaches.add(breach);
       return alerts.breached(await withContributors(breach, categories, contributors));
     });
-    const { groupWaitMs, shutdownFlushMs, incidents, service, publicUrl } = options;
     const alerts: Alerts = new Alerts(
       {
-        ...{ groupWaitMs, shutdownFlushMs, incidents, service, publicUrl, state, environment: options.environment },
+        ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, channels },
         categories: [...categories.keys()],
-        channels,
-        now,
         counts: (reads) => counter.counts(reads),
         isStillOver: (of, count) => isOverLevel(counted, of, count),
       },
@@ -119,6 +126,23 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.overrides.set(overrides);
     const requests = new RequestMonitor(options, this.handlers, counter, contributors, once);
     this.requests.set(requests);
+    const blind = new BlindTimes(
+      {
+        ...{
+          instance: counter.instance,
+          host: hostname(),
+          pid: process.pid,
+          scope: notices.scope,
+          blindAfterMs,
+          state,
+          now,
+        },
+        status: () => counter.status(),
+        tell: (time) => notices.send(blindNotice(time, store.name)),
+      },
+      this.logger,
+    );
+    this.pollers.push(new Poller(() => blind.look(), this.logger, 'Blind times'));
     this.pollers.push(new Poller(() => overrides.look(), this.logger, 'Thresholds'));
     if ([...categories.values()].some(({ contributor }) => contributor))
       this.pollers.push(new Poller(() => contributors.look(nearIn(counter, categories)), this.logger, 'Contributors'));
@@ -143,7 +167,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.requests.value?.stop();
     // Side by side: a store that is away keeps each of them for as long as it may.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
-    await Promise.all([this.watching?.stop(), this.alerts.value?.stop(), this.instances?.stop()]);
+    await Promise.all([this.watching?.stop(), this.alerts.value?.stop(), this.notices?.stop(), this.instances?.stop()]);
     await this.counter.value?.disconnect();
   }
 

@@ -3,7 +3,10 @@ import { Logger } from '@nestjs/common';
 import type { Severity } from '../model/level.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertMessage } from './message/alert-message.js';
+import { MAX_NOTICE_LINE } from './message/notice-text.js';
 import { linkOf } from './message/safe-link.js';
+import { plainText } from './message/safe-text.js';
+import type { Notice } from '../model/notice.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';
@@ -29,6 +32,16 @@ export class LogChannel implements AlertChannel {
     const { level, incident } = alert;
     if (level.severity === 'info' || incident?.status === 'resolved') this.logger.log(message);
     else if (level.severity === 'critical') this.logger.error(message);
+    else this.logger.warn(message);
+  }
+
+  notify({ kind, severity, title, lines, link }: Notice): void {
+    // Logged where it was set.
+    if (kind === 'threshold') return;
+    const shown = [title, ...lines].map((line) => plainText(line, MAX_NOTICE_LINE));
+    const message = [...shown, ...(link === undefined ? [] : [link])].join(' | ');
+    if (severity === 'info') this.logger.log(message);
+    else if (severity === 'critical') this.logger.error(message);
     else this.logger.warn(message);
   }
 }

@@ -1,3 +1,4 @@
+import type { Notice } from '../model/notice.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { MessageOptions } from './channel-options.js';
 import { HttpChannel } from './http-channel.js';
@@ -22,6 +23,10 @@ export abstract class MessageChannel extends HttpChannel {
   /** @param about - The alerts in the message; none of them is posted again while a late response may still come. */
   protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {
     return this.request({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
+  }
+
+  protected postNotice(message: object, { id }: Notice, query?: WebhookRequest['query']): Promise<Answer> {
+    return this.request({ body: JSON.stringify(message), about: [id], ...(query ? { query } : {}) });
   }
 
   protected patch(path: string, message: object, query?: WebhookRequest['query']): Promise<Answer> {

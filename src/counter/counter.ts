@@ -71,6 +71,8 @@ export interface CounterStatus {
   readonly counted: number;
   /** Those of them for which there was no room. */
   readonly uncounted: number;
+  /** Counted and never published: their window, or this process, ended before the store was back. */
+  readonly lost: number;
   /** Counted and not yet published. */
   readonly pending: number;
   /** Since when the store cannot be reached, by its clock. */
@@ -206,7 +208,7 @@ export class Counter {
     const pending = this.pending();
     const { unreachableForMs } = this.health;
     const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
-    return { counted, uncounted, pending, ...blindSince };
+    return { counted, uncounted, lost: this.losses.total, pending, ...blindSince };
   }
 
   /** Walks over all live totals, so at most once a second. */

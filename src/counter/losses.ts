@@ -10,6 +10,7 @@ const SAY_LOST_AGAIN_AFTER_MS = 60_000;
 /** What could not be counted or published: nothing is lost silently, and each loss is logged once per window or episode. */
 export class Losses {
   private lost = 0;
+  private lostBefore = 0;
   private lostDataAt = -Infinity;
   /** Reasons that were logged, by category, and the window they were logged in. */
   private readonly saidRefused = new Map<string, string>();
@@ -39,6 +40,11 @@ export class Losses {
     this.lost += tracked.giveUp();
   }
 
+  /** Counted since the start and never published. */
+  get total(): number {
+    return this.lostBefore + this.lost;
+  }
+
   /** A total that the store does not take for now. */
   refused({ window: { category, span } }: TrackedTotal, reason: string): void {
     const about = `${category.name} ${reason.split(' ', 1)[0]}`;
@@ -65,6 +71,7 @@ export class Losses {
       this.logger.warn(
         `${this.lost} counted requests were never published: their window, or this process, ended before the store was back`,
       );
+    this.lostBefore += this.lost;
     this.lost = 0;
   }
 }

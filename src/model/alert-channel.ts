@@ -1,6 +1,6 @@
 import type { Severity } from './level.js';
+import type { Notice } from './notice.js';
 import type { RateAlert } from './rate-alert.js';
-import type { ThresholdChange } from './threshold-override.js';
 
 /**
  * Where alerts go. Sending never holds a request, and one channel's failure never reaches another. What it throws is tried again, as long
@@ -38,8 +38,11 @@ export interface AlertChannel {
   readonly addressHash?: string;
   /** For a receiver that forgets what is not repeated: an open incident is sent again this often, in milliseconds. */
   readonly repeatEveryMs?: number;
-  /** Called on the replica that set or removed a threshold while the app runs. It is not tried again. */
-  thresholdChanged?(change: ThresholdChange): Promise<void> | void;
+  /**
+   * Sends what is no alert about one tenant: a time without the store, a digest, a changed threshold. One replica calls it. What it throws
+   * is tried again three times. Leave it out if such notices have no place there.
+   */
+  notify?(notice: Notice): Promise<void> | void;
   /**
    * For a channel that hands alerts on to something which sends them later: has it send them now. Called once, when the app ends.
    *

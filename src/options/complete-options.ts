@@ -34,6 +34,7 @@ export interface CompleteOptions {
   readonly incidents: CompleteIncidents | undefined;
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
+  readonly blindAfterMs: number;
   /** Undefined: off. */
   readonly usage: Required<UsageOptions> | undefined;
   readonly metrics: Required<MetricsOptions>;
@@ -66,7 +67,13 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     thresholdTtlMs = 60_000,
   } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
-  const { incidents = false, groupWaitMs = 1_000, shutdownFlushMs = 5_000, usage = true } = options;
+  const {
+    incidents = false,
+    groupWaitMs = 1_000,
+    shutdownFlushMs = 5_000,
+    blindAfterMs = 30_000,
+    usage = true,
+  } = options;
   const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
   const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, ofModule));
   return Object.freeze({
@@ -88,6 +95,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     incidents: incidents ? completeIncidents(incidents === true ? {} : incidents) : undefined,
     groupWaitMs,
     shutdownFlushMs,
+    blindAfterMs,
     usage: usage ? completeUsage(usage === true ? {} : usage) : undefined,
     metrics: { tenants: options.metrics?.tenants ?? 50 },
   });

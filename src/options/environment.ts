@@ -23,6 +23,7 @@ const VARIABLES = {
   incidents: [`${PREFIX}INCIDENTS`, 'truth'],
   groupWaitMs: [`${PREFIX}GROUP_WAIT_MS`, 'number'],
   shutdownFlushMs: [`${PREFIX}SHUTDOWN_FLUSH_MS`, 'number'],
+  blindAfterMs: [`${PREFIX}BLIND_AFTER_MS`, 'number'],
 } satisfies Partial<Record<keyof RateMonitorOptions, [string, Kind]>>;
 
 /** Each adds a channel. They hold secrets, so they never become options, which may be shown. */

@@ -222,6 +222,12 @@ export interface RateMonitorOptions {
    */
   shutdownFlushMs?: number;
   /**
+   * How long the store must have been away, in milliseconds, 1 or more, for a notice through the channels when it is back: from when to when,
+   * and what each instance counted meanwhile. One replica sends it. `RATE_MONITOR_BLIND_AFTER_MS`.
+   * @defaultValue 30_000
+   */
+  blindAfterMs?: number;
+  /**
    * How long usage is kept, for the page, advice and `UsageService`. `false`: no usage is kept.
    * @defaultValue a day of minutes and 30 days of hours
    */

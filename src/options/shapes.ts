@@ -180,6 +180,10 @@ export class OptionsShape {
   shutdownFlushMs: unknown;
 
   @IsOptional()
+  @IsWhole(1, 'milliseconds', 30_000)
+  blindAfterMs: unknown;
+
+  @IsOptional()
   @ValidateIf(({ usage }: OptionsShape) => typeof usage !== 'object')
   @IsBoolean(writeInstead('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true'))
   usage: unknown;

@@ -227,6 +227,10 @@ describe('configuration', () => {
         'RATE_MONITOR_WAIT_AT_MOST_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 50',
       ],
       [
+        { RATE_MONITOR_BLIND_AFTER_MS: '0' },
+        'RATE_MONITOR_BLIND_AFTER_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 30000',
+      ],
+      [
         { RATE_MONITOR_FLUSH_INTERVAL_MS: '99999999999' },
         'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write 2147483647 at most',
       ],

@@ -46,12 +46,12 @@ class Replica {
     const own: AlertChannel = {
       name: 'own',
       send: () => undefined,
-      thresholdChanged: (change) => void changes.push(change),
+      notify: ({ change }) => void changes.push(change as ThresholdChange),
     };
     const broken: AlertChannel = {
       name: 'broken',
       send: () => undefined,
-      thresholdChanged: () => {
+      notify: () => {
         throw new Error('no');
       },
     };
@@ -181,9 +181,7 @@ describe('thresholds', () => {
       expect([...one.alerts, ...other.alerts]).toEqual([expect.stringMatching(/^acme {2}4\/3 x1$/)]);
       expect(one.changes).toMatchObject([{ tenant: 'acme', to: 3, by: 'dana', reason: 'import' }]);
       // Nest's logger is one for all apps of a process.
-      const logged = [one, other].flatMap(({ app }) =>
-        app.log.of('Channel broken did not take a changed threshold (no)'),
-      );
+      const logged = [one, other].flatMap(({ app }) => app.log.of('The broken channel could not send a notice (no)'));
       expect(logged).toHaveLength(1);
       // Gone: the code's threshold holds for a new tenant everywhere.
       await other.thresholds.remove({ ...set, tenant: 'acme' });

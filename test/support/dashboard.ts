@@ -78,7 +78,7 @@ export function seenMonitor(now: number): SeenMonitor {
     thresholdOf: (_, { threshold }) => threshold as number,
     now: () => clock.now,
     store: () => ({ name: 'memory', ...status }),
-    counter: () => ({ counted: 61, uncounted: 2, pending: 0 }),
+    counter: () => ({ counted: 61, uncounted: 2, lost: 0, pending: 0 }),
     breaches: () => [],
     channels: () => [
       { name: 'log', on: true, queued: 0, outcomes: NO_OUTCOMES },

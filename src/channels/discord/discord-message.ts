@@ -1,10 +1,12 @@
+import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { factsOf } from '../message/alert-facts.js';
 import { isOpen, standing, TEST_MARK } from '../message/alert-words.js';
 import { batchOf } from '../message/batch.js';
 import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
-import { linkOf } from '../message/safe-link.js';
+import { noticeLines } from '../message/notice-text.js';
+import { linkOf, safeLink } from '../message/safe-link.js';
 import { discordCategory, discordText } from '../message/safe-text.js';
 
 /** The channel options that affect its messages. */
@@ -39,6 +41,7 @@ const TITLE_ROOM = { name: 64, id: 58, category: 60 };
 /** What title and context leave of the 6,000 characters of a message. */
 const BATCH_ROOM = 5_400;
 const MAX_DESCRIPTION = 4_096;
+const MAX_TITLE = 256;
 /** From this length on, a window may begin or end on another day. */
 const DATED_MS = 6 * 3_600_000;
 
@@ -82,6 +85,14 @@ export function discordBatch(alerts: readonly RateAlert[], { environment, link }
     url !== undefined && isDotted(url) ? { ...head, url } : head,
     ...more.map((description) => ({ color, description })),
   ]);
+}
+
+/** A notice: its title, its lines and where to read on. */
+export function discordNotice(notice: Notice, environment: string | undefined): DiscordMessage {
+  const [description = '', ...more] = packed(noticeLines(notice, environment, discordText, BATCH_ROOM));
+  const color = COLOR[notice.severity];
+  const head = withLink({ title: discordText(notice.title, MAX_TITLE), color, description }, safeLink(notice.link));
+  return messageOf([head, ...more.map((rest) => ({ color, description: rest }))]);
 }
 
 /** A message that pings a role. */

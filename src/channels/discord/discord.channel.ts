@@ -1,4 +1,5 @@
 import { SEVERITIES, type Severity } from '../../model/level.js';
+import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { within } from '../../util/within.js';
 import type { MessageOptions } from '../channel-options.js';
@@ -11,6 +12,7 @@ import { plainText } from '../message/safe-text.js';
 import {
   discordBatch,
   discordMessage,
+  discordNotice,
   discordSuperseded,
   withMention,
   type DiscordMessage,
@@ -75,6 +77,15 @@ export class DiscordChannel extends MessageChannel {
     const next = await this.#postWithPing(message, [alert], posted?.thread);
     if (!next || !posted) return next && writePosted(next);
     return writePosted(await this.#supersede({ ...next, superseded: [posted.id, ...posted.superseded] }, alert));
+  }
+
+  /** Pings nobody: what it reports is over. */
+  async notify(notice: Notice): Promise<void> {
+    const { environment, threadName } = this.#options;
+    const message = discordNotice(notice, environment);
+    const body =
+      threadName === undefined ? message : { ...message, thread_name: plainText(notice.title, MAX_THREAD_NAME) };
+    accept(await this.postNotice(body, notice, { wait: 'true' }), isGone);
   }
 
   protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {

@@ -7,9 +7,15 @@ const MAX_LENGTH = 2_000;
 /** The link of an alert, if it is a usable address. A failing link function must not prevent the alert. */
 export function linkOf(alert: RateAlert, link?: MessageOptions['link']): string | undefined {
   try {
-    const { protocol, href } = new URL((link ? link(alert) : alert.link) ?? '');
-    return /^https?:$/.test(protocol) && href.length <= MAX_LENGTH ? href : undefined;
+    return safeLink(link ? link(alert) : alert.link);
   } catch {
     return undefined;
   }
+}
+
+/** An address that people can follow; undefined if it is none. */
+export function safeLink(address: string | undefined): string | undefined {
+  if (address === undefined || !URL.canParse(address)) return undefined;
+  const { protocol, href } = new URL(address);
+  return /^https?:$/.test(protocol) && href.length <= MAX_LENGTH ? href : undefined;
 }

@@ -1,3 +1,4 @@
+import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { factsOf } from '../message/alert-facts.js';
@@ -5,7 +6,8 @@ import { alertMessage } from '../message/alert-message.js';
 import { isOpen, standing, symbolOf, TEST_MARK } from '../message/alert-words.js';
 import { batchOf } from '../message/batch.js';
 import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
-import { linkOf } from '../message/safe-link.js';
+import { noticeLines } from '../message/notice-text.js';
+import { linkOf, safeLink } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
 
 /** The channel options that affect its messages. */
@@ -37,6 +39,7 @@ const FIELDS_PER_SECTION = 10;
 const LINES_PER_SECTION = 10;
 const BATCH_ROOM = 10_000;
 /** Maximum length of a header. */
+const MAX_HEADER = 150;
 const HEADER_ROOM = { name: 32, id: 24, category: 24 };
 
 const SLACK: Dialect = {
@@ -66,6 +69,16 @@ export function slackBatch(alerts: readonly RateAlert[], { environment, link }: 
   return messageOf(`${title}, first: ${lines[0]}`, `${symbolOf(worst)} ${title}`, [
     ...sections.map((text): Block => ({ type: 'section', text: plain(text) })),
     ...buttonTo(linkOf(worst, link)),
+  ]);
+}
+
+/** A notice: its title, its lines and where to read on. */
+export function slackNotice(notice: Notice, environment: string | undefined): SlackMessage {
+  const lines = noticeLines(notice, environment, plainText, BATCH_ROOM);
+  const title = plainText(notice.title, MAX_HEADER);
+  return messageOf([notice.title, ...lines].join('; '), title, [
+    ...chunks(lines, LINES_PER_SECTION).map((some): Block => ({ type: 'section', text: plain(some.join('\n')) })),
+    ...buttonTo(safeLink(notice.link)),
   ]);
 }
 

@@ -1,10 +1,11 @@
+import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { MESSAGE_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { accept } from '../http/accept.js';
 import { MessageChannel } from '../message-channel.js';
-import { slackBatch, slackMessage } from './slack-message.js';
+import { slackBatch, slackMessage, slackNotice } from './slack-message.js';
 
 /** Options of {@link SlackChannel}. Its `url` is that of an incoming webhook. */
 export type SlackChannelOptions = MessageOptions;
@@ -27,6 +28,10 @@ export class SlackChannel extends MessageChannel {
 
   async send(alert: RateAlert): Promise<void> {
     accept(await this.post(slackMessage(alert, this.#options), [alert]));
+  }
+
+  async notify(notice: Notice): Promise<void> {
+    accept(await this.postNotice(slackNotice(notice, this.#options.environment), notice));
   }
 
   protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {

@@ -1,9 +1,11 @@
 import { tenantKey } from '../../model/tenant-key.js';
+import type { Notice } from '../../model/notice.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 import { alertId } from '../message/alert-id.js';
 import { alertMessage } from '../message/alert-message.js';
-import { linkOf } from '../message/safe-link.js';
+import { MAX_NOTICE_LINE } from '../message/notice-text.js';
+import { linkOf, safeLink } from '../message/safe-link.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 
@@ -46,6 +48,22 @@ export function webhookBody(alert: RateAlert): string {
       peak: { count: incident.peak.count, windowStart: incident.peak.windowStart },
       total: incident.total,
     },
+  });
+}
+
+/** The body that a webhook gets of a notice, as `docs/webhook-notice.schema.json` describes it. */
+export function webhookNoticeBody(notice: Notice): string {
+  const { id, kind, severity, at, title, lines, service, environment, category, link } = notice;
+  return JSON.stringify({
+    version: 1,
+    type: 'notice',
+    ...{ id, kind, severity, at },
+    title: oneLine(title),
+    lines: lines.map((line) => oneLine(line, MAX_NOTICE_LINE)),
+    service: service && oneLine(service),
+    environment: environment && oneLine(environment),
+    category: category && oneLine(category),
+    link: safeLink(link),
   });
 }
 

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 
+import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../channel-options.js';
 import { WEBHOOK_SHAPE } from '../channel-shapes.js';
@@ -9,7 +10,7 @@ import { accept } from '../http/accept.js';
 import { isPrivate } from '../http/webhook-url.js';
 import { alertId } from '../message/alert-id.js';
 import { sign } from './signature.js';
-import { webhookBody } from './webhook-body.js';
+import { webhookBody, webhookNoticeBody } from './webhook-body.js';
 
 /** Options of {@link WebhookChannel}. */
 export interface WebhookChannelOptions extends ChannelFilter {
@@ -31,7 +32,8 @@ export interface WebhookChannelOptions extends ChannelFilter {
 }
 
 /**
- * Posts each alert as JSON, described by the package's `docs/webhook.schema.json`.
+ * Posts each alert as JSON, described by the package's `docs/webhook.schema.json`. Notices have `type: 'notice'` and are described by
+ * `docs/webhook-notice.schema.json`.
  *
  * `webhook-id` (and `Idempotency-Key`) is the alert's `id`, the same for retries. With a `secret`, requests have `webhook-timestamp` and
  * `webhook-signature`, and for one minor release also `X-Rate-Monitor-Timestamp` and `X-Rate-Monitor-Signature` of version 0.1.
@@ -61,8 +63,14 @@ export class WebhookChannel extends HttpChannel {
   }
 
   async send(alert: RateAlert): Promise<void> {
-    const body = webhookBody(alert);
-    const id = alertId(alert);
+    await this.#post(webhookBody(alert), alertId(alert));
+  }
+
+  async notify(notice: Notice): Promise<void> {
+    await this.#post(webhookNoticeBody(notice), notice.id);
+  }
+
+  async #post(body: string, id: string): Promise<void> {
     // Set, not appended: these replace headers of the app with the same name in any spelling.
     const headers = new Headers(this.#headers);
     headers.set('webhook-id', id);

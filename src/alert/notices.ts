@@ -1,0 +1,143 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as after } from 'node:timers/promises';
+
+import type { Logger } from '@nestjs/common';
+
+import type { DeliveryError } from '../model/delivery-error.js';
+import { SEVERITIES } from '../model/level.js';
+import type { Notice } from '../model/notice.js';
+import type { SharedState } from '../store/shared-state.js';
+import { untraced } from '../util/optional-peers.js';
+import { reasonOf } from '../util/text.js';
+import { within } from '../util/within.js';
+import type { NamedChannel } from './channel-delivery.js';
+
+/** The outcome of a notice in one channel. */
+export interface NoticeOutcome {
+  channel: string;
+  delivered: boolean;
+  /** Why not. */
+  reason?: string;
+}
+
+/** What sending notices needs of the rest of the module. */
+export interface NoticeSettings {
+  readonly channels: readonly NamedChannel[];
+  readonly state: SharedState;
+  readonly service: string | undefined;
+  readonly environment: string | undefined;
+  /** Where people read on. */
+  readonly publicUrl: string | undefined;
+  readonly shutdownFlushMs: number;
+  /** The store's clock. */
+  readonly now: () => number;
+  /** How long to wait before each further try, in milliseconds. */
+  readonly retryAfterMs?: readonly number[];
+}
+
+/** A notice without what is the same in all of this app. */
+export type NewNotice = Omit<Notice, 'at' | 'service' | 'environment' | 'link'>;
+
+const RETRY_AFTER_MS = [1_000, 5_000, 20_000];
+const MAX_WAIT_ASKED_MS = 30_000;
+const GIVE_UP_AFTER_MS = 10_000;
+const MAX_REMEMBERED = 500;
+
+/** Gives notices to the channels that take them. A failure is tried again and logged, and reaches nobody else. */
+export class Notices {
+  private readonly sending = new Set<Promise<unknown>>();
+  private readonly ending = new AbortController();
+  /** A notice belongs to no request. */
+  private readonly outside = AsyncLocalStorage.snapshot();
+
+  constructor(
+    private readonly settings: NoticeSettings,
+    private readonly logger: Pick<Logger, 'warn' | 'error'>,
+  ) {}
+
+  /** Names what is sent together: another service on the same store has its own. */
+  get scope(): string {
+    const { service = '', environment = '' } = this.settings;
+    return [service, environment].map(encodeURIComponent).join(':');
+  }
+
+  /** Sends a notice and gives its outcome in each channel that takes it. Never rejects. */
+  async send(notice: NewNotice): Promise<NoticeOutcome[]> {
+    const { channels, service, environment, publicUrl, now } = this.settings;
+    const complete: Notice = { ...notice, service, environment, link: publicUrl, at: new Date(now()) };
+    const run = await untraced();
+    const sending = Promise.all(
+      channels
+        .filter(({ channel }) => takes(channel, complete))
+        .map((named) => this.outside(() => run(() => this.deliver(named, complete)))),
+    );
+    this.sending.add(sending);
+    return sending.finally(() => this.sending.delete(sending));
+  }
+
+  /**
+   * Sends a notice that each replica might send, from the first one that asks.
+   *
+   * @param key - The same in all replicas, and another for each notice.
+   * @returns undefined if another replica sends it. Rejects if the store is away, or if `make` does.
+   */
+  async sendOnce(key: string, make: () => Promise<NewNotice>): Promise<NoticeOutcome[] | undefined> {
+    const { state, now } = this.settings;
+    const kind = `notices:${this.scope}`;
+    const record = JSON.stringify({ at: Math.round(now()) });
+    if (!(await state.swap(kind, key, undefined, record)).swapped) return undefined;
+    let notice: NewNotice;
+    try {
+      notice = await make();
+    } catch (error) {
+      await state.swap(kind, key, record, undefined).catch(() => undefined);
+      throw error;
+    }
+    await state.trim(kind, MAX_REMEMBERED).catch(() => undefined);
+    return this.send(notice);
+  }
+
+  /** Waits for what is on its way, and tries nothing again. */
+  async stop(): Promise<void> {
+    this.ending.abort();
+    await within(Promise.all(this.sending), this.settings.shutdownFlushMs, 'not sent').catch(() => undefined);
+  }
+
+  private async deliver({ name, channel }: NamedChannel, notice: Notice): Promise<NoticeOutcome> {
+    const { retryAfterMs = RETRY_AFTER_MS } = this.settings;
+    for (let tries = 1; ; tries++) {
+      try {
+        await within(Promise.resolve(channel.notify?.(copyOf(notice))), GIVE_UP_AFTER_MS, 'no answer', false);
+        return { channel: name, delivered: true };
+      } catch (error) {
+        const reason = reasonOf(error);
+        const { retry, retryAfterMs: asked = 0 } = Object(error) as Partial<DeliveryError>;
+        const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked || 0, MAX_WAIT_ASKED_MS));
+        const isLast = retry === false || tries > retryAfterMs.length || this.ending.signal.aborted;
+        if (tries === 1 && !isLast)
+          this.logger.warn(`The ${name} channel could not send a notice (${reason}): it is tried again`);
+        if (isLast || !(await this.hasWaited(waitMs))) {
+          this.logger.error(`The ${name} channel did not send a notice (${reason}): ${notice.title}`);
+          return { channel: name, delivered: false, reason };
+        }
+      }
+    }
+  }
+
+  /** False if the app ends meanwhile. */
+  private hasWaited(ms: number): Promise<boolean> {
+    return after(ms, true, { ref: false, signal: this.ending.signal }).catch(() => false);
+  }
+}
+
+function takes(channel: NamedChannel['channel'], { severity, category }: Notice): boolean {
+  if (!channel.notify) return false;
+  const { minSeverity, categories } = channel;
+  if (minSeverity && SEVERITIES.indexOf(severity) < SEVERITIES.indexOf(minSeverity)) return false;
+  return category === undefined || categories === undefined || categories.includes(category);
+}
+
+/** A channel of the app may change what it is given. */
+function copyOf(notice: Notice): Notice {
+  return { ...notice, lines: [...notice.lines], ...(notice.change ? { change: { ...notice.change } } : {}) };
+}

@@ -1,0 +1,26 @@
+import type { NewNotice } from '../alert/notices.js';
+import type { ThresholdChange } from '../model/threshold-override.js';
+import { quoted } from '../channels/message/names.js';
+import { plainText } from '../channels/message/safe-text.js';
+import { amountOf, oneLine } from '../util/text.js';
+
+/** Tells channels which threshold was changed, by whom and why. */
+export function thresholdNotice(change: ThresholdChange): NewNotice {
+  const { category, window, tenant, from, to, until, by, reason, at } = change;
+  const whom = tenant === undefined ? '' : ` for ${quoted(tenant, { text: plainText }, 80)}`;
+  const of = `${category}${window ? ` ${window}` : ''}${whom}`;
+  const what = to === undefined ? 'is no longer set' : `is ${amountOf(to)}`;
+  const before = from === undefined ? '' : `, ${amountOf(from)} before`;
+  return {
+    id: `threshold:${at.getTime()}:${oneLine(category, 40)}`,
+    kind: 'threshold',
+    severity: 'info',
+    title: `The threshold of ${of} ${what}${before}`,
+    lines: [
+      `By ${oneLine(by, 80)}: ${oneLine(reason)}`,
+      ...(until === undefined ? [] : [`Until ${until.toISOString()}`]),
+    ],
+    category,
+    change,
+  };
+}

@@ -1,0 +1,25 @@
+import type { Notice } from '../../model/notice.js';
+
+/** The most characters of a line of a notice. */
+export const MAX_NOTICE_LINE = 240;
+/** What the line about lines that were left out may take. */
+const REST_ROOM = 40;
+
+/** The lines of a notice and where the app runs, as a service writes them, in at most `room` characters. */
+export function noticeLines(
+  { lines, service, environment }: Notice,
+  place: string | undefined,
+  write: (text: string, most: number) => string,
+  room: number,
+): string[] {
+  const where = [service, place ?? environment].filter(Boolean).join(', ');
+  const written = [...lines, ...(where ? [where] : [])].map((line) => write(line, MAX_NOTICE_LINE));
+  const shown: string[] = [];
+  let left = room - REST_ROOM;
+  for (const line of written) {
+    left -= line.length + 1;
+    if (left < 0) return [...shown, `and ${written.length - shown.length} more lines`];
+    shown.push(line);
+  }
+  return shown;
+}

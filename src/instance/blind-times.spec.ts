@@ -1,0 +1,140 @@
+import type { BlindTime } from '../model/blind-time.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import { BlindTimes } from './blind-times.js';
+
+const START = 1_000_000;
+
+/** Replicas of one app and the store that they share, in a time that a test moves second by second. */
+class Scene {
+  now = START;
+  readonly state = new MemorySharedState();
+  readonly told: BlindTime[] = [];
+  readonly replicas: { blind: BlindTimes; status: { blindSince?: number; counted: number; lost: number } }[] = [];
+
+  replica(): number {
+    const instance = `i${this.replicas.length}`;
+    const status: { blindSince?: number; counted: number; lost: number } = { counted: 0, lost: 0 };
+    const settings = {
+      instance,
+      host: `host-${instance}`,
+      pid: 1,
+      scope: 'api',
+      blindAfterMs: 30_000,
+      state: this.state,
+    };
+    const blind = new BlindTimes(
+      { ...settings, now: () => this.now, status: () => status, tell: async (time) => this.told.push(time) },
+      { warn: () => undefined },
+    );
+    return this.replicas.push({ blind, status }) - 1;
+  }
+
+  /** Lets replicas look once a second; each counts so much in each. */
+  async pass(seconds: number, perSecond = 0): Promise<void> {
+    for (let i = 0; i < seconds; i++) {
+      this.now += 1_000;
+      for (const { status } of this.replicas) status.counted += perSecond;
+      await Promise.all(this.replicas.map(({ blind }) => blind.look()));
+    }
+  }
+
+  leave(...which: number[]): void {
+    for (const i of which) (this.replicas[i] as (typeof this.replicas)[0]).status.blindSince = this.now;
+  }
+
+  back(...which: number[]): void {
+    for (const i of which) delete (this.replicas[i] as (typeof this.replicas)[0]).status.blindSince;
+  }
+}
+
+describe('a time without the store', () => {
+  it('is told once by all replicas, with what each counted and lost', async () => {
+    const scene = new Scene();
+    const [one, two] = [scene.replica(), scene.replica()];
+    await scene.pass(3, 5);
+    scene.leave(one);
+    await scene.pass(2, 5);
+    scene.leave(two);
+    await scene.pass(40, 5);
+    scene.back(one, two);
+    (scene.replicas[two] as (typeof scene.replicas)[0]).status.lost = 7;
+    await scene.pass(20);
+    expect(scene.told).toHaveLength(1);
+    const [told] = scene.told;
+    expect([told?.from, told?.to]).toEqual([new Date(START + 3_000), new Date(START + 46_000)]);
+    expect(told?.instances.map(({ host, counted, lost }) => [host, counted, lost])).toEqual([
+      ['host-i1', 40 * 5, 7],
+      ['host-i0', 42 * 5, 0],
+    ]);
+    await scene.pass(60);
+    expect(scene.told).toHaveLength(1);
+    expect(await (scene.replicas[one] as (typeof scene.replicas)[0]).blind.between(START, scene.now)).toHaveLength(1);
+  });
+
+  it('that was short is told nobody, and one with short gaps is one', async () => {
+    const scene = new Scene();
+    const one = scene.replica();
+    await scene.pass(1);
+    scene.leave(one);
+    await scene.pass(20);
+    scene.back(one);
+    await scene.pass(20);
+    expect(scene.told).toEqual([]);
+    const left = scene.now;
+    for (let i = 0; i < 4; i++) {
+      scene.leave(one);
+      await scene.pass(9);
+      scene.back(one);
+      await scene.pass(1);
+    }
+    await scene.pass(20);
+    expect(scene.told.map(({ from }) => from.getTime())).toEqual([left]);
+  });
+
+  it('is told by another replica if the one that was told of it first has ended', async () => {
+    const scene = new Scene();
+    scene.replica();
+    await scene.pass(1);
+    scene.leave(0);
+    await scene.pass(31);
+    scene.back(0);
+    await scene.pass(4);
+    // It ends before it has heard of the others, and another one starts.
+    scene.replicas.length = 0;
+    scene.replica();
+    await scene.pass(10);
+    expect(scene.told).toHaveLength(1);
+  });
+
+  it('is told a second time only if an instance was blind for much longer than was told', async () => {
+    const scene = new Scene();
+    const [one, two, three] = [scene.replica(), scene.replica(), scene.replica()];
+    await scene.pass(1);
+    scene.leave(one, two, three);
+    await scene.pass(40);
+    scene.back(one);
+    await scene.pass(15);
+    scene.back(two);
+    await scene.pass(15);
+    expect(scene.told).toHaveLength(1);
+    await scene.pass(60);
+    scene.back(three);
+    await scene.pass(15);
+    expect(scene.told.map(({ instances }) => instances.map(({ host }) => host))).toEqual([['host-i0'], ['host-i2']]);
+  });
+
+  it('is reported once the store takes it, if it was away again', async () => {
+    const scene = new Scene();
+    const one = scene.replica();
+    await scene.pass(1);
+    scene.leave(one);
+    await scene.pass(31);
+    scene.back(one);
+    const { swap } = scene.state;
+    scene.state.swap = () => Promise.reject(new Error('away'));
+    await expect(scene.pass(3)).rejects.toThrow('away');
+    scene.state.swap = swap.bind(scene.state);
+    await scene.pass(10);
+    expect(scene.told).toHaveLength(1);
+  });
+});
