@@ -48,6 +48,7 @@ export function isOutcomeInterceptor(interceptor: unknown): boolean {
 class Watch {
   private result: unknown;
   private hasResult = false;
+  private iterates = false;
   private isComplete = false;
   private isOver = false;
 
@@ -58,9 +59,11 @@ class Watch {
   ) {}
 
   next(value: unknown): void {
-    this.result = value;
     this.hasResult = true;
-    this.subscriber.next(value);
+    this.iterates = isAsyncIterable(value);
+    // It is not asked for `value` itself once more: each of its values is a result.
+    this.result = this.iterates ? undefined : value;
+    this.subscriber.next(this.iterates ? this.watched(value as AsyncIterable<unknown>) : value);
   }
 
   error(error: unknown): void {
@@ -71,10 +74,10 @@ class Watch {
   complete(): void {
     this.isComplete = true;
     const stream = this.hasResult ? streamIn(this.result) : undefined;
-    const response = this.result === undefined ? openResponse(this.context) : undefined;
+    const response = this.result === undefined ? openResponse(this.context, this.iterates) : undefined;
     if (stream) this.endWith(stream);
     else if (response) response.once('close', () => this.succeed());
-    else this.succeed();
+    else if (!this.iterates) this.succeed();
     this.subscriber.complete();
   }
 
@@ -89,6 +92,36 @@ class Watch {
       if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') this.end({ failed: true, result: undefined });
       else this.succeed();
     });
+  }
+
+  /** The same iterable, watched: a GraphQL subscription, or a generator that an interceptor of the app's sends. */
+  private watched<T extends AsyncIterable<unknown>>(iterable: T): T {
+    const seen = async (step: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
+      try {
+        const given = await step;
+        if (given.done === true) this.succeed();
+        else this.result = given.value;
+      } catch {
+        this.end({ failed: true, result: undefined });
+      }
+      return step;
+    };
+    const watched: T = new Proxy(iterable, {
+      // On the iterable itself: it may have private fields.
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== 'function') return value;
+        const call = (...args: unknown[]): unknown => Reflect.apply(value, target, args);
+        if (key === 'next' || key === 'return' || key === 'throw')
+          return (...args: unknown[]) => seen(call(...args) as Promise<IteratorResult<unknown>>);
+        if (key !== Symbol.asyncIterator) return call;
+        return () => {
+          const iterator = call() as AsyncIterable<unknown>;
+          return Object.is(iterator, target) ? watched : this.watched(iterator);
+        };
+      },
+    });
+    return watched;
   }
 
   private succeed(): void {
@@ -107,16 +140,24 @@ function streamIn(result: unknown): Readable | undefined {
   return result instanceof Readable ? result : undefined;
 }
 
+/** Those of Node and of the web are not: what sends them knows them by more than their methods. */
+function isAsyncIterable(result: unknown): boolean {
+  const isObject = typeof result === 'object' && result !== null;
+  return (
+    isObject && Symbol.asyncIterator in result && !(result instanceof Readable || result instanceof ReadableStream)
+  );
+}
+
 interface OpenResponse {
   readonly headersSent?: boolean;
   readonly writableEnded?: boolean;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** The response of a handler that writes to it itself, and has not finished. */
-function openResponse(context: ExecutionContext): OpenResponse | undefined {
+/** The response of a handler that writes to it itself, and has not finished; with `isUnsent` also one that is still to be written. */
+function openResponse(context: ExecutionContext, isUnsent: boolean): OpenResponse | undefined {
   if (context.getType() !== 'http') return undefined;
   const response = context.getArgByIndex<(OpenResponse & { raw?: OpenResponse }) | undefined>(1);
   const raw = response?.raw ?? response;
-  return raw?.headersSent === true && raw.writableEnded === false ? raw : undefined;
+  return (isUnsent || raw?.headersSent === true) && raw?.writableEnded === false ? raw : undefined;
 }

@@ -24,7 +24,7 @@ import {
 import { GraphQLModule, Int, Query as GraphqlQuery, Resolver } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, MessagePattern, RpcException, Transport } from '@nestjs/microservices';
-import { concat, delay, lastValueFrom, map, NEVER, of, throwError, toArray, type Observable } from 'rxjs';
+import { concat, delay, lastValueFrom, map, NEVER, of, tap, throwError, toArray, type Observable } from 'rxjs';
 
 import { MonitorRate, RateCounterService, SkipMonitorRate } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -42,6 +42,16 @@ const tokens = (result: unknown): number => (result as Answer).usage.total_token
 class Enveloped implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
+/** Sends what a generator gives, line by line, as apps do with the stream of a model. */
+@Injectable()
+class Sent implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const lines = (given: AsyncIterable<Answer>): Readable =>
+      Readable.from(given).map((answer: Answer) => `${JSON.stringify(answer)}\n`);
+    return next.handle().pipe(map((given: AsyncIterable<Answer>) => new StreamableFile(lines(given))));
   }
 }
 
@@ -101,6 +111,21 @@ class OutcomeController {
     source = new PassThrough();
     source.write('begun');
     return new StreamableFile(source, { type: 'text/plain' });
+  }
+
+  @Get('generated')
+  @UseInterceptors(Sent)
+  @MonitorRate('tokens', { after: tokens })
+  @MonitorRate('failures', { when: 'failure' })
+  async *generated(@Query('fail') fail?: string): AsyncIterable<Answer> {
+    for (const total_tokens of [1, 2, 40]) yield await Promise.resolve({ usage: { total_tokens } });
+    if (fail) throw thrown;
+  }
+
+  @Get('unsent')
+  @MonitorRate('calls', { when: 'success' })
+  async *unsent(): AsyncIterable<Answer> {
+    yield await Promise.resolve({ usage: { total_tokens: 1 } });
   }
 
   @Get('by-hand')
@@ -226,6 +251,19 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     await counted([7, 1, 0]);
   });
 
+  it('counts what a generator gives when it ends, or a failure if it breaks', async () => {
+    const lines = [1, 2, 40].map((total) => JSON.stringify(answer(total)));
+    const text = await (await fetch(`${app.url}/generated`, { headers: acme })).text();
+    expect(text.trim().split('\n')).toEqual(lines);
+    await counted([40, 0, 0]);
+    const broken = await fetch(`${app.url}/generated?fail=1`, { headers: acme });
+    await broken.text().catch(() => undefined);
+    await counted([40, 1, 0]);
+    // Nobody asks for its values: the response is the answer.
+    await fetch(`${app.url}/unsent`, { headers: acme });
+    await counted([40, 1, 1]);
+  });
+
   it('counts a response that the handler writes itself when it is closed', async () => {
     const response = await fetch(`${app.url}/by-hand`, { headers: acme });
     expect(await counts()).toEqual([0, 0, 0]);
@@ -296,6 +334,16 @@ describe('by outcome, beyond HTTP', () => {
         return of(1, 2, 40);
       }
 
+      @MessagePattern('breaks')
+      @MonitorRate('tokens', { after: (result) => result as number })
+      @MonitorRate('failures', { when: 'failure' })
+      breaks(): Observable<number> {
+        return concat(
+          of(1, 2),
+          throwError(() => new RpcException({ code: 7, message: 'no more' })),
+        );
+      }
+
       @MessagePattern('fail')
       @MonitorRate('failures', { when: 'failure' })
       fail(): never {
@@ -319,6 +367,10 @@ describe('by outcome, beyond HTTP', () => {
       expect.objectContaining({ message: 'no model' }),
     );
     expect([await count(app, 'tokens'), await count(app, 'failures')]).toEqual([40, 1]);
+    const given: unknown[] = [];
+    const breaks = client.send<number>('breaks', {}).pipe(tap((value) => given.push(value)));
+    await expect(lastValueFrom(breaks)).rejects.toEqual({ code: 7, message: 'no more' });
+    expect([given, await count(app, 'tokens'), await count(app, 'failures')]).toEqual([[1, 2], 40, 2]);
     client.close();
     await close();
   });
