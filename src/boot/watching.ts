@@ -23,7 +23,7 @@ import type { MonitorView } from './monitor-view.js';
 /** How long a shutdown waits for the last of usage. */
 const STOP_WITHIN_MS = 1_500;
 
-/** What is looked at. */
+/** The parts to watch. */
 export interface Watched {
   readonly options: CompleteOptions;
   readonly store: CounterStore;

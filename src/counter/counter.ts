@@ -25,12 +25,12 @@ import { Windows } from './windows.js';
 const CONNECT_WITHIN_MS = 1_000;
 /** What cannot be published in this time at shutdown is lost. */
 const LAST_PUBLISH_MS = 2_000;
-/** A threshold that could not be had is asked for again this soon, then twice as long each time. */
+/** Delay before an unavailable threshold is requested again; doubled each time. */
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
 /** How often it is looked whether thresholds have changed. */
 const LOOK_AT_LEVELS_MS = 1_000;
-/** Totals that wait are looked for no more often than this. */
+/** Minimum time between two searches for waiting totals. */
 const WALK_EVERY_MS = 1_000;
 
 /** What the counter needs of the options. */
@@ -59,7 +59,7 @@ export interface LiveTotal {
   readonly name: string | undefined;
   /** What this instance counted in the span. */
   readonly own: number;
-  /** What all instances counted, as far as is known here; of a sliding window, in all of its parts. */
+  /** Count of all instances as known here; of a sliding window, in all its parts. */
   readonly known: number;
   /** Undefined while it is not known. */
   readonly threshold: number | undefined;
@@ -114,7 +114,7 @@ export class Counter {
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
   }
 
-  /** Connects, and waits for it a moment at most: counting goes on without. */
+  /** Connects, and waits a moment at most; counting works without a connection. */
   async open(): Promise<void> {
     this.clock.start(this.store);
     this.lookTimer = setInterval(() => this.lookAtLevels(), LOOK_AT_LEVELS_MS).unref();

@@ -24,7 +24,7 @@ export class Losses {
   /** A request of a tenant for which there was no room, the first of its window. */
   full({ category }: LiveWindow): void {
     this.logger.warn(
-      `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the most there may be: requests of further ones go on uncounted, but for those that ask for much. ` +
+      `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the maximum: requests of other tenants are not counted, except for the busiest. ` +
         'Raise maxTrackedTenants, or look at what your tenant resolver gives as an id',
     );
   }

@@ -106,7 +106,7 @@ describe('Publisher, if requests wait', () => {
       for (let i = 0; i < tenants; i++) void count(track(`tenant_${i}`));
     };
 
-    it('and lets go of a request that counts what is still to be sent', async () => {
+    it('and releases a request whose total is not sent yet', async () => {
       answer = async (totals, at) => {
         await new Promise((resolve) => setTimeout(resolve, 10));
         return answers(totals, at);
@@ -201,7 +201,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes).toEqual([]);
   });
 
-  it('goes on with all others if one total is refused, and tries that one again after a few seconds', async () => {
+  it('continues with all others if one total is refused, and retries that one after a few seconds', async () => {
     let isRefusing = true;
     answer = async (totals, at) => {
       const taken = await answers(totals, at);

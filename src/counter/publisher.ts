@@ -178,7 +178,7 @@ export class Publisher {
   private async run(): Promise<void> {
     const { batch } = this;
     this.batch = undefined;
-    // What is not urgent waits for its flush, so that an urgent total of one tenant does not make the store work for all.
+    // Totals that are not urgent wait for their flush, so that one urgent total does not publish all of them.
     const takesAll = this.isFlushDue || this.failures > 0;
     const queue = takesAll ? this.urgent.concat(this.later) : this.urgent;
     this.urgent = [];
@@ -303,7 +303,7 @@ export class Publisher {
     return raising;
   }
 
-  /** A store that loses its data is to find here that the level was announced: so that is asked for soon, and once more when a lease is over. */
+  /** If the store loses its data, it relearns announced levels from here: asked for soon, and again when a lease is over. */
   private lookAgain(tracked: TrackedTotal): void {
     if (tracked.isHeld || this.isStopped) return;
     this.hold(tracked, 'lease');
@@ -398,7 +398,7 @@ export class Publisher {
     this.toJudge = [];
   }
 
-  /** Whether there is any use in sending it; otherwise it is queued no more. */
+  /** Whether sending it still matters; otherwise it leaves the queue. */
   private isLive(tracked: TrackedTotal): boolean {
     if (!isOver(tracked.window, this.clock.now())) return true;
     tracked.dequeue();

@@ -25,7 +25,7 @@ describe('StoreHealth', () => {
     expect([health.away, health.alone]).toEqual([false, false]);
   });
 
-  it('says once that the store went, and once that it is back and how long it was gone', () => {
+  it('logs once that the store is away, and once that it is back and how long it was away', () => {
     for (let i = 0; i < 5; i++) {
       health.failed(new Error('connect ECONNREFUSED'));
       pass(1_000);

@@ -15,7 +15,7 @@ const SAY_AFTER_MS = 250;
 
 /** Whether the store can be waited for, whether it can be reached, and the two lines of log about it. */
 export class StoreHealth {
-  /** Down, or slower than requests may wait: nobody waits for it. */
+  /** Down, or slower than requests may wait: requests do not wait for it. */
   away = false;
   private troubledSince: number | undefined;
   private unreachableSince: number | undefined;
@@ -63,7 +63,7 @@ export class StoreHealth {
    * @param late - Called once if there is no answer in that time, with whether that is the store's fault.
    */
   ask(withinMs: number, late?: (isOfStore: boolean) => void): () => boolean {
-    // Until it is answered, nobody knows whether the store is still there.
+    // Until the answer arrives, it is unknown whether the store is still there.
     this.disarm();
     let [isOver, isLate] = [false, false];
     const due = performance.now() + withinMs;

@@ -111,7 +111,7 @@ export class TrackedTotal {
     return this.version === version;
   }
 
-  /** Its levels are being asked for; the last ones hold until they are there. */
+  /** Its levels are being loaded; the previous ones apply until then. */
   asking(version: number): void {
     this.version = version;
   }

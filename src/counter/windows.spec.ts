@@ -36,7 +36,7 @@ describe('Windows', () => {
     expect(track(windows, 'a', 5, evaluations)).not.toBe(first);
   });
 
-  it('keeps the window before, and lets go of those before it', () => {
+  it('keeps the previous window, and drops older ones', () => {
     const windows = open(10);
     track(windows, 'a', 0);
     track(windows, 'b', MINUTE);
@@ -47,7 +47,7 @@ describe('Windows', () => {
     expect(keys(windows)).toEqual(['d']);
   });
 
-  it('goes on with the window before if the clock is set back over the border', () => {
+  it('continues the previous window if the clock is set back over the border', () => {
     const windows = open(10);
     const first = track(windows, 'a', MINUTE - 1);
     track(windows, 'a', MINUTE);
@@ -81,7 +81,7 @@ describe('Windows', () => {
     expect(keys(windows)).toEqual(['d']);
   });
 
-  it('says of each window how much it had no room for', () => {
+  it('reports for each window how much it had no room for', () => {
     const windows = open(1);
     for (const key of ['a', 'b', 'c']) track(windows, key, 0);
     expect([...windows.crowded()].map(({ untracked }) => untracked)).toEqual([{ requests: 2, cost: 2 }]);

@@ -40,7 +40,7 @@ interface Room {
 
 /** The bar for late comers doubles each time that this share of the room was let in: a tenth. */
 const ADMITTED_AT_A_BAR = 10;
-/** Tenants looked at to find one to forget. */
+/** How many tenants are checked to find one to remove. */
 const MAX_LOOKED_AT = 100;
 
 /** How often a full room looks for space again: looking walks over every tenant of a past window. */
@@ -136,11 +136,11 @@ export class Windows {
       live.tenants.delete(key);
       if (!tracked.isPending && !tracked.isHot) {
         room.tracked--;
-        // One that comes again begins at 0: under another name, so that the sum stays exact.
+        // If it returns, it starts at 0 under another name, so that the sum stays exact.
         live.instance = this.newName();
         return true;
       }
-      // To the end: it is not looked at again soon.
+      // Move it to the end, so that it is not checked again soon.
       live.tenants.set(key, tracked);
     }
     return false;
@@ -157,7 +157,7 @@ export class Windows {
   }
 
   private windowAt(room: Room, now: number): LiveWindow {
-    // A clock that is set right may step back over the border: then the window before goes on.
+    // A corrected clock may step back over the border; then the previous window continues.
     for (const live of room.live) if (now >= live.span.start && now < live.span.end) return live;
     const span = room.window.spanAt(now);
     const { parts = 1 } = room.window;

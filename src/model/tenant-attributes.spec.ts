@@ -13,7 +13,7 @@ it('attributesOf shows what has a plain text, and leaves out the rest', () => {
   expect(attributesOf({ id: 'p' })).toEqual({ shown: [], leftOut: 0 });
 });
 
-it('attributesOf bounds their number and size, and says how many more there are', () => {
+it('attributesOf limits their number and size, and reports how many were left out', () => {
   const attributes = Object.fromEntries(Array.from({ length: 13 }, (_, i) => [`${i}`.repeat(99), 'v'.repeat(999)]));
   const { shown, leftOut } = attributesOf({ id: 'p', attributes });
   expect(leftOut).toBe(3);

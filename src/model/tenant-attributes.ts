@@ -24,7 +24,7 @@ export function attributesOf({ attributes }: Tenant): ShownAttributes {
   return { shown, leftOut: plain.length - shown.length };
 }
 
-/** A tenant as it may be kept: bounded in size, and made of what JSON can hold. Its id is left as it is. */
+/** A copy of a tenant to keep: limited in size, and serializable as JSON. Its id is not changed. */
 export function keptTenant(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {

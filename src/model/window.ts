@@ -39,7 +39,7 @@ export interface CountedCategory {
   readonly windows: readonly CountedWindow[];
 }
 
-/** A counter outlives its window by one more, but by no more than a day: late totals are taken, and a month does not take two. */
+/** A counter outlives its window by the window's length, a day at most: late totals are accepted, and a month is not kept for two. */
 const MAX_KEPT_AFTER_MS = 86_400_000;
 
 /** How long after its end a window may still be published and read, in milliseconds. */

@@ -47,12 +47,12 @@ interface CountsIn {
 
 type Wait = Promise<void> | undefined;
 
-/** Counts requests: what is monitored of a handler, whom a request counts against, and what it costs. */
+/** Counts requests: finds the categories of a handler, the tenant, and the cost. */
 export class RequestMonitor {
   /** Names of the handlers that counted a request. */
   readonly seen = new Set<string>();
   private readonly logger = new Logger('RateMonitor');
-  /** Weak: if something wraps the handlers of request-scoped controllers, each request has one of its own. */
+  /** Weak, because wrapped handlers of request-scoped controllers are new for each request. */
   private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
   private readonly guests = new Map<unknown, Guest<never, unknown>>();
   private readonly skip: Guest<ExecutionContext, unknown> | undefined;
@@ -197,7 +197,7 @@ export class RequestMonitor {
     return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
   }
 
-  /** First, so that an alert that this request raises names who made it. */
+  /** First, so that an alert caused by this request can name its contributor. */
   private countContributor(
     category: Category,
     tenant: Tenant,

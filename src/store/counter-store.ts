@@ -20,7 +20,7 @@ export interface OwnTotal extends CounterKey {
   readonly total: number;
   /** The highest total that this instance sent before, whether or not it arrived; 0 for the first. */
   readonly sent: number;
-  /** What the others have counted, as far as this instance knows: a store that has lost the counter begins with it. */
+  /** The count of the other instances as known here; a store that has lost the counter starts with it. */
   readonly others: number;
   /** What the count is held against. */
   readonly levels: Levels;
@@ -53,7 +53,7 @@ export interface Counted {
 export interface Refused {
   /** Why, in the store's words. */
   refused: string;
-  /** True if the fault is of this counter alone: others go on, and it is tried again in a while. False: the store cannot be reached. */
+  /** True if only this counter is affected: others continue, and it is retried later. False if the store cannot be reached. */
   ofKey: boolean;
 }
 

@@ -16,7 +16,7 @@ export interface Changed<T> {
  * that a newer version wrote is left untouched.
  */
 export class Records<T extends object> {
-  /** @param dueAt - When a record is to be looked after, in milliseconds since the epoch; undefined for never. */
+  /** @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never. */
   constructor(
     private readonly state: SharedState,
     private readonly kind: string,

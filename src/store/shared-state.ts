@@ -1,4 +1,4 @@
-/** How long records are kept that nobody touches, in milliseconds: 30 days. No key outlives its app for good. */
+/** How long unchanged records are kept, in milliseconds: 30 days. Every key of a removed app expires. */
 export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 
 /** The outcome of a {@link SharedState.swap}. */
@@ -55,7 +55,7 @@ export interface SharedState {
   size(kind: string): Promise<number>;
   /** Removes all records of a kind but the `most` newest. */
   trim(kind: string, most: number): Promise<void>;
-  /** Takes or extends a lease: true if nobody else holds it. Without another call it ends after `forMs`. */
+  /** Takes or extends a lease: true unless another replica holds it. It ends after `forMs` unless extended. */
   claim(lease: string, owner: string, forMs: number): Promise<boolean>;
   /** Ends a lease before its time, if `owner` holds it. */
   release(lease: string, owner: string): Promise<void>;

@@ -71,7 +71,7 @@ export interface UsageReport {
   readonly instance: string;
   /** All that this instance counted in a slot. Only grows. */
   readonly sums: readonly { readonly slot: number; readonly count: number }[];
-  /** Tenants that were counted, by the unit they are to be copied with. */
+  /** Counted tenants, by the unit with which they will be copied. */
   readonly active: readonly { readonly unit: UsageUnit; readonly tenants: readonly string[] }[];
   /** Tenants that are new in a block, or have another name or threshold now. One with neither takes nothing away that is known. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];

@@ -1,4 +1,4 @@
-/** What all tenants share that have no label of their own. */
+/** The label of all tenants without one of their own. */
 export const OTHER = 'other';
 
 /**

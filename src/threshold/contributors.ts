@@ -27,7 +27,7 @@ const MAX_KEPT_AFTER_MS = 600_000;
 const KIND = 'contributors';
 const OTHER = 'other';
 
-/** Who made up a count. */
+/** The contributors to a count. */
 export interface Contributor {
   /** Comes from users; on one line, of a bounded length. */
   label: string;
@@ -65,7 +65,7 @@ interface Kept {
   readonly counts: Record<string, number>;
   /** The last write of each instance, the one that wrote longest ago first. */
   readonly writes: Record<string, number>;
-  /** When nobody asks for it any longer. */
+  /** When it is no longer needed. */
   readonly until: number;
   /** Some instances are no longer in `writes`. */
   readonly forgot?: boolean;
@@ -128,7 +128,7 @@ export class Contributors {
     return named(counts, count);
   }
 
-  /** Once a second: shares what is near a level, and lets go of what is past. */
+  /** Once a second: shares tables of tenants near a level, and drops those of past windows. */
   async look(isNear: IsNear): Promise<void> {
     const now = this.now();
     let writes = 0;

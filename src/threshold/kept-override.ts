@@ -20,7 +20,7 @@ export interface KeptOverride {
   readonly reason: string;
 }
 
-/** What is to be kept of a scope, and what was known of it before. */
+/** The new record of a scope, and the previous one. */
 export interface NextOverride {
   readonly scope: Pick<KeptOverride, 'category' | 'window' | 'tenant'>;
   readonly threshold: number | null;
@@ -49,7 +49,7 @@ export function holds({ threshold, until }: KeptOverride, now: number): boolean 
   return threshold !== null && (until === null || until > now);
 }
 
-/** Whether nobody needs the record any longer. */
+/** Whether the record is no longer needed. */
 export function isPast({ keepUntil }: KeptOverride, now: number): boolean {
   return keepUntil !== null && keepUntil <= now;
 }

@@ -19,7 +19,7 @@ export interface AskedThresholds {
   readonly turns: Turns;
 }
 
-/** A fixed threshold gives every tenant the same levels, worked out once; one from a function is asked for, and kept for a while. */
+/** With a fixed threshold all tenants share the same levels, computed once; the result of a function is cached. */
 export function levelsFor(
   { threshold, levels }: Thresholds,
   { ttlMs, turns }: AskedThresholds = { ttlMs: 60_000, turns: new Turns() },

@@ -134,7 +134,7 @@ export class Overrides {
     const id = idOf(next.scope);
     await this.readAll();
     if (next.threshold !== null && !this.known.has(id) && this.inForce().length >= MAX_OVERRIDES)
-      throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the most there may be: remove one, or use a function`);
+      throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the maximum: remove one, or use a function`);
     const now = this.now();
     const { before, after } = await this.records.change(id, (there) => nextRecord(next, there, now));
     const kept = after as KeptOverride;

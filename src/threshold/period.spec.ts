@@ -67,7 +67,7 @@ describe('calendar spans', () => {
     ['America/St_Johns', '2010-11-07T12:00:00Z', 25],
   ])('in %s around %s have %p hours', (zone, now, expected) => expect(hours('day', zone, now)).toBe(expected));
 
-  it('go on where a date is skipped', () => {
+  it('continue if a date is skipped', () => {
     // Samoa crossed the date line: 30 December 2011 did not happen there.
     const spanAt = calendarSpans('day', 'Pacific/Apia');
     const before = spanAt(at('2011-12-30T09:59:59Z'));

@@ -49,7 +49,7 @@ export function calendarSpans(period: Period, timeZone: string): SpanAt {
 function calendarSpan(period: Period, zone: TimeZone, now: number): WindowSpan {
   let first = firstOf(period, zone.wallTime(now));
   let start = zone.firstAt(first);
-  // Clocks put back over midnight show the old date once more: the new day has begun for good.
+  // Clocks set back over midnight repeat the old date, but the new day has already started.
   for (let end = zone.firstAt(nextOf(period, first)); ; end = zone.firstAt(nextOf(period, first))) {
     if (now < end) return { key: keyOf(period, first, zone.offsetAt(start)), start, end };
     [first, start] = [nextOf(period, first), end];

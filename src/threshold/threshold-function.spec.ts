@@ -29,7 +29,7 @@ describe('a threshold function', () => {
     expect([thresholds.of({ id: 'a' }), ask.mock.calls.length, changes]).toEqual([20, 2, 1]);
   });
 
-  it('is asked again with growing pauses while it fails, and the last good answer holds meanwhile', async () => {
+  it('is called again with growing pauses while it fails, and its last result applies until then', async () => {
     const ask = jest.fn(() => Promise.resolve(10));
     const thresholds = asking(ask);
     await thresholds.of({ id: 'a' });
@@ -94,7 +94,7 @@ describe('a threshold function', () => {
     expect(await asking(() => Infinity).of({ id: 'a' })).toBe(Infinity);
   });
 
-  it('is given a copy of the tenant of a bounded size, with its id as it is', async () => {
+  it('receives a copy of the tenant of limited size, with its id unchanged', async () => {
     const ask = jest.fn(() => 1);
     const attributes = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`a${i}`, 'x'.repeat(10_000)]));
     await asking(ask).of({ id: 'a', name: 'n'.repeat(10_000), attributes });

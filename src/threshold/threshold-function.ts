@@ -121,7 +121,7 @@ export class ThresholdFunction {
       .catch((error: unknown) => {
         throw this.failed(kept, error);
       });
-    // It may be that nobody waits for it.
+    // The promise may have no listener.
     kept.asking.catch(() => undefined);
   }
 

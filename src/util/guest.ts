@@ -3,7 +3,7 @@ const GIVE_UP_AFTER_MS = 10_000;
 /** How many answers may be outstanding, and how many if none has come since the last was given up. */
 const MAX_OUTSTANDING = 1_000;
 const MAX_OUTSTANDING_IF_HANGING = 10;
-/** After so many late answers in a row nobody waits, until one comes in time. */
+/** After this many late answers in a row requests stop waiting, until an answer is in time. */
 const MAX_LATE_IN_A_ROW = 3;
 
 interface Call {
@@ -82,7 +82,7 @@ export class Guest<Q, A> {
     if (this.fresh.size + this.late.size >= most) throw new Error(`no answer to ${most} calls`);
   }
 
-  /** Sorts what is outstanding by its age: oldest first, so each call is looked at twice in all. */
+  /** Outstanding calls, oldest first, so that each is checked only twice. */
   private lookAtTime(): void {
     const now = performance.now();
     for (const call of this.fresh) {
@@ -99,7 +99,7 @@ export class Guest<Q, A> {
     }
   }
 
-  /** For the last calls, after which nobody asks. */
+  /** Checks the last calls if no further call follows. */
   private watch(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;

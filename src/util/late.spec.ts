@@ -13,7 +13,7 @@ it('Late does what waited in order once it is set, and everything after at once'
   expect(seen).toEqual(['a 1', 'a 2', 'a 3']);
 });
 
-it('Late keeps a bounded amount of work, and says what it drops', () => {
+it('Late keeps a limited amount of work, and reports what it drops', () => {
   const late = new Late<string>();
   const kept = Array.from({ length: 10_001 }, () => late.whenSet(() => undefined));
   expect(kept.indexOf(false)).toBe(10_000);

@@ -5,9 +5,9 @@ const SHORTEST_SHOWN = 4 * (PREFIX + TAIL);
 const HIDDEN = '****';
 
 /**
- * An API key that people can tell from another and nobody can use: `sk-****wxyz`. Meant for a tenant's `attributes`.
+ * Masks an API key so that people can recognize but not use it: `sk-****wxyz`. Meant for a tenant's `attributes`.
  *
- * Its first 3 and last 4 characters are kept; of a key shorter than 28 characters nothing is.
+ * Keeps the first 3 and last 4 characters; nothing of a key shorter than 28 characters.
  */
 export function maskKey(key: string): string {
   if (typeof key !== 'string' || key.length < SHORTEST_SHOWN) return HIDDEN;

@@ -64,7 +64,7 @@ export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | u
   return optional('@opentelemetry/api', () => import('@opentelemetry/api'));
 }
 
-/** Runs something so that no span and no breadcrumb is made of it: they show all of an address, and a webhook's address is its secret. */
+/** Runs something without spans and breadcrumbs. They would show the whole address, and a webhook's address is secret. */
 export type Untraced = <T>(work: () => T) => T;
 
 let withoutTraces: Promise<Untraced> | undefined;

@@ -45,7 +45,7 @@ describe('Poller', () => {
     await pass(59_000);
     expect(log.lines).toEqual([]);
     await pass(120_000);
-    expect(log.lines).toEqual(['warn : Mutes have not been looked after for a minute (away)']);
+    expect(log.lines).toEqual(['warn : Mutes have not been updated for a minute (away)']);
     work.mockResolvedValueOnce();
     await pass(1_000);
     await pass(62_000);

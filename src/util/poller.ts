@@ -6,7 +6,7 @@ const EVERY_MS = 1_000;
 /** How long the work fails before it is news: a store that is away for a moment is reported where it is used. */
 const REPORT_AFTER_MS = 60_000;
 
-/** Does some work once a second, one run at a time: a store that answers late is not asked again meanwhile. */
+/** Runs some work once a second, one run at a time, so that calls to a slow store do not pile up. */
 export class Poller {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -55,6 +55,6 @@ export class Poller {
     if (performance.now() - since < REPORT_AFTER_MS) return;
     // Once, until it works again.
     this.failingSince = Infinity;
-    this.logger.warn(`${this.subject} have not been looked after for a minute (${reasonOf(error)})`);
+    this.logger.warn(`${this.subject} have not been updated for a minute (${reasonOf(error)})`);
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { amountOf, duration, oneLine, reasonOf } from './text.js';
 
 describe('oneLine', () => {
-  it('leaves plain text as it is', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
+  it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
 
   it('takes out what breaks a line or turns its direction', () => {
     expect(oneLine('a\nwarn RateMonitor: forged\r\u2028\u202Eevil\u200B\u0000')).toBe(
@@ -23,7 +23,7 @@ describe('oneLine', () => {
     expect(oneLine('😀😀😀😀', 4)).toBe('😀…');
   });
 
-  it('never has more characters than asked for, nor a second line', () => {
+  it('never exceeds the maximum length, nor one line', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 500 }), fc.integer({ min: 1, max: 50 }), (text, most) => {
         const line = oneLine(text, most);

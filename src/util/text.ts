@@ -15,7 +15,7 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}$/u, '')}…`;
 }
 
-/** The same text in memory of its own: what was cut out of a header keeps all of the header in memory. */
+/** Copies a text, because a substring of a header keeps the whole header in memory. */
 export function copied(text: string): string {
   const copy = Buffer.from(text).toString();
   // UTF-8 cannot express half of a surrogate pair.

@@ -95,7 +95,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
     expect((await publish('b', 2 ** 50)).count).toBe(2 ** 50 + 0.5);
   });
 
-  it('knows nothing of what nobody published', async () => {
+  it('has no count before the first publish', async () => {
     expect(await read()).toBe(0);
   });
 
@@ -122,7 +122,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
   describe('announcing', () => {
     const levels = levelsOf(3, STEPS);
 
-    it('tells nobody at the threshold, one instance above it', async () => {
+    it('gives the level to no instance at the threshold, and to one above it', async () => {
       expect((await publish('a', 3, { levels })).announce).toBe(0);
       expect(await publish('b', 1, { levels })).toEqual({ count: 4, announced: 0, announce: 1 });
       expect(await publish('a', 4, { levels })).toEqual({ count: 5, announced: 0, announce: 0 });
@@ -159,7 +159,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect(await publish('b', 4, { levels })).toEqual({ count: 8, announced: 1, announce: 0 });
     });
 
-    it('gives a level to nobody once another has announced it on its own', async () => {
+    it('does not give out a level that an instance has announced on its own', async () => {
       expect((await publish('b', 6, { levels })).announce).toBe(1);
       await publish('a', 4, { levels, announced: 1 });
       expect(await publish('b', 7, { levels })).toEqual({ count: 11, announced: 1, announce: 0 });
@@ -184,7 +184,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);
     });
 
-    it('knows a level by its value, whatever list an instance has', async () => {
+    it('identifies a level by its value, for any list of levels', async () => {
       const longer = levelsOf(3, [{ at: 0.5, severity: 'info' }, ...STEPS]);
       expect((await publish('a', 4, { levels })).announce).toBe(1);
       expect(await publish('b', 1, { levels: longer, announced: 0 })).toMatchObject({ announced: 0, announce: 0 });
@@ -199,7 +199,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
   });
 
   describe('a counter that was lost', () => {
-    it('begins with what the others had counted, and takes none of it twice', async () => {
+    it('starts with what the others had counted, and counts none of it twice', async () => {
       expect(await publish('a', 5, { sent: 3, others: 7 })).toEqual({
         count: 12,
         announced: 0,
@@ -218,7 +218,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
 
     it('takes nothing twice of a publish that is older than it', async () => {
       await publish('a', 5, { sent: 5, others: 7 });
-      // The first of an instance whose 7 the others know already: it arrives once more, late.
+      // The first publish of an instance whose 7 the others know already arrives again, late.
       expect((await publish('b', 7, { sent: 0 }, NOW - 1_200_000)).count).toBe(12);
     });
 
@@ -298,7 +298,7 @@ describe('the redis store alone', () => {
     expect(await redis.client.exists(keyName())).toBe(0);
   });
 
-  it('goes on after the scripts were flushed', async () => {
+  it('continues after the scripts were flushed', async () => {
     await store.publish([total], NOW);
     await redis.client.script('FLUSH');
     expect(await store.publish([{ ...total, total: 2, sent: 1 }], NOW)).toEqual([
@@ -314,7 +314,7 @@ describe('the redis store alone', () => {
     expect(await redis.client.get(keyName())).toBe('not ours');
   });
 
-  it('says in words of its own that the connection was lost, before ioredis takes it for lost', async () => {
+  it('reports that the connection was lost in its own words, before ioredis notices', async () => {
     await store.publish([total], NOW);
     const { connection } = store as unknown as { connection: { status: string; stream: Socket } };
     connection.stream.end();
@@ -362,7 +362,7 @@ describe('the redis store alone', () => {
   });
 
   it('sends one command for many totals', async () => {
-    // On a server of its own: the figures of the shared one hold everybody's commands.
+    // On a separate server: the statistics of the shared one include all tests' commands.
     const server = await RedisServer.start();
     const client = new Redis(server.url);
     const alone = new RedisCounterStore(client, 'test');

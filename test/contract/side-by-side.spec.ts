@@ -84,7 +84,7 @@ describe('The first edition and this one on one Redis', () => {
   ];
 
   describe.each(ORDERS)('%s', (_order, before, after) => {
-    it('have one exact sum, whoever publishes', async () => {
+    it('have one exact sum, in any order of publishes', async () => {
       const [one, two] = [EDITIONS[before](), EDITIONS[after]()];
       expect(await one.count(1)).toBe(1);
       expect(await two.count(2)).toBe(3);

@@ -216,7 +216,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     ]);
   });
 
-  it('says about what it takes', async () => {
+  it('estimates its storage', async () => {
     await count('one', 9);
     await report({
       seen: [{ block: BLOCK, tenants: new Map([['one', { name: '' }]]) }],

@@ -11,7 +11,7 @@ it.each([...readFileSync('docs/alerts.md', 'utf8').matchAll(BLOCK)].map(([, file
   (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
 );
 
-it('the channel for Teams posts an adaptive card, and throws what is to be tried again', async () => {
+it('the channel for Teams posts an adaptive card, and throws if it must be retried', async () => {
   const server = await new WebhookServer().start();
   const channel = new TeamsChannel(server.url);
   await channel.send(anAlert());

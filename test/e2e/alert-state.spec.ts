@@ -52,7 +52,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   const toHook = () => new WebhookChannel({ url: hook.url });
   const colors = () => discord.messages.map(({ now }) => now.embeds?.[0]?.color);
 
-  it('tells later what a receiver refused at first, whatever it answered', async () => {
+  it('sends later what a receiver refused at first, with any status', async () => {
     const alerts = await replica([toHook()]);
     const answers = [403, 400, 408, 425, 500, 429];
     hook.answerNext(...answers.map((status) => ({ status })));
@@ -65,7 +65,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(async () => (await alerts.list()).every(({ channels }) => channels.webhook?.status === 'delivered'));
   });
 
-  it('tries once more at once when it stops, and leaves the rest to another replica', async () => {
+  it('tries once more when it stops, and leaves the rest to another replica', async () => {
     const alerts = await replica([toHook()]);
     hook.answerNext({ status: 403 });
     await alerts.breached(aBreach(DAY_MS));
@@ -121,7 +121,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => hook.requests.length === 4);
   });
 
-  it('is one message where three levels are crossed within a second, with the count as it is then', async () => {
+  it('is one message if three levels are crossed within a second, with the current count', async () => {
     const counts = () => Promise.resolve([5_000]);
     const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts });
     const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];

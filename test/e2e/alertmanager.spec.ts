@@ -51,7 +51,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     });
     expect(alert?.annotations.summary).toMatch(/^"Acme" \(proj_1\) is over the llm_call threshold: 47 in 1 min/);
     expect(alert?.generatorURL).toBe('https://a.example/x');
-    // Long enough to last until it is repeated, and not for ever.
+    // Long enough to last until it is repeated, but not unlimited.
     const holdsForMs = Date.parse(alert?.endsAt as string) - Date.now();
     expect(holdsForMs).toBeGreaterThan(2 * channel.repeatEveryMs);
     expect(holdsForMs).toBeLessThanOrEqual(4 * channel.repeatEveryMs);
@@ -65,7 +65,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     expect(passedOn('proj_1')[0]).toBe('warning firing');
   });
 
-  it('takes whatever a tenant is called, and keeps ids apart that look the same', async () => {
+  it('accepts any tenant name, and distinguishes ids that look the same', async () => {
     await channel.send(longest);
     for (const id of ['p\u200B', 'p', 'p\ud800']) await channel.send(anAlert({ tenant: { id } }));
     const active = await tenants();

@@ -43,7 +43,7 @@ describe('an alert', () => {
     const store = (): RateMonitorOptions =>
       where === 'redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() } : {};
 
-    it('comes at threshold + 1, not before, not again, and says who, where and how much', async () => {
+    it('comes at threshold + 1, not before, not again, and names who, where and how much', async () => {
       app = await start(store());
       await call(app, 15);
       expect(app.alerts).toEqual([]);
@@ -133,7 +133,7 @@ describe('an alert', () => {
       expect(app.alerts.map(({ count }) => count)).toEqual([1]);
     });
 
-    it('goes by a threshold of the tenant, known at once or later', async () => {
+    it("uses the tenant's threshold, known at once or later", async () => {
       const of = (tenant: { id: string }): number => (tenant.id === 'proj_1' ? 1 : 4);
       app = await start({
         ...store(),
@@ -163,7 +163,7 @@ describe('an alert', () => {
       expect(app.alerts[0]).toMatchObject({ tenant: { id: 'proj_2', name: 'Umbra' }, count: 5 });
     });
 
-    it('is left out where the threshold cannot be had, which is said once; the count goes on', async () => {
+    it('is omitted if the threshold is unavailable, which is logged once; counting continues', async () => {
       app = await start({
         ...store(),
         categories: {
@@ -191,7 +191,7 @@ describe('an alert', () => {
     });
   });
 
-  it('is on one line of the log, whatever the name', async () => {
+  it('is on one line of the log, for any name', async () => {
     app = await startApp({
       metadata: { controllers: [ApiController] },
       monitor: undefined,

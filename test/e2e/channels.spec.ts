@@ -77,7 +77,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     ['seconds in the header', { headers: { 'retry-after': '2' } }, 2_000, 2_000],
     ['both, and the body is exact', { body: { retry_after: 0.25 }, headers: { 'retry-after': '1' } }, 250, 250],
     ['for ever', { headers: { 'retry-after': '1e12' } }, 1e15, 1e15],
-  ])('waits as long as a 429 says: %s', async (_, answer, least, most) => {
+  ])('waits as long as a 429 requires: %s', async (_, answer, least, most) => {
     server.answerNext({ status: 429, ...answer });
     const { retry, retryAfterMs } = await fault();
     expect(retry).toBe(true);
@@ -85,7 +85,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(retryAfterMs).toBeLessThanOrEqual(most);
   });
 
-  it('waits as long as a 429 says: until a date', async () => {
+  it('waits as long as a 429 requires: until a date', async () => {
     const headers = { 'retry-after': new Date(Date.now() + 3_000_000).toUTCString() };
     server.answerNext({ status: 429, headers });
     const { retry, retryAfterMs } = await fault();
@@ -94,7 +94,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(retryAfterMs).toBeLessThanOrEqual(3_000_000);
   });
 
-  it.each(['soon', '', '-'])('leaves the wait of a 429 open where it says %p', async (wait) => {
+  it.each(['soon', '', '-'])('leaves the wait of a 429 open if it has %p', async (wait) => {
     const headers = { 'retry-after': wait };
     server.answerNext({ status: 429, headers });
     expect(await fault()).toMatchObject({ retry: true, retryAfterMs: undefined });
@@ -105,7 +105,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(await fault()).toMatchObject({ message: 'answered 410: Gone', retry: false, probe: false, switchOff: true });
   });
 
-  it.each([401, 404])('is to be tried now and then after a %i', async (status) => {
+  it.each([401, 404])('is retried occasionally after a %i', async (status) => {
     server.answerNext({ status, body: { message: 'Nothing here' } });
     const message = `answered ${status}: Nothing here`;
     expect(await fault()).toMatchObject({ message, retry: true, probe: true, switchOff: false });
@@ -127,7 +127,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('says of a refusal what the other side says, on one short line', async () => {
+  it('reports the reason of a refusal on one short line', async () => {
     server.answerNext({ status: 400, body: { message: `bad\nerror RateMonitor: forged ${'x'.repeat(9_000)}` } });
     expect((await fault()).message).toMatch(/^answered 400: bad error RateMonitor: forged x{1,100}…$/);
   });
@@ -152,13 +152,13 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     }
   });
 
-  it('reads no more of an answer than it needs', async () => {
+  it('reads no more of a response than it needs', async () => {
     server.answerNext({ status: 200, body: 'x'.repeat(5_000_000) });
     await channel.send(anAlert());
     expect(server.requests).toHaveLength(1);
   });
 
-  it('has an alert tried again where nobody is there', async () => {
+  it('retries an alert if no server is there', async () => {
     await server.close();
     expect(await fault()).toMatchObject({ message: 'could not be reached (ECONNREFUSED)', retry: true });
   });

@@ -33,7 +33,7 @@ describe('configuration', () => {
     app = undefined;
   });
 
-  it('works with nothing given, and says at boot where it counts and what', async () => {
+  it('works without options, and logs at boot where and what it counts', async () => {
     await start(RateMonitorModule.forRoot());
     expect((app as TestApp).log.of('Counting in')).toEqual([
       'log RateMonitor: Counting in memory; monitoring ApiController.evaluate (evaluations: more than 3 in 1 min), ' +
@@ -137,7 +137,7 @@ describe('configuration', () => {
       await alertsAfter(1);
       await (app as TestApp).post('/evaluations', { 'x-project': 'proj_2' });
       await (app as TestApp).post('/evaluations', { 'x-project': 'proj_3' });
-      expect((app as TestApp).log.of('1 tenants are tracked in evaluations, the most there may be')).toHaveLength(1);
+      expect((app as TestApp).log.of('1 tenants are tracked in evaluations, the maximum')).toHaveLength(1);
     });
 
     it.each(['true', 'TRUE ', '1', 'yes', 'on\n'])('takes %j for true', async (value) => {
@@ -202,7 +202,7 @@ describe('configuration', () => {
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
-  it("leaves the app's own class-validator as it was", async () => {
+  it("leaves the app's own class-validator unchanged", async () => {
     const { getMetadataStorage } = jest.requireActual<typeof import('class-validator')>('class-validator');
     const storage = getMetadataStorage();
     await start(RateMonitorModule.forRoot());
@@ -210,7 +210,7 @@ describe('configuration', () => {
     expect(storage.hasValidationMetaData).toBe(false);
   });
 
-  describe('that is wrong stops the boot with an error that says what to do', () => {
+  describe('that is wrong stops the boot with an error that names the remedy', () => {
     it.each([
       ['abc', "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more"],
       ['-1', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '-1': write a whole number, 0 or more"],
@@ -357,7 +357,7 @@ describe('configuration', () => {
       );
     });
 
-    it('a decorator that names no category, wherever it stands', async () => {
+    it('a decorator with an unknown category, on any handler', async () => {
       @Controller()
       class Wrong {
         @Post('a')

@@ -62,7 +62,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     await other.close();
   });
 
-  it('says once what it cannot count, and throws nothing', async () => {
+  it('logs once what it cannot count, and never throws', async () => {
     await start();
     for (let i = 0; i < 2; i++) {
       expect(await counter.increment('llm', 'proj_1')).toBe(0);
@@ -84,7 +84,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.lines.join()).not.toContain('forged');
   });
 
-  it('tracks no more tenants than it may, and says so', async () => {
+  it('tracks at most the maximum number of tenants, and logs it', async () => {
     await start({ maxTrackedTenants: 2 });
     for (const tenant of ['a', 'b', 'c', 'd', 'a']) await counter.increment('llm_call', tenant);
     expect(await Promise.all(['a', 'b', 'c'].map((tenant) => counter.read('llm_call', tenant)))).toEqual([2, 1, 0]);

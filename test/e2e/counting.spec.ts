@@ -158,7 +158,7 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
-  it('lets what a class says overrule what the class it extends says', async () => {
+  it('lets a class override the class it extends', async () => {
     @SkipMonitorRate()
     class Base {}
     @UseGuards(AuthGuard)
@@ -226,7 +226,7 @@ describe.each([
     expect((await app.post('/guarded', acme)).status).toBe(403);
   });
 
-  it('shows neither options nor a Redis password to whoever prints the request', async () => {
+  it('shows neither options nor a Redis password if the request is printed', async () => {
     const { client, keyPrefix } = sharedRedis();
     client.options.password = 'hunter2hunter2';
     let printed = '';
@@ -259,7 +259,7 @@ describe.each([
     expect(await count('evaluations')).toBe(0);
   });
 
-  it('counts nothing without a tenant, and says once per route what to do', async () => {
+  it('counts nothing without a tenant, and logs once per route what to do', async () => {
     await start();
     for (let i = 0; i < 3; i++) expect((await app.post('/evaluations')).status).toBe(201);
     await app.post('/projects/7/collections');
@@ -423,7 +423,7 @@ describe.each([
       expect(await count('evaluations', 'k1')).toBe(1);
     });
 
-    it('holds a request for no longer than it may in all, however often it is looked at', async () => {
+    it('delays a request no longer than allowed in all, even if it is seen several times', async () => {
       await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 1_000 });
       const sent = performance.now();
       await app.post('/evaluations', acme);
@@ -432,7 +432,7 @@ describe.each([
       expect(tookMs).toBeLessThan(1_900);
     });
 
-    it('is not held by one that never answers, and goes on in the background', async () => {
+    it('does not wait for one that never answers, and continues in the background', async () => {
       await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 20 });
       expect((await app.post('/evaluations', acme)).status).toBe(201);
       await app.close();
@@ -444,7 +444,7 @@ describe.each([
     it.each([
       ['throws', (): never => JSON.parse('{') as never],
       ['rejects', (): Promise<never> => Promise.reject(new Error('no database'))],
-    ])('says once per route that it %s, and lets the requests through', async (_how, tenant) => {
+    ])('logs once per route that it %s, and lets the requests through', async (_how, tenant) => {
       await resolving({ tenant });
       for (let i = 0; i < 3; i++) expect((await app.post('/evaluations', acme)).status).toBe(201);
       await app.post('/projects/1/collections', acme);
@@ -461,7 +461,7 @@ describe.each([
       expect(app.log.of('resolver')).toEqual([]);
     });
 
-    it('counts a category against whom it names', async () => {
+    it('counts a category against the tenant it names', async () => {
       @UseGuards(AuthGuard)
       @Controller()
       class PerKey {
@@ -479,7 +479,7 @@ describe.each([
       expect([await count('llm_call'), await count('llm_call_per_key', 'k1')]).toEqual([2, 1]);
     });
 
-    it('keeps ids apart, whatever is in them', async () => {
+    it('keeps ids apart, whatever they contain', async () => {
       const ids = [
         'a:b',
         'a',

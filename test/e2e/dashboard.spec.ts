@@ -88,7 +88,7 @@ describe.each([
     }
   });
 
-  it('works under a prefix, versions and another path, whatever global interceptors and pipes do', async () => {
+  it('works under a prefix, versions and another path, despite global interceptors and pipes', async () => {
     const { get, post } = await started({
       fastify,
       path: 'ops/rates',
@@ -112,7 +112,7 @@ describe.each([
     expect(await (await post('/v9/ops/rates/api/mute', body)).json()).toMatchObject({ mute: { reason: 'load test' } });
   });
 
-  it('lets nobody in but those that authorize does', async () => {
+  it('denies access unless authorize grants it', async () => {
     for (const authorize of [
       () => false,
       () => undefined,
@@ -336,7 +336,7 @@ describe('the API of the page', () => {
     expect((await get('/rate-monitor/api/overview', { 'if-none-match': etag })).status).toBe(304);
   });
 
-  it('mutes, unmutes, tests and sets thresholds, and logs by whom', async () => {
+  it('mutes, unmutes, tests and sets thresholds, and logs who did it', async () => {
     const { monitor, post, log } = await started();
     const scope = { category: 'llm_call', tenant: 'proj_1' };
     expect(
@@ -411,7 +411,7 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'no such window: leave it out']);
   });
 
-  it('says since when it is blind, with what is left to see', async () => {
+  it('shows since when it is blind, and the remaining data', async () => {
     const { monitor, get } = await started();
     Object.assign(monitor.status, { up: false, blindSince: START - MINUTE });
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));

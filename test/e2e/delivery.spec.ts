@@ -76,7 +76,7 @@ describe('delivery', () => {
     expect((await alerts.history())[0]?.channels.webhook).toEqual({ status: 'delivered', attempts: 4 });
   });
 
-  it('holds nobody where a server never answers: not a request, not another channel, not the shutdown', async () => {
+  it('does not block on a server that never responds: not a request, another channel or the shutdown', async () => {
     discord.hang();
     await start({ channels: [new DiscordChannel({ url: discord.url }), new SlackChannel({ url: slack.url })] });
     const took: number[] = [];
@@ -109,7 +109,7 @@ describe('delivery', () => {
     expect(app.log.lines.join()).not.toContain('secret');
   });
 
-  it('says that an alert was refused, and tries it again only after a while', async () => {
+  it('logs that an alert was refused, and retries it only after a while', async () => {
     const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })] });
     discord.answerNext({ status: 400, body: { message: 'Invalid Form Body', code: 50_035 } });
     alerts.raise(anAlert());
@@ -197,7 +197,7 @@ describe('delivery', () => {
     await expect(starting).rejects.not.toThrow('my-secret');
   });
 
-  it('sends a test alert through every channel, marked as one, and says what came of it', async () => {
+  it('sends a marked test alert through every channel, and returns the results', async () => {
     const alerts = await start({
       channels: [
         new DiscordChannel({ url: discord.url, minSeverity: 'critical' }),
@@ -215,7 +215,7 @@ describe('delivery', () => {
     expect(JSON.parse(hook.requests[0]?.body as string)).toMatchObject({ test: true });
   });
 
-  it('shows no address and no secret, wherever the service is printed', async () => {
+  it('shows no address and no secret if the service is printed', async () => {
     const alerts = await start({
       channels: [new WebhookChannel({ url: hook.url, secret: 'hush-hush-hush-hush-hush-hush' })],
     });

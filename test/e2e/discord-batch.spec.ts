@@ -44,7 +44,7 @@ describe('a batch at Discord', () => {
     expect(JSON.stringify(slackBatch(alerts, {}, 40))).toContain('and 40 more');
   });
 
-  it('says in a batch what is over, near and over with, and calls nobody for an end', async () => {
+  it('shows in a batch what is over, near and resolved, and pings no one for an end', async () => {
     await channel.sendBatch([anIncident('resolved'), anIncident('resolved', { tenant: { id: 'p2' } })]);
     await channel.sendBatch([anAlert(), anAlert({ count: 13 }), anIncident('resolved')]);
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
@@ -69,14 +69,14 @@ describe('a batch at Discord', () => {
         () => false,
       ),
     );
-    // It came in a batch: its end is a message of its own, and no edit of that of the others.
+    // It was in a batch, so its end is a separate message and not an edit of the batch.
     expect(await channel.send(anIncident('resolved', { tenant: { id: 'a' } }))).toBe(server.messages[2]?.id);
     limit.mockRestore();
     const listed = server.messages.slice(0, 2).map(({ now }) => linesOf(now).map((line) => line.split(/[ :]+/)[1]));
     expect(listed).toEqual([['a', 'b'], ['c']]);
   });
 
-  it('goes by severity, then by how far over, of what is open; what is over comes last', async () => {
+  it('sorts open alerts by severity, then by ratio; resolved ones come last', async () => {
     const level = (severity: Severity) => ({ level: { at: 1, severity } });
     await channel.sendBatch([
       ...Array.from({ length: 16 }, (_, i) =>

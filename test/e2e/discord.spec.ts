@@ -18,7 +18,7 @@ describe('the Discord channel', () => {
 
   afterEach(() => server.close());
 
-  it('says who, where, how much and since when', async () => {
+  it('shows who, where, how much and since when', async () => {
     const channel = await start({ link: ({ category }) => `https://grafana.example/d/1?category=${category}` });
     await channel.send(anAlert({ tenant: { id: 'proj_1', name: 'Acme', attributes: { plan: 'free' } } }));
     expect(server.requests[0]?.query.get('wait')).toBe('true');
@@ -40,7 +40,7 @@ describe('the Discord channel', () => {
     });
   });
 
-  it('shows a long window with dates, since when it goes on, who made up the count, and where', async () => {
+  it('shows a long window with dates, since when it lasts, the contributors, and where', async () => {
     const channel = await start({ environment: undefined });
     await channel.send(
       anAlert({
@@ -81,7 +81,7 @@ describe('the Discord channel', () => {
     });
   });
 
-  it('posts anew what people are to notice, brings the older message up to date, and edits the last at the end', async () => {
+  it('posts each step as a new message, updates the older message, and edits the last one at the end', async () => {
     const incident = new ToldIncident(
       await start({ mentionRole: '42' }, { rateLimit: { requests: 50, perMs: 2_000 } }),
     );
@@ -160,7 +160,7 @@ describe('the Discord channel', () => {
     expect(new Set(server.messages.map(({ thread }) => thread)).size).toBe(2);
   });
 
-  it('posts anew if somebody deleted the message, and not if the webhook is gone', async () => {
+  it('posts a new message if the old one was deleted, but not if the webhook is gone', async () => {
     const incident = new ToldIncident(await start());
     await incident.send(anIncident('opened'));
     const first = incident.previous;

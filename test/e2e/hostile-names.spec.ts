@@ -21,7 +21,7 @@ const LINE_BREAKER = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_P
 const batch = fc.array(hostileAlert, { minLength: 25, maxLength: 25 });
 const look = fc.record({ environment: hostileText });
 
-/** What Discord would give a meaning in a text: whatever is neither escaped nor of our own making. */
+/** Text that Discord would interpret: neither escaped nor written by us. */
 function meant(text: string): string {
   const unescaped = text.replace(/\\[^0-9A-Za-z\s]/g, '');
   const foreign = unescaped
@@ -164,7 +164,7 @@ describe('whatever a tenant is called', () => {
     );
   });
 
-  it('ids that look the same have marks of their own', () => {
+  it('ids that look the same have different marks', () => {
     const marks = ['proj_1\u200B', 'proj_1\u3164', 'proj_1\ud800', 'proj_1\ud801'].map(
       (id) => /#[0-9a-f]{6}/.exec(alertMessage(anAlert({ tenant: { id } })))?.[0],
     );
@@ -209,7 +209,7 @@ describe('whatever a tenant is called', () => {
     await channel.start();
     fc.assert(
       fc.property(hostileAlert, (alert) => {
-        // What becomes of it is not what is looked at here.
+        // Its delivery is not tested here.
         channel.send(alert).catch(() => undefined);
         const { message, tags } = captured.at(-1) as (typeof captured)[number];
         for (const value of Object.values(tags)) {

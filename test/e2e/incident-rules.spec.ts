@@ -50,7 +50,7 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident).toMatchObject({ lastedMs: 31 * MINUTE_MS, total: 31 * 16 });
   });
 
-  it('go on over a calm window, count what came in it, and are over after two', async () => {
+  it('continue over a calm window, count its requests, and end after two', async () => {
     await start();
     await hot();
     clock.advance(MINUTE_MS);
@@ -82,7 +82,7 @@ describe('incidents', () => {
     await told('opened', 'reminded', 'resolved');
   });
 
-  it('are told after a mute, if they go on, and not at all if nobody ever heard of them', async () => {
+  it('are sent after a mute if they continue, and never if no channel had been sent them', async () => {
     await start();
     const alerts = app.app.get(AlertService);
     await alerts.mute({ forMs: 90_000, reason: 'a migration' });
@@ -104,7 +104,7 @@ describe('incidents', () => {
     await told('opened', 'resolved');
   });
 
-  it('go on where the store is away', async () => {
+  it('continue while the store is away', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url, { retryStrategy: () => 100 });
     client.on('error', () => undefined);

@@ -115,7 +115,7 @@ describe('an incident over four processes on one Redis', () => {
     expect(statuses()).toHaveLength(3);
   });
 
-  it('goes on from the same message where the replica that opened it is killed', async () => {
+  it('continues the same message if the replica that opened it is killed', async () => {
     await threeHotMinutes(async () => {
       const opener = replicas.find((replica) => replica.alerts.length > 0) as InstanceProcess;
       await opener.kill();

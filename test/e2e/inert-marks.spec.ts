@@ -76,7 +76,7 @@ describe('a mark without effect', () => {
     await app.close();
   });
 
-  it('is not found in what throws when it is looked at, or is a proxy of a function', async () => {
+  it('is not searched in objects that throw on access or in function proxies', async () => {
     const throwing = Object.defineProperty({}, 'constructor', {
       get() {
         throw new Error('not for you');

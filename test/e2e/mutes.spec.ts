@@ -37,7 +37,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     await redis.client.quit();
   });
 
-  it('holds back the alerts of its tenant, in every replica, while counting goes on', async () => {
+  it('holds back the alerts of its tenant in every replica, while counting continues', async () => {
     await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
     await until(async () => (await other.mutes()).length === 1);
     for (let i = 0; i < 16; i++) await apps.at(-1)?.post('/llm/call', acme);
@@ -53,7 +53,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     });
   });
 
-  it('says once, when its time is over, how many alerts it held back', async () => {
+  it('logs once, when its time is over, how many alerts it held back', async () => {
     await one.mute({ category: 'llm_call', forMs: 3_000, reason: 'a migration' });
     one.raise(anAlert());
     one.raise(anAlert({ tenant: { id: 'proj_2' } }));
@@ -67,7 +67,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     await until(() => alerts().length === 1);
   });
 
-  it('ends before its time where somebody says so', async () => {
+  it('can be ended before its time', async () => {
     await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
     expect(await other.unmute({ tenant: 'proj_2' })).toBe(false);
     expect(await other.unmute({ tenant: 'proj_1' })).toBe(true);

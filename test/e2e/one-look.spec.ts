@@ -104,7 +104,7 @@ describe.each([
   });
 
   it.each([401, 403, 429])(
-    'counts nothing for whom a stranger names if a guard answers %p, and asks no resolver',
+    'counts nothing for a tenant named by a stranger if a guard returns %p, and calls no resolver',
     async (status) => {
       @Injectable()
       class Refuse implements CanActivate {

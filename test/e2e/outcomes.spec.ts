@@ -184,7 +184,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
   });
   afterEach(() => app.close());
 
-  it('counts what the handler gave, whatever other interceptors make of it', async () => {
+  it('counts what the handler returned, even if other interceptors change it', async () => {
     expect(await (await app.post('/tokens', acme, answer(70))).json()).toEqual({ data: answer(70) });
     expect(await counts()).toEqual([70, 0, 0]);
     expect(await (await app.post('/enveloped', acme, answer(31))).json()).toEqual({ data: answer(31) });
@@ -201,7 +201,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     ['nothing', undefined],
     ['text', 'many'],
     ['less than nothing', -1],
-  ])('counts nothing if what was given is %s, and says so once', async (_what, total) => {
+  ])('counts nothing if the result is %s, and logs that once', async (_what, total) => {
     for (let i = 0; i < 2; i++) expect((await app.post('/tokens', acme, answer(total))).status).toBe(201);
     expect((await app.post('/tokens', acme, {})).status).toBe(201);
     expect(await counts()).toEqual([0, 0, 0]);
@@ -272,7 +272,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     await counted([3, 0, 0]);
   });
 
-  it('holds for a class, unless a method says otherwise', async () => {
+  it('applies to a class, unless a method overrides it', async () => {
     for (const path of ['inherits', 'own', 'skipped'])
       expect((await app.post(`/class/${path}`, acme)).status).toBe(409);
     expect(await counts()).toEqual([0, 1, 1]);

@@ -44,7 +44,7 @@ describe('the PagerDuty channel', () => {
     expect(server.open.size).toBe(0);
   });
 
-  it('is taken, whatever a tenant is called', async () => {
+  it('is accepted for any tenant name', async () => {
     await channel.send(longest);
     await channel.send(longestResolved);
     await fc.assert(

@@ -12,7 +12,7 @@ const start = (redis: Redis | Cluster): Promise<TestApp> =>
   startApp({ options: { redis, categories: calmCategories(), counting: 'await' } });
 
 describe('Redis clients as people have them', () => {
-  it('counts over all nodes with a Cluster client that pipelines by itself and reads from replicas', async () => {
+  it('counts on all nodes with a Cluster client that pipelines automatically and reads from replicas', async () => {
     const cluster = await RedisCluster.start();
     const given = cluster.client();
     const client = given.duplicate([], { enableAutoPipelining: true, scaleReads: 'slave' });
@@ -46,7 +46,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('goes on connecting though the strategies of the client give up', async () => {
+  it("keeps reconnecting even if the client's strategies give up", async () => {
     const server = await RedisServer.start();
     const client = new Redis({ port: server.port, lazyConnect: true, retryStrategy: () => null });
     const app = await start(client);
@@ -60,7 +60,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('makes one story of a connection that breaks with a command under way, whatever socketTimeout the client has', async () => {
+  it('logs one outage if a connection breaks during a command, with any socketTimeout of the client', async () => {
     const server = await RedisServer.start();
     const proxy = await TcpProxy.start(server.port);
     const client = new Redis({ port: proxy.port, lazyConnect: true, socketTimeout: 300 });
@@ -88,7 +88,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('says which client to give in place of one of node-redis, or half of one', () => {
+  it('names the client to use instead of one of node-redis, or a partial one', () => {
     const nodeRedis = { duplicate: () => ({}), sendCommand: () => undefined, options: {} };
     const half = { duplicate: () => ({}), defineCommand: () => 1, disconnect: () => 1, on: () => 1, options: {} };
     for (const client of [nodeRedis, half, {}]) {

@@ -49,7 +49,7 @@ describe('the connection to Redis', () => {
     expect(await keys()).toHaveLength(1);
   });
 
-  it('stops the boot where that namespace is not there, and says what to install', async () => {
+  it('stops the boot if that namespace does not exist, and names what to install', async () => {
     await expect(start({ redis: { namespace: 'counters' } })).rejects.toThrow(
       /redis.namespace is 'counters'.* install @liaoliaots\/nestjs-redis/,
     );
@@ -57,7 +57,7 @@ describe('the connection to Redis', () => {
     await expect(start({ redis: { namespace: 'counters' } }, imports)).rejects.toThrow(/redis.namespace is 'counters'/);
   });
 
-  it("is a connection of its own, with the client's prefix and database, and leaves the client alone", async () => {
+  it("is a separate connection, with the client's prefix and database, and does not touch the client", async () => {
     const client = new Redis(url(), { keyPrefix: 'app:', db: 3 });
     await start({ redis: client });
     await (app as TestApp).post('/llm/call', acme);
@@ -84,7 +84,7 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
-  it('is waited for at boot, so that the first request counts', async () => {
+  it('is awaited at boot, so that the first request counts', async () => {
     await start({ redis: redis.client });
     const counter = (app as TestApp).app.get(RateCounterService);
     expect(await counter.increment('llm_call', 'proj_1')).toBe(1);
@@ -112,7 +112,7 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
-  it('is back though nothing is left to publish, and nobody counts any more', async () => {
+  it('is reported as back even if nothing is left to publish', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url, { lazyConnect: true });
     const windowMs = 1_000;
@@ -121,7 +121,7 @@ describe('the connection to Redis', () => {
     await server.kill();
     await (app as TestApp).post('/llm/call', acme);
     await until(() => (app as TestApp).log.of('is away (').length === 1);
-    // Redis's clock counts here, and nobody moves that: the window ends, and so does the last try to publish it.
+    // Redis's clock is used here and cannot be moved: the window ends, and so does the last attempt to publish it.
     await new Promise((resolve) => setTimeout(resolve, 2 * windowMs + 1_500));
     await server.restart();
     await until(() => (app as TestApp).log.of('is back after').length === 1);
@@ -156,7 +156,7 @@ describe('the connection to Redis', () => {
       ['throws', () => JSON.parse('{') as never],
       ['never answers', () => new Promise<never>(() => undefined)],
     ])(
-      'which harms nobody where it %s: it is tried again, less and less often, and not after the end',
+      'which does no harm if it %s: it is retried less and less often, and not after the end',
       async (_how, answer) => {
         let published = 0;
         await start({

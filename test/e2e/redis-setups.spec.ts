@@ -14,7 +14,7 @@ import { freePort, RedisServer } from '../support/redis-server.js';
 import { selfSigned } from '../support/tls.js';
 import { until } from '../support/until.js';
 
-/** What counting needs of a Redis user, and no more: docs/operations.md lists the same. */
+/** The minimum rights for counting, as listed in docs/operations.md. */
 const NEEDED = ['info', 'time', 'evalsha', 'eval', 'hmget', 'hget', 'hset', 'pexpire'];
 /** For all else: small hashes, alerts, mutes, instances, thresholds that are set while the app runs, and usage. */
 const FOR_ALL_ELSE = (
@@ -134,7 +134,7 @@ describe('Redis as teams run it', () => {
     expect(another).toBe(slot);
   });
 
-  describe('with a user of its own', () => {
+  describe('with a dedicated user', () => {
     /** An app whose user may do these, and what it then was denied. */
     const deniedTo = async (allowed: readonly string[], use: (client: () => Redis) => Promise<unknown>) => {
       const { port } = await serve();
@@ -194,7 +194,7 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
-    it('needs no more for all else than the docs list', async () => {
+    it('needs no more rights for everything else than the docs list', async () => {
       expect(listed(/(?=\+del )/)).toEqual(added(FOR_ALL_ELSE));
       const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
       expect(await denied()).toEqual([]);
@@ -215,7 +215,7 @@ describe('Redis as teams run it', () => {
       expect(heard).toEqual(['hello']);
     });
 
-    it('goes on when the app ends its client', async () => {
+    it('continues when the app ends its client', async () => {
       const { port } = await serve();
       const client = connect(new Redis({ port }));
       const { counter } = await start(client);

@@ -97,7 +97,7 @@ describe('the Sentry channel', () => {
     expectNothingOfTheRequest();
   });
 
-  it('shows the service, the window, since when, who made up the count and where to look', async () => {
+  it('shows the service, the window, since when, the contributors and the link', async () => {
     Sentry.init({ dsn: ingest.dsn });
     await start();
     const channel = new SentryChannel();
@@ -223,7 +223,7 @@ describe('the Sentry channel', () => {
       expect(arrived.size).toBe(200);
     });
 
-    it('is that it is sent again where Sentry could not take it, as the same event', async () => {
+    it('is sent again as the same event if Sentry could not accept it', async () => {
       Sentry.init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       ingest.refusals.push(503, 503);
@@ -263,7 +263,7 @@ describe('the Sentry channel', () => {
       expect(ingest.events).toHaveLength(1);
     });
 
-    it('says where that took too long', async () => {
+    it('reports that it took too long', async () => {
       expect(await ended(60_000, 500)).toEqual([
         'warn RateMonitor: The sentry channel did not send 1 alert: the process ended first',
       ]);

@@ -16,7 +16,7 @@ describe('the Slack channel', () => {
   let server: SlackServer;
   afterEach(() => server.close());
 
-  it('says it in a text for notifications and in plain blocks, with the link as a button', async () => {
+  it('has a text for notifications and plain blocks, with the link as a button', async () => {
     server = await new SlackServer().start();
     const channel = new SlackChannel({ url: server.url, environment: 'staging', link: () => 'https://a.example/x' });
     await channel.send(anAlert({ tenant: { id: 'proj_1', name: '<!channel> & *Acme*' } }));
@@ -49,7 +49,7 @@ describe('the Slack channel', () => {
     await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 1_000 });
   });
 
-  it('says why Slack refused, which it does in a word', async () => {
+  it("reports Slack's reason, which is a single word", async () => {
     server = await new SlackServer().start();
     server.answerNext({ status: 400, body: 'invalid_blocks' });
     await expect(new SlackChannel({ url: server.url }).send(anAlert())).rejects.toThrow('answered 400: invalid_blocks');
@@ -100,7 +100,7 @@ describe('the webhook channel', () => {
     ['escalated', anIncident('escalated')],
     ['reminded', anIncident('reminded')],
     ['resolved', anIncident('resolved')],
-  ])('posts what its schema says: %s', async (_, alert) => {
+  ])('posts what its schema defines: %s', async (_, alert) => {
     await new WebhookChannel({ url: server.url }).send(alert);
     const body = JSON.parse((server.requests[0] as Received).body) as { id: string; message: string };
     expect(matches(body) ? [] : matches.errors).toEqual([]);

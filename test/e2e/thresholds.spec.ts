@@ -91,7 +91,7 @@ describe('thresholds', () => {
     replicas.push(replica);
     return replica;
   };
-  /** Redis goes by its own clock: a window whose border no test meets. */
+  /** Redis uses its own clock: a window whose border no test crosses. */
   const calm = (threshold: number): CategoryOptions => ({ threshold, windowMs: calmWindowMs() });
   const set = { category: 'llm_call', reason: 'import', by: 'dana' };
 
@@ -160,7 +160,7 @@ describe('thresholds', () => {
       await replica.call('acme', 15);
     }
     expect([sliding.alerts, fixed.alerts]).toEqual([['acme  16/15 x1'], []]);
-    // As long as it is over, it is alerted on once in the length of a window.
+    // While it is over, it is alerted on once per window length.
     now = Date.parse('2026-11-25T12:01:30Z');
     await sliding.call('acme', 3);
     expect(sliding.alerts).toHaveLength(1);
@@ -233,7 +233,7 @@ describe('thresholds', () => {
       expect([asked.map(({ name }) => name), one.alerts]).toEqual([['Acme'], []]);
     });
 
-    it('cannot be looked at while the monitor is off', async () => {
+    it('cannot be read while the monitor is off', async () => {
       const off = await start({ threshold: 1 }, { enabled: false });
       await expect(off.thresholds.list()).rejects.toThrow('the monitor is off');
     });
@@ -371,7 +371,7 @@ describe('thresholds', () => {
       await other.call('acme', 7, 'sk-****wxyz');
       await other.call('acme', 1, 'sk-\u00ad****evil');
       await until(async () => (await options.redis.keys('who:*contributors*')).length > 0, 5_000);
-      // A replica learns once a second whom the others have seen.
+      // A replica learns once a second which tenants the others have seen.
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       await one.call('acme', 5, 'sk-****abcd');
       await until(() => one.alerts.length + other.alerts.length > 0, 5_000);
@@ -382,7 +382,7 @@ describe('thresholds', () => {
       ]);
     });
 
-    it('name nobody if that cannot be known, and the log explains it once', async () => {
+    it('name no one if that is unknown, and the log explains it once', async () => {
       const one = await start({ threshold: 1 }, { contributor: (() => ({ key: 'sk-1' })) as never });
       await one.call('acme', 2);
       expect(one.app.alerts).toHaveLength(1);

@@ -262,7 +262,7 @@ describe('usage in an app', () => {
     await client.quit();
   });
 
-  it('can be looked at from a terminal, from Redis alone', async () => {
+  it('can be read from a terminal, from Redis alone', async () => {
     const { client, keyPrefix } = sharedRedis();
     const a = await start({ redis: client, keyPrefix });
     for (let i = 0; i < 16; i++) await a.post('/call', { 'x-project': 'proj_1' });

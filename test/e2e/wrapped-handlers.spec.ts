@@ -18,7 +18,7 @@ class LoggedAspect implements LazyDecorator {
   }
 }
 
-/** What people write by hand: the wrapper's prototype is the original, so that its metadata can be read. */
+/** A typical hand-written wrapper: its prototype is the original, so that its metadata can be read. */
 const Wrapped: MethodDecorator = (_target, _key, descriptor) => {
   const original = descriptor.value as unknown as (...args: unknown[]) => unknown;
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {

@@ -13,7 +13,7 @@ import { THRESHOLD } from './traffic.js';
 const WINDOW_MS = 3_000;
 const SKEWS_MS = [10_000, -10_000];
 const LOAD_MS = 900;
-/** Nobody counts this close to the border between two windows, so that it is plain what belongs to which. */
+/** No requests are sent this close to the border between two windows, so that each clearly belongs to one. */
 const CLEAR_MS = 150;
 const TENANTS = { over: THRESHOLD + 4, under: THRESHOLD - 4 };
 

@@ -8,17 +8,17 @@ const ALLOWANCE_MS = 100;
 /** A control that was held for longer was disturbed by something else on the machine. */
 const DISTURBED_MS = 250;
 const MAX_TRIES = 3;
-/** What ioredis says of a command that it could not send: true, and of no help. */
+/** The message of ioredis for a command that it could not send; it does not help. */
 const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
 
-/** What holds for a request and for a count whatever happens to the store, of each fault and in all modes of counting. */
+/** The promises for requests and counts that hold for every fault and in every counting mode. */
 export function describeFaults(faults: readonly Fault[]): void {
   describe.each(faults)('$name', (fault) => {
     const { lost = [] } = fault;
     let outcomes: Outcomes;
     beforeAll(async () => void (outcomes = await runUndisturbed(fault)), 180_000);
 
-    it(lost.length > 0 ? 'says once of each instance that a counter is refused' : 'refuses no counter', () => {
+    it(lost.length > 0 ? 'logs once per instance that a counter is refused' : 'refuses no counter', () => {
       const instances = 2 * COUNTINGS.length;
       expect(outcomes.refusals).toHaveLength(lost.length > 0 ? instances : 0);
     });
@@ -45,19 +45,19 @@ export function describeFaults(faults: readonly Fault[]): void {
       });
 
       if (fault.alone !== undefined) {
-        it(fault.alone ? 'says of alerts that one instance counted alone' : 'alerts on the sum of all', () => {
+        it(fault.alone ? 'marks alerts that one instance counted alone' : 'alerts on the sum of all', () => {
           const alone = outcomes[counting].alerts.filter(({ countedBy }) => countedBy === 'instance');
           expect(alone.map(({ tenant }) => tenant.id).sort()).toEqual(fault.alone ? TENANTS.during : lost);
         });
       }
 
       const said = fault.saidIn.includes(counting) ? 1 : 0;
-      it(said ? 'says once that the store goes, and once that it is back' : 'says nothing of the store', () => {
+      it(said ? 'logs once that the store is away, and once that it is back' : 'logs nothing about the store', () => {
         expect(outcomes[counting].said).toEqual([1, 2].map(() => ({ gone: said, back: said })));
       });
 
       if (said) {
-        it('says why it goes, in words of the store or the network', () => {
+        it('logs why it is away, in words of the store or the network', () => {
           for (const reason of outcomes[counting].reasons) {
             expect(reason).toMatch(fault.reason ?? /./);
             expect(reason).not.toMatch(WORDS_OF_THE_CLIENT);

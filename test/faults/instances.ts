@@ -9,7 +9,7 @@ import { THRESHOLD } from './traffic.js';
 /** The default. */
 export const WAIT_AT_MOST_MS = 50;
 
-/** Is called as its instance is, so that the lines of a log that instances share tell whose they are. */
+/** Named like its instance, to identify lines in the shared log. */
 class NamedStore extends RedisCounterStore {
   constructor(
     client: Redis | Cluster,

@@ -103,7 +103,7 @@ class Pair {
     this.answers.push(...(await send(requestsOf(phase, overMs, urlsOf(this.apps)))));
   }
 
-  /** Once it is what it should be; at the latest when there is no more hope of it. */
+  /** Resolves when the state is as expected, or after the time limit. */
   async outcome({ saidIn, lost = [] }: Fault, saidBy: SaidBy): Promise<Outcome> {
     const answered = answeredBy(this.answers);
     const expected = saidIn.includes(this.counting) ? 1 : 0;

@@ -14,13 +14,13 @@ export interface Scene {
   stop(): Promise<void>;
 }
 
-/** A fault, and what is to be seen of it beside what no fault may do. */
+/** A fault and its expected effects, besides the promises that hold for every fault. */
 export interface Fault {
   readonly name: string;
   start(): Promise<Scene>;
   /** From the strike to the mending. */
   readonly lastsMs: number;
-  /** In which modes each instance says once that the store goes and once that it is back; in the others, nothing. */
+  /** The modes in which each instance logs once that the store is away and once that it is back; in others it logs nothing. */
   readonly saidIn: readonly Counting[];
   /** Whether an instance alerts on its own total: the store is away for long enough, or never; left open where that varies. */
   readonly alone?: boolean;

@@ -19,7 +19,7 @@ export async function proxied(happens: (proxy: TcpProxy, admin: Redis) => Happen
   return scene(started, proxy.port, (admin) => ({ stop: () => proxy.close(), ...happens(proxy, admin) }));
 }
 
-/** A server demoted to a replica while its connections stay open; whoever connects anew gets to another one, which is empty. */
+/** A server demoted to a replica while its connections stay open; new connections reach another server, which is empty. */
 export async function demoted(): Promise<Scene> {
   const next = await RedisServer.start();
   const reader = new Redis(next.url);

@@ -92,7 +92,7 @@ describe('A Redis server', () => {
         server((_, admin) => ({
           strike: async () => {
             await admin.config('SET', 'requirepass', 'changed');
-            // A connection that was let in stays in: it must come anew to be asked.
+            // Existing connections stay authenticated, so they must reconnect to be refused.
             await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
           },
           mend: () => admin.config('SET', 'requirepass', ''),

@@ -14,7 +14,7 @@ export const TENANTS: Readonly<Record<Phase | 'never', readonly string[]>> = {
 export const ALL_TENANTS = Object.values(TENANTS).flat();
 export const GOING_OVER = PHASES.flatMap((phase) => TENANTS[phase]);
 
-/** What every tenant asks for in a phase: enough that whatever happens to the store meets a publish of each instance. */
+/** Requests of each tenant in a phase: enough that every fault hits a publish of each instance. */
 const STEADY: Readonly<Record<Phase, number>> = { before: 6, during: 12, after: 6 };
 const MORE = 40;
 /** Asks for nothing after the first phase: a store that has lost it learns it only from what is published again. */

@@ -8,7 +8,7 @@ import { CATEGORY, spanAt, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS
 import { Link } from './link.js';
 import type { World } from './world.js';
 
-/** An instance with a clock of its own, on the real counter: only its connection is played. */
+/** An instance of the real counter with its own clock and a simulated connection. */
 export class Instance {
   isAlive = true;
   private readonly waiting = new Map<Promise<void>, number>();
@@ -62,7 +62,7 @@ export class Instance {
     return this.counter.close();
   }
 
-  /** As SIGKILL would: what was on its way may still arrive, but nobody hears of it. */
+  /** Like SIGKILL: requests in flight may still arrive, but replies are lost. */
   kill(): void {
     this.isAlive = false;
     this.waiting.clear();

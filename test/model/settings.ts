@@ -13,7 +13,7 @@ export const STEPS = [
 export const TENANTS = 2;
 export const INSTANCES = 3;
 export const WAIT_AT_MOST_MS = 50;
-/** The step in which time goes on, and the interval of `background`. */
+/** The step of simulated time, and the interval of `background`. */
 export const STEP_MS = 10;
 
 export const spanAt = fixedSpans(WINDOW_MS);

@@ -8,7 +8,7 @@ import { sharedRedis } from '../support/redis.js';
 export interface PlayedStore {
   /** As one world has it. */
   begin(now: () => number): CounterStore;
-  /** All it holds is gone; what it gives back goes on. */
+  /** A store that loses all data but keeps working. */
   lose(now: () => number): Promise<CounterStore>;
   /** All counters of a tenant are gone. */
   evict(store: CounterStore, tenant: string): Promise<void>;

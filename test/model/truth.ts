@@ -17,7 +17,7 @@ interface Counter {
   readonly key: CounterKey;
   /** What each instance has counted. */
   readonly counted: Map<Instance, number>;
-  /** The most of it that ever reached the store, whatever became of that. */
+  /** The highest total that ever reached the store, even if the store lost it. */
   readonly arrived: Map<Instance, number>;
   /** What the store has taken of each since it last lost this counter. */
   readonly taken: Map<Instance, number>;
@@ -44,12 +44,12 @@ export class Truth {
     counted.set(by, (counted.get(by) ?? 0) + cost);
   }
 
-  /** The store has taken a total that was sent at `sentAt`, and says what it makes of it. */
+  /** The store has accepted a total that was sent at `sentAt`, with this reply. */
   took(by: Instance, own: OwnTotal, answer: Counted, now: number, sentAt: number): void {
     if (!isLive(own, now)) return;
     const counter = this.counter(own);
     for (const totals of [counter.arrived, counter.taken]) totals.set(by, Math.max(totals.get(by) ?? 0, own.total));
-    // Never too high, whatever was lost, repeated or late; and exact if the store never lost this counter.
+    // Never too high, even after lost, repeated or late calls; exact if the store never lost this counter.
     expect(answer.count).toBeLessThanOrEqual(sum(counter.arrived));
     if (this.isExact) expect(answer.count).toBeGreaterThanOrEqual(sum(counter.taken));
     if (answer.announce > 0) claim(counter, by, answer.announce, sentAt);

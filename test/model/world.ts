@@ -17,12 +17,12 @@ const LEAVES_WITHIN_MS = 5_000;
 /** Instances, a store, and the network and the time between them: all that the commands play with. */
 export class World {
   readonly truth = new Truth();
-  /** Every publish there ever was: any of them may come once more, or late. */
+  /** Every publish so far: any of them may be repeated or late. */
   readonly calls: Call[] = [];
   readonly instances: Instance[] = [];
   now = 1_000 * WINDOW_MS;
   store: CounterStore;
-  /** Tenants whose counters were evicted: nobody publishes them again who has nothing new to publish. */
+  /** Tenants whose counters were evicted: instances without new counts do not publish them again. */
   private readonly evicted = new Set<string>();
   private longestWaitMs = 0;
   private readonly run = randomUUID();
@@ -47,13 +47,13 @@ export class World {
     this.instances[slot] = await Instance.start(this, skewMs);
   }
 
-  /** Time stands still meanwhile: an instance learns the store's clock to the millisecond. */
+  /** Time is stopped, so that an instance learns the store's clock to the millisecond. */
   async connect({ link }: Instance): Promise<void> {
     link.connect();
     await this.turn();
   }
 
-  /** Time goes on, and with it everything that waits for it. */
+  /** Advances time, and runs everything that waits for it. */
   async pass(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += STEP_MS) {
       this.now += STEP_MS;
@@ -65,7 +65,7 @@ export class World {
     expect(this.longestWaitMs).toBeLessThanOrEqual(WAIT_AT_MOST_MS);
   }
 
-  /** The store takes a publish, whoever hears of it. */
+  /** The store accepts a publish; its reply may be lost. */
   async take({ by, totals, now }: Call): Promise<Counted[]> {
     const answers = (await this.store.publish(totals, now)) as Counted[];
     answers.forEach((answer, i) => this.truth.took(by, totals[i] as OwnTotal, answer, this.now, now));
@@ -141,7 +141,7 @@ export class World {
     return this.instances.filter(({ isAlive }) => isAlive);
   }
 
-  /** Whatever is to be published is, by those who reach the store. */
+  /** All instances that reach the store publish everything pending. */
   async settle(forMs = SETTLED_AFTER_MS): Promise<void> {
     const end = this.now + forMs;
     while (this.now < end) await this.passAnswering();

@@ -89,7 +89,7 @@ it.each([
   await page.locator('.facts', { hasText: 'Instances 2' }).waitFor();
 });
 
-it('mutes in another replica within a second, and the log says who did', async () => {
+it('mutes in another replica within a second, and logs who did it', async () => {
   const [one, other] = [await start(), await start()];
   await call(one, 20, { 'x-project': 'proj_1', 'x-name': 'Acme' });
   const page = await open(one, '#/llm_call/proj_1');
@@ -105,7 +105,7 @@ it('mutes in another replica within a second, and the log says who did', async (
   await until(async () => (await other.app.get(AlertService).mutes()).length === 0);
 });
 
-it('is closed to whom authorize does not let in', async () => {
+it('is closed unless authorize grants access', async () => {
   const app = await start(() => false);
   const context = await browser.newContext();
   const page = await context.newPage();

@@ -56,7 +56,7 @@ const lineOf = (page: Page, category: string): Locator =>
 const cardOf = (page: Page, category: string): Locator => page.getByRole('article', { name: category });
 
 describe('the first look', () => {
-  it('says how many are over, who is worst, by how much, for how long, who made it up and where it was told', async () => {
+  it('shows how many are over, who is worst, by how much, for how long, the contributors and the notified channels', async () => {
     const { page } = await open();
     await page.locator('.hot').waitFor();
     expect(await page.locator('.state').textContent()).toBe('5 over');
@@ -89,14 +89,14 @@ describe('the first look', () => {
     expect(await rowOf(page, 'proj_71').innerText()).toContain('discord ↻');
   });
 
-  it('is calm when nobody is near', async () => {
+  it('is calm if no tenant is near', async () => {
     const { page, server } = await open();
     server.patch({ state: 'calm', over: 0, rows: [], incidents: [], alerts: [] });
     await page.getByText('Nobody is near a threshold.').waitFor();
     expect(await page.locator('.state').textContent()).toBe('Calm');
   });
 
-  it('says since when it is blind, which channels are off and what went uncounted', async () => {
+  it('shows since when it is blind, which channels are off and what was not counted', async () => {
     const { page, server } = await open();
     server.patch({
       state: 'blind',
@@ -139,7 +139,7 @@ describe('the first look', () => {
     await page.getByText('500 of 15').first().waitFor();
   });
 
-  it('says when it is not live, and goes on once it is', async () => {
+  it('shows when it is not live, and continues once it is', async () => {
     const { page, server } = await open();
     await page.locator('.hot').waitFor();
     server.fail(503);
@@ -151,7 +151,7 @@ describe('the first look', () => {
     if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('503'));
   });
 
-  it('says so to whom it is closed', async () => {
+  it('tells users without access that it is closed', async () => {
     const { page, server } = await open();
     server.fail(403);
     await page.reload();
@@ -252,7 +252,7 @@ describe('the threshold line', () => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`RATE_MONITOR_THRESHOLD_LLM_CALL=${at}`);
   });
 
-  it('moves by keyboard and says what it stands for', async () => {
+  it('moves by keyboard and announces its value', async () => {
     const { page } = await open();
     const line = lineOf(page, 'llm_call');
     await line.focus();
@@ -312,7 +312,7 @@ describe('the threshold line', () => {
 });
 
 describe('what is pressed', () => {
-  it('mutes for an hour and takes it back', async () => {
+  it('mutes for an hour and undoes it', async () => {
     const { page, server } = await open();
     const row = rowOf(page, 'proj_1');
     await row.getByRole('button').click();
@@ -326,7 +326,7 @@ describe('what is pressed', () => {
     expect(server.posted[1]).toEqual({ path: 'api/unmute', body: { category: 'llm_call', tenant: 'proj_1' } });
   });
 
-  it('mutes everybody of a category with a reason, and shows by whom', async () => {
+  it('mutes all tenants of a category with a reason, and shows who did it', async () => {
     const { page, server } = await open();
     await page.getByRole('button', { name: 'Add' }).click();
     await page.getByLabel('Category').selectOption('collections');
@@ -340,7 +340,7 @@ describe('what is pressed', () => {
     expect(server.posted[0]?.body).toEqual({ category: 'collections', forMs: 14_400_000, reason: '<b>migration</b>' });
   });
 
-  it('sends a test alert and shows what came of it in each channel', async () => {
+  it('sends a test alert and shows the result in each channel', async () => {
     const { page } = await open();
     await page.getByRole('button', { name: 'Send a test alert' }).click();
     await page.getByText('test failed: Discord answered 503').waitFor();

@@ -12,7 +12,7 @@ export function redisKey(
   return `${tenantPrefix(prefix, category, tenant)}${window}`;
 }
 
-/** What all keys of a tenant in a category begin with. */
+/** Prefix of all keys of a tenant in a category. */
 export function tenantPrefix(prefix: string, category: string, tenant: string): string {
   return `${prefix}:{${category}:${encode(tenant)}}:`;
 }

@@ -116,7 +116,7 @@ export class RedisCounterStore implements CounterStore {
     } catch (error) {
       const refused = this.refusal(error as Error);
       if (!refused.ofKey || totals.length === 1) return totals.map(() => refused);
-      // One key spoils a whole call: the others are to go on without it.
+      // One bad key fails the whole call, so the others are sent without it.
       if (NEEDS_CLUSTER.test(refused.refused)) this.isByTenant = true;
       const groups = byTenant(totals);
       const parts = groups.length > 1 ? groups : totals.map((total) => [total]);

@@ -27,7 +27,7 @@ const WAITING_MS = 15 * SLOT_MS;
 const SUM_SLOTS = 10;
 /** From here on reading all of a block is cheaper than naming its fields. */
 const MAX_NAMED_FIELDS = 120;
-/** So many of a category's tenants are looked at to estimate what all of them take. */
+/** Number of tenants of a category that are sampled to estimate the storage of all. */
 const SAMPLED = 20;
 
 interface Scripted {

@@ -85,14 +85,14 @@ describe.each<Transport>([
     expect(await askAndCount(1)).toBe(1);
   });
 
-  it('answer where nobody knows the tenant, and say so once', async () => {
+  it('respond without a tenant, and log that once', async () => {
     await start(Gateway);
     expect(await askAndCount(2)).toBe(0);
     expect(app.log.of('No tenant on ws ask')).toHaveLength(1);
     expect(app.log.of('not counted (')).toEqual([]);
   });
 
-  it('count for whom a resolver names', async () => {
+  it('count for the tenant that a resolver returns', async () => {
     await start(Gateway, undefined, { tenant: () => 'acme' });
     expect(await askAndCount(1)).toBe(1);
   });

@@ -41,7 +41,7 @@ describe('GraphQL', () => {
     });
   });
 
-  it('answers without a tenant, and says once what to do', async () => {
+  it('responds without a tenant, and logs once what to do', async () => {
     for (let i = 0; i < 2; i++) expect(await ask('{ latest { id } }', {})).toEqual({ data: { latest: { id: '1' } } });
     expect(app.log.of('No tenant on graphql latest')).toHaveLength(1);
     expect(app.log.of('not counted (')).toEqual([]);

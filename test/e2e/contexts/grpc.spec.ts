@@ -108,7 +108,7 @@ function connect(port: number): EchoClient {
   return new echo.Echo(`127.0.0.1:${port}`, credentials.createInsecure());
 }
 
-/** The transport tells nobody which port it was given. */
+/** The transport does not expose its port. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

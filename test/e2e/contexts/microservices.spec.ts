@@ -59,7 +59,7 @@ describe('a microservice', () => {
     await until(async () => (await count('collections')) === 2);
   });
 
-  it('answers where nobody knows the tenant, and says so once', async () => {
+  it('responds without a tenant, and logs that once', async () => {
     for (let i = 0; i < 2; i++) expect(await ask(client, { user: { project: 'acme' } })).toBe('done');
     expect(log.of('No tenant on rpc evaluate')).toHaveLength(1);
     expect(log.of('not counted (')).toEqual([]);

@@ -27,7 +27,7 @@ describe('outside of requests', () => {
     ]);
   });
 
-  it('says once what cannot be recorded, and never throws', async () => {
+  it('logs once what cannot be recorded, and never throws', async () => {
     const monitor = app.app.get(RateMonitorService);
     const throwing = Object.defineProperty({}, 'id', {
       get() {
