@@ -4,6 +4,7 @@ import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ALERTS, AlertService } from './alert/alert.service.js';
 import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
+import { DIGESTS } from './digest/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
@@ -17,7 +18,7 @@ import { USAGE, UsageService } from './usage/usage.service.js';
 import { Late } from './util/late.js';
 
 /** Built at boot from complete options; the exported services delegate to these. */
-const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, MONITOR_VIEW];
+const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGESTS, MONITOR_VIEW];
 
 /** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
 @Module({

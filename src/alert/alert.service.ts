@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import type { RateAlert } from '../model/rate-alert.js';
+import type { Digest } from '../digest/digest.js';
+import { DIGESTS, type Digests } from '../digest/digests.js';
+import type { TimeRange } from '../usage/usage.js';
 import type { Late } from '../util/late.js';
 import type { Alerts, TestedChannel } from './alerts.js';
 import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
+import type { NoticeOutcome } from './notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 
 /** Holds what sends alerts, once the app has started. */
@@ -13,7 +17,10 @@ export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 /** Sends alerts, mutes them, and reports what was sent. If the module is off, nothing is sent and nothing can be muted. */
 @Injectable()
 export class AlertService {
-  constructor(@Inject(ALERTS) private readonly alerts: Late<Alerts>) {}
+  constructor(
+    @Inject(ALERTS) private readonly alerts: Late<Alerts>,
+    @Inject(DIGESTS) private readonly digests: Late<Digests>,
+  ) {}
 
   /** Raises an alert of the app's own: it goes through every channel that takes it. Does not wait. */
   raise(alert: RateAlert): void {
@@ -61,6 +68,29 @@ export class AlertService {
   /** The last 500 alerts of all replicas, newest first, and the delivery of each in each channel. */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
+  }
+
+  /**
+   * What deserves attention in some time, and nothing else: incidents, tenants over or near their threshold, times without the store, alerts that
+   * were not delivered, thresholds that advice would change. As far back as the history of alerts and usage is kept.
+   *
+   * @throws RangeError if `from` is not before `to`; an Error if the store is away or the module is disabled.
+   */
+  async digest(range: TimeRange): Promise<Digest> {
+    const { value } = this.digests;
+    if (!value) throw new Error('There is no digest: the module is disabled or has not started yet');
+    return value.digest(range);
+  }
+
+  /**
+   * Sends a digest through the channels that take notices. If several replicas ask for the same time, to the minute, one of them sends it. If
+   * nothing deserves attention it is a notice of severity `info`, else of `warning`.
+   *
+   * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
+   * @throws RangeError if `from` is not before `to`; an Error if the store is away.
+   */
+  async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
+    return this.digests.value?.sendDigest(range);
   }
 
   /** The state of each channel on this instance, and the outcomes of its alerts since the start. */

@@ -13,6 +13,7 @@ import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { Counter, type CounterStatus } from '../counter/counter.js';
 import { COUNTER } from '../counter/rate-counter.service.js';
+import { DIGESTS, Digests } from '../digest/digests.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
@@ -68,6 +69,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     @Inject(COUNTER) private readonly counter: Late<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
     @Inject(USAGE) private readonly usage: Late<Usage>,
+    @Inject(DIGESTS) private readonly digests: Late<Digests>,
     @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView>,
     @Inject(OVERRIDES) private readonly overrides: Late<Overrides>,
   ) {}
@@ -82,8 +84,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const options = { ...read, ...this.standIns };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
-      for (const late of [this.counter, this.alerts, this.requests, this.overrides, this.usage, this.view])
-        late.never();
+      const { counter, alerts, requests, overrides, usage, digests, view } = this;
+      for (const late of [counter, alerts, requests, overrides, usage, digests, view]) late.never();
       return this.logger.log('Off: nothing is counted');
     }
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
@@ -158,6 +160,13 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     void instances.start();
     const watched = { options, store, instances, counter, overrides, requests, handlers, breaches };
     await this.watch({ ...watched, channels: () => alerts.channels(), openIncidents: () => alerts.openIncidents });
+    this.digests.set(
+      new Digests({
+        ...{ categories, notices, now, usage: this.usage.value },
+        history: () => alerts.list(),
+        blindTimes: (from, to) => blind.between(from, to),
+      }),
+    );
     this.logger.log(bootLine(store.name, handlers, options.categories));
     this.warnOfMemory(store);
   }

@@ -260,7 +260,7 @@ export class DashboardData {
     const { usage } = this.view;
     if (!usage) return [];
     return this.cached.get(`used ${category.name}`, ADVICE_GOOD_MS, async () =>
-      (await usage.usageSince(category, this.view.now() - DAY_MS))
+      (await usage.usageIn(category, { from: this.view.now() - DAY_MS }))
         .map(({ tenant, counts, threshold }) => {
           let [peak, total] = [0, 0];
           for (const [count, times] of counts) [peak, total] = [Math.max(peak, count), total + count * times];

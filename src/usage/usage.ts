@@ -174,9 +174,9 @@ export class Usage {
     );
   }
 
-  /** What each tenant used since a time. */
-  usageSince(category: Category, from: number): Promise<TenantUsage[]> {
-    const slots = this.slots({ from });
+  /** What each tenant used in a time, by how often each count occurred. */
+  usageIn(category: Category, range: TimeRange): Promise<TenantUsage[]> {
+    const slots = this.slots(range);
     return this.usageOf(category, slots.from, slots.to);
   }
 

@@ -1,0 +1,75 @@
+import type { AlertRecord } from '../alert/history.js';
+import type { NewNotice } from '../alert/notices.js';
+import { tenantLabel } from '../channels/message/names.js';
+import { plainText } from '../channels/message/safe-text.js';
+import type { BlindTime } from '../model/blind-time.js';
+import { amountOf, duration } from '../util/text.js';
+import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
+
+/** What is listed of each kind; the rest is counted. */
+const MAX_OF_A_KIND = 5;
+const ROOM = { name: 60, id: 40, category: 40 };
+const PLAIN = { text: plainText, strong: (text: string) => text };
+
+/** A digest as people read it: one line for each thing that deserves attention. */
+export function digestNotice(digest: Digest, id: string): NewNotice {
+  const { from, to, incidents, peaks, near, blind, failures, advice } = digest;
+  const time = duration(to.getTime() - from.getTime());
+  const found = [
+    ...listed('alerts', incidents, incidentLine),
+    ...listed('tenants over their threshold', peaks, (peak) => `Over: ${countLine(peak)}`),
+    ...listed('tenants near their threshold', near, (count) => `Near: ${countLine(count)}`),
+    ...listed('times without the store', blind, blindLine),
+    ...listed('alerts not delivered', failures, failureLine),
+    ...listed('thresholds to change', advice, adviceLine),
+  ];
+  const calm = isCalm(digest);
+  return {
+    ...{ id, kind: 'digest', severity: calm ? 'info' : 'warning' },
+    title: calm ? `Calm: nothing to report in ${time}` : `What happened in ${time}`,
+    lines: [`From ${shown(from)} to ${shown(to)} UTC`, ...found],
+  };
+}
+
+function listed<T>(what: string, all: readonly T[], line: (one: T) => string): string[] {
+  const more = all.length - MAX_OF_A_KIND;
+  return [...all.slice(0, MAX_OF_A_KIND).map(line), ...(more > 0 ? [`and ${more} more ${what}`] : [])];
+}
+
+function incidentLine({ raisedAt, alert }: AlertRecord): string {
+  const { level, tenant, category, count, threshold, incident } = alert;
+  const peak = incident ? `, peak ${amountOf(incident.peak.count)}` : '';
+  const state = incident && incident.status !== 'resolved' ? ', still open' : '';
+  const lasted = incident ? ` for ${duration(incident.lastedMs)}` : '';
+  const much = `${amountOf(count)} of ${amountOf(threshold)}`;
+  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${category} ${much} from ${shown(raisedAt)}${lasted}${peak}${state}`;
+}
+
+function countLine({ tenant, category, window, count, threshold, at }: DigestCount): string {
+  const of = `${category}${window ? ` ${window}` : ''}`;
+  return `${tenantLabel(tenant, PLAIN, ROOM)}, ${of} ${amountOf(count)} of ${amountOf(threshold)} at ${shown(at)}`;
+}
+
+function blindLine({ from, to, instances }: BlindTime): string {
+  const lost = instances.reduce((sum, one) => sum + one.lost, 0);
+  const many = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
+  return `Blind: ${many} from ${shown(from)} for ${duration(to.getTime() - from.getTime())}, ${amountOf(lost)} lost`;
+}
+
+function failureLine({ channel, category, tenant, reason }: DigestFailure): string {
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return `Not delivered by ${channel}${why}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${category}`;
+}
+
+function adviceLine({ category, threshold, suggested, reason }: DigestAdvice): string {
+  const now = threshold === undefined ? '' : `, now ${amountOf(threshold)}`;
+  return `Threshold of ${category}: ${amountOf(suggested)} suggested${now}. ${reason}`;
+}
+
+function shown(at: Date): string {
+  return at.toISOString().slice(0, 16).replace('T', ' ');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

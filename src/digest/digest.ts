@@ -1,0 +1,54 @@
+import type { AlertRecord } from '../alert/history.js';
+import type { BlindTime } from '../model/blind-time.js';
+
+/** The highest count of a tenant in one window of the time. */
+export interface DigestCount {
+  category: string;
+  /** Name of the window; empty if the category has one. */
+  window: string;
+  /** The id is cut and hashed if it is longer than 128 characters. */
+  tenant: { id: string; name?: string };
+  count: number;
+  threshold: number;
+  /** The minute in which it was reached. Of windows that are not the shortest of their category, the time of the digest. */
+  at: Date;
+}
+
+/** An alert that a channel did not take. */
+export interface DigestFailure {
+  channel: string;
+  category: string;
+  tenant: { id: string; name?: string };
+  reason?: string;
+}
+
+/** A threshold that advice would change. */
+export interface DigestAdvice {
+  category: string;
+  /** Absent if each tenant has its own. */
+  threshold?: number;
+  suggested: number;
+  reason: string;
+}
+
+/** What deserves attention in some time; all lists are empty if nothing does. */
+export interface Digest {
+  from: Date;
+  to: Date;
+  /** Incidents, or alerts if `incidents` is off, that were raised or went on in the time; the most severe first. */
+  incidents: AlertRecord[];
+  /** Tenants over their threshold, the highest multiple first, 20 at most. */
+  peaks: DigestCount[];
+  /** Tenants that came to 80 % of their threshold and not over it, 20 at most. */
+  near: DigestCount[];
+  /** Times in which instances could not reach the store for longer than `blindAfterMs`. */
+  blind: BlindTime[];
+  /** Alerts that a channel did not take, as it stands now. */
+  failures: DigestFailure[];
+  advice: DigestAdvice[];
+}
+
+/** Whether nothing deserves attention. */
+export function isCalm({ incidents, peaks, near, blind, failures, advice }: Digest): boolean {
+  return [incidents, peaks, near, blind, failures, advice].every(({ length }) => length === 0);
+}

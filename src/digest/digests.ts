@@ -1,0 +1,136 @@
+import type { AlertRecord } from '../alert/history.js';
+import type { NoticeOutcome, Notices } from '../alert/notices.js';
+import type { BlindTime } from '../model/blind-time.js';
+import type { Category } from '../model/category.js';
+import { SEVERITIES } from '../model/level.js';
+import type { TimeRange, Usage } from '../usage/usage.js';
+import { baseWindow } from '../usage/usage-source.js';
+import type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest.js';
+import { digestNotice } from './digest-notice.js';
+
+/** Holds what makes digests, once the app has started. */
+export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
+
+/** From this part of its threshold on a tenant is near it. */
+const NEAR = 0.8;
+const MAX_LISTED = 20;
+/** Clocks of replicas differ: those that ask for a digest at the same time ask for the same minute. */
+const KEY_MS = 60_000;
+
+/** What a digest is made from. */
+export interface DigestSources {
+  readonly categories: ReadonlyMap<string, Category>;
+  readonly history: () => Promise<AlertRecord[]>;
+  /** Undefined if usage is off. */
+  readonly usage: Usage | undefined;
+  readonly blindTimes: (from: number, to: number) => Promise<BlindTime[]>;
+  readonly notices: Pick<Notices, 'sendOnce'>;
+  /** The store's clock. */
+  readonly now: () => number;
+}
+
+/** Puts together what deserves attention, and sends it. */
+export class Digests {
+  constructor(private readonly sources: DigestSources) {}
+
+  /** Rejects while the store is away. */
+  async digest(range: TimeRange): Promise<Digest> {
+    const { history, blindTimes, categories } = this.sources;
+    const [from, to] = this.bounds(range);
+    const records = (await history()).filter((record) => touches(record, from, to));
+    const counts: DigestCount[] = [];
+    const advice: DigestAdvice[] = [];
+    // One after the other: each walks over the history of all tenants of a category.
+    for (const category of categories.values()) {
+      counts.push(...(await this.countsOf(category, from, to)));
+      advice.push(...(await this.adviceOn(category, from)));
+    }
+    counts.sort((a, b) => ratioOf(b) - ratioOf(a));
+    return {
+      ...{ from: new Date(from), to: new Date(to) },
+      incidents: records.sort(bySeverity),
+      peaks: counts.filter(({ count, threshold }) => count > threshold).slice(0, MAX_LISTED),
+      near: counts.filter(({ count, threshold }) => count <= threshold).slice(0, MAX_LISTED),
+      blind: await blindTimes(from, to),
+      failures: records.flatMap(failuresOf),
+      advice,
+    };
+  }
+
+  /** Sends a digest from one replica. Undefined if another one sends it. */
+  sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
+    const [from, to] = this.bounds(range);
+    const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;
+    return this.sources.notices.sendOnce(key, async () => digestNotice(await this.digest({ from, to }), key));
+  }
+
+  private bounds({ from, to = this.sources.now() }: TimeRange): [number, number] {
+    const bounds: [number, number] = [Number(from), Number(to)];
+    if (!(bounds[0] < bounds[1])) throw new RangeError('The digest has no time to look at: write a from before to');
+    return bounds;
+  }
+
+  /** The highest counts of tenants that were over or near. */
+  private async countsOf(category: Category, from: number, to: number): Promise<DigestCount[]> {
+    const { usage } = this.sources;
+    if (!usage) return [];
+    const base = baseWindow(category);
+    const worst = (await usage.usageIn(category, { from, to }))
+      .flatMap(({ tenant, counts, threshold = Infinity }) => {
+        const count = Math.max(...counts.keys());
+        return isNear(count, threshold) ? [{ tenant, count, threshold }] : [];
+      })
+      .sort((a, b) => ratioOf(b) - ratioOf(a))
+      .slice(0, 2 * MAX_LISTED);
+    const ids = worst.map(({ tenant }) => tenant.id);
+    const series = ids.length === 0 ? [] : await usage.histories(category, ids, { from, to });
+    const found = worst.map(({ tenant, count, threshold }, i) => {
+      const { start, stepMs, counts } = series[i] ?? { start: new Date(from), stepMs: 0, counts: [] };
+      const at = new Date(start.getTime() + stepMs * Math.max(counts.indexOf(Math.max(...counts)), 0));
+      return { category: category.name, window: base.name, tenant, count, threshold, at };
+    });
+    const others = category.windows.filter((window) => window !== base);
+    for (const { name: window } of others)
+      for (const { tenant, count, threshold = Infinity } of await usage.top(category.name, { window, at: to }))
+        if (isNear(count, threshold))
+          found.push({ category: category.name, window, tenant, count, threshold, at: new Date(to) });
+    return found;
+  }
+
+  private async adviceOn({ name }: Category, from: number): Promise<DigestAdvice[]> {
+    const { usage, now } = this.sources;
+    if (!usage) return [];
+    const { suggestion, threshold } = await usage.advise(name, { over: now() - from });
+    if (!suggestion) return [];
+    const { threshold: suggested, reason } = suggestion;
+    return [{ category: name, ...(threshold === undefined ? {} : { threshold }), suggested, reason }];
+  }
+}
+
+/** Whether it was raised in the time, or goes on from before. */
+function touches({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, from: number, to: number): boolean {
+  if (raisedAt.getTime() >= to) return false;
+  const isOpen = incident !== undefined && incident.status !== 'resolved';
+  return isOpen || raisedAt.getTime() >= from || (windowEnd?.getTime() ?? 0) > from;
+}
+
+function failuresOf({ alert: { category, tenant }, channels }: AlertRecord): DigestFailure[] {
+  return Object.entries(channels)
+    .filter(([, { status }]) => status === 'failed' || status === 'retried')
+    .map(([channel, { reason }]) => ({
+      ...{ channel, category, tenant: { id: tenant.id, ...(tenant.name === undefined ? {} : { name: tenant.name }) } },
+      ...(reason === undefined ? {} : { reason }),
+    }));
+}
+
+function isNear(count: number, threshold: number): boolean {
+  return count > 0 && count >= NEAR * threshold;
+}
+
+function ratioOf({ count, threshold }: { count: number; threshold: number }): number {
+  return count / Math.max(threshold, 1);
+}
+
+function bySeverity({ alert: a }: AlertRecord, { alert: b }: AlertRecord): number {
+  return SEVERITIES.indexOf(b.level.severity) - SEVERITIES.indexOf(a.level.severity) || ratioOf(b) - ratioOf(a);
+}

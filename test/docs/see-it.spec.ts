@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+
+import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
+
+import { WebhookChannel, type Notice } from '../../src/index.js';
+import { startApp } from '../support/app.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+import { WebhookServer } from '../support/webhook-server.js';
+import { MorningDigest } from './morning-digest.js';
+
+const BLOCK = /<!-- from (\S+) -->\n\n```ts\n([^]*?)```/g;
+
+it.each([...readFileSync('docs/see-it.md', 'utf8').matchAll(BLOCK)].map(([, file, code]) => [file, code]))(
+  'docs/see-it.md shows what a test runs, in %s',
+  (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
+);
+
+it('the digest of the morning is sent by one replica', async () => {
+  const server = await new WebhookServer().start();
+  const clients = Array.from({ length: 3 }, sharedRedis);
+  const [{ keyPrefix }] = clients as [(typeof clients)[0]];
+  const apps = await Promise.all(
+    clients.map(({ client: redis }) =>
+      startApp({
+        options: { redis, keyPrefix, channels: [new WebhookChannel({ url: server.url })] },
+        metadata: { imports: [ScheduleModule.forRoot()], providers: [MorningDigest] },
+      }),
+    ),
+  );
+  try {
+    await Promise.all(
+      apps.flatMap(({ app }) => [...app.get(SchedulerRegistry).getCronJobs().values()].map((job) => job.fireOnTick())),
+    );
+    await until(() => server.requests.length > 0, 5_000);
+    const sent = server.requests.map(({ body }) => JSON.parse(body) as Notice);
+    expect(sent).toMatchObject([{ kind: 'digest', severity: 'info', title: 'Calm: nothing to report in 24 h' }]);
+  } finally {
+    await Promise.all(apps.map(({ close }) => close()));
+    await Promise.all(clients.map(({ client }) => client.quit()));
+    await server.close();
+  }
+});

@@ -1,0 +1,152 @@
+import { anAlert } from '../support/alerts.js';
+import { seenMonitor } from '../support/dashboard.js';
+import type { AlertRecord } from '../../src/alert/history.js';
+import type { NewNotice } from '../../src/alert/notices.js';
+import type { BlindTime } from '../../src/model/blind-time.js';
+import { Digests, type DigestSources } from '../../src/digest/digests.js';
+
+const START = 1_790_002_800_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function digestsOf(more: Partial<DigestSources> = {}) {
+  const monitor = seenMonitor(START);
+  const { replica, view, clock } = monitor;
+  const sent: { key: string; notice: NewNotice }[] = [];
+  const digests = new Digests({
+    ...{ categories: view.categories, usage: view.usage, now: () => clock.now },
+    history: () => Promise.resolve(monitor.alerts),
+    blindTimes: () => Promise.resolve([]),
+    notices: {
+      sendOnce: async (key, make) => {
+        sent.push({ key, notice: await make() });
+        return [];
+      },
+    },
+    ...more,
+  });
+  /** Counts of each tenant in one minute after another. */
+  const minutes = async (counts: Record<string, number>, times = 1): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      for (const [tenant, count] of Object.entries(counts)) await replica.count('llm_call', tenant, count);
+      await replica.recorder.look();
+      clock.now += MINUTE;
+      await replica.recorder.look();
+    }
+  };
+  return { monitor, digests, sent, minutes, clock };
+}
+
+describe('a digest', () => {
+  it('of a quiet time is empty, and goes out as information', async () => {
+    const { digests, sent, minutes, clock } = digestsOf();
+    await minutes({ proj_1: 3 }, 3);
+    const { incidents, peaks, near, blind, failures, advice } = await digests.digest({ from: START });
+    expect([incidents, peaks, near, blind, failures, advice]).toEqual([[], [], [], [], [], []]);
+    await digests.sendDigest({ from: START, to: clock.now });
+    expect(sent[0]?.notice).toMatchObject({
+      ...{ kind: 'digest', severity: 'info', title: 'Calm: nothing to report in 3 min' },
+      lines: ['From 2026-09-21 15:00 to 2026-09-21 15:03 UTC'],
+    });
+  });
+
+  it('names tenants over and near their threshold with their highest count and its minute, and nobody else', async () => {
+    const { digests, minutes } = digestsOf();
+    await minutes({ calm: 7, near: 8, edge: 8, over: 4 });
+    await minutes({ calm: 2, near: 10, over: 47 });
+    await minutes({ over: 12 });
+    const { peaks, near } = await digests.digest({ from: START });
+    expect(peaks).toEqual([
+      {
+        ...{ category: 'llm_call', window: '', tenant: { id: 'over' }, count: 47, threshold: 10 },
+        at: new Date(START + MINUTE),
+      },
+    ]);
+    expect(near.map(({ tenant, count, at }) => [tenant.id, count, at])).toEqual([
+      ['near', 10, new Date(START + MINUTE)],
+      ['edge', 8, new Date(START)],
+    ]);
+    // What was before the time is not in it.
+    const later = await digests.digest({ from: START + 2 * MINUTE });
+    expect([later.peaks[0]?.count, later.near]).toEqual([12, []]);
+  });
+
+  it('names a threshold that advice would change', async () => {
+    const { digests, minutes } = digestsOf();
+    for (let i = 0; i < 13; i++) {
+      await minutes({ a: 20, b: 21, c: 20 });
+      await minutes({ a: 4, b: 5, c: 6 }, 2);
+    }
+    const { advice } = await digests.digest({ from: START });
+    expect(advice).toMatchObject([{ category: 'llm_call', threshold: 10 }]);
+    expect(advice[0]?.suggested).toBeGreaterThan(20);
+  });
+
+  it('has the alerts of the time, the worst first, and those that were not delivered', async () => {
+    const { digests, monitor } = digestsOf();
+    const record = (id: string, at: number, more: Partial<AlertRecord> = {}): AlertRecord => ({
+      ...{ id, raisedAt: new Date(at), channels: { log: { status: 'delivered', attempts: 1 } } },
+      alert: anAlert({ windowStart: new Date(at), windowEnd: new Date(at + MINUTE) }),
+      ...more,
+    });
+    const critical = anAlert({ count: 99, level: { at: 5, severity: 'critical' } });
+    const discord = { status: 'failed' as const, attempts: 3, reason: 'answered 404' };
+    const incident = { id: 'i', status: 'reminded' as const, startedAt: new Date(0), lastedMs: HOUR, total: 9 };
+    const open = anAlert({ count: 11, incident: { ...incident, peak: { count: 50, windowStart: new Date(0) } } });
+    monitor.alerts.push(
+      record('before', START - HOUR),
+      record('open', START - HOUR, { alert: open }),
+      record('one', START + MINUTE),
+      record('worst', START + 2 * MINUTE, { alert: critical, channels: { discord } }),
+      record('after', START + 2 * HOUR),
+    );
+    const { incidents, failures } = await digests.digest({ from: START, to: START + HOUR });
+    expect(incidents.map(({ id }) => id)).toEqual(['worst', 'one', 'open']);
+    expect(failures).toEqual([
+      { channel: 'discord', category: 'llm_call', tenant: { id: 'proj_1', name: 'Acme' }, reason: 'answered 404' },
+    ]);
+  });
+
+  it('says all of it in lines, five of each kind', async () => {
+    const [from, to] = [new Date(START), new Date(START + 5 * MINUTE)];
+    const blind: BlindTime = {
+      ...{ from, to },
+      instances: [{ instance: 'a', host: 'h', pid: 1, from, to, counted: 50, lost: 4 }],
+    };
+    const { digests, sent, minutes, monitor } = digestsOf({ blindTimes: () => Promise.resolve([blind]) });
+    await minutes(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`t${i}`, 20 + i])));
+    monitor.alerts.push({
+      ...{ id: 'x', raisedAt: new Date(START), channels: { slack: { status: 'retried', attempts: 2 } } },
+      alert: anAlert({ tenant: { id: 'p', name: 'Acme", calm\n' } }),
+    });
+    await digests.sendDigest({ from: START });
+    expect(sent[0]?.notice.title).toBe('What happened in 1 min');
+    expect(sent[0]?.notice.severity).toBe('warning');
+    expect(sent[0]?.notice.lines).toEqual([
+      'From 2026-09-21 15:00 to 2026-09-21 15:01 UTC',
+      `Warning: "Acme', calm" (p), llm_call 47 of 15 from 2026-09-21 15:00`,
+      'Over: t7, llm_call 27 of 10 at 2026-09-21 15:00',
+      'Over: t6, llm_call 26 of 10 at 2026-09-21 15:00',
+      'Over: t5, llm_call 25 of 10 at 2026-09-21 15:00',
+      'Over: t4, llm_call 24 of 10 at 2026-09-21 15:00',
+      'Over: t3, llm_call 23 of 10 at 2026-09-21 15:00',
+      'and 3 more tenants over their threshold',
+      'Blind: 1 instance from 2026-09-21 15:00 for 5 min, 4 lost',
+      `Not delivered by slack: "Acme', calm" (p), llm_call`,
+    ]);
+  });
+
+  it('has one key for replicas that ask at the same time, and another for the next', async () => {
+    const { digests, sent } = digestsOf();
+    const [at, day] = [START + 24 * HOUR, 24 * HOUR];
+    for (const ahead of [-900, 0, 1_200, day]) await digests.sendDigest({ from: at + ahead - day, to: at + ahead });
+    const keys = sent.map(({ key }) => key);
+    expect([new Set(keys.slice(0, 3)).size, new Set(keys).size]).toEqual([1, 2]);
+  });
+
+  it('works without usage, and refuses a time that has not begun', async () => {
+    const { digests } = digestsOf({ usage: undefined });
+    expect((await digests.digest({ from: START - HOUR })).peaks).toEqual([]);
+    await expect(digests.digest({ from: START + HOUR })).rejects.toThrow(RangeError);
+  });
+});
