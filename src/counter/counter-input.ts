@@ -4,6 +4,9 @@ import { oneLine } from '../util/text.js';
 
 /** Reads what callers give to count, and logs once what cannot be counted. */
 export class CounterInput {
+  /** Categories with a cost that could not be counted as it was. */
+  private readonly troubled = new Set<string>();
+
   constructor(private readonly once: SayOnce) {}
 
   category<T>(name: string, categories: ReadonlyMap<string, T>): T | undefined {
@@ -31,7 +34,12 @@ export class CounterInput {
 
   /** A cost may come from a request: none is to make a count useless. */
   cost({ name, maxCost }: { readonly name: string; readonly maxCost: number }, cost: number): number {
-    if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) return cost;
+    if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) {
+      if (this.troubled.size > 0 && this.troubled.delete(name))
+        for (const isTooMuch of [true, false]) this.once.good(`cost ${isTooMuch} ${name}`);
+      return cost;
+    }
+    this.troubled.add(name);
     const isTooMuch = typeof cost === 'number' && cost > maxCost;
     const shown = typeof cost === 'number' ? cost : `a ${typeof cost}`;
     this.once.warn(`cost ${isTooMuch} ${name}`, () =>

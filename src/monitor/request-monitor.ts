@@ -30,6 +30,7 @@ interface MonitoredHandler {
   lastRoute: Route | undefined;
   /** Whether a request with a tenant was counted. */
   isSeen: boolean;
+  readonly skipFault: Fault;
 }
 
 /** A category that a handler counts in. */
@@ -41,8 +42,31 @@ interface CountsIn {
   /** What an outcome is worth, if not `cost`. */
   readonly after: Guest<{ result: unknown; context: ExecutionContext }, unknown> | undefined;
   readonly when: 'success' | 'failure' | undefined;
-  /** Something went wrong before: only then it is worth while to note that all is well. */
-  troubled: boolean;
+  readonly tenantFault: Fault;
+  readonly costFault: Fault;
+  readonly contributorFault: Fault;
+}
+
+/** What a function of the app's does wrong: logged once for each fault, and again if it comes back after all was well. */
+class Fault {
+  /** Only then it is worth while to note that all is well. */
+  private isOpen = false;
+
+  constructor(
+    private readonly once: SayOnce,
+    private readonly about: string,
+  ) {}
+
+  warn(message: () => string, fault?: string): void {
+    this.isOpen = true;
+    this.once.warn(this.about, message, fault);
+  }
+
+  good(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.once.good(this.about);
+  }
 }
 
 type Wait = Promise<void> | undefined;
@@ -115,22 +139,26 @@ export class RequestMonitor {
       const category = this.options.categories.get(mark.category);
       // Known only now, in a module that was loaded after the boot.
       if (!category) this.logger.error(unknownCategory(name, mark.category, this.options.categories));
-      else if (mark.when) outcomes.push(this.countsIn(category, mark));
-      else counts.set(mark.category, this.countsIn(category, mark));
+      else if (mark.when) outcomes.push(this.countsIn(category, mark, name));
+      else counts.set(mark.category, this.countsIn(category, mark, name));
     }
     if (counts.size + outcomes.length === 0) return undefined;
     const bound = this.handlers.isBound(owner, handler);
-    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined, isSeen: false };
+    const skipFault = new Fault(this.once, `skipIf ${name}`);
+    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined, isSeen: false, skipFault };
   }
 
-  private countsIn(category: Category, { cost, after, when }: Mark): CountsIn {
+  private countsIn(category: Category, { cost, after, when }: Mark, handler: string): CountsIn {
+    const fault = (kind: string): Fault => new Fault(this.once, `${kind} ${category.name} ${handler}`);
     return {
       category,
       tenant: this.guest(category.tenant),
       cost: typeof cost === 'number' ? cost : this.guest(cost),
       after: after && this.guest(after, ({ result, context }) => after(result, context)),
       when,
-      troubled: false,
+      tenantFault: fault('tenant'),
+      costFault: fault(after ? 'after' : 'cost'),
+      contributorFault: fault('contributor'),
     };
   }
 
@@ -193,29 +221,30 @@ export class RequestMonitor {
       handler.isSeen = true;
       this.seen.add(handler.name);
     }
-    if (counts.category.contributor) this.countContributor(counts.category, tenant, cost, context, handler);
+    if (counts.category.contributor) this.countContributor(counts, tenant, cost, context, handler);
     return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
   }
 
   /** First, so that an alert caused by this request can name its contributor. */
   private countContributor(
-    category: Category,
+    { category, contributorFault: fault }: CountsIn,
     tenant: Tenant,
     cost: number,
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): void {
     const unnamed = (how: string): void =>
-      this.once.warn(
-        `contributor ${category.name} ${handler.name}`,
+      fault.warn(
         () =>
           `contributor ${how} on ${place(context, handler)}: alerts of ${category.name} do not name who made its requests`,
+        how,
       );
     try {
       const answer: unknown = category.contributor?.(context);
       const label = contributorLabel(answer);
       if (label !== undefined) this.contributors.count(category, tenant.id, label, cost);
-      else if (answer !== undefined && answer !== null) unnamed(`gave a ${typeof answer} and not a text`);
+      if (label !== undefined || answer === undefined || answer === null) fault.good();
+      else unnamed(`gave a ${typeof answer} and not a text`);
     } catch (error) {
       unnamed(`threw (${reasonOf(error)})`);
     }
@@ -235,16 +264,20 @@ export class RequestMonitor {
   private skips(
     skip: Guest<ExecutionContext, unknown>,
     context: ExecutionContext,
-    { name }: MonitoredHandler,
+    { name, skipFault }: MonitoredHandler,
   ): boolean | Promise<boolean> {
     const threw = (error: unknown): false => {
       const reason = reasonOf(error);
-      this.once.warn(`skipIf ${name}`, () => `skipIf threw on ${name} (${reason}): the request is counted`, reason);
+      skipFault.warn(() => `skipIf threw on ${name} (${reason}): the request is counted`, reason);
       return false;
+    };
+    const known = (answer: unknown): boolean => {
+      skipFault.good();
+      return answer === true;
     };
     try {
       const answer = skip.answer(context);
-      return answer instanceof Promise ? answer.then((skips) => skips === true, threw) : answer === true;
+      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
     } catch (error) {
       return threw(error);
     }
@@ -275,10 +308,7 @@ export class RequestMonitor {
   ): Tenant | undefined {
     const tenant = toTenant(answer);
     if (tenant === undefined) this.hasNoTenant(counts, context, handler);
-    else if (counts.troubled) {
-      this.once.good(`tenant ${counts.category.name} ${handler.name}`);
-      counts.troubled = false;
-    }
+    else counts.tenantFault.good();
     return tenant;
   }
 
@@ -288,10 +318,8 @@ export class RequestMonitor {
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): undefined {
-    counts.troubled = true;
     const [{ name }, reason] = [counts.category, reasonOf(error)];
-    this.once.warn(
-      `tenant ${name} ${handler.name}`,
+    counts.tenantFault.warn(
       () =>
         `The tenant resolver threw on ${place(context, handler)} (${reason}): its requests are not counted in ${name}`,
       reason,
@@ -304,22 +332,25 @@ export class RequestMonitor {
     { name }: MonitoredHandler,
     result: unknown,
   ): number | Promise<number> {
-    const { category, cost, after } = counts;
-    if (after) return this.worthAfter(after, category, context, result);
+    const { category, cost, costFault } = counts;
+    if (counts.after) return this.worthAfter(counts, counts.after, context, result);
     if (typeof cost === 'number') return cost;
     const threw = (error: unknown): number => {
       const reason = reasonOf(error);
-      this.once.warn(
-        `cost ${name}`,
+      costFault.warn(
         () => `The cost of ${category.name} threw on ${name} (${reason}): the request counts as 1`,
         reason,
       );
       return 1;
     };
-    try {
+    const known = (answer: unknown): number => {
+      costFault.good();
       // The counter makes 1 of what is no cost, and explains it.
-      const answer = cost.answer(context) as number | Promise<number>;
-      return answer instanceof Promise ? answer.catch(threw) : answer;
+      return answer as number;
+    };
+    try {
+      const answer = cost.answer(context);
+      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
     } catch (error) {
       return threw(error);
     }
@@ -327,22 +358,24 @@ export class RequestMonitor {
 
   /** Worked out as any cost is, but what cannot be worked out is nothing. */
   private worthAfter(
+    { category, costFault }: CountsIn,
     after: NonNullable<CountsIn['after']>,
-    category: Category,
     context: ExecutionContext,
     result: unknown,
   ): number | Promise<number> {
     const wrong = (how: string): number => {
-      this.once.warn(
-        `after ${category.name}`,
+      costFault.warn(
         () => `after of ${category.name} ${how}: nothing is counted for such a result. Give a number, 0 or more`,
+        how,
       );
       return 0;
     };
-    const known = (cost: unknown): number =>
-      typeof cost === 'number' && cost >= 0 && Number.isFinite(cost)
-        ? cost
-        : wrong(`gave ${typeof cost === 'number' ? cost : `a ${typeof cost}`}`);
+    const known = (cost: unknown): number => {
+      if (typeof cost !== 'number') return wrong(`gave a ${typeof cost}`);
+      if (!(cost >= 0 && Number.isFinite(cost))) return wrong(`gave ${cost < 0 ? 'less than 0' : cost}`);
+      costFault.good();
+      return cost;
+    };
     const threw = (error: unknown): number => wrong(`threw (${reasonOf(error)})`);
     try {
       const answer = after.answer({ result, context });

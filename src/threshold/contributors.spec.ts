@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import type { Category } from '../model/category.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { Contributors, contributorLabel } from './contributors.js';
@@ -147,6 +150,22 @@ describe('contributors', () => {
     expect([undefined, null, '', ' \n', {}, Promise.resolve('x')].map(contributorLabel)).toEqual(
       Array(6).fill(undefined),
     );
+  });
+
+  it('keep nothing of the headers that ids and labels were cut out of', () => {
+    const [tenants, headerBytes] = [3_000, 12_000];
+    setFlagsFromString('--expose-gc');
+    const heap = (): number => {
+      (runInNewContext('gc') as () => void)();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = heap();
+    for (let i = 0; i < tenants; i++) {
+      const header = Buffer.from(`tenant-of-a-header-${i}`.padEnd(headerBytes, '.')).toString('latin1');
+      one.count(category, header.slice(0, 36), contributorLabel(header.slice(5, 45)) as string, 1);
+    }
+    // Each has a table for each of two windows; the headers take 36 MB.
+    expect(heap() - before).toBeLessThan((tenants * headerBytes) / 2);
   });
 
   it('may be called as parts of objects are', async () => {

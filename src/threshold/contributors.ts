@@ -5,7 +5,7 @@ import { tenantKey } from '../model/tenant-key.js';
 import type { WindowSpan } from '../model/window.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
-import { oneLine } from '../util/text.js';
+import { copied, oneLine } from '../util/text.js';
 
 /** Contributors that are distinguished for each tenant and window. */
 const MAX_LABELS = 16;
@@ -152,7 +152,7 @@ export class Contributors {
       const [oldest] = this.tables.size >= MAX_TABLES ? this.tables.keys() : [];
       if (oldest !== undefined) this.tables.delete(oldest);
       table = {
-        ...{ category, window, tenant, span, until: keptUntil(span, parts), shares: new Map() },
+        ...{ category, window, tenant: copied(tenant), span, until: keptUntil(span, parts), shares: new Map() },
         ...{ isChanged: false, writes: 0, pending: undefined },
       };
     }
@@ -216,7 +216,7 @@ export function contributorLabel(answer: unknown): string | undefined {
 function newShare(shares: Table['shares'], label: string): Share | undefined {
   if (shares.size >= MAX_LABELS) return undefined;
   const share: Share = { count: 0, sent: 0 };
-  shares.set(Buffer.from(label).toString(), share);
+  shares.set(copied(label), share);
   return share;
 }
 

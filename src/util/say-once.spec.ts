@@ -26,7 +26,9 @@ describe('SayOnce', () => {
     warn('tenant a', 'down');
     expect(lines).toHaveLength(1);
     jest.advanceTimersByTime(60_000);
-    once.good('tenant a');
+    warn('tenant a', 'down');
+    expect(lines).toHaveLength(2);
+    jest.advanceTimersByTime(60_000);
     warn('tenant a', 'down');
     expect(lines).toHaveLength(2);
   });

@@ -9,6 +9,8 @@ const REPEAT_AFTER_MS = 60_000;
 interface Subject {
   readonly faults: Set<string>;
   saidAt: number;
+  /** All was well since its faults were logged. */
+  wasGood: boolean;
 }
 
 /** Warnings that would otherwise come once per request: each fault of each subject once, and again if it comes back after all was well. */
@@ -27,9 +29,13 @@ export class SayOnce {
     const [kind = ''] = about.split(' ', 1);
     const subjects = this.kinds.get(kind) ?? new Map<string, Subject>();
     this.kinds.set(kind, subjects);
-    const subject = subjects.get(about) ?? { faults: new Set<string>(), saidAt: -Infinity };
+    const subject = subjects.get(about) ?? { faults: new Set<string>(), saidAt: -Infinity, wasGood: false };
     if (subjects.size >= MAX_SUBJECTS_OF_A_KIND && !subjects.has(about)) return;
     subjects.set(about, subject);
+    if (subject.wasGood && performance.now() - subject.saidAt >= REPEAT_AFTER_MS) {
+      subject.faults.clear();
+      subject.wasGood = false;
+    }
     if (subject.faults.has(fault) || subject.faults.size >= MAX_FAULTS_OF_A_SUBJECT) return;
     subject.faults.add(fault);
     subject.saidAt = performance.now();
@@ -40,6 +46,6 @@ export class SayOnce {
   good(about: string): void {
     const [kind = ''] = about.split(' ', 1);
     const subject = this.kinds.get(kind)?.get(about);
-    if (subject && performance.now() - subject.saidAt >= REPEAT_AFTER_MS) subject.faults.clear();
+    if (subject) subject.wasGood = true;
   }
 }
