@@ -1,3 +1,4 @@
+// @ts-check
 // Installs what the benchmark needs, and of this package the published files alone: linked, it would bring a second copy of Nest.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';

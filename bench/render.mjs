@@ -1,3 +1,4 @@
+// @ts-check
 // node render.mjs <results.json> [<Markdown file>]: prints the tables, or writes them between the markers of the file.
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -5,7 +6,7 @@ import { report } from './report/report.mjs';
 
 const MARKED = /(<!-- results -->\n)[^]*?(<!-- \/results -->)/;
 
-const [resultsFile, document] = process.argv.slice(2);
+const [resultsFile = '', document] = process.argv.slice(2);
 const tables = report(JSON.parse(readFileSync(resultsFile, 'utf8')));
 if (!document) console.log(tables);
 else {

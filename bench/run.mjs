@@ -1,3 +1,4 @@
+// @ts-check
 // npm run bench -- [--quick] [--platform express] [--only requests,guard] [--against <other checkout, built>] [--out <file>]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';

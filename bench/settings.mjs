@@ -1,3 +1,4 @@
+// @ts-check
 const AUTO = 'rate-monitor, auto';
 const AWAIT = 'rate-monitor, await';
 const BACKGROUND = 'rate-monitor, background';

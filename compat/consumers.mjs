@@ -1,3 +1,4 @@
+// @ts-check
 // The apps that the packed package is installed in, and what is tried in each.
 import { readFileSync } from 'node:fs';
 

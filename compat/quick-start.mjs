@@ -1,10 +1,11 @@
+// @ts-check
 // The set-up that the README tells a reader to paste, as an app that is called until it alerts.
 import { readFileSync } from 'node:fs';
 
 export const ALERT = '"Acme" (proj_1) is over the evaluations threshold: 4 in 1 min, threshold 3';
 
 export function quickStart() {
-  const [setUp] = readFileSync('README.md', 'utf8').match(/(?<=```ts\n)[\s\S]*?(?=```)/);
+  const [setUp] = readFileSync('README.md', 'utf8').match(/(?<=```ts\n)[\s\S]*?(?=```)/) ?? [];
   return `import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 ${setUp}

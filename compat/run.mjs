@@ -1,3 +1,4 @@
+// @ts-check
 // Packs the package, installs it into a copy of each consumer outside this repository, without flags, and tries it there.
 // `npm run compat -- nest12 pnpm` tries these two.
 import { execFile } from 'node:child_process';
@@ -86,6 +87,7 @@ async function start(app, format, options) {
   if (!said.includes(ALERT)) throw new Error(`no alert:\n${said}`);
 }
 
+/** @param {{ name: string, installer: string, does: string[], leavesOut?: Record<string, string> }} consumer */
 async function setUp({ name, installer, does, leavesOut }) {
   const app = join(work, name);
   cpSync(join('compat', name), app, { recursive: true });
@@ -111,7 +113,8 @@ async function timed(what, work) {
   console.log(`${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`);
 }
 
-let next;
+/** @type {{ trial?: Promise<{ app: string, name: string, does: string[] }> }} The consumer that is being installed. */
+const next = {};
 try {
   keepTable(false);
   const packed = await run('.', 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', work);
@@ -121,16 +124,16 @@ try {
   // One is installed while the one before is tried.
   const setUpNext = () => {
     const consumer = consumers.shift();
-    next = consumer && setUp(consumer).then((app) => ({ app, ...consumer }));
-    // Said when its turn comes.
-    next?.catch(() => undefined);
+    next.trial = consumer && setUp(consumer).then((app) => ({ app, ...consumer }));
+    // A failure is reported when its turn comes.
+    next.trial?.catch(() => undefined);
   };
-  for (setUpNext(); next;) {
-    const { app, name, does } = await next;
+  for (setUpNext(); next.trial;) {
+    const { app, name, does } = await next.trial;
     setUpNext();
     for (const step of does) await timed(`${name}: ${step}`, () => steps[step](app));
   }
 } finally {
-  await next?.catch(() => undefined);
+  await next.trial?.catch(() => undefined);
   if (!process.env.COMPAT_KEEP) rmSync(work, { recursive: true, force: true });
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // Lets the e2e suite run as it is on the packed package: where a spec says `../../src/…` it finds a line that leads to the package.
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,7 +30,7 @@ export function bringSuite(to, leavesOut = {}) {
   const fromInside = (file) => file.endsWith('.ts') && importsOf(file).some((source) => !(source in standIns));
   cpSync('test/support', join(to, 'test/support'), { recursive: true, filter: (file) => !fromInside(file) });
 
-  const suite = readdirSync('test/e2e', { recursive: true }).filter((file) => file.endsWith('.ts'));
+  const suite = readdirSync('test/e2e', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const specOf = (file) => file.replace(/\.(spec|example)\.ts$/, '');
   const unused = Object.keys(leavesOut).find((spec) => !suite.some((file) => specOf(file) === spec));
   if (unused) throw new Error(`compat/consumers.mjs leaves out ${unused}, which is not in test/e2e`);

@@ -1,3 +1,4 @@
+// @ts-check
 // docs/compatibility.md holds what the locks of the consumers hold: checked at each run, written with --write.
 import { readFileSync, writeFileSync } from 'node:fs';
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Builds both formats with tsc, file by file, with source maps. The types are those of the CommonJS files and are shared: a class has
 // the same type however it is imported. Comments stay in the types, where editors read them.
 import { execFile } from 'node:child_process';

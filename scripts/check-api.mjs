@@ -1,8 +1,9 @@
+// @ts-check
 // Holds the public API against the reports in etc/, one for each entry point; --write writes them. A change of the API is so seen in review.
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 
-import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 
 const localBuild = process.argv.includes('--write');
 const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -12,6 +13,7 @@ for (const [path, { require: entryPoint }] of Object.entries(exports)) {
   const report = path === '.' ? name : `${name}-${basename(path)}`;
   const config = ExtractorConfig.prepare({
     packageJsonFullPath: resolve('package.json'),
+    configObjectFullPath: undefined,
     configObject: {
       projectFolder: resolve('.'),
       mainEntryPointFilePath: resolve(entryPoint.types),
@@ -28,8 +30,11 @@ for (const [path, { require: entryPoint }] of Object.entries(exports)) {
       newlineKind: 'lf',
       messages: {
         // What is exported and not @internal is public, so release tags and types that users need not name are no errors.
-        extractorMessageReporting: { default: { logLevel: 'none' }, 'ae-unresolved-link': { logLevel: 'error' } },
-        tsdocMessageReporting: { default: { logLevel: 'error' } },
+        extractorMessageReporting: {
+          default: { logLevel: ExtractorLogLevel.None },
+          'ae-unresolved-link': { logLevel: ExtractorLogLevel.Error },
+        },
+        tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
       },
     },
   });

@@ -1,3 +1,4 @@
+// @ts-check
 // Checks what only the build can get wrong: the CommonJS and the ES module copy in one process, the loading of optional packages, and what
 // a developer sees of a boot error.
 import 'reflect-metadata';
@@ -8,10 +9,10 @@ import { createRequire } from 'node:module';
 import { Controller, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-import * as esm from '../dist/esm/index.js';
+import * as esm from 'nestjs-rate-monitor';
 
-const require = createRequire(import.meta.url);
-const cjs = require('../dist/cjs/index.js');
+const load = createRequire(import.meta.url);
+const cjs = load('nestjs-rate-monitor');
 assert.notEqual(cjs.RateMonitorModule, esm.RateMonitorModule);
 assert.ok(esm.isDeliveryError(new cjs.DeliveryError('no answer', { retry: true })));
 assert.ok(cjs.isRateMonitorConfigError(new esm.RateMonitorConfigError(['a problem'])));
@@ -22,8 +23,8 @@ const loaded = `require('./dist/cjs/index.js'); console.log(Object.keys(require.
 assert.equal(spawnSync('node', ['-e', loaded], { encoding: 'utf8' }).stdout.trim(), '0');
 
 // A native import() would load the ES module copy of Sentry, which the app has not set up.
-const { sentry } = require('../dist/cjs/util/optional-peers.js');
-assert.ok((await sentry()).isEnabled === require('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');
+const { sentry } = load('../dist/cjs/util/optional-peers.js');
+assert.ok((await sentry()).isEnabled === load('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');
 
 // Thrown where a channel is made, so that Node itself prints it. Nothing but the line that throws stands before it.
 const program = `new (require('./dist/cjs/index.js').DiscordChannel)({ url: 'here' })`;
@@ -36,7 +37,7 @@ assert.match(bootError, /RateMonitorConfigError: nestjs-rate-monitor cannot star
 class Evaluations {
   create() {}
 }
-const descriptor = Object.getOwnPropertyDescriptor(Evaluations.prototype, 'create');
+const descriptor = { ...Object.getOwnPropertyDescriptor(Evaluations.prototype, 'create') };
 for (const decorate of [Post(), esm.MonitorRate('evaluations')]) decorate(Evaluations.prototype, 'create', descriptor);
 Controller('evaluations')(Evaluations);
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
 // names it does not import come from the packages below or from docs-prelude.d.ts. A block under `<!-- from FILE -->` is part of a file that
 // is compiled, and run, as it is: it must stand there, line for line, at any indentation.
@@ -47,25 +48,26 @@ const quoted = blocks.filter(({ from }) => from);
 const ownWords = blocks.filter(({ from }) => !from);
 const sources = new Map();
 const known = knownNames();
-ownWords.forEach((block, i) => {
-  block.tries = Object.entries(FORMS).map(([form, wrap], n) => {
+const drafts = ownWords.map((block, i) => ({
+  ...block,
+  tries: Object.entries(FORMS).map(([form, wrap], n) => {
     const path = resolve(`docs-block-${i}-${n}.ts`);
     // On one line with what comes first, so that the lines of a block stay what they are.
     sources.set(path, `${importsFor(block.code)} ${wrap(block.code)}\nexport {};\n`);
     return { form, path };
-  });
-});
+  }),
+}));
 
 const program = compile([...sources.keys(), resolve('scripts/docs-prelude.d.ts')]);
 let wrong = 0;
-for (const { file, line, tries } of ownWords) {
-  for (const attempt of tries) attempt.errors = errorsOf(program.getSourceFile(attempt.path));
+for (const { file, line, tries: attempts } of drafts) {
+  const tries = attempts.map(({ form, path }) => ({ form, errors: errorsOf(program.getSourceFile(path)) }));
   if (tries.some(({ errors }) => errors.length === 0)) continue;
   wrong++;
   const { form, errors } = tries.reduce((best, next) => (next.errors.length < best.errors.length ? next : best));
   console.error(`${file}:${line}: this block does not compile; read as ${form}:`);
   for (const error of errors) {
-    const at = error.file.getLineAndCharacterOfPosition(error.start).line;
+    const at = error.file?.getLineAndCharacterOfPosition(error.start ?? 0).line ?? 0;
     console.error(`  ${file}:${line + 1 + at}: ${ts.flattenDiagnosticMessageText(error.messageText, '\n    ')}`);
   }
 }
@@ -115,10 +117,10 @@ function knownNames() {
   const names = compile([path]);
   const checker = names.getTypeChecker();
   const found = new Map();
-  for (const { moduleSpecifier } of names.getSourceFile(path).statements) {
+  for (const { moduleSpecifier } of names.getSourceFile(path)?.statements.filter(ts.isImportDeclaration) ?? []) {
     const symbol = checker.getSymbolAtLocation(moduleSpecifier);
     for (const { name } of symbol ? checker.getExportsOfModule(symbol) : [])
-      if (/^[A-Z]/.test(name) && !found.has(name)) found.set(name, moduleSpecifier.text);
+      if (/^[A-Z]/.test(name) && !found.has(name)) found.set(name, moduleSpecifier.getText().slice(1, -1));
   }
   sources.delete(path);
   return found;
@@ -142,8 +144,8 @@ function compile(roots) {
   host.fileExists = (path) => sources.has(path) || fileExists(path);
   host.readFile = (path) => sources.get(path) ?? readFile(path);
   const parsed = host.getSourceFile;
-  host.getSourceFile = (path, ...rest) =>
-    sources.has(path) ? ts.createSourceFile(path, sources.get(path), options.target, true) : parsed(path, ...rest);
+  host.getSourceFile = (path, target, ...rest) =>
+    sources.has(path) ? ts.createSourceFile(path, sources.get(path), target, true) : parsed(path, target, ...rest);
   return ts.createProgram({ rootNames: roots, options: { ...options, isolatedModules: false }, host });
 }
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Packs what is built and checks the tarball: its entry points, its size, and what publint and "are the types wrong?" find.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// @ts-check
 // The entry points of the package. `./x` is `src/x/index.ts`: to add one, add it to the list and run `npm run entries`, which writes
 // `exports` and `typesVersions` of package.json. `npm run check:package` fails if package.json has something else.
 import { readFileSync, writeFileSync } from 'node:fs';

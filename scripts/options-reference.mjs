@@ -1,3 +1,4 @@
+// @ts-check
 // Writes docs/options.md from the TSDoc of what a user may set, with --write; with --check, fails if that would change it.
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -28,10 +29,12 @@ const { options, fileNames } = ts.parseJsonConfigFileContent(
 );
 const program = ts.createProgram(fileNames, options);
 const checker = program.getTypeChecker();
-const index = program.getSourceFile(fileNames.find((file) => file.endsWith('src/index.ts')));
+const index = program.getSourceFile('src/index.ts');
+const entry = index && checker.getSymbolAtLocation(index);
+if (!entry) throw new Error('src/index.ts exports nothing');
 const exported = new Map(
   checker
-    .getExportsOfModule(checker.getSymbolAtLocation(index))
+    .getExportsOfModule(entry)
     .map((symbol) => [symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol]),
 );
 
@@ -59,6 +62,7 @@ if (problems.length > 0) {
 
 function section([name, how]) {
   const symbol = exported.get(name);
+  if (!symbol) throw new Error(`src/index.ts does not export ${name}`);
   const properties = checker.getDeclaredTypeOfSymbol(symbol).getProperties();
   const rows = properties.filter((property) => !isElsewhere(name, property)).map((property) => row(name, property));
   const others = new Set(properties.filter((property) => isElsewhere(name, property)).map(ownerOf));
@@ -73,8 +77,9 @@ function isElsewhere(name, property) {
   return ownerOf(property) !== name && ownerOf(property) in LISTED;
 }
 
-function ownerOf({ declarations: [{ parent }] }) {
-  return parent.name.text;
+/** @param {ts.Symbol} property */
+function ownerOf({ declarations: [{ parent }] = [] }) {
+  return ts.isInterfaceDeclaration(parent) ? parent.name.text : '';
 }
 
 function row(owner, property) {

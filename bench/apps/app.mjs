@@ -1,3 +1,4 @@
+// @ts-check
 // One process of one contestant.
 import { answer, argument } from '../lib/answers.mjs';
 import { createApp } from './create-app.mjs';

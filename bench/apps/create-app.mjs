@@ -1,3 +1,4 @@
+// @ts-check
 import 'reflect-metadata';
 
 import { Module } from '@nestjs/common';
@@ -11,7 +12,7 @@ import { decorate } from './llm.controller.mjs';
 /** The same app for every contestant: one endpoint, and a tenant on each request before any guard runs. */
 export async function createApp({ contestant, platform = 'fastify', redis, options }) {
   // "rate-monitor, await" of another build is "rate-monitor, await (other)"
-  const [, kind, other] = /^(.*?)( \(other\))?$/.exec(contestant);
+  const [, kind = '', other] = /^(.*?)( \(other\))?$/.exec(contestant) ?? [];
   const monitor = await import(other ? 'nestjs-rate-monitor-other' : 'nestjs-rate-monitor');
   const { imports = [], providers = [] } = CONTESTANTS[kind]({ redis, monitor, options });
   class AppModule {}

@@ -1,3 +1,4 @@
+// @ts-check
 // The guard alone, called with requests as Fastify makes them: how long a call takes, and how much it allocates.
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 
@@ -15,7 +16,7 @@ const app = await createApp({ ...argument, options: { tenant } });
 const newRequest = await requestsOf(app.getHttpAdapter().getInstance());
 // The monitor's is bound to the handler; the others are global.
 const [bound] = Reflect.getMetadata('__guards__', call) ?? [];
-const guard = bound ? app.get(bound, { strict: false }) : app.config.getGlobalGuards()[0];
+const guard = bound ? app.get(bound, { strict: false }) : Reflect.get(app, 'config').getGlobalGuards()[0];
 
 answer({
   measure() {
@@ -35,16 +36,26 @@ function contextOf(id) {
   return new ExecutionContextHost([request, undefined, undefined], LlmController, call);
 }
 
+/**
+ * @typedef {{
+ *   constructor: new (...parts: unknown[]) => { auth?: object },
+ *   id: unknown, params: unknown, raw: unknown, query: unknown, log: unknown,
+ *   [route: symbol]: unknown,
+ * }} FastifyRequest
+ */
+
 /** Takes one real request, and makes more in the way in which Fastify made that one. */
 async function requestsOf(fastify) {
-  let sample;
+  /** @type {FastifyRequest[]} */
+  const taken = [];
   fastify.addHook('preHandler', (request, reply) => {
-    sample = request;
+    taken.push(request);
     reply.send('taken');
   });
   await app.init();
   await fastify.inject({ method: 'POST', url: '/llm/call', headers: { 'x-tenant': 'sample' }, payload: {} });
-  const context = Object.getOwnPropertySymbols(sample).find(({ description }) => description === 'fastify.context');
+  const [sample] = taken;
+  const [context] = Object.getOwnPropertySymbols(sample).filter(({ description }) => description === 'fastify.context');
   const { constructor: Request, id, params, raw, query, log, [context]: route } = sample;
   return () => new Request(id, params, raw, query, log, route);
 }

@@ -1,3 +1,4 @@
+// @ts-check
 import 'reflect-metadata';
 
 import { Controller, Post } from '@nestjs/common';
@@ -8,10 +9,10 @@ export class LlmController {
   }
 }
 
-/** The endpoint that all contestants serve, marked for the monitor where that is given. */
+/** The endpoint that all contestants serve, marked for the monitor if its decorator is given. */
 export function decorate(MonitorRate) {
   const { prototype } = LlmController;
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, 'call');
+  const descriptor = { ...Object.getOwnPropertyDescriptor(prototype, 'call') };
   MonitorRate?.('llm_call')(prototype, 'call', descriptor);
   Post('call')(prototype, 'call', descriptor);
   Controller('llm')(LlmController);

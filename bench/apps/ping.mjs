@@ -1,3 +1,4 @@
+// @ts-check
 // A round trip to Redis, as ioredis makes it.
 import { Redis } from 'ioredis';
 

@@ -1,3 +1,4 @@
+// @ts-check
 import { fileURLToPath } from 'node:url';
 
 import { startChild } from './children.mjs';
@@ -8,12 +9,13 @@ const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 /** One contestant: an app of one or more processes. */
 export class App {
   constructor(processes, ports) {
-    Object.assign(this, { processes, ports });
+    this.processes = processes;
+    this.ports = ports;
   }
 
   static async start(contestant, { platform, redis, db, processes, nodeFlags }) {
     const argument = { contestant, platform, redis: { port: redis.port, db } };
-    // One process has a processor to itself; several share what there is.
+    // One process gets its own processor; several share the rest.
     const role = processes === 1 ? 'app' : undefined;
     const start = () => startChild(APP, argument, { role, nodeFlags });
     const started = await Promise.all(Array.from({ length: processes }, start));

@@ -1,3 +1,4 @@
+// @ts-check
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -6,10 +7,10 @@ import { pinned } from './pinning.mjs';
 const GO_WITHIN_MS = 5_000;
 
 const living = new Set();
-// One that is halted would not see that this process went.
+// A stopped process would not notice that this one exited.
 process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
 
-/** A process of our own that answers by name; see `answers.mjs` for its side. */
+/** A child process that answers calls by name; `answers.mjs` is its side. */
 export class Child {
   #process;
   #waiting = new Map();
@@ -40,7 +41,7 @@ export class Child {
     });
   }
 
-  /** Holds it still until it is to `go`. */
+  /** Stops it until `go`. */
   halt() {
     this.#process.kill('SIGSTOP');
   }
@@ -49,7 +50,7 @@ export class Child {
     this.#process.kill('SIGCONT');
   }
 
-  /** Lets it go, and makes it go where it does not: a profile is written on the way. */
+  /** Ends it, by force if it takes too long: it may write a profile first. */
   async stop() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const gone = once(this.#process, 'exit');
@@ -61,7 +62,13 @@ export class Child {
   }
 }
 
-/** Starts `file` with `argument`, on the processor for its `role`, and waits until it is ready. */
+/**
+ * Starts `file` with `argument`, on the processor for its `role`, and waits until it is ready.
+ *
+ * @param {string} file
+ * @param {object} [argument]
+ * @param {{ role?: string, nodeFlags?: string[] }} [options]
+ */
 export async function startChild(file, argument, { role, nodeFlags = [] } = {}) {
   const { command, args } = pinned(role, process.execPath, [...nodeFlags, file, JSON.stringify(argument ?? {})]);
   const child = new Child(spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));

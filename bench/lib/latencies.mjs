@@ -1,3 +1,4 @@
+// @ts-check
 const LONGEST_US = 1_000_000;
 
 /** Latencies by the microsecond: recording one costs next to nothing, so the load measures the app and not itself. */

@@ -1,4 +1,5 @@
-// Sends requests to the app and measures the answers. A client of its own: general ones cost more CPU a request than the app does.
+// @ts-check
+// Sends requests to the app and measures the responses. General-purpose clients need more CPU per request than the app.
 import { connect } from 'node:net';
 
 import { answer } from './answers.mjs';
@@ -26,7 +27,7 @@ answer({
     if (rate) pace = paced(rate);
   },
 
-  /** How many were answered so far, and how fast those since the last mark. */
+  /** Responses so far, and latencies since the last mark. */
   mark() {
     if (failure) throw new Error(failure);
     const marked = {
@@ -48,12 +49,12 @@ answer({
 
 function open(port) {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(client));
     let sentAt = 0;
     let before = '';
     socket.on('error', reject);
     socket.on('data', (chunk) => {
-      const text = before + chunk.latin1Slice(0, chunk.length);
+      const text = before + chunk.toString('latin1');
       if (!text.endsWith(ENDS_WELL)) {
         before = text;
         if (!text.startsWith('HTTP/1.1 2')) failure ??= `the app answered ${text.slice(0, 200)}`;
@@ -62,16 +63,19 @@ function open(port) {
       before = '';
       answered++;
       latencies.record(performance.now() - sentAt);
-      again(socket);
+      again(client);
     });
-    socket.send = () => {
-      sentAt = performance.now();
-      socket.write(requestOf(anyOf(tenants)), 'latin1');
+    const client = {
+      send() {
+        sentAt = performance.now();
+        socket.write(requestOf(anyOf(tenants)), 'latin1');
+      },
+      destroy: () => socket.destroy(),
     };
   });
 }
 
-/** As fast as answers come, or, where the load is paced, when it is time. */
+/** Sends the next request at once, or at its time if the load is paced. */
 function again(socket) {
   if (idle) idle.push(socket);
   else socket.send();
@@ -89,7 +93,7 @@ function paced(rate) {
   }, 1);
 }
 
-/** By chance, so that no tenant keeps to one connection and process, and the same in every run. */
+/** Pseudo-random, so that no tenant is bound to one connection or process; the same in every run. */
 function anyOf(count) {
   random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
   return Math.floor((random / 2 ** 32) * count);

@@ -1,3 +1,4 @@
+// @ts-check
 import { createRequire } from 'node:module';
 import { arch, cpus, release, totalmem, type } from 'node:os';
 
@@ -32,10 +33,7 @@ export function machine(redisVersion) {
 
 function versionOf(name) {
   const { version } = require(
-    require.resolve
-      .paths(name)
-      .map((folder) => `${folder}/${name}/package.json`)
-      .find(exists),
+    (require.resolve.paths(name) ?? []).map((folder) => `${folder}/${name}/package.json`).find(exists) ?? name,
   );
   return version;
 }

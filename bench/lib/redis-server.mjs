@@ -1,3 +1,4 @@
+// @ts-check
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -29,13 +30,16 @@ export class RedisServer {
   }
 
   constructor(process, client, port, folder) {
-    Object.assign(this, { process, client, port, folder });
+    this.process = process;
+    this.client = client;
+    this.port = port;
+    this.folder = folder;
   }
 
   /** What it has done so far. */
   async mark() {
     const info = await this.client.info('everything');
-    const number = (name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)[1]);
+    const number = (name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1]);
     return {
       at: performance.now(),
       commands: number('total_commands_processed'),
@@ -45,7 +49,7 @@ export class RedisServer {
   }
 
   async version() {
-    return /^redis_version:(\S+)/m.exec(await this.client.info('server'))[1];
+    return /^redis_version:(\S+)/m.exec(await this.client.info('server'))?.[1];
   }
 
   async flush() {
@@ -65,8 +69,9 @@ export class RedisServer {
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address();
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('no port');
   server.close();
   await once(server, 'close');
-  return port;
+  return address.port;
 }

@@ -1,3 +1,4 @@
+// @ts-check
 /** The middle of `values`, and between what the middle half of them is. */
 export function summary(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);

@@ -1,3 +1,4 @@
+// @ts-check
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long an app goes on after its load has stopped: what it counted last is published, and no reply is left to come. */
@@ -19,6 +20,13 @@ export async function takeTurn(parties, { leadInMs, turnMs, ...load }) {
   return Object.fromEntries(Object.entries(measured).map(([name, value]) => [name, Number(value.toPrecision(4))]));
 }
 
+/**
+ * @template T
+ * @param {{ connections?: number, tenants?: number, rate?: number }} load
+ * @param {{ app: import('./apps.mjs').App, client: import('./children.mjs').Child }} parties
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
 async function under({ connections, tenants, rate }, { app, client }, work) {
   app.go();
   await client.ask('start', { ports: app.ports, connections, tenants, rate });

@@ -1,3 +1,4 @@
+// @ts-check
 /** How a measured value is written. */
 export const COLUMNS = {
   requestsPerSecond: { title: 'requests/s', digits: 0 },

@@ -1,3 +1,4 @@
+// @ts-check
 import { confidence, median } from '../lib/statistics.mjs';
 
 export const NOTHING = 'do-nothing guard';

@@ -1,3 +1,4 @@
+// @ts-check
 import { markdown, table } from './tables.mjs';
 import { targets } from './targets.mjs';
 

@@ -1,3 +1,4 @@
+// @ts-check
 import { summary } from '../lib/statistics.mjs';
 import { COLUMNS } from './columns.mjs';
 

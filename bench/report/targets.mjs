@@ -1,3 +1,4 @@
+// @ts-check
 import { median } from '../lib/statistics.mjs';
 import { Comparison, COUNTER, NO_GUARD, NOTHING, short, THROTTLER } from './comparison.mjs';
 

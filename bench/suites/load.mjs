@@ -1,3 +1,4 @@
+// @ts-check
 import { fileURLToPath } from 'node:url';
 
 import { App, startLoad } from '../lib/apps.mjs';
@@ -20,7 +21,7 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
  * what is compared here; and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn
  * it is not is halted: an idle process would tidy its memory in the time of others.
  */
-export async function load({ contestants, rounds, tell, ...settings }) {
+export async function load({ contestants, rounds, tell, variants, platform, ...times }) {
   const dbs = new Map(contestants.map((contestant, db) => [contestant, db]));
   const redis = await RedisServer.start();
   const client = await startLoad();
@@ -29,7 +30,10 @@ export async function load({ contestants, rounds, tell, ...settings }) {
   try {
     for (let round = 0; round < rounds; round++) {
       rows.push({ round, contestant: 'PING', ...(await ping.ask('measure')) });
-      const measured = await measureAll({ ...settings, dbs, contestants: inOrder(contestants, round), redis, client });
+      const measured = await measureAll({
+        ...{ variants, platform, dbs, contestants: inOrder(contestants, round), redis, client },
+        ...{ turns: times.turns, ...times },
+      });
       rows.push(...measured.map((row) => ({ round, ...row })));
       tell(`round ${round + 1} of ${rounds}`);
     }
@@ -40,7 +44,7 @@ export async function load({ contestants, rounds, tell, ...settings }) {
 }
 
 /** All contestants in all variants: those of as many processes in the same ones. */
-async function measureAll({ contestants, dbs, variants, platform, redis, ...settings }) {
+async function measureAll({ contestants, dbs, variants, platform, redis, client, turns, ...times }) {
   const rows = [];
   for (const processes of new Set(variants.map(processesOf))) {
     const apps = new Map();
@@ -52,7 +56,7 @@ async function measureAll({ contestants, dbs, variants, platform, redis, ...sett
         app.halt();
       }
       for (const variant of variants.filter((other) => processesOf(other) === processes))
-        rows.push(...(await measureVariant(apps, { variant, redis, ...settings })));
+        rows.push(...(await measureVariant(apps, { variant, redis, client, turns, ...times })));
     } finally {
       await Promise.all([...apps.values()].map((app) => app.stop()));
     }

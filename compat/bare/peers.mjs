@@ -1,3 +1,4 @@
+// @ts-check
 // What the options ask for and the app has not installed stops the boot, and the error names the package to install.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
