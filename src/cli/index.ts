@@ -93,14 +93,21 @@ function isLimit(limit: string | undefined): boolean {
 function connect(args: Arguments): { client: Redis | Cluster; secrets: string[] } {
   const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
   const password = process.env.REDIS_PASSWORD;
-  const { password: inUrl = '' } = URL.canParse(url) ? new URL(url) : {};
+  const { password: inUrl = '', username = '', protocol } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
   const options = {
     ...{ lazyConnect: true, enableOfflineQueue: !!args.cluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
     ...(password === undefined || inUrl !== '' ? {} : { password }),
     retryStrategy: () => null,
   };
+  // The URL is that of one node; the others take the same.
+  const ofAllNodes = {
+    ...options,
+    ...(inUrl === '' ? {} : { password: decodeURIComponent(inUrl) }),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  };
   const client = args.cluster
-    ? new Cluster([url], { lazyConnect: true, redisOptions: options, clusterRetryStrategy: () => null })
+    ? new Cluster([url], { lazyConnect: true, redisOptions: ofAllNodes, clusterRetryStrategy: () => null })
     : new Redis(url, options);
   client.on('error', () => undefined);
   const secrets = [password ?? '', inUrl, decodeURIComponent(inUrl)].filter((secret) => secret !== '');
@@ -109,15 +116,16 @@ function connect(args: Arguments): { client: Redis | Cluster; secrets: string[] 
 
 function table(rows: readonly LiveRow[]): string {
   if (rows.length === 0) return 'Nobody was counted in the running window.';
-  const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share }) => [
+  const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
     oneLine(name ?? tenant, 32),
     oneLine(tenant, 24),
     window === '' ? category : `${category} ${window}`,
     threshold === undefined ? String(count) : `${count} of ${threshold}`,
     ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
     `${Math.round(share * 100)} %`,
+    since === undefined ? '' : `${since.slice(11, 16)} UTC`,
   ]);
-  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE'], ...cells];
+  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'], ...cells];
   const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
   return all
     .map((row) =>

@@ -1,7 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import type { AboutWindow } from '../store/usage-store.js';
-import { SLOT_MS, blockOf } from '../store/usage-store.js';
+import { tenantPrefix } from '../store/redis/counter-key.js';
+import { blockOf, MAX_LIVE, SLOT_MS } from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
 export interface LiveRow {
@@ -14,9 +15,17 @@ export interface LiveRow {
   ratio?: number;
   /** Part of what the category's busiest tenants counted together. */
   share: number;
+  /** Start of the first of the consecutive windows over the threshold, an hour back at most, as an ISO date; absent if it is not over it. */
+  since?: string;
 }
 
 const SCANNED = 500;
+/** A look may come a little before the app reports the next window. */
+const LATE_MS = 2_000;
+/** How far back it is read since when a tenant is over. */
+const MAX_SLOTS_BACK = 59;
+/** Minutes that may not be in the history yet: their live tops are read. */
+const OPEN_SLOTS = 4;
 /** Not the keys of a user's own. */
 const CATEGORY = /:\{([a-z][a-z0-9_]*)\}:about$/;
 
@@ -30,12 +39,13 @@ export class LiveRows {
 
   /** Worst first; by count if a threshold is not known. */
   async read(category: string | undefined): Promise<LiveRow[]> {
-    const block = blockOf(Math.floor(Date.now() / SLOT_MS));
+    const [seconds] = await this.client.time();
+    const now = Number(seconds) * 1_000;
     const rows: LiveRow[] = [];
     for (const name of category === undefined ? await this.categories() : [category]) {
       const about = await this.client.hgetall(`${this.keyPrefix}:{${name}}:about`);
       for (const [window, text] of Object.entries(about))
-        rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, block)));
+        rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, now)));
     }
     return rows.sort((a, b) => (b.ratio ?? 0) - (a.ratio ?? 0) || b.count - a.count);
   }
@@ -58,17 +68,20 @@ export class LiveRows {
     return [...found].sort();
   }
 
-  private async ofWindow(category: string, window: string, about: AboutWindow, block: number): Promise<LiveRow[]> {
+  private async ofWindow(category: string, window: string, about: AboutWindow, now: number): Promise<LiveRow[]> {
+    // If nobody is counted, nothing reports the next window.
+    if (about.end !== undefined && about.end + LATE_MS < now) return [];
+    const block = blockOf(Math.floor(now / SLOT_MS));
     const key = (rest: string): string => `${this.keyPrefix}:{${category}}:${rest}`;
     const found = await this.client.zrevrange(key(`live/${window}/${about.span}`), 0, this.limit - 1, 'WITHSCORES');
     const tenants = found.filter((_, i) => i % 2 === 0);
     if (tenants.length === 0) return [];
-    const [now, before] = await Promise.all(
+    const [here, before] = await Promise.all(
       [block, block - 1].map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)),
     );
     const total = found.reduce((sum, score, i) => sum + (i % 2 === 1 ? Number(score) : 0), 0);
-    return tenants.map((tenant, i) => {
-      const seen = now?.[i] ?? before?.[i] ?? ' ';
+    const rows = tenants.map((tenant, i): LiveRow => {
+      const seen = here?.[i] ?? before?.[i] ?? ' ';
       const name = seen.slice(seen.indexOf(' ') + 1);
       const count = Number(found[2 * i + 1]);
       const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[0]);
@@ -79,5 +92,61 @@ export class LiveRows {
         share: count / Math.max(total, 1),
       };
     });
+    const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
+    const since = await this.since(category, about, over);
+    over.forEach((row, i) => since[i] !== undefined && (row.since = new Date(since[i]).toISOString()));
+    return rows;
+  }
+
+  /** When each of the rows came over its threshold. Of a window longer than a minute that is its start. */
+  private async since(
+    category: string,
+    { name, windowMs, start, span }: AboutWindow,
+    over: readonly LiveRow[],
+  ): Promise<(number | undefined)[]> {
+    if (over.length === 0 || start === undefined || windowMs > SLOT_MS) return over.map(() => start);
+    const slot = Math.floor(start / SLOT_MS);
+    const slots = Array.from({ length: MAX_SLOTS_BACK }, (_, i) => slot - 1 - i);
+    const recent = await this.recent(category, name, windowMs, Number(span));
+    return Promise.all(
+      over.map(async ({ tenant, threshold = Infinity }) => {
+        const counts = await this.history(category, tenant, slots);
+        const end = slots.findIndex(
+          (at, i) => Math.max(counts[i] ?? 0, recent.get(`${at} ${tenant}`) ?? 0) <= threshold,
+        );
+        const minutes = end === -1 ? slots.length : end;
+        return minutes === 0 ? start : (slot - minutes) * SLOT_MS;
+      }),
+    );
+  }
+
+  /** The highest counts of the last minutes, by minute and tenant. Keys of such windows are their number. */
+  private async recent(category: string, window: string, windowMs: number, span: number): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    const spans = Math.min((OPEN_SLOTS * SLOT_MS) / windowMs, MAX_SLOTS_BACK);
+    const earlier = Array.from({ length: Math.ceil(spans) }, (_, i) => span - 1 - i).filter(Number.isSafeInteger);
+    await Promise.all(
+      earlier.map(async (key) => {
+        const live = `${this.keyPrefix}:{${category}}:live/${window}/${key}`;
+        const found = await this.client.zrevrange(live, 0, MAX_LIVE - 1, 'WITHSCORES');
+        const slot = Math.floor((key * windowMs) / SLOT_MS);
+        for (let i = 0; i < found.length; i += 2) {
+          const at = `${slot} ${found[i]}`;
+          counts.set(at, Math.max(counts.get(at) ?? 0, Number(found[i + 1])));
+        }
+      }),
+    );
+    return counts;
+  }
+
+  private async history(category: string, tenant: string, slots: readonly number[]): Promise<number[]> {
+    const prefix = tenantPrefix(this.keyPrefix, category, tenant);
+    const found = await Promise.all(
+      [...new Set(slots.map(blockOf))].map(async (block) => {
+        const fields = slots.filter((slot) => blockOf(slot) === block);
+        return this.client.hmget(`${prefix}h/${block}`, ...fields.map(String));
+      }),
+    );
+    return found.flat().map(Number);
   }
 }

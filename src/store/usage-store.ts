@@ -63,6 +63,9 @@ export interface AboutWindow {
   readonly threshold: number | undefined;
   /** Key of the span that runs. */
   readonly span: string;
+  /** When that span begins and ends, in milliseconds since the epoch. Absent if an earlier version wrote it. */
+  readonly start?: number;
+  readonly end?: number;
 }
 
 /** What one instance reports of a category. Each part states what is true, so it may come twice, late or not at all. */

@@ -120,11 +120,17 @@ export class UsageRecorder {
           active: Array.from(pending.active.values(), ({ unit, tenants }) => ({ unit, tenants: [...tenants] })),
           seen: Array.from(pending.seen, ([block, tenants]) => ({ block, tenants })),
           tops: Array.from(pending.tops.values(), (top) => top.toLive()),
-          about: record.category.windows.map(({ name, windowMs, threshold, spanAt }) => ({
-            ...{ name, windowMs },
-            threshold: typeof threshold === 'number' ? threshold : undefined,
-            span: spanAt(this.source.now()).key,
-          })),
+          about: record.category.windows.map(({ name, windowMs, threshold, spanAt }) => {
+            const { key: span, start, end } = spanAt(this.source.now());
+            return {
+              name,
+              windowMs,
+              threshold: typeof threshold === 'number' ? threshold : undefined,
+              span,
+              start,
+              end,
+            };
+          }),
         },
         this.settings,
       );

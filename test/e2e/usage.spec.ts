@@ -282,7 +282,7 @@ describe('usage in an app', () => {
     ]);
     const { stdout } = await run('top', '--redis', url, '--prefix', keyPrefix);
     expect(stdout).toMatch(
-      /^TENANT +ID +CATEGORY +COUNT +RATIO +SHARE\nName of proj_1 +proj_1 +llm_call +\d+ of 15 +1\.\dx +100 %\n$/,
+      /^TENANT +ID +CATEGORY +COUNT +RATIO +SHARE +OVER SINCE\nName of proj_1 +proj_1 +llm_call +\d+ of 15 +1\.\dx +100 %( +\d\d:\d\d UTC)?\n$/,
     );
     const away = await run('top', '--redis', 'redis://:s3cret@127.0.0.1:1');
     expect([away.code, away.stdout + away.stderr]).toEqual([1, expect.not.stringContaining('s3cret')]);

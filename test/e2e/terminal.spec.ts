@@ -1,0 +1,131 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+
+import type { Cluster, Redis } from 'ioredis';
+
+import type { LiveRow } from '../../src/cli/live-rows.js';
+import { RedisCounterStore } from '../../src/index.js';
+import type { Category } from '../../src/model/category.js';
+import { completeOptions } from '../../src/options/complete-options.js';
+import { RedisCluster } from '../support/redis-cluster.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+import { UsageReplica, type TestClock } from '../support/usage-replica.js';
+
+const MINUTE = 60_000;
+const CLI = ['-r', './test/support/register.js', 'src/cli/index.ts', 'top'];
+const URL = process.env.TEST_REDIS_URL as string;
+
+interface Look {
+  rows: LiveRow[];
+}
+
+async function top(...args: string[]): Promise<string> {
+  return (await promisify(execFile)('node', [...CLI, ...args])).stdout;
+}
+
+/** A category with windows of a minute and an hour, counted by an app whose clock a test moves. */
+async function counted(client: Redis | Cluster, keyPrefix: string) {
+  const windows = [{ threshold: 10 }, { threshold: 30, windowMs: 60 * MINUTE }];
+  const categories = completeOptions({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
+  const store = new RedisCounterStore(client, keyPrefix);
+  await new Promise<void>((resolve) => store.open(resolve));
+  // Early in a minute: what is counted in it is still there when it is looked at.
+  const clock: TestClock = { now: Date.now() - 6 * MINUTE };
+  const replica = new UsageReplica('a', store, categories, clock);
+  const minute = async (counts: Record<string, number>): Promise<void> => {
+    for (const [tenant, count] of Object.entries(counts)) await replica.count('llm_call', tenant, count);
+    await replica.recorder.look();
+  };
+  return { store, replica, clock, minute };
+}
+
+/** The next minute is not near. */
+const early = () => until(() => Date.now() % MINUTE < 50_000, 15_000);
+
+describe('the command line', () => {
+  it('shows since when a tenant is over, also in minutes that are not in the history yet, and looks again', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    const { store, clock, minute } = await counted(client, keyPrefix);
+    const now = clock.now + 6 * MINUTE;
+    for (let i = 0; i < 3; i++) {
+      await minute({ long: 21 });
+      clock.now += MINUTE;
+    }
+    await minute({ long: 21, short: 5, 'under@x': 3 });
+    clock.now += MINUTE;
+    await minute({ long: 21, short: 20, 'under@x': 3 });
+    clock.now += MINUTE;
+    await minute({ long: 21, short: 2, 'under@x': 3 });
+    clock.now += MINUTE;
+    await minute({ long: 21, short: 20, 'under@x': 3 });
+    // The history is written in the minute after.
+    const last = [1, 2].map((ago) => String(Math.floor(now / MINUTE) - ago));
+    const [history = ''] = await client.keys(`${keyPrefix}:{llm_call:long}:h/*`);
+    await client.hdel(history, ...last);
+    const cli = spawn('node', [...CLI, '--redis', URL, '--prefix', keyPrefix, '--json', '--watch']);
+    const ended = once(cli, 'exit');
+    let out = '';
+    cli.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    const looks = () =>
+      out
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Look);
+    await until(() => looks().length > 0);
+    const start = (time: number) => new Date(Math.floor(time / MINUTE) * MINUTE).toISOString();
+    const rows = looks()[0]?.rows.map(({ window, tenant, count, since }) => [window, tenant, count, since]);
+    expect(rows?.filter(([window]) => window === 'minute')).toEqual([
+      ['minute', 'long', 21, start(now - 6 * MINUTE)],
+      ['minute', 'short', 20, start(now)],
+      ['minute', 'under@x', 3, undefined],
+    ]);
+    const hour = new Date(Math.floor(now / (60 * MINUTE)) * 60 * MINUTE).toISOString();
+    expect(rows?.find(([window, tenant]) => window === 'hour' && tenant === 'long')?.[3]).toBe(hour);
+    await minute({ late: 40 });
+    await until(() => looks().some(({ rows: [first] }) => first?.tenant === 'late'));
+    cli.kill('SIGINT');
+    expect(await ended).toEqual([0, null]);
+    // Nobody is counted in the window that runs then.
+    clock.now -= 10 * MINUTE;
+    await client.del(`${keyPrefix}:{llm_call}:about`);
+    await minute({ gone: 20 });
+    expect(await top('--redis', URL, '--prefix', keyPrefix, '--category', 'llm_call')).not.toMatch(/gone .*minute/);
+    await store.close();
+    await client.quit();
+  });
+
+  it('reads all nodes of a Cluster with the password of one, and prints it nowhere', async () => {
+    await early();
+    const cluster = await RedisCluster.start();
+    const client = cluster.client();
+    try {
+      await client.connect();
+      const { store, clock, minute } = await counted(client, 'k');
+      clock.now += 6 * MINUTE;
+      await minute(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`t${i}`, 11 + i])));
+      const nodes = client.nodes('master');
+      for (const node of nodes) await node.config('SET', 'requirepass', 's3cr%t');
+      const { host, port } = nodes[0]?.options as { host: string; port: number };
+      const out = await top(
+        '--redis',
+        `redis://:s3cr%25t@${host}:${port}`,
+        '--cluster',
+        '--prefix',
+        'k',
+        '--limit',
+        '3',
+      );
+      expect(out.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+        ...['TENANT', 't19', 't18', 't17', 't19', 't18', 't17', ''],
+      ]);
+      expect(out).not.toContain('s3cr');
+      await store.close();
+    } finally {
+      client.disconnect();
+      await cluster.stop();
+    }
+  });
+});
