@@ -2,11 +2,12 @@ import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { Category } from '../model/category.js';
 import { duration } from '../util/text.js';
 
-/** The one line at boot: the store, and each monitored handler with its thresholds. */
+/** The one line at boot: the store, each monitored handler with its thresholds, and the channels that take alerts. */
 export function bootLine(
   store: string,
   handlers: readonly MarkedHandler[],
   categories: ReadonlyMap<string, Category>,
+  channels: readonly string[],
 ): string {
   const limitsOf = ({ marks }: MarkedHandler): string =>
     [...new Set(marks.map(({ category }) => category))]
@@ -14,7 +15,8 @@ export function bootLine(
       .join(', ');
   const monitored = handlers.map((handler) => `${handler.name} (${limitsOf(handler)})`);
   const what = monitored.length > 0 ? monitored.join(', ') : 'no handler yet: put @MonitorRate on one';
-  return `Counting in ${store}; monitoring ${what}`;
+  const where = channels.length > 0 ? `alerts go to ${channels.join(', ')}` : 'alerts go nowhere: channels is empty';
+  return `Counting in ${store}; monitoring ${what}; ${where}`;
 }
 
 function limits({ name, threshold, windowMs }: Category): string {

@@ -25,6 +25,14 @@ export async function channelsFor(
   return named([...chosen, ...addedBy(environment)]);
 }
 
+/** The channels by name, for the log. Without a DSN Sentry takes nothing, which nobody would notice. */
+export async function shownChannels(channels: readonly NamedChannel[]): Promise<string[]> {
+  const isIdle = !(await sentry())?.isEnabled();
+  return channels.map(({ name, channel }) =>
+    channel.name === 'sentry' && isIdle ? `${name} (installed, not set up)` : name,
+  );
+}
+
 async function defaultChannels(): Promise<AlertChannel[]> {
   return (await sentry()) ? [new LogChannel(), new SentryChannel()] : [new LogChannel()];
 }

@@ -7,7 +7,7 @@ import { ALERTS, AlertService } from '../alert/alert.service.js';
 import { Alerts } from '../alert/alerts.js';
 import { Notices } from '../alert/notices.js';
 import { bootLine } from './boot-line.js';
-import { channelsFor } from './channels-for.js';
+import { channelsFor, shownChannels } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
@@ -167,7 +167,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         blindTimes: (from, to) => blind.between(from, to),
       }),
     );
-    this.logger.log(bootLine(store.name, handlers, options.categories));
+    this.logger.log(bootLine(store.name, handlers, options.categories, await shownChannels(channels)));
     this.warnOfMemory(store);
   }
 

@@ -37,7 +37,7 @@ describe('configuration', () => {
     await start(RateMonitorModule.forRoot());
     expect((app as TestApp).log.of('Counting in')).toEqual([
       'log RateMonitor: Counting in memory; monitoring ApiController.evaluate (evaluations: more than 3 in 1 min), ' +
-        'ApiController.collect (collections: more than 3 in 1 min)',
+        'ApiController.collect (collections: more than 3 in 1 min); alerts go to log, sentry (installed, not set up)',
     ]);
     expect(await alertsAfter(5)).toHaveLength(1);
   });

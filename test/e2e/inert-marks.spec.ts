@@ -1,6 +1,7 @@
-import { Controller, Injectable, Post } from '@nestjs/common';
-import { Query, ResolveField, Resolver } from '@nestjs/graphql';
-import { Cron } from '@nestjs/schedule';
+import { Controller, Injectable, Post, SetMetadata } from '@nestjs/common';
+import { OnEvent } from '@nestjs/event-emitter';
+import { Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
+import { Cron, Timeout } from '@nestjs/schedule';
 
 import { MonitorRate } from '../../src/index.js';
 import { startApp } from '../support/app.js';
@@ -13,6 +14,28 @@ class Nightly {
 }
 
 @Injectable()
+class Once {
+  @Timeout(60_000)
+  @MonitorRate('llm_call')
+  run() {}
+}
+
+@Injectable()
+class Listener {
+  @OnEvent('order.created')
+  @MonitorRate('llm_call')
+  created() {}
+}
+
+@Injectable()
+class Processor {
+  // What @Process of @nestjs/bull sets.
+  @SetMetadata('bull:module_queue_process', {})
+  @MonitorRate('llm_call')
+  process() {}
+}
+
+@Injectable()
 class Service {
   @MonitorRate('llm_call')
   work() {}
@@ -22,6 +45,20 @@ class Service {
 @Injectable()
 class MarkedService {
   work() {}
+}
+
+@Resolver()
+class References {
+  @Query(() => String)
+  one(): string {
+    return '';
+  }
+
+  @ResolveReference()
+  @MonitorRate('llm_call')
+  reference(): string {
+    return '';
+  }
 }
 
 @Resolver()
@@ -41,6 +78,14 @@ class Fields {
 describe('a mark without effect', () => {
   it.each([
     ['on a timer', [Nightly], /Nightly\.run has no effect: .*record\(\)/],
+    ['on a timeout', [Once], /Once\.run has no effect: .*record\(\)/],
+    ['on a listener of events', [Listener], /Listener\.created has no effect: .*record\(\)/],
+    ['on a processor of a queue', [Processor], /Processor\.process has no effect: .*record\(\)/],
+    [
+      'on a reference that runs no guards',
+      [References, { provide: 'GqlModuleOptions', useValue: {} }],
+      /References\.reference has no effect: .*fieldResolverEnhancers: \['guards'\]/,
+    ],
     ['on a class without handlers', [MarkedService], /MarkedService has no effect/],
     [
       'on a field that runs no guards',

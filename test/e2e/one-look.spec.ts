@@ -14,14 +14,17 @@ import {
   type ExecutionContext,
   type OnModuleInit,
 } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, LazyModuleLoader } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
 import {
+  AlertService,
   MonitorRate,
   RateCounterService,
   RateMonitorModule,
   RateMonitorService,
+  ThresholdService,
+  UsageService,
   type RateMonitorOptions,
 } from '../../src/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
@@ -147,7 +150,7 @@ describe.each([
       @MonitorRate('llm_call')
       call(@Req() request: object): void {
         keys = Reflect.ownKeys(request);
-        printed.push(inspect(request, { depth: 6 }));
+        printed.push(inspect(request, { depth: null }));
         new ConsoleLogger().log(request);
       }
     }
@@ -156,8 +159,10 @@ describe.each([
       metadata: { controllers: [Printing] },
     });
     await app.post('/printed');
-    for (const service of [RateCounterService, RateMonitorService])
-      printed.push(inspect(app.app.get<object>(service), { depth: 8, showHidden: true }));
+    const services = [RateCounterService, RateMonitorService, AlertService, ThresholdService, UsageService];
+    for (const service of services)
+      for (const showHidden of [true, false])
+        printed.push(inspect(app.app.get<object>(service), { depth: null, showHidden }));
     write.mockRestore();
     client.disconnect();
     expect(keys).toEqual(before);
@@ -336,5 +341,20 @@ it('counts what comes before the module has started once it has, and holds no st
   expect(counted).toHaveLength(1);
   expect(await app.app.get(RateCounterService).read('evaluations', 'acme')).toBe(5);
   expect(app.alerts).toHaveLength(1);
+  await app.close();
+});
+
+it('counts what a module records that is loaded later', async () => {
+  @Injectable()
+  class Lazy {
+    constructor(readonly monitor: RateMonitorService) {}
+  }
+  @Module({ providers: [Lazy] })
+  class LazyModule {}
+  const app = await startApp({ metadata: { controllers: [ApiController] } });
+  const module = await app.app.get(LazyModuleLoader).load(() => LazyModule);
+  await module.get(Lazy).monitor.record('evaluations', 'acme', { cost: 2 });
+  await app.post('/evaluations', { 'x-project': 'acme' });
+  expect(await app.app.get(RateCounterService).read('evaluations', 'acme')).toBe(3);
   await app.close();
 });

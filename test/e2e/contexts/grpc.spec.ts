@@ -48,6 +48,8 @@ class EchoController {
 }
 
 describe.each([
+  ['auto', 'memory'],
+  ['auto', 'Redis'],
   ['await', 'memory'],
   ['await', 'Redis'],
   ['background', 'memory'],
