@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
+import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { Records } from '../store/records.js';
@@ -39,6 +40,7 @@ import {
   type Told,
 } from './incident.js';
 import { Mutes } from './mutes.js';
+import { Roster } from './roster.js';
 
 /** One count to read: of a tenant, in the window of a category that `at` falls into. */
 export interface CountRead {
@@ -117,6 +119,7 @@ export class Alerts implements Incidents {
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
   private readonly edition1: Edition1;
+  private readonly roster: Roster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
   /** Alerts belong to no request: Sentry would add the one that crossed to its event. */
@@ -145,6 +148,7 @@ export class Alerts implements Incidents {
     this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
     this.edition1 = new Edition1(state, this.scope, categories);
+    this.roster = new Roster(state, this.scope);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
@@ -162,6 +166,8 @@ export class Alerts implements Incidents {
       const key = `${named.name}#${named.channel.addressHash ?? ''}`;
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
+    // A store that is away holds no start.
+    await within(this.lookAtRoster(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
     for (const poller of this.pollers) poller.start();
   }
 
@@ -428,7 +434,7 @@ export class Alerts implements Incidents {
       if (isSettled) incident = { ...incident, closedAt: now };
     }
     const mute = this.mutes.of(incident.category, incident.tenant.id);
-    const channels = new Map([...this.deliveries].map(([key, { channel }]) => [key, channel]));
+    const channels = this.roster.with(this.ownChannels);
     const first = plan(incident, channels, this.settings, mute?.until.getTime(), now);
     const held: string[] = [];
     for (const key of first.held) {
@@ -441,11 +447,13 @@ export class Alerts implements Incidents {
     }
     const taken = new Map<string, Due>();
     for (const [key, next] of first.ready) {
-      const delivery = this.deliveries.get(key) as ChannelDelivery;
+      const delivery = this.deliveries.get(key);
       const told = incident.told[key] ?? FRESH_TOLD;
       const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
       const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-      if (delivery.pausedMs > 0) {
+      // A channel that only other replicas have: one of them finds it in the record.
+      if (!delivery) incident = withTold(incident, key, queued);
+      else if (delivery.pausedMs > 0) {
         const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
         const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
         const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
@@ -513,6 +521,7 @@ export class Alerts implements Incidents {
     try {
       const leads = await state.claim(this.lookLease, this.me, LOOKS_FOR_MS);
       await this.keepLeases();
+      await this.lookAtRoster();
       const isBusy =
         leads || [...this.deliveries.values()].some((delivery) => delivery.isGrouped && this.holds(delivery));
       const found = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS, MAX_LOOKED_AT);
@@ -530,6 +539,18 @@ export class Alerts implements Incidents {
     await this.share();
     await this.lookAt(ids);
     this.forget();
+  }
+
+  private get ownChannels(): Map<string, AlertChannel> {
+    return new Map([...this.deliveries].map(([key, { channel }]) => [key, channel]));
+  }
+
+  /** Brings channels up to date that no replica had before: what was noticed until now has no word of them. */
+  private async lookAtRoster(): Promise<void> {
+    const introduced = await this.roster.look(this.ownChannels, this.options.now());
+    if (introduced.length === 0) return;
+    for (const incident of await this.records.list(MAX_OPEN))
+      if (introduced.some((key) => !incident.told[key])) await this.attend(idOf(incident), (there) => there);
   }
 
   private async lookAt(ids: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
-import type { AlertChannel } from '../model/alert-channel.js';
 import type { IncidentStatus } from '../model/alert-incident.js';
 import { SEVERITIES, type AlertLevel } from '../model/level.js';
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Incident, type Told, type WindowOver } from './incident.js';
+import type { Wanting } from './roster.js';
 
 /** How incidents go. Times in milliseconds. */
 export interface IncidentSettings {
@@ -22,8 +22,6 @@ const WORTH_TELLING_MS = 10 * 60_000;
 /** Looking after many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
-
-type Wanting = Pick<AlertChannel, 'minSeverity' | 'categories' | 'repeatEveryMs'>;
 
 export function wants({ minSeverity, categories }: Wanting, category: string, { severity }: AlertLevel): boolean {
   if (minSeverity && SEVERITIES.indexOf(severity) < SEVERITIES.indexOf(minSeverity)) return false;
@@ -134,7 +132,7 @@ export interface Plan {
 }
 
 /**
- * @param channels By their keys.
+ * @param channels - Those of all replicas, by their keys.
  * @param muted - Until when a mute holds back what is due; undefined for no mute.
  */
 export function plan(
@@ -164,7 +162,7 @@ export function plan(
       looks.push(now);
     }
   }
-  // Channels that only other replicas have: they look after their own, and a while later nobody does.
+  // Channels that no replica has any more: one may come back with them within a while.
   for (const [key, { until = 0, next = 0 }] of Object.entries(incident.told)) {
     const at = Math.max(until, next);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));

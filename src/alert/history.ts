@@ -19,8 +19,8 @@ export function alertRecord(incident: Incident, identity: Identity): AlertRecord
   const alert = alertOf(incident, shown, lastOf(incident), story ? worst : lastOf(incident).level, identity);
   const channels: Record<string, Delivery> = {};
   // A channel's name, then what stands for its address: of two addresses that had the name, the one that heard last.
-  for (const [key, { delivery }] of Object.entries(incident.told))
-    channels[key.slice(0, key.lastIndexOf('#'))] = delivery;
+  const told = Object.entries(incident.told).sort(([, a], [, b]) => (a.when ?? 0) - (b.when ?? 0));
+  for (const [key, { delivery }] of told) channels[key.slice(0, key.lastIndexOf('#'))] = delivery;
   return {
     id: uid,
     raisedAt: new Date(raisedAt),

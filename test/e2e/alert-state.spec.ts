@@ -121,6 +121,23 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => hook.requests.length === 4);
   });
 
+  it('is sent by the replica with a good webhook if that of the one that noticed is revoked', async () => {
+    const revoked = await new WebhookServer().start();
+    const other = await new DiscordServer(fast).start();
+    const one = await replica([new WebhookChannel({ url: revoked.url }), new DiscordChannel({ url: other.url })]);
+    await replica([toHook(), toDiscord()]);
+    await wait(1_100);
+    revoked.answerNext({ status: 410 });
+    other.remove();
+    await one.breached(aBreach(DAY_MS));
+    await until(() => hook.requests.length > 0 && discord.messages.length > 0, 5_000);
+    await wait(1_100);
+    expect([revoked.requests.length, hook.requests.length, discord.messages.length]).toEqual([1, 1, 1]);
+    const delivered = { status: 'delivered', attempts: 1 };
+    expect((await one.list())[0]?.channels).toEqual({ webhook: delivered, discord: delivered });
+    await Promise.all([revoked.close(), other.close()]);
+  });
+
   it('is one message if three levels are crossed within a second, with the current count', async () => {
     const counts = () => Promise.resolve([5_000]);
     const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts });
