@@ -10,6 +10,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
+import { SayOnce } from '../util/say-once.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import {
@@ -32,8 +33,10 @@ import {
   recordId,
   unsettled,
   withBreach,
+  withContributors,
   withCount,
   withSettled,
+  type Contributors,
   type Identity,
   type Incident,
   type Span,
@@ -59,13 +62,21 @@ export interface AlertSettings extends Identity {
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
   /** Undefined: each window is an alert of its own. */
-  readonly incidents: (IncidentSettings & { readonly maxOpenIncidents?: number | undefined }) | undefined;
+  readonly incidents: IncidentSettings | undefined;
+  /** More are not shared. */
+  readonly maxOpenIncidents: number;
   readonly state: SharedState;
   /** The store's clock. */
   readonly now: () => number;
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
   /** Whether a count is over a level that holds for the tenant now; undefined if that cannot be known. */
   readonly isStillOver: (of: Pick<CountRead, 'category' | 'window' | 'tenantId'>, count: number) => boolean | undefined;
+  /** Who makes up a count of a window that ends then; an empty list if that is not known. */
+  readonly contributors?: (
+    of: Pick<Incident, 'category' | 'window' | 'tenant'>,
+    end: number,
+    count: number,
+  ) => Promise<Contributors>;
 }
 
 /** The outcome of a test alert in one channel. */
@@ -82,7 +93,6 @@ const LEASE_MS = 5_000;
 const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
 const MAX_LOOKED_AT = 500;
-const MAX_OPEN = 10_000;
 const MAX_HISTORY = 500;
 /** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
@@ -130,6 +140,7 @@ export class Alerts implements Incidents {
   private readonly unshared = new Set<string>();
   /** Until when this replica sends for a grouped channel. */
   private readonly held = new Map<string, { until: number; askedAt: number; usedAt: number }>();
+  private readonly once: SayOnce;
   private isAway = false;
   private generation: string | undefined;
   private open = 0;
@@ -147,6 +158,7 @@ export class Alerts implements Incidents {
     this.history = new Records(state, `history:${this.scope}`);
     this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
+    this.once = new SayOnce(logger);
     this.edition1 = new Edition1(state, this.scope, categories);
     this.roster = new Roster(state, this.scope);
     this.pollers = [
@@ -166,8 +178,8 @@ export class Alerts implements Incidents {
       const key = `${named.name}#${named.channel.addressHash ?? ''}`;
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
-    // A store that is away holds no start.
-    await within(this.lookAtRoster(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
+    // Not waited for: a store that is away must not hold up the start.
+    void this.lookAtRoster().catch(() => undefined);
     for (const poller of this.pollers) poller.start();
   }
 
@@ -227,7 +239,9 @@ export class Alerts implements Incidents {
   async thresholdsChanged(category: string): Promise<void> {
     const { isStillOver, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
-    const open = (await this.records.list(MAX_OPEN)).filter((each) => each.category === category && isOpen(each));
+    const open = (await this.records.list(this.options.maxOpenIncidents)).filter(
+      (each) => each.category === category && isOpen(each),
+    );
     const counts = await this.countsOf(open.map((incident) => [incident, lastOf(incident)]));
     for (const [i, incident] of open.entries()) {
       const { window, tenant, uid } = incident;
@@ -362,7 +376,7 @@ export class Alerts implements Incidents {
     let isFull = false;
     const change = (before: Incident | undefined): Incident | undefined => {
       replaced = before?.closedAt === undefined ? undefined : before;
-      isFull = !before && this.open >= (incidents?.maxOpenIncidents ?? MAX_OPEN);
+      isFull = !before && this.isFull;
       return isFull ? undefined : withBreach(before, breach, story, now());
     };
     await this.attend(id, change);
@@ -370,19 +384,33 @@ export class Alerts implements Incidents {
     const over = replaced;
     if (over) await this.attend(`${id}~${over.uid}`, (there) => there ?? over);
     if (!isFull) return;
-    if (this.unshared.size >= MAX_OPEN) return void this.lost++;
-    // Told all the same, but by this replica alone.
+    const { maxOpenIncidents: max } = this.options;
+    this.once.warn(
+      `open ${breach.category}`,
+      () =>
+        `${max} incidents are open, the most there may be: further ones of ${oneLine(breach.category)} are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds`,
+    );
+    if (this.unshared.size >= max) return void this.lost++;
     this.unshared.add(id);
     await this.attend(id, (before) => withBreach(before, breach, story, now()));
   }
 
   /** Changes an incident as if nobody else did, and claims what this replica may send of it. While the store is away, in memory only. */
-  private async attend(id: string, change: (incident: Incident | undefined) => Incident | undefined): Promise<void> {
+  private async attend(
+    id: string,
+    change: (incident: Incident | undefined) => Incident | undefined,
+    seen?: Incident,
+  ): Promise<void> {
     let planned: Planned | undefined;
     if (!this.isAway && !this.isAlone(id)) {
       try {
-        await this.records.change(id, (before) => (planned = this.planned(before, change(before))).incident);
-        if (planned?.incident) this.unshared.delete(id);
+        const { before, after } = await this.records.change(
+          id,
+          (there) => (planned = this.planned(there, change(there))).incident,
+          seen,
+        );
+        if (!before && after) this.open++;
+        if (after) this.unshared.delete(id);
       } catch (error) {
         if (/newer version/.test(reasonOf(error))) throw error;
         this.isAway = true;
@@ -420,7 +448,11 @@ export class Alerts implements Incidents {
 
   /** Since there are too many, this one is not in the store. */
   private isAlone(id: string): boolean {
-    return this.unshared.has(id) && this.open >= (this.options.incidents?.maxOpenIncidents ?? MAX_OPEN);
+    return this.unshared.has(id) && this.isFull;
+  }
+
+  private get isFull(): boolean {
+    return this.open >= this.options.maxOpenIncidents;
   }
 
   private planned(before: Incident | undefined, after: Incident | undefined): Planned {
@@ -469,9 +501,13 @@ export class Alerts implements Incidents {
     }
     const { lookAt } = plan(incident, channels, this.settings, mute?.until.getTime(), now);
     const isDone = incident.closedAt !== undefined && lookAt === undefined;
-    incident = lookAt === undefined ? without(incident, 'lookAt') : { ...incident, lookAt };
-    const isSame = before !== undefined && isAlike(before, incident, now);
-    return { incident: isSame ? before : incident, taken, held, isDone };
+    // As long as that is past, it stays as it was: replicas that cannot help would fight over it.
+    const isPast = lookAt !== undefined && lookAt <= now && (before?.lookAt ?? Infinity) <= now;
+    incident =
+      lookAt === undefined
+        ? without(incident, 'lookAt')
+        : { ...incident, lookAt: isPast ? (before?.lookAt ?? lookAt) : lookAt };
+    return { incident, taken, held, isDone };
   }
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
@@ -496,12 +532,23 @@ export class Alerts implements Incidents {
       (id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.known.get(id)?.incident,
     );
     const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
-    return incidents.map((incident, i) => {
-      const counted =
-        incident && counts?.[i] !== undefined ? withCount(incident, lastOf(incident).start, counts[i]) : incident;
-      if (counted) this.remember(ids[i] as string, counted);
-      return counted;
-    });
+    return Promise.all(
+      incidents.map(async (incident, i) => {
+        if (!incident) return undefined;
+        const counted = counts?.[i] === undefined ? incident : withCount(incident, lastOf(incident).start, counts[i]);
+        const named = await this.named(counted);
+        this.remember(ids[i] as string, named);
+        return named;
+      }),
+    );
+  }
+
+  /** With those who make up the count now. */
+  private async named(incident: Incident): Promise<Incident> {
+    const { end, count, contributors } = lastOf(incident);
+    if (!contributors || !this.options.contributors || this.isAway) return incident;
+    const now = await this.options.contributors(incident, end, count).catch(() => []);
+    return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
   private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
@@ -537,7 +584,8 @@ export class Alerts implements Incidents {
       throw error;
     }
     await this.share();
-    await this.lookAt(ids);
+    const alone = [...this.unshared].filter((id) => (this.known.get(id)?.incident.lookAt ?? Infinity) <= now());
+    await this.lookAt([...ids, ...alone]);
     this.forget();
   }
 
@@ -549,13 +597,14 @@ export class Alerts implements Incidents {
   private async lookAtRoster(): Promise<void> {
     const introduced = await this.roster.look(this.ownChannels, this.options.now());
     if (introduced.length === 0) return;
-    for (const incident of await this.records.list(MAX_OPEN))
+    for (const incident of await this.records.list(this.options.maxOpenIncidents))
       if (introduced.some((key) => !incident.told[key])) await this.attend(idOf(incident), (there) => there);
   }
 
   private async lookAt(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    const incidents = await this.records.readAll(ids);
+    const shared = await this.records.readAll(ids);
+    const incidents = ids.map((id, i) => (this.unshared.has(id) ? this.known.get(id)?.incident : shared[i]));
     const now = this.options.now();
     const settling = incidents.map((incident) =>
       incident?.story && incident.closedAt === undefined ? unsettled(incident, now) : [],
@@ -575,14 +624,18 @@ export class Alerts implements Incidents {
         if (!read) return this.records.change(id, () => undefined).catch(() => undefined);
         const counted = found.get(read) ?? [];
         const isSettling = (settling[i] as Span[]).length > 0;
-        return this.attend(id, (incident) => {
-          if (incident?.uid !== read.uid) return incident;
-          return counted.reduce((next, [span, count]) => {
-            if (!isSettling) return withCount(next, span.start, count ?? 0);
-            if (count === undefined && now < span.end + COUNTS_GIVEN_UP_MS) return next;
-            return withSettled(next, span, count ?? 0);
-          }, incident);
-        }).catch(() => undefined);
+        return this.attend(
+          id,
+          (incident) => {
+            if (incident?.uid !== read.uid) return incident;
+            return counted.reduce((next, [span, count]) => {
+              if (!isSettling) return withCount(next, span.start, count ?? 0);
+              if (count === undefined && now < span.end + COUNTS_GIVEN_UP_MS) return next;
+              return withSettled(next, span, count ?? 0);
+            }, incident);
+          },
+          read,
+        ).catch(() => undefined);
       }),
     );
   }
@@ -616,13 +669,14 @@ export class Alerts implements Incidents {
 
   /** Nothing will happen to it any more: it is history. */
   private async archive(id: string, incident: Incident): Promise<void> {
-    if (this.unshared.has(id)) return;
+    if (this.unshared.has(id) && !this.isAlone(id)) return;
     try {
       await this.history.change(incident.uid, () => incident);
       await this.records.change(id, (there) =>
         there?.uid === incident.uid && there.closedAt !== undefined ? undefined : there,
       );
       this.known.delete(id);
+      this.unshared.delete(id);
       if (this.archived++ % 20 === 0) await this.options.state.trim(`history:${this.scope}`, MAX_HISTORY);
     } catch {
       // Still there: the next look finds it again.
@@ -637,7 +691,7 @@ export class Alerts implements Incidents {
   ): Promise<void> {
     const keys = (incident: Incident): string[] =>
       Object.keys(incident.told).filter((key) => (onlyKey ?? key) === key && concerns(incident.told[key] as Told));
-    const incidents = this.isAway ? [] : await this.records.list(MAX_OPEN);
+    const incidents = this.isAway ? [] : await this.records.list(this.options.maxOpenIncidents);
     const mine = [...this.known.values()].map(({ incident }) => incident);
     const found = new Map([...incidents, ...mine].map((incident) => [idOf(incident), incident]));
     for (const [id, incident] of found) {
@@ -712,7 +766,7 @@ export class Alerts implements Incidents {
   /** What was not seen for long is looked after by somebody else, or over. */
   private forget(): void {
     for (const [id] of this.known) {
-      if (this.known.size <= MAX_OPEN + MAX_FORGOTTEN) return;
+      if (this.known.size <= this.options.maxOpenIncidents + MAX_FORGOTTEN) return;
       if (!this.unshared.has(id)) this.known.delete(id);
     }
   }
@@ -749,11 +803,4 @@ function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): 
 
 function readOf({ category, window, tenant }: Incident, { start, end }: Span): CountRead {
   return { category, window, tenantId: tenant.id, at: Math.floor((start + end) / 2) };
-}
-
-/** But for when to look, as long as that is past already: replicas that cannot help would fight over it. */
-function isAlike(before: Incident, after: Incident, now: number): boolean {
-  const look = (incident: Incident): Incident =>
-    incident.lookAt !== undefined && incident.lookAt <= now ? { ...incident, lookAt: 0 } : incident;
-  return JSON.stringify(look(before)) === JSON.stringify(look(after));
 }

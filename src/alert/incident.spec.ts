@@ -45,6 +45,15 @@ describe('an incident', () => {
     expect(withSettled(settled, { start: at(5), end: at(6) }, 99)).toBe(settled);
   });
 
+  it('shows in how many of its windows it was over, if it comes and goes', () => {
+    const windows = [0, 5, 10, 11].reduce<Incident | undefined>(
+      (before, window) => withBreach(before, breach(window, 20), true, at(window)),
+      undefined,
+    ) as Incident;
+    const { incident } = alertOf(windows, 'reminded', lastOf(windows), windows.worst);
+    expect(incident).toMatchObject({ windowsOver: 4, windows: 12, lastedMs: 12 * MINUTE });
+  });
+
   it('takes overlapping windows for one stretch of time', () => {
     const sliding = (start: number, count: number) =>
       breach(0, count, { windowStart: start, windowEnd: start + MINUTE });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { AlertIncident, IncidentStatus } from '../model/alert-incident.js';
 import type { Breach } from '../model/breach.js';
+import type { CategoryWindow } from '../model/category.js';
 import type { AlertLevel } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { Route } from '../model/route.js';
@@ -29,6 +30,9 @@ export interface Delivery {
   reason?: string;
 }
 
+/** Who makes up a count. */
+export type Contributors = NonNullable<Breach['contributors']>;
+
 /** A window in which a level was crossed. Times in milliseconds since the epoch. */
 export interface WindowOver {
   readonly start: number;
@@ -43,8 +47,8 @@ export interface WindowOver {
   /** The highest that was crossed. */
   readonly level: AlertLevel;
   readonly route?: Route | undefined;
-  /** Who made up `crossing`. */
-  readonly contributors?: Breach['contributors'];
+  /** Who made it up when it was last looked at. */
+  readonly contributors?: Contributors;
   readonly countedBy: 'all' | 'instance';
 }
 
@@ -223,6 +227,12 @@ export function withCount(incident: Incident, start: number, count: number): Inc
   };
 }
 
+/** Takes in who makes up the count of the last window. */
+export function withContributors(incident: Incident, contributors: Contributors): Incident {
+  const windows = incident.windows.map((one, i, { length }) => (i === length - 1 ? { ...one, contributors } : one));
+  return { ...incident, windows };
+}
+
 /** Puts together what two replicas know of the same tenant's incident, each of which may have been cut off from the other. */
 export function merged(shared: Incident | undefined, mine: Incident): Incident {
   if (!shared) return mine;
@@ -273,6 +283,8 @@ export interface Identity {
   readonly environment?: string | undefined;
   /** The address of the page. */
   readonly publicUrl?: string | undefined;
+  /** How a category's window is set up. */
+  readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'levels' | 'timeZone'> | undefined;
 }
 
 /** The alert about one of its windows, with what is known now. */
@@ -281,7 +293,7 @@ export function alertOf(
   status: IncidentStatus,
   { start }: Pick<WindowOver, 'start'>,
   level: AlertLevel,
-  { service, environment, publicUrl }: Identity = {},
+  { service, environment, publicUrl, windowOf }: Identity = {},
 ): RateAlert {
   const { uid, category, window, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
@@ -289,6 +301,7 @@ export function alertOf(
   const windowStart = isResolved ? peak.start : told.start;
   const windowMs = told.end - told.start;
   const { count, crossing, threshold, route, contributors, countedBy } = told;
+  const timeZone = windowOf?.(category, window)?.timeZone;
   const reminder = status === 'reminded' ? told.seenAt : 0;
   return {
     // Environments share tenants and categories, and may share a receiver that takes each id once.
@@ -305,6 +318,7 @@ export function alertOf(
     windowStart: new Date(windowStart),
     windowEnd: new Date(windowStart + windowMs),
     windowMs,
+    ...(timeZone === undefined ? {} : { timeZone }),
     ...(route ? { route } : {}),
     ...(contributors ? { contributors: contributors.map((one) => ({ ...one })) } : {}),
     countedBy,
@@ -332,6 +346,7 @@ function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
     peak: { count: peak.count, windowStart: new Date(peak.start) },
     total: open.reduce((sum, { count }) => sum + count, total),
     windowsOver: hot,
+    windows: Math.max(hot, Math.round((lastOf(incident).end - startedAt) / lengthOf(incident))),
   };
 }
 

@@ -7,16 +7,25 @@ import { within } from '../util/within.js';
 /** An alert goes out without contributors rather than late. */
 const NAMED_WITHIN_MS = 500;
 
+/** Who makes up a count; nobody if that takes too long. */
+export async function topWithin(
+  contributors: Contributors,
+  { category, window, tenant }: Pick<Breach, 'category' | 'window' | 'tenant'>,
+  end: number,
+  count: number,
+): Promise<NonNullable<Breach['contributors']>> {
+  const top = contributors.top(category, window, tenant.id, end, count);
+  return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
+}
+
 /** The breach with those who made up its count, if the category knows them. */
 export async function withContributors(
   breach: Breach,
   categories: ReadonlyMap<string, Category>,
   contributors: Contributors,
 ): Promise<Breach> {
-  const { category, window, tenant, windowEnd, count } = breach;
-  if (!categories.get(category)?.contributor) return breach;
-  const top = contributors.top(category, window, tenant.id, windowEnd, count);
-  const named = await within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
+  if (!categories.get(breach.category)?.contributor) return breach;
+  const named = await topWithin(contributors, breach, breach.windowEnd, breach.count);
   return named.length > 0 ? { ...breach, contributors: named } : breach;
 }
 

@@ -36,7 +36,7 @@ import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
-import { nearIn, withContributors } from './alert-contributors.js';
+import { nearIn, topWithin, withContributors } from './alert-contributors.js';
 import { blindNotice } from './blind-notice.js';
 import { countedCategories, isOverLevel } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
@@ -95,7 +95,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const once = new SayOnce(this.logger);
     const { categories } = options;
     const now = (): number => counter.now();
-    const { groupWaitMs, shutdownFlushMs, incidents, service, publicUrl, blindAfterMs } = options;
+    const { groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, service, publicUrl, blindAfterMs } = options;
     const about = { service, environment: options.environment, publicUrl, state, now };
     const notices = new Notices({ ...about, channels, shutdownFlushMs }, this.logger);
     this.notices = notices;
@@ -114,10 +114,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     });
     const alerts: Alerts = new Alerts(
       {
-        ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, channels },
+        ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, channels },
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
         isStillOver: (of, count) => isOverLevel(counted, of, count),
+        contributors: (of, end, count) => topWithin(contributors, of, end, count),
+        windowOf: (category, name) => categories.get(category)?.windows.find((window) => window.name === name),
       },
       this.logger,
     );

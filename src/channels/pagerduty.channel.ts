@@ -93,6 +93,8 @@ function payloadOf(alert: RateAlert): Record<string, unknown> {
       route: route && `${oneLine(route.method, 20)} ${oneLine(route.path)}`,
       counted_by: countedBy,
       incident_status: incident?.status,
+      windows_over: incident?.windowsOver,
+      windows: incident?.windows,
     },
   };
 }

@@ -147,7 +147,7 @@ function tagsOf({ category, tenant, level, route, incident, service, window }: R
 
 function extraOf(alert: RateAlert): Record<string, unknown> {
   const { tenant, count, threshold, level, windowStart, windowMs, countedBy, incident } = alert;
-  const { environment, windowEnd, countAtCrossing, streak, contributors } = alert;
+  const { environment, windowEnd, timeZone, countAtCrossing, streak, contributors } = alert;
   const { shown } = attributesOf(tenant);
   const link = linkOf(alert);
   return {
@@ -160,6 +160,7 @@ function extraOf(alert: RateAlert): Record<string, unknown> {
     ...(shown.length > 0 ? { tenant_attributes: Object.fromEntries(shown) } : {}),
     ...(environment ? { environment: oneLine(environment) } : {}),
     ...(windowEnd ? { window_end: windowEnd.toISOString() } : {}),
+    ...(timeZone ? { time_zone: oneLine(timeZone) } : {}),
     ...(countAtCrossing === undefined ? {} : { count_at_crossing: countAtCrossing }),
     ...(streak ? { windows_in_a_row: streak.windows, since: streak.since.toISOString() } : {}),
     ...(contributors ? { contributors: contributors.slice(0, 10).map(contributor) } : {}),

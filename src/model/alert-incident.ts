@@ -16,4 +16,6 @@ export interface AlertIncident {
   total: number;
   /** In how many windows a level was crossed so far. */
   windowsOver?: number;
+  /** How many windows it has lasted, calm ones included: more than `windowsOver` if the tenant goes over and back again. */
+  windows?: number;
 }

@@ -27,6 +27,8 @@ export interface CategoryWindow {
   readonly windowMs: number;
   /** The window, or the part of a sliding one, that holds an instant. */
   readonly spanAt: (now: number) => WindowSpan;
+  /** The zone of a calendar period. */
+  readonly timeZone?: string;
   /** How many parts a sliding window is counted in: it is the sum of the last ones. */
   readonly parts?: number;
 }

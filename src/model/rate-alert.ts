@@ -31,11 +31,13 @@ export interface RateAlert {
   window?: string;
   /** When the window ends and counting begins again. */
   windowEnd?: Date;
+  /** The time zone by whose days the window goes: `Asia/Kolkata`. Only of a window with a `period`. */
+  timeZone?: string;
   /** The count when the level was crossed, if `count` is by now another one. */
   countAtCrossing?: number;
   /** Consecutive windows over a level, with this one, and when the first of them began. */
   streak?: { windows: number; since: Date };
-  /** Who made up the count, the largest share first; `other` for the rest. Labels come from users. */
+  /** Who made up the count when the alert is sent, the largest share first; `other` for the rest. Labels come from users. */
   contributors?: { label: string; count: number }[];
   /** Where to read on. */
   link?: string;

@@ -25,6 +25,7 @@ export interface CompleteOptions {
   readonly waitAtMostMs: number;
   readonly flushIntervalMs: number;
   readonly maxTrackedTenants: number;
+  readonly maxOpenIncidents: number;
   readonly thresholdTtlMs: number;
   readonly skipIf: RateMonitorOptions['skipIf'];
   readonly store: RateMonitorOptions['store'];
@@ -64,6 +65,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     waitAtMostMs = 50,
     flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS,
     maxTrackedTenants = 100_000,
+    maxOpenIncidents = 10_000,
     thresholdTtlMs = 60_000,
   } = options;
   const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
@@ -87,6 +89,7 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     waitAtMostMs,
     flushIntervalMs,
     maxTrackedTenants,
+    maxOpenIncidents,
     thresholdTtlMs,
     skipIf,
     store,
@@ -139,7 +142,10 @@ function completeWindow(options: WindowOptions, name: string): CategoryWindow {
   const { threshold, period, windowMs = DEFAULT_WINDOW_MS, timeZone = 'UTC', sliding = false } = options;
   const { levels = [{ at: 1, severity: 'warning' }] } = options;
   const common = { name, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
-  if (period) return Object.freeze({ ...common, windowMs: PERIOD_MS[period], spanAt: calendarSpans(period, timeZone) });
+  if (period) {
+    const spanAt = calendarSpans(period, timeZone);
+    return Object.freeze({ ...common, windowMs: PERIOD_MS[period], spanAt, timeZone });
+  }
   if (!sliding) return Object.freeze({ ...common, windowMs, spanAt: fixedSpans(windowMs) });
   return Object.freeze({ ...common, windowMs, spanAt: slidingSpans(windowMs), parts: SLIDING_PARTS });
 }

@@ -21,6 +21,7 @@ const VARIABLES = {
   flushIntervalMs: [`${PREFIX}FLUSH_INTERVAL_MS`, 'number'],
   maxTrackedTenants: [`${PREFIX}MAX_TRACKED_TENANTS`, 'number'],
   incidents: [`${PREFIX}INCIDENTS`, 'truth'],
+  maxOpenIncidents: [`${PREFIX}MAX_OPEN_INCIDENTS`, 'number'],
   groupWaitMs: [`${PREFIX}GROUP_WAIT_MS`, 'number'],
   shutdownFlushMs: [`${PREFIX}SHUTDOWN_FLUSH_MS`, 'number'],
   blindAfterMs: [`${PREFIX}BLIND_AFTER_MS`, 'number'],

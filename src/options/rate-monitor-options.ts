@@ -211,6 +211,12 @@ export interface RateMonitorOptions {
    */
   incidents?: boolean | IncidentOptions;
   /**
+   * The most incidents that replicas share at a time, 1 or more. What is beyond it is sent too, but only by the replica that noticed it, and
+   * the log reports it. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
+   * @defaultValue 10_000
+   */
+  maxOpenIncidents?: number;
+  /**
    * How long an alert waits for others, in milliseconds, if its channel combines several in one message; 0 to 60,000.
    * `RATE_MONITOR_GROUP_WAIT_MS`.
    * @defaultValue 1_000

@@ -172,6 +172,10 @@ export class OptionsShape {
   incidents: unknown;
 
   @IsOptional()
+  @IsWhole(1, 'incidents', 10_000, 1_000_000)
+  maxOpenIncidents: unknown;
+
+  @IsOptional()
   @IsWhole(0, 'milliseconds', 1_000, 60_000)
   groupWaitMs: unknown;
 

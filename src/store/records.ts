@@ -16,6 +16,9 @@ export interface Changed<T> {
  * that a newer version wrote is left untouched.
  */
 export class Records<T extends object> {
+  /** As they were read: a change that follows need not read again. */
+  private readonly texts = new WeakMap<T, string>();
+
   /** @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never. */
   constructor(
     private readonly state: SharedState,
@@ -26,7 +29,7 @@ export class Records<T extends object> {
   /** The newest `most` (1,000 if left out), newest first. */
   async list(most?: number): Promise<T[]> {
     const found = await this.state.list(this.kind, most);
-    return [...found.values()].map((text) => parse<T>(text)).filter((record) => record !== undefined);
+    return [...found.values()].map((text) => this.parsed(text)).filter((record) => record !== undefined);
   }
 
   async read(id: string): Promise<T | undefined> {
@@ -35,7 +38,7 @@ export class Records<T extends object> {
 
   /** In the order of `ids`. */
   async readAll(ids: readonly string[]): Promise<(T | undefined)[]> {
-    return (await this.state.read(this.kind, ids)).map((text) => parse<T>(text));
+    return (await this.state.read(this.kind, ids)).map((text) => this.parsed(text));
   }
 
   /** The records that are due. */
@@ -46,22 +49,29 @@ export class Records<T extends object> {
   /**
    * Changes a record as if nobody else did: `change` is asked again if another replica was faster.
    *
+   * @param seen - The record as it was read before, if it was.
    * @throws if a newer version wrote the record, or the store is away.
    */
-  async change(id: string, change: (record: T | undefined) => T | undefined): Promise<Changed<T>> {
-    let [found] = await this.state.read(this.kind, [id]);
+  async change(id: string, change: (record: T | undefined) => T | undefined, seen?: T): Promise<Changed<T>> {
+    let found = (seen && this.texts.get(seen)) ?? (await this.state.read(this.kind, [id]))[0];
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (isNewer(found)) throw new Error(`a record of ${this.kind} was written by a newer version`);
       const before = parse<T>(found);
       const after = change(before);
       if (after === before && after !== undefined) return { before, after };
       const next = after && JSON.stringify({ schema: SCHEMA, ...after });
-      if (next === undefined && found === undefined) return { before, after };
+      if (next === found) return { before, after };
       const outcome = await this.state.swap(this.kind, id, found, next, after && this.dueAt(after));
       if (outcome.swapped) return { before, after };
       found = outcome.found;
     }
     throw new Error(`a record of ${this.kind} is changed by others without end`);
+  }
+
+  private parsed(text: string | undefined): T | undefined {
+    const record = parse<T>(text);
+    if (record && text !== undefined) this.texts.set(record, text);
+    return record;
   }
 }
 

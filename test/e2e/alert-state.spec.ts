@@ -140,13 +140,17 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('is one message if three levels are crossed within a second, with the current count', async () => {
     const counts = () => Promise.resolve([5_000]);
-    const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts });
+    const contributors = (_of: unknown, _end: number, count: number) => Promise.resolve([{ label: 'ben', count }]);
+    const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts, contributors });
     const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];
-    for (const level of levels) await alerts.breached(aBreach(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1 }));
+    const early = [{ label: 'ann', count: 7 }];
+    for (const level of levels)
+      await alerts.breached(aBreach(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1, contributors: early }));
     await until(() => discord.messages.length > 0);
     await wait(600);
     expect(discord.messages).toHaveLength(1);
     expect(JSON.stringify(discord.messages[0]?.now)).toMatch(/5[,  ]?000/);
+    expect(JSON.stringify(discord.messages[0]?.now)).toMatch(/\\"ben\\" 5,000/);
     expect((await alerts.list())[0]?.alert).toMatchObject({ count: 5_000, countAtCrossing: 76, level: critical });
   });
 
@@ -305,10 +309,16 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('bounds what is open, and tells the rest all the same', async () => {
     const heard = new CapturingChannel();
-    const alerts = await replica([heard], { incidents: { ...story.incidents, maxOpenIncidents: 3 } });
+    const alerts = await replica([heard], { ...story, maxOpenIncidents: 3 });
     for (let i = 0; i < 3; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
-    await wait(1_200);
-    for (let i = 3; i < 6; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
+    for (let i = 3; i < 6; i++) await alerts.breached(aBreach(1_000, { tenant: { id: `t${i}` } }));
     expect([heard.alerts.length, await state.size('incidents::')]).toEqual([6, 3]);
+    expect(lines.filter((line) => line.includes('are open, the most there may be'))).toEqual([
+      '3 incidents are open, the most there may be: further ones of llm_call are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds',
+    ]);
+    await until(() => heard.alerts.length === 9, 5_000);
+    expect(heard.alerts.slice(6).map(({ incident }) => incident?.status)).toEqual(Array(3).fill('resolved'));
+    await until(async () => (await state.size('history::')) === 3);
+    expect((await alerts.list()).length).toBe(6);
   });
 });

@@ -39,6 +39,16 @@ describe('an alert', () => {
     await redis.client.quit();
   });
 
+  it('of a calendar window shows the zone by whose days it goes', async () => {
+    const day = { threshold: 1, period: 'day', timeZone: 'Asia/Kolkata' } as const;
+    const evaluations = { threshold: 3 };
+    app = await start({ categories: { llm_call: day, evaluations, collections: { threshold: 9 } } });
+    await call(app, 2);
+    await until(() => app.alerts.length === 1);
+    expect(app.alerts[0]).toMatchObject({ timeZone: 'Asia/Kolkata', windowMs: 86_400_000 });
+    expect(app.alerts[0]?.windowEnd?.toISOString()).toMatch(/T18:30:00.000Z$/);
+  });
+
   describe.each(['redis', 'memory'])('counted in %s', (where) => {
     const store = (): RateMonitorOptions =>
       where === 'redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() } : {};

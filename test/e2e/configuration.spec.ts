@@ -286,6 +286,11 @@ describe('configuration', () => {
         { flushIntervalMs: 700, categories: { ...rest, evaluations: { threshold: 1, windowMs: 1_000 } } },
         'flushIntervalMs is 700: write 500 at most, half of the shortest window',
       ],
+      [
+        'no open incidents',
+        { maxOpenIncidents: 0 },
+        'maxOpenIncidents is 0: write a whole number of incidents, 1 to 1000000, or leave it out for 10000',
+      ],
       ['a required option that is null', { categories: { ...rest, evaluations: { threshold: null } } }, 'is missing'],
       [
         'a password in a public address, which it does not show',

@@ -63,7 +63,7 @@ describe('the Discord channel', () => {
       Count: '5,000 in 24 h, threshold 15, 333.3x (16 when it crossed)',
       'In a row': '7th window in a row, since <t:1766750400:f>',
       Mostly: '"alice" 3,000',
-      Window: '<t:1767268800:f> to <t:1767355200:f>, then it begins again',
+      Window: '<t:1767268800:f> to <t:1767355200:f>, begins again at 2026-01-02 12:00 UTC',
       Service: 'api, staging',
     });
   });

@@ -53,6 +53,7 @@ export async function alertReplica(
       groupWaitMs: 0,
       shutdownFlushMs: 300,
       incidents: undefined,
+      maxOpenIncidents: 10_000,
       state,
       now: Date.now,
       counts: (reads) => Promise.resolve(reads.map(() => 0)),

@@ -67,6 +67,7 @@ export const hostileAlert: fc.Arbitrary<RateAlert> = fc.record(
     environment: hostileText,
     window: hostileText,
     windowEnd: at,
+    timeZone: fc.oneof(hostileText, fc.constant('Asia/Kolkata')),
     countAtCrossing: count,
     streak: fc.record({ windows: fc.nat(1e9), since: at }),
     contributors: fc.array(fc.record({ label: hostileText, count }), { maxLength: 8 }),
@@ -99,6 +100,7 @@ export const longest: RateAlert = {
   environment: long,
   window: long,
   windowEnd: new Date(4e12),
+  timeZone: 'America/Argentina/ComodRivadavia',
   countAtCrossing: 1.23456789e299,
   streak: { windows: 999_999_999, since: new Date(4e12) },
   contributors: Array.from({ length: 9 }, () => ({ label: long, count: 1.23456789e299 })),
@@ -109,6 +111,8 @@ export const longest: RateAlert = {
     lastedMs: 999_999_999_999,
     peak: { count: 1.23456789e299, windowStart: new Date(4e12) },
     total: 1.23456789e299,
+    windowsOver: 999_999_998,
+    windows: 999_999_999,
   },
 };
 

@@ -4,12 +4,13 @@ import { attributesOf } from '../../model/tenant-attributes.js';
 import { amountOf, duration } from '../../util/text.js';
 import {
   amount,
+  beginsAgain,
   contributors,
   COUNTED_ALONE,
   crossing,
+  howOften,
   inARow,
   isOpen,
-  LONG_WINDOW_MS,
   windowEndOf,
 } from './alert-words.js';
 import { idLabel, placeOf, type Dialect } from './names.js';
@@ -48,7 +49,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
 function windowFact(alert: RateAlert, { time }: Dialect): string {
   const { windowStart, windowMs } = alert;
   const range = `${time(windowStart, windowMs)} to ${time(windowEndOf(alert), windowMs)}`;
-  return windowMs >= LONG_WINDOW_MS ? `${range}, then it begins again` : range;
+  return [range, beginsAgain(alert)].filter(Boolean).join(', ');
 }
 
 function progress(
@@ -58,7 +59,7 @@ function progress(
 ): [string, string][] {
   return [
     ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
-    ['Lasted', `${duration(lastedMs)} from ${time(startedAt, lastedMs)}`],
+    ['Lasted', [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)].filter(Boolean).join(', ')],
     ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, lastedMs)}`],
     ['Total', `${amountOf(total)} in all`],
   ];

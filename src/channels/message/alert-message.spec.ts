@@ -1,7 +1,14 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
+import type { AlertIncident } from '../../model/alert-incident.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 import { alertMessage } from './alert-message.js';
 
 const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';
+
+function flapping(status: 'reminded' | 'resolved'): RateAlert {
+  const alert = anIncident(status);
+  return { ...alert, incident: { ...(alert.incident as AlertIncident), windowsOver: 3, windows: 15 } };
+}
 
 it.each([
   ['a breach', anAlert(), `"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`],
@@ -69,7 +76,36 @@ it.each([
     }),
     'proj_1 is over the llm_call day threshold: 5,000 in 24 h (16 when it crossed), threshold 1.1' +
       ' | 22nd window in a row, since 2025-12-11T12:00:00.000Z | mostly "alice" 3,000.1, "other" 1,999.9' +
-      ' | POST /llm/call (LlmController.call) | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02T12:00:00.000Z' +
+      ' | POST /llm/call (LlmController.call) | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02 12:00 UTC' +
       ' | api, production',
+  ],
+  [
+    'a day in a time zone',
+    anAlert({
+      windowStart: new Date('2026-11-25T18:30:00Z'),
+      windowMs: 86_400_000,
+      timeZone: 'Asia/Kolkata',
+      route: undefined as never,
+    }),
+    '"Acme" (proj_1) is over the llm_call threshold: 47 in 24 h, threshold 15' +
+      ' | 24 h from 2026-11-25T18:30:00.000Z, begins again at 2026-11-27 00:00 Asia/Kolkata',
+  ],
+  [
+    'a zone that there is not',
+    anAlert({ windowMs: 86_400_000, timeZone: 'Mars/Olympus', route: undefined as never }),
+    '"Acme" (proj_1) is over the llm_call threshold: 47 in 24 h, threshold 15' +
+      ' | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02 12:00 UTC',
+  ],
+  [
+    'an incident that comes and goes',
+    flapping('reminded'),
+    '"Acme" (proj_1) is still over the llm_call threshold: 47 in 1 min, threshold 15' +
+      ` | for 3 min, peak 47, 120 in all | over in 3 of the last 15 windows | ${WHERE}`,
+  ],
+  [
+    'an incident that came and went',
+    flapping('resolved'),
+    '"Acme" (proj_1) is back under the llm_call threshold after 3 min' +
+      ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all | over in 3 of the last 15 windows',
   ],
 ])('the message of %s', (_, alert, message) => expect(alertMessage(alert)).toBe(message));

@@ -2,14 +2,14 @@ import type { AlertIncident } from '../../model/alert-incident.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration, oneLine } from '../../util/text.js';
 import {
+  beginsAgain,
   contributors,
   COUNTED_ALONE,
   crossing,
+  howOften,
   inARow,
-  LONG_WINDOW_MS,
   standing,
   TEST_MARK,
-  windowEndOf,
 } from './alert-words.js';
 import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
 import { plainText } from './safe-text.js';
@@ -36,14 +36,15 @@ function breached(who: string, alert: RateAlert): (string | undefined)[] {
   const per = duration(windowMs);
   const crossed = crossing(alert);
   const most = contributors(alert, LOG);
-  const end = windowMs >= LONG_WINDOW_MS ? `, begins again at ${windowEndOf(alert).toISOString()}` : '';
+  const again = beginsAgain(alert);
   return [
     `${who}: ${amountOf(count)} in ${per}${crossed ? ` (${crossed})` : ''}, threshold ${amountOf(threshold)}`,
     inARow(alert, LOG),
     incident && progress(incident, alert),
+    howOften(alert),
     most && `mostly ${most}`,
     route && `${oneLine(route.method, 10)} ${oneLine(route.path)} (${oneLine(route.handler, 120)})`,
-    `${per} from ${windowStart.toISOString()}${end}`,
+    `${per} from ${windowStart.toISOString()}${again ? `, ${again}` : ''}`,
     countedBy === 'instance' ? COUNTED_ALONE : undefined,
   ];
 }
@@ -54,11 +55,13 @@ function progress({ status, lastedMs, peak, total }: AlertIncident, { level }: R
   return status === 'escalated' ? `escalated to ${level.severity} after ${soFar}` : `for ${soFar}`;
 }
 
-function resolved(who: string, { threshold, windowMs }: RateAlert, { lastedMs, peak, total }: AlertIncident): string[] {
+function resolved(who: string, alert: RateAlert, { lastedMs, peak, total }: AlertIncident): (string | undefined)[] {
+  const { threshold, windowMs } = alert;
   const highest = `peak ${amountOf(peak.count)} in ${duration(windowMs)} from ${peak.windowStart.toISOString()}`;
   return [
     `${who} after ${duration(lastedMs)}`,
     `${highest}, threshold ${amountOf(threshold)}`,
     `${amountOf(total)} in all`,
+    howOften(alert),
   ];
 }

@@ -7,7 +7,7 @@ import { quoted, type Dialect } from './names.js';
 export const TEST_MARK = '[Test] ';
 export const COUNTED_ALONE = 'counted by one instance alone, as the store is away: at least this many';
 /** For windows from this length on, the time of the next window is shown. */
-export const LONG_WINDOW_MS = 10 * 60_000;
+const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
 const CONTRIBUTOR_ROOM = 40;
 const SYMBOL = { info: '🔵', warning: '🟠', critical: '🔴' } as const satisfies Record<Severity, string>;
@@ -48,6 +48,29 @@ export function crossing({ count, countAtCrossing }: RateAlert): string | undefi
 export function inARow({ streak, windowMs }: RateAlert, { time }: Pick<Dialect, 'time'>): string | undefined {
   if (!streak || streak.windows < 2) return undefined;
   return `${ordinal(streak.windows)} window in a row, since ${time(streak.since, streak.windows * windowMs)}`;
+}
+
+/** `over in 3 of the last 15 windows`, if it was calm in between. */
+export function howOften({ incident, threshold }: RateAlert): string | undefined {
+  const { windowsOver = 0, windows = 0, peak } = incident ?? {};
+  if (!peak || windowsOver >= windows) return undefined;
+  return `${peak.count > threshold ? 'over' : 'near'} in ${windowsOver} of the last ${windows} windows`;
+}
+
+/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, of a window that is long enough for that to matter. */
+export function beginsAgain(alert: RateAlert): string | undefined {
+  const { windowMs, timeZone = 'UTC' } = alert;
+  return windowMs < LONG_WINDOW_MS ? undefined : `begins again at ${inZone(windowEndOf(alert), timeZone)}`;
+}
+
+function inZone(at: Date, timeZone: string): string {
+  try {
+    const whole = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone });
+    return `${whole.format(at)} ${timeZone}`;
+  } catch {
+    // The app's own alerts may name a zone that there is not.
+    return inZone(at, 'UTC');
+  }
 }
 
 /** `"alice" 30, "bob" 12`: contributors to the count. */

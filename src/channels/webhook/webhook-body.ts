@@ -14,7 +14,7 @@ const MAX_CONTRIBUTORS = 10;
 /** The body of a webhook request, described by `docs/webhook.schema.json`. */
 export function webhookBody(alert: RateAlert): string {
   const { category, count, threshold, level, windowStart, windowMs, route, countedBy, incident, test } = alert;
-  const { service, environment, window, windowEnd, countAtCrossing, streak, contributors } = alert;
+  const { service, environment, window, windowEnd, timeZone, countAtCrossing, streak, contributors } = alert;
   return JSON.stringify({
     version: 1,
     type: 'rate_alert',
@@ -32,6 +32,7 @@ export function webhookBody(alert: RateAlert): string {
     windowMs,
     window: window ? oneLine(window) : undefined,
     windowEnd,
+    timeZone: timeZone && oneLine(timeZone),
     countAtCrossing,
     streak: streak && { windows: streak.windows, since: streak.since },
     contributors: contributors
@@ -47,6 +48,8 @@ export function webhookBody(alert: RateAlert): string {
       lastedMs: incident.lastedMs,
       peak: { count: incident.peak.count, windowStart: incident.peak.windowStart },
       total: incident.total,
+      windowsOver: incident.windowsOver,
+      windows: incident.windows,
     },
   });
 }

@@ -7,12 +7,14 @@ import { KEPT_FOR_MS, type DueRecords, type Edition1State, type SharedState, typ
 /** The field of a kind's hash that shows whether the hash was lost. No record has an empty id. */
 const GENERATION = '';
 
+const RENEW_EVERY_MS = 3_600_000;
+
 /** Empty text means no record: a record is never empty. */
 const SWAP = `
 -- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
--- ARGV   id; what is expected there, or ''; what is to be there, or ''; when it is due, or ''; expiry in ms
+-- ARGV   id; what is expected there, or ''; what is to be there, or ''; when it is due, or ''; expiry in ms; 1 if that is to begin again
 -- reply  1, or what is there instead (text, '' for nothing)
-local id, expected, after, due, expiry = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, expected, after, due, expiry, renew = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
 local found = redis.call('HGET', KEYS[1], id) or ''
 if found ~= expected then return found end
 if after == '' then
@@ -22,12 +24,20 @@ if after == '' then
   return 1
 end
 redis.call('HSET', KEYS[1], id, after)
-if due == '' then redis.call('ZREM', KEYS[2], id) else redis.call('ZADD', KEYS[2], due, id) end
+if due == '' then
+  redis.call('ZREM', KEYS[2], id)
+elseif redis.call('ZADD', KEYS[2], due, id) == 1 then
+  -- The first of a set makes its key, which has no expiry yet.
+  renew = true
+end
 if found == '' then
+  renew = true
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[3], now[1] * 1000000 + now[2], id)
 end
-for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], expiry) end
+if renew then
+  for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], expiry) end
+end
 return 1
 `;
 
@@ -101,6 +111,7 @@ type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[
  */
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;
+  private readonly renewedAt = new Map<string, number>();
 
   /** @param connection - Of the store that this is the state of: opened and closed by that. */
   constructor(
@@ -126,7 +137,7 @@ export class RedisSharedState implements SharedState {
   }
 
   async swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
-    const args = [id, expected, next, due ?? '', KEPT_FOR_MS];
+    const args = [id, expected, next, due ?? '', KEPT_FOR_MS, this.isToRenew(kind) ? 1 : 0];
     const reply = await this.scripted.rateMonitorStateSwap(...this.keys(kind), ...args);
     return reply === 1 ? { swapped: true } : { swapped: false, found: String(reply) || undefined };
   }
@@ -181,6 +192,14 @@ export class RedisSharedState implements SharedState {
 
   newest(log: string): Promise<string[]> {
     return this.connection.lrange(`${this.keyPrefix}:{alerts}:${log}`, 0, -1);
+  }
+
+  /** Once an hour is often enough for an expiry of 30 days. */
+  private isToRenew(kind: string): boolean {
+    const now = performance.now();
+    if (now < (this.renewedAt.get(kind) ?? -Infinity) + RENEW_EVERY_MS) return false;
+    this.renewedAt.set(kind, now);
+    return true;
   }
 
   private keys(kind: string): [records: string, due: string, written: string] {
