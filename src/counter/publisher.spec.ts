@@ -47,7 +47,7 @@ describe('Publisher, if requests wait', () => {
     const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
     const losses = new Losses('store', 10_000, silent);
     const health = new StoreHealth('store', silent);
-    windows = new Windows('me', 10_000, () => undefined);
+    windows = new Windows('me', 20_000, () => undefined);
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
     raise.mockClear();
   });
@@ -217,5 +217,45 @@ describe('Publisher, if requests wait', () => {
     isRefusing = false;
     await jest.advanceTimersByTimeAsync(5_100);
     expect(track('bad').isPending).toBe(false);
+  });
+
+  it('holds back a call whose reply has another length than it asked for, and no other', async () => {
+    answer = async (totals, at) => {
+      const taken = await answers(totals, at);
+      return totals.some(({ tenant }) => tenant === 'bad') ? [...taken, ...taken] : taken;
+    };
+    void count(track('bad'));
+    await jest.advanceTimersByTimeAsync(10);
+    void count(track('good'));
+    await jest.advanceTimersByTimeAsync(10);
+    expect([track('bad').isPending, track('good').isPending]).toEqual([true, false]);
+    expect(count(track('good'))).toBeInstanceOf(Promise);
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(5_100);
+    expect(track('bad').isPending).toBe(false);
+  });
+
+  it('judges 20,000 tenants alone some at a time: 100 alerts in a turn of the event loop', async () => {
+    jest.useRealTimers();
+    const tenants = 20_000;
+    const levels = levelsOf(0, [{ at: 1, severity: 'warning' }]);
+    for (let i = 0; i < tenants; i++) {
+      const tracked = track(`tenant_${i}`);
+      tracked.setLevels(levels);
+      tracked.add(1, { id: tracked.key }, undefined);
+    }
+    const turns: number[] = [];
+    let before = 0;
+    const turn = (): void => {
+      turns.push(raise.mock.calls.length - before);
+      before = raise.mock.calls.length;
+      if (before < tenants) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await publisher.stop(windows.all());
+    expect(raise).toHaveBeenCalledTimes(tenants);
+    // The first slice is judged before the first turn is over.
+    expect(Math.max(...turns)).toBeLessThanOrEqual(200);
+    expect(turns.length).toBeGreaterThanOrEqual(tenants / 200);
   });
 });

@@ -42,6 +42,11 @@ export class RedisCluster {
     return cluster;
   }
 
+  /** Of one of the masters. */
+  get port(): number {
+    return (this.masters[0] as Node).server.port;
+  }
+
   /** Kills the master that holds `key`. */
   async killMasterOf(key: string): Promise<void> {
     await this.holding(await this.slotOf(key)).server.kill();

@@ -1,0 +1,106 @@
+import { Controller, Post } from '@nestjs/common';
+
+import { MonitorRate, RateCounterService } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories, calmWindowMs } from '../support/calm-window.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+@Controller()
+class BusyController {
+  @Post('busy')
+  @MonitorRate('llm_call')
+  busy(): void {
+    const end = performance.now() + 15;
+    while (performance.now() < end);
+  }
+}
+
+describe('what is not the fault of Redis', () => {
+  let app: TestApp;
+  let redis: ReturnType<typeof sharedRedis>;
+
+  beforeEach(() => (redis = sharedRedis()));
+  afterEach(async () => {
+    await app.close();
+    redis.client.disconnect();
+  });
+
+  it.each(['await', 'auto'] as const)('a busy event loop is not blamed on it, in %s', async (counting) => {
+    const { keyPrefix, client } = redis;
+    const options = { counting, redis: client, keyPrefix, waitAtMostMs: 100, categories: calmCategories() };
+    app = await startApp({
+      options: { ...options, tenant: () => 'acme' },
+      metadata: { controllers: [BusyController] },
+    });
+    const [clients, each] = [20, 3];
+    const statuses = await Promise.all(
+      Array.from({ length: clients }, async () => {
+        const own: number[] = [];
+        for (let i = 0; i < each; i++) own.push((await app.post('/busy')).status);
+        return own;
+      }),
+    );
+    expect(statuses.flat()).toEqual(Array(clients * each).fill(201));
+    expect([...app.log.of(' is away '), ...app.log.of('too slowly')]).toEqual([]);
+    expect(await app.app.get(RateCounterService).read('llm_call', 'acme')).toBe(clients * each);
+    expect(app.alerts).toHaveLength(1);
+  });
+
+  it('a local clock that jumps an hour, back or forth, moves no window', async () => {
+    const hour = 3_600_000;
+    let jumpedMs = 0;
+    const clock = { now: () => Date.now() + jumpedMs, monotonic: () => performance.now() };
+    const windowMs = calmWindowMs();
+    const categories = { llm_call: { threshold: 3, windowMs } };
+    app = await startApp({ clock, options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories } });
+    const counter = app.app.get(RateCounterService);
+    const windowStart = new Date(Math.floor(Date.now() / windowMs) * windowMs);
+    await counter.increment('llm_call', 'acme');
+    for (jumpedMs of [hour, -hour]) {
+      await counter.increment('llm_call', 'acme');
+      // By then it has noticed, and asked Redis for its time once more.
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      await counter.increment('llm_call', 'other');
+    }
+    expect(app.alerts).toEqual([]);
+    expect(await counter.increment('llm_call', 'acme')).toBe(4);
+    await until(() => app.alerts.length === 1, 5_000);
+    expect(app.alerts[0]).toMatchObject({ tenant: { id: 'acme' }, count: 4, windowStart });
+  });
+
+  it('a client that floods a category of long windows hides nobody in another, and fills no Redis', async () => {
+    const maxTrackedTenants = 2_000;
+    const { client, keyPrefix } = redis;
+    const categories = {
+      exports: { windows: [{ period: 'day' as const, threshold: 100 }] },
+      llm_call: { threshold: 15, windowMs: calmWindowMs() },
+    };
+    app = await startApp({ options: { redis: client, keyPrefix, categories, maxTrackedTenants } });
+    const counter = app.app.get(RateCounterService);
+    await counter.increment('exports', 'before', 7);
+    let id = 0;
+    // 5,000 a second.
+    const flood = setInterval(() => {
+      for (let i = 0; i < 50; i++) void counter.increment('exports', `invented_${id++}`);
+    }, 10);
+    let counted = 0;
+    const end = performance.now() + 2_000;
+    while (performance.now() < end) {
+      await counter.increment('llm_call', 'acme');
+      expect(await counter.read('llm_call', 'acme')).toBe(++counted);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    clearInterval(flood);
+    expect(id).toBeGreaterThan(2 * maxTrackedTenants);
+    expect(counted).toBeGreaterThan(15);
+    expect(app.alerts).toMatchObject([{ category: 'llm_call', tenant: { id: 'acme' }, count: 16, countedBy: 'all' }]);
+    expect(await counter.read('exports', 'before')).toBe(7);
+    expect(app.log.of('2000 tenants are tracked in exports')).toHaveLength(1);
+    await app.close();
+    const lost = /: (\d+) requests went on uncounted in exports/.exec(app.log.of('uncounted in exports')[0] ?? '');
+    const keys = (await client.keys(`${keyPrefix}:{exports:*}:day:*`)).length;
+    expect(keys).toBeLessThanOrEqual(maxTrackedTenants);
+    expect(keys + Number(lost?.[1])).toBe(id + 1);
+  });
+});

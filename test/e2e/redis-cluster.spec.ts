@@ -1,0 +1,110 @@
+import { Redis, type Cluster } from 'ioredis';
+
+import { RateCounterService, ThresholdService } from '../../src/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
+import { RedisCluster } from '../support/redis-cluster.js';
+import { sharedRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const TENANTS = 12;
+
+describe('a Redis Cluster', () => {
+  let cluster: RedisCluster;
+  const apps: TestApp[] = [];
+  const clients: (Redis | Cluster)[] = [];
+  const start = async (redis: Redis | Cluster, keyPrefix: string): Promise<TestApp> => {
+    const app = await startApp({ options: { redis, keyPrefix, categories: calmCategories() } });
+    apps.push(app);
+    return app;
+  };
+  const counterOf = ({ app }: TestApp): RateCounterService => app.get(RateCounterService);
+  const clientOf = <T extends Redis | Cluster>(client: T): T => {
+    clients.push(client);
+    return client;
+  };
+
+  beforeAll(async () => (cluster = await RedisCluster.start()));
+  afterEach(async () => {
+    for (const { app } of apps.splice(0)) await app.close();
+    for (const client of clients.splice(0)) client.disconnect();
+  });
+  afterAll(() => cluster.stop());
+
+  it('reached through a plain client: what that node holds is counted, the rest alone, and the remedy is logged', async () => {
+    const plain = (): Redis => clientOf(new Redis({ port: cluster.port, lazyConnect: true }));
+    const [one, other] = [await start(plain(), 'plain'), await start(plain(), 'plain')];
+    const tenants = Array.from({ length: TENANTS }, (_, i) => `p${i}`);
+    // Together: one call for keys of many slots.
+    for (const app of [one, other])
+      for (let i = 0; i < 3; i++)
+        await Promise.all(tenants.map((tenant) => counterOf(app).increment('evaluations', tenant)));
+    const alerts = (): string[] =>
+      [one, other].flatMap((app) => app.alerts.map(({ tenant, countedBy }) => `${tenant.id} ${countedBy}`));
+    const counts = await Promise.all(tenants.map((tenant) => counterOf(other).read('evaluations', tenant)));
+    const shared = counts.filter((count) => count === 6).length;
+    expect(shared).toBeGreaterThan(0);
+    expect(shared).toBeLessThan(TENANTS);
+    // Those of other nodes are known by what each instance counted itself.
+    expect(counts.filter((count) => count === 3)).toHaveLength(TENANTS - shared);
+    expect(alerts().filter((alert) => alert.endsWith('all'))).toHaveLength(shared);
+    for (const tenant of tenants) await counterOf(one).increment('evaluations', tenant);
+    await until(() => alerts().length === TENANTS, 5_000);
+    const lines = [...one.log.lines, ...other.log.lines];
+    expect(lines.some((line) => line.includes('give the module an ioredis Cluster'))).toBe(true);
+    expect(lines.filter((line) => line.includes(' is away '))).toEqual([]);
+  });
+
+  it.each(['Redis', 'Cluster'])(
+    '%s: a counter that is evicted is put back, logged once, with no second alert',
+    async (kind) => {
+      const redis = kind === 'Cluster' ? clientOf(cluster.client()) : clientOf(sharedRedis().client);
+      const [one, other] = [await start(redis, 'evicted'), await start(redis, 'evicted')];
+      const tenant = 'acme';
+      const count = (app: TestApp, times: number): Promise<void> =>
+        Array.from({ length: times }).reduce<Promise<void>>(async (before) => {
+          await before;
+          await counterOf(app).increment('evaluations', tenant);
+        }, Promise.resolve());
+      const read = (): Promise<number> => counterOf(other).read('evaluations', tenant);
+      await count(one, 2);
+      await count(other, 3);
+      await until(() => one.alerts.length + other.alerts.length === 1, 5_000);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      const span = Math.floor(Date.now() / calmCategories().evaluations.windowMs);
+      const key = `evicted:{evaluations:${tenant}}:${span}`;
+      expect(await redis.del(key)).toBe(1);
+      await count(one, 1);
+      await count(other, 1);
+      await until(async () => (await read()) === 7 && (await redis.hget(key, 'total')) === '7', 5_000);
+      // The first to come back may bring the level again a moment later: not if it was announced.
+      await new Promise((resolve) => setTimeout(resolve, 1_800));
+      expect(one.alerts.length + other.alerts.length).toBe(1);
+      const said = [...new Set([one, other])].map(({ log }) => log.of('has lost counters').length);
+      expect(Math.max(...said)).toBeGreaterThan(0);
+      expect(said.reduce((sum, lines) => sum + lines, 0)).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it('keeps thresholds that are set while the app runs, on every replica', async () => {
+    const redis = clientOf(cluster.client());
+    const [one, other] = [await start(redis, 'set'), await start(redis, 'set')];
+    const [mine, theirs] = [one.app.get(ThresholdService), other.app.get(ThresholdService)];
+    const set = { category: 'evaluations', reason: 'import', by: 'dana' };
+    await counterOf(other).increment('evaluations', 'acme', 3);
+    await mine.set({ ...set, tenant: 'acme', threshold: 2 });
+    await until(() => one.alerts.length + other.alerts.length === 1, 4_000);
+    await mine.set({ ...set, tenant: 'pre*', threshold: 5 });
+    await until(async () => (await theirs.list()).length === 2, 4_000);
+    await counterOf(other).increment('evaluations', 'premium', 5);
+    await counterOf(other).increment('evaluations', 'free', 4);
+    await until(() => one.alerts.length + other.alerts.length === 2, 4_000);
+    expect(await theirs.remove({ ...set, tenant: 'acme' })).toBe(true);
+    expect(await mine.list()).toMatchObject([{ tenant: 'pre*', threshold: 5 }]);
+    expect((await mine.changes()).map(({ tenant, to }) => [tenant, to])).toEqual([
+      ['acme', undefined],
+      ['pre*', 5],
+      ['acme', 2],
+    ]);
+  });
+});
