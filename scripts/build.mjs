@@ -3,13 +3,13 @@
 // the same type however it is imported. Comments stay in the types, where editors read them.
 import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, normalize, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 
 /** @typedef {{ types: string, default: string }} Target */
-/** @type {{ exports: Record<string, string | { import: Target, require: Target }> }} */
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+/** @type {{ exports: Record<string, string | { import: Target, require: Target }>, bin: Record<string, string> }} */
+const { exports, bin } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 rmSync('dist', { recursive: true, force: true });
 await Promise.all([
@@ -28,6 +28,7 @@ for (const target of Object.values(exports)) {
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
 await import('./build-page.mjs');
+removeUnused();
 
 /** @param {string[]} options */
 async function tsc(...options) {
@@ -48,6 +49,32 @@ function keepLines(file) {
   const map = JSON.parse(readFileSync(file, 'utf8'));
   const lines = decode(map.mappings).map((segments) => segments.slice(0, 1));
   write(file, JSON.stringify({ ...map, names: [], mappings: encode(lines) }));
+}
+
+/** Removes modules that no entry point reaches: types of internals, and code of modules that hold only types. */
+function removeUnused() {
+  const targets = Object.values(exports).flatMap((target) =>
+    typeof target === 'string'
+      ? []
+      : [target.import, target.require].flatMap(({ types, default: code }) => [types, code]),
+  );
+  const queue = [...targets, ...Object.values(bin)].map((file) => normalize(file));
+  const used = new Set(queue);
+  for (const file of queue) {
+    const specifiers = readFileSync(file, 'utf8').matchAll(/(?:from|import|import\(|require\()\s*["'](\.[^"']+)["']/g);
+    for (const [, specifier = ''] of specifiers) {
+      const code = join(dirname(file), specifier);
+      const imported = file.endsWith('.d.ts') ? code.replace(/\.js$/, '.d.ts') : code;
+      if (used.has(imported)) continue;
+      used.add(imported);
+      queue.push(imported);
+    }
+  }
+  for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
+    const file = join('dist', name);
+    if (/\.(js|d\.ts)$/.test(file) && !used.has(file))
+      for (const unused of [file, `${file}.map`]) rmSync(unused, { force: true });
+  }
 }
 
 /**

@@ -2,11 +2,11 @@ import type { Breach } from '../model/breach.js';
 import type { AlertLevel, Levels } from '../model/level.js';
 import type { Route } from '../model/route.js';
 import type { Tenant } from '../model/tenant.js';
+import type { CountedCategory, CountedWindow, WindowSpan } from '../model/window.js';
 import type { Counted, OwnTotal } from '../store/counter-store.js';
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import { plus } from '../util/plus.js';
 import { copied } from '../util/text.js';
-import type { LiveWindow } from './windows.js';
 
 const MAX_LABEL = 200;
 
@@ -15,6 +15,17 @@ export type Urgency = 'later' | 'now' | 'wait';
 
 /** A first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
 const WAITS_AT_FIRST_SIGHT_MS = 60_000;
+
+/** What a total needs to know of its window. */
+export interface WindowOfTotal {
+  readonly category: CountedCategory;
+  readonly window: CountedWindow;
+  readonly span: WindowSpan;
+  /** Of a sliding window: the spans before it that count with it. */
+  readonly earlier: readonly WindowSpan[] | undefined;
+  /** How long the store keeps a counter of it, from its first write on. */
+  readonly keepMs: number;
+}
 
 /**
  * One tenant in one window of one category, as this instance has counted it, and the only writer of what it knows. There may be a
@@ -48,7 +59,7 @@ export class TrackedTotal {
 
   /** @param instance - The name that it is published under; no other total of this counter has it. */
   constructor(
-    readonly window: LiveWindow,
+    readonly window: WindowOfTotal,
     readonly key: string,
     private readonly instance: string,
   ) {}

@@ -7,17 +7,10 @@ import {
 } from '../model/window.js';
 import { copied } from '../util/text.js';
 import { LateComers } from './late-comers.js';
-import { TrackedTotal } from './tracked-total.js';
+import { TrackedTotal, type WindowOfTotal } from './tracked-total.js';
 
 /** A window with the tenants that this instance has seen in it. */
-export interface LiveWindow {
-  readonly category: CountedCategory;
-  readonly window: CountedWindow;
-  readonly span: WindowSpan;
-  /** Of a sliding window: the spans before it that count with it. */
-  readonly earlier: readonly WindowSpan[] | undefined;
-  /** How long the store keeps a counter of it, from its first write on. */
-  readonly keepMs: number;
+export interface LiveWindow extends WindowOfTotal {
   readonly tenants: Map<string, TrackedTotal>;
   /** The name that totals which begin now are published under: it was never used in this window before. */
   instance: string;
@@ -197,7 +190,7 @@ export class Windows {
 }
 
 /** The store has forgotten it, or soon will. */
-export function isOver({ span, keepMs }: LiveWindow, now: number): boolean {
+export function isOver({ span, keepMs }: WindowOfTotal, now: number): boolean {
   return now >= span.start + keepMs;
 }
 
