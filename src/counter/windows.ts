@@ -1,10 +1,4 @@
-import {
-  earlierParts,
-  keptAfterMs,
-  type CountedCategory,
-  type CountedWindow,
-  type WindowSpan,
-} from '../model/window.js';
+import { earlierParts, keptAfterMs, type CountedCategory, type CountedWindow } from '../model/window.js';
 import { copied } from '../util/text.js';
 import { LateComers } from './late-comers.js';
 import { TrackedTotal, type WindowOfTotal } from './tracked-total.js';
