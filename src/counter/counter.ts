@@ -15,6 +15,7 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { StoreClock, type Clock } from './clock.js';
 import { CounterInput } from './counter-input.js';
+import type { Effort } from './effort.js';
 import { Losses } from './losses.js';
 import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
 import { StoreHealth } from './store-health.js';
@@ -75,6 +76,8 @@ export interface CounterStatus {
   readonly lost: number;
   /** Counted and not yet published. */
   readonly pending: number;
+  /** What publishing took since the start. */
+  readonly effort: Readonly<Effort>;
   /** Since when the store cannot be reached, by its clock. */
   readonly blindSince?: number;
 }
@@ -208,7 +211,8 @@ export class Counter {
     const pending = this.pending();
     const { unreachableForMs } = this.health;
     const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
-    return { counted, uncounted, lost: this.losses.total, pending, ...blindSince };
+    const { effort } = this.publisher;
+    return { counted, uncounted, lost: this.losses.total, pending, effort, ...blindSince };
   }
 
   /** Walks over all live totals, so at most once a second. */

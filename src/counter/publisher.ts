@@ -4,6 +4,7 @@ import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
 import { LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
 import type { Clock } from './clock.js';
+import { Effort } from './effort.js';
 import type { Losses } from './losses.js';
 import type { StoreHealth } from './store-health.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
@@ -56,6 +57,8 @@ export class Publisher {
   /** Totals of which the store had lost the counter when it gave their level out, and since when. */
   private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
+  /** What it took so far. */
+  readonly effort = new Effort();
   private batch: Batch | undefined;
   private immediate: NodeJS.Immediate | undefined;
   private flushTimer: NodeJS.Timeout | undefined;
@@ -93,7 +96,7 @@ export class Publisher {
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
     this.enqueue(tracked, waits || (counting === 'auto' && urgency === 'now'));
     if (!waits || this.health.away) return undefined;
-    return (this.batch ??= new Batch(this.health, waitAtMostMs)).done;
+    return (this.batch ??= new Batch(this.health, waitAtMostMs, this.effort)).join();
   }
 
   /** Publishes all that the store would still take, at once: it may have lost what it knew. */
@@ -239,9 +242,11 @@ export class Publisher {
   private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
     const totals = chunk.map((tracked) => tracked.send());
     let answers: readonly Published[];
+    const published = this.effort.publishing();
     try {
       answers = await inTime(this.store.publish(totals, this.clock.now()));
     } catch (error) {
+      published(false);
       this.failed(error);
       for (const tracked of chunk) if (tracked.enqueue('urgent')) this.urgent.push(tracked);
       return [...chunk];
@@ -249,6 +254,7 @@ export class Publisher {
     // An answer of another shape cannot be assigned to any of them: all are published again in a while.
     if (answers.length !== totals.length)
       answers = totals.map(() => ({ refused: `${answers.length} answers to ${totals.length} totals`, ofKey: true }));
+    published(!answers.some((answer) => 'refused' in answer));
     let failure: string | undefined;
     const untaken = chunk.filter((tracked, i) => {
       const answer = answers[i] as Published;
@@ -418,20 +424,40 @@ function inTime<T>(answer: Promise<T>): Promise<T> {
 
 /** The requests that wait for one publish. They stop waiting when it is settled or when the time they may wait is over. */
 class Batch {
-  readonly done: Promise<void>;
+  private readonly done: Promise<void>;
   private readonly isLate: () => boolean;
   private resolve!: () => void;
+  private waiting = 0;
+  private joinedAt = 0;
 
-  constructor(health: StoreHealth, waitAtMostMs: number) {
+  constructor(
+    health: StoreHealth,
+    waitAtMostMs: number,
+    private readonly effort: Effort,
+  ) {
     this.done = new Promise((resolve) => (this.resolve = resolve));
     this.isLate = health.ask(waitAtMostMs, (isOfStore) => {
       if (isOfStore) health.late();
-      this.resolve();
+      this.end();
     });
+  }
+
+  /** For one more request to wait. */
+  join(): Promise<void> {
+    this.waiting++;
+    this.joinedAt += performance.now();
+    return this.done;
   }
 
   settle(): void {
     this.isLate();
+    this.end();
+  }
+
+  private end(): void {
+    this.effort.waits += this.waiting;
+    this.effort.waitMs += this.waiting * performance.now() - this.joinedAt;
+    this.waiting = this.joinedAt = 0;
     this.resolve();
   }
 }

@@ -1,5 +1,5 @@
 import type { Breach } from '../model/breach.js';
-import type { Observation } from './figures.js';
+import type { Observation } from './observation.js';
 import { StickyLabels } from './sticky-labels.js';
 
 /** Counts breaches by category and tenant. Breaches are rare; nothing here is on the way of other requests. */

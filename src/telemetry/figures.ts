@@ -1,10 +1,5 @@
 import type { MonitorView } from '../boot/monitor-view.js';
-
-/** One observation. */
-export interface Observation {
-  readonly value: number;
-  readonly attributes: Readonly<Record<string, string>>;
-}
+import type { Observation } from './observation.js';
 
 /** A figure that can be observed at any time. */
 export interface Figure {
@@ -42,6 +37,48 @@ export const FIGURES: readonly Figure[] = [
     unit: '{request}',
     description: 'Counted and not yet published',
     observe: (view) => one(view.counter().pending),
+  },
+  {
+    name: 'rate_monitor.requests.lost',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Counted and never published: the window or the process ended before the store was back',
+    observe: (view) => one(view.counter().lost),
+  },
+  {
+    name: 'rate_monitor.requests.waited',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests that waited for a publish',
+    observe: (view) => one(view.counter().effort.waits),
+  },
+  {
+    name: 'rate_monitor.requests.wait_time',
+    kind: 'counter',
+    unit: 's',
+    description: 'How long requests waited for a publish, summed',
+    observe: (view) => one(view.counter().effort.waitMs / 1_000),
+  },
+  {
+    name: 'rate_monitor.publishes',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls to the store that publish totals',
+    observe: (view) => one(view.counter().effort.publishes),
+  },
+  {
+    name: 'rate_monitor.publish.errors',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls to the store that failed, or in which it refused a total',
+    observe: (view) => one(view.counter().effort.failures),
+  },
+  {
+    name: 'rate_monitor.publish.duration',
+    kind: 'counter',
+    unit: 's',
+    description: 'How long calls to the store took, summed',
+    observe: (view) => one(view.counter().effort.publishMs / 1_000),
   },
   {
     name: 'rate_monitor.breaches',

@@ -8,14 +8,21 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
+import * as Sentry from '@sentry/nestjs';
 
 import { Late } from '../../src/util/late.js';
-import { MONITOR_VIEW } from '../../src/boot/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
+import { MemoryCounterStore } from '../../src/index.js';
+import { FIGURES } from '../../src/telemetry/figures.js';
+import { sendToSentry } from '../../src/telemetry/sentry-metrics.js';
 import { observeWithOpenTelemetry } from '../../src/telemetry/open-telemetry.js';
 import { BreachCounts } from '../../src/telemetry/breach-counts.js';
 import { StickyLabels } from '../../src/telemetry/sticky-labels.js';
 import { VERSION } from '../../src/util/version.js';
+import { startApp } from '../support/app.js';
+import { LlmController } from '../support/controllers.js';
+import { SentryIngest } from '../support/sentry-ingest.js';
 import { seenMonitor } from '../support/dashboard.js';
 import { freePort } from '../support/redis-server.js';
 import { until } from '../support/until.js';
@@ -29,6 +36,20 @@ function hasPrometheus(): boolean {
   } catch {
     return false;
   }
+}
+
+interface SentMetric {
+  name: string;
+  type: string;
+  value: number;
+  unit: string;
+  attributes: Record<string, { value: unknown } | undefined>;
+}
+
+/** The metrics in a line of what Sentry was sent. */
+function metricsIn(line: string): SentMetric[] {
+  const { items = [] } = (line.startsWith('{"') ? JSON.parse(line) : {}) as { items?: SentMetric[] };
+  return items;
 }
 
 describe('metrics', () => {
@@ -65,6 +86,14 @@ describe('metrics', () => {
     for (const line of [
       /^rate_monitor_requests_total\{.*\} 61$/m,
       /^rate_monitor_requests_uncounted_total\{.*\} 2$/m,
+      /^rate_monitor_requests_lost_total\{.*\} 4$/m,
+      /^rate_monitor_requests_waited_total\{.*\} 7$/m,
+      /^rate_monitor_requests_wait_time(_seconds)?_total\{.*\} 3\.5$/m,
+      /^rate_monitor_publishes_total\{.*\} 9$/m,
+      /^rate_monitor_publish_errors_total\{.*\} 3$/m,
+      /^rate_monitor_publish_duration(_seconds)?_total\{.*\} 0\.45$/m,
+      /^rate_monitor_alerts_queue.*\{channel="discord".*\} 3$/m,
+      /^rate_monitor_incidents_open.* 1$/m,
       /^rate_monitor_breaches_total\{category="llm_call",tenant="proj_1",severity="warning".*\} 7$/m,
       /^rate_monitor_channel_up.*\{channel="discord".*\} 0$/m,
       /^rate_monitor_store_up.* 1$/m,
@@ -106,6 +135,73 @@ describe('metrics', () => {
     expect([before > 0, observed]).toEqual([true, before]);
     await provider.shutdown();
     metrics.disable();
+  });
+
+  it('counts what publishing took, what failed of it, and how long requests waited', async () => {
+    const store = new MemoryCounterStore();
+    const publish = store.publish.bind(store);
+    let isAway = false;
+    store.publish = async (...totals) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (isAway) throw new Error('away');
+      return publish(...totals);
+    };
+    const { app, post, close } = await startApp({
+      options: { store, counting: 'await' },
+      metadata: { controllers: [LlmController] },
+    });
+    try {
+      const view = app.get<Late<MonitorView>>(MONITOR_VIEW).value as MonitorView;
+      const figure = (name: string) =>
+        FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view)[0]?.value as number;
+      for (let i = 0; i < 3; i++) await post('/llm/call', { 'x-project': 'p' });
+      expect(figure('requests.waited')).toBe(3);
+      expect(figure('requests.wait_time')).toBeGreaterThan(0.055);
+      expect(figure('requests.wait_time')).toBeLessThan(3);
+      expect([figure('publishes') >= 3, figure('publish.errors')]).toEqual([true, 0]);
+      expect(figure('publish.duration')).toBeGreaterThan(0.055);
+      isAway = true;
+      await post('/llm/call', { 'x-project': 'p' });
+      await until(() => figure('publish.errors') > 0);
+    } finally {
+      isAway = false;
+      await close();
+    }
+  });
+
+  it('goes to Sentry as gauges and as what was added, as far as its SDK has metrics', async () => {
+    const ingest = await SentryIngest.start();
+    Sentry.init({ dsn: ingest.dsn });
+    try {
+      const { view } = seenMonitor(NOW);
+      let breaches = 7;
+      const observed = () => [{ value: breaches, attributes: { category: 'llm_call', tenant: 'p', severity: 'info' } }];
+      const end = await sendToSentry({ ...view, breaches: observed }, 20);
+      const sent = () => ingest.bodies.flatMap((body) => body.split('\n').flatMap(metricsIn));
+      const of = (name: string) => sent().filter((one) => one.name === `rate_monitor.${name}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      breaches = 9;
+      end();
+      await Sentry.flush(2_000);
+      expect(of('breaches').map(({ type, value }) => [type, value])).toEqual([
+        ['counter', 7],
+        ['counter', 2],
+      ]);
+      expect(of('breaches')[0]).toMatchObject({ unit: '{breach}', attributes: { tenant: { value: 'p' } } });
+      expect(of('publish.duration').map(({ value }) => value)).toEqual([0.45]);
+      expect(
+        of('channel.up').some(({ type, value, attributes }) => {
+          return type === 'gauge' && value === 0 && attributes.channel?.value === 'discord';
+        }),
+      ).toBe(true);
+      const before = sent().length;
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await Sentry.flush(2_000);
+      expect(sent()).toHaveLength(before);
+    } finally {
+      await Sentry.close();
+      await ingest.close();
+    }
   });
 
   it('knows the version of the package', () => {

@@ -1,0 +1,22 @@
+/** What publishing took since the start. */
+export class Effort {
+  /** Calls to the store, and those of them that failed or were refused. */
+  publishes = 0;
+  failures = 0;
+  /** How long the calls took, summed, in milliseconds. */
+  publishMs = 0;
+  /** Requests that waited for a publish. */
+  waits = 0;
+  /** How long they waited, summed, in milliseconds. */
+  waitMs = 0;
+
+  /** A call to the store begins; what it gives is called at its end. */
+  publishing(): (succeeded: boolean) => void {
+    const start = performance.now();
+    return (succeeded) => {
+      this.publishes++;
+      this.publishMs += performance.now() - start;
+      if (!succeeded) this.failures++;
+    };
+  }
+}

@@ -1,0 +1,5 @@
+/** One observed value. */
+export interface Observation {
+  readonly value: number;
+  readonly attributes: Readonly<Record<string, string>>;
+}
