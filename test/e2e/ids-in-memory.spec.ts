@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 
 import { RateCounterService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { patiently } from '../support/patiently.js';
+import { patiently } from '../support/until.js';
 
 const TENANTS = 5_000;
 const HEADER_BYTES = 12_000;

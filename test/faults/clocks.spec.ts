@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 
 import type { RateAlert } from '../../src/index.js';
 import { answeredBy, evenly, send, type Answer } from '../support/load.js';
-import { patiently } from '../support/patiently.js';
+import { patiently } from '../support/until.js';
 import { RedisServer } from '../support/redis-server.js';
 import { startInstance } from './instances.js';
 import { COUNTINGS, type Counting } from './scene.js';

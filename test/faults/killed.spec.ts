@@ -6,7 +6,7 @@ import type { RateAlert } from '../../src/index.js';
 import { calmCategories } from '../support/calm-window.js';
 import { InstanceProcess } from '../support/instance-process.js';
 import { answeredBy, evenly, isGood, send, type Answer } from '../support/load.js';
-import { patiently } from '../support/patiently.js';
+import { patiently } from '../support/until.js';
 import { RedisServer } from '../support/redis-server.js';
 import { COUNTINGS, type Counting } from './scene.js';
 import { sumIn } from './sum-in.js';

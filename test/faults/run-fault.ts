@@ -3,7 +3,7 @@ import type { RateAlert } from '../../src/index.js';
 import type { TestApp } from '../support/app.js';
 import { answeredBy, send, type Answer } from '../support/load.js';
 import { calmWindowMs } from '../support/calm-window.js';
-import { patiently } from '../support/patiently.js';
+import { patiently } from '../support/until.js';
 import { startInstance, startUnmonitored } from './instances.js';
 import { COUNTINGS, type Counting, type Fault, type Scene } from './scene.js';
 import { ALL_TENANTS, GOING_OVER, requestsOf, type Phase } from './traffic.js';
