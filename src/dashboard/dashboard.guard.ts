@@ -1,7 +1,18 @@
 import { ForbiddenException, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 
 import { oneLine } from '../util/text.js';
-import type { DashboardAuthorize } from './dashboard.module.js';
+
+/**
+ * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
+ * without a name. Anything else, or an error, results in 403.
+ */
+export type DashboardAuthorize = (
+  request: unknown,
+  context: ExecutionContext,
+) => DashboardIdentity | Promise<DashboardIdentity>;
+
+/** What {@link DashboardAuthorize} may return. */
+export type DashboardIdentity = boolean | string | { name: string } | null | undefined;
 
 /** The function that decides who may see the page. */
 export const AUTHORIZE = Symbol.for('nestjs-rate-monitor:dashboard-authorize');

@@ -1,22 +1,10 @@
-import { Module, type CanActivate, type DynamicModule, type ExecutionContext, type Type } from '@nestjs/common';
+import { Module, type CanActivate, type DynamicModule, type Type } from '@nestjs/common';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
 import { controllerAt } from './dashboard.controller.js';
-import { AUTHORIZE } from './dashboard.guard.js';
-
-/**
- * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
- * without a name. Anything else, or an error, results in 403.
- */
-export type DashboardAuthorize = (
-  request: unknown,
-  context: ExecutionContext,
-) => DashboardIdentity | Promise<DashboardIdentity>;
-
-/** What {@link DashboardAuthorize} may return. */
-export type DashboardIdentity = boolean | string | { name: string } | null | undefined;
+import { AUTHORIZE, type DashboardAuthorize } from './dashboard.guard.js';
 
 /** Options of the page. */
 export interface RateMonitorDashboardOptions {

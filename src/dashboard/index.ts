@@ -1,7 +1,3 @@
-export {
-  RateMonitorDashboardModule,
-  type DashboardAuthorize,
-  type DashboardIdentity,
-  type RateMonitorDashboardOptions,
-} from './dashboard.module.js';
+export { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from './dashboard.module.js';
+export type { DashboardAuthorize, DashboardIdentity } from './dashboard.guard.js';
 export type * from './api.js';
