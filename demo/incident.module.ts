@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 // In an app of yours: from 'nestjs-rate-monitor'.
 import { DiscordChannel, RateMonitorModule } from '../src/index.js';
 import { LlmController } from './api.controllers.js';
@@ -9,12 +10,14 @@ export const WINDOW_MS = 2_000;
 /** The API, with incidents told in Discord. */
 @Module({ controllers: [LlmController] })
 export class IncidentModule {
-  static telling(url: string): DynamicModule {
+  /** @param redis - Left out: the app counts in its own memory. */
+  static telling(url: string, redis?: Redis): DynamicModule {
     return {
       module: IncidentModule,
       imports: [
         RateMonitorModule.forRoot({
           incidents: true,
+          ...(redis ? { redis } : {}),
           // There is no other tenant whose alert could come along.
           groupWaitMs: 0,
           channels: [new DiscordChannel({ url, environment: 'demo' })],

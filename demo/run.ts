@@ -1,5 +1,6 @@
 import { argumentsOf } from './arguments.js';
 import { showIncident } from './incident.js';
+import { showKill } from './kill.js';
 import { showPage } from './page.js';
 import { showRunaway } from './runaway.js';
 import { leaveSettingsAside } from './settings.js';
@@ -11,7 +12,7 @@ async function main(): Promise<boolean> {
   leaveSettingsAside();
   if (discord !== undefined) return sendTestAlert(discord);
   if (page) return showPage();
-  const asPromised = [await showRunaway(), await showIncident()].every(Boolean);
+  const asPromised = [await showRunaway(), await showIncident(), await showKill()].every(Boolean);
   if (!asPromised) console.log('This is not what should have happened.');
   return asPromised;
 }

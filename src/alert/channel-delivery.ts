@@ -62,6 +62,8 @@ export interface Incidents {
 interface Item {
   readonly id: string;
   readonly since: number;
+  /** Not sent before: a higher level may follow. */
+  readonly readyAt: number;
   readonly rank: readonly number[];
   /** It was in a message that was refused: it goes alone, so that it is known which of them is at fault. */
   readonly alone: boolean;
@@ -91,7 +93,7 @@ export class ChannelDelivery {
   private readonly sending = new Set<string>();
   private readonly working = new Set<Promise<unknown>>();
   private readonly failing = new Set<string>();
-  private groupTimer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
   private isGroupUnderWay = false;
   private pausedUntil = 0;
   private pauses = 0;
@@ -162,13 +164,23 @@ export class ChannelDelivery {
     return this.pending.has(id) || this.sending.has(id);
   }
 
-  push(id: string, { status, level, window }: Due): void {
+  /** @param waitMs - How long it may wait for a higher level, in milliseconds, if the channel takes alerts one by one. */
+  push(id: string, { status, level, window }: Due, waitMs = 0): void {
     clearTimeout(this.retries.get(id));
     this.retries.delete(id);
     const ratio = window.count / Math.max(window.threshold, 1);
     const rank = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
-    const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
-    this.pending.set(id, { id, since, rank, alone });
+    const now = performance.now();
+    const { since = now, readyAt = Infinity, alone = false } = this.pending.get(id) ?? {};
+    this.pending.set(id, { id, since, readyAt: Math.min(readyAt, now + waitMs), rank, alone });
+    this.pump();
+  }
+
+  /** Nothing higher can follow: what waited for that goes now. */
+  hasten(id: string): void {
+    const item = this.pending.get(id);
+    if (!item || item.readyAt <= performance.now()) return;
+    this.pending.set(id, { ...item, readyAt: 0 });
     this.pump();
   }
 
@@ -193,7 +205,7 @@ export class ChannelDelivery {
       this.logger.warn(`${this.title} may not have sent its last alerts: the process ended first`);
     const left = [...new Set([...this.ids(), ...this.retries.keys()])];
     for (const timer of this.retries.values()) clearTimeout(timer);
-    clearTimeout(this.groupTimer);
+    clearTimeout(this.timer);
     this.pending.clear();
     if (left.length > 0)
       this.logger.warn(
@@ -233,16 +245,25 @@ export class ChannelDelivery {
   private pump(): void {
     if (this.off || this.isEnded) return;
     if (this.isGrouped) return this.pumpGroup();
-    while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
+    while (this.sending.size < MAX_IN_FLIGHT && this.pausedMs === 0) {
+      const items = this.take(1);
+      if (items.length === 0) return this.pumpAt(Math.min(...[...this.pending.values()].map(({ readyAt }) => readyAt)));
+      this.start(items);
+    }
   }
 
   private pumpGroup(): void {
     if (this.isGroupUnderWay || this.pending.size === 0) return;
     const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
     const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
-    clearTimeout(this.groupTimer);
     if (waitMs <= 0) return this.start(this.take(this.batchSize * MAX_LISTED_BATCHES));
-    this.groupTimer = setTimeout(() => this.pump(), Math.min(waitMs, 60_000)).unref();
+    this.pumpAt(performance.now() + waitMs);
+  }
+
+  private pumpAt(time: number): void {
+    clearTimeout(this.timer);
+    if (time === Infinity) return;
+    this.timer = setTimeout(() => this.pump(), Math.min(time - performance.now() + 1, 60_000)).unref();
   }
 
   private get batchSize(): number {
@@ -253,8 +274,13 @@ export class ChannelDelivery {
 
   /** Takes what is most urgent. */
   private take(most: number): Item[] {
-    const sorted = [...this.pending.values()].sort(byRank);
-    const taken = sorted.slice(0, most);
+    const now = performance.now();
+    const isReady = ({ readyAt }: Item): boolean => this.hurry || this.isGrouped || readyAt <= now;
+    const ready = [...this.pending.values()].filter(isReady);
+    // A storm takes them one by one: sorting all each time would cost too much.
+    const isFirst = (a: Item | undefined, b: Item): Item => (a && byRank(a, b) <= 0 ? a : b);
+    const first = most === 1 ? ready.reduce(isFirst, undefined as Item | undefined) : undefined;
+    const taken = first ? [first] : ready.sort(byRank).slice(0, most);
     for (const { id } of taken) {
       this.pending.delete(id);
       this.sending.add(id);

@@ -6,6 +6,7 @@ import { ALERTMANAGER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 import { HttpChannel, secretsInHeaders } from './http-channel.js';
 import { accept } from './http/accept.js';
+import { isPrivate, warnOfPlainHttp } from './http/webhook-url.js';
 import { alertMessage } from './message/alert-message.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';
 import { shownId } from './message/names.js';
@@ -48,6 +49,7 @@ export class AlertmanagerChannel extends HttpChannel {
   readonly name = 'alertmanager';
   readonly repeatEveryMs = REPEAT_EVERY_MS;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #isPrivate: boolean;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: AlertmanagerChannelOptions) {
@@ -55,6 +57,11 @@ export class AlertmanagerChannel extends HttpChannel {
     const { url, headers = {} } = given;
     super(url, given, secretsInHeaders(headers));
     this.#headers = headers;
+    this.#isPrivate = isPrivate(url);
+  }
+
+  start(): void {
+    if (!this.#isPrivate) warnOfPlainHttp('An AlertmanagerChannel');
   }
 
   /** @param previous - The severity sent before. Severity is a label, so a new one is a new alert and the old one must be ended. */

@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+
 import { AlertmanagerChannel } from './alertmanager.channel.js';
 import { DiscordChannel } from './discord/discord.channel.js';
 import { LogChannel } from './log.channel.js';
@@ -84,6 +86,23 @@ describe('a channel', () => {
     expect(() => new AlertmanagerChannel({ url, headers: none })).not.toThrow();
     expect(new LogChannel(none).minSeverity).toBeUndefined();
     expect(new SentryChannel({ minSeverity: none }).minSeverity).toBeUndefined();
+  });
+
+  it('warns when it starts if others can read what it posts over plain http', () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const start = (address: string): void => {
+      new AlertmanagerChannel({ url: address }).start();
+      new WebhookChannel({ url: address }).start();
+    };
+    start('https://alertmanager');
+    start('http://127.0.0.1:9093');
+    expect(warn).not.toHaveBeenCalled();
+    start('http://alertmanager:9093');
+    expect(warn.mock.calls.map(([line]) => String(line).split(':')[0])).toEqual([
+      'An AlertmanagerChannel posts over plain http',
+      'A WebhookChannel posts over plain http',
+    ]);
+    warn.mockRestore();
   });
 
   it('has a hash of its address that differs for different addresses', () => {

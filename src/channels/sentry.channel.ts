@@ -38,14 +38,24 @@ type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 export class SentryChannel implements AlertChannel {
   readonly name = 'sentry';
   readonly minSeverity: Severity | undefined;
-  readonly categories: readonly string[] | undefined;
+  private readonly given: readonly string[] | undefined;
   private sentry: Sentry | undefined;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
     const { minSeverity, categories } = checkOptions('SentryChannel', FILTER_SHAPE, options ?? {});
     this.minSeverity = minSeverity;
-    this.categories = categories;
+    this.given = categories;
+  }
+
+  /** None while the app has not set Sentry up: then nothing is due here, and the history does not show it as delivered. */
+  get categories(): readonly string[] | undefined {
+    return this.sentry && !this.client ? [] : this.given;
+  }
+
+  /** `isInitialized()` is also true without a DSN and after a close. */
+  private get client(): SentryClient | undefined {
+    return this.sentry?.isEnabled() ? this.sentry.getClient() : undefined;
   }
 
   /** @throws RateMonitorConfigError if `@sentry/nestjs` is not installed. */
@@ -64,13 +74,8 @@ export class SentryChannel implements AlertChannel {
 
   /** Resolves when Sentry has the event. The same alert has the same event id, so Sentry keeps one of two copies. */
   async send(alert: RateAlert): Promise<void> {
-    // `isInitialized()` is also true without a DSN and after a close.
-    const client = this.sentry?.getClient();
-    if (!this.sentry?.isEnabled() || !client) {
-      // Alerts are skipped silently if Sentry is not set up, but a test alert reports it.
-      if (alert.test) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
-      return;
-    }
+    const { sentry, client } = this;
+    if (!sentry || !client) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
     const { category, tenant, level, incident } = alert;
     // The message contains the window's time. Otherwise Sentry's Dedupe would drop the next window's event.
     const captureContext = {
@@ -79,7 +84,7 @@ export class SentryChannel implements AlertChannel {
       tags: tagsOf(alert),
       extra: extraOf(alert),
     };
-    const scope = this.sentry.getCurrentScope();
+    const scope = sentry.getCurrentScope();
     await posted(client, eventIdOf(alert), (event_id) =>
       scope.captureMessage(alertMessage(alert), undefined, { event_id, captureContext }),
     );

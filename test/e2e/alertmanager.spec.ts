@@ -1,4 +1,6 @@
 import { AlertmanagerChannel, type RateAlert } from '../../src/index.js';
+import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import { aBreach, alertReplica } from '../support/alert-replica.js';
 import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
 import { Alertmanager } from '../support/alertmanager.js';
 import { longest } from '../support/hostile.js';
@@ -63,6 +65,23 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     await until(async () => (await alertmanager.active()).length === 0);
     await until(() => passedOn('proj_1').includes('warning resolved'));
     expect(passedOn('proj_1')[0]).toBe('warning firing');
+  });
+
+  it('is sent an open incident again, until it is over', async () => {
+    let ahead = 0;
+    const now = (): number => Date.now() + ahead;
+    const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: 600_000 };
+    const replica = await alertReplica(new MemorySharedState(), [channel], { incidents, now });
+    await replica.breached(aBreach(60_000, { tenant: { id: 'repeated' } }));
+    const found = async () => (await alertmanager.active()).find(({ labels }) => labels.tenant_id === 'repeated');
+    await until(async () => (await found()) !== undefined);
+    const first = await found();
+    ahead = channel.repeatEveryMs + 1_000;
+    await until(async () => (await found())?.updatedAt !== first?.updatedAt);
+    expect((await found())?.startsAt).toBe(first?.startsAt);
+    ahead = 3_600_000;
+    await until(async () => (await found()) === undefined);
+    await replica.stop();
   });
 
   it('accepts any tenant name, and distinguishes ids that look the same', async () => {

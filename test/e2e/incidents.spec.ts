@@ -158,3 +158,39 @@ it('is told by another replica within ten seconds where one is killed 300 ms aft
     await redis.client.quit();
   }
 });
+
+it('has its end sent by another replica if one is killed after it closed the incident and before it sent that', async () => {
+  const redis = sharedRedis();
+  const discord = await new DiscordServer().start();
+  const start = () =>
+    InstanceProcess.start(
+      process.env.TEST_REDIS_URL as string,
+      { ...options, keyPrefix: redis.keyPrefix, groupWaitMs: 2_500 },
+      { movedClock: true, env: { RATE_MONITOR_DISCORD_WEBHOOK_URL: discord.url } },
+    );
+  const closing = await start();
+  // It leads, and sends for the channel, before there is anybody else.
+  await until(async () => (await redis.client.keys(`${redis.keyPrefix}:*lease:*`)).length > 1);
+  const other = await start();
+  const isClosed = async (): Promise<boolean> => {
+    const keys = await redis.client.keys(`${redis.keyPrefix}:{alerts}:v2:incidents:*`);
+    const hash = keys.find((key) => !/:(due|written)$/.test(key));
+    return (await redis.client.hvals(hash as string)).some((record) => record.includes('"closedAt"'));
+  };
+  try {
+    for (let i = 0; i < 16; i++) await fetch(`${closing.url}/llm/call`, { method: 'POST', headers: acme });
+    await until(() => discord.messages.length === 1);
+    expect(await isClosed()).toBe(false);
+    for (const replica of [closing, other]) await replica.ask({ advance: 10 * 60_000 });
+    await until(isClosed);
+    await closing.kill();
+    const requests = discord.requests.length;
+    expect(discord.messages[0]?.now.embeds?.[0]?.title).toContain('is over');
+    await until(() => discord.messages[0]?.now.embeds?.[0]?.title?.includes('is back under') ?? false, 12_000);
+    expect([discord.messages.length, discord.requests.length]).toEqual([1, requests + 1]);
+  } finally {
+    await Promise.all([closing.kill(), other.kill()]);
+    await discord.close();
+    await redis.client.quit();
+  }
+});

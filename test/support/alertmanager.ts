@@ -13,6 +13,7 @@ export interface ActiveAlert {
   annotations: Record<string, string>;
   startsAt: string;
   endsAt: string;
+  updatedAt: string;
   generatorURL: string;
 }
 

@@ -26,7 +26,7 @@ export abstract class StandIn {
   readonly requests: Received[] = [];
   /** The webhook's path, which is a secret. */
   protected abstract readonly path: string;
-  private readonly scripted: { answer?: StandInAnswer | 'hang'; delayMs?: number }[] = [];
+  private readonly scripted: { answer?: StandInAnswer | 'hang' | 'reset'; delayMs?: number }[] = [];
   private readonly server: Server = createServer((request, response) => void this.receive(request, response));
 
   async start(): Promise<this> {
@@ -48,6 +48,11 @@ export abstract class StandIn {
   /** Never responds to the next request. */
   hang(): void {
     this.scripted.push({ answer: 'hang' });
+  }
+
+  /** Breaks off the connection of the next request. */
+  reset(): void {
+    this.scripted.push({ answer: 'reset' });
   }
 
   /** Accepts the next request at once, and responds late. */
@@ -85,7 +90,8 @@ export abstract class StandIn {
     this.requests.push(received);
     const { answer = this.answer(received), delayMs = 0 } = this.scripted.shift() ?? {};
     if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
-    if (answer !== 'hang') this.reply(response, answer);
+    if (answer === 'reset') request.socket.resetAndDestroy();
+    else if (answer !== 'hang') this.reply(response, answer);
   }
 
   private reply(response: ServerResponse, { status, body, headers }: StandInAnswer): void {

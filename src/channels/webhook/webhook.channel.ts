@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-
 import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../channel-options.js';
@@ -7,7 +5,7 @@ import { WEBHOOK_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { HttpChannel, secretsInHeaders } from '../http-channel.js';
 import { accept } from '../http/accept.js';
-import { isPrivate } from '../http/webhook-url.js';
+import { isPrivate, warnOfPlainHttp } from '../http/webhook-url.js';
 import { alertId } from '../message/alert-id.js';
 import { sign } from './signature.js';
 import { webhookBody, webhookNoticeBody } from './webhook-body.js';
@@ -56,10 +54,7 @@ export class WebhookChannel extends HttpChannel {
   }
 
   start(): void {
-    if (this.#isPrivate) return;
-    new Logger('RateMonitor').warn(
-      'A WebhookChannel posts over plain http: everyone on the way can read and change alerts. Use https',
-    );
+    if (!this.#isPrivate) warnOfPlainHttp('A WebhookChannel');
   }
 
   async send(alert: RateAlert): Promise<void> {

@@ -1,0 +1,63 @@
+import type { AlertChannel } from '../model/alert-channel.js';
+import { DeliveryError } from '../model/delivery-error.js';
+import { anAlert } from '../../test/support/alerts.js';
+import { ChannelDelivery, type Incidents, type Present } from './channel-delivery.js';
+import type { WindowOver } from './incident.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+describe('a channel that seems to have a wrong address', () => {
+  let lines: string[];
+  let attempts: number[];
+  let isFixed: boolean;
+  let delivery: ChannelDelivery;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    // The longest of the waits, half of which are random.
+    jest.spyOn(Math, 'random').mockReturnValue(1);
+    [lines, attempts, isFixed] = [[], [], false];
+    const channel: AlertChannel = {
+      name: 'chat',
+      send: () => {
+        attempts.push(performance.now());
+        if (!isFixed) throw new DeliveryError('answered 404', { retry: true, probe: true });
+      },
+    };
+    const due = {
+      status: 'opened',
+      level: anAlert().level,
+      window: { count: 16, threshold: 15 } as WindowOver,
+    } as const;
+    const present: Present = { due, alert: anAlert(), memory: undefined, also: [] };
+    const incidents: Incidents = {
+      present: () => [present],
+      report: (_key, _id, _present, outcome) => Promise.resolve(outcome.delivered ? 0 : outcome.waitMs),
+      again: (_key, id) => Promise.resolve(delivery.push(id, due)),
+      recovered: () => undefined,
+    };
+    const log = (line: unknown): void => void lines.push(String(line));
+    const named = { channel, name: 'chat', option: 'channels[0]' };
+    const logger = { log, warn: log, error: log };
+    delivery = new ChannelDelivery('chat#', named, 0, incidents, (work) => work(), logger);
+    delivery.push('a', due);
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+    jest.restoreAllMocks();
+  });
+
+  it('is tried with twice the pause each time, up to a quarter of an hour, with a line when it goes and one when it is back', async () => {
+    await jest.advanceTimersByTimeAsync(60 * MINUTE);
+    const pauses = attempts.slice(1).map((at, i) => Math.round((at - (attempts[i] as number)) / SECOND));
+    expect(pauses).toEqual([30, 60, 120, 240, 480, 900, 900]);
+    isFixed = true;
+    await jest.advanceTimersByTimeAsync(15 * MINUTE + SECOND);
+    expect(delivery.status(0)).toMatchObject({ on: true, queued: 0 });
+    expect(lines).toEqual([
+      expect.stringContaining('has a wrong address or credentials, or its receiver is away (answered 404)'),
+      'The chat channel works again',
+    ]);
+  });
+});
