@@ -28,11 +28,12 @@ const { FULL, QUICK } = await import('./settings.mjs');
 const { machine } = await import('./lib/machine.mjs');
 const { RedisServer } = await import('./lib/redis-server.mjs');
 const { guard } = await import('./suites/guard.mjs');
+const { imports } = await import('./suites/import.mjs');
 const { load } = await import('./suites/load.mjs');
 const { memory } = await import('./suites/memory.mjs');
 const { report } = await import('./report/report.mjs');
 
-const SUITES = { requests: load, processes: load, tenants: load, rates: load, guard, memory };
+const SUITES = { requests: load, processes: load, tenants: load, rates: load, guard, memory, import: imports };
 
 const settings = flags.quick ? QUICK : FULL;
 const name = `${flags.platform}${flags.quick ? '-quick' : ''}.json`;

@@ -37,6 +37,10 @@ export const FULL = {
     contestants: ['plain Map', COUNTER, 'throttler, memory', 'rate-limiter-flexible, memory', AUTO],
     tenants: [100_000, 1_000_000],
   },
+  import: {
+    contestants: ['nestjs-rate-monitor', '@nestjs/throttler', 'nestjs-pino', 'prom-client', 'ioredis'],
+    rounds: 15,
+  },
 };
 
 /** Enough to see that all works and where things stand, in three minutes. */
@@ -47,4 +51,5 @@ export const QUICK = {
   rates: { contestants: [AUTO], variants: rates, rounds: 1, ...QUICK_TIMES },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 200, rounds: 100 },
   memory: { contestants: ['plain Map', AUTO], tenants: [100_000] },
+  import: { ...FULL.import, rounds: 3 },
 };

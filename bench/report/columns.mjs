@@ -12,5 +12,8 @@ export const COLUMNS = {
   ns: { title: 'ns/call', digits: 0 },
   bytes: { title: 'bytes/call', digits: 0 },
   heapBytes: { title: 'heap, bytes/tenant', digits: 0 },
+  importCpuMs: { title: 'CPU, ms', digits: 1 },
+  importHeapKb: { title: 'heap, kB', digits: 0 },
+  importFiles: { title: 'files', digits: 0 },
   rssBytes: { title: 'rss, bytes/tenant', digits: 0 },
 };

@@ -5,6 +5,7 @@ import { targets } from './targets.mjs';
 /** The results as Markdown. */
 export function report(results) {
   const { machine, requests = [], processes = [], tenants = [], rates = [], guard = [], memory = [] } = results;
+  const { import: loading = [] } = results;
   const underLoad = requests.filter(({ contestant }) => contestant !== 'PING');
   const sections = [
     ['Machine', machineLines(machine)],
@@ -20,6 +21,7 @@ export function report(results) {
     ]),
     ['The guard alone', table(guard, ['contestant'], ['ns', 'bytes'])],
     ['Memory per tenant', table(memory, ['contestant', 'tenants'], ['heapBytes', 'rssBytes'])],
+    ['Import', table(loading, ['contestant'], ['importCpuMs', 'importHeapKb', 'importFiles'])],
     ['Processes', scaling(processes, 'processes')],
     ['Tenants', scaling(tenants, 'tenants')],
     [
