@@ -90,6 +90,30 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ).toEqual([[[START / MINUTE, 12]], [[START / MINUTE, 2]]]);
   });
 
+  it('goes by the days of a time zone, before and after midnight there', async () => {
+    const a = replica('a', { llm: { threshold: 6, period: 'day', timeZone: 'Asia/Kolkata' } });
+    const midnight = Date.parse('2026-09-21T18:30:00Z');
+    clock.now = midnight - 3 * MINUTE;
+    await a.count('llm', 'one', 5, { threshold: 6 });
+    await pass(110_000, a);
+    await a.count('llm', 'one', 3, { threshold: 6 });
+    await pass(10_000, a);
+    const dayBefore = new Date(midnight - 24 * 60 * MINUTE);
+    const [before] = await a.usage.top('llm');
+    const at = new Date(midnight);
+    expect(before).toMatchObject({ count: 8, windowStart: dayBefore, windowEnd: at, since: dayBefore });
+    await pass(MINUTE, a);
+    await a.count('llm', 'one', 2, { threshold: 6 });
+    await pass(2_000, a);
+    const [after] = await a.usage.top('llm');
+    expect(after).toMatchObject({ count: 2, windowStart: at, windowEnd: new Date(midnight + 24 * 60 * MINUTE) });
+    expect(after?.since).toBeUndefined();
+    expect((await a.usage.top('llm', { at: midnight - 1 }))[0]).toMatchObject({ count: 8, windowEnd: at });
+    await pass(MINUTE, a);
+    const { counts } = await a.usage.history('llm', 'one', { from: midnight - 3 * MINUTE, to: midnight });
+    expect(counts).toEqual([5, 8, 8, 2]);
+  });
+
   it('shows the busiest with name, threshold, share and since when', async () => {
     const a = replica('a', { llm: { threshold: ({ id }) => (id === 'own' ? 40 : 10) } });
     for (let minute = 0; minute < 4; minute++) {

@@ -1,3 +1,6 @@
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import {
   Global,
   Injectable,
@@ -58,8 +61,51 @@ async function started({ monitor = seenMonitor(START), fastify, prepare, ...opti
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
-  return { monitor, log, get, post };
+  return { monitor, log, get, post, url };
 }
+
+/** A reverse proxy that publishes an app below `/ops` and takes that off again. */
+async function proxyTo(url: string): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    const path = /^\/ops(\/.*)$/.exec(request.url ?? '')?.[1];
+    if (path === undefined) return void response.writeHead(404).end();
+    const { method, headers } = request;
+    const asked = forward(url + path, { method, headers: { ...headers, 'x-forwarded-prefix': '/ops' } }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(asked);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () => void (server.close(), server.closeAllConnections());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/ops`, close };
+}
+
+it.each([
+  ['Express', false],
+  ['Fastify', true],
+])('is whole on %s behind a proxy that takes off a part of the path', async (_, fastify) => {
+  const app = await started({ fastify });
+  const proxy = await proxyTo(app.url);
+  try {
+    const page = await fetch(`${proxy.url}/rate-monitor`);
+    expect([page.status, page.url]).toEqual([200, `${proxy.url}/rate-monitor/page`]);
+    const files = [...(await page.text()).matchAll(/(?:src|href)="([^"]+\.(?:js|css))"/g)].map(
+      ([, file]) => file ?? '',
+    );
+    expect(files.length).toBeGreaterThanOrEqual(2);
+    for (const file of [...files, 'api/overview', 'api/openapi.json'])
+      expect([file, (await fetch(new URL(file, page.url))).status]).toEqual([file, 200]);
+    const muted = await fetch(new URL('api/mute', page.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+      body: JSON.stringify({ tenant: 'proj_1', category: 'llm_call', forMs: MINUTE, reason: 'test' }),
+    });
+    expect([muted.ok, app.monitor.mutes.length]).toEqual([true, 1]);
+  } finally {
+    proxy.close();
+  }
+});
 
 describe.each([
   ['Express', false],
