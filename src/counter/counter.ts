@@ -66,6 +66,9 @@ export interface LiveTotal {
   readonly threshold: number | undefined;
 }
 
+/** Gives the route of a request. */
+export type RouteOf<R> = (request: R) => Route;
+
 /** How counting goes in this instance. */
 export interface CounterStatus {
   /** Requests, or their cost, since the start. */
@@ -134,18 +137,21 @@ export class Counter {
   /**
    * Counts at once; the promise, if there is one, is for a request that waits until the store has answered and its alert is out. It never
    * rejects and never takes longer than `waitAtMostMs`.
+   *
+   * @param routeOf - Gives the route of `request`: asked only if an alert may name it.
    */
-  add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
+  add<R>(category: string, tenant: Tenant, cost: number, routeOf?: RouteOf<R>, request?: R): Promise<void> | undefined {
     const counted = this.given.category(category, this.categories);
     if (!counted) return undefined;
     const much = this.given.cost(counted, cost);
-    const [key, now] = [tenantKey(tenant.id), this.clock.now()];
+    const key = tenantKey(tenant.id);
+    const now = this.clock.now();
     let wait: Promise<void> | undefined;
     this.counted += much;
     for (const window of counted.windows) {
       const tracked = this.track(counted, window, key, now, much);
       if (!tracked) this.uncounted += much;
-      if (tracked) wait = this.addTo(tracked, much, tenant, route) ?? wait;
+      if (tracked) wait = this.addTo(tracked, much, tenant, routeOf, request as R) ?? wait;
     }
     return wait;
   }
@@ -280,14 +286,18 @@ export class Counter {
     return tracked;
   }
 
-  private addTo(
+  private addTo<R>(
     tracked: TrackedTotal,
     cost: number,
     tenant: Tenant,
-    route: Route | undefined,
+    routeOf: RouteOf<R> | undefined,
+    request: R,
   ): Promise<void> | undefined {
     const asked = this.askLevels(tracked, tenant);
-    const published = this.publisher.publish(tracked, tracked.add(cost, tenant, route));
+    const urgency = tracked.add(cost, tenant);
+    // Fastify takes as long to tell a route as all the rest does.
+    if (routeOf && (urgency !== 'later' || !tracked.hasRoute)) tracked.seenOn(routeOf(request));
+    const published = this.publisher.publish(tracked, urgency);
     if (!asked) return published;
     return this.options.counting === 'background'
       ? undefined

@@ -33,7 +33,7 @@ describe('Publisher, if requests wait', () => {
   let publisher: Publisher;
   const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
   const count = (tracked = track()): Promise<void> | undefined =>
-    publisher.publish(tracked, tracked.add(1, { id: tracked.key }, undefined));
+    publisher.publish(tracked, tracked.add(1, { id: tracked.key }));
   const taken = (): number => [...windows.all()].filter(({ isPending }) => !isPending).length;
 
   const answers: CounterStore['publish'] = (totals) =>

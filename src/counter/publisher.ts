@@ -151,25 +151,34 @@ export class Publisher {
     this.schedule();
   }
 
+  /** Every request comes by here: what makes closures stands in methods of its own. */
   private schedule(): void {
     if (this.isStopped || this.publishing) return;
-    if (this.failures > 0) return this.startIn(Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS));
-    if (this.isFlushDue || this.urgent.length > 0 || this.batch) {
-      const start = (): void => {
-        this.immediate = undefined;
-        this.start();
-      };
-      this.immediate ??= this.outside(() => setImmediate(start));
-    } else if (this.later.length > 0) this.startIn(this.options.flushIntervalMs);
+    if (this.failures > 0) this.startIn(Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS));
+    else if (this.isFlushDue || this.urgent.length > 0 || this.batch) this.startSoon();
+    else if (this.later.length > 0) this.startIn(this.options.flushIntervalMs);
+  }
+
+  private startSoon(): void {
+    if (!this.immediate) this.immediate = this.immediateStart();
   }
 
   private startIn(ms: number): void {
-    const start = (): void => {
-      this.flushTimer = undefined;
-      this.isFlushDue = true;
-      if (!this.publishing) this.start();
-    };
-    this.flushTimer ??= this.outside(() => setTimeout(start, ms).unref());
+    if (!this.flushTimer) this.flushTimer = this.flushTimerOf(ms);
+  }
+
+  private immediateStart(): NodeJS.Immediate {
+    return this.outside(() => setImmediate(() => this.start()));
+  }
+
+  private flushTimerOf(ms: number): NodeJS.Timeout {
+    return this.outside(() => setTimeout(() => this.startFlush(), ms).unref());
+  }
+
+  private startFlush(): void {
+    this.flushTimer = undefined;
+    this.isFlushDue = true;
+    if (!this.publishing) this.start();
   }
 
   private start(): void {

@@ -58,8 +58,9 @@ export class RateCounterService {
    */
   add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
     const { value } = this.counter;
-    if (value) return value.add(category, tenant, cost, route);
-    this.counter.whenSet((counter) => void counter.add(category, tenant, cost, route));
+    const routeOf = route && ((): Route => route);
+    if (value) return value.add(category, tenant, cost, routeOf);
+    this.counter.whenSet((counter) => void counter.add(category, tenant, cost, routeOf));
     return undefined;
   }
 }

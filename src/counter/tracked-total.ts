@@ -51,7 +51,10 @@ export class TrackedTotal {
   /** What the count is held against; undefined until known. */
   private levels: Levels | undefined;
   private version = -1;
-  /** Whom and where the last request was, kept until it is published and the count is far from a level: an alert names them. */
+  /**
+   * Whom the last request was of, and where one was that brought the count near a level, or the first since the last publish: an alert names
+   * them. Let go once published, if the count is far from a level.
+   */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
   /** Its name, for those who look at usage. */
@@ -106,15 +109,23 @@ export class TrackedTotal {
   }
 
   /** Counts, and returns how soon the total must be published. */
-  add(cost: number, tenant: Tenant, route: Route | undefined): Urgency {
+  add(cost: number, tenant: Tenant): Urgency {
     const isFirst = this.own === 0;
     this.own = plus(this.own, cost);
     this.tenant = tenant;
-    this.route = route;
     const urgency = this.urgency();
     if (!isFirst || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
+  }
+
+  get hasRoute(): boolean {
+    return this.route !== undefined;
+  }
+
+  /** Where a request of it was. */
+  seenOn(route: Route): void {
+    this.route = route;
   }
 
   /** Whether its levels are known, in the version that holds now. */
@@ -261,7 +272,8 @@ export class TrackedTotal {
     const { settled, known } = this;
     const { steps, counts } = this.heldAgainst;
     for (let i = 0; i < steps.length; i++) {
-      const [{ at }, count] = [steps[i] as AlertLevel, counts[i] as number];
+      const { at } = steps[i] as AlertLevel;
+      const count = counts[i] as number;
       if (at <= settled) continue;
       if (known > count) {
         // One wait for each level: if another instance was given it, further requests gain nothing by waiting.

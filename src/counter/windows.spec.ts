@@ -19,7 +19,7 @@ describe('Windows', () => {
     windows.track(of, of.windows[0] as CountedCategory['windows'][0], key, now, 1);
   const count = (tracked: TrackedTotal | undefined, cost = 1): void => {
     tracked?.setLevels(LEVELS);
-    tracked?.add(cost, { id: 'a' }, undefined);
+    tracked?.add(cost, { id: 'a' });
   };
   const publish = (windows: Windows): void => {
     for (const tracked of windows.all())

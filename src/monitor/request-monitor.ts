@@ -1,6 +1,6 @@
 import { Logger, type ExecutionContext } from '@nestjs/common';
 
-import type { Counter } from '../counter/counter.js';
+import type { Counter, RouteOf } from '../counter/counter.js';
 import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
@@ -26,8 +26,8 @@ interface MonitoredHandler {
   readonly outcomes: readonly CountsIn[];
   /** Whether its own guard sees its requests. */
   readonly bound: boolean;
-  /** The route of its last request: most likely the next one has the same. */
-  lastRoute: Route | undefined;
+  /** The route of one of its requests. */
+  readonly routeOf: RouteOf<ExecutionContext>;
   /** Whether a request with a tenant was counted. */
   isSeen: boolean;
   readonly skipFault: Fault;
@@ -145,7 +145,8 @@ export class RequestMonitor {
     if (counts.size + outcomes.length === 0) return undefined;
     const bound = this.handlers.isBound(owner, handler);
     const skipFault = new Fault(this.once, `skipIf ${name}`);
-    return { name, counts: [...counts.values()], outcomes, bound, lastRoute: undefined, isSeen: false, skipFault };
+    const routeOf = routesOf(name);
+    return { name, counts: [...counts.values()], outcomes, bound, routeOf, isSeen: false, skipFault };
   }
 
   private countsIn(category: Category, { cost, after, when }: Mark, handler: string): CountsIn {
@@ -222,7 +223,7 @@ export class RequestMonitor {
       this.seen.add(handler.name);
     }
     if (counts.category.contributor) this.countContributor(counts, tenant, cost, context, handler);
-    return this.counter.add(counts.category.name, tenant, cost, routeOf(context, handler));
+    return this.counter.add(counts.category.name, tenant, cost, handler.routeOf, context);
   }
 
   /** First, so that an alert caused by this request can name its contributor. */
@@ -406,7 +407,7 @@ function both(a: Wait, b: Wait): Wait {
 }
 
 function place(context: ExecutionContext, handler: MonitoredHandler): string {
-  const { method, path } = routeOf(context, handler);
+  const { method, path } = handler.routeOf(context);
   return `${method} ${path} (${handler.name})`;
 }
 
@@ -420,15 +421,17 @@ interface RoutedRequest {
   routeOptions?: { url?: string };
 }
 
-/** The route of the request in `context`; if it is that of the handler's last request, the very same object. */
-function routeOf(context: ExecutionContext, handler: MonitoredHandler): Route {
-  const type = context.getType<string>();
-  const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
-  const method = request?.method ?? type;
-  const path = (request && pattern(request)) ?? context.getHandler().name;
-  const last = handler.lastRoute;
-  if (last?.path === path && last.method === method) return last;
-  return (handler.lastRoute = { method, path, handler: handler.name });
+/** Gives the routes of a handler's requests: the very same object for as long as they stay the same. */
+function routesOf(handler: string): RouteOf<ExecutionContext> {
+  let last: Route | undefined;
+  return (context) => {
+    const type = context.getType<string>();
+    const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
+    const method = request?.method ?? type;
+    const path = (request && pattern(request)) ?? context.getHandler().name;
+    if (last?.path === path && last.method === method) return last;
+    return (last = { method, path, handler });
+  };
 }
 
 function pattern(request: RoutedRequest): string | undefined {
