@@ -6,6 +6,8 @@ import { folding, memory, redis, type PlayedStore } from './stores.js';
 import { World } from './world.js';
 
 const STORES = { memory, redis, folding };
+/** What a slow machine leaves out: the first worlds are as good as the last. */
+const PLAY_FOR_MS = 45_000;
 const RUNS = { memory: 30, redis: 20, folding: 10 };
 
 describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol over the %s store', (name) => {
@@ -24,8 +26,11 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
   it.each(['auto', 'await', 'background'] as const)(
     'counts exactly and announces once whatever happens, counting %s',
     async (counting) => {
+      const end = Date.now() + PLAY_FOR_MS;
       await fc.assert(
         fc.asyncProperty(happenings, async (commands) => {
+          // Not by fast-check, which would leave a world half played: that one moves the timers of the next.
+          if (Date.now() > end) return;
           const world = await World.begin(counting, played);
           try {
             await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
@@ -34,9 +39,9 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
             jest.clearAllTimers();
           }
         }),
-        { numRuns: RUNS[name], endOnFailure: !!process.env.FAST, interruptAfterTimeLimit: 45_000 },
+        { numRuns: RUNS[name], endOnFailure: !!process.env.FAST },
       );
     },
-    60_000,
+    2 * PLAY_FOR_MS,
   );
 });
