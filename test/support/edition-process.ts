@@ -1,0 +1,94 @@
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import type { RateMonitorOptions } from '../../src/index.js';
+
+/** The last commit of the first edition. */
+const EDITION_1 = '3e65e7b';
+const FIRST = resolve('node_modules/.cache/edition-1');
+const SOURCES = { first: join(FIRST, 'src/index.ts'), this: resolve('src/index.ts') };
+
+export type Edition = keyof typeof SOURCES;
+
+export type EditionCall = 'close' | { readonly tenant: string; readonly times: number };
+
+export interface EditionAnswer {
+  readonly ready?: true;
+  readonly line?: string;
+  readonly alert?: { readonly tenant: string; readonly at: number };
+  readonly sum?: number;
+}
+
+/** Whether the first edition can be had: a shallow clone lacks it. */
+export function hasFirstEdition(): boolean {
+  try {
+    execFileSync('git', ['cat-file', '-e', `${EDITION_1}^{commit}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Brings the source of the first edition, where it finds the packages of this repository. */
+export function bringFirstEdition(): void {
+  rmSync(FIRST, { recursive: true, force: true });
+  mkdirSync(FIRST, { recursive: true });
+  const archive = execFileSync('git', ['archive', EDITION_1, 'src'], { maxBuffer: 2 ** 26 });
+  execFileSync('tar', ['x', '-C', FIRST], { input: archive });
+}
+
+/** An app of one of the editions. */
+export class EditionProcess {
+  readonly lines: string[] = [];
+  readonly alerts: NonNullable<EditionAnswer['alert']>[] = [];
+
+  private constructor(private readonly child: ChildProcess) {
+    child.on('message', ({ line, alert }: EditionAnswer) => {
+      if (line !== undefined) this.lines.push(line);
+      if (alert) this.alerts.push(alert);
+    });
+  }
+
+  static async start(edition: Edition, url: string, options: RateMonitorOptions): Promise<EditionProcess> {
+    const child = fork(join(__dirname, 'edition.ts'), {
+      execArgv: ['-r', join(__dirname, 'register.js')],
+      env: { ...process.env, EDITION_SOURCE: SOURCES[edition], EDITION_OPTIONS: JSON.stringify({ ...options, url }) },
+    });
+    const started = new EditionProcess(child);
+    await started.answer(({ ready }) => ready);
+    return started;
+  }
+
+  /** Counts so many more for a tenant; the answer is the sum that it is given. */
+  async count(tenant: string, times: number): Promise<number> {
+    const answer = this.answer(({ sum }) => sum);
+    this.send({ tenant, times });
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const exit = once(this.child, 'exit');
+    this.send('close');
+    await exit;
+  }
+
+  private send(call: EditionCall): void {
+    this.child.send(call);
+  }
+
+  private answer<T>(of: (answer: EditionAnswer) => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const ended = (): void => reject(new Error(`it has ended: ${this.lines.join('\n')}`));
+      const look = (message: EditionAnswer): void => {
+        const answer = of(message);
+        if (answer === undefined) return;
+        this.child.off('message', look).off('exit', ended);
+        resolve(answer);
+      };
+      this.child.on('message', look).on('exit', ended);
+    });
+  }
+}

@@ -1,0 +1,47 @@
+// An app of one edition of this package, in a process of its own: the parent starts it with `EditionProcess`.
+import 'reflect-metadata';
+
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Redis } from 'ioredis';
+
+import type { AlertChannel, RateMonitorOptions } from '../../src/index.js';
+import type { EditionAnswer, EditionCall } from './edition-process.js';
+
+const { EDITION_SOURCE = '', EDITION_OPTIONS = '' } = process.env;
+const tell = (answer: EditionAnswer): void => void process.send?.(answer);
+const keep =
+  (level: string) =>
+  (message: unknown, ...rest: unknown[]): void =>
+    tell({ line: `${level} ${String(rest.at(-1))}: ${String(message)}` });
+
+async function run(): Promise<void> {
+  const { RateCounterService, RateMonitorModule } = (await import(
+    EDITION_SOURCE
+  )) as typeof import('../../src/index.js');
+  const { url, ...options } = JSON.parse(EDITION_OPTIONS) as RateMonitorOptions & { url: string };
+  const channel: AlertChannel = {
+    name: 'parent',
+    send: ({ tenant, level }) => tell({ alert: { tenant: tenant.id, at: level.at } }),
+  };
+  @Module({ imports: [RateMonitorModule.forRoot({ ...options, redis: new Redis(url), channels: [channel] })] })
+  class App {}
+
+  const logger = { log: keep('log'), warn: keep('warn'), error: keep('error') };
+  const app = await NestFactory.createApplicationContext(App, { logger, abortOnError: false });
+  const counter = app.get(RateCounterService);
+  process.on('message', (call: EditionCall) => {
+    void (async () => {
+      if (call === 'close') {
+        await app.close();
+        process.exit(0);
+      }
+      let sum = 0;
+      for (let i = 0; i < call.times; i++) sum = await counter.increment('llm_call', call.tenant);
+      tell({ sum });
+    })();
+  });
+  tell({ ready: true });
+}
+
+void run();
