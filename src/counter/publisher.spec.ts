@@ -242,7 +242,7 @@ describe('Publisher, if requests wait', () => {
     for (let i = 0; i < tenants; i++) {
       const tracked = track(`tenant_${i}`);
       tracked.setLevels(levels);
-      tracked.add(1, { id: tracked.key }, undefined);
+      tracked.add(1, { id: tracked.key });
     }
     const turns: number[] = [];
     let before = 0;

@@ -63,10 +63,10 @@ const pass = fc
   .constantFrom(STEP_MS, 100, 1_100, 2_500)
   .map((ms) => new Command(`pass ${ms} ms`, (world) => world.pass(ms)));
 
-const rollOver = fc.constantFrom(1, 1, 1, 2, 3).map(
-  (windows) =>
-    new Command(`roll over ${windows}`, (world) => {
-      world.now = (Math.floor(world.now / WINDOW_MS) + windows) * WINDOW_MS;
+const rollOver = fc.tuple(fc.constantFrom(1, 1, 1, 2, 3), fc.constantFrom(0, 0, 1, 2)).map(
+  ([windows, which]) =>
+    new Command(`roll over ${windows} of ${which}`, (world) => {
+      for (let i = 0; i < windows; i++) world.rollOver(which);
     }),
 );
 

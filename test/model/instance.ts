@@ -4,7 +4,8 @@ import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import type { Breach } from '../../src/model/breach.js';
-import { CATEGORY, spanAt, STEP_MS, STEPS, THRESHOLD, WAIT_AT_MOST_MS, WINDOW_MS } from './settings.js';
+import type { WindowSpan } from '../../src/model/window.js';
+import { CATEGORY, STEP_MS, WAIT_AT_MOST_MS } from './settings.js';
 import { Link } from './link.js';
 import type { World } from './world.js';
 
@@ -20,13 +21,14 @@ export class Instance {
     skewMs: number,
   ) {
     link.owner = this;
-    const { counting } = world;
+    const { counting, windows } = world;
     const options = completeOptions({
-      categories: { [CATEGORY]: { threshold: THRESHOLD, windowMs: WINDOW_MS, levels: STEPS } },
+      categories: { [CATEGORY]: windows.options },
       ...{ counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: STEP_MS },
     });
     const raise = (breach: Breach): Promise<void> => {
-      if (this.isAlive) world.truth.announced(this, breach, world.now);
+      const span = world.spansAt(breach.windowStart).find(({ end }) => end === breach.windowEnd);
+      if (this.isAlive) world.truth.announced(this, breach, span as WindowSpan, world.now);
       return Promise.resolve();
     };
     const clock = { now: () => world.now + skewMs };
@@ -42,7 +44,7 @@ export class Instance {
 
   count(tenant: string, cost: number): void {
     const { now, truth } = this.world;
-    truth.counted(this, { category: CATEGORY, tenant, window: spanAt(now) }, cost);
+    for (const window of this.world.spansAt(now)) truth.counted(this, { category: CATEGORY, tenant, window }, cost);
     const wait = this.counter.add(CATEGORY, { id: tenant }, cost);
     if (!wait) return;
     this.waiting.set(wait, performance.now());

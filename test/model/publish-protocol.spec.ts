@@ -3,6 +3,7 @@ import fc from 'fast-check';
 
 import { happenings } from './commands.js';
 import { folding, memory, redis, type PlayedStore } from './stores.js';
+import { MINUTE, MONTH, SEVERAL } from './settings.js';
 import { World } from './world.js';
 
 const STORES = { memory, redis, folding };
@@ -23,25 +24,36 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
     await played.close();
   });
 
+  const plays = async (counting: World['counting'], windows: World['windows'], numRuns: number): Promise<void> => {
+    const end = Date.now() + PLAY_FOR_MS;
+    await fc.assert(
+      fc.asyncProperty(happenings, async (commands) => {
+        // Not by fast-check, which would leave a world half played: that one moves the timers of the next.
+        if (Date.now() > end) return;
+        const world = await World.begin(counting, played, windows);
+        try {
+          await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
+          await world.agree();
+        } finally {
+          jest.clearAllTimers();
+        }
+      }),
+      { numRuns, endOnFailure: !!process.env.FAST },
+    );
+  };
+
   it.each(['auto', 'await', 'background'] as const)(
     'counts exactly and announces once whatever happens, counting %s',
-    async (counting) => {
-      const end = Date.now() + PLAY_FOR_MS;
-      await fc.assert(
-        fc.asyncProperty(happenings, async (commands) => {
-          // Not by fast-check, which would leave a world half played: that one moves the timers of the next.
-          if (Date.now() > end) return;
-          const world = await World.begin(counting, played);
-          try {
-            await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
-            await world.agree();
-          } finally {
-            jest.clearAllTimers();
-          }
-        }),
-        { numRuns: RUNS[name], endOnFailure: !!process.env.FAST },
-      );
-    },
+    (counting) => plays(counting, MINUTE, RUNS[name]),
+    2 * PLAY_FOR_MS,
+  );
+
+  it.each([
+    ['months', MONTH],
+    ['minutes, days and months', SEVERAL],
+  ])(
+    'does the same in windows of %s',
+    (_which, windows) => plays('auto', windows, Math.ceil(RUNS[name] / 4)),
     2 * PLAY_FOR_MS,
   );
 });

@@ -1,4 +1,6 @@
-import { fixedSpans } from '../../src/threshold/period.js';
+import type { CategoryOptions } from '../../src/index.js';
+import type { WindowSpan } from '../../src/model/window.js';
+import { calendarSpans, fixedSpans } from '../../src/threshold/period.js';
 
 export const CATEGORY = 'llm_call';
 export const WINDOW_MS = 60_000;
@@ -16,4 +18,21 @@ export const WAIT_AT_MOST_MS = 50;
 /** The step of simulated time, and the interval of `background`. */
 export const STEP_MS = 10;
 
-export const spanAt = fixedSpans(WINDOW_MS);
+/** The windows that a world counts in: as options, and where each of them is at a time. */
+export interface Windows {
+  readonly options: CategoryOptions;
+  readonly spansAt: readonly ((now: number) => WindowSpan)[];
+}
+
+const levels = { threshold: THRESHOLD, levels: STEPS };
+const minute = { ...levels, windowMs: WINDOW_MS };
+const day = { ...levels, period: 'day' as const, timeZone: 'Asia/Kolkata' };
+const month = { ...levels, period: 'month' as const };
+const minutes = fixedSpans(WINDOW_MS);
+
+export const MINUTE: Windows = { options: minute, spansAt: [minutes] };
+export const MONTH: Windows = { options: { windows: [month] }, spansAt: [calendarSpans('month', 'UTC')] };
+export const SEVERAL: Windows = {
+  options: { windows: [minute, day, month] },
+  spansAt: [minutes, calendarSpans('day', 'Asia/Kolkata'), calendarSpans('month', 'UTC')],
+};

@@ -1,8 +1,9 @@
 import type { CounterKey } from '../../src/index.js';
 import type { Breach } from '../../src/model/breach.js';
+import { keptAfterMs, type WindowSpan } from '../../src/model/window.js';
 import { LEASE_MS, type Counted, type OwnTotal } from '../../src/store/counter-store.js';
 import type { Instance } from './instance.js';
-import { LEVELS, spanAt, STEPS } from './settings.js';
+import { LEVELS, STEPS } from './settings.js';
 
 interface Announcement {
   readonly at: number;
@@ -56,9 +57,9 @@ export class Truth {
     counter.told = Math.max(counter.told, own.announced);
   }
 
-  announced(by: Instance, breach: Breach, now: number): void {
-    const { category, tenant, windowStart, countedBy } = breach;
-    const key = { category, tenant: tenant.id, window: spanAt(windowStart) };
+  announced(by: Instance, breach: Breach, window: WindowSpan, now: number): void {
+    const { category, tenant, countedBy } = breach;
+    const key = { category, tenant: tenant.id, window };
     if (!isLive(key, now)) return;
     const counter = this.counter(key);
     const { at } = breach.level;
@@ -155,8 +156,8 @@ function claim(counter: Counter, by: Instance, at: number, now: number): void {
 }
 
 /** Of a window that is over the store may know something still, or nothing any more. */
-function isLive({ window: { start, end } }: CounterKey, now: number): boolean {
-  return now < end + (end - start);
+function isLive({ window }: CounterKey, now: number): boolean {
+  return now < window.end + keptAfterMs(window);
 }
 
 function sum(totals: ReadonlyMap<Instance, number>): number {
