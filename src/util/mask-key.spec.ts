@@ -12,6 +12,10 @@ it('maskKey shows nothing of what is too short, or no key', () => {
   );
 });
 
+it('maskKey shows the ends of a key of 28 characters', () => {
+  expect(maskKey(`sk-${'x'.repeat(21)}wxyz`)).toBe('sk-****wxyz');
+});
+
 it('maskKey never shows more than a quarter of a key', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 80 }), (key) => {
