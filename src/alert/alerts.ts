@@ -23,7 +23,7 @@ import {
   type Outcome,
   type Present,
 } from './channel-delivery.js';
-import { due, isOver, plan, type Due, type IncidentSettings } from './due.js';
+import { due, type Due, type IncidentSettings } from './due.js';
 import { Edition1 } from './edition-1.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
@@ -36,6 +36,8 @@ import {
   withContributors,
   withCount,
   withSettled,
+  without,
+  withTold,
   type Contributors,
   type Identity,
   type Incident,
@@ -44,6 +46,8 @@ import {
 } from './incident.js';
 import { Mutes } from './mutes.js';
 import { Roster } from './roster.js';
+import { ChannelLeases } from './channel-leases.js';
+import { claim, LEASE_MS, type Claimed } from './claim.js';
 
 /** One count to read: of a tenant, in the window of a category that `at` falls into. */
 export interface CountRead {
@@ -87,8 +91,6 @@ export interface TestedChannel {
   reason?: string;
 }
 
-/** A replica that dies leaves what it was telling to another after this time. */
-const LEASE_MS = 5_000;
 /** Lease that elects the replica that looks. The others look for what it has left undone for a while. */
 const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
@@ -107,15 +109,6 @@ const COUNTS_GIVEN_UP_MS = 60_000;
 const MAX_FORGOTTEN = 2_000;
 /** How incidents go that were opened when the option was on. */
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
-const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
-
-interface Planned {
-  readonly incident: Incident | undefined;
-  readonly taken: ReadonlyMap<string, Due>;
-  /** The channels from which a mute holds back something new. */
-  readonly held: readonly string[];
-  readonly isDone: boolean;
-}
 
 /**
  * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, claims what channels
@@ -139,8 +132,7 @@ export class Alerts implements Incidents {
   private readonly known = new Map<string, { incident: Incident; seenAt: number }>();
   /** Those of them that the store does not have as they are here. */
   private readonly unshared = new Set<string>();
-  /** Until when this replica sends for a grouped channel. */
-  private readonly held = new Map<string, { until: number; askedAt: number; usedAt: number }>();
+  private readonly leases: ChannelLeases;
   private readonly once: SayOnce;
   private isAway = false;
   private generation: string | undefined;
@@ -162,6 +154,7 @@ export class Alerts implements Incidents {
     this.once = new SayOnce(logger);
     this.edition1 = new Edition1(state, this.scope, categories);
     this.roster = new Roster(state, this.scope);
+    this.leases = new ChannelLeases(state, this.scope, this.me);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
@@ -302,8 +295,7 @@ export class Alerts implements Incidents {
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
     const released = unsent.flatMap(([key, ids]) => ids.map((id) => this.release(key, id)));
-    const leases = [...this.held.keys()].map((key) => state.release(this.leaseOf(key), this.me));
-    const written = [...released, ...leases, this.mutes.flush(), state.release(this.lookLease, this.me)];
+    const written = [...released, this.leases.release(), this.mutes.flush(), state.release(this.lookLease, this.me)];
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
   }
 
@@ -372,7 +364,7 @@ export class Alerts implements Incidents {
     const { incidents, now } = this.options;
     const story = incidents !== undefined;
     const id = recordId(breach, story);
-    await Promise.all([...this.deliveries.values()].map((delivery) => this.claim(delivery)));
+    await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery, this.isAway)));
     let replaced: Incident | undefined;
     let isFull = false;
     const change = (before: Incident | undefined): Incident | undefined => {
@@ -403,12 +395,12 @@ export class Alerts implements Incidents {
     change: (incident: Incident | undefined) => Incident | undefined,
     seen?: Incident,
   ): Promise<void> {
-    let planned: Planned | undefined;
+    let claimed: Claimed | undefined;
     if (!this.isAway && !this.isAlone(id)) {
       try {
         const { before, after } = await this.records.change(
           id,
-          (there) => (planned = this.planned(there, change(there))).incident,
+          (there) => (claimed = this.claimed(there, change(there))).incident,
           seen,
         );
         if (!before && after) this.open++;
@@ -416,16 +408,16 @@ export class Alerts implements Incidents {
       } catch (error) {
         if (/newer version/.test(reasonOf(error))) throw error;
         this.isAway = true;
-        planned = undefined;
+        claimed = undefined;
       }
     }
-    if (!planned) {
+    if (!claimed) {
       const before = this.known.get(id)?.incident;
-      planned = this.planned(before, change(before));
-      if (planned.incident) this.unshared.add(id);
+      claimed = this.claimed(before, change(before));
+      if (claimed.incident) this.unshared.add(id);
     }
-    this.remember(id, planned.incident);
-    const { incident, taken, held, isDone } = planned;
+    this.remember(id, claimed.incident);
+    const { incident, taken, held, isDone } = claimed;
     if (!incident) return;
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
@@ -470,59 +462,18 @@ export class Alerts implements Incidents {
     return this.open >= this.options.maxOpenIncidents;
   }
 
-  private planned(before: Incident | undefined, after: Incident | undefined): Planned {
-    const nothing: Planned = { incident: after, taken: new Map(), held: [], isDone: false };
-    if (!after) return nothing;
-    const now = this.options.now();
-    let incident = after;
-    const isHere = incident.edition1 === undefined || this.edition1.isGone;
-    if (incident.closedAt === undefined && isHere && isOver(incident, this.settings, now)) {
-      const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
-      if (isSettled) incident = { ...incident, closedAt: now };
-    }
-    const mute = this.mutes.of(incident.category, incident.tenant.id);
-    const channels = this.roster.with(this.ownChannels);
-    const first = plan(incident, channels, this.settings, mute?.until.getTime(), now);
-    const held: string[] = [];
-    for (const key of first.held) {
-      const told = incident.told[key] ?? FRESH_TOLD;
-      const until = mute?.until.getTime() as number;
-      const isNews = told.held !== until || lastOf(incident).start !== (before && lastOf(before).start);
-      if (isNews && told.delivery.status !== 'suppressed') held.push(key);
-      const delivery = { status: 'suppressed' as const, attempts: 0, reason: `muted: ${oneLine(mute?.reason ?? '')}` };
-      incident = withTold(incident, key, { ...told, held: until, delivery });
-    }
-    const taken = new Map<string, Due>();
-    for (const [key, next] of first.ready) {
-      const delivery = this.deliveries.get(key);
-      const told = incident.told[key] ?? FRESH_TOLD;
-      const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
-      const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-      // A channel that only other replicas have: one of them finds it in the record.
-      if (!delivery) incident = withTold(incident, key, queued);
-      else if (delivery.pausedMs > 0) {
-        const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
-        const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
-        const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
-        incident = withTold(incident, key, waiting);
-      } else if (this.holds(delivery)) {
-        taken.set(key, next);
-        incident = withTold({ ...incident, status: next.status }, key, {
-          ...queued,
-          by: this.me,
-          until: now + LEASE_MS,
-        });
-      } else if (queued !== told || !incident.told[key]) incident = withTold(incident, key, queued);
-    }
-    const { lookAt } = plan(incident, channels, this.settings, mute?.until.getTime(), now);
-    const isDone = incident.closedAt !== undefined && lookAt === undefined;
-    // As long as that is past, it stays as it was: replicas that cannot help would fight over it.
-    const isPast = lookAt !== undefined && lookAt <= now && (before?.lookAt ?? Infinity) <= now;
-    incident =
-      lookAt === undefined
-        ? without(incident, 'lookAt')
-        : { ...incident, lookAt: isPast ? (before?.lookAt ?? lookAt) : lookAt };
-    return { incident, taken, held, isDone };
+  private claimed(before: Incident | undefined, after: Incident | undefined): Claimed {
+    const mute = after && this.mutes.of(after.category, after.tenant.id);
+    return claim(before, after, {
+      me: this.me,
+      now: this.options.now(),
+      settings: this.settings,
+      channels: this.roster.with(this.ownChannels),
+      own: (key) => this.deliveries.get(key),
+      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.isAway),
+      mute,
+      mayClose: after?.edition1 === undefined || this.edition1.isGone,
+    });
   }
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
@@ -585,7 +536,10 @@ export class Alerts implements Incidents {
       await this.keepLeases();
       await this.lookAtRoster();
       const isBusy =
-        leads || [...this.deliveries.values()].some((delivery) => delivery.isGrouped && this.holds(delivery));
+        leads ||
+        [...this.deliveries.values()].some(
+          (delivery) => delivery.isGrouped && this.leases.holds(delivery, this.isAway),
+        );
       const found = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS, MAX_LOOKED_AT);
       if (this.generation !== undefined && this.generation !== found.generation)
         for (const id of this.known.keys()) this.unshared.add(id);
@@ -734,29 +688,10 @@ export class Alerts implements Incidents {
     return `look:${this.scope}`;
   }
 
-  private leaseOf(key: string): string {
-    return `channel:${this.scope}:${key}`;
-  }
-
-  private holds(delivery: ChannelDelivery): boolean {
-    return !delivery.isGrouped || this.isAway || (this.held.get(delivery.key)?.until ?? 0) > Date.now();
-  }
-
-  /** Asks to be the one that sends for a grouped channel; not more often than is needed. */
-  private async claim(delivery: ChannelDelivery): Promise<void> {
-    if (!delivery.isGrouped || this.isAway) return;
-    const { until = 0, askedAt = 0 } = this.held.get(delivery.key) ?? {};
-    const now = Date.now();
-    if (until > now + LEASE_MS / 2 || (until <= now && askedAt > now - FRESH_MS)) return;
-    this.held.set(delivery.key, { until, askedAt: now, usedAt: now });
-    const isMine = await this.options.state.claim(this.leaseOf(delivery.key), this.me, LEASE_MS).catch(() => false);
-    this.held.set(delivery.key, { until: isMine ? now + LEASE_MS - FRESH_MS : 0, askedAt: now, usedAt: now });
-  }
-
   /** Keeps what this replica is about to send, so that no other one begins with it. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
-      await this.claim(delivery);
+      await this.leases.claim(delivery, this.isAway);
       const soon = this.options.now() + LEASE_MS / 2;
       const ending = delivery
         .ids()
@@ -804,16 +739,6 @@ function idOf(incident: Incident): string {
 function endedSilently(incident: Incident, now: number): Incident {
   const told = Object.entries(incident.told).map(([key, one]) => [key, { ...one, resolved: true }] as const);
   return { ...incident, closedAt: now, told: Object.fromEntries(told) };
-}
-
-function withTold(incident: Incident, key: string, told: Told): Incident {
-  return { ...incident, told: { ...incident.told, [key]: told } };
-}
-
-function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): Omit<T, K> {
-  const rest = { ...whole };
-  for (const name of names) Reflect.deleteProperty(rest, name);
-  return rest;
 }
 
 function readOf({ category, window, tenant }: Incident, { start, end }: Span): CountRead {

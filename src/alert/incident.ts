@@ -365,3 +365,13 @@ function encodeURIComponentSafely(text: string): string {
     /^\p{Cs}$/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
   );
 }
+
+export function withTold(incident: Incident, key: string, told: Told): Incident {
+  return { ...incident, told: { ...incident.told, [key]: told } };
+}
+
+export function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): Omit<T, K> {
+  const rest = { ...whole };
+  for (const name of names) Reflect.deleteProperty(rest, name);
+  return rest;
+}

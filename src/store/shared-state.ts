@@ -61,8 +61,4 @@ export interface SharedState {
   release(lease: string, owner: string): Promise<void>;
   /** Left out by a store that edition 1 never wrote to. */
   readonly edition1?: Edition1State;
-  /** Adds entries to a log, which keeps the newest `most`. */
-  append(log: string, entries: readonly string[], most: number): Promise<void>;
-  /** A log, newest first. */
-  newest(log: string): Promise<string[]>;
 }

@@ -115,8 +115,8 @@ export class Overrides {
 
   /** The latest changes, newest first. */
   async changes(): Promise<ThresholdChange[]> {
-    const lines = await this.options.state.newest(CHANGES);
-    return lines.map((line) => readChange(line)).filter((change) => change !== undefined);
+    const lines = await this.options.state.list(CHANGES, MAX_CHANGES);
+    return [...lines.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
   }
 
   /** Once a second: learns of changes by other replicas, and puts back what the store has lost. */
@@ -203,7 +203,8 @@ export class Overrides {
     changed(change);
     try {
       await this.mark();
-      await state.append(CHANGES, [JSON.stringify(writeChange(change))], MAX_CHANGES);
+      await state.swap(CHANGES, randomUUID(), undefined, JSON.stringify(writeChange(change)));
+      await state.trim(CHANGES, MAX_CHANGES);
     } catch (error) {
       logger.warn(`The trace of a changed threshold was not kept (${reasonOf(error)})`);
     }

@@ -9,7 +9,6 @@ interface Kind {
 /** Keeps state in this process's memory. Apps of one process that share it share the state. */
 export class MemorySharedState implements SharedState {
   private readonly kinds = new Map<string, Kind>();
-  private readonly logs = new Map<string, string[]>();
   private readonly leases = new Map<string, { owner: string; until: number }>();
 
   list(kind: string, most = 1_000): Promise<Map<string, string>> {
@@ -65,15 +64,6 @@ export class MemorySharedState implements SharedState {
   release(lease: string, owner: string): Promise<void> {
     if (this.leases.get(lease)?.owner === owner) this.leases.delete(lease);
     return Promise.resolve();
-  }
-
-  append(log: string, entries: readonly string[], most: number): Promise<void> {
-    this.logs.set(log, [...entries.toReversed(), ...(this.logs.get(log) ?? [])].slice(0, most));
-    return Promise.resolve();
-  }
-
-  newest(log: string): Promise<string[]> {
-    return Promise.resolve([...(this.logs.get(log) ?? [])]);
   }
 
   private kind(name: string): Kind {

@@ -180,20 +180,6 @@ export class RedisSharedState implements SharedState {
     };
   }
 
-  async append(log: string, entries: readonly string[], most: number): Promise<void> {
-    const key = `${this.keyPrefix}:{alerts}:${log}`;
-    await this.connection
-      .multi()
-      .lpush(key, ...entries)
-      .ltrim(key, 0, most - 1)
-      .pexpire(key, KEPT_FOR_MS)
-      .exec();
-  }
-
-  newest(log: string): Promise<string[]> {
-    return this.connection.lrange(`${this.keyPrefix}:{alerts}:${log}`, 0, -1);
-  }
-
   /** Once an hour is often enough for an expiry of 30 days. */
   private isToRenew(kind: string): boolean {
     const now = performance.now();

@@ -1,0 +1,89 @@
+import { oneLine } from '../util/text.js';
+import { isOver, plan, type Due, type IncidentSettings } from './due.js';
+import { lastOf, without, withTold, type Incident, type Told } from './incident.js';
+import type { Mute } from './mutes.js';
+import type { Wanting } from './roster.js';
+
+/** A replica that dies leaves what it was sending to another after this time. */
+export const LEASE_MS = 5_000;
+
+/** The replica that looks at a record, and what it may do. */
+export interface Claimant {
+  readonly me: string;
+  readonly now: number;
+  readonly settings: IncidentSettings;
+  /** Those of all replicas, by their keys. */
+  readonly channels: ReadonlyMap<string, Wanting>;
+  /** A channel of this replica, and how long nothing is sent through it, in milliseconds. */
+  readonly own: (key: string) => { readonly pausedMs: number } | undefined;
+  /** Whether this replica, and no other, sends through that channel now. */
+  readonly isMine: (key: string) => boolean;
+  readonly mute: Mute | undefined;
+  /** Whether it may end the incident. */
+  readonly mayClose: boolean;
+}
+
+/** A record as it is to be written, and what comes of it. */
+export interface Claimed {
+  readonly incident: Incident | undefined;
+  /** What this replica is to send, by channel. */
+  readonly taken: ReadonlyMap<string, Due>;
+  /** The channels from which a mute holds back something new. */
+  readonly held: readonly string[];
+  /** Nothing will be due any more. */
+  readonly isDone: boolean;
+}
+
+const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
+
+/** Pure: closes an incident that is over, takes what the replica may send, and notes what waits, is held back, or is for others. */
+export function claim(before: Incident | undefined, after: Incident | undefined, claimant: Claimant): Claimed {
+  if (!after) return { incident: after, taken: new Map(), held: [], isDone: false };
+  const { me, now, settings, channels, own, isMine, mute, mayClose } = claimant;
+  let incident = after;
+  if (incident.closedAt === undefined && mayClose && isOver(incident, settings, now)) {
+    const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
+    if (isSettled) incident = { ...incident, closedAt: now };
+  }
+  const first = plan(incident, channels, settings, mute?.until.getTime(), now);
+  const held: string[] = [];
+  for (const key of first.held) {
+    const told = incident.told[key] ?? FRESH_TOLD;
+    const until = mute?.until.getTime() as number;
+    const isNews = told.held !== until || lastOf(incident).start !== (before && lastOf(before).start);
+    if (isNews && told.delivery.status !== 'suppressed') held.push(key);
+    const delivery = { status: 'suppressed' as const, attempts: 0, reason: `muted: ${oneLine(mute?.reason ?? '')}` };
+    incident = withTold(incident, key, { ...told, held: until, delivery });
+  }
+  const taken = new Map<string, Due>();
+  for (const [key, next] of first.ready) {
+    const delivery = own(key);
+    const told = incident.told[key] ?? FRESH_TOLD;
+    const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
+    const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
+    // A channel that only other replicas have: one of them finds it in the record.
+    if (!delivery) incident = withTold(incident, key, queued);
+    else if (delivery.pausedMs > 0) {
+      const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
+      const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
+      const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
+      incident = withTold(incident, key, waiting);
+    } else if (isMine(key)) {
+      taken.set(key, next);
+      incident = withTold({ ...incident, status: next.status }, key, {
+        ...queued,
+        by: me,
+        until: now + LEASE_MS,
+      });
+    } else if (queued !== told || !incident.told[key]) incident = withTold(incident, key, queued);
+  }
+  const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now);
+  const isDone = incident.closedAt !== undefined && lookAt === undefined;
+  // As long as that is past, it stays as it was: replicas that cannot help would fight over it.
+  const isPast = lookAt !== undefined && lookAt <= now && (before?.lookAt ?? Infinity) <= now;
+  incident =
+    lookAt === undefined
+      ? without(incident, 'lookAt')
+      : { ...incident, lookAt: isPast ? (before?.lookAt ?? lookAt) : lookAt };
+  return { incident, taken, held, isDone };
+}
