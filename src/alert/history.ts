@@ -19,8 +19,13 @@ export function alertRecord(incident: Incident, identity: Identity): AlertRecord
   const alert = alertOf(incident, shown, lastOf(incident), story ? worst : lastOf(incident).level, identity);
   const channels: Record<string, Delivery> = {};
   // A channel's name, then what stands for its address: of two addresses that had the name, the one that heard last.
-  const told = Object.entries(incident.told).sort(([, a], [, b]) => (a.when ?? 0) - (b.when ?? 0));
-  for (const [key, { delivery }] of told) channels[key.slice(0, key.lastIndexOf('#'))] = delivery;
+  const heardAt: Record<string, number> = {};
+  for (const [key, { delivery, when = 0 }] of Object.entries(incident.told)) {
+    const name = key.slice(0, key.lastIndexOf('#'));
+    if (when < (heardAt[name] ?? 0)) continue;
+    heardAt[name] = when;
+    channels[name] = delivery;
+  }
   return {
     id: uid,
     raisedAt: new Date(raisedAt),
