@@ -117,6 +117,8 @@ export interface PageChannel {
   on: boolean;
   /** Why it is off; never contains an address. */
   reason?: string;
+  /** Since when it is off. */
+  offSince?: number;
   /** When it is retried. */
   retryAt?: number;
   /** Alerts waiting for it in this instance. */
@@ -564,7 +566,10 @@ export const EXAMPLES: {
     uncounted: 0,
     channels: [
       { name: 'log', on: true, queued: 0 },
-      { name: 'discord', on: false, reason: 'Discord answered 404', retryAt: NOW + 120_000, queued: 3 },
+      {
+        ...{ name: 'discord', on: false, reason: 'Discord answered 404', offSince: NOW - 600_000 },
+        ...{ retryAt: NOW + 120_000, queued: 3 },
+      },
     ],
     categories: [categoryExample],
     rows: [rowExample],

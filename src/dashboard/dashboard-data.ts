@@ -134,9 +134,10 @@ export class DashboardData {
         (sum, instance) => sum + (instance.id === view.instances.id ? 0 : instance.uncounted),
         uncounted,
       ),
-      channels: view.channels().map(({ name, on, reason, retryAt, queued }) => ({
+      channels: view.channels().map(({ name, on, reason, offSince, retryAt, queued }) => ({
         ...{ name, on, queued },
         ...(reason === undefined ? {} : { reason }),
+        ...(offSince === undefined ? {} : { offSince }),
         ...(retryAt === undefined ? {} : { retryAt }),
       })),
       categories,

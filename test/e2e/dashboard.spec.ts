@@ -278,7 +278,7 @@ describe('the API of the page', () => {
       instances: [{ id: 'a', self: true, uncounted: 2 }],
       channels: [
         { name: 'log', on: true },
-        { name: 'discord', on: false, reason: 'Discord answered 404' },
+        { name: 'discord', on: false, reason: 'Discord answered 404', offSince: START - 600_000 },
       ],
       moreRows: 0,
       mutes: [{ tenant: { id: 'proj_1' }, reason: 'known', until: START + 60 * MINUTE, heldBack: 2 }],

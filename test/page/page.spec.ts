@@ -103,13 +103,21 @@ describe('the first look', () => {
       blindSince: Date.UTC(2026, 10, 25, 20, 31, 4),
       store: { name: 'Redis', up: false },
       uncounted: 1_204,
-      channels: [{ name: 'discord', on: false, reason: 'Discord answered 404', queued: 3 }],
+      channels: [
+        {
+          name: 'discord',
+          on: false,
+          reason: 'Discord answered 404',
+          offSince: Date.UTC(2026, 10, 25, 20, 31, 4),
+          queued: 3,
+        },
+      ],
     });
     await page.getByText('Redis has been away since 20:31:04.').waitFor();
     const facts = await page.locator('.facts').innerText();
     for (const fact of ['Redis away', 'Uncounted 1,204', 'discord off']) expect(facts).toContain(fact);
     expect(await page.locator('.state').textContent()).toBe('Blind for 10 min');
-    expect(await page.locator('.channel').innerText()).toContain('off: Discord answered 404');
+    expect(await page.locator('.channel').innerText()).toContain('off since 20:31: Discord answered 404');
   });
 
   it('lists the monitored handlers before the first tenant, and which were never called', async () => {

@@ -85,7 +85,8 @@ export function seenMonitor(now: number): SeenMonitor {
     channels: () => [
       { name: 'log', on: true, queued: 0, outcomes: NO_OUTCOMES },
       {
-        ...{ name: 'discord', on: false, reason: 'Discord answered 404', retryAt: now + 60_000, queued: 3 },
+        ...{ name: 'discord', on: false, reason: 'Discord answered 404', queued: 3 },
+        ...{ offSince: now - 600_000, retryAt: now + 60_000 },
         outcomes: NO_OUTCOMES,
       },
     ],

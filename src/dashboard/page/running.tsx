@@ -29,13 +29,14 @@ export function Channels({ overview, now }: { overview: Overview; now: number })
         </button>
       </h2>
       <ul class="list">
-        {overview.channels.map(({ name, on, reason, retryAt, queued }) => {
+        {overview.channels.map(({ name, on, reason, offSince, retryAt, queued }) => {
           const tested = answer?.channels.find((channel) => channel.name === name);
           return (
             <li key={name} class="channel">
               <b>{name}</b>
               <span class={on ? 'dim' : 'critical'}>
-                {on ? 'on' : `off${reason === undefined ? '' : `: ${reason}`}`}
+                {on ? 'on' : `off${offSince === undefined ? '' : ` since ${clock(offSince, now)}`}`}
+                {!on && reason !== undefined && `: ${reason}`}
                 {!on && retryAt !== undefined && `; tried again at ${clock(retryAt, now)}`}
                 {queued > 0 && `, ${many(queued, 'alert')} waiting`}
               </span>

@@ -1,0 +1,119 @@
+// @ts-check
+// What usage takes: Redis memory of a day, and closing a minute with 10,000 active tenants (Redis and event loop).
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+import { RedisServer } from './lib/redis-server.mjs';
+
+const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
+const { RedisCounterStore } = await from('index.js');
+const { completeOptions } = await from('options/complete-options.js');
+const { UsageRecorder } = await from('usage/usage-recorder.js');
+const { Usage } = await from('usage/usage.js');
+
+const MINUTE = 60_000;
+const RETENTION = { retentionMs: 24 * 60 * MINUTE, hourlyRetentionMs: 30 * 24 * 60 * MINUTE };
+const { categories } = completeOptions({ categories: { llm_call: { threshold: 1_000_000 } } });
+const [{ spanAt }] = categories.get('llm_call').windows;
+const redis = await RedisServer.start();
+const { client } = redis;
+const store = new RedisCounterStore(client, 'bench');
+await new Promise((ready) => store.open(() => ready(undefined)));
+console.log(`redis ${/redis_version:(\S+)/.exec(await client.info('server'))?.[1]}`);
+
+const section = async (/** @type {string} */ name, /** @type {RegExp} */ field) =>
+  Number(field.exec(await client.info(name))?.[1]);
+const memory = () => section('memory', /used_memory:(\d+)/);
+const cpu = async () =>
+  ((await section('cpu', /used_cpu_user:(\S+)/)) + (await section('cpu', /used_cpu_sys:(\S+)/))) * 1_000;
+
+await client.flushall('SYNC');
+let now = Math.floor(Date.now() / MINUTE) * MINUTE + 1_000;
+const TENANTS = 10_000;
+const instance = 'bench';
+const live = () =>
+  Array.from({ length: TENANTS }, (_, i) => ({
+    ...{ category: 'llm_call', window: '', span: spanAt(now), tenant: `project_${i}`, name: `Project ${i}` },
+    ...{ own: 1 + (i % 40), known: 1 + (i % 40), threshold: 1_000_000 },
+  }));
+let totals = live();
+const source = { instance, now: () => now, live: () => totals, counts: async (reads) => reads.map(() => 0) };
+const recorder = new UsageRecorder(
+  categories.values(),
+  source,
+  store.usage,
+  { ...RETENTION, maxTenants: 100_000, settleMs: 1_000 },
+  console,
+);
+const publish = async () => {
+  const levels = { threshold: 1_000_000, steps: [{ at: 1, severity: 'warning' }], counts: [1_000_000] };
+  for (let at = 0; at < TENANTS; at += 200)
+    await store.publish(
+      totals.slice(at, at + 200).map(({ tenant, own, span }) => ({
+        ...{ category: 'llm_call', tenant, window: span, instance: 'bench', total: own, sent: 0, others: 0 },
+        ...{ levels, announced: 0, keepMs: 600_000 },
+      })),
+      now,
+    );
+};
+const settled = { redis: 0, looks: 0, longest: 0 };
+for (let round = 0; round < 4; round++) {
+  totals = live();
+  await publish();
+  await recorder.look();
+  now += MINUTE;
+  totals = [];
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const start = await cpu();
+  // The looks of the next minute, one after the other.
+  delay.enable();
+  for (let second = 0; second < 58; second++) {
+    now += 1_000;
+    await recorder.look();
+    settled.looks++;
+  }
+  delay.disable();
+  now = Math.floor(now / MINUTE) * MINUTE + 1_000;
+  if (round === 0) continue;
+  settled.redis += (await cpu()) - start;
+  settled.longest = Math.max(settled.longest, delay.max / 1e6);
+}
+console.log(
+  `closing a minute of ${TENANTS} tenants: ${(settled.redis / 3).toFixed(0)} ms of Redis, the loop held for ${settled.longest.toFixed(1)} ms at most`,
+);
+const usage = new Usage({
+  ...{ ...RETENTION, categories, source, store: store.usage },
+  thresholdOf: (_, { threshold }) => threshold,
+});
+const [first] = await client.keys('bench:{llm_call:project_39}:h/*');
+console.log(`kept of one tenant: ${Object.keys(await client.hgetall(first)).length} minutes`);
+totals = live();
+await publish();
+await recorder.look();
+const start = await cpu();
+for (let i = 0; i < 20; i++) await usage.top('llm_call', { limit: 20 });
+console.log(`the busiest 20 of ${TENANTS} tenants: ${(((await cpu()) - start) / 20).toFixed(1)} ms of Redis`);
+for (const tenants of [1_000, 10_000])
+  for (const share of [0.1, 1]) {
+    await client.flushall('SYNC');
+    const before = await memory();
+    // As the copy writes them: one field a minute, in blocks of 8 hours.
+    const day = Math.floor(Date.now() / MINUTE / 480) * 480 - 3 * 480;
+    for (let tenant = 0; tenant < tenants; tenant++) {
+      const pipeline = client.pipeline();
+      for (let block = 0; block < 3; block++) {
+        const fields = [];
+        for (let minute = 0; minute < 480; minute++)
+          if ((minute * 7 + tenant) % 10 < share * 10)
+            fields.push(String(day + block * 480 + minute), String((tenant + minute) % 40));
+        pipeline.hset(`bench:{llm_call:project_${tenant}}:h/${day / 480 + block}`, ...fields);
+      }
+      await pipeline.exec();
+    }
+    const used = (await memory()) - before;
+    console.log(
+      `a day of ${tenants} tenants, active in ${share * 100} % of the minutes: ${(used / 1e6).toFixed(1)} MB`,
+    );
+  }
+
+await store.close();
+await redis.stop();
