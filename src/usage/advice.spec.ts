@@ -12,7 +12,7 @@ function tenant(id: string, ...counts: number[]): TenantUsage {
 const many = (count: number, times: number): number[] => Array.from({ length: times }, () => count);
 
 describe('advice on a threshold', () => {
-  it('has nothing to say without history', () => {
+  it('has no advice without history', () => {
     expect(advise([], { ...QUESTION })).toEqual({
       percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
       ...{ samples: 0, curve: [], alwaysOver: [] },
@@ -20,7 +20,7 @@ describe('advice on a threshold', () => {
     });
   });
 
-  it('knows how often each candidate would have alerted, and for whom', () => {
+  it('computes how often each candidate would have alerted, and for which tenants', () => {
     const usage = [tenant('a', 3, 16, 25), tenant('b', 16, 16, 1), tenant('c', 15)];
     const { candidates, percentiles, samples } = advise(usage, { ...QUESTION, at: [20] });
     expect(samples).toBe(7);
@@ -61,7 +61,7 @@ describe('advice on a threshold', () => {
     ]);
   });
 
-  it('suggests a round number that few counts go over, and says why', () => {
+  it('suggests a round number that few counts exceed, with the reason', () => {
     const usage = [tenant('a', ...many(2, 1_000), ...many(17, 500), ...many(40, 4)), tenant('b', ...many(2, 500))];
     const { suggestion } = advise(usage, { ...QUESTION, threshold: 5 });
     expect(suggestion?.threshold).toBe(20);
@@ -71,17 +71,17 @@ describe('advice on a threshold', () => {
     expect(suggestion?.reason).toContain('At 5 there were 504');
   });
 
-  it('suggests less where the threshold is far above what happens', () => {
+  it('suggests less if the threshold is far above the counts', () => {
     const { suggestion } = advise([tenant('a', ...many(3, 1_000))], { ...QUESTION, threshold: 100 });
     expect(suggestion?.threshold).toBe(3);
   });
 
-  it('suggests nothing where the threshold fits, or where there is little history', () => {
+  it('suggests nothing if the threshold fits, or if there is little history', () => {
     expect(advise([tenant('a', ...many(14, 500))], QUESTION).suggestion).toBeUndefined();
     expect(advise([tenant('a', ...many(300, 50))], QUESTION).suggestion).toBeUndefined();
   });
 
-  it('names who is always over, and does not let them decide for all', () => {
+  it('names tenants that are always over, and ignores them in the suggestion', () => {
     const usage = [tenant('big', ...many(500, 300)), tenant('small', ...many(4, 400)), tenant('new', ...many(500, 3))];
     const { alwaysOver, suggestion } = advise(usage, QUESTION);
     expect(alwaysOver).toEqual([{ tenant: { id: 'big' }, windowsOver: 300, windows: 300, p95: 500 }]);

@@ -18,15 +18,15 @@ import {
 import { oneLine } from '../util/text.js';
 import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './usage-source.js';
 
-/** After so many totals the event loop has its turn. */
+/** After this many totals the event loop gets a turn. */
 const TURN = 2_000;
-/** Tenants in one call that copies. */
+/** Tenants per copying call. */
 const BATCH = 200;
-/** A replica that is silent for this long loses the work of copying to another. */
+/** After this long without a sign of life, another replica takes over copying. */
 const LEASE_MS = 5_000;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
 const SPREAD = 0.5;
-/** How many units back are looked after. */
+/** How many past units are still handled. */
 const LATE_UNITS = 3;
 /** Live tops are kept for this many windows, and at least for this long. */
 const TOP_WINDOWS = 10;
@@ -88,11 +88,11 @@ export class UsageRecorder {
     }
   }
 
-  /** Walks over all live totals. */
+  /** Reads all live totals. */
   private async collect(now: number): Promise<void> {
     for (const record of this.records.values()) {
       const block = blockOf(Math.floor(now / SLOT_MS));
-      // Also for those that other replicas saw.
+      // Also for tenants that other replicas saw.
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
     }
     let walked = 0;
@@ -135,7 +135,7 @@ export class UsageRecorder {
         this.settings,
       );
     } catch (error) {
-      // Kept for the next look, together with what has come since.
+      // Kept for the next run, together with newer reports.
       record.pending = pending;
       throw error;
     }
@@ -236,7 +236,7 @@ class CategoryRecord {
     this.window = baseWindow(category);
   }
 
-  /** Takes in what was counted since the last look. */
+  /** Adds what was counted since the last run. */
   take(total: LiveTotal, now: number): 'full' | undefined {
     const marks = this.marksOf(total);
     if (total.known > (marks.told.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
@@ -253,7 +253,7 @@ class CategoryRecord {
     return this.peaks.highest;
   }
 
-  /** Lets go of what is over. */
+  /** Drops units that are over. */
   forget(now: number): void {
     for (const [key, { end }] of this.spans) {
       const keptMs = Math.max(Math.min(this.window.windowMs, SLOT_MS) * LATE_UNITS, 2 * SLOT_MS);
@@ -265,7 +265,7 @@ class CategoryRecord {
     for (const slot of this.pending.sums.keys()) if (slot < oldest) this.pending.sums.delete(slot);
     for (const [key, { unit }] of this.pending.active) if (unit.slot < oldest) this.pending.active.delete(key);
     for (const [key, top] of this.pending.tops) if (!this.spans.has(top.key)) this.pending.tops.delete(key);
-    // A handful of units is looked at; older ones are never asked for again.
+    // Only a few units are handled; older ones are never needed again.
     while (this.done.size > 10 * LATE_UNITS) this.done.delete(this.done.values().next().value as string);
   }
 

@@ -2,7 +2,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
-/** What this instance knows of a tenant in a window that lives. */
+/** What this instance knows of a tenant in a live window. */
 export interface LiveTotal {
   readonly category: string;
   /** Name of the window. */
@@ -13,7 +13,7 @@ export interface LiveTotal {
   readonly name?: string | undefined;
   /** What this instance counted in the span. */
   readonly own: number;
-  /** What all instances counted, as far as known here. Of a sliding window: in all of its parts. */
+  /** Count of all instances as known here; of a sliding window, in all its parts. */
   readonly known: number;
   /** Undefined while it is not known. */
   readonly threshold: number | undefined;
@@ -28,9 +28,9 @@ export interface CountRead {
   readonly at: number;
 }
 
-/** Where usage learns what was counted. Read once a second, off the way of requests. */
+/** Source of counts for usage, read once a second and never while a request waits. */
 export interface UsageSource {
-  /** A name that no other process has. */
+  /** A name that is unique to this process. */
   readonly instance: string;
   /** The store's clock. */
   now(): number;

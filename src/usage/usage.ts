@@ -20,7 +20,7 @@ import { baseWindow, isLong, type CountRead, type UsageSource } from './usage-so
 const OPEN_SLOTS = 4;
 /** Live tops are kept for so many windows. */
 const LIVE_WINDOWS = 10;
-/** Tenants whose history is read in one go; then the event loop has its turn. */
+/** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
 const HOUR_MS = HOUR_SLOTS * SLOT_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -99,7 +99,7 @@ export interface CategoryAdvice extends ThresholdAdvice {
   threshold?: number;
 }
 
-/** What usage needs of the rest of the module. */
+/** What usage needs from the rest of the module. */
 export interface UsageSettings extends UsageRetention {
   readonly categories: ReadonlyMap<string, Category>;
   readonly source: UsageSource;
@@ -277,7 +277,7 @@ export class Usage {
     return usage;
   }
 
-  /** Every tenant seen in the time, the newest word on it last. */
+  /** Every tenant seen in the time, its newest entry last. */
   private async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
     const all = new Map<string, SeenTenant>();
     for (const block of blocksOf(from, to))
@@ -285,7 +285,7 @@ export class Usage {
     return all;
   }
 
-  /** What was last known of tenants: in this block, or the one before. */
+  /** Last known entries of tenants: in this block or the one before. */
   private async seenOf(
     category: string,
     tenants: readonly string[],
@@ -317,7 +317,7 @@ export class Usage {
     throw new RangeError(`there is no such category: write one of ${known}`);
   }
 
-  /** What holds for a tenant: what is set or shared, else what it was last held against. */
+  /** A tenant's threshold: set or shared, otherwise the last known one. */
   private thresholdFor(
     category: Category,
     window: CategoryWindow,
