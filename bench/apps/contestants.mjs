@@ -68,6 +68,7 @@ function throttled(storage) {
 }
 
 class TenantThrottlerGuard extends ThrottlerGuard {
+  /** @override */
   getTracker(request) {
     return Promise.resolve(request.auth.project.id);
   }

@@ -2,6 +2,7 @@ import type { AlertChannel } from '../model/alert-channel.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import { anAlert } from '../../test/support/alerts.js';
 import { ChannelDelivery, type Incidents, type Present } from './channel-delivery.js';
+import type { Due } from './due.js';
 import type { WindowOver } from './incident.js';
 
 const SECOND = 1_000;
@@ -59,5 +60,44 @@ describe('a channel that seems to have a wrong address', () => {
       expect.stringContaining('has a wrong address or credentials, or its receiver is away (answered 404)'),
       'The chat channel works again',
     ]);
+  });
+});
+
+describe('a storm of a thousand tenants', () => {
+  it('lists first the one whose count has grown most since it was queued', async () => {
+    jest.useFakeTimers();
+    const messages: { listed: string[]; more: number }[] = [];
+    const channel: AlertChannel = {
+      name: 'chat',
+      send: () => undefined,
+      sendBatch: (alerts, more = 0) => {
+        messages.push({ listed: alerts.map(({ tenant }) => tenant.id), more });
+      },
+    };
+    const dueAt = (count: number): Due => ({
+      status: 'opened',
+      level: anAlert().level,
+      window: { count, threshold: 15 } as WindowOver,
+    });
+    const presentOf = (id: string): Present => {
+      const count = id === 'tenant_777' ? 3_000 : 16;
+      return { due: dueAt(count), alert: { ...anAlert(), tenant: { id } }, memory: undefined, also: [] };
+    };
+    const incidents: Incidents = {
+      present: (_key, ids) => ids.map(presentOf),
+      report: () => Promise.resolve(0),
+      again: () => Promise.resolve(),
+      recovered: () => undefined,
+    };
+    const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
+    const named = { channel, name: 'chat', option: 'channels[0]' };
+    const delivery = new ChannelDelivery('chat#', named, 500, incidents, (work) => work(), logger);
+    for (let i = 0; i < 1_000; i++) delivery.push(`tenant_${i}`, dueAt(16));
+    await jest.advanceTimersByTimeAsync(60 * SECOND);
+    jest.useRealTimers();
+    expect(messages[0]?.listed[0]).toBe('tenant_777');
+    expect(messages[0]).toMatchObject({ more: 875 });
+    const listed = messages.flatMap((message) => message.listed);
+    expect(new Set(listed).size + messages.reduce((sum, { more }) => sum + more, 0)).toBe(1_000);
   });
 });

@@ -76,6 +76,8 @@ const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
+/** So many of what waits are ranked anew before a message; of what is beyond, those that were worst when they were queued. */
+const MAX_RANKED = 2_000;
 /** So many different incidents fail in a row: it is the channel, not the alert. */
 const FAULTS_TO_PAUSE = 3;
 const FIRST_WAIT_MS = 250;
@@ -165,11 +167,10 @@ export class ChannelDelivery {
   }
 
   /** @param waitMs - How long it may wait for a higher level, in milliseconds, if the channel takes alerts one by one. */
-  push(id: string, { status, level, window }: Due, waitMs = 0): void {
+  push(id: string, due: Due, waitMs = 0): void {
     clearTimeout(this.retries.get(id));
     this.retries.delete(id);
-    const ratio = window.count / Math.max(window.threshold, 1);
-    const rank = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
+    const rank = rankOf(due);
     const now = performance.now();
     const { since = now, readyAt = Infinity, alone = false } = this.pending.get(id) ?? {};
     this.pending.set(id, { id, since, readyAt: Math.min(readyAt, now + waitMs), rank, alone });
@@ -256,7 +257,7 @@ export class ChannelDelivery {
     if (this.isGroupUnderWay || this.pending.size === 0) return;
     const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
     const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
-    if (waitMs <= 0) return this.start(this.take(this.batchSize * MAX_LISTED_BATCHES));
+    if (waitMs <= 0) return this.start(this.take(MAX_RANKED));
     this.pumpAt(performance.now() + waitMs);
   }
 
@@ -306,44 +307,41 @@ export class ChannelDelivery {
     else this.sending.delete(item.id);
   }
 
-  /** One message of it; what it does not hold waits for the next, in which something more urgent may be. */
+  /**
+   * One message about the worst of them as they are now: a count may have grown since it was queued. What it does not hold waits for the next,
+   * in which something more urgent may be; if too much waits, the least urgent are only counted.
+   */
   private async sendGroup(items: readonly Item[]): Promise<void> {
     const found = await this.incidents.present(
       this.key,
       items.map(({ id }) => id),
     );
-    const live = items.flatMap((item, i) => (found[i] ? [{ item, present: found[i] }] : []));
-    for (const { id } of items) if (!live.some(({ item }) => item.id === id)) this.sending.delete(id);
+    const live: { item: Item; present: Present }[] = [];
+    for (const [i, item] of items.entries()) {
+      const present = found[i];
+      if (present) live.push({ item: { ...item, rank: rankOf(present.due) }, present });
+      else this.sending.delete(item.id);
+    }
+    live.sort((a, b) => byRank(a.item, b.item));
     const [first] = live;
     if (!first) return;
-    const isAlone = (one: (typeof live)[number]): boolean => one.item.alone || one.present.memory !== undefined;
-    const together = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, this.batchSize);
-    const others = live.filter((one) => !together.includes(one));
+    const isAlone = ({ item, present }: typeof first): boolean => item.alone || present.memory !== undefined;
+    const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, this.batchSize);
+    const others = live.filter((one) => !listed.includes(one));
+    const counted = listed.length > 1 ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
     for (const { item } of others) this.putBack(item);
-    const [chosen, presents] = [together.map(({ item }) => item), together.map(({ present }) => present)];
-    if (together.length === 1) return this.attempt(chosen, presents, () => this.single(presents[0] as Present));
-    const more = await this.takeMore();
-    const alerts = presents.map(({ alert }) => alert);
-    await this.attempt([...chosen, ...more.items], [...presents, ...more.presents], () =>
-      this.channel.sendBatch?.(alerts, more.items.length),
+    const sent = [...listed, ...counted];
+    await this.attempt(
+      sent.map(({ item }) => item),
+      sent.map(({ present }) => present),
+      () =>
+        listed.length === 1
+          ? this.single(first.present)
+          : this.channel.sendBatch?.(
+              listed.map(({ present }) => present.alert),
+              counted.length,
+            ),
     );
-  }
-
-  /** What is only counted, since the channel takes messages more slowly than alerts come. */
-  private async takeMore(): Promise<{ items: Item[]; presents: Present[] }> {
-    const surplus = this.pending.size - this.batchSize * MAX_LISTED_BATCHES;
-    if (surplus <= 0) return { items: [], presents: [] };
-    const least = [...this.pending.values()].sort(byRank).slice(-surplus);
-    for (const { id } of least) {
-      this.pending.delete(id);
-      this.sending.add(id);
-    }
-    const found = await this.incidents.present(
-      this.key,
-      least.map(({ id }) => id),
-    );
-    const items = least.filter(({ id }, i) => found[i] ?? (this.sending.delete(id), false));
-    return { items, presents: found.filter((one) => one !== undefined) };
   }
 
   private putBack(item: Item): void {
@@ -485,6 +483,12 @@ export function statusOf(outcome: Outcome): 'delivered' | 'retried' | 'failed' {
 function isRefused(error: unknown): boolean {
   const { retry, probe, switchOff } = Object(error) as Partial<DeliveryError>;
   return retry === false && !probe && !switchOff;
+}
+
+/** What is open comes first, then by severity and by how far over it is. */
+function rankOf({ status, level, window }: Due): readonly number[] {
+  const ratio = window.count / Math.max(window.threshold, 1);
+  return status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
 }
 
 function byRank(a: Item, b: Item): number {
