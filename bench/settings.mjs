@@ -1,10 +1,9 @@
 // @ts-check
 const AUTO = 'rate-monitor, auto';
+const USAGE_OFF = 'rate-monitor, auto, usage off';
 const AWAIT = 'rate-monitor, await';
-const BACKGROUND = 'rate-monitor, background';
 const MEMORY = 'rate-monitor, memory';
 const THROTTLER = 'throttler, Redis';
-const LIMITER = 'rate-limiter-flexible, Redis';
 const COUNTER = 'prom-client counter';
 const NO_GUARD = 'no guard';
 const NOTHING = 'do-nothing guard';
@@ -18,13 +17,13 @@ const tenants = [10, 1_000, 100_000].map((tenants) => ({ tenants, connections: 5
 const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 50, tenants: 20 }));
 
 /** In the warm-up the compiler gets to what a variant runs, and that takes seconds: an app that is not restarted has had them. */
-const FULL_TIMES = { warmUpMs: 4_000, turns: 3, leadInMs: 400, turnMs: 400 };
+const FULL_TIMES = { warmUpMs: 3_000, turns: 2, leadInMs: 400, turnMs: 400 };
 const QUICK_TIMES = { warmUpMs: 300, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {
   requests: {
-    contestants: [NO_GUARD, NOTHING, COUNTER, THROTTLER, LIMITER, AUTO, MEMORY, AWAIT, BACKGROUND],
+    contestants: [NO_GUARD, NOTHING, COUNTER, THROTTLER, AUTO, USAGE_OFF, MEMORY, AWAIT],
     variants: connections,
     rounds: 7,
     ...FULL_TIMES,

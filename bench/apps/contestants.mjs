@@ -4,7 +4,6 @@ import { APP_GUARD } from '@nestjs/core';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import prometheus from 'prom-client';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
 
 /** So high that nothing is refused: all contestants let every request through. */
 const NO_LIMIT = 1_000_000_000;
@@ -18,17 +17,6 @@ export const CONTESTANTS = {
 
   'throttler, Redis': ({ redis }) => throttled(new ThrottlerStorageRedisService(connect(redis))),
 
-  'rate-limiter-flexible, Redis': ({ redis }) => {
-    const options = {
-      storeClient: connect(redis),
-      points: NO_LIMIT,
-      duration: WINDOW_MS / 1_000,
-      keyPrefix: 'llm_call',
-    };
-    const limiter = new RateLimiterRedis(options);
-    return guarded((request) => limiter.consume(request.auth.project.id).then(() => true));
-  },
-
   'prom-client counter': () => {
     const options = { name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] };
     const counter = new prometheus.Counter(options);
@@ -41,11 +29,11 @@ export const CONTESTANTS = {
   'rate-monitor, auto': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'auto', ...options }),
 
+  'rate-monitor, auto, usage off': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'auto', usage: false, ...options }),
+
   'rate-monitor, await': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'await', ...options }),
-
-  'rate-monitor, background': ({ monitor, redis, options }) =>
-    monitored(monitor, { redis: lazily(redis), counting: 'background', ...options }),
 
   'rate-monitor, memory': ({ monitor, options }) => monitored(monitor, { ...options }),
 };

@@ -5,7 +5,6 @@ export const NOTHING = 'do-nothing guard';
 export const NO_GUARD = 'no guard';
 export const COUNTER = 'prom-client counter';
 export const THROTTLER = 'throttler, Redis';
-const REDIS_PEERS = [THROTTLER, 'rate-limiter-flexible, Redis'];
 
 /**
  * Compares contestants turn by turn: what the machine does to one at that time, it does to all. A round has new processes, and two equal
@@ -19,12 +18,6 @@ export class Comparison {
   ratio(what, contestant, reference, connections, least) {
     const ratio = (of) => of(contestant).requestsPerSecond / of(reference).requestsPerSecond;
     return atLeast(what, this.#perRound(ratio, connections), least);
-  }
-
-  aboveAll(what, contestant, connections) {
-    const best = (of) => Math.max(...REDIS_PEERS.map((peer) => of(peer).requestsPerSecond ?? 0));
-    const ratio = (of) => of(contestant).requestsPerSecond / best(of);
-    return atLeast(what, this.#perRound(ratio, connections), 1);
   }
 
   /** Medians are taken of what is added, before the ratio: a small difference of two noisy figures is not to be divided by. */

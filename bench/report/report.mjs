@@ -62,6 +62,6 @@ function machineLines({ date, cpu, cores, memoryGb, os, placement, platform, ver
   return [
     `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}; ${placement}; Nest on ${platform}; ${settings} run of ${date}.`,
     `${packages.join(', ')}.`,
-    'Medians of all turns in all rounds; in brackets, between what the middle half of them is.',
+    'Targets: medians over rounds, each with new processes, and their 95 % confidence interval. Other tables: medians of all turns, and the range of their middle half.',
   ].join('\n');
 }

@@ -12,8 +12,8 @@ const AUTO_LEAST = { 1: 0.97, 50: 0.96, 200: 0.96 };
  */
 export function targets(results, build = '') {
   const AUTO = `rate-monitor, auto${build}`;
+  const USAGE_OFF = `rate-monitor, auto, usage off${build}`;
   const AWAIT = `rate-monitor, await${build}`;
-  const BACKGROUND = `rate-monitor, background${build}`;
   const MEMORY = `rate-monitor, memory${build}`;
   const { requests = [], rates = [], guard = [], memory = [] } = results;
   const run = new Comparison(requests);
@@ -30,12 +30,13 @@ export function targets(results, build = '') {
       perSecond('`auto`', AUTO, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('memory', MEMORY, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('`auto`', AUTO, NOTHING, connections, AUTO_LEAST[connections]),
+      perSecond('`auto` with usage', AUTO, USAGE_OFF, connections, 0.98),
     ]),
     ...[50, 200].flatMap((connections) => [
       perSecond('`await`', AWAIT, NOTHING, connections, 1),
-      run.aboveAll(`requests/s, \`await\` / best Redis-backed peer, ${connections} connections`, AWAIT, connections),
+      perSecond('`await`', AWAIT, THROTTLER, connections, 1),
+      perSecond('`auto`', AUTO, THROTTLER, connections, 1),
     ]),
-    ...[1, 50, 200].map((connections) => perSecond('`background`', BACKGROUND, NOTHING, connections, 0.95)),
     ...[50, 200].flatMap((connections) => [
       run.added(`added CPU, \`auto\` / ${COUNTER}, ${connections} connections`, AUTO, COUNTER, connections, 1),
       run.added(`added CPU, \`auto\` / ${THROTTLER}, ${connections} connections`, AUTO, THROTTLER, connections, 1 / 8),

@@ -55,6 +55,15 @@ describe('StoreHealth', () => {
     expect(lines).toHaveLength(3);
   });
 
+  it('names the reason that is found later, and not the connection that ended because of it', () => {
+    health.failed(new Error('the connection was lost'));
+    pass(600);
+    health.failed(new Error('READONLY You can not write against a read only replica.'));
+    health.failed(new Error('the connection was lost'));
+    pass(1_000);
+    expect(lines).toEqual([expect.stringContaining('Redis is away (READONLY')]);
+  });
+
   it('names the reason that is found on a second try', () => {
     health.failed(new Error('the connection was lost'));
     pass(50);

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
+import { CONNECTION_LOST } from '../store/counter-store.js';
 import { duration, reasonOf } from '../util/text.js';
 
 /** How long the store must answer in time before the log reports it as back: one that flaps is one story, not a hundred. */
@@ -10,8 +11,9 @@ const SLOW_FOR_MS = 1_000;
 const ALONE_AFTER_MS = 1_000;
 /** A timer that fires this late shows that the event loop was held, and then nothing is known of the store. */
 const HELD_MS = 20;
-/** How long the line about a failure waits for its true reason: at first it is only known that a connection was lost. */
+/** How long the line about a failure waits for the reason of a second try, and how long if all that is known is that a connection was lost. */
 const SAY_AFTER_MS = 250;
+const SAY_AT_LAST_MS = 1_000;
 
 /** Whether the store can be waited for, whether it can be reached, and the two lines of log about it. */
 export class StoreHealth {
@@ -44,9 +46,16 @@ export class StoreHealth {
   /** A publish failed. */
   failed(error: unknown): void {
     this.unreachableSince ??= performance.now();
+    const [reason, isNew] = [reasonOf(error), this.troubledSince === undefined];
     this.trouble();
-    this.reason = reasonOf(error);
-    this.sayTimer ??= setTimeout(() => this.say(`is away (${this.reason})`), SAY_AFTER_MS).unref();
+    // A client that is refused may hang up and connect again: then that is the reason, and not the connection that it ended.
+    if (isNew || reason !== CONNECTION_LOST) this.reason = reason;
+    const say = (): void => this.say(`is away (${this.reason})`);
+    const sayIfKnown = (): void => {
+      if (this.reason !== CONNECTION_LOST) return say();
+      this.sayTimer = setTimeout(say, SAY_AT_LAST_MS - SAY_AFTER_MS).unref();
+    };
+    this.sayTimer ??= setTimeout(sayIfKnown, SAY_AFTER_MS).unref();
   }
 
   /** Requests gave up waiting for a publish. */

@@ -60,6 +60,9 @@ export interface Refused {
 /** The answer to one published total. */
 export type Published = Counted | Refused;
 
+/** The reason for what was on its way when a connection ended: why it ended may be known a moment later. */
+export const CONNECTION_LOST = 'the connection was lost';
+
 /** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
 export const LEASE_MS = 5_000;
 

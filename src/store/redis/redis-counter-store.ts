@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { placeAt } from '../level-place.js';
 import {
+  CONNECTION_LOST,
   LEASE_MS,
   type Counted,
   type CounterKey,
@@ -141,7 +142,7 @@ export class RedisCounterStore implements CounterStore {
     // What the server replied is the reason, also if the connection was given up because of it.
     const isReply = error.name === 'ReplyError';
     const isLost = !isReply && (this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message));
-    if (isLost) return { refused: 'the connection was lost', ofKey: false };
+    if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
     return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
 
