@@ -23,7 +23,7 @@ import {
   type Outcome,
   type Present,
 } from './channel-delivery.js';
-import { due, type Due, type IncidentSettings } from './due.js';
+import { due, type IncidentSettings } from './due.js';
 import { Edition1 } from './edition-1.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
@@ -96,7 +96,6 @@ const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
 const MAX_LOOKED_AT = 500;
 const MAX_HISTORY = 500;
-const MAX_RAMP_MS = 1_000;
 /** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
 const COUNT_WITHIN_MS = 500;
@@ -373,7 +372,6 @@ export class Alerts implements Incidents {
       return isFull ? undefined : withBreach(before, breach, story, now());
     };
     await this.attend(id, change);
-    if (breach.level.at >= this.highestOf(breach)) for (const delivery of this.deliveries.values()) delivery.hasten(id);
     // One that has ended and is not yet sent everywhere continues beside the new one.
     const over = replaced;
     if (over) await this.attend(`${id}~${over.uid}`, (there) => there ?? over);
@@ -422,22 +420,9 @@ export class Alerts implements Incidents {
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
-    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next, this.rampMs(incident, key, next));
+    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
     if (incident.closedAt !== undefined) await this.edition1.ended(incident).catch(() => undefined);
     if (isDone) await this.archive(id, incident);
-  }
-
-  /** How long a level waits for a higher one that may follow, so that a steep rise is one message. What is tried again waits no longer. */
-  private rampMs(incident: Incident, key: string, { status, level }: Due): number {
-    const isRising = (status === 'opened' || status === 'escalated') && level.at < this.highestOf(incident);
-    return isRising && incident.told[key]?.delivery.attempts === 0
-      ? Math.min(this.options.groupWaitMs, MAX_RAMP_MS)
-      : 0;
-  }
-
-  /** The highest level of a window, by its value. */
-  private highestOf({ category, window }: Pick<Incident, 'category' | 'window'>): number {
-    return this.options.windowOf?.(category, window)?.levels.at(-1)?.at ?? 0;
   }
 
   /** Goes on with what edition 1 has left open. */

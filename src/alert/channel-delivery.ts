@@ -62,8 +62,6 @@ export interface Incidents {
 interface Item {
   readonly id: string;
   readonly since: number;
-  /** Not sent before: a higher level may follow. */
-  readonly readyAt: number;
   readonly rank: readonly number[];
   /** It was in a message that was refused: it goes alone, so that it is known which of them is at fault. */
   readonly alone: boolean;
@@ -166,22 +164,12 @@ export class ChannelDelivery {
     return this.pending.has(id) || this.sending.has(id);
   }
 
-  /** @param waitMs - How long it may wait for a higher level, in milliseconds, if the channel takes alerts one by one. */
-  push(id: string, due: Due, waitMs = 0): void {
+  push(id: string, due: Due): void {
     clearTimeout(this.retries.get(id));
     this.retries.delete(id);
     const rank = rankOf(due);
-    const now = performance.now();
-    const { since = now, readyAt = Infinity, alone = false } = this.pending.get(id) ?? {};
-    this.pending.set(id, { id, since, readyAt: Math.min(readyAt, now + waitMs), rank, alone });
-    this.pump();
-  }
-
-  /** Nothing higher can follow: what waited for that goes now. */
-  hasten(id: string): void {
-    const item = this.pending.get(id);
-    if (!item || item.readyAt <= performance.now()) return;
-    this.pending.set(id, { ...item, readyAt: 0 });
+    const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
+    this.pending.set(id, { id, since, rank, alone });
     this.pump();
   }
 
@@ -246,11 +234,7 @@ export class ChannelDelivery {
   private pump(): void {
     if (this.off || this.isEnded) return;
     if (this.isGrouped) return this.pumpGroup();
-    while (this.sending.size < MAX_IN_FLIGHT && this.pausedMs === 0) {
-      const items = this.take(1);
-      if (items.length === 0) return this.pumpAt(Math.min(...[...this.pending.values()].map(({ readyAt }) => readyAt)));
-      this.start(items);
-    }
+    while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
   }
 
   private pumpGroup(): void {
@@ -258,13 +242,8 @@ export class ChannelDelivery {
     const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
     const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
     if (waitMs <= 0) return this.start(this.take(MAX_RANKED));
-    this.pumpAt(performance.now() + waitMs);
-  }
-
-  private pumpAt(time: number): void {
     clearTimeout(this.timer);
-    if (time === Infinity) return;
-    this.timer = setTimeout(() => this.pump(), Math.min(time - performance.now() + 1, 60_000)).unref();
+    this.timer = setTimeout(() => this.pump(), Math.min(waitMs, 60_000)).unref();
   }
 
   private get batchSize(): number {
@@ -275,13 +254,10 @@ export class ChannelDelivery {
 
   /** Takes what is most urgent. */
   private take(most: number): Item[] {
-    const now = performance.now();
-    const isReady = ({ readyAt }: Item): boolean => this.hurry || this.isGrouped || readyAt <= now;
-    const ready = [...this.pending.values()].filter(isReady);
+    const waiting = [...this.pending.values()];
     // A storm takes them one by one: sorting all each time would cost too much.
-    const isFirst = (a: Item | undefined, b: Item): Item => (a && byRank(a, b) <= 0 ? a : b);
-    const first = most === 1 ? ready.reduce(isFirst, undefined as Item | undefined) : undefined;
-    const taken = first ? [first] : ready.sort(byRank).slice(0, most);
+    const taken =
+      most === 1 ? [waiting.reduce((a, b) => (byRank(a, b) <= 0 ? a : b))] : waiting.sort(byRank).slice(0, most);
     for (const { id } of taken) {
       this.pending.delete(id);
       this.sending.add(id);

@@ -284,7 +284,7 @@ export interface Identity {
   /** The address of the page. */
   readonly publicUrl?: string | undefined;
   /** How a category's window is set up. */
-  readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'levels' | 'timeZone'> | undefined;
+  readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'timeZone'> | undefined;
 }
 
 /** The alert about one of its windows, with what is known now. */

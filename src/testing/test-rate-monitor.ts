@@ -44,7 +44,6 @@ export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor 
     store: new MemoryCounterStore(() => clock.now()),
     channels: [channel],
     incidents: undefined,
-    groupWaitMs: 0,
   };
   builder.overrideProvider(CLOCK).useValue(clock);
   builder.overrideProvider(STAND_INS).useValue(standIns);

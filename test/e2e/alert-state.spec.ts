@@ -329,24 +329,6 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await server?.kill();
   });
 
-  it('is one line of the highest level for a steep rise, in a channel that takes alerts one by one', async () => {
-    const heard = new CapturingChannel();
-    const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];
-    const alerts = await replica([heard], { groupWaitMs: 400, windowOf: () => ({ levels }) });
-    const rise = async (id: string, ...to: typeof levels): Promise<void> => {
-      for (const level of to) await alerts.breached(aBreach(DAY_MS, { tenant: { id }, level, count: level.at * 20 }));
-    };
-    await rise('steep', ...levels);
-    await until(() => heard.alerts.length === 1, 300);
-    await rise('ends early', ...levels.slice(0, 2));
-    await wait(700);
-    const told = () => heard.alerts.map(({ tenant, level }) => `${tenant.id}: ${level.severity}`);
-    expect(told()).toEqual(['steep: critical', 'ends early: warning']);
-    await rise('ends early', critical);
-    await until(() => heard.alerts.length === 3, 300);
-    expect(told().at(-1)).toBe('ends early: critical');
-  });
-
   it('puts a mute into effect in another replica within a second, with 2,000 incidents open', async () => {
     if (where === 'memory') return;
     const [one, other] = [

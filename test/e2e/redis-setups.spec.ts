@@ -18,7 +18,7 @@ import { until } from '../support/until.js';
 const NEEDED = ['info', 'time', 'evalsha', 'eval', 'hmget', 'hget', 'hset', 'pexpire'];
 /** For all else: small hashes, alerts, mutes, instances, thresholds that are set while the app runs, and usage. */
 const FOR_ALL_ELSE = (
-  'del exec exists get hdel hexists hgetall hlen hscan hsetnx hvals lpush lrange ltrim memory|usage multi sadd scard set spop srem sunionstore ' +
+  'del exec exists get hdel hexists hgetall hlen hscan hsetnx hvals memory|usage sadd scard set spop srem sunionstore ' +
   'zadd zcard zrange zrangebyscore zrem zremrangebyrank zrevrange'
 ).split(' ');
 

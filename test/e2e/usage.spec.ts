@@ -189,12 +189,16 @@ describe('usage in an app', () => {
     const figure = (name: string) => FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view);
     const health = () => a.app.get(RateMonitorHealthIndicator, { strict: false }).check()['rate-monitor'];
     const channel = 'webhook';
-    expect((await overviewOf(a)).channels).toEqual([{ name: channel, on: true, queued: 0 }]);
+    expect((await overviewOf(a)).channels).toEqual([
+      { name: channel, on: true, queued: 0, offSince: expect.any(Number) as number },
+    ]);
     expect(figure('channel.up')).toEqual([{ value: 1, attributes: { channel } }]);
     for (let i = 0; i < 20; i++) await a.post('/call', { 'x-project': 'proj_1' });
     await until(() => health().channelsOff?.length === 1, 5_000);
     await until(async () => (await overviewOf(a)).channels[0]?.on === false, 5_000);
-    expect((await overviewOf(a)).channels).toEqual([{ name: channel, on: false, reason: 'answered 410', queued: 0 }]);
+    expect((await overviewOf(a)).channels).toEqual([
+      { name: channel, on: false, reason: 'answered 410', queued: 0, offSince: expect.any(Number) as number },
+    ]);
     expect(health()).toMatchObject({ status: 'up', channelsOff: [channel], queue: 0 });
     expect(figure('channel.up')).toEqual([{ value: 0, attributes: { channel } }]);
     expect(figure('alerts')).toContainEqual({ value: 1, attributes: { channel, outcome: 'failed' } });
