@@ -1,6 +1,5 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -8,6 +7,7 @@ import { call } from './clients.js';
 import { DiscordStandIn } from './discord-stand-in.js';
 import { asText, fieldOf, type ShownMessage } from './shown-message.js';
 import { until } from './until.js';
+import { freePort } from '../test/support/free-port.js';
 
 const STEP_WITHIN_MS = 20_000;
 const OVER = 10;
@@ -66,13 +66,4 @@ async function startRedis(): Promise<{ process: ChildProcess; url: string } | un
     server.stdout.on('data', (text: Buffer) => text.includes('Ready to accept connections') && resolve(true));
   });
   return (await isReady) ? { process: server, url: `redis://127.0.0.1:${port}` } : undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -74,7 +74,7 @@ const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
-/** So many of what waits are ranked anew before a message; of what is beyond, those that were worst when they were queued. */
+/** How many waiting alerts are ranked by their present counts before a message. If more wait, the worst at the time they were queued are. */
 const MAX_RANKED = 2_000;
 /** So many different incidents fail in a row: it is the channel, not the alert. */
 const FAULTS_TO_PAUSE = 3;

@@ -151,27 +151,20 @@ export class Publisher {
     this.schedule();
   }
 
-  /** Every request comes by here: what makes closures stands in methods of its own. */
+  /** Every request comes by here. What makes closures stands in methods of its own: here they would be made for each request. */
   private schedule(): void {
     if (this.isStopped || this.publishing) return;
-    if (this.failures > 0) this.startIn(Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS));
-    else if (this.isFlushDue || this.urgent.length > 0 || this.batch) this.startSoon();
-    else if (this.later.length > 0) this.startIn(this.options.flushIntervalMs);
+    if (this.failures > 0)
+      this.flushTimer ??= this.flushIn(Math.min(FIRST_RETRY_MS * 2 ** (this.failures - 1), LAST_RETRY_MS));
+    else if (this.isFlushDue || this.urgent.length > 0 || this.batch) this.immediate ??= this.startSoon();
+    else if (this.later.length > 0) this.flushTimer ??= this.flushIn(this.options.flushIntervalMs);
   }
 
-  private startSoon(): void {
-    if (!this.immediate) this.immediate = this.immediateStart();
-  }
-
-  private startIn(ms: number): void {
-    if (!this.flushTimer) this.flushTimer = this.flushTimerOf(ms);
-  }
-
-  private immediateStart(): NodeJS.Immediate {
+  private startSoon(): NodeJS.Immediate {
     return this.outside(() => setImmediate(() => this.start()));
   }
 
-  private flushTimerOf(ms: number): NodeJS.Timeout {
+  private flushIn(ms: number): NodeJS.Timeout {
     return this.outside(() => setTimeout(() => this.startFlush(), ms).unref());
   }
 

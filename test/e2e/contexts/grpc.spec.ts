@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { credentials, loadPackageDefinition, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
@@ -12,6 +10,7 @@ import { map, type Observable } from 'rxjs';
 import { MonitorRate, RateCounterService, RateMonitorModule, type RateMonitorOptions } from '../../../src/index.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { sharedRedis } from '../../support/redis.js';
+import { freePort } from '../../support/free-port.js';
 
 const PROTO = join(process.cwd(), 'test/support/echo.proto');
 
@@ -108,14 +107,4 @@ function connect(port: number): EchoClient {
     echo: { Echo: new (address: string, with_: unknown) => EchoClient };
   };
   return new echo.Echo(`127.0.0.1:${port}`, credentials.createInsecure());
-}
-
-/** The transport does not expose its port. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
