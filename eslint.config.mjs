@@ -3,7 +3,19 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 const NODE_GLOBALS = [
-  ...['process', 'console', 'performance', 'fetch', 'Buffer', 'URL', 'AbortSignal', 'Headers', 'Reflect', 'global'],
+  ...[
+    'process',
+    'console',
+    'performance',
+    'fetch',
+    'Buffer',
+    'URL',
+    'AbortController',
+    'AbortSignal',
+    'Headers',
+    'Reflect',
+    'global',
+  ],
   ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'queueMicrotask'],
 ];
 
@@ -15,6 +27,7 @@ export default tseslint.config(
       'coverage',
       'node_modules',
       'bench/node_modules',
+      'compat/nest-new',
       '**/*.js',
       '**/*.cjs',
       'scripts/docs-prelude.d.ts',

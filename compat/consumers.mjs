@@ -38,6 +38,7 @@ export const CONSUMERS = [
     does: ['types', 'e2e', 'CommonJS', 'ESM'],
     leavesOut: INSIDE,
   },
+  { name: 'nest-new', installer: 'npm', does: ['getting started'] },
   { name: 'bare', installer: 'npm', does: ['CommonJS', 'ESM', 'peers'] },
   { name: 'pnpm', installer: 'pnpm', does: ['e2e with peers', 'CommonJS', 'ESM'], leavesOut: INSIDE },
 ];

@@ -18,6 +18,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 import { CONSUMERS } from './consumers.mjs';
+import { followGettingStarted } from './getting-started.mjs';
 import { ALERT, compilerOptions, quickStart } from './quick-start.mjs';
 import { bringSuite } from './stand-ins.mjs';
 import { keepTable } from './table.mjs';
@@ -47,6 +48,7 @@ const steps = {
     jest(app, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
   CommonJS: (app) => start(app, 'cjs', { module: 'commonjs', moduleResolution: 'bundler' }),
   ESM: (app) => start(app, 'mjs', { module: 'nodenext' }),
+  'getting started': followGettingStarted,
   peers: (app) => run(app, 'node', 'peers.mjs'),
 };
 

@@ -21,6 +21,6 @@ describe.each(['docs/contexts.md', 'docs/testing.md'])('the code in %s', (page) 
   });
 });
 
-it('tests 16 calls, one alert and the next minute in under 25 lines', () => {
-  expect(readFileSync('test/e2e/testing/llm.spec.ts', 'utf8').trim().split('\n').length).toBeLessThan(25);
+it('tests four calls, one alert and the next minute in under 25 lines', () => {
+  expect(readFileSync('test/e2e/testing/evaluations.spec.ts', 'utf8').trim().split('\n').length).toBeLessThan(25);
 });

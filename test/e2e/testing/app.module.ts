@@ -2,11 +2,11 @@ import { Controller, Module, Post } from '@nestjs/common';
 import { MonitorRate, RateMonitorModule } from 'nestjs-rate-monitor';
 import { Redis } from 'ioredis';
 
-@Controller('llm')
-class LlmController {
-  @Post('call')
-  @MonitorRate('llm_call')
-  call() {}
+@Controller('evaluations')
+class EvaluationsController {
+  @Post()
+  @MonitorRate('evaluations')
+  create() {}
 }
 
 /** An app as a user has it: it counts in Redis, in the background. There is no Redis here, so a test that asked for it would fail. */
@@ -15,10 +15,12 @@ class LlmController {
     RateMonitorModule.forRoot({
       redis: new Redis({ port: 1, lazyConnect: true }),
       counting: 'background',
-      tenant: (context) =>
-        context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-project'],
+      tenant: (context) => {
+        const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+        return { id: headers['x-project'] ?? '', name: 'Acme' };
+      },
     }),
   ],
-  controllers: [LlmController],
+  controllers: [EvaluationsController],
 })
 export class AppModule {}

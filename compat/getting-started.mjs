@@ -1,0 +1,155 @@
+// @ts-check
+// Follows docs/getting-started.md in an app as `nest new` makes it: each block is pasted, the app started with `npm start`, and the lines
+// that the page shows must come.
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+/** How an alert begins. */
+const TITLE = '"Acme" (proj_1) is over the evaluations threshold: ';
+const GIVE_UP_AFTER_MS = 60_000;
+
+/** @param {string} app A folder in which the package and all that the app needs are installed. */
+export async function followGettingStarted(app) {
+  const page = readFileSync('docs/getting-started.md', 'utf8');
+  const [inMemory, withTenant, redisOptions] = blocks(page, 'ts');
+  const [bootLine, redisBootLine] = blocks(page, '').map((block) => block.replace('LOG ', '').trim());
+
+  await withApp(app, inMemory, async ({ sees }) => sees(bootLine));
+  await withApp(app, withTenant, async (replica) => {
+    await replica.sees(bootLine);
+    await callUntilAlert([replica]);
+  });
+
+  await withRedis(async (port) => {
+    const [options, comment] = redisOptions.trim().split(' // ');
+    const withRedisOptions = `${comment};\n${withTenant.replace('RateMonitorModule.forRoot()', options)}`;
+    const pointedHere = withRedisOptions.replace('localhost:6379', `localhost:${port}`);
+    if (!pointedHere.includes(String(port))) throw new Error('step 3 does not name localhost:6379');
+    await withApp(app, pointedHere, async (first) => {
+      await first.sees(redisBootLine.replace('6379', String(port)));
+      // What `npm start` built: built a second time, it would be deleted under the first.
+      const second = await start(app, ['node', 'dist/main.js']);
+      try {
+        await second.sees(redisBootLine.replace('6379', String(port)));
+        await callUntilAlert([first, second]);
+      } finally {
+        await second.stop();
+      }
+    });
+  });
+
+  writeFileSync(join(app, 'src/app.module.ts'), withTenant);
+  writeFileSync(join(app, 'src/evaluations.spec.ts'), blocks(readFileSync('docs/testing.md', 'utf8'), 'ts')[0]);
+  const vitest = await start(app, ['npm', 'test']);
+  await vitest.sees('1 passed');
+  await vitest.ended;
+}
+
+/** @param {string} page @param {string} language */
+function blocks(page, language) {
+  return [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
+    .filter(([, name]) => name === language)
+    .map(([, , code]) => code);
+}
+
+async function withApp(app, appModule, use) {
+  writeFileSync(join(app, 'src/app.module.ts'), appModule);
+  const running = await start(app, ['npm', 'start']);
+  try {
+    await use(running);
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Starts a command in the app, on a port of its own. It and all that it started end with `stop`. */
+async function start(app, [command, ...args]) {
+  const port = await freePort();
+  const child = spawn(command, args, {
+    cwd: app,
+    detached: true,
+    env: { ...process.env, PORT: String(port), NO_COLOR: '1', FORCE_COLOR: undefined },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let waiting = () => {};
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text) => {
+      output += text;
+      waiting();
+    });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  return {
+    url: `http://localhost:${port}`,
+    output: () => output,
+    ended,
+    sees: (line) =>
+      new Promise((resolve, reject) => {
+        const fail = (why) => () => reject(new Error(`${why}, but not the line "${line}":\n${output}`));
+        const givingUp = new AbortController();
+        setTimeout(GIVE_UP_AFTER_MS, undefined, { signal: givingUp.signal }).then(
+          fail('it still runs'),
+          () => undefined,
+        );
+        waiting = () => {
+          if (!output.includes(line)) return;
+          givingUp.abort();
+          resolve(undefined);
+        };
+        child.on('close', fail('it ended'));
+        waiting();
+      }),
+    stop: async () => {
+      try {
+        if (child.pid) process.kill(-child.pid);
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+      await ended;
+    },
+  };
+}
+
+/** Seven calls, by turns: if a minute ends in between, four of them are in one. One replica alerts for all of a minute. */
+async function callUntilAlert(replicas) {
+  const minute = () => Math.floor(Date.now() / 60_000);
+  const began = minute();
+  for (let i = 0; i < 7; i++) {
+    const { url } = replicas[i % replicas.length];
+    const { status } = await fetch(`${url}/evaluations`, { method: 'POST', headers: { 'x-project': 'proj_1' } });
+    if (status !== 201) throw new Error(`answered ${status}`);
+  }
+  await setTimeout(1_000);
+  const logs = replicas.map(({ output }) => output()).join('');
+  const alerts = logs.split(TITLE).length - 1;
+  if (alerts === 0 || (alerts > 1 && began === minute())) throw new Error(`${alerts} alerts instead of one:\n${logs}`);
+}
+
+async function withRedis(use) {
+  const port = await freePort();
+  const redis = spawn(
+    process.env.REDIS_SERVER_BINARY || 'redis-server',
+    ['--port', String(port), '--save', '', '--bind', '127.0.0.1'],
+    { stdio: 'ignore' },
+  );
+  const ended = new Promise((resolve) => redis.on('close', resolve));
+  try {
+    await use(port);
+  } finally {
+    redis.kill();
+    await ended;
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
+    });
+  });
+}
