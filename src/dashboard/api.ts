@@ -181,6 +181,8 @@ export interface PageAlert {
   total?: number;
   /** `POST /projects/:id/evaluations`, if known. */
   route?: string;
+  /** Known contributors to the count of that window, largest first. */
+  contributors?: { label: string; count: number }[];
   told: PageDelivery[];
   test?: true;
 }
@@ -494,6 +496,10 @@ const alertExample: PageAlert = {
   levelAt: 5,
   status: 'escalated',
   route: 'POST /projects/:id/llm',
+  contributors: [
+    { label: 'sk-****wxyz', count: 60 },
+    { label: 'other', count: 16 },
+  ],
   told,
 };
 const adviceExample: Advice = {

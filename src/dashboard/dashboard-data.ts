@@ -460,6 +460,7 @@ function toPageAlert(record: AlertRecord): PageAlert {
       ? { status: incident.status, lastedMs: incident.lastedMs, peak: incident.peak.count, total: incident.total }
       : {}),
     ...(route ? { route: `${route.method} ${route.path}` } : {}),
+    ...(alert.contributors ? { contributors: alert.contributors } : {}),
     told: deliveriesOf(record),
     ...(alert.test ? { test: true as const } : {}),
   };

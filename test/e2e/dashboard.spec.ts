@@ -283,7 +283,7 @@ describe('the API of the page', () => {
       moreRows: 0,
       mutes: [{ tenant: { id: 'proj_1' }, reason: 'known', until: START + 60 * MINUTE, heldBack: 2 }],
       incidents: [{ id: 'i1', peak: { count: 60 }, severity: 'critical' }],
-      alerts: [{ id: 'r1', status: 'escalated', levelAt: 5 }],
+      alerts: [{ id: 'r1', status: 'escalated', levelAt: 5, contributors: [{ label: 'sk-****1', count: 50 }] }],
       handlers: [{ handler: 'LlmController.call', seen: false }],
       canSetThreshold: true,
     });

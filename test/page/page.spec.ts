@@ -86,6 +86,9 @@ describe('the first look', () => {
     ])
       expect(worst).toContain(part);
     expect(await rowOf(page, 'proj_71', 'evaluations').innerText()).toContain('muted until 21:15');
+    expect(await page.locator('.event.critical .what .contributors').first().innerText()).toMatch(
+      /^sk-\*{4}\w+ 7\d %$/,
+    );
     expect(await rowOf(page, 'proj_71').innerText()).toContain('discord ↻');
   });
 

@@ -465,6 +465,7 @@ class Backend {
           severity,
           levelAt: 5,
           status: 'escalated' as const,
+          contributors: [{ label: `sk-****${tenant.id.slice(-1)}9f2`, count: Math.ceil(peak.count * 0.7) }],
         };
         const resolved = {
           ...common,

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import type { PageAlert, PageIncident } from '../api.js';
-import { Told, Who } from './who.js';
+import { Contributors, Told, Who } from './who.js';
 import { clock, count, dateAndTime, lasting } from './words.js';
 
 const FIRST = 8;
@@ -75,10 +75,11 @@ export function AlertList({ entries, now, own = false }: ListProps<PageAlert>): 
           >
             <Time at={alert.at} now={now} />
             {!own && <Who tenant={alert.tenant} category={alert.category} chip />}
-            <p class="what">
+            <div class="what">
               <b>{alert.test ? 'test alert' : wordsOf(alert)}</b>
               {alert.route !== undefined && <small>{alert.route}</small>}
-            </p>
+              <Contributors of={alert} limit={2} />
+            </div>
             <Told told={alert.told} now={now} />
           </li>
         ))}

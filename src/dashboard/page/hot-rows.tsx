@@ -106,7 +106,7 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         <Spark series={row.hour} threshold={row.threshold} />
       </td>
       <td class="cell-told">
-        <Contributors row={row} />
+        <Contributors of={row} />
         {mute ? (
           <span class="muted-until" title={mute.reason}>
             muted until {clock(mute.until, now)}

@@ -128,7 +128,7 @@ function Now({ row, now }: { row: TenantRow; now: number }): JSX.Element {
           <div>
             <dt>Made up by</dt>
             <dd>
-              <Contributors row={row} limit={6} />
+              <Contributors of={row} limit={6} />
             </dd>
           </div>
         )}

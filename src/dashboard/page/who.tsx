@@ -36,9 +36,14 @@ export function Told({ told, now }: { told: readonly PageDelivery[]; now: number
   );
 }
 
-/** Contributors to the count, largest first. */
-export function Contributors({ row, limit = 1 }: { row: TenantRow; limit?: number }): JSX.Element | null {
-  const { contributors = [], count } = row;
+interface ContributorsProps {
+  of: Pick<TenantRow, 'contributors' | 'count'>;
+  limit?: number;
+}
+
+/** Contributors to the count, largest first, with their shares. */
+export function Contributors({ of, limit = 1 }: ContributorsProps): JSX.Element | null {
+  const { contributors = [], count } = of;
   if (contributors.length === 0) return null;
   return (
     <ul class="contributors" aria-label="Made up by">
