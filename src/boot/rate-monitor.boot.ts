@@ -104,7 +104,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       // If that fails, incidents end as they do without a change.
       void alerts.thresholdsChanged(change.category).catch(() => undefined);
     };
-    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed });
+    const ranOut = (category: string): Promise<void> => alerts.thresholdsChanged(category);
+    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, ranOut });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
     const counted = countedCategories(options, overrides, once);

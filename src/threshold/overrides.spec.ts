@@ -32,16 +32,21 @@ describe('thresholds that are set while the app runs', () => {
   let now: number;
   let lines: string[];
   let told: ThresholdChange[];
+  let ranOut: string[];
   let one: Overrides;
   let other: Overrides;
   const logger = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
   const replica = (): Overrides =>
-    new Overrides({ categories, state, now: () => now, logger, changed: (change) => told.push(change) });
+    new Overrides({
+      ...{ categories, state, now: () => now, logger, changed: (change) => told.push(change) },
+      ranOut: (category) =>
+        state.away ? Promise.reject(new Error('away')) : Promise.resolve(void ranOut.push(category)),
+    });
   const found = (overrides: Overrides, tenant: string, category = 'llm_call', window = ''): unknown =>
     overrides.exactly(category, window, tenant) ?? overrides.broadly(category, window, tenant);
 
   beforeEach(() => {
-    [state, now, lines, told] = [new BrittleState(), Date.parse('2026-11-25T12:00:00Z'), [], []];
+    [state, now, lines, told, ranOut] = [new BrittleState(), Date.parse('2026-11-25T12:00:00Z'), [], [], []];
     [one, other] = [replica(), replica()];
   });
 
@@ -90,6 +95,27 @@ describe('thresholds that are set while the app runs', () => {
     expect(other.version).toBeGreaterThan(version);
     await one.look();
     expect(await other.list()).toEqual([]);
+  });
+
+  it('are reported by every replica when they have run out, once, and not when they are replaced or removed', async () => {
+    await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
+    await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 60_000) });
+    await one.set({ ...base, category: 'tokens', window: 'minute', until: new Date(now + 30_000) });
+    await one.set({ ...base, category: 'tokens', window: 'minute', until: new Date(now + DAY_MS) });
+    await one.set({ ...base, tenant: 'b', until: new Date(now + 30_000) });
+    await one.remove({ ...base, tenant: 'b' });
+    await other.look();
+    now += 59_999;
+    await Promise.all([one.look(), other.look()]);
+    expect(ranOut).toEqual([]);
+    now += 1;
+    state.away = true;
+    // Their end is seen on the way of a request first.
+    expect(found(one, 'a')).toBeUndefined();
+    await expect(one.look()).rejects.toThrow('away');
+    state.away = false;
+    for (let i = 0; i < 2; i++) await Promise.all([one.look(), other.look()]);
+    expect(ranOut.sort()).toEqual(['llm_call', 'llm_call', 'tokens', 'tokens']);
   });
 
   it('are put back after the store has lost all, but for what was removed', async () => {

@@ -46,6 +46,8 @@ export interface OverridesOptions {
   readonly logger: Pick<Logger, 'log' | 'warn'>;
   /** Called for each change that is made here. It must not throw. */
   readonly changed: (change: ThresholdChange) => void;
+  /** Called on every replica with a category of which thresholds have run out; again at the next look if it rejects. */
+  readonly ranOut: (category: string) => Promise<void>;
 }
 
 /** Replaced at each change: replicas that see another value read all. */
@@ -61,10 +63,13 @@ export class Overrides {
   private readonly records: Records<KeptOverride>;
   private readonly marks: Records<Mark>;
   private readonly known = new Map<string, KeptOverride>();
+  private held: readonly KeptOverride[] = [];
   private index = new OverrideIndex([]);
   private currentVersion = 0;
   /** When the next of those in force ends. */
   private nextEnd = Infinity;
+  /** Categories of which thresholds have run out, and that was not reported yet. */
+  private readonly ranOut = new Set<string>();
   private seenMark: string | undefined;
   private looks = 0;
 
@@ -119,9 +124,17 @@ export class Overrides {
     return [...lines.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
   }
 
-  /** Once a second: learns of changes by other replicas, and puts back what the store has lost. */
+  /** Once a second: learns of changes by other replicas, puts back what the store has lost, and reports what has run out. */
   async look(): Promise<void> {
     this.present();
+    await this.learnAll();
+    for (const category of this.ranOut) {
+      await this.options.ranOut(category);
+      this.ranOut.delete(category);
+    }
+  }
+
+  private async learnAll(): Promise<void> {
     const mark = (await this.marks.read(LATEST))?.mark;
     // Also the first mark there is none of: nothing was ever set, or the store lost all.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
@@ -187,6 +200,9 @@ export class Overrides {
 
   private rebuild(): void {
     const inForce = this.inForce();
+    const now = this.now();
+    for (const { category, until } of this.held) if (until !== null && until <= now) this.ranOut.add(category);
+    this.held = inForce;
     this.index = new OverrideIndex(inForce);
     this.nextEnd = Math.min(...inForce.map(({ until }) => until ?? Infinity));
     this.currentVersion++;

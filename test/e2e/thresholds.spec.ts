@@ -1,6 +1,7 @@
 import { Controller, Post, UseGuards, type ExecutionContext } from '@nestjs/common';
 
 import {
+  AlertService,
   MonitorRate,
   RateCounterService,
   ThresholdService,
@@ -328,6 +329,36 @@ describe('thresholds', () => {
       await until(() => one.app.alerts.at(-1)?.incident?.status === 'resolved', 3_000);
     });
 
+    it.each<[string, () => Promise<RateMonitorOptions>]>([
+      ['in memory', () => Promise.resolve({})],
+      ['on Redis', () => Promise.resolve({ redis: sharedRedis().client, keyPrefix: 'ran-out' })],
+    ])(
+      'set until a time, %s: then an incident under it ends, and what is over without it is alerted on',
+      async (_where, given) => {
+        const options = { ...(await given()), incidents: true };
+        const category = options.redis ? calm(5) : { threshold: 5 };
+        const one = await start(category, options);
+        const other = options.redis ? await start(category, options) : one;
+        const end = new Date((options.redis ? Date.now() : now) + 3_000);
+        const told = (): unknown[] =>
+          [...new Set([one, other])]
+            .flatMap(({ app }) => app.alerts.map(({ tenant, incident }) => `${tenant.id} ${incident?.status}`))
+            .sort();
+        await one.thresholds.set({ ...set, tenant: 'low', threshold: 1, until: end });
+        await one.thresholds.set({ ...set, tenant: 'high', threshold: 100, until: end });
+        await one.call('low', 3);
+        await one.call('high', 7);
+        await until(() => told().length === 1, 2_500);
+        expect(told()).toEqual(['low opened']);
+        now += 3_000;
+        // No request comes.
+        await until(() => told().length === 3, 6_000);
+        expect(told()).toEqual(['high opened', 'low opened', 'low resolved']);
+        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        expect(told()).toHaveLength(3);
+      },
+    );
+
     it('a category that is removed while an incident is open: the incident ends', async () => {
       const options = { redis: sharedRedis().client, keyPrefix: 'gone', incidents: true };
       const before = await start({ threshold: 1, windowMs: 1_000 }, options);
@@ -380,6 +411,10 @@ describe('thresholds', () => {
         { label: 'sk-****abcd', count: 5 },
         { label: 'sk-****evil', count: 1 },
       ]);
+      const [record] = await other.app.app.get(AlertService).history();
+      expect(
+        record?.alert.contributors?.map(({ label, count }) => `${label} ${count} of ${record.alert.count}`),
+      ).toEqual(['sk-****wxyz 7 of 13', 'sk-****abcd 5 of 13', 'sk-****evil 1 of 13']);
     });
 
     it('name no one if that is unknown, and the log explains it once', async () => {
