@@ -6,7 +6,6 @@ import type { Logger } from '@nestjs/common';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
@@ -15,7 +14,6 @@ import { oneLine, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import {
   ChannelDelivery,
-  statusOf,
   waitFor,
   type ChannelStatus,
   type Incidents,
@@ -31,11 +29,13 @@ import {
   lastOf,
   merged,
   recordId,
-  unsettled,
+  spansToCount,
   withBreach,
+  withConfirmed,
   withContributors,
   withCount,
-  withSettled,
+  withCounted,
+  withFailed,
   without,
   withTold,
   type Contributors,
@@ -44,6 +44,7 @@ import {
   type Span,
   type Told,
 } from './incident.js';
+import { IncidentRecords } from './incident-records.js';
 import { Mutes } from './mutes.js';
 import { Roster } from './roster.js';
 import { ChannelLeases } from './channel-leases.js';
@@ -94,8 +95,6 @@ export interface TestedChannel {
 /** Lease that elects the replica that looks. The others look for what it has left undone for a while. */
 const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
-const MAX_LOOKED_AT = 500;
-const MAX_HISTORY = 500;
 /** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
 const COUNT_WITHIN_MS = 500;
@@ -103,9 +102,6 @@ const COUNT_WITHIN_MS = 500;
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for the store to take the outcomes of the last alerts. */
 const LAST_WRITE_MS = 1_000;
-/** If the counts of a window cannot be read for this long after its end, what was seen of them counts as final. */
-const COUNTS_GIVEN_UP_MS = 60_000;
-const MAX_FORGOTTEN = 2_000;
 /** How incidents go that were opened when the option was on. */
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
@@ -117,8 +113,7 @@ export class Alerts implements Incidents {
   readonly mutes: Mutes;
   private readonly me = randomBytes(9).toString('base64url');
   private readonly scope: string;
-  private readonly records: Records<Incident>;
-  private readonly history: Records<Incident>;
+  private readonly records: IncidentRecords;
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
   private readonly edition1: Edition1;
@@ -127,17 +122,9 @@ export class Alerts implements Incidents {
   private readonly raising = new Set<Promise<void>>();
   /** Alerts belong to no request: Sentry would add the one that crossed to its event. */
   private readonly outside = AsyncLocalStorage.snapshot();
-  /** The open incidents that went through here, as they were last seen. What the store loses is put back from here. */
-  private readonly known = new Map<string, { incident: Incident; seenAt: number }>();
-  /** Those of them that the store does not have as they are here. */
-  private readonly unshared = new Set<string>();
   private readonly leases: ChannelLeases;
   private readonly once: SayOnce;
-  private isAway = false;
-  private generation: string | undefined;
-  private open = 0;
   private lost = 0;
-  private archived = 0;
 
   constructor(
     private readonly options: AlertSettings,
@@ -146,8 +133,7 @@ export class Alerts implements Incidents {
     const { service = '', environment = '', state, now, categories, incidents } = options;
     // Records of another service or environment on the same Redis are left alone.
     this.scope = [service, environment].map(encodeURIComponent).join(':');
-    this.records = new Records(state, `incidents:${this.scope}`, ({ lookAt }: Incident) => lookAt);
-    this.history = new Records(state, `history:${this.scope}`);
+    this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
     this.once = new SayOnce(logger);
@@ -219,12 +205,9 @@ export class Alerts implements Incidents {
   /** Ends a mute before its time; what it held back is sent if it is still true. */
   async unmute(scope: Parameters<Mutes['unmute']>[0]): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
-    if (wasMuted) {
-      // What ended under the mute stays held back.
-      const ended = this.options.now();
-      const isHeld = ({ held = 0 }: Told): boolean => held > ended;
-      await this.lookAgain(isHeld, (told) => ({ ...told, held: ended }));
-    }
+    // What ended under the mute stays held back.
+    const ended = this.options.now();
+    if (wasMuted) await this.changeAll((told) => ((told.held ?? 0) > ended ? { ...told, held: ended } : told));
     return wasMuted;
   }
 
@@ -232,39 +215,24 @@ export class Alerts implements Incidents {
   async thresholdsChanged(category: string): Promise<void> {
     const { isStillOver, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
-    const open = (await this.records.list(this.options.maxOpenIncidents)).filter(
-      (each) => each.category === category && isOpen(each),
-    );
-    const counts = await this.countsOf(open.map((incident) => [incident, lastOf(incident)]));
-    for (const [i, incident] of open.entries()) {
+    const open = [...(await this.records.list())].filter(([, each]) => each.category === category && isOpen(each));
+    const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
+    for (const [i, [id, incident]] of open.entries()) {
       const { window, tenant, uid } = incident;
       const count = Math.max(lastOf(incident).count, counts?.[i] ?? 0);
       if (isStillOver({ category, window, tenantId: tenant.id }, count) !== false) continue;
-      await this.attend(idOf(incident), (there) =>
-        there?.uid === uid && isOpen(there) ? { ...there, closedAt: now() } : there,
-      );
+      await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, closedAt: now() } : there));
     }
   }
 
   /** The last alerts of all replicas, newest first. */
   async list(): Promise<AlertRecord[]> {
-    const found = new Map<string, Incident>();
-    const add = (incidents: readonly Incident[]): void => {
-      for (const incident of incidents) if (!found.has(incident.uid)) found.set(incident.uid, incident);
-    };
-    if (this.isAway || this.unshared.size > 0)
-      add([...this.unshared].flatMap((id) => this.known.get(id)?.incident ?? []));
-    add(await this.records.list(MAX_HISTORY));
-    add(await this.history.list(MAX_HISTORY));
-    return [...found.values()]
-      .sort((a, b) => b.raisedAt - a.raisedAt)
-      .slice(0, MAX_HISTORY)
-      .map((incident) => alertRecord(incident, this.options));
+    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options));
   }
 
   /** Incidents of all replicas that are open, or whose end is still to be told, as last seen. */
   get openIncidents(): number {
-    return this.open;
+    return this.records.size;
   }
 
   /** How each channel does, in the order of the options. */
@@ -301,128 +269,99 @@ export class Alerts implements Incidents {
   // What deliveries ask for.
 
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
-    const isFresh = ids.every((id) => Date.now() - (this.known.get(id)?.seenAt ?? 0) < FRESH_MS);
-    if (isFresh) return ids.map((id) => this.presentOf(key, this.known.get(id)?.incident));
+    if (ids.every((id) => this.records.isFresh(id, FRESH_MS)))
+      return ids.map((id) => this.presentOf(key, this.records.lastSeen(id)));
     return this.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
   }
 
-  async report(
-    key: string,
-    id: string,
-    { due: { status, window, level }, alert }: Present,
-    outcome: Outcome,
-  ): Promise<number> {
+  async report(key: string, id: string, { due, alert }: Present, outcome: Outcome): Promise<number> {
     let waitMs = 0;
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
       if (!incident || !told) return incident;
-      const { faults = 0 } = told;
-      const kept = without(told, 'by', 'until', 'next', 'faults');
-      const attempts = told.delivery.attempts + 1;
-      if (!outcome.delivered) {
-        waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, faults));
-        const delivery = { status: statusOf(outcome), attempts, reason: outcome.reason };
-        return withTold(incident, key, { ...kept, faults: faults + 1, next: this.options.now() + waitMs, delivery });
-      }
-      const place = incident.story ? '' : String(window.start);
-      const starts = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
-      const levels = Object.fromEntries(Object.entries(kept.levels).filter(([start]) => starts.has(start)));
-      const at = Math.max(level.at, levels[place] ?? 0);
-      const counted = status === 'resolved' ? incident : withCount(incident, window.start, alert.count);
-      return withTold(counted, key, {
-        ...kept,
-        levels: { ...levels, [place]: at },
-        when: this.options.now(),
-        count: alert.count,
-        ...(status === 'resolved' ? { resolved: true } : {}),
-        ...(outcome.memory === undefined ? {} : { memory: outcome.memory }),
-        delivery: { status: 'delivered', attempts },
-      });
+      const now = this.options.now();
+      if (outcome.delivered) return withConfirmed(incident, key, { ...due, count: alert.count }, outcome.memory, now);
+      waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
+      return withFailed(incident, key, outcome.refused ? 'failed' : 'retried', outcome.reason, now + waitMs);
     }).catch(() => undefined);
     return waitMs;
   }
 
   /** Its own wait is over, even if the store's clock differs; another replica may have taken it up meanwhile. */
   async again(key: string, id: string): Promise<void> {
-    await this.attend(id, (incident) => {
-      const told = incident?.told[key];
-      if (!incident || told?.next === undefined) return incident;
-      return withTold(incident, key, without(told, 'next'));
-    }).catch(() => undefined);
+    await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
   }
 
   recovered(key: string): void {
-    void this.lookAgain(
-      (told) => told.next !== undefined,
-      (told) => without(told, 'next'),
-      key,
-    ).catch(() => undefined);
+    void this.changeAll((told) => without(told, 'next'), key).catch(() => undefined);
   }
 
   private async take(breach: Breach): Promise<void> {
     const { incidents, now } = this.options;
     const story = incidents !== undefined;
     const id = recordId(breach, story);
-    await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery, this.isAway)));
-    let replaced: Incident | undefined;
-    let isFull = false;
-    const change = (before: Incident | undefined): Incident | undefined => {
-      replaced = before?.closedAt === undefined ? undefined : before;
-      isFull = !before && this.isFull;
-      return isFull ? undefined : withBreach(before, breach, story, now());
-    };
-    await this.attend(id, change);
+    await Promise.all(
+      [...this.deliveries.values()].map((delivery) => this.leases.claim(delivery, this.records.isAway)),
+    );
+    let over: Incident | undefined;
+    const isTaken = await this.attend(id, (before) => {
+      over = before?.closedAt === undefined ? undefined : before;
+      return withBreach(before, breach, story, now());
+    });
+    if (!isTaken) this.lost++;
     // One that has ended and is not yet sent everywhere continues beside the new one.
-    const over = replaced;
-    if (over) await this.attend(`${id}~${over.uid}`, (there) => there ?? over);
-    if (!isFull) return;
+    const ended = over;
+    if (ended) await this.attend(`${id}~${ended.uid}`, (there) => there ?? ended);
+    if (!this.records.isAlone(id)) return;
     const { maxOpenIncidents: max } = this.options;
     this.once.warn(
       `open ${breach.category}`,
       () =>
         `${max} incidents are open, the most there may be: further ones of ${oneLine(breach.category)} are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds`,
     );
-    if (this.unshared.size >= max) return void this.lost++;
-    this.unshared.add(id);
-    await this.attend(id, (before) => withBreach(before, breach, story, now()));
   }
 
-  /** Changes an incident as if nobody else did, and claims what this replica may send of it. While the store is away, in memory only. */
+  /**
+   * Changes an incident, claims what this replica may send of it, and hands that to the channels.
+   *
+   * @param read - The incident as it was read before, if it was.
+   * @returns Whether there is one.
+   */
   private async attend(
     id: string,
     change: (incident: Incident | undefined) => Incident | undefined,
-    seen?: Incident,
-  ): Promise<void> {
+    read?: Incident,
+  ): Promise<boolean> {
     let claimed: Claimed | undefined;
-    if (!this.isAway && !this.isAlone(id)) {
-      try {
-        const { before, after } = await this.records.change(
-          id,
-          (there) => (claimed = this.claimed(there, change(there))).incident,
-          seen,
-        );
-        if (!before && after) this.open++;
-        if (after) this.unshared.delete(id);
-      } catch (error) {
-        if (/newer version/.test(reasonOf(error))) throw error;
-        this.isAway = true;
-        claimed = undefined;
-      }
-    }
-    if (!claimed) {
-      const before = this.known.get(id)?.incident;
-      claimed = this.claimed(before, change(before));
-      if (claimed.incident) this.unshared.add(id);
-    }
-    this.remember(id, claimed.incident);
-    const { incident, taken, held, isDone } = claimed;
-    if (!incident) return;
+    const { after: incident } = await this.records.change(
+      id,
+      (there) => (claimed = this.claimed(there, change(there))).incident,
+      read,
+    );
+    if (!incident || !claimed) return false;
+    const { taken, held, isDone } = claimed;
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
     for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
     if (incident.closedAt !== undefined) await this.edition1.ended(incident).catch(() => undefined);
-    if (isDone) await this.archive(id, incident);
+    if (isDone) await this.records.archive(id, incident);
+    return true;
+  }
+
+  /** Changes what is noted of a channel in an incident. */
+  private async changeTold(id: string, key: string, change: (told: Told) => Told): Promise<void> {
+    await this.attend(id, (incident) => {
+      const told = incident?.told[key];
+      return incident && told ? withTold(incident, key, change(told)) : incident;
+    });
+  }
+
+  /** The same in every incident in which that makes a difference. */
+  private async changeAll(change: (told: Told) => Told, onlyKey?: string): Promise<void> {
+    for (const [id, { told }] of await this.records.list())
+      for (const [key, one] of Object.entries(told))
+        if ((onlyKey ?? key) === key && change(one) !== one) await this.changeTold(id, key, change);
   }
 
   /** Goes on with what edition 1 has left open. */
@@ -438,15 +377,6 @@ export class Alerts implements Incidents {
     );
   }
 
-  /** Since there are too many, this one is not in the store. */
-  private isAlone(id: string): boolean {
-    return this.unshared.has(id) && this.isFull;
-  }
-
-  private get isFull(): boolean {
-    return this.open >= this.options.maxOpenIncidents;
-  }
-
   private claimed(before: Incident | undefined, after: Incident | undefined): Claimed {
     const mute = after && this.mutes.of(after.category, after.tenant.id);
     return claim(before, after, {
@@ -455,7 +385,7 @@ export class Alerts implements Incidents {
       settings: this.settings,
       channels: this.roster.with(this.ownChannels),
       own: (key) => this.deliveries.get(key),
-      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.isAway),
+      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.records.isAway),
       mute,
       mayClose: after?.edition1 === undefined || this.edition1.isGone,
     });
@@ -471,25 +401,16 @@ export class Alerts implements Incidents {
     return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
   }
 
-  /** The incidents as they are in the store, with their present counts. */
+  /** The incidents as they are now, with their present counts and who makes those up. */
   private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
-    const shared = this.isAway
-      ? []
-      : await this.records.readAll(ids).catch(() => {
-          this.isAway = true;
-          return [];
-        });
-    const incidents = ids.map(
-      (id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.known.get(id)?.incident,
-    );
+    const incidents = await this.records.read(ids);
     const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
     return Promise.all(
       incidents.map(async (incident, i) => {
         if (!incident) return undefined;
-        const counted = counts?.[i] === undefined ? incident : withCount(incident, lastOf(incident).start, counts[i]);
-        const named = await this.named(counted);
-        this.remember(ids[i] as string, named);
-        return named;
+        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0));
+        this.records.note(ids[i] as string, counted);
+        return counted;
       }),
     );
   }
@@ -497,14 +418,15 @@ export class Alerts implements Incidents {
   /** With those who make up the count now. */
   private async named(incident: Incident): Promise<Incident> {
     const { end, count, contributors } = lastOf(incident);
-    if (!contributors || !this.options.contributors || this.isAway) return incident;
+    if (!contributors || !this.options.contributors || this.records.isAway) return incident;
     const now = await this.options.contributors(incident, end, count).catch(() => []);
     return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
+  /** In the order of `wanted`; nothing if they cannot be read now. */
   private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
     const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
-    if (reads.length === 0 || this.isAway) return undefined;
+    if (reads.length === 0 || this.records.isAway) return undefined;
     const counts = await within(this.options.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
     if (!counts) return undefined;
     let at = 0;
@@ -520,27 +442,20 @@ export class Alerts implements Incidents {
       const leads = await state.claim(this.lookLease, this.me, LOOKS_FOR_MS);
       await this.keepLeases();
       await this.lookAtRoster();
-      const isBusy =
-        leads ||
-        [...this.deliveries.values()].some(
-          (delivery) => delivery.isGrouped && this.leases.holds(delivery, this.isAway),
-        );
-      const found = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS, MAX_LOOKED_AT);
-      if (this.generation !== undefined && this.generation !== found.generation)
-        for (const id of this.known.keys()) this.unshared.add(id);
-      this.generation = found.generation;
-      this.open = await state.size(`incidents:${this.scope}`);
-      this.isAway = false;
-      ids = found.ids;
+      const holds = (delivery: ChannelDelivery): boolean => this.leases.holds(delivery, this.records.isAway);
+      const isBusy = leads || [...this.deliveries.values()].some((delivery) => delivery.isGrouped && holds(delivery));
+      ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
-      this.isAway = true;
-      await this.lookAtKnown();
+      this.records.storeIsAway();
+      await this.lookAt(this.records.dueHere(now()));
       throw error;
     }
-    await this.share();
-    const alone = [...this.unshared].filter((id) => (this.known.get(id)?.incident.lookAt ?? Infinity) <= now());
-    await this.lookAt([...ids, ...alone]);
-    this.forget();
+    for (const [id, mine] of this.records.takeUnshared())
+      await this.attend(id, (there) =>
+        there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
+      );
+    await this.lookAt([...ids, ...this.records.dueHere(now())]);
+    this.records.forget();
   }
 
   private get ownChannels(): Map<string, AlertChannel> {
@@ -551,115 +466,39 @@ export class Alerts implements Incidents {
   private async lookAtRoster(): Promise<void> {
     const introduced = await this.roster.look(this.ownChannels, this.options.now());
     if (introduced.length === 0) return;
-    for (const incident of await this.records.list(this.options.maxOpenIncidents))
-      if (introduced.some((key) => !incident.told[key])) await this.attend(idOf(incident), (there) => there);
+    for (const [id, { told }] of await this.records.list())
+      if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
   }
 
+  /** Counts what is due, ends what is over, and sends what channels should hear next. */
   private async lookAt(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    const shared = await this.records.readAll(ids);
-    const incidents = ids.map((id, i) => (this.unshared.has(id) ? this.known.get(id)?.incident : shared[i]));
     const now = this.options.now();
-    const settling = incidents.map((incident) =>
-      incident?.story && incident.closedAt === undefined ? unsettled(incident, now) : [],
+    const incidents = await this.records.read(ids);
+    const spans = incidents.map((incident) => (incident ? spansToCount(incident, now) : []));
+    const wanted = incidents.flatMap((incident, i) =>
+      (spans[i] as Span[]).map((span) => [incident as Incident, span] as const),
     );
-    const wanted = incidents.flatMap((incident, i) => {
-      if (!incident || incident.closedAt !== undefined) return [];
-      const spans = settling[i] as Span[];
-      return (spans.length > 0 ? spans : [lastOf(incident)]).map((span) => [incident, span] as const);
-    });
     const counts = await this.countsOf(wanted);
-    const found = new Map<Incident, (readonly [Span, number | undefined])[]>();
-    wanted.forEach(([incident, span], i) => found.set(incident, [...(found.get(incident) ?? []), [span, counts?.[i]]]));
+    let at = 0;
     await Promise.all(
       ids.map((id, i) => {
         const read = incidents[i];
-        // It cannot be read, by this version or by any: what is broken goes, what is newer stays.
-        if (!read) return this.records.change(id, () => undefined).catch(() => undefined);
-        const counted = found.get(read) ?? [];
-        const isSettling = (settling[i] as Span[]).length > 0;
-        return this.attend(
-          id,
-          (incident) => {
-            if (incident?.uid !== read.uid) return incident;
-            return counted.reduce((next, [span, count]) => {
-              if (!isSettling) return withCount(next, span.start, count ?? 0);
-              if (count === undefined && now < span.end + COUNTS_GIVEN_UP_MS) return next;
-              return withSettled(next, span, count ?? 0);
-            }, incident);
-          },
-          read,
-        ).catch(() => undefined);
+        const counted = (spans[i] as Span[]).map((span) => [span, counts?.[at++]] as const);
+        const change = (incident: Incident | undefined): Incident | undefined =>
+          // A record that cannot be read counts as not there, and is removed.
+          incident && incident.uid === read?.uid
+            ? counted.reduce(
+                (next, [span, count]) => withCounted(next, span, count, now, this.records.isAway),
+                incident,
+              )
+            : incident;
+        return this.attend(id, change, read).catch(() => undefined);
       }),
     );
   }
 
-  /** The same while the store is away, for what this replica knows. */
-  private async lookAtKnown(): Promise<void> {
-    const now = this.options.now();
-    for (const [id, { incident }] of [...this.known]) {
-      if (incident.lookAt === undefined || incident.lookAt > now) continue;
-      await this.attend(id, (known) => {
-        if (!known?.story || known.closedAt !== undefined) return known;
-        return unsettled(known, now).reduce((next, span) => withSettled(next, span, 0), known);
-      });
-    }
-  }
-
-  /** Writes what the store lacks: what happened while it was away, and what it has lost. */
-  private async share(): Promise<void> {
-    if (this.isAway) return;
-    let shared = 0;
-    for (const id of [...this.unshared]) {
-      if (shared++ >= MAX_LOOKED_AT || this.isAlone(id)) break;
-      const mine = this.known.get(id)?.incident;
-      this.unshared.delete(id);
-      if (mine)
-        await this.attend(id, (there) =>
-          there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
-        );
-    }
-  }
-
-  /** Nothing will happen to it any more: it is history. */
-  private async archive(id: string, incident: Incident): Promise<void> {
-    if (this.unshared.has(id) && !this.isAlone(id)) return;
-    try {
-      await this.history.change(incident.uid, () => incident);
-      await this.records.change(id, (there) =>
-        there?.uid === incident.uid && there.closedAt !== undefined ? undefined : there,
-      );
-      this.known.delete(id);
-      this.unshared.delete(id);
-      if (this.archived++ % 20 === 0) await this.options.state.trim(`history:${this.scope}`, MAX_HISTORY);
-    } catch {
-      // Still there: the next look finds it again.
-    }
-  }
-
-  /** Looks again at records whose channels could not be sent to. */
-  private async lookAgain(
-    concerns: (told: Told) => boolean,
-    freed: (told: Told) => Told,
-    onlyKey?: string,
-  ): Promise<void> {
-    const keys = (incident: Incident): string[] =>
-      Object.keys(incident.told).filter((key) => (onlyKey ?? key) === key && concerns(incident.told[key] as Told));
-    const incidents = this.isAway ? [] : await this.records.list(this.options.maxOpenIncidents);
-    const mine = [...this.known.values()].map(({ incident }) => incident);
-    const found = new Map([...incidents, ...mine].map((incident) => [idOf(incident), incident]));
-    for (const [id, incident] of found) {
-      if (keys(incident).length === 0) continue;
-      await this.attend(
-        id,
-        (there) =>
-          there && keys(there).reduce((next, key) => withTold(next, key, freed(next.told[key] as Told)), there),
-      );
-    }
-  }
-
   private async release(key: string, id: string): Promise<void> {
-    if (this.isAway) return;
     await this.records.change(id, (incident) => {
       const told = incident?.told[key];
       if (!incident || told?.by !== this.me) return incident;
@@ -676,33 +515,16 @@ export class Alerts implements Incidents {
   /** Keeps what this replica is about to send, so that no other one begins with it. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
-      await this.leases.claim(delivery, this.isAway);
+      await this.leases.claim(delivery, this.records.isAway);
       const soon = this.options.now() + LEASE_MS / 2;
-      const ending = delivery
-        .ids()
-        .filter((id) => (this.known.get(id)?.incident.told[delivery.key]?.until ?? 0) < soon);
+      const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
       await Promise.all(
         ending.map((id) =>
-          this.attend(id, (incident) => {
-            const told = incident?.told[delivery.key];
-            if (!incident || told?.by !== this.me) return incident;
-            return withTold(incident, delivery.key, { ...told, until: this.options.now() + LEASE_MS });
-          }).catch(() => undefined),
+          this.changeTold(id, delivery.key, (told) =>
+            told.by === this.me ? { ...told, until: this.options.now() + LEASE_MS } : told,
+          ).catch(() => undefined),
         ),
       );
-    }
-  }
-
-  private remember(id: string, incident: Incident | undefined): void {
-    if (incident) this.known.set(id, { incident, seenAt: Date.now() });
-    else if (!this.isAway) this.known.delete(id);
-  }
-
-  /** What was not seen for long is looked after by somebody else, or over. */
-  private forget(): void {
-    for (const [id] of this.known) {
-      if (this.known.size <= this.options.maxOpenIncidents + MAX_FORGOTTEN) return;
-      if (!this.unshared.has(id)) this.known.delete(id);
     }
   }
 
@@ -713,12 +535,6 @@ export class Alerts implements Incidents {
       );
     this.lost = 0;
   }
-}
-
-function idOf(incident: Incident): string {
-  const { story, closedAt, uid } = incident;
-  const id = recordId(incident, story);
-  return closedAt === undefined ? id : `${id}~${uid}`;
 }
 
 function endedSilently(incident: Incident, now: number): Incident {

@@ -6,7 +6,7 @@ import { SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import type { Due } from './due.js';
+import type { Due } from './incident.js';
 
 /** A channel as it is set up. */
 export interface NamedChannel {

@@ -1,6 +1,6 @@
 import { oneLine } from '../util/text.js';
-import { isOver, plan, type Due, type IncidentSettings } from './due.js';
-import { lastOf, without, withTold, type Incident, type Told } from './incident.js';
+import { isOver, plan, type IncidentSettings } from './due.js';
+import { lastOf, without, withTold, type Due, type Incident, type Told } from './incident.js';
 import type { Mute } from './mutes.js';
 import type { Wanting } from './roster.js';
 

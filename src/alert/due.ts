@@ -1,6 +1,5 @@
-import type { IncidentStatus } from '../model/alert-incident.js';
 import { SEVERITIES, type AlertLevel } from '../model/level.js';
-import { lastOf, lengthOf, SETTLES_AFTER_MS, type Incident, type Told, type WindowOver } from './incident.js';
+import { lastOf, lengthOf, SETTLES_AFTER_MS, type Due, type Incident, type Told, type WindowOver } from './incident.js';
 import type { Wanting } from './roster.js';
 
 /** How incidents go. Times in milliseconds. */
@@ -8,13 +7,6 @@ export interface IncidentSettings {
   readonly remindAfterMs: number;
   /** Undefined: two windows of the category. */
   readonly resolveAfterMs: number | undefined;
-}
-
-/** What a channel should hear next. */
-export interface Due {
-  readonly status: IncidentStatus;
-  readonly window: WindowOver;
-  readonly level: AlertLevel;
 }
 
 /** For how long something is worth telling that no channel has confirmed. */

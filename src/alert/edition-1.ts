@@ -84,8 +84,8 @@ export class Edition1 {
   async look(
     channels: ReadonlyMap<string, string>,
     now: number,
-    adopt: (adopted: Adopted) => Promise<void>,
-    drop: (claim: Claim) => Promise<void>,
+    adopt: (adopted: Adopted) => Promise<unknown>,
+    drop: (claim: Claim) => Promise<unknown>,
   ): Promise<void> {
     const { edition1 } = this.state;
     if (!edition1) return;

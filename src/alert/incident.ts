@@ -14,6 +14,8 @@ import type { Tenant } from '../model/tenant.js';
 export const SETTLES_AFTER_MS = 1_000;
 /** What a record keeps of single windows: the latest. */
 const MAX_WINDOWS = 5;
+/** If the count of a window cannot be read for so long after its end, what was seen of it is final. */
+const COUNTS_GIVEN_UP_MS = 60_000;
 /** Windows that are settled in one go, if nobody has looked for long. */
 const MAX_SPANS = 20;
 
@@ -105,6 +107,13 @@ export interface Incident {
   readonly lookAt?: number;
   /** The field of edition 1's record, if it was opened there. */
   readonly edition1?: string;
+}
+
+/** What a channel should hear next. */
+export interface Due {
+  readonly status: IncidentStatus;
+  readonly window: WindowOver;
+  readonly level: AlertLevel;
 }
 
 /** Names the record that a breach belongs to. */
@@ -225,6 +234,33 @@ export function withCount(incident: Incident, start: number, count: number): Inc
     windows: incident.windows.map((one) => (one === window ? { ...one, count } : one)),
     peak: count > incident.peak.count ? { count, start } : incident.peak,
   };
+}
+
+/** The windows to count now: those that are over and not final, or the one that is running. */
+export function spansToCount(incident: Incident, now: number): readonly Span[] {
+  if (incident.closedAt !== undefined) return [];
+  const last = lastOf(incident);
+  const ended = incident.story ? unsettled(incident, now) : [];
+  if (ended.length > 0) return ended;
+  return incident.story && last.end <= incident.settledTo ? [] : [last];
+}
+
+/**
+ * Takes in the count of one of {@link spansToCount}.
+ *
+ * @param count - Undefined if it cannot be read. Then a window that has ended waits for it for a while; not if the store is away.
+ */
+export function withCounted(
+  incident: Incident,
+  span: Span,
+  count: number | undefined,
+  now: number,
+  isAway: boolean,
+): Incident {
+  const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
+  if (!isFinal) return withCount(incident, span.start, count ?? 0);
+  if (count === undefined && !isAway && now < span.end + COUNTS_GIVEN_UP_MS) return incident;
+  return withSettled(incident, span, count ?? 0);
 }
 
 /** Takes in who makes up the count of the last window. */
@@ -366,11 +402,49 @@ function encodeURIComponentSafely(text: string): string {
   );
 }
 
+/** Takes in that a channel has confirmed what it was sent, and what it wants to remember. */
+export function withConfirmed(
+  incident: Incident,
+  key: string,
+  { status, window, level, count }: Due & { readonly count: number },
+  memory: string | undefined,
+  now: number,
+): Incident {
+  const told = incident.told[key] as Told;
+  const place = incident.story ? '' : String(window.start);
+  const places = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
+  const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
+  const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
+  return withTold(counted, key, {
+    ...without(told, 'by', 'until', 'next', 'faults'),
+    levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
+    when: now,
+    count,
+    ...(status === 'resolved' ? { resolved: true } : {}),
+    ...(memory === undefined ? {} : { memory }),
+    delivery: { status: 'delivered', attempts: told.delivery.attempts + 1 },
+  });
+}
+
+/** Takes in that a channel could not be sent to, and when to try again. */
+export function withFailed(
+  incident: Incident,
+  key: string,
+  status: 'retried' | 'failed',
+  reason: string,
+  next: number,
+): Incident {
+  const told = incident.told[key] as Told;
+  const delivery = { status, attempts: told.delivery.attempts + 1, reason };
+  return withTold(incident, key, { ...without(told, 'by', 'until'), faults: (told.faults ?? 0) + 1, next, delivery });
+}
+
 export function withTold(incident: Incident, key: string, told: Told): Incident {
   return { ...incident, told: { ...incident.told, [key]: told } };
 }
 
 export function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): Omit<T, K> {
+  if (!names.some((name) => name in whole)) return whole;
   const rest = { ...whole };
   for (const name of names) Reflect.deleteProperty(rest, name);
   return rest;

@@ -28,8 +28,17 @@ export class Records<T extends object> {
 
   /** The newest `most` (1,000 if left out), newest first. */
   async list(most?: number): Promise<T[]> {
-    const found = await this.state.list(this.kind, most);
-    return [...found.values()].map((text) => this.parsed(text)).filter((record) => record !== undefined);
+    return [...(await this.entries(most)).values()];
+  }
+
+  /** The same by id. */
+  async entries(most?: number): Promise<Map<string, T>> {
+    const found = new Map<string, T>();
+    for (const [id, text] of await this.state.list(this.kind, most)) {
+      const record = this.parsed(text);
+      if (record) found.set(id, record);
+    }
+    return found;
   }
 
   async read(id: string): Promise<T | undefined> {

@@ -1,0 +1,224 @@
+import { Records, type Changed } from '../store/records.js';
+import type { SharedState } from '../store/shared-state.js';
+import { reasonOf } from '../util/text.js';
+import type { Incident } from './incident.js';
+
+const MAX_LISTED = 500;
+/** How many records are looked after at once. */
+const MAX_AT_ONCE = 500;
+/** How many incidents beyond `maxOpenIncidents` are remembered that other replicas may look after. */
+const MAX_REMEMBERED = 2_000;
+/** Each so many archived incidents the history is trimmed. */
+const TRIM_EVERY = 20;
+
+type Change = (incident: Incident | undefined) => Incident | undefined;
+
+/**
+ * The incidents of all replicas: in the store, and as they were last seen here. What was seen here stands in while the store is away, is
+ * merged into it when it is back, and replaces what it loses. The only writer of both.
+ */
+export class IncidentRecords {
+  private readonly store: Records<Incident>;
+  private readonly history: Records<Incident>;
+  private readonly kinds: { readonly open: string; readonly history: string };
+  private readonly seen = new Map<string, { incident: Incident; at: number }>();
+  /** Those that the store does not have as they were seen here. */
+  private readonly unshared = new Set<string>();
+  private generation: string | undefined;
+  private away = false;
+  private open = 0;
+  private archived = 0;
+
+  /**
+   * @param scope - The service and environment: records of others on the same store are left alone.
+   * @param max - How many may be open in the store.
+   */
+  constructor(
+    private readonly state: SharedState,
+    scope: string,
+    private readonly max: number,
+  ) {
+    this.kinds = { open: `incidents:${scope}`, history: `history:${scope}` };
+    this.store = new Records(state, this.kinds.open, ({ lookAt }: Incident) => lookAt);
+    this.history = new Records(state, this.kinds.history);
+  }
+
+  /** Whether the store is away, as far as is known. */
+  get isAway(): boolean {
+    return this.away;
+  }
+
+  /** Until a look at what is due succeeds, incidents are changed in memory. */
+  storeIsAway(): void {
+    this.away = true;
+  }
+
+  /** How many there are in the store, as last seen. */
+  get size(): number {
+    return this.open;
+  }
+
+  /** Whether an incident is in this replica's memory only, since too many are open. */
+  isAlone(id: string): boolean {
+    return this.unshared.has(id) && this.open >= this.max;
+  }
+
+  /** An incident as it was last seen here. */
+  lastSeen(id: string): Incident | undefined {
+    return this.seen.get(id)?.incident;
+  }
+
+  /** Whether an incident was seen within so many milliseconds. */
+  isFresh(id: string, withinMs: number): boolean {
+    return Date.now() - (this.seen.get(id)?.at ?? 0) < withinMs;
+  }
+
+  /** Notes what else is known of an incident; it is written with its next change. */
+  note(id: string, incident: Incident): void {
+    this.seen.set(id, { incident, at: Date.now() });
+  }
+
+  /**
+   * Changes an incident as if nobody else did; in memory while the store is away, or if a new one would be one too many. `change` may be
+   * asked several times.
+   *
+   * @param read - The incident as {@link read} gave it.
+   * @returns Nothing before and after if there is no room for it even in memory.
+   */
+  async change(id: string, change: Change, read?: Incident): Promise<Changed<Incident>> {
+    if (!this.away && !this.isAlone(id)) {
+      const changed = await this.changeInStore(id, change, read);
+      if (changed) return changed;
+    }
+    const before = this.lastSeen(id);
+    const after = change(before);
+    if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max))
+      return { before: undefined, after: undefined };
+    this.unshared.add(id);
+    this.note(id, after);
+    return { before, after };
+  }
+
+  /** In the order of `ids`, as the store has them or, if it is away or behind, as they were seen here. */
+  async read(ids: readonly string[]): Promise<(Incident | undefined)[]> {
+    const shared = this.away
+      ? []
+      : await this.store.readAll(ids).catch(() => {
+          this.away = true;
+          return [];
+        });
+    return ids.map((id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.lastSeen(id));
+  }
+
+  /** All that are open or whose end is still to be sent, by id. */
+  async list(): Promise<Map<string, Incident>> {
+    const shared = this.away ? [] : await this.store.entries(this.max);
+    return new Map([...shared, ...this.here()]);
+  }
+
+  /**
+   * The last ones, open or over, newest first.
+   *
+   * @throws if the store is away.
+   */
+  async newest(): Promise<Incident[]> {
+    const shared = [...(await this.history.list(MAX_LISTED)), ...(await this.store.list(MAX_LISTED))];
+    const mine = [...this.here().values()];
+    const found = new Map([...shared, ...mine].map((incident) => [incident.uid, incident]));
+    return [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt).slice(0, MAX_LISTED);
+  }
+
+  /**
+   * Ids of those in the store that are due at `until`. Only they are read, however many are open.
+   *
+   * @throws if the store is away.
+   */
+  async due(until: number): Promise<readonly string[]> {
+    const { ids, generation } = await this.store.due(until, MAX_AT_ONCE);
+    // The store has lost its records.
+    if (this.generation !== undefined && this.generation !== generation)
+      for (const id of this.seen.keys()) this.unshared.add(id);
+    this.generation = generation;
+    this.open = await this.state.size(this.kinds.open);
+    this.away = false;
+    return ids;
+  }
+
+  /** Ids of those in this replica's memory that are due, which the store does not know. */
+  dueHere(now: number): string[] {
+    return [...this.here()].filter(([, { lookAt = Infinity }]) => lookAt <= now).map(([id]) => id);
+  }
+
+  /** What is to be written to the store, since it was away or has lost it. Each is given once, and again if it cannot be written. */
+  takeUnshared(): (readonly [id: string, incident: Incident])[] {
+    const taken: (readonly [string, Incident])[] = [];
+    for (const id of this.unshared) {
+      if (this.away || taken.length >= MAX_AT_ONCE || this.isAlone(id)) break;
+      this.unshared.delete(id);
+      const incident = this.lastSeen(id);
+      if (incident) taken.push([id, incident]);
+    }
+    return taken;
+  }
+
+  /** Nothing will happen to an incident any more: moves it to the history. */
+  async archive(id: string, incident: Incident): Promise<void> {
+    if (this.unshared.has(id) && !this.isAlone(id)) return;
+    try {
+      await this.history.change(incident.uid, () => incident);
+      await this.store.change(id, (there) =>
+        there?.uid === incident.uid && there.closedAt !== undefined ? undefined : there,
+      );
+      this.seen.delete(id);
+      this.unshared.delete(id);
+      if (this.archived++ % TRIM_EVERY === 0) await this.state.trim(this.kinds.history, MAX_LISTED);
+    } catch {
+      // Still there: the next look finds it again.
+    }
+  }
+
+  /** Forgets those that were not seen for long: another replica looks after them, or they are over. */
+  forget(): void {
+    for (const id of this.seen.keys()) {
+      if (this.seen.size <= this.max + MAX_REMEMBERED) return;
+      if (!this.unshared.has(id)) this.seen.delete(id);
+    }
+  }
+
+  /** What this replica knows and the store does not, by id. */
+  private here(): Map<string, Incident> {
+    const ids = [...(this.away ? this.seen.keys() : this.unshared)];
+    return new Map(
+      ids.flatMap((id) => {
+        const incident = this.lastSeen(id);
+        return incident ? [[id, incident] as const] : [];
+      }),
+    );
+  }
+
+  /** Nothing if the store is away, or a further one would be too many. */
+  private async changeInStore(id: string, change: Change, read?: Incident): Promise<Changed<Incident> | undefined> {
+    let isTooMany = false;
+    try {
+      const changed = await this.store.change(
+        id,
+        (there) => {
+          const next = change(there);
+          isTooMany = !there && next !== undefined && next.closedAt === undefined && this.open >= this.max;
+          return isTooMany ? undefined : next;
+        },
+        read,
+      );
+      if (isTooMany) return undefined;
+      if (!changed.before && changed.after) this.open++;
+      this.unshared.delete(id);
+      if (changed.after) this.note(id, changed.after);
+      else this.seen.delete(id);
+      return changed;
+    } catch (error) {
+      if (/newer version/.test(reasonOf(error))) throw error;
+      this.away = true;
+      return undefined;
+    }
+  }
+}
