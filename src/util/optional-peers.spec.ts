@@ -1,8 +1,15 @@
 import type { ModuleRef } from '@nestjs/core';
 
-import { environmentOf, nestRedisClient } from './optional-peers.js';
+import { nestRedisClient } from './optional-peers.js';
 
 describe('a package that the app does without', () => {
+  let environmentOf: typeof import('./optional-peers.js').environmentOf;
+
+  beforeEach(async () => {
+    // A missing package is remembered.
+    jest.resetModules();
+    ({ environmentOf } = await import('./optional-peers.js'));
+  });
   afterEach(() => jest.dontMock('@nestjs/config'));
 
   it.each([
@@ -13,7 +20,7 @@ describe('a package that the app does without', () => {
       'MODULE_NOT_FOUND',
       "nestjs-rate-monitor tried to access @nestjs/config (a peer dependency) but it isn't provided by your application",
     ],
-  ])('is missed by nobody, as %s says that it is not there', async (_who, code, message) => {
+  ])('is not needed if it is missing, as %s reports it', async (_who, code, message) => {
     jest.doMock('@nestjs/config', () => {
       throw Object.assign(new Error(message), { code });
     });
@@ -21,7 +28,17 @@ describe('a package that the app does without', () => {
     expect(environment.get('PATH')).toBe(process.env.PATH);
   });
 
-  it('is told of where it is there and broken', async () => {
+  it('is not asked for again: webpack gives an empty object for it the second time', async () => {
+    const load = jest.fn(() => {
+      throw Object.assign(new Error("Cannot find module '@nestjs/config'"), { code: 'MODULE_NOT_FOUND' });
+    });
+    jest.doMock('@nestjs/config', load);
+    await environmentOf({} as ModuleRef);
+    await environmentOf({} as ModuleRef);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('stops the boot if it is there and broken', async () => {
     jest.doMock('@nestjs/config', () => {
       throw Object.assign(new Error("Cannot find module 'dotenv'"), { code: 'MODULE_NOT_FOUND' });
     });

@@ -77,15 +77,20 @@ export function untraced(): Promise<Untraced> {
     .then((peer) => (peer ? (work) => withoutSpans(() => peer.suppressTracing(work)) : withoutSpans)));
 }
 
+/** Not asked for again: webpack throws for a missing package the first time only, and then gives an empty object. */
+const missing = new Set<string>();
+
 async function optional<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {
+  if (missing.has(name)) return undefined;
   try {
     return await load();
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     // Node names it in quotes, Yarn's Plug'n'Play without.
     const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
-    if (code.endsWith('MODULE_NOT_FOUND') && isMissing) return undefined;
-    throw error;
+    if (!code.endsWith('MODULE_NOT_FOUND') || !isMissing) throw error;
+    missing.add(name);
+    return undefined;
   }
 }
 
