@@ -21,11 +21,12 @@ export const MAX_FIELDS = 76;
 export const PUBLISH_SCRIPT = `
 -- KEYS   for each total its hash, then of a sliding window the hashes of its earlier spans
 -- ARGV   the time in ms; how long a level may stay unconfirmed, in ms; how many fields a hash may have;
---        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, number of
---        levels, for each level its value and the count above which it is reached;
---        then for each total of the group: itself, the highest sent before, what the others counted, the highest level value known to be announced
--- reply  five for each total: the sum (text), or the error of a key that cannot be used; sum of the earlier spans (text); place of the
---        highest level announced; place of the level that this instance is to announce, or 0; 1 if its field was lost
+--        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, the highest
+--        level value known to be announced, number of levels, for each level its value and the count above which it is reached;
+--        then for each total of the group: itself, and as one text the highest sent before and what the others counted
+-- reply  a text for each total: the sum, and if there is more to say than what the instance knows, sum of the earlier spans, place of the
+--        highest level announced, place of the level that this instance is to announce, or 0, and 1 if its field was lost; or ! and the
+--        error of a key that cannot be used
 local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
 local now, lease, maxFields = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -77,20 +78,28 @@ local function placeOf(at, ats)
   return place
 end
 
+-- Most often neither is asked for.
+local function sentAndOthers(text)
+  local space = find(text, ' ', 1, true)
+  return tonumber(sub(text, 1, space - 1)), sub(text, space + 1)
+end
+
 local at, last, k, reply, r = 4, #ARGV, 0, {}, 0
 while at <= last do
-  local me, expiry, parts, totals, levels = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  at = at + 5
+  local me, expiry, parts, totals = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local known, levels, knownPlace = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), 0
+  at = at + 6
   local ats, counts = {}, {}
   for level = 1, levels do
     ats[level], counts[level] = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    if ats[level] <= known then knownPlace = level end
     at = at + 2
   end
   for i = 1, totals do
     local key, first = KEYS[k + 1], k + 2
     k = k + 1 + parts
-    local own, known = ARGV[at], tonumber(ARGV[at + 3])
-    local state = pcall('HMGET', key, me, 'total', 'level', 'base')
+    local own = ARGV[at]
+    local state = pcall('HMGET', key, me, 'total', 'level', 'base', 'told')
     local mine, before, level = state[1], state[2], state[3]
     local owned, total, base = tonumber(mine or 0), tonumber(before or 0), tonumber(state[4] or 0)
     local error = state.err or (not (owned and total and base) and 'BROKEN the hash holds something that is not a number')
@@ -108,19 +117,19 @@ while at <= last do
       end
     end
     if error then
-      reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = error, '0', 0, 0, 0
+      reply[r + 1] = '!' .. error
     else
       local sum, lost, ownNumber = before or '0', 0, tonumber(own)
       local grown = ownNumber - owned
       if grown > 0 then
-        local sent = tonumber(ARGV[at + 1])
         if not before then
-          base = tonumber(ARGV[at + 2])
+          local sent, others = sentAndOthers(ARGV[at + 1])
+          base = tonumber(others)
           total = base
-          if base > 0 then call('HSET', key, 'base', ARGV[at + 2], 'based', time()) end
+          if base > 0 then call('HSET', key, 'base', others, 'based', time()) end
           if sent > 0 then lost = 1 end
-        else
-          local fields
+        elseif base > 0 or not mine then
+          local sent, fields = sentAndOthers(ARGV[at + 1])
           if base > 0 then
             -- What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
             fields = call('HMGET', key, 'based', 'folded')
@@ -146,16 +155,17 @@ while at <= last do
         end
       end
       local count, reached, announced, announce = plus(total, earlier), 0, 0, 0
-      for place = 1, levels do
-        if count > counts[place] then reached = place end
-      end
-      if level or reached > 0 or known > 0 or told > 0 then
+      while reached < levels and count > counts[reached + 1] do reached = reached + 1 end
+      if parts == 0 and known > 0 and reached <= knownPlace and tonumber(state[5]) == known then
+        -- Nothing to give out and nothing to learn: a tenant over a level, most of the time.
+        announced = knownPlace
+      elseif level or reached > 0 or known > 0 or told > 0 then
         local hereGiven, hereTold = levelsIn(key, level, ats, true)
         given, told = math.max(given, hereGiven), math.max(told, hereTold)
         -- Not what an earlier span holds already: handed on from span to span, a level would be announced once and never again.
         if known > told then
           told, given = math.max(told, known), math.max(given, known)
-          local place = placeOf(known, ats) + 0.5
+          local place = knownPlace + 0.5
           call('HSET', key, 'told', known, 'given', math.max(hereGiven, known), 'announced', place, 'level', math.max(tonumber(level) or 0, place))
           if not before and grown <= 0 then call('PEXPIRE', key, expiry) end
           level = math.max(tonumber(level) or 0, place)
@@ -181,16 +191,16 @@ while at <= last do
           end
         end
       end
-      reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = sum, format('%.17g', earlier), announced, announce, lost
+      if earlier > 0 or announced ~= knownPlace or announce > 0 or lost > 0 then
+        sum = sum .. format(' %.17g %d %d %d', earlier, announced, announce, lost)
+      end
+      reply[r + 1] = sum
     end
-    r, at = r + 5, at + 4
+    r, at = r + 1, at + 2
   end
 end
 return reply
 `;
 
-/** How many values the script answers for each total. */
-export const REPLY_VALUES = 5;
-
 /** The script's reply. */
-export type ScriptReply = (string | number)[];
+export type ScriptReply = string[];

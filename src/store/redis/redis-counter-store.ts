@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 
-import { placeAt } from '../level-place.js';
+import { levelPlace, placeAt } from '../level-place.js';
 import {
   CONNECTION_LOST,
   LEASE_MS,
@@ -12,7 +12,7 @@ import {
   type Refused,
 } from '../counter-store.js';
 import { redisKey } from './counter-key.js';
-import { FIELD_MARK, MAX_FIELDS, PUBLISH_SCRIPT, REPLY_VALUES, type ScriptReply } from './publish-script.js';
+import { FIELD_MARK, MAX_FIELDS, PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
 import { addressOf, ownConnection } from './redis-connection.js';
 import { RedisSharedState } from './redis-shared-state.js';
 import { RedisUsageStore } from './redis-usage-store.js';
@@ -112,7 +112,7 @@ export class RedisCounterStore implements CounterStore {
         ...toCall(this.keyPrefix, groups, now, this.maxFields),
       );
       this.silentSince = undefined;
-      const answers = ordered.map((total, i) => readReply(reply, REPLY_VALUES * i, total));
+      const answers = ordered.map((total, i) => readReply(String(reply[i]), total));
       return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
       const refused = this.refusal(error as Error);
@@ -197,13 +197,13 @@ function toCall(
   const keys: (string | number)[] = [];
   const args: (string | number)[] = [now, LEASE_MS, maxFields];
   for (const group of groups) {
-    const [{ instance, keepMs, earlier = [], levels }] = group as [OwnTotal];
-    args.push(FIELD_MARK + instance, keepMs, earlier.length, group.length, levels.steps.length);
+    const [{ instance, keepMs, earlier = [], levels, announced }] = group as [OwnTotal];
+    args.push(FIELD_MARK + instance, keepMs, earlier.length, group.length, announced, levels.steps.length);
     levels.steps.forEach(({ at }, i) => args.push(at, levels.counts[i] as number));
     for (const total of group) {
       keys.push(redisKey(prefix, total, total.window.key));
       for (const span of total.earlier ?? []) keys.push(redisKey(prefix, total, span.key));
-      args.push(total.total, total.sent, total.others, total.announced);
+      args.push(total.total, `${total.sent} ${total.others}`);
     }
   }
   return [keys.length, keys.concat(args)];
@@ -214,16 +214,20 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
     one.instance === other.instance &&
     one.levels === other.levels &&
     one.keepMs === other.keepMs &&
+    one.announced === other.announced &&
     one.earlier?.length === other.earlier?.length
   );
 }
 
-function readReply(reply: ScriptReply, at: number, { levels, earlier }: OwnTotal): Published {
-  const count = Number(reply[at]);
-  if (Number.isNaN(count)) return { refused: String(reply[at]), ofKey: true };
-  const announced = placeAt(levels, Number(reply[at + 2]));
-  const counted: Counted = { count, announced, announce: placeAt(levels, Number(reply[at + 3])) };
-  if (earlier) counted.earlier = Number(reply[at + 1]);
-  if (reply[at + 4]) counted.lost = true;
+function readReply(reply: string, { levels, earlier, announced: known }: OwnTotal): Published {
+  const [count = NaN, before = 0, announced, announce = 0, lost = 0] = reply.split(' ').map(Number);
+  if (Number.isNaN(count)) return { refused: reply.replace(/^!/, ''), ofKey: true };
+  const counted: Counted = {
+    count,
+    announced: placeAt(levels, announced ?? levelPlace(levels, known)),
+    announce: placeAt(levels, announce),
+  };
+  if (earlier) counted.earlier = before;
+  if (lost) counted.lost = true;
   return counted;
 }
