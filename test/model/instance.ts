@@ -28,7 +28,7 @@ export class Instance {
     });
     const raise = (breach: Breach): Promise<void> => {
       const span = world.spansAt(breach.windowStart).find(({ end }) => end === breach.windowEnd);
-      if (this.isAlive) world.truth.announced(this, breach, span as WindowSpan, world.now);
+      if (this.isAlive) world.noting(() => world.truth.announced(this, breach, span as WindowSpan, world.now));
       return Promise.resolve();
     };
     const clock = { now: () => world.now + skewMs };

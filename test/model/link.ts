@@ -2,12 +2,16 @@ import type { Counted, CounterKey, CounterStore, OwnTotal, Published } from '../
 import type { World } from './world.js';
 import type { Instance } from './instance.js';
 
+/** As the publisher has it. */
+const GIVE_UP_AFTER_MS = 1_000;
+
 /** One publish on its way, to be taken, answered and lost as the commands have it. */
 export interface Call {
   readonly by: Instance;
   readonly totals: readonly OwnTotal[];
-  /** The time that it was sent with. */
+  /** The time that it was sent with, and the time in the world. */
   readonly now: number;
+  readonly sentAt: number;
   answer(answers: Published[]): void;
   fail(): void;
 }
@@ -31,7 +35,14 @@ export class Link implements CounterStore {
     if (!this.connected) return Promise.reject(new Error('not connected'));
     return new Promise((answer, reject) => {
       const { owner: by } = this;
-      const call: Call = { by, totals, now, answer, fail: () => reject(new Error('connection lost')) };
+      const call: Call = {
+        by,
+        totals,
+        now,
+        sentAt: this.world.now,
+        answer,
+        fail: () => reject(new Error('connection lost')),
+      };
       this.call = call;
       this.world.calls.push(call);
     });
@@ -51,7 +62,9 @@ export class Link implements CounterStore {
     if (!call) return;
     this.call = undefined;
     const answers = await this.world.take(call);
-    if (answered) call.answer(answers satisfies Counted[]);
+    // A jump of time fires no timers: a reply that comes too late for its publisher is not heard.
+    const isInTime = this.world.now - call.sentAt < GIVE_UP_AFTER_MS;
+    if (answered && isInTime) call.answer(answers satisfies Counted[]);
     else call.fail();
   }
 

@@ -26,6 +26,8 @@ export class World {
   /** Tenants whose counters were evicted: instances without new counts do not publish them again. */
   private readonly evicted = new Set<string>();
   private longestWaitMs = 0;
+  /** What an instance did wrong: thrown there, the counter would take it for a fault of the app's. */
+  private readonly faults: unknown[] = [];
   private readonly run = randomUUID();
 
   private constructor(
@@ -78,6 +80,14 @@ export class World {
     expect(this.longestWaitMs).toBeLessThanOrEqual(WAIT_AT_MOST_MS);
   }
 
+  noting(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.faults.push(error);
+    }
+  }
+
   /** The store accepts a publish; its reply may be lost. */
   async take({ by, totals, now }: Call): Promise<Counted[]> {
     const answers = (await this.store.publish(totals, now)) as Counted[];
@@ -118,12 +128,14 @@ export class World {
   async agree(): Promise<void> {
     for (const instance of this.alive) await this.connect(instance);
     await this.settle();
+    for (const fault of this.faults) throw fault;
     for (const counter of this.truth.live(this.now)) {
       const isEvicted = this.evicted.has(counter.key.tenant);
       await this.expectSum(counter, isEvicted);
       if (!isEvicted) expect(this.truth.isAnnounced(counter, true)).toBe(true);
     }
     await this.agreeOnTheCurrent();
+    for (const fault of this.faults) throw fault;
   }
 
   /** Nobody knows that the store is in time again who has nothing to publish: all publish something of each tenant. */
