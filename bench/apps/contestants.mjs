@@ -41,8 +41,10 @@ export const CONTESTANTS = {
 /** A channel that tells nobody: alerts are raised, and delivering them is not measured. */
 const SILENT = { name: 'silent', send: () => undefined };
 
+/** Nobody reaches the threshold: what is measured is counting, which all requests pay for. */
 function monitored({ RateMonitorModule }, options) {
-  const more = { channels: [SILENT], maxTrackedTenants: 300_000 };
+  const categories = { llm_call: { threshold: NO_LIMIT } };
+  const more = { categories, channels: [SILENT], maxTrackedTenants: 300_000 };
   return { imports: [RateMonitorModule.forRoot({ ...more, ...options })] };
 }
 
