@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Redis } from 'ioredis';
+
 import { RateCounterService, ThresholdService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmWindowMs } from '../support/calm-window.js';
 import { EditionProcess } from '../support/edition-process.js';
-import { sharedRedis } from '../support/redis.js';
+import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
 const PROCESSES = 4;
@@ -10,60 +16,171 @@ const TENANTS = ['acme', 'bolt', 'core', 'dune'];
 /** 2,000 a second in all. */
 const EACH_MS = 50;
 const AT_ONCE = (2_000 * EACH_MS) / 1_000 / PROCESSES;
+/** A process that is killed loses what it had not published: a flush interval, and what this busy machine adds to it. */
+const LOST_MS = 500;
+
+const wait = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Counts for tenants in turn until it is stopped, or its process is killed. */
+class Load {
+  /** When answers came. Each is about `AT_ONCE` requests. */
+  private readonly answered: number[] = [];
+  private isRunning = true;
+  private readonly end: Promise<void>;
+
+  constructor(process: EditionProcess, first: number) {
+    this.end = this.run(process, first);
+  }
+
+  get counted(): number {
+    return this.answered.length * AT_ONCE;
+  }
+
+  /** What was counted in the last so many milliseconds. */
+  countedWithin(ms: number): number {
+    const since = performance.now() - ms;
+    return this.answered.filter((at) => at > since).length * AT_ONCE;
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    await this.end;
+  }
+
+  private async run(process: EditionProcess, first: number): Promise<void> {
+    const start = performance.now();
+    for (let round = 0; this.isRunning; round++) {
+      try {
+        await process.count(TENANTS[(round + first) % TENANTS.length] as string, AT_ONCE);
+      } catch {
+        return;
+      }
+      this.answered.push(performance.now());
+      const next = start + (round + 1) * EACH_MS - performance.now();
+      if (next > 0) await wait(next);
+    }
+  }
+}
 
 describe('a threshold that is set while four processes count 2,000 requests a second', () => {
-  const { client, keyPrefix } = sharedRedis();
-  const options = { keyPrefix, categories: { llm_call: { threshold: 1_000_000, windowMs: calmWindowMs() } } };
+  const options = { keyPrefix: 'load', categories: { llm_call: { threshold: 1_000_000, windowMs: calmWindowMs() } } };
+  const set = { category: 'llm_call', reason: 'test', by: 'dana' };
+  const data = mkdtempSync(join(tmpdir(), 'override-'));
+  const ended: EditionProcess[] = [];
+  /** Requests in all, and how many of them a process that was killed may not have published, or not have answered. */
+  const sums = { counted: 0, lost: 0, unanswered: 0 };
+  let server: RedisServer;
+  let client: Redis;
   let processes: EditionProcess[];
   let app: TestApp;
+  let thresholds: ThresholdService;
 
   beforeAll(async () => {
-    const url = process.env.TEST_REDIS_URL as string;
-    processes = await Promise.all(Array.from({ length: PROCESSES }, () => EditionProcess.start('this', url, options)));
-    // Where it is set.
+    server = await RedisServer.start('--appendonly', 'yes', '--dir', data);
+    const start = (): Promise<EditionProcess> => EditionProcess.start('this', server.url, options);
+    processes = await Promise.all(Array.from({ length: PROCESSES }, start));
+    // Where thresholds are set.
+    client = new Redis(server.url);
+    client.on('error', () => undefined);
     app = await startApp({ options: { ...options, redis: client } });
+    thresholds = app.app.get(ThresholdService);
   });
   afterAll(async () => {
     await Promise.all([...processes.map((each) => each.close()), app.close()]);
     client.disconnect();
+    await server.kill();
+    rmSync(data, { recursive: true });
   });
 
-  const alerted = (): string[] => [
-    ...processes.flatMap(({ alerts }) => alerts.map(({ tenant }) => tenant)),
-    ...app.alerts.map(({ tenant }) => tenant.id),
-  ];
+  /** The app where thresholds are set has a channel of its own, which hears the same. */
+  const alerted = (): string[] =>
+    [...ended, ...processes].flatMap(({ alerts }) => alerts.map(({ tenant }) => tenant)).sort();
+  const ofEach = (tenant: string): string[] => processes.map((_, i) => `${tenant}_${i}`);
+  /** Each process counts three of a tenant that no other counts. */
+  const countOnEach = (tenant: string): Promise<unknown> =>
+    Promise.all(processes.map((each, i) => each.count(`${tenant}_${i}`, 3)));
+  const sum = async (): Promise<number> => {
+    const counter = app.app.get(RateCounterService);
+    const counts = await Promise.all(TENANTS.map((tenant) => counter.read('llm_call', tenant)));
+    return counts.reduce((all, one) => all + one, 0);
+  };
+  const everything = async (): Promise<boolean> => (await sum()) >= sums.counted - sums.lost;
 
   it('loses no count, is told at once and once if it is below it, and holds everywhere within two seconds', async () => {
-    const thresholds = app.app.get(ThresholdService);
-    const set = { category: 'llm_call', reason: 'test', by: 'dana' };
-    let rounds = 0;
-    let isRunning = true;
-    const load = processes.map(async (each, i) => {
-      const end = performance.now();
-      for (let round = 0; isRunning; round++) {
-        rounds++;
-        await each.count(TENANTS[(round + i) % TENANTS.length] as string, AT_ONCE);
-        const next = end + (round + 1) * EACH_MS - performance.now();
-        if (next > 0) await new Promise((resolve) => setTimeout(resolve, next));
-      }
-    });
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const loads = processes.map((each, i) => new Load(each, i));
+    await wait(1_000);
     const asked = performance.now();
     await thresholds.set({ ...set, tenant: 'acme', threshold: 20 });
     await thresholds.set({ ...set, tenant: 'bolt', threshold: 10_000_000 });
     await thresholds.set({ ...set, tenant: 'late_*', threshold: 2 });
     await until(() => alerted().length > 0, 5_000);
     expect(performance.now() - asked).toBeLessThan(2_500);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(2_000 - (performance.now() - asked), 0)));
-    // Each process by its own tenant.
-    await Promise.all(processes.map((each, i) => each.count(`late_${i}`, 3)));
-    isRunning = false;
-    await Promise.all(load);
-    const counter = app.app.get(RateCounterService);
-    const sum = async (): Promise<number> =>
-      (await Promise.all(TENANTS.map((tenant) => counter.read('llm_call', tenant)))).reduce((all, one) => all + one, 0);
-    await until(async () => (await sum()) === rounds * AT_ONCE, 5_000);
+    await wait(Math.max(2_000 - (performance.now() - asked), 0));
+    await countOnEach('late');
+    await Promise.all(loads.map((load) => load.stop()));
+    sums.counted = loads.reduce((all, { counted }) => all + counted, 0);
+    await until(everything, 5_000);
+    expect(await sum()).toBe(sums.counted);
     await until(() => alerted().length === 1 + PROCESSES, 5_000);
-    expect(alerted().sort()).toEqual(['acme', ...processes.map((_, i) => `late_${i}`)]);
+    expect(alerted()).toEqual(['acme', ...ofEach('late')].sort());
   });
+
+  it.each(['with its data', 'empty'])(
+    'holds after the store was restarted %s, and a process was killed',
+    async (how) => {
+      const before = alerted();
+      const [kept, removed, later] = ['kept', 'removed', 'later'].map((what) => `${what} ${how}`) as [
+        string,
+        string,
+        string,
+      ];
+      const loads = processes.map((each, i) => new Load(each, i));
+      await wait(500);
+      // No other replica has looked since when the store goes away.
+      await thresholds.set({ ...set, tenant: `${kept}_*`, threshold: 2 });
+      await thresholds.set({ ...set, tenant: `${removed}_*`, threshold: 2 });
+      await thresholds.remove({ ...set, tenant: `${removed}_*` });
+      const counted = (): number => loads.reduce((all, load) => all + load.counted, 0);
+      const beforeAway = counted();
+      await server.kill();
+      await wait(1_000);
+      await expect(thresholds.set({ ...set, tenant: `${later}_*`, threshold: 2 })).rejects.toThrow();
+      if (how === 'empty') rmSync(join(data, 'appendonlydir'), { recursive: true });
+      await server.restart();
+      const back = performance.now();
+      await wait(500);
+      // What the killed process of the test before had published is put back less what the others tried to publish meanwhile.
+      if (how === 'empty') sums.lost += counted() - beforeAway;
+      await wait(1_500);
+      await Promise.all([countOnEach(kept), countOnEach(removed)]);
+      expect(performance.now() - back).toBeLessThan(2_500);
+      const expected = [...before, ...ofEach(kept)].sort();
+      await until(() => alerted().length >= expected.length, 5_000);
+
+      // One is killed while a threshold is set, and another takes its place.
+      const [first, firstLoad] = [processes[0], loads[0]] as [EditionProcess, Load];
+      const [, replacement] = await Promise.all([
+        thresholds.set({ ...set, tenant: `${later}_*`, threshold: 2 }),
+        EditionProcess.start('this', server.url, options),
+        first.kill().then(() => {
+          sums.lost += firstLoad.countedWithin(LOST_MS);
+          sums.unanswered += AT_ONCE;
+        }),
+      ]);
+      ended.push(first);
+      processes[0] = replacement;
+      loads.push(new Load(replacement, 0));
+      await wait(2_000);
+      await Promise.all([countOnEach(later), countOnEach(removed)]);
+      const all = [...expected, ...ofEach(later)].sort();
+      await until(() => alerted().length >= all.length, 5_000);
+      await Promise.all(loads.map((load) => load.stop()));
+      sums.counted += counted();
+      await until(everything, 5_000);
+      expect(await sum()).toBeGreaterThanOrEqual(sums.counted - sums.lost);
+      expect(await sum()).toBeLessThanOrEqual(sums.counted + sums.unanswered);
+      expect(alerted()).toEqual(all);
+      expect((await thresholds.list()).map(({ tenant }) => tenant)).not.toContain(`${removed}_*`);
+    },
+  );
 });

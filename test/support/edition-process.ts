@@ -75,13 +75,22 @@ export class EditionProcess {
     await exit;
   }
 
+  /** Ends it without a chance to do anything. */
+  async kill(): Promise<void> {
+    const exit = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exit;
+  }
+
   private send(call: EditionCall): void {
-    this.child.send(call);
+    // What it cannot take, its end answers.
+    this.child.send(call, () => undefined);
   }
 
   private answer<T>(of: (answer: EditionAnswer) => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const ended = (): void => reject(new Error(`it has ended: ${this.lines.join('\n')}`));
+      if (!this.child.connected) return ended();
       const look = (message: EditionAnswer): void => {
         const answer = of(message);
         if (answer === undefined) return;
