@@ -1,0 +1,111 @@
+// @ts-check
+// What each further window of a category costs Redis, and what one window cost in the first edition: CPU of Redis per publish and tenant.
+// `npm run build && node bench/windows.mjs`
+import { readFileSync } from 'node:fs';
+
+import { RedisServer } from './lib/redis-server.mjs';
+import { median, summary } from './lib/statistics.mjs';
+
+const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
+const { RedisCounterStore } = await from('index.js');
+const { completeOptions } = await from('options/complete-options.js');
+const { levelsOf } = await from('threshold/levels.js');
+
+const TENANTS = 100;
+const PUBLISHES = 200;
+const ROUNDS = 15;
+/** Thresholds that nobody reaches. */
+const threshold = 1e9;
+const WINDOWS = {
+  '1 window': [{ threshold }],
+  '2 windows': [{ threshold }, { period: 'day', threshold }],
+  '3 windows': [{ threshold }, { period: 'day', threshold }, { period: 'month', threshold }],
+  '1 sliding window': [{ threshold, sliding: true }],
+};
+
+const redis = await RedisServer.start();
+const { client } = redis;
+const source = readFileSync(new URL('../test/contract/edition-1-script.ts', import.meta.url), 'utf8');
+client.defineCommand('edition1', { lua: /PUBLISH_SCRIPT = `([^`]*)`/.exec(source)?.[1] ?? '' });
+const store = new RedisCounterStore(client, 'bench');
+await new Promise((ready) => store.open(() => ready(undefined)));
+
+const now = Date.now();
+const tenants = Array.from({ length: TENANTS }, (_, i) => `project_${i}`);
+let published = 0;
+const first = () => {
+  const keys = tenants.map((tenant) => `first:{llm_call:${tenant}}:${Math.floor(now / 60_000)}`);
+  const totals = tenants.flatMap(() => [String(published), '0']);
+  return client['edition1'](
+    keys.length,
+    ...keys,
+    'instance.0',
+    '120000',
+    '2',
+    String(threshold),
+    String(5 * threshold),
+    ...totals,
+  );
+};
+/** @type {[string, () => Promise<unknown>][]} */
+const contestants = [['0.1, 1 window', first]];
+for (const [name, windows] of Object.entries(WINDOWS)) {
+  const { categories } = completeOptions({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
+  const [category] = categories.values();
+  const own = tenants.flatMap((tenant) =>
+    category.windows.map((/** @type {any} */ window) => {
+      const span = window.spanAt(now);
+      const earlier = [];
+      for (let { start } = span; earlier.length + 1 < (window.parts ?? 1); start = earlier.at(-1).start)
+        earlier.push(window.spanAt(start - 1));
+      return {
+        ...{ category: category.name, tenant, window: span, instance: 'instance.0', others: 0, announced: 0 },
+        ...{ levels: levelsOf(threshold, window.levels), keepMs: 120_000 },
+        ...(earlier.length > 0 ? { earlier } : {}),
+      };
+    }),
+  );
+  const publish = async () => {
+    const answers = await store.publish(
+      own.map((/** @type {any} */ one) => ({ ...one, total: published, sent: published - 1 })),
+      now,
+    );
+    const wrong = answers.find((/** @type {any} */ answer) => answer.count !== published);
+    if (wrong) throw new Error(`counted ${JSON.stringify(wrong)} instead of ${published}`);
+  };
+  contestants.push([name, publish]);
+}
+
+const times = new Map(contestants.map(([name]) => [name, /** @type {number[]} */ ([])]));
+for (let round = 0; round < ROUNDS; round++) {
+  const start = published;
+  // Each round in another order, so that none always comes first.
+  for (let i = 0; i < contestants.length; i++) {
+    const [name, publish] = /** @type {[string, () => Promise<unknown>]} */ (
+      contestants[(i + round) % contestants.length]
+    );
+    published = start;
+    const { cpuUs } = await redis.mark();
+    for (let n = 0; n < PUBLISHES; n++) {
+      published++;
+      await publish();
+    }
+    const took = ((await redis.mark()).cpuUs - cpuUs) / PUBLISHES / TENANTS;
+    // The first round only warms up.
+    if (round > 0) times.get(name)?.push(took);
+  }
+}
+console.log(
+  `redis ${await redis.version()}; ${TENANTS} tenants, CPU of Redis per publish and tenant, median and middle half\n`,
+);
+console.log('| | us | compared with 1 window |\n| --- | --- | --- |');
+const one = times.get('1 window') ?? [];
+for (const [name, took] of times) {
+  const { lower, upper } = summary(took);
+  const ratio = median(took.map((us, round) => us / (one[round] ?? NaN)));
+  console.log(
+    `| ${name} | ${median(took).toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)}) | ${ratio.toFixed(2)} |`,
+  );
+}
+await store.close();
+await redis.stop();
