@@ -22,7 +22,7 @@ import {
   type Present,
 } from './channel-delivery.js';
 import { due, type IncidentSettings } from './due.js';
-import { Edition1 } from './edition-1.js';
+import { Edition1Incidents } from './edition-1-incidents.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
   alertOf,
@@ -114,9 +114,10 @@ export class Alerts implements Incidents {
   private readonly me = randomBytes(9).toString('base64url');
   private readonly scope: string;
   private readonly records: IncidentRecords;
+  private readonly ownChannels = new Map<string, AlertChannel>();
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
-  private readonly edition1: Edition1;
+  private readonly edition1: Edition1Incidents;
   private readonly roster: Roster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
@@ -134,11 +135,11 @@ export class Alerts implements Incidents {
     // Records of another service or environment on the same Redis are left alone.
     this.scope = [service, environment].map(encodeURIComponent).join(':');
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
-    this.mutes = new Mutes(state, `mutes:${this.scope}`, categories, now, logger);
+    this.mutes = new Mutes(state, this.scope, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
     this.once = new SayOnce(logger);
-    this.edition1 = new Edition1(state, this.scope, categories);
-    this.roster = new Roster(state, this.scope);
+    this.edition1 = new Edition1Incidents(state, this.scope, categories);
+    this.roster = new Roster(state, this.scope, this.ownChannels);
     this.leases = new ChannelLeases(state, this.scope, this.me);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
@@ -155,6 +156,7 @@ export class Alerts implements Incidents {
     const run = <T>(work: () => T): T => this.outside(() => unseen(work));
     for (const named of channels) {
       const key = `${named.name}#${named.channel.addressHash ?? ''}`;
+      this.ownChannels.set(key, named.channel);
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
     // Not waited for: a store that is away must not hold up the start.
@@ -383,7 +385,7 @@ export class Alerts implements Incidents {
       me: this.me,
       now: this.options.now(),
       settings: this.settings,
-      channels: this.roster.with(this.ownChannels),
+      channels: this.roster.channels,
       own: (key) => this.deliveries.get(key),
       isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.records.isAway),
       mute,
@@ -397,7 +399,7 @@ export class Alerts implements Incidents {
     if (!incident || !told || told.by !== this.me || !delivery) return undefined;
     const next = due(incident, told, delivery.channel, this.settings, this.options.now());
     if (!next) return undefined;
-    const alert = alertOf(incident, next.status, next.window, next.level, this.options);
+    const alert = alertOf(incident, next, this.options, told.when);
     return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
   }
 
@@ -458,13 +460,9 @@ export class Alerts implements Incidents {
     this.records.forget();
   }
 
-  private get ownChannels(): Map<string, AlertChannel> {
-    return new Map([...this.deliveries].map(([key, { channel }]) => [key, channel]));
-  }
-
   /** Brings channels up to date that no replica had before: what was noticed until now has no word of them. */
   private async lookAtRoster(): Promise<void> {
-    const introduced = await this.roster.look(this.ownChannels, this.options.now());
+    const introduced = await this.roster.look(this.options.now());
     if (introduced.length === 0) return;
     for (const [id, { told }] of await this.records.list())
       if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);

@@ -1,6 +1,6 @@
 import type { AlertLevel, Severity } from '../model/level.js';
 import type { Breach } from '../model/breach.js';
-import { due, isOver, plan, presentLevel, type IncidentSettings } from './due.js';
+import { due, isOver, plan, presentWindow, type IncidentSettings } from './due.js';
 import { withBreach, withSettled, unsettled, type Incident, type Told } from './incident.js';
 
 const MINUTE = 60_000;
@@ -92,9 +92,11 @@ describe('what a channel is due of a story', () => {
   it('is a reminder at the level that holds, though a window begins with the lower levels', () => {
     const hot = [FAR, INFO].map((level, i) => breach(30 + i, level, 90));
     const story = after(true, breach(0, FAR, 90), ...hot);
-    expect(presentLevel(story)).toEqual(FAR);
+    expect(presentWindow(story)).toMatchObject({ start: at(30, 0), level: FAR, count: 90 });
     const known = told({ '': 5 });
     expect(hear(story, known, at(31), only('critical'))).toEqual(['reminded', 'critical']);
+    // With the count of that window, or a critical message would read "near".
+    expect(due(story, known, all, settings, at(31))?.window.start).toBe(at(30, 0));
     expect(hear(story, told({ '': 5 }, { when: at(2) }), at(31))).toBeUndefined();
     const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
     expect(hear(calmer, known, at(31), only('critical'))).toBeUndefined();

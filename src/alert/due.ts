@@ -67,24 +67,24 @@ function dueOfStory(
   }
   if (worst.at > before && wants(channel, category, worst) && !isHeld)
     return { status: before > 0 ? 'escalated' : 'opened', window, level: worst };
-  const level = presentLevel(incident);
+  const present = presentWindow(incident);
   // Of a window that is over a reminder would come too late: it may be the last.
   const isReminder =
     told?.when !== undefined && now >= told.when + remindAfterMs && now < window.end && hasGrown(incident, told);
-  if (before > 0 && ((isReminder && wants(channel, category, level)) || isToRepeat(told, channel, now)))
-    return { status: 'reminded', window, level };
+  if (before > 0 && ((isReminder && wants(channel, category, present.level)) || isToRepeat(told, channel, now)))
+    return { status: 'reminded', window: present, level: present.level };
   return undefined;
 }
 
 /**
- * The level that holds now. In a window that has just begun the lower levels come first, while the tenant is as far over as before: the
- * window before still counts.
+ * The window whose level holds now. In a window that has just begun the lower levels come first, while the tenant is as far over as
+ * before: the window before still counts.
  */
-export function presentLevel(incident: Incident): AlertLevel {
+export function presentWindow(incident: Incident): WindowOver {
   const last = lastOf(incident);
   const before = incident.windows.at(-2);
   const follows = before && last.start <= before.end + SETTLES_AFTER_MS;
-  return follows && before.level.at > last.level.at ? before.level : last.level;
+  return follows && before.level.at > last.level.at ? before : last;
 }
 
 function hasGrown(incident: Incident, told: Told): boolean {

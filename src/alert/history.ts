@@ -16,7 +16,8 @@ export interface AlertRecord {
 export function alertRecord(incident: Incident, identity: Identity): AlertRecord {
   const { uid, raisedAt, worst, story, closedAt, status = 'opened' } = incident;
   const shown = story && closedAt !== undefined ? 'resolved' : status;
-  const alert = alertOf(incident, shown, lastOf(incident), story ? worst : lastOf(incident).level, identity);
+  const window = lastOf(incident);
+  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, identity);
   const channels: Record<string, Delivery> = {};
   // A channel's name, then what stands for its address: of two addresses that had the name, the one that heard last.
   const heardAt: Record<string, number> = {};

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 
+import type { IncidentStatus } from '../model/alert-incident.js';
 import type { Breach } from '../model/breach.js';
 import type { Tenant } from '../model/tenant.js';
 import {
@@ -11,6 +12,7 @@ import {
   withBreach,
   withCount,
   withSettled,
+  type Identity,
   type Incident,
 } from './incident.js';
 
@@ -29,6 +31,8 @@ const breach = (window: number, count: number, more: Partial<Breach> = {}): Brea
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
 const stored = (incident: Incident): Incident => JSON.parse(JSON.stringify(incident)) as Incident;
 const opened = (count = 20): Incident => withBreach(undefined, breach(0, count), true, at(0, 500));
+const shown = (incident: Incident, status: IncidentStatus, identity: Identity = {}, before?: number) =>
+  alertOf(incident, { status, window: lastOf(incident), level: incident.worst }, identity, before);
 
 describe('an incident', () => {
   it('counts a window as over a second after its end', () => {
@@ -50,7 +54,7 @@ describe('an incident', () => {
       (before, window) => withBreach(before, breach(window, 20), true, at(window)),
       undefined,
     ) as Incident;
-    const { incident } = alertOf(windows, 'reminded', lastOf(windows), windows.worst);
+    const { incident } = shown(windows, 'reminded');
     expect(incident).toMatchObject({ windowsOver: 4, windows: 12, lastedMs: 12 * MINUTE });
   });
 
@@ -90,21 +94,27 @@ describe('an incident', () => {
     const hot = withBreach(opened(), breach(1, 80, { level: { at: 5, severity: 'critical' } }), true, at(1));
     const now = { ...hot, windows: hot.windows.map((one) => (one.start === at(1) ? { ...one, count: 5_000 } : one)) };
     const production = { service: 'api', environment: 'production' };
-    const alert = alertOf(now, 'escalated', lastOf(now), now.worst, production);
+    const alert = shown(now, 'escalated', production);
     expect(alert).toMatchObject({
       ...{ service: 'api', environment: 'production', count: 5_000, countAtCrossing: 80, windowEnd: new Date(at(2)) },
       streak: { windows: 2, since: new Date(START) },
       incident: { status: 'escalated', windowsOver: 2, total: 5_020, lastedMs: 2 * MINUTE },
     });
-    const linked = alertOf({ ...now, tenant: { id: 'a/b \ud800' } }, 'opened', lastOf(now), now.worst, {
+    const linked = shown({ ...now, tenant: { id: 'a/b \ud800' } }, 'opened', {
       publicUrl: 'https://a.example/rate-monitor/',
     });
     expect(linked.link).toBe('https://a.example/rate-monitor/#/llm_call/a%2Fb%20%EF%BF%BD');
     const later = withCount(now, at(1), 6_000);
-    expect(alertOf(later, 'escalated', lastOf(later), later.worst, production).id).toBe(alert.id);
-    expect(alertOf(now, 'opened', lastOf(now), now.worst, production).id).not.toBe(alert.id);
+    expect(shown(later, 'escalated', production).id).toBe(alert.id);
+    expect(shown(now, 'opened', production).id).not.toBe(alert.id);
     const staging = { service: 'api', environment: 'staging' };
-    expect(alertOf(now, 'escalated', lastOf(now), now.worst, staging).id).not.toBe(alert.id);
+    expect(shown(now, 'escalated', staging).id).not.toBe(alert.id);
+  });
+
+  it('has an id of its own for each reminder of a long window, and the same for a retry', () => {
+    const reminder = (before: number) => shown(opened(), 'reminded', {}, before).id;
+    expect(reminder(at(0))).toBe(reminder(at(0)));
+    expect(reminder(at(30))).not.toBe(reminder(at(0)));
   });
 
   it('is one again when two replicas that could not talk have told it, with the messages of both', () => {
@@ -151,7 +161,7 @@ describe('an incident', () => {
         incident = settled(incident, at(99));
         const last = counts.findLastIndex((count) => count > THRESHOLD);
         const upTo = counts.slice(0, last + 1);
-        expect(alertOf(incident, 'resolved', lastOf(incident), incident.worst).incident).toMatchObject({
+        expect(shown(incident, 'resolved').incident).toMatchObject({
           total: upTo.reduce((sum, count) => sum + count, 0),
           lastedMs: (last + 1) * MINUTE,
           peak: { count: Math.max(...upTo) },

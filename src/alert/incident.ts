@@ -323,13 +323,16 @@ export interface Identity {
   readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'timeZone'> | undefined;
 }
 
-/** The alert about one of its windows, with what is known now. */
+/**
+ * The alert about one of its windows, with what is known now.
+ *
+ * @param before - When the channel was last sent something: a further reminder is an alert of its own, a retry of one is not.
+ */
 export function alertOf(
   incident: Incident,
-  status: IncidentStatus,
-  { start }: Pick<WindowOver, 'start'>,
-  level: AlertLevel,
+  { status, window: { start }, level }: Pick<Due, 'status' | 'level'> & { readonly window: Pick<WindowOver, 'start'> },
   { service, environment, publicUrl, windowOf }: Identity = {},
+  before = 0,
 ): RateAlert {
   const { uid, category, window, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
@@ -338,7 +341,7 @@ export function alertOf(
   const windowMs = told.end - told.start;
   const { count, crossing, threshold, route, contributors, countedBy } = told;
   const timeZone = windowOf?.(category, window)?.timeZone;
-  const reminder = status === 'reminded' ? told.seenAt : 0;
+  const reminder = status === 'reminded' ? before : 0;
   return {
     // Environments share tenants and categories, and may share a receiver that takes each id once.
     id: hash([service, environment, uid, status, windowStart, level.at, reminder]),

@@ -3,6 +3,7 @@ import type { Logger } from '@nestjs/common';
 import { Records } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, reasonOf } from '../util/text.js';
+import { Edition1Mutes } from './edition-1-mutes.js';
 
 /** What a mute is about. */
 export interface MutedScope {
@@ -64,19 +65,24 @@ const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
  */
 export class Mutes {
   private readonly records: Records<Kept>;
+  private readonly edition1: Edition1Mutes;
   private known = new Map<string, Kept>();
   /** Held back here and not yet added to the record. */
   private readonly heldBack = new Map<string, number>();
 
-  /** @param categories What may be muted. */
+  /**
+   * @param scope - The service and environment that mutes hold in.
+   * @param categories - What may be muted.
+   */
   constructor(
     state: SharedState,
-    kind: string,
+    scope: string,
     private readonly categories: readonly string[],
     private readonly now: () => number,
     private readonly logger: Pick<Logger, 'log'>,
   ) {
-    this.records = new Records(state, kind);
+    this.records = new Records(state, `mutes:${scope}`);
+    this.edition1 = new Edition1Mutes(state, scope);
   }
 
   /** @throws RangeError, TypeError or, if the store is away, an Error. */
@@ -92,11 +98,15 @@ export class Mutes {
       version: now,
     };
     const id = idOf(kept);
-    await this.changed('set', id, (before) => ({
+    const change = (before: Kept | undefined): Kept => ({
       ...kept,
       heldBack: before && !before.ended ? before.heldBack : 0,
       version: Math.max(now, (before?.version ?? 0) + 1),
-    }));
+    });
+    await this.changed('set', async () => {
+      await this.edition1.write(id, kept);
+      await this.change(id, change);
+    });
     const whose = by === undefined ? '' : ` by ${oneLine(by, 80)}`;
     this.logger.log(`Muted ${whom(kept)}${whose} until ${new Date(kept.until).toISOString()} (${oneLine(reason)})`);
     return toMute(this.known.get(id) ?? kept);
@@ -107,14 +117,7 @@ export class Mutes {
     checkNames(scope, ['tenant', 'category']);
     await this.flush();
     const id = idOf(scope);
-    const before = await this.changed('ended', id, (mute) =>
-      mute && !mute.ended && mute.until > this.now()
-        ? { ...mute, ended: true, version: Math.max(this.now(), mute.version + 1) }
-        : mute,
-    );
-    if (!before || before.ended || before.until <= this.now()) return false;
-    this.over(before);
-    return true;
+    return this.changed('ended', () => this.endNow(id));
   }
 
   async list(): Promise<Mute[]> {
@@ -154,15 +157,32 @@ export class Mutes {
   async refresh(): Promise<void> {
     await this.flush();
     const now = this.now();
-    const kept = new Map((await this.records.list()).map((mute) => [idOf(mute), mute]));
+    const kept = await this.records.entries();
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
       if (mine.until + SETTLES_AFTER_MS <= now || (there && there.version >= mine.version)) continue;
+      if (!mine.ended) await this.edition1.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
       kept.set(id, (await this.records.change(id, later)).after ?? mine);
     }
     this.known = kept;
+    await this.followEdition1(now);
     for (const [id, mute] of kept) if (mute.until + SETTLES_AFTER_MS <= now) await this.end(id);
+  }
+
+  /** A mute that a replica of edition 1 sets or ends is set or ended here too. */
+  private async followEdition1(now: number): Promise<void> {
+    const { set, ended } = await this.edition1.look();
+    for (const id of ended) await this.endNow(id);
+    for (const [id, { tenant, category, until, reason }] of set) {
+      if (until <= now || this.known.get(id)?.until === until) continue;
+      await this.change(id, (there) => {
+        const version = Math.max(now, (there?.version ?? 0) + 1);
+        return there?.until === until
+          ? there
+          : { ...scopeOf({ tenant, category }), until, reason, heldBack: 0, version };
+      });
+    }
   }
 
   private running(): Kept[] {
@@ -175,7 +195,9 @@ export class Mutes {
     const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
     this.known.delete(id);
-    if (before && !after && !before.ended) this.over(before);
+    if (!before || after || before.ended) return;
+    await this.edition1.remove(id, before.until);
+    this.over(before);
   }
 
   private over(mute: Kept): void {
@@ -184,15 +206,29 @@ export class Mutes {
     );
   }
 
-  private async changed(
-    what: string,
-    id: string,
-    change: (before: Kept | undefined) => Kept | undefined,
-  ): Promise<Kept | undefined> {
+  /** @returns Whether there was one that held. */
+  private async endNow(id: string): Promise<boolean> {
+    const now = this.now();
+    const holds = (mute: Kept | undefined): mute is Kept => mute !== undefined && !mute.ended && mute.until > now;
+    const before = await this.change(id, (mute) =>
+      holds(mute) ? { ...mute, ended: true, version: Math.max(now, mute.version + 1) } : mute,
+    );
+    if (!holds(before)) return false;
+    await this.edition1.remove(id, before.until);
+    this.over(before);
+    return true;
+  }
+
+  private async change(id: string, change: (before: Kept | undefined) => Kept | undefined): Promise<Kept | undefined> {
+    const { before, after } = await this.records.change(id, change);
+    if (after) this.known.set(id, after);
+    return before;
+  }
+
+  /** @throws an Error for people if the store is away. */
+  private async changed<T>(what: string, change: () => Promise<T>): Promise<T> {
     try {
-      const { before, after } = await this.records.change(id, change);
-      if (after) this.known.set(id, after);
-      return before;
+      return await change();
     } catch (error) {
       throw new Error(`The mute was not ${what}: the store is away (${reasonOf(error)}). Try again when it is back`, {
         cause: error,

@@ -28,17 +28,18 @@ const KNOWN_AFTER_MS = 2_000;
  */
 export class Roster {
   private readonly records: Records<Entry>;
-  private known: readonly Entry[] = [];
+  /** The own channels, and those of others. */
+  channels: ReadonlyMap<string, Wanting>;
   /** Channels that no replica had before, and when they were made known. */
   private readonly fresh = new Map<string, number>();
 
-  constructor(state: SharedState, scope: string) {
+  constructor(
+    state: SharedState,
+    scope: string,
+    private readonly own: ReadonlyMap<string, Wanting>,
+  ) {
     this.records = new Records(state, `channels:${scope}`);
-  }
-
-  /** The own channels, and those of others. */
-  with(own: ReadonlyMap<string, Wanting>): Map<string, Wanting> {
-    return new Map([...this.known.map((entry): [string, Wanting] => [entry.key, entry]), ...own]);
+    this.channels = own;
   }
 
   /**
@@ -46,9 +47,9 @@ export class Roster {
    *
    * @returns The keys of new channels of this replica, once: records that were written before may not have them.
    */
-  async look(own: ReadonlyMap<string, Wanting>, now: number): Promise<string[]> {
+  async look(now: number): Promise<string[]> {
     const found = new Map((await this.records.list()).map((entry) => [entry.key, entry]));
-    for (const [key, { minSeverity, categories, repeatEveryMs }] of own) {
+    for (const [key, { minSeverity, categories, repeatEveryMs }] of this.own) {
       const there = found.get(key);
       if (!there) this.fresh.set(key, now);
       else if (there.seenAt > now - SEEN_EVERY_MS) continue;
@@ -61,7 +62,7 @@ export class Roster {
       found.delete(key);
       await this.records.change(key, (there) => (there && there.seenAt > seenAt ? there : undefined));
     }
-    this.known = [...found.values()];
+    this.channels = new Map([...found, ...this.own]);
     const introduced = [...this.fresh].filter(([, since]) => now >= since + KNOWN_AFTER_MS).map(([key]) => key);
     for (const key of introduced) this.fresh.delete(key);
     return introduced;

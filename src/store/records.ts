@@ -62,44 +62,53 @@ export class Records<T extends object> {
    * @throws if a newer version wrote the record, or the store is away.
    */
   async change(id: string, change: (record: T | undefined) => T | undefined, seen?: T): Promise<Changed<T>> {
-    let found = (seen && this.texts.get(seen)) ?? (await this.state.read(this.kind, [id]))[0];
+    let text = seen && this.texts.get(seen);
+    let before = seen;
+    if (text === undefined) [text, before] = this.recordOf((await this.state.read(this.kind, [id]))[0]);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (isNewer(found)) throw new Error(`a record of ${this.kind} was written by a newer version`);
-      const before = parse<T>(found);
       const after = change(before);
       if (after === before && after !== undefined) return { before, after };
       const next = after && JSON.stringify({ schema: SCHEMA, ...after });
-      if (next === found) return { before, after };
-      const outcome = await this.state.swap(this.kind, id, found, next, after && this.dueAt(after));
+      if (next === text) return { before, after };
+      const outcome = await this.state.swap(this.kind, id, text, next, after && this.dueAt(after));
       if (outcome.swapped) return { before, after };
-      found = outcome.found;
+      [text, before] = this.recordOf(outcome.found);
     }
     throw new Error(`a record of ${this.kind} is changed by others without end`);
   }
 
+  /** @throws if a newer version wrote the record. */
+  private recordOf(text: string | undefined): [text: string | undefined, record: T | undefined] {
+    const record = parse(text);
+    if (isNewer(record)) throw new Error(`a record of ${this.kind} was written by a newer version`);
+    return [text, withoutSchema<T>(record)];
+  }
+
+  /** A record to read: nothing if a newer version wrote it. */
   private parsed(text: string | undefined): T | undefined {
-    const record = parse<T>(text);
+    const parsed = parse(text);
+    const record = isNewer(parsed) ? undefined : withoutSchema<T>(parsed);
     if (record && text !== undefined) this.texts.set(record, text);
     return record;
   }
 }
 
-function parse<T>(text: string | undefined): T | undefined {
-  const parsed = parseObject(text);
-  if (!parsed || Number(parsed.schema) > SCHEMA) return undefined;
-  delete parsed.schema;
-  return parsed as T;
+type Parsed = Record<string, unknown> | undefined;
+
+function isNewer(record: Parsed): boolean {
+  return Number(record?.schema) > SCHEMA;
 }
 
-function isNewer(text: string | undefined): boolean {
-  return Number(parseObject(text)?.schema) > SCHEMA;
+function withoutSchema<T>(record: Parsed): T | undefined {
+  delete record?.schema;
+  return record as T | undefined;
 }
 
-function parseObject(text: string | undefined): Record<string, unknown> | undefined {
+function parse(text: string | undefined): Parsed {
   if (text === undefined) return undefined;
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Parsed) : undefined;
   } catch {
     return undefined;
   }

@@ -15,15 +15,19 @@ export interface DueRecords {
   readonly generation: string;
 }
 
-/** What edition 1 of this package left in the store. */
+/** What edition 1 of this package keeps in the store. */
 export interface Edition1State {
   /** Whether one of its replicas has looked after incidents within the last 900 ms. */
   isAlive(): Promise<boolean>;
-  /** Its open incidents. */
-  incidents(): Promise<Map<string, string>>;
+  /** Its open incidents or its mutes, by id. */
+  list(kind: Edition1Kind): Promise<Map<string, string>>;
+  /** Puts one there, whatever is there. */
+  write(kind: Edition1Kind, id: string, text: string): Promise<void>;
   /** Removes one of them if it is still the one that `isIt` knows. */
-  remove(id: string, isIt: (text: string) => boolean): Promise<void>;
+  remove(kind: Edition1Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
 }
+
+export type Edition1Kind = 'incidents' | 'mutes';
 
 /**
  * What replicas share beside counts: small records that one of them changes at a time, and leases. It lives where the counts live, and its

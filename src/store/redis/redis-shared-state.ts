@@ -8,37 +8,53 @@ import { KEPT_FOR_MS, type DueRecords, type Edition1State, type SharedState, typ
 const GENERATION = '';
 
 const RENEW_EVERY_MS = 3_600_000;
+/** Records that one call swaps. More would hold up other clients of Redis. */
+const MAX_SWAPS = 100;
+
+/** A swap that waits for others of the same turn. */
+interface Swap {
+  readonly args: readonly [id: string, expected: string, next: string, due: number | ''];
+  readonly resolve: (swapped: Swapped) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** Empty text means no record: a record is never empty. */
 const SWAP = `
 -- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
--- ARGV   id; what is expected there, or ''; what is to be there, or ''; when it is due, or ''; expiry in ms; 1 if that is to begin again
--- reply  1, or what is there instead (text, '' for nothing)
-local id, expected, after, due, expiry, renew = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
-local found = redis.call('HGET', KEYS[1], id) or ''
-if found ~= expected then return found end
-if after == '' then
-  redis.call('HDEL', KEYS[1], id)
-  redis.call('ZREM', KEYS[2], id)
-  redis.call('ZREM', KEYS[3], id)
-  return 1
-end
-redis.call('HSET', KEYS[1], id, after)
-if due == '' then
-  redis.call('ZREM', KEYS[2], id)
-elseif redis.call('ZADD', KEYS[2], due, id) == 1 then
-  -- The first of a set makes its key, which has no expiry yet.
-  renew = true
-end
-if found == '' then
-  renew = true
-  local now = redis.call('TIME')
-  redis.call('ZADD', KEYS[3], now[1] * 1000000 + now[2], id)
+-- ARGV   expiry in ms; 1 if that is to begin again; then of each record its id; what is expected there, or ''; what is to be there, or '';
+--        when it is due, or ''
+-- reply  of each record 1, or what is there instead (text, '' for nothing)
+local expiry, renew, replies = ARGV[1], ARGV[2] == '1', {}
+for i = 3, #ARGV, 4 do
+  local id, expected, after, due = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local found = redis.call('HGET', KEYS[1], id) or ''
+  if found ~= expected then
+    replies[#replies + 1] = found
+  else
+    replies[#replies + 1] = 1
+    if after == '' then
+      redis.call('HDEL', KEYS[1], id)
+      redis.call('ZREM', KEYS[3], id)
+    else
+      redis.call('HSET', KEYS[1], id, after)
+    end
+    if after == '' or due == '' then
+      redis.call('ZREM', KEYS[2], id)
+    elseif redis.call('ZADD', KEYS[2], due, id) == 1 then
+      -- The first of a set makes its key, which has no expiry yet.
+      renew = true
+    end
+    if after ~= '' and found == '' then
+      renew = true
+      local now = redis.call('TIME')
+      redis.call('ZADD', KEYS[3], now[1] * 1000000 + now[2], id)
+    end
+  end
 end
 if renew then
   for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], expiry) end
 end
-return 1
+return replies
 `;
 
 const LIST = `
@@ -112,6 +128,7 @@ type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;
   private readonly renewedAt = new Map<string, number>();
+  private readonly swaps = new Map<string, Swap[]>();
 
   /** @param connection - Of the store that this is the state of: opened and closed by that. */
   constructor(
@@ -136,10 +153,33 @@ export class RedisSharedState implements SharedState {
     return found.map((text) => text ?? undefined);
   }
 
-  async swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
-    const args = [id, expected, next, due ?? '', KEPT_FOR_MS, this.isToRenew(kind) ? 1 : 0];
-    const reply = await this.scripted.rateMonitorStateSwap(...this.keys(kind), ...args);
-    return reply === 1 ? { swapped: true } : { swapped: false, found: String(reply) || undefined };
+  /** What is swapped in one turn of the event loop is one call: looking after many records costs little more than after one. */
+  swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
+    return new Promise((resolve, reject) => {
+      const swap: Swap = { args: [id, expected, next, due ?? ''], resolve, reject };
+      const waiting = this.swaps.get(kind);
+      if (waiting && waiting.length < MAX_SWAPS) return void waiting.push(swap);
+      const swaps = [swap];
+      this.swaps.set(kind, swaps);
+      queueMicrotask(() => {
+        if (this.swaps.get(kind) === swaps) this.swaps.delete(kind);
+        void this.swapAll(kind, swaps);
+      });
+    });
+  }
+
+  private async swapAll(kind: string, swaps: readonly Swap[]): Promise<void> {
+    try {
+      const args = swaps.flatMap((swap) => swap.args);
+      const renew = this.isToRenew(kind) ? 1 : 0;
+      const replies = await this.scripted.rateMonitorStateSwap(...this.keys(kind), KEPT_FOR_MS, renew, ...args);
+      for (const [i, { resolve }] of swaps.entries()) {
+        const reply = (replies as unknown[])[i];
+        resolve(reply === 1 ? { swapped: true } : { swapped: false, found: String(reply) || undefined });
+      }
+    } catch (error) {
+      for (const { reject } of swaps) reject(error);
+    }
   }
 
   async due(kind: string, until: number, most: number): Promise<DueRecords> {
@@ -166,16 +206,17 @@ export class RedisSharedState implements SharedState {
   }
 
   get edition1(): Edition1State {
-    const [incidents, looked] = ['incidents', 'claim:sweep'].map((name) => `${this.keyPrefix}:{alerts}:${name}`) as [
-      string,
-      string,
-    ];
+    const { connection } = this;
+    const keyOf = (name: string): string => `${this.keyPrefix}:{alerts}:${name}`;
     return {
-      isAlive: async () => (await this.connection.exists(looked)) === 1,
-      incidents: async () => new Map(Object.entries(await this.connection.hgetall(incidents))),
-      remove: async (id, isIt) => {
-        const text = await this.connection.hget(incidents, id);
-        if (text !== null && isIt(text)) await this.connection.hdel(incidents, id);
+      isAlive: async () => (await connection.exists(keyOf('claim:sweep'))) === 1,
+      list: async (kind) => new Map(Object.entries(await connection.hgetall(keyOf(kind)))),
+      write: async (kind, id, text) => {
+        await Promise.all([connection.hset(keyOf(kind), id, text), connection.pexpire(keyOf(kind), KEPT_FOR_MS)]);
+      },
+      remove: async (kind, id, isIt) => {
+        const text = await connection.hget(keyOf(kind), id);
+        if (text !== null && isIt(text)) await connection.hdel(keyOf(kind), id);
       },
     };
   }

@@ -56,7 +56,7 @@ const MAX_CLAIMS = 10_000;
  * are until their end is sent: if edition 1 is deployed again, it goes on with them. Both go by the same rule: who sends the end removes the original,
  * and what has been removed is over.
  */
-export class Edition1 {
+export class Edition1Incidents {
   private readonly claims: Records<Claim>;
   private silentLooks = 0;
   private isDone = false;
@@ -96,7 +96,7 @@ export class Edition1 {
     }
     this.silentLooks++;
     if (!this.isGone || this.isDone) return;
-    const left = await edition1.incidents();
+    const left = await edition1.list('incidents');
     for (const claim of await this.claims.list(MAX_CLAIMS)) {
       const isLeft = [...left.values()].some((text) => parse(text)?.id === claim.uid);
       if (claim.scope !== this.scope || isLeft) continue;
@@ -117,7 +117,7 @@ export class Edition1 {
   /** Removes the original of an incident whose end is being sent. */
   async ended({ uid, edition1: key }: Pick<Incident, 'uid' | 'edition1'>): Promise<void> {
     if (key === undefined) return;
-    await this.state.edition1?.remove(key, (text) => parse(text)?.id === uid);
+    await this.state.edition1?.remove('incidents', key, (text) => parse(text)?.id === uid);
     await this.claims.change(uid, () => undefined);
   }
 }

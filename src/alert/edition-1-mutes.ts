@@ -1,0 +1,74 @@
+import type { SharedState } from '../store/shared-state.js';
+import type { MutedScope } from './mutes.js';
+
+/** A mute as edition 1 keeps it. That edition keeps fields that it does not know, but not if it sets the mute again. */
+export interface Edition1Mute extends MutedScope {
+  readonly until: number;
+  readonly reason: string;
+  readonly heldBack: number;
+  /** The service and environment of this edition that wrote it. Left out by edition 1. */
+  readonly scope?: string;
+}
+
+/** What edition 1 has changed since the last look. */
+interface Edition1Changes {
+  readonly set: ReadonlyMap<string, Edition1Mute>;
+  readonly ended: ReadonlySet<string>;
+}
+
+/**
+ * Mutes in the place where edition 1 reads and writes them, so that in a rolling deployment a mute holds in replicas of both. Ids are the
+ * same in both editions. Edition 1 has no environments: what it mutes is muted in all that share the store.
+ */
+export class Edition1Mutes {
+  /** What was there for this service and environment at the last look. */
+  private last = new Set<string>();
+
+  constructor(
+    private readonly state: SharedState,
+    private readonly scope: string,
+  ) {}
+
+  /** Call it before the mute's own record is written: another replica that finds only the record takes the mute for ended. */
+  async write(id: string, { tenant, category, until, reason, heldBack }: Omit<Edition1Mute, 'scope'>): Promise<void> {
+    const mute: Edition1Mute = {
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(category === undefined ? {} : { category }),
+      ...{ until, reason, heldBack, scope: this.scope },
+    };
+    await this.state.edition1?.write('mutes', id, JSON.stringify(mute));
+  }
+
+  /** Call it after the mute's own record was ended. One that another service or environment has written stays. */
+  async remove(id: string, until: number): Promise<void> {
+    await this.state.edition1?.remove('mutes', id, (text) => {
+      const mute = parse(text);
+      return mute?.until === until && (mute.scope ?? this.scope) === this.scope;
+    });
+  }
+
+  /** Call it after the records were read. */
+  async look(): Promise<Edition1Changes> {
+    const set = new Map<string, Edition1Mute>();
+    const there = new Set<string>();
+    const mine = new Set<string>();
+    for (const [id, text] of (await this.state.edition1?.list('mutes')) ?? []) {
+      there.add(id);
+      const mute = parse(text);
+      if (mute && mute.scope === undefined) set.set(id, mute);
+      if (mute && (mute.scope ?? this.scope) === this.scope) mine.add(id);
+    }
+    const ended = new Set([...this.last].filter((id) => !there.has(id)));
+    this.last = mine;
+    return { set, ended };
+  }
+}
+
+function parse(text: string): Edition1Mute | undefined {
+  try {
+    const mute = JSON.parse(text) as Partial<Edition1Mute> | null;
+    return Number.isFinite(mute?.until) && typeof mute?.reason === 'string' ? (mute as Edition1Mute) : undefined;
+  } catch {
+    return undefined;
+  }
+}
