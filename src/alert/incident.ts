@@ -446,9 +446,9 @@ export function withTold(incident: Incident, key: string, told: Told): Incident 
   return { ...incident, told: { ...incident.told, [key]: told } };
 }
 
-export function without<T extends object, K extends keyof T>(whole: T, ...names: K[]): Omit<T, K> {
+/** The same object if it has none of them. */
+export function without<T extends object, K extends keyof T & string>(whole: T, ...names: K[]): Omit<T, K> {
   if (!names.some((name) => name in whole)) return whole;
-  const rest = { ...whole };
-  for (const name of names) Reflect.deleteProperty(rest, name);
-  return rest;
+  const rest = Object.entries(whole).filter(([name]) => !(names as string[]).includes(name));
+  return Object.fromEntries(rest) as Omit<T, K>;
 }

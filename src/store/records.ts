@@ -99,9 +99,11 @@ function isNewer(record: Parsed): boolean {
   return Number(record?.schema) > SCHEMA;
 }
 
-function withoutSchema<T>(record: Parsed): T | undefined {
-  delete record?.schema;
-  return record as T | undefined;
+/** Copied, since an object that a property was deleted from is slow to copy and to write from then on. */
+function withoutSchema<T>(parsed: Parsed): T | undefined {
+  if (!parsed) return undefined;
+  const { schema, ...record } = parsed;
+  return (schema === undefined ? parsed : record) as T;
 }
 
 function parse(text: string | undefined): Parsed {
