@@ -16,6 +16,11 @@ describe('oneLine', () => {
     expect(oneLine('\u3164\u2800\u2003')).toBe('');
   });
 
+  it('leaves marks on letters, but no towers of them that cover other lines', () => {
+    expect(oneLine('Việt नमस्ते שָׁלוֹם བསྒྲུབས')).toBe('Việt नमस्ते שָׁלוֹם བསྒྲུབས');
+    expect(oneLine(`a${'\u0301'.repeat(60)}b`)).toBe(`a${'\u0301'.repeat(8)}b`);
+  });
+
   it('makes one space of many', () => expect(oneLine('a \u00A0\t\n  b')).toBe('a b'));
 
   it('cuts, with a mark, between characters', () => {

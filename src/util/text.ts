@@ -2,6 +2,8 @@
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
 /** What renders as nothing or turns the reading direction around: it could hide a word, or make two names look the same. */
 const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]+/gu;
+/** Marks that are stacked on a letter, more than any script needs: they would be drawn over the lines above and below. */
+const STACKED = /(\p{M}{8})\p{M}+/gu;
 
 /** `text` on one line, with nothing invisible in it, cut to `most` characters: fit for a log line or a title. */
 export function oneLine(text: string, most = 200): string {
@@ -10,6 +12,7 @@ export function oneLine(text: string, most = 200): string {
     .slice(0, most * 2)
     .replace(UNSEEN, '')
     .replace(BREAKS, ' ')
+    .replace(STACKED, '$1')
     .trim();
   if (clean.length <= most && text.length <= most * 2) return clean;
   return `${clean.slice(0, most - 1).replace(/\p{Cs}$/u, '')}…`;

@@ -136,6 +136,12 @@ describe('whatever a tenant is called', () => {
     ['a sentence of ours', 'Acme (proj_1) is over the llm_call threshold: 9999 in 1 min, threshold 15'],
     ['quotes that end ours', 'Acme" (proj_1) is over the llm_call threshold: 9999 | "x'],
     ['typographic quotes', 'Acme” (proj_1) is over the llm_call threshold'],
+    ['two quotes, each of which becomes a single one', 'Acme"" (proj_1) is over the llm_call threshold'],
+    ['two single quotes, which look like a double one', 'Acme’’ (proj_1) is over the llm_call threshold'],
+    [
+      'quotes of other scripts',
+      'Acme\u2E42 (proj_1) is over, Acme\u{1F677} (proj_1) is over, Acme\u2057 (proj_1) is over',
+    ],
   ])('no name passes for %s', (_, name) => {
     const alert = anAlert({ tenant: { id: 'evil', name } });
     const texts = [
@@ -149,7 +155,9 @@ describe('whatever a tenant is called', () => {
         ?.replace('🟠 ', ''),
     ];
     for (const text of texts)
-      expect(text).toMatch(/^"[^"”]*" \(evil\)( is over the llm_call threshold|: llm_call 47 of)/);
+      expect(text).toMatch(
+        /^"(?:(?!['’]['’])[^"”\u2E42\u2057\u{1F677}])*" \(evil\)( is over the llm_call threshold|: llm_call 47 of)/u,
+      );
   });
 
   it.each([

@@ -24,7 +24,10 @@ export interface Room {
 
 /** Ids that cannot be read as part of a sentence; others are quoted. */
 const PLAIN_ID = /^[\p{L}\p{N}_.:@/+=~#-]+$/u;
-const QUOTES = /["\u00AB\u00BB\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2036\u275D\u275E\u301D-\u301F\u3003\uFF02]/g;
+/** What looks like a double quote, two single ones too. */
+const QUOTES =
+  /["\u00AB\u00BB\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2034\u2036\u2037\u2057\u275D\u275E\u2E42\u301D-\u301F\u3003\uFF02\u{1F676}-\u{1F678}]|['`\u00B4\u02B9-\u02BD\u02C8\u2018-\u201B\u2032\u2035\uFF07]{2,}/gu;
+const SEVERAL = /'{2,}/g;
 const WINDOW_ROOM = 12;
 /** Long enough to tell an altered id from others. */
 const MARK_LENGTH = 6;
@@ -50,7 +53,7 @@ export function shownId(id: string, most: number): string {
 }
 
 export function quoted(text: string, { text: write }: Pick<Dialect, 'text'>, most: number): string {
-  return `"${write(text.replace(QUOTES, "'"), most)}"`;
+  return `"${write(text.replace(QUOTES, "'").replace(SEVERAL, "'"), most)}"`;
 }
 
 /** `llm_call`, or `llm_call day` if the category has several windows. */
