@@ -86,7 +86,9 @@ export interface AlertSettings extends Identity {
 
 /** The outcome of a test alert in one channel. */
 export interface TestedChannel {
+  /** Name of the channel. */
   channel: string;
+  /** Whether the channel took the test alert. */
   delivered: boolean;
   /** Why not. */
   reason?: string;

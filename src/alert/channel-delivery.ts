@@ -19,11 +19,13 @@ export interface NamedChannel {
 
 /** How a channel does on this instance. Times in milliseconds since the epoch. */
 export interface ChannelStatus {
+  /** Name of the channel. */
   readonly name: string;
   /** False while nothing goes through: it is switched off, or all that is sent fails. A rate limit turns nothing off. */
   readonly on: boolean;
   /** Why it is off. */
   readonly reason?: string | undefined;
+  /** Since when it is off, in milliseconds since the epoch; undefined while it is on. */
   readonly offSince?: number | undefined;
   /** Nothing is sent before. Left out for a channel that stays off until `sendTest()` or a restart. */
   readonly retryAt?: number | undefined;

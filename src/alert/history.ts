@@ -4,7 +4,9 @@ import { alertOf, lastOf, type Delivery, type Identity, type Incident } from './
 
 /** An alert, and its delivery in each channel. */
 export interface AlertRecord {
+  /** The same as `alert.id`. */
   id: string;
+  /** When the level was crossed, by the clock of the store. */
   raisedAt: Date;
   /** As things are now, or were when it was over. */
   alert: RateAlert;

@@ -37,8 +37,11 @@ export interface MuteOptions extends MutedScope {
 
 /** Alerts that are held back for a while; counting goes on. */
 export interface Mute extends MutedScope {
+  /** When it ends. */
   until: Date;
+  /** Why it was set, as given. */
   reason: string;
+  /** Who set it, if given. */
   by?: string;
   /** How many alerts it has held back so far. */
   heldBack: number;

@@ -14,7 +14,9 @@ import type { NamedChannel } from './channel-delivery.js';
 
 /** The outcome of a notice in one channel. */
 export interface NoticeOutcome {
+  /** Name of the channel. */
   channel: string;
+  /** Whether the channel took it. */
   delivered: boolean;
   /** Why not. */
   reason?: string;

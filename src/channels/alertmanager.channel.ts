@@ -46,7 +46,9 @@ interface Posted {
  * has them.
  */
 export class AlertmanagerChannel extends HttpChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'alertmanager';
+  /** {@inheritDoc AlertChannel.repeatEveryMs} */
   readonly repeatEveryMs = REPEAT_EVERY_MS;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #isPrivate: boolean;
@@ -60,11 +62,15 @@ export class AlertmanagerChannel extends HttpChannel {
     this.#isPrivate = isPrivate(url);
   }
 
+  /** {@inheritDoc AlertChannel.start} */
   start(): void {
     if (!this.#isPrivate) warnOfPlainHttp('An AlertmanagerChannel');
   }
 
-  /** @param previous - The severity sent before. Severity is a label, so a new one is a new alert and the old one must be ended. */
+  /**
+   * Posts what is firing, and resolves what is not.
+   * @param previous - The severity sent before. Severity is a label, so a new one is a new alert and the old one must be ended.
+   */
   async send(alert: RateAlert, previous?: string): Promise<string> {
     const { severity } = alert.level;
     const former = SEVERITIES.find((known) => known === previous && known !== severity);

@@ -14,8 +14,11 @@ import { checkOptions } from './check-options.js';
 
 /** Writes alerts to the app's log: by severity as an error, a warning or a plain line. */
 export class LogChannel implements AlertChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'log';
+  /** {@inheritDoc AlertChannel.minSeverity} */
   readonly minSeverity: Severity | undefined;
+  /** {@inheritDoc AlertChannel.categories} */
   readonly categories: readonly string[] | undefined;
   private readonly logger = new Logger('RateAlert');
 
@@ -26,6 +29,7 @@ export class LogChannel implements AlertChannel {
     this.categories = categories;
   }
 
+  /** {@inheritDoc AlertChannel.send} */
   send(alert: RateAlert): void {
     const link = linkOf(alert);
     const message = `${alertMessage(alert)}${link === undefined ? '' : ` | ${link}`}`;
@@ -35,6 +39,7 @@ export class LogChannel implements AlertChannel {
     else this.logger.warn(message);
   }
 
+  /** {@inheritDoc AlertChannel.notify} */
   notify({ kind, severity, title, lines, link }: Notice): void {
     // Logged where it was set.
     if (kind === 'threshold') return;

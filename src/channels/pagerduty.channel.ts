@@ -34,6 +34,7 @@ const MAX_SUMMARY = 1_024;
  * resolved. A test alert is triggered and resolved at once.
  */
 export class PagerDutyChannel extends HttpChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'pagerduty';
   readonly #routingKey: string;
 
@@ -44,6 +45,7 @@ export class PagerDutyChannel extends HttpChannel {
     this.#routingKey = given.routingKey;
   }
 
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert): Promise<void> {
     if (isOpen(alert)) await this.#enqueue('trigger', alert);
     if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert);

@@ -36,7 +36,9 @@ type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
  * issues fires once per tenant and never again.
  */
 export class SentryChannel implements AlertChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'sentry';
+  /** {@inheritDoc AlertChannel.minSeverity} */
   readonly minSeverity: Severity | undefined;
   private readonly given: readonly string[] | undefined;
   private sentry: Sentry | undefined;
@@ -58,7 +60,10 @@ export class SentryChannel implements AlertChannel {
     return this.sentry?.isEnabled() ? this.sentry.getClient() : undefined;
   }
 
-  /** @throws RateMonitorConfigError if `@sentry/nestjs` is not installed. */
+  /**
+   * Loads Sentry.
+   * @throws RateMonitorConfigError if `@sentry/nestjs` is not installed.
+   */
   async start(): Promise<void> {
     this.sentry = await sentry();
     if (!this.sentry)

@@ -1,3 +1,2 @@
 export { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from './dashboard.module.js';
 export type { DashboardAuthorize, DashboardIdentity } from './dashboard.guard.js';
-export type * from './api.js';

@@ -3,12 +3,15 @@ import type { BlindTime } from '../model/blind-time.js';
 
 /** The highest count of a tenant in one window of the time. */
 export interface DigestCount {
+  /** Name of the category. */
   category: string;
   /** Name of the window; empty if the category has one. */
   window: string;
   /** The id is cut and hashed if it is longer than 128 characters. */
   tenant: { id: string; name?: string };
+  /** The highest count of the time. */
   count: number;
+  /** The tenant's threshold. */
   threshold: number;
   /** The minute in which it was reached. Of windows that are not the shortest of their category, the time of the digest. */
   at: Date;
@@ -16,24 +19,33 @@ export interface DigestCount {
 
 /** An alert that a channel did not take. */
 export interface DigestFailure {
+  /** Name of the channel. */
   channel: string;
+  /** Name of the category. */
   category: string;
+  /** The tenant that the alert is about. */
   tenant: { id: string; name?: string };
+  /** Why it was not delivered; no address and no key. */
   reason?: string;
 }
 
 /** A threshold that advice would change. */
 export interface DigestAdvice {
+  /** Name of the category. */
   category: string;
   /** Absent if each tenant has its own. */
   threshold?: number;
+  /** The threshold that fits better. */
   suggested: number;
+  /** Why, in one sentence. */
   reason: string;
 }
 
 /** What deserves attention in some time; all lists are empty if nothing does. */
 export interface Digest {
+  /** Start of the time it is about. */
   from: Date;
+  /** End of the time it is about. */
   to: Date;
   /** Incidents, or alerts if `incidents` is off, that were raised or went on in the time; the most severe first. */
   incidents: AlertRecord[];
@@ -45,6 +57,7 @@ export interface Digest {
   blind: BlindTime[];
   /** Alerts that a channel did not take, as it stands now. */
   failures: DigestFailure[];
+  /** Categories whose threshold does not fit, with a better one. */
   advice: DigestAdvice[];
 }
 

@@ -19,9 +19,11 @@ export interface RateMonitorHealthOptions {
 
 /** What a check reports, under the key that it is given. */
 export interface RateMonitorHealth {
+  /** `down` if {@link RateMonitorHealthOptions} ask for it, else `up`. */
   status: 'up' | 'down';
   /** False if the module is disabled or has not started. */
   monitoring: boolean;
+  /** The store and whether it answers; absent if the module is disabled or has not started. */
   store?: { name: string; up: boolean };
   /** Since when the store is away. */
   blindSince?: string;

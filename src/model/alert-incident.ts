@@ -5,6 +5,7 @@ export type IncidentStatus = 'opened' | 'escalated' | 'reminded' | 'resolved';
 export interface AlertIncident {
   /** The same in every alert of the incident. */
   id: string;
+  /** What this alert is about: the start, a higher level, a reminder or the end. */
   status: IncidentStatus;
   /** Start of the first window that was over a level. */
   startedAt: Date;

@@ -5,6 +5,7 @@ const BRAND = Symbol.for('nestjs-rate-monitor:config-error');
  * Recognise it with {@link isRateMonitorConfigError}.
  */
 export class RateMonitorConfigError extends Error {
+  /** Always `RateMonitorConfigError`. */
   override readonly name = 'RateMonitorConfigError';
 
   /** @param problems - One line each; no secrets. */

@@ -18,10 +18,15 @@ const BRAND = Symbol.for('nestjs-rate-monitor:delivery-error');
 
 /** Why an alert could not be sent, and what follows. Its message reaches the log: never put an address or a key there. */
 export class DeliveryError extends Error {
+  /** Always `DeliveryError`. */
   override readonly name = 'DeliveryError';
+  /** {@inheritDoc DeliveryFault.retry} */
   readonly retry: boolean;
+  /** {@inheritDoc DeliveryFault.retryAfterMs} */
   readonly retryAfterMs: number | undefined;
+  /** {@inheritDoc DeliveryFault.probe} */
   readonly probe: boolean;
+  /** {@inheritDoc DeliveryFault.switchOff} */
   readonly switchOff: boolean;
 
   constructor(message: string, { retry, retryAfterMs, probe = false, switchOff = false }: DeliveryFault) {

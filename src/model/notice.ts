@@ -10,10 +10,13 @@ export interface Notice {
    * was set or removed while the app runs.
    */
   kind: 'blind' | 'digest' | 'threshold';
+  /** How urgent it is; a channel with a higher `minSeverity` does not get it. */
   severity: Severity;
   /** When it was made. */
   at: Date;
+  /** What it is about, in one line. */
   title: string;
+  /** The details, one line each. Names in it come from users. */
   lines: readonly string[];
   /** The category that it is about; absent if it is about all. */
   category?: string | undefined;

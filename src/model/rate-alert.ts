@@ -11,6 +11,7 @@ export interface RateAlert {
   service?: string;
   /** Where it runs: `production`. */
   environment?: string;
+  /** Name of the category. */
   category: string;
   /** As the resolver gave it. */
   tenant: Tenant;
@@ -20,6 +21,7 @@ export interface RateAlert {
   threshold: number;
   /** The level that was reached. */
   level: AlertLevel;
+  /** When the window began. */
   windowStart: Date;
   /** Length of the window in milliseconds. */
   windowMs: number;

@@ -39,17 +39,22 @@ export interface RemoveThresholdOptions extends ThresholdScope {
 
 /** A threshold that was set while the app runs, and holds. */
 export interface ThresholdOverride extends SetThresholdOptions {
+  /** When it was set. */
   since: Date;
 }
 
 /** One change of a threshold that was set or removed while the app runs. */
 export interface ThresholdChange extends ThresholdScope {
+  /** When it was changed. */
   at: Date;
+  /** Who changed it. */
   by: string;
+  /** Why, as given. */
   reason: string;
   /** What was set before; absent if nothing was. */
   from?: number;
   /** What is set now; absent if it was removed. */
   to?: number;
+  /** When what is set ends; absent if it stays until it is removed. */
   until?: Date;
 }

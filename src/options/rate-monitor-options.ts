@@ -257,5 +257,6 @@ export interface RateMonitorOptions {
 
 /** What `forRootAsync({ useClass })` and `useExisting` expect. */
 export interface RateMonitorOptionsFactory {
+  /** Called once, when the app starts. What it throws stops the boot. */
   createRateMonitorOptions(): RateMonitorOptions | Promise<RateMonitorOptions>;
 }

@@ -9,6 +9,7 @@ export interface CounterKey {
   readonly category: string;
   /** The tenant's id, at a bounded length. */
   readonly tenant: string;
+  /** The span that is counted, in milliseconds since the epoch. */
   readonly window: WindowSpan;
 }
 

@@ -10,6 +10,7 @@ const WAIT_AT_MOST_MS = 10_000;
 
 /** The used part of `TestingModuleBuilder` from `@nestjs/testing`. */
 export interface OverridesProviders {
+  /** As `TestingModuleBuilder` of `@nestjs/testing` has it. */
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
 }
 

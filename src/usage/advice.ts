@@ -8,8 +8,11 @@ export interface TenantUsage {
 
 /** How often a threshold would have alerted: once for each tenant and window over it. */
 export interface AdviceStep {
+  /** The count that may not be exceeded. */
   threshold: number;
+  /** How many alerts it would have made: one per tenant and window over it. */
   alerts: number;
+  /** How many tenants these alerts would have been about. */
   tenants: number;
 }
 
@@ -21,10 +24,13 @@ export interface AdviceCandidate extends AdviceStep {
 
 /** A tenant that sits over the threshold most of the time. */
 export interface AlwaysOver {
+  /** The tenant. The id is cut and hashed if it is longer than 128 characters. */
   tenant: { id: string; name?: string };
+  /** Windows in which it was over the present threshold. */
   windowsOver: number;
   /** Windows in which it was counted. */
   windows: number;
+  /** 95 of 100 of its counts, without zeros, are not above this. */
   p95: number;
 }
 
@@ -36,9 +42,11 @@ export interface ThresholdAdvice {
   samples: number;
   /** Ascending thresholds from 1; what an entry holds is true up to the next entry's threshold. Empty if nothing was counted. */
   curve: AdviceStep[];
+  /** The present threshold, the suggestion and a few others, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
   /** Absent if there is too little history, or if the present threshold is as good. */
   suggestion?: { threshold: number; reason: string };
+  /** Tenants that are over the present threshold most of the time: a threshold of their own fits them better. */
   alwaysOver: AlwaysOver[];
 }
 

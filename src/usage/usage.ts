@@ -30,19 +30,25 @@ export type Time = Date | number;
 
 /** From when to when; `to` is now if left out. */
 export interface TimeRange {
+  /** Start of the range. */
   from: Time;
+  /** End of the range. @defaultValue now */
   to?: Time | undefined;
 }
 
 /** A tenant and how much it used in one window. */
 export interface UsageRow {
+  /** Name of the category. */
   category: string;
   /** Name of the window; empty if the category has one. */
   window: string;
+  /** Start of the window. */
   windowStart: Date;
+  /** End of the window, when counting begins again. */
   windowEnd: Date;
   /** The id is cut and hashed if it is longer than 128 characters. */
   tenant: { id: string; name?: string };
+  /** What all instances counted in the window. */
   count: number;
   /** Undefined if the tenant has one of its own that is not known here. */
   threshold: number | undefined;
@@ -56,6 +62,7 @@ export interface UsageRow {
 
 /** Counts at even steps, the oldest first. */
 export interface UsageSeries {
+  /** Start of the first step. */
   start: Date;
   /** Length of a step in milliseconds. */
   stepMs: number;
@@ -65,6 +72,7 @@ export interface UsageSeries {
 
 /** The highest counts of an hour. */
 export interface HourlyPeaks {
+  /** Start of the hour. */
   hour: Date;
   /** The highest first, 100 at most. */
   tenants: { tenant: { id: string }; count: number }[];
@@ -72,7 +80,7 @@ export interface HourlyPeaks {
 
 /** What `top` is asked for. */
 export interface TopOptions {
-  /** @defaultValue 20 */
+  /** How many tenants at most. @defaultValue 20 */
   limit?: number | undefined;
   /** A time in the window. @defaultValue now */
   at?: Time | undefined;
@@ -90,10 +98,15 @@ export interface AdviseOptions {
 
 /** Advice on a category's threshold, and what it is made from. */
 export interface CategoryAdvice extends ThresholdAdvice {
+  /** Name of the category. */
   category: string;
+  /** Name of the window; empty if the category has one. */
   window: string;
+  /** Length of the window in milliseconds. */
   windowMs: number;
+  /** Start of the history that was read. */
   from: Date;
+  /** End of the history that was read. */
   to: Date;
   /** The present threshold; absent if each tenant has its own. */
   threshold?: number;

@@ -58,6 +58,7 @@ const MAX_THREAD_NAME = 100;
  * Names from users are escaped: they cannot mention anyone or contain a link.
  */
 export class DiscordChannel extends MessageChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'discord';
   readonly #options: DiscordChannelOptions;
   #pinged = { at: -Infinity, severity: -1 };
@@ -69,6 +70,7 @@ export class DiscordChannel extends MessageChannel {
     this.#options = given;
   }
 
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
     const posted = readPosted(previous);
     const message = discordMessage(alert, this.#options);
@@ -88,6 +90,7 @@ export class DiscordChannel extends MessageChannel {
     accept(await this.postNotice(body, notice, { wait: 'true' }), isGone);
   }
 
+  /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
   protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
     await this.#postWithPing(discordBatch(alerts, this.#options, more), alerts);
   }

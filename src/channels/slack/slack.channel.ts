@@ -16,6 +16,7 @@ export type SlackChannelOptions = MessageOptions;
  * Names from users are sent as plain text: they cannot mention anyone or contain a link.
  */
 export class SlackChannel extends MessageChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'slack';
   readonly #options: SlackChannelOptions;
 
@@ -26,14 +27,17 @@ export class SlackChannel extends MessageChannel {
     this.#options = given;
   }
 
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert): Promise<void> {
     accept(await this.post(slackMessage(alert, this.#options), [alert]));
   }
 
+  /** {@inheritDoc AlertChannel.notify} */
   async notify(notice: Notice): Promise<void> {
     accept(await this.postNotice(slackNotice(notice, this.#options.environment), notice));
   }
 
+  /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
   protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
     accept(await this.post(slackBatch(alerts, this.#options, more), alerts));
   }

@@ -37,6 +37,7 @@ export interface WebhookChannelOptions extends ChannelFilter {
  * `webhook-signature`, and for one minor release also `X-Rate-Monitor-Timestamp` and `X-Rate-Monitor-Signature` of version 0.1.
  */
 export class WebhookChannel extends HttpChannel {
+  /** {@inheritDoc AlertChannel.name} */
   readonly name = 'webhook';
   readonly #secrets: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
@@ -53,14 +54,17 @@ export class WebhookChannel extends HttpChannel {
     this.#isPrivate = isPrivate(url);
   }
 
+  /** {@inheritDoc AlertChannel.start} */
   start(): void {
     if (!this.#isPrivate) warnOfPlainHttp('A WebhookChannel');
   }
 
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert): Promise<void> {
     await this.#post(webhookBody(alert), alertId(alert));
   }
 
+  /** {@inheritDoc AlertChannel.notify} */
   async notify(notice: Notice): Promise<void> {
     await this.#post(webhookNoticeBody(notice), notice.id);
   }

@@ -34,18 +34,23 @@ interface Expiring {
  * so several apps of one process may share it. Its hashes are never folded, since no instance of its process is restarted alone.
  */
 export class MemoryCounterStore implements CounterStore {
+  /** {@inheritDoc CounterStore.name} */
   readonly name = 'memory';
+  /** {@inheritDoc CounterStore.state} */
   readonly state = new MemorySharedState();
+  /** {@inheritDoc CounterStore.usage} */
   readonly usage = new MemoryUsageStore((category, tenant, span) => this.totalOf(category, tenant, span));
   private readonly windows = new Map<string, Expiring>();
 
   /** @param now - The clock by which counters expire. */
   constructor(private readonly now: () => number = Date.now) {}
 
+  /** {@inheritDoc CounterStore.publish} */
   publish(totals: readonly OwnTotal[], now: number): Promise<Counted[]> {
     return Promise.resolve(totals.map((total) => this.take(total, now)));
   }
 
+  /** {@inheritDoc CounterStore.read} */
   read(keys: readonly CounterKey[]): Promise<number[]> {
     return Promise.resolve(keys.map((key) => this.find(key, key.window)?.sum ?? 0));
   }

@@ -40,8 +40,11 @@ interface Scripted {
 
 /** Counts in Redis, shared by all instances: one hash for each tenant, category and window, written by one script. */
 export class RedisCounterStore implements CounterStore {
+  /** {@inheritDoc CounterStore.name} */
   readonly name: string;
+  /** {@inheritDoc CounterStore.state} */
   readonly state: RedisSharedState;
+  /** {@inheritDoc CounterStore.usage} */
   readonly usage: RedisUsageStore;
   /** More fields than this in a hash are folded. */
   protected readonly maxFields: number = MAX_FIELDS;
@@ -69,6 +72,7 @@ export class RedisCounterStore implements CounterStore {
     this.usage = new RedisUsageStore(this.connection, keyPrefix);
   }
 
+  /** {@inheritDoc CounterStore.open} */
   open(ready: () => void): void {
     this.connection.on('error', (fault: Error) => (this.fault = fault));
     this.connection.on('ready', () => {
@@ -78,10 +82,12 @@ export class RedisCounterStore implements CounterStore {
     this.connection.connect().catch(() => undefined);
   }
 
+  /** {@inheritDoc CounterStore.publish} */
   publish(totals: readonly OwnTotal[], now: number): Promise<Published[]> {
     return this.isByTenant ? this.callEach(byTenant(totals), totals, now) : this.call(totals, now);
   }
 
+  /** {@inheritDoc CounterStore.read} */
   async read(keys: readonly CounterKey[]): Promise<number[]> {
     const sums: number[] = [];
     for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
@@ -93,11 +99,13 @@ export class RedisCounterStore implements CounterStore {
     return sums;
   }
 
+  /** {@inheritDoc CounterStore.time} */
   async time(): Promise<number> {
     const [seconds, microseconds] = await this.connection.time();
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
   }
 
+  /** {@inheritDoc CounterStore.close} */
   close(): Promise<void> {
     this.connection.disconnect();
     return Promise.resolve();
