@@ -14,13 +14,13 @@ import { oneLine, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import {
   ChannelDelivery,
-  waitFor,
   type ChannelStatus,
   type Incidents,
   type NamedChannel,
   type Outcome,
   type Present,
 } from './channel-delivery.js';
+import { waitFor } from './channel-health.js';
 import { due, type IncidentSettings } from './due.js';
 import { Edition1Incidents } from './edition-1-incidents.js';
 import { alertRecord, type AlertRecord } from './history.js';

@@ -1,11 +1,11 @@
 import type { Logger } from '@nestjs/common';
 
 import type { AlertChannel } from '../model/alert-channel.js';
-import type { DeliveryError } from '../model/delivery-error.js';
 import { SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
+import { ChannelHealth, isRefused, type Failure } from './channel-health.js';
 import type { Due } from './incident.js';
 
 /** A channel as it is set up. */
@@ -46,8 +46,7 @@ export interface Present {
 
 /** The outcome of an attempt. */
 export type Outcome =
-  | { readonly delivered: true; readonly memory: string | undefined; readonly note?: string }
-  | { readonly delivered: false; readonly reason: string; readonly refused: boolean; readonly waitMs: number };
+  { readonly delivered: true; readonly memory: string | undefined } | ({ readonly delivered: false } & Failure);
 
 /** Where a delivery reads what to send, and where it reports the outcome. */
 export interface Incidents {
@@ -78,15 +77,6 @@ const BATCH_SIZE = 25;
 const MAX_LISTED_BATCHES = 4;
 /** How many waiting alerts are ranked by their present counts before a message. If more wait, the worst at the time they were queued are. */
 const MAX_RANKED = 2_000;
-/** So many different incidents fail in a row: it is the channel, not the alert. */
-const FAULTS_TO_PAUSE = 3;
-const FIRST_WAIT_MS = 250;
-const FIRST_WAIT_REFUSED_MS = 5_000;
-const FIRST_PROBE_MS = 30_000;
-const MAX_WAIT_MS = 60_000;
-const MAX_WAIT_ASKED_MS = 5 * 60_000;
-const MAX_PROBE_MS = 15 * 60_000;
-const OFF_WAIT_MS = 60 * 60_000;
 
 /** Brings one channel up to date: the worst first, in groups if it takes them, and with patience if it does not. */
 export class ChannelDelivery {
@@ -94,17 +84,10 @@ export class ChannelDelivery {
   private readonly retries = new Map<string, NodeJS.Timeout>();
   private readonly sending = new Set<string>();
   private readonly working = new Set<Promise<unknown>>();
-  private readonly failing = new Set<string>();
+  private readonly health: ChannelHealth;
   private timer: NodeJS.Timeout | undefined;
   private isGroupUnderWay = false;
-  private pausedUntil = 0;
-  private pauses = 0;
-  private probes = 0;
-  private fault: { readonly since: number; readonly reason: string } | undefined;
   private readonly outcomes = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
-  private isLogged = false;
-  /** Why nothing is sent until a test alert goes through. */
-  private off: string | undefined;
   private hurry = false;
   private isEnded = false;
 
@@ -115,7 +98,9 @@ export class ChannelDelivery {
     private readonly incidents: Incidents,
     private readonly run: <T>(work: () => T) => T,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
-  ) {}
+  ) {
+    this.health = new ChannelHealth(this.title, named.option, logger);
+  }
 
   get name(): string {
     return this.named.name;
@@ -130,22 +115,15 @@ export class ChannelDelivery {
     return this.channel.sendBatch !== undefined;
   }
 
-  /** How long nothing is sent, in milliseconds; 0 for not at all. */
+  /** For how long nothing is sent, in milliseconds; 0 if it is. */
   get pausedMs(): number {
-    return this.off ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
+    return this.health.pausedMs;
   }
 
   /** @param now - Milliseconds since the epoch. */
   status(now: number): ChannelStatus {
-    const { name, fault, pausedMs, outcomes } = this;
-    return {
-      name,
-      on: fault === undefined,
-      ...(fault ? { reason: fault.reason, offSince: Math.round(now - (performance.now() - fault.since)) } : {}),
-      ...(this.off === undefined && pausedMs > 0 ? { retryAt: Math.round(now + pausedMs) } : {}),
-      queued: new Set([...this.ids(), ...this.retries.keys()]).size,
-      outcomes: { ...outcomes },
-    };
+    const queued = new Set([...this.ids(), ...this.retries.keys()]).size;
+    return { name: this.name, ...this.health.status(now), queued, outcomes: { ...this.outcomes } };
   }
 
   /** A mute held an alert back from it. */
@@ -153,17 +131,9 @@ export class ChannelDelivery {
     this.outcomes.suppressed++;
   }
 
-  get isIdle(): boolean {
-    return this.pending.size === 0 && this.sending.size === 0 && this.working.size === 0;
-  }
-
   /** What is on its way here, so that its lease is kept. */
   ids(): string[] {
     return [...this.pending.keys(), ...this.sending];
-  }
-
-  has(id: string): boolean {
-    return this.pending.has(id) || this.sending.has(id);
   }
 
   push(id: string, due: Due): void {
@@ -211,7 +181,7 @@ export class ChannelDelivery {
     const end = performance.now() + withinMs;
     this.hurry = true;
     const retried = [...this.retries.keys()];
-    if (!this.off) this.pausedUntil = 0;
+    this.health.resume();
     await within(Promise.all(retried.map((id) => this.incidents.again(this.key, id))), withinMs, '').catch(
       () => undefined,
     );
@@ -234,7 +204,7 @@ export class ChannelDelivery {
   }
 
   private pump(): void {
-    if (this.off || this.isEnded) return;
+    if (this.health.isOff || this.isEnded) return;
     if (this.isGrouped) return this.pumpGroup();
     while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
   }
@@ -351,7 +321,7 @@ export class ChannelDelivery {
       // Another replica has been left to go on with it.
       if (this.isEnded) return;
       if (items.length > 1 && isRefused(error)) return this.sendEachAlone(items);
-      outcome = this.failed(items, presents, error);
+      outcome = { delivered: false, ...this.health.failed(idsOf(items), whatOf(presents), error) };
     }
     await Promise.all(items.map((item, i) => this.report(item, presents[i] as Present, outcome)));
   }
@@ -368,7 +338,7 @@ export class ChannelDelivery {
   }
 
   private retryAfter(id: string, waitMs: number): void {
-    if (this.off || this.pending.has(id)) return;
+    if (this.health.isOff || this.pending.has(id)) return;
     clearTimeout(this.retries.get(id));
     const retry = (): void => {
       this.retries.delete(id);
@@ -378,62 +348,12 @@ export class ChannelDelivery {
     this.retries.set(id, setTimeout(retry, waitMs + 5).unref());
   }
 
-  private failed(items: readonly Item[], presents: readonly Present[], error: unknown): Outcome {
-    const reason = reasonOf(error);
-    const { switchOff, probe, retryAfterMs } = Object(error) as Partial<DeliveryError>;
-    for (const { id } of items) this.failing.add(id);
-    if (switchOff) this.switchOff(reason);
-    else if (probe) this.pauseToProbe(reason);
-    else if (!this.isLogged) {
-      const categories = [...new Set(presents.map(({ alert }) => alert.category))].join(', ');
-      const what = items.length === 1 ? `an alert of ${categories}` : `${items.length} alerts of ${categories}`;
-      this.logger.warn(`${this.title} could not send ${what} (${reason}): it is tried again`);
-      this.isLogged = true;
-    }
-    // What an app's own channel made of a header may be NaN.
-    const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
-    if (asked > 0) this.pause(asked);
-    const refused = isRefused(error);
-    const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
-    if (isFaulty) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
-    if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
-    return {
-      delivered: false,
-      reason,
-      refused: refused || this.off !== undefined,
-      waitMs: Math.max(asked, this.pausedMs),
-    };
-  }
-
-  private pause(forMs: number): void {
-    this.pausedUntil = Math.max(this.pausedUntil, performance.now() + forMs);
-  }
-
-  private pauseToProbe(reason: string): void {
-    if (this.probes === 0)
-      this.logger.error(
-        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is tried now and then. Check ${this.named.option}`,
-      );
-    this.pause(backoff(FIRST_PROBE_MS, this.probes++, MAX_PROBE_MS));
-  }
-
-  private switchOff(reason: string): void {
-    if (this.off) return;
-    this.off = `switched off: ${reason}`;
-    this.logger.error(
-      `${this.title} is off (${reason}): fix ${this.named.option} and restart, or call sendTest() if it is right`,
-    );
-  }
-
   private works(): void {
-    const wasAway = this.off !== undefined || this.probes > 0;
-    const waited = this.pausedMs > 0;
-    this.off = this.fault = undefined;
-    this.failing.clear();
-    this.pausedUntil = this.pauses = this.probes = 0;
-    this.isLogged = false;
-    if (wasAway) this.logger.log(`${this.title} works again`);
-    if (wasAway || waited) this.incidents.recovered(this.key);
+    if (this.health.works()) this.incidents.recovered(this.key);
+  }
+
+  private get isIdle(): boolean {
+    return this.pending.size === 0 && this.sending.size === 0 && this.working.size === 0;
   }
 
   private get title(): string {
@@ -441,26 +361,19 @@ export class ChannelDelivery {
   }
 }
 
-/** How long to wait after so many failures in a row: twice as long each time, half of it at random. */
-export function backoff(firstMs: number, faults: number, mostMs: number): number {
-  return Math.min(firstMs * 2 ** faults, mostMs) * (0.5 + Math.random() / 2);
-}
-
-/** How long one alert waits after it failed so often in a row. */
-export function waitFor(refused: boolean, faults: number): number {
-  return refused
-    ? backoff(FIRST_WAIT_REFUSED_MS, faults, MAX_WAIT_ASKED_MS)
-    : backoff(FIRST_WAIT_MS, faults, MAX_WAIT_MS);
-}
-
 export function statusOf(outcome: Outcome): 'delivered' | 'retried' | 'failed' {
   if (outcome.delivered) return 'delivered';
   return outcome.refused ? 'failed' : 'retried';
 }
 
-function isRefused(error: unknown): boolean {
-  const { retry, probe, switchOff } = Object(error) as Partial<DeliveryError>;
-  return retry === false && !probe && !switchOff;
+function idsOf(items: readonly Item[]): string[] {
+  return items.map(({ id }) => id);
+}
+
+/** For the log: `2 alerts of llm_call, exports`. */
+function whatOf(presents: readonly Present[]): string {
+  const categories = [...new Set(presents.map(({ alert }) => alert.category))].join(', ');
+  return `${presents.length === 1 ? 'an alert' : `${presents.length} alerts`} of ${categories}`;
 }
 
 /** What is open comes first, then by severity and by how far over it is. */

@@ -15,9 +15,14 @@ const WORTH_TELLING_MS = 10 * 60_000;
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
 
-export function wants({ minSeverity, categories }: Wanting, category: string, { severity }: AlertLevel): boolean {
+/** Whether a channel is set up to be sent something of this category and severity. */
+export function wants(
+  { minSeverity, categories }: Wanting,
+  category: string | undefined,
+  { severity }: Pick<AlertLevel, 'severity'>,
+): boolean {
   if (minSeverity && SEVERITIES.indexOf(severity) < SEVERITIES.indexOf(minSeverity)) return false;
-  return categories?.includes(category) ?? true;
+  return category === undefined || (categories?.includes(category) ?? true);
 }
 
 /**

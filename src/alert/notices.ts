@@ -4,13 +4,13 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { Logger } from '@nestjs/common';
 
 import type { DeliveryError } from '../model/delivery-error.js';
-import { SEVERITIES } from '../model/level.js';
 import type { Notice } from '../model/notice.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { NamedChannel } from './channel-delivery.js';
+import { wants } from './due.js';
 
 /** The outcome of a notice in one channel. */
 export interface NoticeOutcome {
@@ -70,7 +70,7 @@ export class Notices {
     const run = await untraced();
     const sending = Promise.all(
       channels
-        .filter(({ channel }) => takes(channel, complete))
+        .filter(({ channel }) => channel.notify && wants(channel, complete.category, complete))
         .map((named) => this.outside(() => run(() => this.deliver(named, complete)))),
     );
     this.sending.add(sending);
@@ -130,13 +130,6 @@ export class Notices {
   private hasWaited(ms: number): Promise<boolean> {
     return after(ms, true, { ref: false, signal: this.ending.signal }).catch(() => false);
   }
-}
-
-function takes(channel: NamedChannel['channel'], { severity, category }: Notice): boolean {
-  if (!channel.notify) return false;
-  const { minSeverity, categories } = channel;
-  if (minSeverity && SEVERITIES.indexOf(severity) < SEVERITIES.indexOf(minSeverity)) return false;
-  return category === undefined || categories === undefined || categories.includes(category);
 }
 
 /** A channel of the app may change what it is given. */

@@ -5,7 +5,7 @@ import type { ChannelFilter } from './channel-options.js';
 import { ALERTMANAGER_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 import { HttpChannel, secretsInHeaders } from './http-channel.js';
-import { accept } from './http/accept.js';
+import { accept } from './http/answer.js';
 import { isPrivate, warnOfPlainHttp } from './http/webhook-url.js';
 import { alertMessage } from './message/alert-message.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';

@@ -7,7 +7,7 @@ import type { ChannelFilter } from './channel-options.js';
 import { PAGERDUTY_SHAPE } from './channel-shapes.js';
 import { checkOptions } from './check-options.js';
 import { HttpChannel } from './http-channel.js';
-import { accept } from './http/accept.js';
+import { accept } from './http/answer.js';
 import { alertMessage } from './message/alert-message.js';
 import { isOpen } from './message/alert-words.js';
 import { shownId } from './message/names.js';

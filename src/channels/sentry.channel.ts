@@ -13,7 +13,7 @@ import { alertMessage } from './message/alert-message.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
 import { shownId } from './message/names.js';
-import { accept } from './http/accept.js';
+import { accept } from './http/answer.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './channel-options.js';
 import { FILTER_SHAPE } from './channel-shapes.js';

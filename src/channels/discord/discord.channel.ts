@@ -5,8 +5,7 @@ import { within } from '../../util/within.js';
 import type { MessageOptions } from '../channel-options.js';
 import { DISCORD_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
-import { accept } from '../http/accept.js';
-import type { Answer } from '../http/answer.js';
+import { accept, type Answer } from '../http/answer.js';
 import { MessageChannel } from '../message-channel.js';
 import { plainText } from '../message/safe-text.js';
 import {
@@ -17,7 +16,6 @@ import {
   withMention,
   type DiscordMessage,
 } from './discord-message.js';
-import { readPosted, writePosted, type Posted } from './posted.js';
 
 /** Options of {@link DiscordChannel}. Its `url` is the one that Discord shows under "Integrations", "Webhooks". */
 export interface DiscordChannelOptions extends MessageOptions {
@@ -50,6 +48,19 @@ const PING_REST_MS = 10_000;
 /** How long a new message waits for edits of older ones. Edits that take longer still happen, or are repeated next time. */
 const EDITS_WITHIN_MS = 2_000;
 const MAX_THREAD_NAME = 100;
+
+const MAX_SUPERSEDED = 3;
+const WRITTEN = /^(?:(\d+)\/)?(\d+(?:,\d+)*)$/;
+
+/** The stored state of an incident's messages in Discord. */
+interface Posted {
+  /** The current message. */
+  readonly id: string;
+  /** The thread that was opened for them. */
+  readonly thread?: string | undefined;
+  /** Older messages that do not point to the newer one yet. */
+  readonly superseded: readonly string[];
+}
 
 /**
  * Posts alerts to a Discord channel. Discord does not notify people of edits, so each step is a new message and the older one is edited to
@@ -162,4 +173,15 @@ export class DiscordChannel extends MessageChannel {
 
 function isGone({ status, json }: Answer): boolean {
   return status === 404 && json.code === UNKNOWN_WEBHOOK;
+}
+
+/** `thread/id,older,older`; everything except the id is optional. */
+function writePosted({ id, thread, superseded }: Posted): string {
+  return `${thread === undefined ? '' : `${thread}/`}${[id, ...superseded.slice(0, MAX_SUPERSEDED)].join(',')}`;
+}
+
+function readPosted(written = ''): Posted | undefined {
+  const [, thread, ids] = WRITTEN.exec(written) ?? [];
+  const [id, ...superseded] = ids?.split(',') ?? [];
+  return id === undefined ? undefined : { id, thread, superseded };
 }

@@ -1,4 +1,4 @@
-import { accept } from './accept.js';
+import { accept } from './answer.js';
 import { readAnswer } from './answer.js';
 import { Secrets } from './secrets.js';
 

@@ -1,3 +1,4 @@
+import { DeliveryError } from '../../model/delivery-error.js';
 import { oneLine } from '../../util/text.js';
 import type { Secrets } from './secrets.js';
 
@@ -18,6 +19,12 @@ const MAX_REASON = 400;
 /** A response that is not JSON may be a single word: Slack sends `invalid_blocks`. */
 const ONE_WORD = /^[a-z_]{1,60}$/;
 
+/** Statuses for a wrong address or wrong credentials. An ingress during a deployment or a wrong clock causes them too. */
+const SEEMS_WRONG = new Set([401, 404]);
+const GONE = 410;
+/** Too early or too slow: the same message may be accepted soon. */
+const IN_A_MOMENT = new Set([408, 425, 429]);
+
 /** Reads a response, whose body may be long, incomplete or anything else. */
 export async function readAnswer(response: Response, secrets: Secrets): Promise<Answer> {
   const body = await readBody(response);
@@ -27,6 +34,32 @@ export async function readAnswer(response: Response, secrets: Secrets): Promise<
   // A server may respond "Cannot POST /the/secret/path".
   const reason = isReadable && !secrets.areIn(given) ? oneLine(given, 100) : undefined;
   return { status: response.status, headers: response.headers, json, reason };
+}
+
+/**
+ * Returns if the response means that the alert has arrived.
+ *
+ * @param isGone - Whether the response means that the address no longer exists; a 410 always does.
+ * @throws DeliveryError for any other response.
+ */
+export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {
+  const { status, reason } = answer;
+  if (status >= 200 && status < 300) return answer;
+  const message = `answered ${status}${reason ? `: ${reason}` : ''}`;
+  if (status === GONE || isGone(answer)) throw new DeliveryError(message, { retry: false, switchOff: true });
+  if (SEEMS_WRONG.has(status)) throw new DeliveryError(message, { retry: true, probe: true });
+  if (IN_A_MOMENT.has(status) || status >= 500)
+    throw new DeliveryError(message, { retry: true, retryAfterMs: retryAfterMs(answer) });
+  if (status < 400) throw new DeliveryError(`${message}, and redirects are not followed`, { retry: false });
+  throw new DeliveryError(message, { retry: false });
+}
+
+/** How long to wait before the next request: Discord puts it in the body, in milliseconds, others in a header. */
+export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
+  const header = headers.get('retry-after') ?? '';
+  const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);
+  const wait = Number.isNaN(inSeconds) ? Date.parse(header) - Date.now() : inSeconds * 1_000;
+  return Number.isNaN(wait) ? undefined : Math.max(0, Math.ceil(wait));
 }
 
 async function readBody({ body }: Response): Promise<string> {

@@ -3,7 +3,7 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../channel-options.js';
 import { MESSAGE_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
-import { accept } from '../http/accept.js';
+import { accept } from '../http/answer.js';
 import { MessageChannel } from '../message-channel.js';
 import { slackBatch, slackMessage, slackNotice } from './slack-message.js';
 

@@ -4,7 +4,7 @@ import type { ChannelFilter } from '../channel-options.js';
 import { WEBHOOK_SHAPE } from '../channel-shapes.js';
 import { checkOptions } from '../check-options.js';
 import { HttpChannel, secretsInHeaders } from '../http-channel.js';
-import { accept } from '../http/accept.js';
+import { accept } from '../http/answer.js';
 import { isPrivate, warnOfPlainHttp } from '../http/webhook-url.js';
 import { alertId } from '../message/alert-id.js';
 import { sign } from './signature.js';

@@ -1,0 +1,147 @@
+import type { Logger } from '@nestjs/common';
+
+import type { DeliveryError } from '../model/delivery-error.js';
+import { reasonOf } from '../util/text.js';
+
+/** Why an attempt failed, and what comes of it. */
+export interface Failure {
+  readonly reason: string;
+  /** The channel does not take this alert: it is tried again more rarely. */
+  readonly refused: boolean;
+  /** Nothing is to be sent for so long, in milliseconds. */
+  readonly waitMs: number;
+}
+
+/** So many different incidents fail in a row: it is the channel, not the alert. */
+const FAULTS_TO_PAUSE = 3;
+const FIRST_WAIT_MS = 250;
+const FIRST_WAIT_REFUSED_MS = 5_000;
+const FIRST_PROBE_MS = 30_000;
+const MAX_WAIT_MS = 60_000;
+const MAX_WAIT_ASKED_MS = 5 * 60_000;
+const MAX_PROBE_MS = 15 * 60_000;
+const OFF_WAIT_MS = 60 * 60_000;
+
+/** Whether a channel works, when to try again if it does not, and the log lines about that. */
+export class ChannelHealth {
+  private readonly failing = new Set<string>();
+  private pausedUntil = 0;
+  private pauses = 0;
+  private probes = 0;
+  private fault: { readonly since: number; readonly reason: string } | undefined;
+  private isLogged = false;
+  /** Why nothing is sent until a test alert goes through. */
+  private off: string | undefined;
+
+  /** @param option - What to fix: `channels[1]`. */
+  constructor(
+    private readonly title: string,
+    private readonly option: string,
+    private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  ) {}
+
+  /** Nothing is sent until a test alert goes through. */
+  get isOff(): boolean {
+    return this.off !== undefined;
+  }
+
+  /** For how long nothing is sent, in milliseconds; 0 if it is. */
+  get pausedMs(): number {
+    return this.isOff ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
+  }
+
+  /** As of `now`, in milliseconds since the epoch. */
+  status(now: number): { on: boolean; reason?: string; offSince?: number; retryAt?: number } {
+    const { fault, pausedMs } = this;
+    return {
+      on: fault === undefined,
+      ...(fault ? { reason: fault.reason, offSince: Math.round(now - (performance.now() - fault.since)) } : {}),
+      ...(!this.isOff && pausedMs > 0 ? { retryAt: Math.round(now + pausedMs) } : {}),
+    };
+  }
+
+  /** Tries again at once, unless it is off. */
+  resume(): void {
+    if (!this.isOff) this.pausedUntil = 0;
+  }
+
+  /**
+   * An attempt went through.
+   *
+   * @returns Whether something may have been held back.
+   */
+  works(): boolean {
+    const wasAway = this.isOff || this.probes > 0;
+    const waited = this.pausedMs > 0;
+    this.off = this.fault = undefined;
+    this.failing.clear();
+    this.pausedUntil = this.pauses = this.probes = 0;
+    this.isLogged = false;
+    if (wasAway) this.logger.log(`${this.title} works again`);
+    return wasAway || waited;
+  }
+
+  /**
+   * An attempt failed.
+   *
+   * @param ids - The incidents it was about.
+   * @param what - For the log: `an alert of llm_call`.
+   */
+  failed(ids: readonly string[], what: string, error: unknown): Failure {
+    const reason = reasonOf(error);
+    const { switchOff, probe, retryAfterMs } = Object(error) as Partial<DeliveryError>;
+    for (const id of ids) this.failing.add(id);
+    if (switchOff) this.switchOff(reason);
+    else if (probe) this.pauseToProbe(reason);
+    else if (!this.isLogged) {
+      this.logger.warn(`${this.title} could not send ${what} (${reason}): it is tried again`);
+      this.isLogged = true;
+    }
+    // What an app's own channel made of a header may be NaN.
+    const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
+    if (asked > 0) this.pause(asked);
+    const refused = isRefused(error);
+    const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
+    if (isFaulty) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
+    return { reason, refused: refused || this.isOff, waitMs: Math.max(asked, this.pausedMs) };
+  }
+
+  private pause(forMs: number): void {
+    this.pausedUntil = Math.max(this.pausedUntil, performance.now() + forMs);
+  }
+
+  private pauseToProbe(reason: string): void {
+    if (this.probes === 0)
+      this.logger.error(
+        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is tried now and then. Check ${this.option}`,
+      );
+    this.pause(backoff(FIRST_PROBE_MS, this.probes++, MAX_PROBE_MS));
+  }
+
+  private switchOff(reason: string): void {
+    if (this.isOff) return;
+    this.off = `switched off: ${reason}`;
+    this.logger.error(
+      `${this.title} is off (${reason}): fix ${this.option} and restart, or call sendTest() if it is right`,
+    );
+  }
+}
+
+/** Whether the channel does not take the alert, but may take others. */
+export function isRefused(error: unknown): boolean {
+  const { retry, probe, switchOff } = Object(error) as Partial<DeliveryError>;
+  return retry === false && !probe && !switchOff;
+}
+
+/** How long one alert waits after it failed so often in a row, in milliseconds. */
+export function waitFor(refused: boolean, faults: number): number {
+  return refused
+    ? backoff(FIRST_WAIT_REFUSED_MS, faults, MAX_WAIT_ASKED_MS)
+    : backoff(FIRST_WAIT_MS, faults, MAX_WAIT_MS);
+}
+
+/** Twice as long each time, half of it at random. */
+function backoff(firstMs: number, faults: number, maxMs: number): number {
+  return Math.min(firstMs * 2 ** faults, maxMs) * (0.5 + Math.random() / 2);
+}
