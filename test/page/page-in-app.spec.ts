@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { DynamicModule } from '@nestjs/common';
+import { Controller, Post, UseGuards, type DynamicModule } from '@nestjs/common';
 import type { Browser } from 'playwright-core';
 
-import { AlertService } from '../../src/index.js';
+import { AlertService, MonitorRate } from '../../src/index.js';
 import { ASSETS, type Assets } from '../../src/dashboard/assets.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { LlmController } from '../support/controllers.js';
+import { AuthGuard, LlmController } from '../support/controllers.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 import { launchChromium, LOOKS, openPage, type WatchedPage } from './browser.js';
@@ -45,6 +45,22 @@ afterEach(async () => {
   expect(watched.flatMap(({ complaints }) => complaints)).toEqual([]);
 });
 afterAll(() => browser?.close());
+
+@UseGuards(AuthGuard)
+@Controller('outcome')
+class OutcomeController {
+  @Post('answer')
+  @MonitorRate('llm_tokens', { after: (result) => (result as { tokens: number }).tokens })
+  answer(): { tokens: number } {
+    return { tokens: 450 };
+  }
+
+  @Post('fail')
+  @MonitorRate('failures', { when: 'failure' })
+  fail(): never {
+    throw new Error('no');
+  }
+}
 
 /** The dashboard as an app imports it, with the page built from the sources. */
 function dashboard(authorize: () => string | boolean): DynamicModule {
@@ -87,6 +103,33 @@ it.each([
   await page.locator('.hot tbody b', { hasText: '40' }).waitFor();
   expect(await page.locator('.hot .name').textContent()).toBe(HOSTILE['x-name']);
   await page.locator('.facts', { hasText: 'Instances 2' }).waitFor();
+});
+
+it('shows categories that are counted by outcome', async () => {
+  const app = await startApp({
+    metadata: { imports: [dashboard(() => 'dana')], controllers: [OutcomeController] },
+    options: {
+      ...{ redis: redis.client, keyPrefix: redis.keyPrefix },
+      categories: { llm_tokens: { threshold: 1_000 }, failures: { threshold: 2 } },
+    },
+    prepare: (nest) => void nest.setGlobalPrefix('ops'),
+  });
+  apps.push(app);
+  const page = await open(app);
+  const handlers = page.locator('.empty .handlers li');
+  await handlers.first().waitFor();
+  expect((await handlers.allInnerTexts()).map((text) => text.replace(/\s+/g, ' '))).toEqual([
+    'OutcomeController.answer llm_tokens has never seen a tenant',
+    'OutcomeController.fail failures has never seen a tenant',
+  ]);
+  for (let i = 0; i < 3; i++) {
+    expect((await app.post('/ops/outcome/answer', { 'x-project': 'proj_1' })).status).toBe(201);
+    expect((await app.post('/ops/outcome/fail', { 'x-project': 'proj_1' })).status).toBe(500);
+  }
+  const row = (category: string) => page.locator('.hot tbody tr').filter({ hasText: category });
+  await row('llm_tokens').getByText('1,350 of 1,000 in 1 min').waitFor();
+  await row('failures').getByText('3 of 2 in 1 min').waitFor();
+  expect(await page.locator('.state').textContent()).toBe('2 over');
 });
 
 it('mutes in another replica within a second, and logs who did it', async () => {
