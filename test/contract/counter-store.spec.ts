@@ -184,6 +184,14 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);
     });
 
+    it('gives a level for 5 s from when it was asked for, also if a publish arrived a minute late', async () => {
+      // Its sender has given up on this one, and asks again.
+      expect((await publish('a', 4, { levels }, NOW - 60_000)).announce).toBe(1);
+      expect((await publish('a', 4, { levels }, NOW)).announce).toBe(1);
+      expect((await publish('b', 1, { levels }, NOW + 10)).announce).toBe(0);
+      expect((await publish('b', 1, { levels }, NOW + 5_000)).announce).toBe(1);
+    });
+
     it('identifies a level by its value, for any list of levels', async () => {
       const longer = levelsOf(3, [{ at: 0.5, severity: 'info' }, ...STEPS]);
       expect((await publish('a', 4, { levels })).announce).toBe(1);

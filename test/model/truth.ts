@@ -151,7 +151,7 @@ function claim(counter: Counter, by: Instance, at: number, now: number): void {
   const owner = counter.owners.get(at);
   if (owner && owner.by !== by) expect(now - owner.since).toBeGreaterThanOrEqual(LEASE_MS);
   expect(at).toBeGreaterThan(counter.told);
-  if (owner?.by !== by) counter.owners.set(at, { by, since: now });
+  if (owner?.by !== by || now - owner.since >= LEASE_MS) counter.owners.set(at, { by, since: now });
   counter.claims.push({ at, by });
 }
 

@@ -149,7 +149,8 @@ function takeLevels(
     const lease = all.map((part) => part.leases.get(at)).find((found) => found !== undefined);
     const isGiven = lease ? now - lease.since < LEASE_MS : at <= given;
     if (isGiven && lease?.to !== instance) continue;
-    if (lease?.to !== instance) counter.leases.set(at, { to: instance, since: now });
+    // Also for the one that had it: a publish that arrived late left a lease that was over when it began.
+    if (!isGiven) counter.leases.set(at, { to: instance, since: now });
     counter.given = Math.max(counter.given, at);
     answer.announce = at;
     break;

@@ -181,7 +181,8 @@ while at <= last do
           local isMine = space and sub(found, space + 1) == me
           local isFree
           if space then isFree = now - (tonumber(sub(found, 1, space - 1)) or 0) >= lease else isFree = value > given end
-          if isFree and not isMine then
+          -- Also for the one that had it: a publish that arrived late left a lease that was over when it began.
+          if isFree then
             call('HSET', key, 'given', math.max(hereGiven, value), 'level', math.max(tonumber(level) or 0, place + 0.5),
               'lease:' .. value, format('%.0f', now) .. ' ' .. me)
           end
