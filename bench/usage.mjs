@@ -84,7 +84,7 @@ const usage = new Usage({
   ...{ ...RETENTION, categories, source, store: store.usage },
   thresholdOf: (_, { threshold }) => threshold,
 });
-const [first] = await client.keys('bench:{llm_call:project_39}:h/*');
+const [first] = await client.keys('bench:usage:{llm_call:project_39}:h/*');
 console.log(`kept of one tenant: ${Object.keys(await client.hgetall(first)).length} minutes`);
 totals = live();
 await publish();
@@ -105,7 +105,7 @@ for (const tenants of [1_000, 10_000])
         for (let minute = 0; minute < 480; minute++)
           if ((minute * 7 + tenant) % 10 < share * 10)
             fields.push(String(day + block * 480 + minute), String((tenant + minute) % 40));
-        pipeline.hset(`bench:{llm_call:project_${tenant}}:h/${day / 480 + block}`, ...fields);
+        pipeline.hset(`bench:usage:{llm_call:project_${tenant}}:h/${day / 480 + block}`, ...fields);
       }
       await pipeline.exec();
     }

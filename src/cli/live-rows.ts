@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import type { AboutWindow } from '../store/usage-store.js';
-import { tenantPrefix } from '../store/redis/counter-key.js';
+import { historyKey, usageKey } from '../store/redis/redis-usage-store.js';
 import { blockOf, MAX_LIVE, SLOT_MS } from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
@@ -43,7 +43,7 @@ export class LiveRows {
     const now = Number(seconds) * 1_000;
     const rows: LiveRow[] = [];
     for (const name of category === undefined ? await this.categories() : [category]) {
-      const about = await this.client.hgetall(`${this.keyPrefix}:{${name}}:about`);
+      const about = await this.client.hgetall(usageKey(this.keyPrefix, name, 'about'));
       for (const [window, text] of Object.entries(about))
         rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, now)));
     }
@@ -57,7 +57,7 @@ export class LiveRows {
     for (const node of nodes) {
       let cursor = '0';
       do {
-        const [next, keys] = await node.scan(cursor, 'MATCH', `${this.keyPrefix}:{*}:about`, 'COUNT', SCANNED);
+        const [next, keys] = await node.scan(cursor, 'MATCH', usageKey(this.keyPrefix, '*', 'about'), 'COUNT', SCANNED);
         for (const key of keys) {
           const name = CATEGORY.exec(key)?.[1];
           if (name !== undefined) found.add(name);
@@ -72,7 +72,7 @@ export class LiveRows {
     // If nobody is counted, nothing reports the next window.
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
     const block = blockOf(Math.floor(now / SLOT_MS));
-    const key = (rest: string): string => `${this.keyPrefix}:{${category}}:${rest}`;
+    const key = (rest: string): string => usageKey(this.keyPrefix, category, rest);
     const found = await this.client.zrevrange(key(`live/${window}/${about.span}`), 0, this.limit - 1, 'WITHSCORES');
     const tenants = found.filter((_, i) => i % 2 === 0);
     if (tenants.length === 0) return [];
@@ -127,7 +127,7 @@ export class LiveRows {
     const earlier = Array.from({ length: Math.ceil(spans) }, (_, i) => span - 1 - i).filter(Number.isSafeInteger);
     await Promise.all(
       earlier.map(async (key) => {
-        const live = `${this.keyPrefix}:{${category}}:live/${window}/${key}`;
+        const live = usageKey(this.keyPrefix, category, `live/${window}/${key}`);
         const found = await this.client.zrevrange(live, 0, MAX_LIVE - 1, 'WITHSCORES');
         const slot = Math.floor((key * windowMs) / SLOT_MS);
         for (let i = 0; i < found.length; i += 2) {
@@ -140,11 +140,10 @@ export class LiveRows {
   }
 
   private async history(category: string, tenant: string, slots: readonly number[]): Promise<number[]> {
-    const prefix = tenantPrefix(this.keyPrefix, category, tenant);
     const found = await Promise.all(
       [...new Set(slots.map(blockOf))].map(async (block) => {
         const fields = slots.filter((slot) => blockOf(slot) === block);
-        return this.client.hmget(`${prefix}h/${block}`, ...fields.map(String));
+        return this.client.hmget(historyKey(this.keyPrefix, category, tenant, block), ...fields.map(String));
       }),
     );
     return found.flat().map(Number);

@@ -63,7 +63,7 @@ describe('the command line', () => {
     await minute({ long: 21, short: 20, 'under@x': 3 });
     // The history is written in the minute after.
     const last = [1, 2].map((ago) => String(Math.floor(now / MINUTE) - ago));
-    const [history = ''] = await client.keys(`${keyPrefix}:{llm_call:long}:h/*`);
+    const [history = ''] = await client.keys(`${keyPrefix}:usage:{llm_call:long}:h/*`);
     await client.hdel(history, ...last);
     const cli = spawn('node', [...CLI, '--redis', URL, '--prefix', keyPrefix, '--json', '--watch']);
     const ended = once(cli, 'exit');
@@ -90,7 +90,7 @@ describe('the command line', () => {
     expect(await ended).toEqual([0, null]);
     // Nobody is counted in the window that runs then.
     clock.now -= 10 * MINUTE;
-    await client.del(`${keyPrefix}:{llm_call}:about`);
+    await client.del(`${keyPrefix}:usage:{llm_call}:about`);
     await minute({ gone: 20 });
     expect(await top('--redis', URL, '--prefix', keyPrefix, '--category', 'llm_call')).not.toMatch(/gone .*minute/);
     await store.close();

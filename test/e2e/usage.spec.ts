@@ -248,7 +248,7 @@ describe('usage in an app', () => {
     const a = await start({ redis: client, keyPrefix });
     await a.post('/call', { 'x-project': 'proj_1' });
     await a.app.close();
-    const [key] = await client.keys(`${keyPrefix}:{llm_call:proj_1}:h/*`);
+    const [key] = await client.keys(`${keyPrefix}:usage:{llm_call:proj_1}:h/*`);
     expect(Object.values(await client.hgetall(key as string))).toEqual(['1']);
     await client.quit();
   });
@@ -277,7 +277,7 @@ describe('usage in an app', () => {
         stderr: string;
       }>;
     const url = process.env.TEST_REDIS_URL as string;
-    await until(async () => (await client.keys(`${keyPrefix}:{llm_call}:live/*`)).length > 0);
+    await until(async () => (await client.keys(`${keyPrefix}:usage:{llm_call}:live/*`)).length > 0);
     const json = JSON.parse((await run('top', '--redis', url, '--prefix', keyPrefix, '--json')).stdout);
     expect(json.rows).toMatchObject([
       { category: 'llm_call', tenant: 'proj_1', name: 'Name of proj_1', count: expect.any(Number), threshold: 15 },

@@ -41,14 +41,14 @@ interface Scripted {
 /**
  * Keeps usage in Redis. What belongs to a category lies on one node of a Cluster, a tenant's history beside its counters:
  *
- * - `{category}:live/<window>/<span>`  ZSET, the busiest tenants of a window
- * - `{category}:waiting/<unit>`        set of the tenants to be copied once the unit is over; `copying/` while they are, `copier/` by whom
- * - `{category}:sums/<slot>`           hash, what each instance counted in a minute
- * - `{category}:totals/<block>`        hash, the sums of 8 hours
- * - `{category}:seen/<block>`          hash, each tenant's thresholds and name
- * - `{category}:peaks/<hour>`          hash, the highest counts of an hour
- * - `{category}:about`                 hash, the category's windows, for the command line
- * - `{category:tenant}:h/<block>`      hash, a tenant's count of each minute of 8 hours
+ * - `usage:{category}:live/<window>/<span>`  ZSET, the busiest tenants of a window
+ * - `usage:{category}:waiting/<unit>`        set of the tenants to be copied once the unit is over; `copying/` while they are, `copier/` by whom
+ * - `usage:{category}:sums/<slot>`           hash, what each instance counted in a minute
+ * - `usage:{category}:totals/<block>`        hash, the sums of 8 hours
+ * - `usage:{category}:seen/<block>`          hash, each tenant's thresholds and name
+ * - `usage:{category}:peaks/<hour>`          hash, the highest counts of an hour
+ * - `usage:{category}:about`                 hash, the category's windows, for the command line
+ * - `usage:{category:tenant}:h/<block>`      hash, a tenant's count of each minute of 8 hours
  */
 export class RedisUsageStore implements UsageStore {
   private readonly scripted: Scripted;
@@ -154,8 +154,7 @@ export class RedisUsageStore implements UsageStore {
   async history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]> {
     return Promise.all(
       tenants.map(async (tenant) => {
-        const prefix = tenantPrefix(this.keyPrefix, category, tenant);
-        return this.slots((block) => `${prefix}h/${block}`, from, to);
+        return this.slots((block) => historyKey(this.keyPrefix, category, tenant, block), from, to);
       }),
     );
   }
@@ -227,7 +226,7 @@ export class RedisUsageStore implements UsageStore {
       this.seenCount(category, block),
       this.memory(this.key(category, `seen/${block}`)),
       this.memory(this.key(category, `totals/${block}`)),
-      ...sample.map((tenant) => this.memory(`${tenantPrefix(this.keyPrefix, category, tenant)}h/${block}`)),
+      ...sample.map((tenant) => this.memory(historyKey(this.keyPrefix, category, tenant, block))),
     ]);
     const each = sampled.reduce((sum, bytes) => sum + bytes, 0) / Math.max(sampled.length, 1);
     return seen + totals + each * tenants;
@@ -264,7 +263,7 @@ export class RedisUsageStore implements UsageStore {
   ): Promise<string[]> {
     const keysOf = (tenant: string): string[] => {
       const prefix = tenantPrefix(this.keyPrefix, category, tenant);
-      return [`${prefix}h/${blockOf(slot)}`, ...counters.map((span) => prefix + span)];
+      return [historyKey(this.keyPrefix, category, tenant, blockOf(slot)), ...counters.map((span) => prefix + span)];
     };
     const call = (some: readonly string[]): Promise<string[]> => {
       const keys = some.flatMap(keysOf);
@@ -275,8 +274,18 @@ export class RedisUsageStore implements UsageStore {
   }
 
   private key(category: string, name: string): string {
-    return `${this.keyPrefix}:{${category}}:${name}`;
+    return usageKey(this.keyPrefix, category, name);
   }
+}
+
+/** The key of something that is kept of a category's usage. */
+export function usageKey(prefix: string, category: string, name: string): string {
+  return `${prefix}:usage:{${category}}:${name}`;
+}
+
+/** The key of a tenant's history: on the node of its counters, and apart from them, so that a list of counters holds nothing else. */
+export function historyKey(prefix: string, category: string, tenant: string, block: number): string {
+  return `${tenantPrefix(`${prefix}:usage`, category, tenant)}h/${block}`;
 }
 
 /** A block is needed until its last minute is older than the retention. */
