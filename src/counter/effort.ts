@@ -10,13 +10,18 @@ export class Effort {
   /** How long they waited, summed, in milliseconds. */
   waitMs = 0;
 
+  /** Called with how long each call took, in milliseconds. They must not throw. */
+  readonly listeners = new Set<(ms: number) => void>();
+
   /** A call to the store begins; what it gives is called at its end. */
   publishing(): (succeeded: boolean) => void {
     const start = performance.now();
     return (succeeded) => {
       this.publishes++;
-      this.publishMs += performance.now() - start;
+      const ms = performance.now() - start;
+      this.publishMs += ms;
       if (!succeeded) this.failures++;
+      for (const listener of this.listeners) listener(ms);
     };
   }
 }

@@ -82,6 +82,8 @@ describe('metrics', () => {
         { value: (observed++, 7), attributes: { category: 'llm_call', tenant: 'proj_1', severity: 'warning' } },
       ],
     });
+    const { listeners } = view.counter().effort;
+    for (const ms of [0.7, 4, 4, 300]) for (const listener of listeners) listener(ms);
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     for (const line of [
       /^rate_monitor_requests_total\{.*\} 61$/m,
@@ -91,7 +93,11 @@ describe('metrics', () => {
       /^rate_monitor_requests_wait_time(_seconds)?_total\{.*\} 3\.5$/m,
       /^rate_monitor_publishes_total\{.*\} 9$/m,
       /^rate_monitor_publish_errors_total\{.*\} 3$/m,
-      /^rate_monitor_publish_duration(_seconds)?_total\{.*\} 0\.45$/m,
+      /^rate_monitor_publish_duration(_seconds)?_bucket\{.*le="0\.001"\} 1$/m,
+      /^rate_monitor_publish_duration(_seconds)?_bucket\{.*le="0\.005"\} 3$/m,
+      /^rate_monitor_publish_duration(_seconds)?_bucket\{.*le="0\.5"\} 4$/m,
+      /^rate_monitor_publish_duration(_seconds)?_count\{.*\} 4$/m,
+      /^rate_monitor_publish_duration(_seconds)?_sum\{.*\} 0\.3087$/m,
       /^rate_monitor_alerts_queue.*\{channel="discord".*\} 3$/m,
       /^rate_monitor_incidents_open.* 1$/m,
       /^rate_monitor_breaches_total\{category="llm_call",tenant="proj_1",severity="warning".*\} 7$/m,
@@ -132,7 +138,7 @@ describe('metrics', () => {
     end();
     const before = observed;
     await fetch(`http://127.0.0.1:${port}/metrics`);
-    expect([before > 0, observed]).toEqual([true, before]);
+    expect([before > 0, observed, listeners.size]).toEqual([true, before, 0]);
     await provider.shutdown();
     metrics.disable();
   });
@@ -154,7 +160,10 @@ describe('metrics', () => {
       const view = app.get<Late<MonitorView>>(MONITOR_VIEW).value as MonitorView;
       const figure = (name: string) =>
         FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view)[0]?.value as number;
+      const took: number[] = [];
+      view.counter().effort.listeners.add((ms) => took.push(ms));
       for (let i = 0; i < 3; i++) await post('/llm/call', { 'x-project': 'p' });
+      expect([took.length, Math.min(...took) > 18]).toEqual([figure('publishes'), true]);
       expect(figure('requests.waited')).toBe(3);
       expect(figure('requests.wait_time')).toBeGreaterThan(0.055);
       expect(figure('requests.wait_time')).toBeLessThan(3);

@@ -9,7 +9,10 @@ import { completeOptions } from '../../src/options/complete-options.js';
 import { InstanceRegistry } from '../../src/instance/instance-registry.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
 
-const effort = { publishes: 9, failures: 3, publishMs: 450, waits: 7, waitMs: 3_500 } as Effort;
+const effort = {
+  ...{ publishes: 9, failures: 3, publishMs: 450, waits: 7, waitMs: 3_500 },
+  listeners: new Set<(ms: number) => void>(),
+} as Effort;
 const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
 
 /** The data of a page, from real usage and from alerts that a test writes. */
