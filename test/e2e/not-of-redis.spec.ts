@@ -1,8 +1,11 @@
 import { Controller, Post } from '@nestjs/common';
 
+import { Redis } from 'ioredis';
+
 import { MonitorRate, RateCounterService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories, calmWindowMs } from '../support/calm-window.js';
+import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -102,5 +105,38 @@ describe('what is not the fault of Redis', () => {
     const keys = (await client.keys(`${keyPrefix}:{exports:*}:day:*`)).length;
     expect(keys).toBeLessThanOrEqual(maxTrackedTenants);
     expect(keys + Number(lost?.[1])).toBe(id + 1);
+  });
+
+  it('counters that Redis evicts for lack of memory are put back, with the whole sums and no second alert', async () => {
+    const server = await RedisServer.start('--maxmemory', '6mb', '--maxmemory-policy', 'allkeys-lru');
+    const client = new Redis(server.url);
+    try {
+      app = await startApp({ options: { redis: client, keyPrefix: 'full', categories: calmCategories() } });
+      const counter = app.app.get(RateCounterService);
+      await counter.increment('llm_call', 'over', 16);
+      await counter.increment('llm_call', 'near', 12);
+      await until(() => app.alerts.length === 1, 5_000);
+      // That it was announced is in Redis, and known here.
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      const left = (): Promise<string[]> => client.keys('full:{llm_call:*}:*');
+      expect(await left()).toHaveLength(2);
+      for (let i = 0; (await left()).length > 0; i++) await client.set(`of the app ${i}`, 'x'.repeat(20_000));
+      // One of them is asked for again: the other is put back with it, without a request.
+      await counter.increment('llm_call', 'over', 1);
+      const sums = async (): Promise<(string | null)[]> =>
+        Promise.all((await left()).sort().map((key) => client.hget(key, 'total')));
+      await until(async () => String(await sums()) === '12,17', 5_000);
+      await counter.increment('llm_call', 'near', 4);
+      await until(() => app.alerts.length === 2, 5_000);
+      await new Promise((resolve) => setTimeout(resolve, 1_800));
+      expect(app.alerts).toMatchObject([
+        { tenant: { id: 'over' }, count: 16 },
+        { tenant: { id: 'near' }, count: 16 },
+      ]);
+      expect(app.log.of('has lost counters')).toHaveLength(1);
+    } finally {
+      client.disconnect();
+      await server.kill();
+    }
   });
 });
