@@ -3,9 +3,10 @@
 // that the page shows must come.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+
+import { freePort, RedisServer } from '../bench/lib/redis-server.mjs';
 
 /** How an alert begins. */
 const TITLE = '"Acme" (proj_1) is over the evaluations threshold: ';
@@ -23,23 +24,28 @@ export async function followGettingStarted(app) {
     await callUntilAlert([replica]);
   });
 
-  await withRedis(async (port) => {
+  // Not pinned to a processor, as it is in a benchmark.
+  const redis = await RedisServer.start({ role: 'compat' });
+  const address = `localhost:${redis.port}`;
+  try {
     const [options, comment] = redisOptions.trim().split(' // ');
     const withRedisOptions = `${comment};\n${withTenant.replace('RateMonitorModule.forRoot()', options)}`;
-    const pointedHere = withRedisOptions.replace('localhost:6379', `localhost:${port}`);
-    if (!pointedHere.includes(String(port))) throw new Error('step 3 does not name localhost:6379');
+    const pointedHere = withRedisOptions.replace('localhost:6379', address);
+    if (!pointedHere.includes(address)) throw new Error('step 3 does not name localhost:6379');
     await withApp(app, pointedHere, async (first) => {
-      await first.sees(redisBootLine.replace('6379', String(port)));
+      await first.sees(redisBootLine.replace('localhost:6379', address));
       // What `npm start` built: built a second time, it would be deleted under the first.
       const second = await start(app, ['node', 'dist/main.js']);
       try {
-        await second.sees(redisBootLine.replace('6379', String(port)));
+        await second.sees(redisBootLine.replace('localhost:6379', address));
         await callUntilAlert([first, second]);
       } finally {
         await second.stop();
       }
     });
-  });
+  } finally {
+    await redis.stop();
+  }
 
   writeFileSync(join(app, 'src/app.module.ts'), withTenant);
   writeFileSync(join(app, 'src/evaluations.spec.ts'), blocks(readFileSync('docs/testing.md', 'utf8'), 'ts')[0]);
@@ -126,30 +132,4 @@ async function callUntilAlert(replicas) {
   const logs = replicas.map(({ output }) => output()).join('');
   const alerts = logs.split(TITLE).length - 1;
   if (alerts === 0 || (alerts > 1 && began === minute())) throw new Error(`${alerts} alerts instead of one:\n${logs}`);
-}
-
-async function withRedis(use) {
-  const port = await freePort();
-  const redis = spawn(
-    process.env.REDIS_SERVER_BINARY || 'redis-server',
-    ['--port', String(port), '--save', '', '--bind', '127.0.0.1'],
-    { stdio: 'ignore' },
-  );
-  const ended = new Promise((resolve) => redis.on('close', resolve));
-  try {
-    await use(port);
-  } finally {
-    redis.kill();
-    await ended;
-  }
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
-  });
 }

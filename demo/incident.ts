@@ -1,12 +1,12 @@
 import { NestFactory } from '@nestjs/core';
 
+import { patiently } from '../test/support/until.js';
 import { call } from './clients.js';
 import { DemoLogger } from './demo-logger.js';
-import { DiscordStandIn } from './discord-stand-in.js';
+import { DiscordOnScreen } from './discord-on-screen.js';
 import { IncidentModule, WINDOW_MS } from './incident.module.js';
-import { asText, fieldOf, type ShownMessage } from './shown-message.js';
+import { fieldOf } from './shown-message.js';
 import { windowAfter } from './windows.js';
-import { until } from './until.js';
 
 /** Each is waited for this long: much longer than it takes. */
 const STEP_WITHIN_MS = 20_000;
@@ -18,13 +18,11 @@ const FIVE_TIMES_OVER = 35;
 
 /** An incident from its opening to its end, as a channel in Discord shows it. */
 export async function showIncident(): Promise<boolean> {
-  const discord = new DiscordStandIn((message, edits) =>
-    console.log(`\nDiscord, ${edits === 0 ? 'a new message' : `edit ${edits}`}:\n${asText(message)}`),
-  );
-  const app = await NestFactory.create(IncidentModule.telling(await discord.start()), { logger: new DemoLogger() });
+  const discord = await new DiscordOnScreen().start();
+  const app = await NestFactory.create(IncidentModule.telling(discord.url), { logger: new DemoLogger() });
   await app.listen(0, '127.0.0.1');
   const url = `${await app.getUrl()}/llm/call`;
-  const latest = () => discord.messages.map((versions) => fieldOf(versions.at(-1) as ShownMessage, 'Incident'));
+  const latest = () => discord.shown.map((message) => fieldOf(message, 'Incident'));
   const statuses: number[] = [];
 
   console.log(
@@ -36,14 +34,14 @@ export async function showIncident(): Promise<boolean> {
     from = Date.now();
     console.log(`\nAcme calls ${times} times.`);
     statuses.push(...(await call(url, 'key-acme', times)));
-    await until(() => latest().at(-1) === STEPS[i], STEP_WITHIN_MS);
+    await patiently(() => latest().at(-1) === STEPS[i], STEP_WITHIN_MS);
   }
-  console.log('\nAcme calls no more.');
-  await until(() => latest().at(-1) === 'resolved', STEP_WITHIN_MS);
+  console.log('\nAcme stops calling.');
+  await patiently(() => latest().at(-1) === 'resolved', STEP_WITHIN_MS);
   await app.close();
-  discord.stop();
+  await discord.close();
 
-  const first = discord.messages.map((versions) => fieldOf(versions[0] as ShownMessage, 'Incident'));
+  const first = discord.posted.map((message) => fieldOf(message, 'Incident'));
   console.log(`\nNew messages: ${first.join(', ')}; the last one now says: ${latest().at(-1)}`);
   const asPromised =
     statuses.every((status) => status === 201) &&

@@ -1,7 +1,4 @@
-/** A message as Discord's API takes it, as far as the demo shows it. */
-export interface ShownMessage {
-  embeds: { title?: string; description?: string; color: number; fields?: { name: string; value: string }[] }[];
-}
+import type { DiscordBody } from '../test/support/discord-limits.js';
 
 const COLORS: Record<number, string> = {
   0x3498db: 'blue',
@@ -12,9 +9,9 @@ const COLORS: Record<number, string> = {
 };
 
 /** The message as text, much as Discord would show it. */
-export function asText({ embeds }: ShownMessage): string {
+export function asText({ embeds = [] }: DiscordBody): string {
   return embeds
-    .flatMap(({ title = '', description = '', color, fields = [] }) => [
+    .flatMap(({ title = '', description = '', color = 0, fields = [] }) => [
       `[${COLORS[color]}] ${displayed(title)}`,
       ...description.split('\n').filter(Boolean).map(displayed),
       ...fields.map(({ name, value }) => `  ${displayed(name).padEnd(12)} ${displayed(value)}`),
@@ -24,7 +21,7 @@ export function asText({ embeds }: ShownMessage): string {
 }
 
 /** The text of a field of the message. */
-export function fieldOf({ embeds }: ShownMessage, name: string): string | undefined {
+export function fieldOf({ embeds = [] }: DiscordBody, name: string): string | undefined {
   return embeds[0]?.fields?.find((field) => field.name === name)?.value;
 }
 

@@ -66,7 +66,8 @@ export class RedisServer {
   }
 }
 
-async function freePort() {
+/** A port for a program that cannot pick one itself. */
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -24,7 +24,7 @@ import { startApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
 import { SentryIngest } from '../support/sentry-ingest.js';
 import { seenMonitor } from '../support/dashboard.js';
-import { freePort } from '../support/redis-server.js';
+import { freePort } from '../support/free-port.js';
 import { until } from '../support/until.js';
 
 const NOW = 1_790_002_800_000;

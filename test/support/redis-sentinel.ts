@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 import { Redis } from 'ioredis';
 
-import { freePort, RedisServer } from './redis-server.js';
+import { freePort } from './free-port.js';
+import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 /** A master, its replica, and a Sentinel that monitors them. */

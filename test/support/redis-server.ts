@@ -1,15 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 
-/**
- * Below the ephemeral ports: a connection attempt to a stopped server could otherwise be given the server's own port and connect to
- * itself. Ports 10,000 above are for the bus of a Cluster.
- */
-const FIRST_PORT = 10_000;
-const PORTS = 10_000;
+// Jest's global set-up, which imports this, finds no `.js`.
+import { freePort } from './free-port';
+
 /** Another process may take a port between the check and the start. */
 const TRIES = 5;
 
@@ -68,21 +63,6 @@ export class RedisServer {
     this.process = spawn(process.env.REDIS_SERVER_BINARY as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     await ready(this.process);
   }
-}
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + randomInt(PORTS);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 /** Checked by its log line: an open port may belong to another process. */
