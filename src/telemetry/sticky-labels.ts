@@ -8,12 +8,12 @@ export const OTHER = 'other';
 export class StickyLabels {
   private readonly labels = new Set<string>();
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly max: number) {}
 
   /** The tenant itself if there is room or it has a label already, else `other`. */
   labelOf(tenant: string): string {
     if (this.labels.has(tenant)) return tenant;
-    if (this.labels.size >= this.most) return OTHER;
+    if (this.labels.size >= this.max) return OTHER;
     this.labels.add(tenant);
     return tenant;
   }

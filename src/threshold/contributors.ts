@@ -21,7 +21,7 @@ const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
-/** Alerts may be rendered after the window: how long its contributors are known at most. */
+/** Alerts may be rendered after the window: how long its contributors are kept at most. */
 const MAX_KEPT_AFTER_MS = 600_000;
 
 const KIND = 'contributors';
@@ -78,8 +78,8 @@ export type IsNear = (of: { category: string; window: string; tenant: string; sp
  * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
  * level, so that an alert can name them.
  *
- * Up to 16 contributors of a tenant and window are told apart, and their numbers are exact; of further ones, and of what an instance had
- * no room for, only the sum is known.
+ * Up to 16 contributors of a tenant and window are distinguished, and their numbers are exact. If there are more, or an instance had no
+ * room, a number is what was seen at least, and `other` is the rest.
  */
 export class Contributors {
   private readonly instance = randomUUID().slice(0, 13);

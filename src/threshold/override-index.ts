@@ -20,7 +20,7 @@ export class OverrideIndex {
       const value = threshold === 'Infinity' ? Infinity : threshold;
       if (tenant === null) of.all = value;
       else if (tenant.endsWith('*')) of.beginnings.push([tenant.slice(0, -1), value]);
-      // By what the counter knows a tenant by, too.
+      // Also by the key that the counter uses for the tenant.
       else of.tenants.set(tenant, value).set(tenantKey(tenant), value);
     }
     for (const { beginnings } of this.windows.values()) beginnings.sort(([a], [b]) => b.length - a.length);

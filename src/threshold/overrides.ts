@@ -28,11 +28,11 @@ import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
 export const MAX_OVERRIDES = 1_000;
-/** With what was removed and is still contradicted. */
+/** Includes removed ones, kept so that no replica puts them back. */
 const MAX_RECORDS = 5_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
-/** Looks that may pass before all is read again, in case a replica died between a change and telling of it. */
+/** Looks that may pass before all is read again, in case a replica died between a change and its mark. */
 const LOOKS_PER_FULL_READ = 30;
 
 const CHANGES = 'threshold-changes';
@@ -95,7 +95,7 @@ export class Overrides {
   }
 
   /**
-   * Sets a threshold. It is in force here when this comes back, and on all replicas within two seconds.
+   * Sets a threshold. It is in force here when this resolves, and on all replicas within two seconds.
    *
    * @throws if an option is wrong or the store is away: nothing has changed then.
    */
@@ -103,7 +103,7 @@ export class Overrides {
     return toOverride(await this.change(checkSet(options, this.options.categories, this.now())));
   }
 
-  /** Removes one; gives whether there was one. */
+  /** Removes one; resolves to whether there was one. */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
     const next = checkRemove(options, this.options.categories);
     await this.readAll();
@@ -136,7 +136,7 @@ export class Overrides {
 
   private async learnAll(): Promise<void> {
     const mark = (await this.marks.read(LATEST))?.mark;
-    // Also the first mark there is none of: nothing was ever set, or the store lost all.
+    // No mark: nothing was ever set, or the store has lost all.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
     await this.readAll();
     this.seenMark = mark;

@@ -56,7 +56,7 @@ export interface ThresholdFunctionOptions {
   /** How long an answer holds, in milliseconds. */
   readonly ttlMs: number;
   readonly turns: Turns;
-  /** Called if an answer is another than the one before. */
+  /** Called if an answer differs from the one before. */
   readonly changed: () => void;
   readonly now?: () => number;
 }

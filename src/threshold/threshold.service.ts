@@ -15,7 +15,7 @@ export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');
 /**
  * Changes thresholds while the app runs: without a deploy, for all replicas, kept where counts are kept. What it refuses changes nothing.
  *
- * Of several thresholds the more exact wins: of the tenant, of a beginning of its id (the longest), of the category, of the variable, of
+ * Of several thresholds the more exact wins: of the tenant, of a prefix of its id (the longest), of the category, of the variable, of
  * the code.
  */
 @Injectable()
@@ -23,7 +23,7 @@ export class ThresholdService {
   constructor(@Inject(OVERRIDES) private readonly overrides: Late<Overrides>) {}
 
   /**
-   * Sets a threshold, in place of one that was set for the same. It holds here when this comes back, and on all replicas within two
+   * Sets a threshold, in place of one that was set for the same. It holds here when this resolves, and on all replicas within two
    * seconds. A count that is over it by then is alerted on at once.
    *
    * @example

@@ -22,7 +22,7 @@ export interface AdviceCandidate extends AdviceStep {
   whom: { tenant: { id: string; name?: string }; alerts: number }[];
 }
 
-/** A tenant that sits over the threshold most of the time. */
+/** A tenant that is over the threshold most of the time. */
 export interface AlwaysOver {
   /** The tenant. The id is cut and hashed if it is longer than 128 characters. */
   tenant: { id: string; name?: string };
@@ -34,7 +34,7 @@ export interface AlwaysOver {
   p95: number;
 }
 
-/** What history has to say about a threshold. */
+/** What history shows about a threshold. */
 export interface ThresholdAdvice {
   /** Of the counts above 0 of each tenant and window. */
   percentiles: { p50: number; p95: number; p99: number; max: number };
@@ -65,11 +65,11 @@ export interface AdviceQuestion {
 const MAX_STEPS = 200;
 const MAX_WHOM = 10;
 const MAX_ALWAYS_OVER = 20;
-/** Fewer counts say nothing about a threshold. */
+/** With fewer counts there is no advice. */
 const MIN_SAMPLES = 100;
-/** A tenant with fewer windows sits over nothing yet. */
+/** With fewer windows a tenant is not yet called always over. */
 const MIN_WINDOWS = 10;
-/** Alerts in the time looked at that people still read. */
+/** People still read this many alerts in the time that advice looks at. */
 const FEW_ALERTS = 10;
 
 /** Looks at complete history: which threshold would have alerted on whom, and which of them is worth having. */
@@ -107,7 +107,7 @@ export function advise(
 
 /**
  * The lowest round number that all but the highest hundredth of a usual tenant's counts stay at, and that few alerts go over. Tenants that
- * are always over do not decide for all: they want a threshold of their own.
+ * are always over do not decide for all: they need a threshold of their own.
  */
 function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[]): number | undefined {
   const apart = new Set(alwaysOver.map(({ tenant }) => tenant.id));
@@ -141,7 +141,7 @@ function plural(number: number, word: string): string {
   return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
-/** A suggestion within a fifth of what there is, is no news. */
+/** A suggestion within a fifth of the present threshold is not worth a change. */
 function isFar(suggested: number, threshold: number): boolean {
   return Math.abs(suggested - threshold) > Math.max(threshold * 0.2, 1);
 }

@@ -18,7 +18,7 @@ import {
 import { oneLine } from '../util/text.js';
 import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './usage-source.js';
 
-/** After this many totals the event loop gets a turn. */
+/** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
 /** Tenants per copying call. */
 const BATCH = 200;
@@ -43,7 +43,7 @@ export interface RecorderSettings extends UsageRetention {
 }
 
 /**
- * Writes usage, once a second, from what counting knows anyway. All of it states what is true, so a look may fail, repeat or come late.
+ * Once a second, writes usage from what counting knows anyway. Each write states what is true, so a look may fail, repeat or come late.
  * Once a window is over, one replica copies its counters into the history, for all.
  */
 export class UsageRecorder {
@@ -99,8 +99,8 @@ export class UsageRecorder {
     for (const total of this.source.live()) {
       if (++walked % TURN === 0) await new Promise(setImmediate);
       const record = this.records.get(total.category);
-      if (record?.take(total, now) === 'full' && record.saidFull !== record.block) {
-        record.saidFull = record.block;
+      if (record?.take(total, now) === 'full' && record.warnedFullAt !== record.block) {
+        record.warnedFullAt = record.block;
         this.logger.warn(
           `Usage of ${record.name} is full: in these 8 hours further tenants have no history below half of their threshold. Raise maxTrackedTenants, or look at what your tenant resolver gives as an id`,
         );
@@ -139,12 +139,12 @@ export class UsageRecorder {
       record.pending = pending;
       throw error;
     }
-    for (const top of pending.tops.values()) top.wasTold();
+    for (const top of pending.tops.values()) top.wasReported();
     for (const slot of pending.sums.keys()) record.closedSums.delete(slot);
     for (const { unit } of pending.active.values()) record.done.delete(unit.key);
   }
 
-  /** The running unit and the last ones, the oldest first. By the clock, not by what was counted here: a replica that died left its own. */
+  /** The running unit and the last ones, the oldest first. By the clock, not by what was counted here: another replica may have died and left some. */
   private units({ category, window }: CategoryRecord, now: number): Closing[] {
     const units: Closing[] = [];
     for (let at = now; units.length <= LATE_UNITS;) {
@@ -197,11 +197,11 @@ interface SpanMarks {
   /** By tenant, what it had counted itself at the last look. */
   readonly own: Map<string, number>;
   /** By tenant, the count last written to the live top. */
-  readonly told: Map<string, number>;
+  readonly reported: Map<string, number>;
   readonly end: number;
 }
 
-/** What is to be reported next. */
+/** What the next report holds. */
 class Pending {
   readonly sums = new Map<number, number>();
   readonly active = new Map<string, { unit: UsageUnit; tenants: Set<string> }>();
@@ -224,7 +224,7 @@ class CategoryRecord {
   /** How many more tenants may get a history. */
   room = Infinity;
   block = 0;
-  saidFull: number | undefined;
+  warnedFullAt: number | undefined;
   private readonly spans = new Map<string, SpanMarks>();
   private readonly sums = new Map<number, number>();
   /** Of the present block. */
@@ -239,7 +239,7 @@ class CategoryRecord {
   /** Adds what was counted since the last run. */
   take(total: LiveTotal, now: number): 'full' | undefined {
     const marks = this.marksOf(total);
-    if (total.known > (marks.told.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
+    if (total.known > (marks.reported.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
     const own = total.own - (marks.own.get(total.tenant) ?? 0);
     if (own <= 0) return undefined;
     marks.own.set(total.tenant, total.own);
@@ -293,7 +293,7 @@ class CategoryRecord {
     return this.room >= 0 || (threshold !== undefined && known >= threshold / 2);
   }
 
-  /** What is new of a tenant goes into the block's list of those that were seen. */
+  /** Adds what is new about a tenant to the block's list of seen tenants. */
   private note({ tenant, name, window, threshold }: LiveTotal): void {
     const known = this.seen.get(tenant);
     const { windows } = this.category;
@@ -314,29 +314,29 @@ class CategoryRecord {
   private marksOf({ window, span }: LiveTotal): SpanMarks {
     const key = `${window}/${span.key}`;
     let marks = this.spans.get(key);
-    if (!marks) this.spans.set(key, (marks = { own: new Map(), told: new Map(), end: span.end }));
+    if (!marks) this.spans.set(key, (marks = { own: new Map(), reported: new Map(), end: span.end }));
     return marks;
   }
 
   private topOf({ window, span }: LiveTotal, marks: SpanMarks): Top {
     const key = `${window}/${span.key}`;
     let top = this.pending.tops.get(key);
-    if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.told)));
+    if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.reported)));
     return top;
   }
 }
 
-/** The busiest tenants of a span whose counts are news. */
+/** The busiest tenants of a span, as far as their counts have changed. */
 class Top {
   private counts: TenantCount[] = [];
-  /** What is not above it is not among the busiest. */
+  /** Counts up to this are not among the busiest. */
   private floor = 0;
 
   constructor(
     readonly key: string,
     private readonly window: string,
     private readonly span: WindowSpan,
-    private readonly told: Map<string, number>,
+    private readonly reported: Map<string, number>,
   ) {}
 
   add({ tenant, known }: LiveTotal): void {
@@ -351,12 +351,12 @@ class Top {
     return { window: this.window, span: this.span.key, keepMs, counts: this.counts };
   }
 
-  wasTold(): void {
-    for (const { tenant, count } of this.counts) this.told.set(tenant, count);
+  wasReported(): void {
+    for (const { tenant, count } of this.counts) this.reported.set(tenant, count);
   }
 
   private cut(): void {
-    // After a look that failed a tenant may be here twice: the higher count is the later one.
+    // If a look failed, a tenant may be here twice: the higher count is the later one.
     const highest = new Map<string, number>();
     for (const { tenant, count } of this.counts) highest.set(tenant, Math.max(count, highest.get(tenant) ?? 0));
     this.counts = Array.from(highest, ([tenant, count]) => ({ tenant, count }))
@@ -366,26 +366,26 @@ class Top {
   }
 }
 
-/** The highest counts so far: what is not among them need not be sent. */
+/** The highest counts so far. Lower ones need not be sent. */
 class HighestOf {
   private readonly counts = new Map<string, number>();
   private floor = 0;
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly max: number) {}
 
-  /** Those that are higher than what was known, the highest `most` of them. */
+  /** Those that are higher than the known ones, up to `max`. */
   higher(counts: readonly TenantCount[]): TenantCount[] {
     const higher = counts
       .filter(({ tenant, count }) => count > this.floor && count > (this.counts.get(tenant) ?? 0))
       .sort((a, b) => b.count - a.count)
-      .slice(0, this.most);
+      .slice(0, this.max);
     for (const { tenant, count } of higher) this.counts.set(tenant, count);
-    if (this.counts.size > this.most) this.cut();
+    if (this.counts.size > this.max) this.cut();
     return higher;
   }
 
   private cut(): void {
-    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, this.most);
+    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, this.max);
     this.floor = kept.at(-1)?.[1] ?? 0;
     this.counts.clear();
     for (const [tenant, count] of kept) this.counts.set(tenant, count);

@@ -51,7 +51,7 @@ export class UsageService {
     return this.present().active(category, range);
   }
 
-  /** Whether the threshold is right: what others would have alerted on, and what to write instead. */
+  /** Whether the threshold is right: what other thresholds would have alerted on, and what to write instead. */
   async advise(category: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
     return this.present().advise(category, options);
   }

@@ -18,7 +18,7 @@ import { baseWindow, isLong, type CountRead, type UsageSource } from './usage-so
 
 /** Windows that are over for less than this many slots may not be copied yet: their counters are asked. */
 const OPEN_SLOTS = 4;
-/** Live tops are kept for so many windows. */
+/** Live tops are kept for this many windows. */
 const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
@@ -454,7 +454,7 @@ export class Usage {
         return runStart(counts, threshold, window, time, from * SLOT_MS);
       });
     const starts = await runs(tenants, to - 59);
-    // Over for all of an hour: only then more is read.
+    // More is read only if the tenant was over for the whole hour.
     const longer = tenants.filter((_, i) => (starts[i] as number) <= (to - 58) * SLOT_MS);
     if (longer.length > 0 && !isLong(window)) {
       const earlier = await runs(longer, to - Math.ceil(this.settings.retentionMs / SLOT_MS));
