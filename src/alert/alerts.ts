@@ -59,16 +59,16 @@ export interface CountRead {
   readonly at: number;
 }
 
-/** What alerts need of the rest of the module. */
+/** What alerts need from the rest of the module. */
 export interface AlertSettings extends Identity {
   readonly channels: readonly NamedChannel[];
   /** Names of the configured categories: those that may be muted. */
   readonly categories: readonly string[];
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
-  /** Undefined: each window is an alert of its own. */
+  /** Undefined: each window is an alert. */
   readonly incidents: IncidentSettings | undefined;
-  /** More are not shared. */
+  /** Further ones are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
   /** The store's clock. */
@@ -94,17 +94,17 @@ export interface TestedChannel {
   reason?: string;
 }
 
-/** Lease that elects the replica that looks. The others look for what it has left undone for a while. */
+/** Lease that elects the replica that looks at due records. The others take over what is overdue. */
 const LOOKS_FOR_MS = 2_500;
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
 const COUNT_WITHIN_MS = 500;
-/** For how long a start waits to learn what is muted. */
+/** How long the start waits for mutes. */
 const FIRST_LOOK_MS = 500;
-/** How long a shutdown waits for the store to take the outcomes of the last alerts. */
+/** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
-/** How incidents go that were opened when the option was on. */
+/** For incidents that were opened before the option was turned off. */
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /**
@@ -123,7 +123,7 @@ export class Alerts implements Incidents {
   private readonly roster: Roster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
-  /** Alerts belong to no request: Sentry would add the one that crossed to its event. */
+  /** Alerts belong to no request: otherwise Sentry would attach the request that crossed the level. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: ChannelLeases;
   private readonly once: SayOnce;
@@ -134,7 +134,7 @@ export class Alerts implements Incidents {
     private readonly logger: Logger,
   ) {
     const { service = '', environment = '', state, now, categories, incidents } = options;
-    // Records of another service or environment on the same Redis are left alone.
+    // Records of other services and environments on the same Redis are left alone.
     this.scope = [service, environment].map(encodeURIComponent).join(':');
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
@@ -161,19 +161,19 @@ export class Alerts implements Incidents {
       this.ownChannels.set(key, named.channel);
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
-    // Not waited for: a store that is away must not hold up the start.
+    // Not awaited: a store that is away must not delay the start.
     void this.lookAtRoster().catch(() => undefined);
     for (const poller of this.pollers) poller.start();
   }
 
-  /** Learns what other replicas have muted, before anything is raised here. A store that is away holds no start for it. */
+  /** Reads the mutes of other replicas before the first alert. A store that is away does not delay the start. */
   async lookAtMutes(): Promise<void> {
     await within(this.mutes.refresh(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
   }
 
   /**
-   * Takes in a breach. Resolves once its record is written, in the store or in memory while that is away, and the channels that take alerts
-   * one by one were handed it. Never rejects.
+   * Records a breach. Resolves when its record is written, in memory if the store is away, and channels that take single alerts have been
+   * given it. Never rejects.
    */
   breached(breach: Breach): Promise<void> {
     const raising = this.take(breach).catch((error: unknown) => {
@@ -183,7 +183,7 @@ export class Alerts implements Incidents {
     return raising.finally(() => this.raising.delete(raising));
   }
 
-  /** Sends a test alert through every channel at once. A channel that is off is on again if that goes through. */
+  /** Sends a test alert through every channel at once. Success turns on a channel that was off. */
   sendTest(): Promise<TestedChannel[]> {
     const { service, environment } = this.options;
     const windowStart = new Date(this.options.now());
@@ -206,16 +206,16 @@ export class Alerts implements Incidents {
     );
   }
 
-  /** Ends a mute before its time; what it held back is sent if it is still true. */
+  /** Ends a mute early. What it held back is sent if it is still true. */
   async unmute(scope: Parameters<Mutes['unmute']>[0]): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
-    // What ended under the mute stays held back.
+    // Windows that ended under the mute are not sent.
     const ended = this.options.now();
     if (wasMuted) await this.changeAll((told) => ((told.held ?? 0) > ended ? { ...told, held: ended } : told));
     return wasMuted;
   }
 
-  /** Thresholds of a category were changed: an open incident whose count is over no level any more has ended. */
+  /** The thresholds of a category changed: closes open incidents whose count is no longer over a level. */
   async thresholdsChanged(category: string): Promise<void> {
     const { isStillOver, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
@@ -234,18 +234,18 @@ export class Alerts implements Incidents {
     return (await this.records.newest()).map((incident) => alertRecord(incident, this.options));
   }
 
-  /** Incidents of all replicas that are open, or whose end is still to be told, as last seen. */
+  /** Incidents of all replicas that are open or whose end is not sent yet, as last seen. */
   get openIncidents(): number {
     return this.records.size;
   }
 
-  /** How each channel does, in the order of the options. */
+  /** The status of each channel, in the order of the options. */
   channels(): ChannelStatus[] {
     const now = this.options.now();
     return [...this.deliveries.values()].map((delivery) => delivery.status(now));
   }
 
-  /** Sends at once what waits. True if nothing is left. */
+  /** Sends at once what waits. Returns whether nothing is left. */
   async flush(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs;
     await within(Promise.all(this.raising), withinMs, 'not raised').catch(() => undefined);
@@ -254,7 +254,7 @@ export class Alerts implements Incidents {
     return this.raising.size === 0 && sent.every(Boolean);
   }
 
-  /** Tells what is on its way, for as long as `shutdownFlushMs`; another replica may go on with the rest at once. */
+  /** Sends what waits, for up to `shutdownFlushMs`. Another replica can take over the rest at once. */
   async stop(): Promise<void> {
     const { shutdownFlushMs, state } = this.options;
     const end = performance.now() + shutdownFlushMs;
@@ -270,7 +270,7 @@ export class Alerts implements Incidents {
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
   }
 
-  // What deliveries ask for.
+  // Called by deliveries.
 
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
     if (ids.every((id) => this.records.isFresh(id, FRESH_MS)))
@@ -291,7 +291,7 @@ export class Alerts implements Incidents {
     return waitMs;
   }
 
-  /** Its own wait is over, even if the store's clock differs; another replica may have taken it up meanwhile. */
+  /** The wait of a failed alert is over, even if the store's clock differs. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
     await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
   }
@@ -313,7 +313,7 @@ export class Alerts implements Incidents {
       return withBreach(before, breach, story, now());
     });
     if (!isTaken) this.lost++;
-    // One that has ended and is not yet sent everywhere continues beside the new one.
+    // The one that has ended moves aside until its end is sent everywhere.
     const ended = over;
     if (ended) await this.attend(`${id}~${ended.uid}`, (there) => there ?? ended);
     if (!this.records.isAlone(id)) return;
@@ -353,7 +353,7 @@ export class Alerts implements Incidents {
     return true;
   }
 
-  /** Changes what is noted of a channel in an incident. */
+  /** Changes what an incident's record has for a channel. */
   private async changeTold(id: string, key: string, change: (told: Told) => Told): Promise<void> {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
@@ -361,14 +361,14 @@ export class Alerts implements Incidents {
     });
   }
 
-  /** The same in every incident in which that makes a difference. */
+  /** The same in all incidents, if it makes a difference. */
   private async changeAll(change: (told: Told) => Told, onlyKey?: string): Promise<void> {
     for (const [id, { told }] of await this.records.list())
       for (const [key, one] of Object.entries(told))
         if ((onlyKey ?? key) === key && change(one) !== one) await this.changeTold(id, key, change);
   }
 
-  /** Goes on with what edition 1 has left open. */
+  /** Takes over what edition 1 left open. */
   private adopt(): Promise<void> {
     const channels = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
     return this.edition1.look(
@@ -405,7 +405,7 @@ export class Alerts implements Incidents {
     return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
   }
 
-  /** The incidents as they are now, with their present counts and who makes those up. */
+  /** The incidents with their present counts and contributors. */
   private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
     const incidents = await this.records.read(ids);
     const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
@@ -419,7 +419,7 @@ export class Alerts implements Incidents {
     );
   }
 
-  /** With those who make up the count now. */
+  /** With the present contributors to the count. */
   private async named(incident: Incident): Promise<Incident> {
     const { end, count, contributors } = lastOf(incident);
     if (!contributors || !this.options.contributors || this.records.isAway) return incident;
@@ -427,7 +427,7 @@ export class Alerts implements Incidents {
     return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
-  /** In the order of `wanted`; nothing if they cannot be read now. */
+  /** In the order of `wanted`; undefined if they cannot be read now. */
   private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
     const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
     if (reads.length === 0 || this.records.isAway) return undefined;
@@ -437,7 +437,7 @@ export class Alerts implements Incidents {
     return wanted.map((one) => (one ? (counts[at++] as number) : 0));
   }
 
-  /** Once a second: what is due in the store, and what the store has lost or never had. */
+  /** Once a second: handles what is due in the store, and what the store has lost or never had. */
   private async look(): Promise<void> {
     const { state, now } = this.options;
     this.reportLost();
@@ -462,7 +462,7 @@ export class Alerts implements Incidents {
     this.records.forget();
   }
 
-  /** Brings channels up to date that no replica had before: what was noticed until now has no word of them. */
+  /** Sends open incidents to channels that no replica had before: the records do not name those channels yet. */
   private async lookAtRoster(): Promise<void> {
     const introduced = await this.roster.look(this.options.now());
     if (introduced.length === 0) return;
@@ -470,7 +470,7 @@ export class Alerts implements Incidents {
       if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
   }
 
-  /** Counts what is due, ends what is over, and sends what channels should hear next. */
+  /** Updates the counts of what is due, closes what is over, and sends what each channel is due. */
   private async lookAt(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const now = this.options.now();
@@ -512,7 +512,7 @@ export class Alerts implements Incidents {
     return `look:${this.scope}`;
   }
 
-  /** Keeps what this replica is about to send, so that no other one begins with it. */
+  /** Extends the leases of what this replica is sending. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
       await this.leases.claim(delivery, this.records.isAway);

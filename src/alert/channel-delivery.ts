@@ -17,11 +17,11 @@ export interface NamedChannel {
   readonly option: string;
 }
 
-/** How a channel does on this instance. Times in milliseconds since the epoch. */
+/** The status of a channel on this instance. Times in milliseconds since the epoch. */
 export interface ChannelStatus {
   /** Name of the channel. */
   readonly name: string;
-  /** False while nothing goes through: it is switched off, or all that is sent fails. A rate limit turns nothing off. */
+  /** False while it is switched off or everything fails. A rate limit does not count. */
   readonly on: boolean;
   /** Why it is off. */
   readonly reason?: string | undefined;
@@ -29,17 +29,17 @@ export interface ChannelStatus {
   readonly offSince?: number | undefined;
   /** Nothing is sent before. Left out for a channel that stays off until `sendTest()` or a restart. */
   readonly retryAt?: number | undefined;
-  /** Alerts that wait here, or are under way. */
+  /** Alerts that wait or are being sent. */
   readonly queued: number;
-  /** What became of alerts since the start, as this instance sent them. One that was tried three times counts in `retried` twice. */
+  /** Outcomes of this instance's attempts since the start. An alert that is delivered at the third attempt counts twice in `retried`. */
   readonly outcomes: Readonly<Record<'delivered' | 'retried' | 'failed' | 'suppressed', number>>;
 }
 
-/** What a channel is to hear of one incident, as things are when it is sent. */
+/** What to send about one incident, as it is now. */
 export interface Present {
   readonly due: Due;
   readonly alert: RateAlert;
-  /** What the channel remembers of it, and what it remembers of stories that turned out to be this one. */
+  /** What the channel wanted to remember of it, and of records that were merged into it. */
   readonly memory: string | undefined;
   readonly also: readonly string[];
 }
@@ -48,15 +48,15 @@ export interface Present {
 export type Outcome =
   { readonly delivered: true; readonly memory: string | undefined } | ({ readonly delivered: false } & Failure);
 
-/** Where a delivery reads what to send, and where it reports the outcome. */
+/** What a delivery needs from alerts: what to send, and where to report the outcome. */
 export interface Incidents {
-  /** In the order of `ids`; undefined for one of which the channel need hear nothing any more. At once if all is known here. */
+  /** In the order of `ids`; undefined if nothing is due any more. Synchronous if all are known here. */
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
-  /** Gives back how long to wait before the next try, in milliseconds. */
+  /** Returns how long to wait before the next try, in milliseconds. */
   report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
-  /** Sends again what could not be sent. */
+  /** Tries again to send what failed. */
   again(key: string, id: string): Promise<void>;
-  /** The channel takes messages again: what was held for it may go. */
+  /** The channel works again: sends what was held back. */
   recovered(key: string): void;
 }
 
@@ -64,21 +64,22 @@ interface Item {
   readonly id: string;
   readonly since: number;
   readonly rank: readonly number[];
-  /** It was in a message that was refused: it goes alone, so that it is known which of them is at fault. */
+  /** It was in a message that was refused. Sent alone, to find the one at fault. */
   readonly alone: boolean;
 }
 
-/** An attempt that takes longer has failed, even if the channel would still wait. */
+/** An attempt that takes longer counts as failed. */
 const GIVE_UP_AFTER_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
 const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
+const MAX_MEMORY = 1_000;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
 /** How many waiting alerts are ranked by their present counts before a message. If more wait, the worst at the time they were queued are. */
 const MAX_RANKED = 2_000;
 
-/** Brings one channel up to date: the worst first, in groups if it takes them, and with patience if it does not. */
+/** Sends what one channel is due: the most severe first, as groups if the channel takes them. */
 export class ChannelDelivery {
   private readonly pending = new Map<string, Item>();
   private readonly retries = new Map<string, NodeJS.Timeout>();
@@ -110,7 +111,7 @@ export class ChannelDelivery {
     return this.named.channel;
   }
 
-  /** One replica at a time sends for it. */
+  /** Takes several alerts as one message: one replica at a time sends. */
   get isGrouped(): boolean {
     return this.channel.sendBatch !== undefined;
   }
@@ -131,7 +132,7 @@ export class ChannelDelivery {
     this.outcomes.suppressed++;
   }
 
-  /** What is on its way here, so that its lease is kept. */
+  /** What this replica is sending, so that its leases are extended. */
   ids(): string[] {
     return [...this.pending.keys(), ...this.sending];
   }
@@ -145,7 +146,7 @@ export class ChannelDelivery {
     this.pump();
   }
 
-  /** Sends a test alert past everything that waits; a channel that is off or paused is on again if it goes through. */
+  /** Sends a test alert at once. Success turns on a channel that is off or paused. Returns the reason if it fails. */
   async test(alert: RateAlert): Promise<string | undefined> {
     try {
       const sending = this.run(() => this.channel.send(alert));
@@ -157,7 +158,7 @@ export class ChannelDelivery {
     }
   }
 
-  /** Tries everything once more, at once, for as long as that may take. Gives back what is left. */
+  /** Tries everything once more, for up to `withinMs`. Returns the ids of what is left. */
   async stop(withinMs: number): Promise<string[]> {
     const end = performance.now() + withinMs;
     await this.flush(withinMs);
@@ -176,7 +177,7 @@ export class ChannelDelivery {
     return left;
   }
 
-  /** Sends at once what waits for others or for a retry. True if nothing is left. */
+  /** Sends at once what waits for a group or a retry. Returns whether nothing is left. */
   async flush(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs;
     this.hurry = true;
@@ -220,14 +221,14 @@ export class ChannelDelivery {
 
   private get batchSize(): number {
     const { batchSize = BATCH_SIZE } = this.channel;
-    // The app's own channels may give any size: one below 1 would lose what is queued.
+    // An app's own channel may return any size. One below 1 would lose what is queued.
     return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
   }
 
   /** Takes what is most urgent. */
   private take(most: number): Item[] {
     const waiting = [...this.pending.values()];
-    // A storm takes them one by one: sorting all each time would cost too much.
+    // Sorting all for each of a thousand alerts would cost too much.
     const taken =
       most === 1 ? [waiting.reduce((a, b) => (byRank(a, b) <= 0 ? a : b))] : waiting.sort(byRank).slice(0, most);
     for (const { id } of taken) {
@@ -256,8 +257,8 @@ export class ChannelDelivery {
   }
 
   /**
-   * One message about the worst of them as they are now: a count may have grown since it was queued. What it does not hold waits for the next,
-   * in which something more urgent may be; if too much waits, the least urgent are only counted.
+   * One message about the most urgent, ranked by their present counts. The others wait for the next message. If too many wait, the least
+   * urgent are only counted.
    */
   private async sendGroup(items: readonly Item[]): Promise<void> {
     const found = await this.incidents.present(
@@ -300,7 +301,7 @@ export class ChannelDelivery {
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
     const sent = this.channel.send(alert, memory);
     const next = sent instanceof Promise ? await sent : sent;
-    // Messages of replicas that could not talk to each other: each is to show how it ended.
+    // Replicas that could not reach each other posted several messages: all of them show the end.
     if (alert.incident?.status === 'resolved')
       for (const other of also) await Promise.resolve(this.channel.send(alert, other)).catch(() => undefined);
     return next ?? memory;
@@ -316,9 +317,11 @@ export class ChannelDelivery {
       const sent = send();
       const memory = sent instanceof Promise ? await within(sent, GIVE_UP_AFTER_MS, 'no answer', false) : sent;
       this.works();
-      outcome = { delivered: true, memory: memory ?? undefined };
+      // An app's own channel may return anything.
+      const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
+      outcome = { delivered: true, memory: isKept ? memory : undefined };
     } catch (error) {
-      // Another replica has been left to go on with it.
+      // Another replica takes over.
       if (this.isEnded) return;
       if (items.length > 1 && isRefused(error)) return this.sendEachAlone(items);
       outcome = { delivered: false, ...this.health.failed(idsOf(items), whatOf(presents), error) };
@@ -344,7 +347,7 @@ export class ChannelDelivery {
       this.retries.delete(id);
       void this.incidents.again(this.key, id);
     };
-    // Another replica may take it up as soon as this one.
+    // A little later than in the record, so that it is due there.
     this.retries.set(id, setTimeout(retry, waitMs + 5).unref());
   }
 
@@ -376,7 +379,7 @@ function whatOf(presents: readonly Present[]): string {
   return `${presents.length === 1 ? 'an alert' : `${presents.length} alerts`} of ${categories}`;
 }
 
-/** What is open comes first, then by severity and by how far over it is. */
+/** Open ones first, then by severity, then by ratio. */
 function rankOf({ status, level, window }: Due): readonly number[] {
   const ratio = window.count / Math.max(window.threshold, 1);
   return status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];

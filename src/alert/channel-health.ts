@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import type { DeliveryError } from '../model/delivery-error.js';
+import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 
 /** Why an attempt failed, and what comes of it. */
@@ -29,7 +30,8 @@ export class ChannelHealth {
   private pauses = 0;
   private probes = 0;
   private fault: { readonly since: number; readonly reason: string } | undefined;
-  private isLogged = false;
+  /** A rate limit comes and goes: it is not logged each time. */
+  private readonly once: SayOnce;
   /** Why nothing is sent until a test alert goes through. */
   private off: string | undefined;
 
@@ -38,7 +40,9 @@ export class ChannelHealth {
     private readonly title: string,
     private readonly option: string,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
-  ) {}
+  ) {
+    this.once = new SayOnce(logger);
+  }
 
   /** Nothing is sent until a test alert goes through. */
   get isOff(): boolean {
@@ -76,7 +80,7 @@ export class ChannelHealth {
     this.off = this.fault = undefined;
     this.failing.clear();
     this.pausedUntil = this.pauses = this.probes = 0;
-    this.isLogged = false;
+    this.once.good(this.title);
     if (wasAway) this.logger.log(`${this.title} works again`);
     return wasAway || waited;
   }
@@ -93,10 +97,7 @@ export class ChannelHealth {
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
     else if (probe) this.pauseToProbe(reason);
-    else if (!this.isLogged) {
-      this.logger.warn(`${this.title} could not send ${what} (${reason}): it is tried again`);
-      this.isLogged = true;
-    }
+    else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it is tried again`);
     // What an app's own channel made of a header may be NaN.
     const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);

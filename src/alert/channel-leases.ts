@@ -1,16 +1,16 @@
 import type { SharedState } from '../store/shared-state.js';
 import { LEASE_MS } from './claim.js';
 
-/** Asking is not repeated faster, and a lease counts as over so long before its end. */
+/** The minimum time between two tries, and how long before its end a lease counts as over. */
 const MARGIN_MS = 250;
 
-/** Of a channel, what its lease depends on. */
+/** The part of a channel that its lease depends on. */
 interface Leased {
   readonly key: string;
   readonly isGrouped: boolean;
 }
 
-/** Elects, for each channel that puts several alerts into one message, the replica that sends. The others need no lease. */
+/** Elects the replica that sends for a channel that groups alerts. Other channels need no lease. */
 export class ChannelLeases {
   private readonly held = new Map<string, { readonly until: number; readonly askedAt: number }>();
 
@@ -20,12 +20,12 @@ export class ChannelLeases {
     private readonly me: string,
   ) {}
 
-  /** @param isAway - Whether the store is away: then each replica sends what it knows. */
+  /** @param isAway - While the store is away, each replica sends what it knows. */
   holds({ key, isGrouped }: Leased, isAway: boolean): boolean {
     return !isGrouped || isAway || (this.held.get(key)?.until ?? 0) > Date.now();
   }
 
-  /** Asks for the lease of a channel, or for more of it; not more often than is needed. */
+  /** Takes or extends the lease of a channel if that is needed. */
   async claim({ key, isGrouped }: Leased, isAway: boolean): Promise<void> {
     if (!isGrouped || isAway) return;
     const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
@@ -36,7 +36,7 @@ export class ChannelLeases {
     this.held.set(key, { until: isMine ? now + LEASE_MS - MARGIN_MS : 0, askedAt: now });
   }
 
-  /** Gives all of them back. */
+  /** Releases all leases. */
   async release(): Promise<void> {
     await Promise.all([...this.held.keys()].map((key) => this.state.release(this.leaseOf(key), this.me)));
   }

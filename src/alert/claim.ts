@@ -4,19 +4,19 @@ import { lastOf, without, withTold, type Due, type Incident, type Told } from '.
 import type { Mute } from './mutes.js';
 import type { Wanting } from './roster.js';
 
-/** A replica that dies leaves what it was sending to another after this time. */
+/** After this time another replica takes over from one that died. */
 export const LEASE_MS = 5_000;
 
-/** The replica that looks at a record, and what it may do. */
+/** The replica that changes a record, and what it may do. */
 export interface Claimant {
   readonly me: string;
   readonly now: number;
   readonly settings: IncidentSettings;
-  /** Those of all replicas, by their keys. */
+  /** Channels of all replicas, by key. */
   readonly channels: ReadonlyMap<string, Wanting>;
-  /** A channel of this replica, and how long nothing is sent through it, in milliseconds. */
+  /** A channel of this replica, and for how long it is paused, in milliseconds. */
   readonly own: (key: string) => { readonly pausedMs: number } | undefined;
-  /** Whether this replica, and no other, sends through that channel now. */
+  /** Whether this replica sends through that channel now. */
   readonly isMine: (key: string) => boolean;
   readonly mute: Mute | undefined;
   /** Whether it may end the incident. */
@@ -28,7 +28,7 @@ export interface Claimed {
   readonly incident: Incident | undefined;
   /** What this replica is to send, by channel. */
   readonly taken: ReadonlyMap<string, Due>;
-  /** The channels from which a mute holds back something new. */
+  /** Channels for which a mute holds back something new. */
   readonly held: readonly string[];
   /** Nothing will be due any more. */
   readonly isDone: boolean;
@@ -36,7 +36,7 @@ export interface Claimed {
 
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
-/** Pure: closes an incident that is over, takes what the replica may send, and notes what waits, is held back, or is for others. */
+/** Pure. Closes an incident that is over, takes what the replica may send, and records what waits, is muted or is left to others. */
 export function claim(before: Incident | undefined, after: Incident | undefined, claimant: Claimant): Claimed {
   if (!after) return { incident: after, taken: new Map(), held: [], isDone: false };
   const { me, now, settings, channels, own, isMine, mute, mayClose } = claimant;
@@ -61,7 +61,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
     const told = incident.told[key] ?? FRESH_TOLD;
     const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
     const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-    // A channel that only other replicas have: one of them finds it in the record.
+    // Only other replicas have the channel: one of them finds this in the record.
     if (!delivery) incident = withTold(incident, key, queued);
     else if (delivery.pausedMs > 0) {
       const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
@@ -79,7 +79,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
   }
   const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now);
   const isDone = incident.closedAt !== undefined && lookAt === undefined;
-  // As long as that is past, it stays as it was: replicas that cannot help would fight over it.
+  // An overdue time stays the same: otherwise replicas that cannot send would keep rewriting it.
   const isPast = lookAt !== undefined && lookAt <= now && (before?.lookAt ?? Infinity) <= now;
   incident =
     lookAt === undefined

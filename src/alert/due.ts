@@ -9,9 +9,9 @@ export interface IncidentSettings {
   readonly resolveAfterMs: number | undefined;
 }
 
-/** For how long something is worth telling that no channel has confirmed. */
+/** How long something is tried that no channel has confirmed. */
 const WORTH_TELLING_MS = 10 * 60_000;
-/** Looking after many incidents is spread over this share of a window. */
+/** The work for many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
 
@@ -26,8 +26,8 @@ export function wants(
 }
 
 /**
- * What a channel should hear next of an incident: the difference between what is true and what the channel was confirmed to have been
- * told. Nothing if there is no difference.
+ * What to send to a channel next: the difference between what is true and what the channel has confirmed. Undefined if there is no
+ * difference.
  */
 export function due(
   incident: Incident,
@@ -41,7 +41,7 @@ export function due(
     : dueOfWindows(incident, told, channel, now);
 }
 
-/** The oldest window that was not sent, or not at its level. */
+/** The oldest window that was not sent at its present level. */
 function dueOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
   for (const window of incident.windows) {
     const before = told?.levels[window.start] ?? 0;
@@ -65,7 +65,7 @@ function dueOfStory(
   const isHeld = window.end <= (told?.held ?? 0);
   if (closedAt !== undefined) {
     if (told?.resolved || now > closedAt + WORTH_TELLING_MS) return undefined;
-    // If the opening could not be sent, the end is sent; not if a mute held the opening back.
+    // The end is also sent if the opening failed, but not if a mute held it back.
     const isOwed =
       before > 0 || (told?.held === undefined && told?.delivery !== undefined && wants(channel, category, worst));
     return isOwed ? { status: 'resolved', window, level: worst } : undefined;
@@ -73,7 +73,7 @@ function dueOfStory(
   if (worst.at > before && wants(channel, category, worst) && !isHeld)
     return { status: before > 0 ? 'escalated' : 'opened', window, level: worst };
   const present = presentWindow(incident);
-  // Of a window that is over a reminder would come too late: it may be the last.
+  // Not after the window: it may have been the last.
   const isReminder =
     told?.when !== undefined && now >= told.when + remindAfterMs && now < window.end && hasGrown(incident, told);
   if (before > 0 && ((isReminder && wants(channel, category, present.level)) || isToRepeat(told, channel, now)))
@@ -105,7 +105,7 @@ function expiryOf({ start, end, seenAt }: WindowOver): number {
   return Math.max(end, seenAt) + Math.max(2 * (end - start), WORTH_TELLING_MS);
 }
 
-/** Whether nothing more can happen to it, except that channels may still have to hear of it. */
+/** Whether an incident has ended. Channels may still have to be sent the end. */
 export function isOver(incident: Incident, { resolveAfterMs }: IncidentSettings, now: number): boolean {
   return now >= overAt(incident, resolveAfterMs);
 }
@@ -118,11 +118,11 @@ function overAt(incident: Incident, resolveAfterMs: number | undefined): number 
   return Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
 }
 
-/** What there is to do for an incident now, and when to look at it next. */
+/** What is due for an incident now, and when to look at it next. */
 export interface Plan {
-  /** What each channel is due and may be sent now. */
+  /** What may be sent now, by channel. */
   readonly ready: ReadonlyMap<string, Due>;
-  /** The channels that would be sent something if no mute held it back. */
+  /** Channels for which a mute holds something back. */
   readonly held: readonly string[];
   /** Undefined: nothing will be due any more. */
   readonly lookAt: number | undefined;
@@ -159,7 +159,7 @@ export function plan(
       looks.push(now);
     }
   }
-  // Channels that no replica has any more: one may come back with them within a while.
+  // Channels that no replica has now: a replica that has them may return.
   for (const [key, { until = 0, next = 0 }] of Object.entries(incident.told)) {
     const at = Math.max(until, next);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
@@ -168,7 +168,7 @@ export function plan(
   return { ready, held, lookAt: looks.length > 0 ? Math.min(...looks) : undefined };
 }
 
-/** Reminders come in windows that still run; those of later windows come with a breach. */
+/** Reminders are due while a window runs. In later windows a breach makes them due. */
 function remindersOf(
   incident: Incident,
   told: Told | undefined,
@@ -184,7 +184,7 @@ function remindersOf(
   return [Math.min(running, repeated)].filter(Number.isFinite);
 }
 
-/** When the next window's count is final, at a time of its own for each incident; or when it is over. */
+/** When the next window's count is final, spread over incidents, or when the incident is over. */
 function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings): number {
   const over = overAt(incident, resolveAfterMs);
   if (!incident.story) return over;

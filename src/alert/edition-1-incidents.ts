@@ -31,7 +31,7 @@ interface Old {
   readonly notes: Readonly<Record<string, string>>;
 }
 
-/** Shows which service and environment has taken over an incident, and as which record. */
+/** Which service and environment took over an incident, and as which record. */
 interface Claim {
   readonly scope: string;
   readonly record: string;
@@ -44,17 +44,17 @@ export interface Adopted {
   readonly incident: Incident;
 }
 
-/** Its replicas leave a trace that lasts 900 ms, once a second: of two looks so far apart one sees it. */
+/** Once a second its replicas write a key that lasts 900 ms: one of two looks this far apart sees it. */
 const SECOND_LOOK_MS = 350;
-/** After so many looks without a trace no replica of edition 1 is left. */
+/** After this many looks without that key, no replica of edition 1 is left. */
 const SILENT_LOOKS = 3;
 const CLAIMS = 'edition-1';
 const MAX_CLAIMS = 10_000;
 
 /**
- * Finds the open incidents that edition 1 left in Redis, once no replica of it runs any more. They are copied, and the originals stay as they
- * are until their end is sent: if edition 1 is deployed again, it goes on with them. Both go by the same rule: who sends the end removes the original,
- * and what has been removed is over.
+ * Takes over open incidents of edition 1 when none of its replicas runs any more. They are copied; the originals stay until their end is
+ * sent, so that edition 1 can continue them if it is deployed again. In both editions, who sends the end removes the original, and an
+ * incident whose original is gone is over.
  */
 export class Edition1Incidents {
   private readonly claims: Records<Claim>;
@@ -70,7 +70,7 @@ export class Edition1Incidents {
     this.claims = new Records(state, CLAIMS);
   }
 
-  /** Whether its incidents are this edition's to end. */
+  /** Whether this edition may end its incidents. */
   get isGone(): boolean {
     return this.state.edition1 === undefined || this.silentLooks >= SILENT_LOOKS;
   }
@@ -79,7 +79,7 @@ export class Edition1Incidents {
    * Once a second.
    *
    * @param adopt - Takes over an incident.
-   * @param drop - Ends one silently, since edition 1 has sent its end.
+   * @param drop - Ends one without an alert: edition 1 has sent its end.
    */
   async look(
     channels: ReadonlyMap<string, string>,
@@ -114,7 +114,7 @@ export class Edition1Incidents {
     this.isDone = true;
   }
 
-  /** Removes the original of an incident whose end is being sent. */
+  /** Removes the original of an incident that has ended. */
   async ended({ uid, edition1: key }: Pick<Incident, 'uid' | 'edition1'>): Promise<void> {
     if (key === undefined) return;
     await this.state.edition1?.remove('incidents', key, (text) => parse(text)?.id === uid);
@@ -144,7 +144,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
   const lastCount = seen[String(last)] ?? (peak.window === last ? peak.count : 0);
   const windows = [over(last, lastCount)];
   if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
-  // What nobody was sent is news with the next breach only, as at edition 1.
+  // What was never sent is sent with the next breach only, as in edition 1.
   const told = (name: string): Told => ({
     ...(old.told > 0
       ? { levels: { '': old.told }, when: old.toldAt || startOf(last) }

@@ -2,13 +2,13 @@ import type { RateAlert } from '../model/rate-alert.js';
 import { oneLine } from '../util/text.js';
 import { alertOf, lastOf, type Delivery, type Identity, type Incident } from './incident.js';
 
-/** An alert, and its delivery in each channel. */
+/** An alert and its delivery in each channel. */
 export interface AlertRecord {
   /** The same as `alert.id`. */
   id: string;
   /** When the level was crossed, by the clock of the store. */
   raisedAt: Date;
-  /** As things are now, or were when it was over. */
+  /** With the present counts, or those at its end. */
   alert: RateAlert;
   /** By channel. */
   channels: Record<string, Delivery>;
@@ -21,7 +21,7 @@ export function alertRecord(incident: Incident, identity: Identity): AlertRecord
   const window = lastOf(incident);
   const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, identity);
   const channels: Record<string, Delivery> = {};
-  // A channel's name, then what stands for its address: of two addresses that had the name, the one that heard last.
+  // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
   const heardAt: Record<string, number> = {};
   for (const [key, { delivery, when = 0 }] of Object.entries(incident.told)) {
     const name = key.slice(0, key.lastIndexOf('#'));

@@ -10,13 +10,13 @@ import { keptTenant } from '../model/tenant-attributes.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant } from '../model/tenant.js';
 
-/** The last totals of a window are still on their way when it ends. */
+/** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;
-/** What a record keeps of single windows: the latest. */
+/** A record keeps the latest windows. */
 const MAX_WINDOWS = 5;
 /** If the count of a window cannot be read for so long after its end, what was seen of it is final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
-/** Windows that are settled in one go, if nobody has looked for long. */
+/** How many windows are settled at once, if no replica looked for long. */
 const MAX_SPANS = 20;
 
 /** The delivery of an alert in one channel. */
@@ -41,7 +41,7 @@ export interface WindowOver {
   readonly end: number;
   /** When the last crossing was noticed. */
   readonly seenAt: number;
-  /** The best that is known. */
+  /** The highest that was read. */
   readonly count: number;
   /** The count when `level` was crossed. */
   readonly crossing: number;
@@ -54,36 +54,36 @@ export interface WindowOver {
   readonly countedBy: 'all' | 'instance';
 }
 
-/** What one channel has confirmed, and which replica is sending it more. */
+/** What one channel has confirmed, and which replica is sending to it. */
 export interface Told {
-  /** By the start of a window ('' for a story, which is told as one): the highest level that was confirmed, by its `at`. */
+  /** The highest level confirmed (its `at`), by the start of the window; '' for a story. */
   readonly levels: Readonly<Record<string, number>>;
   /** When it last confirmed, and the count that was sent then. */
   readonly when?: number;
   readonly count?: number;
   readonly resolved?: boolean;
-  /** What the channel wants to remember, and what it remembered of a story that turned out to be this one. */
+  /** What the channel wants to remember, and what it remembered of records that were merged into this one. */
   readonly memory?: string;
   readonly also?: readonly string[];
-  /** A mute held it back until then: windows that ended before are not sent. */
+  /** A mute holds it back until then. Windows that ended before are not sent. */
   readonly held?: number;
-  /** Who is telling it, and until when nobody else may. */
+  /** Which replica is sending, and until when no other may. */
   readonly by?: string;
   readonly until?: number;
   /** Not before this time. */
   readonly next?: number;
-  /** How often in a row it failed. */
+  /** How many attempts in a row failed. */
   readonly faults?: number;
   readonly delivery: Delivery;
 }
 
-/** Breaches of one tenant in one window of one category, as all replicas share them. */
+/** Breaches of one tenant in one window of one category, shared by all replicas. */
 export interface Incident {
   readonly uid: string;
   readonly category: string;
   readonly window: string;
   readonly tenant: Tenant;
-  /** Told as one story from open to resolved; otherwise each window by itself. */
+  /** Sent as one story from opened to resolved; otherwise each window is an alert. */
   readonly story: boolean;
   readonly raisedAt: number;
   readonly startedAt: number;
@@ -94,7 +94,7 @@ export interface Incident {
   readonly streak: { readonly windows: number; readonly since: number };
   readonly worst: AlertLevel;
   readonly peak: { readonly count: number; readonly start: number };
-  /** Counted in settled windows, up to the last with a breach; what came after that is `calm` until there is a further breach. */
+  /** The sum of settled windows up to the last breach. Later windows are `calm` until there is another breach. */
   readonly total: number;
   readonly calm: number;
   /** Up to when the counts are final. */
@@ -103,13 +103,13 @@ export interface Incident {
   /** The last status that was sent. */
   readonly status?: IncidentStatus;
   readonly told: Readonly<Record<string, Told>>;
-  /** When somebody is to look after it. */
+  /** When a replica must look at it. */
   readonly lookAt?: number;
-  /** The field of edition 1's record, if it was opened there. */
+  /** Its id in edition 1, if it was opened there. */
   readonly edition1?: string;
 }
 
-/** What a channel should hear next. */
+/** What to send to a channel next. */
 export interface Due {
   readonly status: IncidentStatus;
   readonly window: WindowOver;
@@ -124,7 +124,7 @@ export function recordId(
   return [story ? 'story' : 'windows', category, window, tenantKey(tenant.id)].map(encodeURIComponentSafely).join(':');
 }
 
-/** Takes in a breach, the first of an incident if there is none that is open. */
+/** Adds a breach, or opens an incident with it. */
 export function withBreach(before: Incident | undefined, breach: Breach, story: boolean, now: number): Incident {
   const { category, window, tenant, windowStart: start, windowEnd: end, level, threshold, count, countedBy } = breach;
   const crossed: WindowOver = { start, end, seenAt: now, count, crossing: count, threshold, level, countedBy };
@@ -147,7 +147,7 @@ export function withBreach(before: Incident | undefined, breach: Breach, story: 
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
     : { windows: 1, since: start };
-  // What is let go of before anybody has settled it counts as it was seen.
+  // A window that is dropped before it is settled counts as it was last seen.
   const [oldest] = before.windows;
   const isLetGo =
     isNew && before.windows.length === MAX_WINDOWS && oldest !== undefined && oldest.end > before.settledTo;
@@ -164,7 +164,7 @@ export function withBreach(before: Incident | undefined, breach: Breach, story: 
   };
 }
 
-/** Windows of a sliding kind overlap: a breach in an overlapping one belongs to the same stretch of time. */
+/** Sliding windows overlap: a breach in an overlapping one extends the same stretch of time. */
 function joined(old: WindowOver, over: WindowOver): WindowOver {
   if (over.start >= old.end || over.end <= old.start) return old;
   const isHigher = over.level.at > old.level.at;
@@ -182,7 +182,7 @@ export function lastOf({ windows }: Incident): WindowOver {
   return windows.at(-1) as WindowOver;
 }
 
-/** How long a window of it lasts. */
+/** The length of its windows. */
 export function lengthOf(incident: Incident): number {
   const { start, end } = lastOf(incident);
   return Math.max(end - start, 1);
@@ -194,7 +194,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** The windows that are over and whose counts are not final yet, oldest first. */
+/** Windows that are over and not settled, oldest first. */
 export function unsettled(incident: Incident, now: number): Span[] {
   const spans: Span[] = [];
   const length = lengthOf(incident);
@@ -209,7 +209,7 @@ export function unsettled(incident: Incident, now: number): Span[] {
   return spans;
 }
 
-/** Takes in the final count of a span; one that another replica settled meanwhile is left alone. */
+/** Adds the final count of a span, unless another replica has done so. */
 export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
   if (incident.settledTo !== start) return incident;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
@@ -225,7 +225,7 @@ export function withSettled(incident: Incident, { start, end }: Span, counted: n
   };
 }
 
-/** Takes in the count of the window that is running. */
+/** Updates the count of the window that is running. */
 export function withCount(incident: Incident, start: number, count: number): Incident {
   const window = incident.windows.find((one) => one.start === start);
   if (!window || count <= window.count) return incident;
@@ -263,13 +263,13 @@ export function withCounted(
   return withSettled(incident, span, count ?? 0);
 }
 
-/** Takes in who makes up the count of the last window. */
+/** Updates the contributors of the last window. */
 export function withContributors(incident: Incident, contributors: Contributors): Incident {
   const windows = incident.windows.map((one, i, { length }) => (i === length - 1 ? { ...one, contributors } : one));
   return { ...incident, windows };
 }
 
-/** Puts together what two replicas know of the same tenant's incident, each of which may have been cut off from the other. */
+/** Merges the records of two replicas that could not reach each other. */
 export function merged(shared: Incident | undefined, mine: Incident): Incident {
   if (!shared) return mine;
   const starts = new Map(shared.windows.map((window) => [window.start, window]));
@@ -313,7 +313,7 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   };
 }
 
-/** The app that sends the alert, where it runs, and where to read on. */
+/** The app that sends the alert, where it runs, and its page. */
 export interface Identity {
   readonly service?: string | undefined;
   readonly environment?: string | undefined;
@@ -389,7 +389,7 @@ function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
   };
 }
 
-/** The same for every replica that notices the same first breach, so that they report one incident even if they cannot reach each other. */
+/** The same in all replicas that notice the same first breach, even if they cannot reach each other. */
 function uidOf({ category, window, tenant, windowStart, windowEnd }: Breach, story: boolean): string {
   return hash([category, window, tenant.id, windowStart, windowEnd, story]);
 }
@@ -398,14 +398,14 @@ function hash(about: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(about)).digest('base64url').slice(0, 22);
 }
 
-/** Ids of different tenants never meet: half of a surrogate pair, which URIs cannot hold, is written by its number. */
+/** Different ids stay different: half of a surrogate pair, which URIs cannot hold, is written as its number. */
 function encodeURIComponentSafely(text: string): string {
   return text.replace(/[^\w.-]/gu, (char) =>
     /^\p{Cs}$/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
   );
 }
 
-/** Takes in that a channel has confirmed what it was sent, and what it wants to remember. */
+/** A channel confirmed what it was sent, and may want something remembered. */
 export function withConfirmed(
   incident: Incident,
   key: string,
@@ -429,7 +429,7 @@ export function withConfirmed(
   });
 }
 
-/** Takes in that a channel could not be sent to, and when to try again. */
+/** Sending failed. `next` is when to try again. */
 export function withFailed(
   incident: Incident,
   key: string,

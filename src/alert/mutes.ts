@@ -35,7 +35,7 @@ export interface MuteOptions extends MutedScope {
   by?: string | undefined;
 }
 
-/** Alerts that are held back for a while; counting goes on. */
+/** Alerts that are held back for a while. Counting continues. */
 export interface Mute extends MutedScope {
   /** When it ends. */
   until: Date;
@@ -47,24 +47,24 @@ export interface Mute extends MutedScope {
   heldBack: number;
 }
 
-/** As it is kept: also after its end, until it would have run out. So an instance that still knows it does not put it back. */
+/** The record. It stays after an early end until it would have run out, so that no instance that still knows it puts it back. */
 interface Kept extends MutedScope {
   until: number;
   reason: string;
   by?: string;
   heldBack: number;
-  /** The later one holds: when it was set or ended. */
+  /** The higher one holds: when it was set or ended. */
   version: number;
   ended?: true;
 }
 
-/** A mute is over for the log a little after it is for alerts: what other replicas held back last is still on its way. */
+/** The end is logged a little later: other replicas still add what they held back. */
 const SETTLES_AFTER_MS = 2_000;
 const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
 
 /**
- * Who is not to be alerted on for a while. Shared by all replicas; each knows them from its last look, so that an alert waits for no store,
- * and puts them back if the store loses its data.
+ * Mutes, shared by all replicas. Each replica uses what it read last, so that no alert waits for the store, and puts mutes back if the store
+ * loses its data.
  */
 export class Mutes {
   private readonly records: Records<Kept>;
@@ -115,7 +115,7 @@ export class Mutes {
     return toMute(this.known.get(id) ?? kept);
   }
 
-  /** Gives back whether there was one. */
+  /** Returns whether there was one. */
   async unmute(scope: MutedScope): Promise<boolean> {
     checkNames(scope, ['tenant', 'category']);
     await this.flush();
@@ -128,7 +128,7 @@ export class Mutes {
     return this.running().map(toMute);
   }
 
-  /** The mute that an alert falls under, as far as it is known here: the one that lasts longest. */
+  /** The mute of an alert, as last read; the one that lasts longest if there are several. */
   of(category: string, tenantId: string): Mute | undefined {
     const found = this.running().filter(
       (mute) => (mute.tenant ?? tenantId) === tenantId && (mute.category ?? category) === category,
@@ -137,13 +137,13 @@ export class Mutes {
     return longest && toMute(longest);
   }
 
-  /** Counts an alert that did not go out. The record learns of it at the next look: a storm under one mute would fight over that. */
+  /** Counts an alert that was held back. Added to the record at the next refresh: a storm must not change it a thousand times. */
   holdBack(mute: MutedScope): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
   }
 
-  /** Adds what was held back here to the records; if the store is away, next time. */
+  /** Adds what was held back here to the records. If the store is away, next time. */
   async flush(): Promise<void> {
     for (const [id, more] of [...this.heldBack]) {
       this.heldBack.delete(id);
@@ -156,7 +156,7 @@ export class Mutes {
     }
   }
 
-  /** Learns what all replicas know, puts back what the store has lost, and ends what has run out. */
+  /** Reads all mutes, puts back what the store has lost, and ends what has run out. */
   async refresh(): Promise<void> {
     await this.flush();
     const now = this.now();
@@ -193,7 +193,7 @@ export class Mutes {
     return [...this.known.values()].filter(({ until, ended }) => until > now && !ended);
   }
 
-  /** The replica that takes the record away logs the end. */
+  /** The replica that removes the record logs the end. */
   private async end(id: string): Promise<void> {
     const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));

@@ -22,13 +22,13 @@ export interface NoticeOutcome {
   reason?: string;
 }
 
-/** What sending notices needs of the rest of the module. */
+/** What notices need from the rest of the module. */
 export interface NoticeSettings {
   readonly channels: readonly NamedChannel[];
   readonly state: SharedState;
   readonly service: string | undefined;
   readonly environment: string | undefined;
-  /** Where people read on. */
+  /** The address of the page. */
   readonly publicUrl: string | undefined;
   readonly shutdownFlushMs: number;
   /** The store's clock. */
@@ -45,7 +45,7 @@ const MAX_WAIT_ASKED_MS = 30_000;
 const GIVE_UP_AFTER_MS = 10_000;
 const MAX_REMEMBERED = 500;
 
-/** Gives notices to the channels that take them. A failure is tried again and logged, and reaches nobody else. */
+/** Sends notices to the channels that take them. A failure is retried and logged, and affects nothing else. */
 export class Notices {
   private readonly sending = new Set<Promise<unknown>>();
   private readonly ending = new AbortController();
@@ -57,13 +57,13 @@ export class Notices {
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
-  /** Names what is sent together: another service on the same store has its own. */
+  /** Service and environment: others on the same store send their own. */
   get scope(): string {
     const { service = '', environment = '' } = this.settings;
     return [service, environment].map(encodeURIComponent).join(':');
   }
 
-  /** Sends a notice and gives its outcome in each channel that takes it. Never rejects. */
+  /** Sends a notice and returns the outcome in each channel that takes it. Never rejects. */
   async send(notice: NewNotice): Promise<NoticeOutcome[]> {
     const { channels, service, environment, publicUrl, now } = this.settings;
     const complete: Notice = { ...notice, service, environment, link: publicUrl, at: new Date(now()) };
@@ -78,7 +78,7 @@ export class Notices {
   }
 
   /**
-   * Sends a notice that each replica might send, from the first one that asks.
+   * Sends a notice once for all replicas: from the first that asks.
    *
    * @param key - The same in all replicas, and another for each notice.
    * @returns undefined if another replica sends it. Rejects if the store is away, or if `make` does.
@@ -99,7 +99,7 @@ export class Notices {
     return this.send(notice);
   }
 
-  /** Waits for what is on its way, and tries nothing again. */
+  /** Waits for what is being sent. Retries nothing. */
   async stop(): Promise<void> {
     this.ending.abort();
     await within(Promise.all(this.sending), this.settings.shutdownFlushMs, 'not sent').catch(() => undefined);
@@ -126,7 +126,7 @@ export class Notices {
     }
   }
 
-  /** False if the app ends meanwhile. */
+  /** False if the app stops first. */
   private hasWaited(ms: number): Promise<boolean> {
     return after(ms, true, { ref: false, signal: this.ending.signal }).catch(() => false);
   }

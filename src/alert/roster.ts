@@ -3,7 +3,7 @@ import type { Severity } from '../model/level.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 
-/** Of a channel, what decides on what it hears. */
+/** The settings of a channel that decide what it is sent. */
 export type Wanting = Pick<AlertChannel, 'minSeverity' | 'categories' | 'repeatEveryMs'>;
 
 interface Entry {
@@ -14,23 +14,23 @@ interface Entry {
   readonly seenAt: number;
 }
 
-/** How often a replica makes its channels known, unless another that has the same has done so. */
+/** How often a replica writes its channels, unless another one with the same channels has. */
 const SEEN_EVERY_MS = 5_000;
-/** A channel that no replica has made known for so long has gone. */
+/** A channel that no replica has written for this long is gone. */
 const GONE_AFTER_MS = 20_000;
 
-/** All replicas read the roster once a second: so long after a channel was made known, what they notice is left for it. */
+/** All replicas read the roster once a second: after this time their records name a new channel. */
 const KNOWN_AFTER_MS = 2_000;
 
 /**
- * The channels of all replicas, by their keys: with a new or a revoked address they differ. A replica that notices a breach leaves in its
- * record what channels are due that only others have.
+ * The channels of all replicas, by key. During a deployment with a new webhook address they differ. A replica that notices a breach
+ * records what is due for channels that only others have.
  */
 export class Roster {
   private readonly records: Records<Entry>;
-  /** The own channels, and those of others. */
+  /** Channels of this replica and of others. */
   channels: ReadonlyMap<string, Wanting>;
-  /** Channels that no replica had before, and when they were made known. */
+  /** Channels that no replica had before, and when they were written. */
   private readonly fresh = new Map<string, number>();
 
   constructor(
@@ -43,9 +43,9 @@ export class Roster {
   }
 
   /**
-   * Makes the own channels known, and learns of those of others.
+   * Writes this replica's channels and reads those of others.
    *
-   * @returns The keys of new channels of this replica, once: records that were written before may not have them.
+   * @returns Keys of new channels of this replica, once: older records do not name them.
    */
   async look(now: number): Promise<string[]> {
     const found = new Map((await this.records.list()).map((entry) => [entry.key, entry]));

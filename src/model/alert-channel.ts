@@ -19,7 +19,8 @@ export interface AlertChannel {
    * Sends one alert.
    *
    * @param previous - What the last `send` for the same incident returned, on any replica.
-   * @returns Something short to remember for the incident, such as the id of the posted message; nothing to remember nothing.
+   * @returns Something short to remember for the incident, such as the id of the posted message: up to 1,000 characters. Nothing to remember
+   *   nothing.
    */
   send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
   /**

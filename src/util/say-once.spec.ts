@@ -1,5 +1,3 @@
-import type { Logger } from '@nestjs/common';
-
 import { SayOnce } from './say-once.js';
 
 describe('SayOnce', () => {
@@ -8,7 +6,7 @@ describe('SayOnce', () => {
 
   beforeEach(() => {
     lines = [];
-    once = new SayOnce({ warn: (line: string) => lines.push(line) } as unknown as Logger);
+    once = new SayOnce({ warn: (line: string) => lines.push(line) });
     jest.useFakeTimers();
   });
   afterEach(() => jest.useRealTimers());

@@ -17,7 +17,7 @@ interface Subject {
 export class SayOnce {
   private readonly kinds = new Map<string, Map<string, Subject>>();
 
-  constructor(private readonly logger: Logger) {}
+  constructor(private readonly logger: Pick<Logger, 'warn'>) {}
 
   /**
    * Warns with `message()`, unless that was done before.

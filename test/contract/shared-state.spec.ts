@@ -56,6 +56,24 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await state.size('a')).toBe(0);
   });
 
+  it('swaps many records at a time, each with an outcome of its own', async () => {
+    const ids = Array.from({ length: 250 }, (_, i) => `${i}`);
+    await Promise.all(ids.slice(0, 100).map((id) => state.swap('many', id, undefined, 'x', 5)));
+    const outcomes = await Promise.all([
+      ...ids.map((id) => state.swap('many', id, undefined, `y${id}`, 5)),
+      state.swap('few', '1', undefined, 'z'),
+      state.swap('many', '0', 'x', undefined),
+      state.swap('many', '0', 'x', 'twice in a row'),
+    ]);
+    expect(outcomes.slice(0, 250)).toEqual([
+      ...Array<unknown>(100).fill(found('x')),
+      ...Array<unknown>(150).fill(SWAPPED),
+    ]);
+    expect(outcomes.slice(250)).toEqual([SWAPPED, SWAPPED, found(undefined)]);
+    expect((await state.due('many', 5, 500)).ids).toHaveLength(249);
+    expect([await state.size('many'), await state.size('few')]).toEqual([249, 1]);
+  });
+
   it('lists records by when they were first written, newest first, and keeps as many as wanted', async () => {
     for (const id of ['1', '2', '3', '4']) await state.swap('ages', id, undefined, `first ${id}`, 0);
     await state.swap('ages', '2', 'first 2', 'changed');

@@ -1,0 +1,41 @@
+import { DeliveryError } from '../model/delivery-error.js';
+import { ChannelHealth } from './channel-health.js';
+
+const MINUTE = 60_000;
+
+describe('the health of a channel', () => {
+  let lines: string[];
+  let health: ChannelHealth;
+  const limited = new DeliveryError('answered 429', { retry: true, retryAfterMs: 1_000 });
+  const failed = (error: unknown) => health.failed(['a'], 'an alert of llm_call', error);
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    lines = [];
+    const log = (line: unknown): void => void lines.push(String(line));
+    health = new ChannelHealth('The chat channel', 'channels[0]', { log, warn: log, error: log });
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it('logs a rate limit that it reaches again and again once a minute', () => {
+    for (let i = 0; i < 90; i++) {
+      failed(limited);
+      jest.advanceTimersByTime(1_000);
+      health.works();
+    }
+    expect(lines).toEqual(
+      Array(2).fill('The chat channel could not send an alert of llm_call (answered 429): it is tried again'),
+    );
+  });
+
+  it('waits as long as it was asked to, up to five minutes, no matter what an own channel asks for', () => {
+    const asked = [1_000, -5, NaN, Infinity].map((retryAfterMs) => {
+      health.works();
+      return failed(new DeliveryError('x', { retry: true, retryAfterMs })).waitMs;
+    });
+    expect(asked.map(Math.round)).toEqual([1_000, 0, 0, 5 * MINUTE]);
+    expect([undefined, null, 'x', { retryAfterMs: '3' }].map((odd) => failed(odd).refused)).toEqual(
+      Array(4).fill(false),
+    );
+  });
+});
