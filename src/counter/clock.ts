@@ -1,9 +1,9 @@
 import type { CounterStore } from '../store/counter-store.js';
 
-/** Tells the time, in milliseconds since the epoch. */
+/** A clock, in milliseconds since the epoch. */
 export interface Clock {
   now(): number;
-  /** Milliseconds since some moment, which no correction of the time ever moves. Left out, `now` stands for it. */
+  /** Milliseconds since an arbitrary moment, unaffected by corrections of the clock. Default: `now`. */
   monotonic?(): number;
 }
 
@@ -13,17 +13,17 @@ export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');
 /** The clock of this process, for {@link CLOCK}. */
 export const PROCESS_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** An answer that took longer is too old to know the time now. */
+/** An answer that took longer is too old to set the clock by. */
 const ANSWER_WITHIN_MS = 1_000;
 /** Clocks drift by milliseconds a minute: once in a while is enough. */
 const SYNC_EVERY_MS = 60_000;
-/** How often it is checked that the process was not suspended, which stops monotonic time. */
+/** How often to check whether the process was suspended, which stops monotonic time. */
 const CHECK_EVERY_MS = 1_000;
 const SUSPENDED_MS = 1_000;
 
 /**
  * The store's clock as this instance knows it, so that replicas whose clocks differ count in the same window. Once the store has
- * answered, monotonic time continues it: a local clock that is set does not move it.
+ * answered, monotonic time continues from there, so changing the local clock has no effect.
  */
 export class StoreClock implements Clock {
   /** The store's time minus monotonic time; undefined until the store has answered. */
@@ -38,7 +38,7 @@ export class StoreClock implements Clock {
     return this.offsetMs === undefined ? this.local.now() : this.monotonic() + this.offsetMs;
   }
 
-  /** Learns the store's time now and then from now on. */
+  /** From now on, asks the store for its time regularly. */
   start(store: CounterStore): void {
     if (!store.time) return;
     const check = (): void => {
@@ -64,7 +64,7 @@ export class StoreClock implements Clock {
       const tookMs = this.monotonic() - asked;
       if (tookMs <= ANSWER_WITHIN_MS) this.offsetMs = time - (asked + tookMs / 2);
     } catch {
-      // Not lost: the publish that follows meets the same fault and reports it.
+      // The next publish fails in the same way and reports it.
     }
   }
 

@@ -2,7 +2,7 @@ import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { oneLine } from '../util/text.js';
 
-/** Reads what callers give to count, and logs once what cannot be counted. */
+/** Checks what callers want counted, and logs once what cannot be. */
 export class CounterInput {
   /** Categories with a cost that could not be counted as it was. */
   private readonly troubled = new Set<string>();
@@ -32,7 +32,7 @@ export class CounterInput {
     return whom;
   }
 
-  /** A cost may come from a request: none is to make a count useless. */
+  /** A cost may come from a request, so it is limited: one request must not make a count useless. */
   cost({ name, maxCost }: { readonly name: string; readonly maxCost: number }, cost: number): number {
     if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) {
       if (this.troubled.size > 0 && this.troubled.delete(name))

@@ -22,14 +22,14 @@ import { StoreHealth } from './store-health.js';
 import type { TrackedTotal } from './tracked-total.js';
 import { Windows } from './windows.js';
 
-/** A missing store never keeps an app from starting for longer. */
+/** How long an app's start waits for the store at most. */
 const CONNECT_WITHIN_MS = 1_000;
 /** What cannot be published in this time at shutdown is lost. */
 const LAST_PUBLISH_MS = 2_000;
 /** Delay before an unavailable threshold is requested again; doubled each time. */
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
-/** How often it is looked whether thresholds have changed. */
+/** How often to check whether thresholds have changed. */
 const LOOK_AT_LEVELS_MS = 1_000;
 /** Minimum time between two searches for waiting totals. */
 const WALK_EVERY_MS = 1_000;
@@ -69,7 +69,7 @@ export interface LiveTotal {
 /** Gives the route of a request. */
 export type RouteOf<R> = (request: R) => Route;
 
-/** How counting goes in this instance. */
+/** What this instance has counted and published. */
 export interface CounterStatus {
   /** Requests, or their cost, since the start. */
   readonly counted: number;
@@ -156,14 +156,14 @@ export class Counter {
     return wait;
   }
 
-  /** Counts, waits as a request would, and gives the count in the category's first window. */
+  /** Counts, waits as a request would, and returns the count in the category's first window. */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
     const [window] = counted?.windows ?? [];
     if (!whom || !window) return 0;
     const now = this.clock.now();
     await this.add(category, whom, cost);
-    // Of the window it counted in: by the time the store has answered, another one may have begun.
+    // The count of the window it counted in: another one may have begun by the time the store has answered.
     return this.windows.find(window, tenantKey(whom.id), now)?.known ?? 0;
   }
 
@@ -183,7 +183,7 @@ export class Counter {
     return within(ask(), this.options.waitAtMostMs, 'no answer').catch(known);
   }
 
-  /** Counts by the store; of what this instance counted itself, never less than that. Rejects if the store cannot be read. */
+  /** The store's counts, but never less than what this instance counted itself. Rejects if the store cannot be read. */
   async counts(reads: readonly CountRead[]): Promise<number[]> {
     const asked = reads.map(({ category, window: name, tenantId, at }) => {
       const window = this.categories.get(category)?.windows.find((one) => one.name === name);
@@ -211,7 +211,7 @@ export class Counter {
     }
   }
 
-  /** What this instance counted since its start, and how it goes. */
+  /** What this instance has counted and published since its start. */
   status(): CounterStatus {
     const { counted, uncounted } = this;
     const pending = this.pending();
@@ -231,7 +231,7 @@ export class Counter {
     return pending;
   }
 
-  /** Publishes what is pending, and comes back when the alerts of it are recorded. True if that went through in time. */
+  /** Publishes what is pending and waits until its alerts are recorded. True if that was done in time. */
   async flush(withinMs: number): Promise<boolean> {
     const isDone = await within(this.publisher.settle(), withinMs, 'not published').then(
       () => true,
@@ -242,7 +242,7 @@ export class Counter {
     return true;
   }
 
-  /** Publishes what is pending, for as long as that may take; what is left is judged alone and logged as lost. */
+  /** Publishes what is pending, within a time limit. What is left is judged alone and logged as lost. */
   async close(): Promise<void> {
     clearInterval(this.lookTimer);
     await within(this.publisher.flush(), LAST_PUBLISH_MS, 'not published').catch(() => undefined);
@@ -295,7 +295,7 @@ export class Counter {
   ): Promise<void> | undefined {
     const asked = this.askLevels(tracked, tenant);
     const urgency = tracked.add(cost, tenant);
-    // Fastify takes as long to tell a route as all the rest does.
+    // On Fastify, finding the route takes as long as everything else here.
     if (routeOf && (urgency !== 'later' || !tracked.hasRoute)) tracked.seenOn(routeOf(request));
     const published = this.publisher.publish(tracked, urgency);
     if (!asked) return published;
@@ -304,7 +304,7 @@ export class Counter {
       : within(asked, this.options.waitAtMostMs, '').catch(() => undefined);
   }
 
-  /** Sets the levels of a tenant if they are not known in the version that holds; those that come later are judged then. */
+  /** Sets a tenant's levels if the current version of them is not known. If they arrive later, the total is judged then. */
   private askLevels(tracked: TrackedTotal, tenant: Tenant): Promise<void> | undefined {
     const { levelsFor } = tracked.window.window;
     const { version = 0 } = levelsFor;
@@ -339,7 +339,7 @@ export class Counter {
     );
   }
 
-  /** Thresholds may change while the app runs: tenants are held against them without a further request. */
+  /** Applies thresholds that changed while the app runs, without waiting for a request. */
   private lookAtLevels(): void {
     for (const { windows } of this.categories.values())
       for (const window of windows) {

@@ -1,16 +1,16 @@
 import { copied } from '../util/text.js';
 
 /**
- * Counts requests of the tenants that a full window has no room for, in bounded memory, and never too high: a tenant that asks for much is
- * noticed among any number that ask once (the algorithm of Misra and Gries).
+ * Counts requests of tenants that a full window has no room for, in bounded memory, and never too high: a tenant with many requests is found
+ * among any number of tenants with one (the Misra–Gries algorithm).
  */
 export class LateComers {
   private readonly seen = new Map<string, number>();
 
-  /** @param most - How many are distinguished at once. */
+  /** @param most - How many tenants are tracked at once. */
   constructor(private readonly most: number) {}
 
-  /** One more request; the answer is how many it has made at least, since the others left it room. */
+  /** Counts one more request, and returns how many the tenant has made at least. */
   count(key: string): number {
     const known = this.seen.get(key);
     if (known !== undefined) {

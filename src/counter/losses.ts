@@ -29,13 +29,13 @@ export class Losses {
     );
   }
 
-  /** The window is over, or its process ends: how much it lacked. */
+  /** The window or its process has ended: logs how much was not counted. */
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
     const much = cost === requests ? '' : `, ${cost} in cost`;
     this.logger.warn(`${requests} requests went on uncounted in ${category.name}${much}: too many tenants to track`);
   }
 
-  /** A total whose window is over, or whose process ends, before the store has it. */
+  /** A total whose window or process ended before the store had it. */
   unpublished(tracked: TrackedTotal): void {
     this.lost += tracked.giveUp();
   }

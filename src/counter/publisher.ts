@@ -12,24 +12,24 @@ import { isOver, type Windows } from './windows.js';
 
 /** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
 const CHUNK = 200;
-/** A Cluster that lacks a node keeps each call waiting for it: after a fault the rest of a long queue goes several calls at a time. */
+/** While a Cluster node is down, every call waits for it: after a fault, the rest of a long queue is sent in several calls at a time. */
 const CHUNKS_AFTER_A_FAULT = 5;
-/** A publish that takes longer has failed, even if the store would still wait. */
+/** A publish that takes longer has failed, even if the store could still answer. */
 const GIVE_UP_AFTER_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** When a total that was refused, or whose level another instance has yet to announce, is published again. */
 const HELD_FOR_MS = LEASE_MS;
-/** When a level that another instance was given is looked after for the first time: by then it is confirmed, as a rule. */
+/** When to check for the first time whether the instance that was given a level has confirmed it: by then it usually has. */
 const LOOK_AGAIN_AFTER_MS = 300;
 /**
- * A level of a counter that was just lost is raised this late: another instance may have announced it already, and brings that back as soon as
- * it is connected again.
+ * How long raising a level waits if the store has just lost its counter: another instance may have announced the level already, and reports
+ * that as soon as it has reconnected.
  */
 const DOUBTED_FOR_MS = 1_500;
-/** A counter that is lost again and again does not keep its level from being raised. */
+/** A counter that is lost repeatedly must not delay its level every time. */
 const DOUBTED_AGAIN_AFTER_MS = 30_000;
-/** Lost counters that are close to a level are put back this soon, all at once. */
+/** How soon lost counters that are close to a level are published again, all at once. */
 const PUT_BACK_AFTER_MS = 500;
 /** How many totals are judged, and how many alerts raised, in one turn of the event loop while the store is away. */
 const JUDGED_AT_ONCE = 5_000;
@@ -45,8 +45,8 @@ export interface PublisherOptions {
 export type Raise = (breach: Breach) => Promise<void>;
 
 /**
- * Brings totals to the store: one publish at a time; what comes during it goes with the next. What the store answers goes into the totals;
- * what is over a level is raised, and confirmed once it is recorded.
+ * Sends totals to the store, one publish at a time; totals that change during a publish go with the next. The store's answers are kept in the
+ * totals. A level that is exceeded is raised, and confirmed once its alert is recorded.
  */
 export class Publisher {
   private urgent: TrackedTotal[] = [];
@@ -57,7 +57,7 @@ export class Publisher {
   /** Totals of which the store had lost the counter when it gave their level out, and since when. */
   private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
-  /** What it took so far. */
+  /** Time and calls spent so far. */
   readonly effort = new Effort();
   private batch: Batch | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -90,7 +90,7 @@ export class Publisher {
       this.judgeAlone([tracked]);
       return undefined;
     }
-    // Not with the next try, which may be a second off.
+    // Now: the next try may be a second away.
     if (this.health.alone) this.judgeAlone([tracked]);
     const { counting, waitAtMostMs } = this.options;
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
@@ -110,23 +110,23 @@ export class Publisher {
     else this.schedule();
   }
 
-  /** Publishes what is queued, and comes back when that is done or has failed. */
+  /** Publishes what is queued. Resolves when that is done or has failed. */
   async flush(): Promise<void> {
     await this.publishing;
     this.isFlushDue = true;
-    // Unless another that waited has begun.
+    // Another caller that waited may have started one.
     if (this.publishing === undefined) this.start();
     await this.publishing;
   }
 
-  /** The same, and comes back when all alerts are raised. */
+  /** The same, but resolves when all alerts are raised too. */
   async settle(): Promise<void> {
     await this.flush();
     await this.judging;
     await Promise.all(this.raising);
   }
 
-  /** Publishes nothing more. What is left is judged alone; comes back when all alerts are raised. */
+  /** Stops publishing. What is left is judged alone. Resolves when all alerts are raised. */
   async stop(left: Iterable<TrackedTotal>): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.flushTimer);
@@ -151,7 +151,7 @@ export class Publisher {
     this.schedule();
   }
 
-  /** Every request comes by here. What makes closures stands in methods of its own: here they would be made for each request. */
+  /** Runs for every request. Code that creates closures is in other methods, so that none is created here. */
   private schedule(): void {
     if (this.isStopped || this.publishing) return;
     if (this.failures > 0)
@@ -206,11 +206,11 @@ export class Publisher {
     }
   }
 
-  /** Sends totals, some at a time; the answer is what was not sent. Nothing here walks over the whole queue while the store answers: it may be long. */
+  /** Sends totals in chunks and returns those not sent. It never walks over the whole queue at once: the queue may be long. */
   private async send(queue: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
     let [isAnswered, isSlow, untaken] = [false, false, 0];
     for (let at = 0, size = CHUNK; at < queue.length;) {
-      // One that became urgent while it was queued stands there twice.
+      // A total that became urgent while it was queued is in it twice.
       const sent = queue.slice(at, at + size).filter((tracked) => tracked.dequeue() && this.isLive(tracked));
       at += size;
       if (sent.length === 0) continue;
@@ -228,7 +228,7 @@ export class Publisher {
       if (this.health.alone) this.judgeAlone(unsent);
       return unsent;
     }
-    // A store that takes some and not others, a Cluster that lacks a node, is not well yet.
+    // A store that takes only some totals, such as a Cluster with a node down, has not recovered yet.
     if (isAnswered && untaken === 0) this.answered(isSlow);
     return [];
   }
@@ -240,7 +240,7 @@ export class Publisher {
     return (await Promise.all(sending)).flat();
   }
 
-  /** The answer is what the store did not take; it is queued again. */
+  /** Returns the totals that the store did not take; they are queued again. */
   private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
     const totals = chunk.map((tracked) => tracked.send());
     let answers: readonly Published[];
@@ -298,7 +298,7 @@ export class Publisher {
     const raising = this.raiseBreach(tracked.breach(level, countedBy)).then(
       () => {
         tracked.confirm(level);
-        // The others are to know it once it is recorded, and not before: a store that loses its data has only what they know.
+        // Other instances may learn it only once it is recorded: if the store loses its data, what they know is all there is.
         if (!tracked.isRefused && this.isLive(tracked)) this.enqueue(tracked, this.options.counting !== 'background');
       },
       () => {
@@ -311,7 +311,7 @@ export class Publisher {
     return raising;
   }
 
-  /** If the store loses its data, it relearns announced levels from here: asked for soon, and again when a lease is over. */
+  /** Checks whether another instance has announced a level, soon and when its lease is over: if the store loses its data, it relearns it from here. */
   private lookAgain(tracked: TrackedTotal): void {
     if (tracked.isHeld || this.isStopped) return;
     this.hold(tracked, 'lease');
@@ -339,7 +339,7 @@ export class Publisher {
     return performance.now() - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_FOR_MS - 1;
   }
 
-  /** Publishes it again in a while, also if no request comes any more. */
+  /** Publishes it again after a while, even if no further request arrives. */
   private hold(tracked: TrackedTotal, why: 'refused' | 'lease'): void {
     const isHeld = tracked.isHeld;
     tracked.hold(why);
@@ -361,7 +361,7 @@ export class Publisher {
     if (next) this.heldTimer = this.outside(() => setTimeout(() => this.releaseHeld(), next.at - now).unref());
   }
 
-  /** The store has lost what it knew of one total, and perhaps of others: those that are close to a level are put back before their next request. */
+  /** The store has lost one counter, and perhaps others: those close to a level are published again without waiting for a request. */
   private lostData(): void {
     this.losses.lostData();
     this.putBackTimer ??= this.outside(() =>
@@ -388,7 +388,7 @@ export class Publisher {
     this.losses.say();
   }
 
-  /** Raises what this instance's own totals are over, a slice in each turn of the event loop: there may be very many. */
+  /** Raises the levels that this instance's own totals exceed, some totals per turn of the event loop, since there may be very many. */
   private judgeAlone(totals: Iterable<TrackedTotal>): void {
     for (const tracked of totals) this.toJudge.push(tracked);
     this.judging ??= this.outside(() => this.judge()).finally(() => (this.judging = undefined));
@@ -415,7 +415,7 @@ export class Publisher {
   }
 }
 
-/** What the store answers; a rejection if that takes too long. An answer that has come already is read before an immediate runs, not before a timer does. */
+/** The store's answer, or a rejection if it takes too long. An answer that has already arrived is read before an immediate runs, but not before a timer. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(new Error(`no answer within ${GIVE_UP_AFTER_MS} ms`));
@@ -424,7 +424,7 @@ function inTime<T>(answer: Promise<T>): Promise<T> {
   });
 }
 
-/** The requests that wait for one publish. They stop waiting when it is settled or when the time they may wait is over. */
+/** The requests that wait for one publish: until it is done, but no longer than they may wait. */
 class Batch {
   private readonly done: Promise<void>;
   private readonly isLate: () => boolean;
@@ -444,7 +444,7 @@ class Batch {
     });
   }
 
-  /** For one more request to wait. */
+  /** Lets one more request wait. */
   join(): Promise<void> {
     this.waiting++;
     this.joinedAt += performance.now();

@@ -1,6 +1,6 @@
 import type { DueRecords, SharedState } from './shared-state.js';
 
-/** So many others are never faster in a row: something is wrong. */
+/** Losing to other replicas this often in a row means that something is wrong. */
 const MAX_TRIES = 50;
 /** The shape that this version writes. */
 const SCHEMA = 1;

@@ -2,7 +2,7 @@ import { RedisCluster } from '../support/redis-cluster.js';
 import { describeFaults } from './describe-faults.js';
 import type { Scene } from './scene.js';
 
-type Happening = Pick<Scene, 'strike' | 'mend'>;
+type Happening = Pick<Scene, 'inject' | 'recover'>;
 
 async function clustered(happens: (cluster: RedisCluster) => Happening): Promise<Scene> {
   const cluster = await RedisCluster.start();
@@ -24,8 +24,8 @@ describe('Redis Cluster', () => {
       name: 'a master is killed, and its replica takes its place',
       start: () =>
         clustered((cluster) => ({
-          strike: () => cluster.killMasterOf('{llm_call:during_1}'),
-          mend: () => cluster.writable('{llm_call:during_1}'),
+          inject: () => cluster.killMasterOf('{llm_call:during_1}'),
+          recover: () => cluster.writable('{llm_call:during_1}'),
         })),
       lastsMs: 2_500,
       saidIn: ['auto', 'await', 'background'],
@@ -36,8 +36,8 @@ describe('Redis Cluster', () => {
         clustered((cluster) => {
           let move: { end(): Promise<void> };
           return {
-            strike: async () => void (move = await cluster.beginMove('{llm_call:during_1}')),
-            mend: () => move.end(),
+            inject: async () => void (move = await cluster.beginMove('{llm_call:during_1}')),
+            recover: () => move.end(),
           };
         }),
       lastsMs: 500,

@@ -9,8 +9,8 @@ describe('The network between', () => {
       name: 'slow by 200 ms',
       start: () =>
         proxied((proxy) => ({
-          strike: () => void (proxy.latencyMs = 200),
-          mend: () => void (proxy.latencyMs = 0),
+          inject: () => void (proxy.latencyMs = 200),
+          recover: () => void (proxy.latencyMs = 0),
         })),
       lastsMs: 2_500,
       saidIn: ['auto', 'await'],
@@ -19,14 +19,15 @@ describe('The network between', () => {
     },
     {
       name: 'drops every connection every 100 to 300 ms',
-      start: () => proxied((proxy) => ({ strike: () => proxy.dropEvery(100, 300), mend: () => proxy.stopDropping() })),
+      start: () =>
+        proxied((proxy) => ({ inject: () => proxy.dropEvery(100, 300), recover: () => proxy.stopDropping() })),
       lastsMs: 2_500,
       saidIn: ALL,
       alone: false,
     },
     {
       name: 'half-open: accepts, and never answers',
-      start: () => proxied((proxy) => ({ strike: () => proxy.silence(), mend: () => proxy.speak() })),
+      start: () => proxied((proxy) => ({ inject: () => proxy.silence(), recover: () => proxy.speak() })),
       lastsMs: 3_000,
       saidIn: ALL,
       reason: /timed out|^no answer/,

@@ -50,8 +50,8 @@ export async function runFault(fault: Fault): Promise<Outcomes> {
   try {
     await warmUp(apps);
     await all('before', CALM_MS);
-    await Promise.all([scene.strike(), all('during', fault.lastsMs)]);
-    await Promise.all([scene.mend(), all('after', CALM_MS)]);
+    await Promise.all([scene.inject(), all('during', fault.lastsMs)]);
+    await Promise.all([scene.recover(), all('after', CALM_MS)]);
     // All apps of a process write to the log of the last one.
     const said = (name: string) => apps.flatMap(({ log }) => log.of(`${name} `));
     const [auto, ofAwait, background] = (await Promise.all(pairs.map((pair) => pair.outcome(fault, said)))) as [

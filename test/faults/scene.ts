@@ -9,8 +9,8 @@ export interface Scene {
   client(): Redis | Cluster;
   /** What reads the store past the fault. */
   readonly reader: Redis | Cluster;
-  strike(): Promise<unknown> | void;
-  mend(): Promise<unknown> | void;
+  inject(): Promise<unknown> | void;
+  recover(): Promise<unknown> | void;
   stop(): Promise<void>;
 }
 
@@ -18,7 +18,7 @@ export interface Scene {
 export interface Fault {
   readonly name: string;
   start(): Promise<Scene>;
-  /** From the strike to the mending. */
+  /** From the inject to the mending. */
   readonly lastsMs: number;
   /** The modes in which each instance logs once that the store is away and once that it is back; in others it logs nothing. */
   readonly saidIn: readonly Counting[];

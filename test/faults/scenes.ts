@@ -4,7 +4,7 @@ import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import type { Scene } from './scene.js';
 
-type Happening = Partial<Pick<Scene, 'strike' | 'mend' | 'stop'>>;
+type Happening = Partial<Pick<Scene, 'inject' | 'recover' | 'stop'>>;
 
 /** One server, connected to directly; `admin` was connected before anything happened. */
 export async function server(happens: (server: RedisServer, admin: Redis) => Happening): Promise<Scene> {
@@ -24,7 +24,7 @@ export async function demoted(): Promise<Scene> {
   const next = await RedisServer.start();
   const reader = new Redis(next.url);
   const { stop, ...rest } = await proxied((proxy, admin) => ({
-    strike: () => {
+    inject: () => {
       proxy.targetPort = next.port;
       return admin.replicaof('127.0.0.1', 1);
     },
@@ -44,12 +44,12 @@ async function scene(started: RedisServer, port: number, happens: (admin: Redis)
   const reader = new Redis({ port: started.port, retryStrategy: () => 50 });
   reader.on('error', () => undefined);
   await reader.ping();
-  const { strike, mend, stop } = happens(reader);
+  const { inject, recover, stop } = happens(reader);
   return {
     client: () => new Redis({ port, lazyConnect: true }),
     reader,
-    strike: () => strike?.(),
-    mend: () => mend?.(),
+    inject: () => inject?.(),
+    recover: () => recover?.(),
     stop: async () => {
       reader.disconnect();
       await stop?.();

@@ -12,8 +12,8 @@ describe('Sentinel', () => {
         return {
           client: () => sentinel.client(),
           reader,
-          strike: () => sentinel.master.kill(),
-          mend: () => sentinel.failedOver(),
+          inject: () => sentinel.master.kill(),
+          recover: () => sentinel.failedOver(),
           stop: async () => {
             reader.disconnect();
             await sentinel.stop();

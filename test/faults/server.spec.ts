@@ -9,9 +9,9 @@ describe('A Redis server', () => {
     {
       name: 'not there at the start, there later',
       start: async () => {
-        const scene = await server((redis) => ({ strike: () => redis.kill(), mend: () => redis.restart() }));
-        await scene.strike();
-        return { ...scene, strike: () => undefined };
+        const scene = await server((redis) => ({ inject: () => redis.kill(), recover: () => redis.restart() }));
+        await scene.inject();
+        return { ...scene, inject: () => undefined };
       },
       lastsMs: 3_000,
       saidIn: ALL,
@@ -20,7 +20,7 @@ describe('A Redis server', () => {
     },
     {
       name: 'killed, and back with nothing',
-      start: () => server((redis) => ({ strike: () => redis.kill(), mend: () => redis.restart() })),
+      start: () => server((redis) => ({ inject: () => redis.kill(), recover: () => redis.restart() })),
       lastsMs: 3_000,
       saidIn: ALL,
       reason: /ECONNREFUSED|ECONNRESET/,
@@ -28,7 +28,7 @@ describe('A Redis server', () => {
     },
     {
       name: 'frozen for 5 s',
-      start: () => server((redis) => ({ strike: () => redis.freeze(), mend: () => redis.thaw() })),
+      start: () => server((redis) => ({ inject: () => redis.freeze(), recover: () => redis.thaw() })),
       lastsMs: 5_000,
       saidIn: ALL,
       reason: /timed out|^no answer/,
@@ -40,8 +40,8 @@ describe('A Redis server', () => {
         server((_, admin) => {
           let flushing: NodeJS.Timeout;
           return {
-            strike: () => void (flushing = setInterval(() => void admin.script('FLUSH'), 20)),
-            mend: () => clearInterval(flushing),
+            inject: () => void (flushing = setInterval(() => void admin.script('FLUSH'), 20)),
+            recover: () => clearInterval(flushing),
           };
         }),
       lastsMs: 500,
@@ -52,8 +52,8 @@ describe('A Redis server', () => {
       name: 'full, and evicting nothing',
       start: () =>
         server((_, admin) => ({
-          strike: () => admin.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '1'),
-          mend: () => admin.config('SET', 'maxmemory', '0'),
+          inject: () => admin.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '1'),
+          recover: () => admin.config('SET', 'maxmemory', '0'),
         })),
       lastsMs: 3_000,
       saidIn: ALL,
@@ -65,8 +65,8 @@ describe('A Redis server', () => {
       start: () =>
         server((_, admin) => ({
           // Of a master that is not there: it keeps what it has.
-          strike: () => admin.replicaof('127.0.0.1', 1),
-          mend: () => admin.replicaof('NO', 'ONE'),
+          inject: () => admin.replicaof('127.0.0.1', 1),
+          recover: () => admin.replicaof('NO', 'ONE'),
         })),
       lastsMs: 3_000,
       saidIn: ALL,
@@ -77,7 +77,7 @@ describe('A Redis server', () => {
       name: "with someone else's keys where counters are",
       start: () =>
         server((_, admin) => ({
-          strike: async () => {
+          inject: async () => {
             for (const key of await admin.keys('*:{llm_call:during_?}:*')) await admin.set(key, 'mine');
           },
         })),
@@ -90,12 +90,12 @@ describe('A Redis server', () => {
       name: 'with another password than before',
       start: () =>
         server((_, admin) => ({
-          strike: async () => {
+          inject: async () => {
             await admin.config('SET', 'requirepass', 'changed');
             // Existing connections stay authenticated, so they must reconnect to be refused.
             await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
           },
-          mend: () => admin.config('SET', 'requirepass', ''),
+          recover: () => admin.config('SET', 'requirepass', ''),
         })),
       lastsMs: 3_000,
       saidIn: ALL,
