@@ -8,7 +8,7 @@ import { DIGESTS } from './digest/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
-import { STAND_INS } from './boot/stand-ins.js';
+import { OPTIONS_OF_TEST } from './boot/options-of-test.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
@@ -25,7 +25,7 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGES
   imports: [DiscoveryModule],
   providers: [
     { provide: CLOCK, useValue: PROCESS_CLOCK },
-    { provide: STAND_INS, useValue: {} },
+    { provide: OPTIONS_OF_TEST, useValue: {} },
     MarkedHandlers,
     ...BUILT_AT_BOOT.map((provide) => ({ provide, useFactory: () => new Late() })),
     RateCounterService,

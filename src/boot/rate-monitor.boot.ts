@@ -29,7 +29,7 @@ import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { setUpOnce } from './set-up-once.js';
-import { STAND_INS, type StandIns } from './stand-ins.js';
+import { OPTIONS_OF_TEST, type OptionsOfTest } from './options-of-test.js';
 import { Contributors } from '../threshold/contributors.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
@@ -42,7 +42,7 @@ import { countedCategories, isOverLevel } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
 import { thresholdNotice } from './threshold-notice.js';
 import { storeFor } from './store-for.js';
-import { Watching, type Watched } from './watching.js';
+import { Watching, type Watched } from './usage-and-metrics.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../usage/usage.service.js';
 import type { Usage } from '../usage/usage.js';
@@ -61,7 +61,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(STAND_INS) private readonly standIns: StandIns,
+    @Inject(OPTIONS_OF_TEST) private readonly optionsOfTest: OptionsOfTest,
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MarkedHandlers,
@@ -81,7 +81,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     // Brings class-validator, which an app that only imports this package need not load.
     const { readOptions } = await import('../options/read-options.js');
     const { options: read, unreadVariables } = readOptions(this.givenOptions() ?? {}, environment);
-    const options = { ...read, ...this.standIns };
+    const options = { ...read, ...this.optionsOfTest };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
       const { counter, alerts, requests, overrides, usage, digests, view } = this;
@@ -91,7 +91,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
     const state = store.state ?? new MemorySharedState();
-    const channels = await channelsFor(options.channels, this.standIns.channels ? NO_ENVIRONMENT : environment);
+    const channels = await channelsFor(options.channels, this.optionsOfTest.channels ? NO_ENVIRONMENT : environment);
     const once = new SayOnce(this.logger);
     const { categories } = options;
     const now = (): number => counter.now();

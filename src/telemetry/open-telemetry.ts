@@ -1,7 +1,7 @@
 import type { MonitorView } from '../boot/monitor-view.js';
 import { openTelemetry } from '../util/optional-peers.js';
 import { VERSION } from '../util/version.js';
-import { FIGURES, PUBLISH_DURATION } from './figures.js';
+import { FIGURES, PUBLISH_DURATION } from './metrics.js';
 
 /** In seconds: a store that is near answers within a millisecond, and after a second it is given up. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];

@@ -1,6 +1,6 @@
 import type { MonitorView } from '../boot/monitor-view.js';
 import { sentry } from '../util/optional-peers.js';
-import { FIGURES } from './figures.js';
+import { FIGURES } from './metrics.js';
 
 /** How often figures go to Sentry, in milliseconds: it has no reader that asks. */
 const EVERY_MS = 30_000;

@@ -1,5 +1,5 @@
 import type { RateAlert } from '../model/rate-alert.js';
-import { STAND_INS, type StandIns } from '../boot/stand-ins.js';
+import { OPTIONS_OF_TEST, type OptionsOfTest } from '../boot/options-of-test.js';
 import { CLOCK } from '../counter/clock.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { CapturedAlerts } from './captured-alerts.js';
@@ -38,7 +38,7 @@ export interface TestedRateMonitor {
  */
 export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor {
   const [clock, channel] = [new MovableClock(), new CapturedAlerts()];
-  const standIns: StandIns = {
+  const options: OptionsOfTest = {
     enabled: true,
     counting: 'await',
     waitAtMostMs: WAIT_AT_MOST_MS,
@@ -47,6 +47,6 @@ export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor 
     incidents: undefined,
   };
   builder.overrideProvider(CLOCK).useValue(clock);
-  builder.overrideProvider(STAND_INS).useValue(standIns);
+  builder.overrideProvider(OPTIONS_OF_TEST).useValue(options);
   return { alerts: channel.alerts, clock };
 }

@@ -14,7 +14,7 @@ import { Late } from '../../src/util/late.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { MemoryCounterStore } from '../../src/index.js';
-import { FIGURES } from '../../src/telemetry/figures.js';
+import { FIGURES } from '../../src/telemetry/metrics.js';
 import { sendToSentry } from '../../src/telemetry/sentry-metrics.js';
 import { observeWithOpenTelemetry } from '../../src/telemetry/open-telemetry.js';
 import { BreachCounts } from '../../src/telemetry/breach-counts.js';

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { MonitorRate, UsageService, WebhookChannel } from '../../src/index.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
-import { FIGURES } from '../../src/telemetry/figures.js';
+import { FIGURES } from '../../src/telemetry/metrics.js';
 import type { Late } from '../../src/util/late.js';
 import { VERSION } from '../../src/util/version.js';
 import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
