@@ -116,6 +116,21 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(sizes).toEqual([10, 10, 5]);
   });
 
+  it('copies each of many once, a part at a time', async () => {
+    const tenants = Array.from({ length: 500 }, (_, i) => `tenant ${i}`);
+    await Promise.all(tenants.map((tenant) => count(tenant, 1)));
+    await waits(tenants.slice(0, 300));
+    await waits(tenants.slice(200));
+    const copied: string[] = [];
+    while ((await usage.claimCopy(unit(), 'a', LEASE_MS)) > 0) {
+      const some = await usage.copy(unit(), 100, RETENTION);
+      expect(some.length).toBeLessThanOrEqual(100);
+      copied.push(...some.map(({ tenant }) => tenant));
+    }
+    expect(copied.sort()).toEqual(tenants.sort());
+    expect((await counts(tenants)).every((found) => found[SLOT] === 1)).toBe(true);
+  });
+
   it('reads history over blocks, whole and in part', async () => {
     const first = BLOCK * BLOCK_SLOTS;
     for (const slot of [first - 1, first, first + 200]) {
@@ -144,7 +159,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await count('one', 3);
     await waits(['one']);
     const key = (await client.keys(`*{${category}}:waiting/*`))[0] as string;
-    await client.smove(key, key.replace('waiting/', 'copying/'), 'one');
+    await client.smove(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'), 'one');
     expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
     expect(await usage.copy(unit(), 100, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
     await client.quit();

@@ -21,6 +21,8 @@ import {
 
 /** Members in one command: few enough to hold neither Redis nor the event loop. */
 const CHUNK = 500;
+/** Sets that hold the waiting tenants of a unit: with 10,000 tenants each is small enough to be taken whole. */
+const PARTS = 64;
 /** For how long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
 const WAITING_MS = 15 * SLOT_MS;
 /** What the instances counted in a slot is closed within the next; a replica that is late finds it for so long. */
@@ -32,8 +34,8 @@ const SAMPLED = 20;
 
 interface Scripted {
   rateMonitorCopy(keys: number, keysAndArgs: (string | number)[]): Promise<string[]>;
-  rateMonitorTake(waiting: string, copying: string, most: number, expiry: number): Promise<string[]>;
-  rateMonitorClaim(...keysAndArgs: (string | number)[]): Promise<number>;
+  rateMonitorTake(keys: number, ...keysAndArgs: (string | number)[]): Promise<string[]>;
+  rateMonitorClaim(keys: number, ...keysAndArgs: (string | number)[]): Promise<number>;
   rateMonitorCloseSum(sums: string, totals: string, slot: number, expiry: number): Promise<string>;
   rateMonitorPeaks(key: string, ...args: (string | number)[]): Promise<number>;
 }
@@ -42,7 +44,7 @@ interface Scripted {
  * Keeps usage in Redis. What belongs to a category lies on one node of a Cluster, a tenant's history beside its counters:
  *
  * - `usage:{category}:live/<window>/<span>`  ZSET, the busiest tenants of a window
- * - `usage:{category}:waiting/<unit>`        set of the tenants to be copied once the unit is over; `copying/` while they are, `copier/` by whom
+ * - `usage:{category}:waiting/<unit>/<part>`  set of tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
  * - `usage:{category}:sums/<slot>`           hash, what each instance counted in a minute
  * - `usage:{category}:totals/<block>`        hash, the sums of 8 hours
  * - `usage:{category}:seen/<block>`          hash, each tenant's thresholds and name
@@ -59,8 +61,8 @@ export class RedisUsageStore implements UsageStore {
     private readonly keyPrefix: string,
   ) {
     connection.defineCommand('rateMonitorCopy', { lua: COPY_SCRIPT });
-    connection.defineCommand('rateMonitorTake', { lua: TAKE_SCRIPT, numberOfKeys: 2 });
-    connection.defineCommand('rateMonitorClaim', { lua: CLAIM_SCRIPT, numberOfKeys: 3 });
+    connection.defineCommand('rateMonitorTake', { lua: TAKE_SCRIPT });
+    connection.defineCommand('rateMonitorClaim', { lua: CLAIM_SCRIPT });
     connection.defineCommand('rateMonitorCloseSum', { lua: CLOSE_SUM_SCRIPT, numberOfKeys: 2 });
     connection.defineCommand('rateMonitorPeaks', { lua: PEAKS_SCRIPT, numberOfKeys: 1 });
     this.scripted = connection as unknown as Scripted;
@@ -85,10 +87,12 @@ export class RedisUsageStore implements UsageStore {
       commands.hset(key, instance, count).pexpire(key, SUM_SLOTS * SLOT_MS);
     }
     for (const { unit, tenants } of active) {
-      const key = this.key(category, `waiting/${unit.key}`);
-      for (const some of chunks(tenants)) {
-        commands.sadd(key, ...some).pexpire(key, WAITING_MS);
-        await sendIfFull(some.length);
+      for (const [part, members] of inParts(tenants)) {
+        const key = this.waitingKey(unit, part);
+        for (const some of chunks(members)) {
+          commands.sadd(key, ...some).pexpire(key, WAITING_MS);
+          await sendIfFull(some.length);
+        }
       }
     }
     for (const { block, tenants } of seen) {
@@ -114,18 +118,17 @@ export class RedisUsageStore implements UsageStore {
     if (commands.length > 0) await executed(commands);
   }
 
-  claimCopy({ category, key }: UsageUnit, instance: string, leaseMs: number): Promise<number> {
-    const keys = ['copier', 'waiting', 'copying'].map((kind) => this.key(category, `${kind}/${key}`));
-    return this.scripted.rateMonitorClaim(...keys, instance, leaseMs, WAITING_MS);
+  claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number> {
+    const keys = [this.key(unit.category, `copier/${unit.key}`), ...this.setsOf(unit)];
+    return this.scripted.rateMonitorClaim(keys.length, ...keys, instance, leaseMs, WAITING_MS);
   }
 
   async copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]> {
-    const { category, key } = unit;
-    const [waiting, copying] = [this.key(category, `waiting/${key}`), this.key(category, `copying/${key}`)];
-    const tenants = await this.scripted.rateMonitorTake(waiting, copying, most, WAITING_MS);
+    const sets = this.setsOf(unit);
+    const tenants = await this.scripted.rateMonitorTake(sets.length, ...sets, most, WAITING_MS);
     if (tenants.length === 0) return [];
     const counts = await this.copied(unit, tenants, retention);
-    await this.connection.srem(copying, ...tenants);
+    await this.connection.srem(sets[0], ...tenants);
     return tenants.flatMap((tenant, i) => (counts[i] === '' ? [] : [{ tenant, count: Number(counts[i]) }]));
   }
 
@@ -273,6 +276,16 @@ export class RedisUsageStore implements UsageStore {
     return (await Promise.all(tenants.map((tenant) => call([tenant])))).flat();
   }
 
+  /** Of the tenants that are being copied, then of those that wait. */
+  private setsOf(unit: UsageUnit): [string, ...string[]] {
+    const waiting = Array.from({ length: PARTS }, (_, part) => this.waitingKey(unit, part));
+    return [this.key(unit.category, `copying/${unit.key}`), ...waiting];
+  }
+
+  private waitingKey({ category, key }: UsageUnit, part: number): string {
+    return this.key(category, `waiting/${key}/${part}`);
+  }
+
   private key(category: string, name: string): string {
     return usageKey(this.keyPrefix, category, name);
   }
@@ -291,6 +304,25 @@ export function historyKey(prefix: string, category: string, tenant: string, blo
 /** A block is needed until its last minute is older than the retention. */
 function blockExpiry({ retentionMs }: UsageRetention): number {
   return retentionMs + BLOCK_SLOTS * SLOT_MS;
+}
+
+/** Few tenants are in one set. Many are spread, each to the same set on every instance. */
+function inParts(tenants: readonly string[]): Map<number, string[]> {
+  if (tenants.length <= PARTS) return new Map([[0, [...tenants]]]);
+  const parts = new Map<number, string[]>();
+  for (const tenant of tenants) {
+    const part = partOf(tenant);
+    const members = parts.get(part);
+    if (members) members.push(tenant);
+    else parts.set(part, [tenant]);
+  }
+  return parts;
+}
+
+function partOf(tenant: string): number {
+  let hash = 2_166_136_261;
+  for (let i = 0; i < tenant.length; i++) hash = Math.imul(hash ^ tenant.charCodeAt(i), 16_777_619);
+  return (hash >>> 16) % PARTS;
 }
 
 /** Thresholds, a space, the name. */

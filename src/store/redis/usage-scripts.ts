@@ -42,34 +42,47 @@ end
 return reply
 `;
 
-/** Takes tenants out of those that wait, into those that are being copied: what a replica that dies had taken is found there. */
+/**
+ * Takes tenants out of those that wait, into those that are being copied: what a replica that dies had taken is found there. A set that is
+ * taken whole costs a quarter of what picking from a large one does.
+ */
 export const TAKE_SCRIPT = `
--- KEYS   the waiting tenants; those that are being copied
--- ARGV   how many; expiry in ms
+-- KEYS   those that are being copied; the sets of the waiting tenants
+-- ARGV   how many at most; expiry in ms
 -- reply  the tenants
-local taken = redis.call('SPOP', KEYS[1], ARGV[1])
-if #taken > 0 then
-  redis.call('SADD', KEYS[2], unpack(taken))
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+local most, taken, n = tonumber(ARGV[1]), {}, 0
+for i = 2, #KEYS do
+  local waiting = redis.call('SCARD', KEYS[i])
+  if n > 0 and n + waiting > most then break end
+  if waiting > 0 then
+    if waiting <= most then redis.call('SUNIONSTORE', KEYS[1], KEYS[1], KEYS[i]) end
+    local some = redis.call('SPOP', KEYS[i], most)
+    if waiting > most then redis.call('SADD', KEYS[1], unpack(some)) end
+    for j = 1, #some do taken[n + j] = some[j] end
+    n = n + #some
+  end
 end
+if n > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return taken
 `;
 
 /** Claims the work of copying, and puts back what a replica that died had taken. */
 export const CLAIM_SCRIPT = `
--- KEYS   the lease; the waiting tenants; those that are being copied
+-- KEYS   the lease; those that are being copied; the sets of the waiting tenants
 -- ARGV   the instance; the lease in ms; expiry of the tenants in ms
 -- reply  how many wait; -1 if another instance has the lease
-if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then return 0 end
+if redis.call('EXISTS', unpack(KEYS, 2)) == 0 then return 0 end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return -1 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if redis.call('EXISTS', KEYS[3]) == 1 then
-  redis.call('SUNIONSTORE', KEYS[2], KEYS[2], KEYS[3])
-  redis.call('DEL', KEYS[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('SUNIONSTORE', KEYS[3], KEYS[3], KEYS[2])
+  redis.call('DEL', KEYS[2])
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end
-return redis.call('SCARD', KEYS[2])
+local waiting = 0
+for i = 3, #KEYS do waiting = waiting + redis.call('SCARD', KEYS[i]) end
+return waiting
 `;
 
 /** Adds up what the instances counted in a slot. */
