@@ -1,5 +1,5 @@
 // @ts-check
-// The set-up that the README tells a reader to paste, as an app that is called until it alerts.
+// Turns the README's quick start into an app, and calls it until it alerts.
 import { readFileSync } from 'node:fs';
 
 export const ALERT = '"Acme" (proj_1) is over the evaluations threshold: 4 in 1 min, threshold 3';
@@ -16,7 +16,7 @@ void (async () => {
     next();
   });
   await app.listen(0, '127.0.0.1');
-  // Whenever a minute ends in between, four of these fall into one.
+  // If a minute ends in between, four of these are still in one.
   for (let i = 0; i < 7; i++) {
     const { status } = await fetch((await app.getUrl()) + '/evaluations', { method: 'POST' });
     if (status !== 201) throw new Error(String(status));

@@ -1,6 +1,6 @@
 // @ts-check
-// Packs the package, installs it into a copy of each consumer outside this repository, without flags, and tries it there.
-// `npm run compat -- nest12 pnpm` tries these two.
+// Packs the package, installs it into a copy of each consumer outside this repository, without flags, and checks it there.
+// `npm run compat -- nest12 pnpm` checks these two.
 import { execFile } from 'node:child_process';
 import {
   cpSync,
@@ -43,7 +43,7 @@ const steps = {
   types: (app) =>
     tsc(app, { extends: './tsconfig.json', compilerOptions: { typeRoots, paths: {} }, include: ['src', 'test'] }),
   e2e: (app) => jest(app),
-  // Without the test of the app's own class-validator: pnpm gives an app none that it did not ask for.
+  // Without the test of the app's own class-validator: with pnpm an app has only the packages that it declares.
   'e2e with peers': (app) =>
     jest(app, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
   CommonJS: (app) => start(app, 'cjs', { module: 'commonjs', moduleResolution: 'bundler' }),
@@ -106,7 +106,7 @@ async function setUp({ name, installer, does, leavesOut }) {
   for (const tool of OUR_TOOLS) link(tool, app);
   if (does.some((step) => /^(types|e2e)/.test(step))) {
     const looksInside = bringSuite(app, leavesOut);
-    console.log(`${name}: left out, since they look inside: ${looksInside.join(', ')}`);
+    console.log(`${name}: skipped, since they import internals: ${looksInside.join(', ')}`);
   }
   return app;
 }
@@ -132,7 +132,7 @@ try {
   cpSync(join(work, JSON.parse(packed)[0].filename), tarball);
   const asked = process.argv.slice(2);
   const consumers = CONSUMERS.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  // One is installed while the one before is tried.
+  // The next consumer is installed while this one is checked.
   const setUpNext = () => {
     const consumer = consumers.shift();
     next.trial = consumer && setUp(consumer).then((app) => ({ app, ...consumer }));

@@ -1,5 +1,5 @@
 // @ts-check
-// docs/compatibility.md holds what the locks of the consumers hold: checked at each run, written with --write.
+// The table in docs/compatibility.md comes from the consumers' lock files: checked at each run, written with --write.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { CONSUMERS, locked } from './consumers.mjs';
@@ -17,7 +17,7 @@ export function keepTable(write) {
   const before = readFileSync(FILE, 'utf8');
   const after = before.replace(/(?<=<!-- run -->\n)[\s\S]*?(?=<!-- \/run -->)/, table());
   if (before === after) return;
-  if (!write) throw new Error(`${FILE} does not say what is run: npm run compat:table writes it`);
+  if (!write) throw new Error(`${FILE} is out of date: run npm run compat:table`);
   writeFileSync(FILE, after);
 }
 

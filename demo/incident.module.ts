@@ -7,7 +7,7 @@ import { LlmController } from './api.controllers.js';
 /** So short that an incident is over while you watch; a real one is a minute. */
 export const WINDOW_MS = 2_000;
 
-/** The API, with incidents told in Discord. */
+/** The API, with incidents sent to Discord. */
 @Module({ controllers: [LlmController] })
 export class IncidentModule {
   /** @param redis - Left out: the app counts in its own memory. */

@@ -8,7 +8,7 @@ import { IncidentModule, WINDOW_MS } from './incident.module.js';
 import { fieldOf } from './shown-message.js';
 import { windowAfter } from './windows.js';
 
-/** Each is waited for this long: much longer than it takes. */
+/** How long to wait for a step: much longer than it takes. */
 const STEP_WITHIN_MS = 20_000;
 const STEPS = ['opened', 'escalated to critical'];
 /** Over the threshold of 3, and not five times over; even if a slow machine makes them in two windows. */
@@ -25,9 +25,7 @@ export async function showIncident(): Promise<boolean> {
   const latest = () => discord.shown.map((message) => fieldOf(message, 'Incident'));
   const statuses: number[] = [];
 
-  console.log(
-    '\nThe same as an incident, in windows of 2 s, told to a stand-in for Discord. More than 3 are too many.',
-  );
+  console.log('\nThe same as an incident, in windows of 2 s, sent to a stand-in for Discord. The threshold is 3.');
   let from = Date.now();
   for (const [i, times] of [OVER, FIVE_TIMES_OVER].entries()) {
     await windowAfter(from, WINDOW_MS);
@@ -42,12 +40,12 @@ export async function showIncident(): Promise<boolean> {
   await discord.close();
 
   const first = discord.posted.map((message) => fieldOf(message, 'Incident'));
-  console.log(`\nNew messages: ${first.join(', ')}; the last one now says: ${latest().at(-1)}`);
+  console.log(`\nNew messages: ${first.join(', ')}; the last one now shows: ${latest().at(-1)}`);
   const asPromised =
     statuses.every((status) => status === 201) &&
     first.join() === 'opened,escalated to critical' &&
     latest().at(-1) === 'resolved';
   if (asPromised)
-    console.log('Nobody was refused, and the channel was notified of what was new, and its last message turned green.');
+    console.log('Nobody was refused. The channel got one message for each step, and the last one turned green.');
   return asPromised;
 }

@@ -13,15 +13,15 @@ const STEP_WITHIN_MS = 20_000;
 const OVER = 10;
 const NOTED_WITHIN_MS = 700;
 
-/** An incident whose replica is killed: the other one sends the end. Left out if there is no redis-server on this machine. */
+/** An incident whose replica is killed: the other one sends the end. Skipped if there is no redis-server on this machine. */
 export async function showKill(): Promise<boolean> {
   const redis = await startRedis();
   if (!redis) {
-    console.log('\nNo redis-server here: what happens when a replica is killed is left out.');
+    console.log('\nNo redis-server here: skipping the replica that is killed.');
     return true;
   }
   const discord = await new DiscordOnScreen().start();
-  console.log('\nThe same with two replicas on one Redis, of which one is killed.');
+  console.log('\nThe same with two replicas on one Redis, and one is killed.');
   const first = await startReplica(redis.url, discord.url);
   const second = await startReplica(redis.url, discord.url);
   const status = (): string | undefined => {
@@ -32,7 +32,7 @@ export async function showKill(): Promise<boolean> {
     console.log(`\nAcme calls ${OVER} times.`);
     await call(`${first.url}/llm/call`, 'key-acme', OVER);
     await patiently(() => status() === 'opened', STEP_WITHIN_MS);
-    // Until Redis knows which message it posted: killed before, the other replica would post a new one.
+    // Until Redis holds the id of its message: if it were killed earlier, the other replica would post a new one.
     await wait(NOTED_WITHIN_MS);
     first.process.kill('SIGKILL');
     console.log('\nThe replica that answered these calls is killed. Acme stops calling.');

@@ -13,7 +13,7 @@ async function main(): Promise<boolean> {
   if (discord !== undefined) return sendTestAlert(discord);
   if (page) return showPage();
   const asPromised = [await showRunaway(), await showIncident(), await showKill()].every(Boolean);
-  if (!asPromised) console.log('This is not what should have happened.');
+  if (!asPromised) console.log('The demo did not do what it should.');
   return asPromised;
 }
 

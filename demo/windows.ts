@@ -9,6 +9,6 @@ export async function quietMinute(): Promise<void> {
 /** Waits for the window after that of `time` to begin, so that all of it is left; returns at once if that was a while ago. */
 export async function windowAfter(time: number, windowMs: number): Promise<void> {
   const leftMs = time - (time % windowMs) + windowMs - Date.now();
-  // A timer may ring a moment too early.
+  // A timer may fire slightly early.
   if (leftMs > 0) await wait(leftMs + 20);
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // Builds the dashboard's page: three texts that need nothing else. They are packed once, as a module that both formats of the package
-// load: a bundler takes it along, and no file has to be found at run time.
+// load: a bundler includes it, and no file has to be found at run time.
 // Usage: node scripts/build-page.mjs [--out directory] [--module file.cjs --into built-assets.js]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

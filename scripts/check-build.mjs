@@ -26,7 +26,7 @@ assert.equal(spawnSync('node', ['-e', loaded], { encoding: 'utf8' }).stdout.trim
 const { sentry } = load('../dist/cjs/util/optional-peers.js');
 assert.ok((await sentry()).isEnabled === load('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');
 
-// Thrown where a channel is made, so that Node itself prints it. Nothing but the line that throws stands before it.
+// Thrown by a constructor, so that Node itself prints it. Only the throwing line comes before it.
 const program = `new (require('./dist/cjs/index.js').DiscordChannel)({ url: 'here' })`;
 const { stderr } = spawnSync('node', ['--enable-source-maps', '-e', program], { encoding: 'utf8' });
 const bootError = stderr.slice(0, 1_000);
@@ -67,4 +67,4 @@ for (const app of [one, other, other]) await post(app);
 assert.equal(await one.get(cjs.RateCounterService).read('evaluations', 'acme'), 1);
 assert.equal(await other.get(esm.RateCounterService).read('evaluations', 'acme'), 2);
 await Promise.all([one.close(), other.close()]);
-console.log('the build: two copies in one process, optional packages, and boot errors are right');
+console.log('the build: two copies in one process, optional packages, and boot errors are correct');

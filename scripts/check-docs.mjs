@@ -52,7 +52,7 @@ const drafts = ownWords.map((block, i) => ({
   ...block,
   tries: Object.entries(FORMS).map(([form, wrap], n) => {
     const path = resolve(`docs-block-${i}-${n}.ts`);
-    // On one line with what comes first, so that the lines of a block stay what they are.
+    // On the first line of the block, so that its line numbers stay right.
     sources.set(path, `${importsFor(block.code)} ${wrap(block.code)}\nexport {};\n`);
     return { form, path };
   }),
@@ -97,12 +97,12 @@ function blocksOf(file) {
   );
 }
 
-/** What is wrong with a block that says it is part of a file. */
+/** What is wrong with a block that is marked as part of a file. */
 function misquoted(code, from) {
   if (!config.fileNames.some((name) => resolve(name) === resolve(from)))
-    return `this block says it is from ${from}, which tsconfig.json does not compile`;
+    return `this block is marked as from ${from}, which tsconfig.json does not compile`;
   if (!unindented(readFileSync(from, 'utf8')).includes(unindented(code)))
-    return `this block is not what ${from} says: copy it from there`;
+    return `this block differs from ${from}: copy it from there`;
 }
 
 function unindented(text) {

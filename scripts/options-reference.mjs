@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 
 const PAGE = 'docs/options.md';
-/** What is listed, in this order, and how one comes by it. */
+/** What is listed, in this order, and how a reader gets it. */
 const LISTED = {
   RateMonitorOptions: '`RateMonitorModule.forRoot(options)`',
   CategoryOptions: '`categories: { llm_call: { ... } }`',
@@ -72,7 +72,7 @@ function section([name, how]) {
   return `## ${name}\n\n${how}. ${prose(symbol.getDocumentationComment(checker))}${besides}\n\n${head}\n${rows.join('\n')}`;
 }
 
-/** Inherited from what has a section of its own. */
+/** Inherited members whose owner has its own section. */
 function isElsewhere(name, property) {
   return ownerOf(property) !== name && ownerOf(property) in LISTED;
 }
@@ -92,7 +92,7 @@ function row(owner, property) {
   return `| \`${property.name}\` | \`${typeText(type)}\` | ${[otherwise, what].map(cell).join(' | ')} |`;
 }
 
-/** As it is written in the source: `undefined` says no more than that an option may be left out. */
+/** As written in the source, without `undefined`, which only means that an option may be left out. */
 function typeText(type) {
   const text = type
     .getText()

@@ -6,7 +6,7 @@ import { Comparison, COUNTER, NO_GUARD, NOTHING, short, THROTTLER } from './comp
 const AUTO_LEAST = { 1: 0.97, 50: 0.96, 200: 0.96 };
 
 /**
- * What was set out to be reached: ratios within one run, since absolute figures are the machine's.
+ * Targets: ratios within one run, since absolute figures depend on the machine.
  *
  * @param build Of which build of this package: ` (other)` for the one it is measured beside.
  */
@@ -55,7 +55,7 @@ export function targets(results, build = '') {
     memoryTarget(memory, AUTO),
     run.latency(AWAIT),
   ];
-  // Of what was not measured nothing is said.
+  // Nothing is claimed about what was not measured.
   return all.filter(({ measured }) => !measured.includes('NaN'));
 }
 

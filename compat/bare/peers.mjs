@@ -1,5 +1,5 @@
 // @ts-check
-// What the options ask for and the app has not installed stops the boot, and the error names the package to install.
+// An option that needs a missing package stops the boot, and the error names the package to install.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 
