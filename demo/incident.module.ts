@@ -16,7 +16,7 @@ export class IncidentModule {
       module: IncidentModule,
       imports: [
         RateMonitorModule.forRoot({
-          incidents: true,
+          incidents: { resolveAfterMs: 2 * WINDOW_MS },
           ...(redis ? { redis } : {}),
           // There is no other tenant whose alert could come along.
           groupWaitMs: 0,

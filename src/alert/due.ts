@@ -5,7 +5,7 @@ import type { Wanting } from './roster.js';
 /** How incidents go. Times in milliseconds. */
 export interface IncidentSettings {
   readonly remindAfterMs: number;
-  /** Undefined: two windows of the category. */
+  /** Undefined: five windows of the category in five minutes at most, but two at least. */
   readonly resolveAfterMs: number | undefined;
 }
 
@@ -14,6 +14,7 @@ const WORTH_TELLING_MS = 10 * 60_000;
 /** The work for many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
+const MAX_CALM_MS = 5 * 60_000;
 
 /** Whether a channel is set up to be sent something of this category and severity. */
 export function wants(
@@ -113,9 +114,14 @@ export function isOver(incident: Incident, { resolveAfterMs }: IncidentSettings,
 function overAt(incident: Incident, resolveAfterMs: number | undefined): number {
   const { end, seenAt } = lastOf(incident);
   const length = lengthOf(incident);
-  const lasts = incident.story ? (resolveAfterMs ?? 2 * length) : 2 * length;
+  const lasts = incident.story ? (resolveAfterMs ?? calmFor(length)) : 2 * length;
   // The last window's count is final a little after its end.
   return Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
+}
+
+/** A tenant that is over in one window of five is one incident; after long windows nobody should wait for five of them. */
+function calmFor(windowMs: number): number {
+  return Math.max(2 * windowMs, Math.min(5 * windowMs, MAX_CALM_MS));
 }
 
 /** What is due for an incident now, and when to look at it next. */

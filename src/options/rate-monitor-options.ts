@@ -88,7 +88,7 @@ export interface IncidentOptions {
   remindAfterMs?: number;
   /**
    * How long after its last window with a breach an incident ends, in milliseconds (1 or more).
-   * @defaultValue two windows of the category
+   * @defaultValue five windows of the category in five minutes at most, but two windows at least
    */
   resolveAfterMs?: number;
 }

@@ -227,7 +227,7 @@ export class IncidentsShape {
   remindAfterMs: unknown;
 
   @IsOptional()
-  @IsWhole(1, 'milliseconds', 'two windows')
+  @IsWhole(1, 'milliseconds', 'five windows')
   resolveAfterMs: unknown;
 }
 

@@ -50,7 +50,7 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident).toMatchObject({ lastedMs: 31 * MINUTE_MS, total: 31 * 16 });
   });
 
-  it('continue over a calm window, count its requests, and end after two', async () => {
+  it('continue over a calm window, count its requests, and end after five', async () => {
     await start();
     await hot();
     clock.advance(MINUTE_MS);
@@ -60,6 +60,9 @@ describe('incidents', () => {
     await hot();
     clock.advance(MINUTE_MS);
     await app.post('/llm/call', acme);
+    clock.advance(3 * MINUTE_MS);
+    await looked();
+    await told('opened');
     clock.advance(2 * MINUTE_MS);
     await told('opened', 'resolved');
     expect(app.alerts[1]?.incident).toMatchObject({ lastedMs: 3 * MINUTE_MS, total: 33, peak: { count: 16 } });
@@ -67,6 +70,19 @@ describe('incidents', () => {
     await hot();
     await told('opened', 'resolved', 'opened');
     expect(app.alerts[2]?.incident?.id).not.toBe(app.alerts[0]?.incident?.id);
+  });
+
+  it('are one for a tenant that is over in one window of five, with how often', async () => {
+    await start();
+    for (let i = 0; i < 3; i++) {
+      await hot();
+      clock.advance(5 * MINUTE_MS);
+      await looked();
+    }
+    await hot();
+    clock.advance(6 * MINUTE_MS + 1_000);
+    await told('opened', 'resolved');
+    expect(app.alerts[1]?.incident).toMatchObject({ windowsOver: 4, windows: 16, total: 4 * 16 });
   });
 
   it('last as long as the options say', async () => {

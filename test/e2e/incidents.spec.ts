@@ -83,7 +83,7 @@ describe('an incident over four processes on one Redis', () => {
     await until(() => discord.messages.length === 2);
     await next();
     await call(30);
-    await next(3);
+    await next(6);
     await until(() => statuses().includes('resolved'));
   }
 
