@@ -141,6 +141,18 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.list('thresholds')).size).toBe(1);
   });
 
+  it('are known to all at the next look after the last replica has put its own back', async () => {
+    await one.set({ ...base, tenant: 'a' });
+    await other.look();
+    await one.set({ ...base, tenant: 'b' });
+    await state.forget();
+    // The other puts back what it knows and reads all, before the one comes back with more.
+    for (let i = 0; i < 3; i++) await other.look();
+    await one.look();
+    await other.look();
+    expect(found(other, 'b')).toBe(100);
+  });
+
   it('stay removed if set and removed while another replica saw nothing of it, with any clock', async () => {
     await one.set({ ...base, tenant: 'a' });
     now -= 1_000;

@@ -138,9 +138,10 @@ export class Overrides {
     const mark = (await this.marks.read(LATEST))?.mark;
     // No mark: nothing was ever set, or the store has lost all.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
-    await this.readAll();
+    const isPutBack = await this.readAll();
     this.seenMark = mark;
-    if (mark === undefined && this.known.size > 0) await this.mark();
+    // Other replicas may have read before it was put back.
+    if (isPutBack || (mark === undefined && this.known.size > 0)) await this.mark();
   }
 
   private async change(next: NextOverride): Promise<KeptOverride> {
@@ -171,11 +172,12 @@ export class Overrides {
     return [...this.known.values()].filter((kept) => holds(kept, now));
   }
 
-  /** The newer of what the store and this replica know of each is what both know afterwards. */
-  private async readAll(): Promise<void> {
+  /** The newer of what the store and this replica know of each is what both know afterwards. Resolves to whether the store lacked any. */
+  private async readAll(): Promise<boolean> {
     const stored = new Map((await this.records.list(MAX_RECORDS)).map((kept) => [idOf(kept), kept]));
     const now = this.now();
     let learned = false;
+    let isPutBack = false;
     for (const [id, kept] of stored) {
       if (isPast(kept, now))
         await this.records.change(id, (there) => (there && isPast(there, now) ? undefined : there));
@@ -183,9 +185,13 @@ export class Overrides {
     }
     for (const [id, mine] of this.known) {
       if (isPast(mine, now)) this.known.delete(id);
-      else if ((stored.get(id)?.version ?? 0) < mine.version) await this.putBack(id, mine);
+      else if ((stored.get(id)?.version ?? 0) < mine.version) {
+        await this.putBack(id, mine);
+        isPutBack = true;
+      }
     }
     if (learned) this.rebuild();
+    return isPutBack;
   }
 
   private learn(id: string, kept: KeptOverride): boolean {

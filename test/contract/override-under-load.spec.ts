@@ -68,7 +68,9 @@ describe('a threshold that is set while four processes count 2,000 requests a se
   const data = mkdtempSync(join(tmpdir(), 'override-'));
   const ended: EditionProcess[] = [];
   /** Requests in all, and how many of them a process that was killed may not have published, or not have answered. */
-  const sums = { counted: 0, lost: 0, unanswered: 0 };
+  const sums = { counted: 0, lost: 0, unanswered: 0, ended: 0 };
+  /** What the first process counted so far. */
+  let ofFirst = 0;
   let server: RedisServer;
   let client: Redis;
   let processes: EditionProcess[];
@@ -119,6 +121,7 @@ describe('a threshold that is set while four processes count 2,000 requests a se
     await countOnEach('late');
     await Promise.all(loads.map((load) => load.stop()));
     sums.counted = loads.reduce((all, { counted }) => all + counted, 0);
+    ofFirst = loads[0]?.counted ?? 0;
     await until(everything, 5_000);
     expect(await sum()).toBe(sums.counted);
     await until(() => alerted().length === 1 + PROCESSES, 5_000);
@@ -141,19 +144,17 @@ describe('a threshold that is set while four processes count 2,000 requests a se
       await thresholds.set({ ...set, tenant: `${removed}_*`, threshold: 2 });
       await thresholds.remove({ ...set, tenant: `${removed}_*` });
       const counted = (): number => loads.reduce((all, load) => all + load.counted, 0);
-      const beforeAway = counted();
       await server.kill();
       await wait(1_000);
       await expect(thresholds.set({ ...set, tenant: `${later}_*`, threshold: 2 })).rejects.toThrow();
       if (how === 'empty') rmSync(join(data, 'appendonlydir'), { recursive: true });
       await server.restart();
       const back = performance.now();
-      await wait(500);
-      // What the killed process of the test before had published is put back less what the others tried to publish meanwhile.
-      if (how === 'empty') sums.lost += counted() - beforeAway;
-      await wait(1_500);
+      // What the killed process of the test before had published is put back in part: docs/faults.md has how much.
+      if (how === 'empty') sums.lost += sums.ended;
+      await wait(2_000);
       await Promise.all([countOnEach(kept), countOnEach(removed)]);
-      expect(performance.now() - back).toBeLessThan(2_500);
+      expect(performance.now() - back).toBeLessThan(3_000);
       const expected = [...before, ...ofEach(kept)].sort();
       await until(() => alerted().length >= expected.length, 5_000);
 
@@ -165,6 +166,8 @@ describe('a threshold that is set while four processes count 2,000 requests a se
         first.kill().then(() => {
           sums.lost += firstLoad.countedWithin(LOST_MS);
           sums.unanswered += AT_ONCE;
+          sums.ended += ofFirst + firstLoad.counted;
+          ofFirst = 0;
         }),
       ]);
       ended.push(first);
