@@ -191,6 +191,47 @@ describe('Publisher, if requests wait', () => {
     });
   });
 
+  describe("is given another instance's level", () => {
+    let announced: number;
+    const begins = async (before: CounterStore['publish']): Promise<void> => {
+      announced = 0;
+      const tracked = track();
+      tracked.setLevels(levelsOf(1, [{ at: 1, severity: 'warning' }]));
+      answer = before;
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(100);
+      let takenOver = true;
+      answer = (totals) => {
+        const answered = totals.map(({ total }) => ({
+          ...{ count: total + 1, announced, announce: announced ? 0 : 1, takenOver },
+        }));
+        takenOver = false;
+        return Promise.resolve(answered);
+      };
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(1_000);
+    };
+
+    it('and raises it at once if the store was there all the time', async () => {
+      await begins(answers);
+      expect(raise).toHaveBeenCalledTimes(1);
+    });
+
+    it('and raises it a moment later if the store was away', async () => {
+      await begins(fails);
+      expect(raise).not.toHaveBeenCalled();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(raise).toHaveBeenCalledTimes(1);
+    });
+
+    it('and does not if the store was away and the other has announced it', async () => {
+      await begins(fails);
+      announced = 1;
+      await jest.advanceTimersByTimeAsync(10_000);
+      expect(raise).not.toHaveBeenCalled();
+    });
+  });
+
   it('sends nothing that the store would not take any more', async () => {
     answer = fails;
     void count();

@@ -23,8 +23,8 @@ const HELD_FOR_MS = LEASE_MS;
 /** When to check for the first time whether the instance that was given a level has confirmed it: by then it usually has. */
 const LOOK_AGAIN_AFTER_MS = 300;
 /**
- * How long raising a level waits if the store has just lost its counter: another instance may have announced the level already, and reports
- * that as soon as it has reconnected.
+ * How long raising a level waits if the store has just lost its counter, or if the level was another instance's and the store was away: that
+ * instance may have announced it already, and reports that as soon as it has reconnected.
  */
 const DOUBTED_FOR_MS = 1_500;
 /** A counter that is lost repeatedly must not delay its level every time. */
@@ -54,7 +54,7 @@ export class Publisher {
   /** Totals to publish again later, the earliest first. */
   private held: { tracked: TrackedTotal; at: number }[] = [];
   private readonly unconfirmed: TrackedTotal[] = [];
-  /** Totals of which the store had lost the counter when it gave their level out, and since when. */
+  /** Totals whose level another instance may have announced already, and since when that is so. */
   private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
   /** Time and calls spent so far. */
@@ -70,6 +70,7 @@ export class Publisher {
   private judging: Promise<void> | undefined;
   private toJudge: TrackedTotal[] = [];
   private failures = 0;
+  private failedAt = -Infinity;
   private isStopped = false;
   /** A publish belongs to no request: run outside of all, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
@@ -280,7 +281,7 @@ export class Publisher {
     raised: Promise<void>[],
   ): void {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
-    if (counted.lost && counted.announce > 0) this.doubt(tracked);
+    if (counted.announce > 0 && (counted.lost || (counted.takenOver && this.wasCutOff))) this.doubt(tracked);
     const level = tracked.taken(total, this.isDoubted(tracked) ? { ...counted, announce: 0 } : counted);
     if (level) raised.push(this.raise(tracked, level, 'all'));
     else if (tracked.awaitsAnother) this.lookAgain(tracked);
@@ -335,6 +336,11 @@ export class Publisher {
     this.outside(() => setTimeout(ask, DOUBTED_FOR_MS).unref());
   }
 
+  /** Whether the store was away within the time that a level is given for: then the others could not confirm theirs either. */
+  private get wasCutOff(): boolean {
+    return performance.now() - this.failedAt < LEASE_MS;
+  }
+
   private isDoubted(tracked: TrackedTotal): boolean {
     return performance.now() - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_FOR_MS - 1;
   }
@@ -375,6 +381,7 @@ export class Publisher {
 
   private failed(error: unknown): void {
     this.failures++;
+    this.failedAt = performance.now();
     this.health.failed(error);
   }
 

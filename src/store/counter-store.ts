@@ -48,6 +48,8 @@ export interface Counted {
   announce: number;
   /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */
   lost?: boolean;
+  /** The level to announce was given to another instance before, which has not confirmed it in time. */
+  takenOver?: boolean;
 }
 
 /** A total that was not taken. */

@@ -178,7 +178,8 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
     it('gives a level to another instance if it was not said to be announced for 5 s', async () => {
       expect((await publish('a', 4, { levels })).announce).toBe(1);
       expect((await publish('b', 1, { levels }, NOW + 4_999)).announce).toBe(0);
-      expect((await publish('b', 1, { levels }, NOW + 5_000)).announce).toBe(1);
+      expect(await publish('b', 1, { levels }, NOW + 5_000)).toMatchObject({ announce: 1, takenOver: true });
+      expect((await publish('b', 1, { levels }, NOW + 5_000)).takenOver).toBeUndefined();
       expect((await publish('a', 4, { levels }, NOW + 5_001)).announce).toBe(0);
       expect((await publish('b', 1, { levels, announced: 1 }, NOW + 5_002)).announce).toBe(0);
       expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);

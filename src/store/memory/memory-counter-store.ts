@@ -23,6 +23,8 @@ interface Counter {
   readonly leases: Map<number, Lease>;
 }
 
+type Answer = Pick<Counted, 'announced' | 'announce' | 'takenOver'>;
+
 /** Counters that expire together. */
 interface Expiring {
   readonly at: number;
@@ -132,7 +134,7 @@ function takeLevels(
   earlier: readonly Counter[],
   { levels, announced, instance }: OwnTotal,
   now: number,
-): Pick<Counted, 'announced' | 'announce'> {
+): Answer {
   const all = [counter, ...earlier];
   const count = all.reduce((sum, part) => plus(sum, part.sum), 0);
   let told = Math.max(...all.map((part) => part.told));
@@ -142,7 +144,10 @@ function takeLevels(
     counter.given = Math.max(counter.given, announced);
   }
   const given = Math.max(...all.map((part) => part.given));
-  const answer = { announced: placeAt(levels, levelPlace(levels, told)), announce: 0 };
+  const answer: Answer = {
+    announced: placeAt(levels, levelPlace(levels, told)),
+    announce: 0,
+  };
   for (let place = levels.counts.filter((most) => count > most).length; place > 0; place--) {
     const at = placeAt(levels, place);
     if (at <= told) break;
@@ -153,6 +158,7 @@ function takeLevels(
     if (!isGiven) counter.leases.set(at, { to: instance, since: now });
     counter.given = Math.max(counter.given, at);
     answer.announce = at;
+    if (lease && lease.to !== instance) answer.takenOver = true;
     break;
   }
   return answer;

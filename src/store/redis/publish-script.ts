@@ -25,8 +25,8 @@ export const PUBLISH_SCRIPT = `
 --        level value known to be announced, number of levels, for each level its value and the count above which it is reached;
 --        then for each total of the group: itself, and as one text the highest sent before and what the others counted
 -- reply  a text for each total: the sum, and if there is more to say than what the instance knows, sum of the earlier spans, place of the
---        highest level announced, place of the level that this instance is to announce, or 0, and 1 if its field was lost; or ! and the
---        error of a key that cannot be used
+--        highest level announced, place of the level that this instance is to announce, or 0, 1 if its field was lost, and 1 if that level
+--        was given to another instance before; or ! and the error of a key that cannot be used
 local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
 local now, lease, maxFields = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -154,7 +154,7 @@ while at <= last do
           if type(fields) == 'number' and fields > maxFields then fold(key, me, base) end
         end
       end
-      local count, reached, announced, announce = plus(total, earlier), 0, 0, 0
+      local count, reached, announced, announce, takenOver = plus(total, earlier), 0, 0, 0, 0
       while reached < levels and count > counts[reached + 1] do reached = reached + 1 end
       if parts == 0 and known > 0 and reached <= knownPlace and tonumber(state[5]) == known then
         -- Nothing to give out and nothing to learn: a tenant over a level, most of the time.
@@ -188,12 +188,13 @@ while at <= last do
           end
           if isFree or isMine then
             announce = place
+            if space and not isMine then takenOver = 1 end
             break
           end
         end
       end
       if earlier > 0 or announced ~= knownPlace or announce > 0 or lost > 0 then
-        sum = sum .. format(' %.17g %d %d %d', earlier, announced, announce, lost)
+        sum = sum .. format(' %.17g %d %d %d %d', earlier, announced, announce, lost, takenOver)
       end
       reply[r + 1] = sum
     end

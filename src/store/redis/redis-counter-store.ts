@@ -228,7 +228,7 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
 }
 
 function readReply(reply: string, { levels, earlier, announced: known }: OwnTotal): Published {
-  const [count = NaN, before = 0, announced, announce = 0, lost = 0] = reply.split(' ').map(Number);
+  const [count = NaN, before = 0, announced, announce = 0, lost = 0, takenOver = 0] = reply.split(' ').map(Number);
   if (Number.isNaN(count)) return { refused: reply.replace(/^!/, ''), ofKey: true };
   const counted: Counted = {
     count,
@@ -237,5 +237,6 @@ function readReply(reply: string, { levels, earlier, announced: known }: OwnTota
   };
   if (earlier) counted.earlier = before;
   if (lost) counted.lost = true;
+  if (takenOver) counted.takenOver = true;
   return counted;
 }
