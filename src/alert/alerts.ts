@@ -392,6 +392,7 @@ export class Alerts implements Incidents {
       isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.records.isAway),
       mute,
       mayClose: after?.edition1 === undefined || this.edition1.isGone,
+      mayTakeOver: !this.records.isJustBack,
     });
   }
 

@@ -21,6 +21,8 @@ export interface Claimant {
   readonly mute: Mute | undefined;
   /** Whether it may end the incident. */
   readonly mayClose: boolean;
+  /** Whether it may send what another replica began to send and did not confirm in time. */
+  readonly mayTakeOver: boolean;
 }
 
 /** A record as it is to be written, and what comes of it. */
@@ -39,7 +41,7 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what waits, is muted or is left to others. */
 export function claim(before: Incident | undefined, after: Incident | undefined, claimant: Claimant): Claimed {
   if (!after) return { incident: after, taken: new Map(), held: [], isDone: false };
-  const { me, now, settings, channels, own, isMine, mute, mayClose } = claimant;
+  const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = claimant;
   let incident = after;
   if (incident.closedAt === undefined && mayClose && isOver(incident, settings, now)) {
     const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
@@ -68,7 +70,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
       const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
       incident = withTold(incident, key, waiting);
-    } else if (isMine(key)) {
+    } else if (isMine(key) && (mayTakeOver || (queued.by ?? me) === me)) {
       taken.set(key, next);
       incident = withTold({ ...incident, status: next.status }, key, {
         ...queued,

@@ -11,6 +11,9 @@ const MAX_REMEMBERED = 2_000;
 /** Each so many archived incidents the history is trimmed. */
 const TRIM_EVERY = 20;
 
+/** How long after the store came back other replicas may take to reconnect and write what they sent. */
+const OTHERS_WRITE_WITHIN_MS = 2_000;
+
 type Change = (incident: Incident | undefined) => Incident | undefined;
 
 /**
@@ -26,6 +29,7 @@ export class IncidentRecords {
   private readonly unshared = new Set<string>();
   private generation: string | undefined;
   private away = false;
+  private backAt = -Infinity;
   private open = 0;
   private archived = 0;
 
@@ -46,6 +50,11 @@ export class IncidentRecords {
   /** Whether the store is away, as far as is known. */
   get isAway(): boolean {
     return this.away;
+  }
+
+  /** Whether the store came back so recently that other replicas may not have written yet what they sent meanwhile. */
+  get isJustBack(): boolean {
+    return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS;
   }
 
   /** Until a look at what is due succeeds, incidents are changed in memory. */
@@ -140,6 +149,7 @@ export class IncidentRecords {
       for (const id of this.seen.keys()) this.unshared.add(id);
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
+    if (this.away) this.backAt = Date.now();
     this.away = false;
     return ids;
   }
