@@ -46,7 +46,7 @@ import {
 } from './incident.js';
 import { IncidentRecords } from './incident-records.js';
 import { Mutes } from './mutes.js';
-import { Roster } from './roster.js';
+import { ChannelRoster } from './channel-roster.js';
 import { ChannelLeases } from './channel-leases.js';
 import { claim, LEASE_MS, type Claimed } from './claim.js';
 
@@ -120,7 +120,7 @@ export class Alerts implements Incidents {
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
   private readonly edition1: Edition1Incidents;
-  private readonly roster: Roster;
+  private readonly roster: ChannelRoster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
   /** Alerts belong to no request: otherwise Sentry would attach the request that crossed the level. */
@@ -141,7 +141,7 @@ export class Alerts implements Incidents {
     this.settings = incidents ?? DEFAULT_SETTINGS;
     this.once = new SayOnce(logger);
     this.edition1 = new Edition1Incidents(state, this.scope, categories);
-    this.roster = new Roster(state, this.scope, this.ownChannels);
+    this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
     this.leases = new ChannelLeases(state, this.scope, this.me);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),

@@ -2,7 +2,7 @@ import { oneLine } from '../util/text.js';
 import { isOver, plan, type IncidentSettings } from './due.js';
 import { lastOf, without, withTold, type Due, type Incident, type Told } from './incident.js';
 import type { Mute } from './mutes.js';
-import type { Wanting } from './roster.js';
+import type { Wanting } from './channel-roster.js';
 
 /** After this time another replica takes over from one that died. */
 export const LEASE_MS = 5_000;

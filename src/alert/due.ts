@@ -1,6 +1,6 @@
 import { SEVERITIES, type AlertLevel } from '../model/level.js';
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Due, type Incident, type Told, type WindowOver } from './incident.js';
-import type { Wanting } from './roster.js';
+import type { Wanting } from './channel-roster.js';
 
 /** How incidents go. Times in milliseconds. */
 export interface IncidentSettings {

@@ -15,8 +15,8 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { StoreClock, type Clock } from './clock.js';
 import { CounterInput } from './counter-input.js';
-import type { Effort } from './effort.js';
-import { Losses } from './losses.js';
+import type { PublishStats } from './publish-stats.js';
+import { CountLosses } from './count-losses.js';
 import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
 import { StoreHealth } from './store-health.js';
 import type { TrackedTotal } from './tracked-total.js';
@@ -80,7 +80,7 @@ export interface CounterStatus {
   /** Counted and not yet published. */
   readonly pending: number;
   /** What publishing took since the start. */
-  readonly effort: Readonly<Effort>;
+  readonly stats: Readonly<PublishStats>;
   /** Since when the store cannot be reached, by its clock. */
   readonly blindSince?: number;
 }
@@ -93,7 +93,7 @@ export class Counter {
   private readonly given: CounterInput;
   private readonly clock: StoreClock;
   private readonly health: StoreHealth;
-  private readonly losses: Losses;
+  private readonly losses: CountLosses;
   private readonly windows: Windows;
   private readonly publisher: Publisher;
   private readonly failing = new WeakMap<TrackedTotal, { times: number; againAt: number }>();
@@ -115,7 +115,7 @@ export class Counter {
     this.given = new CounterInput(this.once);
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);
-    this.losses = new Losses(store.name, options.maxTrackedTenants, logger);
+    this.losses = new CountLosses(store.name, options.maxTrackedTenants, logger);
     this.windows = new Windows(this.instance, options.maxTrackedTenants, (window) => this.losses.untracked(window));
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
   }
@@ -217,8 +217,8 @@ export class Counter {
     const pending = this.pending();
     const { unreachableForMs } = this.health;
     const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
-    const { effort } = this.publisher;
-    return { counted, uncounted, lost: this.losses.total, pending, effort, ...blindSince };
+    const { stats } = this.publisher;
+    return { counted, uncounted, lost: this.losses.total, pending, stats, ...blindSince };
   }
 
   /** Walks over all live totals, so at most once a second. */

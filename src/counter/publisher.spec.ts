@@ -5,7 +5,7 @@ import type { CountedCategory } from '../model/window.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
 import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
 import { fixedSpans } from '../threshold/period.js';
-import { Losses } from './losses.js';
+import { CountLosses } from './count-losses.js';
 import { Publisher } from './publisher.js';
 import { StoreHealth } from './store-health.js';
 import type { TrackedTotal } from './tracked-total.js';
@@ -45,7 +45,7 @@ describe('Publisher, if requests wait', () => {
     jest.useFakeTimers();
     [now, publishes] = [60_000, []];
     const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
-    const losses = new Losses('store', 10_000, silent);
+    const losses = new CountLosses('store', 10_000, silent);
     const health = new StoreHealth('store', silent);
     windows = new Windows('me', 20_000, () => undefined);
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);

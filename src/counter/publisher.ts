@@ -4,8 +4,8 @@ import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
 import { LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
 import type { Clock } from './clock.js';
-import { Effort } from './effort.js';
-import type { Losses } from './losses.js';
+import { PublishStats } from './publish-stats.js';
+import type { CountLosses } from './count-losses.js';
 import type { StoreHealth } from './store-health.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
 import { isOver, type Windows } from './windows.js';
@@ -58,7 +58,7 @@ export class Publisher {
   private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
   /** Time and calls spent so far. */
-  readonly effort = new Effort();
+  readonly stats = new PublishStats();
   private batch: Batch | undefined;
   private immediate: NodeJS.Immediate | undefined;
   private flushTimer: NodeJS.Timeout | undefined;
@@ -81,7 +81,7 @@ export class Publisher {
     private readonly clock: Clock,
     private readonly windows: Windows,
     private readonly health: StoreHealth,
-    private readonly losses: Losses,
+    private readonly losses: CountLosses,
     private readonly raiseBreach: Raise,
   ) {}
 
@@ -97,7 +97,7 @@ export class Publisher {
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
     this.enqueue(tracked, waits || (counting === 'auto' && urgency === 'now'));
     if (!waits || this.health.away) return undefined;
-    return (this.batch ??= new Batch(this.health, waitAtMostMs, this.effort)).join();
+    return (this.batch ??= new Batch(this.health, waitAtMostMs, this.stats)).join();
   }
 
   /** Publishes all that the store would still take, at once: it may have lost what it knew. */
@@ -245,7 +245,7 @@ export class Publisher {
   private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
     const totals = chunk.map((tracked) => tracked.send());
     let answers: readonly Published[];
-    const published = this.effort.publishing();
+    const published = this.stats.publishing();
     try {
       answers = await inTime(this.store.publish(totals, this.clock.now()));
     } catch (error) {
@@ -442,7 +442,7 @@ class Batch {
   constructor(
     health: StoreHealth,
     waitAtMostMs: number,
-    private readonly effort: Effort,
+    private readonly stats: PublishStats,
   ) {
     this.done = new Promise((resolve) => (this.resolve = resolve));
     this.isLate = health.ask(waitAtMostMs, (isOfStore) => {
@@ -464,8 +464,8 @@ class Batch {
   }
 
   private end(): void {
-    this.effort.waits += this.waiting;
-    this.effort.waitMs += this.waiting * performance.now() - this.joinedAt;
+    this.stats.waits += this.waiting;
+    this.stats.waitMs += this.waiting * performance.now() - this.joinedAt;
     this.waiting = this.joinedAt = 0;
     this.resolve();
   }

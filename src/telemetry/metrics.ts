@@ -21,7 +21,7 @@ export const PUBLISH_DURATION: Figure = {
   kind: 'counter',
   unit: 's',
   description: 'How long calls to the store took',
-  observe: (view) => one(view.counter().effort.publishMs / 1_000),
+  observe: (view) => one(view.counter().stats.publishMs / 1_000),
 };
 
 /** What is observed when metrics are collected. Nothing of it is counted for metrics alone. */
@@ -59,28 +59,28 @@ export const FIGURES: readonly Figure[] = [
     kind: 'counter',
     unit: '{request}',
     description: 'Requests that waited for a publish',
-    observe: (view) => one(view.counter().effort.waits),
+    observe: (view) => one(view.counter().stats.waits),
   },
   {
     name: 'rate_monitor.requests.wait_time',
     kind: 'counter',
     unit: 's',
     description: 'How long requests waited for a publish, summed',
-    observe: (view) => one(view.counter().effort.waitMs / 1_000),
+    observe: (view) => one(view.counter().stats.waitMs / 1_000),
   },
   {
     name: 'rate_monitor.publishes',
     kind: 'counter',
     unit: '{call}',
     description: 'Calls to the store that publish totals',
-    observe: (view) => one(view.counter().effort.publishes),
+    observe: (view) => one(view.counter().stats.publishes),
   },
   {
     name: 'rate_monitor.publish.errors',
     kind: 'counter',
     unit: '{call}',
     description: 'Calls to the store that failed, or in which it refused a total',
-    observe: (view) => one(view.counter().effort.failures),
+    observe: (view) => one(view.counter().stats.failures),
   },
   PUBLISH_DURATION,
   {

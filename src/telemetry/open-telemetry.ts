@@ -18,7 +18,7 @@ export async function observeWithOpenTelemetry(view: MonitorView): Promise<() =>
   const meter = api.metrics.getMeter('nestjs-rate-monitor', VERSION);
   const { name, unit, description } = PUBLISH_DURATION;
   const durations = meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: BUCKETS } });
-  const { listeners } = view.counter().effort;
+  const { listeners } = view.counter().stats;
   const record = (ms: number): void => durations.record(ms / 1_000);
   listeners.add(record);
   const ends = FIGURES.filter((figure) => figure !== PUBLISH_DURATION).map(

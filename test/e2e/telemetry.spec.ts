@@ -82,7 +82,7 @@ describe('metrics', () => {
         { value: (observed++, 7), attributes: { category: 'llm_call', tenant: 'proj_1', severity: 'warning' } },
       ],
     });
-    const { listeners } = view.counter().effort;
+    const { listeners } = view.counter().stats;
     for (const ms of [0.7, 4, 4, 300]) for (const listener of listeners) listener(ms);
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     for (const line of [
@@ -161,7 +161,7 @@ describe('metrics', () => {
       const figure = (name: string) =>
         FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view)[0]?.value as number;
       const took: number[] = [];
-      view.counter().effort.listeners.add((ms) => took.push(ms));
+      view.counter().stats.listeners.add((ms) => took.push(ms));
       for (let i = 0; i < 3; i++) await post('/llm/call', { 'x-project': 'p' });
       expect([took.length, Math.min(...took) > 18]).toEqual([figure('publishes'), true]);
       expect(figure('requests.waited')).toBe(3);

@@ -4,15 +4,15 @@ import type { AlertRecord } from '../../src/alert/history.js';
 import type { MonitorView } from '../../src/boot/monitor-view.js';
 import type { Category } from '../../src/model/category.js';
 import type { ThresholdOverride } from '../../src/model/threshold-override.js';
-import type { Effort } from '../../src/counter/effort.js';
+import type { PublishStats } from '../../src/counter/publish-stats.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { InstanceRegistry } from '../../src/instance/instance-registry.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
 
-const effort = {
+const stats = {
   ...{ publishes: 9, failures: 3, publishMs: 450, waits: 7, waitMs: 3_500 },
   listeners: new Set<(ms: number) => void>(),
-} as Effort;
+} as PublishStats;
 const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
 
 /** The data of a page, from real usage and from alerts that a test writes. */
@@ -83,7 +83,7 @@ export function seenMonitor(now: number): SeenMonitor {
     thresholdOf: (_, { threshold }) => threshold as number,
     now: () => clock.now,
     store: () => ({ name: 'memory', ...status }),
-    counter: () => ({ counted: 61, uncounted: 2, lost: 4, pending: 0, effort }),
+    counter: () => ({ counted: 61, uncounted: 2, lost: 4, pending: 0, stats }),
     breaches: () => [],
     channels: () => [
       { name: 'log', on: true, queued: 0, outcomes: NO_OUTCOMES },

@@ -8,7 +8,7 @@ import type { LiveWindow } from './windows.js';
 const SAY_LOST_AGAIN_AFTER_MS = 60_000;
 
 /** What could not be counted or published: nothing is lost silently, and each loss is logged once per window or episode. */
-export class Losses {
+export class CountLosses {
   private lost = 0;
   private lostBefore = 0;
   private lostDataAt = -Infinity;

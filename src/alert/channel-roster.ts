@@ -26,7 +26,7 @@ const KNOWN_AFTER_MS = 2_000;
  * The channels of all replicas, by key. During a deployment with a new webhook address they differ. A replica that notices a breach
  * records what is due for channels that only others have.
  */
-export class Roster {
+export class ChannelRoster {
   private readonly records: Records<Entry>;
   /** Channels of this replica and of others. */
   channels: ReadonlyMap<string, Wanting>;

@@ -1,5 +1,5 @@
 /** What publishing took since the start. */
-export class Effort {
+export class PublishStats {
   /** Calls to the store, and those of them that failed or were refused. */
   publishes = 0;
   failures = 0;
