@@ -8,7 +8,7 @@ import { RedisServer } from './lib/redis-server.mjs';
 
 const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
 const { RedisCounterStore } = await from('index.js');
-const { Alerts } = await from('alert/alerts.js');
+const { AlertEngine } = await from('alert/alert-engine.js');
 
 const MINUTE = 60_000;
 const INCIDENTS = 5_000;
@@ -32,7 +32,7 @@ const measure = async (/** @type {string} */ what) => {
 };
 
 const channel = { name: 'bench', send: () => undefined };
-const alerts = new Alerts(
+const alerts = new AlertEngine(
   {
     channels: [{ channel, name: 'bench', option: 'channels[0]' }],
     ...{ categories: ['llm_call'], groupWaitMs: 0, shutdownFlushMs: 1_000, maxOpenIncidents: 10_000 },

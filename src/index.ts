@@ -53,7 +53,7 @@ export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
 export type { AlertRecord } from './alert/history.js';
 export type { ChannelStatus } from './alert/channel-delivery.js';
 export type { Delivery } from './alert/incident.js';
-export type { TestedChannel } from './alert/alerts.js';
+export type { TestedChannel } from './alert/alert-engine.js';
 export type { NoticeOutcome } from './alert/notices.js';
 export type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest/digest.js';
 export type { BlindInstance, BlindTime } from './model/blind-time.js';

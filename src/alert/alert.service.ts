@@ -5,7 +5,7 @@ import type { Digest } from '../digest/digest.js';
 import { DIGESTS, type Digests } from '../digest/digests.js';
 import type { TimeRange } from '../usage/usage.js';
 import type { Late } from '../util/late.js';
-import type { Alerts, TestedChannel } from './alerts.js';
+import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
 import type { NoticeOutcome } from './notices.js';
@@ -18,7 +18,7 @@ export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 @Injectable()
 export class AlertService {
   constructor(
-    @Inject(ALERTS) private readonly alerts: Late<Alerts>,
+    @Inject(ALERTS) private readonly alerts: Late<AlertEngine>,
     @Inject(DIGESTS) private readonly digests: Late<Digests>,
   ) {}
 

@@ -4,7 +4,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../alert/alert.service.js';
-import { Alerts } from '../alert/alerts.js';
+import { AlertEngine } from '../alert/alert-engine.js';
 import { Notices } from '../alert/notices.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor, shownChannels } from './channels-for.js';
@@ -65,7 +65,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MarkedHandlers,
-    @Inject(ALERTS) private readonly alerts: Late<Alerts>,
+    @Inject(ALERTS) private readonly alerts: Late<AlertEngine>,
     @Inject(COUNTER) private readonly counter: Late<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
     @Inject(USAGE) private readonly usage: Late<Usage>,
@@ -113,7 +113,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       breaches.add(breach);
       return alerts.breached(await withContributors(breach, categories, contributors));
     });
-    const alerts: Alerts = new Alerts(
+    const alerts: AlertEngine = new AlertEngine(
       {
         ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, channels },
         categories: [...categories.keys()],

@@ -1,6 +1,6 @@
 import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
-import { fixedSpans } from '../threshold/period.js';
+import { fixedSpans } from '../threshold/window-spans.js';
 import type { TrackedTotal } from './tracked-total.js';
 import { Windows, type LiveWindow } from './windows.js';
 

@@ -8,7 +8,7 @@ import type {
   WindowOptions,
 } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
-import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/period.js';
+import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/window-spans.js';
 import { appName } from './app-name.js';
 import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { Logger } from '@nestjs/common';
 
-import type { Alerts } from '../../src/alert/alerts.js';
+import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import { DiscordChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { aBreach, alertReplica } from '../support/alert-replica.js';
@@ -24,7 +24,7 @@ class Scene {
   readonly redis = sharedRedis();
   readonly old = this.edition1();
   readonly heard = new CapturingChannel();
-  private readonly started: Alerts[] = [];
+  private readonly started: AlertEngine[] = [];
 
   static async play(story: (scene: Scene) => Promise<void>): Promise<void> {
     const scene = new Scene();
@@ -41,7 +41,7 @@ class Scene {
     return new Edition1Incidents(this.redis.client, this.redis.keyPrefix, RESOLVE_AFTER_MS).start();
   }
 
-  async edition2(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<Alerts> {
+  async edition2(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<AlertEngine> {
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
     const state = new RedisSharedState(this.redis.client, this.redis.keyPrefix);
     const alerts = await alertReplica(state, channels, { incidents, ...more });
@@ -103,7 +103,7 @@ describe('open incidents of edition 1', () => {
     await wait(1_100);
     const found = await stories();
     expect(found.sort()).toEqual([0, 1]);
-    const [one] = both as [Alerts];
+    const [one] = both as [AlertEngine];
     const owner = (await one.list()).length > 0 ? one : both[1];
     await owner?.breached(aBreach(86_400_000, { level: { at: 5, severity: 'critical' }, count: 90 }));
     await until(() => scene.statuses().length > 0);

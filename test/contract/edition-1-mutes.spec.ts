@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 
-import type { Alerts } from '../../src/alert/alerts.js';
+import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import type { MutedScope } from '../../src/alert/mutes.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { alertReplica } from '../support/alert-replica.js';
@@ -61,9 +61,9 @@ describe('mutes, in a rolling deployment from edition 1', () => {
   const { client, keyPrefix } = sharedRedis();
   const state = new RedisSharedState(client, keyPrefix);
   const old = new Edition1(client, keyPrefix);
-  let replicas: Alerts[] = [];
+  let replicas: AlertEngine[] = [];
 
-  const replica = async (more = {}): Promise<Alerts> => {
+  const replica = async (more = {}): Promise<AlertEngine> => {
     const started = await alertReplica(state, [], more);
     replicas.push(started);
     return started;
@@ -72,7 +72,7 @@ describe('mutes, in a rolling deployment from edition 1', () => {
     const keys = await client.keys(`${keyPrefix}:*`);
     if (keys.length > 0) await client.del(keys);
   };
-  const isMuted = ({ mutes }: Alerts, tenant: string): boolean => mutes.of('llm_call', tenant) !== undefined;
+  const isMuted = ({ mutes }: AlertEngine, tenant: string): boolean => mutes.of('llm_call', tenant) !== undefined;
 
   afterEach(async () => {
     await Promise.all(replicas.map((alerts) => alerts.stop()));

@@ -1,7 +1,7 @@
 import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../src/index.js';
 import { BLOCK_SLOTS, MAX_LIVE, MAX_PEAKS, type UsageStore, type UsageUnit } from '../../src/store/usage-store.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
-import { fixedSpans } from '../../src/threshold/period.js';
+import { fixedSpans } from '../../src/threshold/window-spans.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';

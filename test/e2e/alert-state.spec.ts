@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
-import type { Alerts } from '../../src/alert/alerts.js';
+import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import { DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
@@ -27,7 +27,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   let state: SharedState;
   let discord: DiscordServer;
   let hook: WebhookServer;
-  let replicas: Alerts[];
+  let replicas: AlertEngine[];
   let lines: string[];
 
   beforeEach(async () => {
@@ -46,7 +46,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     jest.restoreAllMocks();
   });
 
-  const replica = async (...[channels, more, on = state]: [AlertChannel[], object?, SharedState?]): Promise<Alerts> => {
+  const replica = async (
+    ...[channels, more, on = state]: [AlertChannel[], object?, SharedState?]
+  ): Promise<AlertEngine> => {
     const started = await alertReplica(on, channels, more);
     replicas.push(started);
     return started;

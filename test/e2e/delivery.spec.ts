@@ -9,7 +9,7 @@ import {
   type RateMonitorOptions,
 } from '../../src/index.js';
 import { ALERTS } from '../../src/alert/alert.service.js';
-import type { Alerts } from '../../src/alert/alerts.js';
+import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import type { Late } from '../../src/util/late.js';
 import { anAlert } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -219,7 +219,7 @@ describe('delivery', () => {
     const alerts = await start({
       channels: [new WebhookChannel({ url: hook.url, secret: 'hush-hush-hush-hush-hush-hush' })],
     });
-    const core = app.app.get<Late<Alerts>>(ALERTS).value;
+    const core = app.app.get<Late<AlertEngine>>(ALERTS).value;
     const printed = inspect([alerts, core], { depth: 20, showHidden: true });
     expect(printed).toContain('webhook');
     expect(printed).not.toMatch(/kept-secret|hush-hush/);

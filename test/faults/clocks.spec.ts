@@ -52,7 +52,7 @@ async function overARollOver(counting: Counting): Promise<Outcome> {
     const windows = await Promise.all([before, after].map((answers, i) => taken(reader, first + i, answers)));
     return {
       windows,
-      counters: (await reader.keys('*:{llm_call:*')).length,
+      counters: (await reader.keys('test:{llm_call:*')).length,
       alerts: apps.flatMap(({ alerts }) => alerts),
     };
   } finally {

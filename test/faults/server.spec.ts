@@ -78,7 +78,7 @@ describe('A Redis server', () => {
       start: () =>
         server((_, admin) => ({
           inject: async () => {
-            for (const key of await admin.keys('*:{llm_call:during_?}:*')) await admin.set(key, 'mine');
+            for (const key of await admin.keys('*:{llm_call:during_?}:[0-9]*')) await admin.set(key, 'mine');
           },
         })),
       lastsMs: 500,

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-import { Alerts, type AlertSettings } from '../../src/alert/alerts.js';
+import { AlertEngine, type AlertSettings } from '../../src/alert/alert-engine.js';
 import type { AlertChannel } from '../../src/index.js';
 import type { Breach } from '../../src/model/breach.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
@@ -45,8 +45,8 @@ export async function alertReplica(
   state: SharedState,
   channels: readonly AlertChannel[],
   more: Partial<AlertSettings> = {},
-): Promise<Alerts> {
-  const alerts = new Alerts(
+): Promise<AlertEngine> {
+  const alerts = new AlertEngine(
     {
       channels: channels.map((channel, i) => ({ channel, name: channel.name, option: `channels[${i}]` })),
       categories: ['llm_call'],

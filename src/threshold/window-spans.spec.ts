@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { calendarSpans, fixedSpans, SLIDING_PARTS, slidingSpans } from './period.js';
+import { calendarSpans, fixedSpans, SLIDING_PARTS, slidingSpans } from './window-spans.js';
 
 const at = (text: string): number => Date.parse(text);
 const HOUR_MS = 3_600_000;

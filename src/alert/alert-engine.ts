@@ -111,7 +111,7 @@ const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolve
  * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, claims what channels
  * are due and this replica may send, and queues that in their deliveries, which report what was confirmed.
  */
-export class Alerts implements Incidents {
+export class AlertEngine implements Incidents {
   readonly mutes: Mutes;
   private readonly me = randomBytes(9).toString('base64url');
   private readonly scope: string;
