@@ -3,7 +3,7 @@ import { useEffect, useReducer } from 'preact/hooks';
 
 import type { Overview } from '../api.js';
 import { useAddress } from './address.js';
-import { Alerts } from './alert-engine.js';
+import { Alerts } from './alerts.js';
 import { Categories } from './category-card.js';
 import { HotRows } from './hot-rows.js';
 import { Refused, useLive } from './live.js';

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import type { Overview, TenantAnswer, TenantRow } from '../api.js';
 import type { Address } from './address.js';
-import { AlertList, IncidentList } from './alert-engine.js';
+import { AlertList, IncidentList } from './alerts.js';
 import { AsTable } from './as-table.js';
 import { hoursOf } from './category-card.js';
 import { Chart } from './chart.js';
