@@ -52,15 +52,17 @@ const contestants = [['0.1, 1 window', first]];
 for (const [name, windows] of Object.entries(WINDOWS)) {
   const { categories } = completeOptions({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
   const [category] = categories.values();
+  // As in an app: tenants with the same threshold share their levels, and what they share is sent once.
+  const levels = category.windows.map((/** @type {any} */ window) => levelsOf(threshold, window.levels));
   const own = tenants.flatMap((tenant) =>
-    category.windows.map((/** @type {any} */ window) => {
+    category.windows.map((/** @type {any} */ window, /** @type {number} */ i) => {
       const span = window.spanAt(now);
       const earlier = [];
       for (let { start } = span; earlier.length + 1 < (window.parts ?? 1); start = earlier.at(-1).start)
         earlier.push(window.spanAt(start - 1));
       return {
         ...{ category: category.name, tenant, window: span, instance: 'instance.0', others: 0, announced: 0 },
-        ...{ levels: levelsOf(threshold, window.levels), keepMs: 120_000 },
+        ...{ levels: levels[i], keepMs: 120_000 },
         ...(earlier.length > 0 ? { earlier } : {}),
       };
     }),
