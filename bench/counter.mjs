@@ -2,9 +2,9 @@
 // What counting takes at its limits: a flush of 100,000 tenants, and 50 instances that publish again after Redis lost its data.
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
-const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
 const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { countedCategories } = await from('boot/counted-categories.js');

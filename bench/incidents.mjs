@@ -4,9 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { Logger } from '@nestjs/common';
 
+import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
-const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
 const { RedisCounterStore } = await from('index.js');
 const { AlertEngine } = await from('alert/alert-engine.js');
 

@@ -2,9 +2,10 @@
 // What a counter takes in Redis: 100,000 of them, published by one and by four instances, under and over the threshold.
 import { randomBytes, randomUUID } from 'node:crypto';
 
+import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
-const { RedisCounterStore } = await import(new URL('../dist/esm/index.js', import.meta.url).href);
+const { RedisCounterStore } = await from('index.js');
 
 const COUNTERS = 100_000;
 const AT_ONCE = 200;

@@ -2,9 +2,9 @@
 // What usage takes: Redis memory of a day, and closing a minute with 10,000 active tenants (Redis and event loop).
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
+import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
-const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
 const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { UsageRecorder } = await from('usage/usage-recorder.js');

@@ -3,10 +3,10 @@
 // `npm run build && node bench/windows.mjs`
 import { readFileSync } from 'node:fs';
 
+import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 import { median, summary } from './lib/statistics.mjs';
 
-const from = (/** @type {string} */ file) => import(new URL(`../dist/esm/${file}`, import.meta.url).href);
 const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { levelsOf } = await from('threshold/levels.js');

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
+import type { CountRead } from '../model/count-read.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
@@ -49,15 +50,6 @@ import { Mutes } from './mutes.js';
 import { ChannelRoster } from './channel-roster.js';
 import { ChannelLeases } from './channel-leases.js';
 import { claim, LEASE_MS, type Claimed } from './claim.js';
-
-/** One count to read: of a tenant, in the window of a category that `at` falls into. */
-export interface CountRead {
-  readonly category: string;
-  readonly window: string;
-  readonly tenantId: string;
-  /** Milliseconds since the epoch, by the store's clock. */
-  readonly at: number;
-}
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends Identity {

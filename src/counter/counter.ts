@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
+import type { CountRead } from '../model/count-read.js';
 import type { Route } from '../model/route.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
@@ -37,16 +38,6 @@ const WALK_EVERY_MS = 1_000;
 /** What the counter needs of the options. */
 export interface CounterOptions extends PublisherOptions {
   readonly maxTrackedTenants: number;
-}
-
-/** Asks for a tenant's count in a window of a category. */
-export interface CountRead {
-  readonly category: string;
-  /** Name of the category's window; empty if there is one. */
-  readonly window: string;
-  readonly tenantId: string;
-  /** The window that this moment lies in, in milliseconds since the epoch. */
-  readonly at: number;
 }
 
 /** A tenant in a live window, as this instance knows it. */

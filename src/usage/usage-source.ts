@@ -1,3 +1,4 @@
+import type { CountRead } from '../model/count-read.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
@@ -17,15 +18,6 @@ export interface LiveTotal {
   readonly known: number;
   /** Undefined while it is not known. */
   readonly threshold: number | undefined;
-}
-
-/** One count to be read. */
-export interface CountRead {
-  readonly category: string;
-  readonly window: string;
-  readonly tenantId: string;
-  /** A time in the window. */
-  readonly at: number;
 }
 
 /** Source of counts for usage, read once a second and never while a request waits. */

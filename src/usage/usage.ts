@@ -14,7 +14,8 @@ import {
 } from '../store/usage-store.js';
 import { duration } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
-import { baseWindow, isLong, type CountRead, type UsageSource } from './usage-source.js';
+import type { CountRead } from '../model/count-read.js';
+import { baseWindow, isLong, type UsageSource } from './usage-source.js';
 
 /** Windows that are over for less than this many slots may not be copied yet: their counters are asked. */
 const OPEN_SLOTS = 4;

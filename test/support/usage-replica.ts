@@ -5,7 +5,8 @@ import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
 import { Usage } from '../../src/usage/usage.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
-import type { CountRead, LiveTotal, UsageSource } from '../../src/usage/usage-source.js';
+import type { CountRead } from '../../src/model/count-read.js';
+import type { LiveTotal, UsageSource } from '../../src/usage/usage-source.js';
 
 /** A clock that the test moves. */
 export interface TestClock {
