@@ -1,7 +1,10 @@
 // @ts-check
 // What each further window of a category costs Redis, and what one window cost in the first edition: CPU of Redis per publish and tenant.
 // `npm run build && node bench/windows.mjs`
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
@@ -25,28 +28,28 @@ const WINDOWS = {
 
 const redis = await RedisServer.start();
 const { client } = redis;
-const source = readFileSync(new URL('../test/contract/edition-1-script.ts', import.meta.url), 'utf8');
-client.defineCommand('edition1', { lua: /PUBLISH_SCRIPT = `([^`]*)`/.exec(source)?.[1] ?? '' });
+/** The package of the first edition, unpacked beside the packages that it needs. */
+const edition1 = () => {
+  const unpacked = fileURLToPath(new URL('../node_modules/.cache/edition-1-bench', import.meta.url));
+  const packed = fileURLToPath(new URL('../test/fixtures/nestjs-rate-monitor-0.1.0.tgz', import.meta.url));
+  mkdirSync(unpacked, { recursive: true });
+  execFileSync('tar', ['xzf', packed, '-C', unpacked, '--strip-components=1']);
+  return createRequire(import.meta.url)(unpacked);
+};
 const store = new RedisCounterStore(client, 'bench');
-await new Promise((ready) => store.open(() => ready(undefined)));
+const firstStore = new (edition1().RedisCounterStore)(client, 'first');
+for (const one of [store, firstStore]) await new Promise((ready) => one.open(() => ready(undefined)));
 
 const now = Date.now();
 const tenants = Array.from({ length: TENANTS }, (_, i) => `project_${i}`);
 let published = 0;
-const first = () => {
-  const keys = tenants.map((tenant) => `first:{llm_call:${tenant}}:${Math.floor(now / 60_000)}`);
-  const totals = tenants.flatMap(() => [String(published), '0']);
-  return client['edition1'](
-    keys.length,
-    ...keys,
-    'instance.0',
-    '120000',
-    '2',
-    String(threshold),
-    String(5 * threshold),
-    ...totals,
+const alike = { windowMs: 60_000, window: Math.floor(now / 60_000), levels: [threshold, 5 * threshold] };
+const first = () =>
+  firstStore.publish(
+    tenants.map((tenant) => ({
+      ...{ ...alike, category: 'llm_call', tenant, instance: 'instance.0', total: published, announced: 0 },
+    })),
   );
-};
 /** @type {[string, () => Promise<unknown>][]} */
 const contestants = [['0.1, 1 window', first]];
 for (const [name, windows] of Object.entries(WINDOWS)) {
@@ -109,5 +112,5 @@ for (const [name, took] of times) {
     `| ${name} | ${median(took).toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)}) | ${ratio.toFixed(2)} |`,
   );
 }
-await store.close();
+await Promise.all([store.close(), firstStore.close()]);
 await redis.stop();

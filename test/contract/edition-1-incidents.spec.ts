@@ -9,36 +9,44 @@ import { aBreach, alertReplica } from '../support/alert-replica.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
+import { edition1, Edition1Replica } from '../support/edition-1.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
-import { Edition1Incidents } from './edition-1-incidents.js';
 
 const GREEN = 0x2ecc71;
 const RESOLVE_AFTER_MS = 3_500;
 const WINDOW_MS = 1_000;
+/** In a record: that its message was posted. */
+const NOTED = '"notes":{"discord":';
 
 Logger.overrideLogger(false);
+
+const statusesIn = ({ alerts }: CapturingChannel): (string | undefined)[] =>
+  alerts.map(({ incident }) => incident?.status);
 
 /** Replicas of both editions on one Redis. */
 class Scene {
   readonly redis = sharedRedis();
-  readonly old = this.edition1();
   readonly heard = new CapturingChannel();
-  private readonly started: AlertEngine[] = [];
+  readonly heardByOld = new CapturingChannel();
+  private readonly started: { stop(): Promise<void> }[] = [];
 
   static async play(story: (scene: Scene) => Promise<void>): Promise<void> {
     const scene = new Scene();
     try {
       await story(scene);
     } finally {
-      scene.old.stop();
-      await Promise.all(scene.started.map((alerts) => alerts.stop()));
+      await Promise.all(scene.started.map((replica) => replica.stop()));
       await scene.redis.client.quit();
     }
   }
 
-  edition1(): Edition1Incidents {
-    return new Edition1Incidents(this.redis.client, this.redis.keyPrefix, RESOLVE_AFTER_MS).start();
+  async edition1(channels: readonly AlertChannel[] = [this.heardByOld]): Promise<Edition1Replica> {
+    const { client, keyPrefix } = this.redis;
+    const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
+    const replica = await Edition1Replica.start(client, keyPrefix, channels, incidents);
+    this.started.push(replica);
+    return replica;
   }
 
   async edition2(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<AlertEngine> {
@@ -49,8 +57,17 @@ class Scene {
     return alerts;
   }
 
+  /** Open incidents as the first edition keeps them. */
+  recordsOfOld(): Promise<Record<string, string>> {
+    return this.redis.client.hgetall(`${this.redis.keyPrefix}:{alerts}:incidents`);
+  }
+
   statuses(): (string | undefined)[] {
-    return this.heard.alerts.map(({ incident }) => incident?.status);
+    return statusesIn(this.heard);
+  }
+
+  statusesOfOld(): (string | undefined)[] {
+    return statusesIn(this.heardByOld);
   }
 }
 
@@ -65,38 +82,39 @@ describe('open incidents of edition 1', () => {
   story(
     'are ended once, by one of the replicas that took over, in the message that edition 1 posted',
     async (scene) => {
-      const { old, heard } = scene;
+      const { heard } = scene;
       const discord = await new DiscordServer().start();
-      const posted = await fetch(`${discord.url}?wait=true`, {
-        method: 'POST',
-        body: JSON.stringify({ content: 'posted by edition 1', allowed_mentions: { parse: [] } }),
-      });
-      await old.breached(over());
-      await old.note('discord', ((await posted.json()) as { id: string }).id);
-      old.stop();
+      const { DiscordChannel: OldDiscordChannel } = await edition1();
+      const old = await scene.edition1([new OldDiscordChannel({ url: discord.url })]);
+      old.alerts.raise(over());
+      await until(async () => Object.values(await scene.recordsOfOld()).some((record) => record.includes(NOTED)));
+      await old.stop();
       for (let i = 0; i < 2; i++) await scene.edition2([heard, new DiscordChannel({ url: discord.url })]);
       await until(() => scene.statuses().length > 0 && discord.messages[0]?.now.embeds?.[0]?.color === GREEN);
       await wait(1_500);
       expect(scene.statuses()).toEqual(['resolved']);
       expect(discord.messages).toHaveLength(1);
       expect(heard.alerts[0]).toMatchObject({ count: 20, tenant: { id: 'proj_1', name: 'Acme' } });
-      expect(await old.records()).toEqual({});
+      expect(await scene.recordsOfOld()).toEqual({});
       await discord.close();
     },
   );
 
   story('are left to edition 1 while one of its replicas runs', async (scene) => {
+    const old = await scene.edition1();
     const alerts = await scene.edition2();
-    await scene.old.breached(over());
-    await until(() => scene.old.sent.includes('resolved'));
+    old.alerts.raise(over());
+    await until(() => scene.statusesOfOld().includes('resolved'));
     await wait(1_500);
-    expect([scene.old.sent, scene.statuses(), await alerts.list()]).toEqual([['opened', 'resolved'], [], []]);
+    expect([scene.statusesOfOld(), scene.statuses(), await alerts.list()]).toEqual([['opened', 'resolved'], [], []]);
   });
 
   story('go on in the same story, in one service only', async (scene) => {
     // Its window does not end during the test.
-    await scene.old.breached(over(86_400_000));
-    scene.old.stop();
+    const old = await scene.edition1();
+    old.alerts.raise(over(86_400_000));
+    await old.stop();
+    expect(scene.statusesOfOld()).toEqual(['opened']);
     const both = [await scene.edition2(), await scene.edition2([scene.heard], { service: 'other' })];
     const stories = async () => (await Promise.all(both.map((alerts) => alerts.list()))).map(({ length }) => length);
     await until(async () => (await stories()).includes(1));
@@ -111,21 +129,25 @@ describe('open incidents of edition 1', () => {
   });
 
   story('stay as they are for a way back, on which edition 1 ends them and nobody else does', async (scene) => {
-    const { old } = scene;
-    await old.breached(over());
-    const before = await old.records();
+    const old = await scene.edition1();
+    old.alerts.raise(over());
+    await old.stop();
+    const before = await scene.recordsOfOld();
     expect(Object.keys(before)).toHaveLength(1);
-    old.stop();
     const first = await scene.edition2();
     await until(async () => (await first.list()).length > 0);
     await first.stop();
-    expect(await old.records()).toEqual(before);
-    const back = scene.edition1();
-    await until(() => back.sent.length > 0);
-    back.stop();
+    expect(await scene.recordsOfOld()).toEqual(before);
+    const back = await scene.edition1();
+    await until(() => scene.statusesOfOld().includes('resolved'));
+    await back.stop();
     const second = await scene.edition2();
     await until(async () => (await second.list())[0]?.alert.incident?.status === 'resolved');
     await wait(1_100);
-    expect([back.sent, scene.statuses(), await old.records()]).toEqual([['resolved'], [], {}]);
+    expect([scene.statusesOfOld(), scene.statuses(), await scene.recordsOfOld()]).toEqual([
+      ['opened', 'resolved'],
+      [],
+      {},
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { calmWindowMs } from '../support/calm-window.js';
-import { bringFirstEdition, EditionProcess, hasFirstEdition, type Edition } from '../support/edition-process.js';
+import { EditionProcess, type Edition } from '../support/edition-process.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -18,8 +18,8 @@ const categories = {
 };
 const other: Record<Edition, Edition> = { first: 'this', this: 'first' };
 
-// Whole apps, each in a process of its own. A shallow clone has no first edition.
-(hasFirstEdition() ? describe : describe.skip)('apps of both editions on one Redis', () => {
+// Whole apps, each in a process of its own.
+describe('apps of both editions on one Redis', () => {
   const { client, keyPrefix } = sharedRedis();
   const started: EditionProcess[] = [];
   const start = async (edition: Edition): Promise<EditionProcess> => {
@@ -29,7 +29,6 @@ const other: Record<Edition, Edition> = { first: 'this', this: 'first' };
     return app;
   };
 
-  beforeAll(bringFirstEdition);
   afterAll(async () => {
     await Promise.all(started.map((app) => app.close()));
     client.disconnect();

@@ -5,8 +5,8 @@ import type { Redis } from 'ioredis';
 import { RedisCounterStore, type Counted } from '../../src/index.js';
 import { LEASE_MS } from '../../src/store/counter-store.js';
 import { levelsOf } from '../../src/threshold/levels.js';
+import { edition1Store, type Edition1Store } from '../support/edition-1.js';
 import { sharedRedis } from '../support/redis.js';
-import { Edition1Store } from './edition-1-script.js';
 
 const WINDOW_MS = 60_000;
 const WINDOW = 7;
@@ -36,10 +36,10 @@ describe('The first edition and this one on one Redis', () => {
     ({ client, keyPrefix } = sharedRedis());
     store = new RedisCounterStore(client, keyPrefix);
     await new Promise<void>((resolve) => store.open(resolve));
-    old = new Edition1Store(client, keyPrefix, LEVELS.counts, WINDOW_MS);
+    old = await edition1Store(client, keyPrefix);
   });
   afterAll(async () => {
-    await store.close();
+    await Promise.all([store.close(), old.close()]);
     client.disconnect();
   });
   beforeEach(() => ([tenant, now] = [randomUUID(), Date.now()]));
@@ -49,7 +49,9 @@ describe('The first edition and this one on one Redis', () => {
     let [total, known] = [0, 0];
     const count = async (more: number): Promise<number> => {
       total += more;
-      const answer = await old.publish({ tenant, window: WINDOW, instance, total, announced: known });
+      const own = { category: 'llm_call', tenant, window: WINDOW, windowMs: WINDOW_MS, instance, total };
+      const [answer] = await old.publish([{ ...own, levels: LEVELS.counts, announced: known }]);
+      if (!answer || 'refused' in answer) throw new Error(JSON.stringify(answer));
       if (answer.announce > known) announced.push(LEVELS.steps[answer.announce - 1]?.at as number);
       // Of a place that this edition wrote it takes the fraction along.
       known = Math.max(known, answer.announced, answer.announce);

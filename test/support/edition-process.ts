@@ -1,16 +1,13 @@
-import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import type { RateMonitorOptions } from '../../src/index.js';
+import { EDITION_1 } from './edition-1.js';
 
-/** The last commit of the first edition. */
-const EDITION_1 = '3e65e7b';
-const FIRST = resolve('node_modules/.cache/edition-1');
-const SOURCES = { first: join(FIRST, 'src/index.ts'), this: resolve('src/index.ts') };
+const CODE = { first: EDITION_1, this: resolve('src/index.ts') };
 
-export type Edition = keyof typeof SOURCES;
+export type Edition = keyof typeof CODE;
 
 export type EditionCall = 'close' | { readonly tenant: string; readonly times: number };
 
@@ -19,24 +16,6 @@ export interface EditionAnswer {
   readonly line?: string;
   readonly alert?: { readonly tenant: string; readonly at: number };
   readonly sum?: number;
-}
-
-/** Whether the first edition can be had: a shallow clone lacks it. */
-export function hasFirstEdition(): boolean {
-  try {
-    execFileSync('git', ['cat-file', '-e', `${EDITION_1}^{commit}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Brings the source of the first edition, where it finds the packages of this repository. */
-export function bringFirstEdition(): void {
-  rmSync(FIRST, { recursive: true, force: true });
-  mkdirSync(FIRST, { recursive: true });
-  const archive = execFileSync('git', ['archive', EDITION_1, 'src'], { maxBuffer: 2 ** 26 });
-  execFileSync('tar', ['x', '-C', FIRST], { input: archive });
 }
 
 /** An app of one of the editions. */
@@ -54,7 +33,7 @@ export class EditionProcess {
   static async start(edition: Edition, url: string, options: RateMonitorOptions): Promise<EditionProcess> {
     const child = fork(join(__dirname, 'edition.ts'), {
       execArgv: ['-r', join(__dirname, 'register.js')],
-      env: { ...process.env, EDITION_SOURCE: SOURCES[edition], EDITION_OPTIONS: JSON.stringify({ ...options, url }) },
+      env: { ...process.env, EDITION_CODE: CODE[edition], EDITION_OPTIONS: JSON.stringify({ ...options, url }) },
     });
     const started = new EditionProcess(child);
     await started.answer(({ ready }) => ready);

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import type { AlertChannel, RateMonitorOptions } from '../../src/index.js';
 import type { EditionAnswer, EditionCall } from './edition-process.js';
 
-const { EDITION_SOURCE = '', EDITION_OPTIONS = '' } = process.env;
+const { EDITION_CODE = '', EDITION_OPTIONS = '' } = process.env;
 const tell = (answer: EditionAnswer): void => void process.send?.(answer);
 const keep =
   (level: string) =>
@@ -16,9 +16,7 @@ const keep =
     tell({ line: `${level} ${String(rest.at(-1))}: ${String(message)}` });
 
 async function run(): Promise<void> {
-  const { RateCounterService, RateMonitorModule } = (await import(
-    EDITION_SOURCE
-  )) as typeof import('../../src/index.js');
+  const { RateCounterService, RateMonitorModule } = (await import(EDITION_CODE)) as typeof import('../../src/index.js');
   const { url, ...options } = JSON.parse(EDITION_OPTIONS) as RateMonitorOptions & { url: string };
   const channel: AlertChannel = {
     name: 'parent',

@@ -1,8 +1,12 @@
 // Jest does not map module names here, so imports of `.js` files would fail.
 import { binaryOf } from './binary';
+import { unpackEdition1 } from './edition-1';
 import { RedisServer } from './redis-server';
 
-/** Provides a Redis, that of TEST_REDIS_URL or one of our own, and makes sure that the programs that tests start are installed. */
+/**
+ * Provides a Redis, that of TEST_REDIS_URL or one of our own, and the first edition of this package, and makes sure that the programs that
+ * tests start are installed.
+ */
 export default async function setUp(): Promise<void> {
   process.env.REDIS_SERVER_BINARY = binaryOf({
     names: ['redis-server', 'valkey-server'],
@@ -16,6 +20,7 @@ export default async function setUp(): Promise<void> {
     brew: 'alertmanager',
     why: 'The tests send alerts to their own Alertmanager',
   });
+  unpackEdition1();
   if (process.env.TEST_REDIS_URL) return;
   const server = await RedisServer.start();
   process.env.TEST_REDIS_URL = server.url;
