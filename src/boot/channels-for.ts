@@ -5,7 +5,7 @@ import { LogChannel } from '../channels/log.channel.js';
 import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/channel-delivery.js';
-import { sentry } from '../util/optional-peers.js';
+import { sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { valueOf, WEBHOOK_VARIABLES } from '../options/environment.js';
 import type { Environment } from '../util/optional-peers.js';
@@ -27,7 +27,7 @@ export async function channelsFor(
 
 /** The channels by name, for the log. Without a DSN Sentry takes nothing, which nobody would notice. */
 export async function shownChannels(channels: readonly NamedChannel[]): Promise<string[]> {
-  const isIdle = !(await sentry())?.isEnabled();
+  const isIdle = !(await sentryInUse())?.isEnabled();
   return channels.map(({ name, channel }) =>
     channel.name === 'sentry' && isIdle ? `${name} (installed, not set up)` : name,
   );

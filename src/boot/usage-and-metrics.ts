@@ -103,7 +103,7 @@ export class Watching {
 
   async start(): Promise<void> {
     this.poller?.start();
-    this.ends = await Promise.all([observeWithOpenTelemetry(this.view), sendToSentry(this.view)]);
+    this.ends = [await observeWithOpenTelemetry(this.view), sendToSentry(this.view)];
   }
 
   /** Writes the last of usage; a store that is away holds nothing up. */

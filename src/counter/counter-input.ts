@@ -6,6 +6,7 @@ import { oneLine } from '../util/text.js';
 export class CounterInput {
   /** Categories with a cost that could not be counted as it was. */
   private readonly troubled = new Set<string>();
+  private isTroubled = false;
 
   constructor(private readonly once: SayOnce) {}
 
@@ -35,11 +36,12 @@ export class CounterInput {
   /** A cost may come from a request, so it is limited: one request must not make a count useless. */
   cost({ name, maxCost }: { readonly name: string; readonly maxCost: number }, cost: number): number {
     if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) {
-      if (this.troubled.size > 0 && this.troubled.delete(name))
+      if (this.isTroubled && this.troubled.delete(name))
         for (const isTooMuch of [true, false]) this.once.good(`cost ${isTooMuch} ${name}`);
       return cost;
     }
     this.troubled.add(name);
+    this.isTroubled = true;
     const isTooMuch = typeof cost === 'number' && cost > maxCost;
     const shown = typeof cost === 'number' ? cost : `a ${typeof cost}`;
     this.once.warn(`cost ${isTooMuch} ${name}`, () =>

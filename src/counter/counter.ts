@@ -57,8 +57,8 @@ export interface LiveTotal {
   readonly threshold: number | undefined;
 }
 
-/** Gives the route of a request. */
-export type RouteOf<R> = (request: R) => Route;
+/** Gives the route of a request; unless `isExact`, that of the handler's previous request will do, which takes less time. */
+export type RouteOf<R> = (request: R, isExact: boolean) => Route;
 
 /** What this instance has counted and published. */
 export interface CounterStatus {
@@ -287,7 +287,8 @@ export class Counter {
     const asked = this.askLevels(tracked, tenant);
     const urgency = tracked.add(cost, tenant);
     // On Fastify, finding the route takes as long as everything else here.
-    if (routeOf && (urgency !== 'later' || !tracked.hasRoute)) tracked.seenOn(routeOf(request));
+    const isNear = urgency !== 'later';
+    if (routeOf && (isNear || !tracked.hasRoute)) tracked.seenOn(routeOf(request, isNear));
     const published = this.publisher.publish(tracked, urgency);
     if (!asked) return published;
     return this.options.counting === 'background'

@@ -148,11 +148,12 @@ export class Publisher {
 
   private enqueue(tracked: TrackedTotal, isUrgent: boolean): void {
     const queue = isUrgent ? 'urgent' : 'later';
-    if (tracked.enqueue(queue)) this[queue].push(tracked);
+    if (!tracked.enqueue(queue)) return;
+    this[queue].push(tracked);
     this.schedule();
   }
 
-  /** Runs for every request. Code that creates closures is in other methods, so that none is created here. */
+  /** Code that creates closures is in other methods, so that none is created here. */
   private schedule(): void {
     if (this.isStopped || this.publishing) return;
     if (this.failures > 0)

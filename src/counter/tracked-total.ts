@@ -32,24 +32,19 @@ export interface WindowOfTotal {
  * million: keep it small.
  */
 export class TrackedTotal {
+  // What every request touches comes first, together.
   /** What this instance has counted. */
   private own = 0;
-  /** How much of it the store has taken, and the most that was ever sent there. */
-  private published = 0;
-  private sent = 0;
   /** What the others had counted when the store last answered; of a sliding window, what all had in its earlier spans. */
   private others = 0;
   private earlier = 0;
-  /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
-  private announced = 0;
-  private raised = 0;
-  private waitedFor = 0;
+  /** Up to this count no level is near: levels need not be looked at. */
+  private calmUpTo = -1;
   /** Which queue of the publisher it stands in. */
   private queue: 'none' | 'later' | 'urgent' = 'none';
   /** The store refused it, or another instance was given a level that it has not announced: it is published again in a while. */
   private held: 'no' | 'refused' | 'lease' = 'no';
-  /** What the count is held against; undefined until known. */
-  private levels: Levels | undefined;
+  /** Of what its levels are. */
   private version = -1;
   /**
    * Whom the last request was of, and where one was that brought the count near a level, or the first since the last publish: an alert names
@@ -57,6 +52,15 @@ export class TrackedTotal {
    */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
+  /** What the count is held against; undefined until known. */
+  private levels: Levels | undefined;
+  /** How much of it the store has taken, and the most that was ever sent there. */
+  private published = 0;
+  private sent = 0;
+  /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
+  private announced = 0;
+  private raised = 0;
+  private waitedFor = 0;
   /** Its name, for those who look at usage. */
   private label: string | undefined;
 
@@ -145,6 +149,7 @@ export class TrackedTotal {
 
   setLevels(levels: Levels): Urgency {
     this.levels = levels;
+    this.calmUpTo = -1;
     return this.urgency();
   }
 
@@ -216,7 +221,9 @@ export class TrackedTotal {
 
   /** The alert for a level could not be recorded: it may be given out again. */
   unraise({ at }: AlertLevel): void {
-    if (this.raised === at) this.raised = this.announced;
+    if (this.raised !== at) return;
+    this.raised = this.announced;
+    this.calmUpTo = -1;
   }
 
   hold(why: 'refused' | 'lease'): void {
@@ -269,7 +276,9 @@ export class TrackedTotal {
   }
 
   private urgency(): Urgency {
-    const { settled, known } = this;
+    const { known } = this;
+    if (known <= this.calmUpTo) return 'later';
+    const { settled } = this;
     const { steps, counts } = this.heldAgainst;
     for (let i = 0; i < steps.length; i++) {
       const { at } = steps[i] as AlertLevel;
@@ -281,8 +290,11 @@ export class TrackedTotal {
         this.waitedFor = at;
         return 'wait';
       }
-      return known > count / 2 ? 'now' : 'later';
+      if (known > count / 2) return 'now';
+      this.calmUpTo = count / 2;
+      return 'later';
     }
+    if (this.levels) this.calmUpTo = Infinity;
     return 'later';
   }
 

@@ -40,6 +40,8 @@ const LOOK_FOR_SPACE_MS = 1_000;
 export class Windows {
   private readonly rooms = new Map<CountedWindow, Room>();
   private opened = 0;
+  /** Most often the next request asks for the same one. */
+  private lastRoom: Room | undefined;
 
   /**
    * @param instance - A name that no other process has.
@@ -138,9 +140,10 @@ export class Windows {
   }
 
   private roomOf(category: CountedCategory, window: CountedWindow): Room {
+    if (this.lastRoom?.window === window) return this.lastRoom;
     let room = this.rooms.get(window);
     if (!room) this.rooms.set(window, (room = { category, window, live: [], tracked: 0, lookedForSpaceAt: -Infinity }));
-    return room;
+    return (this.lastRoom = room);
   }
 
   private windowAt(room: Room, now: number): LiveWindow {

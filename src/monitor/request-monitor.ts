@@ -33,6 +33,13 @@ interface MonitoredHandler {
   readonly skipFault: Fault;
 }
 
+/** What is known of a method, for one class after the other that has it: most often there is one. */
+interface Known {
+  readonly owner: object;
+  readonly monitored: MonitoredHandler | undefined;
+  readonly next: Known | undefined;
+}
+
 /** A category that a handler counts in. */
 interface CountsIn {
   readonly category: Category;
@@ -77,7 +84,7 @@ export class RequestMonitor {
   readonly seen = new Set<string>();
   private readonly logger = new Logger('RateMonitor');
   /** Weak, because wrapped handlers of request-scoped controllers are new for each request. */
-  private readonly known = new WeakMap<object, WeakMap<object, MonitoredHandler | undefined>>();
+  private readonly known = new WeakMap<object, Known>();
   private readonly guests = new Map<unknown, Guest<never, unknown>>();
   private readonly skip: Guest<ExecutionContext, unknown> | undefined;
 
@@ -120,13 +127,11 @@ export class RequestMonitor {
 
   /** What is monitored of a handler, looked up once; undefined if nothing is. */
   private find(owner: object, handler: object): MonitoredHandler | undefined {
-    let handlers = this.known.get(owner);
-    if (!handlers) this.known.set(owner, (handlers = new WeakMap<object, MonitoredHandler | undefined>()));
-    const known = handlers.get(handler);
-    if (known || handlers.has(handler)) return known;
-    const found = this.lookUp(owner, handler);
-    handlers.set(handler, found);
-    return found;
+    const first = this.known.get(handler);
+    for (let known = first; known; known = known.next) if (known.owner === owner) return known.monitored;
+    const monitored = this.lookUp(owner, handler);
+    this.known.set(handler, { owner, monitored, next: first });
+    return monitored;
   }
 
   private lookUp(owner: object, handler: object): MonitoredHandler | undefined {
@@ -407,7 +412,7 @@ function both(a: Wait, b: Wait): Wait {
 }
 
 function place(context: ExecutionContext, handler: MonitoredHandler): string {
-  const { method, path } = handler.routeOf(context);
+  const { method, path } = handler.routeOf(context, true);
   return `${method} ${path} (${handler.name})`;
 }
 
@@ -424,7 +429,8 @@ interface RoutedRequest {
 /** Gives the routes of a handler's requests: the very same object for as long as they stay the same. */
 function routesOf(handler: string): RouteOf<ExecutionContext> {
   let last: Route | undefined;
-  return (context) => {
+  return (context, isExact) => {
+    if (last && !isExact) return last;
     const type = context.getType<string>();
     const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
     const method = request?.method ?? type;

@@ -1,5 +1,5 @@
 import type { MonitorView } from '../boot/monitor-view.js';
-import { sentry } from '../util/optional-peers.js';
+import { sentryInUse, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 
 /** How often figures go to Sentry, in milliseconds: it has no reader that asks. */
@@ -12,17 +12,17 @@ interface SentryMetrics {
 }
 
 /**
- * Sends the figures to Sentry now and then, if its SDK has metrics. Counters go as what was added since the last time.
+ * Sends the figures to Sentry now and then, as soon as the app has set it up and if its SDK has metrics. Counters go as what was added since
+ * the last time.
  *
  * @returns Sends the last of it, and ends.
  */
-export async function sendToSentry(view: MonitorView, everyMs = EVERY_MS): Promise<() => void> {
-  const peer = await sentry().catch(() => undefined);
-  const metrics = (peer as { metrics?: Partial<SentryMetrics> } | undefined)?.metrics;
-  if (!peer || !isMetrics(metrics)) return () => undefined;
+export function sendToSentry(view: MonitorView, everyMs = EVERY_MS): () => void {
   const sent = new Map<string, number>();
+  let peer: Sentry | undefined;
   const send = (): void => {
-    if (!peer.isEnabled()) return;
+    const metrics = (peer as { metrics?: Partial<SentryMetrics> } | undefined)?.metrics;
+    if (!peer?.isEnabled() || !isMetrics(metrics)) return;
     for (const { name, kind, unit, observe } of FIGURES)
       for (const { value, attributes } of observe(view)) {
         const options = { attributes: { ...attributes }, unit };
@@ -35,7 +35,11 @@ export async function sendToSentry(view: MonitorView, everyMs = EVERY_MS): Promi
         }
       }
   };
-  const timer = setInterval(send, everyMs).unref();
+  const look = async (): Promise<void> => {
+    peer ??= await sentryInUse().catch(() => undefined);
+  };
+  void look();
+  const timer = setInterval(() => void look().then(send), everyMs).unref();
   return () => {
     clearInterval(timer);
     send();

@@ -1,6 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
 
-import { nestRedisClient } from './optional-peers.js';
+import { nestRedisClient, sentryInUse, untraced } from './optional-peers.js';
+import { withoutSpans } from './without-spans.js';
 
 describe('a package that the app does without', () => {
   let environmentOf: typeof import('./optional-peers.js').environmentOf;
@@ -54,4 +55,28 @@ it("takes no client from a RedisService that is the app's own", () => {
   }
   const discovery = { getProviders: () => [{ metatype: RedisService, instance: new RedisService() }] };
   expect(nestRedisClient({ get: () => discovery } as unknown as ModuleRef)).toBeUndefined();
+});
+
+describe('Sentry', () => {
+  const loaded = { suppressTracing: <T>(work: () => T): T => work() };
+  const global = globalThis as { __SENTRY__?: object };
+  const before = global.__SENTRY__;
+  beforeEach(() => {
+    jest.resetModules();
+    jest.doMock('@sentry/nestjs', () => loaded);
+  });
+  afterEach(() => {
+    jest.dontMock('@sentry/nestjs');
+    delete global.__SENTRY__;
+    if (before) global.__SENTRY__ = before;
+  });
+
+  it('is not loaded for an app that merely has it installed, and is found once the app has set it up', async () => {
+    delete global.__SENTRY__;
+    expect(await sentryInUse()).toBeUndefined();
+    expect(await untraced()).toBe(withoutSpans);
+    global.__SENTRY__ = {};
+    expect(await sentryInUse()).toMatchObject(loaded);
+    expect(await untraced()).not.toBe(withoutSpans);
+  });
 });

@@ -59,6 +59,14 @@ export function sentry(): Promise<Sentry | undefined> {
   return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
 }
 
+/**
+ * Sentry, if the app has set it up: `init` leaves a global. Loading it for an app that merely has it installed would take the app's start
+ * half a second, 16 MB, and time in each request: with so much code loaded, V8 makes slow objects in `process.nextTick`.
+ */
+export async function sentryInUse(): Promise<Sentry | undefined> {
+  return '__SENTRY__' in globalThis ? sentry() : undefined;
+}
+
 /** The API of OpenTelemetry. It does nothing until the app registers an SDK. */
 export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
   return optional('@opentelemetry/api', () => import('@opentelemetry/api'));
@@ -67,14 +75,11 @@ export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | u
 /** Runs something without spans and breadcrumbs. They would show the whole address, and a webhook's address is secret. */
 export type Untraced = <T>(work: () => T) => T;
 
-let withoutTraces: Promise<Untraced> | undefined;
-
-/** By OpenTelemetry's own means, and by those of Sentry if the app has it. */
-export function untraced(): Promise<Untraced> {
+/** By OpenTelemetry's own means, and by those of Sentry if the app uses it. */
+export async function untraced(): Promise<Untraced> {
   // A Sentry that cannot be loaded sees nothing either.
-  return (withoutTraces ??= sentry()
-    .catch(() => undefined)
-    .then((peer) => (peer ? (work) => withoutSpans(() => peer.suppressTracing(work)) : withoutSpans)));
+  const peer = await sentryInUse().catch(() => undefined);
+  return peer ? (work) => withoutSpans(() => peer.suppressTracing(work)) : withoutSpans;
 }
 
 /** Not asked for again: webpack throws for a missing package the first time only, and then gives an empty object. */

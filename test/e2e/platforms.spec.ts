@@ -26,6 +26,20 @@ class ProjectEvaluations {
 @Controller({ path: 'projects/:id/evaluations', version: '2' })
 class ProjectEvaluationsV2 extends ProjectEvaluations {}
 
+@MonitorRate('collections')
+@Controller('other')
+class Other extends ProjectEvaluations {}
+
+@UseGuards(AuthGuard)
+@MonitorRate('evaluations')
+@Controller()
+class TwoPaths {
+  @Post(['evaluations', 'evaluations/again'])
+  create(): string {
+    return 'ok';
+  }
+}
+
 describe.each([
   ['Express', false],
   ['Fastify', true],
@@ -59,6 +73,20 @@ describe.each([
     expect(await routeAfterCalls((id) => `/projects/${id}/evaluations/7/runs?token=secret`)).toMatchObject({
       path: '/projects/:id/evaluations/:evaluation/runs',
     });
+  });
+
+  it('are those that brought the count near the threshold, if a handler has several', async () => {
+    await start(TwoPaths);
+    const paths = ['/evaluations', '/evaluations', '/evaluations', '/evaluations/again', '/evaluations/again'];
+    expect(await routeAfterCalls((id) => paths[id - 1] as string)).toMatchObject({ path: '/evaluations/again' });
+  });
+
+  it('count for each class that has the handler', async () => {
+    app = await startApp({ fastify, metadata: { controllers: [ProjectEvaluations, Other] } });
+    for (const path of ['/projects/1/evaluations', '/other', '/other', '/projects/1/evaluations'])
+      expect((await app.post(path, acme)).status).toBe(201);
+    const counts = app.app.get(RateCounterService);
+    expect([await counts.read('evaluations', 'acme'), await counts.read('collections', 'acme')]).toEqual([2, 2]);
   });
 
   it('are named with the global prefix', async () => {

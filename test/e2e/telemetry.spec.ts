@@ -185,7 +185,7 @@ describe('metrics', () => {
       const { view } = seenMonitor(NOW);
       let breaches = 7;
       const observed = () => [{ value: breaches, attributes: { category: 'llm_call', tenant: 'p', severity: 'info' } }];
-      const end = await sendToSentry({ ...view, breaches: observed }, 20);
+      const end = sendToSentry({ ...view, breaches: observed }, 20);
       const sent = () => ingest.bodies.flatMap((body) => body.split('\n').flatMap(metricsIn));
       const of = (name: string) => sent().filter((one) => one.name === `rate_monitor.${name}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
