@@ -12,6 +12,8 @@ export interface ProcessOptions {
   flags?: string[];
   /** The module's clock is a {@link MovedClock}. */
   movedClock?: boolean;
+  /** A key in Redis for the pace of a publish: when the last round of what takes as long as one began. Needs `flushIntervalMs`. */
+  paceKey?: string;
   /** Environment variables of the process. */
   env?: Record<string, string>;
 }
@@ -33,7 +35,7 @@ export class InstanceProcess {
   static async start(
     redisUrl: string,
     options: RateMonitorOptions,
-    { fastify = false, flags = [], movedClock = false, env = {} }: ProcessOptions = {},
+    { fastify = false, flags = [], movedClock = false, paceKey = '', env = {} }: ProcessOptions = {},
   ): Promise<InstanceProcess> {
     const child = fork(join(__dirname, 'instance.ts'), {
       execArgv: [...flags, '-r', join(__dirname, 'register.js')],
@@ -43,6 +45,7 @@ export class InstanceProcess {
         MONITOR_OPTIONS: JSON.stringify(options),
         MONITOR_FASTIFY: fastify ? 'true' : '',
         MONITOR_MOVED_CLOCK: movedClock ? 'true' : '',
+        MONITOR_PACE_KEY: paceKey,
         ...env,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -13,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
+import { monotonicMs } from './load.js';
 import { MovedClock } from './moved-clock.js';
 import { MemoryLogger } from './memory-logger.js';
 
@@ -37,6 +40,21 @@ class TellingLogger extends MemoryLogger {
 
 function tell(told: Told): void {
   process.send?.(told);
+}
+
+/**
+ * Does what a publish does, again and again, beside the module: after a call that may still be in flight it waits for the flush interval and
+ * calls Redis. `key` holds when the last such round began: what was answered before that had as much time to be published, on this machine
+ * under this load.
+ */
+async function pace(redis: Redis, key: string, flushIntervalMs: number): Promise<void> {
+  for (;;) {
+    const began = monotonicMs();
+    await redis.ping();
+    await wait(flushIntervalMs);
+    await redis.ping();
+    await redis.set(key, began);
+  }
 }
 
 /** One replica of an app in its own process. Reports its address, log lines and alerts to its parent. */
@@ -74,6 +92,8 @@ async function main(): Promise<void> {
     if ('advance' in asked) tell({ answer: clock.advance(asked.advance) });
     else void flood.answer(asked).then((answer) => tell({ answer }));
   });
+  const { MONITOR_PACE_KEY: paceKey } = process.env;
+  if (paceKey) void pace(redis.duplicate(), paceKey, options.flushIntervalMs as number);
   tell({ url: await app.getUrl() });
 }
 

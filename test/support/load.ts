@@ -16,6 +16,8 @@ export interface Answer {
   /** 0 if there was no response. */
   status: number;
   tookMs: number;
+  /** By {@link monotonicMs}. */
+  endedAt: number;
 }
 
 const agent = new Agent({ keepAlive: true });
@@ -52,10 +54,16 @@ export function isGood(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
+/** A clock that all processes of a machine share, and that nobody sets. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 function fire({ url, tenant }: Shot): Promise<Answer> {
   const start = performance.now();
   return new Promise((resolve) => {
-    const done = (status: number): void => resolve({ tenant, url, status, tookMs: performance.now() - start });
+    const done = (status: number): void =>
+      resolve({ tenant, url, status, tookMs: performance.now() - start, endedAt: monotonicMs() });
     request(url, { method: 'POST', agent, headers: { 'x-project': tenant } }, (response) => {
       const status = response.statusCode as number;
       response.on('end', () => done(status)).on('error', () => done(0));
