@@ -15,10 +15,10 @@ export class LoopWatch {
   }
 
   start(): void {
-    let last = this.now();
+    let last = ownMs();
     clearInterval(this.timer);
     this.timer = setInterval(() => {
-      const now = this.now();
+      const now = ownMs();
       this.longestMs = Math.max(this.longestMs, now - last - EVERY_MS);
       last = now;
     }, EVERY_MS);
@@ -27,11 +27,11 @@ export class LoopWatch {
   pause(): void {
     clearInterval(this.timer);
   }
+}
 
-  /** A clock that stops while other processes have the core. */
-  private now(): number {
-    return performance.now() - waitedMs();
-  }
+/** A clock that stops while other processes have the core, as far as the system reports it. */
+export function ownMs(): number {
+  return performance.now() - waitedMs();
 }
 
 function waitedMs(): number {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import type {
   Advice,
@@ -24,6 +25,7 @@ import type {
   ThresholdRequest,
   UnmuteRequest,
 } from '../../src/dashboard/api.js';
+import { LATE_MS } from './stand-in.js';
 
 const MINUTE = 60_000;
 const DAY_MINUTES = 1_440;
@@ -125,6 +127,7 @@ export async function startPageStandIn(options: StandInOptions): Promise<PageSta
       return void response.setHeader('content-type', type).end(readFileSync(join(options.assets, name)));
     }
     asked.push(`${request.method} ${url.pathname}`);
+    if (LATE_MS > 0) await wait(LATE_MS);
     if (failing > 0) return json(response, failing, { error: `The stand-in was told to answer ${failing}` });
     if (request.method !== 'POST') return tagged(request, response, backend.get(name, url.searchParams));
     if (request.headers['sec-fetch-site'] !== 'same-origin') return json(response, 403, { error: 'cross-site' });

@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 
+import { LATE_MS } from './stand-in.js';
+
 /** The parts of an event that this suite checks. */
 export interface SentryEvent {
   message: string;
@@ -39,7 +41,7 @@ export class SentryIngest {
           ingest.take((request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString());
           response.setHeader('content-type', 'application/json').end('{"id":"0"}');
         };
-        setTimeout(answer, slowMs).unref();
+        setTimeout(answer, slowMs + LATE_MS).unref();
       });
     });
     server.listen(0, '127.0.0.1');

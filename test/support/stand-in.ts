@@ -20,6 +20,9 @@ export interface StandInAnswer {
   headers?: Record<string, string>;
 }
 
+/** How late all stand-ins respond, in milliseconds: with 400, tests show that they expect no fast service. */
+export const LATE_MS = Number(process.env.STAND_INS_LATE_MS ?? 0);
+
 /** An HTTP server that simulates a service for alerts. Responses that a test does not script are those of the service. */
 export abstract class StandIn {
   /** All requests, regardless of the response. */
@@ -89,7 +92,7 @@ export abstract class StandIn {
     };
     this.requests.push(received);
     const { answer = this.answer(received), delayMs = 0 } = this.scripted.shift() ?? {};
-    if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
+    if (LATE_MS + delayMs > 0) await setTimeout(LATE_MS + delayMs, undefined, { ref: false });
     if (answer === 'reset') request.socket.resetAndDestroy();
     else if (answer !== 'hang') this.reply(response, answer);
   }
