@@ -16,9 +16,12 @@ const tenants = [10, 1_000, 100_000].map((tenants) => ({ tenants, connections: 5
 /** Few tenants, so that each has requests in every interval of both processes at the lower rate already. */
 const rates = [2_000, 10_000].map((rate) => ({ rate, processes: 2, connections: 50, tenants: 20 }));
 
-/** In the warm-up the compiler gets to what a variant runs, and that takes seconds: an app that is not restarted has had them. */
-const FULL_TIMES = { warmUpMs: 2_000, turns: 2, leadInMs: 300, turnMs: 400 };
-const QUICK_TIMES = { warmUpMs: 300, turns: 1, leadInMs: 50, turnMs: 250 };
+/**
+ * In the warm-up the compiler gets to what the app runs, and that takes seconds. A turn holds several collections of old memory, which take
+ * 50 to 90 ms every 0.5 to 1.1 s: in shorter turns one more or one less was most of the difference.
+ */
+const FULL_TIMES = { warmUpMs: 4_000, turns: 1, leadInMs: 500, turnMs: 2_000 };
+const QUICK_TIMES = { warmUpMs: 500, turns: 1, leadInMs: 50, turnMs: 250 };
 
 /** What is measured, and how long. */
 export const FULL = {

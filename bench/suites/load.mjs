@@ -15,11 +15,11 @@ const STEADY_HEAP = '--heap-growing-percent=50';
 const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
- * Contestants under load, in interleaved rounds. In each round all of them take short turns, several each, beginning with another one each
- * time: a machine is slow for seconds at a time, and so that falls on all alike. What is compared is turns that came one after the other.
- * Each gets new processes in each round, since what the compiler makes of the same app differs from process to process by more than
- * what is compared here; and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn
- * it is not is halted: an idle process would tidy its memory in the time of others.
+ * Contestants under load, in interleaved rounds. In each round all of them take short turns, beginning with another one each time: a machine is
+ * slow for seconds at a time, and so that falls on all alike. What is compared is turns that came one after the other. Each gets new
+ * processes in each round, since what the compiler makes of the same app differs from process to process by more than what is compared here;
+ * and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn it is not is halted: an
+ * idle process would tidy its memory in the time of others.
  */
 export async function load({ contestants, rounds, tell, variants, platform, ...times }) {
   const dbs = new Map(contestants.map((contestant, db) => [contestant, db]));
@@ -55,7 +55,10 @@ async function measureAll({ contestants, dbs, variants, platform, redis, client,
         apps.set(contestant, app);
         app.halt();
       }
-      for (const variant of variants.filter((other) => processesOf(other) === processes))
+      const measured = variants.filter((other) => processesOf(other) === processes);
+      // Once: what runs is the same in all variants.
+      for (const app of apps.values()) await warmUp({ app, redis, client }, { ...measured[0], ...times });
+      for (const variant of measured)
         rows.push(...(await measureVariant(apps, { variant, redis, client, turns, ...times })));
     } finally {
       await Promise.all([...apps.values()].map((app) => app.stop()));
@@ -67,7 +70,6 @@ async function measureAll({ contestants, dbs, variants, platform, redis, client,
 async function measureVariant(apps, { variant, redis, client, turns, ...times }) {
   const contestants = [...apps.keys()];
   const parties = (contestant) => ({ app: apps.get(contestant), redis, client });
-  for (const contestant of contestants) await warmUp(parties(contestant), { ...variant, ...times });
   const rows = [];
   for (let turn = 0; turn < turns; turn++) {
     for (const contestant of rotated(contestants, turn))
