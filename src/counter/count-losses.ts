@@ -77,8 +77,10 @@ export class CountLosses {
 }
 
 function remedyFor(reason: string): string {
-  if (/CROSSSLOT|^MOVED /.test(reason))
-    return 'The client is a plain one and the server is a Cluster: give the module an ioredis Cluster';
+  if (/^MOVED /.test(reason))
+    return 'It belongs to another node of a Cluster, which this client cannot reach: give the module an ioredis Cluster';
+  if (/CROSSSLOT/.test(reason))
+    return 'Its keys are in different slots of a Cluster: take {} out of the keyPrefix of the module and of the client';
   if (/NOPERM|can't run this command/.test(reason))
     return 'Give its user the rights that the docs list under "The least rights"';
   return 'Give the module a keyPrefix of its own, and delete that key';

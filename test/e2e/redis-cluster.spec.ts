@@ -50,9 +50,42 @@ describe('a Redis Cluster', () => {
     expect(alerts().filter((alert) => alert.endsWith('all'))).toHaveLength(shared);
     for (const tenant of tenants) await counterOf(one).increment('evaluations', tenant);
     await until(() => alerts().length === TENANTS, 5_000);
+    // The lines of both are in the log of the app that started last.
+    const said = (text: string): string[] => [one, other].flatMap(({ log }) => log.of(text));
+    expect(said('its client a plain one (CROSSSLOT)')).toHaveLength(2);
+    const refused = said('A counter of evaluations was refused');
+    expect(refused).toHaveLength(2);
+    for (const line of refused) {
+      expect(line).toMatch(/refused \(MOVED \d+ 127\.0\.0\.1:\d+\).* tried again every few seconds\. /);
+      expect(line).toMatch(/another node of a Cluster.*: give the module an ioredis Cluster$/);
+    }
     const lines = [...one.log.lines, ...other.log.lines];
-    expect(lines.some((line) => line.includes('give the module an ioredis Cluster'))).toBe(true);
     expect(lines.filter((line) => line.includes(' is away '))).toEqual([]);
+  });
+
+  it('of one shard, reached through a plain client: all is counted, and the client to give is logged once', async () => {
+    const oneShard = await RedisCluster.start(1);
+    try {
+      const app = await start(clientOf(new Redis({ port: oneShard.port, lazyConnect: true })), 'plain');
+      const tenants = Array.from({ length: TENANTS }, (_, i) => `p${i}`);
+      for (let i = 0; i < 4; i++)
+        await Promise.all(tenants.map((tenant) => counterOf(app).increment('evaluations', tenant)));
+      expect(await Promise.all(tenants.map((tenant) => counterOf(app).read('evaluations', tenant)))).toEqual(
+        Array<number>(TENANTS).fill(4),
+      );
+      await until(() => app.alerts.length === TENANTS, 5_000);
+      expect(app.alerts.map(({ countedBy }) => countedBy)).toEqual(Array(TENANTS).fill('all'));
+      expect(app.log.of('(CROSSSLOT)')).toEqual([
+        expect.stringMatching(
+          /^warn .* is a node of a Cluster, and its client a plain one .* Give the module an ioredis Cluster$/,
+        ),
+      ]);
+      expect(app.log.lines.filter((line) => / was refused | is away /.test(line))).toEqual([]);
+      await app.app.close();
+      apps.length = 0;
+    } finally {
+      await oneShard.stop();
+    }
   });
 
   it.each(['Redis', 'Cluster'])(

@@ -9,7 +9,6 @@ import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 const SLOTS = 16_384;
-const MASTERS = 3;
 
 interface Node {
   readonly server: RedisServer;
@@ -18,13 +17,17 @@ interface Node {
   readonly id: string;
 }
 
-/** Three masters that share the slots, each with a replica. */
+/** Masters that share the slots, each with a replica. */
 export class RedisCluster {
-  private constructor(private readonly nodes: readonly Node[]) {}
+  private constructor(
+    private readonly nodes: readonly Node[],
+    private readonly mastersCount: number,
+  ) {}
 
-  static async start(): Promise<RedisCluster> {
-    const started = await Promise.allSettled(Array.from({ length: 2 * MASTERS }, startNode));
-    const cluster = new RedisCluster(started.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : [])));
+  static async start(masters = 3): Promise<RedisCluster> {
+    const started = await Promise.allSettled(Array.from({ length: 2 * masters }, startNode));
+    const running = started.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : []));
+    const cluster = new RedisCluster(running, masters);
     try {
       for (const node of started) if (node.status === 'rejected') throw node.reason;
       await cluster.form();
@@ -88,7 +91,7 @@ export class RedisCluster {
   }
 
   private get masters(): readonly Node[] {
-    return this.nodes.slice(0, MASTERS);
+    return this.nodes.slice(0, this.mastersCount);
   }
 
   private async slotOf(key: string): Promise<number> {
@@ -96,7 +99,7 @@ export class RedisCluster {
   }
 
   private holding(slot: number): Node {
-    return this.masters[Math.floor((slot * MASTERS) / SLOTS)] as Node;
+    return this.masters[Math.floor((slot * this.mastersCount) / SLOTS)] as Node;
   }
 
   private async form(): Promise<void> {
@@ -105,17 +108,17 @@ export class RedisCluster {
     for (const { server } of others) await first.admin.cluster('MEET', '127.0.0.1', server.port);
     for (const [i, { admin }] of this.masters.entries()) {
       const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
-      await admin.cluster('ADDSLOTS', ...slots.filter((slot) => Math.floor((slot * MASTERS) / SLOTS) === i));
+      await admin.cluster('ADDSLOTS', ...slots.filter((slot) => Math.floor((slot * this.mastersCount) / SLOTS) === i));
     }
     await this.all(async ({ admin }) => knownTo(await nodesOf(admin)) === this.nodes.length);
     for (const [i, { id }] of this.masters.entries()) {
-      await (this.nodes[MASTERS + i] as Node).admin.cluster('REPLICATE', id);
+      await (this.nodes[this.mastersCount + i] as Node).admin.cluster('REPLICATE', id);
     }
     await this.all(async ({ admin }) => {
       const replicas = (await nodesOf(admin)).match(/\bslave /g)?.length;
-      return replicas === MASTERS && (await admin.cluster('INFO')).includes('cluster_state:ok');
+      return replicas === this.mastersCount && (await admin.cluster('INFO')).includes('cluster_state:ok');
     });
-    for (const { admin } of this.nodes.slice(MASTERS)) {
+    for (const { admin } of this.nodes.slice(this.mastersCount)) {
       await until(async () => (await admin.info('replication')).includes('master_link_status:up'));
     }
   }

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
 import { levelPlace, placeAt } from '../level-place.js';
@@ -31,8 +32,8 @@ const NOT_WRITTEN = /isn't writeable/;
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
 /** The server's own state, which older servers wrap in an error of the script. */
 const OF_SERVER = /OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN/;
-/** A plain client on a Cluster: the remedy is the client, not the key. */
-const NEEDS_CLUSTER = /CROSSSLOT|^MOVED /;
+/** Keys of one call that are in several slots: the client is a plain one, and the server a node of a Cluster. */
+const OF_SEVERAL_SLOTS = /CROSSSLOT/;
 
 interface Scripted {
   [COMMAND](keys: number, keysAndArgs: (string | number)[]): Promise<ScriptReply>;
@@ -48,6 +49,7 @@ export class RedisCounterStore implements CounterStore {
   readonly usage: RedisUsageStore;
   /** More fields than this in a hash are folded. */
   protected readonly maxFields: number = MAX_FIELDS;
+  private readonly logger = new Logger('RateMonitor');
   private readonly connection: Redis | Cluster;
   /** Whether a call may hold totals of one tenant only: on a Cluster its keys must share a slot. */
   private isByTenant: boolean;
@@ -126,7 +128,7 @@ export class RedisCounterStore implements CounterStore {
       const refused = this.refusal(error as Error);
       if (!refused.ofKey || totals.length === 1) return totals.map(() => refused);
       // One bad key fails the whole call, so the others are sent without it.
-      if (NEEDS_CLUSTER.test(refused.refused)) this.isByTenant = true;
+      if (OF_SEVERAL_SLOTS.test(refused.refused)) this.callByTenant();
       const groups = byTenant(totals);
       const parts = groups.length > 1 ? groups : totals.map((total) => [total]);
       return this.callEach(parts, totals, now);
@@ -141,6 +143,15 @@ export class RedisCounterStore implements CounterStore {
   ): Promise<Published[]> {
     const answers = await Promise.all(parts.map((part) => this.call(part, now)));
     return inOrderOf(totals, parts.flat(), answers.flat());
+  }
+
+  private callByTenant(): void {
+    if (this.isByTenant) return;
+    this.isByTenant = true;
+    this.logger.warn(
+      `${this.name} is a node of a Cluster, and its client a plain one (CROSSSLOT): each tenant is published in a call of its own, ` +
+        'and a counter that belongs to another node is refused. Give the module an ioredis Cluster',
+    );
   }
 
   /** Of a lost connection ioredis reports only that it cannot write; its last error has the reason, once there was one. */
