@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { ownMs } from './loop-watch.js';
+import { LoopLateness } from './loop-watch.js';
 
 /** One request of a load. */
 export interface Shot {
@@ -17,7 +17,7 @@ export interface Answer {
   url: string;
   /** 0 if there was no response. */
   status: number;
-  /** Without the time in which this process had no core. */
+  /** Without the time in which the event loop, which the apps of a test share with their client, served nobody. */
   tookMs: number;
   /** By {@link monotonicMs}. */
   endedAt: number;
@@ -25,9 +25,11 @@ export interface Answer {
 
 /** Fastify keeps a connection open for 72 s after its last response, even if it is closing: a client that leaves first does not delay a shutdown. */
 const agent = new Agent({ keepAlive: true, timeout: 1_000 });
+const lateness = new LoopLateness();
 
 /** Sends each request at its time, even if earlier ones are pending, and resolves when all are done. */
 export async function send(shots: readonly Shot[]): Promise<Answer[]> {
+  lateness.start();
   const start = performance.now();
   const answers: Promise<Answer>[] = [];
   for (const shot of [...shots].sort((a, b) => a.atMs - b.atMs)) {
@@ -35,7 +37,7 @@ export async function send(shots: readonly Shot[]): Promise<Answer[]> {
     if (early >= 1) await wait(early);
     answers.push(fire(shot));
   }
-  return Promise.all(answers);
+  return Promise.all(answers).finally(() => lateness.stop());
 }
 
 /** `count` requests of a tenant, evenly over `overMs`, to the `urls` in turn. `share` delays the first by that part of the interval. */
@@ -64,10 +66,11 @@ export function monotonicMs(): number {
 }
 
 function fire({ url, tenant }: Shot): Promise<Answer> {
-  const start = ownMs();
+  const servedMs = (): number => performance.now() - lateness.totalMs();
+  const start = servedMs();
   return new Promise((resolve) => {
     const done = (status: number): void =>
-      resolve({ tenant, url, status, tookMs: ownMs() - start, endedAt: monotonicMs() });
+      resolve({ tenant, url, status, tookMs: servedMs() - start, endedAt: monotonicMs() });
     request(url, { method: 'POST', agent, headers: { 'x-project': tenant } }, (response) => {
       const status = response.statusCode as number;
       response.on('end', () => done(status)).on('error', () => done(0));

@@ -15,10 +15,10 @@ export class LoopWatch {
   }
 
   start(): void {
-    let last = ownMs();
+    let last = this.now();
     clearInterval(this.timer);
     this.timer = setInterval(() => {
-      const now = ownMs();
+      const now = this.now();
       this.longestMs = Math.max(this.longestMs, now - last - EVERY_MS);
       last = now;
     }, EVERY_MS);
@@ -27,11 +27,37 @@ export class LoopWatch {
   pause(): void {
     clearInterval(this.timer);
   }
+
+  /** A clock that stops while other processes have the core. */
+  private now(): number {
+    return performance.now() - waitedMs();
+  }
 }
 
-/** A clock that stops while other processes have the core, as far as the system reports it. */
-export function ownMs(): number {
-  return performance.now() - waitedMs();
+/** Measures for how long in all the event loop served nobody: it was busy, or other processes had the core. */
+export class LoopLateness {
+  private lateMs = 0;
+  private lastAt = 0;
+  private users = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  start(): void {
+    if (this.users++ > 0) return;
+    this.lastAt = performance.now();
+    this.timer = setInterval(() => {
+      this.lateMs = this.totalMs();
+      this.lastAt = performance.now();
+    }, EVERY_MS);
+  }
+
+  stop(): void {
+    if (--this.users === 0) clearInterval(this.timer);
+  }
+
+  /** Milliseconds, up to now. */
+  totalMs(): number {
+    return this.lateMs + Math.max(0, performance.now() - this.lastAt - EVERY_MS);
+  }
 }
 
 function waitedMs(): number {
