@@ -16,6 +16,8 @@ import { levelsOf, NO_LEVELS } from '../../src/threshold/levels.js';
 import { plus } from '../../src/util/plus.js';
 import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 /** Of publishes that are not late. */
 const NOW = Date.now() + 600_000;
@@ -331,6 +333,24 @@ describe('the redis store alone', () => {
     expect(await store.publish([{ ...total, total: 2, sent: 1 }], NOW)).toEqual([
       { refused: 'the connection was lost', ofKey: false },
     ]);
+  });
+
+  it('reports a connection that is lost before it is ready in the same words', async () => {
+    const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
+    proxy.silence();
+    const client = new Redis({ port: proxy.port, lazyConnect: true });
+    const cutOff = new RedisCounterStore(client, redis.keyPrefix);
+    const { connection } = cutOff as unknown as { connection: Redis };
+    const errors: Error[] = [];
+    connection.on('error', (error: Error) => errors.push(error));
+    cutOff.open(() => undefined);
+    await until(() => connection.status === 'connect');
+    proxy.drop();
+    await until(() => errors.length > 0);
+    expect(await cutOff.publish([total], NOW)).toEqual([{ refused: 'the connection was lost', ofKey: false }]);
+    await cutOff.close();
+    client.disconnect();
+    await proxy.close();
   });
 
   it('keeps a hash small however many instances write it, and its sum', async () => {

@@ -26,8 +26,8 @@ const READ_AT_ONCE = 500;
 const DEAD_AFTER_MS = 5_000;
 const TIMED_OUT = /timed out/;
 
-/** Of a connection that has ended and is not yet taken for lost. */
-const NOT_WRITTEN = /isn't writeable/;
+/** What ioredis reports of commands that a lost connection cut off, those of its own included. It does not tell why. */
+const CUT_OFF = /isn't writeable|max retries per request/;
 /** What is wrong with a key, or with a call because of a key, while the server and the connection are well. */
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
 /** The server's own state, which older servers wrap in an error of the script. */
@@ -76,7 +76,9 @@ export class RedisCounterStore implements CounterStore {
 
   /** {@inheritDoc CounterStore.open} */
   open(ready: () => void): void {
-    this.connection.on('error', (fault: Error) => (this.fault = fault));
+    this.connection.on('error', (fault: Error) => {
+      if (!CUT_OFF.test(fault.message)) this.fault = fault;
+    });
     this.connection.on('ready', () => {
       this.fault = undefined;
       ready();
@@ -160,7 +162,7 @@ export class RedisCounterStore implements CounterStore {
     if (this.fault) return { refused: this.fault.message, ofKey: false };
     // What the server replied is the reason, also if the connection was given up because of it.
     const isReply = error.name === 'ReplyError';
-    const isLost = !isReply && (this.connection.status !== 'ready' || NOT_WRITTEN.test(error.message));
+    const isLost = !isReply && (this.connection.status !== 'ready' || CUT_OFF.test(error.message));
     if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
     return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
