@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import type { AboutWindow } from '../store/usage-store.js';
-import { historyKey, usageKey } from '../store/redis/redis-usage-store.js';
+import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
 import { blockOf, MAX_LIVE, SLOT_MS } from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
@@ -107,12 +107,13 @@ export class LiveRows {
     if (over.length === 0 || start === undefined || windowMs > SLOT_MS) return over.map(() => start);
     const slot = Math.floor(start / SLOT_MS);
     const slots = Array.from({ length: MAX_SLOTS_BACK }, (_, i) => slot - 1 - i);
+    const from = slot - MAX_SLOTS_BACK;
     const recent = await this.recent(category, name, windowMs, Number(span));
     return Promise.all(
       over.map(async ({ tenant, threshold = Infinity }) => {
-        const counts = await this.history(category, tenant, slots);
+        const counts = await readHistory(this.client, this.keyPrefix, category, tenant, from, slot - 1);
         const end = slots.findIndex(
-          (at, i) => Math.max(counts[i] ?? 0, recent.get(`${at} ${tenant}`) ?? 0) <= threshold,
+          (at) => Math.max(counts.get(at) ?? 0, recent.get(`${at} ${tenant}`) ?? 0) <= threshold,
         );
         const minutes = end === -1 ? slots.length : end;
         return minutes === 0 ? start : (slot - minutes) * SLOT_MS;
@@ -137,15 +138,5 @@ export class LiveRows {
       }),
     );
     return counts;
-  }
-
-  private async history(category: string, tenant: string, slots: readonly number[]): Promise<number[]> {
-    const found = await Promise.all(
-      [...new Set(slots.map(blockOf))].map(async (block) => {
-        const fields = slots.filter((slot) => blockOf(slot) === block);
-        return this.client.hmget(historyKey(this.keyPrefix, category, tenant, block), ...fields.map(String));
-      }),
-    );
-    return found.flat().map(Number);
   }
 }

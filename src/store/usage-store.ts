@@ -43,6 +43,8 @@ export interface UsageUnit {
   readonly slot: number;
   /** Keys of the windows whose counters, summed, are the count. One, or the parts of a sliding window. */
   readonly counters: readonly string[];
+  /** Several units belong to the slot: windows, or parts of a sliding one, that are shorter. */
+  readonly sharesSlot?: boolean;
 }
 
 /** The busiest tenants of a running window, as one instance knows them. */

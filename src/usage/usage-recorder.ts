@@ -21,7 +21,7 @@ import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
 /** Tenants per copying call. */
-const BATCH = 200;
+const BATCH = 400;
 /** After this long without a sign of life, another replica takes over copying. */
 const LEASE_MS = 5_000;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */

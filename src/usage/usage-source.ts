@@ -44,7 +44,10 @@ export function isLong({ windowMs, parts }: CategoryWindow): boolean {
 /** What a span's counts are copied with: the span, or, of a longer one, the minute that holds `now`. */
 export function unitOf({ name }: Category, window: CategoryWindow, span: WindowSpan, now: number): UsageUnit {
   const counters = countersOf(window, span);
-  if (!isLong(window)) return { category: name, key: span.key, slot: Math.floor(span.start / SLOT_MS), counters };
+  if (!isLong(window)) {
+    const sharesSlot = span.end - span.start < SLOT_MS;
+    return { category: name, key: span.key, slot: Math.floor(span.start / SLOT_MS), counters, sharesSlot };
+  }
   const slot = Math.floor(Math.min(Math.max(now, span.start), span.end - 1) / SLOT_MS);
   return { category: name, key: `${span.key}@${slot}`, slot, counters };
 }

@@ -106,6 +106,23 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
   });
 
+  it('keeps the highest of several windows of a minute, and in Redis writes only what is higher', async () => {
+    const totals = [3, 7, 5, 7, 9];
+    for (const [i, total] of totals.entries()) {
+      await count('one', total, SLOT + i);
+      const short = { ...unit(SLOT, [SLOT + i]), key: `short ${i}`, sharesSlot: true };
+      await waits(['one'], short);
+      await usage.copy(short, 100, RETENTION);
+    }
+    expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
+    if (place !== 'Redis') return;
+    const { client } = sharedRedis();
+    const [key] = await client.keys(`*usage:{${category}:one}:m/*`);
+    const minute = SLOT % BLOCK_SLOTS;
+    expect(await client.get(key as string)).toBe(`${minute}:3,${minute}:7,${minute}:9,`);
+    await client.quit();
+  });
+
   it('copies some at a time', async () => {
     const tenants = Array.from({ length: 25 }, (_, i) => `t${i}`);
     await Promise.all(tenants.map((tenant) => count(tenant, 1)));
@@ -159,7 +176,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await count('one', 3);
     await waits(['one']);
     const key = (await client.keys(`*{${category}}:waiting/*`))[0] as string;
-    await client.smove(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'), 'one');
+    await client.rename(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'));
     expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
     expect(await usage.copy(unit(), 100, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
     await client.quit();
@@ -259,7 +276,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await usage.addPeaks(category, 1, [{ tenant: 'one', count: 3 }], RETENTION);
     const keys = await client.keys(`*{${category}*`);
     expect(keys.map((key) => key.split('}:')[1]?.split('/')[0]).sort()).toEqual(
-      ['copier', 'h', 'live', 'peaks', 'seen', 'sums', 'totals', 'waiting', String(SLOT)].sort(),
+      ['copier', 'live', 'm', 'peaks', 'seen', 'sums', 'totals', 'waiting', String(SLOT)].sort(),
     );
     for (const key of keys) expect([key, await client.pttl(key)]).toEqual([key, expect.any(Number)]);
     for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);

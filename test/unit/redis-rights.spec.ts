@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-const [, listed = ''] = /^ACL SETUSER rate_monitor (\+del .*)$/m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+const [, listed = ''] =
+  /^ACL SETUSER rate_monitor (\+append .*)$/m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
 const files = ['redis-counter-store', 'redis-shared-state', 'redis-usage-store', 'publish-script', 'usage-scripts'];
 const source = files.map((file) => readFileSync(`src/store/redis/${file}.ts`, 'utf8')).join('\n');
 

@@ -1,7 +1,15 @@
 import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 
 import { tenantPrefix } from './counter-key.js';
-import { CLAIM_SCRIPT, CLOSE_SUM_SCRIPT, COPY_SCRIPT, PEAKS_SCRIPT, TAKE_SCRIPT } from './usage-scripts.js';
+import {
+  CLAIM_SCRIPT,
+  CLOSE_SUM_SCRIPT,
+  COPIED_SCRIPT,
+  COPY_SCRIPT,
+  PEAKS_SCRIPT,
+  POINT,
+  TAKE_SCRIPT,
+} from './usage-scripts.js';
 import {
   BLOCK_SLOTS,
   blockOf,
@@ -22,7 +30,7 @@ import {
 /** Members in one command: few enough to hold neither Redis nor the event loop. */
 const CHUNK = 500;
 /** Sets that hold the waiting tenants of a unit: with 10,000 tenants each is small enough to be taken whole. */
-const PARTS = 64;
+const PARTS = 32;
 /** For how long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
 const WAITING_MS = 15 * SLOT_MS;
 /** What the instances counted in a slot is closed within the next; a replica that is late finds it for so long. */
@@ -35,6 +43,7 @@ const SAMPLED = 20;
 interface Scripted {
   rateMonitorCopy(keys: number, keysAndArgs: (string | number)[]): Promise<string[]>;
   rateMonitorTake(keys: number, ...keysAndArgs: (string | number)[]): Promise<string[]>;
+  rateMonitorCopied(copying: string, count: number, one: string): Promise<number>;
   rateMonitorClaim(keys: number, ...keysAndArgs: (string | number)[]): Promise<number>;
   rateMonitorCloseSum(sums: string, totals: string, slot: number, expiry: number): Promise<string>;
   rateMonitorPeaks(key: string, ...args: (string | number)[]): Promise<number>;
@@ -50,7 +59,7 @@ interface Scripted {
  * - `usage:{category}:seen/<block>`          hash, each tenant's thresholds and name
  * - `usage:{category}:peaks/<hour>`          hash, the highest counts of an hour
  * - `usage:{category}:about`                 hash, the category's windows, for the command line
- * - `usage:{category:tenant}:h/<block>`      hash, a tenant's count of each minute of 8 hours
+ * - `usage:{category:tenant}:m/<block>`      text, a tenant's counts of the minutes of 8 hours, in the order in which they were copied
  */
 export class RedisUsageStore implements UsageStore {
   private readonly scripted: Scripted;
@@ -62,6 +71,7 @@ export class RedisUsageStore implements UsageStore {
   ) {
     connection.defineCommand('rateMonitorCopy', { lua: COPY_SCRIPT });
     connection.defineCommand('rateMonitorTake', { lua: TAKE_SCRIPT });
+    connection.defineCommand('rateMonitorCopied', { lua: COPIED_SCRIPT, numberOfKeys: 1 });
     connection.defineCommand('rateMonitorClaim', { lua: CLAIM_SCRIPT });
     connection.defineCommand('rateMonitorCloseSum', { lua: CLOSE_SUM_SCRIPT, numberOfKeys: 2 });
     connection.defineCommand('rateMonitorPeaks', { lua: PEAKS_SCRIPT, numberOfKeys: 1 });
@@ -126,9 +136,11 @@ export class RedisUsageStore implements UsageStore {
   async copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]> {
     const sets = this.setsOf(unit);
     const tenants = await this.scripted.rateMonitorTake(sets.length, ...sets, most, WAITING_MS);
-    if (tenants.length === 0) return [];
+    const [first] = tenants;
+    if (first === undefined) return [];
     const counts = await this.copied(unit, tenants, retention);
-    await this.connection.srem(sets[0], ...tenants);
+    const isAll = await this.scripted.rateMonitorCopied(sets[0], tenants.length, first);
+    if (isAll === 0) await this.connection.srem(sets[0], ...tenants);
     return tenants.flatMap((tenant, i) => (counts[i] === '' ? [] : [{ tenant, count: Number(counts[i]) }]));
   }
 
@@ -156,14 +168,12 @@ export class RedisUsageStore implements UsageStore {
 
   async history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]> {
     return Promise.all(
-      tenants.map(async (tenant) => {
-        return this.slots((block) => historyKey(this.keyPrefix, category, tenant, block), from, to);
-      }),
+      tenants.map((tenant) => readHistory(this.connection, this.keyPrefix, category, tenant, from, to)),
     );
   }
 
   async totals(category: string, from: number, to: number): Promise<SlotCounts> {
-    const counts = await this.slots((block) => this.key(category, `totals/${block}`), from, to);
+    const counts = await this.closedSums(category, from, to);
     const open = Array.from({ length: Math.min(to - from + 1, 5) }, (_, i) => to - i);
     const sums = await Promise.all(open.map((slot) => this.connection.hvals(this.key(category, `sums/${slot}`))));
     open.forEach((slot, i) => {
@@ -239,12 +249,12 @@ export class RedisUsageStore implements UsageStore {
     return (await this.connection.memory('USAGE', key)) ?? 0;
   }
 
-  private async slots(keyOf: (block: number) => string, from: number, to: number): Promise<Map<number, number>> {
+  private async closedSums(category: string, from: number, to: number): Promise<Map<number, number>> {
     const counts = new Map<number, number>();
     await Promise.all(
       blocksOf(from, to).map(async (block) => {
         const [first, last] = [Math.max(from, block * BLOCK_SLOTS), Math.min(to, (block + 1) * BLOCK_SLOTS - 1)];
-        const key = keyOf(block);
+        const key = this.key(category, `totals/${block}`);
         if (last - first < MAX_NAMED_FIELDS) {
           const fields = Array.from({ length: last - first + 1 }, (_, i) => String(first + i));
           const found = await this.connection.hmget(key, ...fields);
@@ -260,7 +270,7 @@ export class RedisUsageStore implements UsageStore {
 
   /** One call for all of them; in a Cluster one for each, since they lie on different nodes. */
   private async copied(
-    { category, slot, counters }: UsageUnit,
+    { category, slot, counters, sharesSlot = false }: UsageUnit,
     tenants: readonly string[],
     retention: UsageRetention,
   ): Promise<string[]> {
@@ -270,7 +280,8 @@ export class RedisUsageStore implements UsageStore {
     };
     const call = (some: readonly string[]): Promise<string[]> => {
       const keys = some.flatMap(keysOf);
-      return this.scripted.rateMonitorCopy(keys.length, [...keys, slot, blockExpiry(retention), counters.length]);
+      const args = [slot % BLOCK_SLOTS, blockExpiry(retention), counters.length, Number(sharesSlot)];
+      return this.scripted.rateMonitorCopy(keys.length, [...keys, ...args]);
     };
     if (!this.connection.isCluster) return call(tenants);
     return (await Promise.all(tenants.map((tenant) => call([tenant])))).flat();
@@ -297,8 +308,35 @@ export function usageKey(prefix: string, category: string, name: string): string
 }
 
 /** The key of a tenant's history: on the node of its counters, and apart from them, so that a list of counters holds nothing else. */
-export function historyKey(prefix: string, category: string, tenant: string, block: number): string {
-  return `${tenantPrefix(`${prefix}:usage`, category, tenant)}h/${block}`;
+function historyKey(prefix: string, category: string, tenant: string, block: number): string {
+  return `${tenantPrefix(`${prefix}:usage`, category, tenant)}m/${block}`;
+}
+
+/** A tenant's counts from slot `from` to slot `to`, both included. */
+export async function readHistory(
+  connection: Redis | Cluster,
+  prefix: string,
+  category: string,
+  tenant: string,
+  from: number,
+  to: number,
+): Promise<SlotCounts> {
+  const counts = new Map<number, number>();
+  const read = async (block: number): Promise<void> => {
+    const points = (await connection.get(historyKey(prefix, category, tenant, block))) ?? '';
+    for (let at = 0; at < points.length;) {
+      const [is, end] = [points.indexOf(POINT.is, at), points.indexOf(POINT.end, at)];
+      if (end === -1) break;
+      const slot = block * BLOCK_SLOTS + Number(points.slice(at, is));
+      if (slot >= from && slot <= to) {
+        const count = Number(points.slice(is + 1, end));
+        if (count > (counts.get(slot) ?? 0)) counts.set(slot, count);
+      }
+      at = end + 1;
+    }
+  };
+  await Promise.all(blocksOf(from, to).map(read));
+  return counts;
 }
 
 /** A block is needed until its last minute is older than the retention. */

@@ -1,14 +1,19 @@
+/** Between a minute of a block and its count, and after each count. */
+export const POINT = { is: ':', end: ',' };
+
 /**
- * Copies counters into the history. The highest of all copies holds, so it may run twice, late, and with several windows a minute.
+ * Copies counters into the history: `<minute of the block>:<count>,` at the end of the block, so that the cost does not grow with the block,
+ * and a block that is new shows by its length. The highest count of a minute holds, so it may run twice, late, and with several windows a minute.
  *
- * Most of its time goes to finding keys and calling commands, so it calls as few as it can: three for a new minute of one counter.
+ * Most of its time goes to finding keys and calling commands: two for each tenant with one counter.
  */
 export const COPY_SCRIPT = `
 -- KEYS   for each tenant its history block, then the counters that make up the count, all on one node
--- ARGV   the slot; expiry of a block in ms; how many counters a tenant has
+-- ARGV   the minute of the block; expiry of a block in ms; how many counters a tenant has; 1 if several copies of a minute are usual
 -- reply  for each tenant its count (text), or '' if no counter is left
 local call, pcall, type, tonumber = redis.call, redis.pcall, type, tonumber
-local slot, expiry, counters, reply = ARGV[1], ARGV[2], tonumber(ARGV[3]), {}
+local minute, expiry, counters, reply, r = ARGV[1] .. '${POINT.is}', ARGV[2], tonumber(ARGV[3]), {}, 0
+local several = ARGV[4] == '1'
 
 -- As text: one counter's total is taken as it stands.
 local function countAt(at)
@@ -24,27 +29,34 @@ local function countAt(at)
   return sum and string.format('%.17g', sum) or ''
 end
 
+-- Of a minute with several copies only what is higher than the one before is written.
+local function isKnown(history, count)
+  local tail = pcall('GETRANGE', history, '-32', '-1')
+  local last = type(tail) == 'string' and string.match(tail, '(%d+${POINT.is}[^${POINT.end}]+)${POINT.end}$')
+  return last and string.sub(last, 1, #minute) == minute and tonumber(count) <= tonumber(string.sub(last, #minute + 1))
+end
+
 for at = 1, #KEYS, counters + 1 do
   local history, count = KEYS[at], countAt(at)
-  if count ~= '' then
-    local isNew = pcall('HSETNX', history, slot, count)
-    if isNew == 1 then
-      if call('HLEN', history) == 1 then call('PEXPIRE', history, expiry) end
-    elseif isNew == 0 then
-      if tonumber(count) > tonumber(call('HGET', history, slot)) then call('HSET', history, slot, count) end
+  if count ~= '' and not (several and isKnown(history, count)) then
+    local point = minute .. count .. '${POINT.end}'
+    local length = pcall('APPEND', history, point)
+    if length == #point then
+      call('PEXPIRE', history, expiry)
     -- A key that holds something else harms no other tenant. Anything else fails the call, and what was taken is copied again.
-    elseif not string.find(isNew.err, 'WRONGTYPE', 1, true) then
-      return isNew
+    elseif type(length) == 'table' and not string.find(length.err, 'WRONGTYPE', 1, true) then
+      return length
     end
   end
-  reply[#reply + 1] = count
+  r = r + 1
+  reply[r] = count
 end
 return reply
 `;
 
 /**
  * Takes tenants out of those that wait, into those that are being copied: what a replica that dies had taken is found there. A set that is
- * taken whole costs a quarter of what picking from a large one does.
+ * small enough is taken whole, by its name.
  */
 export const TAKE_SCRIPT = `
 -- KEYS   those that are being copied; the sets of the waiting tenants
@@ -55,15 +67,29 @@ for i = 2, #KEYS do
   local waiting = redis.call('SCARD', KEYS[i])
   if n > 0 and n + waiting > most then break end
   if waiting > 0 then
-    if waiting <= most then redis.call('SUNIONSTORE', KEYS[1], KEYS[1], KEYS[i]) end
-    local some = redis.call('SPOP', KEYS[i], most)
-    if waiting > most then redis.call('SADD', KEYS[1], unpack(some)) end
+    local some
+    if waiting <= most and n == 0 and redis.call('EXISTS', KEYS[1]) == 0 then
+      redis.call('RENAME', KEYS[i], KEYS[1])
+      some = redis.call('SMEMBERS', KEYS[1])
+    else
+      some = redis.call('SPOP', KEYS[i], ARGV[1])
+      redis.call('SADD', KEYS[1], unpack(some))
+    end
     for j = 1, #some do taken[n + j] = some[j] end
     n = n + #some
   end
 end
 if n > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return taken
+`;
+
+/** Forgets tenants that were copied: all at once if they are all that is being copied. */
+export const COPIED_SCRIPT = `
+-- KEYS   those that are being copied
+-- ARGV   how many were copied; one of them
+-- reply  1 if nothing is left; 0 if others are being copied too, and each has to be taken out by name
+if redis.call('SCARD', KEYS[1]) ~= tonumber(ARGV[1]) or redis.call('SISMEMBER', KEYS[1], ARGV[2]) == 0 then return 0 end
+return redis.call('DEL', KEYS[1])
 `;
 
 /** Claims the work of copying, and puts back what a replica that died had taken. */
