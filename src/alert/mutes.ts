@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { Logger } from '@nestjs/common';
 
 import { Records } from '../store/records.js';
@@ -60,6 +62,8 @@ interface Kept extends MutedScope {
 
 /** The end is logged a little later: other replicas still add what they held back. */
 const SETTLES_AFTER_MS = 2_000;
+/** No replica needs longer to notice that a mute is over. */
+const LOGS_ONCE_MS = 600_000;
 const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
 
 /**
@@ -72,14 +76,15 @@ export class Mutes {
   private known = new Map<string, Kept>();
   /** Held back here and not yet added to the record. */
   private readonly heldBack = new Map<string, number>();
+  private readonly me = randomUUID();
 
   /**
    * @param scope - The service and environment that mutes hold in.
    * @param categories - What may be muted.
    */
   constructor(
-    state: SharedState,
-    scope: string,
+    private readonly state: SharedState,
+    private readonly scope: string,
     private readonly categories: readonly string[],
     private readonly now: () => number,
     private readonly logger: Pick<Logger, 'log'>,
@@ -118,9 +123,10 @@ export class Mutes {
   /** Returns whether there was one. */
   async unmute(scope: MutedScope): Promise<boolean> {
     checkNames(scope, ['tenant', 'category']);
-    await this.flush();
-    const id = idOf(scope);
-    return this.changed('ended', () => this.endNow(id));
+    return this.changed('ended', async () => {
+      await this.flush();
+      return this.endNow(idOf(scope));
+    });
   }
 
   async list(): Promise<Mute[]> {
@@ -148,7 +154,10 @@ export class Mutes {
     for (const [id, more] of [...this.heldBack]) {
       this.heldBack.delete(id);
       try {
-        await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
+        const { after } = await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
+        // Lost by the store: it is put back with this.
+        const mine = this.known.get(id);
+        if (!after && mine) this.known.set(id, { ...mine, heldBack: mine.heldBack + more });
       } catch (error) {
         this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + more);
         throw error;
@@ -163,7 +172,11 @@ export class Mutes {
     const kept = await this.records.entries();
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
-      if (mine.until + SETTLES_AFTER_MS <= now || (there && there.version >= mine.version)) continue;
+      if (there && there.version >= mine.version) continue;
+      if (mine.until + SETTLES_AFTER_MS <= now) {
+        if (!there && !mine.ended) await this.over(id, mine);
+        continue;
+      }
       if (!mine.ended) await this.edition1.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
       kept.set(id, (await this.records.change(id, later)).after ?? mine);
@@ -193,17 +206,18 @@ export class Mutes {
     return [...this.known.values()].filter(({ until, ended }) => until > now && !ended);
   }
 
-  /** The replica that removes the record logs the end. */
   private async end(id: string): Promise<void> {
     const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
+    if (before && !after && !before.ended) await this.over(id, before);
     this.known.delete(id);
-    if (!before || after || before.ended) return;
-    await this.edition1.remove(id, before.until);
-    this.over(before);
   }
 
-  private over(mute: Kept): void {
+  /** Logged by one replica: by which one shows in a lease, since the record may have been lost by the store. */
+  private async over(id: string, mute: Kept): Promise<void> {
+    await this.edition1.remove(id, mute.until);
+    const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
+    if (!(await this.state.claim(lease, this.me, LOGS_ONCE_MS))) return;
     this.logger.log(
       `The mute of ${whom(mute)} (${oneLine(mute.reason)}) is over: it held back ${mute.heldBack} alerts`,
     );
@@ -217,8 +231,7 @@ export class Mutes {
       holds(mute) ? { ...mute, ended: true, version: Math.max(now, mute.version + 1) } : mute,
     );
     if (!holds(before)) return false;
-    await this.edition1.remove(id, before.until);
-    this.over(before);
+    await this.over(id, before);
     return true;
   }
 
@@ -228,14 +241,12 @@ export class Mutes {
     return before;
   }
 
-  /** @throws an Error for people if the store is away. */
+  /** @throws an Error in plain words if the store is away or refuses the change. */
   private async changed<T>(what: string, change: () => Promise<T>): Promise<T> {
     try {
       return await change();
     } catch (error) {
-      throw new Error(`The mute was not ${what}: the store is away (${reasonOf(error)}). Try again when it is back`, {
-        cause: error,
-      });
+      throw new Error(`The mute was not ${what}: ${inPlainWords(error)}`, { cause: error });
     }
   }
 
@@ -257,6 +268,17 @@ export class Mutes {
       );
     return options;
   }
+}
+
+/** ioredis describes its own state; people want to know what is wrong and what to do. */
+function inPlainWords(error: unknown): string {
+  const reason = reasonOf(error);
+  if (/^a record of /.test(reason)) return reason;
+  if ((error as Error).name === 'ReplyError') return `the store refused it (${reason})`;
+  const again = 'Try again when it is back';
+  if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;
+  const isLost = /isn't writeable|connection is closed|max retries per request/i.test(reason);
+  return `the store is away (${isLost ? 'there is no connection' : reason}). ${again}`;
 }
 
 /** A name that is not an option would leave the scope open: everything would be muted. */

@@ -1,8 +1,11 @@
+import { Redis } from 'ioredis';
+
 import { AlertService, type RateMonitorOptions } from '../../src/index.js';
 import { anAlert } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
 import { MovedClock } from '../support/moved-clock.js';
+import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -123,4 +126,59 @@ it('a mute holds in a replica that has only just started', async () => {
   await Promise.all([early.close(), late.close()]);
   await redis.client.quit();
   expect(record?.channels.capturing?.status).toBe('suppressed');
+});
+
+describe('a mute, if Redis', () => {
+  let server: RedisServer;
+  let apps: TestApp[];
+  let client: Redis;
+  const lines = (text: string) => apps.flatMap(({ log }) => log.of(text));
+
+  beforeEach(async () => {
+    server = await RedisServer.start();
+    client = new Redis({ port: server.port, disconnectTimeout: 100 }).on('error', () => undefined);
+    const start = () => startApp({ options: { redis: client } });
+    apps = [await start(), await start()];
+  });
+  afterEach(async () => {
+    client.disconnect();
+    await Promise.all(apps.map((app) => app.close()));
+    await server.kill();
+  });
+
+  it('loses its data while it runs out, is logged once as over, with what it held back', async () => {
+    const [one, other] = apps.map(({ app }) => app.get(AlertService)) as [AlertService, AlertService];
+    await one.mute({ forMs: 1_500, reason: 'a migration' });
+    await until(async () => (await other.mutes()).length === 1);
+    one.raise(anAlert());
+    await until(async () => (await other.mutes())[0]?.heldBack === 1, 1_000);
+    await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await server.restart();
+    await until(() => lines('is over').length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(lines('is over')).toEqual([
+      'log RateMonitor: The mute of every tenant, every category (a migration) is over: it held back 1 alerts',
+    ]);
+  });
+
+  it('is away, is neither set nor ended, and the error tells why and what to do', async () => {
+    const alerts = apps[0]?.app.get(AlertService) as AlertService;
+    await alerts.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
+    // Held back and not yet written: ending the mute writes it first.
+    alerts.raise(anAlert());
+    const both = async (): Promise<unknown[]> => [
+      await alerts.mute({ tenant: 'proj_2', forMs: HOUR_MS, reason: 'x' }).catch((error: Error) => error.message),
+      await alerts.unmute({ tenant: 'proj_1' }).catch((error: Error) => error.message),
+    ];
+    server.freeze();
+    const silent = 'the store is away (it does not answer). Try again when it is back';
+    expect(await both()).toEqual([`The mute was not set: ${silent}`, `The mute was not ended: ${silent}`]);
+    server.thaw();
+    await server.kill();
+    await until(() => lines(' is away ').length > 0 || client.status !== 'ready');
+    const gone = 'the store is away (there is no connection). Try again when it is back';
+    await until(async () => String((await both())[0]).includes(gone));
+    expect(await both()).toEqual([`The mute was not set: ${gone}`, `The mute was not ended: ${gone}`]);
+  });
 });
