@@ -124,27 +124,24 @@ async function timed(what, work) {
   console.log(`${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`);
 }
 
-/** @type {{ trial?: Promise<{ app: string, name: string, does: string[] }> }} The consumer that is being installed. */
-const next = {};
 try {
   keepTable(false);
   const packed = await run('.', 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', work);
   cpSync(join(work, JSON.parse(packed)[0].filename), tarball);
   const asked = process.argv.slice(2);
   const consumers = CONSUMERS.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  // The next consumer is installed while this one is checked.
-  const setUpNext = () => {
-    const consumer = consumers.shift();
-    next.trial = consumer && setUp(consumer).then((app) => ({ app, ...consumer }));
-    // A failure is reported when its turn comes.
-    next.trial?.catch(() => undefined);
+  // Two at a time: installs wait for the network, and tests for servers and clocks.
+  const lane = async () => {
+    for (let consumer = consumers.shift(); consumer; consumer = consumers.shift()) {
+      const app = await setUp(consumer);
+      for (const step of consumer.does) await timed(`${consumer.name}: ${step}`, () => steps[step](app));
+    }
   };
-  for (setUpNext(); next.trial;) {
-    const { app, name, does } = await next.trial;
-    setUpNext();
-    for (const step of does) await timed(`${name}: ${step}`, () => steps[step](app));
+  for (const ended of await Promise.allSettled([lane(), lane()])) {
+    if (ended.status === 'fulfilled') continue;
+    console.error(ended.reason);
+    process.exitCode = 1;
   }
 } finally {
-  await next.trial?.catch(() => undefined);
   if (!process.env.COMPAT_KEEP) rmSync(work, { recursive: true, force: true });
 }
