@@ -229,6 +229,31 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(await all[1]?.list()).toHaveLength(1);
   });
 
+  it('tells levels that are crossed while a message is under way in one message about the highest', async () => {
+    const sent: [at: number, count: number][] = [];
+    const channel: AlertChannel = {
+      name: 'slow',
+      send: async ({ level, count }) => {
+        sent.push([level.at, count]);
+        await wait(400);
+      },
+    };
+    const alerts = await replica([channel]);
+    const first = alerts.breached(aBreach(DAY_MS, { level: { at: 1, severity: 'warning' }, count: 16 }));
+    await until(() => sent.length === 1);
+    for (const [at, count] of [
+      [2, 31],
+      [5, 76],
+    ] as const)
+      void alerts.breached(aBreach(DAY_MS, { level: { at, severity: 'critical' }, count }));
+    await first;
+    await wait(1_500);
+    expect(sent).toEqual([
+      [1, 16],
+      [5, 76],
+    ]);
+  });
+
   it('does not let one poisoned alert delay others', async () => {
     const got: string[] = [];
     const channel: AlertChannel = {
