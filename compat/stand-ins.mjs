@@ -26,6 +26,8 @@ export function bringSuite(to, leavesOut = {}) {
   // A spec compares the docs with the code.
   cpSync('docs', join(to, 'docs'), { recursive: true });
   cpSync('test/docs/verify-webhook.ts', join(to, 'test/docs/verify-webhook.ts'));
+  // The global set-up unpacks the first edition.
+  cpSync('test/fixtures', join(to, 'test/fixtures'), { recursive: true });
   // Without the parts that import internals.
   const fromInside = (file) => file.endsWith('.ts') && importsOf(file).some((source) => !(source in standIns));
   cpSync('test/support', join(to, 'test/support'), { recursive: true, filter: (file) => !fromInside(file) });
