@@ -300,10 +300,11 @@ export class AlertEngine implements Incidents {
       [...this.deliveries.values()].map((delivery) => this.leases.claim(delivery, this.records.isAway)),
     );
     let over: Incident | undefined;
-    const isTaken = await this.attend(id, (before) => {
+    const raise = (before: Incident | undefined): Incident | undefined => {
       over = before?.closedAt === undefined ? undefined : before;
       return withBreach(before, breach, story, now());
-    });
+    };
+    const isTaken = await this.attend(id, raise, undefined, true);
     if (!isTaken) this.lost++;
     // The one that has ended moves aside until its end is sent everywhere.
     const ended = over;
@@ -321,18 +322,21 @@ export class AlertEngine implements Incidents {
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
    * @param read - The incident as it was read before, if it was.
+   * @param isCounted - Whether the change brings the present count.
    * @returns Whether there is one.
    */
   private async attend(
     id: string,
     change: (incident: Incident | undefined) => Incident | undefined,
     read?: Incident,
+    isCounted = false,
   ): Promise<boolean> {
     let claimed: Claimed | undefined;
     const { after: incident } = await this.records.change(
       id,
       (there) => (claimed = this.claimed(there, change(there))).incident,
       read,
+      isCounted,
     );
     if (!incident || !claimed) return false;
     const { taken, held, isDone } = claimed;
@@ -406,7 +410,7 @@ export class AlertEngine implements Incidents {
       incidents.map(async (incident, i) => {
         if (!incident) return undefined;
         const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0));
-        this.records.note(ids[i] as string, counted);
+        this.records.noteCounted(ids[i] as string, counted);
         return counted;
       }),
     );

@@ -24,7 +24,7 @@ export class IncidentRecords {
   private readonly store: Records<Incident>;
   private readonly history: Records<Incident>;
   private readonly kinds: { readonly open: string; readonly history: string };
-  private readonly seen = new Map<string, { incident: Incident; at: number }>();
+  private readonly seen = new Map<string, { incident: Incident; countedAt: number }>();
   /** Those that the store does not have as they were seen here. */
   private readonly unshared = new Set<string>();
   private generation: string | undefined;
@@ -77,14 +77,14 @@ export class IncidentRecords {
     return this.seen.get(id)?.incident;
   }
 
-  /** Whether an incident was seen within so many milliseconds. */
+  /** Whether the count of an incident was read, or came with a breach, within so many milliseconds. */
   isFresh(id: string, withinMs: number): boolean {
-    return Date.now() - (this.seen.get(id)?.at ?? 0) < withinMs;
+    return Date.now() - (this.seen.get(id)?.countedAt ?? 0) < withinMs;
   }
 
-  /** Notes what else is known of an incident; it is written with its next change. */
-  note(id: string, incident: Incident): void {
-    this.seen.set(id, { incident, at: Date.now() });
+  /** Notes what is known of an incident and its present count; it is written with its next change. */
+  noteCounted(id: string, incident: Incident): void {
+    this.seen.set(id, { incident, countedAt: Date.now() });
   }
 
   /**
@@ -92,11 +92,12 @@ export class IncidentRecords {
    * asked several times.
    *
    * @param read - The incident as {@link read} gave it.
+   * @param isCounted - Whether the change brings the present count.
    * @returns Nothing before and after if there is no room for it even in memory.
    */
-  async change(id: string, change: Change, read?: Incident): Promise<Changed<Incident>> {
+  async change(id: string, change: Change, read?: Incident, isCounted = false): Promise<Changed<Incident>> {
     if (!this.away && !this.isAlone(id)) {
-      const changed = await this.changeInStore(id, change, read);
+      const changed = await this.changeInStore(id, change, read, isCounted);
       if (changed) return changed;
     }
     const before = this.lastSeen(id);
@@ -104,7 +105,7 @@ export class IncidentRecords {
     if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max))
       return { before: undefined, after: undefined };
     this.unshared.add(id);
-    this.note(id, after);
+    this.note(id, after, isCounted);
     return { before, after };
   }
 
@@ -195,6 +196,11 @@ export class IncidentRecords {
     }
   }
 
+  private note(id: string, incident: Incident, isCounted: boolean): void {
+    if (isCounted) return this.noteCounted(id, incident);
+    this.seen.set(id, { incident, countedAt: this.seen.get(id)?.countedAt ?? 0 });
+  }
+
   /** What this replica knows and the store does not, by id. */
   private here(): Map<string, Incident> {
     const ids = [...(this.away ? this.seen.keys() : this.unshared)];
@@ -207,7 +213,12 @@ export class IncidentRecords {
   }
 
   /** Nothing if the store is away, or a further one would be too many. */
-  private async changeInStore(id: string, change: Change, read?: Incident): Promise<Changed<Incident> | undefined> {
+  private async changeInStore(
+    id: string,
+    change: Change,
+    read: Incident | undefined,
+    isCounted: boolean,
+  ): Promise<Changed<Incident> | undefined> {
     let isTooMany = false;
     try {
       const changed = await this.store.change(
@@ -222,7 +233,7 @@ export class IncidentRecords {
       if (isTooMany) return undefined;
       if (!changed.before && changed.after) this.open++;
       this.unshared.delete(id);
-      if (changed.after) this.note(id, changed.after);
+      if (changed.after) this.note(id, changed.after, isCounted);
       else this.seen.delete(id);
       return changed;
     } catch (error) {

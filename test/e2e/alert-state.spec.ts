@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
-import type { AlertEngine } from '../../src/alert/alert-engine.js';
+import type { AlertEngine, AlertSettings } from '../../src/alert/alert-engine.js';
 import { DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
@@ -229,7 +229,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(await all[1]?.list()).toHaveLength(1);
   });
 
-  it('tells levels that are crossed while a message is under way in one message about the highest', async () => {
+  it('tells levels that are crossed while a message is under way in one message about the highest, with the present count', async () => {
     const sent: [at: number, count: number][] = [];
     const channel: AlertChannel = {
       name: 'slow',
@@ -238,19 +238,22 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         await wait(400);
       },
     };
-    const alerts = await replica([channel]);
+    let count = 16;
+    const counts: AlertSettings['counts'] = (reads) => Promise.resolve(reads.map(() => count));
+    const alerts = await replica([channel], { counts });
     const first = alerts.breached(aBreach(DAY_MS, { level: { at: 1, severity: 'warning' }, count: 16 }));
     await until(() => sent.length === 1);
-    for (const [at, count] of [
+    for (const [at, crossing] of [
       [2, 31],
       [5, 76],
     ] as const)
-      void alerts.breached(aBreach(DAY_MS, { level: { at, severity: 'critical' }, count }));
+      void alerts.breached(aBreach(DAY_MS, { level: { at, severity: 'critical' }, count: crossing }));
+    count = 200;
     await first;
     await wait(1_500);
     expect(sent).toEqual([
       [1, 16],
-      [5, 76],
+      [5, 200],
     ]);
   });
 
