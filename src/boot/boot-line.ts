@@ -1,6 +1,7 @@
 import type { MarkedHandler } from '../monitor/marked-handlers.js';
-import type { Category } from '../model/category.js';
-import { duration } from '../util/text.js';
+import { PERIODS, type Category } from '../model/category.js';
+import { amountOf, duration } from '../util/text.js';
+import { PERIOD_MS } from '../threshold/window-spans.js';
 
 /** The one line at boot: the store, each monitored handler with its thresholds, and the channels that take alerts. */
 export function bootLine(
@@ -19,8 +20,12 @@ export function bootLine(
   return `Counting in ${store}; monitoring ${what}; ${where}`;
 }
 
-function limits({ name, threshold, windowMs }: Category): string {
-  const most =
-    typeof threshold === 'number' ? `${threshold} in ${duration(windowMs)}` : `by tenant, in ${duration(windowMs)}`;
-  return `${name}: more than ${most}`;
+function limits({ name, windows }: Category): string {
+  const each = windows.map(({ threshold, windowMs, timeZone }) => {
+    const period = timeZone === undefined ? undefined : PERIODS.find((one) => PERIOD_MS[one] === windowMs);
+    if (threshold === Infinity) return 'no threshold';
+    const most = typeof threshold === 'number' ? `more than ${amountOf(threshold)}` : 'a threshold per tenant';
+    return `${most} in ${period ? `a ${period}` : duration(windowMs)}`;
+  });
+  return `${name}: ${each.join(', ')}`;
 }

@@ -57,9 +57,12 @@ function progress(
   alert: RateAlert,
   { time }: Dialect,
 ): [string, string][] {
+  const lasted = [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)]
+    .filter(Boolean)
+    .join(', ');
   return [
     ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
-    ['Lasted', [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)].filter(Boolean).join(', ')],
+    ...(status === 'opened' ? [] : [['Lasted', lasted] as [string, string]]),
     ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, lastedMs)}`],
     ['Total', `${amountOf(total)} in all`],
   ];
