@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { RateMonitorOptions } from '../../src/index.js';
+import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import { InstanceProcess } from '../support/instance-process.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
@@ -29,6 +29,8 @@ describe('several windows in four processes', () => {
       // The handlers of the app name them too.
       collections: { threshold: 100 },
       evaluations: { threshold: 100 },
+      llm_tokens: { threshold: 100, windowMs: 60 * MINUTE },
+      failures: { threshold: 3, windowMs: 60 * MINUTE },
     },
   };
   const ended: InstanceProcess[] = [];
@@ -48,6 +50,10 @@ describe('several windows in four processes', () => {
     rmSync(data, { recursive: true });
   });
 
+  const answer = async (process: InstanceProcess, tokens: string, key: string): Promise<number> => {
+    const headers = { 'x-project': 'bolt', 'x-key': key };
+    return (await fetch(`${process.url}/outcomes/${tokens}`, { method: 'POST', headers })).status;
+  };
   const call = async (process: InstanceProcess, times: number): Promise<void> => {
     for (let i = 0; i < times; i++) {
       const init = { method: 'POST', headers: { 'x-project': 'acme' } };
@@ -56,10 +62,18 @@ describe('several windows in four processes', () => {
   };
   const onEach = (times: number): Promise<unknown> => Promise.all(processes.map((each) => call(each, times)));
   const advance = (ms: number): Promise<unknown> => Promise.all(processes.map((each) => each.ask({ advance: ms })));
+  const alertsOf = (tenant: string): RateAlert[] =>
+    [...ended, ...processes].flatMap(({ alerts }) => alerts).filter((alert) => alert.tenant.id === tenant);
   const alerted = (): string[] =>
-    [...ended, ...processes]
-      .flatMap(({ alerts }) => alerts.map(({ window, threshold }) => `${window} ${threshold}`))
+    alertsOf('acme')
+      .map(({ window, threshold }) => `${window} ${threshold}`)
       .sort();
+  const restartEmpty = async (): Promise<void> => {
+    await server.kill();
+    rmSync(join(data, 'appendonlydir'), { recursive: true });
+    await server.restart();
+    await wait(2_500);
+  };
   /** So that what is alerted wrongly would have been by then. */
   const settled = async (expected: readonly string[]): Promise<void> => {
     await until(() => alerted().length >= expected.length, 5_000);
@@ -81,10 +95,7 @@ describe('several windows in four processes', () => {
     await onEach(2);
     await settled(['day 20', 'minute 12']);
 
-    await server.kill();
-    rmSync(join(data, 'appendonlydir'), { recursive: true });
-    await server.restart();
-    await wait(2_500);
+    await restartEmpty();
     await onEach(1);
     // 12 in the sliding window, 25 of the day, which is known to be announced.
     await settled(['day 20', 'minute 12']);
@@ -98,5 +109,45 @@ describe('several windows in four processes', () => {
     await advance(2 * MINUTE);
     await onEach(3);
     await settled(['day 20', 'day 20', 'minute 12']);
+  });
+
+  it('count by outcome and name who made it up, over the same faults', async () => {
+    const [first, second, third] = processes as [InstanceProcess, InstanceProcess, InstanceProcess];
+    const categories = (): string[] => alertsOf('bolt').map(({ category }) => category);
+    for (const [process, key] of [
+      [first, 'sk-a'],
+      [second, 'sk-a'],
+      [third, 'sk-b'],
+    ] as const) {
+      for (let i = 0; i < 4; i++) expect(await answer(process, '8', key)).toBe(201);
+      expect(await answer(process, 'none', key)).toBe(500);
+    }
+    // 96 tokens and 3 failures.
+    await wait(1_500);
+    expect(categories()).toEqual([]);
+
+    await server.restart();
+    await wait(1_500);
+    expect(await answer(second, '8', 'sk-b')).toBe(201);
+    await until(() => categories().length > 0, 5_000);
+    await wait(700);
+    const [alert] = alertsOf('bolt');
+    expect(categories()).toEqual(['llm_tokens']);
+    expect(alert).toMatchObject({ count: 104, threshold: 100, countedBy: 'all' });
+    expect(alert?.contributors).toEqual([
+      { label: 'sk-a', count: 64 },
+      { label: 'sk-b', count: 40 },
+    ]);
+
+    await restartEmpty();
+    processes = processes.filter((each) => each !== third);
+    await third.kill();
+    ended.push(third);
+    expect(await answer(first, '8', 'sk-a')).toBe(201);
+    expect(await answer(second, 'none', 'sk-b')).toBe(500);
+    await until(() => categories().length > 1, 5_000);
+    await wait(700);
+    // The fourth failure, as nobody forgot the first three.
+    expect(categories()).toEqual(['llm_tokens', 'failures']);
   });
 });

@@ -1,19 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { Module } from '@nestjs/common';
+import { Controller, Module, Param, Post, UseGuards, type ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 
 import { CLOCK } from '../../src/counter/clock.js';
 import {
+  MonitorRate,
   RateCounterService,
   RateMonitorModule,
   RedisCounterStore,
   type RateAlert,
   type RateMonitorOptions,
 } from '../../src/index.js';
-import { LlmController } from './controllers.js';
+import { AuthGuard, LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
 import { monotonicMs } from './load.js';
 import { MovedClock } from './moved-clock.js';
@@ -30,6 +31,23 @@ export interface Told {
 /** Moves the clock forward by this many milliseconds. */
 export interface Advance {
   advance: number;
+}
+
+/** Counts by its outcome, in a category that only some tests configure. */
+@UseGuards(AuthGuard)
+@Controller('outcomes')
+class OutcomesController {
+  @Post(':tokens')
+  @MonitorRate('llm_tokens', { after: Number })
+  @MonitorRate('failures', { when: 'failure' })
+  answer(@Param('tokens') tokens: string): string {
+    if (tokens === 'none') throw new Error('no answer');
+    return tokens;
+  }
+}
+
+function contributor(context: ExecutionContext): string | undefined {
+  return context.switchToHttp().getRequest<{ headers: Record<string, string | undefined> }>().headers['x-key'];
 }
 
 class TellingLogger extends MemoryLogger {
@@ -63,7 +81,13 @@ async function main(): Promise<void> {
   const redis = new Redis(process.env.MONITOR_REDIS_URL as string, { lazyConnect: true });
   const channels = [{ name: 'parent', send: (alert: RateAlert) => tell({ alert }) }];
 
-  @Module({ imports: [RateMonitorModule.forRoot({ ...options, redis, channels })], controllers: [LlmController] })
+  const byOutcome = 'llm_tokens' in (options.categories ?? {});
+  const given = { ...options, redis, channels, ...(byOutcome ? { contributor } : {}) };
+
+  @Module({
+    imports: [RateMonitorModule.forRoot(given)],
+    controllers: [LlmController, ...(byOutcome ? [OutcomesController] : [])],
+  })
   class AppModule {}
 
   const clock = new MovedClock();
