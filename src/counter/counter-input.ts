@@ -6,6 +6,7 @@ import { oneLine } from '../util/text.js';
 export class CounterInput {
   /** Categories with a cost that could not be counted as it was. */
   private readonly troubled = new Set<string>();
+  /** Whether there ever was one: all that a request with a good cost reads. */
   private isTroubled = false;
 
   constructor(private readonly once: SayOnce) {}

@@ -362,7 +362,7 @@ export class RequestMonitor {
     }
   }
 
-  /** Worked out as any cost is, but what cannot be worked out is nothing. */
+  /** Worked out like `cost`, but what cannot be worked out counts as nothing. */
   private worthAfter(
     { category, costFault }: CountsIn,
     after: NonNullable<CountsIn['after']>,

@@ -61,7 +61,7 @@ export function sentry(): Promise<Sentry | undefined> {
 
 /**
  * Sentry, if the app has set it up: `init` leaves a global. Loading it for an app that merely has it installed would take the app's start
- * half a second, 16 MB, and time in each request: with so much code loaded, V8 makes slow objects in `process.nextTick`.
+ * half a second, 11 MB, and time in each request: with so much code loaded, V8 makes slow objects in `process.nextTick`.
  */
 export async function sentryInUse(): Promise<Sentry | undefined> {
   return '__SENTRY__' in globalThis ? sentry() : undefined;

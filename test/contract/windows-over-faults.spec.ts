@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import { InstanceProcess } from '../support/instance-process.js';
@@ -12,8 +13,6 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 /** Kolkata is 5:30 ahead of UTC: 12:10:05 there, minutes and hours from any border. */
 const START_MS = (12 * 60 + 10 - 330) * MINUTE + 5_000;
-
-const wait = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('several windows in four processes', () => {
   const data = mkdtempSync(join(tmpdir(), 'windows-'));

@@ -57,12 +57,11 @@ function progress(
   alert: RateAlert,
   { time }: Dialect,
 ): [string, string][] {
-  const lasted = [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)]
-    .filter(Boolean)
-    .join(', ');
+  const times = [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)];
+  const lasted: [string, string] = ['Lasted', times.filter(Boolean).join(', ')];
   return [
     ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
-    ...(status === 'opened' ? [] : [['Lasted', lasted] as [string, string]]),
+    ...(status === 'opened' ? [] : [lasted]),
     ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, lastedMs)}`],
     ['Total', `${amountOf(total)} in all`],
   ];
