@@ -28,8 +28,10 @@ export async function followGettingStarted(app) {
   const redis = await RedisServer.start({ role: 'compat' });
   const address = `localhost:${redis.port}`;
   try {
-    const [options, comment] = redisOptions.trim().split(' // ');
-    const withRedisOptions = `${comment};\n${withTenant.replace('RateMonitorModule.forRoot()', options)}`;
+    const lines = redisOptions.trim().split('\n');
+    const imports = lines.filter((line) => line.startsWith('import '));
+    const options = lines.slice(imports.length).join('\n').trim().replace(/;$/, '');
+    const withRedisOptions = [...imports, withTenant.replace('RateMonitorModule.forRoot()', options)].join('\n');
     const pointedHere = withRedisOptions.replace('localhost:6379', address);
     if (!pointedHere.includes(address)) throw new Error('step 3 does not name localhost:6379');
     await withApp(app, pointedHere, async (first) => {
