@@ -40,12 +40,19 @@ export function checkHandlers(
       `@MonitorRate on ${name} is lost: a decorator above it puts another function in the method's place and copies no metadata, so guards ` +
         'and marks below it are gone. Move @MonitorRate above that decorator, or let it copy the metadata',
     );
+  const fieldsAreGuarded = guardsFields(discovery);
+  const isInert = ({ reach }: MarkedHandler): boolean =>
+    reach === 'unguarded' || (reach === 'field' && fieldsAreGuarded === false);
+  const byClassMark = new Map<object, MarkedHandler[]>();
+  for (const each of marked)
+    if (!each.isMarkedItself) byClassMark.set(each.owner, [...(byClassMark.get(each.owner) ?? []), each]);
+  const classes = [...byClassMark.values()] as [MarkedHandler, ...MarkedHandler[]][];
+  for (const group of classes) if (group.every(isInert)) empty.push(group[0].ownerName);
   for (const name of empty)
     problems.add(
       `@MonitorRate on ${name} has no effect: no method of the class handles requests. Take it away, or ${RECORD}`,
     );
 
-  const fieldsAreGuarded = guardsFields(discovery);
   for (const { name, reach, isMarkedItself } of marked) {
     if (reach === 'unguarded' && isMarkedItself)
       problems.add(
@@ -58,14 +65,15 @@ export function checkHandlers(
   }
   if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
 
-  const monitored = marked.filter(
-    ({ reach }) => reach !== 'unguarded' && (reach !== 'field' || fieldsAreGuarded !== false),
-  );
+  const unsure = (name: string): void =>
+    logger.warn(
+      `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, ${RECORD}`,
+    );
+  for (const group of classes)
+    if (group.every((each) => isInert(each) || each.reach === 'unknown')) unsure(group[0].ownerName);
+  const monitored = marked.filter((each) => !isInert(each));
   for (const { name, reach, isMarkedItself, bound } of monitored) {
-    if (reach === 'unknown' && isMarkedItself)
-      logger.warn(
-        `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, ${RECORD}`,
-      );
+    if (reach === 'unknown' && isMarkedItself) unsure(name);
     else if (!bound)
       logger.warn(
         `The guard of ${name} could not be bound: it is counted only if Nest runs global guards there, and then also what other guards refuse. ` +

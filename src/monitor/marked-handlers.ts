@@ -32,6 +32,8 @@ export interface MarkedHandler {
   readonly handler: object;
   /** Class and property key: `EvaluationsController.create`. */
   readonly name: string;
+  /** The name of its class: of two classes that share one, the later has its module's before it. */
+  readonly ownerName: string;
   readonly marks: readonly Mark[];
   /** Marked itself, and not only through its class. */
   readonly isMarkedItself: boolean;
@@ -42,7 +44,8 @@ export interface MarkedHandler {
 
 const ROUTED = ['path', 'microservices:pattern', 'websockets:message_mapping', 'graphql:resolver_type'];
 const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
-const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:)/;
+/** On a method or, of a queue's worker and of CQRS, on its class. */
+const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:|__(command|query|events)Handler__$)/;
 
 /** Finds what the decorators mark in this app, and puts the monitor's guard behind all others of each marked handler. */
 @Injectable()
@@ -67,9 +70,10 @@ export class MarkedHandlers {
       owner,
       handler,
       name: `${this.nameOf(owner, wrapper)}.${key}`,
+      ownerName: this.nameOf(owner, wrapper),
       marks: marksOf(handler, owner),
       isMarkedItself: marksOf(handler, Object).length > 0,
-      reach: reachOf(handler),
+      reach: reachOf(handler, owner),
       bound: this.isBound(owner, handler),
     }));
   }
@@ -182,11 +186,15 @@ function classOf({ instance, metatype }: Wrapper): Class | undefined {
   return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
 }
 
-function reachOf(handler: object): Reach {
-  const keys = (Reflect.getMetadataKeys(handler) as unknown[]).map(String);
+function reachOf(handler: object, owner: object): Reach {
+  const keys = keysOf(handler);
   if (keys.some((key) => ROUTED.includes(key))) return 'guarded';
   if (keys.some((key) => FIELD.includes(key))) return 'field';
-  return keys.some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';
+  return [...keys, ...keysOf(owner)].some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';
+}
+
+function keysOf(target: object): string[] {
+  return (Reflect.getMetadataKeys(target) as unknown[]).map(String);
 }
 
 function isOrWraps(handler: object, method: unknown): boolean {

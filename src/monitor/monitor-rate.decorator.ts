@@ -4,6 +4,7 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
+import { oneLine } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
@@ -65,7 +66,8 @@ type Decorated = MethodDecorator & ClassDecorator;
  * @MonitorRate('llm_tokens', { after: (result) => (result as Completion).usage.total_tokens })
  * @MonitorRate('failures', { when: 'failure' })
  * ```
- * @throws TypeError if no category is named, or the options contradict each other. A category that is not configured stops the boot.
+ * @throws TypeError if no category is named, the options contradict each other, or it is on anything but a class or a method that Nest
+ * could call. A category that is not configured stops the boot.
  */
 export function MonitorRate(...args: [string, ...string[]] | [string, ...string[], MonitorRateOptions]): Decorated {
   const last = args.at(-1);
@@ -75,7 +77,7 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
   const categories = (args as (string | MonitorRateOptions)[]).filter((arg) => typeof arg === 'string');
   if (categories.length === 0) throw new TypeError("@MonitorRate() names no category: write @MonitorRate('llm_call')");
   const added = categories.map((category): Mark => ({ category, cost, after, when }));
-  return decorate((target, isMethod) => {
+  return decorate('MonitorRate', (target, isMethod) => {
     // A wrapped handler has the marks of the original too; a class's replace those of the class it extends.
     const before = (isMethod ? Reflect.getMetadata(MONITORED, target) : Reflect.getOwnMetadata(MONITORED, target)) as
       Mark[] | undefined;
@@ -107,7 +109,7 @@ function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
 
 /** Takes a handler, or every handler of a class that has no `@MonitorRate` of its own, out of monitoring. */
 export function SkipMonitorRate(): Decorated {
-  return decorate((target) => Reflect.defineMetadata(SKIPPED, true, target));
+  return decorate('SkipMonitorRate', (target) => Reflect.defineMetadata(SKIPPED, true, target));
 }
 
 /** What the decorators state of a handler: nothing if it is not monitored. The nearest one wins, and a skip over its neighbour. */
@@ -148,11 +150,19 @@ function nearestMarks(target: object): readonly Mark[] | undefined {
   return undefined;
 }
 
-function decorate(mark: (target: object, isMethod: boolean) => void): Decorated {
+function decorate(name: string, mark: (target: object, isMethod: boolean) => void): Decorated {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
-    const method = descriptor?.value as object | undefined;
-    mark(method ?? target, method !== undefined);
-    if (method === undefined) return;
+    if (key === undefined) return mark(target, false);
+    const method = descriptor?.value as unknown;
+    // Nest looks for handlers among the methods of a prototype that have a text for a name.
+    if (typeof method !== 'function' || typeof target === 'function' || typeof key !== 'string') {
+      const owner = typeof target === 'function' ? target.name : target.constructor.name;
+      throw new TypeError(
+        `@${name}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest handles no requests by properties, accessors, static ` +
+          'methods, or methods that a symbol names. Put it on a method with a name',
+      );
+    }
+    mark(method, true);
     const marked = (Reflect.getOwnMetadata(MARKED_KEYS, target) ?? []) as unknown[];
     if (!marked.includes(key)) Reflect.defineMetadata(MARKED_KEYS, [...marked, key], target);
   };

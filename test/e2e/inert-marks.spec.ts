@@ -35,6 +35,37 @@ class Processor {
   process() {}
 }
 
+// What @Processor of @nestjs/bullmq sets: a worker's method is known by its name.
+@SetMetadata('bullmq:processor_metadata', { name: 'reports' })
+@Injectable()
+class Worker {
+  @MonitorRate('llm_call')
+  process() {}
+}
+
+// What @CommandHandler of @nestjs/cqrs sets.
+@SetMetadata('__commandHandler__', { id: 'x' })
+@Injectable()
+class CommandHandler {
+  @MonitorRate('llm_call')
+  execute() {}
+}
+
+@MonitorRate('llm_call')
+@Injectable()
+class MarkedJobs {
+  @Cron('0 3 * * *')
+  run() {}
+}
+
+// A library's own way to call methods, such as @RabbitSubscribe.
+@MonitorRate('llm_call')
+@Injectable()
+class MarkedSubscriber {
+  @SetMetadata('RABBIT_HANDLER', {})
+  handle() {}
+}
+
 @Injectable()
 class Service {
   @MonitorRate('llm_call')
@@ -81,6 +112,9 @@ describe('a mark without effect', () => {
     ['on a timeout', [Once], /Once\.run has no effect: .*record\(\)/],
     ['on a listener of events', [Listener], /Listener\.created has no effect: .*record\(\)/],
     ['on a processor of a queue', [Processor], /Processor\.process has no effect: .*record\(\)/],
+    ["on a queue's worker", [Worker], /Worker\.process has no effect: .*record\(\)/],
+    ['on a handler of commands', [CommandHandler], /CommandHandler\.execute has no effect: .*record\(\)/],
+    ['on a class that only timers call', [MarkedJobs], /MarkedJobs has no effect: no method of the class/],
     [
       'on a reference that runs no guards',
       [References, { provide: 'GqlModuleOptions', useValue: {} }],
@@ -113,12 +147,37 @@ describe('a mark without effect', () => {
     );
   });
 
-  it('that may have one is warned of, and not named as monitored', async () => {
-    const app = await startApp({ metadata: { providers: [Service] } });
-    expect(app.log.of('Service.work')).toEqual([
-      expect.stringMatching(/^warn .*it cannot be seen that requests come here/),
-    ]);
+  it.each([
+    ['Service.work', Service],
+    ['MarkedSubscriber', MarkedSubscriber],
+  ])('that may have one, as on %s, is warned of, and not named as monitored', async (name, provider) => {
+    const app = await startApp({ metadata: { providers: [provider] } });
+    expect(app.log.of(name)).toEqual([expect.stringMatching(/^warn .*it cannot be seen that requests come here/)]);
     await app.close();
+  });
+
+  it.each([
+    ['a property', 'Api.call', (api: object) => MonitorRate('llm_call')(api, 'call', undefined as never)],
+    ['an accessor', 'Api.call', (api: object) => MonitorRate('llm_call')(api, 'call', { get: () => 1 })],
+    [
+      'a method that a symbol names',
+      'Api.Symbol(call)',
+      (api: object) => MonitorRate('llm_call')(api, Symbol('call'), { value: () => 1 }),
+    ],
+    [
+      'a static method',
+      'Api.call',
+      (api: object) => MonitorRate('llm_call')(api.constructor, 'call', { value: () => 1 }),
+    ],
+  ])('on %s stops the import of its file', (_what, place, mark) => {
+    class Api {}
+    expect(() => mark(Api.prototype)).toThrow(
+      new TypeError(
+        `@MonitorRate() on ${place} has no effect: Nest handles no requests by properties, accessors, static methods, or methods that a ` +
+          'symbol names. Put it on a method with a name',
+      ),
+    );
+    expect(Reflect.getMetadataKeys(Api.prototype)).toEqual([]);
   });
 
   it('is not searched in objects that throw on access or in function proxies', async () => {
