@@ -27,7 +27,7 @@ const MAX_SLOTS_BACK = 59;
 /** Minutes that may not be in the history yet: their live tops are read. */
 const OPEN_SLOTS = 4;
 /** Not the keys of a user's own. */
-const CATEGORY = /:\{([a-z][a-z0-9_]*)\}:about$/;
+const CATEGORY = /:\{([A-Z][A-Z0-9_]*)\}:about$/;
 
 /** Reads live tops from Redis alone: what the page shows, without an app. */
 export class LiveRows {
@@ -59,7 +59,7 @@ export class LiveRows {
       do {
         const [next, keys] = await node.scan(cursor, 'MATCH', usageKey(this.keyPrefix, '*', 'about'), 'COUNT', SCANNED);
         for (const key of keys) {
-          const name = CATEGORY.exec(key)?.[1];
+          const name = CATEGORY.exec(key)?.[1]?.toLowerCase();
           if (name !== undefined) found.add(name);
         }
         cursor = next;

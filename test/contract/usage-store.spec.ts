@@ -175,7 +175,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     const { client } = sharedRedis();
     await count('one', 3);
     await waits(['one']);
-    const key = (await client.keys(`*{${category}}:waiting/*`))[0] as string;
+    const key = (await client.keys(`*{${category.toUpperCase()}}:waiting/*`))[0] as string;
     await client.rename(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'));
     expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
     expect(await usage.copy(unit(), 100, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
@@ -274,7 +274,8 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await waits(['three']);
     await usage.closeSum(category, SLOT, RETENTION);
     await usage.addPeaks(category, 1, [{ tenant: 'one', count: 3 }], RETENTION);
-    const keys = await client.keys(`*{${category}*`);
+    const patterns = [category, category.toUpperCase()].map((name) => client.keys(`*{${name}*`));
+    const keys = (await Promise.all(patterns)).flat();
     expect(keys.map((key) => key.split('}:')[1]?.split('/')[0]).sort()).toEqual(
       ['copier', 'live', 'm', 'peaks', 'seen', 'sums', 'totals', 'waiting', String(SLOT)].sort(),
     );

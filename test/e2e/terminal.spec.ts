@@ -94,7 +94,7 @@ describe('the command line', () => {
     expect(await ended).toEqual([0, null]);
     // Nobody is counted in the window that runs then.
     clock.now -= 10 * MINUTE;
-    await client.del(`${keyPrefix}:usage:{llm_call}:about`);
+    await client.del(`${keyPrefix}:usage:{LLM_CALL}:about`);
     await minute({ gone: 20 });
     expect(await top('--redis', URL, '--prefix', keyPrefix, '--category', 'llm_call')).not.toMatch(/gone .*minute/);
     await store.close();

@@ -280,7 +280,11 @@ describe('usage in an app', () => {
         stderr: string;
       }>;
     const url = process.env.TEST_REDIS_URL as string;
-    await until(async () => (await client.keys(`${keyPrefix}:usage:{llm_call}:live/*`)).length > 0);
+    await until(async () => (await client.keys(`${keyPrefix}:usage:{LLM_CALL}:live/*`)).length > 0);
+    // Who searches for a category finds what belongs to its tenants, and above all their counters.
+    const found = (await client.keys(`${keyPrefix}*llm_call*`)).map((key) => key.slice(keyPrefix.length));
+    expect(found.filter((key) => !/^(:usage)?:\{llm_call:proj_1\}:(\d+|m\/\d+)$/.test(key))).toEqual([]);
+    expect(found.length).toBeGreaterThan(0);
     const json = JSON.parse((await run('top', '--redis', url, '--prefix', keyPrefix, '--json')).stdout);
     expect(json.rows).toMatchObject([
       { category: 'llm_call', tenant: 'proj_1', name: 'Name of proj_1', count: expect.any(Number), threshold: 15 },

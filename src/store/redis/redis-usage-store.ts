@@ -50,15 +50,15 @@ interface Scripted {
 }
 
 /**
- * Keeps usage in Redis. What belongs to a category lies on one node of a Cluster, a tenant's history beside its counters:
+ * Keeps usage in Redis. What belongs to a category (in capitals) lies on one node of a Cluster, a tenant's history beside its counters:
  *
- * - `usage:{category}:live/<window>/<span>`  ZSET, the busiest tenants of a window
- * - `usage:{category}:waiting/<unit>/<part>`  set of tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
- * - `usage:{category}:sums/<slot>`           hash, what each instance counted in a minute
- * - `usage:{category}:totals/<block>`        hash, the sums of 8 hours
- * - `usage:{category}:seen/<block>`          hash, each tenant's thresholds and name
- * - `usage:{category}:peaks/<hour>`          hash, the highest counts of an hour
- * - `usage:{category}:about`                 hash, the category's windows, for the command line
+ * - `usage:{CATEGORY}:live/<window>/<span>`  ZSET, the busiest tenants of a window
+ * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
+ * - `usage:{CATEGORY}:sums/<slot>`           hash, what each instance counted in a minute
+ * - `usage:{CATEGORY}:totals/<block>`        hash, the sums of 8 hours
+ * - `usage:{CATEGORY}:seen/<block>`          hash, each tenant's thresholds and name
+ * - `usage:{CATEGORY}:peaks/<hour>`          hash, the highest counts of an hour
+ * - `usage:{CATEGORY}:about`                 hash, the category's windows, for the command line
  * - `usage:{category:tenant}:m/<block>`      text, a tenant's counts of the minutes of 8 hours, in the order in which they were copied
  */
 export class RedisUsageStore implements UsageStore {
@@ -302,9 +302,12 @@ export class RedisUsageStore implements UsageStore {
   }
 }
 
-/** The key of something that is kept of a category's usage. */
+/**
+ * The key of something that is kept of a category's usage. The category is in capitals, which no category's own name has: who searches
+ * Redis for `*llm_call*` finds counters, and not what is derived from them.
+ */
 export function usageKey(prefix: string, category: string, name: string): string {
-  return `${prefix}:usage:{${category}}:${name}`;
+  return `${prefix}:usage:{${category.toUpperCase()}}:${name}`;
 }
 
 /** The key of a tenant's history: on the node of its counters, and apart from them, so that a list of counters holds nothing else. */
