@@ -80,7 +80,7 @@ function remedyFor(reason: string): string {
   if (/^MOVED /.test(reason))
     return 'It belongs to another node of a Cluster, which this client cannot reach: give the module an ioredis Cluster';
   if (/CROSSSLOT/.test(reason))
-    return 'Its keys are in different slots of a Cluster: take {} out of the keyPrefix of the module and of the client';
+    return 'Its keys are in different slots of a Cluster: take {} out of the keyPrefix of the client, and give the module an ioredis Cluster';
   if (/NOPERM|can't run this command/.test(reason))
     return 'Give its user the rights that the docs list under "The least rights"';
   return 'Give the module a keyPrefix of its own, and delete that key';

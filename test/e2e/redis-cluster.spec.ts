@@ -63,9 +63,13 @@ describe('a Redis Cluster', () => {
     expect(lines.filter((line) => line.includes(' is away '))).toEqual([]);
   });
 
-  it('of one shard, reached through a plain client: all is counted, and the client to give is logged once', async () => {
-    const oneShard = await RedisCluster.start(1);
-    try {
+  describe('of one shard, reached through a plain client', () => {
+    let oneShard: RedisCluster;
+
+    beforeAll(async () => (oneShard = await RedisCluster.start(1)));
+    afterAll(() => oneShard.stop());
+
+    it('all is counted, and the client to give is logged once', async () => {
       const app = await start(clientOf(new Redis({ port: oneShard.port, lazyConnect: true })), 'plain');
       const tenants = Array.from({ length: TENANTS }, (_, i) => `p${i}`);
       for (let i = 0; i < 4; i++)
@@ -81,12 +85,47 @@ describe('a Redis Cluster', () => {
         ),
       ]);
       expect(app.log.lines.filter((line) => / was refused | is away /.test(line))).toEqual([]);
-      await app.app.close();
-      apps.length = 0;
-    } finally {
-      await oneShard.stop();
-    }
+    });
+
+    it('with {} in its keyPrefix: windows of a tenant that lie in several slots are counted alone, and the remedy is logged', async () => {
+      const redis = clientOf(new Redis({ port: oneShard.port, lazyConnect: true, keyPrefix: '{}' }));
+      const categories = { evaluations: { threshold: 3, windowMs: 3_600_000, sliding: true } };
+      const app = await startApp({ options: { redis, keyPrefix: 'tagged', categories } });
+      apps.push(app);
+      for (let i = 0; i < 4; i++) await counterOf(app).increment('evaluations', 'acme');
+      await until(() => app.alerts.length === 1, 5_000);
+      expect(app.alerts).toEqual([expect.objectContaining({ count: 4, countedBy: 'instance' })]);
+      expect(app.log.of('was refused')).toEqual([
+        expect.stringMatching(
+          /^error RateMonitor: A counter of evaluations was refused \(.*CROSSSLOT.* take \{\} out of the keyPrefix/,
+        ),
+      ]);
+      expect(app.log.lines.filter((line) => line.includes(' is away '))).toEqual([]);
+    });
   });
+
+  it.each([{ keyPrefix: '{}' }, { redisOptions: { keyPrefix: 'app{}:' } }])(
+    'whose client puts {} before each key stops the boot: %j',
+    async (options) => {
+      await expect(start(clientOf(cluster.client(options)), 'tagged')).rejects.toThrow(
+        /has the keyPrefix '.*\{\}.*Take \{\} out of it/,
+      );
+    },
+  );
+
+  it.each(['{app}', 'app{', '}{', 'a}{b}{}'])(
+    'counts all windows of a tenant behind the prefix %s of its client',
+    async (keyPrefix) => {
+      const redis = clientOf(cluster.client({ keyPrefix }));
+      const categories = { evaluations: { threshold: 3, windowMs: 3_600_000, sliding: true } };
+      const app = await startApp({ options: { redis, keyPrefix: 'tagged', categories } });
+      apps.push(app);
+      expect(await counterOf(app).increment('evaluations', 'acme', 4)).toBe(4);
+      await until(() => app.alerts.length === 1, 5_000);
+      expect(app.alerts).toEqual([expect.objectContaining({ count: 4, countedBy: 'all' })]);
+      expect(app.log.lines.filter((line) => / was refused | is away |^error /.test(line))).toEqual([]);
+    },
+  );
 
   it.each(['Redis', 'Cluster'])(
     '%s: a counter that is evicted is put back, logged once, with no second alert',

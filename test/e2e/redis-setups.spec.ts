@@ -142,15 +142,16 @@ describe('Redis as teams run it', () => {
       const admin = connect(new Redis({ port }));
       const rights = ['resetkeys', 'resetchannels', '-@all', '~rate_monitor:*', ...allowed.map((name) => `+${name}`)];
       await admin.call('ACL', 'SETUSER', 'rate_monitor', 'on', '>password', ...rights);
-      const denied = async (): Promise<string[]> => {
-        const entries = (await admin.call('ACL', 'LOG')) as string[][];
-        // A client may tell its name and version; it does without.
-        return entries
-          .map((entry) => entry[entry.indexOf('object') + 1] as string)
-          .filter((what) => what !== 'client|setinfo');
-      };
       await use(() => connect(new Redis({ port, username: 'rate_monitor', password: 'password', lazyConnect: true })));
-      return denied;
+      return () => deniedBy(admin);
+    };
+
+    const deniedBy = async (admin: Redis): Promise<string[]> => {
+      const entries = (await admin.call('ACL', 'LOG')) as string[][];
+      // A client may tell its name and version; it does without.
+      return entries
+        .map((entry) => entry[entry.indexOf('object') + 1] as string)
+        .filter((what) => what !== 'client|setinfo');
     };
 
     const listed = (begin: RegExp): string[] => {
@@ -160,7 +161,7 @@ describe('Redis as teams run it', () => {
     const added = (names: readonly string[]): string[] => names.map((name) => `+${name}`);
 
     /** All that the module asks of the store beside counting. */
-    const everythingThrough = async (client: () => Redis): Promise<void> => {
+    const everythingThrough = async (client: () => Redis | Cluster): Promise<void> => {
       const options = { redis: client(), categories: calmCategories(), incidents: true };
       const { app } = await startApp({ options });
       const [alerts, thresholds, usage] = [app.get(AlertService), app.get(ThresholdService), app.get(UsageService)];
@@ -199,6 +200,28 @@ describe('Redis as teams run it', () => {
       expect(listed(/(?=\+append )/)).toEqual(added(FOR_ALL_ELSE));
       const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
       expect(await denied()).toEqual([]);
+    });
+
+    it('needs on a Cluster what the docs list beside that', async () => {
+      const [line = ''] = /^A Cluster also needs .*$/m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+      const ofCluster = line.match(/\+[a-z|]+(?=`)/g) ?? [];
+      const cluster = await RedisCluster.start();
+      after(() => cluster.stop());
+      const rights = ['resetkeys', 'resetchannels', '-@all', '~rate_monitor:*', ...ofCluster];
+      const all = [...rights, ...added([...NEEDED, ...FOR_ALL_ELSE])];
+      await cluster.each((node) => node.call('ACL', 'SETUSER', 'rate_monitor', 'on', '>password', ...all));
+      const clients: Cluster[] = [];
+      await everythingThrough(() => {
+        const client = cluster.client({ redisOptions: { username: 'rate_monitor', password: 'password' } });
+        after(() => client.disconnect());
+        clients.push(client);
+        return client;
+      });
+      // Like the module's own connection, which asks any node for the slots every few seconds, replicas too.
+      const [client] = clients as [Cluster];
+      await client.connect();
+      for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => client.refreshSlotsCache(() => resolve()));
+      expect((await cluster.each(deniedBy)).flat()).toEqual([]);
     });
   });
 

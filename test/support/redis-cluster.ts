@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis, type ClusterOptions } from 'ioredis';
 
 import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
@@ -38,11 +38,16 @@ export class RedisCluster {
     }
   }
 
-  client(): Cluster {
+  client(options: ClusterOptions = {}): Cluster {
     const nodes = this.nodes.map(({ server: { port } }) => ({ host: '127.0.0.1', port }));
-    const cluster = new Cluster(nodes, { lazyConnect: true });
+    const cluster = new Cluster(nodes, { lazyConnect: true, ...options });
     cluster.on('error', () => undefined);
     return cluster;
+  }
+
+  /** Asks each node, replicas too. */
+  each<T>(ask: (node: Redis) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.nodes.map(({ admin }) => ask(admin)));
   }
 
   /** Of one of the masters. */

@@ -1,12 +1,15 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
 import { RateMonitorConfigError } from '../../model/config-error.js';
+import { oneLine } from '../../util/text.js';
 
 /** When a command is given up. Longer than a publish is waited for, which allows for a busy event loop; ioredis does not. */
 const COMMAND_TIMEOUT_MS = 1_500;
 /** How long a socket that is being closed may take: a dead one never answers, and would hold the process. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
+/** Empty braces at the front of a key: a Cluster does not look for others behind them. */
+const EMPTY_TAG = /^[^{]*\{\}/;
 
 /**
  * Why not the app's own connection: ioredis, left to its defaults, holds commands back while it is disconnected and sends them again
@@ -33,7 +36,7 @@ const OPTIONS: RedisOptions = {
 /**
  * A connection of our own to where `client` goes, not yet open.
  *
- * @throws RateMonitorConfigError if the client is not one of ioredis.
+ * @throws RateMonitorConfigError if the client is not one of ioredis, or its prefix cannot work on a Cluster.
  */
 export function ownConnection(client: Redis | Cluster): Redis | Cluster {
   if (!hasMethods(client)) throw notIoredis();
@@ -56,6 +59,12 @@ function ownSingle(client: Redis): Redis {
 }
 
 function ownCluster(client: Cluster): Cluster {
+  const { keyPrefix = '' } = client.options;
+  if (EMPTY_TAG.test(keyPrefix))
+    throw new RateMonitorConfigError([
+      `the Cluster client given as redis has the keyPrefix '${oneLine(keyPrefix, 40)}': because of its {} each key has a slot of its own, and ` +
+        "a tenant's windows must share one. Take {} out of it, or give a client without keyPrefix",
+    ]);
   const { lazyConnect, enableOfflineQueue, enableAutoPipelining, ...each } = OPTIONS;
   const redisOptions = { ...client.options.redisOptions, ...each };
   const connection = client.duplicate([], {
