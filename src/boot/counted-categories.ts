@@ -1,5 +1,6 @@
 import type { Category } from '../model/category.js';
 import { tenantKey } from '../model/tenant-key.js';
+import type { Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
@@ -8,6 +9,8 @@ import { levelsFor, type AskedThresholds } from '../threshold/levels-for.js';
 import type { Overrides } from '../threshold/overrides.js';
 import { Turns } from '../threshold/threshold-function.js';
 import type { SayOnce } from '../util/say-once.js';
+
+const OVER: Levels = { threshold: 0, counts: [], steps: [] };
 
 type SetThresholds = Pick<Overrides, 'exactly' | 'broadly' | 'version'>;
 
@@ -28,7 +31,8 @@ export function isOverLevel(
   count: number,
 ): boolean | undefined {
   const window = categories.get(of.category)?.windows.find(({ name }) => name === of.window);
-  const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId));
+  // It was over, so it was not exempt.
+  const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId), OVER);
   return levels && levelReached(levels, count) !== undefined;
 }
 

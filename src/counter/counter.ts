@@ -346,7 +346,7 @@ export class Counter {
   private askLevelsAgain(tracked: TrackedTotal): void {
     const { version = 0, byKey } = tracked.window.window.levelsFor;
     if (tracked.isAskedFor(version)) return;
-    const levels = byKey?.(tracked.key);
+    const levels = byKey?.(tracked.key, tracked.knownLevels);
     // Without the tenant itself a threshold function might give another answer: it is asked with the next request.
     if (!levels) return;
     tracked.asking(version);

@@ -90,6 +90,11 @@ export class TrackedTotal {
     return this.levels ?? NO_LEVELS;
   }
 
+  /** Undefined until they are known. */
+  get knownLevels(): Levels | undefined {
+    return this.levels;
+  }
+
   /** Whether the store lacks some of it. */
   get isPending(): boolean {
     return this.published < this.own;

@@ -20,6 +20,8 @@ export type Period = (typeof PERIODS)[number];
 export interface CategoryWindow {
   /** `''` if it is the category's only one, else `minute`, `90s`, `day`. */
   readonly name: string;
+  /** What it is called if the category has others: stays the same if a deploy adds or removes windows beside it. */
+  readonly lengthName: string;
   readonly threshold: number | ThresholdResolver;
   /** Ascending. */
   readonly levels: readonly AlertLevel[];

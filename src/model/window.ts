@@ -16,8 +16,10 @@ export interface LevelsFor {
   (tenant: Tenant): Levels | Promise<Levels>;
   /** Grows whenever the answers change while the app runs; tenants are then held against the new levels without a further request. */
   readonly version?: number;
-  /** What holds for a tenant of which only the key is known; undefined if that takes more of it. */
-  readonly byKey?: (key: string) => Levels | undefined;
+  /**
+   * What holds for a tenant of which only the key is known, and what it was held against before; undefined if that takes more of it.
+   */
+  readonly byKey?: (key: string, before: Levels | undefined) => Levels | undefined;
 }
 
 /** One way to cut time for a category, and what is too much within it. */

@@ -123,7 +123,7 @@ function completeCategory(
   const { threshold: only = Infinity, maxCost = 1e9 } = options;
   const { tenant = ofModule.tenant, contributor = ofModule.contributor, exempt = ofModule.exempt } = options;
   const several = options.windows ?? [{ ...options, threshold: only }];
-  const windows = several.map((window) => completeWindow(window, several.length > 1 ? windowName(window) : ''));
+  const windows = several.map((window) => completeWindow(window, several.length > 1));
   const [{ threshold, windowMs, levels }] = windows as [CategoryWindow];
   return Object.freeze({
     name,
@@ -138,10 +138,12 @@ function completeCategory(
   });
 }
 
-function completeWindow(options: WindowOptions, name: string): CategoryWindow {
+function completeWindow(options: WindowOptions, isOneOfSeveral: boolean): CategoryWindow {
   const { threshold, period, windowMs = DEFAULT_WINDOW_MS, timeZone = 'UTC', sliding = false } = options;
   const { levels = [{ at: 1, severity: 'warning' }] } = options;
-  const common = { name, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
+  const lengthName = windowName(options);
+  const name = isOneOfSeveral ? lengthName : '';
+  const common = { name, lengthName, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
   if (period) {
     const spanAt = calendarSpans(period, timeZone);
     return Object.freeze({ ...common, windowMs: PERIOD_MS[period], spanAt, timeZone });

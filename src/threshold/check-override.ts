@@ -1,7 +1,7 @@
 import type { Category } from '../model/category.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
 import { oneLine } from '../util/text.js';
-import type { NextOverride } from './kept-override.js';
+import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const MAX_TENANT_LENGTH = 1_000;
 
@@ -26,16 +26,25 @@ export function checkSet(
   return { ...checkRemove(options, categories), threshold, until: until?.getTime() ?? null };
 }
 
-/** The same for one that somebody removes. */
+/**
+ * The same for one that somebody removes.
+ *
+ * @param set - Those in force: one that was set before a deploy may be for a category or window that is no longer configured.
+ */
 export function checkRemove(
   { category, tenant, window, reason, by }: RemoveThresholdOptions,
   categories: ReadonlyMap<string, Category>,
+  set: readonly Pick<KeptOverride, 'category' | 'window'>[] = [],
 ): NextOverride {
-  const windows = categories.get(category)?.windows.map(({ name }) => name);
-  if (!windows)
-    throw new RangeError(`category is ${show(category)}: write one of ${[...categories.keys()].join(', ')}`);
-  if (!windows.includes(window ?? '')) {
-    const remedy = windows.length > 1 ? `write one of ${windows.join(', ')}` : 'leave it out, the category has one';
+  const windows = categories.get(category)?.windows ?? [];
+  const lengthName = windows.find(({ name }) => name === (window ?? ''))?.lengthName ?? window;
+  const isKnown = (of: Pick<KeptOverride, 'category' | 'window'>): boolean =>
+    of.category === category && of.window === lengthName;
+  if (!windows.some((of) => isKnown({ category, window: of.lengthName })) && !set.some(isKnown)) {
+    if (windows.length === 0)
+      throw new RangeError(`category is ${show(category)}: write one of ${[...categories.keys()].join(', ')}`);
+    const names = windows.map(({ name }) => name).join(', ');
+    const remedy = windows.length > 1 ? `write one of ${names}` : 'leave it out, the category has one';
     throw new RangeError(`window is ${show(window)}: ${remedy}`);
   }
   if (tenant !== undefined) checkTenant(tenant);
@@ -45,7 +54,7 @@ export function checkRemove(
         `${name} is empty: write ${name === 'by' ? 'who changes it' : 'why'}, for those who ask later`,
       );
   }
-  const scope = { category, window: window ?? '', tenant: tenant ?? null };
+  const scope = { category, window: lengthName as string, tenant: tenant ?? null };
   return { scope, threshold: null, until: null, by: oneLine(by, 100), reason: oneLine(reason) };
 }
 

@@ -30,17 +30,33 @@ export function effectiveLevels(
       return false;
     }
   };
+  /** Of levels under a threshold that was set for exactly one tenant: whether the tenant is exempt without it, if that is known. */
+  const exemptWithout = new WeakMap<Levels, boolean | undefined>();
+  /** Undefined while its levels are not known. */
+  const wasExempt = (before: Levels | undefined): boolean | undefined =>
+    before && (exemptWithout.has(before) ? exemptWithout.get(before) : before === NO_LEVELS);
   const levelsFor = (tenant: Tenant): Levels | Promise<Levels> => {
     const own = overrides.exactly(name, window, tenant.id);
-    if (own !== undefined) return levelsOf(own, levels);
+    if (own !== undefined) {
+      const found = levelsOf(own, levels);
+      if (exempt) exemptWithout.set(found, isExempt(tenant));
+      return found;
+    }
     if (exempt && isExempt(tenant)) return NO_LEVELS;
     const broad = overrides.broadly(name, window, tenant.id);
     return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
   };
-  const byKey = (key: string): Levels | undefined => {
-    const set = overrides.exactly(name, window, key) ?? (exempt ? undefined : overrides.broadly(name, window, key));
-    if (set !== undefined) return levelsOf(set, levels);
-    return exempt ? undefined : ofOptions.byKey?.(key);
+  const byKey = (key: string, before: Levels | undefined): Levels | undefined => {
+    const isSpared = exempt ? wasExempt(before) : false;
+    const own = overrides.exactly(name, window, key);
+    if (own !== undefined) {
+      const found = levelsOf(own, levels);
+      if (exempt) exemptWithout.set(found, isSpared);
+      return found;
+    }
+    if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
+    const broad = overrides.broadly(name, window, key);
+    return broad === undefined ? ofOptions.byKey?.(key, before) : levelsOf(broad, levels);
   };
   return Object.defineProperty(Object.assign(levelsFor, { byKey }), 'version', {
     get: () => overrides.version + (ofOptions.version ?? 0),

@@ -1,4 +1,7 @@
+import type { Category } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride, ThresholdScope } from '../model/threshold-override.js';
+
+type Categories = ReadonlyMap<string, Category>;
 
 /** A replica that was cut off for longer than this is not expected back: nothing it still believes has to be contradicted. */
 const CONTRADICTED_FOR_MS = 30 * 86_400_000;
@@ -8,6 +11,7 @@ export interface KeptOverride {
   /** Grows with each change of the same scope, even if records were lost in between. */
   readonly version: number;
   readonly category: string;
+  /** The name that the window has among others, also if it is the only one: `minute`. */
   readonly window: string;
   readonly tenant: string | null;
   /** `null`: removed. JSON has no infinity. */
@@ -59,27 +63,35 @@ export function thresholdOf({ threshold }: KeptOverride): number | undefined {
 }
 
 /** As those who ask see it. */
-export function toOverride(kept: KeptOverride): ThresholdOverride {
+export function toOverride(kept: KeptOverride, categories: Categories): ThresholdOverride {
   const { until, by, reason, at } = kept;
   return {
-    ...scopeOf(kept),
+    ...scopeOf(kept, categories),
     ...{ threshold: thresholdOf(kept) as number, ...(until === null ? {} : { until: new Date(until) }) },
     ...{ reason, by, since: new Date(at) },
   };
 }
 
 /** What the record changed. */
-export function toChange(kept: KeptOverride, from: number | undefined): ThresholdChange {
+export function toChange(kept: KeptOverride, from: number | undefined, categories: Categories): ThresholdChange {
   const { until, by, reason, at } = kept;
   const to = thresholdOf(kept);
   return {
-    ...{ ...scopeOf(kept), at: new Date(at), by, reason },
+    ...{ ...scopeOf(kept, categories), at: new Date(at), by, reason },
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(until === null ? {} : { until: new Date(until) }),
   };
 }
 
-function scopeOf({ category, window, tenant }: KeptOverride): ThresholdScope {
+/** What the window is called now: '' if it is the category's only one, undefined if it is not configured. */
+export function presentName(categories: Categories, { category, window }: KeptOverride): string | undefined {
+  return categories.get(category)?.windows.find(({ lengthName }) => lengthName === window)?.name;
+}
+
+/** It names its window also if that is no longer configured. */
+function scopeOf(kept: KeptOverride, categories: Categories): ThresholdScope {
+  const { category, tenant } = kept;
+  const window = presentName(categories, kept) ?? kept.window;
   return { category, ...(tenant === null ? {} : { tenant }), ...(window === '' ? {} : { window }) };
 }

@@ -13,6 +13,7 @@ interface OfWindow {
 export class OverrideIndex {
   private readonly windows = new Map<string, OfWindow>();
 
+  /** @param overrides - With the names that their windows have now. */
   constructor(overrides: Iterable<KeptOverride>) {
     for (const { category, window, tenant, threshold } of overrides) {
       if (threshold === null) continue;

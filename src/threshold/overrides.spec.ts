@@ -24,7 +24,10 @@ class BrittleState extends MemorySharedState {
 describe('thresholds that are set while the app runs', () => {
   const category = (name: string, ...windows: string[]): [string, Category] => [
     name,
-    { name, windows: windows.map((window) => ({ name: window })) } as unknown as Category,
+    {
+      name,
+      windows: windows.map((window) => ({ name: window, lengthName: window || 'minute' })),
+    } as unknown as Category,
   ];
   const categories = new Map([category('llm_call', ''), category('tokens', 'minute', 'day')]);
   const base = { category: 'llm_call', threshold: 100, reason: 'import', by: 'dana' };
@@ -36,9 +39,9 @@ describe('thresholds that are set while the app runs', () => {
   let one: Overrides;
   let other: Overrides;
   const logger = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
-  const replica = (): Overrides =>
+  const replica = (of: ReadonlyMap<string, Category> = categories): Overrides =>
     new Overrides({
-      ...{ categories, state, now: () => now, logger, changed: (change) => told.push(change) },
+      ...{ categories: of, state, now: () => now, logger, changed: (change) => told.push(change) },
       ranOut: (category) =>
         state.away ? Promise.reject(new Error('away')) : Promise.resolve(void ranOut.push(category)),
     });
@@ -211,6 +214,76 @@ describe('thresholds that are set while the app runs', () => {
       'Threshold of llm_call for tenant proj_1 is set to Infinity (was 100) until 2026-11-26T12:00:00.000Z, by dana: trial forged',
       'Threshold of llm_call for tenant proj_1 is no longer set (was Infinity), by lee: import',
     ]);
+  });
+
+  it('hold over a deploy that adds windows beside theirs, and can be removed where theirs is gone', async () => {
+    const withWindows = (...windows: string[]): Map<string, Category> =>
+      new Map([
+        [
+          'llm_call',
+          {
+            name: 'llm_call',
+            windows: windows.map((lengthName) => ({ name: windows.length > 1 ? lengthName : '', lengthName })),
+          } as unknown as Category,
+        ],
+      ]);
+    const [minute, minuteAndDay, hour] = [['minute'], ['minute', 'day'], ['hour']].map((names) =>
+      replica(withWindows(...names)),
+    ) as [Overrides, Overrides, Overrides];
+    const look = (): Promise<unknown> => Promise.all([minute, minuteAndDay, hour].map((each) => each.look()));
+    await minute.set({ ...base, tenant: 'a' });
+    await look();
+    expect([found(minute, 'a'), found(minuteAndDay, 'a', 'llm_call', 'minute'), found(hour, 'a')]).toEqual([
+      100,
+      100,
+      undefined,
+    ]);
+    expect(found(minuteAndDay, 'a', 'llm_call', 'day')).toBeUndefined();
+    const shown = await Promise.all([minute, minuteAndDay, hour].map((each) => each.list()));
+    expect(shown.map(([set]) => set?.window)).toEqual([undefined, 'minute', 'minute']);
+    await expect(hour.set({ ...base, tenant: 'a', window: 'minute' })).rejects.toThrow("window is 'minute'");
+    await expect(hour.remove({ ...base, tenant: 'a', window: 'day' })).rejects.toThrow("window is 'day'");
+    expect(await hour.remove({ ...base, tenant: 'a', window: 'minute' })).toBe(true);
+    await look();
+    expect([found(minute, 'a'), found(minuteAndDay, 'a', 'llm_call', 'minute')]).toEqual([undefined, undefined]);
+    // Back again, with the name that it has among others.
+    await minute.set({ ...base, tenant: 'a', window: 'minute', threshold: 7 });
+    expect(found(minute, 'a')).toBe(7);
+  });
+
+  it('can be removed once their category is gone', async () => {
+    await one.set({ ...base, category: 'tokens', window: 'day' });
+    const gone = replica(new Map([category('llm_call', '')]));
+    await gone.look();
+    const [left] = await gone.list();
+    expect(left).toMatchObject({ category: 'tokens', window: 'day' });
+    await expect(gone.remove({ ...base, category: 'tokens', window: 'minute' })).rejects.toThrow(
+      "category is 'tokens'",
+    );
+    expect(await gone.remove({ ...base, category: 'tokens', window: 'day' })).toBe(true);
+    expect(await gone.list()).toEqual([]);
+  });
+
+  it('are known to a new replica however many were set and removed since, and memory of those is bounded', async () => {
+    await one.set({ ...base, tenant: 'first' });
+    for (let i = 0; i < 6_000; i++) {
+      const of = { category: 'llm_call', window: 'minute', tenant: `t${i}` };
+      const ended = { version: i + 1, ...of, threshold: null, until: null, keepUntil: now + DAY_MS, at: now + i };
+      const text = JSON.stringify({ schema: 1, ...ended, by: 'dana', reason: 'test' });
+      await state.swap('thresholds', JSON.stringify(Object.values(of)), undefined, text);
+    }
+    await other.look();
+    expect(found(other, 'first')).toBe(100);
+    expect(await state.size('thresholds')).toBe(4_001);
+    // One that knew more of them does not put them back, and all come to rest.
+    await one.set({ ...base, tenant: 'another' });
+    for (let i = 0; i < 3; i++) for (const each of [one, other]) await each.look();
+    const { reads } = state;
+    for (let i = 0; i < 10; i++) for (const each of [one, other]) await each.look();
+    expect(state.reads - reads).toBeLessThanOrEqual(2);
+    expect(await state.size('thresholds')).toBe(4_002);
+    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't1999'])]))[0]).toBeUndefined();
+    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't2000'])]))[0]).toBeDefined();
   });
 
   it('are listed', async () => {

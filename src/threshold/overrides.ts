@@ -18,6 +18,7 @@ import {
   idOf,
   isPast,
   nextRecord,
+  presentName,
   thresholdOf,
   toChange,
   toOverride,
@@ -28,8 +29,10 @@ import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
 export const MAX_OVERRIDES = 1_000;
-/** Includes removed ones, kept so that no replica puts them back. */
-const MAX_RECORDS = 5_000;
+/** Removed ones and those that have run out, kept so that no replica puts them back: the latest. */
+const MAX_ENDED = 4_000;
+/** All of both, and what is set before a replica has looked. */
+const MAX_READ = 10_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
 /** Looks that may pass before all is read again, in case a replica died between a change and its mark. */
@@ -100,13 +103,14 @@ export class Overrides {
    * @throws if an option is wrong or the store is away: nothing has changed then.
    */
   async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
-    return toOverride(await this.change(checkSet(options, this.options.categories, this.now())));
+    const { categories } = this.options;
+    return toOverride(await this.change(checkSet(options, categories, this.now())), categories);
   }
 
   /** Removes one; resolves to whether there was one. */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
-    const next = checkRemove(options, this.options.categories);
     await this.readAll();
+    const next = checkRemove(options, this.options.categories, this.inForce());
     if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
     await this.change(next);
     return true;
@@ -115,7 +119,7 @@ export class Overrides {
   /** Those in force. */
   async list(): Promise<ThresholdOverride[]> {
     await this.readAll();
-    return this.inForce().map(toOverride);
+    return this.inForce().map((kept) => toOverride(kept, this.options.categories));
   }
 
   /** The latest changes, newest first. */
@@ -154,7 +158,8 @@ export class Overrides {
     const kept = after as KeptOverride;
     this.learn(id, kept);
     this.rebuild();
-    await this.trace(toChange(kept, before && holds(before, now) ? thresholdOf(before) : undefined));
+    const from = before && holds(before, now) ? thresholdOf(before) : undefined;
+    await this.trace(toChange(kept, from, this.options.categories));
     return kept;
   }
 
@@ -174,7 +179,7 @@ export class Overrides {
 
   /** The newer of what the store and this replica know of each is what both know afterwards. Resolves to whether the store lacked any. */
   private async readAll(): Promise<boolean> {
-    const stored = new Map((await this.records.list(MAX_RECORDS)).map((kept) => [idOf(kept), kept]));
+    const stored = new Map((await this.records.list(MAX_READ)).map((kept) => [idOf(kept), kept]));
     const now = this.now();
     let learned = false;
     let isPutBack = false;
@@ -182,6 +187,10 @@ export class Overrides {
       if (isPast(kept, now))
         await this.records.change(id, (there) => (there && isPast(there, now) ? undefined : there));
       else if (this.learn(id, kept)) learned = true;
+    }
+    for (const id of this.tooLongEnded(now)) {
+      this.known.delete(id);
+      if (stored.has(id)) await this.records.change(id, (there) => (there && !holds(there, now) ? undefined : there));
     }
     for (const [id, mine] of this.known) {
       if (isPast(mine, now)) this.known.delete(id);
@@ -192,6 +201,16 @@ export class Overrides {
     }
     if (learned) this.rebuild();
     return isPutBack;
+  }
+
+  /** The same on every replica that knows the same. */
+  private tooLongEnded(now: number): string[] {
+    const ended = [...this.known].filter(([, kept]) => !holds(kept, now));
+    if (ended.length <= MAX_ENDED) return [];
+    return ended
+      .sort(([, a], [, b]) => b.at - a.at)
+      .slice(MAX_ENDED)
+      .map(([id]) => id);
   }
 
   private learn(id: string, kept: KeptOverride): boolean {
@@ -209,9 +228,17 @@ export class Overrides {
     const now = this.now();
     for (const { category, until } of this.held) if (until !== null && until <= now) this.ranOut.add(category);
     this.held = inForce;
-    this.index = new OverrideIndex(inForce);
+    this.index = new OverrideIndex(this.withPresentNames(inForce));
     this.nextEnd = Math.min(...inForce.map(({ until }) => until ?? Infinity));
     this.currentVersion++;
+  }
+
+  /** Leaves out those of windows that are not configured here: replicas of another version may have them. */
+  private *withPresentNames(overrides: Iterable<KeptOverride>): Generator<KeptOverride> {
+    for (const kept of overrides) {
+      const window = presentName(this.options.categories, kept);
+      if (window !== undefined) yield { ...kept, window };
+    }
   }
 
   private mark(): Promise<unknown> {
