@@ -4,14 +4,15 @@ import { join } from 'node:path';
 
 import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import type { Asked } from './flood.js';
-import type { Advance, Told } from './instance.js';
+import type { Advance, ChangeThreshold, Told } from './instance.js';
 
 export interface ProcessOptions {
   fastify?: boolean;
   /** Arguments for Node. */
   flags?: string[];
-  /** The module's clock is a {@link MovedClock}. */
+  /** The module's clock is a {@link MovedClock}, this far ahead from the start. */
   movedClock?: boolean;
+  aheadMs?: number;
   /** A key in Redis for the pace of a publish: when the last round of what takes as long as one began. Needs `flushIntervalMs`. */
   paceKey?: string;
   /** Environment variables of the process. */
@@ -35,16 +36,17 @@ export class InstanceProcess {
   static async start(
     redisUrl: string,
     options: RateMonitorOptions,
-    { fastify = false, flags = [], movedClock = false, paceKey = '', env = {} }: ProcessOptions = {},
+    { fastify = false, flags = [], movedClock = false, aheadMs = 0, paceKey = '', env = {} }: ProcessOptions = {},
   ): Promise<InstanceProcess> {
     const child = fork(join(__dirname, 'instance.ts'), {
       execArgv: [...flags, '-r', join(__dirname, 'register.js')],
       env: {
         ...process.env,
         MONITOR_REDIS_URL: redisUrl,
-        MONITOR_OPTIONS: JSON.stringify(options),
+        // JSON has no infinity.
+        MONITOR_OPTIONS: JSON.stringify(options, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)),
         MONITOR_FASTIFY: fastify ? 'true' : '',
-        MONITOR_MOVED_CLOCK: movedClock ? 'true' : '',
+        MONITOR_MOVED_CLOCK: movedClock ? String(aheadMs) : '',
         MONITOR_PACE_KEY: paceKey,
         ...env,
       },
@@ -56,7 +58,7 @@ export class InstanceProcess {
   }
 
   /** Runs one command at a time. */
-  async ask(asked: Asked | Advance): Promise<number> {
+  async ask(asked: Asked | Advance | ChangeThreshold): Promise<number> {
     const answer = this.told((told) => told.answer);
     this.child.send(asked);
     return answer;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { Controller, Module, Param, Post, UseGuards, type ExecutionContext } from '@nestjs/common';
+import { Controller, Module, Param, Post, UseGuards, type ExecutionContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
@@ -11,8 +11,12 @@ import {
   RateCounterService,
   RateMonitorModule,
   RedisCounterStore,
+  ThresholdService,
   type RateAlert,
   type RateMonitorOptions,
+  type SetThresholdOptions,
+  type Tenant,
+  type ThresholdScope,
 } from '../../src/index.js';
 import { AuthGuard, LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
@@ -31,6 +35,24 @@ export interface Told {
 /** Moves the clock forward by this many milliseconds. */
 export interface Advance {
   advance: number;
+}
+
+/** Sets or removes a threshold; the answer is how many are set then. */
+export type ChangeThreshold =
+  { set: Omit<SetThresholdOptions, 'until' | 'reason' | 'by'> & { forMs?: number } } | { remove: ThresholdScope };
+
+/** Has a handler for the category. */
+function controllerOf(category: string): Type {
+  @UseGuards(AuthGuard)
+  @MonitorRate(category)
+  @Controller('categories')
+  class CategoryController {
+    @Post(category)
+    call(): string {
+      return 'ok';
+    }
+  }
+  return CategoryController;
 }
 
 /** Counts by its outcome, in a category that only some tests configure. */
@@ -77,21 +99,32 @@ async function pace(redis: Redis, key: string, flushIntervalMs: number): Promise
 
 /** One replica of an app in its own process. Reports its address, log lines and alerts to its parent. */
 async function main(): Promise<void> {
-  const options = JSON.parse(process.env.MONITOR_OPTIONS ?? '{}') as RateMonitorOptions;
+  const options = JSON.parse(process.env.MONITOR_OPTIONS ?? '{}', (_, value: unknown) =>
+    value === 'Infinity' ? Infinity : value,
+  ) as RateMonitorOptions;
   const redis = new Redis(process.env.MONITOR_REDIS_URL as string, { lazyConnect: true });
   const channels = [{ name: 'parent', send: (alert: RateAlert) => tell({ alert }) }];
 
-  const byOutcome = 'llm_tokens' in (options.categories ?? {});
-  const given = { ...options, redis, channels, ...(byOutcome ? { contributor } : {}) };
+  const categories = Object.keys(options.categories ?? {});
+  const byOutcome = categories.includes('llm_tokens');
+  // The handlers of the others stop the boot of an app without their categories.
+  const hasUsual = !options.categories || ['llm_call', 'evaluations'].every((name) => categories.includes(name));
+  const exempt = ({ id }: Tenant): boolean => id.startsWith('internal_');
+  const given = { ...options, redis, channels, exempt, ...(byOutcome ? { contributor } : {}) };
 
   @Module({
     imports: [RateMonitorModule.forRoot(given)],
-    controllers: [LlmController, ...(byOutcome ? [OutcomesController] : [])],
+    controllers: [
+      ...categories.map(controllerOf),
+      ...(hasUsual ? [LlmController] : []),
+      ...(byOutcome ? [OutcomesController] : []),
+    ],
   })
   class AppModule {}
 
   const clock = new MovedClock();
   if (process.env.MONITOR_MOVED_CLOCK) {
+    clock.advance(Number(process.env.MONITOR_MOVED_CLOCK));
     // The module's clock, not Node's: timers are not affected.
     const providers = Reflect.getMetadata('providers', RateMonitorModule) as {
       provide?: unknown;
@@ -112,8 +145,20 @@ async function main(): Promise<void> {
   app.enableShutdownHooks();
   await app.listen(0, '127.0.0.1');
   const flood = new Flood(app.get(RateCounterService));
-  process.on('message', (asked: Asked | Advance) => {
+  const thresholds = app.get(ThresholdService);
+  const change = async (asked: ChangeThreshold): Promise<number> => {
+    const why = { reason: 'test', by: 'dana' };
+    if ('remove' in asked) await thresholds.remove({ ...asked.remove, ...why });
+    else {
+      const { forMs, ...scope } = asked.set;
+      const until = forMs === undefined ? undefined : new Date(clock.now() + forMs);
+      await thresholds.set({ ...scope, until, ...why });
+    }
+    return (await thresholds.list()).length;
+  };
+  process.on('message', (asked: Asked | Advance | ChangeThreshold) => {
     if ('advance' in asked) tell({ answer: clock.advance(asked.advance) });
+    else if ('set' in asked || 'remove' in asked) void change(asked).then((answer) => tell({ answer }));
     else void flood.answer(asked).then((answer) => tell({ answer }));
   });
   const { MONITOR_PACE_KEY: paceKey } = process.env;

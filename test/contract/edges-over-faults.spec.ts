@@ -1,0 +1,123 @@
+import type { CategoryOptions, RateMonitorOptions } from '../../src/index.js';
+import { FourReplicas } from '../support/four-replicas.js';
+
+const HOUR = { windowMs: 3_600_000 };
+
+/** Every app here exempts tenants whose ids begin with `internal_`. */
+describe('edges of thresholds in four processes', () => {
+  const levels: CategoryOptions['levels'] = [
+    { at: 1, severity: 'warning' },
+    { at: 5, severity: 'critical' },
+  ];
+  const always: RateMonitorOptions['categories'] = {
+    zero: { ...HOUR, threshold: 0, levels },
+    endless: { ...HOUR, threshold: Infinity },
+    calls: { ...HOUR, threshold: 10 },
+  };
+  const base = { keyPrefix: 'edges', incidents: true, groupWaitMs: 0 };
+  const before: RateMonitorOptions = {
+    ...base,
+    categories: { ...always, removed: { threshold: 2 }, changed: { windows: [{ ...HOUR, threshold: 5 }] } },
+  };
+  /** Of the next deploy. */
+  const after: RateMonitorOptions = {
+    ...base,
+    categories: {
+      ...always,
+      changed: {
+        windows: [
+          { ...HOUR, threshold: 5 },
+          { period: 'day', threshold: 7 },
+        ],
+      },
+    },
+  };
+  let replicas: FourReplicas;
+
+  beforeAll(async () => (replicas = await FourReplicas.start(before, '2026-11-25T12:10:05Z')));
+  afterAll(() => replicas.close());
+
+  const alerted = (...tenants: string[]): string[] =>
+    tenants.flatMap((tenant) =>
+      replicas
+        .alertsOf(tenant)
+        .map(
+          ({ category, window, threshold, level, incident }) =>
+            `${tenant} ${[category, window].filter(Boolean).join(':')} ${threshold} x${level.at} ${incident?.status}`,
+        ),
+    );
+
+  it('threshold 0, Infinity and exempt: the highest level once, and nothing', async () => {
+    const tenants = ['acme', 'internal_1', 'internal_2'];
+    const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted(...tenants), expected);
+    const call = async (): Promise<void> => {
+      for (const category of ['zero', 'endless', 'calls'])
+        for (const tenant of category === 'calls' ? tenants.slice(1) : ['acme'])
+          await replicas.callOnEach(category, tenant, 3);
+    };
+    await replicas.at(0).ask({ set: { category: 'calls', tenant: 'internal_1', threshold: 11 } });
+    await replicas.at(1).ask({ set: { category: 'calls', tenant: 'internal_*', threshold: 1 } });
+    await replicas.restartStore('with its data');
+    await call();
+    const once = ['acme zero 0 x5 opened', 'internal_1 calls 11 x1 opened'];
+    await settled(...once);
+    await replicas.restartStore('empty');
+    await replicas.replace(0, 'kill', before);
+    await call();
+    await settled(...once);
+  });
+
+  it('a threshold below the present count is alerted on at once and once, one above it ends the incident', async () => {
+    const tenants = ['bolt', 'pre_1', 'core'];
+    const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted(...tenants), expected);
+    for (const tenant of tenants) await replicas.callOnEach('calls', tenant, 2);
+    await replicas.at(0).ask({ set: { category: 'calls', tenant: 'bolt', threshold: 4 } });
+    await replicas.at(1).ask({ set: { category: 'calls', tenant: 'pre_*', threshold: 5 } });
+    const below = ['bolt calls 4 x1 opened', 'pre_1 calls 5 x1 opened'];
+    await settled(...below);
+    await replicas.restartStore('empty');
+    await settled(...below);
+
+    // Above, by removal and by another threshold, from processes that did not alert and did not set them.
+    await replicas.at(3).ask({ remove: { category: 'calls', tenant: 'bolt' } });
+    await replicas.at(2).ask({ set: { category: 'calls', tenant: 'pre_*', threshold: 100 } });
+    const above = ['bolt calls 4 x1 resolved', 'pre_1 calls 5 x1 resolved'];
+    await settled(...below, ...above);
+
+    // For all of the category, until a time, over the end of the process that set it.
+    await replicas.at(2).ask({ set: { category: 'calls', threshold: 6, forMs: 600_000 } });
+    const all = ['bolt calls 6 x1 opened', 'core calls 6 x1 opened'];
+    // Within the window a level is alerted on once: not that of bolt again.
+    await settled(...below, ...above, all[1] as string);
+    await replicas.replace(2, 'kill', before);
+    await replicas.restartStore('with its data');
+    await replicas.moveTo('2026-11-25T12:30:00Z');
+    await settled(...below, ...above, all[1] as string, 'core calls 6 x1 resolved');
+  });
+
+  it('a category that is removed, and windows that change, old and new processes side by side', async () => {
+    const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted('dune', 'echo'), expected);
+    await replicas.callOnEach('removed', 'dune');
+    const opened = 'dune removed 2 x1 opened';
+    await settled(opened);
+    await Promise.all([replicas.replace(0, 'stop', after), replicas.replace(1, 'kill', after)]);
+    await replicas.callOnEach('changed', 'echo');
+    await settled(opened);
+    await replicas.restartStore('empty');
+    await replicas.callOnEach('changed', 'echo');
+    // The hour is counted by all, the day by two.
+    const hour = 'echo changed 5 x1 opened';
+    await replicas.settled(
+      () => alerted('dune', 'echo').map((line) => line.replace('changed:hour', 'changed')),
+      [opened, hour],
+    );
+    await Promise.all([replicas.replace(2, 'stop', after), replicas.replace(3, 'stop', after)]);
+    await replicas.callOnEach('changed', 'echo');
+    await replicas.settled(
+      () => alerted('echo').map((line) => line.replace('changed:hour', 'changed')),
+      [hour, 'echo changed:day 7 x1 opened'],
+    );
+    await replicas.moveTo('2026-11-25T12:40:00Z');
+    await replicas.settled(() => alerted('dune'), [opened, 'dune removed 2 x1 resolved']);
+  });
+});

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
+import { InstanceProcess } from './instance-process.js';
+import { RedisServer } from './redis-server.js';
+import { until } from './until.js';
+
+const PROCESSES = 4;
+/** What replicas do once a second is done by then, also after the store was away. */
+const LOOKED_MS = 2_200;
+/** An alert that is not expected would have arrived this long after those that are. */
+const SETTLED_MS = 700;
+
+/** Four processes of an app on a Redis of their own, with a clock that the test moves, and the faults that befall them. */
+export class FourReplicas {
+  readonly processes: InstanceProcess[] = [];
+  private readonly ended: InstanceProcess[] = [];
+
+  private constructor(
+    private readonly server: RedisServer,
+    private readonly data: string,
+    private aheadMs: number,
+  ) {}
+
+  /** @param at - What their clock shows then. */
+  static async start(options: RateMonitorOptions, at: string): Promise<FourReplicas> {
+    const data = mkdtempSync(join(tmpdir(), 'replicas-'));
+    const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always', '--dir', data);
+    const replicas = new FourReplicas(server, data, Date.parse(at) - Date.now());
+    const starting = Array.from({ length: PROCESSES }, () => replicas.startOne(options));
+    replicas.processes.push(...(await Promise.all(starting)));
+    return replicas;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.processes.map((each) => each.kill()));
+    await this.server.kill();
+    rmSync(this.data, { recursive: true });
+  }
+
+  /** Those that ended included. */
+  alertsOf(tenant: string): RateAlert[] {
+    const all = [...this.ended, ...this.processes].flatMap(({ alerts }) => alerts);
+    return all.filter((alert) => alert.tenant.id === tenant);
+  }
+
+  /** Waits for what `seen` is to become, and then for what it is not to become. */
+  async settled(seen: () => readonly string[], expected: readonly string[]): Promise<void> {
+    await until(() => seen().length >= expected.length, 5_000).catch(() => undefined);
+    await wait(SETTLED_MS);
+    expect([...seen()].sort()).toEqual([...expected].sort());
+  }
+
+  /** Requests of a tenant to one of them, in a category. */
+  async call(process: number, category: string, tenant: string, times = 1): Promise<void> {
+    for (let i = 0; i < times; i++) {
+      const init = { method: 'POST', headers: { 'x-project': tenant } };
+      const { status } = await fetch(`${this.at(process).url}/categories/${category}`, init);
+      expect(status).toBe(201);
+    }
+  }
+
+  async callOnEach(category: string, tenant: string, times = 1): Promise<void> {
+    await Promise.all(this.processes.map((_, i) => this.call(i, category, tenant, times)));
+  }
+
+  at(process: number): InstanceProcess {
+    return this.processes[process] as InstanceProcess;
+  }
+
+  /** Once what was counted is published. */
+  async moveTo(at: string): Promise<void> {
+    await wait(300);
+    const aheadMs = Date.parse(at) - Date.now();
+    await Promise.all(this.processes.map((each) => each.ask({ advance: aheadMs - this.aheadMs })));
+    this.aheadMs = aheadMs;
+  }
+
+  async restartStore(how: 'with its data' | 'empty'): Promise<void> {
+    await this.server.kill();
+    if (how === 'empty') rmSync(join(this.data, 'appendonlydir'), { recursive: true });
+    await this.server.restart();
+    await wait(LOOKED_MS);
+  }
+
+  /** Ends one like a crash or a deployment does, and starts another in its place. */
+  async replace(process: number, how: 'kill' | 'stop', options: RateMonitorOptions): Promise<void> {
+    const ended = this.at(process);
+    await ended[how]();
+    this.processes[process] = await this.startOne(options);
+    this.ended.push(ended);
+  }
+
+  private startOne(options: RateMonitorOptions): Promise<InstanceProcess> {
+    return InstanceProcess.start(this.server.url, options, { movedClock: true, aheadMs: this.aheadMs });
+  }
+}
