@@ -58,7 +58,7 @@ async function remember(
     },
     RETENTION,
   );
-  const copied = await store.usage.copy(unit, counts.length);
+  const copied = await store.usage.copy(unit, counts.length, 0);
   await store.usage.addPeaks(category, Math.floor(slot / HOUR_SLOTS), copied, RETENTION);
   await store.usage.closeSum(category, slot);
 }

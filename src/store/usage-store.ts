@@ -103,8 +103,12 @@ export interface UsageStore {
    * @returns How many tenants wait to be copied; -1 if another replica has the work.
    */
   claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;
-  /** Copies the counters of `most` waiting tenants into the history, and answers their counts. A counter that is gone writes nothing. */
-  copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]>;
+  /**
+   * Copies the counters of `most` waiting tenants into the history. A counter that is gone writes nothing.
+   *
+   * @returns Their counts, as far as they are above `above`.
+   */
+  copy(unit: UsageUnit, most: number, above: number, retention: UsageRetention): Promise<TenantCount[]>;
   /** Adds up what the instances counted in a slot, for good. */
   closeSum(category: string, slot: number, retention: UsageRetention): Promise<void>;
   /** Takes counts into the peaks of an hour, which keep only the highest. */

@@ -170,9 +170,9 @@ export class UsageRecorder {
   }
 
   private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {
-    const copied = await this.store.copy(unit, BATCH, this.settings);
     const hour = Math.floor(unit.slot / HOUR_SLOTS);
-    const higher = record.peaksOf(hour).higher(copied);
+    const peaks = record.peaksOf(hour);
+    const higher = peaks.higher(await this.store.copy(unit, BATCH, peaks.floor, this.settings));
     if (higher.length > 0) await this.store.addPeaks(record.name, hour, higher, this.settings);
   }
 
@@ -368,8 +368,9 @@ class Top {
 
 /** The highest counts so far. Lower ones need not be sent. */
 class HighestOf {
+  /** Counts up to this are not among the highest. */
+  floor = 0;
   private readonly counts = new Map<string, number>();
-  private floor = 0;
 
   constructor(private readonly max: number) {}
 

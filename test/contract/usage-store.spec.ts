@@ -1,4 +1,5 @@
 import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../src/index.js';
+import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { BLOCK_SLOTS, MAX_LIVE, MAX_PEAKS, type UsageStore, type UsageUnit } from '../../src/store/usage-store.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
 import { fixedSpans } from '../../src/threshold/window-spans.js';
@@ -23,6 +24,11 @@ const PLACES: Record<string, () => Promise<Opened>> = {
   Redis: async () => {
     const { client, keyPrefix } = sharedRedis();
     return opened(new RedisCounterStore(client, keyPrefix), () => client.quit());
+  },
+  'Redis, with a prefix of the client': async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const prefixed = client.duplicate({ keyPrefix: 'app:' });
+    return opened(new RedisCounterStore(prefixed, keyPrefix), () => Promise.all([client.quit(), prefixed.quit()]));
   },
   'Redis Cluster': async () => {
     const cluster = await RedisCluster.start();
@@ -75,7 +81,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await Promise.all([count('one', 7), count('zwei: {2}', 3)]);
     await waits(['one', 'zwei: {2}', 'gone']);
     expect(await usage.claimCopy(unit(), 'a', LEASE_MS)).toBe(3);
-    const copied = await usage.copy(unit(), 100, RETENTION);
+    const copied = await usage.copy(unit(), 100, 0, RETENTION);
     expect(copied.sort((a, b) => b.count - a.count)).toEqual([
       { tenant: 'one', count: 7 },
       { tenant: 'zwei: {2}', count: 3 },
@@ -84,25 +90,37 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await counts(['one', 'zwei: {2}', 'gone'])).toEqual([{ [SLOT]: 7 }, { [SLOT]: 3 }, {}]);
     await count('one', 9);
     await waits(['one']);
-    await usage.copy(unit(), 100, RETENTION);
-    await usage.copy(unit(), 100, RETENTION);
+    await usage.copy(unit(), 100, 0, RETENTION);
+    await usage.copy(unit(), 100, 0, RETENTION);
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
+  });
+
+  it('answers counts above what is asked for, and copies the others too, whatever their ids hold', async () => {
+    const ids = ['plain', 'prüfung 1 %41', '{a}:b/%u0041', '\u{1f600}', 'half \ud800'];
+    await Promise.all(ids.map((id, i) => count(id, i + 1)));
+    await waits(ids);
+    const copied = await usage.copy(unit(), 100, 3, RETENTION);
+    expect(copied.sort((a, b) => a.count - b.count)).toEqual([
+      { tenant: ids[3], count: 4 },
+      { tenant: ids[4], count: 5 },
+    ]);
+    expect(await counts(ids)).toEqual(ids.map((_, i) => ({ [SLOT]: i + 1 })));
   });
 
   it('never takes a count in history down', async () => {
     await count('one', 9);
     await waits(['one']);
-    await usage.copy(unit(), 100, RETENTION);
+    await usage.copy(unit(), 100, 0, RETENTION);
     await count('one', 2, SLOT + 1);
     await waits(['one'], unit(SLOT, [SLOT + 1]));
-    await usage.copy(unit(SLOT, [SLOT + 1]), 100, RETENTION);
+    await usage.copy(unit(SLOT, [SLOT + 1]), 100, 0, RETENTION);
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
   });
 
   it('adds up the parts of a sliding window', async () => {
     await Promise.all([count('one', 4), count('one', 5, SLOT + 1)]);
     await waits(['one'], unit(SLOT, [SLOT, SLOT + 1, SLOT + 2]));
-    await usage.copy(unit(SLOT, [SLOT, SLOT + 1, SLOT + 2]), 100, RETENTION);
+    await usage.copy(unit(SLOT, [SLOT, SLOT + 1, SLOT + 2]), 100, 0, RETENTION);
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
   });
 
@@ -112,14 +130,14 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       await count('one', total, SLOT + i);
       const short = { ...unit(SLOT, [SLOT + i]), key: `short ${i}`, sharesSlot: true };
       await waits(['one'], short);
-      await usage.copy(short, 100, RETENTION);
+      await usage.copy(short, 100, 0, RETENTION);
     }
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
     if (place !== 'Redis') return;
     const { client } = sharedRedis();
     const [key] = await client.keys(`*usage:{${category}:one}:m/*`);
-    const minute = SLOT % BLOCK_SLOTS;
-    expect(await client.get(key as string)).toBe(`${minute}:3,${minute}:7,${minute}:9,`);
+    const minute = minuteLetters(SLOT % BLOCK_SLOTS);
+    expect(await client.get(key as string)).toBe(`${minute}3${minute}7${minute}9`);
     await client.quit();
   });
 
@@ -129,7 +147,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await waits(tenants);
     const sizes: number[] = [];
     while ((await usage.claimCopy(unit(), 'a', LEASE_MS)) > 0)
-      sizes.push((await usage.copy(unit(), 10, RETENTION)).length);
+      sizes.push((await usage.copy(unit(), 10, 0, RETENTION)).length);
     expect(sizes).toEqual([10, 10, 5]);
   });
 
@@ -140,7 +158,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await waits(tenants.slice(200));
     const copied: string[] = [];
     while ((await usage.claimCopy(unit(), 'a', LEASE_MS)) > 0) {
-      const some = await usage.copy(unit(), 100, RETENTION);
+      const some = await usage.copy(unit(), 100, 0, RETENTION);
       expect(some.length).toBeLessThanOrEqual(100);
       copied.push(...some.map(({ tenant }) => tenant));
     }
@@ -153,7 +171,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     for (const slot of [first - 1, first, first + 200]) {
       await count('one', slot - first + 2, slot);
       await waits(['one'], unit(slot));
-      await usage.copy(unit(slot), 100, RETENTION);
+      await usage.copy(unit(slot), 100, 0, RETENTION);
     }
     expect(await counts(['one'], first - 480, first + 479)).toEqual([
       { [first - 1]: 1, [first]: 2, [first + 200]: 202 },
@@ -178,7 +196,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     const key = (await client.keys(`*{${category.toUpperCase()}}:waiting/*`))[0] as string;
     await client.rename(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'));
     expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
-    expect(await usage.copy(unit(), 100, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
+    expect(await usage.copy(unit(), 100, 0, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
     await client.quit();
   });
 
@@ -254,7 +272,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       seen: [{ block: BLOCK, tenants: new Map([['one', { name: '' }]]) }],
       active: [{ unit: unit(), tenants: ['one'] }],
     });
-    await usage.copy(unit(), 100, RETENTION);
+    await usage.copy(unit(), 100, 0, RETENTION);
     expect(await usage.bytes(category, SLOT * 60_000, RETENTION)).toBeGreaterThan(30);
   });
 
@@ -269,8 +287,8 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       tops: [{ window: '', span: '7', keepMs: 60_000, counts: [{ tenant: 'one', count: 3 }] }],
     });
     await usage.claimCopy(unit(), 'a', LEASE_MS);
-    await usage.copy(unit(), 1, RETENTION);
-    await usage.copy(unit(), 1, RETENTION);
+    await usage.copy(unit(), 1, 0, RETENTION);
+    await usage.copy(unit(), 1, 0, RETENTION);
     await waits(['three']);
     await usage.closeSum(category, SLOT, RETENTION);
     await usage.addPeaks(category, 1, [{ tenant: 'one', count: 3 }], RETENTION);

@@ -8,6 +8,7 @@ import type { LiveRow } from '../../src/cli/live-rows.js';
 import { RedisCounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
 import { completeOptions } from '../../src/options/complete-options.js';
+import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -62,12 +63,12 @@ describe('the command line', () => {
     clock.now += MINUTE;
     await minute({ long: 21, short: 20, 'under@x': 3 });
     // The history is written in the minute after.
-    const last = [1, 2].map((ago) => String((Math.floor(now / MINUTE) - ago) % 480));
+    const last = [1, 2].map((ago) => minuteLetters((Math.floor(now / MINUTE) - ago) % 480));
     const histories = await client.keys(`${keyPrefix}:usage:{llm_call:long}:m/*`);
     expect(histories).not.toEqual([]);
     for (const history of histories) {
-      const points = ((await client.get(history)) as string).split(',');
-      await client.set(history, points.filter((point) => !last.includes(point.split(':')[0] as string)).join(','));
+      const points = ((await client.get(history)) as string).match(/[A-Z]{2}[^A-Z]+/g) ?? [];
+      await client.set(history, points.filter((point) => !last.includes(point.slice(0, 2))).join(''));
     }
     const cli = spawn('node', [...CLI, '--redis', URL, '--prefix', keyPrefix, '--json', '--watch']);
     const ended = once(cli, 'exit');

@@ -99,12 +99,13 @@ export class MemoryUsageStore implements UsageStore {
     return Promise.resolve(this.of(category).waiting.find(key)?.size ?? 0);
   }
 
-  copy({ category, key, slot, counters }: UsageUnit, most: number): Promise<TenantCount[]> {
+  copy({ category, key, slot, counters }: UsageUnit, most: number, above: number): Promise<TenantCount[]> {
     const usage = this.of(category);
     const waiting = usage.waiting.at(key);
     const copied: TenantCount[] = [];
+    let left = most;
     for (const tenant of waiting) {
-      if (copied.length === most) break;
+      if (left-- === 0) break;
       waiting.delete(tenant);
       const totals = counters.map((span) => this.totalOf(category, tenant, span));
       if (totals.every((total) => total === undefined)) continue;
@@ -114,7 +115,7 @@ export class MemoryUsageStore implements UsageStore {
       history.set(tenant, points);
       if (!points.has(slot)) this.points++;
       raise(points, slot, count);
-      copied.push({ tenant, count });
+      if (count > above) copied.push({ tenant, count });
     }
     if (waiting.size === 0) usage.waiting.delete(key);
     return Promise.resolve(copied);

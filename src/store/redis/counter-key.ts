@@ -14,15 +14,31 @@ export function redisKey(
 
 /** Prefix of all keys of a tenant in a category. */
 export function tenantPrefix(prefix: string, category: string, tenant: string): string {
-  return `${prefix}:{${category}:${encode(tenant)}}:`;
+  return around(prefix, category).join(encodeTenant(tenant));
+}
+
+/** What stands before and after an encoded tenant in the prefix of its keys. */
+export function around(prefix: string, category: string): [string, string] {
+  return [`${prefix}:{${category}:`, '}:'];
 }
 
 const PLAIN = /^[\w.-]*$/;
 const NOT_PLAIN = /[^\w.-]/gu;
+const ENCODED = /%u[\da-f]{4}|(?:%[\da-f]{2})+/g;
 const LONE_SURROGATE = /^\p{Cs}$/u;
 
-function encode(id: string): string {
+/** A tenant as it stands in a key. */
+export function encodeTenant(id: string): string {
   return PLAIN.test(id) ? id : id.replace(NOT_PLAIN, encodeCharacter);
+}
+
+/** The tenant that {@link encodeTenant} was given. */
+export function decodeTenant(encoded: string): string {
+  return encoded.replace(ENCODED, (part) =>
+    part.startsWith('%u')
+      ? String.fromCharCode(parseInt(part.slice(2), 16))
+      : Buffer.from(part.replaceAll('%', ''), 'hex').toString(),
+  );
 }
 
 /** UTF-8 as URLs have it; half of a surrogate pair, which UTF-8 cannot express, by its own number. */

@@ -1,13 +1,15 @@
 import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 
-import { tenantPrefix } from './counter-key.js';
+import { around, decodeTenant, encodeTenant } from './counter-key.js';
 import {
   CLAIM_SCRIPT,
   CLOSE_SUM_SCRIPT,
   COPIED_SCRIPT,
   COPY_SCRIPT,
+  minuteLetters,
   PEAKS_SCRIPT,
-  POINT,
+  readPoints,
+  TAKE_AND_COPY_SCRIPT,
   TAKE_SCRIPT,
 } from './usage-scripts.js';
 import {
@@ -41,7 +43,8 @@ const MAX_NAMED_FIELDS = 120;
 const SAMPLED = 20;
 
 interface Scripted {
-  rateMonitorCopy(keys: number, keysAndArgs: (string | number)[]): Promise<string[]>;
+  rateMonitorTakeAndCopy(keys: number, ...keysAndArgs: (string | number)[]): Promise<string[]>;
+  rateMonitorCopy(keys: number, ...keysAndArgs: (string | number)[]): Promise<string>;
   rateMonitorTake(keys: number, ...keysAndArgs: (string | number)[]): Promise<string[]>;
   rateMonitorCopied(copying: string, count: number, one: string): Promise<number>;
   rateMonitorClaim(keys: number, ...keysAndArgs: (string | number)[]): Promise<number>;
@@ -53,7 +56,7 @@ interface Scripted {
  * Keeps usage in Redis. What belongs to a category (in capitals) lies on one node of a Cluster, a tenant's history beside its counters:
  *
  * - `usage:{CATEGORY}:live/<window>/<span>`  ZSET, the busiest tenants of a window
- * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
+ * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of encoded tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
  * - `usage:{CATEGORY}:sums/<slot>`           hash, what each instance counted in a minute
  * - `usage:{CATEGORY}:totals/<block>`        hash, the sums of 8 hours
  * - `usage:{CATEGORY}:seen/<block>`          hash, each tenant's thresholds and name
@@ -69,6 +72,7 @@ export class RedisUsageStore implements UsageStore {
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,
   ) {
+    connection.defineCommand('rateMonitorTakeAndCopy', { lua: TAKE_AND_COPY_SCRIPT });
     connection.defineCommand('rateMonitorCopy', { lua: COPY_SCRIPT });
     connection.defineCommand('rateMonitorTake', { lua: TAKE_SCRIPT });
     connection.defineCommand('rateMonitorCopied', { lua: COPIED_SCRIPT, numberOfKeys: 1 });
@@ -97,7 +101,7 @@ export class RedisUsageStore implements UsageStore {
       commands.hset(key, instance, count).pexpire(key, SUM_SLOTS * SLOT_MS);
     }
     for (const { unit, tenants } of active) {
-      for (const [part, members] of inParts(tenants)) {
+      for (const [part, members] of inParts(tenants.map(encodeTenant))) {
         const key = this.waitingKey(unit, part);
         for (const some of chunks(members)) {
           commands.sadd(key, ...some).pexpire(key, WAITING_MS);
@@ -133,15 +137,21 @@ export class RedisUsageStore implements UsageStore {
     return this.scripted.rateMonitorClaim(keys.length, ...keys, instance, leaseMs, WAITING_MS);
   }
 
-  async copy(unit: UsageUnit, most: number, retention: UsageRetention): Promise<TenantCount[]> {
+  async copy(unit: UsageUnit, most: number, above: number, retention: UsageRetention): Promise<TenantCount[]> {
     const sets = this.setsOf(unit);
-    const tenants = await this.scripted.rateMonitorTake(sets.length, ...sets, most, WAITING_MS);
-    const [first] = tenants;
-    if (first === undefined) return [];
-    const counts = await this.copied(unit, tenants, retention);
-    const isAll = await this.scripted.rateMonitorCopied(sets[0], tenants.length, first);
-    if (isAll === 0) await this.connection.srem(sets[0], ...tenants);
-    return tenants.flatMap((tenant, i) => (counts[i] === '' ? [] : [{ tenant, count: Number(counts[i]) }]));
+    if (this.connection.isCluster) return this.copyOneByOne(unit, sets, most, above, retention);
+    const [history, counters] = this.keysAround(unit);
+    const args = [
+      ...[most, WAITING_MS, minuteLetters(unit.slot % BLOCK_SLOTS), blockExpiry(retention)],
+      ...[Number(unit.sharesSlot ?? false), above],
+      // The client puts its own prefix before what is named as a key only.
+      ...[history, ...counters].flatMap(([before, after]) => [
+        (this.connection.options.keyPrefix ?? '') + before,
+        after,
+      ]),
+    ];
+    const found = await this.scripted.rateMonitorTakeAndCopy(sets.length, ...sets, ...args);
+    return Array.from(pairs(found), ([tenant, count]) => ({ tenant: decodeTenant(tenant), count: Number(count) }));
   }
 
   async closeSum(category: string, slot: number, retention: UsageRetention): Promise<void> {
@@ -246,7 +256,12 @@ export class RedisUsageStore implements UsageStore {
   }
 
   private async memory(key: string): Promise<number> {
-    return (await this.connection.memory('USAGE', key)) ?? 0;
+    return (await this.connection.memory('USAGE', this.clientPrefix + key)) ?? 0;
+  }
+
+  /** The client puts its own prefix before keys that it knows as such. The rest needs it too. */
+  private get clientPrefix(): string {
+    return this.connection.options.keyPrefix ?? '';
   }
 
   private async closedSums(category: string, from: number, to: number): Promise<Map<number, number>> {
@@ -268,23 +283,40 @@ export class RedisUsageStore implements UsageStore {
     return counts;
   }
 
-  /** One call for all of them; in a Cluster one for each, since they lie on different nodes. */
-  private async copied(
-    { category, slot, counters, sharesSlot = false }: UsageUnit,
-    tenants: readonly string[],
+  /** In a Cluster tenants lie on different nodes than what waits. */
+  private async copyOneByOne(
+    unit: UsageUnit,
+    sets: [string, ...string[]],
+    most: number,
+    above: number,
     retention: UsageRetention,
-  ): Promise<string[]> {
-    const keysOf = (tenant: string): string[] => {
-      const prefix = tenantPrefix(this.keyPrefix, category, tenant);
-      return [historyKey(this.keyPrefix, category, tenant, blockOf(slot)), ...counters.map((span) => prefix + span)];
-    };
-    const call = (some: readonly string[]): Promise<string[]> => {
-      const keys = some.flatMap(keysOf);
-      const args = [slot % BLOCK_SLOTS, blockExpiry(retention), counters.length, Number(sharesSlot)];
-      return this.scripted.rateMonitorCopy(keys.length, [...keys, ...args]);
-    };
-    if (!this.connection.isCluster) return call(tenants);
-    return (await Promise.all(tenants.map((tenant) => call([tenant])))).flat();
+  ): Promise<TenantCount[]> {
+    const tenants = await this.scripted.rateMonitorTake(sets.length, ...sets, most, WAITING_MS);
+    const [first] = tenants;
+    if (first === undefined) return [];
+    const [history, counters] = this.keysAround(unit);
+    const args = [
+      minuteLetters(unit.slot % BLOCK_SLOTS),
+      blockExpiry(retention),
+      Number(unit.sharesSlot ?? false),
+    ] as const;
+    const counts = await Promise.all(
+      tenants.map((tenant) => {
+        const keys = [history, ...counters].map((parts) => parts.join(tenant));
+        return this.scripted.rateMonitorCopy(keys.length, ...keys, ...args);
+      }),
+    );
+    const isAll = await this.scripted.rateMonitorCopied(sets[0], tenants.length, first);
+    if (isAll === 0) await this.connection.srem(sets[0], ...tenants);
+    return tenants
+      .map((tenant, i) => ({ tenant: decodeTenant(tenant), count: Number(counts[i] || NaN) }))
+      .filter(({ count }) => count > above);
+  }
+
+  /** What stands before and after a tenant in the key of its history, and of each counter of the unit. */
+  private keysAround({ category, slot, counters }: UsageUnit): [[string, string], [string, string][]] {
+    const [before, after] = around(this.keyPrefix, category);
+    return [aroundHistory(this.keyPrefix, category, blockOf(slot)), counters.map((span) => [before, after + span])];
   }
 
   /** Of the tenants that are being copied, then of those that wait. */
@@ -310,9 +342,17 @@ export function usageKey(prefix: string, category: string, name: string): string
   return `${prefix}:usage:{${category.toUpperCase()}}:${name}`;
 }
 
-/** The key of a tenant's history: on the node of its counters, and apart from them, so that a list of counters holds nothing else. */
+/**
+ * What stands before and after a tenant in the key of its history: on the node of its counters, and apart from them, so that a list of
+ * counters holds nothing else.
+ */
+function aroundHistory(prefix: string, category: string, block: number): [string, string] {
+  const [before, after] = around(`${prefix}:usage`, category);
+  return [before, `${after}m/${block}`];
+}
+
 function historyKey(prefix: string, category: string, tenant: string, block: number): string {
-  return `${tenantPrefix(`${prefix}:usage`, category, tenant)}m/${block}`;
+  return aroundHistory(prefix, category, block).join(encodeTenant(tenant));
 }
 
 /** A tenant's counts from slot `from` to slot `to`, both included. */
@@ -326,17 +366,10 @@ export async function readHistory(
 ): Promise<SlotCounts> {
   const counts = new Map<number, number>();
   const read = async (block: number): Promise<void> => {
-    const points = (await connection.get(historyKey(prefix, category, tenant, block))) ?? '';
-    for (let at = 0; at < points.length;) {
-      const [is, end] = [points.indexOf(POINT.is, at), points.indexOf(POINT.end, at)];
-      if (end === -1) break;
-      const slot = block * BLOCK_SLOTS + Number(points.slice(at, is));
-      if (slot >= from && slot <= to) {
-        const count = Number(points.slice(is + 1, end));
-        if (count > (counts.get(slot) ?? 0)) counts.set(slot, count);
-      }
-      at = end + 1;
-    }
+    readPoints((await connection.get(historyKey(prefix, category, tenant, block))) ?? '', (minute, count) => {
+      const slot = block * BLOCK_SLOTS + minute;
+      if (slot >= from && slot <= to && count > (counts.get(slot) ?? 0)) counts.set(slot, count);
+    });
   };
   await Promise.all(blocksOf(from, to).map(read));
   return counts;
