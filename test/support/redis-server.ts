@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 // Jest's global set-up, which imports this, finds no `.js`.
 import { freePort } from './free-port';
@@ -8,9 +10,11 @@ import { freePort } from './free-port';
 /** Another process may take a port between the check and the start. */
 const TRIES = 5;
 
-/** A Redis process that a test can stop, freeze and kill. */
+/** A Redis process that keeps nothing, and that a test can freeze and kill. */
 export class RedisServer {
   private process!: ChildProcess;
+  /** Its own: a replica writes what it takes from its master, and another server would load that. */
+  private folder!: string;
 
   private constructor(
     readonly port: number,
@@ -35,10 +39,12 @@ export class RedisServer {
 
   /** Kills it, like a crash. */
   async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    this.process.kill('SIGCONT');
-    this.process.kill('SIGKILL');
-    await once(this.process, 'exit');
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      this.process.kill('SIGCONT');
+      this.process.kill('SIGKILL');
+      await once(this.process, 'exit');
+    }
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Starts it again on the same port, empty. */
@@ -58,7 +64,8 @@ export class RedisServer {
 
   private async launch(): Promise<void> {
     const listen = ['--port', String(this.port), '--bind', '127.0.0.1'];
-    const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', tmpdir()];
+    this.folder = mkdtempSync(join(tmpdir(), 'redis-'));
+    const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', this.folder];
     const args = [...listen, ...keepNothing, ...this.args];
     this.process = spawn(process.env.REDIS_SERVER_BINARY as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     await ready(this.process);
