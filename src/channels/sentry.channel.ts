@@ -23,8 +23,12 @@ import { checkOptions } from './check-options.js';
 const MAX_TAG = 200;
 /** Room for the mark of an id that is not shown unchanged. */
 const MARK_ROOM = 18;
-/** By then Sentry has started to send the event or has dropped it. */
-const ON_ITS_WAY_WITHIN_MS = 2_000;
+/**
+ * By then Sentry has started to send the event or has dropped it. Counted in steps: while the process is held, Sentry does not get on either,
+ * and a single timer would have run out before Sentry's turn.
+ */
+const ON_ITS_WAY_WITHIN_STEPS = 20;
+const STEP_MS = 100;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
 
 type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
@@ -116,10 +120,11 @@ async function posted(client: SentryClient, eventId: string, capture: (eventId: 
             retry: false,
           }),
         );
-      const timer = setTimeout(dropped, ON_ITS_WAY_WITHIN_MS).unref();
+      let steps = 0;
+      const timer = setInterval(() => ++steps === ON_ITS_WAY_WITHIN_STEPS && dropped(), STEP_MS).unref();
       ends.push(
-        () => clearTimeout(timer),
-        client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && clearTimeout(timer)),
+        () => clearInterval(timer),
+        client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && clearInterval(timer)),
         client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer)),
       );
       capture(eventId);
