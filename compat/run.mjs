@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-import { CONSUMERS } from './consumers.mjs';
+import { CONSUMERS, OF_NEST } from './consumers.mjs';
 import { followGettingStarted } from './getting-started.mjs';
 import { ALERT, compilerOptions, quickStart } from './quick-start.mjs';
 import { bringSuite } from './stand-ins.mjs';
@@ -27,6 +27,9 @@ const root = resolve('.');
 const work = mkdtempSync(join(tmpdir(), 'rate-monitor-compat-'));
 const tarball = join(work, 'nestjs-rate-monitor.tgz');
 
+/** @typedef {(app: string) => Promise<unknown>} Work What is done in the folder of an app. */
+
+/** @type {Record<'npm' | 'pnpm', Work>} */
 const install = {
   npm: async (app) => {
     await run(app, 'npm', 'ci', '--no-audit', '--no-fund');
@@ -39,10 +42,14 @@ const install = {
   },
 };
 
+/** @typedef {'types' | 'e2e' | 'e2e of Nest' | 'e2e with peers' | 'CommonJS' | 'ESM' | 'getting started' | 'peers'} Step */
+
+/** @type {Record<Step, Work>} */
 const steps = {
   types: (app) =>
     tsc(app, { extends: './tsconfig.json', compilerOptions: { typeRoots, paths: {} }, include: ['src', 'test'] }),
   e2e: (app) => jest(app),
+  'e2e of Nest': (app) => jest(app, `test/e2e/(${OF_NEST.join('|')})`),
   // Without the test of the app's own class-validator: with pnpm an app has only the packages that it declares.
   'e2e with peers': (app) =>
     jest(app, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
@@ -63,33 +70,55 @@ const OUR_TOOLS = [
 ];
 const typeRoots = [join(root, 'node_modules/@types')];
 
+/**
+ * @param {string} cwd
+ * @param {string} command
+ * @param {string[]} args
+ */
 async function run(cwd, command, ...args) {
   try {
     const { stdout } = await promisify(execFile)(command, args, { cwd, maxBuffer: 2 ** 26 });
     return stdout;
   } catch (cause) {
-    throw new Error(`${command} ${args.join(' ')}\n${cause.stdout}${cause.stderr}`, { cause });
+    const { stdout, stderr } = /** @type {{ stdout: string, stderr: string }} */ (cause);
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause });
   }
 }
 
-/** Tests with real servers and real time: what fails gets a second run, alone, and both runs are in the output. */
+/**
+ * Tests with real servers and real time: what fails gets a second run, alone, and both runs are in the output.
+ *
+ * @param {string} app
+ * @param {string[]} specs
+ */
 async function jest(app, ...specs) {
   const command = join(root, 'node_modules/.bin/jest');
+  const sequencer = ['--testSequencer', join(root, 'test/support/long-first.js')];
   try {
-    await run(app, command, '--ci', '--silent', '--maxWorkers=2', ...specs);
+    await run(app, command, '--ci', '--silent', '--maxWorkers=2', ...sequencer, ...specs);
   } catch (error) {
-    console.log(error.message);
+    const { message } = /** @type {Error} */ (error);
+    console.log(message);
     // A run of failed tests passes if there are none.
-    if (!/Test Suites: .*failed/.test(error.message)) throw error;
+    if (!/Test Suites: .*failed/.test(message)) throw error;
     await run(app, command, '--ci', '--silent', '--runInBand', '--forceExit', '--onlyFailures', ...specs);
   }
 }
 
+/**
+ * @param {string} app
+ * @param {object} config
+ */
 async function tsc(app, config) {
   writeFileSync(join(app, 'tsconfig.compat.json'), JSON.stringify(config));
   await run(app, join(root, 'node_modules/.bin/tsc'), '-p', 'tsconfig.compat.json');
 }
 
+/**
+ * @param {string} app
+ * @param {'cjs' | 'mjs'} format
+ * @param {Record<string, string>} options
+ */
 async function start(app, format, options) {
   const main = join(app, `main.${format === 'cjs' ? 'cts' : 'mts'}`);
   writeFileSync(main, quickStart());
@@ -98,7 +127,7 @@ async function start(app, format, options) {
   if (!said.includes(ALERT)) throw new Error(`no alert:\n${said}`);
 }
 
-/** @param {{ name: string, installer: string, does: string[], leavesOut?: Record<string, string> }} consumer */
+/** @param {import('./consumers.mjs').Consumer} consumer */
 async function setUp({ name, installer, does, leavesOut }) {
   const app = join(work, name);
   cpSync(join('compat', name), app, { recursive: true });
@@ -111,6 +140,10 @@ async function setUp({ name, installer, does, leavesOut }) {
   return app;
 }
 
+/**
+ * @param {string} tool
+ * @param {string} app
+ */
 function link(tool, app) {
   const to = join(app, 'node_modules', tool);
   if (existsSync(to)) return;
@@ -118,6 +151,10 @@ function link(tool, app) {
   symlinkSync(join(root, 'node_modules', tool), to);
 }
 
+/**
+ * @param {string} what
+ * @param {() => Promise<unknown>} work
+ */
 async function timed(what, work) {
   const began = performance.now();
   await work();
@@ -130,14 +167,15 @@ try {
   cpSync(join(work, JSON.parse(packed)[0].filename), tarball);
   const asked = process.argv.slice(2);
   const consumers = CONSUMERS.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  // Two at a time: installs wait for the network, and tests for servers and clocks.
+  // The longest first, three at a time: installs wait for the network, and tests for servers and clocks.
+  consumers.sort((a, b) => Number(b.does.includes('e2e')) - Number(a.does.includes('e2e')));
   const lane = async () => {
     for (let consumer = consumers.shift(); consumer; consumer = consumers.shift()) {
       const app = await setUp(consumer);
       for (const step of consumer.does) await timed(`${consumer.name}: ${step}`, () => steps[step](app));
     }
   };
-  for (const ended of await Promise.allSettled([lane(), lane()])) {
+  for (const ended of await Promise.allSettled([lane(), lane(), lane()])) {
     if (ended.status === 'fulfilled') continue;
     console.error(ended.reason);
     process.exitCode = 1;

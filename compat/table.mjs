@@ -2,9 +2,10 @@
 // The table in docs/compatibility.md comes from the consumers' lock files: checked at each run, written with --write.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { CONSUMERS, locked } from './consumers.mjs';
+import { CONSUMERS, locked, OF_NEST } from './consumers.mjs';
 
 const FILE = 'docs/compatibility.md';
+/** @type {Record<string, string>} */
 const COLUMNS = {
   Nest: '@nestjs/core',
   ioredis: 'ioredis',
@@ -13,6 +14,7 @@ const COLUMNS = {
   '@sentry/nestjs': '@sentry/nestjs',
 };
 
+/** @param {boolean} write */
 export function keepTable(write) {
   const before = readFileSync(FILE, 'utf8');
   const after = before.replace(/(?<=<!-- run -->\n)[\s\S]*?(?=<!-- \/run -->)/, table());
@@ -22,19 +24,24 @@ export function keepTable(write) {
 }
 
 function table() {
-  const names = Object.keys(COLUMNS);
   const rows = CONSUMERS.map((consumer) => {
-    const versions = names.map((name) => locked(consumer, COLUMNS[name]) ?? 'none');
+    const versions = Object.values(COLUMNS).map((dependency) => locked(consumer, dependency) ?? 'none');
     return [`\`compat/${consumer.name}\``, ...versions, consumer.installer, whatIsRun(consumer)];
   });
-  const head = ['app', ...names, 'installed by', 'what is run'];
+  const head = ['app', ...Object.keys(COLUMNS), 'installed by', 'what is run'];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
+/** @param {import('./consumers.mjs').Consumer} consumer */
 function whatIsRun({ does, leavesOut = {} }) {
   const without = Object.keys(leavesOut);
+  /** @type {Record<string, string[]>} */
+  const leftOut = {
+    e2e: without,
+    'e2e of Nest': without.filter((spec) => OF_NEST.some((begins) => spec.startsWith(begins))),
+  };
   return does
-    .map((step) => (step === 'e2e' && without.length > 0 ? `e2e without ${without.join(' and ')}` : step))
+    .map((step) => (leftOut[step]?.length ? `${step} without ${leftOut[step].join(' and ')}` : step))
     .join(', ');
 }
 
