@@ -18,7 +18,6 @@ const TENANTS_OF_EACH = 100;
 
 const redis = await RedisServer.start();
 const { client } = redis;
-/** @type {any} */
 const silent = { log() {}, warn() {}, error() {}, debug() {} };
 const options = completeOptions({
   // A long window: none ends in the middle of a measurement.
@@ -80,7 +79,7 @@ async function manyInstances() {
   const isRight = async () => {
     const keys = await client.keys('bench:{llm_call:shared_*}:*');
     if (keys.length < TENANTS_OF_EACH) return false;
-    const sums = await Promise.all(keys.map((key) => client.hget(key, 'total')));
+    const sums = await Promise.all(keys.map((/** @type {string} */ key) => client.hget(key, 'total')));
     return sums.every((sum) => Number(sum) === 2 * INSTANCES);
   };
   if (!(await isRight())) throw new Error('the sums were not right before');

@@ -6,9 +6,14 @@ import { resolve } from 'node:path';
 
 const here = import.meta.dirname;
 const root = resolve(here, '..');
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ */
 const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 
-/** @param otherBuild Folder of another checkout of this package, built, to measure beside it. */
+/** @param {string} [otherBuild] Folder of another checkout of this package, built, to measure beside it. */
 export function prepare(otherBuild) {
   if (!isInstalled()) run('npm', ['ci'], here);
   run('npm', ['run', 'build'], root);
@@ -21,6 +26,10 @@ function isInstalled() {
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(resolve(here, 'package-lock.json')).mtimeMs;
 }
 
+/**
+ * @param {string} from
+ * @param {string} name
+ */
 function place(from, name) {
   const to = resolve(here, 'node_modules', name);
   rmSync(to, { recursive: true, force: true });

@@ -16,6 +16,7 @@ const { client } = redis;
 const store = new RedisCounterStore(client);
 await new Promise((ready) => store.open(() => ready(undefined)));
 
+/** @param {string} field */
 const used = async (field) => Number(new RegExp(`${field}:(\\S+)`).exec(await client.info('memory'))?.[1]);
 console.log(`redis ${/redis_version:(\S+)/.exec(await client.info('server'))?.[1]}, ids of 36 characters`);
 for (const instances of [1, 4]) {
@@ -42,6 +43,7 @@ for (const instances of [1, 4]) {
 await store.close();
 await redis.stop();
 
+/** @param {number} threshold */
 function levelsAt(threshold) {
   return { threshold, steps: [{ at: 1, severity: 'warning' }], counts: [threshold] };
 }

@@ -18,7 +18,8 @@ const { values: flags } = parseArgs({
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-const tell = (what) => process.stderr.write(`${new Date().toLocaleTimeString('en-GB')} ${what}\n`);
+/** @type {import('./results.js').Tell} */
+const tell = (what) => void process.stderr.write(`${new Date().toLocaleTimeString('en-GB')} ${what}\n`);
 
 tell('installing');
 prepare(flags.against);
@@ -33,8 +34,10 @@ const { load } = await import('./suites/load.mjs');
 const { memory } = await import('./suites/memory.mjs');
 const { report } = await import('./report/report.mjs');
 
+/** @type {Record<string, (options: never) => Promise<object[]>>} */
 const SUITES = { requests: load, processes: load, tenants: load, rates: load, guard, memory, import: imports };
 
+/** @type {Record<string, { contestants: string[] }>} */
 const settings = flags.quick ? QUICK : FULL;
 const name = `${flags.platform}${flags.quick ? '-quick' : ''}.json`;
 const out = resolve(import.meta.dirname, flags.out ?? `results/${name}`);
@@ -49,15 +52,22 @@ for (const suite of flags.only?.split(',') ?? Object.keys(SUITES)) {
   tell(suite);
   const { contestants, ...rest } = settings[suite];
   const all = flags.against ? withOther(contestants) : contestants;
+  /** @type {import('./results.js').Tell} */
   const said = (what) => tell(`${suite}: ${what}`);
-  results[suite] = await SUITES[suite]({ ...rest, contestants: all, platform: flags.platform, tell: said });
+  results[suite] = await SUITES[suite](
+    /** @type {never} */ ({ ...rest, contestants: all, platform: flags.platform, tell: said }),
+  );
 }
 
 mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, resultsAsText(results));
 console.log(report(results));
 
-/** One row a line: a new run gives a diff that can be read. */
+/**
+ * One row a line: a new run gives a diff that can be read.
+ *
+ * @param {import('./results.js').Results} results
+ */
 function resultsAsText({ machine, ...suites }) {
   const parts = Object.entries(suites).map(
     ([suite, rows]) => `"${suite}": [\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`,
@@ -65,7 +75,11 @@ function resultsAsText({ machine, ...suites }) {
   return `{\n"machine": ${JSON.stringify(machine)},\n${parts.join(',\n')}\n}\n`;
 }
 
-/** Each contestant of this package twice: as it is here, and as it is in the other checkout. */
+/**
+ * Each contestant of this package twice: as it is here, and as it is in the other checkout.
+ *
+ * @param {string[]} contestants
+ */
 function withOther(contestants) {
   return contestants.flatMap((name) => (name.startsWith('rate-monitor') ? [name, `${name} (other)`] : [name]));
 }

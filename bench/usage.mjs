@@ -36,7 +36,12 @@ const live = () =>
     ...{ own: 1 + (i % 40), known: 1 + (i % 40), threshold: 1_000_000 },
   }));
 let totals = live();
-const source = { instance, now: () => now, live: () => totals, counts: async (reads) => reads.map(() => 0) };
+const source = {
+  instance,
+  now: () => now,
+  live: () => totals,
+  counts: async (/** @type {readonly unknown[]} */ reads) => reads.map(() => 0),
+};
 const recorder = new UsageRecorder(
   categories.values(),
   source,
@@ -98,7 +103,7 @@ console.log(
 observer.disconnect();
 const usage = new Usage({
   ...{ ...RETENTION, categories, source, store: store.usage },
-  thresholdOf: (_, { threshold }) => threshold,
+  thresholdOf: (/** @type {unknown} */ _, /** @type {{ threshold: number }} */ { threshold }) => threshold,
 });
 const [first] = await client.keys('bench:usage:{llm_call:project_39}:m/*');
 console.log(`kept of one tenant: ${await client.get(first)}`);

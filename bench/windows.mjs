@@ -14,6 +14,9 @@ const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { levelsOf } = await from('threshold/levels.js');
 
+/** @typedef {{ start: number }} Span */
+/** @typedef {{ levels: object[], parts?: number, spanAt(at: number): Span }} Window */
+
 const TENANTS = 100;
 const PUBLISHES = 200;
 const ROUNDS = 15;
@@ -56,13 +59,16 @@ for (const [name, windows] of Object.entries(WINDOWS)) {
   const { categories } = completeOptions({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
   const [category] = categories.values();
   // As in an app: tenants with the same threshold share their levels, and what they share is sent once.
-  const levels = category.windows.map((/** @type {any} */ window) => levelsOf(threshold, window.levels));
+  const levels = category.windows.map((/** @type {Window} */ window) => levelsOf(threshold, window.levels));
   const own = tenants.flatMap((tenant) =>
-    category.windows.map((/** @type {any} */ window, /** @type {number} */ i) => {
+    category.windows.map((/** @type {Window} */ window, /** @type {number} */ i) => {
       const span = window.spanAt(now);
       const earlier = [];
-      for (let { start } = span; earlier.length + 1 < (window.parts ?? 1); start = earlier.at(-1).start)
-        earlier.push(window.spanAt(start - 1));
+      for (let { start } = span; earlier.length + 1 < (window.parts ?? 1); ) {
+        const before = window.spanAt(start - 1);
+        earlier.push(before);
+        start = before.start;
+      }
       return {
         ...{ category: category.name, tenant, window: span, instance: 'instance.0', others: 0, announced: 0 },
         ...{ levels: levels[i], keepMs: 120_000 },
@@ -72,10 +78,10 @@ for (const [name, windows] of Object.entries(WINDOWS)) {
   );
   const publish = async () => {
     const answers = await store.publish(
-      own.map((/** @type {any} */ one) => ({ ...one, total: published, sent: published - 1 })),
+      own.map((/** @type {object} */ one) => ({ ...one, total: published, sent: published - 1 })),
       now,
     );
-    const wrong = answers.find((/** @type {any} */ answer) => answer.count !== published);
+    const wrong = answers.find((/** @type {{ count: number }} */ answer) => answer.count !== published);
     if (wrong) throw new Error(`counted ${JSON.stringify(wrong)} instead of ${published}`);
   };
   contestants.push([name, publish]);

@@ -63,6 +63,13 @@ function blocks(page, language) {
     .map(([, , code]) => code);
 }
 
+/** @typedef {Awaited<ReturnType<typeof start>>} Running */
+
+/**
+ * @param {string} app
+ * @param {string} appModule
+ * @param {(running: Running) => Promise<void>} use
+ */
 async function withApp(app, appModule, use) {
   writeFileSync(join(app, 'src/app.module.ts'), appModule);
   const running = await start(app, ['npm', 'start']);
@@ -73,7 +80,12 @@ async function withApp(app, appModule, use) {
   }
 }
 
-/** Starts a command in the app, on a port of its own. It and all that it started end with `stop`. */
+/**
+ * Starts a command in the app, on a port of its own. It and all that it started end with `stop`.
+ *
+ * @param {string} app
+ * @param {[command: string, ...args: string[]]} command
+ */
 async function start(app, [command, ...args]) {
   const port = await freePort();
   const child = spawn(command, args, {
@@ -94,8 +106,13 @@ async function start(app, [command, ...args]) {
     url: `http://localhost:${port}`,
     output: () => output,
     ended,
+    /**
+     * @param {string} line
+     * @returns {Promise<void>}
+     */
     sees: (line) =>
       new Promise((resolve, reject) => {
+        /** @param {string} why */
         const fail = (why) => () => reject(new Error(`${why}, but not the line "${line}":\n${output}`));
         const givingUp = new AbortController();
         setTimeout(GIVE_UP_AFTER_MS, undefined, { signal: givingUp.signal }).then(
@@ -105,7 +122,7 @@ async function start(app, [command, ...args]) {
         waiting = () => {
           if (!output.includes(line)) return;
           givingUp.abort();
-          resolve(undefined);
+          resolve();
         };
         child.on('close', fail('it ended'));
         waiting();
@@ -114,14 +131,18 @@ async function start(app, [command, ...args]) {
       try {
         if (child.pid) process.kill(-child.pid);
       } catch (error) {
-        if (error.code !== 'ESRCH') throw error;
+        if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
       }
       await ended;
     },
   };
 }
 
-/** Seven calls, by turns: if a minute ends in between, four of them are in one. One replica alerts for all of a minute. */
+/**
+ * Seven calls, by turns: if a minute ends in between, four of them are in one. One replica alerts for all of a minute.
+ *
+ * @param {[Running, ...Running[]]} replicas
+ */
 async function callUntilAlert(replicas) {
   const minute = () => Math.floor(Date.now() / 60_000);
   const began = minute();

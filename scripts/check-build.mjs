@@ -42,11 +42,13 @@ for (const decorate of [Post(), esm.MonitorRate('evaluations')]) decorate(Evalua
 Controller('evaluations')(Evaluations);
 
 // The tenant becomes known after the global guards, where both copies look a second time.
+/** @type {import('@nestjs/common').CanActivate} */
 const authenticate = {
   canActivate: (context) => Boolean((context.switchToHttp().getRequest().user = { project: 'acme' })),
 };
 Reflect.defineMetadata('__guards__', [authenticate], Evaluations);
 
+/** @param {Pick<typeof esm, 'RateMonitorModule'>[]} copies */
 const start = async (...copies) => {
   class AppModule {}
   const imports = copies.map(({ RateMonitorModule }) => RateMonitorModule.forRoot({ channels: [] }));
@@ -55,6 +57,7 @@ const start = async (...copies) => {
   await app.listen(0, '127.0.0.1');
   return app;
 };
+/** @param {import('@nestjs/common').INestApplication} app */
 const post = async (app) => {
   const { status } = await fetch(`${await app.getUrl()}/evaluations`, { method: 'POST' });
   assert.equal(status, 201);

@@ -10,6 +10,7 @@ import ts from 'typescript';
 const { name: OURS, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
 const PACKAGES = ['@nestjs/common', '@nestjs/core', '@nestjs/config', '@liaoliaots/nestjs-redis', 'ioredis'];
 
+/** @type {Record<string, (code: string) => string>} */
 const FORMS = {
   'a module': (code) => code,
   'statements of a method': (code) => `class _ extends Injected { async _() { ${code}\n} }`,
@@ -19,6 +20,7 @@ const FORMS = {
   'entries of categories': (code) => `const _: import('${OURS}').RateMonitorOptions['categories'] = { ${code}\n};`,
 };
 
+/** @type {[string, { import: { default: string } }][]} */
 const entryPoints = Object.entries(exports).filter(([, target]) => target.import);
 const config = ts.parseJsonConfigFileContent(ts.readConfigFile('tsconfig.json', ts.sys.readFile).config, ts.sys, '.');
 const options = {
@@ -46,6 +48,7 @@ const files = [
 const blocks = files.flatMap(blocksOf);
 const quoted = blocks.filter(({ from }) => from);
 const ownWords = blocks.filter(({ from }) => !from);
+/** @type {Map<string, string>} */
 const sources = new Map();
 const known = knownNames();
 const drafts = ownWords.map((block, i) => ({
@@ -85,6 +88,7 @@ if (wrong > 0) {
   process.exitCode = 1;
 }
 
+/** @param {string} file */
 function blocksOf(file) {
   const text = readFileSync(file, 'utf8');
   return [...text.matchAll(/(?:^<!-- from (\S+) -->\n\n)?^```ts\n([\s\S]*?)^```/gm)].map(
@@ -97,7 +101,12 @@ function blocksOf(file) {
   );
 }
 
-/** What is wrong with a block that is marked as part of a file. */
+/**
+ * What is wrong with a block that is marked as part of a file.
+ *
+ * @param {string} code
+ * @param {string} from
+ */
 function misquoted(code, from) {
   if (!config.fileNames.some((name) => resolve(name) === resolve(from)))
     return `this block is marked as from ${from}, which tsconfig.json does not compile`;
@@ -105,6 +114,7 @@ function misquoted(code, from) {
     return `this block differs from ${from}: copy it from there`;
 }
 
+/** @param {string} text */
 function unindented(text) {
   return text.replace(/^[ \t]+/gm, '');
 }
@@ -116,6 +126,7 @@ function knownNames() {
   sources.set(path, packages.map((from, i) => `import * as _${i} from '${from}';`).join('\n'));
   const names = compile([path]);
   const checker = names.getTypeChecker();
+  /** @type {Map<string, string>} */
   const found = new Map();
   for (const { moduleSpecifier } of names.getSourceFile(path)?.statements.filter(ts.isImportDeclaration) ?? []) {
     const symbol = checker.getSymbolAtLocation(moduleSpecifier);
@@ -126,7 +137,11 @@ function knownNames() {
   return found;
 }
 
-/** Imports of what a block uses and neither imports nor declares. */
+/**
+ * Imports of what a block uses and neither imports nor declares.
+ *
+ * @param {string} code
+ */
 function importsFor(code) {
   const its = new Set(
     [...code.matchAll(/^import [^;]*|\b(?:class|interface|type|const|enum) \w+/gm)].flatMap(([text]) =>
@@ -138,17 +153,21 @@ function importsFor(code) {
   return missing.map((name) => `import { ${name} } from '${known.get(name)}';`).join(' ');
 }
 
+/** @param {string[]} roots */
 function compile(roots) {
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile } = host;
   host.fileExists = (path) => sources.has(path) || fileExists(path);
   host.readFile = (path) => sources.get(path) ?? readFile(path);
   const parsed = host.getSourceFile;
-  host.getSourceFile = (path, target, ...rest) =>
-    sources.has(path) ? ts.createSourceFile(path, sources.get(path), target, true) : parsed(path, target, ...rest);
+  host.getSourceFile = (path, target, ...rest) => {
+    const source = sources.get(path);
+    return source === undefined ? parsed(path, target, ...rest) : ts.createSourceFile(path, source, target, true);
+  };
   return ts.createProgram({ rootNames: roots, options: { ...options, isolatedModules: false }, host });
 }
 
+/** @param {ts.SourceFile | undefined} source */
 function errorsOf(source) {
   return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
 }

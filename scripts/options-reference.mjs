@@ -38,6 +38,7 @@ const exported = new Map(
     .map((symbol) => [symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol]),
 );
 
+/** @type {string[]} */
 const problems = [];
 const page = `# Options
 
@@ -60,6 +61,7 @@ if (problems.length > 0) {
   process.exitCode = 1;
 }
 
+/** @param {[name: string, how: string]} listed */
 function section([name, how]) {
   const symbol = exported.get(name);
   if (!symbol) throw new Error(`src/index.ts does not export ${name}`);
@@ -72,7 +74,12 @@ function section([name, how]) {
   return `## ${name}\n\n${how}. ${prose(symbol.getDocumentationComment(checker))}${besides}\n\n${head}\n${rows.join('\n')}`;
 }
 
-/** Inherited members whose owner has its own section. */
+/**
+ * Inherited members whose owner has its own section.
+ *
+ * @param {string} name
+ * @param {ts.Symbol} property
+ */
 function isElsewhere(name, property) {
   return ownerOf(property) !== name && ownerOf(property) in LISTED;
 }
@@ -82,8 +89,13 @@ function ownerOf({ declarations: [{ parent }] = [] }) {
   return ts.isInterfaceDeclaration(parent) ? parent.name.text : '';
 }
 
+/**
+ * @param {string} owner
+ * @param {ts.Symbol} property
+ */
 function row(owner, property) {
-  const [{ type, questionToken }] = property.declarations;
+  const { type, questionToken } = /** @type {ts.PropertySignature} */ (property.valueDeclaration);
+  if (!type) throw new Error(`${owner}.${property.name} has no type`);
   const what = prose(property.getDocumentationComment(checker));
   const value = property.getJsDocTags(checker).find(({ name }) => name === 'defaultValue');
   if (what === '') problems.push(`${owner}.${property.name} has no comment`);
@@ -92,7 +104,11 @@ function row(owner, property) {
   return `| \`${property.name}\` | \`${typeText(type)}\` | ${[otherwise, what].map(cell).join(' | ')} |`;
 }
 
-/** As written in the source, without `undefined`, which only means that an option may be left out. */
+/**
+ * As written in the source, without `undefined`, which only means that an option may be left out.
+ *
+ * @param {ts.TypeNode} type
+ */
 function typeText(type) {
   const text = type
     .getText()
@@ -102,7 +118,11 @@ function typeText(type) {
   return cell(text);
 }
 
-/** A comment on one line, and its links as code. */
+/**
+ * A comment on one line, and its links as code.
+ *
+ * @param {ts.SymbolDisplayPart[]} [parts]
+ */
 function prose(parts = []) {
   return ts
     .displayPartsToString(parts)
@@ -111,6 +131,7 @@ function prose(parts = []) {
     .trim();
 }
 
+/** @param {string} text */
 function cell(text) {
   return text.replaceAll('|', '\\|');
 }

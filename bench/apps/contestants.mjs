@@ -9,7 +9,19 @@ import prometheus from 'prom-client';
 const NO_LIMIT = 1_000_000_000;
 const WINDOW_MS = 60_000;
 
-/** What each contestant adds to the same app: modules and global guards. */
+/**
+ * @typedef {{ port: number, db: number }} RedisAddress
+ * @typedef {Pick<typeof import('nestjs-rate-monitor'), 'RateMonitorModule'>} Monitor
+ * @typedef {import('nestjs-rate-monitor').RateMonitorOptions} Options
+ * @typedef {{ redis: RedisAddress, monitor: Monitor, options?: Options }} Parts
+ * @typedef {Pick<import('@nestjs/common').ModuleMetadata, 'imports' | 'providers'>} Added
+ */
+
+/**
+ * What each contestant adds to the same app: modules and global guards.
+ *
+ * @type {Record<string, (parts: Parts) => Added>}
+ */
 export const CONTESTANTS = {
   'no guard': () => ({}),
 
@@ -41,14 +53,23 @@ export const CONTESTANTS = {
 /** A channel that tells nobody: alerts are raised, and delivering them is not measured. */
 const SILENT = { name: 'silent', send: () => undefined };
 
-/** Nobody reaches the threshold: what is measured is counting, which all requests pay for. */
+/**
+ * Nobody reaches the threshold: what is measured is counting, which all requests pay for.
+ *
+ * @param {Monitor} monitor
+ * @param {Options} options
+ */
 function monitored({ RateMonitorModule }, options) {
   const categories = { llm_call: { threshold: NO_LIMIT } };
   const more = { categories, channels: [SILENT], maxTrackedTenants: 300_000 };
   return { imports: [RateMonitorModule.forRoot({ ...more, ...options })] };
 }
 
-/** Headers off: what is compared is the counting. */
+/**
+ * Headers off: what is compared is the counting.
+ *
+ * @param {import('@nestjs/throttler').ThrottlerStorage} storage
+ */
 function throttled(storage) {
   const throttlers = [{ name: 'llm_call', ttl: WINDOW_MS, limit: NO_LIMIT, setHeaders: false }];
   return {
@@ -58,21 +79,28 @@ function throttled(storage) {
 }
 
 class TenantThrottlerGuard extends ThrottlerGuard {
-  /** @override */
+  /**
+   * @override
+   * @param {import('./create-app.mjs').AppRequest} request
+   */
   getTracker(request) {
     return Promise.resolve(request.auth.project.id);
   }
 }
 
+/** @param {(request: import('./create-app.mjs').AppRequest) => boolean} letThrough */
 function guarded(letThrough) {
+  /** @type {import('@nestjs/common').CanActivate} */
   const guard = { canActivate: (context) => letThrough(context.getArgByIndex(0)) };
   return { providers: [{ provide: APP_GUARD, useValue: guard }] };
 }
 
+/** @param {RedisAddress} address */
 function connect({ port, db }) {
   return new Redis({ port, host: '127.0.0.1', db });
 }
 
+/** @param {RedisAddress} address */
 function lazily({ port, db }) {
   return new Redis({ port, host: '127.0.0.1', db, lazyConnect: true });
 }

@@ -9,10 +9,25 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CONTESTANTS } from './contestants.mjs';
 import { decorate } from './llm.controller.mjs';
 
-/** The same app for every contestant: one endpoint, and a tenant on each request before any guard runs. */
+/**
+ * @typedef {{
+ *   contestant: string,
+ *   platform?: string,
+ *   redis: import('./contestants.mjs').RedisAddress,
+ *   options?: import('nestjs-rate-monitor').RateMonitorOptions,
+ * }} AppArgument
+ * @typedef {{ headers: Record<string, string>, auth: { project: { id: string, name: string } } }} AppRequest
+ */
+
+/**
+ * The same app for every contestant: one endpoint, and a tenant on each request before any guard runs.
+ *
+ * @param {AppArgument} argument
+ */
 export async function createApp({ contestant, platform = 'fastify', redis, options }) {
   // "rate-monitor, await" of another build is "rate-monitor, await (other)"
   const [, kind = '', other] = /^(.*?)( \(other\))?$/.exec(contestant) ?? [];
+  /** @type {typeof import('nestjs-rate-monitor')} */
   const monitor = await import(other ? 'nestjs-rate-monitor-other' : 'nestjs-rate-monitor');
   const { imports = [], providers = [] } = CONTESTANTS[kind]({ redis, monitor, options });
   class AppModule {}
@@ -20,17 +35,18 @@ export async function createApp({ contestant, platform = 'fastify', redis, optio
   Module({ imports, providers, controllers })(AppModule);
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = await NestFactory.create(AppModule, adapter, { logger: ['error', 'warn'] });
-  if (platform === 'express') app.use((request, _response, next) => (identify(request), next()));
+  if (platform === 'express') app.use(identifyFirst);
   else app.getHttpAdapter().getInstance().decorateRequest('auth', null).addHook('onRequest', identifyFirst);
   return app;
 }
 
-function identifyFirst(request, _reply, done) {
-  identify(request);
-  done();
-}
-
-function identify(request) {
+/**
+ * @param {AppRequest} request
+ * @param {unknown} _response
+ * @param {() => void} done
+ */
+function identifyFirst(request, _response, done) {
   const id = request.headers['x-tenant'];
   request.auth = { project: { id, name: id } };
+  done();
 }

@@ -10,6 +10,7 @@ const REQUESTS = 1_000;
 const { call } = LlmController.prototype;
 
 // What it takes to read a tenant from a request is the app's affair.
+/** @param {import('@nestjs/common').ExecutionContext} context */
 const tenant = (context) => context.getArgByIndex(0).auth.project;
 
 const app = await createApp({ ...argument, options: { tenant } });
@@ -29,7 +30,11 @@ answer({
   },
 });
 
-/** A new request each: one that has been counted is not counted again. */
+/**
+ * A new request each: one that has been counted is not counted again.
+ *
+ * @param {string} id
+ */
 function contextOf(id) {
   const request = newRequest();
   request.auth = { project: { id, name: id } };
@@ -44,12 +49,16 @@ function contextOf(id) {
  * }} FastifyRequest
  */
 
-/** Takes one real request, and makes more in the way in which Fastify made that one. */
+/**
+ * Takes one real request, and makes more in the way in which Fastify made that one.
+ *
+ * @param {import('fastify').FastifyInstance} fastify
+ */
 async function requestsOf(fastify) {
   /** @type {FastifyRequest[]} */
   const taken = [];
   fastify.addHook('preHandler', (request, reply) => {
-    taken.push(request);
+    taken.push(/** @type {FastifyRequest} */ (/** @type {unknown} */ (request)));
     reply.send('taken');
   });
   await app.init();

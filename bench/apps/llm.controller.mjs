@@ -9,7 +9,11 @@ export class LlmController {
   }
 }
 
-/** The endpoint that all contestants serve, marked for the monitor if its decorator is given. */
+/**
+ * The endpoint that all contestants serve, marked for the monitor if its decorator is given.
+ *
+ * @param {(category: string) => MethodDecorator} [MonitorRate]
+ */
 export function decorate(MonitorRate) {
   const { prototype } = LlmController;
   const descriptor = { ...Object.getOwnPropertyDescriptor(prototype, 'call') };

@@ -9,9 +9,12 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { answer, argument } from '../lib/answers.mjs';
 import { createApp } from './create-app.mjs';
 
+/** @typedef {(id: string) => unknown} Counter */
+
 /** So long that no window ends, and nothing is let go, while tenants are added. */
 const WINDOW_MS = 86_400_000;
 
+/** @type {Record<string, () => Counter | Promise<Counter>>} */
 const COUNTERS = {
   'plain Map': () => {
     const counts = new Map();
@@ -42,6 +45,7 @@ const COUNTERS = {
 const count = await COUNTERS[argument.contestant]();
 
 answer({
+  /** @param {{ tenants: number, settleMs: number }} options */
   async measure({ tenants, settleMs }) {
     const before = used();
     for (let i = 0; i < tenants; i++) {
@@ -61,6 +65,10 @@ function used() {
   return { heap: heapUsed, rss };
 }
 
+/**
+ * @param {string} contestant
+ * @returns {Promise<Counter>}
+ */
 async function monitor(contestant) {
   const categories = { llm_call: { threshold: 1_000, windowMs: WINDOW_MS } };
   const options = { categories, maxTrackedTenants: 2_000_000 };

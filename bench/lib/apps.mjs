@@ -8,11 +8,19 @@ const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 
 /** One contestant: an app of one or more processes. */
 export class App {
+  /**
+   * @param {import('./children.mjs').Child[]} processes
+   * @param {number[]} ports
+   */
   constructor(processes, ports) {
     this.processes = processes;
     this.ports = ports;
   }
 
+  /**
+   * @param {string} contestant
+   * @param {{ platform: string, redis: { port: number }, db?: number, processes: number, nodeFlags: string[] }} options
+   */
   static async start(contestant, { platform, redis, db, processes, nodeFlags }) {
     const argument = { contestant, platform, redis: { port: redis.port, db } };
     // One process gets its own processor; several share the rest.
@@ -22,7 +30,11 @@ export class App {
     return new App(started, await Promise.all(started.map((child) => child.ask('port'))));
   }
 
-  /** One promise for each process. */
+  /**
+   * One promise for each process.
+   *
+   * @param {string} what
+   */
   ask(what) {
     return this.processes.map((child) => child.ask(what));
   }

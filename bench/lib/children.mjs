@@ -6,6 +6,9 @@ import { pinned } from './pinning.mjs';
 
 const GO_WITHIN_MS = 5_000;
 
+/** @typedef {{ id: number, what: string, args: unknown[] }} Question */
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
 const living = new Set();
 // A stopped process would not notice that this one exited.
 process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
@@ -13,17 +16,20 @@ process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
 /** A child process that answers calls by name; `answers.mjs` is its side. */
 export class Child {
   #process;
+  /** @type {Map<number, { resolve: (value: ReturnType<typeof JSON.parse>) => void, reject: (error: Error) => void }>} */
   #waiting = new Map();
   #asked = 0;
 
+  /** @param {import('node:child_process').ChildProcess} process */
   constructor(process) {
     this.#process = process;
     living.add(process);
-    process.on('message', ({ id, value, error }) => {
-      const { resolve, reject } = this.#waiting.get(id);
+    process.on('message', (message) => {
+      const { id, value, error } = /** @type {{ id: number, value?: unknown, error?: string }} */ (message);
+      const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
-      if (error) reject(new Error(error));
-      else resolve(value);
+      if (error) waiting?.reject(new Error(error));
+      else waiting?.resolve(value);
     });
     process.once('exit', (code, signal) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`a process ended early: ${signal ?? code}`));
@@ -32,6 +38,11 @@ export class Child {
     });
   }
 
+  /**
+   * @param {string} what
+   * @param {unknown[]} args
+   * @returns {Promise<ReturnType<typeof JSON.parse>>}
+   */
   ask(what, ...args) {
     if (!this.#process.connected) return Promise.reject(new Error('a process ended early'));
     const id = ++this.#asked;

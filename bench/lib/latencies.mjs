@@ -6,12 +6,17 @@ export class Latencies {
   #counts = new Uint32Array(LONGEST_US + 1);
   #recorded = 0;
 
+  /** @param {number} ms */
   record(ms) {
     this.#counts[Math.min(Math.round(ms * 1_000), LONGEST_US)]++;
     this.#recorded++;
   }
 
-  /** In microseconds. */
+  /**
+   * In microseconds.
+   *
+   * @param {number} share
+   */
   percentile(share) {
     let left = Math.ceil(this.#recorded * share);
     for (let us = 0; us <= LONGEST_US; us++) {

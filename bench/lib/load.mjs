@@ -8,16 +8,27 @@ import { Latencies } from './latencies.mjs';
 const ENDS_WELL = '\r\n\r\nok';
 const BODY = '{"prompt":"hello"}';
 
+/** @typedef {{ send(): void, destroy(): unknown }} Client */
+
 const latencies = new Latencies();
 let answered = 0;
+/** @type {string | undefined} */
 let failure;
 let random = 1;
 let tenants = 1;
+/**
+ * If the load is paced.
+ *
+ * @type {Client[] | undefined}
+ */
 let idle;
+/** @type {NodeJS.Timeout | undefined} */
 let pace;
+/** @type {Client[]} */
 let sockets = [];
 
 answer({
+  /** @param {import('../results.js').Load & { ports: number[] }} load */
   async start({ ports, connections, tenants: wanted, rate }) {
     tenants = wanted;
     failure = undefined;
@@ -47,6 +58,10 @@ answer({
   },
 });
 
+/**
+ * @param {number} port
+ * @returns {Promise<Client>}
+ */
 function open(port) {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(client));
@@ -75,30 +90,41 @@ function open(port) {
   });
 }
 
-/** Sends the next request at once, or at its time if the load is paced. */
+/**
+ * Sends the next request at once, or at its time if the load is paced.
+ *
+ * @param {Client} socket
+ */
 function again(socket) {
   if (idle) idle.push(socket);
   else socket.send();
 }
 
+/** @param {number} rate */
 function paced(rate) {
   const startedAt = performance.now();
   let sent = 0;
   return setInterval(() => {
     const due = ((performance.now() - startedAt) / 1_000) * rate;
-    while (sent < due && idle.length > 0) {
+    for (let next = idle?.[0]; next && sent < due; next = idle?.[0]) {
       sent++;
-      idle.shift().send();
+      idle?.shift();
+      next.send();
     }
   }, 1);
 }
 
-/** Pseudo-random, so that no tenant is bound to one connection or process; the same in every run. */
+/**
+ * Pseudo-random, so that no tenant is bound to one connection or process; the same in every run.
+ *
+ * @param {number} count
+ */
 function anyOf(count) {
   random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
   return Math.floor((random / 2 ** 32) * count);
 }
 
+/** @param {number} tenant */
 function requestOf(tenant) {
   return (
     `POST /llm/call HTTP/1.1\r\nhost: 127.0.0.1\r\nx-tenant: tenant-${tenant}\r\n` +

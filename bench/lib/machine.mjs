@@ -17,7 +17,11 @@ const PACKAGES = [
   'nestjs-rate-monitor',
 ];
 
-/** Where and with what it was measured. */
+/**
+ * Where and with what it was measured.
+ *
+ * @param {string | undefined} redisVersion
+ */
 export function machine(redisVersion) {
   const versions = Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)]));
   return {
@@ -31,6 +35,10 @@ export function machine(redisVersion) {
   };
 }
 
+/**
+ * @param {string} name
+ * @returns {string}
+ */
 function versionOf(name) {
   const { version } = require(
     (require.resolve.paths(name) ?? []).map((folder) => `${folder}/${name}/package.json`).find(exists) ?? name,
@@ -38,6 +46,7 @@ function versionOf(name) {
   return version;
 }
 
+/** @param {string} file */
 function exists(file) {
   try {
     return Boolean(require.resolve(file));

@@ -5,12 +5,20 @@ import { availableParallelism } from 'node:os';
 const processors = allowedProcessors();
 
 /** The app has a processor to itself, so that its CPU bounds what it serves; with two, Redis and the load share the other. */
+/** @type {Record<string, number>} */
 const PLACES = { app: 0, redis: 1, load: 2 };
 
-/** The command, bound to the processor of its role where it has one. */
+/**
+ * The command, bound to the processor of its role if it has one.
+ *
+ * @param {string | undefined} role
+ * @param {string} command
+ * @param {string[]} args
+ */
 export function pinned(role, command, args) {
-  if (!(role in PLACES) || processors.length < 2) return { command, args };
-  const processor = processors[Math.min(PLACES[role], processors.length - 1)];
+  const place = role === undefined ? undefined : PLACES[role];
+  if (place === undefined || processors.length < 2) return { command, args };
+  const processor = processors[Math.min(place, processors.length - 1)];
   return { command: 'taskset', args: ['-c', String(processor), command, ...args] };
 }
 
@@ -31,6 +39,7 @@ function allowedProcessors() {
   }
 }
 
+/** @param {string} text */
 function range(text) {
   const [first, last = first] = text.split('-').map(Number);
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);

@@ -29,6 +29,12 @@ export class RedisServer {
     return new RedisServer(server, client, port, folder);
   }
 
+  /**
+   * @param {import('node:child_process').ChildProcess} process
+   * @param {Redis} client
+   * @param {number} port
+   * @param {string} folder
+   */
   constructor(process, client, port, folder) {
     this.process = process;
     this.client = client;
@@ -39,6 +45,7 @@ export class RedisServer {
   /** What it has done so far. */
   async mark() {
     const info = await this.client.info('everything');
+    /** @param {string} name */
     const number = (name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1]);
     return {
       at: performance.now(),

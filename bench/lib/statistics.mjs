@@ -1,5 +1,9 @@
 // @ts-check
-/** The middle of `values`, and between what the middle half of them is. */
+/**
+ * The middle of `values`, and between what the middle half of them is.
+ *
+ * @param {number[]} values
+ */
 export function summary(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   return { median: at(sorted, 0.5), lower: at(sorted, 0.25), upper: at(sorted, 0.75) };
@@ -11,6 +15,8 @@ const CONFIDENT = 0.95;
 /**
  * The median of independent `values` and its confidence interval. No distribution is assumed: how many of n values are below the true
  * median is a throw of n coins. It takes six values for 95 %; with fewer, the interval spans all of them.
+ *
+ * @param {number[]} values
  */
 export function confidence(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
@@ -25,10 +31,15 @@ export function confidence(values) {
   return { median: at(sorted, 0.5), lower: sorted[first] ?? NaN, upper: sorted[n - 1 - first] ?? NaN };
 }
 
+/** @param {number[]} values */
 export function median(values) {
   return summary(values).median;
 }
 
+/**
+ * @param {number[]} sorted
+ * @param {number} quantile
+ */
 function at(sorted, quantile) {
   if (sorted.length === 0) return NaN;
   const position = (sorted.length - 1) * quantile;

@@ -4,12 +4,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** How long an app goes on after its load has stopped: what it counted last is published, and no reply is left to come. */
 const SETTLE_MS = 250;
 
-/** Load on an app until the compiler has got to what is measured later. */
+/**
+ * @typedef {{
+ *   app: import('./apps.mjs').App,
+ *   client: import('./children.mjs').Child,
+ *   redis: import('./redis-server.mjs').RedisServer,
+ * }} Parties
+ * @typedef {{ warmUpMs: number, leadInMs: number, turnMs: number }} Times
+ */
+
+/**
+ * Load on an app until the compiler has got to what is measured later.
+ *
+ * @param {Parties} parties
+ * @param {Partial<import('../results.js').Load> & Times} load
+ */
 export async function warmUp(parties, { warmUpMs, ...load }) {
   await under(load, parties, () => sleep(warmUpMs));
 }
 
-/** One turn of an app under load, and what it did in it. Four digits say all there is to say. */
+/**
+ * One turn of an app under load, and what it did in it. Four digits are all that is known.
+ *
+ * @param {Parties} parties
+ * @param {Partial<import('../results.js').Load> & Times} load
+ */
 export async function takeTurn(parties, { leadInMs, turnMs, ...load }) {
   const measured = await under(load, parties, async () => {
     await sleep(leadInMs);
@@ -22,8 +41,8 @@ export async function takeTurn(parties, { leadInMs, turnMs, ...load }) {
 
 /**
  * @template T
- * @param {{ connections?: number, tenants?: number, rate?: number }} load
- * @param {{ app: import('./apps.mjs').App, client: import('./children.mjs').Child }} parties
+ * @param {Partial<import('../results.js').Load>} load
+ * @param {Parties} parties
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
@@ -39,14 +58,26 @@ async function under({ connections, tenants, rate }, { app, client }, work) {
   }
 }
 
-/** Each carries its own time, so that marks which come late under load still give true rates. */
+/** @typedef {Record<string, number>} Mark What was done until `at`, in milliseconds. */
+
+/**
+ * Each carries its own time, so that marks which come late under load still give true rates.
+ *
+ * @param {Parties} parties
+ * @returns {Promise<{ answers: Mark, store: Mark, processes: Mark[] }>}
+ */
 async function mark({ app, client, redis }) {
   const [answers, store, ...processes] = await Promise.all([client.ask('mark'), redis.mark(), ...app.ask('mark')]);
   return { answers, store, processes };
 }
 
+/**
+ * @param {Awaited<ReturnType<typeof mark>>} before
+ * @param {Awaited<ReturnType<typeof mark>>} after
+ */
 function measure(before, after) {
   const requestsPerSecond = perSecond(before.answers, after.answers, 'answered');
+  /** @param {string} what */
   const redis = (what) => perSecond(before.store, after.store, what);
   const cpuUs = before.processes.map((process, i) => perSecond(process, after.processes[i], 'cpuUs'));
   return {
@@ -61,6 +92,11 @@ function measure(before, after) {
   };
 }
 
+/**
+ * @param {Mark} before
+ * @param {Mark} after
+ * @param {string} what
+ */
 function perSecond(before, after, what) {
   return (after[what] - before[what]) / ((after.at - before.at) / 1_000);
 }

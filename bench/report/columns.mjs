@@ -1,5 +1,9 @@
 // @ts-check
-/** How a measured value is written. */
+/**
+ * How a measured value is written.
+ *
+ * @type {Record<import('../results.js').Figure, { title: string, digits: number, scale?: number }>}
+ */
 export const COLUMNS = {
   requestsPerSecond: { title: 'requests/s', digits: 0 },
   p50Us: { title: 'p50, ms', digits: 2, scale: 1_000 },

@@ -2,23 +2,35 @@
 import { markdown, table } from './tables.mjs';
 import { targets } from './targets.mjs';
 
-/** The results as Markdown. */
+/**
+ * @typedef {import('../results.js').Results} Results
+ * @typedef {import('../results.js').Row} Row
+ */
+
+/**
+ * The results as Markdown.
+ *
+ * @param {Results} results
+ */
 export function report(results) {
   const { machine, requests = [], processes = [], tenants = [], rates = [], guard = [], memory = [] } = results;
   const { import: loading = [] } = results;
   const underLoad = requests.filter(({ contestant }) => contestant !== 'PING');
+  /** @type {[title: string, body: string][]} */
   const sections = [
     ['Machine', machineLines(machine)],
     ['Targets', targetTable(results)],
-    ...(hasOther(requests) ? [['Targets, the other build', targetTable(results, ' (other)')]] : []),
-    ...[1, 50, 200].map((count) => [
-      `Requests, ${count} ${count === 1 ? 'connection' : 'connections'}`,
-      table(
-        underLoad.filter(({ connections }) => connections === count),
-        ['contestant'],
-        ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs', 'redisBytes'],
+    ...(hasOther(requests) ? [titled('Targets, the other build', targetTable(results, ' (other)'))] : []),
+    ...[1, 50, 200].map((count) =>
+      titled(
+        `Requests, ${count} ${count === 1 ? 'connection' : 'connections'}`,
+        table(
+          underLoad.filter(({ connections }) => connections === count),
+          ['contestant'],
+          ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs', 'redisBytes'],
+        ),
       ),
-    ]),
+    ),
     ['The guard alone', table(guard, ['contestant'], ['ns', 'bytes'])],
     ['Memory per tenant', table(memory, ['contestant', 'tenants'], ['heapBytes', 'rssBytes'])],
     ['Import', table(loading, ['contestant'], ['importCpuMs', 'importHeapKb', 'importFiles'])],
@@ -34,19 +46,39 @@ export function report(results) {
   return measured.map(([title, body]) => `### ${title}\n\n${body}\n`).join('\n');
 }
 
+/**
+ * @param {string} title
+ * @param {string} body
+ * @returns {[string, string]}
+ */
+function titled(title, body) {
+  return [title, body];
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {'processes' | 'tenants'} key
+ */
 function scaling(rows, key) {
+  /** @type {import('../results.js').Figure[]} */
   const columns = ['requestsPerSecond', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs'];
   return table(loaded(rows), ['contestant', key], columns);
 }
 
+/** @param {Row[]} rows */
 function loaded(rows) {
   return rows.filter(({ contestant }) => contestant !== 'PING');
 }
 
+/** @param {Row[]} rows */
 function hasOther(rows) {
   return rows.some(({ contestant }) => contestant.endsWith(' (other)'));
 }
 
+/**
+ * @param {Results} results
+ * @param {string} [build]
+ */
 function targetTable(results, build) {
   const lines = targets(results, build).map(({ what, target, measured, reached }) => [
     what,
@@ -57,6 +89,7 @@ function targetTable(results, build) {
   return markdown(['what', 'target', 'measured', ''], lines);
 }
 
+/** @param {Results['machine']} machine */
 function machineLines({ date, cpu, cores, memoryGb, os, placement, platform, versions, settings }) {
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [

@@ -2,13 +2,20 @@
 import { median } from '../lib/statistics.mjs';
 import { Comparison, COUNTER, NO_GUARD, NOTHING, short, THROTTLER } from './comparison.mjs';
 
-/** Least ratio of requests/s to no guard, by connections. */
+/** @typedef {import('../results.js').Row} Row */
+
+/**
+ * Least ratio of requests/s to no guard, by connections.
+ *
+ * @type {Record<number, number>}
+ */
 const AUTO_LEAST = { 1: 0.97, 50: 0.96, 200: 0.96 };
 
 /**
  * Targets: ratios within one run, since absolute figures depend on the machine.
  *
- * @param build Of which build of this package: ` (other)` for the one it is measured beside.
+ * @param {import('../results.js').Results} results
+ * @param {string} [build] Of which build of this package: ` (other)` for the one it is measured beside.
  */
 export function targets(results, build = '') {
   const AUTO = `rate-monitor, auto${build}`;
@@ -17,6 +24,13 @@ export function targets(results, build = '') {
   const MEMORY = `rate-monitor, memory${build}`;
   const { requests = [], rates = [], guard = [], memory = [] } = results;
   const run = new Comparison(requests);
+  /**
+   * @param {string} name
+   * @param {string} contestant
+   * @param {string} reference
+   * @param {number} connections
+   * @param {number} least
+   */
   const perSecond = (name, contestant, reference, connections, least) =>
     run.ratio(
       `requests/s, ${name} / ${reference}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
@@ -59,7 +73,15 @@ export function targets(results, build = '') {
   return all.filter(({ measured }) => !measured.includes('NaN'));
 }
 
+/**
+ * @param {Row[]} rows
+ * @param {string} own
+ */
 function guardTargets(rows, own) {
+  /**
+   * @param {string} contestant
+   * @param {'ns' | 'bytes'} what
+   */
   const of = (contestant, what) => median(rows.filter((row) => row.contestant === contestant).map((row) => row[what]));
   const ns = of(own, 'ns') - of(NOTHING, 'ns');
   const bytes = of(own, 'bytes') - of(NOTHING, 'bytes');
@@ -74,7 +96,12 @@ function guardTargets(rows, own) {
   ];
 }
 
+/**
+ * @param {Row[]} rows
+ * @param {string} own
+ */
 function flatCommands(rows, own) {
+  /** @param {number} wanted */
   const of = (wanted) =>
     median(
       rows
@@ -90,6 +117,10 @@ function flatCommands(rows, own) {
   };
 }
 
+/**
+ * @param {Row[]} rows
+ * @param {string} own
+ */
 function memoryTarget(rows, own) {
   const most = Math.max(...rows.map(({ tenants }) => tenants));
   const { heapBytes = NaN } = rows.find(({ contestant, tenants }) => contestant === own && tenants === most) ?? {};

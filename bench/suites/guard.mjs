@@ -8,7 +8,11 @@ const GUARD_COST = fileURLToPath(new URL('../apps/guard-cost.mjs', import.meta.u
 /** Room for all that a measurement allocates: no collection takes place in the middle of one. */
 const NODE_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
-/** The guard alone: nanoseconds and bytes a call. */
+/**
+ * The guard alone: nanoseconds and bytes a call.
+ *
+ * @param {{ contestants: string[], warmUps: number, rounds: number }} options
+ */
 export async function guard({ contestants, warmUps, rounds }) {
   const redis = await RedisServer.start();
   const rows = [];

@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 /**
  * What it costs to load a package into an app that has loaded Nest: CPU time, heap and files, in a process of its own each time. CPU time
  * instead of time, since it depends less on what else the machine does.
+ *
+ * @param {{ contestants: string[], rounds: number, tell: import('../results.js').Tell }} options
  */
 export async function imports({ contestants, rounds, tell }) {
   const rows = [];
@@ -14,6 +16,10 @@ export async function imports({ contestants, rounds, tell }) {
   return rows;
 }
 
+/**
+ * @param {string} name
+ * @returns {{ importCpuMs: number, importHeapKb: number, importFiles: number }}
+ */
 function measured(name) {
   const program = `
     for (const base of ['reflect-metadata', 'rxjs', '@nestjs/common', '@nestjs/core']) require(base);

@@ -12,6 +12,12 @@ import { RedisServer } from '../lib/redis-server.mjs';
  */
 const STEADY_HEAP = '--heap-growing-percent=50';
 
+/**
+ * @typedef {import('../results.js').Variant} Variant
+ * @typedef {import('../lib/turn.mjs').Times & { turns: number }} Times
+ * @typedef {Omit<import('../lib/turn.mjs').Parties, 'app'>} Others
+ */
+
 const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
@@ -20,19 +26,28 @@ const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
  * processes in each round, since what the compiler makes of the same app differs from process to process by more than what is compared here;
  * and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn it is not is halted: an
  * idle process would tidy its memory in the time of others.
+ *
+ * @param {Times & {
+ *   contestants: string[],
+ *   rounds: number,
+ *   tell: import('../results.js').Tell,
+ *   variants: Variant[],
+ *   platform: string,
+ * }} options
  */
 export async function load({ contestants, rounds, tell, variants, platform, ...times }) {
   const dbs = new Map(contestants.map((contestant, db) => [contestant, db]));
   const redis = await RedisServer.start();
   const client = await startLoad();
   const ping = await startChild(PING, { port: redis.port }, { role: 'app' });
+  /** @type {object[]} */
   const rows = [];
   try {
     for (let round = 0; round < rounds; round++) {
       rows.push({ round, contestant: 'PING', ...(await ping.ask('measure')) });
       const measured = await measureAll({
         ...{ variants, platform, dbs, contestants: inOrder(contestants, round), redis, client },
-        ...{ turns: times.turns, ...times },
+        ...times,
       });
       rows.push(...measured.map((row) => ({ round, ...row })));
       tell(`round ${round + 1} of ${rounds}`);
@@ -43,10 +58,16 @@ export async function load({ contestants, rounds, tell, variants, platform, ...t
   }
 }
 
-/** All contestants in all variants: those of as many processes in the same ones. */
+/**
+ * All contestants in all variants: those of as many processes in the same ones.
+ *
+ * @param {Times & Others & { contestants: string[], dbs: Map<string, number>, variants: Variant[], platform: string }} options
+ */
 async function measureAll({ contestants, dbs, variants, platform, redis, client, turns, ...times }) {
+  /** @type {object[]} */
   const rows = [];
   for (const processes of new Set(variants.map(processesOf))) {
+    /** @type {Map<string, App>} */
     const apps = new Map();
     try {
       for (const contestant of contestants) {
@@ -67,9 +88,15 @@ async function measureAll({ contestants, dbs, variants, platform, redis, client,
   return rows;
 }
 
+/**
+ * @param {Map<string, App>} apps
+ * @param {Times & Others & { variant: Variant }} options
+ */
 async function measureVariant(apps, { variant, redis, client, turns, ...times }) {
   const contestants = [...apps.keys()];
-  const parties = (contestant) => ({ app: apps.get(contestant), redis, client });
+  /** @param {string} contestant */
+  const parties = (contestant) => ({ app: /** @type {App} */ (apps.get(contestant)), redis, client });
+  /** @type {object[]} */
   const rows = [];
   for (let turn = 0; turn < turns; turn++) {
     for (const contestant of rotated(contestants, turn))
@@ -78,15 +105,24 @@ async function measureVariant(apps, { variant, redis, client, turns, ...times })
   return rows;
 }
 
+/** @param {Variant} variant */
 function processesOf({ processes = 1 }) {
   return processes;
 }
 
+/**
+ * @param {string[]} list
+ * @param {number} round
+ */
 function inOrder(list, round) {
   const order = rotated(list, round);
   return round % 2 === 0 ? order : order.reverse();
 }
 
+/**
+ * @param {string[]} list
+ * @param {number} by
+ */
 function rotated(list, by) {
   const at = by % list.length;
   return [...list.slice(at), ...list.slice(0, at)];

@@ -6,7 +6,11 @@ import { RedisServer } from '../lib/redis-server.mjs';
 
 const TENANT_MEMORY = fileURLToPath(new URL('../apps/tenant-memory.mjs', import.meta.url));
 
-/** Bytes of one more tenant, in a process of its own for each measurement. */
+/**
+ * Bytes of one more tenant, in a process of its own for each measurement.
+ *
+ * @param {{ contestants: string[], tenants: number[], tell: import('../results.js').Tell }} options
+ */
 export async function memory({ contestants, tenants, tell }) {
   const rows = [];
   for (const count of tenants) {
@@ -20,6 +24,11 @@ export async function memory({ contestants, tenants, tell }) {
   return rows;
 }
 
+/**
+ * @param {string} contestant
+ * @param {number} tenants
+ * @param {number} settleMs
+ */
 async function measured(contestant, tenants, settleMs) {
   const redis = await RedisServer.start();
   const argument = { contestant, redis: { port: redis.port, db: 0 } };

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { NestFactory } from '@nestjs/core';
 import { RateMonitorModule, SentryChannel } from 'nestjs-rate-monitor';
 
+/** @param {import('nestjs-rate-monitor').RateMonitorOptions} options */
 const boot = (options) =>
   NestFactory.createApplicationContext(RateMonitorModule.forRoot(options), { logger: false, abortOnError: false });
 
