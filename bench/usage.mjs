@@ -60,6 +60,7 @@ const publish = async () => {
       now,
     );
 };
+/** @type {import('node:perf_hooks').PerformanceEntry[]} */
 const collections = [];
 const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
 observer.observe({ entryTypes: ['gc'] });
