@@ -288,10 +288,6 @@ export class AlertEngine implements Incidents {
     await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
   }
 
-  recovered(key: string): void {
-    void this.changeAll((told) => without(told, 'next'), key).catch(() => undefined);
-  }
-
   private async take(breach: Breach): Promise<void> {
     const { incidents, now } = this.options;
     const story = incidents !== undefined;
@@ -339,13 +335,17 @@ export class AlertEngine implements Incidents {
       isCounted,
     );
     if (!incident || !claimed) return false;
-    const { taken, held, isDone } = claimed;
+    const { taken, held, paused, isDone } = claimed;
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
     for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
+    for (const key of paused) this.deliveries.get(key)?.awaitPause(id);
     if (incident.closedAt !== undefined) await this.edition1.ended(incident).catch(() => undefined);
-    if (isDone) await this.records.archive(id, incident);
+    if (isDone) {
+      for (const delivery of this.deliveries.values()) delivery.forget(id);
+      await this.records.archive(id, incident);
+    }
     return true;
   }
 
@@ -358,10 +358,9 @@ export class AlertEngine implements Incidents {
   }
 
   /** The same in all incidents, if it makes a difference. */
-  private async changeAll(change: (told: Told) => Told, onlyKey?: string): Promise<void> {
+  private async changeAll(change: (told: Told) => Told): Promise<void> {
     for (const [id, { told }] of await this.records.list())
-      for (const [key, one] of Object.entries(told))
-        if ((onlyKey ?? key) === key && change(one) !== one) await this.changeTold(id, key, change);
+      for (const [key, one] of Object.entries(told)) if (change(one) !== one) await this.changeTold(id, key, change);
   }
 
   /** Takes over what edition 1 left open. */

@@ -35,7 +35,6 @@ describe('a channel that seems to have a wrong address', () => {
       present: () => [present],
       report: (_key, _id, _present, outcome) => Promise.resolve(outcome.delivered ? 0 : outcome.waitMs),
       again: (_key, id) => Promise.resolve(delivery.push(id, due)),
-      recovered: () => undefined,
     };
     const log = (line: unknown): void => void lines.push(String(line));
     const named = { channel, name: 'chat', option: 'channels[0]' };
@@ -86,7 +85,6 @@ describe('a storm of a thousand tenants', () => {
       present: (_key, ids) => ids.map(presentOf),
       report: () => Promise.resolve(0),
       again: () => Promise.resolve(),
-      recovered: () => undefined,
     };
     const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
     const named = { channel, name: 'chat', option: 'channels[0]' };

@@ -1,3 +1,5 @@
+import { setTimeout as after } from 'node:timers/promises';
+
 import type { Logger } from '@nestjs/common';
 
 import type { AlertChannel } from '../model/alert-channel.js';
@@ -54,10 +56,8 @@ export interface Incidents {
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
   /** Returns how long to wait before the next try, in milliseconds. */
   report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
-  /** Tries again to send what failed. */
+  /** Tries again to send what failed or waited. */
   again(key: string, id: string): Promise<void>;
-  /** The channel works again: sends what was held back. */
-  recovered(key: string): void;
 }
 
 interface Item {
@@ -138,8 +138,7 @@ export class ChannelDelivery {
   }
 
   push(id: string, due: Due): void {
-    clearTimeout(this.retries.get(id));
-    this.retries.delete(id);
+    this.forget(id);
     const rank = rankOf(due);
     const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
     this.pending.set(id, { id, since, rank, alone });
@@ -177,23 +176,33 @@ export class ChannelDelivery {
     return left;
   }
 
-  /** Sends at once what waits for a group or a retry. Returns whether nothing is left. */
+  /** Sends at once what waits for a group, a retry or the end of a pause. Returns whether nothing is left. */
   async flush(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs;
     this.hurry = true;
-    const retried = [...this.retries.keys()];
     this.health.resume();
-    await within(Promise.all(retried.map((id) => this.incidents.again(this.key, id))), withinMs, '').catch(
-      () => undefined,
-    );
+    await within(this.tryAgain(), withinMs, '').catch(() => undefined);
     this.pump();
-    while (!this.isIdle && performance.now() < end) {
-      const left = Math.max(end - performance.now(), 0);
-      const some = this.working.size > 0 ? Promise.race(this.working) : new Promise((resolve) => setImmediate(resolve));
-      await within(some, left, '').catch(() => undefined);
+    while (!this.isIdle) {
+      const left = end - performance.now();
+      if (left <= 0 || (this.working.size === 0 && this.pausedMs >= left)) break;
+      const next = this.working.size > 0 ? Promise.race(this.working) : after(this.pausedMs);
+      await within(next, left, '').catch(() => undefined);
+      this.pump();
     }
     this.hurry = false;
     return this.isIdle && this.retries.size === 0;
+  }
+
+  /** Another try at an alert comes when the channel's pause is over, or before if it works again. */
+  awaitPause(id: string): void {
+    this.retryAfter(id, this.pausedMs);
+  }
+
+  /** Nothing will be due any more. */
+  forget(id: string): void {
+    clearTimeout(this.retries.get(id));
+    this.retries.delete(id);
   }
 
   private async handedOn(withinMs: number): Promise<boolean> {
@@ -341,18 +350,19 @@ export class ChannelDelivery {
   }
 
   private retryAfter(id: string, waitMs: number): void {
-    if (this.health.isOff || this.pending.has(id)) return;
+    if (this.isEnded || this.pending.has(id)) return;
     clearTimeout(this.retries.get(id));
-    const retry = (): void => {
-      this.retries.delete(id);
-      void this.incidents.again(this.key, id);
-    };
     // A little later than in the record, so that it is due there.
-    this.retries.set(id, setTimeout(retry, waitMs + 5).unref());
+    this.retries.set(id, setTimeout(() => void this.tryAgain([id]), waitMs + 5).unref());
+  }
+
+  private async tryAgain(ids = [...this.retries.keys()]): Promise<void> {
+    for (const id of ids) this.forget(id);
+    await Promise.all(ids.map((id) => this.incidents.again(this.key, id)));
   }
 
   private works(): void {
-    if (this.health.works()) this.incidents.recovered(this.key);
+    if (this.health.works()) void this.tryAgain();
   }
 
   private get isIdle(): boolean {

@@ -32,6 +32,8 @@ export interface Claimed {
   readonly taken: ReadonlyMap<string, Due>;
   /** Channels for which a mute holds back something new. */
   readonly held: readonly string[];
+  /** Channels of this replica that are paused. */
+  readonly paused: readonly string[];
   /** Nothing will be due any more. */
   readonly isDone: boolean;
 }
@@ -40,7 +42,7 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what waits, is muted or is left to others. */
 export function claim(before: Incident | undefined, after: Incident | undefined, claimant: Claimant): Claimed {
-  if (!after) return { incident: after, taken: new Map(), held: [], isDone: false };
+  if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
   const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = claimant;
   let incident = after;
   if (incident.closedAt === undefined && mayClose && isOver(incident, settings, now)) {
@@ -58,6 +60,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
     incident = withTold(incident, key, { ...told, held: until, delivery });
   }
   const taken = new Map<string, Due>();
+  const paused: string[] = [];
   for (const [key, next] of first.ready) {
     const delivery = own(key);
     const told = incident.told[key] ?? FRESH_TOLD;
@@ -70,6 +73,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
       const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
       incident = withTold(incident, key, waiting);
+      paused.push(key);
     } else if (isMine(key) && (mayTakeOver || (queued.by ?? me) === me)) {
       taken.set(key, next);
       incident = withTold({ ...incident, status: next.status }, key, {
@@ -87,5 +91,5 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
     lookAt === undefined
       ? without(incident, 'lookAt')
       : { ...incident, lookAt: isPast ? (before?.lookAt ?? lookAt) : lookAt };
-  return { incident, taken, held, isDone };
+  return { incident, taken, held, paused, isDone };
 }

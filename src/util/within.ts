@@ -5,7 +5,8 @@
  */
 export function within<T>(promise: Promise<T>, ms: number, what: string, holdsProcess = true): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), ms);
+    // A timer takes no more than 2 ** 31 - 1 and fires at once for anything above, `Infinity` too.
+    const timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), Math.min(ms, 2 ** 31 - 1));
     if (!holdsProcess) timer.unref();
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -6,6 +6,7 @@ import {
   RateMonitorService,
   SlackChannel,
   WebhookChannel,
+  type RateAlert,
   type RateMonitorOptions,
 } from '../../src/index.js';
 import { ALERTS } from '../../src/alert/alert.service.js';
@@ -155,6 +156,30 @@ describe('delivery', () => {
     for (let i = 0; i < 20; i++) await app.post('/llm/call', { 'x-project': 'proj_2' });
     const began = performance.now();
     expect(await app.app.get(RateMonitorService).flush(400)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it('sends at shutdown also what waits for the end of a pause, and shows before how much that is', async () => {
+    const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })], shutdownFlushMs: 5_000 });
+    hook.answerNext(...Array.from({ length: 20 }, () => broken));
+    for (let i = 0; i < 3; i++) alerts.raise(anAlert({ tenant: { id: `first_${i}` } }));
+    await until(() => alerts.channels()[0]?.on === false);
+    for (let i = 0; i < 60; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
+    await until(() => alerts.channels()[0]?.queued === 63);
+    hook.answerAsUsual();
+    await app.close();
+    const arrived = new Set(hook.requests.slice(3).map(({ body }) => (JSON.parse(body) as RateAlert).tenant.id));
+    expect(arrived.size).toBe(63);
+    expect(app.log.of('did not send')).toEqual([]);
+  });
+
+  it('does not keep the processor busy at a flush while the channel is off', async () => {
+    const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })] });
+    hook.answerNext(...Array.from({ length: 16 }, () => ({ status: 410 })));
+    for (let i = 0; i < 40; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
+    await until(() => alerts.channels()[0]?.on === false);
+    const began = performance.now();
+    expect(await alerts.flush(3_000)).toBe(false);
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 

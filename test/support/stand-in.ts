@@ -48,6 +48,11 @@ export abstract class StandIn {
     this.scripted.push(...answers.map((answer) => ({ answer })));
   }
 
+  /** Forgets what was scripted. */
+  answerAsUsual(): void {
+    this.scripted.length = 0;
+  }
+
   /** Never responds to the next request. */
   hang(): void {
     this.scripted.push({ answer: 'hang' });
