@@ -66,8 +66,11 @@ export interface AlertSettings extends Identity {
   /** The store's clock. */
   readonly now: () => number;
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
-  /** Whether a count is over a level that holds for the tenant now; undefined if that cannot be known. */
-  readonly isStillOver: (of: Pick<CountRead, 'category' | 'window' | 'tenantId'>, count: number) => boolean | undefined;
+  /** The tenant's present threshold if the count is over none of its levels; undefined if it is over one, or that cannot be known. */
+  readonly thresholdNotReached: (
+    of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
+    count: number,
+  ) => number | undefined;
   /** Who makes up a count of a window that ends then; an empty list if that is not known. */
   readonly contributors?: (
     of: Pick<Incident, 'category' | 'window' | 'tenant'>,
@@ -209,15 +212,18 @@ export class AlertEngine implements Incidents {
 
   /** The thresholds of a category changed: closes open incidents whose count is no longer over a level. */
   async thresholdsChanged(category: string): Promise<void> {
-    const { isStillOver, now } = this.options;
+    const { thresholdNotReached, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
     const open = [...(await this.records.list())].filter(([, each]) => each.category === category && isOpen(each));
     const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
     for (const [i, [id, incident]] of open.entries()) {
       const { window, tenant, uid } = incident;
-      const count = Math.max(lastOf(incident).count, counts?.[i] ?? 0);
-      if (isStillOver({ category, window, tenantId: tenant.id }, count) !== false) continue;
-      await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, closedAt: now() } : there));
+      const { count, threshold } = lastOf(incident);
+      const of = { category, window, tenantId: tenant.id };
+      const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
+      if (present === undefined) continue;
+      const end = { closedAt: now(), ...(present > threshold ? { raisedTo: present } : {}) };
+      await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
     }
   }
 

@@ -391,7 +391,7 @@ function whatOf(presents: readonly Present[]): string {
 
 /** Open ones first, then by severity, then by ratio. */
 function rankOf({ status, level, window }: Due): readonly number[] {
-  const ratio = window.count / Math.max(window.threshold, 1);
+  const ratio = window.count / window.threshold;
   return status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
 }
 

@@ -121,7 +121,9 @@ describe('what a channel is due of a story', () => {
     expect(hear(over, failed, at(3))).toEqual(['resolved', 'warning']);
     expect(hear(over, { ...failed, held: at(5) }, at(3))).toBeUndefined();
     expect(hear(over, undefined, at(3))).toBeUndefined();
-    expect(hear(over, told({ '': 1 }), at(14))).toBeUndefined();
+    // A channel that rests for a quarter of an hour still hears it.
+    expect(hear(over, told({ '': 1 }), at(33))).toEqual(['resolved', 'warning']);
+    expect(hear(over, told({ '': 1 }), at(64))).toBeUndefined();
   });
 
   it('comes again and again for a channel that forgets', () => {

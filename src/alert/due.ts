@@ -11,6 +11,8 @@ export interface IncidentSettings {
 
 /** How long something is tried that no channel has confirmed. */
 const WORTH_TELLING_MS = 10 * 60_000;
+/** How long the end is tried: longer than the longest pause of a channel, or what it was sent as open would stay open there. */
+const END_WORTH_TELLING_MS = 60 * 60_000;
 /** The work for many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
@@ -65,7 +67,7 @@ function dueOfStory(
   const [window, before] = [lastOf(incident), told?.levels[''] ?? 0];
   const isHeld = window.end <= (told?.held ?? 0);
   if (closedAt !== undefined) {
-    if (told?.resolved || now > closedAt + WORTH_TELLING_MS) return undefined;
+    if (told?.resolved || now > closedAt + END_WORTH_TELLING_MS) return undefined;
     // The end is also sent if the opening failed, but not if a mute held it back.
     const isOwed =
       before > 0 || (told?.held === undefined && told?.delivery !== undefined && wants(channel, category, worst));

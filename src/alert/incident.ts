@@ -100,6 +100,8 @@ export interface Incident {
   /** Up to when the counts are final. */
   readonly settledTo: number;
   readonly closedAt?: number;
+  /** The threshold that ended it. Left out if the tenant did. */
+  readonly raisedTo?: number;
   /** The last status that was sent. */
   readonly status?: IncidentStatus;
   readonly told: Readonly<Record<string, Told>>;
@@ -375,7 +377,7 @@ function linkTo(publicUrl: string, category: string, tenantId: string): string {
 }
 
 function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
-  const { uid, startedAt, peak, total, settledTo, windows, hot } = incident;
+  const { uid, startedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
   const open = windows.filter(({ start }) => start >= settledTo);
   return {
     id: uid,
@@ -386,6 +388,7 @@ function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
     total: open.reduce((sum, { count }) => sum + count, total),
     windowsOver: hot,
     windows: Math.max(hot, Math.round((lastOf(incident).end - startedAt) / lengthOf(incident))),
+    ...(raisedTo === undefined ? {} : { thresholdRaisedTo: raisedTo }),
   };
 }
 

@@ -10,13 +10,13 @@ import { Edition1Mutes } from './edition-1-mutes.js';
 /** What a mute is about. */
 export interface MutedScope {
   /**
-   * Id of a tenant.
+   * Id of a tenant. Leave it out for all: `undefined` is a `TypeError`, since an id that was not loaded must not mute everybody.
    *
    * @defaultValue every tenant
    */
   tenant?: string | undefined;
   /**
-   * A category.
+   * A category, in the same way.
    *
    * @defaultValue every category
    */
@@ -281,15 +281,16 @@ function inPlainWords(error: unknown): string {
   return `the store is away (${isLost ? 'there is no connection' : reason}). ${again}`;
 }
 
-/** A name that is not an option would leave the scope open: everything would be muted. */
+/** A name that is not an option, or an id that was not loaded, would leave the scope open: everything would be muted. */
 function checkNames(scope: MutedScope, options: readonly string[]): void {
+  if (typeof scope !== 'object' || (scope as unknown) === null)
+    throw new TypeError(`nothing is given: write an object with ${options.join(', ')}`);
   for (const name of Object.keys(scope)) {
     if (options.includes(name)) continue;
     throw new TypeError(`${oneLine(name, 40)} is not an option here: write one of ${options.join(', ')}`);
   }
-  const { tenant, category } = scope;
-  for (const [name, value] of Object.entries({ tenant, category })) {
-    if (value !== undefined && (typeof value !== 'string' || value === ''))
+  for (const name of ['tenant', 'category'] as const) {
+    if (name in scope && (typeof scope[name] !== 'string' || scope[name] === ''))
       throw new TypeError(
         `${name} is not a text: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
       );

@@ -24,16 +24,16 @@ export function countedCategories(
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 
-/** Whether `count` is over a level that holds for a tenant now; undefined if that takes more of the tenant than its id. */
-export function isOverLevel(
+/** The threshold that holds for a tenant now, if `count` is over none of its levels; undefined also if that takes more of the tenant than its id. */
+export function thresholdNotReached(
   categories: ReadonlyMap<string, CountedCategory>,
   of: { readonly category: string; readonly window: string; readonly tenantId: string },
   count: number,
-): boolean | undefined {
+): number | undefined {
   const window = categories.get(of.category)?.windows.find(({ name }) => name === of.window);
   // It was over, so it was not exempt.
   const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId), OVER);
-  return levels && levelReached(levels, count) !== undefined;
+  return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }
 
 function counted(category: Category, asked: AskedThresholds, overrides: SetThresholds, once: SayOnce): CountedCategory {

@@ -38,7 +38,7 @@ import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import { nearIn, topWithin, withContributors } from './alert-contributors.js';
 import { blindNotice } from './blind-notice.js';
-import { countedCategories, isOverLevel } from './counted-categories.js';
+import { countedCategories, thresholdNotReached } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
 import { thresholdNotice } from './threshold-notice.js';
 import { storeFor } from './store-for.js';
@@ -118,7 +118,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, channels },
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
-        isStillOver: (of, count) => isOverLevel(counted, of, count),
+        thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
         contributors: (of, end, count) => topWithin(contributors, of, end, count),
         windowOf: (category, name) => categories.get(category)?.windows.find((window) => window.name === name),
       },

@@ -19,4 +19,6 @@ export interface AlertIncident {
   windowsOver?: number;
   /** How many windows it has lasted, calm ones included: more than `windowsOver` if the tenant goes over and back again. */
   windows?: number;
+  /** The incident ended since the tenant's threshold was raised to this, so that the count is under it; absent if the tenant calmed down. */
+  thresholdRaisedTo?: number;
 }

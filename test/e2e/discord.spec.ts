@@ -176,6 +176,16 @@ describe('the Discord channel', () => {
     expect(server.messages).toHaveLength(1);
   });
 
+  it('opens another thread for an incident whose thread was deleted, and holds up no other', async () => {
+    const channel = await start({ threadName: 'x' }, { forum: true });
+    const incident = new ToldIncident(channel);
+    await incident.send(anIncident('opened'));
+    server.deleteThread(server.messages[0]?.thread as string);
+    await incident.send(anIncident('escalated'));
+    await incident.send(anIncident('resolved'));
+    expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x2ecc71]);
+  });
+
   it('takes a 404 without a code, on an edit, for something in between', async () => {
     const incident = new ToldIncident(await start());
     incident.previous = '1';

@@ -106,6 +106,9 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     ],
     [{ forMs: 1, reason: ' ' }, 'reason is empty'],
     [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a text'],
+    // An id that was not loaded must not mute everybody.
+    [{ forMs: 1, reason: 'x', tenant: undefined }, 'tenant is not a text: write its id, or leave it out for all'],
+    [undefined as never, 'nothing is given: write an object with tenant, category, forMs, reason, by'],
     [{ forMs: 1, reason: 'x', tenantId: 'proj_1' }, 'tenantId is not an option here: write one of tenant, category'],
     [{ forMs: 1, reason: 'x', category: 'llm_cal' }, "category is 'llm_cal', which is not configured: write one of"],
   ])('is not taken where it makes no sense: %j', async (mute, message) => {

@@ -303,21 +303,21 @@ describe('thresholds', () => {
       const other = options.redis ? await start({ ...category, levels }, options) : one;
       const statuses = (): unknown[] =>
         [...new Set([one, other])].flatMap(({ app }) =>
-          app.alerts.map(({ tenant, incident }) => [tenant.id, incident?.status]),
+          app.alerts.map(({ tenant, incident }) => [tenant.id, incident?.status, incident?.thresholdRaisedTo]),
         );
       await one.call('acme', 3);
       await one.call('stays', 3);
       await until(() => statuses().length === 2, 5_000);
       await other.thresholds.set({ ...set, tenant: 'acme', threshold: 5 });
       await until(() => statuses().length === 3, 3_000);
-      expect(statuses()).toContainEqual(['acme', 'resolved']);
+      expect(statuses()).toContainEqual(['acme', 'resolved', 5]);
       await other.thresholds.set({ ...set, tenant: 'acme', threshold: 6 });
       await one.call('acme', 3);
       await new Promise((resolve) => setTimeout(resolve, 1_200));
       expect(statuses()).toHaveLength(3);
       await one.thresholds.set({ ...set, threshold: 10 });
       await until(() => statuses().length === 4, 3_000);
-      expect(statuses()).toContainEqual(['stays', 'resolved']);
+      expect(statuses()).toContainEqual(['stays', 'resolved', 10]);
     });
 
     it('set above the present count by removing what was set: the open incident ends', async () => {

@@ -57,7 +57,7 @@ export async function alertReplica(
       state,
       now: Date.now,
       counts: (reads) => Promise.resolve(reads.map(() => 0)),
-      isStillOver: () => undefined,
+      thresholdNotReached: () => undefined,
       ...more,
     },
     new Logger('RateMonitor'),

@@ -31,6 +31,7 @@ export class DiscordServer extends StandIn {
   private readonly rateLimit: { requests: number; perMs: number };
   private readonly forum: boolean;
   private removed = false;
+  private readonly deleted = new Set<string>();
   private failing = 0;
   private bucket = { since: 0, used: 0 };
   private lastId = 1_201_234_567_890_123_456n;
@@ -57,6 +58,12 @@ export class DiscordServer extends StandIn {
     if (at >= 0) this.messages.splice(at, 1);
   }
 
+  /** Deletes a thread of a forum with all that is in it, as a moderator would. */
+  deleteThread(thread: string): void {
+    this.deleted.add(thread);
+    for (const { id } of this.messages.filter((message) => message.thread === thread)) this.deleteMessage(id);
+  }
+
   protected answer(request: Received): StandInAnswer {
     if (this.removed || !request.path.startsWith(this.path)) return notFound('Unknown Webhook', 10_015);
     const waitMs = this.take();
@@ -68,6 +75,7 @@ export class DiscordServer extends StandIn {
       return { status: 400, body: { message: 'Invalid Form Body', code: 50_035, errors: { _errors: faults } } };
     const edited = /\/messages\/([^/]+)$/.exec(request.path)?.[1];
     const thread = request.query.get('thread_id') ?? undefined;
+    if (thread !== undefined && this.deleted.has(thread)) return notFound('Unknown Channel', 10_003);
     if (request.method === 'PATCH' && this.failing-- > 0) return { status: 500 };
     if (request.method === 'PATCH') return this.edit(edited, body, thread);
     return this.post(body, request.query.get('wait') === 'true', thread);

@@ -40,7 +40,8 @@ export interface DiscordChannelOptions extends MessageOptions {
   threadName?: string | ((alert: RateAlert) => string) | undefined;
 }
 
-/** Discord's codes for a message or a webhook that no longer exists. */
+/** Discord's codes for a thread, a message or a webhook that no longer exists. */
+const UNKNOWN_THREAD = 10_003;
 const UNKNOWN_MESSAGE = 10_008;
 const UNKNOWN_WEBHOOK = 10_015;
 /** People who were pinged a moment ago are already looking: only a more urgent alert pings them again. */
@@ -123,7 +124,10 @@ export class DiscordChannel extends MessageChannel {
     const body = threadName === undefined ? message : { ...message, thread_name: threadName };
     // Without `wait` Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
-    const { json } = accept(await this.post(body, alerts, query), isGone);
+    const answer = await this.post(body, alerts, query);
+    // Somebody deleted the thread: only this incident needs another one, the webhook is as good as before.
+    if (thread !== undefined && isMissing(answer, UNKNOWN_THREAD)) return this.#post(message, alerts);
+    const { json } = accept(answer, isGone);
     if (typeof json.id !== 'string') return undefined;
     const opened = threadName !== undefined && typeof json.channel_id === 'string' ? json.channel_id : thread;
     return { id: json.id, thread: opened, superseded: [] };
@@ -133,7 +137,7 @@ export class DiscordChannel extends MessageChannel {
   async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
     const query = thread === undefined ? undefined : { thread_id: thread };
     const answer = await this.patch(`/messages/${encodeURIComponent(id)}`, message, query);
-    if (answer.status === 404 && answer.json.code === UNKNOWN_MESSAGE) return false;
+    if (isMissing(answer, UNKNOWN_MESSAGE) || isMissing(answer, UNKNOWN_THREAD)) return false;
     accept(answer, isGone);
     return true;
   }
@@ -171,8 +175,12 @@ export class DiscordChannel extends MessageChannel {
   }
 }
 
-function isGone({ status, json }: Answer): boolean {
-  return status === 404 && json.code === UNKNOWN_WEBHOOK;
+function isGone(answer: Answer): boolean {
+  return isMissing(answer, UNKNOWN_WEBHOOK);
+}
+
+function isMissing({ status, json }: Answer, code: number): boolean {
+  return status === 404 && json.code === code;
 }
 
 /** `thread/id,older,older`; everything except the id is optional. */

@@ -1,5 +1,6 @@
-import { accept } from './answer.js';
-import { readAnswer } from './answer.js';
+import type { DeliveryError } from '../../model/delivery-error.js';
+import { accept, readAnswer } from './answer.js';
+import { RateLimit } from './rate-limit.js';
 import { Secrets } from './secrets.js';
 
 const read = (body: unknown, init?: ResponseInit, secrets: string[] = []) =>
@@ -19,6 +20,30 @@ it('a response that never ends is abandoned', async () => {
   });
   expect((await readAnswer(new Response(body), new Secrets([]))).json).toEqual({});
   expect(cancelled).toBe(true);
+});
+
+it('a response whose body stalls after its headers is delivered all the same, and the connection is let go', async () => {
+  let cancelled = false;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(Buffer.from('{"id":')),
+    cancel: () => void (cancelled = true),
+  });
+  jest.useFakeTimers();
+  try {
+    const reading = readAnswer(new Response(body, { status: 200 }), new Secrets([]));
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(accept(await reading)).toMatchObject({ status: 200, json: {} });
+    expect(cancelled).toBe(true);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+it('a rate limit without end pauses for five minutes, not for years', async () => {
+  const limit = new RateLimit();
+  limit.heed(new Headers({ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset-after': '1e9' }));
+  const error = await limit.free().catch((thrown: unknown) => thrown as DeliveryError);
+  expect((error as DeliveryError).retryAfterMs).toBeLessThanOrEqual(5 * 60_000);
 });
 
 it.each<[string, unknown, string | undefined]>([

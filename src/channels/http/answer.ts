@@ -14,6 +14,8 @@ export interface Answer {
 
 /** How much of a body is read; the longest Discord message is well below. */
 const MAX_BYTES = 64 * 1024;
+/** How long a body may take after its headers: the status says whether the alert has arrived. */
+const BODY_WITHIN_MS = 2_000;
 /** How much of a reason is examined; most of it is shown. */
 const MAX_REASON = 400;
 /** A response that is not JSON may be a single word: Slack sends `invalid_blocks`. */
@@ -64,14 +66,21 @@ export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>
 
 async function readBody({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
-  let size = 0;
+  const reader = body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const abandon = (): void => void reader?.cancel().catch(() => undefined);
+  const timer = setTimeout(abandon, BODY_WITHIN_MS).unref();
   try {
-    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk);
-      if ((size += chunk.length) > MAX_BYTES) break;
+    for (let size = 0; size <= MAX_BYTES;) {
+      const { value } = (await reader?.read()) ?? {};
+      if (!value) break;
+      chunks.push(value);
+      size += value.length;
     }
   } catch {
     // The status already shows whether the alert has arrived; an incomplete body does not matter.
+  } finally {
+    clearTimeout(timer);
+    abandon();
   }
   return Buffer.concat(chunks).toString();
 }

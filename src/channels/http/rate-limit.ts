@@ -4,6 +4,8 @@ import { DeliveryError } from '../../model/delivery-error.js';
 
 /** Longest wait within one attempt; wait and request together stay within the attempt's time limit. */
 const MAX_WAIT_MS = 2_000;
+/** A header that asks for more is wrong, and must not silence the channel. */
+const MAX_RESET_MS = 5 * 60_000;
 
 /** Discord sends its rate limit with every response; waiting in advance avoids a 429. */
 export class RateLimit {
@@ -12,7 +14,7 @@ export class RateLimit {
   heed(headers: Headers): void {
     const resetAfterMs = Number(headers.get('x-ratelimit-reset-after')) * 1_000;
     if (headers.get('x-ratelimit-remaining') === '0' && resetAfterMs > 0)
-      this.freeAt = performance.now() + resetAfterMs;
+      this.freeAt = performance.now() + Math.min(resetAfterMs, MAX_RESET_MS);
   }
 
   /** @throws DeliveryError, with the time to retry, if the wait is longer than an attempt may take. */

@@ -11,6 +11,7 @@ import {
   howOften,
   inARow,
   isOpen,
+  raised,
   windowEndOf,
 } from './alert-words.js';
 import { idLabel, placeOf, type Dialect } from './names.js';
@@ -32,6 +33,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
     ['Severity', open ? level.severity : `${level.severity} at worst`],
     ['Count', open && `${amount(count, alert)}${crossed ? ` (${crossed})` : ''}`],
     ...(incident ? progress(incident, alert, dialect) : []),
+    ['Ended', raised(alert)],
     ['In a row', inARow(alert, dialect)],
     ['Mostly', contributors(alert, dialect)],
     ['Route', route && `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`],

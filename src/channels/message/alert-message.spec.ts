@@ -5,10 +5,11 @@ import { alertMessage } from './alert-message.js';
 
 const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';
 
-function flapping(status: 'reminded' | 'resolved'): RateAlert {
+function anIncidentWith(status: 'reminded' | 'resolved', more: Partial<AlertIncident>): RateAlert {
   const alert = anIncident(status);
-  return { ...alert, incident: { ...(alert.incident as AlertIncident), windowsOver: 3, windows: 15 } };
+  return { ...alert, incident: { ...(alert.incident as AlertIncident), ...more } };
 }
+const flapping = { windowsOver: 3, windows: 15 };
 
 it.each([
   ['a breach', anAlert(), `"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15 | ${WHERE}`],
@@ -98,13 +99,19 @@ it.each([
   ],
   [
     'an incident that comes and goes',
-    flapping('reminded'),
+    anIncidentWith('reminded', flapping),
     '"Acme" (proj_1) is still over the llm_call threshold: 47 in 1 min, threshold 15' +
       ` | for 3 min, peak 47, 120 in all | over in 3 of the last 15 windows | ${WHERE}`,
   ],
   [
+    'an incident that ended since its threshold was raised',
+    anIncidentWith('resolved', { thresholdRaisedTo: 100 }),
+    '"Acme" (proj_1) is back under the llm_call threshold after 3 min: threshold raised to 100' +
+      ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all',
+  ],
+  [
     'an incident that came and went',
-    flapping('resolved'),
+    anIncidentWith('resolved', flapping),
     '"Acme" (proj_1) is back under the llm_call threshold after 3 min' +
       ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all | over in 3 of the last 15 windows',
   ],

@@ -8,6 +8,7 @@ import {
   crossing,
   howOften,
   inARow,
+  raised,
   standing,
   TEST_MARK,
 } from './alert-words.js';
@@ -59,7 +60,7 @@ function resolved(who: string, alert: RateAlert, { lastedMs, peak, total }: Aler
   const { threshold, windowMs } = alert;
   const highest = `peak ${amountOf(peak.count)} in ${duration(windowMs)} from ${peak.windowStart.toISOString()}`;
   return [
-    `${who} after ${duration(lastedMs)}`,
+    [`${who} after ${duration(lastedMs)}`, raised(alert)].filter(Boolean).join(': '),
     `${highest}, threshold ${amountOf(threshold)}`,
     `${amountOf(total)} in all`,
     howOften(alert),

@@ -57,6 +57,12 @@ export function howOften({ incident, threshold }: RateAlert): string | undefined
   return `${peak.count > threshold ? 'over' : 'near'} in ${windowsOver} of the last ${windows} windows`;
 }
 
+/** `threshold raised to 100`, if that ended the incident. */
+export function raised({ incident }: RateAlert): string | undefined {
+  const { thresholdRaisedTo: threshold } = incident ?? {};
+  return threshold === undefined ? undefined : `threshold raised to ${amountOf(threshold)}`;
+}
+
 /** `begins again at 2026-11-27 00:00 Asia/Kolkata`, of a window that is long enough for that to matter. */
 export function beginsAgain(alert: RateAlert): string | undefined {
   const { windowMs, timeZone = 'UTC' } = alert;

@@ -1,7 +1,7 @@
 import { SEVERITIES } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration } from '../../util/text.js';
-import { isOpen, standing, symbolOf, TEST_MARK, times, windowEndOf } from './alert-words.js';
+import { isOpen, raised, standing, symbolOf, TEST_MARK, times, windowEndOf } from './alert-words.js';
 import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
 
 /** Several alerts as one message. */
@@ -42,7 +42,7 @@ function weight(alert: RateAlert): number {
 }
 
 function ratio({ count, threshold }: RateAlert): number {
-  return count / Math.max(threshold, Number.MIN_VALUE);
+  return count / threshold;
 }
 
 function titleOf(alerts: readonly RateAlert[]): string {
@@ -90,7 +90,8 @@ function lineOf(alert: RateAlert, dialect: Dialect): string {
   const over = incident?.status === 'resolved';
   const count = over ? incident.peak.count : alert.count;
   const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}${times(count, threshold)}`;
-  const end = over ? `, ${standing(alert)} after ${duration(incident.lastedMs)}` : '';
+  const why = raised(alert);
+  const end = over ? `, ${standing(alert)} after ${duration(incident.lastedMs)}${why ? `, ${why}` : ''}` : '';
   const who = `${symbolOf(alert)} ${test ? TEST_MARK : ''}${tenantLabel(tenant, dialect, ROOM)}`;
   return `${who}: ${categoryLabel(alert, dialect, ROOM.category)} ${over ? 'peak ' : ''}${much}${end}`;
 }

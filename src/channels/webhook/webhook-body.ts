@@ -50,6 +50,7 @@ export function webhookBody(alert: RateAlert): string {
       total: incident.total,
       windowsOver: incident.windowsOver,
       windows: incident.windows,
+      thresholdRaisedTo: incident.thresholdRaisedTo,
     },
   });
 }
