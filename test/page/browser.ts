@@ -38,6 +38,8 @@ export const LOOKS = {
 
 export interface WatchedPage {
   page: Page;
+  /** What it may ask. */
+  origin: string;
   /** What must not happen: errors on the console, requests to elsewhere, what the CSP blocked. */
   complaints: string[];
 }
@@ -47,15 +49,15 @@ export async function openPage(browser: Browser, url: string, look: BrowserConte
   const context = await browser.newContext({ timezoneId: 'UTC', locale: 'en-GB', ...look });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
-  const complaints: string[] = [];
-  const { origin } = new URL(url);
+  const watched: WatchedPage = { page, origin: new URL(url).origin, complaints: [] };
+  const complain = (what: string): void => void watched.complaints.push(what);
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(`console: ${message.text()}`);
+    if (message.type() === 'error' || message.type() === 'warning') complain(`console: ${message.text()}`);
   });
-  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('pageerror', (error) => complain(`error: ${error.message}`));
   page.on('request', (request) => {
     const asked = new URL(request.url());
-    if (asked.protocol !== 'data:' && asked.origin !== origin) complaints.push(`left the origin: ${request.url()}`);
+    if (asked.protocol !== 'data:' && asked.origin !== watched.origin) complain(`left the origin: ${request.url()}`);
   });
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) =>
@@ -63,5 +65,5 @@ export async function openPage(browser: Browser, url: string, look: BrowserConte
     );
   });
   await page.goto(url);
-  return { page, complaints };
+  return watched;
 }

@@ -20,6 +20,8 @@ let assets: string;
 let browser: Browser;
 let standIn: PageStandIn | undefined;
 let watched: WatchedPage | undefined;
+/** One for each look: a new tab is a new process, and took a third of all the time. Each stand-in is an origin of its own. */
+const tabs = new Map<BrowserContextOptions, WatchedPage>();
 
 beforeAll(async () => {
   assets = mkdtempSync(join(tmpdir(), 'page-'));
@@ -29,7 +31,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   const complaints = watched?.complaints ?? [];
-  await watched?.page.context().close();
+  await watched?.page.goto('about:blank');
   await standIn?.close();
   watched = standIn = undefined;
   // Whatever a test is about: no error, nothing asked of elsewhere, nothing blocked.
@@ -46,7 +48,11 @@ async function open(
   { look = LOOKS.light, hash = '' }: { look?: BrowserContextOptions; hash?: string } = {},
 ): Promise<{ page: Page; server: PageStandIn }> {
   standIn = await startPageStandIn({ assets, ...options });
-  watched = await openPage(browser, standIn.url + hash, look);
+  watched = tabs.get(look) ?? (await openPage(browser, 'about:blank', look));
+  tabs.set(look, watched);
+  Object.assign(watched, { origin: new URL(standIn.url).origin, complaints: [] });
+  await watched.page.emulateMedia({ colorScheme: look.colorScheme });
+  await watched.page.goto(standIn.url + hash);
   return { page: watched.page, server: standIn };
 }
 
