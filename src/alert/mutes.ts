@@ -274,7 +274,7 @@ export class Mutes {
 function inPlainWords(error: unknown): string {
   const reason = reasonOf(error);
   if (/^a record of /.test(reason)) return reason;
-  if ((error as Error).name === 'ReplyError') return `the store refused it (${reason})`;
+  if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
   const again = 'Try again when it is back';
   if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;
   const isLost = /isn't writeable|connection is closed|max retries per request/i.test(reason);

@@ -5,7 +5,7 @@ import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/complete-options.js';
-import { Guest } from '../util/guest.js';
+import { givenAtOnce, Guest } from '../util/guest.js';
 import { contributorLabel, type Contributors } from '../threshold/contributors.js';
 import type { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
@@ -246,7 +246,7 @@ export class RequestMonitor {
         how,
       );
     try {
-      const answer: unknown = category.contributor?.(context);
+      const answer: unknown = givenAtOnce(category.contributor?.(context));
       const label = contributorLabel(answer);
       if (label !== undefined) this.contributors.count(category, tenant.id, label, cost);
       if (label !== undefined || answer === undefined || answer === null) fault.good();

@@ -2,6 +2,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
 import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
+import { givenAtOnce } from '../util/guest.js';
 import type { SayOnce } from '../util/say-once.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { levelsOf, NO_LEVELS } from './levels.js';
@@ -21,7 +22,7 @@ export function effectiveLevels(
   const { name, exempt } = category;
   const isExempt = (tenant: Tenant): boolean => {
     try {
-      return exempt?.(tenant) === true;
+      return givenAtOnce<unknown>(exempt?.(tenant)) === true;
     } catch (error) {
       once.warn(
         `exempt ${name}`,

@@ -50,6 +50,23 @@ describe('a threshold function', () => {
     expect(thresholds.of({ id: 'a' })).toBe(30);
   });
 
+  it.each([
+    [
+      'throws',
+      (): number => {
+        throw Object.create(null);
+      },
+    ],
+    ['rejects with', () => Promise.reject<number>(Object.create(null) as Error)],
+  ])('that %s what has no text is asked again too', async (_how, fail) => {
+    const ask = jest.fn<number | Promise<number>, []>(fail);
+    const thresholds = asking(ask);
+    await expect(thresholds.of({ id: 'a' })).rejects.toThrow('an error without a text');
+    now += 1_000;
+    ask.mockReturnValue(5);
+    expect(thresholds.of({ id: 'a' })).toBe(5);
+  });
+
   it('that has never answered rejects with its reason, and is not asked at every request', async () => {
     const ask = jest.fn(() => Promise.reject<number>(new Error('no database')));
     const thresholds = asking(ask);

@@ -5,6 +5,7 @@ import { keptTenant } from '../model/tenant-attributes.js';
 import type { ThresholdResolver } from '../model/category.js';
 import type { Tenant } from '../model/tenant.js';
 import { isThenable } from '../util/guest.js';
+import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 
 /** Answers that are kept, and what they may take of memory: ids come from strangers. */
@@ -138,7 +139,7 @@ export class ThresholdFunction {
 
   private failed(kept: Kept, error: unknown): Error {
     const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** kept.failures++, LAST_RETRY_MS);
-    const reason = error instanceof Error ? error : new Error(String(error));
+    const reason = new Error(reasonOf(error));
     Object.assign(kept, { error: reason, freshUntil: this.now() + pauseMs, asking: undefined });
     return reason;
   }

@@ -32,6 +32,34 @@ describe('a function of the app', () => {
     await expect(new Guest(() => Promise.reject(new Error('no')), IN_TIME_MS).answer(undefined)).rejects.toThrow('no');
   });
 
+  it.each([
+    [
+      'rejects with what has no text',
+      { then: (_ok: unknown, no: (error: unknown) => void) => no(Object.create(null)) },
+    ],
+    [
+      'throws instead of promising',
+      {
+        then: () => {
+          throw Object.create(null);
+        },
+      },
+    ],
+  ])('that %s has answered, and leaves nothing outstanding', async (_what, answer) => {
+    const guest = new Guest(() => answer as unknown as PromiseLike<string>, IN_TIME_MS);
+    for (let i = 0; i < 4; i++) await expect(guest.answer(i)).rejects.toThrow('an error without a text');
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(guest.isPrompt).toBe(true);
+  });
+
+  it('may answer with what is a function and a promise at once, and may call back twice', async () => {
+    const twice = Object.assign(() => undefined, {
+      then: (ok: (answer: string) => void) => [ok('first'), ok('second')],
+    });
+    const guest = new Guest(() => twice as unknown as PromiseLike<string>, IN_TIME_MS);
+    expect(await guest.answer(undefined)).toBe('first');
+  });
+
   it('is not waited for after three late answers, until one comes in time', async () => {
     const { guest, answers } = hanging();
     for (let i = 0; i < 4; i++) {

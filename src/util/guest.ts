@@ -1,3 +1,5 @@
+import { reasonOf } from './text.js';
+
 /** An answer that takes longer is given up. */
 const GIVE_UP_AFTER_MS = 10_000;
 /** How many answers may be outstanding, and how many if none has come since the last was given up. */
@@ -66,14 +68,15 @@ export class Guest<Q, A> {
         this.late.delete(call);
         this.isHanging = false;
       };
-      answer.then(
+      // What is not a promise may call back twice, or throw.
+      Promise.resolve(answer).then(
         (value) => {
           settled();
           resolve(value);
         },
         (error: unknown) => {
           settled();
-          reject(error instanceof Error ? error : new Error(String(error)));
+          reject(new Error(reasonOf(error)));
         },
       );
     });
@@ -114,7 +117,17 @@ export class Guest<Q, A> {
 }
 
 export function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-  return (
-    typeof answer === 'object' && answer !== null && typeof (answer as Partial<PromiseLike<T>>).then === 'function'
-  );
+  const mayBe = (typeof answer === 'object' && answer !== null) || typeof answer === 'function';
+  return mayBe && typeof (answer as Partial<PromiseLike<T>>).then === 'function';
+}
+
+/**
+ * What a function gave that must answer at once: a promise is no answer. It would end the process if it rejected and nobody listened.
+ *
+ * @throws TypeError if it is a promise.
+ */
+export function givenAtOnce<A>(answer: A): A {
+  if (!isThenable(answer)) return answer;
+  Promise.resolve(answer).catch(() => undefined);
+  throw new TypeError('it gave a promise, and must answer at once');
 }

@@ -74,3 +74,23 @@ it('reasonOf tells what went wrong on one line', () => {
     'Error',
   ]);
 });
+
+it.each([
+  ['an object without a text', Object.create(null)],
+  [
+    'an error whose message throws',
+    Object.defineProperty(new Error(), 'message', {
+      get() {
+        throw new Error('not for you');
+      },
+    }),
+  ],
+  ['an error whose message is no text', Object.assign(new Error(), { message: { toString: () => 'x' } })],
+  ['a proxy that was revoked', revoked()],
+])('reasonOf never throws: %s', (_what, error) => expect(reasonOf(error)).toBe('an error without a text'));
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

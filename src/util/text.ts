@@ -25,9 +25,13 @@ export function copied(text: string): string {
   return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
-/** What went wrong, on one line. */
+/** What went wrong, on one line. It never throws: code of the app's may throw what throws again if it is asked for its text. */
 export function reasonOf(error: unknown): string {
-  return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error));
+  try {
+    return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error));
+  } catch {
+    return 'an error without a text';
+  }
 }
 
 /** A duration as people write it, in one unit or two: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */

@@ -332,6 +332,48 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
+  it.each([
+    ['an object without a text', () => Object.create(null) as Error],
+    [
+      'an error whose message throws',
+      () =>
+        Object.defineProperty(new Error(), 'message', {
+          get(): never {
+            throw this as Error;
+          },
+        }),
+    ],
+  ])('lets every request through if a function of the app throws or rejects with %s', async (_what, fault) => {
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    const throws = (context: ExecutionContext): Promise<never> => {
+      if (context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-now']) throw fault();
+      return Promise.reject(fault());
+    };
+    @Controller()
+    class Api {
+      @Post('cost')
+      @MonitorRate('evaluations', { cost: throws })
+      cost() {}
+
+      @Post('after')
+      @MonitorRate('evaluations', { after: (_result, context) => throws(context) })
+      after() {}
+    }
+    for (const options of [{ tenant: throws }, { skipIf: throws, tenant: () => 'acme' }] as RateMonitorOptions[]) {
+      await start({ ...controllers(Api), options });
+      for (const path of ['/cost', '/after'])
+        for (const headers of [{ 'x-now': '1' }, {}] as Record<string, string>[])
+          expect((await app.post(path, headers)).status).toBe(201);
+      if (options.skipIf) expect(await count('evaluations')).toBe(2);
+      else await app.close();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+    expect(app.log.of('an error without a text').length).toBeGreaterThan(0);
+  });
+
   it('leaves out what skipIf names, and counts where it throws', async () => {
     const skipIf = (context: ExecutionContext): boolean => {
       const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();

@@ -417,6 +417,23 @@ describe('thresholds', () => {
       ).toEqual(['sk-****wxyz 7 of 13', 'sk-****abcd 5 of 13', 'sk-****evil 1 of 13']);
     });
 
+    it.each(['contributor', 'exempt'])(
+      '%s that gives a promise is logged once, and ends no process if it rejects',
+      async (name) => {
+        const unhandled = jest.fn();
+        process.on('unhandledRejection', unhandled);
+        const one = await start({ threshold: 1 }, { [name]: () => Promise.reject(new Error('no database')) });
+        await one.call('acme', 2);
+        expect(one.app.alerts).toHaveLength(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        process.off('unhandledRejection', unhandled);
+        expect(unhandled).not.toHaveBeenCalled();
+        expect(one.app.log.of(`${name} threw`)).toEqual([
+          expect.stringContaining('it gave a promise, and must answer at once'),
+        ]);
+      },
+    );
+
     it('name no one if that is unknown, and the log explains it once', async () => {
       const one = await start({ threshold: 1 }, { contributor: (() => ({ key: 'sk-1' })) as never });
       await one.call('acme', 2);

@@ -8,7 +8,7 @@ import { RedisServer } from './redis-server';
  * tests start are installed.
  */
 export default async function setUp(): Promise<void> {
-  process.env.REDIS_SERVER_BINARY = binaryOf({
+  process.env.REDIS_SERVER_BINARY ??= binaryOf({
     names: ['redis-server', 'valkey-server'],
     apt: 'redis-server',
     brew: 'redis',
