@@ -64,7 +64,7 @@ for (const [name, windows] of Object.entries(WINDOWS)) {
     category.windows.map((/** @type {Window} */ window, /** @type {number} */ i) => {
       const span = window.spanAt(now);
       const earlier = [];
-      for (let { start } = span; earlier.length + 1 < (window.parts ?? 1); ) {
+      for (let { start } = span; earlier.length + 1 < (window.parts ?? 1);) {
         const before = window.spanAt(start - 1);
         earlier.push(before);
         start = before.start;
