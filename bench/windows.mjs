@@ -1,12 +1,11 @@
 // @ts-check
 // What each further window of a category costs Redis, and what one window cost in the first edition: CPU of Redis per publish and tenant.
 // `npm run build && node bench/windows.mjs`
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { from } from './lib/dist.mjs';
+import { unpackEdition1 } from './lib/of-tests.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 import { median, summary } from './lib/statistics.mjs';
 
@@ -34,9 +33,7 @@ const { client } = redis;
 /** The package of the first edition, unpacked beside the packages that it needs. */
 const edition1 = () => {
   const unpacked = fileURLToPath(new URL('../node_modules/.cache/edition-1-bench', import.meta.url));
-  const packed = fileURLToPath(new URL('../test/fixtures/nestjs-rate-monitor-0.1.0.tgz', import.meta.url));
-  mkdirSync(unpacked, { recursive: true });
-  execFileSync('tar', ['xzf', packed, '-C', unpacked, '--strip-components=1']);
+  unpackEdition1(unpacked);
   return createRequire(import.meta.url)(unpacked);
 };
 const store = new RedisCounterStore(client, 'bench');

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { freePort, RedisServer } from '../bench/lib/redis-server.mjs';
+import { freePort, RedisServer } from '../bench/lib/of-tests.mjs';
 
 /** How an alert begins. */
 const TITLE = '"Acme" (proj_1) is over the evaluations threshold: ';
@@ -24,8 +24,7 @@ export async function followGettingStarted(app) {
     await callUntilAlert([replica]);
   });
 
-  // Not pinned to a processor, as it is in a benchmark.
-  const redis = await RedisServer.start({ role: 'compat' });
+  const redis = await RedisServer.start();
   const address = `localhost:${redis.port}`;
   try {
     const lines = redisOptions.trim().split('\n');
@@ -46,7 +45,7 @@ export async function followGettingStarted(app) {
       }
     });
   } finally {
-    await redis.stop();
+    await redis.kill();
   }
 
   writeFileSync(join(app, 'src/app.module.ts'), withTenant);

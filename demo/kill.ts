@@ -56,6 +56,5 @@ async function startReplica(redis: string, discord: string): Promise<{ process: 
 
 /** A Redis for this demo alone, if there is a redis-server. */
 async function startRedis(): Promise<RedisServer | undefined> {
-  process.env.REDIS_SERVER_BINARY ??= 'redis-server';
   return RedisServer.start().catch(() => undefined);
 }

@@ -16,10 +16,27 @@ const PLACES = { app: 0, redis: 1, load: 2 };
  * @param {string[]} args
  */
 export function pinned(role, command, args) {
+  const processor = processorOf(role);
+  return processor === undefined
+    ? { command, args }
+    : { command: 'taskset', args: ['-c', String(processor), command, ...args] };
+}
+
+/**
+ * Binds a process that runs, with all of its threads, to the processor of its role if it has one.
+ *
+ * @param {string} role
+ * @param {number} pid
+ */
+export function pin(role, pid) {
+  const processor = processorOf(role);
+  if (processor !== undefined) execFileSync('taskset', ['-a', '-c', '-p', String(processor), String(pid)]);
+}
+
+/** @param {string | undefined} role */
+function processorOf(role) {
   const place = role === undefined ? undefined : PLACES[role];
-  if (place === undefined || processors.length < 2) return { command, args };
-  const processor = processors[Math.min(place, processors.length - 1)];
-  return { command: 'taskset', args: ['-c', String(processor), command, ...args] };
+  return place === undefined || processors.length < 2 ? undefined : processors[Math.min(place, processors.length - 1)];
 }
 
 /** How processes are placed, in words. */

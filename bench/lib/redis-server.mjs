@@ -1,45 +1,34 @@
 // @ts-check
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { Redis } from 'ioredis';
 
-import { pinned } from './pinning.mjs';
+import { RedisServer as Server } from './of-tests.mjs';
+import { pin } from './pinning.mjs';
 
-const BINARY = process.env.REDIS_SERVER_BINARY || 'redis-server';
-
-/** A Redis of our own, on a free port, that keeps nothing. */
+/** A Redis of our own, on the processor of its role, and what it has done so far. */
 export class RedisServer {
+  #server;
+
   static async start({ role = 'redis' } = {}) {
-    const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), 'rate-monitor-bench-'));
-    const options = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--databases', 64, '--appendonly', 'no'];
-    const { command, args } = pinned(role, BINARY, [...options.map(String), '--save', '']);
-    const server = spawn(command, args, { stdio: 'ignore' });
+    const server = await Server.start('--databases', '64');
     // However the benchmark ends.
-    process.once('exit', () => server.kill('SIGKILL'));
-    await Promise.race([once(server, 'spawn'), once(server, 'error').then(([error]) => Promise.reject(error))]);
-    const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, maxRetriesPerRequest: 100 });
+    process.once('exit', () => void server.kill());
+    pin(role, server.pid);
+    const client = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: 100 });
     client.on('error', () => undefined);
-    await client.ping();
-    return new RedisServer(server, client, port, folder);
+    return new RedisServer(server, client);
   }
 
   /**
-   * @param {import('node:child_process').ChildProcess} process
+   * @param {import('../../test/support/redis-server.js').RedisServer} server
    * @param {Redis} client
-   * @param {number} port
-   * @param {string} folder
    */
-  constructor(process, client, port, folder) {
-    this.process = process;
+  constructor(server, client) {
+    this.#server = server;
     this.client = client;
-    this.port = port;
-    this.folder = folder;
+  }
+
+  get port() {
+    return this.#server.port;
   }
 
   /** What it has done so far. */
@@ -65,21 +54,6 @@ export class RedisServer {
 
   async stop() {
     this.client.disconnect();
-    if (this.process.exitCode === null) {
-      this.process.kill('SIGKILL');
-      await once(this.process, 'exit');
-    }
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.#server.kill();
   }
-}
-
-/** A port for a program that cannot pick one itself. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || !address) throw new Error('no port');
-  server.close();
-  await once(server, 'close');
-  return address.port;
 }

@@ -55,10 +55,10 @@ interface Edition1 {
 }
 
 /** Unpacks the first edition: once, in the global set-up, before tests run in parallel. */
-export function unpackEdition1(): void {
-  rmSync(UNPACKED, { recursive: true, force: true });
-  mkdirSync(UNPACKED, { recursive: true });
-  execFileSync('tar', ['xzf', PACKED, '-C', UNPACKED, '--strip-components=1']);
+export function unpackEdition1(folder = UNPACKED): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  execFileSync('tar', ['xzf', PACKED, '-C', folder, '--strip-components=1']);
 }
 
 export async function edition1(): Promise<Edition1> {

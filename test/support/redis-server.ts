@@ -37,6 +37,10 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.process.pid as number;
+  }
+
   /** Kills it, like a crash. */
   async kill(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
@@ -67,7 +71,8 @@ export class RedisServer {
     this.folder = mkdtempSync(join(tmpdir(), 'redis-'));
     const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', this.folder];
     const args = [...listen, ...keepNothing, ...this.args];
-    this.process = spawn(process.env.REDIS_SERVER_BINARY as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const program = process.env.REDIS_SERVER_BINARY ?? 'redis-server';
+    this.process = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     await ready(this.process);
   }
 }
