@@ -137,7 +137,7 @@ export class AlertEngine implements Incidents {
     this.once = new SayOnce(logger);
     this.edition1 = new Edition1Incidents(state, this.scope, categories);
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
-    this.leases = new ChannelLeases(state, this.scope, this.me);
+    this.leases = new ChannelLeases(state, this.scope, this.me, () => this.records.isAway);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
@@ -271,7 +271,8 @@ export class AlertEngine implements Incidents {
   // Called by deliveries.
 
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
-    if (ids.every((id) => this.records.isFresh(id, FRESH_MS)))
+    const now = this.options.now();
+    if (ids.every((id) => now - this.records.countedAt(id) < FRESH_MS))
       return ids.map((id) => this.presentOf(key, this.records.lastSeen(id)));
     return this.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
   }
@@ -298,15 +299,13 @@ export class AlertEngine implements Incidents {
     const { incidents, now } = this.options;
     const story = incidents !== undefined;
     const id = recordId(breach, story);
-    await Promise.all(
-      [...this.deliveries.values()].map((delivery) => this.leases.claim(delivery, this.records.isAway)),
-    );
+    await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
     let over: Incident | undefined;
     const raise = (before: Incident | undefined): Incident | undefined => {
       over = before?.closedAt === undefined ? undefined : before;
       return withBreach(before, breach, story, now());
     };
-    const isTaken = await this.attend(id, raise, undefined, true);
+    const isTaken = await this.attend(id, raise);
     if (!isTaken) this.lost++;
     // The one that has ended moves aside until its end is sent everywhere.
     const ended = over;
@@ -324,21 +323,18 @@ export class AlertEngine implements Incidents {
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
    * @param read - The incident as it was read before, if it was.
-   * @param isCounted - Whether the change brings the present count.
    * @returns Whether there is one.
    */
   private async attend(
     id: string,
     change: (incident: Incident | undefined) => Incident | undefined,
     read?: Incident,
-    isCounted = false,
   ): Promise<boolean> {
     let claimed: Claimed | undefined;
     const { after: incident } = await this.records.change(
       id,
       (there) => (claimed = this.claimed(there, change(there))).incident,
       read,
-      isCounted,
     );
     if (!incident || !claimed) return false;
     const { taken, held, paused, isDone } = claimed;
@@ -390,7 +386,7 @@ export class AlertEngine implements Incidents {
       settings: this.settings,
       channels: this.roster.channels,
       own: (key) => this.deliveries.get(key),
-      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery, this.records.isAway),
+      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery),
       mute,
       mayClose: after?.edition1 === undefined || this.edition1.isGone,
       mayTakeOver: !this.records.isJustBack,
@@ -415,7 +411,7 @@ export class AlertEngine implements Incidents {
       incidents.map(async (incident, i) => {
         if (!incident) return undefined;
         const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0));
-        this.records.noteCounted(ids[i] as string, counted);
+        this.records.noteCounted(ids[i] as string, counted, this.options.now());
         return counted;
       }),
     );
@@ -448,8 +444,8 @@ export class AlertEngine implements Incidents {
       const leads = await state.claim(this.lookLease, this.me, LOOKS_FOR_MS);
       await this.keepLeases();
       await this.lookAtRoster();
-      const holds = (delivery: ChannelDelivery): boolean => this.leases.holds(delivery, this.records.isAway);
-      const isBusy = leads || [...this.deliveries.values()].some((delivery) => delivery.isGrouped && holds(delivery));
+      const isBusy =
+        leads || [...this.deliveries.values()].some((channel) => channel.isGrouped && this.leases.holds(channel));
       ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
       this.records.storeIsAway();
@@ -517,7 +513,7 @@ export class AlertEngine implements Incidents {
   /** Extends the leases of what this replica is sending. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
-      await this.leases.claim(delivery, this.records.isAway);
+      await this.leases.claim(delivery);
       const soon = this.options.now() + LEASE_MS / 2;
       const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
       await Promise.all(

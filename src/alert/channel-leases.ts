@@ -18,18 +18,19 @@ export class ChannelLeases {
     private readonly state: SharedState,
     private readonly scope: string,
     private readonly me: string,
+    private readonly isAway: () => boolean,
   ) {}
 
-  /** @param isAway - While the store is away, each replica sends what it knows. */
-  holds({ key, isGrouped }: Leased, isAway: boolean): boolean {
-    return !isGrouped || isAway || (this.held.get(key)?.until ?? 0) > Date.now();
+  /** While the store is away, each replica sends what it knows. */
+  holds({ key, isGrouped }: Leased): boolean {
+    return !isGrouped || this.isAway() || (this.held.get(key)?.until ?? 0) > performance.now();
   }
 
   /** Takes or extends the lease of a channel if that is needed. */
-  async claim({ key, isGrouped }: Leased, isAway: boolean): Promise<void> {
-    if (!isGrouped || isAway) return;
+  async claim({ key, isGrouped }: Leased): Promise<void> {
+    if (!isGrouped || this.isAway()) return;
     const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
-    const now = Date.now();
+    const now = performance.now();
     if (until > now + LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
     this.held.set(key, { until, askedAt: now });
     const isMine = await this.state.claim(this.leaseOf(key), this.me, LEASE_MS).catch(() => false);

@@ -1,7 +1,7 @@
 import { Records, type Changed } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { reasonOf } from '../util/text.js';
-import type { Incident } from './incident.js';
+import { lastOf, type Incident } from './incident.js';
 
 const MAX_LISTED = 500;
 /** How many records are looked after at once. */
@@ -77,14 +77,15 @@ export class IncidentRecords {
     return this.seen.get(id)?.incident;
   }
 
-  /** Whether the count of an incident was read, or came with a breach, within so many milliseconds. */
-  isFresh(id: string, withinMs: number): boolean {
-    return Date.now() - (this.seen.get(id)?.countedAt ?? 0) < withinMs;
+  /** When its count was last read here, or came with a breach; 0 if it is not known. */
+  countedAt(id: string): number {
+    const { incident, countedAt = 0 } = this.seen.get(id) ?? {};
+    return incident ? Math.max(countedAt, lastOf(incident).seenAt) : 0;
   }
 
   /** Notes what is known of an incident and its present count; it is written with its next change. */
-  noteCounted(id: string, incident: Incident): void {
-    this.seen.set(id, { incident, countedAt: Date.now() });
+  noteCounted(id: string, incident: Incident, countedAt: number): void {
+    this.seen.set(id, { incident, countedAt });
   }
 
   /**
@@ -92,12 +93,11 @@ export class IncidentRecords {
    * asked several times.
    *
    * @param read - The incident as {@link read} gave it.
-   * @param isCounted - Whether the change brings the present count.
    * @returns Nothing before and after if there is no room for it even in memory.
    */
-  async change(id: string, change: Change, read?: Incident, isCounted = false): Promise<Changed<Incident>> {
+  async change(id: string, change: Change, read?: Incident): Promise<Changed<Incident>> {
     if (!this.away && !this.isAlone(id)) {
-      const changed = await this.changeInStore(id, change, read, isCounted);
+      const changed = await this.changeInStore(id, change, read);
       if (changed) return changed;
     }
     const before = this.lastSeen(id);
@@ -105,7 +105,7 @@ export class IncidentRecords {
     if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max))
       return { before: undefined, after: undefined };
     this.unshared.add(id);
-    this.note(id, after, isCounted);
+    this.note(id, after);
     return { before, after };
   }
 
@@ -196,8 +196,7 @@ export class IncidentRecords {
     }
   }
 
-  private note(id: string, incident: Incident, isCounted: boolean): void {
-    if (isCounted) return this.noteCounted(id, incident);
+  private note(id: string, incident: Incident): void {
     this.seen.set(id, { incident, countedAt: this.seen.get(id)?.countedAt ?? 0 });
   }
 
@@ -217,7 +216,6 @@ export class IncidentRecords {
     id: string,
     change: Change,
     read: Incident | undefined,
-    isCounted: boolean,
   ): Promise<Changed<Incident> | undefined> {
     let isTooMany = false;
     try {
@@ -233,7 +231,7 @@ export class IncidentRecords {
       if (isTooMany) return undefined;
       if (!changed.before && changed.after) this.open++;
       this.unshared.delete(id);
-      if (changed.after) this.note(id, changed.after, isCounted);
+      if (changed.after) this.note(id, changed.after);
       else this.seen.delete(id);
       return changed;
     } catch (error) {

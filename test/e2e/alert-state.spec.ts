@@ -133,7 +133,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       on: false,
       reason: 'answered 410',
       offSince: expect.any(Number) as number,
-      queued: 0,
+      queued: 2,
     };
     expect(alerts.channels()).toEqual([{ ...off, outcomes: { delivered: 0, retried: 0, failed: 1, suppressed: 0 } }]);
     await alerts.sendTest();

@@ -198,9 +198,9 @@ describe('usage in an app', () => {
     await until(() => health().channelsOff?.length === 1, 5_000);
     await until(async () => (await overviewOf(a)).channels[0]?.on === false, 5_000);
     expect((await overviewOf(a)).channels).toEqual([
-      { name: channel, on: false, reason: 'answered 410', queued: 0, offSince: expect.any(Number) as number },
+      { name: channel, on: false, reason: 'answered 410', queued: 1, offSince: expect.any(Number) as number },
     ]);
-    expect(health()).toMatchObject({ status: 'up', channelsOff: [channel], queue: 0 });
+    expect(health()).toMatchObject({ status: 'up', channelsOff: [channel], queue: 1 });
     expect(figure('channel.up')).toEqual([{ value: 0, attributes: { channel } }]);
     expect(figure('alerts')).toContainEqual({ value: 1, attributes: { channel, outcome: 'failed' } });
     expect(figure('alerts')).toContainEqual({ value: 0, attributes: { channel, outcome: 'delivered' } });
