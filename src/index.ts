@@ -70,5 +70,5 @@ export { SlackChannel, type SlackChannelOptions } from './channels/slack/slack.c
 export { WebhookChannel, type WebhookChannelOptions } from './channels/webhook/webhook.channel.js';
 export { AlertmanagerChannel, type AlertmanagerChannelOptions } from './channels/alertmanager.channel.js';
 export { PagerDutyChannel, type PagerDutyChannelOptions } from './channels/pagerduty.channel.js';
-export type { ChannelFilter, MessageOptions } from './channels/channel-options.js';
+export type { ChannelFilter, MessageOptions } from './channels/common-options.js';
 export { maskKey } from './util/mask-key.js';

@@ -331,7 +331,7 @@ export class AlertEngine implements Incidents {
     read?: Incident,
   ): Promise<boolean> {
     let claimed: Claimed | undefined;
-    const { after: incident } = await this.records.change(
+    const incident = await this.records.change(
       id,
       (there) => (claimed = this.claimed(there, change(there))).incident,
       read,

@@ -68,6 +68,12 @@ interface Item {
   readonly alone: boolean;
 }
 
+/** What is still due, and the alert about it as it is now. */
+interface Live {
+  readonly item: Item;
+  readonly present: Present;
+}
+
 /** An attempt that takes longer counts as failed. */
 const GIVE_UP_AFTER_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
@@ -261,7 +267,7 @@ export class ChannelDelivery {
   private async sendOne(item: Item): Promise<void> {
     const found = this.incidents.present(this.key, [item.id]);
     const [present] = found instanceof Promise ? await found : found;
-    if (present) await this.attempt([item], [present], () => this.single(present));
+    if (present) await this.attempt([{ item, present }], () => this.single(present));
     else this.sending.delete(item.id);
   }
 
@@ -270,11 +276,9 @@ export class ChannelDelivery {
    * urgent are only counted.
    */
   private async sendGroup(items: readonly Item[]): Promise<void> {
-    const found = await this.incidents.present(
-      this.key,
-      items.map(({ id }) => id),
-    );
-    const live: { item: Item; present: Present }[] = [];
+    const ids = items.map(({ id }) => id);
+    const found = await this.incidents.present(this.key, ids);
+    const live: Live[] = [];
     for (const [i, item] of items.entries()) {
       const present = found[i];
       if (present) live.push({ item: { ...item, rank: rankOf(present.due) }, present });
@@ -283,23 +287,17 @@ export class ChannelDelivery {
     live.sort((a, b) => byRank(a.item, b.item));
     const [first] = live;
     if (!first) return;
-    const isAlone = ({ item, present }: typeof first): boolean => item.alone || present.memory !== undefined;
+    const isAlone = ({ item, present }: Live): boolean => item.alone || present.memory !== undefined;
     const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, this.batchSize);
     const others = live.filter((one) => !listed.includes(one));
     const counted = listed.length > 1 ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
     for (const { item } of others) this.putBack(item);
     const sent = [...listed, ...counted];
-    await this.attempt(
-      sent.map(({ item }) => item),
-      sent.map(({ present }) => present),
-      () =>
-        listed.length === 1
-          ? this.single(first.present)
-          : this.channel.sendBatch?.(
-              listed.map(({ present }) => present.alert),
-              counted.length,
-            ),
-    );
+    await this.attempt(sent, () => {
+      if (listed.length === 1) return this.single(first.present);
+      const alerts = listed.map(({ present }) => present.alert);
+      return this.channel.sendBatch?.(alerts, counted.length);
+    });
   }
 
   private putBack(item: Item): void {
@@ -316,15 +314,11 @@ export class ChannelDelivery {
     return next ?? memory;
   }
 
-  private async attempt(
-    items: readonly Item[],
-    presents: readonly Present[],
-    send: () => Promise<string | void> | string | void,
-  ): Promise<void> {
+  private async attempt(sent: readonly Live[], send: () => Promise<string | void> | string | void): Promise<void> {
     let outcome: Outcome;
     try {
-      const sent = send();
-      const memory = sent instanceof Promise ? await within(sent, GIVE_UP_AFTER_MS, 'no answer', false) : sent;
+      const sending = send();
+      const memory = sending instanceof Promise ? await within(sending, GIVE_UP_AFTER_MS, 'no answer', false) : sending;
       this.works();
       // An app's own channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
@@ -332,18 +326,17 @@ export class ChannelDelivery {
     } catch (error) {
       // Another replica takes over.
       if (this.isEnded) return;
-      if (items.length > 1 && isRefused(error)) return this.sendEachAlone(items);
-      outcome = { delivered: false, ...this.health.failed(idsOf(items), whatOf(presents), error) };
+      if (sent.length > 1 && isRefused(error)) {
+        for (const { item } of sent) this.putBack({ ...item, alone: true });
+        return;
+      }
+      outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error) };
     }
-    await Promise.all(items.map((item, i) => this.report(item, presents[i] as Present, outcome)));
+    await Promise.all(sent.map((one) => this.report(one, outcome)));
   }
 
-  private sendEachAlone(items: readonly Item[]): void {
-    for (const item of items) this.putBack({ ...item, alone: true });
-  }
-
-  private async report(item: Item, present: Present, outcome: Outcome): Promise<void> {
-    this.outcomes[statusOf(outcome)]++;
+  private async report({ item, present }: Live, outcome: Outcome): Promise<void> {
+    this.outcomes[outcome.delivered ? 'delivered' : outcome.refused ? 'failed' : 'retried']++;
     const waitMs = await this.incidents.report(this.key, item.id, present, outcome);
     this.sending.delete(item.id);
     if (!outcome.delivered) this.retryAfter(item.id, waitMs);
@@ -374,19 +367,11 @@ export class ChannelDelivery {
   }
 }
 
-export function statusOf(outcome: Outcome): 'delivered' | 'retried' | 'failed' {
-  if (outcome.delivered) return 'delivered';
-  return outcome.refused ? 'failed' : 'retried';
-}
-
-function idsOf(items: readonly Item[]): string[] {
-  return items.map(({ id }) => id);
-}
-
-/** For the log: `2 alerts of llm_call, exports`. */
-function whatOf(presents: readonly Present[]): string {
-  const categories = [...new Set(presents.map(({ alert }) => alert.category))].join(', ');
-  return `${presents.length === 1 ? 'an alert' : `${presents.length} alerts`} of ${categories}`;
+/** The incidents, and for the log: `2 alerts of llm_call, exports`. */
+function subjectsOf(sent: readonly Live[]): [ids: string[], what: string] {
+  const categories = [...new Set(sent.map(({ present }) => present.alert.category))].join(', ');
+  const what = `${sent.length === 1 ? 'an alert' : `${sent.length} alerts`} of ${categories}`;
+  return [sent.map(({ item }) => item.id), what];
 }
 
 /** Open ones first, then by severity, then by ratio. */

@@ -32,11 +32,7 @@ export class Edition1Mutes {
 
   /** Call it before the mute's own record is written: another replica that finds only the record takes the mute for ended. */
   async write(id: string, { tenant, category, until, reason, heldBack }: Omit<Edition1Mute, 'scope'>): Promise<void> {
-    const mute: Edition1Mute = {
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(category === undefined ? {} : { category }),
-      ...{ until, reason, heldBack, scope: this.scope },
-    };
+    const mute: Edition1Mute = { tenant, category, until, reason, heldBack, scope: this.scope };
     await this.state.edition1?.write('mutes', id, JSON.stringify(mute));
   }
 

@@ -1,4 +1,4 @@
-import { Records, type Changed } from '../store/records.js';
+import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { reasonOf } from '../util/text.js';
 import { lastOf, type Incident } from './incident.js';
@@ -93,20 +93,18 @@ export class IncidentRecords {
    * asked several times.
    *
    * @param read - The incident as {@link read} gave it.
-   * @returns Nothing before and after if there is no room for it even in memory.
+   * @returns The incident as it is now; undefined if there is none, or no room for it even in memory.
    */
-  async change(id: string, change: Change, read?: Incident): Promise<Changed<Incident>> {
+  async change(id: string, change: Change, read?: Incident): Promise<Incident | undefined> {
     if (!this.away && !this.isAlone(id)) {
       const changed = await this.changeInStore(id, change, read);
-      if (changed) return changed;
+      if (changed) return changed.after;
     }
-    const before = this.lastSeen(id);
-    const after = change(before);
-    if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max))
-      return { before: undefined, after: undefined };
+    const after = change(this.lastSeen(id));
+    if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max)) return undefined;
     this.unshared.add(id);
     this.note(id, after);
-    return { before, after };
+    return after;
   }
 
   /** In the order of `ids`, as the store has them or, if it is away or behind, as they were seen here. */
@@ -216,7 +214,7 @@ export class IncidentRecords {
     id: string,
     change: Change,
     read: Incident | undefined,
-  ): Promise<Changed<Incident> | undefined> {
+  ): Promise<{ readonly after: Incident | undefined } | undefined> {
     let isTooMany = false;
     try {
       const changed = await this.store.change(

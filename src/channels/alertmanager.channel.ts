@@ -1,12 +1,10 @@
 import { SEVERITIES, type Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { amountOf, oneLine } from '../util/text.js';
-import type { ChannelFilter } from './channel-options.js';
-import { ALERTMANAGER_SHAPE } from './channel-shapes.js';
-import { checkOptions } from './check-options.js';
-import { HttpChannel, secretsInHeaders } from './http-channel.js';
+import type { ChannelFilter } from './common-options.js';
+import { checkOptions, ALERTMANAGER_RULES } from './option-rules.js';
+import { HttpChannel } from './http-channel.js';
 import { accept } from './http/answer.js';
-import { isPrivate, warnOfPlainHttp } from './http/webhook-url.js';
 import { alertMessage } from './message/alert-message.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';
 import { shownId } from './message/names.js';
@@ -50,21 +48,11 @@ export class AlertmanagerChannel extends HttpChannel {
   readonly name = 'alertmanager';
   /** {@inheritDoc AlertChannel.repeatEveryMs} */
   readonly repeatEveryMs = REPEAT_EVERY_MS;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #isPrivate: boolean;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: AlertmanagerChannelOptions) {
-    const given = checkOptions('AlertmanagerChannel', ALERTMANAGER_SHAPE, options);
-    const { url, headers = {} } = given;
-    super(url, given, secretsInHeaders(headers));
-    this.#headers = headers;
-    this.#isPrivate = isPrivate(url);
-  }
-
-  /** {@inheritDoc AlertChannel.start} */
-  start(): void {
-    if (!this.#isPrivate) warnOfPlainHttp('An AlertmanagerChannel');
+    const given = checkOptions('AlertmanagerChannel', ALERTMANAGER_RULES, options);
+    super(given.url, given);
   }
 
   /**
@@ -76,8 +64,7 @@ export class AlertmanagerChannel extends HttpChannel {
     const former = SEVERITIES.find((known) => known === previous && known !== severity);
     const posted = [postedOf(alert, severity, endOf(alert))];
     if (former) posted.push(postedOf(alert, former, new Date(Math.min(Date.now(), endOf(alert).getTime()))));
-    const headers = new Headers(this.#headers);
-    accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted), headers }));
+    accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted) }));
     return severity;
   }
 }

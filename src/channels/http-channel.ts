@@ -1,9 +1,17 @@
+import { Logger } from '@nestjs/common';
+
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import type { ChannelFilter } from './channel-options.js';
+import type { ChannelFilter } from './common-options.js';
 import type { Answer } from './http/answer.js';
 import { WebhookClient, type WebhookRequest } from './http/webhook-client.js';
+import { isPrivate } from './http/webhook-url.js';
+
+/** What all channels that post have in common. */
+interface HttpOptions extends ChannelFilter {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
 
 /** Base of channels that post to an address. */
 export abstract class HttpChannel implements AlertChannel {
@@ -12,13 +20,24 @@ export abstract class HttpChannel implements AlertChannel {
   readonly categories: readonly string[] | undefined;
   readonly addressHash: string;
   readonly #client: WebhookClient;
+  readonly #isPrivate: boolean;
 
-  /** @param secrets - Other secrets to hide besides the address. */
-  protected constructor(url: string, { minSeverity, categories }: ChannelFilter, secrets: readonly string[] = []) {
+  /** @param secrets - Other secrets to hide besides the address and the headers. */
+  protected constructor(url: string, options: HttpOptions, secrets: readonly string[] = []) {
+    const { minSeverity, categories, headers = {} } = options;
     this.minSeverity = minSeverity;
     this.categories = categories;
-    this.#client = new WebhookClient(url, secrets);
+    this.#client = new WebhookClient(url, headers, secrets);
+    this.#isPrivate = isPrivate(url);
     this.addressHash = this.#client.addressHash;
+  }
+
+  /** {@inheritDoc AlertChannel.start} */
+  start(): void {
+    if (this.#isPrivate) return;
+    new Logger('RateMonitor').warn(
+      `The ${this.name} channel posts over plain http: everyone on the way can read and change alerts. Use https`,
+    );
   }
 
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
@@ -31,9 +50,4 @@ export abstract class HttpChannel implements AlertChannel {
   protected hasArrived(alertId: string): Promise<boolean> {
     return this.#client.hasArrived(alertId);
   }
-}
-
-/** The secrets in headers: not `Bearer`, but what follows it. */
-export function secretsInHeaders(headers: Readonly<Record<string, string>>): string[] {
-  return Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean));
 }

@@ -8,9 +8,8 @@ import { linkOf } from './message/safe-link.js';
 import { plainText } from './message/safe-text.js';
 import type { Notice } from '../model/notice.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import type { ChannelFilter } from './channel-options.js';
-import { FILTER_SHAPE } from './channel-shapes.js';
-import { checkOptions } from './check-options.js';
+import type { ChannelFilter } from './common-options.js';
+import { checkOptions, FILTER_RULES } from './option-rules.js';
 
 /** Writes alerts to the app's log: by severity as an error, a warning or a plain line. */
 export class LogChannel implements AlertChannel {
@@ -24,7 +23,7 @@ export class LogChannel implements AlertChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
-    const { minSeverity, categories } = checkOptions('LogChannel', FILTER_SHAPE, options ?? {});
+    const { minSeverity, categories } = checkOptions('LogChannel', FILTER_RULES, options ?? {});
     this.minSeverity = minSeverity;
     this.categories = categories;
   }
@@ -32,11 +31,8 @@ export class LogChannel implements AlertChannel {
   /** {@inheritDoc AlertChannel.send} */
   send(alert: RateAlert): void {
     const link = linkOf(alert);
-    const message = `${alertMessage(alert)}${link === undefined ? '' : ` | ${link}`}`;
-    const { level, incident } = alert;
-    if (level.severity === 'info' || incident?.status === 'resolved') this.logger.log(message);
-    else if (level.severity === 'critical') this.logger.error(message);
-    else this.logger.warn(message);
+    const isOver = alert.incident?.status === 'resolved';
+    this.write(isOver ? 'info' : alert.level.severity, [alertMessage(alert)], link);
   }
 
   /** {@inheritDoc AlertChannel.notify} */
@@ -44,7 +40,11 @@ export class LogChannel implements AlertChannel {
     // Logged where it was set.
     if (kind === 'threshold') return;
     const shown = [title, ...lines].map((line) => plainText(line, MAX_NOTICE_LINE));
-    const message = [...shown, ...(link === undefined ? [] : [link])].join(' | ');
+    this.write(severity, shown, link);
+  }
+
+  private write(severity: Severity, parts: readonly string[], link: string | undefined): void {
+    const message = [...parts, ...(link === undefined ? [] : [link])].join(' | ');
     if (severity === 'info') this.logger.log(message);
     else if (severity === 'critical') this.logger.error(message);
     else this.logger.warn(message);

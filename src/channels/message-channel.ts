@@ -1,6 +1,5 @@
-import type { Notice } from '../model/notice.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import type { MessageOptions } from './channel-options.js';
+import type { MessageOptions } from './common-options.js';
 import { HttpChannel } from './http-channel.js';
 import type { Answer } from './http/answer.js';
 import type { WebhookRequest } from './http/webhook-client.js';
@@ -20,16 +19,8 @@ export abstract class MessageChannel extends HttpChannel {
 
   protected abstract postBatch(alerts: readonly RateAlert[], more: number): Promise<void>;
 
-  /** @param about - The alerts in the message; none of them is posted again while a late response may still come. */
-  protected post(message: object, about: readonly RateAlert[], query?: WebhookRequest['query']): Promise<Answer> {
-    return this.request({ body: JSON.stringify(message), about: about.map(alertId), ...(query ? { query } : {}) });
-  }
-
-  protected postNotice(message: object, { id }: Notice, query?: WebhookRequest['query']): Promise<Answer> {
-    return this.request({ body: JSON.stringify(message), about: [id], ...(query ? { query } : {}) });
-  }
-
-  protected patch(path: string, message: object, query?: WebhookRequest['query']): Promise<Answer> {
-    return this.request({ method: 'PATCH', path, body: JSON.stringify(message), ...(query ? { query } : {}) });
+  /** @param about - Ids of the alerts in the message; none of them is posted again while a late response may still come. */
+  protected post(message: object, about: readonly string[], query: WebhookRequest['query'] = {}): Promise<Answer> {
+    return this.request({ body: JSON.stringify(message), about, query });
   }
 }

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import type { RateAlert } from '../model/rate-alert.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import { oneLine } from '../util/text.js';
-import type { ChannelFilter } from './channel-options.js';
-import { PAGERDUTY_SHAPE } from './channel-shapes.js';
-import { checkOptions } from './check-options.js';
+import type { ChannelFilter } from './common-options.js';
+import { checkOptions, PAGERDUTY_RULES } from './option-rules.js';
 import { HttpChannel } from './http-channel.js';
 import { accept } from './http/answer.js';
 import { alertMessage } from './message/alert-message.js';
@@ -40,7 +39,7 @@ export class PagerDutyChannel extends HttpChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: PagerDutyChannelOptions) {
-    const given = checkOptions('PagerDutyChannel', PAGERDUTY_SHAPE, options);
+    const given = checkOptions('PagerDutyChannel', PAGERDUTY_RULES, options);
     super(given.url ?? US, given, [given.routingKey]);
     this.#routingKey = given.routingKey;
   }

@@ -15,9 +15,8 @@ import { linkOf } from './message/safe-link.js';
 import { shownId } from './message/names.js';
 import { accept } from './http/answer.js';
 import { attributesOf } from '../model/tenant-attributes.js';
-import type { ChannelFilter } from './channel-options.js';
-import { FILTER_SHAPE } from './channel-shapes.js';
-import { checkOptions } from './check-options.js';
+import type { ChannelFilter } from './common-options.js';
+import { checkOptions, FILTER_RULES } from './option-rules.js';
 
 /** Longer tag values are dropped by Sentry. */
 const MAX_TAG = 200;
@@ -49,7 +48,7 @@ export class SentryChannel implements AlertChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
-    const { minSeverity, categories } = checkOptions('SentryChannel', FILTER_SHAPE, options ?? {});
+    const { minSeverity, categories } = checkOptions('SentryChannel', FILTER_RULES, options ?? {});
     this.minSeverity = minSeverity;
     this.given = categories;
   }

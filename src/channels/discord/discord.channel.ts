@@ -2,10 +2,10 @@ import { SEVERITIES, type Severity } from '../../model/level.js';
 import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { within } from '../../util/within.js';
-import type { MessageOptions } from '../channel-options.js';
-import { DISCORD_SHAPE } from '../channel-shapes.js';
-import { checkOptions } from '../check-options.js';
+import type { MessageOptions } from '../common-options.js';
+import { checkOptions, DISCORD_RULES } from '../option-rules.js';
 import { accept, type Answer } from '../http/answer.js';
+import { alertId } from '../message/alert-id.js';
 import { MessageChannel } from '../message-channel.js';
 import { plainText } from '../message/safe-text.js';
 import {
@@ -77,7 +77,7 @@ export class DiscordChannel extends MessageChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: DiscordChannelOptions) {
-    const given = checkOptions('DiscordChannel', DISCORD_SHAPE, options);
+    const given = checkOptions('DiscordChannel', DISCORD_RULES, options);
     super(given);
     this.#options = given;
   }
@@ -99,7 +99,7 @@ export class DiscordChannel extends MessageChannel {
     const message = discordNotice(notice, environment);
     const body =
       threadName === undefined ? message : { ...message, thread_name: plainText(notice.title, MAX_THREAD_NAME) };
-    accept(await this.postNotice(body, notice, { wait: 'true' }), isGone);
+    accept(await this.post(body, [notice.id], { wait: 'true' }), isGone);
   }
 
   /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
@@ -124,7 +124,7 @@ export class DiscordChannel extends MessageChannel {
     const body = threadName === undefined ? message : { ...message, thread_name: threadName };
     // Without `wait` Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
-    const answer = await this.post(body, alerts, query);
+    const answer = await this.post(body, alerts.map(alertId), query);
     // Somebody deleted the thread: only this incident needs another one, the webhook is as good as before.
     if (thread !== undefined && isMissing(answer, UNKNOWN_THREAD)) return this.#post(message, alerts);
     const { json } = accept(answer, isGone);
@@ -135,8 +135,9 @@ export class DiscordChannel extends MessageChannel {
 
   /** Returns whether the message still existed. */
   async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
-    const query = thread === undefined ? undefined : { thread_id: thread };
-    const answer = await this.patch(`/messages/${encodeURIComponent(id)}`, message, query);
+    const query: Record<string, string> = thread === undefined ? {} : { thread_id: thread };
+    const path = `/messages/${encodeURIComponent(id)}`;
+    const answer = await this.request({ method: 'PATCH', path, body: JSON.stringify(message), query });
     if (isMissing(answer, UNKNOWN_MESSAGE) || isMissing(answer, UNKNOWN_THREAD)) return false;
     accept(answer, isGone);
     return true;

@@ -18,6 +18,7 @@ export interface WebhookRequest {
   /** Appended to the webhook's path. */
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Replace those of the webhook that have the same name in any spelling. */
   readonly headers?: Headers;
   /** Ids of the alerts in it. A second request for an alert waits for a late response to the first instead of sending it twice. */
   readonly about?: readonly string[];
@@ -28,15 +29,22 @@ export class WebhookClient {
   /** Lets replicas compare whether they send to the same address. */
   readonly addressHash: string;
   readonly #url: URL;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #secrets: Secrets;
   readonly #rateLimit = new RateLimit();
   readonly #late = new Map<string, { answering: Promise<Answer>; alerts: number }>();
 
-  /** @param secrets - Other secrets to hide besides the address. */
-  constructor(url: string, secrets: readonly string[] = []) {
+  /**
+   * @param headers - For each request, and secret like the address.
+   * @param secrets - Other secrets to hide.
+   */
+  constructor(url: string, headers: Readonly<Record<string, string>>, secrets: readonly string[]) {
     this.#url = new URL(url);
-    this.#secrets = new Secrets([...secretsOf(this.#url), ...secrets]);
-    this.addressHash = hashOf([url, ...secrets]);
+    this.#headers = headers;
+    // Of `Bearer abc` both words: what is hidden too much does no harm.
+    const all = [...secrets, ...Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean))];
+    this.#secrets = new Secrets([...secretsOf(this.#url), ...all]);
+    this.addressHash = hashOf([url, ...all]);
   }
 
   /**
@@ -77,11 +85,18 @@ export class WebhookClient {
     return answer !== undefined && answer.status >= 200 && answer.status < 300;
   }
 
-  async #answer({ method = 'POST', body, path = '', query = {}, headers }: WebhookRequest): Promise<Answer> {
+  async #answer({
+    method = 'POST',
+    body,
+    path = '',
+    query = {},
+    headers = new Headers(),
+  }: WebhookRequest): Promise<Answer> {
     const url = new URL(this.#url);
     if (path !== '') url.pathname = url.pathname.replace(/\/*$/, path);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const sent = new Headers(headers);
+    const sent = new Headers(this.#headers);
+    for (const [name, value] of headers) sent.set(name, value);
     if (!sent.has('user-agent')) sent.set('user-agent', 'nestjs-rate-monitor');
     sent.set('content-type', 'application/json');
     const signal = AbortSignal.timeout(LATE_LIMIT_MS);

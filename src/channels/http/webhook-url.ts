@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-
 /** Whether fetch accepts it. It rejects addresses with a password, and shows them in its error. */
 export function isWebhookUrl(value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
@@ -11,13 +9,6 @@ export function isWebhookUrl(value: unknown): value is string {
 export function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
-}
-
-/** Warns if others on the network can read and change what `channel` posts. */
-export function warnOfPlainHttp(channel: string): void {
-  new Logger('RateMonitor').warn(
-    `${channel} posts over plain http: everyone on the way can read and change alerts. Use https`,
-  );
 }
 
 /** Whether fetch accepts them; its own error would show the value. */

@@ -1,5 +1,5 @@
 import type { RateAlert } from '../../model/rate-alert.js';
-import type { MessageOptions } from '../channel-options.js';
+import type { MessageOptions } from '../common-options.js';
 
 /** Discord accepts 2,048 characters, Slack 3,000. */
 const MAX_LENGTH = 2_000;

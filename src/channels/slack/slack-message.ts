@@ -1,6 +1,6 @@
 import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import type { MessageOptions } from '../channel-options.js';
+import type { MessageOptions } from '../common-options.js';
 import { factsOf } from '../message/alert-facts.js';
 import { alertMessage } from '../message/alert-message.js';
 import { isOpen, standing, symbolOf, TEST_MARK } from '../message/alert-words.js';

@@ -1,9 +1,9 @@
 import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import type { MessageOptions } from '../channel-options.js';
-import { MESSAGE_SHAPE } from '../channel-shapes.js';
-import { checkOptions } from '../check-options.js';
+import type { MessageOptions } from '../common-options.js';
+import { checkOptions, MESSAGE_RULES } from '../option-rules.js';
 import { accept } from '../http/answer.js';
+import { alertId } from '../message/alert-id.js';
 import { MessageChannel } from '../message-channel.js';
 import { slackBatch, slackMessage, slackNotice } from './slack-message.js';
 
@@ -22,23 +22,23 @@ export class SlackChannel extends MessageChannel {
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: SlackChannelOptions) {
-    const given = checkOptions('SlackChannel', MESSAGE_SHAPE, options);
+    const given = checkOptions('SlackChannel', MESSAGE_RULES, options);
     super(given);
     this.#options = given;
   }
 
   /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert): Promise<void> {
-    accept(await this.post(slackMessage(alert, this.#options), [alert]));
+    accept(await this.post(slackMessage(alert, this.#options), [alertId(alert)]));
   }
 
   /** {@inheritDoc AlertChannel.notify} */
   async notify(notice: Notice): Promise<void> {
-    accept(await this.postNotice(slackNotice(notice, this.#options.environment), notice));
+    accept(await this.post(slackNotice(notice, this.#options.environment), [notice.id]));
   }
 
   /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
   protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
-    accept(await this.post(slackBatch(alerts, this.#options, more), alerts));
+    accept(await this.post(slackBatch(alerts, this.#options, more), alerts.map(alertId)));
   }
 }

@@ -1,11 +1,9 @@
 import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import type { ChannelFilter } from '../channel-options.js';
-import { WEBHOOK_SHAPE } from '../channel-shapes.js';
-import { checkOptions } from '../check-options.js';
-import { HttpChannel, secretsInHeaders } from '../http-channel.js';
+import type { ChannelFilter } from '../common-options.js';
+import { checkOptions, WEBHOOK_RULES } from '../option-rules.js';
+import { HttpChannel } from '../http-channel.js';
 import { accept } from '../http/answer.js';
-import { isPrivate, warnOfPlainHttp } from '../http/webhook-url.js';
 import { alertId } from '../message/alert-id.js';
 import { sign } from './signature.js';
 import { webhookBody, webhookNoticeBody } from './webhook-body.js';
@@ -40,23 +38,14 @@ export class WebhookChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.name} */
   readonly name = 'webhook';
   readonly #secrets: readonly string[];
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #isPrivate: boolean;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: WebhookChannelOptions) {
-    const given = checkOptions('WebhookChannel', WEBHOOK_SHAPE, options);
-    const { url, secret = [], headers = {} } = given;
+    const given = checkOptions('WebhookChannel', WEBHOOK_RULES, options);
+    const { url, secret = [] } = given;
     const secrets = typeof secret === 'string' ? [secret] : [...secret];
-    super(url, given, [...secrets, ...secretsInHeaders(headers)]);
+    super(url, given, secrets);
     this.#secrets = secrets;
-    this.#headers = headers;
-    this.#isPrivate = isPrivate(url);
-  }
-
-  /** {@inheritDoc AlertChannel.start} */
-  start(): void {
-    if (!this.#isPrivate) warnOfPlainHttp('A WebhookChannel');
   }
 
   /** {@inheritDoc AlertChannel.send} */
@@ -70,10 +59,7 @@ export class WebhookChannel extends HttpChannel {
   }
 
   async #post(body: string, id: string): Promise<void> {
-    // Set, not appended: these replace headers of the app with the same name in any spelling.
-    const headers = new Headers(this.#headers);
-    headers.set('webhook-id', id);
-    headers.set('idempotency-key', id);
+    const headers = new Headers({ 'webhook-id': id, 'idempotency-key': id });
     if (this.#secrets.length > 0) sign(headers, id, body, this.#secrets);
     accept(await this.request({ body, headers, about: [id] }));
   }

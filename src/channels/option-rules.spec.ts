@@ -99,8 +99,8 @@ describe('a channel', () => {
     expect(warn).not.toHaveBeenCalled();
     start('http://alertmanager:9093');
     expect(warn.mock.calls.map(([line]) => String(line).split(':')[0])).toEqual([
-      'An AlertmanagerChannel posts over plain http',
-      'A WebhookChannel posts over plain http',
+      'The alertmanager channel posts over plain http',
+      'The webhook channel posts over plain http',
     ]);
     warn.mockRestore();
   });

@@ -1,4 +1,6 @@
+import { RateMonitorConfigError } from '../model/config-error.js';
 import { SEVERITIES } from '../model/level.js';
+import { oneLine } from '../util/text.js';
 import { isHeaders, isPrivate, isWebhookUrl } from './http/webhook-url.js';
 import { isSecret } from './webhook/signature.js';
 
@@ -6,14 +8,14 @@ import { isSecret } from './webhook/signature.js';
  * Which values an option of a channel accepts, and what to write instead. Checked when a channel is constructed, often long before the
  * boot, and therefore without class-validator, which is loaded only at boot.
  */
-export interface OptionRule {
+interface OptionRule {
   readonly accepts: (value: unknown) => boolean;
   readonly remedy: string;
   readonly isRequired?: true;
 }
 
 /** The options of a channel by name. */
-export type ChannelShape = Readonly<Record<string, OptionRule>>;
+type OptionRules = Readonly<Record<string, OptionRule>>;
 
 const matches =
   (pattern: RegExp) =>
@@ -24,7 +26,7 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 const isCategories = (value: unknown): boolean =>
   Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
 
-export const FILTER_SHAPE: ChannelShape = {
+export const FILTER_RULES: OptionRules = {
   minSeverity: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for all" },
   categories: {
     accepts: isCategories,
@@ -39,8 +41,8 @@ const HEADERS: OptionRule = {
 };
 
 /** For a receiver that may be in the same network. */
-const URL_SHAPE: ChannelShape = {
-  ...FILTER_SHAPE,
+const URL_RULES: OptionRules = {
+  ...FILTER_RULES,
   url: {
     accepts: isWebhookUrl,
     remedy: 'the whole address, beginning with https:// and with no user name or password in it',
@@ -48,8 +50,8 @@ const URL_SHAPE: ChannelShape = {
   },
 };
 
-export const MESSAGE_SHAPE: ChannelShape = {
-  ...FILTER_SHAPE,
+export const MESSAGE_RULES: OptionRules = {
+  ...FILTER_RULES,
   url: {
     accepts: isSecretUrl,
     remedy: 'the whole address of the webhook, beginning with https:// and with no user name or password in it',
@@ -62,8 +64,8 @@ export const MESSAGE_SHAPE: ChannelShape = {
   link: { accepts: isFunction, remedy: 'a function of the alert that gives an address' },
 };
 
-export const DISCORD_SHAPE: ChannelShape = {
-  ...MESSAGE_SHAPE,
+export const DISCORD_RULES: OptionRules = {
+  ...MESSAGE_RULES,
   mentionRole: { accepts: matches(/^\d{1,21}$/), remedy: "the role's id, digits only and in quotes, or leave it out" },
   mentionFrom: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for 'warning'" },
   threadName: {
@@ -72,8 +74,8 @@ export const DISCORD_SHAPE: ChannelShape = {
   },
 };
 
-export const WEBHOOK_SHAPE: ChannelShape = {
-  ...URL_SHAPE,
+export const WEBHOOK_RULES: OptionRules = {
+  ...URL_RULES,
   secret: {
     accepts: isSecret,
     remedy:
@@ -82,10 +84,10 @@ export const WEBHOOK_SHAPE: ChannelShape = {
   headers: HEADERS,
 };
 
-export const ALERTMANAGER_SHAPE: ChannelShape = { ...URL_SHAPE, headers: HEADERS };
+export const ALERTMANAGER_RULES: OptionRules = { ...URL_RULES, headers: HEADERS };
 
-export const PAGERDUTY_SHAPE: ChannelShape = {
-  ...FILTER_SHAPE,
+export const PAGERDUTY_RULES: OptionRules = {
+  ...FILTER_RULES,
   routingKey: {
     accepts: matches(/^[A-Za-z0-9]{32}$/),
     remedy: 'the integration key of an Events API v2 integration, 32 letters and digits',
@@ -93,3 +95,35 @@ export const PAGERDUTY_SHAPE: ChannelShape = {
   },
   url: { accepts: isSecretUrl, remedy: 'an address beginning with https://, or leave it out' },
 };
+
+/** Options whose value an error may show. For others it shows only the type, because they may be secret. */
+const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment']);
+
+/**
+ * The options of a channel, without those that are `undefined` or `null`.
+ *
+ * @throws RateMonitorConfigError that names the channel, the problem and the remedy, and never contains a secret.
+ */
+export function checkOptions<T extends object>(channel: string, rules: OptionRules, options: T): T {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw new RateMonitorConfigError([`${channel} has no options: write new ${channel}({ ... })`]);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
+  const unknown = Object.keys(given)
+    .filter((name) => !Object.hasOwn(rules, name))
+    .map((name) => `${oneLine(name, 40)} is not an option: write it as the docs spell it`);
+  const wrong = Object.entries(rules)
+    .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
+    .map(([name, { remedy }]) => `${name} is ${found(name, given[name])}: write ${remedy}`);
+  const problems = [...wrong, ...unknown].map((problem) => `${channel}.${problem}`);
+  if (problems.length > 0) throw new RateMonitorConfigError(problems);
+  return given as T;
+}
+
+function found(name: string, value: unknown): string {
+  if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${oneLine(value, 40)}'`;
+  if (value === undefined) return 'missing';
+  if (value === '') return 'empty';
+  if (typeof value === 'string') return 'a text of another kind';
+  if (Array.isArray(value)) return 'another list';
+  return typeof value === 'object' ? 'another object' : `a ${typeof value}`;
+}
