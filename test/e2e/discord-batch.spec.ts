@@ -63,6 +63,7 @@ describe('a batch at Discord', () => {
     const [a, b, c] = ['a', 'b', 'c'].map((id) => anAlert({ tenant: { id } })) as [RateAlert, RateAlert, RateAlert];
     server.delayNext(350);
     await expect(channel.sendBatch([a, b])).rejects.toMatchObject({ retry: true });
+    limit.mockRestore();
     await until(() =>
       channel.sendBatch([c, a, b]).then(
         () => true,
@@ -71,7 +72,6 @@ describe('a batch at Discord', () => {
     );
     // It was in a batch, so its end is a separate message and not an edit of the batch.
     expect(await channel.send(anIncident('resolved', { tenant: { id: 'a' } }))).toBe(server.messages[2]?.id);
-    limit.mockRestore();
     const listed = server.messages.slice(0, 2).map(({ now }) => linesOf(now).map((line) => line.split(/[ :]+/)[1]));
     expect(listed).toEqual([['a', 'b'], ['c']]);
   });

@@ -40,7 +40,7 @@ async function flooded(counting: Counting): Promise<Outcome> {
     const early = await instance.ask({ heap: true });
     await instance.ask({ flood: { from: 2 * CAP, to: TENANTS } });
     const late = await instance.ask({ heap: true });
-    await until(async () => (await admin.dbsize()) >= CAP, 20_000);
+    await until(async () => (await admin.dbsize()) >= CAP, 60_000);
     await publishedAgain(admin);
     const heldMs = await instance.ask({ held: true });
     const { status } = await fetch(`${instance.url}/llm/call`, { method: 'POST', headers: { 'x-project': 'beyond' } });
@@ -72,12 +72,13 @@ async function publishedAgain(admin: Redis): Promise<void> {
     const [, calls] = /cmdstat_hmget:calls=(\d+)/.exec(await admin.info('commandstats')) ?? [];
     return Number(calls ?? 0);
   };
-  await until(async () => (await taken()) >= CAP, 20_000);
+  await until(async () => (await taken()) >= CAP, 60_000);
 }
 
 describe.each(COUNTINGS)('A flood of a million tenants, counting %s', (counting) => {
   let outcome: Outcome;
-  beforeAll(async () => void (outcome = await undisturbed(counting)), 180_000);
+  // Up to five tries, which take four times as long on a busy machine.
+  beforeAll(async () => void (outcome = await undisturbed(counting)), 600_000);
 
   it('counts as many tenants as it may track', () => expect(outcome.counters).toBe(CAP));
 
