@@ -187,6 +187,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
         ),
       );
       expect(server.requests).toHaveLength(1);
+      limit.mockRestore();
       await channel.send(anAlert());
       expect(server.requests).toHaveLength(2);
     });
@@ -199,6 +200,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
       expect(server.requests).toHaveLength(1);
       server.hang();
       while ((await fault()).message !== 'gave no answer within 30000 ms');
+      limit.mockRestore();
       await channel.send(anAlert());
       expect(server.requests).toHaveLength(3);
     });

@@ -63,7 +63,7 @@ export abstract class StandIn {
     this.scripted.push({ answer: 'reset' });
   }
 
-  /** Accepts the next request at once, and responds late. */
+  /** Accepts the next request at once, and responds after exactly this time. */
   delayNext(delayMs: number, answer?: StandInAnswer): void {
     this.scripted.push({ delayMs, ...(answer ? { answer } : {}) });
   }
@@ -96,8 +96,8 @@ export abstract class StandIn {
       body,
     };
     this.requests.push(received);
-    const { answer = this.answer(received), delayMs = 0 } = this.scripted.shift() ?? {};
-    if (LATE_MS + delayMs > 0) await setTimeout(LATE_MS + delayMs, undefined, { ref: false });
+    const { answer = this.answer(received), delayMs = LATE_MS } = this.scripted.shift() ?? {};
+    if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
     if (answer === 'reset') request.socket.resetAndDestroy();
     else if (answer !== 'hang') this.reply(response, answer);
   }
