@@ -30,6 +30,7 @@ import {
   lastOf,
   merged,
   recordId,
+  scopeOf,
   spansToCount,
   withBreach,
   withConfirmed,
@@ -128,9 +129,8 @@ export class AlertEngine implements Incidents {
     private readonly options: AlertSettings,
     private readonly logger: Logger,
   ) {
-    const { service = '', environment = '', state, now, categories, incidents } = options;
-    // Records of other services and environments on the same Redis are left alone.
-    this.scope = [service, environment].map(encodeURIComponent).join(':');
+    const { state, now, categories, incidents } = options;
+    this.scope = scopeOf(options);
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;

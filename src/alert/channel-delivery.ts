@@ -191,7 +191,7 @@ export class ChannelDelivery {
     this.pump();
     while (!this.isIdle) {
       const left = end - performance.now();
-      if (left <= 0 || (this.working.size === 0 && this.pausedMs >= left)) break;
+      if (!(left > 0) || (this.working.size === 0 && this.pausedMs >= left)) break;
       const next = this.working.size > 0 ? Promise.race(this.working) : after(this.pausedMs);
       await within(next, left, '').catch(() => undefined);
       this.pump();

@@ -39,7 +39,7 @@ interface Claim {
 }
 
 /** An incident of edition 1, as a record of this one. */
-export interface Adopted {
+interface Adopted {
   readonly id: string;
   readonly incident: Incident;
 }

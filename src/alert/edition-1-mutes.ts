@@ -1,7 +1,7 @@
 import type { SharedState } from '../store/shared-state.js';
 
 /** A mute as edition 1 keeps it. That edition keeps fields that it does not know, but not if it sets the mute again. */
-export interface Edition1Mute {
+interface Edition1Mute {
   readonly tenant?: string | undefined;
   readonly category?: string | undefined;
   readonly until: number;

@@ -325,6 +325,11 @@ export interface Identity {
   readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'timeZone'> | undefined;
 }
 
+/** Services and environments that share a store leave each other's records alone. */
+export function scopeOf({ service = '', environment = '' }: Identity): string {
+  return [service, environment].map(encodeURIComponent).join(':');
+}
+
 /**
  * The alert about one of its windows, with what is known now.
  *

@@ -11,6 +11,7 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { NamedChannel } from './channel-delivery.js';
 import { wants } from './due.js';
+import { scopeOf } from './incident.js';
 
 /** The outcome of a notice in one channel. */
 export interface NoticeOutcome {
@@ -57,12 +58,6 @@ export class Notices {
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
-  /** Service and environment: others on the same store send their own. */
-  get scope(): string {
-    const { service = '', environment = '' } = this.settings;
-    return [service, environment].map(encodeURIComponent).join(':');
-  }
-
   /** Sends a notice and returns the outcome in each channel that takes it. Never rejects. */
   async send(notice: NewNotice): Promise<NoticeOutcome[]> {
     const { channels, service, environment, publicUrl, now } = this.settings;
@@ -85,7 +80,7 @@ export class Notices {
    */
   async sendOnce(key: string, make: () => Promise<NewNotice>): Promise<NoticeOutcome[] | undefined> {
     const { state, now } = this.settings;
-    const kind = `notices:${this.scope}`;
+    const kind = `notices:${scopeOf(this.settings)}`;
     const record = JSON.stringify({ at: Math.round(now()) });
     if (!(await state.swap(kind, key, undefined, record)).swapped) return undefined;
     let notice: NewNotice;

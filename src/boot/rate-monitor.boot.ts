@@ -5,6 +5,7 @@ import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../alert/alert.service.js';
 import { AlertEngine } from '../alert/alert-engine.js';
+import { scopeOf } from '../alert/incident.js';
 import { Notices } from '../alert/notices.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor, shownChannels } from './channels-for.js';
@@ -137,7 +138,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
           instance: counter.instance,
           host: hostname(),
           pid: process.pid,
-          scope: notices.scope,
+          scope: scopeOf(options),
           blindAfterMs,
           state,
           now,

@@ -114,5 +114,8 @@ describe('a batch at Discord', () => {
     expect(lines).toHaveLength(26);
     expect(lines[0]).toContain('p999');
     expect(lines.at(-1)).toBe('and 975 more: 975 warning');
+    // Discord refuses it as the address of a title.
+    await channel.sendBatch(alerts.slice(0, 2).map((alert) => ({ ...alert, link: 'http://grafana:3000/d' })));
+    expect(server.messages[1]?.now.embeds?.[0]?.fields?.[0]?.value).toContain('grafana\\:3000');
   });
 });

@@ -38,8 +38,8 @@ const DOTTED = /[^.]\.[^.]/;
 /** A longer link would be truncated after escaping and would not work. */
 const MAX_SHOWN_LINK = 300;
 const TITLE_ROOM = { name: 64, id: 58, category: 60 };
-/** What title and context leave of the 6,000 characters of a message. */
-const BATCH_ROOM = 5_400;
+/** What title, context and link leave of the 6,000 characters of a message. */
+const BATCH_ROOM = 5_200;
 const MAX_DESCRIPTION = 4_096;
 const MAX_TITLE = 256;
 /** From this length on, a window may begin or end on another day. */
@@ -79,12 +79,8 @@ export function discordBatch(alerts: readonly RateAlert[], { environment, link }
   const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM, unlisted);
   const color = colorOf(worst);
   const [first = '', ...more] = packed([context, ...lines]);
-  const url = linkOf(worst, link);
-  const head: Embed = { title, color, description: first };
-  return messageOf([
-    url !== undefined && isDotted(url) ? { ...head, url } : head,
-    ...more.map((description) => ({ color, description })),
-  ]);
+  const head = withLink({ title, color, description: first }, linkOf(worst, link));
+  return messageOf([head, ...more.map((rest) => ({ color, description: rest }))]);
 }
 
 /** A notice: its title, its lines and where to read on. */
