@@ -6,6 +6,8 @@ import { within } from '../util/within.js';
 
 /** An alert goes out without contributors rather than late. */
 const NAMED_WITHIN_MS = 500;
+/** Other instances share their part with their next look, once a second. */
+const SHARED_WITHIN_MS = 1_200;
 
 /** Who makes up a count; nobody if that takes too long. */
 export async function topWithin(
@@ -25,7 +27,9 @@ export async function withContributors(
   contributors: Contributors,
 ): Promise<Breach> {
   if (!categories.get(breach.category)?.contributor) return breach;
-  const named = await topWithin(contributors, breach, breach.windowEnd, breach.count);
+  const { category, window, tenant, windowEnd, count } = breach;
+  const top = contributors.topOnceKnown(category, window, tenant.id, windowEnd, count, SHARED_WITHIN_MS);
+  const named = await within(top, NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer').catch(() => []);
   return named.length > 0 ? { ...breach, contributors: named } : breach;
 }
 

@@ -5,6 +5,7 @@ import type { Category } from '../model/category.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import type { MarkedHandler, MarkedHandlers } from '../monitor/marked-handlers.js';
 import { unknownCategory } from '../monitor/request-monitor.js';
+import { kindOf } from '../util/text.js';
 
 /** Where GraphQLModule keeps its options. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
@@ -95,7 +96,7 @@ function isCost(cost: unknown, most: number): boolean {
 }
 
 function shown(cost: unknown): string {
-  return typeof cost === 'number' ? String(cost) : `a ${typeof cost}`;
+  return typeof cost === 'number' ? String(cost) : kindOf(cost);
 }
 
 function capital(text: string): string {

@@ -12,12 +12,13 @@ import { channelsFor, shownChannels } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
-import { Counter, type CounterStatus } from '../counter/counter.js';
+import { Counter, type CounterStatus, type Near } from '../counter/counter.js';
 import { COUNTER } from '../counter/rate-counter.service.js';
 import { DIGESTS, Digests } from '../digest/digests.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
+import type { Breach } from '../model/breach.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { BlindTimes } from '../instance/blind-times.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
@@ -110,10 +111,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
     const counted = countedCategories(options, overrides, once);
-    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, async (breach) => {
+    const raise = async (breach: Breach): Promise<void> => {
       breaches.add(breach);
       return alerts.breached(await withContributors(breach, categories, contributors));
-    });
+    };
+    const near: Near = (total) => {
+      if (categories.get(total.category)?.contributor) contributors.near(total);
+    };
+    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, near);
     const alerts: AlertEngine = new AlertEngine(
       {
         ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, channels },

@@ -1,6 +1,6 @@
 import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
-import { oneLine } from '../util/text.js';
+import { kindOf, oneLine } from '../util/text.js';
 
 /** Checks what callers want counted, and logs once what cannot be. */
 export class CounterInput {
@@ -44,7 +44,7 @@ export class CounterInput {
     this.troubled.add(name);
     this.isTroubled = true;
     const isTooMuch = typeof cost === 'number' && cost > maxCost;
-    const shown = typeof cost === 'number' ? cost : `a ${typeof cost}`;
+    const shown = typeof cost === 'number' ? cost : kindOf(cost);
     this.once.warn(`cost ${isTooMuch} ${name}`, () =>
       isTooMuch
         ? `A cost in ${name} was ${shown}: it counts as ${maxCost}, the most that one request may (maxCost)`

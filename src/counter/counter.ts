@@ -57,6 +57,9 @@ export interface LiveTotal {
   readonly threshold: number | undefined;
 }
 
+/** Called for requests of tenants that are over half of their next level, as far as this instance knows. */
+export type Near = (of: { category: string; window: string; tenant: string; span: WindowSpan }) => void;
+
 /** Gives the route of a request; unless `isExact`, that of the handler's previous request will do, which takes less time. */
 export type RouteOf<R> = (request: R, isExact: boolean) => Route;
 
@@ -101,6 +104,7 @@ export class Counter {
     localClock: Clock,
     logger: Logger,
     raise: Raise,
+    private readonly near?: Near,
   ) {
     this.once = new SayOnce(logger);
     this.given = new CounterInput(this.once);
@@ -288,6 +292,10 @@ export class Counter {
     const urgency = tracked.add(cost, tenant);
     // On Fastify, finding the route takes as long as everything else here.
     const isNear = urgency !== 'later';
+    if (isNear && this.near && tracked.isHot) {
+      const { category, window, span } = tracked.window;
+      this.near({ category: category.name, window: window.name, tenant: tracked.key, span });
+    }
     if (routeOf && (isNear || !tracked.hasRoute)) tracked.seenOn(routeOf(request, isNear));
     const published = this.publisher.publish(tracked, urgency);
     if (!asked) return published;

@@ -6,9 +6,9 @@ import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { givenAtOnce, Guest } from '../util/guest.js';
-import { contributorLabel, type Contributors } from '../threshold/contributors.js';
+import { contributorLabel, UNNAMED, type Contributors } from '../threshold/contributors.js';
 import type { SayOnce } from '../util/say-once.js';
-import { reasonOf } from '../util/text.js';
+import { kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
 import { defaultTenantResolver, whyNoTenant } from './identity.js';
@@ -245,15 +245,16 @@ export class RequestMonitor {
           `contributor ${how} on ${place(context, handler)}: alerts of ${category.name} do not name who made its requests`,
         how,
       );
+    let label: string | undefined;
     try {
       const answer: unknown = givenAtOnce(category.contributor?.(context));
-      const label = contributorLabel(answer);
-      if (label !== undefined) this.contributors.count(category, tenant.id, label, cost);
+      label = contributorLabel(answer);
       if (label !== undefined || answer === undefined || answer === null) fault.good();
-      else unnamed(`gave a ${typeof answer} and not a text`);
+      else unnamed(`gave ${kindOf(answer)} and not a text`);
     } catch (error) {
       unnamed(`threw (${reasonOf(error)})`);
     }
+    this.contributors.count(category, tenant.id, label ?? UNNAMED, cost);
   }
 
   /** What a request may wait for if a function of the user's answers later. */
@@ -377,7 +378,7 @@ export class RequestMonitor {
       return 0;
     };
     const known = (cost: unknown): number => {
-      if (typeof cost !== 'number') return wrong(`gave a ${typeof cost}`);
+      if (typeof cost !== 'number') return wrong(`gave ${kindOf(cost)}`);
       if (!(cost >= 0 && Number.isFinite(cost))) return wrong(`gave ${cost < 0 ? 'less than 0' : cost}`);
       costFault.good();
       return cost;

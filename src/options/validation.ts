@@ -1,6 +1,6 @@
 import type { ValidationError } from 'class-validator';
 
-import { oneLine } from '../util/text.js';
+import { kindOf, oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
 import { thresholdVariable, type Overridden } from './environment.js';
@@ -185,12 +185,6 @@ function show(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

@@ -1,6 +1,6 @@
 import type { Category } from '../model/category.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
-import { oneLine } from '../util/text.js';
+import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const MAX_TENANT_LENGTH = 1_000;
@@ -71,5 +71,5 @@ function checkTenant(tenant: string): void {
 function show(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
-  return typeof value === 'number' || value === null ? String(value) : `a ${typeof value}`;
+  return typeof value === 'number' || value === null ? String(value) : kindOf(value);
 }

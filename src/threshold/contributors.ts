@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Category, CategoryWindow } from '../model/category.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { WindowSpan } from '../model/window.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
+import { plus } from '../util/plus.js';
 import { copied, oneLine } from '../util/text.js';
 
 /** Contributors that are distinguished for each tenant and window. */
@@ -16,6 +18,11 @@ const MAX_NAMED = 5;
 const MAX_TABLES = 10_000;
 /** Tenants and windows written in one look; the others are in the next. */
 const MAX_WRITES = 200;
+/** Those close to a level do not wait for the next look: an alert may come before it. */
+const SHARE_AFTER_MS = 100;
+const MAX_SHARED_AT_ONCE = 50;
+/** How often to look whether other instances have shared their part. */
+const ASK_AGAIN_MS = 50;
 /** Tenants and windows kept in the store: about 5 MB. */
 const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
@@ -26,6 +33,8 @@ const MAX_KEPT_AFTER_MS = 600_000;
 
 const KIND = 'contributors';
 const OTHER = 'other';
+/** The label of what no contributor is known of. It takes no place of another. */
+export const UNNAMED = '';
 
 /** The contributors to a count. */
 export interface Contributor {
@@ -85,6 +94,8 @@ export class Contributors {
   private readonly instance = randomUUID().slice(0, 13);
   private readonly tables = new Map<string, Table>();
   private readonly records: Records<Kept>;
+  private readonly soon = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
   private looks = 0;
 
   constructor(
@@ -114,10 +125,54 @@ export class Contributors {
    * @param end - When the window ends; of a sliding one, its newest part.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
-    const counted = this.categories.get(category)?.windows.find(({ name }) => name === window);
-    if (!counted) return [];
-    const tenant = tenantKey(tenantId);
+    return named(await this.counts(category, window, tenantId, end), count);
+  }
+
+  /** The same, once all of `count` is known, or no more of it has come within `withinMs`. */
+  async topOnceKnown(
+    ...[category, window, tenantId, end, count, withinMs]: [...Parameters<Contributors['top']>, number]
+  ): Promise<Contributor[]> {
+    const giveUpAt = performance.now() + withinMs;
+    for (;;) {
+      const counts = await this.counts(category, window, tenantId, end);
+      const known = [...counts.values()].reduce(plus, 0);
+      const isAll = known >= count || counts.size === 0 || !hasRoom(counts);
+      if (isAll || performance.now() + ASK_AGAIN_MS > giveUpAt) return named(counts, count);
+      await wait(ASK_AGAIN_MS);
+    }
+  }
+
+  /** Shares soon what was counted of a tenant that is close to a level. */
+  near(of: { category: string; window: string; tenant: string; span: WindowSpan }): void {
+    if (this.soon.size >= MAX_SHARED_AT_ONCE) return;
+    this.soon.add(idOf(of.category, of.window, of.tenant, of.span));
+    this.timer ??= setTimeout(() => void this.shareNear(), SHARE_AFTER_MS).unref();
+  }
+
+  private async shareNear(): Promise<void> {
+    const ids = [...this.soon];
+    this.soon.clear();
+    const written = ids.map(async (id) => {
+      const table = this.tables.get(id);
+      if (table?.isChanged || table?.pending) await this.write(id, table);
+    });
+    // What failed is tried again by the next look.
+    await Promise.allSettled(written);
+    this.timer = undefined;
+    // What came meanwhile.
+    if (this.soon.size > 0) this.timer = setTimeout(() => void this.shareNear(), SHARE_AFTER_MS).unref();
+  }
+
+  private async counts(
+    category: string,
+    window: string,
+    tenantId: string,
+    end: number,
+  ): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>();
+    const counted = this.categories.get(category)?.windows.find(({ name }) => name === window);
+    if (!counted) return counts;
+    const tenant = tenantKey(tenantId);
     let next = end;
     for (let part = 0; part < (counted.parts ?? 1); part++) {
       const span = counted.spanAt(next - 1);
@@ -125,16 +180,20 @@ export class Contributors {
       for (const [label, more] of await this.ofSpan(idOf(category, window, tenant, span)))
         counts.set(label, (counts.get(label) ?? 0) + more);
     }
-    return named(counts, count);
+    return counts;
   }
 
-  /** Once a second: shares tables of tenants near a level, and drops those of past windows. */
+  /**
+   * Once a second: shares tables of tenants near a level, also if only another instance knows that they are, and drops those of past
+   * windows.
+   */
   async look(isNear: IsNear): Promise<void> {
     const now = this.now();
     let writes = 0;
+    const shared = this.tables.size > 0 ? await this.state.list(KIND, MAX_WRITES) : undefined;
     for (const [id, table] of this.tables) {
       if (now >= table.until) this.tables.delete(id);
-      else if (writes < MAX_WRITES && (table.isChanged || table.pending) && isNear(table)) {
+      else if (writes < MAX_WRITES && (table.isChanged || table.pending) && (isNear(table) || shared?.has(id))) {
         writes++;
         await this.write(id, table);
       }
@@ -178,6 +237,8 @@ export class Contributors {
     table.pending ??= nextWrite(table);
     const { pending } = table;
     await this.records.change(id, (kept) => this.with(kept, pending, table.until));
+    // A look and an alert may wait for the same write.
+    if (table.pending !== pending) return;
     for (const [label, more] of pending.added) {
       const share = table.shares.get(label);
       if (share) share.sent += more;
@@ -194,7 +255,8 @@ export class Contributors {
     const isLost = mine === undefined && number > 1 && !forgot;
     const sums = new Map(Object.entries(counts));
     for (const [label, more, all] of added) {
-      if (sums.has(label) || sums.size < MAX_LABELS) sums.set(label, (sums.get(label) ?? 0) + (isLost ? all : more));
+      if (sums.has(label) || label === UNNAMED || hasRoom(sums))
+        sums.set(label, (sums.get(label) ?? 0) + (isLost ? all : more));
     }
     const others = Object.entries(writes).filter(([instance]) => instance !== this.instance);
     return {
@@ -214,10 +276,14 @@ export function contributorLabel(answer: unknown): string | undefined {
 }
 
 function newShare(shares: Table['shares'], label: string): Share | undefined {
-  if (shares.size >= MAX_LABELS) return undefined;
+  if (label !== UNNAMED && !hasRoom(shares)) return undefined;
   const share: Share = { count: 0, sent: 0 };
   shares.set(copied(label), share);
   return share;
+}
+
+function hasRoom(labels: ReadonlyMap<string, unknown>): boolean {
+  return labels.size - (labels.has(UNNAMED) ? 1 : 0) < MAX_LABELS;
 }
 
 function nextWrite(table: Table): Write {
@@ -233,7 +299,7 @@ function keptUntil({ start, end }: WindowSpan, parts = 1): number {
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {
   const all = Array.from(counts, ([label, of]) => ({ label, count: of })).sort((a, b) => b.count - a.count);
-  const shown = all.slice(0, MAX_NAMED).filter((contributor) => contributor.count > 0);
+  const shown = all.filter(({ label, count }) => label !== UNNAMED && count > 0).slice(0, MAX_NAMED);
   if (shown.length === 0) return [];
   const rest = count - shown.reduce((sum, contributor) => sum + contributor.count, 0);
   return rest > 0 ? [...shown, { label: OTHER, count: rest }] : shown;

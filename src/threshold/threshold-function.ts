@@ -7,6 +7,7 @@ import type { Tenant } from '../model/tenant.js';
 import { isThenable } from '../util/guest.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
+import { kindOf } from '../util/text.js';
 
 /** Answers that are kept, and what they may take of memory: ids come from strangers. */
 const MAX_KEPT = 10_000;
@@ -129,7 +130,7 @@ export class ThresholdFunction {
   private answered(kept: Kept, value: unknown): number {
     if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
       throw new Error(
-        `the threshold function gave ${typeof value === 'number' ? value : `a ${typeof value}`}: give a number, 0 or more, or Infinity for no limit`,
+        `the threshold function gave ${typeof value === 'number' ? value : kindOf(value)}: give a number, 0 or more, or Infinity for no limit`,
       );
     const isAnother = kept.value !== undefined && kept.value !== value;
     Object.assign(kept, { value, freshUntil: this.now() + this.options.ttlMs, asking: undefined, failures: 0 });

@@ -13,6 +13,7 @@ describe('edges of thresholds in four processes', () => {
     zero: { ...HOUR, threshold: 0, levels },
     endless: { ...HOUR, threshold: Infinity },
     calls: { ...HOUR, threshold: 10 },
+    keyed: { ...HOUR, threshold: 46 },
   };
   const base = { keyPrefix: 'edges', incidents: true, groupWaitMs: 0 };
   const before: RateMonitorOptions = {
@@ -46,6 +47,15 @@ describe('edges of thresholds in four processes', () => {
             `${tenant} ${[category, window].filter(Boolean).join(':')} ${threshold} x${level.at} ${incident?.status}`,
         ),
     );
+
+  it('an alert about a burst names who made it up, with exact shares', async () => {
+    const shares = [18, 13, 10, 6];
+    await Promise.all(shares.map((times, i) => replicas.call(i, 'keyed', 'fern', times, `sk-****${i}`)));
+    await replicas.settled(() => alerted('fern'), ['fern keyed 46 x1 opened']);
+    const [alert] = replicas.alertsOf('fern');
+    expect(alert?.count).toBe(47);
+    expect(alert?.contributors).toEqual(shares.map((count, i) => ({ label: `sk-****${i}`, count })));
+  });
 
   it('threshold 0, Infinity and exempt: the highest level once, and nothing', async () => {
     const tenants = ['acme', 'internal_1', 'internal_2'];

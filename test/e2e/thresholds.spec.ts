@@ -434,12 +434,28 @@ describe('thresholds', () => {
       },
     );
 
+    it('name those whom a replica counted that knew nothing of a level, once it does', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'few', contributor: keyOf };
+      const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
+      // Not close to a level, and published.
+      await other.call('acme', 3, 'sk-****few');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await one.call('acme', 10, 'sk-****many');
+      await until(() => one.alerts.length === 1, 5_000);
+      expect(one.app.alerts[0]?.contributors?.[0]).toEqual({ label: 'sk-****many', count: 10 });
+      const named = async (): Promise<unknown> =>
+        (await other.app.app.get(AlertService).history())[0]?.alert.contributors?.map(
+          ({ label, count }) => `${label} ${count}`,
+        );
+      await until(async () => String(await named()) === 'sk-****many 10,sk-****few 3', 6_000);
+    });
+
     it('name no one if that is unknown, and the log explains it once', async () => {
       const one = await start({ threshold: 1 }, { contributor: (() => ({ key: 'sk-1' })) as never });
       await one.call('acme', 2);
       expect(one.app.alerts).toHaveLength(1);
       expect(one.app.alerts[0]).not.toHaveProperty('contributors');
-      expect(one.app.log.of('contributor gave a object and not a text on POST /call')).toHaveLength(1);
+      expect(one.app.log.of('contributor gave an object and not a text on POST /call')).toHaveLength(1);
     });
   });
 });

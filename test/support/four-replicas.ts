@@ -55,9 +55,9 @@ export class FourReplicas {
   }
 
   /** Requests of a tenant to one of them, in a category. */
-  async call(process: number, category: string, tenant: string, times = 1): Promise<void> {
+  async call(process: number, category: string, tenant: string, times = 1, key = ''): Promise<void> {
     for (let i = 0; i < times; i++) {
-      const init = { method: 'POST', headers: { 'x-project': tenant } };
+      const init = { method: 'POST', headers: { 'x-project': tenant, 'x-key': key } };
       const { status } = await fetch(`${this.at(process).url}/categories/${category}`, init);
       expect(status).toBe(201);
     }

@@ -107,10 +107,11 @@ async function main(): Promise<void> {
 
   const categories = Object.keys(options.categories ?? {});
   const byOutcome = categories.includes('llm_tokens');
+  const hasContributors = byOutcome || categories.includes('keyed');
   // The handlers of the others stop the boot of an app without their categories.
   const hasUsual = !options.categories || ['llm_call', 'evaluations'].every((name) => categories.includes(name));
   const exempt = ({ id }: Tenant): boolean => id.startsWith('internal_');
-  const given = { ...options, redis, channels, exempt, ...(byOutcome ? { contributor } : {}) };
+  const given = { ...options, redis, channels, exempt, ...(hasContributors ? { contributor } : {}) };
 
   @Module({
     imports: [RateMonitorModule.forRoot(given)],
