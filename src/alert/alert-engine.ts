@@ -101,8 +101,6 @@ const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
 /** For incidents that were opened before the option was turned off. */
-/** Two looks of another replica. */
-const NAME_AGAIN_MS = 2_500;
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /**
@@ -309,7 +307,6 @@ export class AlertEngine implements Incidents {
     };
     const isTaken = await this.attend(id, raise);
     if (!isTaken) this.lost++;
-    if (isTaken && breach.contributors) this.nameAgain(id, breach.windowStart);
     // The one that has ended moves aside until its end is sent everywhere.
     const ended = over;
     if (ended) await this.attend(`${id}~${ended.uid}`, (there) => there ?? ended);
@@ -320,19 +317,6 @@ export class AlertEngine implements Incidents {
       () =>
         `${max} incidents are open, the most there may be: further ones of ${oneLine(breach.category)} are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds`,
     );
-  }
-
-  /** Others share what they counted for the tenant with their next look: then the record names all. */
-  private nameAgain(id: string, windowStart: number): void {
-    const isOf = (incident: Incident): boolean => lastOf(incident).start === windowStart;
-    const update = async (): Promise<void> => {
-      const [incident] = await this.records.read([id]);
-      if (!incident || !isOf(incident)) return;
-      const { contributors } = lastOf(await this.named(incident));
-      if (!contributors) return;
-      await this.attend(id, (there) => (there && isOf(there) ? withContributors(there, contributors) : there));
-    };
-    setTimeout(() => void update().catch(() => undefined), NAME_AGAIN_MS).unref();
   }
 
   /**

@@ -105,6 +105,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       void notices.send(thresholdNotice(change));
       // If that fails, incidents end as they do without a change.
       void alerts.thresholdsChanged(change.category).catch(() => undefined);
+      const { category, window = '', tenant = '*' } = change;
+      // With its next request otherwise, as for tenants whose ids begin alike.
+      if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
     };
     const ranOut = (category: string): Promise<void> => alerts.thresholdsChanged(category);
     const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, ranOut });

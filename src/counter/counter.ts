@@ -8,7 +8,7 @@ import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
 import { earlierParts, type CountedCategory, type CountedWindow, type WindowSpan } from '../model/window.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
-import { NO_LEVELS } from '../threshold/levels.js';
+import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import { answered } from '../util/answered.js';
 import { plus } from '../util/plus.js';
 import { SayOnce } from '../util/say-once.js';
@@ -349,6 +349,26 @@ export class Counter {
         for (const tracked of this.windows.live(this.clock.now()))
           if (tracked.window.window === window) this.askLevelsAgain(tracked);
       }
+  }
+
+  /**
+   * Holds the present count of a tenant against its levels, which have changed, also if only instances that have ended have counted it.
+   * Rejects if the store cannot be read.
+   */
+  async look(category: string, name: string, tenantId: string): Promise<void> {
+    const counted = this.categories.get(category);
+    const window = counted?.windows.find((one) => one.name === name);
+    if (!counted || !window) return;
+    const [key, now] = [tenantKey(tenantId), this.clock.now()];
+    // One that is tracked is looked at with all others.
+    if (this.windows.find(window, key, now)) return;
+    const [count = 0] = await this.counts([{ category, window: name, tenantId, at: now }]);
+    const levels = count > 0 ? window.levelsFor.byKey?.(key, undefined) : undefined;
+    if (!levels || levelReached(levels, count) === undefined) return;
+    const tracked = this.windows.track(counted, window, key, now);
+    if (!tracked) return;
+    tracked.setLevels(levels);
+    void this.publisher.publish(tracked, 'now');
   }
 
   private askLevelsAgain(tracked: TrackedTotal): void {

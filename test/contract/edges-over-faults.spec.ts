@@ -105,6 +105,17 @@ describe('edges of thresholds in four processes', () => {
     await settled(...below, ...above, all[1] as string, 'core calls 6 x1 resolved');
   });
 
+  it('a threshold below a count that no running process has counted is alerted on at once and once', async () => {
+    await replicas.callOnEach('calls', 'gale', 2);
+    await replicas.moveTo('2026-11-25T12:31:00Z');
+    await Promise.all(replicas.processes.map((_, i) => replicas.replace(i, i % 2 ? 'kill' : 'stop', before)));
+    await replicas.at(0).ask({ set: { category: 'calls', tenant: 'gale', threshold: 7 } });
+    await replicas.settled(() => alerted('gale'), ['gale calls 7 x1 opened']);
+    expect(replicas.alertsOf('gale')[0]).toMatchObject({ count: 8, countedBy: 'all' });
+    await replicas.callOnEach('calls', 'gale');
+    await replicas.settled(() => alerted('gale'), ['gale calls 7 x1 opened']);
+  });
+
   it('a category that is removed, and windows that change, old and new processes side by side', async () => {
     const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted('dune', 'echo'), expected);
     await replicas.callOnEach('removed', 'dune');
