@@ -105,13 +105,13 @@ export function thresholdVariable(category: string): string {
   return THRESHOLD + category.toUpperCase();
 }
 
-const TRUTH: Readonly<Record<string, boolean>> = {
-  ...{ true: true, yes: true, on: true, 1: true },
-  ...{ false: false, no: false, off: false, 0: false },
-};
+const TRUTH = new Map([
+  ...['true', 'yes', 'on', '1'].map((text) => [text, true] as const),
+  ...['false', 'no', 'off', '0'].map((text) => [text, false] as const),
+]);
 
 /** Text that cannot be parsed stays text, so that validation reports it. */
 function parse(text: string, kind: Kind): unknown {
-  if (kind === 'truth') return TRUTH[text.toLowerCase()] ?? text;
+  if (kind === 'truth') return TRUTH.get(text.toLowerCase()) ?? text;
   return kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;
 }

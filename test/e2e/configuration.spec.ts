@@ -221,6 +221,7 @@ describe('configuration', () => {
 
     it.each([
       [{ RATE_MONITOR_ENABLED: 'maybe' }, "RATE_MONITOR_ENABLED is 'maybe': write true or false"],
+      [{ RATE_MONITOR_ENABLED: 'constructor' }, "RATE_MONITOR_ENABLED is 'constructor': write true or false"],
       [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'auto', 'await' or 'background'"],
       [
         { RATE_MONITOR_WAIT_AT_MOST_MS: '0' },
