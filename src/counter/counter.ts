@@ -27,6 +27,8 @@ import { Windows } from './windows.js';
 const CONNECT_WITHIN_MS = 1_000;
 /** What cannot be published in this time at shutdown is lost. */
 const LAST_PUBLISH_MS = 2_000;
+/** How long a store may take to let go. */
+const CLOSE_WITHIN_MS = 1_000;
 /** Delay before an unavailable threshold is requested again; doubled each time. */
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
@@ -102,7 +104,7 @@ export class Counter {
     private readonly categories: ReadonlyMap<string, CountedCategory>,
     private readonly options: CounterOptions,
     localClock: Clock,
-    logger: Logger,
+    private readonly logger: Logger,
     raise: Raise,
     private readonly near?: Near,
   ) {
@@ -248,10 +250,13 @@ export class Counter {
     this.losses.say();
   }
 
-  /** Lets go of the store. */
+  /** Lets go of the store. One that fails or hangs over it does not keep the app from ending. */
   async disconnect(): Promise<void> {
     this.clock.stop();
-    await this.store.close?.();
+    const closed = Promise.resolve().then(() => this.store.close?.());
+    await within(closed, CLOSE_WITHIN_MS, 'no answer').catch((error: unknown) =>
+      this.logger.warn(`${this.store.name} could not be closed (${reasonOf(error)})`),
+    );
   }
 
   /** Settles at the first connection. */

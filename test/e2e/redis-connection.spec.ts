@@ -178,5 +178,18 @@ describe('the connection to Redis', () => {
         expect(published).toBe(atTheEnd);
       },
     );
+
+    it.each([
+      ['rejects', () => Promise.reject(new Error('no'))],
+      ['throws', () => JSON.parse('{') as never],
+      ['never answers', () => new Promise<never>(() => undefined)],
+    ])('whose close %s does not keep the app from ending', async (_how, close) => {
+      await start({ store: { ...mine(() => Promise.resolve([])), close }, keyPrefix: undefined });
+      const began = performance.now();
+      await (app as TestApp).close();
+      expect(performance.now() - began).toBeLessThan(3_000);
+      expect((app as TestApp).log.of('mine could not be closed')).toHaveLength(1);
+      app = undefined;
+    });
   });
 });
