@@ -38,7 +38,19 @@ void main();
 async function main(): Promise<void> {
   const args = read();
   if (!args) return;
-  const { client, secrets } = connect(args);
+  const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+  if (!isAddress(url)) {
+    // What was written is not repeated: it may hold a password.
+    process.stderr.write(
+      'This is no address of a Redis. Write redis://user:password@host:6379, or rediss:// for TLS; ',
+    );
+    process.stderr.write(
+      'write characters such as @ / % or a space in a password as %40 %2F %25 %20, or set REDIS_PASSWORD\n',
+    );
+    process.exitCode = USAGE_ERROR;
+    return;
+  }
+  const { client, secrets, lastError } = connect(url, args);
   const looking = new LiveRows(client, args.prefix ?? 'rate_monitor', Number(args.limit ?? 20));
   let stopped = false;
   process.once('SIGINT', () => (stopped = true));
@@ -52,7 +64,9 @@ async function main(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   } catch (error) {
-    const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '****'), String((error as Error).message));
+    // If a connection ends, ioredis tells why in an event only.
+    const { message, code = '' } = (lastError() ?? error) as Error & { code?: string };
+    const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '****'), message || code);
     process.stderr.write(`Redis could not be read: ${oneLine(reason)}\n`);
     process.exitCode = 1;
   } finally {
@@ -90,8 +104,22 @@ function isLimit(limit: string | undefined): boolean {
   return limit === undefined || /^[1-9]\d{0,2}$/.test(limit);
 }
 
-function connect(args: Arguments): { client: Redis | Cluster; secrets: string[] } {
-  const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+/** A URL that can be read, or the path of a socket. */
+function isAddress(url: string): boolean {
+  if (url.startsWith('/')) return true;
+  try {
+    const { protocol, hostname, username, password } = new URL(url);
+    decodeURIComponent(username + password);
+    return ['redis:', 'rediss:'].includes(protocol) && hostname !== '';
+  } catch {
+    return false;
+  }
+}
+
+function connect(
+  url: string,
+  args: Arguments,
+): { client: Redis | Cluster; secrets: string[]; lastError: () => Error | undefined } {
   const password = process.env.REDIS_PASSWORD;
   const { password: inUrl = '', username = '', protocol } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
   const options = {
@@ -109,9 +137,10 @@ function connect(args: Arguments): { client: Redis | Cluster; secrets: string[] 
   const client = args.cluster
     ? new Cluster([url], { lazyConnect: true, redisOptions: ofAllNodes, clusterRetryStrategy: () => null })
     : new Redis(url, options);
-  client.on('error', () => undefined);
+  let last: Error | undefined;
+  client.on('error', (error: Error) => (last = error));
   const secrets = [password ?? '', inUrl, decodeURIComponent(inUrl)].filter((secret) => secret !== '');
-  return { client, secrets };
+  return { client, secrets, lastError: () => last };
 }
 
 function table(rows: readonly LiveRow[]): string {

@@ -410,7 +410,7 @@ export interface ThresholdAnswer {
   until?: number;
 }
 
-/** Every other response: 400 wrong request, 403 not allowed, 404 no such category, 409 not available, 503 store away. */
+/** Every other response: 400 wrong request, 403 not allowed, 404 no such category, 415 not JSON, 503 store away. */
 export interface ErrorAnswer {
   error: string;
 }

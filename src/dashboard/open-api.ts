@@ -26,6 +26,7 @@ const REFUSALS = Object.fromEntries(
     ['400', 'The request is wrong'],
     ['403', 'Not let in'],
     ['404', 'There is no such category'],
+    ['415', 'A change that is not JSON'],
     ['503', 'The monitor is off or the store is away'],
   ].map(([status, description]) => [status, json(EXAMPLES.error, description as string)]),
 ) as object;

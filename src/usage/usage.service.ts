@@ -17,7 +17,8 @@ export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
 
 /**
  * Who uses how much, since when: from history that is kept beside the counts. Each replica gives the same answers. Methods reject with a
- * RangeError if there is no such category, with an Error if usage is off, and with what the store throws while that is away.
+ * RangeError if there is no such category or a time or number cannot be one, with an Error if usage is off, and with what the store throws
+ * while that is away. A range is cut to what is kept, and empty if it ends before it begins.
  */
 @Injectable()
 export class UsageService {

@@ -23,6 +23,8 @@ const OPEN_SLOTS = 4;
 const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
+/** More than are kept of any window. */
+const MAX_ROWS = 1_000_000;
 const HOUR_MS = HOUR_SLOTS * SLOT_MS;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -137,12 +139,14 @@ export class Usage {
   async top(name: string, { limit = 20, at, window: windowName }: TopOptions = {}): Promise<UsageRow[]> {
     const category = this.category(name);
     const window = windowOf(category, windowName);
-    const time = at === undefined ? this.now() : Number(at);
+    const time = at === undefined ? this.now() : millisecondsOf(at, 'at');
+    if (!(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
+    const most = Math.floor(Math.min(limit, MAX_ROWS));
     const span = window.spanAt(time);
     const isLive = this.now() - span.end < LIVE_WINDOWS * (span.end - span.start);
-    const counts = isLive ? await this.settings.store.top(name, window.name, span.key, limit) : [];
+    const counts = isLive ? await this.settings.store.top(name, window.name, span.key, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
-    return this.rows(category, window, time, await this.pastTop(category, Math.floor(span.start / SLOT_MS), limit));
+    return this.rows(category, window, time, await this.pastTop(category, Math.floor(span.start / SLOT_MS), most));
   }
 
   /** Rows of tenants whose counts are known; `counts` are those of the window that holds `time`. */
@@ -220,9 +224,9 @@ export class Usage {
 
   async hourlyPeaks(name: string, { from, to }: TimeRange): Promise<HourlyPeaks[]> {
     this.category(name);
-    const last = Math.floor(Math.min(Number(to ?? this.now()), this.now()) / HOUR_MS);
+    const last = Math.floor(Math.min(millisecondsOf(to ?? this.now(), 'to'), this.now()) / HOUR_MS);
     const oldest = Math.floor((this.now() - this.settings.hourlyRetentionMs) / HOUR_MS);
-    const first = Math.max(Math.floor(Number(from) / HOUR_MS), oldest);
+    const first = Math.max(Math.floor(millisecondsOf(from, 'from') / HOUR_MS), oldest);
     const hours = Array.from({ length: Math.max(last - first + 1, 0) }, (_, i) => first + i);
     const peaks = await this.settings.store.peaks(name, hours);
     return hours.flatMap((hour, i) => {
@@ -253,6 +257,8 @@ export class Usage {
   async advise(name: string, { over, at }: AdviseOptions = {}): Promise<CategoryAdvice> {
     const category = this.category(name);
     const window = baseWindow(category);
+    if (over !== undefined && !(over > 0))
+      throw new RangeError('over is wrong: write a number of milliseconds above 0');
     const overMs = Math.min(over ?? DAY_MS, this.settings.retentionMs);
     const now = this.now();
     const { from, to } = this.slots({ from: now - overMs, to: now });
@@ -349,8 +355,8 @@ export class Usage {
   private slots({ from, to }: TimeRange): { from: number; to: number } {
     const now = this.now();
     const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
-    const last = Math.floor(Math.min(Number(to ?? now), now) / SLOT_MS);
-    return { from: Math.max(Math.floor(Number(from) / SLOT_MS), oldest), to: last };
+    const last = Math.floor(Math.min(millisecondsOf(to ?? now, 'to'), now) / SLOT_MS);
+    return { from: Math.max(Math.floor(millisecondsOf(from, 'from') / SLOT_MS), oldest), to: last };
   }
 
   private async slotCounts(
@@ -481,6 +487,14 @@ export class Usage {
     for (const count of highest.values()) note(count);
     return histogram;
   }
+}
+
+/** A time that cannot be read, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
+function millisecondsOf(time: Time, name: string): number {
+  const milliseconds = Number(time);
+  if (Number.isNaN(milliseconds))
+    throw new RangeError(`${name} is no time: write a Date or milliseconds since the epoch`);
+  return milliseconds;
 }
 
 function windowOf(category: Category, name: string | undefined): CategoryWindow {

@@ -90,6 +90,30 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ).toEqual([[[START / MINUTE, 12]], [[START / MINUTE, 2]]]);
   });
 
+  it('answers as many as asked for, and refuses numbers and times that cannot be meant', async () => {
+    const a = replica('a');
+    const { usage } = a;
+    for (const [i, tenant] of ['one', 'two', 'three'].entries()) await a.count('llm', tenant, i + 1);
+    await a.recorder.look();
+    const ids = async (limit: number) => (await usage.top('llm', { limit })).map(({ tenant: { id } }) => id);
+    expect(await ids(1.9)).toEqual(['three']);
+    expect(await ids(Infinity)).toEqual(['three', 'two', 'one']);
+    for (const limit of [0, -1, NaN]) await expect(ids(limit)).rejects.toThrow(RangeError);
+    const noTime = new Date('');
+    for (const asked of [
+      () => usage.top('llm', { at: noTime }),
+      () => usage.history('llm', 'one', { from: noTime }),
+      () => usage.totals('llm', { from: START, to: NaN }),
+      () => usage.active('llm', { from: noTime }),
+      () => usage.hourlyPeaks('llm', { from: noTime }),
+      () => usage.advise('llm', { over: NaN }),
+      () => usage.advise('llm', { over: 0 }),
+    ])
+      await expect(asked()).rejects.toThrow(RangeError);
+    expect(await usage.history('llm', 'one', { from: START, to: START - MINUTE })).toMatchObject({ counts: [] });
+    expect(await usage.active('llm', { from: START, to: START - MINUTE })).toBe(0);
+  });
+
   it('goes by the days of a time zone, before and after midnight there', async () => {
     const a = replica('a', { llm: { threshold: 6, period: 'day', timeZone: 'Asia/Kolkata' } });
     const midnight = Date.parse('2026-09-21T18:30:00Z');

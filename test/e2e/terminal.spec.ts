@@ -9,6 +9,7 @@ import { RedisCounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
 import { completeOptions } from '../../src/options/complete-options.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
+import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -100,6 +101,28 @@ describe('the command line', () => {
     expect(await top('--redis', URL, '--prefix', keyPrefix, '--category', 'llm_call')).not.toMatch(/gone .*minute/);
     await store.close();
     await client.quit();
+  });
+
+  it('tells why Redis cannot be read, and repeats nothing of an address that may hold a password', async () => {
+    const port = await freePort();
+    const failed = async (url: string): Promise<[unknown, string]> => {
+      const failure = (await top('--redis', url).catch((error: unknown) => error)) as { code: number; stderr: string };
+      return [failure.code, failure.stderr];
+    };
+    expect(await failed(`redis://:s3cret@127.0.0.1:${port}`)).toEqual([
+      1,
+      `Redis could not be read: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+    ]);
+    for (const url of [
+      'redis://user:s3 cret@@host:99999',
+      'redis://:s3cret%zz@host',
+      'http://:s3cret@host',
+      's3cret',
+    ]) {
+      const [code, stderr] = await failed(url);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('Write redis://user:password@host:6379')]);
+      expect(stderr).not.toMatch(/s3|cret/);
+    }
   });
 
   it('reads all nodes of a Cluster with the password of one, and prints it nowhere', async () => {
