@@ -178,6 +178,8 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     it('sends nothing twice while an answer may still come', async () => {
       // These two know by its key what they have had.
       if (kind === 'alertmanager' || kind === 'pagerduty') return;
+      // Only the first: the late answer has its whole time on a busy machine too.
+      limit.mockImplementation((ms: number) => timeout(ms === 5_000 ? 100 : ms));
       server.delayNext(250);
       await fault();
       await until(() =>
