@@ -56,6 +56,7 @@ export interface Results {
   processes?: Row[];
   tenants?: Row[];
   rates?: Row[];
+  windows?: Row[];
   guard?: Row[];
   memory?: Row[];
   import?: Row[];

@@ -35,7 +35,16 @@ const { memory } = await import('./suites/memory.mjs');
 const { report } = await import('./report/report.mjs');
 
 /** @type {Record<string, (options: never) => Promise<object[]>>} */
-const SUITES = { requests: load, processes: load, tenants: load, rates: load, guard, memory, import: imports };
+const SUITES = {
+  requests: load,
+  processes: load,
+  tenants: load,
+  rates: load,
+  windows: load,
+  guard,
+  memory,
+  import: imports,
+};
 
 /** @type {Record<string, { contestants: string[] }>} */
 const settings = flags.quick ? QUICK : FULL;

@@ -1,6 +1,7 @@
 // @ts-check
 const AUTO = 'rate-monitor, auto';
 const USAGE_OFF = 'rate-monitor, auto, usage off';
+const WINDOWS = ['rate-monitor, auto', 'rate-monitor, auto, 2 windows', 'rate-monitor, auto, 3 windows'];
 const AWAIT = 'rate-monitor, await';
 const MEMORY = 'rate-monitor, memory';
 const THROTTLER = 'throttler, Redis';
@@ -34,6 +35,7 @@ export const FULL = {
   processes: { contestants: SOME, variants: processes, rounds: 3, ...FULL_TIMES },
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AUTO, AWAIT], variants: rates, rounds: 5, ...FULL_TIMES },
+  windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 300, rounds: 700 },
   memory: {
     contestants: ['plain Map', COUNTER, 'throttler, memory', 'rate-limiter-flexible, memory', AUTO],
@@ -51,6 +53,7 @@ export const QUICK = {
   processes: { contestants: [NOTHING, AUTO, AWAIT], variants: processes.slice(0, 2), rounds: 1, ...QUICK_TIMES },
   tenants: { contestants: [AUTO, AWAIT], variants: tenants, rounds: 1, ...QUICK_TIMES },
   rates: { contestants: [AUTO], variants: rates, rounds: 1, ...QUICK_TIMES },
+  windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 1, ...QUICK_TIMES },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 200, rounds: 100 },
   memory: { contestants: ['plain Map', AUTO], tenants: [100_000] },
   import: { ...FULL.import, rounds: 3 },

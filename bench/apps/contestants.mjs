@@ -44,11 +44,27 @@ export const CONTESTANTS = {
   'rate-monitor, auto, usage off': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'auto', usage: false, ...options }),
 
+  'rate-monitor, auto, 2 windows': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'auto', categories: budgets('day'), ...options }),
+
+  'rate-monitor, auto, 3 windows': ({ monitor, redis, options }) =>
+    monitored(monitor, { redis: lazily(redis), counting: 'auto', categories: budgets('day', 'month'), ...options }),
+
   'rate-monitor, await': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'await', ...options }),
 
   'rate-monitor, memory': ({ monitor, options }) => monitored(monitor, { ...options }),
 };
+
+/**
+ * A minute, and budgets beside it.
+ *
+ * @param {import('nestjs-rate-monitor').Period[]} periods
+ */
+function budgets(...periods) {
+  const threshold = NO_LIMIT;
+  return { llm_call: { windows: [{ threshold }, ...periods.map((period) => ({ period, threshold }))] } };
+}
 
 /** A channel that tells nobody: alerts are raised, and delivering them is not measured. */
 const SILENT = { name: 'silent', send: () => undefined };

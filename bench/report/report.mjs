@@ -13,7 +13,16 @@ import { targets } from './targets.mjs';
  * @param {Results} results
  */
 export function report(results) {
-  const { machine, requests = [], processes = [], tenants = [], rates = [], guard = [], memory = [] } = results;
+  const {
+    machine,
+    requests = [],
+    processes = [],
+    tenants = [],
+    rates = [],
+    windows = [],
+    guard = [],
+    memory = [],
+  } = results;
   const { import: loading = [] } = results;
   const underLoad = requests.filter(({ contestant }) => contestant !== 'PING');
   /** @type {[title: string, body: string][]} */
@@ -36,6 +45,10 @@ export function report(results) {
     ['Import', table(loading, ['contestant'], ['importCpuMs', 'importHeapKb', 'importFiles'])],
     ['Processes', scaling(processes, 'processes')],
     ['Tenants', scaling(tenants, 'tenants')],
+    [
+      'Windows of a category',
+      table(loaded(windows), ['contestant'], ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCpuUs']),
+    ],
     [
       'Request rate and Redis commands',
       table(loaded(rates), ['contestant', 'rate'], ['requestsPerSecond', 'redisCommandsPerSecond', 'redisCpuUs']),
