@@ -53,6 +53,7 @@ export interface Row extends Record<Figure, number>, Load {
 export interface Results {
   machine: Machine;
   requests?: Row[];
+  seeing?: Row[];
   processes?: Row[];
   tenants?: Row[];
   rates?: Row[];

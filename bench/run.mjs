@@ -37,6 +37,7 @@ const { report } = await import('./report/report.mjs');
 /** @type {Record<string, (options: never) => Promise<object[]>>} */
 const SUITES = {
   requests: load,
+  seeing: load,
   processes: load,
   tenants: load,
   rates: load,

@@ -2,6 +2,8 @@
 const AUTO = 'rate-monitor, auto';
 const USAGE_OFF = 'rate-monitor, auto, usage off';
 const WINDOWS = ['rate-monitor, auto', 'rate-monitor, auto, 2 windows', 'rate-monitor, auto, 3 windows'];
+const METRICS = 'rate-monitor, auto, metrics';
+const PAGE = 'rate-monitor, auto, page';
 const AWAIT = 'rate-monitor, await';
 const MEMORY = 'rate-monitor, memory';
 const THROTTLER = 'throttler, Redis';
@@ -32,6 +34,13 @@ export const FULL = {
     rounds: 7,
     ...FULL_TIMES,
   },
+  /** Usage off is the base; the others are with usage. */
+  seeing: {
+    contestants: [USAGE_OFF, AUTO, METRICS, PAGE],
+    variants: connections.slice(0, 2),
+    rounds: 7,
+    ...FULL_TIMES,
+  },
   processes: { contestants: SOME, variants: processes, rounds: 3, ...FULL_TIMES },
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AUTO, AWAIT], variants: rates, rounds: 5, ...FULL_TIMES },
@@ -50,6 +59,13 @@ export const FULL = {
 /** Enough to see that all works and where things stand, in three minutes. */
 export const QUICK = {
   requests: { ...FULL.requests, rounds: 1, ...QUICK_TIMES, turns: 2 },
+  seeing: {
+    contestants: [USAGE_OFF, AUTO, METRICS, PAGE],
+    variants: connections.slice(0, 2),
+    rounds: 1,
+    ...QUICK_TIMES,
+    turnMs: 1_500,
+  },
   processes: { contestants: [NOTHING, AUTO, AWAIT], variants: processes.slice(0, 2), rounds: 1, ...QUICK_TIMES },
   tenants: { contestants: [AUTO, AWAIT], variants: tenants, rounds: 1, ...QUICK_TIMES },
   rates: { contestants: [AUTO], variants: rates, rounds: 1, ...QUICK_TIMES },

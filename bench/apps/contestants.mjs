@@ -20,7 +20,7 @@ const WINDOW_MS = 60_000;
 /**
  * What each contestant adds to the same app: modules and global guards.
  *
- * @type {Record<string, (parts: Parts) => Added>}
+ * @type {Record<string, (parts: Parts) => Added | Promise<Added>>}
  */
 export const CONTESTANTS = {
   'no guard': () => ({}),
@@ -49,6 +49,37 @@ export const CONTESTANTS = {
 
   'rate-monitor, auto, 3 windows': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'auto', categories: budgets('day', 'month'), ...options }),
+
+  'rate-monitor, auto, metrics': async ({ monitor, redis, options }) => {
+    // Loaded for this one alone: code that is loaded costs too. All figures are collected each second, and thrown away.
+    const [{ metrics }, { AggregationTemporality, MeterProvider, PeriodicExportingMetricReader }] = await Promise.all([
+      import('@opentelemetry/api'),
+      import('@opentelemetry/sdk-metrics'),
+    ]);
+    /** @type {import('@opentelemetry/sdk-metrics').PushMetricExporter} */
+    const exporter = {
+      export: (_, done) => done({ code: 0 }),
+      forceFlush: () => Promise.resolve(),
+      shutdown: () => Promise.resolve(),
+      selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
+    };
+    const reader = new PeriodicExportingMetricReader({
+      exporter,
+      exportIntervalMillis: 1_000,
+      exportTimeoutMillis: 900,
+    });
+    // The API may be there in two versions, whose types differ. What it registers is one for the process.
+    const provider = /** @type {unknown} */ (new MeterProvider({ readers: [reader] }));
+    metrics.setGlobalMeterProvider(/** @type {import('@opentelemetry/api').MeterProvider} */ (provider));
+    return monitored(monitor, { redis: lazily(redis), counting: 'auto', ...options });
+  },
+
+  // The load's process looks at it, see `lib/load.mjs`.
+  'rate-monitor, auto, page': async ({ monitor, redis, options }) => {
+    const { RateMonitorDashboardModule } = await import('nestjs-rate-monitor/dashboard');
+    const { imports } = monitored(monitor, { redis: lazily(redis), counting: 'auto', ...options });
+    return { imports: [...imports, RateMonitorDashboardModule.forRoot({ authorize: () => 'bench' })] };
+  },
 
   'rate-monitor, await': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'await', ...options }),

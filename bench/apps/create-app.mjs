@@ -29,7 +29,7 @@ export async function createApp({ contestant, platform = 'fastify', redis, optio
   const [, kind = '', other] = /^(.*?)( \(other\))?$/.exec(contestant) ?? [];
   /** @type {typeof import('nestjs-rate-monitor')} */
   const monitor = await import(other ? 'nestjs-rate-monitor-other' : 'nestjs-rate-monitor');
-  const { imports = [], providers = [] } = CONTESTANTS[kind]({ redis, monitor, options });
+  const { imports = [], providers = [] } = await CONTESTANTS[kind]({ redis, monitor, options });
   class AppModule {}
   const controllers = [decorate(kind.startsWith('rate-monitor') ? monitor.MonitorRate : undefined)];
   Module({ imports, providers, controllers })(AppModule);

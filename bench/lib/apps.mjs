@@ -11,8 +11,10 @@ export class App {
   /**
    * @param {import('./children.mjs').Child[]} processes
    * @param {number[]} ports
+   * @param {boolean} hasPage
    */
-  constructor(processes, ports) {
+  constructor(processes, ports, hasPage) {
+    this.hasPage = hasPage;
     this.processes = processes;
     this.ports = ports;
   }
@@ -27,7 +29,8 @@ export class App {
     const role = processes === 1 ? 'app' : undefined;
     const start = () => startChild(APP, argument, { role, nodeFlags });
     const started = await Promise.all(Array.from({ length: processes }, start));
-    return new App(started, await Promise.all(started.map((child) => child.ask('port'))));
+    const ports = await Promise.all(started.map((child) => child.ask('port')));
+    return new App(started, ports, contestant.endsWith(', page'));
   }
 
   /**

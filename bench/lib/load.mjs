@@ -6,6 +6,7 @@ import { answer } from './answers.mjs';
 import { Latencies } from './latencies.mjs';
 
 const ENDS_WELL = '\r\n\r\nok';
+const LOOK_EVERY_MS = 1_000;
 const BODY = '{"prompt":"hello"}';
 
 /** @typedef {{ send(): void, destroy(): unknown }} Client */
@@ -24,18 +25,21 @@ let tenants = 1;
 let idle;
 /** @type {NodeJS.Timeout | undefined} */
 let pace;
+/** @type {NodeJS.Timeout | undefined} */
+let looking;
 /** @type {Client[]} */
 let sockets = [];
 
 answer({
-  /** @param {import('../results.js').Load & { ports: number[] }} load */
-  async start({ ports, connections, tenants: wanted, rate }) {
+  /** @param {import('../results.js').Load & { ports: number[], looks?: boolean }} load */
+  async start({ ports, looks, connections, tenants: wanted, rate }) {
     tenants = wanted;
     failure = undefined;
     idle = rate ? [] : undefined;
     sockets = await Promise.all(Array.from({ length: connections }, (_, i) => open(ports[i % ports.length])));
     for (const socket of sockets) again(socket);
     if (rate) pace = paced(rate);
+    if (looks) looking = setInterval(() => look(ports[0]), LOOK_EVERY_MS);
   },
 
   /** Responses so far, and latencies since the last mark. */
@@ -53,6 +57,7 @@ answer({
 
   stop() {
     clearInterval(pace);
+    clearInterval(looking);
     for (const socket of sockets) socket.destroy();
     sockets = [];
   },
@@ -98,6 +103,20 @@ function open(port) {
 function again(socket) {
   if (idle) idle.push(socket);
   else socket.send();
+}
+
+/**
+ * Asks what an open page asks each second.
+ *
+ * @param {number} port
+ */
+async function look(port) {
+  for (const path of ['overview', 'category?category=llm_call']) {
+    const response = await fetch(`http://127.0.0.1:${port}/rate-monitor/api/${path}`).catch(() => undefined);
+    // A turn may end meanwhile.
+    if (response && response.status !== 200) failure ??= `the page answered ${response.status}`;
+    await response?.text().catch(() => undefined);
+  }
 }
 
 /** @param {number} rate */

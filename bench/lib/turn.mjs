@@ -48,7 +48,7 @@ export async function takeTurn(parties, { leadInMs, turnMs, ...load }) {
  */
 async function under({ connections, tenants, rate }, { app, client }, work) {
   app.go();
-  await client.ask('start', { ports: app.ports, connections, tenants, rate });
+  await client.ask('start', { ports: app.ports, looks: app.hasPage, connections, tenants, rate });
   try {
     return await work();
   } finally {

@@ -16,6 +16,7 @@ export function report(results) {
   const {
     machine,
     requests = [],
+    seeing = [],
     processes = [],
     tenants = [],
     rates = [],
@@ -40,6 +41,14 @@ export function report(results) {
         ),
       ),
     ),
+    [
+      'Usage, metrics and page',
+      table(
+        loaded(seeing),
+        ['contestant', 'connections'],
+        ['requestsPerSecond', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs'],
+      ),
+    ],
     ['The guard alone', table(guard, ['contestant'], ['ns', 'bytes'])],
     ['Memory per tenant', table(memory, ['contestant', 'tenants'], ['heapBytes', 'rssBytes'])],
     ['Import', table(loading, ['contestant'], ['importCpuMs', 'importHeapKb', 'importFiles'])],

@@ -20,10 +20,13 @@ const AUTO_LEAST = { 1: 0.97, 50: 0.96, 200: 0.96 };
 export function targets(results, build = '') {
   const AUTO = `rate-monitor, auto${build}`;
   const USAGE_OFF = `rate-monitor, auto, usage off${build}`;
+  const METRICS = `rate-monitor, auto, metrics${build}`;
+  const PAGE = `rate-monitor, auto, page${build}`;
   const AWAIT = `rate-monitor, await${build}`;
   const MEMORY = `rate-monitor, memory${build}`;
-  const { requests = [], rates = [], guard = [], memory = [] } = results;
+  const { requests = [], seeing = [], rates = [], guard = [], memory = [] } = results;
   const run = new Comparison(requests);
+  const seen = new Comparison(seeing);
   /**
    * @param {string} name
    * @param {string} contestant
@@ -46,6 +49,15 @@ export function targets(results, build = '') {
       perSecond('`auto`', AUTO, NOTHING, connections, AUTO_LEAST[connections]),
       perSecond('`auto` with usage', AUTO, USAGE_OFF, connections, 0.98),
     ]),
+    ...[50, 200].flatMap((connections) =>
+      [
+        ['usage / usage off', AUTO, USAGE_OFF],
+        ['metrics read each second / without', METRICS, AUTO],
+        ['a page that somebody looks at / without', PAGE, AUTO],
+      ].map(([name, contestant, reference]) =>
+        seen.ratio(`requests/s, ${name}, ${connections} connections`, contestant, reference, connections, 0.98),
+      ),
+    ),
     ...[50, 200].flatMap((connections) => [
       perSecond('`await`', AWAIT, NOTHING, connections, 1),
       perSecond('`await`', AWAIT, THROTTLER, connections, 1),
