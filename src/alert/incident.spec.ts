@@ -111,6 +111,19 @@ describe('an incident', () => {
     expect(shown(now, 'escalated', staging).id).not.toBe(alert.id);
   });
 
+  it('is shown to each channel as an object of its own: what one changes, no other sees', () => {
+    const tenant = { id: 'proj_1', name: 'Acme', attributes: { plan: 'pro' } };
+    const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
+    const incident = withBreach(undefined, breach(0, 20, { tenant, route }), true, at(0));
+    const before = JSON.stringify(shown(incident, 'opened'));
+    const changed = shown(incident, 'opened');
+    const texts = [changed.tenant, changed.tenant.attributes, changed.route, changed.level, changed.incident?.peak];
+    for (const part of texts)
+      for (const key of Object.keys(part as object)) Object.assign(part as object, { [key]: 'x' });
+    for (const date of [changed.windowStart, changed.windowEnd, changed.incident?.startedAt]) date?.setTime(0);
+    expect(JSON.stringify(shown(incident, 'opened'))).toBe(before);
+  });
+
   it('has an id of its own for each reminder of a long window, and the same for a retry', () => {
     const reminder = (before: number) => shown(opened(), 'reminded', {}, before).id;
     expect(reminder(at(0))).toBe(reminder(at(0)));
