@@ -124,7 +124,7 @@ describe('edges of thresholds in four processes', () => {
     await Promise.all([replicas.replace(0, 'stop', after), replicas.replace(1, 'kill', after)]);
     await replicas.callOnEach('changed', 'echo');
     await settled(opened);
-    await replicas.restartStore('empty');
+    await replicas.restartStore('with its data');
     await replicas.callOnEach('changed', 'echo');
     // The hour is counted by all, the day by two.
     const hour = 'echo changed 5 x1 opened';

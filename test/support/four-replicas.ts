@@ -49,7 +49,7 @@ export class FourReplicas {
 
   /** Waits for what `seen` is to become, and then for what it is not to become. */
   async settled(seen: () => readonly string[], expected: readonly string[]): Promise<void> {
-    await until(() => seen().length >= expected.length, 5_000).catch(() => undefined);
+    await until(() => seen().length >= expected.length, 10_000).catch(() => undefined);
     await wait(SETTLED_MS);
     expect([...seen()].sort()).toEqual([...expected].sort());
   }
