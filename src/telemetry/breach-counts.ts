@@ -1,5 +1,5 @@
 import type { Breach } from '../model/breach.js';
-import type { Observation } from './observation.js';
+import { attributes, type Observation } from './observation.js';
 import { StickyLabels } from './sticky-labels.js';
 
 /** Counts breaches by category and tenant. Breaches are rare; nothing here is on the way of other requests. */
@@ -13,11 +13,12 @@ export class BreachCounts {
   }
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
-    const attributes = { category, tenant: this.labels.labelOf(tenant.id.slice(0, 128)), severity: level.severity };
-    const key = JSON.stringify(attributes);
+    const label = this.labels.labelOf(tenant.id.slice(0, 128));
+    const by = attributes({ category, tenant: label, severity: level.severity });
+    const key = JSON.stringify(by);
     const counted = this.counts.get(key);
     if (counted) counted.value++;
-    else this.counts.set(key, { value: 1, attributes });
+    else this.counts.set(key, { value: 1, attributes: by });
   }
 
   observe(): Observation[] {

@@ -1,5 +1,5 @@
 import type { MonitorView } from '../boot/monitor-view.js';
-import type { Observation } from './observation.js';
+import { attributes, type Observation } from './observation.js';
 
 /** A figure that can be observed at any time. */
 export interface Figure {
@@ -11,9 +11,7 @@ export interface Figure {
   readonly observe: (view: MonitorView) => readonly Observation[];
 }
 
-const one = (value: number, attributes: Readonly<Record<string, string>> = {}): Observation[] => [
-  { value, attributes },
-];
+const one = (value: number): Observation[] => [{ value, attributes: {} }];
 
 /** A sum, for those that take no histogram. */
 export const PUBLISH_DURATION: Figure = {
@@ -27,7 +25,7 @@ export const PUBLISH_DURATION: Figure = {
 /** What is observed when metrics are collected. Nothing of it is counted for metrics alone. */
 export const FIGURES: readonly Figure[] = [
   {
-    name: 'rate_monitor.requests',
+    name: 'rate_monitor.requests.counted',
     kind: 'counter',
     unit: '{request}',
     description: 'Requests, or their cost, counted by this process',
@@ -98,15 +96,18 @@ export const FIGURES: readonly Figure[] = [
     observe: (view) => one(view.store().up ? 1 : 0),
   },
   {
-    name: 'rate_monitor.alerts',
+    name: 'rate_monitor.alerts.attempts',
     kind: 'counter',
-    unit: '{alert}',
+    unit: '{attempt}',
     description: 'What became of alerts that this process sent, by channel and outcome; each try counts',
     observe: (view) =>
       view
         .channels()
         .flatMap(({ name, outcomes }) =>
-          Object.entries(outcomes).map(([outcome, value]) => ({ value, attributes: { channel: name, outcome } })),
+          Object.entries(outcomes).map(([outcome, value]) => ({
+            value,
+            attributes: attributes({ channel: name, outcome }),
+          })),
         ),
   },
   {
@@ -117,17 +118,19 @@ export const FIGURES: readonly Figure[] = [
     observe: (view) => one(view.openIncidents()),
   },
   {
-    name: 'rate_monitor.alerts.queue',
+    name: 'rate_monitor.alerts.queued',
     kind: 'gauge',
     unit: '{alert}',
     description: 'Alerts that wait to be sent, by channel',
-    observe: (view) => view.channels().map(({ name, queued }) => ({ value: queued, attributes: { channel: name } })),
+    observe: (view) =>
+      view.channels().map(({ name, queued }) => ({ value: queued, attributes: attributes({ channel: name }) })),
   },
   {
     name: 'rate_monitor.channel.up',
     kind: 'gauge',
     unit: '1',
     description: '1 while a channel takes alerts, 0 while it is off',
-    observe: (view) => view.channels().map(({ name, on }) => ({ value: on ? 1 : 0, attributes: { channel: name } })),
+    observe: (view) =>
+      view.channels().map(({ name, on }) => ({ value: on ? 1 : 0, attributes: attributes({ channel: name }) })),
   },
 ];

@@ -52,6 +52,10 @@ function metricsIn(line: string): SentMetric[] {
   return items;
 }
 
+const named = (category: string, tenant: string) => ({
+  ...{ 'rate_monitor.category': category, 'rate_monitor.tenant': tenant, 'rate_monitor.severity': 'warning' },
+});
+
 describe('metrics', () => {
   it('gives labels to the first tenants for good, and other to all that come later', () => {
     const labels = new StickyLabels(2);
@@ -62,8 +66,8 @@ describe('metrics', () => {
     for (let i = 0; i < 500; i++)
       counts.add({ category: 'llm', tenant: { id: `t${i}` }, level: { at: 1, severity: 'warning' } });
     expect(counts.observe()).toEqual([
-      { value: 1, attributes: { category: 'llm', tenant: 't0', severity: 'warning' } },
-      { value: 499, attributes: { category: 'llm', tenant: 'other', severity: 'warning' } },
+      { value: 1, attributes: named('llm', 't0') },
+      { value: 499, attributes: named('llm', 'other') },
     ]);
   });
 
@@ -78,15 +82,13 @@ describe('metrics', () => {
     let observed = 0;
     const end = await observeWithOpenTelemetry({
       ...view,
-      breaches: () => [
-        { value: (observed++, 7), attributes: { category: 'llm_call', tenant: 'proj_1', severity: 'warning' } },
-      ],
+      breaches: () => [{ value: (observed++, 7), attributes: named('llm_call', 'proj_1') }],
     });
     const { listeners } = view.counter().stats;
     for (const ms of [0.7, 4, 4, 300]) for (const listener of listeners) listener(ms);
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     for (const line of [
-      /^rate_monitor_requests_total\{.*\} 61$/m,
+      /^rate_monitor_requests_counted_total\{.*\} 61$/m,
       /^rate_monitor_requests_uncounted_total\{.*\} 2$/m,
       /^rate_monitor_requests_lost_total\{.*\} 4$/m,
       /^rate_monitor_requests_waited_total\{.*\} 7$/m,
@@ -98,10 +100,10 @@ describe('metrics', () => {
       /^rate_monitor_publish_duration(_seconds)?_bucket\{.*le="0\.5"\} 4$/m,
       /^rate_monitor_publish_duration(_seconds)?_count\{.*\} 4$/m,
       /^rate_monitor_publish_duration(_seconds)?_sum\{.*\} 0\.3087$/m,
-      /^rate_monitor_alerts_queue.*\{channel="discord".*\} 3$/m,
+      /^rate_monitor_alerts_queued.*\{rate_monitor_channel="discord".*\} 3$/m,
       /^rate_monitor_incidents_open.* 1$/m,
-      /^rate_monitor_breaches_total\{category="llm_call",tenant="proj_1",severity="warning".*\} 7$/m,
-      /^rate_monitor_channel_up.*\{channel="discord".*\} 0$/m,
+      /^rate_monitor_breaches_total\{rate_monitor_category="llm_call",rate_monitor_tenant="proj_1",rate_monitor_severity="warning".*\} 7$/m,
+      /^rate_monitor_channel_up.*\{rate_monitor_channel="discord".*\} 0$/m,
       /^rate_monitor_store_up.* 1$/m,
     ])
       expect(text).toMatch(line);
@@ -184,7 +186,7 @@ describe('metrics', () => {
     try {
       const { view } = seenMonitor(NOW);
       let breaches = 7;
-      const observed = () => [{ value: breaches, attributes: { category: 'llm_call', tenant: 'p', severity: 'info' } }];
+      const observed = () => [{ value: breaches, attributes: named('llm_call', 'p') }];
       const end = sendToSentry({ ...view, breaches: observed }, 20);
       const sent = () => ingest.bodies.flatMap((body) => body.split('\n').flatMap(metricsIn));
       const of = (name: string) => sent().filter((one) => one.name === `rate_monitor.${name}`);
@@ -196,11 +198,14 @@ describe('metrics', () => {
         ['counter', 7],
         ['counter', 2],
       ]);
-      expect(of('breaches')[0]).toMatchObject({ unit: '{breach}', attributes: { tenant: { value: 'p' } } });
+      expect(of('breaches')[0]).toMatchObject({
+        unit: '{breach}',
+        attributes: { 'rate_monitor.tenant': { value: 'p' } },
+      });
       expect(of('publish.duration').map(({ value }) => value)).toEqual([0.45]);
       expect(
         of('channel.up').some(({ type, value, attributes }) => {
-          return type === 'gauge' && value === 0 && attributes.channel?.value === 'discord';
+          return type === 'gauge' && value === 0 && attributes['rate_monitor.channel']?.value === 'discord';
         }),
       ).toBe(true);
       const before = sent().length;

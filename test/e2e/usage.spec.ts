@@ -192,8 +192,9 @@ describe('usage in an app', () => {
     const figure = (name: string) => FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view);
     const health = () => a.app.get(RateMonitorHealthIndicator, { strict: false }).check()['rate-monitor'];
     const channel = 'webhook';
+    const attempts = (outcome: string) => ({ 'rate_monitor.channel': channel, 'rate_monitor.outcome': outcome });
     expect((await overviewOf(a)).channels).toEqual([{ name: channel, on: true, queued: 0 }]);
-    expect(figure('channel.up')).toEqual([{ value: 1, attributes: { channel } }]);
+    expect(figure('channel.up')).toEqual([{ value: 1, attributes: { 'rate_monitor.channel': channel } }]);
     for (let i = 0; i < 20; i++) await a.post('/call', { 'x-project': 'proj_1' });
     await until(() => health().channelsOff?.length === 1, 5_000);
     await until(async () => (await overviewOf(a)).channels[0]?.on === false, 5_000);
@@ -201,9 +202,9 @@ describe('usage in an app', () => {
       { name: channel, on: false, reason: 'answered 410', queued: 1, offSince: expect.any(Number) as number },
     ]);
     expect(health()).toMatchObject({ status: 'up', channelsOff: [channel], queue: 1 });
-    expect(figure('channel.up')).toEqual([{ value: 0, attributes: { channel } }]);
-    expect(figure('alerts')).toContainEqual({ value: 1, attributes: { channel, outcome: 'failed' } });
-    expect(figure('alerts')).toContainEqual({ value: 0, attributes: { channel, outcome: 'delivered' } });
+    expect(figure('channel.up')).toEqual([{ value: 0, attributes: { 'rate_monitor.channel': channel } }]);
+    expect(figure('alerts.attempts')).toContainEqual({ value: 1, attributes: attempts('failed') });
+    expect(figure('alerts.attempts')).toContainEqual({ value: 0, attributes: attempts('delivered') });
     await until(() => figure('incidents.open')?.[0]?.value === 1, 5_000);
 
     // It is there again.
