@@ -15,7 +15,7 @@ import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.serv
 import { MONITOR_VIEW } from './boot/monitor-view.js';
 import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
 import { USAGE, UsageService } from './usage/usage.service.js';
-import { Late } from './util/late.js';
+import { Deferred } from './util/deferred.js';
 
 /** Built at boot from complete options; the exported services delegate to these. */
 const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGESTS, MONITOR_VIEW];
@@ -27,7 +27,7 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGES
     { provide: CLOCK, useValue: PROCESS_CLOCK },
     { provide: OPTIONS_OF_TEST, useValue: {} },
     MarkedHandlers,
-    ...BUILT_AT_BOOT.map((provide) => ({ provide, useFactory: () => new Late() })),
+    ...BUILT_AT_BOOT.map((provide) => ({ provide, useFactory: () => new Deferred() })),
     RateCounterService,
     AlertService,
     RateMonitorService,

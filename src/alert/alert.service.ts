@@ -4,7 +4,7 @@ import type { RateAlert } from '../model/rate-alert.js';
 import type { Digest } from '../digest/digest.js';
 import { DIGESTS, type Digests } from '../digest/digests.js';
 import type { TimeRange } from '../usage/usage.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
@@ -18,8 +18,8 @@ export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 @Injectable()
 export class AlertService {
   constructor(
-    @Inject(ALERTS) private readonly alerts: Late<AlertEngine>,
-    @Inject(DIGESTS) private readonly digests: Late<Digests>,
+    @Inject(ALERTS) private readonly alerts: Deferred<AlertEngine>,
+    @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
   ) {}
 
   /** Raises an alert of the app's own: it goes through every channel that takes it. Does not wait. */

@@ -26,7 +26,7 @@ import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
@@ -67,13 +67,13 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly discovery: DiscoveryService,
     private readonly app: ModuleRef,
     private readonly handlers: MarkedHandlers,
-    @Inject(ALERTS) private readonly alerts: Late<AlertEngine>,
-    @Inject(COUNTER) private readonly counter: Late<Counter>,
-    @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
-    @Inject(USAGE) private readonly usage: Late<Usage>,
-    @Inject(DIGESTS) private readonly digests: Late<Digests>,
-    @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView>,
-    @Inject(OVERRIDES) private readonly overrides: Late<Overrides>,
+    @Inject(ALERTS) private readonly alerts: Deferred<AlertEngine>,
+    @Inject(COUNTER) private readonly counter: Deferred<Counter>,
+    @Inject(REQUEST_MONITOR) private readonly requests: Deferred<RequestMonitor>,
+    @Inject(USAGE) private readonly usage: Deferred<Usage>,
+    @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
+    @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView>,
+    @Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>,
   ) {}
 
   /** @throws RateMonitorConfigError if the set-up is wrong. */
@@ -183,7 +183,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.warnOfMemory(store);
   }
 
-  /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
+  /** Deferred, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
     // Side by side: a store that is away keeps each of them for as long as it may.

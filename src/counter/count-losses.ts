@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 
 import { oneLine } from '../util/text.js';
 import type { TrackedTotal } from './tracked-total.js';
-import type { LiveWindow } from './windows.js';
+import type { LiveWindow } from './tracked-windows.js';
 
 /** Lost data is logged once, and again only after the store has kept its data for this long. */
 const SAY_LOST_AGAIN_AFTER_MS = 60_000;

@@ -21,7 +21,7 @@ import { CountLosses } from './count-losses.js';
 import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
 import { StoreHealth } from './store-health.js';
 import type { TrackedTotal } from './tracked-total.js';
-import { Windows } from './windows.js';
+import { TrackedWindows } from './tracked-windows.js';
 
 /** How long an app's start waits for the store at most. */
 const CONNECT_WITHIN_MS = 1_000;
@@ -90,7 +90,7 @@ export class Counter {
   private readonly clock: StoreClock;
   private readonly health: StoreHealth;
   private readonly losses: CountLosses;
-  private readonly windows: Windows;
+  private readonly windows: TrackedWindows;
   private readonly publisher: Publisher;
   private readonly failing = new WeakMap<TrackedTotal, { times: number; againAt: number }>();
   private readonly versions = new Map<CountedWindow, number>();
@@ -113,7 +113,9 @@ export class Counter {
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);
     this.losses = new CountLosses(store.name, options.maxTrackedTenants, logger);
-    this.windows = new Windows(this.instance, options.maxTrackedTenants, (window) => this.losses.untracked(window));
+    this.windows = new TrackedWindows(this.instance, options.maxTrackedTenants, (window) =>
+      this.losses.untracked(window),
+    );
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
   }
 

@@ -9,7 +9,7 @@ import { CountLosses } from './count-losses.js';
 import { Publisher } from './publisher.js';
 import { StoreHealth } from './store-health.js';
 import type { TrackedTotal } from './tracked-total.js';
-import { Windows } from './windows.js';
+import { TrackedWindows } from './tracked-windows.js';
 
 const WAIT_AT_MOST_MS = 50;
 
@@ -29,7 +29,7 @@ describe('Publisher, if requests wait', () => {
   const window = { name: '', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
-  let windows: Windows;
+  let windows: TrackedWindows;
   let publisher: Publisher;
   const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
   const count = (tracked = track()): Promise<void> | undefined =>
@@ -47,7 +47,7 @@ describe('Publisher, if requests wait', () => {
     const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
     const losses = new CountLosses('store', 10_000, silent);
     const health = new StoreHealth('store', silent);
-    windows = new Windows('me', 20_000, () => undefined);
+    windows = new TrackedWindows('me', 20_000, () => undefined);
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
     raise.mockClear();
   });

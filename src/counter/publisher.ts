@@ -8,7 +8,7 @@ import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import type { StoreHealth } from './store-health.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
-import { isOver, type Windows } from './windows.js';
+import { isOver, type TrackedWindows } from './tracked-windows.js';
 
 /** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
 const CHUNK = 200;
@@ -79,7 +79,7 @@ export class Publisher {
     private readonly store: CounterStore,
     private readonly options: PublisherOptions,
     private readonly clock: Clock,
-    private readonly windows: Windows,
+    private readonly windows: TrackedWindows,
     private readonly health: StoreHealth,
     private readonly losses: CountLosses,
     private readonly raiseBreach: Raise,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import type { Route } from '../model/route.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import type { Counter } from './counter.js';
 
 /** What counts, once the app has started. */
@@ -14,7 +14,7 @@ export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');
  */
 @Injectable()
 export class RateCounterService {
-  constructor(@Inject(COUNTER) private readonly counter: Late<Counter>) {}
+  constructor(@Inject(COUNTER) private readonly counter: Deferred<Counter>) {}
 
   /**
    * Counts `cost` more for a tenant and gives its count in the window: that of all instances in `await` mode, else the best this one

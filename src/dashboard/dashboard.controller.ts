@@ -19,7 +19,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { baseWindow } from '../usage/usage-source.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import { duration, oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
@@ -74,7 +74,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     constructor(
       private readonly host: HttpAdapterHost,
       @Inject(ASSETS) private readonly assets: Assets,
-      @Optional() @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView> | undefined,
+      @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
     ) {}
 
     /** The page's files are in one folder, so it works behind any prefix. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 
 import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 
 /** What makes a check fail. Nothing does by default: a monitor must not take the app out of rotation. */
 export interface RateMonitorHealthOptions {
@@ -41,7 +41,7 @@ export interface RateMonitorHealth {
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
-  constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Late<MonitorView> | undefined) {}
+  constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined) {}
 
   /** How the monitor is. Reads what is known in this process, and waits for nothing. */
   check<Key extends string = 'rate-monitor'>(

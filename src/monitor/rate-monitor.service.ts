@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/commo
 import { AlertService } from '../alert/alert.service.js';
 import { RateCounterService } from '../counter/rate-counter.service.js';
 import type { TenantLike } from '../model/tenant.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import type { Monitor, Outcome } from './rate-monitor.guard.js';
@@ -18,7 +18,7 @@ export class RateMonitorService implements Monitor {
   private readonly once = new SayOnce(new Logger('RateMonitor'));
 
   constructor(
-    @Inject(REQUEST_MONITOR) private readonly requests: Late<RequestMonitor>,
+    @Inject(REQUEST_MONITOR) private readonly requests: Deferred<RequestMonitor>,
     private readonly counter: RateCounterService,
     private readonly alerts: AlertService,
   ) {}

@@ -5,7 +5,7 @@ import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/complete-options.js';
-import { givenAtOnce, Guest } from '../util/guest.js';
+import { givenAtOnce, GuestFunction } from '../util/guest-function.js';
 import { contributorLabel, UNNAMED, type Contributors } from '../threshold/contributors.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, reasonOf } from '../util/text.js';
@@ -43,11 +43,11 @@ interface Known {
 /** A category that a handler counts in. */
 interface CountsIn {
   readonly category: Category;
-  readonly tenant: Guest<ExecutionContext, unknown>;
+  readonly tenant: GuestFunction<ExecutionContext, unknown>;
   /** What a request costs there. */
-  readonly cost: number | Guest<ExecutionContext, unknown>;
+  readonly cost: number | GuestFunction<ExecutionContext, unknown>;
   /** What an outcome is worth, if not `cost`. */
-  readonly after: Guest<{ result: unknown; context: ExecutionContext }, unknown> | undefined;
+  readonly after: GuestFunction<{ result: unknown; context: ExecutionContext }, unknown> | undefined;
   readonly when: 'success' | 'failure' | undefined;
   readonly tenantFault: Fault;
   readonly costFault: Fault;
@@ -85,8 +85,8 @@ export class RequestMonitor {
   private readonly logger = new Logger('RateMonitor');
   /** Weak, because wrapped handlers of request-scoped controllers are new for each request. */
   private readonly known = new WeakMap<object, Known>();
-  private readonly guests = new Map<unknown, Guest<never, unknown>>();
-  private readonly skip: Guest<ExecutionContext, unknown> | undefined;
+  private readonly guests = new Map<unknown, GuestFunction<never, unknown>>();
+  private readonly skip: GuestFunction<ExecutionContext, unknown> | undefined;
 
   constructor(
     private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
@@ -169,8 +169,10 @@ export class RequestMonitor {
   }
 
   /** One for each function: if it hangs, it hangs for all that ask it. */
-  private guest<Q>(of: unknown, ask = of as (question: Q) => unknown): Guest<Q, unknown> {
-    const guest = (this.guests.get(of) as Guest<Q, unknown> | undefined) ?? new Guest(ask, this.options.waitAtMostMs);
+  private guest<Q>(of: unknown, ask = of as (question: Q) => unknown): GuestFunction<Q, unknown> {
+    const guest =
+      (this.guests.get(of) as GuestFunction<Q, unknown> | undefined) ??
+      new GuestFunction(ask, this.options.waitAtMostMs);
     this.guests.set(of, guest);
     return guest;
   }
@@ -269,7 +271,7 @@ export class RequestMonitor {
   }
 
   private skips(
-    skip: Guest<ExecutionContext, unknown>,
+    skip: GuestFunction<ExecutionContext, unknown>,
     context: ExecutionContext,
     { name, skipFault }: MonitoredHandler,
   ): boolean | Promise<boolean> {

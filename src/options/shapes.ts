@@ -16,7 +16,7 @@ import {
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isTimeZone } from '../threshold/time-zone.js';
-import { enterOwnMetadata } from './own-metadata.js';
+import { enterOwnMetadata } from './isolated-class-validator.js';
 import { HasMethods, IsFunction, IsWhole, Passes, writeInstead } from './shape-rules.js';
 
 const leaveOwnMetadata = enterOwnMetadata();

@@ -4,7 +4,7 @@ import { kindOf, oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
 import { thresholdVariable, type Overridden } from './environment.js';
-import { errorsOf, optionsOf } from './own-metadata.js';
+import { errorsOf, optionsOf } from './isolated-class-validator.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import {
   CategoryShape,

@@ -101,14 +101,12 @@ export const FIGURES: readonly Figure[] = [
     unit: '{attempt}',
     description: 'What became of alerts that this process sent, by channel and outcome; each try counts',
     observe: (view) =>
-      view
-        .channels()
-        .flatMap(({ name, outcomes }) =>
-          Object.entries(outcomes).map(([outcome, value]) => ({
-            value,
-            attributes: attributes({ channel: name, outcome }),
-          })),
-        ),
+      view.channels().flatMap(({ name, outcomes }) =>
+        Object.entries(outcomes).map(([outcome, value]) => ({
+          value,
+          attributes: attributes({ channel: name, outcome }),
+        })),
+      ),
   },
   {
     name: 'rate_monitor.incidents.open',

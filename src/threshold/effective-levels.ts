@@ -2,7 +2,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
 import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
-import { givenAtOnce } from '../util/guest.js';
+import { givenAtOnce } from '../util/guest-function.js';
 import type { SayOnce } from '../util/say-once.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { levelsOf, NO_LEVELS } from './levels.js';

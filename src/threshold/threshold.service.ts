@@ -6,7 +6,7 @@ import type {
   ThresholdChange,
   ThresholdOverride,
 } from '../model/threshold-override.js';
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import type { Overrides } from './overrides.js';
 
 /** What holds the thresholds that are set while the app runs, once it has started. */
@@ -20,7 +20,7 @@ export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');
  */
 @Injectable()
 export class ThresholdService {
-  constructor(@Inject(OVERRIDES) private readonly overrides: Late<Overrides>) {}
+  constructor(@Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>) {}
 
   /**
    * Sets a threshold, in place of one that was set for the same. It holds here when this resolves, and on all replicas within two

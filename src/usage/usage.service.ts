@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import type { Late } from '../util/late.js';
+import type { Deferred } from '../util/deferred.js';
 import type {
   AdviseOptions,
   CategoryAdvice,
@@ -22,7 +22,7 @@ export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
  */
 @Injectable()
 export class UsageService {
-  constructor(@Inject(USAGE) private readonly usage: Late<Usage>) {}
+  constructor(@Inject(USAGE) private readonly usage: Deferred<Usage>) {}
 
   /** The busiest tenants of a window, the highest count first. */
   async top(category: string, options: TopOptions = {}): Promise<UsageRow[]> {

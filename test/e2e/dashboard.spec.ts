@@ -19,7 +19,7 @@ import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../.
 import { EXAMPLES } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
 import { RateMonitorConfigError } from '../../src/index.js';
-import { Late } from '../../src/util/late.js';
+import { Deferred } from '../../src/util/deferred.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
 
@@ -38,7 +38,7 @@ interface Options extends Partial<RateMonitorDashboardOptions> {
 }
 
 async function started({ monitor = seenMonitor(START), fastify, prepare, ...options }: Options = {}) {
-  const view = new Late<SeenMonitor['view']>();
+  const view = new Deferred<SeenMonitor['view']>();
   view.set(monitor.view);
   @Global()
   @Module({ providers: [{ provide: MONITOR_VIEW, useValue: view }], exports: [MONITOR_VIEW] })

@@ -11,7 +11,7 @@ import {
 } from '../../src/index.js';
 import { ALERTS } from '../../src/alert/alert.service.js';
 import type { AlertEngine } from '../../src/alert/alert-engine.js';
-import type { Late } from '../../src/util/late.js';
+import type { Deferred } from '../../src/util/deferred.js';
 import { anAlert } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
@@ -244,7 +244,7 @@ describe('delivery', () => {
     const alerts = await start({
       channels: [new WebhookChannel({ url: hook.url, secret: 'hush-hush-hush-hush-hush-hush' })],
     });
-    const core = app.app.get<Late<AlertEngine>>(ALERTS).value;
+    const core = app.app.get<Deferred<AlertEngine>>(ALERTS).value;
     const printed = inspect([alerts, core], { depth: 20, showHidden: true });
     expect(printed).toContain('webhook');
     expect(printed).not.toMatch(/kept-secret|hush-hush/);

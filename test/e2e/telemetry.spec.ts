@@ -10,7 +10,7 @@ import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import * as Sentry from '@sentry/nestjs';
 
-import { Late } from '../../src/util/late.js';
+import { Deferred } from '../../src/util/deferred.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { MemoryCounterStore } from '../../src/index.js';
@@ -159,7 +159,7 @@ describe('metrics', () => {
       metadata: { controllers: [LlmController] },
     });
     try {
-      const view = app.get<Late<MonitorView>>(MONITOR_VIEW).value as MonitorView;
+      const view = app.get<Deferred<MonitorView>>(MONITOR_VIEW).value as MonitorView;
       const figure = (name: string) =>
         FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view)[0]?.value as number;
       const took: number[] = [];
@@ -226,7 +226,7 @@ describe('metrics', () => {
 describe('the health check', () => {
   const started = async () => {
     const monitor = seenMonitor(NOW);
-    const view = new Late<typeof monitor.view>();
+    const view = new Deferred<typeof monitor.view>();
     const testing = await Test.createTestingModule({
       imports: [TerminusModule],
       providers: [RateMonitorHealthIndicator, { provide: MONITOR_VIEW, useValue: view }],

@@ -7,7 +7,7 @@ import { MonitorRate, UsageService, WebhookChannel } from '../../src/index.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';
-import type { Late } from '../../src/util/late.js';
+import type { Deferred } from '../../src/util/deferred.js';
 import { VERSION } from '../../src/util/version.js';
 import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
@@ -188,7 +188,7 @@ describe('usage in an app', () => {
     const hook = await new WebhookServer().start();
     hook.answerNext({ status: 410 });
     const a = await start({ redis: client, keyPrefix, channels: [new WebhookChannel({ url: hook.url })] });
-    const view = a.app.get<Late<MonitorView>>(MONITOR_VIEW).value as MonitorView;
+    const view = a.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value as MonitorView;
     const figure = (name: string) => FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view);
     const health = () => a.app.get(RateMonitorHealthIndicator, { strict: false }).check()['rate-monitor'];
     const channel = 'webhook';
@@ -212,7 +212,9 @@ describe('usage in an app', () => {
     expect(await tested.json()).toMatchObject({ channels: [{ name: channel, status: 'sent' }] });
     await until(
       () =>
-        figure('alerts')?.some(({ value, attributes }) => attributes.outcome === 'delivered' && value === 1) === true,
+        figure('alerts.attempts')?.some(
+          ({ value, attributes }) => attributes['rate_monitor.outcome'] === 'delivered' && value === 1,
+        ) === true,
     );
     expect([figure('channel.up')?.[0]?.value, health().channelsOff]).toEqual([1, []]);
     await a.app.close();

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 
-import { Late } from './late.js';
+import { Deferred } from './deferred.js';
 
-it('Late does what waited in order once it is set, and everything after at once', () => {
-  const late = new Late<string>();
+it('Deferred does what waited in order once it is set, and everything after at once', () => {
+  const late = new Deferred<string>();
   const seen: string[] = [];
   late.whenSet((value) => seen.push(`${value} 1`));
   late.whenSet((value) => seen.push(`${value} 2`));
@@ -13,14 +13,14 @@ it('Late does what waited in order once it is set, and everything after at once'
   expect(seen).toEqual(['a 1', 'a 2', 'a 3']);
 });
 
-it('Late keeps a limited amount of work, and reports what it drops', () => {
-  const late = new Late<string>();
+it('Deferred keeps a limited amount of work, and reports what it drops', () => {
+  const late = new Deferred<string>();
   const kept = Array.from({ length: 10_001 }, () => late.whenSet(() => undefined));
   expect(kept.indexOf(false)).toBe(10_000);
 });
 
-it('Late drops all work if nothing will come', () => {
-  const late = new Late<string>();
+it('Deferred drops all work if nothing will come', () => {
+  const late = new Deferred<string>();
   const seen: string[] = [];
   late.whenSet((value) => seen.push(value));
   late.never();
@@ -28,8 +28,8 @@ it('Late drops all work if nothing will come', () => {
   expect([late.value, seen]).toEqual([undefined, []]);
 });
 
-it('Late shows nothing of its value when it is printed', () => {
-  const late = new Late<{ password: string }>();
+it('Deferred shows nothing of its value when it is printed', () => {
+  const late = new Deferred<{ password: string }>();
   late.set({ password: 'hunter2' });
   expect(inspect({ late }, { depth: null, showHidden: true })).not.toContain('hunter2');
 });

@@ -4,7 +4,7 @@ import { copied } from '../util/text.js';
  * Counts requests of tenants that a full window has no room for, in bounded memory, and never too high: a tenant with many requests is found
  * among any number of tenants with one (the Misra–Gries algorithm).
  */
-export class LateComers {
+export class HeavyHitters {
   private readonly seen = new Map<string, number>();
 
   /** @param most - How many tenants are tracked at once. */

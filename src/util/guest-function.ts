@@ -17,7 +17,7 @@ interface Call {
  * A function of the app's that is asked about requests: it may be slow, hang, throw, reject or answer nonsense. What it costs is bounded:
  * how many of its answers are outstanding, how long one is waited for, and, if it hangs, how many requests it keeps in memory.
  */
-export class Guest<Q, A> {
+export class GuestFunction<Q, A> {
   /** Asked within the time that a request may wait, oldest first; and longer ago than that. */
   private readonly fresh = new Set<Call>();
   private readonly late = new Set<Call>();

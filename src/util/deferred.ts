@@ -7,7 +7,7 @@ const MAX_WAITING = 10_000;
  *
  * Its fields are private to the language, not only to the compiler: `util.inspect` of a service shows no options and no Redis password.
  */
-export class Late<T> {
+export class Deferred<T> {
   #value: T | undefined;
   #waiting: ((value: T) => void)[] | undefined = [];
 

@@ -2,7 +2,7 @@ import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
 import { fixedSpans } from '../threshold/window-spans.js';
 import type { TrackedTotal } from './tracked-total.js';
-import { Windows, type LiveWindow } from './windows.js';
+import { TrackedWindows, type LiveWindow } from './tracked-windows.js';
 
 const MINUTE = 60_000;
 const LEVELS = levelsOf(4, [{ at: 1, severity: 'warning' }]);
@@ -11,21 +11,21 @@ function category(name: string): CountedCategory {
   return { name, maxCost: 1e9, windows: [{ name: '', spanAt: fixedSpans(MINUTE), levelsFor: () => LEVELS }] };
 }
 
-describe('Windows', () => {
+describe('TrackedWindows', () => {
   const [calls, evaluations] = [category('llm_call'), category('evaluations')];
   let closed: LiveWindow[];
-  const open = (most: number): Windows => new Windows('me', most, (window) => closed.push(window));
-  const track = (windows: Windows, key: string, now: number, of = calls): TrackedTotal | undefined =>
+  const open = (most: number): TrackedWindows => new TrackedWindows('me', most, (window) => closed.push(window));
+  const track = (windows: TrackedWindows, key: string, now: number, of = calls): TrackedTotal | undefined =>
     windows.track(of, of.windows[0] as CountedCategory['windows'][0], key, now, 1);
   const count = (tracked: TrackedTotal | undefined, cost = 1): void => {
     tracked?.setLevels(LEVELS);
     tracked?.add(cost, { id: 'a' });
   };
-  const publish = (windows: Windows): void => {
+  const publish = (windows: TrackedWindows): void => {
     for (const tracked of windows.all())
       tracked.taken(tracked.total, { count: tracked.total, announced: 0, announce: 0 });
   };
-  const keys = (windows: Windows): string[] => [...windows.all()].map(({ key }) => key).sort();
+  const keys = (windows: TrackedWindows): string[] => [...windows.all()].map(({ key }) => key).sort();
   beforeEach(() => (closed = []));
 
   it('keeps a tenant within its window, and begins again in the next', () => {

@@ -1,6 +1,6 @@
 import { earlierParts, keptAfterMs, type CountedCategory, type CountedWindow } from '../model/window.js';
 import { copied } from '../util/text.js';
-import { LateComers } from './late-comers.js';
+import { HeavyHitters } from './heavy-hitters.js';
 import { TrackedTotal, type WindowOfTotal } from './tracked-total.js';
 
 /** A window with the tenants that this instance has seen in it. */
@@ -11,7 +11,7 @@ export interface LiveWindow extends WindowOfTotal {
   /** How many keys this instance has created for it in the store, and how many of them after it was full. */
   created: number;
   admitted: number;
-  readonly lateComers: LateComers;
+  readonly heavyHitters: HeavyHitters;
   /** How many tenants could not be tracked for lack of room: requests and their cost. */
   untracked: { requests: number; cost: number };
 }
@@ -37,7 +37,7 @@ const LOOK_FOR_SPACE_MS = 1_000;
  * The windows that the store still knows, with the tenants seen in them. Each window of each category has its own room, so a flood in one
  * takes no room from another.
  */
-export class Windows {
+export class TrackedWindows {
   private readonly rooms = new Map<CountedWindow, Room>();
   private opened = 0;
   /** Most often the next request asks for the same one. */
@@ -110,9 +110,9 @@ export class Windows {
    */
   private admit(room: Room, live: LiveWindow, key: string): boolean {
     const bar = 2 ** (1 + Math.floor((live.admitted * ADMITTED_AT_A_BAR) / this.maxTracked));
-    if (live.lateComers.count(key) < bar) return false;
+    if (live.heavyHitters.count(key) < bar) return false;
     if (room.tracked >= this.maxTracked && !this.evict(room, live)) return false;
-    live.lateComers.delete(key);
+    live.heavyHitters.delete(key);
     live.admitted++;
     return true;
   }
@@ -159,7 +159,11 @@ export class Windows {
       keepMs: span.end - span.start + keptAfterMs(span, parts),
       tenants: new Map(),
       instance: this.newName(),
-      ...{ created: 0, admitted: 0, lateComers: new LateComers(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, 100)) },
+      ...{
+        created: 0,
+        admitted: 0,
+        heavyHitters: new HeavyHitters(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, 100)),
+      },
       untracked: { requests: 0, cost: 0 },
     };
     for (const old of room.live) if (isOver(old, now) || old.span.start > span.start) this.drop(room, old);

@@ -1,4 +1,4 @@
-import { Guest } from './guest.js';
+import { GuestFunction } from './guest-function.js';
 
 const IN_TIME_MS = 50;
 
@@ -9,9 +9,9 @@ describe('a function of the app', () => {
   const hanging = () => {
     const answers: ((answer: string) => void)[] = [];
     const ask = jest.fn(() => new Promise<string>((resolve) => answers.push(resolve)));
-    return { ask, answers, guest: new Guest(ask, IN_TIME_MS) };
+    return { ask, answers, guest: new GuestFunction(ask, IN_TIME_MS) };
   };
-  const askAll = (guest: Guest<number, string>, times: number): string[] => {
+  const askAll = (guest: GuestFunction<number, string>, times: number): string[] => {
     const reasons: string[] = [];
     for (let i = 0; i < times; i++) {
       const note = (error: unknown): void => void reasons.push((error as Error).message);
@@ -25,11 +25,13 @@ describe('a function of the app', () => {
   };
 
   it('answers at once what it gives at once, throws what it throws, and is promised what it promises', async () => {
-    expect(new Guest((n: number) => n + 1, IN_TIME_MS).answer(1)).toBe(2);
-    const throwing = new Guest((): number => JSON.parse('{') as number, IN_TIME_MS);
+    expect(new GuestFunction((n: number) => n + 1, IN_TIME_MS).answer(1)).toBe(2);
+    const throwing = new GuestFunction((): number => JSON.parse('{') as number, IN_TIME_MS);
     expect(() => throwing.answer(undefined)).toThrow(SyntaxError);
-    expect(await new Guest((n: number) => Promise.resolve(n + 1), IN_TIME_MS).answer(1)).toBe(2);
-    await expect(new Guest(() => Promise.reject(new Error('no')), IN_TIME_MS).answer(undefined)).rejects.toThrow('no');
+    expect(await new GuestFunction((n: number) => Promise.resolve(n + 1), IN_TIME_MS).answer(1)).toBe(2);
+    await expect(
+      new GuestFunction(() => Promise.reject(new Error('no')), IN_TIME_MS).answer(undefined),
+    ).rejects.toThrow('no');
   });
 
   it.each([
@@ -46,7 +48,7 @@ describe('a function of the app', () => {
       },
     ],
   ])('that %s has answered, and leaves nothing outstanding', async (_what, answer) => {
-    const guest = new Guest(() => answer as unknown as PromiseLike<string>, IN_TIME_MS);
+    const guest = new GuestFunction(() => answer as unknown as PromiseLike<string>, IN_TIME_MS);
     for (let i = 0; i < 4; i++) await expect(guest.answer(i)).rejects.toThrow('an error without a text');
     await jest.advanceTimersByTimeAsync(20_000);
     expect(guest.isPrompt).toBe(true);
@@ -56,7 +58,7 @@ describe('a function of the app', () => {
     const twice = Object.assign(() => undefined, {
       then: (ok: (answer: string) => void) => [ok('first'), ok('second')],
     });
-    const guest = new Guest(() => twice as unknown as PromiseLike<string>, IN_TIME_MS);
+    const guest = new GuestFunction(() => twice as unknown as PromiseLike<string>, IN_TIME_MS);
     expect(await guest.answer(undefined)).toBe('first');
   });
 
