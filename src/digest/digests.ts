@@ -99,8 +99,9 @@ export class Digests {
 
   private async adviceOn({ name }: Category, from: number): Promise<DigestAdvice[]> {
     const { usage, now } = this.sources;
-    if (!usage) return [];
-    const { suggestion, threshold } = await usage.advise(name, { over: now() - from });
+    const over = now() - from;
+    if (!usage || over <= 0) return [];
+    const { suggestion, threshold } = await usage.advise(name, { over });
     if (!suggestion) return [];
     const { threshold: suggested, reason } = suggestion;
     return [{ category: name, ...(threshold === undefined ? {} : { threshold }), suggested, reason }];
