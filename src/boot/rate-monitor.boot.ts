@@ -183,7 +183,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.warnOfMemory(store);
   }
 
-  /** Deferred, once no request is under way any more: what they counted is published, what they raised is sent. */
+  /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
     // Side by side: a store that is away keeps each of them for as long as it may.

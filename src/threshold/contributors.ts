@@ -128,7 +128,7 @@ export class Contributors {
     return named(await this.counts(category, window, tenantId, end), count);
   }
 
-  /** The same, once all of `count` is known, or no more of it has come within `withinMs`. */
+  /** The same, but waits up to `withinMs` for contributors that other instances have yet to share, unless all of `count` is known. */
   async topOnceKnown(
     ...[category, window, tenantId, end, count, withinMs]: [...Parameters<Contributors['top']>, number]
   ): Promise<Contributor[]> {
@@ -146,6 +146,10 @@ export class Contributors {
   near(of: { category: string; window: string; tenant: string; span: WindowSpan }): void {
     if (this.soon.size >= MAX_SHARED_AT_ONCE) return;
     this.soon.add(idOf(of.category, of.window, of.tenant, of.span));
+    this.shareSoon();
+  }
+
+  private shareSoon(): void {
     this.timer ??= setTimeout(() => void this.shareNear(), SHARE_AFTER_MS).unref();
   }
 
@@ -160,7 +164,7 @@ export class Contributors {
     await Promise.allSettled(written);
     this.timer = undefined;
     // What came meanwhile.
-    if (this.soon.size > 0) this.timer = setTimeout(() => void this.shareNear(), SHARE_AFTER_MS).unref();
+    if (this.soon.size > 0) this.shareSoon();
   }
 
   private async counts(
