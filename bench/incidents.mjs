@@ -37,7 +37,7 @@ const alerts = new AlertEngine(
     channels: [{ channel, name: 'bench', option: 'channels[0]' }],
     ...{ categories: ['llm_call'], groupWaitMs: 0, shutdownFlushMs: 1_000, maxOpenIncidents: 10_000 },
     incidents: { remindAfterMs: 60 * MINUTE, resolveAfterMs: 60 * MINUTE },
-    ...{ state: store.state, now: Date.now, isStillOver: () => undefined },
+    ...{ state: store.state, now: Date.now, thresholdNotReached: () => undefined },
     counts: async (/** @type {readonly unknown[]} */ reads) => reads.map(() => 0),
   },
   new Logger(),

@@ -25,6 +25,8 @@ export interface AlertmanagerChannelOptions extends ChannelFilter {
 const REPEAT_EVERY_MS = 60_000;
 /** Alertmanager resolves alerts that are not repeated. As in Prometheus, four repeats may fail. */
 const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
+/** A clock that differs by less may be the time that the answer took. */
+const CLOCK_TOLERANCE_MS = 30_000;
 const MAX_LABEL = 200;
 
 /** An alert for Alertmanager's API v2. Its labels are its identity. */
@@ -49,6 +51,9 @@ export class AlertmanagerChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.repeatEveryMs} */
   readonly repeatEveryMs = REPEAT_EVERY_MS;
 
+  /** How far its clock was ahead of this process's at the last answer: it compares our times with its own. */
+  #aheadMs = 0;
+
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: AlertmanagerChannelOptions) {
     const given = checkOptions('AlertmanagerChannel', ALERTMANAGER_RULES, options);
@@ -62,22 +67,32 @@ export class AlertmanagerChannel extends HttpChannel {
   async send(alert: RateAlert, previous?: string): Promise<string> {
     const { severity } = alert.level;
     const former = SEVERITIES.find((known) => known === previous && known !== severity);
-    const posted = [postedOf(alert, severity, endOf(alert))];
-    if (former) posted.push(postedOf(alert, former, new Date(Math.min(Date.now(), endOf(alert).getTime()))));
-    accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted) }));
+    const assumedMs = this.#aheadMs;
+    await this.#post(alert, former);
+    // With a wrong clock an end in a few minutes may be over already.
+    if (Math.abs(this.#aheadMs - assumedMs) > CLOCK_TOLERANCE_MS) await this.#post(alert, former);
     return severity;
+  }
+
+  async #post(alert: RateAlert, former: Severity | undefined): Promise<void> {
+    const now = Date.now() + this.#aheadMs;
+    const end = endOf(alert, now);
+    const posted = [postedOf(alert, alert.level.severity, end)];
+    if (former) posted.push(postedOf(alert, former, Math.min(now, end)));
+    const { headers } = accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted) }));
+    this.#aheadMs = Date.parse(headers.get('date') ?? '') - Date.now() || 0;
   }
 }
 
-function postedOf(alert: RateAlert, severity: Severity, endsAt: Date): Posted {
+function postedOf(alert: RateAlert, severity: Severity, end: number): Posted {
   const link = linkOf(alert);
-  const startsAt = alert.incident?.startedAt ?? alert.windowStart;
+  const start = (alert.incident?.startedAt ?? alert.windowStart).getTime();
   return {
     labels: labelsOf(alert, severity),
     annotations: annotationsOf(alert),
-    // The store's clock may be ahead of ours, and Alertmanager rejects an end before the start.
-    startsAt: startsAt > endsAt ? endsAt : startsAt,
-    endsAt,
+    // The store's clock may be ahead, and Alertmanager rejects an end before the start.
+    startsAt: new Date(Math.min(start, end)),
+    endsAt: new Date(end),
     ...(link === undefined ? {} : { generatorURL: link }),
   };
 }
@@ -107,9 +122,8 @@ function annotationsOf(alert: RateAlert): Posted['annotations'] {
   };
 }
 
-function endOf(alert: RateAlert): Date {
+function endOf(alert: RateAlert, now: number): number {
   const { incident } = alert;
-  const now = Date.now();
-  if (!isOpen(alert) && incident) return new Date(Math.min(now, incident.startedAt.getTime() + incident.lastedMs));
-  return new Date(Math.max(incident ? 0 : windowEndOf(alert).getTime(), now + HOLDS_FOR_MS));
+  if (!isOpen(alert) && incident) return Math.min(now, incident.startedAt.getTime() + incident.lastedMs);
+  return Math.max(incident ? 0 : windowEndOf(alert).getTime(), now + HOLDS_FOR_MS);
 }

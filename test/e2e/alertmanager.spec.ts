@@ -84,6 +84,34 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     await replica.stop();
   });
 
+  it.each([
+    ['behind', -6],
+    ['ahead', 6],
+  ])('fires, changes its severity and ends with a clock that is six minutes %s', async (_, minutes) => {
+    const id = `clock ${minutes}`;
+    const wrong = new AlertmanagerChannel({ url: alertmanager.url });
+    const ofTenant = async (): Promise<string[]> => (await tenants()).filter((one) => one.startsWith(id));
+    const incident = new ToldIncident(wrong);
+    const [opened, escalated, resolved] = [
+      recent('opened', { tenant: { id } }),
+      recent('escalated', { tenant: { id }, level: { at: 5, severity: 'critical' } }),
+      recent('resolved', { tenant: { id }, level: { at: 5, severity: 'critical' } }),
+    ];
+    const clock = jest
+      .spyOn(Date, 'now')
+      .mockImplementation(() => performance.timeOrigin + performance.now() + minutes * 60_000);
+    try {
+      await incident.send(opened);
+      expect(await ofTenant()).toEqual([`${id} warning`]);
+      await incident.send(escalated);
+      expect(await ofTenant()).toEqual([`${id} critical`]);
+      await incident.send(resolved);
+      expect(await ofTenant()).toEqual([]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   it('accepts any tenant name, and distinguishes ids that look the same', async () => {
     await channel.send(longest);
     for (const id of ['p\u200B', 'p', 'p\ud800']) await channel.send(anAlert({ tenant: { id } }));
