@@ -98,3 +98,40 @@ describe('a storm of a thousand tenants', () => {
     expect(new Set(listed).size + messages.reduce((sum, { more }) => sum + more, 0)).toBe(1_000);
   });
 });
+
+describe("a channel of the app's", () => {
+  it('is given what only looks like a promise its turn: a query builder writes nothing until it is awaited', async () => {
+    const written: string[] = [];
+    const insert = (row: string) => ({
+      then: (resolve: (memory: string) => void) => {
+        written.push(row);
+        resolve('row 1');
+      },
+    });
+    const channel = {
+      name: 'table',
+      send: (alert) => insert(alert.tenant.id) as unknown as Promise<string>,
+    } satisfies AlertChannel;
+    const due = {
+      status: 'opened',
+      level: anAlert().level,
+      window: { count: 16, threshold: 15 } as WindowOver,
+    } as const;
+    const outcomes: unknown[] = [];
+    const incidents: Incidents = {
+      present: () => [{ due, alert: anAlert(), memory: undefined, also: [] }],
+      report: (_key, _id, _present, outcome) => {
+        outcomes.push(outcome);
+        return Promise.resolve(0);
+      },
+      again: () => Promise.resolve(),
+    };
+    const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
+    const named = { channel, name: 'table', option: 'channels[0]' };
+    const delivery = new ChannelDelivery('table#', named, 0, incidents, (work) => work(), logger);
+    delivery.push('a', due);
+    await delivery.flush(1_000);
+    expect(written).toEqual([anAlert().tenant.id]);
+    expect(outcomes).toEqual([{ delivered: true, memory: 'row 1' }]);
+  });
+});

@@ -5,6 +5,7 @@ import type { Logger } from '@nestjs/common';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { isThenable } from '../util/guest-function.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { ChannelHealth, isRefused, type Failure } from './channel-health.js';
@@ -213,7 +214,9 @@ export class ChannelDelivery {
 
   private async handedOn(withinMs: number): Promise<boolean> {
     try {
-      return this.channel.flush ? await within(this.channel.flush(withinMs), withinMs, 'not flushed') : true;
+      return this.channel.flush
+        ? await within(Promise.resolve(this.channel.flush(withinMs)), withinMs, 'not flushed')
+        : true;
     } catch {
       return false;
     }
@@ -307,7 +310,8 @@ export class ChannelDelivery {
 
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
     const sent = this.channel.send(alert, memory);
-    const next = sent instanceof Promise ? await sent : sent;
+    // Also what only looks like a promise: a query builder's asks nothing until it is awaited.
+    const next = isThenable(sent) ? await sent : sent;
     // Replicas that could not reach each other posted several messages: all of them show the end.
     if (alert.incident?.status === 'resolved')
       for (const other of also) await Promise.resolve(this.channel.send(alert, other)).catch(() => undefined);
@@ -318,7 +322,9 @@ export class ChannelDelivery {
     let outcome: Outcome;
     try {
       const sending = send();
-      const memory = sending instanceof Promise ? await within(sending, GIVE_UP_AFTER_MS, 'no answer', false) : sending;
+      const memory = isThenable(sending)
+        ? await within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false)
+        : sending;
       this.works();
       // An app's own channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;

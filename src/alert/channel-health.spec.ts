@@ -38,4 +38,16 @@ describe('the health of a channel', () => {
       Array(4).fill(false),
     );
   });
+
+  it('survives an error that cannot be asked', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const throwing = Object.defineProperty(new Error('x'), 'retry', {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    for (const odd of [proxy, throwing, { retryAfterMs: Symbol('s') }, { retryAfterMs: 3n }])
+      expect(failed(odd)).toMatchObject({ refused: false, waitMs: 0 });
+  });
 });

@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-import type { DeliveryError } from '../model/delivery-error.js';
+import { deliveryFaultIn } from '../model/delivery-error.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 
@@ -93,13 +93,12 @@ export class ChannelHealth {
    */
   failed(ids: readonly string[], what: string, error: unknown): Failure {
     const reason = reasonOf(error);
-    const { switchOff, probe, retryAfterMs } = Object(error) as Partial<DeliveryError>;
+    const { switchOff, probe, retryAfterMs = 0 } = deliveryFaultIn(error);
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
     else if (probe) this.pauseToProbe(reason);
     else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it is tried again`);
-    // What an app's own channel made of a header may be NaN.
-    const asked = Math.min(retryAfterMs || 0, MAX_WAIT_ASKED_MS);
+    const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
@@ -131,7 +130,7 @@ export class ChannelHealth {
 
 /** Whether the channel does not take the alert, but may take others. */
 export function isRefused(error: unknown): boolean {
-  const { retry, probe, switchOff } = Object(error) as Partial<DeliveryError>;
+  const { retry, probe, switchOff } = deliveryFaultIn(error);
   return retry === false && !probe && !switchOff;
 }
 

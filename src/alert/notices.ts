@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
-import type { DeliveryError } from '../model/delivery-error.js';
+import { deliveryFaultIn } from '../model/delivery-error.js';
 import type { Notice } from '../model/notice.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
@@ -108,8 +108,8 @@ export class Notices {
         return { channel: name, delivered: true };
       } catch (error) {
         const reason = reasonOf(error);
-        const { retry, retryAfterMs: asked = 0 } = Object(error) as Partial<DeliveryError>;
-        const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked || 0, MAX_WAIT_ASKED_MS));
+        const { retry, retryAfterMs: asked = 0 } = deliveryFaultIn(error);
+        const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked, MAX_WAIT_ASKED_MS));
         const isLast = retry === false || tries > retryAfterMs.length || this.ending.signal.aborted;
         if (tries === 1 && !isLast)
           this.logger.warn(`The ${name} channel could not send a notice (${reason}): it is tried again`);

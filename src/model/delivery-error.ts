@@ -43,3 +43,22 @@ export class DeliveryError extends Error {
 export function isDeliveryError(error: unknown): error is DeliveryError {
   return (Object(error) as Record<symbol, unknown>)[BRAND] === true;
 }
+
+/**
+ * What an error of a channel states about its delivery. It never throws: a channel of the app's may throw a proxy, or what answers with
+ * nonsense.
+ */
+export function deliveryFaultIn(error: unknown): Partial<DeliveryFault> {
+  try {
+    const { retry, retryAfterMs, probe, switchOff } = Object(error) as Partial<Record<keyof DeliveryFault, unknown>>;
+    return {
+      ...(retry === false ? { retry } : {}),
+      // What an app's own channel made of a header may be NaN.
+      ...(typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { retryAfterMs } : {}),
+      probe: Boolean(probe),
+      switchOff: Boolean(switchOff),
+    };
+  } catch {
+    return {};
+  }
+}
