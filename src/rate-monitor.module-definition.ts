@@ -1,6 +1,24 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 
+import { RateMonitorConfigError } from './model/config-error.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
+import { isRecord } from './util/is-record.js';
+import { kindOf } from './util/text.js';
+
+/**
+ * What can hold options; anything else would be taken for none, and the defaults hold without a word.
+ *
+ * @throws RateMonitorConfigError if it is something else.
+ */
+export function optionsIn(given: unknown): RateMonitorOptions {
+  if (given === undefined || given === null) return {};
+  if (isRecord(given)) return given;
+  const kind = given instanceof Promise ? 'a promise' : kindOf(given);
+  throw new RateMonitorConfigError([
+    `the options are ${kind}: give an object such as { categories: { llm_call: { threshold: 15 } } }. What must be waited for is given ` +
+      'by the factory of forRootAsync()',
+  ]);
+}
 
 /** By a global name, so that two copies of this package mean the same. */
 const OPTIONS_TOKEN = Symbol.for('nestjs-rate-monitor:options');

@@ -10,7 +10,7 @@ import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { OPTIONS_OF_TEST } from './boot/options-of-test.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
-import { ConfigurableModuleClass } from './rate-monitor.module-definition.js';
+import { ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
 import { MONITOR_VIEW } from './boot/monitor-view.js';
 import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
@@ -50,7 +50,7 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGES
 export class RateMonitorModule extends ConfigurableModuleClass {
   /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */
   static override forRoot(options: RateMonitorOptions = {}): DynamicModule {
-    return { ...super.forRoot(options), global: true };
+    return { ...super.forRoot(optionsIn(options)), global: true };
   }
 
   /** The same, with options that a factory, a class or an existing provider gives. */

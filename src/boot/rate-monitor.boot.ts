@@ -24,8 +24,7 @@ import { BlindTimes } from '../instance/blind-times.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
-import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
-import { RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
+import { optionsIn, RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
@@ -82,7 +81,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const environment = await environmentOf(this.app);
     // Brings class-validator, which an app that only imports this package need not load.
     const { readOptions } = await import('../options/read-options.js');
-    const { options: read, unreadVariables } = readOptions(this.givenOptions() ?? {}, environment);
+    const { options: read, unreadVariables } = readOptions(optionsIn(this.givenOptions()), environment);
     const options = { ...read, ...this.optionsOfTest };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
@@ -204,7 +203,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Asked for and not injected: options from a request-scoped provider would make all that monitors request-scoped, and inert. */
-  private givenOptions(): RateMonitorOptions | undefined {
+  private givenOptions(): unknown {
     const wrapper = this.discovery.getProviders().find(({ token }) => token === RATE_MONITOR_OPTIONS);
     if (!wrapper)
       throw new RateMonitorConfigError([
@@ -214,7 +213,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       throw new RateMonitorConfigError([
         'forRootAsync() takes its options from a request-scoped provider, and there is no request when the app starts: inject providers of the default scope only',
       ]);
-    return wrapper.instance as RateMonitorOptions | undefined;
+    return wrapper.instance as unknown;
   }
 
   private warnOfMemory(store: CounterStore): void {

@@ -7,6 +7,7 @@ import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { RedisCounterStore } from '../store/redis/redis-counter-store.js';
 import { nestRedisClient } from '../util/optional-peers.js';
 import type { CompleteOptions } from '../options/complete-options.js';
+import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 
 /**
@@ -24,7 +25,7 @@ function kept(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
   const client = nestRedisClient(app, namespace);
   if (client || namespace === undefined) return client;
   throw new RateMonitorConfigError([
-    `redis.namespace is '${namespace}', which nestjs-redis does not keep: install @liaoliaots/nestjs-redis and give that namespace to ` +
+    `redis.namespace is '${oneLine(namespace, 40)}', which nestjs-redis does not keep: install @liaoliaots/nestjs-redis and give that namespace to ` +
       'RedisModule.forRoot({ config: { namespace } }), or give an ioredis client as redis',
   ]);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '../util/is-record.js';
 import type { Environment } from '../util/optional-peers.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 import { windowName } from './window-name.js';
@@ -64,7 +65,8 @@ export function override(options: RateMonitorOptions, environment: Environment):
     }
     return threshold === undefined ? given : { ...(given as object), threshold };
   };
-  const categories: [string, unknown][] = Object.entries(options.categories ?? {}).map(([name, category]) => {
+  const given = isRecord(options.categories) ? options.categories : undefined;
+  const categories: [string, unknown][] = Object.entries(given ?? {}).map(([name, category]) => {
     const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
     if (!Array.isArray(category?.windows)) return [name, withThreshold(category, path, variable)];
     // The category's variable also sets the first window, as it did when a category had only one.
@@ -78,7 +80,8 @@ export function override(options: RateMonitorOptions, environment: Environment):
     );
     return [name, { ...category, windows }];
   });
-  if (options.categories) overridden.categories = Object.fromEntries(categories);
+  // What is no object is left to validation.
+  if (given) overridden.categories = Object.fromEntries(categories);
 
   const known = [...Object.values(VARIABLES).map(([name]) => name), ...Object.values(WEBHOOK_VARIABLES)];
   const unread = environment

@@ -1,5 +1,7 @@
 import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 
+import { isRecord } from '../util/is-record.js';
+
 /** The maximum of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -8,6 +10,8 @@ export const writeInstead = (message: string): { message: string } => ({ message
 
 export const Passes = (name: string, validate: (value: unknown) => boolean, message: string): PropertyDecorator =>
   ValidateBy({ name, validator: { validate } }, writeInstead(message));
+
+export const IsRecord = (message: string): PropertyDecorator => Passes('isRecord', isRecord, message);
 
 export const IsFunction = (message: string): PropertyDecorator =>
   Passes('isFunction', (value) => typeof value === 'function', message);

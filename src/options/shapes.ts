@@ -5,7 +5,6 @@ import {
   IsIn,
   IsInt,
   IsNumber,
-  IsObject,
   IsOptional,
   IsPositive,
   Matches,
@@ -17,7 +16,7 @@ import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isTimeZone } from '../threshold/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
-import { HasMethods, IsFunction, IsWhole, Passes, writeInstead } from './shape-rules.js';
+import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './shape-rules.js';
 
 const leaveOwnMetadata = enterOwnMetadata();
 
@@ -96,7 +95,7 @@ function isThresholdWithoutShape(threshold: unknown): boolean {
 }
 
 export class OptionsShape {
-  @IsObject(writeInstead('an object such as { llm_call: { threshold: 15 } }, or leave it out'))
+  @IsRecord('an object such as { llm_call: { threshold: 15 } }, or leave it out')
   categories: unknown;
 
   @IsOptional()
@@ -193,7 +192,7 @@ export class OptionsShape {
   usage: unknown;
 
   @IsOptional()
-  @IsObject(writeInstead('an object such as { tenants: 50 }, or leave it out for just that'))
+  @IsRecord('an object such as { tenants: 50 }, or leave it out for just that')
   metrics: unknown;
 
   @IsOptional()

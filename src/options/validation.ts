@@ -1,5 +1,6 @@
 import type { ValidationError } from 'class-validator';
 
+import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
@@ -66,7 +67,8 @@ function checkFlushInterval(options: Record<string, unknown>, categories: [strin
     return windows === undefined ? [category] : listOf(windows);
   });
   const lengths = windows.map((window) => (Object(window) as Partial<WindowOptions>).windowMs ?? DEFAULT_WINDOW_MS);
-  const most = Math.min(...lengths) / 2;
+  // What is no number has a line of its own.
+  const most = Math.min(...lengths.filter((length) => typeof length === 'number')) / 2;
   if (typeof flushIntervalMs !== 'number' || !(flushIntervalMs > most)) return [];
   const remedy = `${most} at most, half of the shortest window`;
   return [{ path: 'flushIntervalMs', found: String(flushIntervalMs), remedy }];
@@ -77,6 +79,8 @@ interface Problem {
   found: string;
   remedy: string;
 }
+
+const NO_OPTION = { found: 'not an option', remedy: 'it as the docs spell it, or leave it out' };
 
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   const path = `categories.${oneLine(name, 40)}`;
@@ -157,18 +161,25 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
 }
 
 function check(shape: Shape, value: unknown, path: string): Problem[] {
-  if (typeof value !== 'object' || value === null) return [{ path, found: show(value), remedy: 'an object' }];
+  if (!isRecord(value)) return [{ path, found: show(value), remedy: 'an object' }];
+  const prefix = path === '' ? '' : `${path}.`;
   // `undefined` means that an option is absent.
-  const given = Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined));
-  return errorsOf(Object.assign(new shape(), given)).map((error) => problemOf(error, path === '' ? '' : `${path}.`));
+  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  // Of every object, such as `constructor`: as an option they would hide its shape.
+  const strange = given.filter(([name]) => name in Object.prototype);
+  const options = Object.fromEntries(given.filter((option) => !strange.includes(option)));
+  return [
+    ...errorsOf(Object.assign(new shape(), options)).map((error) => problemOf(error, prefix)),
+    ...strange.map(([name]) => ({ path: prefix + name, ...NO_OPTION })),
+  ];
 }
 
 function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string): Problem {
   const path = prefix + oneLine(property, 40);
   if ('whitelistValidation' in constraints) {
     const owner = OWNERS.find(([, shape]) => optionsOf(shape).has(property))?.[0];
-    const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : 'not an option';
-    return { path, found, remedy: owner ? 'it there' : 'it as the docs spell it, or leave it out' };
+    const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : NO_OPTION.found;
+    return { path, found, remedy: owner ? 'it there' : NO_OPTION.remedy };
   }
   return {
     path,
@@ -188,7 +199,7 @@ function show(value: unknown): string {
 }
 
 function entriesOf(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return isRecord(value) ? Object.entries(value) : [];
 }
 
 function listOf(value: unknown): unknown[] {

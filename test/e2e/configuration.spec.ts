@@ -346,6 +346,18 @@ describe('configuration', () => {
         { store: { publish: () => [], read: () => 0 }, redis: { namespace: 'x' } },
         'store is set beside redis: write one of the two',
       ],
+      ['categories that are a number', { categories: -1 }, 'categories is -1: write an object such as { llm_call:'],
+      ['categories by a function', { categories: () => rest }, 'categories is a function: write an object'],
+      ['categories as a list', { categories: [rest] }, 'categories is a list: write an object'],
+      ['incidents that are to come', { incidents: Promise.resolve({}) }, 'incidents is an object: write an object'],
+      ['usage as a list', { usage: [] }, 'usage is a list: write an object'],
+      [
+        'a length that is no number',
+        { categories: { ...rest, evaluations: { threshold: 1, windowMs: 60_000n } } },
+        'categories.evaluations.windowMs is a bigint: write a whole number of milliseconds',
+      ],
+      ['an option that every object has', { constructor: 1 }, 'constructor is not an option: write it as the docs'],
+      ['an option that JSON may bring', JSON.parse('{ "__proto__": {} }'), '__proto__ is not an option'],
       ['a channel that cannot send', { channels: [{ name: 'x' }] }, 'channels[0].send is missing: write a method'],
     ];
     it.each(wrong)('%s', async (_what, options, message) => {
@@ -355,6 +367,20 @@ describe('configuration', () => {
         name: 'RateMonitorConfigError',
         message: expect.not.stringContaining('hunter2'),
       });
+    });
+
+    it.each([
+      ['a number', 3],
+      ['a list', []],
+      ['a promise', Promise.resolve({})],
+      ['a function', () => ({})],
+    ])('%s for all options, of which no option would be found', async (kind, options) => {
+      const message = `the options are ${kind}: give an object such as`;
+      expect(() => RateMonitorModule.forRoot(options as RateMonitorOptions)).toThrow(message);
+      // Nest waits for promises of factories.
+      const given = kind === 'a promise' ? Promise.resolve(new Date()) : options;
+      const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => given as RateMonitorOptions }));
+      await expect(boot).rejects.toThrow(kind === 'a promise' ? 'the options are an object: give' : message);
     });
 
     it('all of it at once', async () => {
