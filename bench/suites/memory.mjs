@@ -15,9 +15,7 @@ export async function memory({ contestants, tenants, tell }) {
   const rows = [];
   for (const count of tenants) {
     for (const contestant of contestants) {
-      // The monitor publishes all tenants, and is measured when it has: in chunks, at some microseconds a tenant.
-      const settleMs = contestant.startsWith('rate-monitor') ? 1_000 + count / 50 : 100;
-      rows.push({ contestant, tenants: count, ...(await measured(contestant, count, settleMs)) });
+      rows.push({ contestant, tenants: count, ...(await measured(contestant, count)) });
     }
     tell(`${count} tenants`);
   }
@@ -27,14 +25,13 @@ export async function memory({ contestants, tenants, tell }) {
 /**
  * @param {string} contestant
  * @param {number} tenants
- * @param {number} settleMs
  */
-async function measured(contestant, tenants, settleMs) {
+async function measured(contestant, tenants) {
   const redis = await RedisServer.start();
   const argument = { contestant, redis: { port: redis.port, db: 0 } };
   const child = await startChild(TENANT_MEMORY, argument, { nodeFlags: ['--expose-gc'] });
   try {
-    const { heapBytes, rssBytes } = await child.ask('measure', { tenants, settleMs });
+    const { heapBytes, rssBytes } = await child.ask('measure', { tenants });
     const published = contestant.startsWith('rate-monitor') ? { publishedTenants: await redis.client.dbsize() } : {};
     return { heapBytes: Math.round(heapBytes), rssBytes: Math.round(rssBytes), ...published };
   } finally {

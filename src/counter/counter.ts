@@ -49,14 +49,18 @@ export interface LiveTotal {
   readonly span: WindowSpan;
   /** The tenant's id at a bounded length. */
   readonly tenant: string;
-  /** What it is called, if that is kept: for those close to a level. */
-  readonly name: string | undefined;
-  /** What this instance counted in the span. */
-  readonly own: number;
   /** Count of all instances as known here; of a sliding window, in all its parts. */
   readonly known: number;
   /** Undefined while it is not known. */
   readonly threshold: number | undefined;
+}
+
+/** One whose count has changed. */
+export interface ChangedTotal extends LiveTotal {
+  /** What the tenant is called. */
+  readonly name: string | undefined;
+  /** What this instance counted since it was last given. */
+  readonly more: number;
 }
 
 /** Called for requests of tenants that are over half of their next level, as far as this instance knows. */
@@ -202,11 +206,14 @@ export class Counter {
 
   /** The tenants of all windows that still count, as this instance knows them. */
   *live(): Generator<LiveTotal> {
+    for (const tracked of this.windows.live(this.clock.now())) yield liveTotal(tracked);
+  }
+
+  /** Those of them that have changed since they were last given: each change is given once. */
+  *changed(): Generator<ChangedTotal> {
     for (const tracked of this.windows.live(this.clock.now())) {
-      const { window, key: tenant, name, total: own, known, heldAgainst } = tracked;
-      const { category, window: kind, span } = window;
-      const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
-      yield { category: category.name, window: kind.name, span, tenant, name, own, known, threshold };
+      const news = tracked.takeNews();
+      if (news) yield { ...liveTotal(tracked), ...news };
     }
   }
 
@@ -388,4 +395,9 @@ export class Counter {
     const urgency = tracked.setLevels(levels);
     if (urgency !== 'later') void this.publisher.publish(tracked, urgency);
   }
+}
+
+function liveTotal({ window, key: tenant, known, heldAgainst }: TrackedTotal): LiveTotal {
+  const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
+  return { category: window.category.name, window: window.window.name, span: window.span, tenant, known, threshold };
 }

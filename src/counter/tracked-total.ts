@@ -16,6 +16,28 @@ export type Urgency = 'later' | 'now' | 'wait';
 /** A first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
 const WAITS_AT_FIRST_SIGHT_MS = 60_000;
 
+/** Above every count that a small integer can hold: V8 keeps such a number within the object, and any other in one of its own. */
+const ALWAYS_CALM = 2 ** 31 - 1;
+
+/** What `state` is made of, in one number instead of a field each. */
+const QUEUED = 1;
+const QUEUED_URGENTLY = 2;
+/** The store refused it: it is published again in a while. */
+const REFUSED = 4;
+/** Another instance was given a level that it has not announced: it is published again in a while. */
+const AWAITS_LEASE = 8;
+/** Its count has changed since usage last looked. */
+const CHANGED = 16;
+
+/** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
+interface PassedLevels {
+  readonly announced: number;
+  readonly raised: number;
+  readonly waitedFor: number;
+}
+
+const NONE_PASSED: PassedLevels = { announced: 0, raised: 0, waitedFor: 0 };
+
 /** What a total needs to know of its window. */
 export interface WindowOfTotal {
   readonly category: CountedCategory;
@@ -40,10 +62,8 @@ export class TrackedTotal {
   private earlier = 0;
   /** Up to this count no level is near: levels need not be looked at. */
   private calmUpTo = -1;
-  /** Which queue of the publisher it stands in. */
-  private queue: 'none' | 'later' | 'urgent' = 'none';
-  /** The store refused it, or another instance was given a level that it has not announced: it is published again in a while. */
-  private held: 'no' | 'refused' | 'lease' = 'no';
+  /** Which queue of the publisher it stands in, why it is held, whether it has changed. */
+  private state = 0;
   /** Of what its levels are. */
   private version = -1;
   /**
@@ -57,11 +77,9 @@ export class TrackedTotal {
   /** How much of it the store has taken, and the most that was ever sent there. */
   private published = 0;
   private sent = 0;
-  /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
-  private announced = 0;
-  private raised = 0;
-  private waitedFor = 0;
-  /** Its name, for those who look at usage. */
+  private passed = NONE_PASSED;
+  /** How much of it usage has seen, and its name if that changed. */
+  private seenByUsage = 0;
   private label: string | undefined;
 
   /** @param instance - The name that it is published under; no other total of this counter has it. */
@@ -79,11 +97,6 @@ export class TrackedTotal {
   /** The best this instance knows of the count: what the store answered, and what has come since. */
   get known(): number {
     return plus(plus(this.own, this.others), this.earlier);
-  }
-
-  /** What the tenant is called. */
-  get name(): string | undefined {
-    return this.tenant?.name ?? this.label;
   }
 
   get heldAgainst(): Levels {
@@ -105,16 +118,16 @@ export class TrackedTotal {
   }
 
   get isRefused(): boolean {
-    return this.held === 'refused';
+    return (this.state & REFUSED) > 0;
   }
 
   get isHeld(): boolean {
-    return this.held !== 'no';
+    return (this.state & (REFUSED | AWAITS_LEASE)) > 0;
   }
 
   /** Over half of the next level, or over one already: such a total is never given up for another. */
   get isHot(): boolean {
-    return this.announced > 0 || this.raised > 0 || this.known > this.nextCount() / 2;
+    return this.settled > 0 || this.known > this.nextCount() / 2;
   }
 
   /** Counts, and returns how soon the total must be published. */
@@ -122,6 +135,7 @@ export class TrackedTotal {
     const isFirst = this.own === 0;
     this.own = plus(this.own, cost);
     this.tenant = tenant;
+    this.state |= CHANGED;
     const urgency = this.urgency();
     if (!isFirst || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
@@ -160,22 +174,24 @@ export class TrackedTotal {
 
   /** Puts it into a queue; the answer is whether it was not in that one, nor in a more urgent one, before. */
   enqueue(queue: 'later' | 'urgent'): boolean {
-    if (this.queue === queue || this.queue === 'urgent') return false;
-    this.queue = queue;
+    const flag = queue === 'urgent' ? QUEUED_URGENTLY : QUEUED;
+    if (this.state & (flag | QUEUED_URGENTLY)) return false;
+    this.state |= flag;
     return true;
   }
 
   /** Takes it out of its queue; the answer is whether it was in one. */
   dequeue(): boolean {
-    const isQueued = this.queue !== 'none';
-    this.queue = 'none';
+    const isQueued = (this.state & (QUEUED | QUEUED_URGENTLY)) > 0;
+    this.state &= ~(QUEUED | QUEUED_URGENTLY);
     return isQueued;
   }
 
   /** What is sent to the store now. */
   send(): OwnTotal {
     const { category, span, earlier, keepMs } = this.window;
-    const { own: total, sent, others, announced, instance, key: tenant } = this;
+    const { own: total, sent, others, instance, key: tenant } = this;
+    const { announced } = this.passed;
     this.sent = Math.max(sent, total);
     const levels = this.heldAgainst;
     return {
@@ -195,13 +211,15 @@ export class TrackedTotal {
 
   /** The store has taken `total`; the answer is the level that this instance is to raise, if any. */
   taken(total: number, { count, earlier = 0, announced, announce }: Counted): AlertLevel | undefined {
+    const others = Math.max(plus(count, -total), 0);
+    if (others !== this.others || earlier !== this.earlier) this.state |= CHANGED;
     this.published = Math.max(this.published, total);
-    this.others = Math.max(plus(count, -total), 0);
+    this.others = others;
     this.earlier = earlier;
-    this.announced = Math.max(this.announced, announced);
-    if (this.held === 'refused') this.held = 'no';
+    if (announced > this.passed.announced) this.pass({ announced });
+    if (this.isRefused) this.release();
     const level = announce > this.settled ? this.heldAgainst.steps.find(({ at }) => at === announce) : undefined;
-    if (level) this.raised = level.at;
+    if (level) this.pass({ raised: level.at });
     return level;
   }
 
@@ -215,28 +233,28 @@ export class TrackedTotal {
   alone(): AlertLevel | undefined {
     const level = levelReached(this.heldAgainst, this.own);
     if (!level || level.at <= this.settled) return undefined;
-    this.raised = level.at;
+    this.pass({ raised: level.at });
     return level;
   }
 
   /** The alert for a level is recorded: the others are to know. */
   confirm({ at }: AlertLevel): void {
-    this.announced = Math.max(this.announced, at);
+    if (at > this.passed.announced) this.pass({ announced: at });
   }
 
   /** The alert for a level could not be recorded: it may be given out again. */
   unraise({ at }: AlertLevel): void {
-    if (this.raised !== at) return;
-    this.raised = this.announced;
+    if (this.passed.raised !== at) return;
+    this.pass({ raised: this.passed.announced });
     this.calmUpTo = -1;
   }
 
   hold(why: 'refused' | 'lease'): void {
-    if (this.held !== 'refused') this.held = why;
+    this.state |= why === 'refused' ? REFUSED : AWAITS_LEASE;
   }
 
   release(): void {
-    this.held = 'no';
+    this.state &= ~(REFUSED | AWAITS_LEASE);
   }
 
   /** It will not be published any more; the answer is how much of it was not. */
@@ -272,12 +290,30 @@ export class TrackedTotal {
       if (name !== undefined) this.tenant.name = copied(name);
       return;
     }
-    if (name !== undefined) this.label = copied(name.slice(0, MAX_LABEL));
+    if (name !== undefined && this.state & CHANGED) this.label ??= copied(name.slice(0, MAX_LABEL));
     this.tenant = this.route = undefined;
   }
 
+  /** What is new to usage since it last looked; undefined if nothing is. */
+  takeNews(): { readonly more: number; readonly name: string | undefined } | undefined {
+    if ((this.state & CHANGED) === 0) return undefined;
+    const more = plus(this.own, -this.seenByUsage);
+    // A name may be cut out of a request, which it would keep in memory.
+    const name =
+      this.label ?? (this.tenant?.name === undefined ? undefined : copied(this.tenant.name.slice(0, MAX_LABEL)));
+    this.state &= ~CHANGED;
+    this.seenByUsage = this.own;
+    this.label = undefined;
+    return { more, name };
+  }
+
   private get settled(): number {
-    return Math.max(this.announced, this.raised);
+    const { announced, raised } = this.passed;
+    return Math.max(announced, raised);
+  }
+
+  private pass(levels: Partial<PassedLevels>): void {
+    this.passed = { ...this.passed, ...levels };
   }
 
   private urgency(): Urgency {
@@ -291,15 +327,15 @@ export class TrackedTotal {
       if (at <= settled) continue;
       if (known > count) {
         // One wait for each level: if another instance was given it, further requests gain nothing by waiting.
-        if (this.waitedFor >= at) return 'later';
-        this.waitedFor = at;
+        if (this.passed.waitedFor >= at) return 'later';
+        this.pass({ waitedFor: at });
         return 'wait';
       }
       if (known > count / 2) return 'now';
-      this.calmUpTo = count / 2;
+      this.calmUpTo = Math.min(Math.floor(count / 2), ALWAYS_CALM);
       return 'later';
     }
-    if (this.levels) this.calmUpTo = Infinity;
+    if (this.levels) this.calmUpTo = ALWAYS_CALM;
     return 'later';
   }
 

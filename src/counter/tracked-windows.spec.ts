@@ -36,6 +36,34 @@ describe('TrackedWindows', () => {
     expect(track(windows, 'a', 5, evaluations)).not.toBe(first);
   });
 
+  it('gives usage each change once: what was counted here, and that others have counted', () => {
+    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    expect(tracked.takeNews()).toBeUndefined();
+    tracked.add(2, { id: 'a', name: 'Acme' });
+    tracked.add(1, { id: 'a', name: 'Acme' });
+    expect(tracked.takeNews()).toEqual({ more: 3, name: 'Acme' });
+    expect(tracked.takeNews()).toBeUndefined();
+    tracked.setLevels(LEVELS);
+    tracked.taken(3, { count: 3, announced: 0, announce: 0 });
+    expect(tracked.takeNews()).toBeUndefined();
+    tracked.taken(3, { count: 8, announced: 0, announce: 0 });
+    expect(tracked.takeNews()).toMatchObject({ more: 0 });
+    tracked.add(0.1, { id: 'a', name: 'Acme Ltd' });
+    tracked.forgetTenant();
+    expect(tracked.takeNews()).toEqual({ more: 0.1, name: 'Acme Ltd' });
+  });
+
+  it('keeps the name for usage once the request is forgotten, and no longer than until usage has it', () => {
+    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    tracked.setLevels(LEVELS);
+    tracked.add(1, { id: 'a', name: 'Acme' });
+    tracked.taken(1, { count: 1, announced: 0, announce: 0 });
+    tracked.forgetTenant();
+    expect(tracked.takeNews()).toEqual({ more: 1, name: 'Acme' });
+    tracked.taken(1, { count: 2, announced: 0, announce: 0 });
+    expect(tracked.takeNews()).toEqual({ more: 0, name: undefined });
+  });
+
   it('keeps the previous window, and drops older ones', () => {
     const windows = open(10);
     track(windows, 'a', 0);

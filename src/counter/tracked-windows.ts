@@ -72,7 +72,9 @@ export class TrackedWindows {
       live.untracked.cost += cost;
       return undefined;
     }
-    const tracked = new TrackedTotal(live, copied(key), live.instance);
+    // A tenant of the window before has its key already.
+    const before = room.live[1]?.tenants.get(key)?.key;
+    const tracked = new TrackedTotal(live, before ?? copied(key), live.instance);
     live.tenants.set(tracked.key, tracked);
     live.created++;
     room.tracked++;

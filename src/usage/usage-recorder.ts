@@ -16,7 +16,7 @@ import {
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { baseWindow, isLong, unitOf, type LiveTotal, type UsageSource } from './usage-source.js';
+import { baseWindow, isLong, unitOf, type ChangedTotal, type UsageSource } from './usage-source.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
@@ -88,7 +88,7 @@ export class UsageRecorder {
     }
   }
 
-  /** Reads all live totals. */
+  /** Reads what has changed. */
   private async collect(now: number): Promise<void> {
     for (const record of this.records.values()) {
       const block = blockOf(Math.floor(now / SLOT_MS));
@@ -96,7 +96,7 @@ export class UsageRecorder {
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
     }
     let walked = 0;
-    for (const total of this.source.live()) {
+    for (const total of this.source.changed()) {
       if (++walked % TURN === 0) await new Promise(setImmediate);
       const record = this.records.get(total.category);
       if (record?.take(total, now) === 'full' && record.warnedFullAt !== record.block) {
@@ -194,11 +194,9 @@ interface Closing {
 
 /** What is known of a span. */
 interface SpanMarks {
-  /** By tenant, what it had counted itself at the last look. */
-  readonly own: Map<string, number>;
+  readonly span: WindowSpan;
   /** By tenant, the count last written to the live top. */
   readonly reported: Map<string, number>;
-  readonly end: number;
 }
 
 /** What the next report holds. */
@@ -227,23 +225,27 @@ class CategoryRecord {
   warnedFullAt: number | undefined;
   private readonly spans = new Map<string, SpanMarks>();
   private readonly sums = new Map<number, number>();
-  /** Of the present block. */
-  private seen = new Map<string, SeenTenant>();
+  /** Of the present block: the name alone if the shared thresholds hold. There may be a million. */
+  private seen = new Map<string, string | SeenTenant>();
   private peaks: { hour: number; highest: HighestOf } | undefined;
+
+  private readonly windowNames: readonly string[];
+  /** The thresholds of its windows, 0 if that depends on the tenant. */
+  private readonly shared: readonly number[];
 
   constructor(readonly category: Category) {
     this.name = category.name;
     this.window = baseWindow(category);
+    this.windowNames = category.windows.map(({ name }) => name);
+    this.shared = category.windows.map(({ threshold }) => (typeof threshold === 'number' ? threshold : 0));
   }
 
   /** Adds what was counted since the last run. */
-  take(total: LiveTotal, now: number): 'full' | undefined {
+  take(total: ChangedTotal, now: number): 'full' | undefined {
     const marks = this.marksOf(total);
     if (total.known > (marks.reported.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
-    const own = total.own - (marks.own.get(total.tenant) ?? 0);
-    if (own <= 0) return undefined;
-    marks.own.set(total.tenant, total.own);
-    if (total.window === this.window.name) return this.count(total, own, now);
+    if (total.more === 0) return undefined;
+    if (total.window === this.window.name) return this.count(total, now);
     if (this.seen.has(total.tenant)) this.note(total);
     return undefined;
   }
@@ -255,9 +257,9 @@ class CategoryRecord {
 
   /** Drops units that are over. */
   forget(now: number): void {
-    for (const [key, { end }] of this.spans) {
+    for (const [key, { span }] of this.spans) {
       const keptMs = Math.max(Math.min(this.window.windowMs, SLOT_MS) * LATE_UNITS, 2 * SLOT_MS);
-      if (now > end + keptMs) this.spans.delete(key);
+      if (now > span.end + keptMs) this.spans.delete(key);
     }
     const oldest = Math.floor(now / SLOT_MS) - 2 * LATE_UNITS;
     for (const slot of this.sums.keys()) if (slot < oldest) this.sums.delete(slot);
@@ -269,9 +271,9 @@ class CategoryRecord {
     while (this.done.size > 10 * LATE_UNITS) this.done.delete(this.done.values().next().value as string);
   }
 
-  private count(total: LiveTotal, own: number, now: number): 'full' | undefined {
+  private count(total: ChangedTotal, now: number): 'full' | undefined {
     const unit = unitOf(this.category, this.window, total.span, now);
-    const sum = (this.sums.get(unit.slot) ?? 0) + own;
+    const sum = (this.sums.get(unit.slot) ?? 0) + total.more;
     this.sums.set(unit.slot, sum);
     this.pending.sums.set(unit.slot, sum);
     const block = blockOf(unit.slot);
@@ -287,38 +289,36 @@ class CategoryRecord {
     return undefined;
   }
 
-  private admits({ tenant, known, threshold }: LiveTotal): boolean {
+  private admits({ tenant, known, threshold }: ChangedTotal): boolean {
     if (this.seen.has(tenant)) return true;
     this.room--;
     return this.room >= 0 || (threshold !== undefined && known >= threshold / 2);
   }
 
   /** Adds what is new about a tenant to the block's list of seen tenants. */
-  private note({ tenant, name, window, threshold }: LiveTotal): void {
-    const known = this.seen.get(tenant);
-    const { windows } = this.category;
-    const at = windows.findIndex((other) => other.name === window);
-    const shared = windows.map((other) => (typeof other.threshold === 'number' ? other.threshold : 0));
-    const thresholds = [...(known?.thresholds ?? shared)];
-    if (threshold !== undefined) thresholds[at] = threshold;
+  private note({ tenant, name, window, threshold }: ChangedTotal): void {
+    const noted = this.seen.get(tenant);
+    const known = typeof noted === 'string' ? { name: noted } : noted;
+    const thresholds = [...(known?.thresholds ?? this.shared)];
+    if (threshold !== undefined) thresholds[this.windowNames.indexOf(window)] = threshold;
     const next: SeenTenant = {
       name: name === undefined ? (known?.name ?? '') : oneLine(name),
-      ...(String(thresholds) === String(shared) ? {} : { thresholds }),
+      ...(String(thresholds) === String(this.shared) ? {} : { thresholds }),
     };
     if (known?.name === next.name && String(known.thresholds) === String(next.thresholds)) return;
-    this.seen.set(tenant, next);
+    this.seen.set(tenant, next.thresholds ? next : next.name);
     const seen = this.pending.seen.get(this.block) ?? new Map<string, SeenTenant>();
     this.pending.seen.set(this.block, seen.set(tenant, next));
   }
 
-  private marksOf({ window, span }: LiveTotal): SpanMarks {
+  private marksOf({ window, span }: ChangedTotal): SpanMarks {
     const key = `${window}/${span.key}`;
     let marks = this.spans.get(key);
-    if (!marks) this.spans.set(key, (marks = { own: new Map(), reported: new Map(), end: span.end }));
+    if (!marks) this.spans.set(key, (marks = { span, reported: new Map() }));
     return marks;
   }
 
-  private topOf({ window, span }: LiveTotal, marks: SpanMarks): Top {
+  private topOf({ window, span }: ChangedTotal, marks: SpanMarks): Top {
     const key = `${window}/${span.key}`;
     let top = this.pending.tops.get(key);
     if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.reported)));
@@ -339,7 +339,7 @@ class Top {
     private readonly reported: Map<string, number>,
   ) {}
 
-  add({ tenant, known }: LiveTotal): void {
+  add({ tenant, known }: ChangedTotal): void {
     if (known <= this.floor) return;
     this.counts.push({ tenant, count: known });
     if (this.counts.length >= 4 * MAX_LIVE) this.cut();

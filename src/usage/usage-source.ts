@@ -3,8 +3,8 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
-/** What this instance knows of a tenant in a live window. */
-export interface LiveTotal {
+/** What has changed of a tenant in a live window. */
+export interface ChangedTotal {
   readonly category: string;
   /** Name of the window. */
   readonly window: string;
@@ -12,8 +12,8 @@ export interface LiveTotal {
   /** The tenant's key. */
   readonly tenant: string;
   readonly name?: string | undefined;
-  /** What this instance counted in the span. */
-  readonly own: number;
+  /** What this instance counted since the tenant was last given. */
+  readonly more: number;
   /** Count of all instances as known here; of a sliding window, in all its parts. */
   readonly known: number;
   /** Undefined while it is not known. */
@@ -26,7 +26,8 @@ export interface UsageSource {
   readonly instance: string;
   /** The store's clock. */
   now(): number;
-  live(): Iterable<LiveTotal>;
+  /** Tenants whose counts have changed: each change is given once. */
+  changed(): Iterable<ChangedTotal>;
   /** The store's counts, in the order of `reads`. */
   counts(reads: readonly CountRead[]): Promise<number[]>;
 }

@@ -6,7 +6,7 @@ import type { UsageStore } from '../../src/store/usage-store.js';
 import { Usage } from '../../src/usage/usage.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
 import type { CountRead } from '../../src/model/count-read.js';
-import type { LiveTotal, UsageSource } from '../../src/usage/usage-source.js';
+import type { ChangedTotal, UsageSource } from '../../src/usage/usage-source.js';
 
 /** A clock that the test moves. */
 export interface TestClock {
@@ -15,8 +15,9 @@ export interface TestClock {
 
 export const RETENTION = { retentionMs: 24 * 3_600_000, hourlyRetentionMs: 30 * 24 * 3_600_000 };
 
-interface Counted extends LiveTotal {
-  own: number;
+interface Counted extends Omit<ChangedTotal, 'more'> {
+  readonly own: number;
+  given: number;
 }
 
 /** An instance that counts into a store and keeps usage there, with a clock that the test moves. */
@@ -54,15 +55,17 @@ export class UsageReplica implements UsageSource {
       const threshold = about.threshold ?? (typeof window.threshold === 'number' ? window.threshold : undefined);
       const own = (this.totals.get(key)?.own ?? 0) + more;
       const known = await this.publish(category, span, tenant, own);
-      this.totals.set(key, { category, window: window.name, span, tenant, name: about.name, own, known, threshold });
+      const counted = { own, given: this.totals.get(key)?.given ?? 0, known };
+      this.totals.set(key, { category, window: window.name, span, tenant, name: about.name, threshold, ...counted });
     }
   }
 
-  *live(): Generator<LiveTotal> {
+  *changed(): Generator<ChangedTotal> {
     for (const [key, total] of this.totals) {
       // As long as the counter keeps totals.
       if (this.now() > 2 * total.span.end - total.span.start) this.totals.delete(key);
-      else yield total;
+      else yield { ...total, more: total.own - total.given };
+      total.given = total.own;
     }
   }
 
