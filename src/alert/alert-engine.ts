@@ -31,6 +31,7 @@ import {
   merged,
   recordId,
   scopeOf,
+  sharedName,
   spansToCount,
   withBreach,
   withConfirmed,
@@ -217,9 +218,9 @@ export class AlertEngine implements Incidents {
     const open = [...(await this.records.list())].filter(([, each]) => each.category === category && isOpen(each));
     const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
     for (const [i, [id, incident]] of open.entries()) {
-      const { window, tenant, uid } = incident;
+      const { tenant, uid } = incident;
       const { count, threshold } = lastOf(incident);
-      const of = { category, window, tenantId: tenant.id };
+      const of = { category, window: sharedName(incident), tenantId: tenant.id };
       const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
       if (present === undefined) continue;
       const end = { closedAt: now(), ...(present > threshold ? { raisedTo: present } : {}) };
@@ -295,9 +296,11 @@ export class AlertEngine implements Incidents {
     await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
   }
 
-  private async take(breach: Breach): Promise<void> {
-    const { incidents, now } = this.options;
+  private async take(noticed: Breach): Promise<void> {
+    const { incidents, now, windowOf } = this.options;
     const story = incidents !== undefined;
+    const { lengthName } = windowOf?.(noticed.category, noticed.window) ?? {};
+    const breach = lengthName === undefined ? noticed : { ...noticed, lengthName };
     const id = recordId(breach, story);
     await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
     let over: Incident | undefined;
@@ -421,7 +424,8 @@ export class AlertEngine implements Incidents {
   private async named(incident: Incident): Promise<Incident> {
     const { end, count, contributors } = lastOf(incident);
     if (!contributors || !this.options.contributors || this.records.isAway) return incident;
-    const now = await this.options.contributors(incident, end, count).catch(() => []);
+    const of = { ...incident, window: sharedName(incident) };
+    const now = await this.options.contributors(of, end, count).catch(() => []);
     return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
@@ -540,6 +544,7 @@ function endedSilently(incident: Incident, now: number): Incident {
   return { ...incident, closedAt: now, told: Object.fromEntries(told) };
 }
 
-function readOf({ category, window, tenant }: Incident, { start, end }: Span): CountRead {
-  return { category, window, tenantId: tenant.id, at: Math.floor((start + end) / 2) };
+function readOf(incident: Incident, { start, end }: Span): CountRead {
+  const { category, tenant } = incident;
+  return { category, window: sharedName(incident), tenantId: tenant.id, at: Math.floor((start + end) / 2) };
 }

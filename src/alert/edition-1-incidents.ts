@@ -4,6 +4,7 @@ import type { AlertLevel } from '../model/level.js';
 import type { Route } from '../model/route.js';
 import type { Tenant } from '../model/tenant.js';
 import { keptTenant } from '../model/tenant-attributes.js';
+import { windowName } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { recordId, type Incident, type Told } from './incident.js';
@@ -135,9 +136,9 @@ function parse(text: string): Old | undefined {
 /** @param channels The keys of this replica's channels, and their names, by which edition 1 knows them. */
 function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string>, now: number): Adopted {
   const { id, category, tenant, windowMs, threshold, route, worst, peak, first, last, seen, total, calm } = old;
-  const startOf = (window: number): number => Math.round(window * windowMs);
-  const over = (window: number, count: number): Incident['windows'][number] => {
-    const [start, end] = [startOf(window), startOf(window + 1)];
+  const startOf = (number: number): number => Math.round(number * windowMs);
+  const over = (number: number, count: number): Incident['windows'][number] => {
+    const [start, end] = [startOf(number), startOf(number + 1)];
     const counted = { count, crossing: count, threshold, level: worst, countedBy: 'all' as const };
     return { start, end, seenAt: Math.min(now, end), ...counted, ...(route ? { route } : {}) };
   };
@@ -153,7 +154,8 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
     delivery: { status: old.told > 0 ? 'delivered' : 'suppressed', attempts: 0 },
   });
   const incident: Incident = {
-    ...{ uid: id, edition1: key, category, window: '', tenant: keptTenant(tenant), story: true },
+    ...{ uid: id, edition1: key, category, window: '', lengthName: windowName({ windowMs }) },
+    ...{ tenant: keptTenant(tenant), story: true },
     ...{ raisedAt: startOf(first), startedAt: startOf(first), windows, hot: last - first + 1 },
     streak: { windows: last - first + 1, since: startOf(first) },
     ...{ worst, peak: { count: peak.count, start: startOf(peak.window) } },
@@ -161,5 +163,5 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
     told: Object.fromEntries(Array.from(channels, ([channelKey, name]) => [channelKey, told(name)])),
     lookAt: now,
   };
-  return { id: recordId({ category, window: '', tenant }, true), incident };
+  return { id: recordId(incident, true), incident };
 }

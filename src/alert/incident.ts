@@ -81,7 +81,10 @@ export interface Told {
 export interface Incident {
   readonly uid: string;
   readonly category: string;
+  /** What its window was called when it was last exceeded. */
   readonly window: string;
+  /** What replicas know the window by, if it is one of the category's. */
+  readonly lengthName?: string;
   readonly tenant: Tenant;
   /** Sent as one story from opened to resolved; otherwise each window is an alert. */
   readonly story: boolean;
@@ -120,14 +123,25 @@ export interface Due {
 
 /** Names the record that a breach belongs to. */
 export function recordId(
-  { category, window, tenant }: Pick<Breach, 'category' | 'window' | 'tenant'>,
+  { category, tenant, ...of }: Pick<Incident, 'category' | 'tenant' | 'window' | 'lengthName'>,
   story: boolean,
 ): string {
-  return [story ? 'story' : 'windows', category, window, tenantKey(tenant.id)].map(encodeURIComponentSafely).join(':');
+  const parts = [story ? 'story' : 'windows', category, sharedName(of), tenantKey(tenant.id)];
+  return parts.map(encodeURIComponentSafely).join(':');
+}
+
+/** The name of its window that is the same on all replicas: what it is called changes with a deploy that adds another beside it. */
+export function sharedName({ window, lengthName = window }: Pick<Incident, 'window' | 'lengthName'>): string {
+  return lengthName;
 }
 
 /** Adds a breach, or opens an incident with it. */
-export function withBreach(before: Incident | undefined, breach: Breach, story: boolean, now: number): Incident {
+export function withBreach(
+  before: Incident | undefined,
+  breach: Breach & Pick<Incident, 'lengthName'>,
+  story: boolean,
+  now: number,
+): Incident {
   const { category, window, tenant, windowStart: start, windowEnd: end, level, threshold, count, countedBy } = breach;
   const crossed: WindowOver = { start, end, seenAt: now, count, crossing: count, threshold, level, countedBy };
   const over: WindowOver = {
@@ -135,7 +149,8 @@ export function withBreach(before: Incident | undefined, breach: Breach, story: 
     ...(breach.route ? { route: breach.route } : {}),
     ...(breach.contributors ? { contributors: breach.contributors } : {}),
   };
-  const whom = { category, window, tenant: keptTenant(tenant) };
+  const named = breach.lengthName === undefined ? { window } : { window, lengthName: breach.lengthName };
+  const whom = { category, ...named, tenant: keptTenant(tenant) };
   if (!before || before.closedAt !== undefined) {
     return {
       ...{ uid: uidOf(breach, story), ...whom, story, raisedAt: now, startedAt: start, windows: [over] },
@@ -321,8 +336,11 @@ export interface Identity {
   readonly environment?: string | undefined;
   /** The address of the page. */
   readonly publicUrl?: string | undefined;
-  /** How a category's window is set up. */
-  readonly windowOf?: (category: string, window: string) => Pick<CategoryWindow, 'timeZone'> | undefined;
+  /** The window of a category that goes by this name, if it is configured here. */
+  readonly windowOf?: (
+    category: string,
+    window: string,
+  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone'> | undefined;
 }
 
 /** Services and environments that share a store leave each other's records alone. */
@@ -341,13 +359,13 @@ export function alertOf(
   { service, environment, publicUrl, windowOf }: Identity = {},
   before = 0,
 ): RateAlert {
-  const { uid, category, window, tenant, story, streak, worst, peak } = incident;
+  const { uid, category, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
   const told = incident.windows.find((one) => one.start === (isResolved ? peak.start : start)) ?? lastOf(incident);
   const windowStart = isResolved ? peak.start : told.start;
   const windowMs = told.end - told.start;
   const { count, crossing, threshold, route, contributors, countedBy } = told;
-  const timeZone = windowOf?.(category, window)?.timeZone;
+  const { name: window = incident.window, timeZone } = windowOf?.(category, sharedName(incident)) ?? {};
   const reminder = status === 'reminded' ? before : 0;
   return {
     // Environments share tenants and categories, and may share a receiver that takes each id once.
@@ -399,8 +417,9 @@ function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
 }
 
 /** The same in all replicas that notice the same first breach, even if they cannot reach each other. */
-function uidOf({ category, window, tenant, windowStart, windowEnd }: Breach, story: boolean): string {
-  return hash([category, window, tenant.id, windowStart, windowEnd, story]);
+function uidOf(breach: Breach & Pick<Incident, 'lengthName'>, story: boolean): string {
+  const { category, tenant, windowStart, windowEnd } = breach;
+  return hash([category, sharedName(breach), tenant.id, windowStart, windowEnd, story]);
 }
 
 function hash(about: readonly unknown[]): string {

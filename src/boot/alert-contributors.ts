@@ -1,6 +1,7 @@
 import type { Counter } from '../counter/counter.js';
 import type { Breach } from '../model/breach.js';
 import type { Category } from '../model/category.js';
+import { windowNamed } from '../model/window-name.js';
 import type { Contributors, IsNear } from '../threshold/contributors.js';
 import { within } from '../util/within.js';
 
@@ -39,7 +40,7 @@ export function nearIn(counter: Pick<Counter, 'live'>, categories: ReadonlyMap<s
   for (const { category, window, tenant, known, threshold } of counter.live()) {
     const { contributor, windows = [] } = categories.get(category) ?? {};
     if (!contributor || threshold === undefined) continue;
-    const lowest = windows.find(({ name }) => name === window)?.levels[0]?.at ?? 1;
+    const lowest = windowNamed(windows, window)?.levels[0]?.at ?? 1;
     if (known > (threshold * lowest) / 2) near.add(JSON.stringify([category, window, tenant]));
   }
   return ({ category, window, tenant }) => near.has(JSON.stringify([category, window, tenant]));

@@ -2,6 +2,7 @@ import type { Category } from '../model/category.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
+import { windowNamed } from '../model/window-name.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
 import { levelReached } from '../threshold/levels.js';
@@ -30,7 +31,7 @@ export function thresholdNotReached(
   of: { readonly category: string; readonly window: string; readonly tenantId: string },
   count: number,
 ): number | undefined {
-  const window = categories.get(of.category)?.windows.find(({ name }) => name === of.window);
+  const window = windowNamed(categories.get(of.category)?.windows, of.window);
   // It was over, so it was not exempt.
   const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId), OVER);
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;

@@ -35,6 +35,7 @@ import { Contributors } from '../threshold/contributors.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
+import { windowNamed } from '../model/window-name.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import { nearIn, topWithin, withContributors } from './alert-contributors.js';
@@ -128,7 +129,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         counts: (reads) => counter.counts(reads),
         thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
         contributors: (of, end, count) => topWithin(contributors, of, end, count),
-        windowOf: (category, name) => categories.get(category)?.windows.find((window) => window.name === name),
+        windowOf: (category, name) => windowNamed(categories.get(category)?.windows, name),
       },
       this.logger,
     );

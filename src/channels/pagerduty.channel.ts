@@ -64,9 +64,9 @@ export class PagerDutyChannel extends HttpChannel {
   }
 }
 
-/** The same for a whole incident; without incidents, for all alerts of a tenant in a category. */
+/** The same for a whole incident, even if its window gets another name; without incidents, for all alerts of a tenant in a window. */
 function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
-  const about = JSON.stringify([service, environment, incident?.id, category, window, tenant.id, test]);
+  const about = JSON.stringify([service, environment, category, tenant.id, incident?.id ?? window, test]);
   return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;
 }
 

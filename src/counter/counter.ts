@@ -7,6 +7,7 @@ import type { Route } from '../model/route.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
 import { earlierParts, type CountedCategory, type CountedWindow, type WindowSpan } from '../model/window.js';
+import { windowNamed } from '../model/window-name.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
 import { answered } from '../util/answered.js';
@@ -189,7 +190,7 @@ export class Counter {
   /** The store's counts, but never less than what this instance counted itself. Rejects if the store cannot be read. */
   async counts(reads: readonly CountRead[]): Promise<number[]> {
     const asked = reads.map(({ category, window: name, tenantId, at }) => {
-      const window = this.categories.get(category)?.windows.find((one) => one.name === name);
+      const window = windowNamed(this.categories.get(category)?.windows, name);
       const tenant = tenantKey(tenantId);
       const span = window?.spanAt(at);
       const spans = window && span ? [span, ...earlierParts(window, span)] : [];
@@ -371,7 +372,7 @@ export class Counter {
    */
   async look(category: string, name: string, tenantId: string): Promise<void> {
     const counted = this.categories.get(category);
-    const window = counted?.windows.find((one) => one.name === name);
+    const window = windowNamed(counted?.windows, name);
     if (!counted || !window) return;
     const [key, now] = [tenantKey(tenantId), this.clock.now()];
     // One that is tracked is looked at with all others.

@@ -26,7 +26,7 @@ describe('Publisher, if requests wait', () => {
     read: () => Promise.resolve([]),
   };
   const silent = { warn: () => undefined, log: () => undefined, error: () => undefined } as unknown as Logger;
-  const window = { name: '', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
+  const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
   let windows: TrackedWindows;

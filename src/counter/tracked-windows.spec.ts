@@ -8,7 +8,11 @@ const MINUTE = 60_000;
 const LEVELS = levelsOf(4, [{ at: 1, severity: 'warning' }]);
 
 function category(name: string): CountedCategory {
-  return { name, maxCost: 1e9, windows: [{ name: '', spanAt: fixedSpans(MINUTE), levelsFor: () => LEVELS }] };
+  return {
+    name,
+    maxCost: 1e9,
+    windows: [{ name: '', lengthName: 'minute', spanAt: fixedSpans(MINUTE), levelsFor: () => LEVELS }],
+  };
 }
 
 describe('TrackedWindows', () => {

@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { AlertLevel } from './level.js';
 import type { Tenant, TenantResolver } from './tenant.js';
 import type { WindowSpan } from './window.js';
+import type { NamedWindow } from './window-name.js';
 
 /** A threshold that differs by tenant. An answer holds for `thresholdTtlMs`; if it throws, the last good answer holds and it is asked again. */
 export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
@@ -17,11 +18,7 @@ export const PERIODS = ['day', 'week', 'month'] as const;
 export type Period = (typeof PERIODS)[number];
 
 /** One of the windows that a category counts in, with nothing left open. */
-export interface CategoryWindow {
-  /** `''` if it is the category's only one, else `minute`, `90s`, `day`. */
-  readonly name: string;
-  /** What it is called if the category has others: stays the same if a deploy adds or removes windows beside it. */
-  readonly lengthName: string;
+export interface CategoryWindow extends NamedWindow {
   readonly threshold: number | ThresholdResolver;
   /** Ascending. */
   readonly levels: readonly AlertLevel[];

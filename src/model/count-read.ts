@@ -1,7 +1,7 @@
 /** Asks for a tenant's count in a window of a category. */
 export interface CountRead {
   readonly category: string;
-  /** Name of the category's window; empty if there is one. */
+  /** One of the names of the category's window. */
   readonly window: string;
   readonly tenantId: string;
   /** A moment in the window, in milliseconds since the epoch, by the store's clock. */

@@ -1,5 +1,6 @@
 import type { Levels } from './level.js';
 import type { Tenant } from './tenant.js';
+import type { NamedWindow } from './window-name.js';
 
 /** One window of time that a category counts in. */
 export interface WindowSpan {
@@ -23,9 +24,7 @@ export interface LevelsFor {
 }
 
 /** One way to cut time for a category, and what is too much within it. */
-export interface CountedWindow {
-  /** Tells the windows of a category apart: `day`. Empty if there is one. */
-  readonly name: string;
+export interface CountedWindow extends NamedWindow {
   /** The window that `now` lies in; of a sliding one, the newest of its parts. */
   spanAt(now: number): WindowSpan;
   readonly levelsFor: LevelsFor;

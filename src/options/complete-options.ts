@@ -10,7 +10,7 @@ import type {
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/window-spans.js';
 import { appName } from './app-name.js';
-import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
+import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 
 /** The options with all defaults filled in. */
 export interface CompleteOptions {

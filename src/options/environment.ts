@@ -1,7 +1,7 @@
+import { windowName } from '../model/window-name.js';
 import { isRecord } from '../util/is-record.js';
 import type { Environment } from '../util/optional-peers.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
-import { windowName } from './window-name.js';
 
 export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => [] };
 

@@ -3,6 +3,7 @@ import type { ValidationError } from 'class-validator';
 import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
 import { thresholdVariable, type Overridden } from './environment.js';
 import { errorsOf, optionsOf } from './isolated-class-validator.js';
@@ -17,7 +18,6 @@ import {
   UsageShape,
   WindowShape,
 } from './shapes.js';
-import { DEFAULT_WINDOW_MS, windowName } from './window-name.js';
 
 type Shape = new () => object;
 

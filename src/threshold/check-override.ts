@@ -1,5 +1,6 @@
 import type { Category } from '../model/category.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
+import { windowNamed } from '../model/window-name.js';
 import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
@@ -37,7 +38,7 @@ export function checkRemove(
   set: readonly Pick<KeptOverride, 'category' | 'window'>[] = [],
 ): NextOverride {
   const windows = categories.get(category)?.windows ?? [];
-  const lengthName = windows.find(({ name }) => name === (window ?? ''))?.lengthName ?? window;
+  const lengthName = windowNamed(windows, window ?? '')?.lengthName ?? window;
   const isKnown = (of: Pick<KeptOverride, 'category' | 'window'>): boolean =>
     of.category === category && of.window === lengthName;
   if (!windows.some((of) => isKnown({ category, window: of.lengthName })) && !set.some(isKnown)) {

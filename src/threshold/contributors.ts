@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { WindowSpan } from '../model/window.js';
+import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
@@ -145,7 +146,7 @@ export class Contributors {
   /** Shares soon what was counted of a tenant that is close to a level. */
   near(of: { category: string; window: string; tenant: string; span: WindowSpan }): void {
     if (this.soon.size >= MAX_SHARED_AT_ONCE) return;
-    this.soon.add(idOf(of.category, of.window, of.tenant, of.span));
+    this.soon.add(idOf(of.category, of.tenant, of.span));
     this.shareSoon();
   }
 
@@ -174,14 +175,14 @@ export class Contributors {
     end: number,
   ): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>();
-    const counted = this.categories.get(category)?.windows.find(({ name }) => name === window);
+    const counted = windowNamed(this.categories.get(category)?.windows, window);
     if (!counted) return counts;
     const tenant = tenantKey(tenantId);
     let next = end;
     for (let part = 0; part < (counted.parts ?? 1); part++) {
       const span = counted.spanAt(next - 1);
       next = span.start;
-      for (const [label, more] of await this.ofSpan(idOf(category, window, tenant, span)))
+      for (const [label, more] of await this.ofSpan(idOf(category, tenant, span)))
         counts.set(label, (counts.get(label) ?? 0) + more);
     }
     return counts;
@@ -208,7 +209,7 @@ export class Contributors {
   }
 
   private table(category: string, { name: window, parts }: CategoryWindow, tenant: string, span: WindowSpan): Table {
-    const id = idOf(category, window, tenant, span);
+    const id = idOf(category, tenant, span);
     let table = this.tables.get(id);
     if (table) this.tables.delete(id);
     else {
@@ -309,6 +310,6 @@ function named(counts: ReadonlyMap<string, number>, count: number): Contributor[
   return rest > 0 ? [...shown, { label: OTHER, count: rest }] : shown;
 }
 
-function idOf(category: string, window: string, tenant: string, { key }: WindowSpan): string {
-  return JSON.stringify([category, window, key, tenant]);
+function idOf(category: string, tenant: string, { key }: WindowSpan): string {
+  return JSON.stringify([category, key, tenant]);
 }

@@ -1,5 +1,6 @@
 import type { Category } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride, ThresholdScope } from '../model/threshold-override.js';
+import { windowNamed } from '../model/window-name.js';
 
 type Categories = ReadonlyMap<string, Category>;
 
@@ -86,7 +87,7 @@ export function toChange(kept: KeptOverride, from: number | undefined, categorie
 
 /** What the window is called now: '' if it is the category's only one, undefined if it is not configured. */
 export function presentName(categories: Categories, { category, window }: KeptOverride): string | undefined {
-  return categories.get(category)?.windows.find(({ lengthName }) => lengthName === window)?.name;
+  return windowNamed(categories.get(category)?.windows, window)?.name;
 }
 
 /** It names its window also if that is no longer configured. */

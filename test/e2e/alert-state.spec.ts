@@ -57,6 +57,24 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   const toHook = () => new WebhookChannel({ url: hook.url });
   const colors = () => discord.messages.map(({ now }) => now.embeds?.[0]?.color);
 
+  it('is one story of a window that replicas call by two names, as during a deploy that adds another beside it', async () => {
+    const windowMs = 1_500;
+    const called = (name: string) => ({ ...story, windowOf: () => ({ name, lengthName: '1500ms' }) });
+    const [old, next] = [new CapturingChannel(), new CapturingChannel()];
+    const before = await replica([old], called(''));
+    const after = await replica([next], called('1500ms'));
+    const seen = () => [...old.alerts, ...next.alerts].map(({ incident }) => incident?.status);
+    const first = aBreach(windowMs);
+    await before.breached(first);
+    await after.breached({ ...first, window: '1500ms' });
+    const [windowStart, windowEnd] = [first.windowEnd, first.windowEnd + windowMs];
+    await after.breached({ ...first, window: '1500ms', windowStart, windowEnd });
+    await until(() => seen().length === 2);
+    expect(seen()).toEqual(['opened', 'resolved']);
+    const listed = async (engine: AlertEngine) => (await engine.list()).map(({ alert }) => alert.window);
+    expect([await listed(before), await listed(after)]).toEqual([[undefined], ['1500ms']]);
+  });
+
   it('sends later what a receiver refused at first, with any status', async () => {
     const alerts = await replica([toHook()]);
     const answers = [403, 400, 408, 425, 500, 429];

@@ -38,6 +38,12 @@ describe('the PagerDuty channel', () => {
     expect([...server.open.values()].map(([event]) => event?.payload?.custom_details?.tenant_id)).toEqual(['p2']);
   });
 
+  it('resolves it even if its window is called otherwise by then', async () => {
+    await channel.send(anIncident('opened'));
+    await channel.send(anIncident('resolved', { window: 'minute' }));
+    expect(server.open.size).toBe(0);
+  });
+
   it('leaves nothing open behind a test', async () => {
     await channel.send(anAlert({ test: true }));
     expect(server.events.map(({ event_action: action }) => action)).toEqual(['trigger', 'resolve']);

@@ -22,6 +22,7 @@ const category: CountedCategory = {
   windows: [
     {
       name: '',
+      lengthName: 'minute',
       spanAt: slidingSpans(WINDOW_MS),
       parts: SLIDING_PARTS,
       levelsFor: levelsFor({ threshold: THRESHOLD, levels: [{ at: 1, severity: 'warning' }] }),

@@ -1,0 +1,28 @@
+export const DEFAULT_WINDOW_MS = 60_000;
+
+const UNITS = [
+  [3_600_000, 'hour', 'h'],
+  [60_000, 'minute', 'min'],
+  [1_000, 'second', 's'],
+  [1, 'millisecond', 'ms'],
+] as const;
+
+/** Names a window among those of its category, in alerts and in variables: `minute`, `90s`, `24h`, `day`. */
+export function windowName({ period, windowMs = DEFAULT_WINDOW_MS }: { period?: string; windowMs?: number }): string {
+  if (period) return period;
+  const [unitMs, name, short] = UNITS.find(([ms]) => windowMs % ms === 0) ?? UNITS[3];
+  return windowMs === unitMs ? name : `${windowMs / unitMs}${short}`;
+}
+
+/** How a window of a category is called. */
+export interface NamedWindow {
+  /** `''` if it is the category's only one, else its `lengthName`. */
+  readonly name: string;
+  /** Stays the same if a deploy adds or removes windows beside it, so it is what replicas share about a window. */
+  readonly lengthName: string;
+}
+
+/** The window that goes by one of its names. */
+export function windowNamed<T extends NamedWindow>(windows: readonly T[] | undefined, name: string): T | undefined {
+  return windows?.find((window) => window.name === name || window.lengthName === name);
+}
