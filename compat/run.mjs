@@ -48,11 +48,12 @@ const install = {
 const steps = {
   types: (app) =>
     tsc(app, { extends: './tsconfig.json', compilerOptions: { typeRoots, paths: {} }, include: ['src', 'test'] }),
-  e2e: (app) => jest(app),
-  'e2e of Nest': (app) => jest(app, `test/e2e/(${OF_NEST.join('|')})`),
+  // The longest work of all gets the most workers.
+  e2e: (app) => jest(app, 3),
+  'e2e of Nest': (app) => jest(app, 1, `test/e2e/(${OF_NEST.join('|')})`),
   // Without the test of the app's own class-validator: with pnpm an app has only the packages that it declares.
   'e2e with peers': (app) =>
-    jest(app, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
+    jest(app, 2, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
   CommonJS: (app) => start(app, 'cjs', { module: 'commonjs', moduleResolution: 'bundler' }),
   ESM: (app) => start(app, 'mjs', { module: 'nodenext' }),
   'getting started': followGettingStarted,
@@ -89,13 +90,14 @@ async function run(cwd, command, ...args) {
  * Tests with real servers and real time: what fails gets a second run, alone, and both runs are in the output.
  *
  * @param {string} app
+ * @param {number} workers
  * @param {string[]} specs
  */
-async function jest(app, ...specs) {
+async function jest(app, workers, ...specs) {
   const command = join(root, 'node_modules/.bin/jest');
   const sequencer = ['--testSequencer', join(root, 'test/support/long-first.js')];
   try {
-    await run(app, command, '--ci', '--silent', '--maxWorkers=2', ...sequencer, ...specs);
+    await run(app, command, '--ci', '--silent', `--maxWorkers=${workers}`, ...sequencer, ...specs);
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     console.log(message);
@@ -111,7 +113,7 @@ async function jest(app, ...specs) {
  */
 async function tsc(app, config) {
   writeFileSync(join(app, 'tsconfig.compat.json'), JSON.stringify(config));
-  await run(app, join(root, 'node_modules/.bin/tsc'), '-p', 'tsconfig.compat.json');
+  await run(app, 'node', join(root, 'node_modules/typescript-7/bin/tsc'), '-p', 'tsconfig.compat.json');
 }
 
 /**

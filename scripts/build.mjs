@@ -34,7 +34,7 @@ removeUnused();
 /** @param {string[]} options */
 async function tsc(...options) {
   try {
-    await promisify(execFile)('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...options]);
+    await promisify(execFile)('node', ['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.build.json', ...options]);
   } catch (error) {
     console.error(/** @type {{ stdout: string }} */ (error).stdout);
     process.exit(1);

@@ -1,10 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 
 const EVERY_MS = 2;
-/** Linux reports how long the main thread was ready to run but had no core, in nanoseconds. */
-const SCHEDULER = '/proc/self/schedstat';
+/** Linux reports of each thread how long it ran, and how long it was ready to run but had no core, in nanoseconds. */
+const THREADS = '/proc/self/task';
 
-/** Measures how long the event loop is blocked by its own work; time that other processes take is subtracted if the system reports it. */
+/** Milliseconds. */
+interface Usage {
+  ran: number;
+  waited: number;
+}
+
+/**
+ * Measures how long the event loop is blocked by its own work. If the system reports what other processes take, that is subtracted: the time
+ * in which the main thread had no core, and that in which a thread of the garbage collector had none, for which the main thread may wait.
+ * What the main thread computed counts in any case.
+ */
 export class LoopWatch {
   private longestMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -15,23 +25,32 @@ export class LoopWatch {
   }
 
   start(): void {
-    let last = this.now();
-    clearInterval(this.timer);
+    this.pause();
+    const threads = ownThreads();
+    const read = (): Usage[] => threads.map(usageOf);
+    let last = { at: performance.now(), usage: read() };
     this.timer = setInterval(() => {
-      const now = this.now();
-      this.longestMs = Math.max(this.longestMs, now - last - EVERY_MS);
+      const now = { at: performance.now(), usage: read() };
+      const passed = now.usage.map(({ ran, waited }, i) => {
+        const before = last.usage[i] as Usage;
+        return { ran: ran - before.ran, waited: waited - before.waited };
+      });
+      const [main = { ran: 0, waited: 0 }, ...others] = passed;
+      const starved = main.waited + Math.max(0, ...others.map(({ waited }) => waited));
+      const held = Math.max(main.ran, now.at - last.at - starved) - EVERY_MS;
+      this.longestMs = Math.max(this.longestMs, held);
       last = now;
     }, EVERY_MS);
+    this.close = () => threads.forEach(closeSync);
   }
 
   pause(): void {
     clearInterval(this.timer);
+    this.close();
+    this.close = () => undefined;
   }
 
-  /** A clock that stops while other processes have the core. */
-  private now(): number {
-    return performance.now() - waitedMs();
-  }
+  private close = (): void => undefined;
 }
 
 /** Measures for how long in all the event loop served nobody: it was busy, or other processes had the core. */
@@ -60,10 +79,21 @@ export class LoopLateness {
   }
 }
 
-function waitedMs(): number {
+/** Open files that report on the main thread, which is first, and on the others; none if the system has no such report. */
+function ownThreads(): number[] {
   try {
-    return Number(readFileSync(SCHEDULER, 'latin1').split(' ')[1]) / 1e6;
+    const main = String(process.pid);
+    const others = readdirSync(THREADS).filter((id) => id !== main);
+    return [main, ...others].map((id) => openSync(`${THREADS}/${id}/schedstat`, 'r'));
   } catch {
-    return 0;
+    return [];
   }
+}
+
+const buffer = Buffer.alloc(128);
+
+function usageOf(thread: number): Usage {
+  const bytes = readSync(thread, buffer, 0, buffer.length, 0);
+  const [ran = 0, waited = 0] = buffer.toString('latin1', 0, bytes).split(' ').map(Number);
+  return { ran: ran / 1e6, waited: waited / 1e6 };
 }
