@@ -1,8 +1,8 @@
+import type { AlertChannel } from '../model/alert-channel.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { OPTIONS_OF_TEST, type OptionsOfTest } from '../boot/options-of-test.js';
 import { CLOCK } from '../counter/clock.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
-import { CapturedAlerts } from './captured-alerts.js';
 import { MovableClock } from './movable-clock.js';
 
 /** Long, because a busy machine may be slow: a request in a test waits until it is counted. */
@@ -37,7 +37,9 @@ export interface TestedRateMonitor {
  * ```
  */
 export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor {
-  const [clock, channel] = [new MovableClock(), new CapturedAlerts()];
+  const clock = new MovableClock();
+  const alerts: RateAlert[] = [];
+  const channel: AlertChannel = { name: 'captured', send: (alert) => void alerts.push(alert) };
   const options: OptionsOfTest = {
     enabled: true,
     counting: 'await',
@@ -48,5 +50,5 @@ export function testRateMonitor(builder: OverridesProviders): TestedRateMonitor 
   };
   builder.overrideProvider(CLOCK).useValue(clock);
   builder.overrideProvider(OPTIONS_OF_TEST).useValue(options);
-  return { alerts: channel.alerts, clock };
+  return { alerts, clock };
 }

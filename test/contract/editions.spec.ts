@@ -30,7 +30,7 @@ describe('apps of both editions on one Redis', () => {
   };
 
   afterAll(async () => {
-    await Promise.all(started.map((app) => app.close()));
+    await Promise.all(started.map((app) => app.stop()));
     client.disconnect();
   });
 
@@ -54,20 +54,20 @@ describe('apps of both editions on one Redis', () => {
       expect(await old.count(tenant, 2)).toBe(11);
       await until(() => alerted().length === 1, 5_000);
       expect(await next.count(tenant, 4)).toBe(15);
-      await old.close();
+      await old.stop();
       // Over the second, which the other edition alone has seen coming.
       expect(await next.count(tenant, 6)).toBe(21);
       await until(() => alerted().length === 2, 5_000);
       // And back.
       expect(await again.count(tenant, 2)).toBe(23);
-      await next.close();
+      await next.stop();
       expect(await again.count(tenant, 3)).toBe(26);
       expect(await stored()).toBe(26);
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(alerted().sort()).toEqual([1, 2]);
       const lines = started.flatMap((app) => app.lines);
       expect(lines.filter((line) => /^error | is away | refused /.test(line))).toEqual([]);
-      await again.close();
+      await again.stop();
     },
   );
 });

@@ -88,7 +88,7 @@ describe('a threshold that is set while four processes count 2,000 requests a se
     thresholds = app.app.get(ThresholdService);
   });
   afterAll(async () => {
-    await Promise.all([...processes.map((each) => each.close()), app.close()]);
+    await Promise.all([...processes.map((each) => each.stop()), app.close()]);
     client.disconnect();
     await server.kill();
     rmSync(data, { recursive: true });

@@ -46,7 +46,7 @@ describe('an incident over four processes on one Redis', () => {
     await redis.client.quit();
   });
 
-  const alive = () => replicas.filter(({ child }) => child.signalCode === null);
+  const alive = () => replicas.filter(({ isRunning }) => isRunning);
   const alerts = (): RateAlert[] => replicas.flatMap((replica) => replica.alerts);
   const statuses = () => alerts().map(({ incident }) => incident?.status);
   const advance = (ms: number) => Promise.all(alive().map((replica) => replica.ask({ advance: ms })));

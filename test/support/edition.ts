@@ -29,12 +29,9 @@ async function run(): Promise<void> {
   const logger = { log: keep('log'), warn: keep('warn'), error: keep('error') };
   const app = await NestFactory.createApplicationContext(App, { logger, abortOnError: false });
   const counter = app.get(RateCounterService);
+  process.once('SIGTERM', () => void app.close().then(() => process.exit(0)));
   process.on('message', (call: EditionCall) => {
     void (async () => {
-      if (call === 'close') {
-        await app.close();
-        process.exit(0);
-      }
       let sum = 0;
       for (let i = 0; i < call.times; i++) sum = await counter.increment('llm_call', call.tenant);
       tell({ sum });

@@ -14,7 +14,7 @@ const LOOKED_MS = 2_200;
 /** An alert that is not expected would have arrived this long after those that are. */
 const SETTLED_MS = 700;
 
-/** Four processes of an app on a Redis of their own, with a clock that the test moves, and the faults that befall them. */
+/** Four processes of an app on a Redis of their own, with a clock that the test moves, and what can fail. */
 export class FourReplicas {
   readonly processes: InstanceProcess[] = [];
   private readonly ended: InstanceProcess[] = [];
@@ -91,6 +91,13 @@ export class FourReplicas {
     const ended = this.at(process);
     await ended[how]();
     this.processes[process] = await this.startOne(options);
+    this.ended.push(ended);
+  }
+
+  /** Ends one like a crash does, with none in its place. */
+  async drop(process: number): Promise<void> {
+    const [ended] = this.processes.splice(process, 1) as [InstanceProcess];
+    await ended.kill();
     this.ended.push(ended);
   }
 
