@@ -23,11 +23,12 @@ export function alertRecord(incident: Incident, identity: Identity): AlertRecord
   const channels: Record<string, Delivery> = {};
   // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
   const heardAt: Record<string, number> = {};
-  for (const [key, { delivery, when = 0 }] of Object.entries(incident.told)) {
+  for (const [key, { delivery, when = 0, next }] of Object.entries(incident.told)) {
     const name = key.slice(0, key.lastIndexOf('#'));
     if (when < (heardAt[name] ?? 0)) continue;
     heardAt[name] = when;
-    channels[name] = delivery;
+    channels[name] =
+      delivery.status === 'retried' && next !== undefined ? { ...delivery, retryAt: new Date(next) } : delivery;
   }
   return {
     id: uid,

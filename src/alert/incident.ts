@@ -30,6 +30,8 @@ export interface Delivery {
   attempts: number;
   /** Why it was retried or suppressed, or failed. */
   reason?: string;
+  /** Not tried again before this time. Only in the history, of one that is `retried`. */
+  retryAt?: Date;
 }
 
 /** Who makes up a count. */

@@ -39,8 +39,7 @@ export interface PageDelivery {
    * - `suppressed`  a mute held it back
    */
   status: 'sent' | 'waiting' | 'failed' | 'suppressed';
-  /** When it was last tried or sent. */
-  at?: number;
+  /** Of one that waits after a failure: not tried again before this time. */
   retryAt?: number;
   attempts?: number;
   /** Why it was not sent; never contains an address or a key. */
@@ -385,7 +384,7 @@ export interface UnmuteAnswer {
 
 /** `POST api/test` with `{}`: sends a test alert through every channel and waits for the results. */
 export interface TestAnswer {
-  channels: { name: string; status: 'sent' | 'failed'; reason?: string; tookMs?: number }[];
+  channels: { name: string; status: 'sent' | 'failed'; reason?: string }[];
 }
 
 /** `POST api/threshold`. `threshold: null` removes it. */
@@ -419,7 +418,7 @@ const MINUTE = 60_000;
 const NOW = 1_790_000_040_000;
 const acme: PageTenant = { id: 'proj_1', name: 'Acme chatbot' };
 const told: PageDelivery[] = [
-  { channel: 'log', status: 'sent', at: NOW - 18 * MINUTE, attempts: 1 },
+  { channel: 'log', status: 'sent', attempts: 1 },
   { channel: 'discord', status: 'waiting', attempts: 2, retryAt: NOW + 12_000, reason: 'Discord answered 503' },
 ];
 const muteExample: PageMute = {
@@ -622,7 +621,7 @@ export const EXAMPLES: {
   unmute: { unmuted: true },
   test: {
     channels: [
-      { name: 'log', status: 'sent', tookMs: 1 },
+      { name: 'log', status: 'sent' },
       { name: 'discord', status: 'failed', reason: 'Discord answered 404' },
     ],
   },

@@ -111,7 +111,7 @@ export class DashboardData {
     const { uncounted } = view.counter();
     // Omit what cannot be read while the store is away; the summary still shows that it is away.
     const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
-    const all = await this.orNothing(this.nearRows(), []);
+    const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
     const over = all.filter(({ severity }) => severity !== undefined).length;
     const [categories, storage] = await Promise.all([
@@ -166,11 +166,15 @@ export class DashboardData {
     for (const category of this.view.categories.values()) {
       if (!usage || (name !== undefined && name !== category.name)) continue;
       const seen = await this.seen(category.name);
-      const found = [...seen].filter(
-        ([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted),
-      );
+      const found = Array.from(seen)
+        .filter(([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted))
+        .map(([id]) => id);
       more += Math.max(found.length - MAX_FOUND, 0);
-      const ids = found.slice(0, MAX_FOUND).map(([id]) => id);
+      // Not all are read: the busiest come first.
+      const top = await usage.top(category.name, { limit: MAX_TOP });
+      const place = new Map(top.map(({ tenant }, i) => [tenant.id, i]));
+      found.sort((a, b) => (place.get(a) ?? MAX_TOP) - (place.get(b) ?? MAX_TOP));
+      const ids = found.slice(0, MAX_FOUND);
       rows.push(...(await usage.present(category, baseWindow(category), ids)).map((row) => this.toRow(row)));
     }
     rows.sort((a, b) => b.ratio - a.ratio);
@@ -271,20 +275,28 @@ export class DashboardData {
     );
   }
 
-  /** All tenants at half of a threshold or more, worst first. */
-  private async nearRows(): Promise<TenantRow[]> {
+  /**
+   * Tenants at half of a threshold or more, worst first: of the busiest, and of those that were alerted on, since one with a low threshold
+   * of its own may be over it and not among the busiest.
+   */
+  private async nearRows(alerts: readonly AlertRecord[]): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
     if (!usage) return [];
     const now = this.view.now();
     const found = await Promise.all(
       Array.from(categories.values()).flatMap((category) =>
         category.windows.map(async (window) => {
-          const span = window.spanAt(now);
-          const limit = { limit: MAX_TOP, window: window.name };
-          const running = await usage.top(category.name, limit);
-          const length = span.end - span.start;
-          const last =
-            length <= MAX_SHOWN_ON_MS ? await usage.top(category.name, { ...limit, at: span.start - 1 }) : [];
+          const { start, end } = window.spanAt(now);
+          const times = end - start <= MAX_SHOWN_ON_MS ? [now, start - 1] : [now];
+          const since = window.spanAt(times.at(-1) ?? now).start;
+          const alerted = alertedSince(alerts, category.name, window.name, since);
+          const rows = times.map(async (at) => {
+            const busiest = await usage.top(category.name, { limit: MAX_TOP, window: window.name, at });
+            const known = new Set(busiest.map(({ tenant }) => tenant.id));
+            const others = alerted.filter((tenant) => !known.has(tenant));
+            return [...busiest, ...(await usage.present(category, window, others, at))];
+          });
+          const [running = [], last = []] = await Promise.all(rows);
           return worstOf(running, last).map((row) => this.toRow(row));
         }),
       ),
@@ -419,6 +431,17 @@ export class DashboardData {
   }
 }
 
+/** Keys of the tenants that were alerted on since a time, or have an incident that is open. */
+function alertedSince(alerts: readonly AlertRecord[], category: string, window: string, since: number): string[] {
+  const alerted = alerts.filter(
+    ({ alert, raisedAt }) =>
+      alert.category === category &&
+      (alert.window ?? '') === window &&
+      (raisedAt.getTime() >= since || (alert.incident !== undefined && alert.incident.status !== 'resolved')),
+  );
+  return [...new Set(alerted.map(({ alert }) => tenantKey(alert.tenant.id)))].slice(0, MAX_TOP);
+}
+
 /** The higher of a tenant's rows in this window and the one before, so that a new minute does not look calm at once. */
 function worstOf(running: readonly UsageRow[], last: readonly UsageRow[]): UsageRow[] {
   const worst = new Map(running.map((row) => [row.tenant.id, row]));
@@ -443,8 +466,9 @@ const STATUS = {
 } as const;
 
 function deliveriesOf({ channels }: AlertRecord): PageDelivery[] {
-  return Object.entries(channels).map(([channel, { status, attempts, reason }]) => ({
+  return Object.entries(channels).map(([channel, { status, attempts, reason, retryAt }]) => ({
     ...{ channel, status: STATUS[status], attempts },
+    ...(retryAt ? { retryAt: retryAt.getTime() } : {}),
     ...(reason === undefined ? {} : { reason }),
   }));
 }

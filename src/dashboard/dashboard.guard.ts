@@ -1,6 +1,14 @@
-import { ForbiddenException, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  ForbiddenException,
+  Inject,
+  Injectable,
+  Logger,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 
-import { oneLine } from '../util/text.js';
+import { SayOnce } from '../util/say-once.js';
+import { oneLine, reasonOf } from '../util/text.js';
 
 /**
  * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
@@ -29,6 +37,8 @@ export function whoOf(request: object): string | undefined {
 /** Denies access unless `authorize` grants it. */
 @Injectable()
 export class DashboardGuard implements CanActivate {
+  private readonly once = new SayOnce(new Logger('RateMonitor'));
+
   constructor(@Inject(AUTHORIZE) private readonly authorize: DashboardAuthorize) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -40,11 +50,15 @@ export class DashboardGuard implements CanActivate {
     return true;
   }
 
-  /** An `authorize` that throws denies access; the app logs why. */
+  /** An `authorize` that throws denies access. An exception of Nest's is its way to say no; anything else is logged. */
   private async ask(request: object, context: ExecutionContext): Promise<unknown> {
     try {
-      return await this.authorize(request, context);
-    } catch {
+      const identity = await this.authorize(request, context);
+      this.once.good('authorize');
+      return identity;
+    } catch (error) {
+      if (typeof (Object(error) as { getStatus?: unknown }).getStatus !== 'function')
+        this.once.warn('authorize', () => `authorize of the page threw (${reasonOf(error)}): the answer is 403`);
       return false;
     }
   }

@@ -179,9 +179,13 @@ export class Usage {
     return rows;
   }
 
-  /** Rows of some tenants in the running window, including those that used nothing. */
-  async present(category: Category, window: CategoryWindow, tenants: readonly string[]): Promise<UsageRow[]> {
-    const at = this.now();
+  /** Rows of some tenants in the window that holds `at`, including those that used nothing. As far back as counters are kept. */
+  async present(
+    category: Category,
+    window: CategoryWindow,
+    tenants: readonly string[],
+    at = this.now(),
+  ): Promise<UsageRow[]> {
     const reads = tenants.map((tenantId) => ({ category: category.name, window: window.name, tenantId, at }));
     const counts = await this.settings.source.counts(reads);
     return this.rows(

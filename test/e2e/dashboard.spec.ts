@@ -5,6 +5,7 @@ import {
   Global,
   Injectable,
   Module,
+  UnauthorizedException,
   VersioningType,
   type CanActivate,
   type ExecutionContext,
@@ -174,6 +175,17 @@ describe.each([
     }
   });
 
+  it('logs once that authorize threw, and not that it said no', async () => {
+    const broken = await started({ fastify, authorize: () => Promise.reject(new TypeError('no session')) });
+    for (let i = 0; i < 3; i++) await broken.get('/rate-monitor/page');
+    expect(broken.log.of('authorize')).toEqual([
+      expect.stringContaining('authorize of the page threw (no session): the answer is 403'),
+    ]);
+    const firm = await started({ fastify, authorize: () => Promise.reject(new UnauthorizedException()) });
+    expect((await firm.get('/rate-monitor/page')).status).toBe(403);
+    expect(firm.log.of('authorize')).toEqual([]);
+  });
+
   it('takes a guard class, made by Nest, and the name of the user it leaves', async () => {
     @Injectable()
     class Doors {
@@ -268,7 +280,10 @@ describe('the API of the page', () => {
       },
       channels: {
         log: { status: 'delivered', attempts: 1 },
-        discord: { status: 'retried', attempts: 2, reason: 'Discord answered 503' },
+        discord: {
+          ...{ status: 'retried', attempts: 2, reason: 'Discord answered 503' },
+          retryAt: new Date(START + 3 * MINUTE),
+        },
       },
     });
     const overview = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
@@ -300,7 +315,10 @@ describe('the API of the page', () => {
       contributors: [{ label: 'sk-****1', count: 50 }],
       told: [
         { channel: 'log', status: 'sent', attempts: 1 },
-        { channel: 'discord', status: 'waiting', attempts: 2, reason: 'Discord answered 503' },
+        {
+          ...{ channel: 'discord', status: 'waiting', attempts: 2, reason: 'Discord answered 503' },
+          retryAt: START + 3 * MINUTE,
+        },
       ],
       mute: { reason: 'known' },
     });
@@ -363,6 +381,37 @@ describe('the API of the page', () => {
     ]);
   });
 
+  it('shows a tenant that is over a low threshold of its own, though 200 others are busier', async () => {
+    const { monitor, get } = await started();
+    const { replica, alerts } = monitor;
+    for (let i = 0; i < 200; i++) await replica.count('llm_call', `busy_${i}`, 4);
+    replica.thresholds.set('trial', 2);
+    await replica.count('llm_call', 'trial', 3);
+    alerts.push({
+      ...{ id: 'r1', raisedAt: new Date(START), channels: { log: { status: 'delivered', attempts: 1 } } },
+      alert: {
+        ...{ category: 'llm_call', tenant: { id: 'trial' }, count: 3, threshold: 2, countedBy: 'all' },
+        ...{ level: { at: 1, severity: 'warning' }, windowStart: new Date(START), windowMs: MINUTE },
+      },
+    });
+    await replica.recorder.look();
+    const overview = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
+    expect(overview).toMatchObject({
+      state: 'over',
+      over: 1,
+      rows: [{ tenant: { id: 'trial' }, count: 3, threshold: 2 }],
+    });
+  });
+
+  it('finds the busiest of many first', async () => {
+    const { monitor, get } = await started();
+    for (let i = 0; i < 60; i++) await monitor.replica.count('llm_call', `proj_${i}`, 1);
+    await monitor.replica.count('llm_call', 'proj_last', 40);
+    await monitor.replica.recorder.look();
+    const found = (await (await get('/rate-monitor/api/tenants?search=proj')).json()) as TenantsAnswer;
+    expect([found.rows[0]?.tenant.id, found.rows.length, found.more]).toEqual(['proj_last', 50, 11]);
+  });
+
   it('reads once a second, however many look, and at once after a change', async () => {
     const { monitor, get, post } = await started();
     const top = jest.spyOn(monitor.replica.usage, 'top');
@@ -415,7 +464,6 @@ describe('the API of the page', () => {
       { category: 'llm_call', threshold: 10 },
     );
     expect(log.lines.filter((line) => line.includes('dana')).map((line) => line.replace(/^.*?dana/, 'dana'))).toEqual([
-      'dana muted proj_1, llm_call for 1 h: load test',
       'dana unmuted proj_1, llm_call',
       'dana sent a test alert',
     ]);

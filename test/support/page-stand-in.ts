@@ -246,8 +246,8 @@ class Backend {
     if (name === 'api/test')
       return {
         channels: [
-          { name: 'log', status: 'sent', tookMs: 1 },
-          { name: 'sentry', status: 'sent', tookMs: 42 },
+          { name: 'log', status: 'sent' },
+          { name: 'sentry', status: 'sent' },
           { name: 'discord', status: 'failed', reason: 'Discord answered 503' },
         ],
       };
@@ -415,7 +415,7 @@ class Backend {
             ],
           }
         : {}),
-      told: severity ? toldOf(tenant, STAND_IN_NOW - MINUTE) : [],
+      told: severity ? toldOf(tenant) : [],
       ...(mute ? { mute } : {}),
     };
   }
@@ -439,7 +439,7 @@ class Backend {
             total: sum(part),
             threshold: category.threshold,
             ...(to < DAY_MINUTES - 1 ? { resolvedAt: timeOf(to + 2) } : {}),
-            told: toldOf(tenant, startedAt),
+            told: toldOf(tenant),
           };
         }),
       )
@@ -580,8 +580,8 @@ function tenantAt(i: number, names: readonly string[]): PageTenant {
   return { id: i === 0 ? 'proj_1' : `proj_${i * 17 + 3}`, ...(name === undefined ? {} : { name }) };
 }
 
-function toldOf({ id }: PageTenant, at: number): PageDelivery[] {
-  const sent = (channel: string): PageDelivery => ({ channel, status: 'sent', at, attempts: 1 });
+function toldOf({ id }: PageTenant): PageDelivery[] {
+  const sent = (channel: string): PageDelivery => ({ channel, status: 'sent', attempts: 1 });
   if (id !== 'proj_71') return [sent('log'), sent('sentry'), sent('discord')];
   return [
     sent('log'),

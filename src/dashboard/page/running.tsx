@@ -46,7 +46,6 @@ export function Channels({ overview, now }: { overview: Overview; now: number })
                     {tested.status === 'sent'
                       ? 'test arrived'
                       : `test failed${tested.reason === undefined ? '' : `: ${tested.reason}`}`}
-                    {tested.tookMs !== undefined && ` in ${count(tested.tookMs)} ms`}
                   </span>
                 )}
               </span>

@@ -83,13 +83,11 @@ export function deliveryWord({ channel, status, attempts = 0, retryAt }: PageDel
 }
 
 /** The same as a sentence, for a tooltip. */
-export function deliverySentence({ channel, status, at, attempts, reason }: PageDelivery): string {
+export function deliverySentence({ channel, status, attempts, reason }: PageDelivery): string {
   const what = { sent: 'sent', waiting: 'waiting', failed: 'given up', suppressed: 'held back by a mute' }[status];
-  const details = [
-    at === undefined ? '' : `at ${clockWithSeconds(at)}`,
-    attempts !== undefined && attempts > 1 ? `after ${attempts} attempts` : '',
-    reason ?? '',
-  ].filter(Boolean);
+  const details = [attempts !== undefined && attempts > 1 ? `after ${attempts} attempts` : '', reason ?? ''].filter(
+    Boolean,
+  );
   return `${channel}: ${[what, ...details].join(', ')}`;
 }
 
