@@ -31,6 +31,8 @@ const LATE_UNITS = 3;
 /** Live tops are kept for this many windows, and at least for this long. */
 const TOP_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
+/** Tenants that are looked for in the store at each look, to notice that it lost them. */
+const LOOKED_FOR = 20;
 /** How long a shutdown takes for copying. */
 const STOP_WITHIN_MS = 1_000;
 
@@ -94,6 +96,9 @@ export class UsageRecorder {
       const block = blockOf(Math.floor(now / SLOT_MS));
       // Also for tenants that other replicas saw.
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
+      const some = record.nextSeen(LOOKED_FOR);
+      if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
+        record.seenAgain();
     }
     let walked = 0;
     for (const total of this.source.changed()) {
@@ -227,6 +232,7 @@ class CategoryRecord {
   private readonly sums = new Map<number, number>();
   /** Of the present block: the name alone if the shared thresholds hold. There may be a million. */
   private seen = new Map<string, string | SeenTenant>();
+  private walk: Iterator<string, undefined> | undefined;
   private peaks: { hour: number; highest: HighestOf } | undefined;
 
   private readonly windowNames: readonly string[];
@@ -248,6 +254,27 @@ class CategoryRecord {
     if (total.window === this.window.name) return this.count(total, now);
     if (this.seen.has(total.tenant)) this.note(total);
     return undefined;
+  }
+
+  /** Tenants that were reported in the present block, others each time. */
+  nextSeen(most: number): string[] {
+    const pending = this.pending.seen.get(this.block);
+    const tenants: string[] = [];
+    while (tenants.length < most) {
+      const { value } = (this.walk ??= this.seen.keys()).next();
+      if (value === undefined) {
+        this.walk = undefined;
+        break;
+      }
+      if (!pending?.has(value)) tenants.push(value);
+    }
+    return tenants;
+  }
+
+  /** The store lost tenants of the present block: all that this instance knows are reported again. */
+  seenAgain(): void {
+    const all = Array.from(this.seen, ([tenant, noted]) => [tenant, aboutOf(noted)] as const);
+    this.pending.seen.set(this.block, new Map(all));
   }
 
   peaksOf(hour: number): HighestOf {
@@ -280,6 +307,7 @@ class CategoryRecord {
     if (block > this.block) {
       this.block = block;
       this.seen = new Map();
+      this.walk = undefined;
     }
     if (!this.admits(total)) return 'full';
     this.note(total);
@@ -298,7 +326,7 @@ class CategoryRecord {
   /** Adds what is new about a tenant to the block's list of seen tenants. */
   private note({ tenant, name, window, threshold }: ChangedTotal): void {
     const noted = this.seen.get(tenant);
-    const known = typeof noted === 'string' ? { name: noted } : noted;
+    const known = noted === undefined ? undefined : aboutOf(noted);
     const thresholds = [...(known?.thresholds ?? this.shared)];
     if (threshold !== undefined) thresholds[this.windowNames.indexOf(window)] = threshold;
     const next: SeenTenant = {
@@ -324,6 +352,10 @@ class CategoryRecord {
     if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.reported)));
     return top;
   }
+}
+
+function aboutOf(noted: string | SeenTenant): SeenTenant {
+  return typeof noted === 'string' ? { name: noted } : noted;
 }
 
 /** The busiest tenants of a span, as far as their counts have changed. */

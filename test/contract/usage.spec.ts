@@ -324,3 +324,31 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(counts).toEqual(new Map([[START / MINUTE, 1]]));
   });
 });
+
+it('knows the tenants and their names again after Redis lost its data, though nothing is new about them', async () => {
+  const clock = { now: START };
+  const { client, keyPrefix } = sharedRedis();
+  cleanUp.push(() => client.quit());
+  const store = await open(new RedisCounterStore(client, keyPrefix));
+  const replicas = ['a', 'b'].map(
+    (name) => new UsageReplica(name, store, categoriesOf({ llm: { threshold: 10 } }), clock),
+  );
+  const [a, b] = replicas as [UsageReplica, UsageReplica];
+  const look = async () => {
+    clock.now += 1_000;
+    for (const { recorder } of replicas) await recorder.look();
+  };
+  await a.count('llm', 'one', 7, { name: 'One' });
+  for (let i = 0; i < 30; i++) await b.count('llm', `t${i}`, 1, { name: `T${i}` });
+  await look();
+  await client.del(...(await client.keys(`${keyPrefix}:*`)));
+  await a.count('llm', 'one', 7, { name: 'One' });
+  await b.count('llm', 't0', 1, { name: 'T0' });
+  await look();
+  await look();
+  expect((await a.usage.top('llm')).map(({ tenant, count }) => [tenant.name, count])).toEqual([
+    ['One', 14],
+    ['T0', 2],
+  ]);
+  expect((await a.usage.seenSince('llm', START)).size).toBe(31);
+});
