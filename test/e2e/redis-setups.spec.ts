@@ -196,6 +196,20 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
+    it('that may set no expiry, leaves no counter behind that would stay for good', async () => {
+      let reader: Redis | undefined;
+      const others = [...NEEDED, ...FOR_ALL_ELSE].filter((name) => name !== 'pexpire');
+      await deniedTo(others, async (client) => {
+        const redis = client();
+        reader = connect(new Redis({ port: redis.options.port as number }));
+        const { counter } = await start(redis);
+        // A refused counter is tried again with the next publish.
+        for (let i = 0; i < 3; i++) await counter.increment('evaluations', `proj_${i}`, 4);
+        await counter.flush(500);
+      });
+      expect(await reader?.keys('rate_monitor:{evaluations:*}:[0-9]*')).toEqual([]);
+    });
+
     it('needs no more rights for everything else than the docs list', async () => {
       expect(listed(/(?=\+append )/)).toEqual(added(FOR_ALL_ELSE));
       const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
