@@ -8,10 +8,12 @@ const UNITS = [
 ] as const;
 
 /** Names a window among those of its category, in alerts and in variables: `minute`, `90s`, `24h`, `day`. */
-export function windowName({ period, windowMs = DEFAULT_WINDOW_MS }: { period?: string; windowMs?: number }): string {
-  if (period) return period;
-  const [unitMs, name, short] = UNITS.find(([ms]) => windowMs % ms === 0) ?? UNITS[3];
-  return windowMs === unitMs ? name : `${windowMs / unitMs}${short}`;
+export function windowName({ period, windowMs = DEFAULT_WINDOW_MS }: { period?: unknown; windowMs?: unknown }): string {
+  if (typeof period === 'string') return period;
+  // Options are named before they are validated.
+  const length = typeof windowMs === 'number' ? windowMs : NaN;
+  const [unitMs, name, short] = UNITS.find(([ms]) => length % ms === 0) ?? UNITS[3];
+  return length === unitMs ? name : `${length / unitMs}${short}`;
 }
 
 /** How a window of a category is called. */

@@ -68,16 +68,18 @@ export function override(options: RateMonitorOptions, environment: Environment):
   const given = isRecord(options.categories) ? options.categories : undefined;
   const categories: [string, unknown][] = Object.entries(given ?? {}).map(([name, category]) => {
     const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
-    if (!Array.isArray(category?.windows)) return [name, withThreshold(category, path, variable)];
+    const nameWith = (window: unknown): string => `${name}_${windowName(Object(window) as WindowOptions)}`;
+    if (!Array.isArray(category?.windows)) {
+      const long = nameWith(category);
+      // A category that is called so was there before its variable could mean this one's only window.
+      const isTaken = given !== undefined && Object.hasOwn(given, long);
+      return [name, withThreshold(category, path, variable, ...(isTaken ? [] : [thresholdVariable(long)]))];
+    }
     // The category's variable also sets the first window, as it did when a category had only one.
-    const windows = category.windows.map((window, i) =>
-      withThreshold(
-        window,
-        `${path}.windows[${i}]`,
-        ...(i === 0 ? [variable] : []),
-        thresholdVariable(`${name}_${windowName(Object(window) as WindowOptions)}`),
-      ),
-    );
+    const windows = category.windows.map((window, i) => {
+      const variables = [...(i === 0 ? [variable] : []), thresholdVariable(nameWith(window))];
+      return withThreshold(window, `${path}.windows[${i}]`, ...variables);
+    });
     return [name, { ...category, windows }];
   });
   // What is no object is left to validation.

@@ -46,7 +46,7 @@ export interface WindowOptions {
 export interface CategoryOptions extends Partial<WindowOptions> {
   /**
    * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that returns one.
-   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` overrides it.
+   * `RATE_MONITOR_THRESHOLD_<CATEGORY>` overrides it, and so does `RATE_MONITOR_THRESHOLD_<CATEGORY>_<WINDOW>`, which wins.
    * @defaultValue required, unless there are `windows`
    */
   threshold?: number | ThresholdResolver;

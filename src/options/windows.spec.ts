@@ -60,6 +60,23 @@ describe('windows of a category', () => {
     );
   });
 
+  it('take it from either variable in the short form, and the one with the name of the window wins', () => {
+    const of = (options: unknown, variables: object, others = {}): unknown =>
+      read(options, variables, others).threshold;
+    const day = { period: 'day', threshold: 1 };
+    expect(of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7' })).toBe(7);
+    expect(of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL: '9' })).toBe(9);
+    expect(of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7', RATE_MONITOR_THRESHOLD_LLM_CALL: '9' })).toBe(7);
+    expect(of({ threshold: 1, windowMs: 90_000 }, { RATE_MONITOR_THRESHOLD_LLM_CALL_90S: '8' })).toBe(8);
+    expect(of({ threshold: 1 }, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7' })).toBe(1);
+    expect(() => of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: 'many' })).toThrow(
+      "RATE_MONITOR_THRESHOLD_LLM_CALL_DAY is 'many'",
+    );
+    // It is the variable of a category that is called so.
+    const named = { llm_call_day: { threshold: 2 } };
+    expect(of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7' }, named)).toBe(1);
+  });
+
   it('stop the boot if one of their variables could mean another category', () => {
     expect(() => read(budgets, {}, { llm_call_day: { threshold: 1 } })).toThrow(
       'categories.llm_call.windows[2] is set by RATE_MONITOR_THRESHOLD_LLM_CALL_DAY, as the category llm_call_day is: write another name for that category',
@@ -92,6 +109,8 @@ describe('windows of a category', () => {
     [{ windows: [{ threshold: -1 }] }, 'llm_call.windows[0].threshold is -1: write a whole number, 0 or more'],
     [{ windows: [{}] }, 'llm_call.windows[0].threshold is missing'],
     [{ windows: [7] }, 'llm_call.windows[0] is 7: write an object'],
+    [{ windows: [{ threshold: 1, windowMs: 60_000n }] }, 'windows[0].windowMs is a bigint: write a whole number'],
+    [{ windows: [{ threshold: 1, period: Symbol('day') }] }, 'windows[0].period is a symbol: write'],
     [{ windows: [{ threshold: 1, period: 'year' }] }, "windows[0].period is 'year': write 'day', 'week' or 'month'"],
     [{ windows: [{ threshold: 1, tenant: () => 'a' }] }, 'windows[0].tenant is an option of a category'],
     [
@@ -128,5 +147,5 @@ describe('windows of a category', () => {
       { windows: [{ threshold: 1, levels: [{ at: 1, severity: 'loud' }] }] },
       "windows[0].levels[0].severity is 'loud': write 'info'",
     ],
-  ])('%j stops the boot', (options, message) => expect(() => read(options)).toThrow(message));
+  ])('%p stops the boot', (options, message) => expect(() => read(options)).toThrow(message));
 });

@@ -169,7 +169,9 @@ describe('configuration', () => {
       await withEnvironment({ RATE_MONITOR_THRESHOLD_LLM: '5' });
       expect((app as TestApp).log.of('RATE_MONITOR_THRESHOLD_LLM is set')).toEqual([
         'warn RateMonitor: RATE_MONITOR_THRESHOLD_LLM is set, and nothing reads it: the categories here have ' +
-          'RATE_MONITOR_THRESHOLD_LLM_CALL, RATE_MONITOR_THRESHOLD_COLLECTIONS, RATE_MONITOR_THRESHOLD_EVALUATIONS',
+          'RATE_MONITOR_THRESHOLD_LLM_CALL, RATE_MONITOR_THRESHOLD_LLM_CALL_MINUTE, ' +
+          'RATE_MONITOR_THRESHOLD_COLLECTIONS, RATE_MONITOR_THRESHOLD_COLLECTIONS_MINUTE, ' +
+          'RATE_MONITOR_THRESHOLD_EVALUATIONS, RATE_MONITOR_THRESHOLD_EVALUATIONS_MINUTE',
       ]);
       expect(await alertsAfter(4)).toHaveLength(1);
     });
