@@ -21,7 +21,7 @@ import type { PublishStats } from './publish-stats.js';
 import { CountLosses } from './count-losses.js';
 import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
 import { StoreHealth } from './store-health.js';
-import type { TrackedTotal } from './tracked-total.js';
+import type { TrackedTotal, WindowOfTotal } from './tracked-total.js';
 import { TrackedWindows } from './tracked-windows.js';
 
 /** How long an app's start waits for the store at most. */
@@ -356,13 +356,15 @@ export class Counter {
 
   /** Applies thresholds that changed while the app runs, without waiting for a request. */
   private lookAtLevels(): void {
+    const now = this.clock.now();
     for (const { windows } of this.categories.values())
       for (const window of windows) {
         const { version = 0 } = window.levelsFor;
         if ((this.versions.get(window) ?? 0) === version) continue;
         this.versions.set(window, version);
-        for (const tracked of this.windows.live(this.clock.now()))
-          if (tracked.window.window === window) this.askLevelsAgain(tracked);
+        // Of a window that has ended, the count is no present one.
+        for (const tracked of this.windows.live(now))
+          if (tracked.window.window === window && countsUntil(tracked.window) > now) this.askLevelsAgain(tracked);
       }
   }
 
@@ -401,4 +403,10 @@ export class Counter {
 function liveTotal({ window, key: tenant, known, heldAgainst }: TrackedTotal): LiveTotal {
   const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
   return { category: window.category.name, window: window.window.name, span: window.span, tenant, known, threshold };
+}
+
+/** The end of the window that a total counts in, in milliseconds since the epoch; of a part of a sliding window, of the last that includes it. */
+function countsUntil({ window, span }: WindowOfTotal): number {
+  const { parts = 1 } = window;
+  return span.end + (parts - 1) * (span.end - span.start);
 }
