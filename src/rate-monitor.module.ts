@@ -12,7 +12,7 @@ import { OPTIONS_OF_TEST } from './boot/options-of-test.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
-import { MONITOR_VIEW } from './boot/monitor-view.js';
+import { MONITOR_VIEW } from './view/monitor-view.js';
 import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
 import { USAGE, UsageService } from './usage/usage.service.js';
 import { Deferred } from './util/deferred.js';

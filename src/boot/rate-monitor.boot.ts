@@ -41,7 +41,7 @@ import { within } from '../util/within.js';
 import { nearIn, topWithin, withContributors } from './alert-contributors.js';
 import { blindNotice } from './blind-notice.js';
 import { countedCategories, thresholdNotReached } from './counted-categories.js';
-import { MONITOR_VIEW, type MonitorView } from './monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
 import { thresholdNotice } from './threshold-notice.js';
 import { storeFor } from './store-for.js';
 import { Watching, type Watched } from './usage-and-metrics.js';

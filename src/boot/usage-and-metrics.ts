@@ -18,7 +18,7 @@ import { UsageRecorder } from '../usage/usage-recorder.js';
 import { Usage } from '../usage/usage.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
-import type { MonitorView } from './monitor-view.js';
+import type { MonitorView } from '../view/monitor-view.js';
 
 /** How long a shutdown waits for the last of usage. */
 const STOP_WITHIN_MS = 1_500;

@@ -1,5 +1,5 @@
 import type { AlertRecord } from '../alert/history.js';
-import type { MonitorView } from '../boot/monitor-view.js';
+import type { MonitorView } from '../view/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { tenantKey } from '../model/tenant-key.js';

@@ -11,7 +11,7 @@ import type { SayOnce } from '../util/say-once.js';
 import { kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
-import { defaultTenantResolver, whyNoTenant } from './identity.js';
+import { defaultTenantResolver, whyNoTenant } from '../model/identity.js';
 import { marksOf, type Mark } from './monitor-rate.decorator.js';
 import { mountPathOf } from './mount-path.js';
 import type { Outcome } from './rate-monitor.guard.js';

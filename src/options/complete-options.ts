@@ -1,4 +1,4 @@
-import { defaultTenantResolver } from '../monitor/identity.js';
+import { defaultTenantResolver } from '../model/identity.js';
 import type {
   CategoryOptions,
   IncidentOptions,

@@ -1,5 +1,5 @@
 import type { Breach } from '../model/breach.js';
-import { attributes, type Observation } from './observation.js';
+import { attributes, type Observation } from '../view/observation.js';
 import { StickyLabels } from './sticky-labels.js';
 
 /** Counts breaches by category and tenant. Breaches are rare; nothing here is on the way of other requests. */

@@ -1,5 +1,5 @@
-import type { MonitorView } from '../boot/monitor-view.js';
-import { attributes, type Observation } from './observation.js';
+import type { MonitorView } from '../view/monitor-view.js';
+import { attributes, type Observation } from '../view/observation.js';
 
 /** A figure that can be observed at any time. */
 export interface Figure {

@@ -15,7 +15,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 
-import { MONITOR_VIEW } from '../../src/boot/monitor-view.js';
+import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { EXAMPLES } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';

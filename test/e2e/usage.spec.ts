@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
 import { MonitorRate, UsageService, WebhookChannel } from '../../src/index.js';
-import { MONITOR_VIEW, type MonitorView } from '../../src/boot/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';
 import type { Deferred } from '../../src/util/deferred.js';

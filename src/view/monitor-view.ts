@@ -2,7 +2,7 @@ import type { AlertService } from '../alert/alert.service.js';
 import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
-import type { Observation } from '../telemetry/observation.js';
+import type { Observation } from './observation.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';
 import type { Usage } from '../usage/usage.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
