@@ -127,7 +127,8 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
   const argument = <T>(index: number): T | null | undefined => context.getArgByIndex<T | null | undefined>(index);
   switch (context.getType<string>()) {
     case 'graphql': {
-      const operation = argument<Operation>(2);
+      // A federated reference (`@ResolveReference`) has no arguments before the context: the reference, the context, and what is asked.
+      const operation = argument<Operation>(context.getArgs().length === 3 ? 1 : 2);
       const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
       // Of a subscription over a socket, what the app's onConnect gave is on the context itself.
       return [request, request?.raw, operation];

@@ -1,6 +1,14 @@
 import { Controller, Injectable, Post, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 
-import { identityOf, MonitorRate, RateCounterService, tenantFrom, type RateMonitorOptions } from '../../src/index.js';
+import {
+  defaultTenantResolver,
+  identityOf,
+  MonitorRate,
+  RateCounterService,
+  tenantFrom,
+  type RateMonitorOptions,
+} from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 /** What authentication leaves, as the test sends it. */
@@ -42,6 +50,21 @@ describe('the identity that authentication leaves', () => {
     await start();
     await app.post('/call', {}, { user });
     expect(await count(tenant)).toBe(1);
+  });
+
+  it('is found for a federated reference, which has its context one place before', () => {
+    const operation = { req: { user: { tenantId: 't' } } };
+    const of = (...args: unknown[]): ExecutionContext => {
+      const context = new ExecutionContextHost(args);
+      context.setType('graphql');
+      return context;
+    };
+    const contexts = [of({ __typename: 'User' }, operation, { path: 'info' }), of({}, {}, operation, { path: 'info' })];
+    for (const context of contexts) {
+      expect(identityOf(context)).toEqual({ tenantId: 't' });
+      expect(defaultTenantResolver(context)).toEqual({ id: 't' });
+      expect(tenantFrom('tenantId')(context)).toBe('t');
+    }
   });
 
   it('takes nothing of a project but its id and name', async () => {

@@ -88,6 +88,18 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
+  it('gives the reason of a command that the server lacks without its arguments, which name tenants', async () => {
+    const server = await RedisServer.start('--rename-command', 'EVAL', '');
+    const client = new Redis({ port: server.port, lazyConnect: true });
+    const app = await start(client);
+    await app.app.get(RateCounterService).increment('llm_call', 'proj_1');
+    await until(() => app.log.of(' is away ').length === 1);
+    expect(app.log.of(' is away ')).toEqual([expect.stringContaining("(ERR unknown command 'eval'): requests go on")]);
+    await app.close();
+    client.disconnect();
+    await server.kill();
+  });
+
   it('names the client to use instead of one of node-redis, or a partial one', () => {
     const nodeRedis = { duplicate: () => ({}), sendCommand: () => undefined, options: {} };
     const half = { duplicate: () => ({}), defineCommand: () => 1, disconnect: () => 1, on: () => 1, options: {} };

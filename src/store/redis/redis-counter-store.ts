@@ -159,12 +159,12 @@ export class RedisCounterStore implements CounterStore {
   /** Of a lost connection ioredis reports only that it cannot write; its last error has the reason, once there was one. */
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
-    if (this.fault) return { refused: this.fault.message, ofKey: false };
+    if (this.fault) return { refused: withoutArguments(this.fault), ofKey: false };
     // What the server replied is the reason, also if the connection was given up because of it.
     const isReply = error.name === 'ReplyError';
     const isLost = !isReply && (this.connection.status !== 'ready' || CUT_OFF.test(error.message));
     if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
-    return { refused: error.message, ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
+    return { refused: withoutArguments(error), ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
 
   /** ioredis 5 has `socketTimeout` for this, whose timer outlives its socket and ends the next one. */
@@ -174,6 +174,11 @@ export class RedisCounterStore implements CounterStore {
     this.silentSince = undefined;
     this.connection.disconnect(true);
   }
+}
+
+/** Redis repeats the arguments of a command that it does not know: the key with the tenant's id, or all of a script. */
+function withoutArguments({ message }: Error): string {
+  return message.replace(/,? with args beginning with:.*/s, '');
 }
 
 /** Totals by what must share a slot of a Cluster. */
