@@ -254,7 +254,7 @@ export class Mutes {
     checkNames(options, OPTIONS);
     const { category, forMs, reason, by } = options;
     if (!Number.isFinite(forMs) || forMs <= 0)
-      throw new RangeError(`forMs is ${String(forMs)}: write a number of milliseconds above 0`);
+      throw new RangeError(`forMs is ${oneLine(String(forMs), 40)}: write a number of milliseconds above 0`);
     if (forMs > KEPT_FOR_MS)
       throw new RangeError(
         `forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before that is over`,

@@ -1,6 +1,6 @@
 import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
-import { kindOf, oneLine } from '../util/text.js';
+import { kindOf, oneLine, reasonOf } from '../util/text.js';
 
 /** Checks what callers want counted, and logs once what cannot be. */
 export class CounterInput {
@@ -15,23 +15,30 @@ export class CounterInput {
     const category = categories.get(name);
     if (!category) {
       const known = [...categories.keys()].join(', ');
+      // A caller without types may give anything.
+      const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
       this.once.warn(
-        `category ${name}`,
-        () =>
-          `Nothing is counted for '${oneLine(name, 40)}', which is no category: it is one of ${known}, or add it to categories`,
+        `category ${shown}`,
+        () => `Nothing is counted for ${shown}, which is no category: it is one of ${known}, or add it to categories`,
       );
     }
     return category;
   }
 
   tenant(tenant: TenantLike): Tenant | undefined {
-    const whom = toTenant(tenant);
-    if (!whom)
-      this.once.warn(
-        'tenant',
-        () => 'Nothing is counted for a tenant that is neither an id (text or number) nor an object with one',
-      );
-    return whom;
+    let unread = '';
+    try {
+      const whom = toTenant(tenant);
+      if (whom) return whom;
+    } catch (error) {
+      unread = ` (${reasonOf(error)})`;
+    }
+    this.once.warn(
+      'tenant',
+      () => `Nothing is counted for a tenant that is neither an id (text or number) nor an object with one${unread}`,
+      unread,
+    );
+    return undefined;
   }
 
   /** A cost may come from a request, so it is limited: one request must not make a count useless. */

@@ -37,8 +37,13 @@ export function reasonOf(error: unknown): string {
 /** What a value is instead of what was wanted: `a string`, `a list`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  try {
+    return Array.isArray(value) ? 'a list' : 'an object';
+  } catch {
+    // A proxy that was revoked.
+    return 'an object';
+  }
 }
 
 /** A duration as people write it, in one unit or two: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */

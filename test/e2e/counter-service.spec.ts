@@ -75,6 +75,31 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
   });
 
+  it('survives a category, a tenant and a cost that cannot be read, which a caller without types may give', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    await start();
+    for (const category of [
+      undefined,
+      null,
+      7,
+      Symbol('llm_call'),
+      Object.create(null),
+      proxy,
+    ] as unknown as string[]) {
+      expect(await counter.increment(category, 'proj_1')).toBe(0);
+      expect(await counter.read(category, 'proj_1')).toBe(0);
+    }
+    for (const tenant of [proxy, { id: proxy }, { id: Symbol('p') }] as unknown as TenantLike[]) {
+      expect(await counter.increment('llm_call', tenant)).toBe(0);
+      expect(await counter.read('llm_call', tenant)).toBe(0);
+    }
+    expect(await counter.increment('llm_call', 'proj_1', proxy as unknown as number)).toBe(1);
+    expect(app.log.of('Nothing is counted for undefined, which is no category')).toHaveLength(1);
+    expect(app.log.of('nor an object with one (Cannot perform')).toHaveLength(1);
+    expect(app.log.of('A cost in llm_call was an object: it counts as 1')).toHaveLength(1);
+  });
+
   it('repeats nothing of a cost that is no number: it may come from a client', async () => {
     await start();
     const costs = ['1\nERROR forged', { toString: () => JSON.parse('{') as string }] as unknown as number[];
