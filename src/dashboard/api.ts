@@ -4,6 +4,7 @@ import type { Severity } from '../model/level.js';
  * The JSON behind the page. It can be used on its own: `<path>/api/...` returns the types below, and `openapi.json` describes them.
  * All times are milliseconds since the epoch by the store's clock, all lengths are milliseconds. Absent fields are unknown or do not apply.
  * Names and ids come from users: treat them as plain text.
+ * The schemas of `openapi.json` are made from these types and comments: `node scripts/api-schemas.mjs --write` after a change.
  */
 
 /** A tenant as the page shows it: the counted id and the last known name. */

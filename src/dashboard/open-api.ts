@@ -1,3 +1,4 @@
+import { SCHEMAS } from './api-schemas.js';
 import { EXAMPLES } from './api.js';
 
 interface Parameter {
@@ -8,17 +9,12 @@ interface Parameter {
 
 const CATEGORY: Parameter = { name: 'category', required: true, description: 'Name of a category' };
 
-/** A schema made from an example: the types of its fields. `api.ts` defines which fields may be absent. */
-function schemaOf(example: unknown): object {
-  if (example === null) return { nullable: true };
-  if (Array.isArray(example)) return { type: 'array', items: example.length > 0 ? schemaOf(example[0]) : {} };
-  if (typeof example !== 'object') return { type: typeof example };
-  const properties = Object.entries(example).map(([name, value]) => [name, schemaOf(value)]);
-  return { type: 'object', properties: Object.fromEntries(properties) as object };
+function content(schema: string, example: unknown): object {
+  return { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` }, example } };
 }
 
-function json(example: unknown, description: string): object {
-  return { description, content: { 'application/json': { schema: schemaOf(example), example } } };
+function json(schema: string, example: unknown, description: string): object {
+  return { description, content: content(schema, example) };
 }
 
 const REFUSALS = Object.fromEntries(
@@ -28,16 +24,23 @@ const REFUSALS = Object.fromEntries(
     ['404', 'There is no such category'],
     ['415', 'A change that is not JSON'],
     ['503', 'The monitor is off or the store is away'],
-  ].map(([status, description]) => [status, json(EXAMPLES.error, description as string)]),
+  ].map(([status, description]) => [status, json('ErrorAnswer', EXAMPLES.error, description as string)]),
 ) as object;
 
-function get(summary: string, example: unknown, parameters: readonly Parameter[] = []): object {
+function get(
+  operationId: string,
+  summary: string,
+  schema: string,
+  example: unknown,
+  parameters: readonly Parameter[] = [],
+): object {
   return {
     get: {
+      operationId,
       summary,
       parameters: parameters.map((parameter) => ({ ...parameter, in: 'query', schema: { type: 'string' } })),
       responses: {
-        '200': json(example, summary),
+        '200': json(schema, example, summary),
         '304': { description: 'Unchanged since If-None-Match' },
         ...REFUSALS,
       },
@@ -45,7 +48,14 @@ function get(summary: string, example: unknown, parameters: readonly Parameter[]
   };
 }
 
-function post(summary: string, request: unknown, example: unknown): object {
+/** @param request - Of what type the body is, and an example; without it the body is empty. */
+function post(
+  operationId: string,
+  summary: string,
+  request: [schema: string, example: unknown] | undefined,
+  schema: string,
+  example: unknown,
+): object {
   const headers = [
     {
       name: 'Sec-Fetch-Site',
@@ -55,13 +65,14 @@ function post(summary: string, request: unknown, example: unknown): object {
       schema: { type: 'string', enum: ['same-origin'] },
     },
   ];
-  const content = { 'application/json': { schema: schemaOf(request), example: request } };
+  const body = request ? content(...request) : { 'application/json': { schema: { type: 'object' }, example: {} } };
   return {
     post: {
+      operationId,
       summary,
       parameters: headers,
-      requestBody: { required: true, content },
-      responses: { '200': json(example, summary), ...REFUSALS },
+      requestBody: { required: true, content: body },
+      responses: { '200': json(schema, example, summary), ...REFUSALS },
     },
   };
 }
@@ -76,27 +87,53 @@ export function openApi(version: string): object {
       description:
         "What the page of nestjs-rate-monitor shows. Times are milliseconds since the epoch by the store's clock.",
     },
+    // The description is in the folder below the page.
+    servers: [{ url: '..' }],
     paths: {
-      '/api/overview': get('All that the first look shows', EXAMPLES.overview),
-      '/api/tenants': get('Tenants by part of their id or name', EXAMPLES.tenants, [
+      '/api/overview': get('overview', 'All that the first look shows', 'Overview', EXAMPLES.overview),
+      '/api/tenants': get('tenants', 'Tenants by part of their id or name', 'TenantsAnswer', EXAMPLES.tenants, [
         { name: 'category', description: 'Name of a category; all if left out' },
         { name: 'search', description: 'Part of an id or a name' },
       ]),
-      '/api/tenant': get('One tenant in one category', EXAMPLES.tenant, [
+      '/api/tenant': get('tenant', 'One tenant in one category', 'TenantAnswer', EXAMPLES.tenant, [
         CATEGORY,
         { name: 'tenant', required: true, description: 'Id of the tenant' },
       ]),
-      '/api/category': get('One category over 24 hours', EXAMPLES.category, [CATEGORY]),
-      '/api/thresholds': get('Thresholds that are set, and the latest changes', EXAMPLES.thresholds),
-      '/api/advice': get('What history has to say about a threshold', EXAMPLES.advice, [
+      '/api/category': get('category', 'One category over 24 hours', 'CategoryAnswer', EXAMPLES.category, [CATEGORY]),
+      '/api/thresholds': get(
+        'thresholds',
+        'Thresholds that are set, and the latest changes',
+        'ThresholdsAnswer',
+        EXAMPLES.thresholds,
+      ),
+      '/api/advice': get('advice', 'What history has to say about a threshold', 'Advice', EXAMPLES.advice, [
         CATEGORY,
         { name: 'over', description: 'How much history to look at, in milliseconds; 24 hours if left out' },
         { name: 'at', description: 'One more threshold to look at' },
       ]),
-      '/api/mute': post('Holds alerts back for a while', EXAMPLES.muteRequest, EXAMPLES.mute),
-      '/api/unmute': post('Ends a mute', EXAMPLES.unmuteRequest, EXAMPLES.unmute),
-      '/api/test': post('Sends a test alert through every channel', {}, EXAMPLES.test),
-      '/api/threshold': post('Sets a threshold, or removes it', EXAMPLES.thresholdRequest, EXAMPLES.threshold),
+      '/api/mute': post(
+        'mute',
+        'Holds alerts back for a while',
+        ['MuteRequest', EXAMPLES.muteRequest],
+        'MuteAnswer',
+        EXAMPLES.mute,
+      ),
+      '/api/unmute': post(
+        'unmute',
+        'Ends a mute',
+        ['UnmuteRequest', EXAMPLES.unmuteRequest],
+        'UnmuteAnswer',
+        EXAMPLES.unmute,
+      ),
+      '/api/test': post('test', 'Sends a test alert through every channel', undefined, 'TestAnswer', EXAMPLES.test),
+      '/api/threshold': post(
+        'setThreshold',
+        'Sets a threshold, or removes it',
+        ['ThresholdRequest', EXAMPLES.thresholdRequest],
+        'ThresholdAnswer',
+        EXAMPLES.threshold,
+      ),
     },
+    components: { schemas: SCHEMAS },
   };
 }

@@ -17,6 +17,7 @@ import { map } from 'rxjs';
 
 import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
+import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
 import { EXAMPLES } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
 import { RateMonitorConfigError } from '../../src/index.js';
@@ -63,6 +64,34 @@ async function started({ monitor = seenMonitor(START), fastify, prepare, ...opti
       body: JSON.stringify(body),
     });
   return { monitor, log, get, post, url };
+}
+
+interface Schema {
+  $ref?: string;
+  type?: string;
+  enum?: unknown[];
+  nullable?: boolean;
+  required?: string[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+/** Where a value is not what a schema describes. */
+function unlike(value: unknown, { $ref, ...own }: Schema, at: string): string[] {
+  const schema: Schema = $ref === undefined ? own : (SCHEMAS[$ref.split('/').at(-1) ?? ''] as Schema);
+  if (value === null) return schema.nullable ? [] : [at];
+  const type = Array.isArray(value) ? 'array' : typeof value;
+  if (type !== schema.type || (schema.enum && !schema.enum.includes(value))) return [at];
+  if (Array.isArray(value)) return value.flatMap((one, i) => unlike(one, schema.items ?? {}, `${at}[${i}]`));
+  if (type !== 'object') return [];
+  const missing = (schema.required ?? []).filter((name) => !(name in (value as object)));
+  return [
+    ...missing.map((name) => `${at}.${name} is missing`),
+    ...Object.entries(value as object).flatMap(([name, one]) => {
+      const described = schema.properties?.[name];
+      return described ? unlike(one, described, `${at}.${name}`) : [`${at}.${name} is not described`];
+    }),
+  ];
 }
 
 /** A reverse proxy that publishes an app below `/ops` and takes that off again. */
@@ -524,12 +553,42 @@ describe('the API of the page', () => {
     expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
   });
 
-  it('describes each answer with its example', async () => {
+  it('describes each answer with its example, by schemas that are there', async () => {
     const { get } = await started();
     const description = (await (await get('/rate-monitor/api/openapi.json')).json()) as {
       paths: Record<string, unknown>;
+      components: { schemas: Record<string, unknown> };
     };
     expect(Object.keys(description.paths)).toHaveLength(10);
-    expect(JSON.stringify(description)).toContain(JSON.stringify(EXAMPLES.overview));
+    const text = JSON.stringify(description);
+    expect(text).toContain(JSON.stringify(EXAMPLES.overview));
+    for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      expect([name, typeof description.components.schemas[name]]).toEqual([name, 'object']);
+  });
+
+  it('answers what it describes: every field that is required, and none that is not described', async () => {
+    const { monitor, get } = await started();
+    await monitor.replica.count('llm_call', 'proj_1', 60, { name: 'Acme' });
+    await monitor.replica.recorder.look();
+    await monitor.view.instances.beat();
+    for (const [path, name] of [
+      ['overview', 'Overview'],
+      ['tenants', 'TenantsAnswer'],
+      ['tenant?category=llm_call&tenant=proj_1', 'TenantAnswer'],
+      ['category?category=llm_call', 'CategoryAnswer'],
+      ['advice?category=llm_call', 'Advice'],
+      ['thresholds', 'ThresholdsAnswer'],
+      ['category?category=nope', 'ErrorAnswer'],
+    ])
+      expect(unlike(await (await get(`/rate-monitor/api/${path}`)).json(), { $ref: `/${name}` }, name ?? '')).toEqual(
+        [],
+      );
+    for (const [name, example] of Object.entries({
+      ...{ Overview: EXAMPLES.overview, TenantAnswer: EXAMPLES.tenant, CategoryAnswer: EXAMPLES.category },
+      ...{ MuteRequest: EXAMPLES.muteRequest, MuteAnswer: EXAMPLES.mute, TestAnswer: EXAMPLES.test },
+      ...{ ThresholdRequest: EXAMPLES.thresholdRequest, ThresholdAnswer: EXAMPLES.threshold },
+      ...{ UnmuteAnswer: EXAMPLES.unmute, ThresholdsAnswer: EXAMPLES.thresholds },
+    }))
+      expect(unlike(example, { $ref: `/${name}` }, name)).toEqual([]);
   });
 });
