@@ -3,6 +3,7 @@
 // the same type however it is imported. Comments stay in the types, where editors read them.
 import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, normalize, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
@@ -28,6 +29,12 @@ for (const target of Object.values(exports)) {
   const { import: esm, require: cjs } = target;
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
+// Large, and data only: packed once, as the page is.
+const schemas = 'dashboard/api-schemas.js';
+const { SCHEMAS } = createRequire(import.meta.url)(`../dist/cjs/${schemas}`);
+write(`dist/cjs/${schemas}`, `exports.SCHEMAS = ${JSON.stringify(SCHEMAS)};\n`);
+write(`dist/esm/${schemas}`, `import shared from '../../cjs/${schemas}';\nexport const { SCHEMAS } = shared;\n`);
+for (const format of ['cjs', 'esm']) rmSync(`dist/${format}/${schemas}.map`);
 await import('./build-page.mjs');
 removeUnused();
 
