@@ -193,6 +193,8 @@ function nameOf(path: string, sources: ReadonlyMap<string, string>): string {
 }
 
 function show(value: unknown): string {
+  // Set in the wrong place it may hold a password or a webhook's key.
+  if (typeof value === 'string' && value.includes('://')) return 'an address';
   if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);

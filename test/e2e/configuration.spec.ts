@@ -237,6 +237,7 @@ describe('configuration', () => {
         { RATE_MONITOR_FLUSH_INTERVAL_MS: '99999999999' },
         'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write 2147483647 at most',
       ],
+      [{ RATE_MONITOR_KEY_PREFIX: 'redis://:hunter2@db' }, 'RATE_MONITOR_KEY_PREFIX is an address: write letters'],
       [{ RATE_MONITOR_KEY_PREFIX: '{x}' }, "RATE_MONITOR_KEY_PREFIX is '{x}': write letters"],
       [
         { RATE_MONITOR_MAX_TRACKED_TENANTS: 'all' },
