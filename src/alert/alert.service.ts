@@ -101,7 +101,7 @@ export class AlertService {
   /**
    * Sends what waits for others or for another try, at once: for functions that are frozen after their response.
    *
-   * @param withinMs - How long that may take, in milliseconds.
+   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

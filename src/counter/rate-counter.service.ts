@@ -45,7 +45,7 @@ export class RateCounterService {
   /**
    * Publishes at once what is pending. `RateMonitorService.flush` also sends the alerts that come of it.
    *
-   * @param withinMs - How long that may take, in milliseconds.
+   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

@@ -67,7 +67,7 @@ export class RateMonitorService implements Monitor {
   /**
    * Publishes what is counted and sends the alerts that come of it: for functions that are frozen after their response.
    *
-   * @param withinMs - How long that may take, in milliseconds.
+   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

@@ -146,7 +146,8 @@ export interface RateMonitorOptions {
    */
   redis?: Redis | Cluster | { namespace: string };
   /**
-   * Your own store instead of Redis and memory. The app does not start if `redis` is set too.
+   * Your own store, or `new MemoryCounterStore()` to count in memory though the app has a client of nestjs-redis. The app does not start if
+   * `redis` is set too.
    * @defaultValue Redis or memory, depending on `redis`
    */
   store?: CounterStore;

@@ -40,18 +40,26 @@ export class ThresholdService {
    * Removes a threshold that was set.
    *
    * @returns Whether there was one.
-   * @throws as `set` does.
+   * @throws TypeError or RangeError if an option is wrong; an Error if the store is away or the module is off.
    */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
     return this.present().remove(options);
   }
 
-  /** The thresholds that are set. */
+  /**
+   * The thresholds that are set.
+   *
+   * @throws an Error if the store is away, or the module is off or has not started.
+   */
   async list(): Promise<ThresholdOverride[]> {
     return this.present().list();
   }
 
-  /** The latest 200 changes, newest first. */
+  /**
+   * The latest 200 changes, newest first.
+   *
+   * @throws an Error if the store is away, or the module is off or has not started.
+   */
   async changes(): Promise<ThresholdChange[]> {
     return this.present().changes();
   }
