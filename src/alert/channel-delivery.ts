@@ -75,8 +75,10 @@ interface Live {
   readonly present: Present;
 }
 
-/** An attempt that takes longer counts as failed. */
-const GIVE_UP_AFTER_MS = 10_000;
+/** An attempt that takes longer counts as failed: more than the 30 s that a receiver has to answer. */
+export const GIVE_UP_AFTER_MS = 40_000;
+/** Somebody waits for the outcome of a test. */
+const TEST_WITHIN_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
 const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
@@ -156,7 +158,7 @@ export class ChannelDelivery {
   async test(alert: RateAlert): Promise<string | undefined> {
     try {
       const sending = this.run(() => this.channel.send(alert));
-      await within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false);
+      await within(Promise.resolve(sending), TEST_WITHIN_MS, 'no answer', false);
       this.works();
       return undefined;
     } catch (error) {
@@ -259,7 +261,11 @@ export class ChannelDelivery {
   private start(items: readonly Item[]): void {
     if (this.isGrouped) this.isGroupUnderWay = true;
     const work = this.run(() => (this.isGrouped ? this.sendGroup(items) : this.sendOne(items[0] as Item)));
-    const done = work.finally(() => {
+    const failed = (error: unknown): void => {
+      for (const { id } of items) this.sending.delete(id);
+      this.logger.error(`${this.title} could not send (${reasonOf(error)})`);
+    };
+    const done = work.catch(failed).finally(() => {
       this.working.delete(done);
       if (this.isGrouped) this.isGroupUnderWay = false;
       this.pump();
@@ -338,13 +344,14 @@ export class ChannelDelivery {
       }
       outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error) };
     }
+    // Before it is reported: another message about the same incident may begin with that.
+    for (const { item } of sent) this.sending.delete(item.id);
     await Promise.all(sent.map((one) => this.report(one, outcome)));
   }
 
   private async report({ item, present }: Live, outcome: Outcome): Promise<void> {
     this.outcomes[outcome.delivered ? 'delivered' : outcome.refused ? 'failed' : 'retried']++;
     const waitMs = await this.incidents.report(this.key, item.id, present, outcome);
-    this.sending.delete(item.id);
     if (!outcome.delivered) this.retryAfter(item.id, waitMs);
   }
 

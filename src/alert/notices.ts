@@ -9,7 +9,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import type { NamedChannel } from './channel-delivery.js';
+import { GIVE_UP_AFTER_MS, type NamedChannel } from './channel-delivery.js';
 import { wants } from './due.js';
 import { scopeOf } from './incident.js';
 
@@ -43,7 +43,6 @@ export type NewNotice = Omit<Notice, 'at' | 'service' | 'environment' | 'link'>;
 
 const RETRY_AFTER_MS = [1_000, 5_000, 20_000];
 const MAX_WAIT_ASKED_MS = 30_000;
-const GIVE_UP_AFTER_MS = 10_000;
 const MAX_REMEMBERED = 500;
 
 /** Sends notices to the channels that take them. A failure is retried and logged, and affects nothing else. */

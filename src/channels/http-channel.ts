@@ -46,8 +46,4 @@ export abstract class HttpChannel implements AlertChannel {
   protected request(request: WebhookRequest): Promise<Answer> {
     return this.#client.send(request);
   }
-
-  protected hasArrived(alertId: string): Promise<boolean> {
-    return this.#client.hasArrived(alertId);
-  }
 }

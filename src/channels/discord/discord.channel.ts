@@ -5,8 +5,7 @@ import { within } from '../../util/within.js';
 import type { MessageOptions } from '../common-options.js';
 import { checkOptions, DISCORD_RULES } from '../option-rules.js';
 import { accept, type Answer } from '../http/answer.js';
-import { alertId } from '../message/alert-id.js';
-import { MessageChannel } from '../message-channel.js';
+import { HttpChannel } from '../http-channel.js';
 import { plainText } from '../message/safe-text.js';
 import {
   discordBatch,
@@ -69,7 +68,7 @@ interface Posted {
  *
  * Names from users are escaped: they cannot mention anyone or contain a link.
  */
-export class DiscordChannel extends MessageChannel {
+export class DiscordChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.name} */
   readonly name = 'discord';
   readonly #options: DiscordChannelOptions;
@@ -78,7 +77,7 @@ export class DiscordChannel extends MessageChannel {
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: DiscordChannelOptions) {
     const given = checkOptions('DiscordChannel', DISCORD_RULES, options);
-    super(given);
+    super(given.url, given);
     this.#options = given;
   }
 
@@ -99,11 +98,11 @@ export class DiscordChannel extends MessageChannel {
     const message = discordNotice(notice, environment);
     const body =
       threadName === undefined ? message : { ...message, thread_name: plainText(notice.title, MAX_THREAD_NAME) };
-    accept(await this.post(body, [notice.id], { wait: 'true' }), isGone);
+    accept(await this.request({ body: JSON.stringify(body), query: { wait: 'true' } }), isGone);
   }
 
-  /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
-  protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
+  /** {@inheritDoc AlertChannel.sendBatch} */
+  async sendBatch(alerts: readonly RateAlert[], more = 0): Promise<void> {
     await this.#postWithPing(discordBatch(alerts, this.#options, more), alerts);
   }
 
@@ -124,7 +123,7 @@ export class DiscordChannel extends MessageChannel {
     const body = threadName === undefined ? message : { ...message, thread_name: threadName };
     // Without `wait` Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
-    const answer = await this.post(body, alerts.map(alertId), query);
+    const answer = await this.request({ body: JSON.stringify(body), query });
     // Somebody deleted the thread: only this incident needs another one, the webhook is as good as before.
     if (thread !== undefined && isMissing(answer, UNKNOWN_THREAD)) return this.#post(message, alerts);
     const { json } = accept(answer, isGone);

@@ -3,9 +3,8 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../common-options.js';
 import { checkOptions, MESSAGE_RULES } from '../option-rules.js';
 import { accept } from '../http/answer.js';
-import { alertId } from '../message/alert-id.js';
-import { MessageChannel } from '../message-channel.js';
-import { slackBatch, slackMessage, slackNotice } from './slack-message.js';
+import { HttpChannel } from '../http-channel.js';
+import { slackBatch, slackMessage, slackNotice, type SlackMessage } from './slack-message.js';
 
 /** Options of {@link SlackChannel}. Its `url` is that of an incoming webhook. */
 export type SlackChannelOptions = MessageOptions;
@@ -15,7 +14,7 @@ export type SlackChannelOptions = MessageOptions;
  *
  * Names from users are sent as plain text: they cannot mention anyone or contain a link.
  */
-export class SlackChannel extends MessageChannel {
+export class SlackChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.name} */
   readonly name = 'slack';
   readonly #options: SlackChannelOptions;
@@ -23,22 +22,26 @@ export class SlackChannel extends MessageChannel {
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options: SlackChannelOptions) {
     const given = checkOptions('SlackChannel', MESSAGE_RULES, options);
-    super(given);
+    super(given.url, given);
     this.#options = given;
   }
 
   /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert): Promise<void> {
-    accept(await this.post(slackMessage(alert, this.#options), [alertId(alert)]));
+    await this.#post(slackMessage(alert, this.#options));
+  }
+
+  /** {@inheritDoc AlertChannel.sendBatch} */
+  async sendBatch(alerts: readonly RateAlert[], more = 0): Promise<void> {
+    await this.#post(slackBatch(alerts, this.#options, more));
   }
 
   /** {@inheritDoc AlertChannel.notify} */
   async notify(notice: Notice): Promise<void> {
-    accept(await this.post(slackNotice(notice, this.#options.environment), [notice.id]));
+    await this.#post(slackNotice(notice, this.#options.environment));
   }
 
-  /** Posts one message about several alerts; `more` is how many alerts it leaves out. */
-  protected async postBatch(alerts: readonly RateAlert[], more: number): Promise<void> {
-    accept(await this.post(slackBatch(alerts, this.#options, more), alerts.map(alertId)));
+  async #post(message: SlackMessage): Promise<void> {
+    accept(await this.request({ body: JSON.stringify(message) }));
   }
 }

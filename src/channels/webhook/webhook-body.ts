@@ -2,7 +2,7 @@ import { tenantKey } from '../../model/tenant-key.js';
 import type { Notice } from '../../model/notice.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
-import { alertId } from '../message/alert-id.js';
+import { alertId } from './alert-id.js';
 import { alertMessage } from '../message/alert-message.js';
 import { MAX_NOTICE_LINE } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';

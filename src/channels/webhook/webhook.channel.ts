@@ -4,7 +4,7 @@ import type { ChannelFilter } from '../common-options.js';
 import { checkOptions, WEBHOOK_RULES } from '../option-rules.js';
 import { HttpChannel } from '../http-channel.js';
 import { accept } from '../http/answer.js';
-import { alertId } from '../message/alert-id.js';
+import { alertId } from './alert-id.js';
 import { sign } from './signature.js';
 import { webhookBody, webhookNoticeBody } from './webhook-body.js';
 
@@ -61,6 +61,6 @@ export class WebhookChannel extends HttpChannel {
   async #post(body: string, id: string): Promise<void> {
     const headers = new Headers({ 'webhook-id': id, 'idempotency-key': id });
     if (this.#secrets.length > 0) sign(headers, id, body, this.#secrets);
-    accept(await this.request({ body, headers, about: [id] }));
+    accept(await this.request({ body, headers }));
   }
 }
