@@ -153,8 +153,11 @@ export class AlertEngine implements Incidents {
     const unseen = await untraced();
     const run = <T>(work: () => T): T => this.outside(() => unseen(work));
     for (const named of channels) {
-      const key = `${named.name}#${named.channel.addressHash ?? ''}`;
-      this.ownChannels.set(key, named.channel);
+      const { name, channel } = named;
+      const keyFor = (known: string): string => `${known}#${channel.addressHash ?? ''}`;
+      // By its address: the number in a name changes with the order of the channels, and a deployment may change that.
+      const key = this.deliveries.has(keyFor(channel.name)) ? keyFor(name) : keyFor(channel.name);
+      this.ownChannels.set(key, channel);
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
     // Not awaited: a store that is away must not delay the start.
@@ -228,9 +231,10 @@ export class AlertEngine implements Incidents {
     }
   }
 
-  /** The last alerts of all replicas, newest first. */
+  /** The last alerts of all replicas, newest first; while the store is away, those that this replica knows. */
   async list(): Promise<AlertRecord[]> {
-    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options));
+    const names = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
+    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names));
   }
 
   /** Incidents of all replicas that are open or whose end is not sent yet, as last seen. */
@@ -278,13 +282,14 @@ export class AlertEngine implements Incidents {
     return this.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
   }
 
-  async report(key: string, id: string, { due, alert }: Present, outcome: Outcome): Promise<number> {
+  async report(key: string, id: string, { due, alert, memory }: Present, outcome: Outcome): Promise<number> {
     let waitMs = 0;
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
       if (!incident || !told) return incident;
       const now = this.options.now();
-      if (outcome.delivered) return withConfirmed(incident, key, { ...due, count: alert.count }, outcome.memory, now);
+      const sent = { ...due, count: alert.count };
+      if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
       return withFailed(incident, key, outcome.refused ? 'failed' : 'retried', outcome.reason, now + waitMs);
     }).catch(() => undefined);
@@ -400,7 +405,8 @@ export class AlertEngine implements Incidents {
     const told = incident?.told[key];
     const delivery = this.deliveries.get(key);
     if (!incident || !told || told.by !== this.me || !delivery) return undefined;
-    const next = due(incident, told, delivery.channel, this.settings, this.options.now());
+    const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
+    const next = due(incident, told, delivery.channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
     const alert = alertOf(incident, next, this.options, told.when);
     return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };

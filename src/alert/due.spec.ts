@@ -131,6 +131,26 @@ describe('what a channel is due of a story', () => {
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1))?.status).toBe('reminded');
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999))).toBeUndefined();
   });
+
+  it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {
+    const channel = { repeatEveryMs: MINUTE };
+    const repeated = (incident: Incident, known: Told, wanted: object, isMuted: boolean) => {
+      const next = due(incident, known, wanted, settings, at(1, 5_000), isMuted);
+      return next && [next.status, next.level.severity];
+    };
+    for (const story of [true, false]) {
+      const higher = after(story, breach(0, OVER), breach(0, FAR, 90));
+      const long = { ...higher, windows: higher.windows.map((window) => ({ ...window, end: at(9, 0) })) };
+      const known = told({ [story ? '' : START]: 1 }, { level: OVER });
+      expect(repeated(long, known, channel, true)).toEqual(['reminded', 'warning']);
+      expect(repeated(long, known, channel, false)).toEqual(['escalated', 'critical']);
+      const planned = plan({ ...long, told: { x: known } }, new Map([['x', channel]]), settings, at(9), at(0, 5_000));
+      expect([planned.held, planned.lookAt]).toEqual([['x'], at(1)]);
+    }
+    const lower = after(true, breach(0, FAR, 90), breach(1));
+    const heard = told({ '': 5 }, { level: FAR });
+    expect(repeated(lower, heard, { ...channel, minSeverity: 'critical' }, false)).toEqual(['reminded', 'critical']);
+  });
 });
 
 describe('the plan for an incident', () => {

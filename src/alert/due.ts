@@ -30,7 +30,9 @@ export function wants(
 
 /**
  * What to send to a channel next: the difference between what is true and what the channel has confirmed. Undefined if there is no
- * difference.
+ * difference, and nothing to repeat for a channel that forgets.
+ *
+ * @param isMuted - A mute holds back what is new, but neither an end nor what is only repeated.
  */
 export function due(
   incident: Incident,
@@ -38,25 +40,37 @@ export function due(
   channel: Wanting,
   settings: IncidentSettings,
   now: number,
+  isMuted = false,
+): Due | undefined {
+  const news = newsFor(incident, told, channel, settings, now);
+  if (news && (!isMuted || news.status === 'resolved')) return news;
+  return now >= repeatAt(incident, told, channel) ? repeated(incident, told) : undefined;
+}
+
+function newsFor(
+  incident: Incident,
+  told: Told | undefined,
+  channel: Wanting,
+  settings: IncidentSettings,
+  now: number,
 ): Due | undefined {
   return incident.story
-    ? dueOfStory(incident, told, channel, settings, now)
-    : dueOfWindows(incident, told, channel, now);
+    ? newsOfStory(incident, told, channel, settings, now)
+    : newsOfWindows(incident, told, channel, now);
 }
 
 /** The oldest window that was not sent at its present level. */
-function dueOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
+function newsOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
   for (const window of incident.windows) {
     const before = told?.levels[window.start] ?? 0;
     const isHeld = window.end <= (told?.held ?? 0);
     if (isHeld || now > expiryOf(window) || !wants(channel, incident.category, window.level)) continue;
     if (window.level.at > before) return { status: before > 0 ? 'escalated' : 'opened', window, level: window.level };
-    if (now < window.end && isToRepeat(told, channel, now)) return { status: 'reminded', window, level: window.level };
   }
   return undefined;
 }
 
-function dueOfStory(
+function newsOfStory(
   incident: Incident,
   told: Told | undefined,
   channel: Wanting,
@@ -79,9 +93,24 @@ function dueOfStory(
   // Not after the window: it may have been the last.
   const isReminder =
     told?.when !== undefined && now >= told.when + remindAfterMs && now < window.end && hasGrown(incident, told);
-  if (before > 0 && ((isReminder && wants(channel, category, present.level)) || isToRepeat(told, channel, now)))
-    return { status: 'reminded', window: present, level: present.level };
-  return undefined;
+  return before > 0 && isReminder && wants(channel, category, present.level)
+    ? { status: 'reminded', window: present, level: present.level }
+    : undefined;
+}
+
+/** When a channel that forgets what is not repeated is to be sent again what it was sent; `Infinity` for never. */
+function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting): number {
+  const { start, end } = lastOf(incident);
+  const isSent = (told?.levels[incident.story ? '' : start] ?? 0) > 0;
+  if (!isSent || repeatEveryMs === undefined || incident.closedAt !== undefined) return Infinity;
+  const at = (told?.when ?? 0) + repeatEveryMs;
+  return incident.story || at < end ? at : Infinity;
+}
+
+/** At the level that was sent: a higher one may be held back, a lower one not be wanted. */
+function repeated(incident: Incident, told: Told | undefined): Due {
+  const window = incident.story ? presentWindow(incident) : lastOf(incident);
+  return { status: 'reminded', window, level: told?.level ?? window.level };
 }
 
 /**
@@ -98,10 +127,6 @@ export function presentWindow(incident: Incident): WindowOver {
 function hasGrown(incident: Incident, told: Told): boolean {
   const { seenAt, count } = lastOf(incident);
   return seenAt > (told.when ?? 0) || count > (told.count ?? 0);
-}
-
-function isToRepeat(told: Told | undefined, { repeatEveryMs }: Wanting, now: number): boolean {
-  return repeatEveryMs !== undefined && told?.when !== undefined && now >= told.when + repeatEveryMs;
 }
 
 function expiryOf({ start, end, seenAt }: WindowOver): number {
@@ -152,20 +177,20 @@ export function plan(
   const looks: number[] = [];
   for (const [key, channel] of channels) {
     const told = incident.told[key];
-    const next = due(incident, told, channel, settings, now);
+    const next = due(incident, told, channel, settings, now, muted !== undefined);
+    const isHeld =
+      muted !== undefined && next?.status !== 'resolved' && newsFor(incident, told, channel, settings, now);
+    if (isHeld) {
+      held.push(key);
+      looks.push(muted);
+    }
     if (!next) {
-      looks.push(...remindersOf(incident, told, channel, settings));
+      looks.push(repeatAt(incident, told, channel), isHeld ? Infinity : reminderAt(incident, told, settings));
       continue;
     }
     const free = Math.max(told?.until ?? 0, told?.next ?? 0);
-    if (muted !== undefined && next.status !== 'resolved') {
-      held.push(key);
-      looks.push(muted);
-    } else if (free > now) looks.push(free);
-    else {
-      ready.set(key, next);
-      looks.push(now);
-    }
+    if (free <= now) ready.set(key, next);
+    looks.push(Math.max(free, now));
   }
   // Channels that no replica has now: a replica that has them may return.
   for (const [key, { until = 0, next = 0 }] of Object.entries(incident.told)) {
@@ -173,23 +198,15 @@ export function plan(
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
   if (incident.closedAt === undefined) looks.push(settleAt(incident, settings));
-  return { ready, held, lookAt: looks.length > 0 ? Math.min(...looks) : undefined };
+  const lookAt = Math.min(...looks);
+  return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
 
 /** Reminders are due while a window runs. In later windows a breach makes them due. */
-function remindersOf(
-  incident: Incident,
-  told: Told | undefined,
-  { repeatEveryMs }: Wanting,
-  { remindAfterMs }: IncidentSettings,
-): number[] {
-  if (told?.when === undefined || incident.closedAt !== undefined) return [];
-  const { end } = lastOf(incident);
-  const reminder = told.when + remindAfterMs;
-  const repeat = repeatEveryMs === undefined ? Infinity : told.when + repeatEveryMs;
-  const running = incident.story && reminder < end ? reminder : Infinity;
-  const repeated = incident.story || repeat < end ? repeat : Infinity;
-  return [Math.min(running, repeated)].filter(Number.isFinite);
+function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs }: IncidentSettings): number {
+  if (told?.when === undefined || incident.closedAt !== undefined || !incident.story) return Infinity;
+  const at = told.when + remindAfterMs;
+  return at < lastOf(incident).end ? at : Infinity;
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */

@@ -14,8 +14,12 @@ export interface AlertRecord {
   channels: Record<string, Delivery>;
 }
 
-/** An incident as the history shows it. */
-export function alertRecord(incident: Incident, identity: Identity): AlertRecord {
+/**
+ * An incident as the history shows it.
+ *
+ * @param names - Of this replica's channels, by their keys.
+ */
+export function alertRecord(incident: Incident, identity: Identity, names: ReadonlyMap<string, string>): AlertRecord {
   const { uid, raisedAt, worst, story, closedAt, status = 'opened' } = incident;
   const shown = story && closedAt !== undefined ? 'resolved' : status;
   const window = lastOf(incident);
@@ -24,7 +28,7 @@ export function alertRecord(incident: Incident, identity: Identity): AlertRecord
   // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
   const heardAt: Record<string, number> = {};
   for (const [key, { delivery, when = 0, next }] of Object.entries(incident.told)) {
-    const name = key.slice(0, key.lastIndexOf('#'));
+    const name = names.get(key) ?? key.slice(0, key.lastIndexOf('#'));
     if (when < (heardAt[name] ?? 0)) continue;
     heardAt[name] = when;
     channels[name] =

@@ -1,7 +1,7 @@
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { reasonOf } from '../util/text.js';
-import { lastOf, type Incident } from './incident.js';
+import { isIncident, lastOf, type Incident } from './incident.js';
 
 const MAX_LISTED = 500;
 /** How many records are looked after at once. */
@@ -43,8 +43,8 @@ export class IncidentRecords {
     private readonly max: number,
   ) {
     this.kinds = { open: `incidents:${scope}`, history: `history:${scope}` };
-    this.store = new Records(state, this.kinds.open, ({ lookAt }: Incident) => lookAt);
-    this.history = new Records(state, this.kinds.history);
+    this.store = new Records(state, this.kinds.open, ({ lookAt }: Incident) => lookAt, isIncident);
+    this.history = new Records(state, this.kinds.history, undefined, isIncident);
   }
 
   /** Whether the store is away, as far as is known. */
@@ -124,15 +124,13 @@ export class IncidentRecords {
     return new Map([...shared, ...this.here()]);
   }
 
-  /**
-   * The last ones, open or over, newest first.
-   *
-   * @throws if the store is away.
-   */
+  /** The last ones, open or over, newest first; while the store is away, those that were seen here. */
   async newest(): Promise<Incident[]> {
-    const shared = [...(await this.history.list(MAX_LISTED)), ...(await this.store.list(MAX_LISTED))];
-    const mine = [...this.here().values()];
-    const found = new Map([...shared, ...mine].map((incident) => [incident.uid, incident]));
+    const shared = await Promise.all([this.history.list(MAX_LISTED), this.store.list(MAX_LISTED)]).catch(() => {
+      this.away = true;
+      return [];
+    });
+    const found = new Map([...shared.flat(), ...this.here().values()].map((incident) => [incident.uid, incident]));
     return [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt).slice(0, MAX_LISTED);
   }
 
@@ -143,9 +141,11 @@ export class IncidentRecords {
    */
   async due(until: number): Promise<readonly string[]> {
     const { ids, generation } = await this.store.due(until, MAX_AT_ONCE);
-    // The store has lost its records.
-    if (this.generation !== undefined && this.generation !== generation)
+    // The store has lost its records, or when they are due.
+    if (this.generation !== undefined && this.generation !== generation) {
       for (const id of this.seen.keys()) this.unshared.add(id);
+      await this.store.rewrite(this.max);
+    }
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
     if (this.away) this.backAt = Date.now();

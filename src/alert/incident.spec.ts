@@ -10,8 +10,10 @@ import {
   recordId,
   unsettled,
   withBreach,
+  withConfirmed,
   withCount,
   withSettled,
+  withTold,
   type Identity,
   type Incident,
 } from './incident.js';
@@ -142,6 +144,28 @@ describe('an incident', () => {
     expect(both).toMatchObject({ peak: { count: 40 }, hot: 2, windows: [{ count: 30 }, { count: 40 }] });
     expect(merged(both, stored(other))).toEqual(both);
     expect(merged(undefined, other)).toBe(other);
+  });
+
+  it('remembers both messages if two replicas sent one, whichever confirms last, and sends both the end', () => {
+    const sending = withTold(opened(20), 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
+    const sent = (status: 'opened' | 'resolved') => ({
+      status,
+      window: lastOf(sending),
+      level: lastOf(sending).level,
+      count: 20,
+    });
+    const confirmed = (incident: Incident, status: 'opened' | 'resolved', memory: string, previous?: string) =>
+      withConfirmed(incident, 'chat#', sent(status), memory, previous, at(0));
+    const other = confirmed(sending, 'opened', 'message 2');
+    expect(other.told['chat#']).not.toHaveProperty('also');
+    expect(confirmed(other, 'opened', 'message 3', 'message 2').told['chat#']).not.toHaveProperty('also');
+    expect(confirmed(other, 'opened', 'message 1').told['chat#']).toMatchObject({
+      memory: 'message 1',
+      also: ['message 2'],
+    });
+    const over = confirmed(other, 'resolved', 'message 2', 'message 2');
+    expect(over.told['chat#']).toMatchObject({ resolved: true });
+    expect(confirmed(over, 'opened', 'message 1').told['chat#']).not.toHaveProperty('resolved');
   });
 
   it('has the total, peak and length of a plain sum, whenever anybody settles', () => {

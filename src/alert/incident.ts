@@ -60,6 +60,8 @@ export interface WindowOver {
 export interface Told {
   /** The highest level confirmed (its `at`), by the start of the window; '' for a story. */
   readonly levels: Readonly<Record<string, number>>;
+  /** The last one that was sent. */
+  readonly level?: AlertLevel;
   /** When it last confirmed, and the count that was sent then. */
   readonly when?: number;
   readonly count?: number;
@@ -114,6 +116,15 @@ export interface Incident {
   readonly lookAt?: number;
   /** Its id in edition 1, if it was opened there. */
   readonly edition1?: string;
+}
+
+/** Whether a record of the store is an incident. One of another shape must harm no other. */
+export function isIncident({ uid, tenant, windows, worst, peak, streak, told }: Partial<Incident>): boolean {
+  const isWindow = (window: Partial<WindowOver> | null): boolean =>
+    Number.isFinite(window?.start) && Number.isFinite(window?.end) && typeof window?.level === 'object';
+  const isWhole = [worst, peak, streak, told].every((part) => typeof part === 'object' && (part as unknown) !== null);
+  const isNamed = typeof uid === 'string' && typeof tenant?.id === 'string';
+  return isWhole && isNamed && Array.isArray(windows) && windows.length > 0 && windows.every(isWindow);
 }
 
 /** What to send to a channel next. */
@@ -435,26 +446,37 @@ function encodeURIComponentSafely(text: string): string {
   );
 }
 
-/** A channel confirmed what it was sent, and may want something remembered. */
+/**
+ * A channel confirmed what it was sent, and may want something remembered.
+ *
+ * @param previous - What it remembered when it was sent that. If it remembers something else by now, another replica has sent a message of its
+ *   own meanwhile: the end goes to both.
+ */
 export function withConfirmed(
   incident: Incident,
   key: string,
   { status, window, level, count }: Due & { readonly count: number },
   memory: string | undefined,
+  previous: string | undefined,
   now: number,
 ): Incident {
   const told = incident.told[key] as Told;
+  const isOther =
+    memory !== undefined && told.memory !== undefined && told.memory !== previous && told.memory !== memory;
+  const also = [...(told.also ?? []), ...(isOther ? [told.memory] : [])];
   const place = incident.story ? '' : String(window.start);
   const places = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
   const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
   const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
   return withTold(counted, key, {
-    ...without(told, 'by', 'until', 'next', 'faults'),
+    ...without(told, 'by', 'until', 'next', 'faults', ...(isOther ? (['resolved'] as const) : [])),
     levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
+    level,
     when: now,
     count,
     ...(status === 'resolved' ? { resolved: true } : {}),
     ...(memory === undefined ? {} : { memory }),
+    ...(also.length > 0 ? { also } : {}),
     delivery: { status: 'delivered', attempts: told.delivery.attempts + 1 },
   });
 }

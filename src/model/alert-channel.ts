@@ -37,7 +37,10 @@ export interface AlertChannel {
    * it off. If left out, the name is used.
    */
   readonly addressHash?: string;
-  /** For a receiver that forgets what is not repeated: an open incident is sent again this often, in milliseconds. */
+  /**
+   * For a receiver that forgets what is not repeated: an open incident is sent again this often, as it was sent last, through mutes too. In
+   * milliseconds, 1,000 or more.
+   */
   readonly repeatEveryMs?: number;
   /**
    * Sends what is no alert about one tenant: a time without the store, a digest, a changed threshold. One replica calls it. What it throws

@@ -244,6 +244,10 @@ export class ChannelShape {
   @IsOptional()
   @IsArray(writeInstead('a list of categories, or leave it out for all'))
   categories: unknown;
+
+  @IsOptional()
+  @IsWhole(1_000, 'milliseconds', 'never')
+  repeatEveryMs: unknown;
 }
 
 /** Read by people: with no password in it. */

@@ -150,8 +150,8 @@ function checkWindow(window: unknown, path: string): Problem[] {
 
 function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
   // A channel is an instance with state: validate it, do not copy it.
-  const { name, send, minSeverity, categories } = Object(channel) as Record<string, unknown>;
-  const problems = check(ChannelShape, { name, send, minSeverity, categories }, path);
+  const { name, send, minSeverity, categories, repeatEveryMs } = Object(channel) as Record<string, unknown>;
+  const problems = check(ChannelShape, { name, send, minSeverity, categories, repeatEveryMs }, path);
   for (const category of listOf(categories)) {
     if (known.includes(category as string)) continue;
     const remedy = `one of ${known.join(', ')}`;

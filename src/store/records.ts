@@ -19,11 +19,15 @@ export class Records<T extends object> {
   /** As they were read: a change that follows need not read again. */
   private readonly texts = new WeakMap<T, string>();
 
-  /** @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never. */
+  /**
+   * @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never.
+   * @param isOne - Whether it has the shape of one. What has not counts as not there.
+   */
   constructor(
     private readonly state: SharedState,
     private readonly kind: string,
     private readonly dueAt: (record: T) => number | undefined = () => undefined,
+    private readonly isOne: (record: Partial<T>) => boolean = () => true,
   ) {}
 
   /** The newest `most` (1,000 if left out), newest first. */
@@ -55,6 +59,17 @@ export class Records<T extends object> {
     return this.state.due(this.kind, until, most);
   }
 
+  /** Writes records once more as they are, after the store has lost when they are due. */
+  async rewrite(most: number): Promise<void> {
+    const texts = await this.state.list(this.kind, most);
+    await Promise.all(
+      Array.from(texts, async ([id, text]) => {
+        const record = this.parsed(text);
+        if (record) await this.state.swap(this.kind, id, text, text, this.dueAt(record));
+      }),
+    );
+  }
+
   /**
    * Changes a record as if nobody else did: `change` is asked again if another replica was faster.
    *
@@ -81,15 +96,20 @@ export class Records<T extends object> {
   private recordOf(text: string | undefined): [text: string | undefined, record: T | undefined] {
     const record = parse(text);
     if (isNewer(record)) throw new Error(`a record of ${this.kind} was written by a newer version`);
-    return [text, withoutSchema<T>(record)];
+    return [text, this.ofShape(record)];
   }
 
   /** A record to read: nothing if a newer version wrote it. */
   private parsed(text: string | undefined): T | undefined {
     const parsed = parse(text);
-    const record = isNewer(parsed) ? undefined : withoutSchema<T>(parsed);
+    const record = isNewer(parsed) ? undefined : this.ofShape(parsed);
     if (record && text !== undefined) this.texts.set(record, text);
     return record;
+  }
+
+  private ofShape(parsed: Parsed): T | undefined {
+    const record = withoutSchema<T>(parsed);
+    return record && this.isOne(record) ? record : undefined;
   }
 }
 

@@ -11,7 +11,7 @@ export type Swapped =
 export interface DueRecords {
   /** Ids, the one that is due for longest first. */
   readonly ids: readonly string[];
-  /** Stays the same until the store loses the records of this kind: if it changes, replicas that know some put them back. */
+  /** Stays the same until the store loses the records of this kind, or when they are due: if it changes, replicas put them back. */
   readonly generation: string;
 }
 

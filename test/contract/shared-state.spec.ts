@@ -8,8 +8,8 @@ import { until } from '../support/until.js';
 
 interface Opened {
   state: SharedState;
-  /** Loses the records, as a FLUSHALL would. */
-  lose?: () => Promise<unknown>;
+  /** Loses all keys, as a FLUSHALL would, or those that end so. */
+  lose?: (end?: string) => Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const PLACES: Record<string, () => Promise<Opened>> = {
   memory: () => Promise.resolve({ state: new MemorySharedState(), close: () => Promise.resolve() }),
   Redis: async () => {
     const { client, keyPrefix } = sharedRedis();
-    const lose = async () => client.del(...(await client.keys(`${keyPrefix}:*`)));
+    const lose = async (end = '') => client.del(...(await client.keys(`${keyPrefix}:*${end}`)));
     return { ...(await opened(new RedisCounterStore(client, keyPrefix), () => client.quit())), lose };
   },
   'Redis Cluster': async () => {
@@ -106,6 +106,19 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await due(100)).toEqual(['soon']);
   });
 
+  it('tells by another generation that it was lost when records are due, which can be written again', async () => {
+    if (!lose) return;
+    const records = new Records<{ at: number }>(state, 'times', ({ at }) => at);
+    await records.change('1', () => ({ at: 5 }));
+    const { generation } = await state.due('times', 9, 9);
+    await lose('times:due');
+    const lost = await state.due('times', 9, 9);
+    expect([lost.ids, lost.generation === generation]).toEqual([[], false]);
+    await records.rewrite(9);
+    expect(await state.due('times', 9, 9)).toEqual({ ids: ['1'], generation: lost.generation });
+    expect((await state.due('times', 4, 9)).ids).toEqual([]);
+  });
+
   it('tells by another generation that the records were lost', async () => {
     const generation = async () => (await state.due('generations', 0, 1)).generation;
     const before = await generation();
@@ -159,7 +172,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     await store.state.swap('a', '1', undefined, 'x', 1);
     await store.state.claim('work', 'me', 1_000);
     const keys = await client.keys(`${keyPrefix}:*`);
-    expect(keys).toHaveLength(5);
+    expect(keys).toHaveLength(6);
     for (const key of keys) {
       expect(key).toContain(`${keyPrefix}:{alerts}:v2:`);
       expect(await client.pttl(key)).toBeGreaterThan(0);

@@ -81,7 +81,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const reasons = async () => (await alerts.list()).map(({ channels }) => channels.webhook?.reason);
     // From the beginning: the next try may go through before the last of the others is sent.
     const timesOut = until(async () => (await reasons()).some((reason) => reason?.includes('no answer within')));
-    hook.delayNext(5_500, { status: 503 });
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 30));
+    hook.hang();
     await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'time-out' } }));
     await until(() => hook.requests.length === 1);
     hook.reset();
@@ -175,6 +177,33 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await Promise.all([revoked.close(), other.close()]);
   });
 
+  it('goes on in its message after a deployment that lists another channel of the kind before its own', async () => {
+    const other = await new DiscordServer(fast).start();
+    const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_500 } };
+    const old = await replica([toDiscord()], settings);
+    await old.breached(aBreach(1_000));
+    await until(() => discord.messages.length === 1);
+    await old.stop();
+    const names = ['discord', 'discord 2'];
+    const channels = [new DiscordChannel({ url: other.url }), toDiscord()].map((channel, i) => ({
+      ...{ channel, name: names[i] as string, option: `channels[${i}]` },
+    }));
+    const now = await replica([], { ...settings, channels });
+    await until(() => colors().includes(GREEN));
+    expect(discord.messages).toHaveLength(1);
+    await until(async () => Object.keys((await now.list())[0]?.channels ?? {}).length === 2);
+    expect(Object.keys((await now.list())[0]?.channels ?? {}).sort()).toEqual(names);
+    await other.close();
+  });
+
+  it('brings the message of a slow Discord to what became true meanwhile, instead of a second one', async () => {
+    discord.delayNext(6_000);
+    const alerts = await replica([toDiscord()], { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } });
+    await alerts.breached(aBreach(1_000));
+    await until(() => discord.messages.length > 0 && colors().every((color) => color === GREEN), 15_000);
+    expect(discord.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
+  });
+
   it('is one message if three levels are crossed within a second, with the current count', async () => {
     const counts = () => Promise.resolve([5_000]);
     const contributors = (_of: unknown, _end: number, count: number) => Promise.resolve([{ label: 'ben', count }]);
@@ -241,6 +270,8 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await expect(all[0]?.mutes.mute({ forMs: 1_000, reason: 'x' })).rejects.toThrow(
       'The mute was not set: the store is away',
     );
+    expect(await all[1]?.list()).toHaveLength(1);
+    expect(await all[1]?.mutes.list()).toEqual([]);
     for (const side of sides) side.away = false;
     await until(() => colors().length > 0 && colors().every((color) => color === GREEN));
     expect(discord.messages.length).toBeLessThanOrEqual(3);
@@ -350,13 +381,19 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         },
       }),
     };
-    await state.swap('incidents::', 'broken', undefined, '{"', 0);
+    const broken = ['{"', '{}', '{"uid":"u","windows":[{}],"told":{}}'];
+    for (const [i, text] of broken.entries()) {
+      await state.swap('incidents::', `broken ${i}`, undefined, text, 0);
+      await state.swap('history::', `broken ${i}`, undefined, text);
+    }
     await Promise.all(['\ud800', '\ud801'].map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
     await alerts.breached(aBreach(1_000, { tenant }));
     expect(heard.alerts).toHaveLength(3);
     await until(() => heard.alerts.length === 4);
     expect(heard.alerts[3]).toMatchObject({ tenant: { id: 'c' }, incident: { status: 'resolved' } });
-    expect(await state.read('incidents::', ['broken'])).toEqual([undefined]);
+    const ids = broken.map((_, i) => `broken ${i}`);
+    await until(async () => (await state.read('incidents::', ids)).every((text) => text === undefined));
+    expect(await alerts.list()).toHaveLength(3);
   });
 
   it('remembers mutes where the store loses its data, and does not bring back one that was ended', async () => {

@@ -362,6 +362,11 @@ describe('configuration', () => {
       ['an option that every object has', { constructor: 1 }, 'constructor is not an option: write it as the docs'],
       ['an option that JSON may bring', JSON.parse('{ "__proto__": {} }'), '__proto__ is not an option'],
       ['a channel that cannot send', { channels: [{ name: 'x' }] }, 'channels[0].send is missing: write a method'],
+      [
+        'a channel that wants to be told again without a pause',
+        { channels: [{ name: 'x', send: () => undefined, repeatEveryMs: 0 }] },
+        'channels[0].repeatEveryMs is 0: write a whole number of milliseconds, 1000 or more',
+      ],
     ];
     it.each(wrong)('%s', async (_what, options, message) => {
       const boot = start(RateMonitorModule.forRoot(options as RateMonitorOptions));

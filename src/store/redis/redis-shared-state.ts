@@ -4,7 +4,7 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { KEPT_FOR_MS, type DueRecords, type Edition1State, type SharedState, type Swapped } from '../shared-state.js';
 
-/** The field of a kind's hash that shows whether the hash was lost. No record has an empty id. */
+/** The field of a kind's hash, and the member of its set of due times, that shows whether one of them was lost. No record has an empty id. */
 const GENERATION = '';
 
 const RENEW_EVERY_MS = 3_600_000;
@@ -76,6 +76,10 @@ const DUE = `
 -- KEYS   a kind's records, when they are due
 -- ARGV   the time; how many at most; a name for the generation if there is none; expiry in ms
 -- reply  the generation, then the ids that are due, longest first
+if redis.call('ZADD', KEYS[2], 'NX', '+inf', '${GENERATION}') == 1 then
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+  redis.call('HDEL', KEYS[1], '${GENERATION}')
+end
 if redis.call('HSETNX', KEYS[1], '${GENERATION}', ARGV[3]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
 local reply = { redis.call('HGET', KEYS[1], '${GENERATION}') }
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
