@@ -80,6 +80,31 @@ describe('Publisher, if requests wait', () => {
     expect(count()).toBeInstanceOf(Promise);
   });
 
+  it.each<[what: string, odd: (totals: readonly OwnTotal[]) => unknown]>([
+    ['nothing', () => undefined],
+    ['no answer to each', () => Promise.resolve([])],
+    ['null for an answer', (totals) => Promise.resolve(totals.map(() => null))],
+    ['undefined for an answer', (totals) => Promise.resolve(totals.map(() => undefined))],
+  ])('publishes a total again, and lets others go on, if a store of the app gives %s', async (_, odd) => {
+    answer = odd as unknown as CounterStore['publish'];
+    void count();
+    await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS);
+    answer = answers;
+    void count(track('other'));
+    await jest.advanceTimersByTimeAsync(0);
+    expect(taken()).toBe(1);
+    await jest.advanceTimersByTimeAsync(6_000);
+    expect(taken()).toBe(2);
+  });
+
+  it('takes answers that are there at once', async () => {
+    answer = ((totals: readonly OwnTotal[]) =>
+      totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }))) as unknown as CounterStore['publish'];
+    void count();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(taken()).toBe(1);
+  });
+
   it('sends one publish at a time, however many flush at once', async () => {
     let [underWay, most] = [0, 0];
     answer = async (totals, at) => {

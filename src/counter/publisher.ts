@@ -7,6 +7,7 @@ import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import type { StoreHealth } from './store-health.js';
+import { kindOf } from '../util/text.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
 import { isOver, type TrackedWindows } from './tracked-windows.js';
 
@@ -248,7 +249,8 @@ export class Publisher {
     let answers: readonly Published[];
     const published = this.stats.publishing();
     try {
-      answers = await inTime(this.store.publish(totals, this.clock.now()));
+      // A store of the app's may answer at once, or by what only looks like a promise.
+      answers = await inTime(Promise.resolve(this.store.publish(totals, this.clock.now())));
     } catch (error) {
       published(false);
       this.failed(error);
@@ -256,8 +258,8 @@ export class Publisher {
       return [...chunk];
     }
     // An answer of another shape cannot be assigned to any of them: all are published again in a while.
-    if (answers.length !== totals.length)
-      answers = totals.map(() => ({ refused: `${answers.length} answers to ${totals.length} totals`, ofKey: true }));
+    const wrong = wrongIn(answers, totals.length);
+    if (wrong !== undefined) answers = totals.map(() => ({ refused: wrong, ofKey: true }));
     published(!answers.some((answer) => 'refused' in answer));
     let failure: string | undefined;
     const untaken = chunk.filter((tracked, i) => {
@@ -421,6 +423,14 @@ export class Publisher {
     this.losses.unpublished(tracked);
     return false;
   }
+}
+
+/** Why what a store gave is no list of answers, undefined if it is one. */
+function wrongIn(answers: unknown, size: number): string | undefined {
+  if (!Array.isArray(answers)) return `${kindOf(answers)} for answers`;
+  if (answers.length !== size) return `${answers.length} answers to ${size} totals`;
+  const at = answers.findIndex((answer) => typeof answer !== 'object' || answer === null);
+  return at === -1 ? undefined : `${kindOf(answers[at])} for an answer`;
 }
 
 /** The store's answer, or a rejection if it takes too long. An answer that has already arrived is read before an immediate runs, but not before a timer. */
