@@ -100,7 +100,7 @@ function checkCategory(name: string, category: unknown, categories: readonly str
 function checkWindows(windows: unknown[], category: string, path: string, categories: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   const names = windows.map((window) => windowName(Object(window) as Partial<WindowOptions>));
-  const lengths = names.map((name) => (name === '24h' ? 'day' : name));
+  const lengths = names.map((name) => ({ '24h': 'day', '168h': 'week' })[name] ?? name);
   windows.forEach((window, i) => {
     const at = `${path}.windows[${i}]`;
     problems.push(...check(WindowShape, window, at), ...checkWindow(window, at));

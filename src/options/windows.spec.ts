@@ -144,6 +144,15 @@ describe('windows of a category', () => {
       'llm_call.windows[1] is a second window of the same length (24h): write each length once',
     ],
     [
+      {
+        windows: [
+          { threshold: 1, windowMs: 604_800_000 },
+          { threshold: 2, period: 'week' },
+        ],
+      },
+      'llm_call.windows[1] is a second window of the same length (week): write each length once',
+    ],
+    [
       { windows: [{ threshold: 1, levels: [{ at: 1, severity: 'loud' }] }] },
       "windows[0].levels[0].severity is 'loud': write 'info'",
     ],

@@ -5,6 +5,8 @@ import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const MAX_TENANT_LENGTH = 1_000;
+/** One that is listed may be set again with another threshold. */
+const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by', 'since'];
 
 /**
  * What is to be kept of a threshold that somebody sets.
@@ -16,6 +18,11 @@ export function checkSet(
   categories: ReadonlyMap<string, Category>,
   now: number,
 ): NextOverride {
+  checkGiven(options);
+  // A misspelt `until` would set a threshold without an end.
+  const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
+  if (unknown !== undefined)
+    throw new TypeError(`${oneLine(unknown, 40)} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
   const { threshold, until } = options;
   if (threshold !== Infinity && !(Number.isSafeInteger(threshold) && threshold >= 0))
     throw new RangeError(`threshold is ${show(threshold)}: write a whole number, 0 or more, or Infinity for no alerts`);
@@ -33,10 +40,12 @@ export function checkSet(
  * @param set - Those in force: one that was set before a deploy may be for a category or window that is no longer configured.
  */
 export function checkRemove(
-  { category, tenant, window, reason, by }: RemoveThresholdOptions,
+  options: RemoveThresholdOptions,
   categories: ReadonlyMap<string, Category>,
   set: readonly Pick<KeptOverride, 'category' | 'window'>[] = [],
 ): NextOverride {
+  checkGiven(options);
+  const { category, tenant, window, reason, by } = options;
   const windows = categories.get(category)?.windows ?? [];
   const lengthName = windowNamed(windows, window ?? '')?.lengthName ?? window;
   const isKnown = (of: Pick<KeptOverride, 'category' | 'window'>): boolean =>
@@ -57,6 +66,13 @@ export function checkRemove(
   }
   const scope = { category, window: lengthName as string, tenant: tenant ?? null };
   return { scope, threshold: null, until: null, by: oneLine(by, 100), reason: oneLine(reason) };
+}
+
+function checkGiven(options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(
+      `the options are ${show(options)}: write an object such as { category, threshold, reason, by }`,
+    );
 }
 
 function checkTenant(tenant: string): void {

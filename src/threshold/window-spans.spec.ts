@@ -118,6 +118,14 @@ describe('fixed spans', () => {
   it('begin at whole multiples, under the keys of the first edition', () => {
     expect(fixedSpans(60_000)(179_999)).toEqual({ key: '2', start: 120_000, end: 180_000 });
   });
+
+  it('of different lengths never share a key, however alike they are', () => {
+    const now = at('2026-11-26T15:00:00Z');
+    const lengths = Array.from({ length: 744 }, (_, i) => (i + 1) * HOUR_MS).flatMap((ms) => [ms, ms - 1, ms - 1_000]);
+    expect(new Set(lengths.map((ms) => fixedSpans(ms)(now).key)).size).toBe(lengths.length);
+    const rounds = [1_500, 60_000, 90_000, HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS];
+    expect(rounds.map((ms) => fixedSpans(ms)(now).key)).toEqual(rounds.map((ms) => String(Math.floor(now / ms))));
+  });
 });
 
 describe('sliding spans', () => {

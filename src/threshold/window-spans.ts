@@ -13,11 +13,17 @@ export const SLIDING_PARTS = 6;
 /** Gives the window that holds an instant. */
 export type SpanAt = (now: number) => WindowSpan;
 
+/** Up to here, windows of two lengths never have the same number at the same time, though they differ by one millisecond. */
+const TELLING_MS = 1_200_000;
+
 /** Windows of one length that begin at whole multiples of it. */
 export function fixedSpans(windowMs: number): SpanAt {
+  // Longer ones may (724 and 725 hours), so only round lengths have keys that are no more than the number, as edition 1 writes all.
+  const isTelling = windowMs <= TELLING_MS || windowMs % (windowMs <= DAY_MS ? 10_000 : DAY_MS) === 0;
+  const prefix = isTelling ? '' : `${windowMs}:`;
   return (now) => {
     const number = Math.floor(now / windowMs);
-    return { key: String(number), start: number * windowMs, end: (number + 1) * windowMs };
+    return { key: `${prefix}${number}`, start: number * windowMs, end: (number + 1) * windowMs };
   };
 }
 

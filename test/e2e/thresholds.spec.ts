@@ -364,6 +364,24 @@ describe('thresholds', () => {
       },
     );
 
+    it.each<[string, CategoryOptions]>([
+      ['a threshold function holds again', { threshold: () => 10 }],
+      ['exempt spares the tenant again', { threshold: 2, exempt: () => true }],
+    ])('removed so that %s: the open incident ends after its usual time', async (_why, category) => {
+      const one = await start(category, { incidents: { resolveAfterMs: 60_000 } });
+      await one.thresholds.set({ ...set, tenant: 'acme', threshold: 2 });
+      await one.call('acme', 3);
+      await until(() => one.alerts.length === 1, 5_000);
+      await one.thresholds.remove({ ...set, tenant: 'acme' });
+      await one.call('acme', 1);
+      const statuses = () => one.app.alerts.map(({ incident }) => incident?.status);
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      expect(statuses()).toEqual(['opened']);
+      now += 92_000;
+      await until(() => statuses().length > 1, 5_000);
+      expect(statuses()).toEqual(['opened', 'resolved']);
+    });
+
     it('a category that is removed while an incident is open: the incident ends', async () => {
       const options = { redis: sharedRedis().client, keyPrefix: 'gone', incidents: true };
       const before = await start({ threshold: 1, windowMs: 1_000 }, options);
