@@ -1,11 +1,11 @@
 // @ts-check
-// What each further window of a category costs Redis, and what one window cost in the first edition: CPU of Redis per publish and tenant.
+// What each further window of a category costs Redis, and what one window cost in 0.1: CPU of Redis per publish and tenant.
 // `npm run build && node bench/windows.mjs`
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { from } from './lib/dist.mjs';
-import { unpackEdition1 } from './lib/of-tests.mjs';
+import { unpackV01 } from './lib/of-tests.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 import { median, summary } from './lib/statistics.mjs';
 
@@ -30,14 +30,14 @@ const WINDOWS = {
 
 const redis = await RedisServer.start();
 const { client } = redis;
-/** The package of the first edition, unpacked beside the packages that it needs. */
-const edition1 = () => {
-  const unpacked = fileURLToPath(new URL('../node_modules/.cache/edition-1-bench', import.meta.url));
-  unpackEdition1(unpacked);
+/** The package of 0.1, unpacked beside the packages that it needs. */
+const v01 = () => {
+  const unpacked = fileURLToPath(new URL('../node_modules/.cache/v0-1-bench', import.meta.url));
+  unpackV01(unpacked);
   return createRequire(import.meta.url)(unpacked);
 };
 const store = new RedisCounterStore(client, 'bench');
-const firstStore = new (edition1().RedisCounterStore)(client, 'first');
+const firstStore = new (v01().RedisCounterStore)(client, 'first');
 for (const one of [store, firstStore]) await new Promise((ready) => one.open(() => ready(undefined)));
 
 const now = Date.now();

@@ -33,7 +33,7 @@ export function bringSuite(to, leavesOut = {}) {
   // A spec compares the docs with the code.
   cpSync('docs', join(to, 'docs'), { recursive: true });
   cpSync('test/docs/verify-webhook.ts', join(to, 'test/docs/verify-webhook.ts'));
-  // The global set-up unpacks the first edition.
+  // The global set-up unpacks 0.1.
   cpSync('test/fixtures', join(to, 'test/fixtures'), { recursive: true });
   // Without the parts that import internals.
   /** @param {string} file */

@@ -9,5 +9,5 @@ load('../../test/support/register.js');
 export const { RedisServer } = load('../../test/support/redis-server.ts');
 /** @type {typeof import('../../test/support/free-port.js')} */
 export const { freePort } = load('../../test/support/free-port.ts');
-/** @type {typeof import('../../test/support/edition-1.js')} */
-export const { unpackEdition1 } = load('../../test/support/edition-1.ts');
+/** @type {typeof import('../../test/support/v0-1.js')} */
+export const { unpackV01 } = load('../../test/support/v0-1.ts');

@@ -23,7 +23,7 @@ import {
 } from './channel-delivery.js';
 import { waitFor } from './channel-health.js';
 import { due, type IncidentSettings } from './due.js';
-import { Edition1Incidents } from './edition-1-incidents.js';
+import { V01Incidents } from './v0-1-incidents.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
   alertOf,
@@ -116,7 +116,7 @@ export class AlertEngine implements Incidents {
   private readonly ownChannels = new Map<string, AlertChannel>();
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
-  private readonly edition1: Edition1Incidents;
+  private readonly v01: V01Incidents;
   private readonly roster: ChannelRoster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
@@ -136,13 +136,13 @@ export class AlertEngine implements Incidents {
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
     this.settings = incidents ?? DEFAULT_SETTINGS;
     this.once = new SayOnce(logger);
-    this.edition1 = new Edition1Incidents(state, this.scope, categories);
+    this.v01 = new V01Incidents(state, this.scope, categories);
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
     this.leases = new ChannelLeases(state, this.scope, this.me, () => this.records.isAway);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
-      new Poller(() => this.adopt(), logger, 'Incidents of edition 1'),
+      new Poller(() => this.adopt(), logger, 'Incidents of 0.1'),
     ];
   }
 
@@ -351,7 +351,7 @@ export class AlertEngine implements Incidents {
     for (const key of held) this.deliveries.get(key)?.suppressed();
     for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
     for (const key of paused) this.deliveries.get(key)?.awaitPause(id);
-    if (incident.closedAt !== undefined) await this.edition1.ended(incident).catch(() => undefined);
+    if (incident.closedAt !== undefined) await this.v01.ended(incident).catch(() => undefined);
     if (isDone) {
       for (const delivery of this.deliveries.values()) delivery.forget(id);
       await this.records.archive(id, incident);
@@ -373,10 +373,10 @@ export class AlertEngine implements Incidents {
       for (const [key, one] of Object.entries(told)) if (change(one) !== one) await this.changeTold(id, key, change);
   }
 
-  /** Takes over what edition 1 left open. */
+  /** Takes over what 0.1 left open. */
   private adopt(): Promise<void> {
     const channels = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
-    return this.edition1.look(
+    return this.v01.look(
       channels,
       this.options.now(),
       ({ id, incident }) =>
@@ -396,7 +396,7 @@ export class AlertEngine implements Incidents {
       own: (key) => this.deliveries.get(key),
       isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery),
       mute,
-      mayClose: after?.edition1 === undefined || this.edition1.isGone,
+      mayClose: after?.v01 === undefined || this.v01.isGone,
       mayTakeOver: !this.records.isJustBack,
     });
   }

@@ -114,8 +114,8 @@ export interface Incident {
   readonly told: Readonly<Record<string, Told>>;
   /** When a replica must look at it. */
   readonly lookAt?: number;
-  /** Its id in edition 1, if it was opened there. */
-  readonly edition1?: string;
+  /** Its id in 0.1, if it was opened there. */
+  readonly v01?: string;
 }
 
 /** Whether a record of the store is an incident. One of another shape must harm no other. */
@@ -322,7 +322,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
     worst: mine.worst.at > shared.worst.at ? mine.worst : shared.worst,
     peak: mine.peak.count > shared.peak.count ? mine.peak : shared.peak,
     ...{ total: ahead.total, calm: ahead.calm, settledTo: ahead.settledTo },
-    ...((shared.edition1 ?? mine.edition1) ? { edition1: shared.edition1 ?? mine.edition1 } : {}),
+    ...((shared.v01 ?? mine.v01) ? { v01: shared.v01 ?? mine.v01 } : {}),
   };
 }
 

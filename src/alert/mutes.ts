@@ -5,7 +5,7 @@ import type { Logger } from '@nestjs/common';
 import { Records } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, reasonOf } from '../util/text.js';
-import { Edition1Mutes } from './edition-1-mutes.js';
+import { V01Mutes } from './v0-1-mutes.js';
 
 /** What a mute is about. */
 export interface MutedScope {
@@ -72,7 +72,7 @@ const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
  */
 export class Mutes {
   private readonly records: Records<Kept>;
-  private readonly edition1: Edition1Mutes;
+  private readonly v01: V01Mutes;
   private known = new Map<string, Kept>();
   /** Held back here and not yet added to the record. */
   private readonly heldBack = new Map<string, number>();
@@ -90,7 +90,7 @@ export class Mutes {
     private readonly logger: Pick<Logger, 'log'>,
   ) {
     this.records = new Records(state, `mutes:${scope}`);
-    this.edition1 = new Edition1Mutes(state, scope);
+    this.v01 = new V01Mutes(state, scope);
   }
 
   /** @throws RangeError, TypeError or, if the store is away, an Error. */
@@ -112,7 +112,7 @@ export class Mutes {
       version: Math.max(now, (before?.version ?? 0) + 1),
     });
     await this.changed('set', async () => {
-      await this.edition1.write(id, kept);
+      await this.v01.write(id, kept);
       await this.change(id, change);
     });
     const whose = by === undefined ? '' : ` by ${oneLine(by, 80)}`;
@@ -178,18 +178,18 @@ export class Mutes {
         if (!there && !mine.ended) await this.over(id, mine);
         continue;
       }
-      if (!mine.ended) await this.edition1.write(id, mine);
+      if (!mine.ended) await this.v01.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
       kept.set(id, (await this.records.change(id, later)).after ?? mine);
     }
     this.known = kept;
-    await this.followEdition1(now);
+    await this.followV01(now);
     for (const [id, mute] of kept) if (mute.until + SETTLES_AFTER_MS <= now) await this.end(id);
   }
 
-  /** A mute that a replica of edition 1 sets or ends is set or ended here too. */
-  private async followEdition1(now: number): Promise<void> {
-    const { set, ended } = await this.edition1.look();
+  /** A mute that a replica of 0.1 sets or ends is set or ended here too. */
+  private async followV01(now: number): Promise<void> {
+    const { set, ended } = await this.v01.look();
     for (const id of ended) await this.endNow(id);
     for (const [id, { tenant, category, until, reason }] of set) {
       if (until <= now || this.known.get(id)?.until === until) continue;
@@ -216,7 +216,7 @@ export class Mutes {
 
   /** Logged by one replica: by which one shows in a lease, since the record may have been lost by the store. */
   private async over(id: string, mute: Kept): Promise<void> {
-    await this.edition1.remove(id, mute.until);
+    await this.v01.remove(id, mute.until);
     const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
     if (!(await this.state.claim(lease, this.me, LOGS_ONCE_MS))) return;
     this.logger.log(

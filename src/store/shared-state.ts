@@ -15,19 +15,19 @@ export interface DueRecords {
   readonly generation: string;
 }
 
-/** What edition 1 of this package keeps in the store. */
-export interface Edition1State {
+/** What version 0.1 of this package keeps in the store. */
+export interface V01State {
   /** Whether one of its replicas has looked after incidents within the last 900 ms. */
   isAlive(): Promise<boolean>;
   /** Its open incidents or its mutes, by id. */
-  list(kind: Edition1Kind): Promise<Map<string, string>>;
+  list(kind: V01Kind): Promise<Map<string, string>>;
   /** Puts one there, whatever is there. */
-  write(kind: Edition1Kind, id: string, text: string): Promise<void>;
+  write(kind: V01Kind, id: string, text: string): Promise<void>;
   /** Removes one of them if it is still the one that `isIt` knows. */
-  remove(kind: Edition1Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
+  remove(kind: V01Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
 }
 
-export type Edition1Kind = 'incidents' | 'mutes';
+export type V01Kind = 'incidents' | 'mutes';
 
 /**
  * What replicas share beside counts: small records that one of them changes at a time, and leases. It lives where the counts live, and its
@@ -63,6 +63,6 @@ export interface SharedState {
   claim(lease: string, owner: string, forMs: number): Promise<boolean>;
   /** Ends a lease before its time, if `owner` holds it. */
   release(lease: string, owner: string): Promise<void>;
-  /** Left out by a store that edition 1 never wrote to. */
-  readonly edition1?: Edition1State;
+  /** Left out by a store that 0.1 never wrote to. */
+  readonly v01?: V01State;
 }

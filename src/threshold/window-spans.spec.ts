@@ -115,7 +115,7 @@ describe('calendar spans', () => {
 });
 
 describe('fixed spans', () => {
-  it('begin at whole multiples, under the keys of the first edition', () => {
+  it('begin at whole multiples, under the keys of 0.1', () => {
     expect(fixedSpans(60_000)(179_999)).toEqual({ key: '2', start: 120_000, end: 180_000 });
   });
 

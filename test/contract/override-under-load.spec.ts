@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { RateCounterService, ThresholdService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmWindowMs } from '../support/calm-window.js';
-import { EditionProcess } from '../support/edition-process.js';
+import { VersionProcess } from '../support/version-process.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
@@ -28,7 +28,7 @@ class Load {
   private isRunning = true;
   private readonly end: Promise<void>;
 
-  constructor(process: EditionProcess, first: number) {
+  constructor(process: VersionProcess, first: number) {
     this.end = this.run(process, first);
   }
 
@@ -47,7 +47,7 @@ class Load {
     await this.end;
   }
 
-  private async run(process: EditionProcess, first: number): Promise<void> {
+  private async run(process: VersionProcess, first: number): Promise<void> {
     const start = performance.now();
     for (let round = 0; this.isRunning; round++) {
       try {
@@ -66,20 +66,20 @@ describe('a threshold that is set while four processes count 2,000 requests a se
   const options = { keyPrefix: 'load', categories: { llm_call: { threshold: 1_000_000, windowMs: calmWindowMs() } } };
   const set = { category: 'llm_call', reason: 'test', by: 'dana' };
   const data = mkdtempSync(join(tmpdir(), 'override-'));
-  const ended: EditionProcess[] = [];
+  const ended: VersionProcess[] = [];
   /** Requests in all, and how many of them a process that was killed may not have published, or not have answered. */
   const sums = { counted: 0, lost: 0, unanswered: 0, ended: 0 };
   /** What the first process counted so far. */
   let ofFirst = 0;
   let server: RedisServer;
   let client: Redis;
-  let processes: EditionProcess[];
+  let processes: VersionProcess[];
   let app: TestApp;
   let thresholds: ThresholdService;
 
   beforeAll(async () => {
     server = await RedisServer.start('--appendonly', 'yes', '--dir', data);
-    const start = (): Promise<EditionProcess> => EditionProcess.start('this', server.url, options);
+    const start = (): Promise<VersionProcess> => VersionProcess.start('this', server.url, options);
     processes = await Promise.all(Array.from({ length: PROCESSES }, start));
     // Where thresholds are set.
     client = new Redis(server.url);
@@ -159,10 +159,10 @@ describe('a threshold that is set while four processes count 2,000 requests a se
       await until(() => alerted().length >= expected.length, 5_000);
 
       // One is killed while a threshold is set, and another takes its place.
-      const [first, firstLoad] = [processes[0], loads[0]] as [EditionProcess, Load];
+      const [first, firstLoad] = [processes[0], loads[0]] as [VersionProcess, Load];
       const [, replacement] = await Promise.all([
         thresholds.set({ ...set, tenant: `${later}_*`, threshold: 2 }),
-        EditionProcess.start('this', server.url, options),
+        VersionProcess.start('this', server.url, options),
         first.kill().then(() => {
           sums.lost += firstLoad.countedWithin(LOST_MS);
           sums.unanswered += AT_ONCE;

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { RedisCounterStore, type Counted } from '../../src/index.js';
 import { LEASE_MS } from '../../src/store/counter-store.js';
 import { levelsOf } from '../../src/threshold/levels.js';
-import { edition1Store, type Edition1Store } from '../support/edition-1.js';
+import { v01Store, type V01Store } from '../support/v0-1.js';
 import { sharedRedis } from '../support/redis.js';
 
 const WINDOW_MS = 60_000;
@@ -16,7 +16,7 @@ const LEVELS = levelsOf(5, [
   { at: 2, severity: 'critical' },
 ]);
 
-/** An instance of either edition, as far as a store sees it: what it has counted, and what it has announced and knows of. */
+/** An instance of either version, as far as a store sees it: what it has counted, and what it has announced and knows of. */
 interface Replica {
   /** Counts so many more and publishes; the answer is the sum that it is given. */
   count(more: number, now?: number): Promise<number>;
@@ -24,11 +24,11 @@ interface Replica {
   readonly announced: number[];
 }
 
-describe('The first edition and this one on one Redis', () => {
+describe('0.1 and this version on one Redis', () => {
   let client: Redis;
   let keyPrefix: string;
   let store: RedisCounterStore;
-  let old: Edition1Store;
+  let old: V01Store;
   let tenant: string;
   let now: number;
 
@@ -36,7 +36,7 @@ describe('The first edition and this one on one Redis', () => {
     ({ client, keyPrefix } = sharedRedis());
     store = new RedisCounterStore(client, keyPrefix);
     await new Promise<void>((resolve) => store.open(resolve));
-    old = await edition1Store(client, keyPrefix);
+    old = await v01Store(client, keyPrefix);
   });
   afterAll(async () => {
     await Promise.all([store.close(), old.close()]);
@@ -53,7 +53,7 @@ describe('The first edition and this one on one Redis', () => {
       const [answer] = await old.publish([{ ...own, levels: LEVELS.counts, announced: known }]);
       if (!answer || 'refused' in answer) throw new Error(JSON.stringify(answer));
       if (answer.announce > known) announced.push(LEVELS.steps[answer.announce - 1]?.at as number);
-      // Of a place that this edition wrote it takes the fraction along.
+      // Of a place that this version wrote it takes the fraction along.
       known = Math.max(known, answer.announced, answer.announce);
       return answer.count;
     };
@@ -79,15 +79,15 @@ describe('The first edition and this one on one Redis', () => {
     return { count, announced };
   };
 
-  const EDITIONS = { first, second };
-  const ORDERS: [string, keyof typeof EDITIONS, keyof typeof EDITIONS][] = [
-    ['the first edition, then this one', 'first', 'second'],
-    ['this edition, then the first', 'second', 'first'],
+  const VERSIONS = { first, second };
+  const ORDERS: [string, keyof typeof VERSIONS, keyof typeof VERSIONS][] = [
+    ['0.1, then this one', 'first', 'second'],
+    ['this version, then 0.1', 'second', 'first'],
   ];
 
   describe.each(ORDERS)('%s', (_order, before, after) => {
     it('have one exact sum, in any order of publishes', async () => {
-      const [one, two] = [EDITIONS[before](), EDITIONS[after]()];
+      const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       expect(await one.count(1)).toBe(1);
       expect(await two.count(2)).toBe(3);
       expect(await one.count(4)).toBe(7);
@@ -96,7 +96,7 @@ describe('The first edition and this one on one Redis', () => {
     });
 
     it('announce each level once between them', async () => {
-      const [one, two] = [EDITIONS[before](), EDITIONS[after]()];
+      const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(4);
       await two.count(2);
       for (const replica of [one, two, one, two]) await replica.count(1);
@@ -106,7 +106,7 @@ describe('The first edition and this one on one Redis', () => {
     });
 
     it('announce each level once if the one before crossed all of them and is gone', async () => {
-      const [one, two] = [EDITIONS[before](), EDITIONS[after]()];
+      const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(20);
       await one.count(0);
       for (let i = 0; i < 4; i++) await two.count(1, now + i * 2 * LEASE_MS);
@@ -115,15 +115,15 @@ describe('The first edition and this one on one Redis', () => {
     });
 
     it('keep the sum and what was announced over a roll-out and its way back', async () => {
-      const [one, two] = [EDITIONS[before](), EDITIONS[after]()];
+      const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(3);
       await two.count(3);
       await two.count(0);
-      const back = EDITIONS[before]();
+      const back = VERSIONS[before]();
       expect(await back.count(1)).toBe(7);
       expect(await back.count(5)).toBe(12);
       await back.count(0);
-      const again = EDITIONS[after]();
+      const again = VERSIONS[after]();
       expect(await again.count(1)).toBe(13);
       expect([one, two, back, again].map(({ announced }) => announced)).toEqual([[], [1], [2], []]);
     });

@@ -167,7 +167,7 @@ describe('the webhook channel', () => {
     expect(isGenuine(body, {}, NEW)).toBe(false);
   });
 
-  it('sends what the first edition sent too, and lets no header of the app take its place', async () => {
+  it('sends what 0.1 sent too, and lets no header of the app take its place', async () => {
     const { body, headers } = await signed(TEXT, {
       Authorization: 'Bearer x',
       'Content-Type': 'text/plain',

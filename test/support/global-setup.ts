@@ -1,10 +1,10 @@
 // Jest does not map module names here, so imports of `.js` files would fail.
 import { binaryOf } from './binary';
-import { unpackEdition1 } from './edition-1';
+import { unpackV01 } from './v0-1';
 import { RedisServer } from './redis-server';
 
 /**
- * Provides a Redis, that of TEST_REDIS_URL or one of our own, and the first edition of this package, and makes sure that the programs that
+ * Provides a Redis, that of TEST_REDIS_URL or one of our own, and version 0.1 of this package, and makes sure that the programs that
  * tests start are installed.
  */
 export default async function setUp(): Promise<void> {
@@ -20,7 +20,7 @@ export default async function setUp(): Promise<void> {
     brew: 'alertmanager',
     why: 'The tests send alerts to their own Alertmanager',
   });
-  unpackEdition1();
+  unpackV01();
   if (process.env.TEST_REDIS_URL) return;
   const server = await RedisServer.start();
   process.env.TEST_REDIS_URL = server.url;

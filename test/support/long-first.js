@@ -19,7 +19,7 @@ const SECONDS = {
   bundlers: 20,
   'redis-connection': 20,
   shutdown: 19,
-  'edition-1-mutes': 18,
+  'v0-1-mutes': 18,
   counting: 18,
   'incident-rules': 18,
   'page-in-app': 18,

@@ -1,4 +1,4 @@
-/** What every field of an instance begins with in this edition. Those of the first edition do not, and are never folded. */
+/** What every field of an instance begins with in this version. Those of 0.1 do not, and are never folded. */
 export const FIELD_MARK = '~';
 /** A hash with more fields is folded: those of instances but the caller's go into `base`. 64 of instances, and what a tenant over a few levels has. */
 export const MAX_FIELDS = 76;
@@ -11,7 +11,7 @@ export const MAX_FIELDS = 76;
  * - `total`         the sum of them all
  * - `given`         the value of the highest level given out; `lease:<value>` when and to which instance
  * - `told`          the value of the highest level that an instance confirmed as announced
- * - `level`, `by:<n>`, `announced`   the same by the place of a level, as the first edition has it; with a fraction if this edition wrote it
+ * - `level`, `by:<n>`, `announced`   the same by the place of a level, as 0.1 has it; with a fraction if this version wrote it
  *
  * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
  * set in the call that creates the key.
@@ -62,7 +62,7 @@ local function fold(key, me, base)
   call('HSET', key, 'base', format('%.17g', base), 'based', time(), 'folded', 1)
 end
 
--- Level values given out and announced, as a hash has them. A whole number in level or announced is the first edition's word.
+-- Level values given out and announced, as a hash has them. A whole number in level or announced is what 0.1 wrote.
 local function levelsIn(key, level, ats, isMine)
   local state = call('HMGET', key, 'given', 'told', 'announced')
   local given, told, announced = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
@@ -157,7 +157,7 @@ while at <= last do
         if not before then
           expire(key, me, expiry)
         elseif not mine then
-          -- A user with the rights of the first edition may not ask.
+          -- A user with the rights of 0.1 may not ask.
           local fields = pcall('HLEN', key)
           if type(fields) == 'number' and fields > maxFields then fold(key, me, base) end
         end

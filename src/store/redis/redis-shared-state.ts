@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Cluster, Redis } from 'ioredis';
 
-import { KEPT_FOR_MS, type DueRecords, type Edition1State, type SharedState, type Swapped } from '../shared-state.js';
+import { KEPT_FOR_MS, type DueRecords, type V01State, type SharedState, type Swapped } from '../shared-state.js';
 
 /** The field of a kind's hash, and the member of its set of due times, that shows whether one of them was lost. No record has an empty id. */
 const GENERATION = '';
@@ -127,7 +127,7 @@ type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[
 
 /**
  * Keeps state in Redis. A kind is a hash of records and two sorted sets beside it, a lease is a key that expires; all of it lives on one
- * node of a Cluster. Edition 1's keys have no `v2` in their names.
+ * node of a Cluster. Version 0.1's keys have no `v2` in their names.
  */
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;
@@ -209,7 +209,7 @@ export class RedisSharedState implements SharedState {
     await this.scripted.rateMonitorStateRelease(this.key(`lease:${lease}`), owner);
   }
 
-  get edition1(): Edition1State {
+  get v01(): V01State {
     const { connection } = this;
     const keyOf = (name: string): string => `${this.keyPrefix}:{alerts}:${name}`;
     return {

@@ -1,27 +1,27 @@
 import type { SharedState } from '../store/shared-state.js';
 
-/** A mute as edition 1 keeps it. That edition keeps fields that it does not know, but not if it sets the mute again. */
-interface Edition1Mute {
+/** A mute as 0.1 keeps it. It keeps fields that it does not know, but not if it sets the mute again. */
+interface V01Mute {
   readonly tenant?: string | undefined;
   readonly category?: string | undefined;
   readonly until: number;
   readonly reason: string;
   readonly heldBack: number;
-  /** The service and environment of this edition that wrote it. Left out by edition 1. */
+  /** The service and environment of this version that wrote it. Left out by 0.1. */
   readonly scope?: string;
 }
 
-/** What edition 1 has changed since the last look. */
-interface Edition1Changes {
-  readonly set: ReadonlyMap<string, Edition1Mute>;
+/** What 0.1 has changed since the last look. */
+interface V01Changes {
+  readonly set: ReadonlyMap<string, V01Mute>;
   readonly ended: ReadonlySet<string>;
 }
 
 /**
- * Mutes in the place where edition 1 reads and writes them, so that in a rolling deployment a mute holds in replicas of both. Ids are the
- * same in both editions. Edition 1 has no environments: what it mutes is muted in all that share the store.
+ * Mutes in the place where 0.1 reads and writes them, so that in a rolling deployment a mute holds in replicas of both. Ids are the
+ * same in both versions. Version 0.1 has no environments: what it mutes is muted in all that share the store.
  */
-export class Edition1Mutes {
+export class V01Mutes {
   /** What was there for this service and environment at the last look. */
   private last = new Set<string>();
 
@@ -31,25 +31,25 @@ export class Edition1Mutes {
   ) {}
 
   /** Call it before the mute's own record is written: another replica that finds only the record takes the mute for ended. */
-  async write(id: string, { tenant, category, until, reason, heldBack }: Omit<Edition1Mute, 'scope'>): Promise<void> {
-    const mute: Edition1Mute = { tenant, category, until, reason, heldBack, scope: this.scope };
-    await this.state.edition1?.write('mutes', id, JSON.stringify(mute));
+  async write(id: string, { tenant, category, until, reason, heldBack }: Omit<V01Mute, 'scope'>): Promise<void> {
+    const mute: V01Mute = { tenant, category, until, reason, heldBack, scope: this.scope };
+    await this.state.v01?.write('mutes', id, JSON.stringify(mute));
   }
 
   /** Call it after the mute's own record was ended. One that another service or environment has written stays. */
   async remove(id: string, until: number): Promise<void> {
-    await this.state.edition1?.remove('mutes', id, (text) => {
+    await this.state.v01?.remove('mutes', id, (text) => {
       const mute = parse(text);
       return mute?.until === until && (mute.scope ?? this.scope) === this.scope;
     });
   }
 
   /** Call it after the records were read. */
-  async look(): Promise<Edition1Changes> {
-    const set = new Map<string, Edition1Mute>();
+  async look(): Promise<V01Changes> {
+    const set = new Map<string, V01Mute>();
     const there = new Set<string>();
     const mine = new Set<string>();
-    for (const [id, text] of (await this.state.edition1?.list('mutes')) ?? []) {
+    for (const [id, text] of (await this.state.v01?.list('mutes')) ?? []) {
       there.add(id);
       const mute = parse(text);
       if (mute && mute.scope === undefined) set.set(id, mute);
@@ -61,10 +61,10 @@ export class Edition1Mutes {
   }
 }
 
-function parse(text: string): Edition1Mute | undefined {
+function parse(text: string): V01Mute | undefined {
   try {
-    const mute = JSON.parse(text) as Partial<Edition1Mute> | null;
-    return Number.isFinite(mute?.until) && typeof mute?.reason === 'string' ? (mute as Edition1Mute) : undefined;
+    const mute = JSON.parse(text) as Partial<V01Mute> | null;
+    return Number.isFinite(mute?.until) && typeof mute?.reason === 'string' ? (mute as V01Mute) : undefined;
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { alertReplica } from '../support/alert-replica.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
-import { Edition1Replica } from '../support/edition-1.js';
+import { V01Replica } from '../support/v0-1.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -16,11 +16,11 @@ const MINUTE = 60_000;
 
 Logger.overrideLogger(false);
 
-describe('mutes, in a rolling deployment from edition 1', () => {
+describe('mutes, in a rolling deployment from 0.1', () => {
   const { client, keyPrefix } = sharedRedis();
   const state = new RedisSharedState(client, keyPrefix);
   const heardByOld = new CapturingChannel();
-  let old: Edition1Replica;
+  let old: V01Replica;
   let replicas: AlertEngine[] = [];
 
   const replica = async (more = {}): Promise<AlertEngine> => {
@@ -33,10 +33,10 @@ describe('mutes, in a rolling deployment from edition 1', () => {
     if (keys.length > 0) await client.del(keys);
   };
   const mutedByOld = async (scope: MutedScope, forMs = MINUTE): Promise<void> =>
-    void (await old.alerts.mute({ ...scope, forMs, reason: 'set by edition 1' }));
-  /** The mutes as edition 1 keeps them. */
+    void (await old.alerts.mute({ ...scope, forMs, reason: 'set by 0.1' }));
+  /** The mutes as 0.1 keeps them. */
   const keptByOld = (): Promise<Record<string, string>> => client.hgetall(`${keyPrefix}:{alerts}:mutes`);
-  /** Whether edition 1 holds an alert on the tenant back, as it now knows the mutes, and counts it in the mute's record. */
+  /** Whether 0.1 holds an alert on the tenant back, as it now knows the mutes, and counts it in the mute's record. */
   const oldHoldsBack = async (tenant: string): Promise<boolean> => {
     await old.alerts.mutes();
     const heard = (): number => heardByOld.alerts.filter((alert) => alert.tenant.id === tenant).length;
@@ -48,7 +48,7 @@ describe('mutes, in a rolling deployment from edition 1', () => {
   };
   const isMuted = ({ mutes }: AlertEngine, tenant: string): boolean => mutes.of('llm_call', tenant) !== undefined;
 
-  beforeEach(async () => (old = await Edition1Replica.start(client, keyPrefix, [heardByOld])));
+  beforeEach(async () => (old = await V01Replica.start(client, keyPrefix, [heardByOld])));
   afterEach(async () => {
     await Promise.all([old, ...replicas].map((one) => one.stop()));
     replicas = [];
@@ -56,7 +56,7 @@ describe('mutes, in a rolling deployment from edition 1', () => {
   });
   afterAll(() => client.quit());
 
-  it('hold here if edition 1 has set them, before this replica started or after, until edition 1 ends them', async () => {
+  it('hold here if 0.1 has set them, before this replica started or after, until 0.1 ends them', async () => {
     await mutedByOld({ tenant: 'before' });
     const both = [await replica(), await replica()] as const;
     await mutedByOld({ tenant: 'after', category: 'llm_call' });
@@ -67,10 +67,10 @@ describe('mutes, in a rolling deployment from edition 1', () => {
     await wait(1_100);
     expect(both.map((one) => [isMuted(one, 'before'), isMuted(one, 'after')])).toEqual(Array(2).fill([true, false]));
     const [mute] = await both[0].mutes.list();
-    expect(mute).toMatchObject({ tenant: 'before', reason: 'set by edition 1' });
+    expect(mute).toMatchObject({ tenant: 'before', reason: 'set by 0.1' });
   });
 
-  it('hold in edition 1 if they were set here, and end on both sides, no matter where they are ended', async () => {
+  it('hold in 0.1 if they were set here, and end on both sides, no matter where they are ended', async () => {
     const both = [await replica(), await replica()] as const;
     for (const tenant of ['a', 'b', 'c'])
       await both[0].mutes.mute({ tenant, forMs: tenant === 'c' ? 700 : MINUTE, reason: 'set here' });
@@ -82,7 +82,7 @@ describe('mutes, in a rolling deployment from edition 1', () => {
     expect(await oldHoldsBack('b')).toBe(false);
     await wait(1_100);
     expect(both.some((one) => isMuted(one, 'a') || isMuted(one, 'b'))).toBe(false);
-    // Nobody of edition 1 may be left to remove what has run out.
+    // Nobody of 0.1 may be left to remove what has run out.
     await old.stop();
     await until(async () => Object.keys(await keptByOld()).length === 0, 5_000);
   });
@@ -99,7 +99,7 @@ describe('mutes, in a rolling deployment from edition 1', () => {
     expect(await until2()).toBeGreaterThan(2 * MINUTE);
   });
 
-  it('of one environment hold in no other, though edition 1 knows none', async () => {
+  it('of one environment hold in no other, though 0.1 knows none', async () => {
     const [production, staging] = [
       await replica({ environment: 'production' }),
       await replica({ environment: 'staging' }),

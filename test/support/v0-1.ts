@@ -8,13 +8,13 @@ import type { AlertChannel, Mute, MutedScope, MuteOptions, RateAlert } from '../
 
 const PACKED = resolve('test/fixtures/nestjs-rate-monitor-0.1.0.tgz');
 /** There its code finds the packages of this repository. */
-const UNPACKED = resolve('node_modules/.cache/edition-1');
+const UNPACKED = resolve('node_modules/.cache/v0-1');
 
-/** What to import for the first edition. */
-export const EDITION_1 = join(UNPACKED, 'dist/cjs/index.js');
+/** What to import for 0.1. */
+export const V01_CODE = join(UNPACKED, 'dist/cjs/index.js');
 
 /** What it publishes of a counter. */
-export interface Edition1Total {
+export interface V01Total {
   readonly category: string;
   readonly tenant: string;
   /** The window's number. */
@@ -28,18 +28,18 @@ export interface Edition1Total {
   readonly announced: number;
 }
 
-export type Edition1Published =
+export type V01Published =
   { readonly refused: string } | { readonly count: number; readonly announced: number; readonly announce: number };
 
-export interface Edition1Store {
+export interface V01Store {
   readonly state: unknown;
   open(ready: () => void): void;
-  publish(totals: readonly Edition1Total[]): Promise<Edition1Published[]>;
+  publish(totals: readonly V01Total[]): Promise<V01Published[]>;
   time(): Promise<number>;
   close(): Promise<void>;
 }
 
-export interface Edition1Alerts {
+export interface V01Alerts {
   start(settings: object): Promise<void>;
   raise(alert: RateAlert): void;
   mute(options: MuteOptions): Promise<Mute>;
@@ -48,38 +48,38 @@ export interface Edition1Alerts {
   stop(): Promise<void>;
 }
 
-interface Edition1 {
-  readonly RedisCounterStore: new (client: Redis, keyPrefix: string) => Edition1Store;
-  readonly AlertService: new () => Edition1Alerts;
+interface V01 {
+  readonly RedisCounterStore: new (client: Redis, keyPrefix: string) => V01Store;
+  readonly AlertService: new () => V01Alerts;
   readonly DiscordChannel: new (options: { url: string }) => AlertChannel;
 }
 
-/** Unpacks the first edition: once, in the global set-up, before tests run in parallel. */
-export function unpackEdition1(folder = UNPACKED): void {
+/** Unpacks 0.1: once, in the global set-up, before tests run in parallel. */
+export function unpackV01(folder = UNPACKED): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   execFileSync('tar', ['xzf', PACKED, '-C', folder, '--strip-components=1']);
 }
 
-export async function edition1(): Promise<Edition1> {
-  return (await import(EDITION_1)) as Edition1;
+export async function v01(): Promise<V01> {
+  return (await import(V01_CODE)) as V01;
 }
 
-/** The store of the first edition, connected. */
-export async function edition1Store(client: Redis, keyPrefix: string): Promise<Edition1Store> {
-  const { RedisCounterStore } = await edition1();
+/** The store of 0.1, connected. */
+export async function v01Store(client: Redis, keyPrefix: string): Promise<V01Store> {
+  const { RedisCounterStore } = await v01();
   const store = new RedisCounterStore(client, keyPrefix);
   await new Promise<void>((ready) => store.open(ready));
   return store;
 }
 
-/** The alerting of one replica of the first edition. */
-export class Edition1Replica {
+/** The alerting of one replica of 0.1. */
+export class V01Replica {
   private stopped: Promise<void> | undefined;
 
   private constructor(
-    readonly alerts: Edition1Alerts,
-    private readonly store: Edition1Store,
+    readonly alerts: V01Alerts,
+    private readonly store: V01Store,
   ) {}
 
   static async start(
@@ -87,9 +87,9 @@ export class Edition1Replica {
     keyPrefix: string,
     channels: readonly AlertChannel[],
     incidents?: { remindAfterMs: number; resolveAfterMs: number },
-  ): Promise<Edition1Replica> {
-    const { AlertService } = await edition1();
-    const store = await edition1Store(client, keyPrefix);
+  ): Promise<V01Replica> {
+    const { AlertService } = await v01();
+    const store = await v01Store(client, keyPrefix);
     const alerts = new AlertService();
     await alerts.start({
       channels: channels.map((channel) => ({ channel, name: channel.name, option: 'channels' })),
@@ -100,7 +100,7 @@ export class Edition1Replica {
       now: Date.now,
       countOf: () => Promise.resolve(0),
     });
-    return new Edition1Replica(alerts, store);
+    return new V01Replica(alerts, store);
   }
 
   stop(): Promise<void> {

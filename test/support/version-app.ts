@@ -1,4 +1,4 @@
-// An app of one edition of this package, in a process of its own: the parent starts it with `EditionProcess`.
+// An app of one version of this package, in a process of its own: the parent starts it with `VersionProcess`.
 import 'reflect-metadata';
 
 import { Module } from '@nestjs/common';
@@ -6,18 +6,18 @@ import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
 
 import type { AlertChannel, RateMonitorOptions } from '../../src/index.js';
-import type { EditionAnswer, EditionCall } from './edition-process.js';
+import type { VersionAnswer, VersionCall } from './version-process.js';
 
-const { EDITION_CODE = '', EDITION_OPTIONS = '' } = process.env;
-const tell = (answer: EditionAnswer): void => void process.send?.(answer);
+const { VERSION_CODE = '', VERSION_OPTIONS = '' } = process.env;
+const tell = (answer: VersionAnswer): void => void process.send?.(answer);
 const keep =
   (level: string) =>
   (message: unknown, ...rest: unknown[]): void =>
     tell({ line: `${level} ${String(rest.at(-1))}: ${String(message)}` });
 
 async function run(): Promise<void> {
-  const { RateCounterService, RateMonitorModule } = (await import(EDITION_CODE)) as typeof import('../../src/index.js');
-  const { url, ...options } = JSON.parse(EDITION_OPTIONS) as RateMonitorOptions & { url: string };
+  const { RateCounterService, RateMonitorModule } = (await import(VERSION_CODE)) as typeof import('../../src/index.js');
+  const { url, ...options } = JSON.parse(VERSION_OPTIONS) as RateMonitorOptions & { url: string };
   const channel: AlertChannel = {
     name: 'parent',
     send: ({ tenant, level }) => tell({ alert: { tenant: tenant.id, at: level.at } }),
@@ -30,7 +30,7 @@ async function run(): Promise<void> {
   const app = await NestFactory.createApplicationContext(App, { logger, abortOnError: false });
   const counter = app.get(RateCounterService);
   process.once('SIGTERM', () => void app.close().then(() => process.exit(0)));
-  process.on('message', (call: EditionCall) => {
+  process.on('message', (call: VersionCall) => {
     void (async () => {
       let sum = 0;
       for (let i = 0; i < call.times; i++) sum = await counter.increment('llm_call', call.tenant);

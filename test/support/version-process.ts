@@ -1,34 +1,34 @@
 import { resolve } from 'node:path';
 
 import type { RateMonitorOptions } from '../../src/index.js';
-import { EDITION_1 } from './edition-1.js';
+import { V01_CODE } from './v0-1.js';
 import { TestProcess } from './test-process.js';
 
-const CODE = { first: EDITION_1, this: resolve('src/index.ts') };
+const CODE = { '0.1': V01_CODE, this: resolve('src/index.ts') };
 
-export type Edition = keyof typeof CODE;
+export type Version = keyof typeof CODE;
 
-export interface EditionCall {
+export interface VersionCall {
   readonly tenant: string;
   readonly times: number;
 }
 
-export interface EditionAnswer {
+export interface VersionAnswer {
   readonly ready?: true;
   readonly line?: string;
   readonly alert?: { readonly tenant: string; readonly at: number };
   readonly sum?: number;
 }
 
-/** An app of one of the editions. */
-export class EditionProcess extends TestProcess<EditionAnswer, EditionCall> {
+/** An app of one of the versions. */
+export class VersionProcess extends TestProcess<VersionAnswer, VersionCall> {
   readonly lines: string[] = [];
-  readonly alerts: NonNullable<EditionAnswer['alert']>[] = [];
+  readonly alerts: NonNullable<VersionAnswer['alert']>[] = [];
 
-  static async start(edition: Edition, url: string, options: RateMonitorOptions): Promise<EditionProcess> {
-    const started = new EditionProcess('edition', {
-      EDITION_CODE: CODE[edition],
-      EDITION_OPTIONS: JSON.stringify({ ...options, url }),
+  static async start(version: Version, url: string, options: RateMonitorOptions): Promise<VersionProcess> {
+    const started = new VersionProcess('version-app', {
+      VERSION_CODE: CODE[version],
+      VERSION_OPTIONS: JSON.stringify({ ...options, url }),
     });
     started.hear(({ line, alert }) => {
       if (line !== undefined) started.lines.push(line);

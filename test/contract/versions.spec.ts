@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { calmWindowMs } from '../support/calm-window.js';
-import { EditionProcess, type Edition } from '../support/edition-process.js';
+import { VersionProcess, type Version } from '../support/version-process.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -16,15 +16,15 @@ const categories = {
     ],
   },
 };
-const other: Record<Edition, Edition> = { first: 'this', this: 'first' };
+const other: Record<Version, Version> = { '0.1': 'this', this: '0.1' };
 
 // Whole apps, each in a process of its own.
-describe('apps of both editions on one Redis', () => {
+describe('apps of both versions on one Redis', () => {
   const { client, keyPrefix } = sharedRedis();
-  const started: EditionProcess[] = [];
-  const start = async (edition: Edition): Promise<EditionProcess> => {
+  const started: VersionProcess[] = [];
+  const start = async (version: Version): Promise<VersionProcess> => {
     const options = { keyPrefix, categories, counting: 'await' as const, waitAtMostMs: 5_000 };
-    const app = await EditionProcess.start(edition, process.env.TEST_REDIS_URL as string, options);
+    const app = await VersionProcess.start(version, process.env.TEST_REDIS_URL as string, options);
     started.push(app);
     return app;
   };
@@ -34,8 +34,8 @@ describe('apps of both editions on one Redis', () => {
     client.disconnect();
   });
 
-  it.each<Edition>(['first', 'this'])(
-    '%s edition before, the other during a deploy, and back: sums are right, each level is alerted on once',
+  it.each<Version>(['0.1', 'this'])(
+    '%s before, the other version during a deploy, and back: sums are right, each level is alerted on once',
     async (before) => {
       const tenant = randomUUID();
       const stored = async (): Promise<number> =>
@@ -44,9 +44,9 @@ describe('apps of both editions on one Redis', () => {
         started.flatMap(({ alerts }) => alerts.filter((alert) => alert.tenant === tenant).map(({ at }) => at));
       // The last one knows nothing of what was announced until it counts.
       const [old, next, again] = (await Promise.all([before, other[before], before].map(start))) as [
-        EditionProcess,
-        EditionProcess,
-        EditionProcess,
+        VersionProcess,
+        VersionProcess,
+        VersionProcess,
       ];
       expect(await old.count(tenant, 6)).toBe(6);
       expect(await next.count(tenant, 3)).toBe(9);
@@ -55,7 +55,7 @@ describe('apps of both editions on one Redis', () => {
       await until(() => alerted().length === 1, 5_000);
       expect(await next.count(tenant, 4)).toBe(15);
       await old.stop();
-      // Over the second, which the other edition alone has seen coming.
+      // Over the second, which the other version alone has seen coming.
       expect(await next.count(tenant, 6)).toBe(21);
       await until(() => alerted().length === 2, 5_000);
       // And back.

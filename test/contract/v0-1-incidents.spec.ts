@@ -9,7 +9,7 @@ import { aBreach, alertReplica } from '../support/alert-replica.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
-import { edition1, Edition1Replica } from '../support/edition-1.js';
+import { v01, V01Replica } from '../support/v0-1.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -24,7 +24,7 @@ Logger.overrideLogger(false);
 const statusesIn = ({ alerts }: CapturingChannel): (string | undefined)[] =>
   alerts.map(({ incident }) => incident?.status);
 
-/** Replicas of both editions on one Redis. */
+/** Replicas of both versions on one Redis. */
 class Scene {
   readonly redis = sharedRedis();
   readonly heard = new CapturingChannel();
@@ -41,15 +41,15 @@ class Scene {
     }
   }
 
-  async edition1(channels: readonly AlertChannel[] = [this.heardByOld]): Promise<Edition1Replica> {
+  async v01(channels: readonly AlertChannel[] = [this.heardByOld]): Promise<V01Replica> {
     const { client, keyPrefix } = this.redis;
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
-    const replica = await Edition1Replica.start(client, keyPrefix, channels, incidents);
+    const replica = await V01Replica.start(client, keyPrefix, channels, incidents);
     this.started.push(replica);
     return replica;
   }
 
-  async edition2(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<AlertEngine> {
+  async v1(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<AlertEngine> {
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
     const state = new RedisSharedState(this.redis.client, this.redis.keyPrefix);
     const alerts = await alertReplica(state, channels, { incidents, ...more });
@@ -57,7 +57,7 @@ class Scene {
     return alerts;
   }
 
-  /** Open incidents as the first edition keeps them. */
+  /** Open incidents as 0.1 keeps them. */
   recordsOfOld(): Promise<Record<string, string>> {
     return this.redis.client.hgetall(`${this.redis.keyPrefix}:{alerts}:incidents`);
   }
@@ -75,34 +75,31 @@ const over = (windowMs = WINDOW_MS): RateAlert =>
   anAlert({ windowMs, windowStart: new Date(Date.now() - (Date.now() % windowMs)), count: 20 });
 
 // Side by side, since most of their time is waiting.
-describe('open incidents of edition 1', () => {
+describe('open incidents of 0.1', () => {
   const story = (name: string, play: (scene: Scene) => Promise<void>): void =>
     it.concurrent(name, () => Scene.play(play));
 
-  story(
-    'are ended once, by one of the replicas that took over, in the message that edition 1 posted',
-    async (scene) => {
-      const { heard } = scene;
-      const discord = await new DiscordServer().start();
-      const { DiscordChannel: OldDiscordChannel } = await edition1();
-      const old = await scene.edition1([new OldDiscordChannel({ url: discord.url })]);
-      old.alerts.raise(over());
-      await until(async () => Object.values(await scene.recordsOfOld()).some((record) => record.includes(NOTED)));
-      await old.stop();
-      for (let i = 0; i < 2; i++) await scene.edition2([heard, new DiscordChannel({ url: discord.url })]);
-      await until(() => scene.statuses().length > 0 && discord.messages[0]?.now.embeds?.[0]?.color === GREEN);
-      await wait(1_500);
-      expect(scene.statuses()).toEqual(['resolved']);
-      expect(discord.messages).toHaveLength(1);
-      expect(heard.alerts[0]).toMatchObject({ count: 20, tenant: { id: 'proj_1', name: 'Acme' } });
-      expect(await scene.recordsOfOld()).toEqual({});
-      await discord.close();
-    },
-  );
+  story('are ended once, by one of the replicas that took over, in the message that 0.1 posted', async (scene) => {
+    const { heard } = scene;
+    const discord = await new DiscordServer().start();
+    const { DiscordChannel: OldDiscordChannel } = await v01();
+    const old = await scene.v01([new OldDiscordChannel({ url: discord.url })]);
+    old.alerts.raise(over());
+    await until(async () => Object.values(await scene.recordsOfOld()).some((record) => record.includes(NOTED)));
+    await old.stop();
+    for (let i = 0; i < 2; i++) await scene.v1([heard, new DiscordChannel({ url: discord.url })]);
+    await until(() => scene.statuses().length > 0 && discord.messages[0]?.now.embeds?.[0]?.color === GREEN);
+    await wait(1_500);
+    expect(scene.statuses()).toEqual(['resolved']);
+    expect(discord.messages).toHaveLength(1);
+    expect(heard.alerts[0]).toMatchObject({ count: 20, tenant: { id: 'proj_1', name: 'Acme' } });
+    expect(await scene.recordsOfOld()).toEqual({});
+    await discord.close();
+  });
 
-  story('are left to edition 1 while one of its replicas runs', async (scene) => {
-    const old = await scene.edition1();
-    const alerts = await scene.edition2();
+  story('are left to 0.1 while one of its replicas runs', async (scene) => {
+    const old = await scene.v01();
+    const alerts = await scene.v1();
     old.alerts.raise(over());
     await until(() => scene.statusesOfOld().includes('resolved'));
     await wait(1_500);
@@ -111,16 +108,13 @@ describe('open incidents of edition 1', () => {
 
   story('go on in the same story, in one service only', async (scene) => {
     // Its window does not end during the test.
-    const old = await scene.edition1();
+    const old = await scene.v01();
     old.alerts.raise(over(86_400_000));
     await old.stop();
     expect(scene.statusesOfOld()).toEqual(['opened']);
     // Another window was added beside its own meanwhile.
     const named = { windowOf: () => ({ name: '24h', lengthName: '24h' }) };
-    const both = [
-      await scene.edition2([scene.heard], named),
-      await scene.edition2([scene.heard], { ...named, service: 'other' }),
-    ];
+    const both = [await scene.v1([scene.heard], named), await scene.v1([scene.heard], { ...named, service: 'other' })];
     const stories = async () => (await Promise.all(both.map((alerts) => alerts.list()))).map(({ length }) => length);
     await until(async () => (await stories()).includes(1));
     await wait(1_100);
@@ -133,20 +127,20 @@ describe('open incidents of edition 1', () => {
     expect(scene.statuses()).toEqual(['escalated']);
   });
 
-  story('stay as they are for a way back, on which edition 1 ends them and nobody else does', async (scene) => {
-    const old = await scene.edition1();
+  story('stay as they are for a way back, on which 0.1 ends them and nobody else does', async (scene) => {
+    const old = await scene.v01();
     old.alerts.raise(over());
     await old.stop();
     const before = await scene.recordsOfOld();
     expect(Object.keys(before)).toHaveLength(1);
-    const first = await scene.edition2();
+    const first = await scene.v1();
     await until(async () => (await first.list()).length > 0);
     await first.stop();
     expect(await scene.recordsOfOld()).toEqual(before);
-    const back = await scene.edition1();
+    const back = await scene.v01();
     await until(() => scene.statusesOfOld().includes('resolved'));
     await back.stop();
-    const second = await scene.edition2();
+    const second = await scene.v1();
     await until(async () => (await second.list())[0]?.alert.incident?.status === 'resolved');
     await wait(1_100);
     expect([scene.statusesOfOld(), scene.statuses(), await scene.recordsOfOld()]).toEqual([

@@ -9,7 +9,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { recordId, type Incident, type Told } from './incident.js';
 
-/** An open incident as edition 1 keeps it. Windows go by their numbers: a window's start is its number times `windowMs`. */
+/** An open incident as 0.1 keeps it. Windows go by their numbers: a window's start is its number times `windowMs`. */
 interface Old {
   readonly id: string;
   readonly category: string;
@@ -39,7 +39,7 @@ interface Claim {
   readonly uid: string;
 }
 
-/** An incident of edition 1, as a record of this one. */
+/** An incident of 0.1, as a record of this one. */
 interface Adopted {
   readonly id: string;
   readonly incident: Incident;
@@ -47,17 +47,17 @@ interface Adopted {
 
 /** Once a second its replicas write a key that lasts 900 ms: one of two looks this far apart sees it. */
 const SECOND_LOOK_MS = 350;
-/** After this many looks without that key, no replica of edition 1 is left. */
+/** After this many looks without that key, no replica of 0.1 is left. */
 const SILENT_LOOKS = 3;
-const CLAIMS = 'edition-1';
+const CLAIMS = 'v0-1';
 const MAX_CLAIMS = 10_000;
 
 /**
- * Takes over open incidents of edition 1 when none of its replicas runs any more. They are copied; the originals stay until their end is
- * sent, so that edition 1 can continue them if it is deployed again. In both editions, who sends the end removes the original, and an
+ * Takes over open incidents of 0.1 when none of its replicas runs any more. They are copied; the originals stay until their end is
+ * sent, so that 0.1 can continue them if it is deployed again. In both versions, who sends the end removes the original, and an
  * incident whose original is gone is over.
  */
-export class Edition1Incidents {
+export class V01Incidents {
   private readonly claims: Records<Claim>;
   private silentLooks = 0;
   private isDone = false;
@@ -71,16 +71,16 @@ export class Edition1Incidents {
     this.claims = new Records(state, CLAIMS);
   }
 
-  /** Whether this edition may end its incidents. */
+  /** Whether this version may end its incidents. */
   get isGone(): boolean {
-    return this.state.edition1 === undefined || this.silentLooks >= SILENT_LOOKS;
+    return this.state.v01 === undefined || this.silentLooks >= SILENT_LOOKS;
   }
 
   /**
    * Once a second.
    *
    * @param adopt - Takes over an incident.
-   * @param drop - Ends one without an alert: edition 1 has sent its end.
+   * @param drop - Ends one without an alert: 0.1 has sent its end.
    */
   async look(
     channels: ReadonlyMap<string, string>,
@@ -88,16 +88,16 @@ export class Edition1Incidents {
     adopt: (adopted: Adopted) => Promise<unknown>,
     drop: (claim: Claim) => Promise<unknown>,
   ): Promise<void> {
-    const { edition1 } = this.state;
-    if (!edition1) return;
-    if ((await edition1.isAlive()) || (!this.isGone && (await after(SECOND_LOOK_MS), await edition1.isAlive()))) {
+    const { v01 } = this.state;
+    if (!v01) return;
+    if ((await v01.isAlive()) || (!this.isGone && (await after(SECOND_LOOK_MS), await v01.isAlive()))) {
       this.silentLooks = 0;
       this.isDone = false;
       return;
     }
     this.silentLooks++;
     if (!this.isGone || this.isDone) return;
-    const left = await edition1.list('incidents');
+    const left = await v01.list('incidents');
     for (const claim of await this.claims.list(MAX_CLAIMS)) {
       const isLeft = [...left.values()].some((text) => parse(text)?.id === claim.uid);
       if (claim.scope !== this.scope || isLeft) continue;
@@ -116,9 +116,9 @@ export class Edition1Incidents {
   }
 
   /** Removes the original of an incident that has ended. */
-  async ended({ uid, edition1: key }: Pick<Incident, 'uid' | 'edition1'>): Promise<void> {
+  async ended({ uid, v01: key }: Pick<Incident, 'uid' | 'v01'>): Promise<void> {
     if (key === undefined) return;
-    await this.state.edition1?.remove('incidents', key, (text) => parse(text)?.id === uid);
+    await this.state.v01?.remove('incidents', key, (text) => parse(text)?.id === uid);
     await this.claims.change(uid, () => undefined);
   }
 }
@@ -133,7 +133,7 @@ function parse(text: string): Old | undefined {
   }
 }
 
-/** @param channels The keys of this replica's channels, and their names, by which edition 1 knows them. */
+/** @param channels The keys of this replica's channels, and their names, by which 0.1 knows them. */
 function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string>, now: number): Adopted {
   const { id, category, tenant, windowMs, threshold, route, worst, peak, first, last, seen, total, calm } = old;
   const startOf = (number: number): number => Math.round(number * windowMs);
@@ -145,7 +145,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
   const lastCount = seen[String(last)] ?? (peak.window === last ? peak.count : 0);
   const windows = [over(last, lastCount)];
   if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
-  // What was never sent is sent with the next breach only, as in edition 1.
+  // What was never sent is sent with the next breach only, as in 0.1.
   const told = (name: string): Told => ({
     ...(old.told > 0
       ? { levels: { '': old.told }, when: old.toldAt || startOf(last) }
@@ -154,7 +154,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
     delivery: { status: old.told > 0 ? 'delivered' : 'suppressed', attempts: 0 },
   });
   const incident: Incident = {
-    ...{ uid: id, edition1: key, category, window: '', lengthName: windowName({ windowMs }) },
+    ...{ uid: id, v01: key, category, window: '', lengthName: windowName({ windowMs }) },
     ...{ tenant: keptTenant(tenant), story: true },
     ...{ raisedAt: startOf(first), startedAt: startOf(first), windows, hot: last - first + 1 },
     streak: { windows: last - first + 1, since: startOf(first) },
