@@ -331,7 +331,8 @@ class CategoryRecord {
     if (threshold !== undefined) thresholds[this.windowNames.indexOf(window)] = threshold;
     const next: SeenTenant = {
       name: name === undefined ? (known?.name ?? '') : oneLine(name),
-      ...(String(thresholds) === String(this.shared) ? {} : { thresholds }),
+      // Those that hold again are written out: without a name nothing would replace the others in the store.
+      ...(known?.thresholds === undefined && String(thresholds) === String(this.shared) ? {} : { thresholds }),
     };
     if (known?.name === next.name && String(known.thresholds) === String(next.thresholds)) return;
     this.seen.set(tenant, next.thresholds ? next : next.name);

@@ -277,6 +277,16 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
+  it('keeps the threshold that holds now of a tenant without a name, once one that was set is removed', async () => {
+    const a = replica('a');
+    for (const threshold of [20, 10]) {
+      await a.count('llm', 'one', 1, { threshold });
+      await a.recorder.look();
+    }
+    const [seen] = await store.usage.seenOf('llm', Math.floor(START / MINUTE / 480), ['one']);
+    expect(seen?.thresholds ?? [10]).toEqual([10]);
+  });
+
   it('gives no history to a flood of ids beyond the limit, but to those near their threshold', async () => {
     const a = replica('a', { llm: { threshold: 10 } }, { maxTenants: 5 });
     for (let i = 0; i < 9; i++) await a.count('llm', `t${i}`, 1);
