@@ -18,7 +18,7 @@ const TELLING_MS = 1_200_000;
 
 /** Windows of one length that begin at whole multiples of it. */
 export function fixedSpans(windowMs: number): SpanAt {
-  // Longer ones may (724 and 725 hours), so only round lengths have keys that are no more than the number, as edition 1 writes all.
+  // Longer ones may (724 and 725 hours), so only round lengths have keys that are no more than the number, as 0.1 writes all.
   const isTelling = windowMs <= TELLING_MS || windowMs % (windowMs <= DAY_MS ? 10_000 : DAY_MS) === 0;
   const prefix = isTelling ? '' : `${windowMs}:`;
   return (now) => {

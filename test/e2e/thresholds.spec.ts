@@ -207,6 +207,8 @@ describe('thresholds', () => {
       await redis.del(...keys);
       await until(async () => (await redis.keys('lost:*thresholds*')).length > 0, 5_000);
       const late = await start(calm(100), options);
+      // One that had not learned of the last change puts back what it knew, and the other corrects it.
+      await until(async () => (await late.thresholds.list()).every(({ tenant }) => tenant === 'acme'), 5_000);
       expect(await late.thresholds.list()).toMatchObject([{ tenant: 'acme', threshold: 2 }]);
       await late.call('acme', 3);
       await late.call('other', 3);
