@@ -1,7 +1,8 @@
 // @ts-check
 // Installs what the benchmark needs, and of this package the published files alone: linked, it would bring a second copy of Nest.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 
 const here = import.meta.dirname;
@@ -13,12 +14,20 @@ const root = resolve(here, '..');
  */
 const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 
-/** @param {string} [otherBuild] Folder of another checkout of this package, built, to measure beside it. */
+/** @param {string} [otherBuild] Folder of another checkout of this package, built, or a packed one, to measure beside it. */
 export function prepare(otherBuild) {
   if (!isInstalled()) run('npm', ['ci'], here);
   run('npm', ['run', 'build'], root);
   place(root, 'nestjs-rate-monitor');
-  if (otherBuild) place(resolve(otherBuild), 'nestjs-rate-monitor-other');
+  if (otherBuild)
+    place(otherBuild.endsWith('.tgz') ? unpacked(otherBuild) : resolve(otherBuild), 'nestjs-rate-monitor-other');
+}
+
+/** @param {string} archive */
+function unpacked(archive) {
+  const folder = mkdtempSync(resolve(tmpdir(), 'rate-monitor-other-'));
+  run('tar', ['-xzf', resolve(archive), '-C', folder], root);
+  return resolve(folder, 'package');
 }
 
 function isInstalled() {

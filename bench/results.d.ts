@@ -58,6 +58,7 @@ export interface Results {
   tenants?: Row[];
   rates?: Row[];
   windows?: Row[];
+  beside?: Row[];
   guard?: Row[];
   memory?: Row[];
   import?: Row[];

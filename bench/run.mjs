@@ -1,5 +1,5 @@
 // @ts-check
-// npm run bench -- [--quick] [--platform express] [--only requests,guard] [--against <other checkout, built>] [--out <file>]
+// npm run bench -- [--quick] [--platform express] [--only requests,guard] [--against <other checkout, built, or .tgz>] [--out <file>]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -42,6 +42,7 @@ const SUITES = {
   tenants: load,
   rates: load,
   windows: load,
+  beside: load,
   guard,
   memory,
   import: imports,
@@ -58,7 +59,9 @@ results.machine = {
   settings: flags.quick ? 'quick' : 'full',
 };
 
-for (const suite of flags.only?.split(',') ?? Object.keys(SUITES)) {
+// What edition 1 can run too: a suite for `--against` alone.
+const usual = Object.keys(SUITES).filter((suite) => suite !== 'beside');
+for (const suite of flags.only?.split(',') ?? usual) {
   tell(suite);
   const { contestants, ...rest } = settings[suite];
   const all = flags.against ? withOther(contestants) : contestants;

@@ -45,6 +45,7 @@ export const FULL = {
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AUTO, AWAIT], variants: rates, rounds: 5, ...FULL_TIMES },
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
+  beside: { contestants: [AWAIT, MEMORY], variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 300, rounds: 700 },
   memory: {
     contestants: ['plain Map', COUNTER, 'throttler, memory', 'rate-limiter-flexible, memory', AUTO],
@@ -70,6 +71,7 @@ export const QUICK = {
   tenants: { contestants: [AUTO, AWAIT], variants: tenants, rounds: 1, ...QUICK_TIMES },
   rates: { contestants: [AUTO], variants: rates, rounds: 1, ...QUICK_TIMES },
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 1, ...QUICK_TIMES },
+  beside: { ...FULL.beside, rounds: 1, ...QUICK_TIMES, turnMs: 1_500 },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 200, rounds: 100 },
   memory: { contestants: ['plain Map', AUTO], tenants: [100_000] },
   import: { ...FULL.import, rounds: 3 },

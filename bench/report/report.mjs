@@ -21,6 +21,7 @@ export function report(results) {
     tenants = [],
     rates = [],
     windows = [],
+    beside = [],
     guard = [],
     memory = [],
   } = results;
@@ -57,6 +58,10 @@ export function report(results) {
     [
       'Windows of a category',
       table(loaded(windows), ['contestant'], ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCpuUs']),
+    ],
+    [
+      'Beside the other build',
+      table(loaded(beside), ['contestant'], ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCpuUs']),
     ],
     [
       'Request rate and Redis commands',
