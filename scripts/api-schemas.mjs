@@ -30,7 +30,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = ${JSON.stringify(schema
 const wanted = await format(text, { ...(await resolveConfig(TARGET)), filepath: TARGET });
 if (process.argv.includes('--write')) writeFileSync(TARGET, wanted);
 else if (readFileSync(TARGET, 'utf8') !== wanted) {
-  console.error(`${TARGET} is not what ${SOURCE} says: node scripts/api-schemas.mjs --write`);
+  console.error(`${TARGET} does not match ${SOURCE}: run node scripts/api-schemas.mjs --write`);
   process.exitCode = 1;
 }
 

@@ -42,7 +42,7 @@ export abstract class HttpChannel implements AlertChannel {
 
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
 
-  /** The response to a request, whatever its status. */
+  /** The response to a request, with any status. */
   protected request(request: WebhookRequest): Promise<Answer> {
     return this.#client.send(request);
   }

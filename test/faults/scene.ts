@@ -18,7 +18,7 @@ export interface Scene {
 export interface Fault {
   readonly name: string;
   start(): Promise<Scene>;
-  /** From the inject to the mending. */
+  /** From the fault to its end, in milliseconds. */
   readonly lastsMs: number;
   /** The modes in which each instance logs once that the store is away and once that it is back; in others it logs nothing. */
   readonly saidIn: readonly Counting[];

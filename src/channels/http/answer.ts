@@ -14,7 +14,7 @@ export interface Answer {
 
 /** How much of a body is read; the longest Discord message is well below. */
 const MAX_BYTES = 64 * 1024;
-/** How long a body may take after its headers: the status says whether the alert has arrived. */
+/** How long a body may take after its headers: the status shows whether the alert has arrived. */
 const BODY_WITHIN_MS = 2_000;
 /** How much of a reason is examined; most of it is shown. */
 const MAX_REASON = 400;

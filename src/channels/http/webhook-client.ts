@@ -42,7 +42,7 @@ export class WebhookClient {
   }
 
   /**
-   * Sends one request and returns the response, whatever its status.
+   * Sends one request and returns the response, with any status.
    *
    * @throws DeliveryError, to be tried again, if no answer came.
    */
