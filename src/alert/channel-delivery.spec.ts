@@ -135,3 +135,43 @@ describe("a channel of the app's", () => {
     expect(outcomes).toEqual([{ delivered: true, memory: 'row 1' }]);
   });
 });
+
+describe('what is being sent', () => {
+  const due: Due = { status: 'opened', level: anAlert().level, window: { count: 16, threshold: 15 } as WindowOver };
+  const present: Present = { due, alert: anAlert(), memory: undefined, also: [] };
+  const deliveryOf = (
+    incidents: Partial<Incidents>,
+    send: AlertChannel['send'],
+    lines: string[] = [],
+  ): ChannelDelivery => {
+    const log = (line: unknown): void => void lines.push(String(line));
+    const named = { channel: { name: 'chat', send }, name: 'chat', option: 'channels[0]' };
+    const all = {
+      present: () => [present],
+      report: () => Promise.resolve(0),
+      again: () => Promise.resolve(),
+      ...incidents,
+    };
+    return new ChannelDelivery('chat#', named, 0, all, (work) => work(), { log, warn: log, error: log });
+  };
+
+  it('stays known while a further message goes out that the report of the one before brought: its lease must be extended', async () => {
+    let sent = 0;
+    const delivery: ChannelDelivery = deliveryOf(
+      { report: (_key, id) => Promise.resolve(sent === 1 ? void delivery.push(id, due) : undefined).then(() => 0) },
+      () => (++sent === 1 ? undefined : new Promise(() => undefined)),
+    );
+    delivery.push('a', due);
+    await new Promise(setImmediate);
+    expect([sent, delivery.ids()]).toEqual([2, ['a']]);
+  });
+
+  it('is given back if it cannot be prepared, with a line about it', async () => {
+    const lines: string[] = [];
+    const broken = () => Promise.reject(new Error('broken'));
+    const delivery = deliveryOf({ present: broken }, () => undefined, lines);
+    delivery.push('a', due);
+    await new Promise(setImmediate);
+    expect([delivery.ids(), lines]).toEqual([[], ['The chat channel could not send (broken)']]);
+  });
+});
