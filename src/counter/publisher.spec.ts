@@ -285,6 +285,85 @@ describe('Publisher, if requests wait', () => {
     expect(track('bad').isPending).toBe(false);
   });
 
+  it('judges a refused total alone, with each of its requests', async () => {
+    answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
+    const tracked = track();
+    tracked.setLevels(levelsOf(1, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(raise).not.toHaveBeenCalled();
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(raise.mock.calls).toEqual([[expect.objectContaining({ countedBy: 'instance' })]]);
+  });
+
+  it.each([NaN, Infinity, undefined, '3'])(
+    'takes %p for no count, and publishes it again after a while',
+    async (odd) => {
+      answer = (totals) => Promise.resolve(totals.map(() => ({ count: odd as number, announced: 0, announce: 0 })));
+      void count();
+      await jest.advanceTimersByTimeAsync(10);
+      expect(taken()).toBe(0);
+      answer = answers;
+      await jest.advanceTimersByTimeAsync(5_100);
+      expect(taken()).toBe(1);
+    },
+  );
+
+  it('releases each refused total when its own time is over', async () => {
+    answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
+    void count(track('first'));
+    await jest.advanceTimersByTimeAsync(2_000);
+    void count(track('second'));
+    await jest.advanceTimersByTimeAsync(10);
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(3_100);
+    expect([track('first').isPending, track('second').isPending]).toEqual([false, true]);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(track('second').isPending).toBe(false);
+  });
+
+  it('raises a level once more if its alert could not be recorded', async () => {
+    answer = (totals) =>
+      Promise.resolve(totals.map(({ total, announced }) => ({ count: total, announced, announce: announced ? 0 : 1 })));
+    raise.mockImplementationOnce(() => Promise.reject(new Error('not recorded')));
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(raise).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(raise).toHaveBeenCalledTimes(2);
+  });
+
+  it('asks a store that is away more rarely each time, up to once a second', async () => {
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(publishes.length).toBeGreaterThan(8);
+    expect(publishes.length).toBeLessThan(20);
+  });
+
+  it('publishes again without a request, once the store has lost a counter, those close to a level and no other', async () => {
+    answer = answers;
+    for (const [tenant, times] of [
+      ['calm', 1],
+      ['hot', 8],
+      ['lost', 1],
+    ] as const) {
+      track(tenant).setLevels(levelsOf(10, [{ at: 1, severity: 'warning' }]));
+      for (let i = 0; i < times; i++) void count(track(tenant));
+    }
+    await jest.advanceTimersByTimeAsync(10);
+    answer = (totals) =>
+      Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, lost: true })));
+    void count(track('lost'));
+    await jest.advanceTimersByTimeAsync(10);
+    [answer, publishes] = [answers, []];
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(publishes.flat().map(({ tenant }) => tenant)).toEqual(['hot']);
+  });
+
   it('holds back a call whose reply has another length than it asked for, and no other', async () => {
     answer = async (totals, at) => {
       const taken = await answers(totals, at);
