@@ -323,6 +323,21 @@ describe('Publisher, if requests wait', () => {
     expect(track('second').isPending).toBe(false);
   });
 
+  it('judges a total with the request while the store is away for long, and does not wait for the next try', async () => {
+    answer = fails;
+    void count(track('other'));
+    // Just after a try.
+    await jest.advanceTimersByTimeAsync(5_000);
+    const tries = publishes.length;
+    while (publishes.length === tries) await jest.advanceTimersByTimeAsync(1);
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(publishes.length).toBe(tries + 1);
+    expect(raise).toHaveBeenCalledTimes(1);
+  });
+
   it('raises a level once more if its alert could not be recorded', async () => {
     answer = (totals) =>
       Promise.resolve(totals.map(({ total, announced }) => ({ count: total, announced, announce: announced ? 0 : 1 })));
