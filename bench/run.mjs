@@ -59,7 +59,7 @@ results.machine = {
   settings: flags.quick ? 'quick' : 'full',
 };
 
-// What edition 1 can run too: a suite for `--against` alone.
+// What 0.1 can run too: a suite for `--against` alone.
 const usual = Object.keys(SUITES).filter((suite) => suite !== 'beside');
 for (const suite of flags.only?.split(',') ?? usual) {
   tell(suite);
