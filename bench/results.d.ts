@@ -8,6 +8,8 @@ export type Figure =
   | 'redisCommands'
   | 'redisCpuUs'
   | 'redisBytes'
+  | 'addedCpuUs'
+  | 'requestsRatio'
   | 'ns'
   | 'bytes'
   | 'heapBytes'
@@ -44,6 +46,8 @@ export interface Variant extends Partial<Load> {
 /** A row has the figures of its suite; others are not there, so that what is calculated with them is NaN. */
 export interface Row extends Record<Figure, number>, Load {
   contestant: string;
+  /** The other endpoint's contestant in the same process. */
+  sharedWith?: string;
   round: number;
   turn: number;
   processes: number;
@@ -59,6 +63,7 @@ export interface Results {
   rates?: Row[];
   windows?: Row[];
   beside?: Row[];
+  added?: Row[];
   guard?: Row[];
   memory?: Row[];
   import?: Row[];

@@ -28,6 +28,7 @@ prepare(flags.against);
 const { FULL, QUICK } = await import('./settings.mjs');
 const { machine } = await import('./lib/machine.mjs');
 const { RedisServer } = await import('./lib/redis-server.mjs');
+const { added } = await import('./suites/added.mjs');
 const { guard } = await import('./suites/guard.mjs');
 const { imports } = await import('./suites/import.mjs');
 const { load } = await import('./suites/load.mjs');
@@ -43,6 +44,7 @@ const SUITES = {
   rates: load,
   windows: load,
   beside: load,
+  added,
   guard,
   memory,
   import: imports,

@@ -46,6 +46,11 @@ export const FULL = {
   rates: { contestants: [AUTO, AWAIT], variants: rates, rounds: 5, ...FULL_TIMES },
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
   beside: { contestants: [AWAIT, MEMORY], variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
+  added: {
+    contestants: [AUTO, USAGE_OFF, MEMORY],
+    ...{ base: NOTHING, besides: [COUNTER], connections: [50, 200, 1], rounds: 7 },
+    ...{ warmUpMs: 3_000, turns: 60, turnMs: 100 },
+  },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 300, rounds: 700 },
   memory: {
     contestants: ['plain Map', COUNTER, 'throttler, memory', 'rate-limiter-flexible, memory', AUTO],
@@ -72,6 +77,7 @@ export const QUICK = {
   rates: { contestants: [AUTO], variants: rates, rounds: 1, ...QUICK_TIMES },
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 1, ...QUICK_TIMES },
   beside: { ...FULL.beside, rounds: 1, ...QUICK_TIMES, turnMs: 1_500 },
+  added: { ...FULL.added, contestants: [AUTO], rounds: 1, turns: 20 },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 200, rounds: 100 },
   memory: { contestants: ['plain Map', AUTO], tenants: [100_000] },
   import: { ...FULL.import, rounds: 3 },

@@ -17,6 +17,24 @@ const WINDOW_MS = 60_000;
  * @typedef {Pick<import('@nestjs/common').ModuleMetadata, 'imports' | 'providers'>} Added
  */
 
+const counter = new prometheus.Counter({ name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] });
+
+/**
+ * Guards that need nothing else.
+ *
+ * @type {Record<'do-nothing guard' | 'prom-client counter', import('@nestjs/common').CanActivate>}
+ */
+export const GUARDS = {
+  'do-nothing guard': { canActivate: () => true },
+
+  'prom-client counter': {
+    canActivate(context) {
+      counter.inc({ category: 'llm_call', tenant: context.getArgByIndex(0).auth.project.id });
+      return true;
+    },
+  },
+};
+
 /**
  * What each contestant adds to the same app: modules and global guards.
  *
@@ -25,18 +43,11 @@ const WINDOW_MS = 60_000;
 export const CONTESTANTS = {
   'no guard': () => ({}),
 
-  'do-nothing guard': () => guarded(() => true),
+  'do-nothing guard': () => guarded(GUARDS['do-nothing guard']),
 
   'throttler, Redis': ({ redis }) => throttled(new ThrottlerStorageRedisService(connect(redis))),
 
-  'prom-client counter': () => {
-    const options = { name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] };
-    const counter = new prometheus.Counter(options);
-    return guarded((request) => {
-      counter.inc({ category: 'llm_call', tenant: request.auth.project.id });
-      return true;
-    });
-  },
+  'prom-client counter': () => guarded(GUARDS['prom-client counter']),
 
   'rate-monitor, auto': ({ monitor, redis, options }) =>
     monitored(monitor, { redis: lazily(redis), counting: 'auto', ...options }),
@@ -135,10 +146,8 @@ class TenantThrottlerGuard extends ThrottlerGuard {
   }
 }
 
-/** @param {(request: import('./create-app.mjs').AppRequest) => boolean} letThrough */
-function guarded(letThrough) {
-  /** @type {import('@nestjs/common').CanActivate} */
-  const guard = { canActivate: (context) => letThrough(context.getArgByIndex(0)) };
+/** @param {import('@nestjs/common').CanActivate} guard */
+function guarded(guard) {
   return { providers: [{ provide: APP_GUARD, useValue: guard }] };
 }
 

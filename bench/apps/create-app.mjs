@@ -6,8 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 
-import { CONTESTANTS } from './contestants.mjs';
-import { decorate } from './llm.controller.mjs';
+import { CONTESTANTS, GUARDS } from './contestants.mjs';
+import { decorate, guardedEndpoint } from './llm.controller.mjs';
 
 /**
  * @typedef {{
@@ -15,16 +15,18 @@ import { decorate } from './llm.controller.mjs';
  *   platform?: string,
  *   redis: import('./contestants.mjs').RedisAddress,
  *   options?: import('nestjs-rate-monitor').RateMonitorOptions,
+ *   besides?: (keyof typeof GUARDS)[],
  * }} AppArgument
  * @typedef {{ headers: Record<string, string>, auth: { project: { id: string, name: string } } }} AppRequest
  */
 
 /**
- * The same app for every contestant: one endpoint, and a tenant on each request before any guard runs.
+ * The same app for every contestant: one endpoint, and a tenant on each request before any guard runs. Contestants that are a guard and
+ * nothing else may have an endpoint `/besides/<contestant>` in it.
  *
  * @param {AppArgument} argument
  */
-export async function createApp({ contestant, platform = 'fastify', redis, options }) {
+export async function createApp({ contestant, platform = 'fastify', redis, options, besides = [] }) {
   // "rate-monitor, await" of another build is "rate-monitor, await (other)"
   const [, kind = '', other] = /^(.*?)( \(other\))?$/.exec(contestant) ?? [];
   /** @type {typeof import('nestjs-rate-monitor')} */
@@ -32,12 +34,17 @@ export async function createApp({ contestant, platform = 'fastify', redis, optio
   const { imports = [], providers = [] } = await CONTESTANTS[kind]({ redis, monitor, options });
   class AppModule {}
   const controllers = [decorate(kind.startsWith('rate-monitor') ? monitor.MonitorRate : undefined)];
-  Module({ imports, providers, controllers })(AppModule);
+  Module({ imports, providers, controllers: [...controllers, ...besides.map(endpointOf)] })(AppModule);
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = await NestFactory.create(AppModule, adapter, { logger: ['error', 'warn'] });
   if (platform === 'express') app.use(identifyFirst);
   else app.getHttpAdapter().getInstance().decorateRequest('auth', null).addHook('onRequest', identifyFirst);
   return app;
+}
+
+/** @param {keyof typeof GUARDS} name */
+function endpointOf(name) {
+  return guardedEndpoint(`besides/${name.replaceAll(' ', '-')}`, GUARDS[name]);
 }
 
 /**

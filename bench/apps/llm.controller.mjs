@@ -1,7 +1,7 @@
 // @ts-check
 import 'reflect-metadata';
 
-import { Controller, Post } from '@nestjs/common';
+import { Controller, Post, UseGuards } from '@nestjs/common';
 
 export class LlmController {
   call() {
@@ -21,4 +21,23 @@ export function decorate(MonitorRate) {
   Post('call')(prototype, 'call', descriptor);
   Controller('llm')(LlmController);
   return LlmController;
+}
+
+/**
+ * The same endpoint again, with a guard of its own.
+ *
+ * @param {string} path
+ * @param {import('@nestjs/common').CanActivate} guard
+ */
+export function guardedEndpoint(path, guard) {
+  class GuardedController {
+    call() {
+      return 'ok';
+    }
+  }
+  const descriptor = { ...Object.getOwnPropertyDescriptor(GuardedController.prototype, 'call') };
+  UseGuards(guard)(GuardedController.prototype, 'call', descriptor);
+  Post()(GuardedController.prototype, 'call', descriptor);
+  Controller(path)(GuardedController);
+  return GuardedController;
 }

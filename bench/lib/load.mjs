@@ -15,6 +15,10 @@ const latencies = new Latencies();
 let answered = 0;
 /** @type {string | undefined} */
 let failure;
+let path = '/llm/call';
+/** While nobody asks: who would, and what to do once all are here. */
+/** @type {{ clients: Client[], all: () => void } | undefined} */
+let held;
 let random = 1;
 let tenants = 1;
 /**
@@ -53,6 +57,22 @@ answer({
     };
     latencies.clear();
     return marked;
+  },
+
+  /**
+   * From now on, until `hold`, all ask another endpoint.
+   *
+   * @param {string} at
+   */
+  resume(at) {
+    const clients = held?.clients ?? [];
+    [path, held] = [at, undefined];
+    for (const client of clients) client.send();
+  },
+
+  /** Resolves once no request is under way. */
+  hold() {
+    return new Promise((resolve) => (held = { clients: [], all: () => resolve(undefined) }));
   },
 
   stop() {
@@ -101,7 +121,10 @@ function open(port) {
  * @param {Client} socket
  */
 function again(socket) {
-  if (idle) idle.push(socket);
+  if (held) {
+    held.clients.push(socket);
+    if (held.clients.length === sockets.length) held.all();
+  } else if (idle) idle.push(socket);
   else socket.send();
 }
 
@@ -146,7 +169,7 @@ function anyOf(count) {
 /** @param {number} tenant */
 function requestOf(tenant) {
   return (
-    `POST /llm/call HTTP/1.1\r\nhost: 127.0.0.1\r\nx-tenant: tenant-${tenant}\r\n` +
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-tenant: tenant-${tenant}\r\n` +
     `content-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`
   );
 }

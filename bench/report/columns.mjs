@@ -13,6 +13,8 @@ export const COLUMNS = {
   redisCommands: { title: 'Redis commands/request', digits: 3 },
   redisCpuUs: { title: 'Redis CPU, us/request', digits: 2 },
   redisBytes: { title: 'Redis bytes/request', digits: 0 },
+  addedCpuUs: { title: 'app CPU added, us/request', digits: 1 },
+  requestsRatio: { title: 'requests/s, of those behind a do-nothing guard', digits: 3 },
   ns: { title: 'ns/call', digits: 0 },
   bytes: { title: 'bytes/call', digits: 0 },
   heapBytes: { title: 'heap, bytes/tenant', digits: 0 },

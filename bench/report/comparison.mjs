@@ -122,7 +122,7 @@ function turnsOf(rows, connections) {
  * @param {number[]} ratios
  * @param {number} least
  */
-function atLeast(what, ratios, least) {
+export function atLeast(what, ratios, least) {
   const { median } = confidence(ratios);
   return { what, target: `>= ${short(least)}`, measured: spread(ratios), reached: median >= least };
 }
@@ -144,7 +144,7 @@ function spread(ratios) {
 }
 
 /** @param {ReturnType<typeof confidence>} values */
-function micros({ median, lower, upper }) {
+export function micros({ median, lower, upper }) {
   return `${median.toFixed(1)} us (${lower.toFixed(1)}–${upper.toFixed(1)})`;
 }
 

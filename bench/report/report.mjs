@@ -22,6 +22,7 @@ export function report(results) {
     rates = [],
     windows = [],
     beside = [],
+    added = [],
     guard = [],
     memory = [],
   } = results;
@@ -50,6 +51,7 @@ export function report(results) {
         ['requestsPerSecond', 'p99Us', 'appCpuUs', 'redisCommands', 'redisCpuUs'],
       ),
     ],
+    ['Added to a request', table(added, ['contestant', 'connections'], ['addedCpuUs', 'requestsRatio'])],
     ['The guard alone', table(guard, ['contestant'], ['ns', 'bytes'])],
     ['Memory per tenant', table(memory, ['contestant', 'tenants'], ['heapBytes', 'rssBytes'])],
     ['Import', table(loading, ['contestant'], ['importCpuMs', 'importHeapKb', 'importFiles'])],

@@ -1,6 +1,6 @@
 // @ts-check
-import { median } from '../lib/statistics.mjs';
-import { Comparison, COUNTER, NO_GUARD, NOTHING, short, THROTTLER } from './comparison.mjs';
+import { confidence, median } from '../lib/statistics.mjs';
+import { atLeast, Comparison, COUNTER, micros, NO_GUARD, NOTHING, short, THROTTLER } from './comparison.mjs';
 
 /** @typedef {import('../results.js').Row} Row */
 
@@ -24,7 +24,7 @@ export function targets(results, build = '') {
   const PAGE = `rate-monitor, auto, page${build}`;
   const AWAIT = `rate-monitor, await${build}`;
   const MEMORY = `rate-monitor, memory${build}`;
-  const { requests = [], seeing = [], rates = [], guard = [], memory = [] } = results;
+  const { requests = [], seeing = [], rates = [], added = [], guard = [], memory = [] } = results;
   const run = new Comparison(requests);
   const seen = new Comparison(seeing);
   /**
@@ -46,7 +46,6 @@ export function targets(results, build = '') {
     ...[1, 50, 200].flatMap((connections) => [
       perSecond('`auto`', AUTO, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('memory', MEMORY, NO_GUARD, connections, AUTO_LEAST[connections]),
-      perSecond('`auto`', AUTO, NOTHING, connections, AUTO_LEAST[connections]),
       perSecond('`auto` with usage', AUTO, USAGE_OFF, connections, 0.98),
     ]),
     ...[50, 200].flatMap((connections) =>
@@ -63,8 +62,10 @@ export function targets(results, build = '') {
       perSecond('`await`', AWAIT, THROTTLER, connections, 1),
       perSecond('`auto`', AUTO, THROTTLER, connections, 1),
     ]),
+    ...[AUTO, MEMORY].flatMap((contestant) =>
+      [1, 50, 200].flatMap((connections) => addedTargets(added, contestant, connections)),
+    ),
     ...[50, 200].flatMap((connections) => [
-      run.added(`added CPU, \`auto\` / ${COUNTER}, ${connections} connections`, AUTO, COUNTER, connections, 1),
       run.added(`added CPU, \`auto\` / ${THROTTLER}, ${connections} connections`, AUTO, THROTTLER, connections, 1 / 8),
       run.added(
         `added CPU, \`await\` / ${THROTTLER}, ${connections} connections`,
@@ -83,6 +84,37 @@ export function targets(results, build = '') {
   ];
   // Nothing is claimed about what was not measured.
   return all.filter(({ measured }) => !measured.includes('NaN'));
+}
+
+/**
+ * Beside a do-nothing guard in the same process.
+ *
+ * @param {Row[]} rows
+ * @param {string} own
+ * @param {number} count
+ */
+function addedTargets(rows, own, count) {
+  /**
+   * @param {string} name
+   * @param {'addedCpuUs' | 'requestsRatio'} what
+   */
+  const of = (name, what) =>
+    rows
+      .filter(
+        ({ contestant, sharedWith, connections }) => contestant === name && sharedWith === own && connections === count,
+      )
+      .map((row) => row[what]);
+  const name = `${short(count)} ${count === 1 ? 'connection' : 'connections'}, one process`;
+  const [cpu, counter] = [confidence(of(own, 'addedCpuUs')), confidence(of(COUNTER, 'addedCpuUs'))];
+  return [
+    atLeast(`requests/s, ${own} / do-nothing guard, ${name}`, of(own, 'requestsRatio'), AUTO_LEAST[count]),
+    {
+      what: `added CPU, ${own} / prom-client counter, ${name}`,
+      target: '<= 1 of it',
+      measured: `${micros(cpu)} of ${micros(counter)}`,
+      reached: cpu.median <= Math.max(counter.median, 0),
+    },
+  ];
 }
 
 /**

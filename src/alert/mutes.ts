@@ -27,10 +27,10 @@ export interface MutedScope {
 export interface MuteOptions extends MutedScope {
   /** For how long, in milliseconds, above 0 and 30 days at most; anything else is a `RangeError`. */
   forMs: number;
-  /** Why, for those who read the log later. Empty, it is a `TypeError`. */
+  /** Why, for those who read the log later: one line, of which 200 characters are kept. Empty, it is a `TypeError`. */
   reason: string;
   /**
-   * Who mutes.
+   * Who mutes: one line, of which 80 characters are kept.
    *
    * @defaultValue nobody is named
    */
@@ -41,7 +41,7 @@ export interface MuteOptions extends MutedScope {
 export interface Mute extends MutedScope {
   /** When it ends. */
   until: Date;
-  /** Why it was set, as given. */
+  /** Why it was set. */
   reason: string;
   /** Who set it, if given. */
   by?: string;
@@ -60,6 +60,7 @@ interface Kept extends MutedScope {
   ended?: true;
 }
 
+const MAX_BY = 80;
 /** The end is logged a little later: other replicas still add what they held back. */
 const SETTLES_AFTER_MS = 2_000;
 /** No replica needs longer to notice that a mute is over. */
@@ -100,8 +101,9 @@ export class Mutes {
     const kept: Kept = {
       ...scopeOf(options),
       until: now + forMs,
-      reason,
-      ...(by === undefined ? {} : { by }),
+      // Every replica reads all mutes each second.
+      reason: oneLine(reason),
+      ...(by === undefined ? {} : { by: oneLine(by, MAX_BY) }),
       heldBack: 0,
       version: now,
     };
@@ -115,8 +117,8 @@ export class Mutes {
       await this.v01.write(id, kept);
       await this.change(id, change);
     });
-    const whose = by === undefined ? '' : ` by ${oneLine(by, 80)}`;
-    this.logger.log(`Muted ${whom(kept)}${whose} until ${new Date(kept.until).toISOString()} (${oneLine(reason)})`);
+    const whose = kept.by === undefined ? '' : ` by ${kept.by}`;
+    this.logger.log(`Muted ${whom(kept)}${whose} until ${new Date(kept.until).toISOString()} (${kept.reason})`);
     return toMute(this.known.get(id) ?? kept);
   }
 

@@ -56,6 +56,11 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     });
   });
 
+  it('keeps a line of what it is given, since every replica reads it each second', async () => {
+    const mute = await one.mute({ forMs: HOUR_MS, reason: `spam\n${'x'.repeat(2e6)}`, by: 'y'.repeat(1e6) });
+    expect([mute.reason, mute.by]).toEqual([`spam ${'x'.repeat(194)}…`, `${'y'.repeat(79)}…`]);
+  });
+
   it('logs once, when its time is over, how many alerts it held back', async () => {
     await one.mute({ category: 'llm_call', forMs: 3_000, reason: 'a migration' });
     one.raise(anAlert());
