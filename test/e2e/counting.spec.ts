@@ -416,12 +416,12 @@ describe.each([
   it('waits for no resolver that hangs after a few requests', async () => {
     await start({
       metadata: { controllers: [ApiController] },
-      options: { tenant: () => new Promise(() => undefined), waitAtMostMs: 1_000 },
+      options: { tenant: () => new Promise(() => undefined), waitAtMostMs: 3_000 },
     });
     await Promise.all(Array.from({ length: 4 }, () => app.post('/evaluations', acme)));
     const sent = performance.now();
     await Promise.all(Array.from({ length: 20 }, () => app.post('/evaluations', acme)));
-    expect(performance.now() - sent).toBeLessThan(1_000);
+    expect(performance.now() - sent).toBeLessThan(3_000);
   });
 
   describe('with a resolver of your own', () => {

@@ -89,14 +89,13 @@ describe('what is not the fault of Redis', () => {
     }, 10);
     let counted = 0;
     const end = performance.now() + 2_000;
-    while (performance.now() < end) {
+    // A busy machine floods more slowly.
+    while (performance.now() < end || id <= 2 * maxTrackedTenants || counted <= 15) {
       await counter.increment('llm_call', 'acme');
       expect(await counter.read('llm_call', 'acme')).toBe(++counted);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     clearInterval(flood);
-    expect(id).toBeGreaterThan(2 * maxTrackedTenants);
-    expect(counted).toBeGreaterThan(15);
     expect(app.alerts).toMatchObject([{ category: 'llm_call', tenant: { id: 'acme' }, count: 16, countedBy: 'all' }]);
     expect(await counter.read('exports', 'before')).toBe(7);
     expect(app.log.of('2000 tenants are tracked in exports')).toHaveLength(1);

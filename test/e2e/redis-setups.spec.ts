@@ -201,7 +201,7 @@ describe('Redis as teams run it', () => {
       const others = [...NEEDED, ...FOR_ALL_ELSE].filter((name) => name !== 'pexpire');
       await deniedTo(others, async (client) => {
         const redis = client();
-        reader = connect(new Redis({ port: redis.options.port as number }));
+        reader = connect(new Redis({ port: redis.options.port }));
         const { counter } = await start(redis);
         // A refused counter is tried again with the next publish.
         for (let i = 0; i < 3; i++) await counter.increment('evaluations', `proj_${i}`, 4);
