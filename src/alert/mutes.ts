@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import { Records } from '../store/records.js';
+import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { oneLine } from '../util/text.js';
 import { V01Mutes } from './v0-1-mutes.js';
 
 /** What a mute is about. */
@@ -113,7 +113,7 @@ export class Mutes {
       heldBack: before && !before.ended ? before.heldBack : 0,
       version: Math.max(now, (before?.version ?? 0) + 1),
     });
-    await this.changed('set', async () => {
+    await withStore('The mute was not set', async () => {
       await this.v01.write(id, kept);
       await this.change(id, change);
     });
@@ -125,7 +125,7 @@ export class Mutes {
   /** Returns whether there was one. */
   async unmute(scope: MutedScope): Promise<boolean> {
     checkNames(scope, ['tenant', 'category']);
-    return this.changed('ended', async () => {
+    return withStore('The mute was not ended', async () => {
       await this.flush();
       return this.endNow(idOf(scope));
     });
@@ -244,15 +244,6 @@ export class Mutes {
     return before;
   }
 
-  /** @throws an Error in plain words if the store is away or refuses the change. */
-  private async changed<T>(what: string, change: () => Promise<T>): Promise<T> {
-    try {
-      return await change();
-    } catch (error) {
-      throw new Error(`The mute was not ${what}: ${inPlainWords(error)}`, { cause: error });
-    }
-  }
-
   private checked(options: MuteOptions): MuteOptions {
     checkNames(options, OPTIONS);
     const { category, forMs, reason, by } = options;
@@ -271,17 +262,6 @@ export class Mutes {
       );
     return options;
   }
-}
-
-/** ioredis describes its own state; people want to know what is wrong and what to do. */
-function inPlainWords(error: unknown): string {
-  const reason = reasonOf(error);
-  if (/^a record of /.test(reason)) return reason;
-  if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
-  const again = 'Try again when it is back';
-  if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;
-  const isLost = /isn't writeable|connection is closed|max retries per request/i.test(reason);
-  return `the store is away (${isLost ? 'there is no connection' : reason}). ${again}`;
 }
 
 /** A name that is not an option, or an id that was not loaded, would leave the scope open: everything would be muted. */

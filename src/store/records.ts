@@ -1,3 +1,4 @@
+import { reasonOf } from '../util/text.js';
 import type { DueRecords, SharedState } from './shared-state.js';
 
 /** Losing to other replicas this often in a row means that something is wrong. */
@@ -134,4 +135,30 @@ function parse(text: string | undefined): Parsed {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Does what needs the store.
+ *
+ * @param failed - What is not so if the store is away or refuses it: `The mute was not set`.
+ * @throws an Error in plain words; what is wrong with the request itself, a TypeError or RangeError, as it is.
+ */
+export async function withStore<T>(failed: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw error;
+    throw new Error(`${failed}: ${inPlainWords(error)}`, { cause: error });
+  }
+}
+
+/** ioredis describes its own state; people want to know what is wrong and what to do. */
+function inPlainWords(error: unknown): string {
+  const reason = reasonOf(error);
+  if (/^a record of /.test(reason)) return reason;
+  if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
+  const again = 'Try again when it is back';
+  if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;
+  const isLost = /isn't writeable|connection is closed|max retries per request/i.test(reason);
+  return `the store is away (${isLost ? 'there is no connection' : reason}). ${again}`;
 }

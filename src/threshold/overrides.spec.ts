@@ -179,8 +179,11 @@ describe('thresholds that are set while the app runs', () => {
   it('are refused while the store is away, and those in force stay', async () => {
     await one.set(base);
     state.away = true;
-    await expect(one.set({ ...base, threshold: 1 })).rejects.toThrow('away');
-    await expect(one.remove(base)).rejects.toThrow('away');
+    const why = 'the store is away (away). Try again when it is back';
+    await expect(one.set({ ...base, threshold: 1 })).rejects.toThrow(`The threshold was not set: ${why}`);
+    await expect(one.remove(base)).rejects.toThrow(`The threshold was not removed: ${why}`);
+    await expect(one.list()).rejects.toThrow(`Thresholds cannot be read: ${why}`);
+    await expect(one.changes()).rejects.toThrow(`Changes of thresholds cannot be read: ${why}`);
     expect(found(one, 'a')).toBe(100);
   });
 

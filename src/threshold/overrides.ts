@@ -9,7 +9,7 @@ import type {
   ThresholdChange,
   ThresholdOverride,
 } from '../model/threshold-override.js';
-import { Records } from '../store/records.js';
+import { Records, withStore } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { checkRemove, checkSet } from './check-override.js';
@@ -104,27 +104,32 @@ export class Overrides {
    */
   async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
     const { categories } = this.options;
-    return toOverride(await this.change(checkSet(options, categories, this.now())), categories);
+    const next = checkSet(options, categories, this.now());
+    return toOverride(await withStore('The threshold was not set', () => this.change(next)), categories);
   }
 
   /** Removes one; resolves to whether there was one. */
-  async remove(options: RemoveThresholdOptions): Promise<boolean> {
-    await this.readAll();
-    const next = checkRemove(options, this.options.categories, this.inForce());
-    if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
-    await this.change(next);
-    return true;
+  remove(options: RemoveThresholdOptions): Promise<boolean> {
+    return withStore('The threshold was not removed', async () => {
+      await this.readAll();
+      const next = checkRemove(options, this.options.categories, this.inForce());
+      if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
+      await this.change(next);
+      return true;
+    });
   }
 
   /** Those in force. */
   async list(): Promise<ThresholdOverride[]> {
-    await this.readAll();
+    await withStore('Thresholds cannot be read', () => this.readAll());
     return this.inForce().map((kept) => toOverride(kept, this.options.categories));
   }
 
   /** The latest changes, newest first. */
   async changes(): Promise<ThresholdChange[]> {
-    const lines = await this.options.state.list(CHANGES, MAX_CHANGES);
+    const lines = await withStore('Changes of thresholds cannot be read', () =>
+      this.options.state.list(CHANGES, MAX_CHANGES),
+    );
     return [...lines.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
   }
 
