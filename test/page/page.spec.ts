@@ -438,7 +438,7 @@ describe('what is pressed', () => {
     const { page } = await open();
     await page.getByRole('button', { name: 'Send a test alert' }).click();
     await page.getByText('test failed: Discord answered 503').waitFor();
-    expect(await page.locator('.channel', { hasText: 'sentry' }).innerText()).toContain('test arrived in 42 ms');
+    expect(await page.locator('.channel', { hasText: 'sentry' }).innerText()).toContain('test arrived');
   });
 });
 
