@@ -354,6 +354,11 @@ export class DashboardData {
       );
       return {
         ...row,
+        // An alert is out before usage is written, and knows the name already.
+        tenant: {
+          ...(record?.alert.tenant.name === undefined ? {} : { name: record.alert.tenant.name }),
+          ...row.tenant,
+        },
         hour: hours.get(row) ?? row.hour,
         ...(record?.alert.contributors ? { contributors: record.alert.contributors } : {}),
         told: record ? deliveriesOf(record) : [],

@@ -127,8 +127,10 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
   const argument = <T>(index: number): T | null | undefined => context.getArgByIndex<T | null | undefined>(index);
   switch (context.getType<string>()) {
     case 'graphql': {
-      // A federated reference (`@ResolveReference`) has no arguments before the context: the reference, the context, and what is asked.
-      const operation = argument<Operation>(context.getArgs().length === 3 ? 1 : 2);
+      // A federated reference (`@ResolveReference`) has no arguments before the context: the reference, the context, and what is asked. Where
+      // others have their arguments, which callers choose, nothing is believed.
+      const isReference = context.getArgs().length === 3 && isResolveInfo(argument(2));
+      const operation = argument<Operation>(isReference ? 1 : 2);
       const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
       // Of a subscription over a socket, what the app's onConnect gave is on the context itself.
       return [request, request?.raw, operation];
@@ -147,4 +149,9 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
     default:
       return [];
   }
+}
+
+/** What GraphQL tells a resolver of the field that is asked for. */
+function isResolveInfo(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'fieldName' in value && 'parentType' in value;
 }

@@ -59,12 +59,15 @@ describe('the identity that authentication leaves', () => {
       context.setType('graphql');
       return context;
     };
-    const contexts = [of({ __typename: 'User' }, operation, { path: 'info' }), of({}, {}, operation, { path: 'info' })];
-    for (const context of contexts) {
+    const info = { fieldName: '_entities', parentType: {}, schema: {} };
+    for (const context of [of({ __typename: 'User' }, operation, info), of({}, {}, operation, info)]) {
       expect(identityOf(context)).toEqual({ tenantId: 't' });
       expect(defaultTenantResolver(context)).toEqual({ id: 't' });
       expect(tenantFrom('tenantId')(context)).toBe('t');
     }
+    // What a caller gave as arguments is no identity.
+    for (const context of [of({}, operation, {}), of({}, operation, {}, info)])
+      expect(identityOf(context)).toBeUndefined();
   });
 
   it('takes nothing of a project but its id and name', async () => {
