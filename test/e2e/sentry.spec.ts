@@ -22,6 +22,17 @@ import { WebhookServer } from '../support/webhook-server.js';
 const everything = { sendDefaultPii: true, dataCollection: { userInfo: true } };
 const acme = { 'x-project': 'proj_1', 'x-name': 'Acme', authorization: 'Bearer sk-very-secret' };
 
+type SentryOptions = NonNullable<Parameters<typeof Sentry.init>[0]>;
+type Integrations = Extract<SentryOptions['integrations'], unknown[]>;
+
+/** Without what watches child processes: it outlives `close()`, and later tests of this process start many. */
+function init(options: Omit<SentryOptions, 'integrations'> & { integrations?: Integrations }): void {
+  Sentry.init({
+    ...options,
+    integrations: (all) => [...all.filter(({ name }) => name !== 'ChildProcess'), ...(options.integrations ?? [])],
+  });
+}
+
 @UseGuards(AuthGuard)
 @Controller()
 class PerTenant {
@@ -81,7 +92,7 @@ describe('the Sentry channel', () => {
   });
 
   it('sends one event with who, where and how much, and nothing of the request', async () => {
-    Sentry.init({ dsn: ingest.dsn, ...everything });
+    init({ dsn: ingest.dsn, ...everything });
     await start();
     await evaluate(6);
     expect(ingest.events).toHaveLength(1);
@@ -107,7 +118,7 @@ describe('the Sentry channel', () => {
   });
 
   it('shows the service, the window, since when, the contributors and the link', async () => {
-    Sentry.init({ dsn: ingest.dsn });
+    init({ dsn: ingest.dsn });
     await start();
     const channel = new SentryChannel();
     await channel.start();
@@ -140,7 +151,7 @@ describe('the Sentry channel', () => {
   });
 
   it('sends nothing of the request that asks for a test', async () => {
-    Sentry.init({ dsn: ingest.dsn, ...everything });
+    init({ dsn: ingest.dsn, ...everything });
     await start();
     expect((await app.post('/try-out', acme, { prompt: 'my secret prompt' })).status).toBe(201);
     await Sentry.flush(2_000);
@@ -148,7 +159,7 @@ describe('the Sentry channel', () => {
   });
 
   it('sends nothing of a request that is counted alone', async () => {
-    Sentry.init({ dsn: ingest.dsn, ...everything });
+    init({ dsn: ingest.dsn, ...everything });
     const { client, keyPrefix } = sharedRedis();
     await start({ redis: client, keyPrefix, categories: calmCategories() });
     await evaluate(1);
@@ -162,7 +173,7 @@ describe('the Sentry channel', () => {
 
   it('keeps no trace of where other channels send to', async () => {
     const hook = await new WebhookServer().start();
-    Sentry.init({ dsn: ingest.dsn });
+    init({ dsn: ingest.dsn });
     await start({ channels: [new WebhookChannel({ url: hook.url }), new SentryChannel()] });
     for (const project of ['proj_1', 'proj_2']) {
       await evaluate(4, { 'x-project': project });
@@ -178,7 +189,7 @@ describe('the Sentry channel', () => {
   });
 
   it('names the severity and fits tags into what Sentry takes', async () => {
-    Sentry.init({ dsn: ingest.dsn });
+    init({ dsn: ingest.dsn });
     await start({
       categories: {
         evaluations: { threshold: 1, levels: [{ at: 1, severity: 'critical' }] },
@@ -197,9 +208,9 @@ describe('the Sentry channel', () => {
   it('sends nothing where Sentry is not set up, has no DSN or is closed', async () => {
     await start();
     await evaluate(5);
-    Sentry.init({});
+    init({});
     await evaluate(5, { ...acme, 'x-project': 'proj_2' });
-    Sentry.init({ dsn: ingest.dsn, enabled: false });
+    init({ dsn: ingest.dsn, enabled: false });
     await evaluate(5, { ...acme, 'x-project': 'proj_3' });
     expect(ingest.bodies).toEqual([]);
     expect(app.log.of('is over')).toHaveLength(3);
@@ -229,7 +240,7 @@ describe('the Sentry channel', () => {
     it('is known of 1,000 tenants that are over at once, beside events of the app that fill the buffer', async () => {
       await ingest.close();
       ingest = await SentryIngest.start(30);
-      Sentry.init({ dsn: ingest.dsn });
+      init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       for (let i = 0; i < 100; i++) Sentry.captureMessage(`of the app ${i}`);
       const alerts = app.app.get(AlertService);
@@ -243,7 +254,7 @@ describe('the Sentry channel', () => {
     }, 120_000);
 
     it('is not that the app dropped it if the process was held before Sentry had its turn', async () => {
-      Sentry.init({ dsn: ingest.dsn });
+      init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       const capture = jest.spyOn(Sentry.getClient() as Sentry.NodeClient, 'captureMessage');
       app.app.get(AlertService).raise(anAlert());
@@ -255,7 +266,7 @@ describe('the Sentry channel', () => {
     });
 
     it('is sent again as the same event if Sentry could not accept it', async () => {
-      Sentry.init({ dsn: ingest.dsn });
+      init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       ingest.refusals.push(503, 503);
       const alerts = await raised(1, 'delivered');
@@ -265,7 +276,7 @@ describe('the Sentry channel', () => {
     });
 
     it('is never that it was delivered where the app drops it, and a sampleRate that does is warned of', async () => {
-      Sentry.init({ dsn: ingest.dsn, sampleRate: 0 });
+      init({ dsn: ingest.dsn, sampleRate: 0 });
       await start({ channels: [new SentryChannel()] });
       expect(app.log.of('its sampleRate is 0')).toHaveLength(1);
       const alerts = await raised(1, 'failed');
@@ -282,7 +293,7 @@ describe('the Sentry channel', () => {
     const ended = async (slowMs: number, shutdownFlushMs: number): Promise<string[]> => {
       await ingest.close();
       ingest = await SentryIngest.start(slowMs);
-      Sentry.init({ dsn: ingest.dsn });
+      init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()], shutdownFlushMs });
       app.app.get(AlertService).raise(anAlert());
       await app.close();
@@ -306,7 +317,7 @@ describe('the Sentry channel', () => {
     it('does not wait for what the app itself has for Sentry', async () => {
       await ingest.close();
       ingest = await SentryIngest.start(20_000);
-      Sentry.init({ dsn: ingest.dsn });
+      init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()], shutdownFlushMs: 1_000 });
       Sentry.captureMessage('of the app');
       await app.close();
@@ -315,7 +326,7 @@ describe('the Sentry channel', () => {
   });
 
   it('harms nothing where Sentry throws', async () => {
-    Sentry.init({
+    init({
       dsn: ingest.dsn,
       integrations: [{ name: 'throws', setup: (client) => (client.captureMessage = () => JSON.parse('{') as string) }],
     });
