@@ -5,13 +5,13 @@ import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Counter } from '../counter/counter.js';
 import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { RequestMonitor } from '../monitor/request-monitor.js';
-import type { Category, CategoryWindow } from '../model/category.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import type { CounterStore } from '../store/counter-store.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';
 import { type BreachCounts } from '../telemetry/breach-counts.js';
 import { observeWithOpenTelemetry } from '../telemetry/open-telemetry.js';
 import { sendToSentry } from '../telemetry/sentry-metrics.js';
+import { shownThreshold } from '../threshold/effective-levels.js';
 import type { Overrides } from '../threshold/overrides.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 import { UsageRecorder } from '../usage/usage-recorder.js';
@@ -66,10 +66,8 @@ export class Watching {
     const about = { service: options.service ?? '', environment: options.environment ?? '' };
     const { categories, usage: kept } = options;
     const settings = kept && store.usage ? { ...kept, categories, source: counter, store: store.usage } : undefined;
-    const thresholdOf = ({ name }: Category, window: CategoryWindow, tenant = ''): number | undefined =>
-      overrides.exactly(name, window.name, tenant) ??
-      overrides.broadly(name, window.name, tenant) ??
-      (typeof window.threshold === 'number' ? window.threshold : undefined);
+    const thresholdOf: MonitorView['thresholdOf'] = (category, window, tenant, seen) =>
+      shownThreshold(category, window, overrides, tenant, seen);
     const usage = settings && new Usage({ ...settings, thresholdOf });
     this.recorder =
       settings &&

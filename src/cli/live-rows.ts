@@ -20,6 +20,8 @@ export interface LiveRow {
 }
 
 const SCANNED = 500;
+/** A day, for which tenants are kept by default. */
+const MAX_BLOCKS_BACK = 3;
 /** A look may come a little before the app reports the next window. */
 const LATE_MS = 2_000;
 /** How far back it is read since when a tenant is over. */
@@ -76,15 +78,16 @@ export class LiveRows {
     const found = await this.client.zrevrange(key(`live/${window}/${about.span}`), 0, this.limit - 1, 'WITHSCORES');
     const tenants = found.filter((_, i) => i % 2 === 0);
     if (tenants.length === 0) return [];
-    const [here, before] = await Promise.all(
-      [block, block - 1].map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)),
-    );
+    // A tenant is in the list of the 8 hours in which it was last seen, and the window may be longer.
+    const since = blockOf(Math.floor((about.start ?? now) / SLOT_MS)) - 1;
+    const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
+    const lists = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
     const total = found.reduce((sum, score, i) => sum + (i % 2 === 1 ? Number(score) : 0), 0);
     const rows = tenants.map((tenant, i): LiveRow => {
-      const seen = here?.[i] ?? before?.[i] ?? ' ';
+      const seen = lists.map((list) => list[i]).find((one) => one !== undefined && one !== null) ?? ' ';
       const name = seen.slice(seen.indexOf(' ') + 1);
       const count = Number(found[2 * i + 1]);
-      const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[0]);
+      const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[about.index]);
       const threshold = own ?? about.threshold;
       return {
         ...{ category, window, tenant, ...(name === '' ? {} : { name }), count },
@@ -93,8 +96,8 @@ export class LiveRows {
       };
     });
     const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
-    const since = await this.since(category, about, over);
-    over.forEach((row, i) => since[i] !== undefined && (row.since = new Date(since[i]).toISOString()));
+    const starts = await this.since(category, about, over);
+    over.forEach((row, i) => starts[i] !== undefined && (row.since = new Date(starts[i]).toISOString()));
     return rows;
   }
 

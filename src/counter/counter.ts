@@ -9,7 +9,7 @@ import type { Tenant, TenantLike } from '../model/tenant.js';
 import { earlierParts, type CountedCategory, type CountedWindow, type WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
-import { levelReached, NO_LEVELS } from '../threshold/levels.js';
+import { levelReached } from '../threshold/levels.js';
 import { answered } from '../util/answered.js';
 import { plus } from '../util/plus.js';
 import { SayOnce } from '../util/say-once.js';
@@ -52,7 +52,7 @@ export interface LiveTotal {
   readonly tenant: string;
   /** Count of all instances as known here; of a sliding window, in all its parts. */
   readonly known: number;
-  /** Undefined while it is not known. */
+  /** Undefined while it is not known; `Infinity` for one that is exempt. */
   readonly threshold: number | undefined;
 }
 
@@ -400,8 +400,8 @@ export class Counter {
   }
 }
 
-function liveTotal({ window, key: tenant, known, heldAgainst }: TrackedTotal): LiveTotal {
-  const threshold = heldAgainst === NO_LEVELS ? undefined : heldAgainst.threshold;
+function liveTotal({ window, key: tenant, known, knownLevels }: TrackedTotal): LiveTotal {
+  const threshold = knownLevels?.threshold;
   return { category: window.category.name, window: window.window.name, span: window.span, tenant, known, threshold };
 }
 

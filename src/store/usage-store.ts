@@ -60,6 +60,8 @@ export interface LiveTop {
 /** A window of a category, for those that know Redis alone. */
 export interface AboutWindow {
   readonly name: string;
+  /** Which of the category's windows it is: the thresholds of tenants are in that order. */
+  readonly index: number;
   readonly windowMs: number;
   /** Undefined if each tenant has its own. */
   readonly threshold: number | undefined;

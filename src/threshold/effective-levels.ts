@@ -63,3 +63,22 @@ export function effectiveLevels(
     get: () => overrides.version + (ofOptions.version ?? 0),
   });
 }
+
+/**
+ * The threshold that holds for a tenant, or the one that tenants share, for those who look: without asking the app's functions.
+ *
+ * @param seen - What an instance that counted the tenant held it against.
+ */
+export function shownThreshold(
+  { name, exempt }: Category,
+  { name: window, threshold }: CategoryWindow,
+  overrides: Pick<Overrides, 'exactly' | 'broadly'>,
+  tenantId = '',
+  seen?: number,
+): number | undefined {
+  const own = overrides.exactly(name, window, tenantId);
+  if (own !== undefined) return own;
+  // Only the app's function knows who is exempt, and the instance that counted the tenant has asked it.
+  if (exempt && seen === Infinity) return Infinity;
+  return overrides.broadly(name, window, tenantId) ?? (typeof threshold === 'number' ? threshold : seen);
+}

@@ -125,10 +125,11 @@ export class UsageRecorder {
           active: Array.from(pending.active.values(), ({ unit, tenants }) => ({ unit, tenants: [...tenants] })),
           seen: Array.from(pending.seen, ([block, tenants]) => ({ block, tenants })),
           tops: Array.from(pending.tops.values(), (top) => top.toLive()),
-          about: record.category.windows.map(({ name, windowMs, threshold, spanAt }) => {
+          about: record.category.windows.map(({ name, windowMs, threshold, spanAt }, index) => {
             const { key: span, start, end } = spanAt(this.source.now());
             return {
               name,
+              index,
               windowMs,
               threshold: typeof threshold === 'number' ? threshold : undefined,
               span,

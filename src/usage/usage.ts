@@ -1,5 +1,6 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import { tenantKey } from '../model/tenant-key.js';
+import type { WindowSpan } from '../model/window.js';
 import {
   blockOf,
   blocksOf,
@@ -120,8 +121,13 @@ export interface UsageSettings extends UsageRetention {
   readonly categories: ReadonlyMap<string, Category>;
   readonly source: UsageSource;
   readonly store: UsageStore;
-  /** The threshold of a tenant, or the one that tenants share, as far as this process knows it without having counted the tenant. */
-  readonly thresholdOf: (category: Category, window: CategoryWindow, tenant?: string) => number | undefined;
+  /** The threshold of a tenant, or the one that tenants share; `seen` is what the tenant was held against when it was counted. */
+  readonly thresholdOf: (
+    category: Category,
+    window: CategoryWindow,
+    tenant?: string,
+    seen?: number,
+  ) => number | undefined;
 }
 
 /** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
@@ -160,7 +166,7 @@ export class Usage {
     const span = window.spanAt(time);
     const tenants = counts.map(({ tenant }) => tenant);
     const [seen, total] = await Promise.all([
-      this.seenOf(category.name, tenants, span.start),
+      this.seenOf(category.name, tenants, span),
       this.totalIn(category, window, time, counts),
     ]);
     const rows = counts.map(({ tenant, count }, i): UsageRow => {
@@ -309,17 +315,21 @@ export class Usage {
     return all;
   }
 
-  /** Last known entries of tenants: in this block or the one before. */
+  /** Last known entries of tenants of a window, which may be longer than a block: in its blocks or the one before. */
   private async seenOf(
     category: string,
     tenants: readonly string[],
-    time: number,
+    { start, end }: WindowSpan,
   ): Promise<(SeenTenant | undefined)[]> {
-    const block = blockOf(Math.floor(time / SLOT_MS));
-    const seen = await this.settings.store.seenOf(category, block, tenants);
-    if (seen.every(Boolean)) return seen;
-    const before = await this.settings.store.seenOf(category, block - 1, tenants);
-    return seen.map((about, i) => about ?? before[i]);
+    const now = this.now();
+    const blockAt = (time: number): number => blockOf(Math.floor(time / SLOT_MS));
+    const first = Math.max(blockAt(start) - 1, blockAt(now - this.settings.retentionMs));
+    const seen: (SeenTenant | undefined)[] = tenants.map(() => undefined);
+    for (let block = blockAt(Math.min(end - 1, now)); block >= first && !seen.every(Boolean); block--) {
+      const found = await this.settings.store.seenOf(category, block, tenants);
+      found.forEach((about, i) => (seen[i] ??= about));
+    }
+    return seen;
   }
 
   /** About how many bytes history takes; undefined if the store does not know. */
@@ -341,14 +351,13 @@ export class Usage {
     throw new RangeError(`there is no such category: write one of ${known}`);
   }
 
-  /** A tenant's threshold: set or shared, otherwise the last known one. */
   private thresholdFor(
     category: Category,
     window: CategoryWindow,
     tenant: string,
     seen: SeenTenant | undefined,
   ): number | undefined {
-    return this.settings.thresholdOf(category, window, tenant) ?? seen?.thresholds?.[category.windows.indexOf(window)];
+    return this.settings.thresholdOf(category, window, tenant, seen?.thresholds?.[category.windows.indexOf(window)]);
   }
 
   private slot(): number {

@@ -24,8 +24,12 @@ export interface MonitorView {
   readonly instances: Pick<InstanceRegistry, 'id' | 'list'>;
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
-  /** The threshold that was set for a tenant, else the one that tenants share; undefined if it takes the tenant itself to know it. */
-  thresholdOf(category: Category, window: CategoryWindow, tenant?: string): number | undefined;
+  /**
+   * The threshold that holds for a tenant, else the one that tenants share; undefined if it takes the tenant itself to know it.
+   *
+   * @param seen - What an instance that counted the tenant held it against.
+   */
+  thresholdOf(category: Category, window: CategoryWindow, tenant?: string, seen?: number): number | undefined;
   /** The store's clock. */
   now(): number;
   store(): { readonly name: string; readonly up: boolean; readonly blindSince?: number | undefined };

@@ -118,13 +118,15 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     const a = replica('a', { llm: { threshold: 6, period: 'day', timeZone: 'Asia/Kolkata' } });
     const midnight = Date.parse('2026-09-21T18:30:00Z');
     clock.now = midnight - 3 * MINUTE;
-    await a.count('llm', 'one', 5, { threshold: 6 });
+    await a.count('llm', 'one', 5, { threshold: 6, name: 'One' });
     await pass(110_000, a);
-    await a.count('llm', 'one', 3, { threshold: 6 });
+    await a.count('llm', 'one', 3, { threshold: 6, name: 'One' });
     await pass(10_000, a);
     const dayBefore = new Date(midnight - 24 * 60 * MINUTE);
     const [before] = await a.usage.top('llm');
     const at = new Date(midnight);
+    // The day began in another 8 hours than it was seen in.
+    expect(before?.tenant).toEqual({ id: 'one', name: 'One' });
     expect(before).toMatchObject({ count: 8, windowStart: dayBefore, windowEnd: at, since: dayBefore });
     await pass(MINUTE, a);
     await a.count('llm', 'one', 2, { threshold: 6 });

@@ -103,6 +103,23 @@ describe('the command line', () => {
     await client.quit();
   });
 
+  it('shows a tenant that has thresholds of its own with the one of each window', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    const { store, clock, minute } = await counted(client, keyPrefix);
+    clock.now += 6 * MINUTE;
+    await minute({ own: 5 });
+    const [seen] = await client.keys(`${keyPrefix}:usage:{LLM_CALL}:seen/*`);
+    await client.hset(seen as string, 'own', '7,40 Own');
+    const { rows } = JSON.parse(await top('--redis', URL, '--prefix', keyPrefix, '--json')) as Look;
+    expect(rows.map(({ window, name, threshold }) => [window, name, threshold]).sort()).toEqual([
+      ['hour', 'Own', 40],
+      ['minute', 'Own', 7],
+    ]);
+    await store.close();
+    await client.quit();
+  });
+
   it('tells why Redis cannot be read, and repeats nothing of an address that may hold a password', async () => {
     const port = await freePort();
     const failed = async (url: string): Promise<[unknown, string]> => {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
-import { MonitorRate, UsageService, WebhookChannel } from '../../src/index.js';
+import { MonitorRate, ThresholdService, UsageService, WebhookChannel } from '../../src/index.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';
@@ -12,7 +12,7 @@ import { VERSION } from '../../src/util/version.js';
 import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
-import { calmCategories } from '../support/calm-window.js';
+import { calmCategories, calmWindowMs } from '../support/calm-window.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -102,6 +102,29 @@ describe('usage in an app', () => {
     });
     expect(answer.status).toBe(200);
     await until(async () => (await overviewOf(b)).rows[0]?.mute?.reason === 'known', 3_000);
+    await client.quit();
+  });
+
+  it('shows no tenant over a threshold that it is exempt from, in any replica, unless one was set for exactly that tenant', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const exempt = ({ id }: { id: string }) => id === 'in_house';
+    const categories = { ...calmCategories(), llm_call: { threshold: 3, windowMs: calmWindowMs(), exempt } };
+    const options = { redis: client, keyPrefix, categories };
+    const [a, b] = [await start(options), await start(options)];
+    for (let i = 0; i < 5; i++)
+      for (const tenant of ['in_house', 'proj_1']) await a.post('/call', { 'x-project': tenant });
+    const thresholds = async (app: TestApp) => {
+      const rows = await app.app.get(UsageService).top('llm_call');
+      return rows.map(({ tenant, count, threshold }) => `${tenant.id} ${count} of ${threshold}`).sort();
+    };
+    for (const app of [a, b]) {
+      await until(async () => String(await thresholds(app)) === 'in_house 5 of Infinity,proj_1 5 of 3', 5_000);
+      expect((await overviewOf(app)).rows.map(({ tenant }) => tenant.id)).toEqual(['proj_1']);
+    }
+    await a.app
+      .get(ThresholdService)
+      .set({ category: 'llm_call', tenant: 'in_house', threshold: 4, reason: 'test', by: 'dana' });
+    expect(await thresholds(a)).toEqual(['in_house 5 of 4', 'proj_1 5 of 3']);
     await client.quit();
   });
 

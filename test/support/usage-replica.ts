@@ -37,8 +37,8 @@ export class UsageReplica implements UsageSource {
     settings: { maxTenants?: number; retentionMs?: number } = {},
   ) {
     const all = { ...RETENTION, maxTenants: 100_000, settleMs: 1_000, ...settings };
-    const thresholdOf = (_: Category, { threshold }: Category['windows'][number], tenant = '') =>
-      this.thresholds.get(tenant) ?? (typeof threshold === 'number' ? threshold : undefined);
+    const thresholdOf = (_: Category, { threshold }: Category['windows'][number], tenant = '', seen?: number) =>
+      this.thresholds.get(tenant) ?? (typeof threshold === 'number' ? threshold : seen);
     this.usage = new Usage({ ...all, categories, source: this, store: store.usage, thresholdOf });
     const logger = { warn: (line: string) => void this.log.push(line) };
     this.recorder = new UsageRecorder(categories.values(), this, store.usage, all, logger);
