@@ -8,7 +8,7 @@ import { RedisServer } from './lib/redis-server.mjs';
 const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { UsageRecorder } = await from('usage/usage-recorder.js');
-const { Usage } = await from('usage/usage.js');
+const { Usage } = await from('usage/usage-reader.js');
 
 const MINUTE = 60_000;
 const RETENTION = { retentionMs: 24 * 60 * MINUTE, hourlyRetentionMs: 30 * 24 * 60 * MINUTE };

@@ -43,7 +43,7 @@ export type {
   TopOptions,
   UsageRow,
   UsageSeries,
-} from './usage/usage.js';
+} from './usage/usage-reader.js';
 export type { AdviceCandidate, AdviceStep, AlwaysOver, ThresholdAdvice } from './usage/advice.js';
 export type { UsageStore } from './store/usage-store.js';
 export type { SharedState } from './store/shared-state.js';

@@ -51,7 +51,7 @@ import { IncidentRecords } from './incident-records.js';
 import { Mutes } from './mutes.js';
 import { ChannelRoster } from './channel-roster.js';
 import { ChannelLeases } from './channel-leases.js';
-import { claim, LEASE_MS, type Claimed } from './claim.js';
+import { takeToSend, SEND_LEASE_MS, type ToSend } from './send-lease.js';
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends Identity {
@@ -338,7 +338,7 @@ export class AlertEngine implements Incidents {
     change: (incident: Incident | undefined) => Incident | undefined,
     read?: Incident,
   ): Promise<boolean> {
-    let claimed: Claimed | undefined;
+    let claimed: ToSend | undefined;
     const incident = await this.records.change(
       id,
       (there) => (claimed = this.claimed(there, change(there))).incident,
@@ -386,9 +386,9 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  private claimed(before: Incident | undefined, after: Incident | undefined): Claimed {
+  private claimed(before: Incident | undefined, after: Incident | undefined): ToSend {
     const mute = after && this.mutes.of(after.category, after.tenant.id);
-    return claim(before, after, {
+    return takeToSend(before, after, {
       me: this.me,
       now: this.options.now(),
       settings: this.settings,
@@ -524,12 +524,12 @@ export class AlertEngine implements Incidents {
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
       await this.leases.claim(delivery);
-      const soon = this.options.now() + LEASE_MS / 2;
+      const soon = this.options.now() + SEND_LEASE_MS / 2;
       const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
       await Promise.all(
         ending.map((id) =>
           this.changeTold(id, delivery.key, (told) =>
-            told.by === this.me ? { ...told, until: this.options.now() + LEASE_MS } : told,
+            told.by === this.me ? { ...told, until: this.options.now() + SEND_LEASE_MS } : told,
           ).catch(() => undefined),
         ),
       );

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { Digest } from '../digest/digest.js';
 import { DIGESTS, type Digests } from '../digest/digests.js';
-import type { TimeRange } from '../usage/usage.js';
+import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';

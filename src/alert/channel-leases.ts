@@ -1,5 +1,5 @@
 import type { SharedState } from '../store/shared-state.js';
-import { LEASE_MS } from './claim.js';
+import { SEND_LEASE_MS } from './send-lease.js';
 
 /** The minimum time between two tries, and how long before its end a lease counts as over. */
 const MARGIN_MS = 250;
@@ -31,10 +31,10 @@ export class ChannelLeases {
     if (!isGrouped || this.isAway()) return;
     const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
     const now = performance.now();
-    if (until > now + LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
+    if (until > now + SEND_LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
     this.held.set(key, { until, askedAt: now });
-    const isMine = await this.state.claim(this.leaseOf(key), this.me, LEASE_MS).catch(() => false);
-    this.held.set(key, { until: isMine ? now + LEASE_MS - MARGIN_MS : 0, askedAt: now });
+    const isMine = await this.state.claim(this.leaseOf(key), this.me, SEND_LEASE_MS).catch(() => false);
+    this.held.set(key, { until: isMine ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
   }
 
   /** Releases all leases. */

@@ -47,7 +47,7 @@ import { storeFor } from './store-for.js';
 import { Watching, type Watched } from './usage-and-metrics.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../usage/usage.service.js';
-import type { Usage } from '../usage/usage.js';
+import type { UsageReader } from '../usage/usage-reader.js';
 
 /** A store that does not answer never keeps an app from starting for longer. */
 const LOOK_WITHIN_MS = 1_000;
@@ -70,7 +70,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     @Inject(ALERTS) private readonly alerts: Deferred<AlertEngine>,
     @Inject(COUNTER) private readonly counter: Deferred<Counter>,
     @Inject(REQUEST_MONITOR) private readonly requests: Deferred<RequestMonitor>,
-    @Inject(USAGE) private readonly usage: Deferred<Usage>,
+    @Inject(USAGE) private readonly usage: Deferred<UsageReader>,
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
     @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView>,
     @Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>,

@@ -15,7 +15,7 @@ import { shownThreshold } from '../threshold/effective-levels.js';
 import type { Overrides } from '../threshold/overrides.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 import { UsageRecorder } from '../usage/usage-recorder.js';
-import { Usage } from '../usage/usage.js';
+import { UsageReader } from '../usage/usage-reader.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import type { MonitorView } from '../view/monitor-view.js';
@@ -68,7 +68,7 @@ export class Watching {
     const settings = kept && store.usage ? { ...kept, categories, source: counter, store: store.usage } : undefined;
     const thresholdOf: MonitorView['thresholdOf'] = (category, window, tenant, seen) =>
       shownThreshold(category, window, overrides, tenant, seen);
-    const usage = settings && new Usage({ ...settings, thresholdOf });
+    const usage = settings && new UsageReader({ ...settings, thresholdOf });
     this.recorder =
       settings &&
       new UsageRecorder(

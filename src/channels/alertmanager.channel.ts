@@ -5,7 +5,7 @@ import type { ChannelFilter } from './common-options.js';
 import { checkOptions, ALERTMANAGER_RULES } from './option-rules.js';
 import { HttpChannel } from './http-channel.js';
 import { accept } from './http/answer.js';
-import { alertMessage } from './message/alert-message.js';
+import { alertLine } from './message/alert-line.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';
 import { shownId } from './message/names.js';
 import { linkOf } from './message/safe-link.js';
@@ -114,7 +114,7 @@ function labelsOf({ category, tenant, window, service, environment }: RateAlert,
 function annotationsOf(alert: RateAlert): Posted['annotations'] {
   const { tenant, count, threshold, route } = alert;
   return {
-    summary: alertMessage(alert),
+    summary: alertLine(alert),
     count: amountOf(count),
     threshold: amountOf(threshold),
     ...(tenant.name ? { tenant_name: oneLine(tenant.name) } : {}),

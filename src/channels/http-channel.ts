@@ -5,7 +5,7 @@ import type { Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { ChannelFilter } from './common-options.js';
 import type { Answer } from './http/answer.js';
-import { WebhookClient, type WebhookRequest } from './http/webhook-client.js';
+import { HttpClient, type HttpRequest } from './http/http-client.js';
 import { isPrivate } from './http/webhook-url.js';
 
 /** What all channels that post have in common. */
@@ -19,7 +19,7 @@ export abstract class HttpChannel implements AlertChannel {
   readonly minSeverity: Severity | undefined;
   readonly categories: readonly string[] | undefined;
   readonly addressHash: string;
-  readonly #client: WebhookClient;
+  readonly #client: HttpClient;
   readonly #isPrivate: boolean;
 
   /** @param secrets - Other secrets to hide besides the address and the headers. */
@@ -27,7 +27,7 @@ export abstract class HttpChannel implements AlertChannel {
     const { minSeverity, categories, headers = {} } = options;
     this.minSeverity = minSeverity;
     this.categories = categories;
-    this.#client = new WebhookClient(url, headers, secrets);
+    this.#client = new HttpClient(url, headers, secrets);
     this.#isPrivate = isPrivate(url);
     this.addressHash = this.#client.addressHash;
   }
@@ -43,7 +43,7 @@ export abstract class HttpChannel implements AlertChannel {
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
 
   /** The response to a request, with any status. */
-  protected request(request: WebhookRequest): Promise<Answer> {
+  protected request(request: HttpRequest): Promise<Answer> {
     return this.#client.send(request);
   }
 }

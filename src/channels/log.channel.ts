@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 
 import type { Severity } from '../model/level.js';
 import type { AlertChannel } from '../model/alert-channel.js';
-import { alertMessage } from './message/alert-message.js';
+import { alertLine } from './message/alert-line.js';
 import { MAX_NOTICE_LINE } from './message/notice-text.js';
 import { linkOf } from './message/safe-link.js';
 import { plainText } from './message/safe-text.js';
@@ -32,7 +32,7 @@ export class LogChannel implements AlertChannel {
   send(alert: RateAlert): void {
     const link = linkOf(alert);
     const isOver = alert.incident?.status === 'resolved';
-    this.write(isOver ? 'info' : alert.level.severity, [alertMessage(alert)], link);
+    this.write(isOver ? 'info' : alert.level.severity, [alertLine(alert)], link);
   }
 
   /** {@inheritDoc AlertChannel.notify} */

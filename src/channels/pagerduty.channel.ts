@@ -7,7 +7,7 @@ import type { ChannelFilter } from './common-options.js';
 import { checkOptions, PAGERDUTY_RULES } from './option-rules.js';
 import { HttpChannel } from './http-channel.js';
 import { accept } from './http/answer.js';
-import { alertMessage } from './message/alert-message.js';
+import { alertLine } from './message/alert-line.js';
 import { isOpen } from './message/alert-words.js';
 import { shownId } from './message/names.js';
 import { linkOf } from './message/safe-link.js';
@@ -75,7 +75,7 @@ function payloadOf(alert: RateAlert): Record<string, unknown> {
   const { service, environment, streak, countedBy, incident } = alert;
   const { shown } = attributesOf(tenant);
   return {
-    summary: plainText(alertMessage(alert), MAX_SUMMARY),
+    summary: plainText(alertLine(alert), MAX_SUMMARY),
     source: plainText(service ?? 'nestjs-rate-monitor', 200),
     severity: level.severity,
     timestamp: windowStart,

@@ -9,7 +9,7 @@ import type { Severity } from '../model/level.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import { amountOf, oneLine } from '../util/text.js';
 import type { AlertChannel } from '../model/alert-channel.js';
-import { alertMessage } from './message/alert-message.js';
+import { alertLine } from './message/alert-line.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
 import { shownId } from './message/names.js';
@@ -94,7 +94,7 @@ export class SentryChannel implements AlertChannel {
     };
     const scope = sentry.getCurrentScope();
     await posted(client, eventIdOf(alert), (event_id) =>
-      scope.captureMessage(alertMessage(alert), undefined, { event_id, captureContext }),
+      scope.captureMessage(alertLine(alert), undefined, { event_id, captureContext }),
     );
   }
 }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
-import { LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
+import { LEVEL_LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
 import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
@@ -20,7 +20,7 @@ const GIVE_UP_AFTER_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** When a total that was refused, or whose level another instance has yet to announce, is published again. */
-const HELD_FOR_MS = LEASE_MS;
+const HELD_FOR_MS = LEVEL_LEASE_MS;
 /** When to check for the first time whether the instance that was given a level has confirmed it: by then it usually has. */
 const LOOK_AGAIN_AFTER_MS = 300;
 /**
@@ -341,7 +341,7 @@ export class Publisher {
 
   /** Whether the store was away within the time that a level is given for: then the others could not confirm theirs either. */
   private get wasCutOff(): boolean {
-    return performance.now() - this.failedAt < LEASE_MS;
+    return performance.now() - this.failedAt < LEVEL_LEASE_MS;
   }
 
   private isDoubted(tracked: TrackedTotal): boolean {

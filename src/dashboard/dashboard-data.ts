@@ -5,7 +5,7 @@ import type { ThresholdChange, ThresholdOverride } from '../model/threshold-over
 import { tenantKey } from '../model/tenant-key.js';
 import { thresholdVariable } from '../options/environment.js';
 import { baseWindow } from '../usage/usage-source.js';
-import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage.js';
+import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
 import type {
   Advice,

@@ -3,7 +3,7 @@ import type { NoticeOutcome, Notices } from '../alert/notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
-import type { TimeRange, Usage } from '../usage/usage.js';
+import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
 import { baseWindow } from '../usage/usage-source.js';
 import type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
@@ -22,7 +22,7 @@ export interface DigestSources {
   readonly categories: ReadonlyMap<string, Category>;
   readonly history: () => Promise<AlertRecord[]>;
   /** Undefined if usage is off. */
-  readonly usage: Usage | undefined;
+  readonly usage: UsageReader | undefined;
   readonly blindTimes: (from: number, to: number) => Promise<BlindTime[]>;
   readonly notices: Pick<Notices, 'sendOnce'>;
   /** The store's clock. */

@@ -67,7 +67,7 @@ export type Published = Counted | Refused;
 export const CONNECTION_LOST = 'the connection was lost';
 
 /** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
-export const LEASE_MS = 5_000;
+export const LEVEL_LEASE_MS = 5_000;
 
 /**
  * Where counts live. Every write states what is true, never what to add, so a publish may be lost, repeated, late or out of order,

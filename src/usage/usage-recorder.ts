@@ -23,7 +23,7 @@ const TURN = 2_000;
 /** Tenants per copying call. */
 const BATCH = 400;
 /** After this long without a sign of life, another replica takes over copying. */
-const LEASE_MS = 5_000;
+const COPY_LEASE_MS = 5_000;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
 const SPREAD = 0.5;
 /** How many past units are still handled. */
@@ -172,7 +172,7 @@ export class UsageRecorder {
   }
 
   private claim(unit: UsageUnit): Promise<number> {
-    return this.store.claimCopy(unit, this.source.instance, LEASE_MS);
+    return this.store.claimCopy(unit, this.source.instance, COPY_LEASE_MS);
   }
 
   private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {

@@ -7,10 +7,10 @@ import type {
   HourlyPeaks,
   TimeRange,
   TopOptions,
-  Usage,
+  UsageReader,
   UsageRow,
   UsageSeries,
-} from './usage.js';
+} from './usage-reader.js';
 
 /** What reads usage, once the app has started. */
 export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
@@ -21,7 +21,7 @@ export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
  */
 @Injectable()
 export class UsageService {
-  constructor(@Inject(USAGE) private readonly usage: Deferred<Usage>) {}
+  constructor(@Inject(USAGE) private readonly usage: Deferred<UsageReader>) {}
 
   /**
    * The busiest tenants of a window, the highest count first.
@@ -78,7 +78,7 @@ export class UsageService {
     return this.present().advise(category, options);
   }
 
-  private present(): Usage {
+  private present(): UsageReader {
     const { value } = this.usage;
     if (!value) throw new Error('There is no usage: the app has not started, or the monitor or its usage is off');
     return value;

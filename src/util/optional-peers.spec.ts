@@ -1,7 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
 
 import { nestRedisClient, sentryInUse, untraced } from './optional-peers.js';
-import { withoutSpans } from './without-spans.js';
+import { withoutTracing } from './without-tracing.js';
 
 describe('a package that the app does without', () => {
   let environmentOf: typeof import('./optional-peers.js').environmentOf;
@@ -74,9 +74,9 @@ describe('Sentry', () => {
   it('is not loaded for an app that merely has it installed, and is found once the app has set it up', async () => {
     delete global.__SENTRY__;
     expect(await sentryInUse()).toBeUndefined();
-    expect(await untraced()).toBe(withoutSpans);
+    expect(await untraced()).toBe(withoutTracing);
     global.__SENTRY__ = {};
     expect(await sentryInUse()).toMatchObject(loaded);
-    expect(await untraced()).not.toBe(withoutSpans);
+    expect(await untraced()).not.toBe(withoutTracing);
   });
 });

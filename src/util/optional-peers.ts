@@ -1,7 +1,7 @@
 import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
-import { withoutSpans } from './without-spans.js';
+import { withoutTracing } from './without-tracing.js';
 
 /** What the app has of the optional packages. They are loaded here and nowhere else, when the module starts. */
 
@@ -79,7 +79,7 @@ export type Untraced = <T>(work: () => T) => T;
 export async function untraced(): Promise<Untraced> {
   // A Sentry that cannot be loaded sees nothing either.
   const peer = await sentryInUse().catch(() => undefined);
-  return peer ? (work) => withoutSpans(() => peer.suppressTracing(work)) : withoutSpans;
+  return peer ? (work) => withoutTracing(() => peer.suppressTracing(work)) : withoutTracing;
 }
 
 /** Not asked for again: webpack throws for a missing package the first time only, and then gives an empty object. */

@@ -4,7 +4,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { Observation } from './observation.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';
-import type { Usage } from '../usage/usage.js';
+import type { UsageReader } from '../usage/usage-reader.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 
 /** A monitored handler. */
@@ -20,7 +20,7 @@ export interface MonitorView {
   readonly service: string;
   readonly environment: string;
   readonly categories: ReadonlyMap<string, Category>;
-  readonly usage: Usage | undefined;
+  readonly usage: UsageReader | undefined;
   readonly instances: Pick<InstanceRegistry, 'id' | 'list'>;
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 import { RedisCounterStore, type Counted } from '../../src/index.js';
-import { LEASE_MS } from '../../src/store/counter-store.js';
+import { LEVEL_LEASE_MS } from '../../src/store/counter-store.js';
 import { levelsOf } from '../../src/threshold/levels.js';
 import { v01Store, type V01Store } from '../support/v0-1.js';
 import { sharedRedis } from '../support/redis.js';
@@ -109,7 +109,7 @@ describe('0.1 and this version on one Redis', () => {
       const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(20);
       await one.count(0);
-      for (let i = 0; i < 4; i++) await two.count(1, now + i * 2 * LEASE_MS);
+      for (let i = 0; i < 4; i++) await two.count(1, now + i * 2 * LEVEL_LEASE_MS);
       expect(one.announced).toEqual([2]);
       expect(two.announced).toEqual([]);
     });

@@ -4,7 +4,7 @@ import type { KnownBlock } from '@slack/types';
 import fc from 'fast-check';
 
 import { SentryChannel, type RateAlert } from '../../src/index.js';
-import { alertMessage } from '../../src/channels/message/alert-message.js';
+import { alertLine } from '../../src/channels/message/alert-line.js';
 import {
   discordBatch,
   discordMessage,
@@ -145,7 +145,7 @@ describe('whatever a tenant is called', () => {
   ])('no name passes for %s', (_, name) => {
     const alert = anAlert({ tenant: { id: 'evil', name } });
     const texts = [
-      alertMessage(alert),
+      alertLine(alert),
       discordMessage(alert, {}).embeds[0]?.title?.replaceAll('\\', ''),
       discordBatch([alert, alert], {})
         .embeds[0]?.description?.split('\n')[1]
@@ -167,14 +167,14 @@ describe('whatever a tenant is called', () => {
     ['more length than there is room', 'p'.repeat(90), `${'p'.repeat(79)}… [altered #c0ffee]`],
   ])('an id with %s cannot pass for another', (_, id, shown) => {
     const pattern = shown.replace(/#[0-9a-f]{6}/, '#HASH');
-    expect(alertMessage(anAlert({ tenant: { id } })).replace(/#[0-9a-f]{6}/, '#HASH')).toMatch(
+    expect(alertLine(anAlert({ tenant: { id } })).replace(/#[0-9a-f]{6}/, '#HASH')).toMatch(
       new RegExp(`^${pattern.replace(/[[\]()]/g, '\\$&')} is over the `),
     );
   });
 
   it('ids that look the same have different marks', () => {
     const marks = ['proj_1\u200B', 'proj_1\u3164', 'proj_1\ud800', 'proj_1\ud801'].map(
-      (id) => /#[0-9a-f]{6}/.exec(alertMessage(anAlert({ tenant: { id } })))?.[0],
+      (id) => /#[0-9a-f]{6}/.exec(alertLine(anAlert({ tenant: { id } })))?.[0],
     );
     expect(new Set(marks).size).toBe(4);
   });
@@ -189,8 +189,8 @@ describe('whatever a tenant is called', () => {
   it('the log has one line of it, of bounded length', () => {
     fc.assert(
       fc.property(hostileAlert, (alert) => {
-        expect(alertMessage(alert)).not.toMatch(LINE_BREAKER);
-        expect(alertMessage(alert).length).toBeLessThan(1_500);
+        expect(alertLine(alert)).not.toMatch(LINE_BREAKER);
+        expect(alertLine(alert).length).toBeLessThan(1_500);
       }),
     );
   });
@@ -224,7 +224,7 @@ describe('whatever a tenant is called', () => {
           expect(value.length).toBeLessThanOrEqual(200);
           expect(value).not.toMatch(LINE_BREAKER);
         }
-        expect(message).toBe(alertMessage(alert));
+        expect(message).toBe(alertLine(alert));
       }),
     );
     expect(captured).toHaveLength(100);

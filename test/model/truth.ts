@@ -1,7 +1,7 @@
 import type { CounterKey } from '../../src/index.js';
 import type { Breach } from '../../src/model/breach.js';
 import { keptAfterMs, type WindowSpan } from '../../src/model/window.js';
-import { LEASE_MS, type Counted, type OwnTotal } from '../../src/store/counter-store.js';
+import { LEVEL_LEASE_MS, type Counted, type OwnTotal } from '../../src/store/counter-store.js';
 import type { Instance } from './instance.js';
 import { LEVELS, STEPS } from './settings.js';
 
@@ -71,7 +71,7 @@ export class Truth {
     if (countedBy === 'all')
       expect(
         before
-          .filter((other) => other.countedBy === 'all' && other.era === this.era && now - other.time < LEASE_MS)
+          .filter((other) => other.countedBy === 'all' && other.era === this.era && now - other.time < LEVEL_LEASE_MS)
           .map(plain),
       ).toEqual([]);
     counter.announced.push({ at, by, countedBy, era: this.era, time: now });
@@ -149,9 +149,9 @@ function plain({ at, countedBy, era, time }: Announcement): Omit<Announcement, '
 /** A level is given to one instance at a time, and to none once the store knows it to be announced. */
 function claim(counter: Counter, by: Instance, at: number, now: number): void {
   const owner = counter.owners.get(at);
-  if (owner && owner.by !== by) expect(now - owner.since).toBeGreaterThanOrEqual(LEASE_MS);
+  if (owner && owner.by !== by) expect(now - owner.since).toBeGreaterThanOrEqual(LEVEL_LEASE_MS);
   expect(at).toBeGreaterThan(counter.told);
-  if (owner?.by !== by || now - owner.since >= LEASE_MS) counter.owners.set(at, { by, since: now });
+  if (owner?.by !== by || now - owner.since >= LEVEL_LEASE_MS) counter.owners.set(at, { by, since: now });
   counter.claims.push({ at, by });
 }
 

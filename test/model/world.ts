@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { LEASE_MS, type Counted, type CounterStore, type OwnTotal } from '../../src/store/counter-store.js';
+import { LEVEL_LEASE_MS, type Counted, type CounterStore, type OwnTotal } from '../../src/store/counter-store.js';
 import { Instance } from './instance.js';
 import type { Call } from './link.js';
 import { INSTANCES, MINUTE, STEP_MS, TENANTS, WAIT_AT_MOST_MS, WINDOW_MS, type Windows } from './settings.js';
@@ -148,7 +148,7 @@ export class World {
     const isCurrent = ({ key: { window } }: { key: { window: WindowSpan } }): boolean =>
       spans.some(({ key }) => key === window.key);
     const current = this.truth.live(this.now).filter(isCurrent);
-    if (current.some((counter) => !this.truth.isAnnounced(counter, false))) await this.settle(2 * LEASE_MS);
+    if (current.some((counter) => !this.truth.isAnnounced(counter, false))) await this.settle(2 * LEVEL_LEASE_MS);
     if (String(this.spansAt(this.now).map(({ key }) => key)) !== String(spans.map(({ key }) => key))) return;
     for (const counter of current) {
       expect(this.truth.isAnnounced(counter, this.alive.length === 0)).toBe(true);

@@ -3,7 +3,7 @@ import type { Category } from '../../src/model/category.js';
 import type { WindowSpan } from '../../src/model/window.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
-import { Usage } from '../../src/usage/usage.js';
+import { UsageReader } from '../../src/usage/usage-reader.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
 import type { CountRead } from '../../src/model/count-read.js';
 import type { ChangedTotal, UsageSource } from '../../src/usage/usage-source.js';
@@ -22,7 +22,7 @@ interface Counted extends Omit<ChangedTotal, 'more'> {
 
 /** An instance that counts into a store and keeps usage there, with a clock that the test moves. */
 export class UsageReplica implements UsageSource {
-  readonly usage: Usage;
+  readonly usage: UsageReader;
   readonly recorder: UsageRecorder;
   readonly log: string[] = [];
   /** Of tenants that have one of their own. */
@@ -39,7 +39,7 @@ export class UsageReplica implements UsageSource {
     const all = { ...RETENTION, maxTenants: 100_000, settleMs: 1_000, ...settings };
     const thresholdOf = (_: Category, { threshold }: Category['windows'][number], tenant = '', seen?: number) =>
       this.thresholds.get(tenant) ?? (typeof threshold === 'number' ? threshold : seen);
-    this.usage = new Usage({ ...all, categories, source: this, store: store.usage, thresholdOf });
+    this.usage = new UsageReader({ ...all, categories, source: this, store: store.usage, thresholdOf });
     const logger = { warn: (line: string) => void this.log.push(line) };
     this.recorder = new UsageRecorder(categories.values(), this, store.usage, all, logger);
   }

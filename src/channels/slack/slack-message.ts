@@ -2,7 +2,7 @@ import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../common-options.js';
 import { factsOf } from '../message/alert-facts.js';
-import { alertMessage } from '../message/alert-message.js';
+import { alertLine } from '../message/alert-line.js';
 import { isOpen, standing, symbolOf, TEST_MARK } from '../message/alert-words.js';
 import { batchOf } from '../message/batch.js';
 import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
@@ -56,7 +56,7 @@ export function slackMessage(alert: RateAlert, { environment, link }: Look): Sla
   const fields = factsOf(alert, environment, SLACK).map(({ label, value }) => plain(`${label}\n${value}`));
   const sections = chunks(fields, FIELDS_PER_SECTION).map((some): Block => ({ type: 'section', fields: some }));
   const severity = isOpen(alert) ? alert.level.severity : 'resolved';
-  return messageOf(`[${severity}] ${alertMessage(alert)}`, `${symbolOf(alert)} ${title}`, [
+  return messageOf(`[${severity}] ${alertLine(alert)}`, `${symbolOf(alert)} ${title}`, [
     ...sections,
     ...buttonTo(linkOf(alert, link)),
   ]);

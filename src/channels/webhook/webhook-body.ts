@@ -3,7 +3,7 @@ import type { Notice } from '../../model/notice.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 import { alertId } from './alert-id.js';
-import { alertMessage } from '../message/alert-message.js';
+import { alertLine } from '../message/alert-line.js';
 import { MAX_NOTICE_LINE } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
 import type { RateAlert } from '../../model/rate-alert.js';
@@ -20,7 +20,7 @@ export function webhookBody(alert: RateAlert): string {
     type: 'rate_alert',
     id: alertId(alert),
     test: test ?? false,
-    message: alertMessage(alert),
+    message: alertLine(alert),
     service: service && oneLine(service),
     environment: environment && oneLine(environment),
     category: oneLine(category),

@@ -1,5 +1,5 @@
 import { levelPlace, placeAt } from '../level-place.js';
-import { LEASE_MS, type Counted, type CounterKey, type CounterStore, type OwnTotal } from '../counter-store.js';
+import { LEVEL_LEASE_MS, type Counted, type CounterKey, type CounterStore, type OwnTotal } from '../counter-store.js';
 import type { WindowSpan } from '../../model/window.js';
 import { plus } from '../../util/plus.js';
 import { MemorySharedState } from './memory-shared-state.js';
@@ -152,7 +152,7 @@ function takeLevels(
     const at = placeAt(levels, place);
     if (at <= told) break;
     const lease = all.map((part) => part.leases.get(at)).find((found) => found !== undefined);
-    const isGiven = lease ? now - lease.since < LEASE_MS : at <= given;
+    const isGiven = lease ? now - lease.since < LEVEL_LEASE_MS : at <= given;
     if (isGiven && lease?.to !== instance) continue;
     // Also for the one that had it: a publish that arrived late left a lease that was over when it began.
     if (!isGiven) counter.leases.set(at, { to: instance, since: now });

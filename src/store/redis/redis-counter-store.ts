@@ -4,7 +4,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { levelPlace, placeAt } from '../level-place.js';
 import {
   CONNECTION_LOST,
-  LEASE_MS,
+  LEVEL_LEASE_MS,
   type Counted,
   type CounterKey,
   type CounterStore,
@@ -221,7 +221,7 @@ function toCall(
   maxFields: number,
 ): [number, (string | number)[]] {
   const keys: (string | number)[] = [];
-  const args: (string | number)[] = [now, LEASE_MS, maxFields];
+  const args: (string | number)[] = [now, LEVEL_LEASE_MS, maxFields];
   for (const group of groups) {
     const [{ instance, keepMs, earlier = [], levels, announced }] = group as [OwnTotal];
     args.push(FIELD_MARK + instance, keepMs, earlier.length, group.length, announced, levels.steps.length);

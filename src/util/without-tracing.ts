@@ -16,7 +16,7 @@ const API = Symbol.for('opentelemetry.js.api.1');
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /** Runs something, with all that follows from it, so that OpenTelemetry makes no span of it. Without OpenTelemetry it just runs. */
-export function withoutSpans<T>(work: () => T): T {
+export function withoutTracing<T>(work: () => T): T {
   const manager = (globalThis as { [API]?: OpenTelemetryApi })[API]?.context;
   return manager ? manager.with(manager.active().setValue(SUPPRESS_TRACING, true), work) : work();
 }

@@ -131,7 +131,7 @@ export interface UsageSettings extends UsageRetention {
 }
 
 /** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
-export class Usage {
+export class UsageReader {
   constructor(private readonly settings: UsageSettings) {}
 
   get retention(): UsageRetention {

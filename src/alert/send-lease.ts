@@ -5,10 +5,10 @@ import type { Mute } from './mutes.js';
 import type { Wanting } from './channel-roster.js';
 
 /** After this time another replica takes over from one that died. */
-export const LEASE_MS = 5_000;
+export const SEND_LEASE_MS = 5_000;
 
 /** The replica that changes a record, and what it may do. */
-export interface Claimant {
+export interface Sender {
   readonly me: string;
   readonly now: number;
   readonly settings: IncidentSettings;
@@ -26,7 +26,7 @@ export interface Claimant {
 }
 
 /** A record as it is to be written, and what comes of it. */
-export interface Claimed {
+export interface ToSend {
   readonly incident: Incident | undefined;
   /** What this replica is to send, by channel. */
   readonly taken: ReadonlyMap<string, Due>;
@@ -41,9 +41,9 @@ export interface Claimed {
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what waits, is muted or is left to others. */
-export function claim(before: Incident | undefined, after: Incident | undefined, claimant: Claimant): Claimed {
+export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
-  const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = claimant;
+  const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = sender;
   let incident = after;
   if (incident.closedAt === undefined && mayClose && isOver(incident, settings, now)) {
     const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
@@ -79,7 +79,7 @@ export function claim(before: Incident | undefined, after: Incident | undefined,
       incident = withTold({ ...incident, status: next.status }, key, {
         ...queued,
         by: me,
-        until: now + LEASE_MS,
+        until: now + SEND_LEASE_MS,
       });
     } else if (queued !== told || !incident.told[key]) incident = withTold(incident, key, queued);
   }

@@ -24,7 +24,7 @@ const LOG: Dialect = {
 const ROOM = { name: 80, id: 80, category: 80 };
 
 /** An alert as one line of at most 1,500 characters: who, where, how much, since when. */
-export function alertMessage(alert: RateAlert): string {
+export function alertLine(alert: RateAlert): string {
   const { incident, test, tenant } = alert;
   const label = `${test ? TEST_MARK : ''}${tenantLabel(tenant, LOG, ROOM)}`;
   const who = `${label} is ${standing(alert)} the ${categoryLabel(alert, LOG, ROOM.category)} threshold`;

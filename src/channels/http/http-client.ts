@@ -9,7 +9,7 @@ import { Secrets, secretsOf } from './secrets.js';
 /** How long a request waits for the response. What a slow receiver has taken must not be sent again: no answer is no refusal. */
 const TIME_LIMIT_MS = 30_000;
 
-export interface WebhookRequest {
+export interface HttpRequest {
   readonly method?: 'POST' | 'PATCH';
   readonly body: string;
   /** Appended to the webhook's path. */
@@ -20,7 +20,7 @@ export interface WebhookRequest {
 }
 
 /** Sends JSON to one webhook, and never reveals its address: not in an error, not in a span, not when printed. */
-export class WebhookClient {
+export class HttpClient {
   /** Lets replicas compare whether they send to the same address. */
   readonly addressHash: string;
   readonly #url: URL;
@@ -46,13 +46,7 @@ export class WebhookClient {
    *
    * @throws DeliveryError, to be tried again, if no answer came.
    */
-  async send({
-    method = 'POST',
-    body,
-    path = '',
-    query = {},
-    headers = new Headers(),
-  }: WebhookRequest): Promise<Answer> {
+  async send({ method = 'POST', body, path = '', query = {}, headers = new Headers() }: HttpRequest): Promise<Answer> {
     await this.#rateLimit.free();
     const url = new URL(this.#url);
     if (path !== '') url.pathname = url.pathname.replace(/\/*$/, path);

@@ -1,5 +1,5 @@
 import type { AlertLevel } from '../model/level.js';
-import { claim, type Claimant } from './claim.js';
+import { takeToSend, type Sender } from './send-lease.js';
 import { withBreach, withTold, type Incident } from './incident.js';
 
 const NOW = 1_700_000_000_000;
@@ -16,7 +16,7 @@ function begun(): Incident {
   return withTold(incident, 'log', { levels: {}, delivery, by: 'other', until: NOW - 1 });
 }
 
-const claimant = (more: Partial<Claimant>): Claimant => ({
+const sender = (more: Partial<Sender>): Sender => ({
   ...{ me: 'me', now: NOW, settings: { remindAfterMs: 60_000, resolveAfterMs: undefined }, mute: undefined },
   channels: new Map([['log', {}]]),
   own: () => ({ pausedMs: 0 }),
@@ -28,13 +28,13 @@ const claimant = (more: Partial<Claimant>): Claimant => ({
 
 describe('what another replica began to send and did not confirm', () => {
   it('is sent by this one', () => {
-    const { taken, incident } = claim(begun(), begun(), claimant({}));
+    const { taken, incident } = takeToSend(begun(), begun(), sender({}));
     expect([...taken.keys()]).toEqual(['log']);
     expect(incident?.told.log).toMatchObject({ by: 'me' });
   });
 
   it('is left to it for a moment after the store was away, and stays due', () => {
-    const { taken, incident, isDone } = claim(begun(), begun(), claimant({ mayTakeOver: false }));
+    const { taken, incident, isDone } = takeToSend(begun(), begun(), sender({ mayTakeOver: false }));
     expect([...taken.keys()]).toEqual([]);
     expect(incident?.told.log).toMatchObject({ by: 'other' });
     expect(incident?.lookAt).toBeLessThanOrEqual(NOW);
@@ -42,6 +42,8 @@ describe('what another replica began to send and did not confirm', () => {
   });
 
   it('is sent again at once by the one that began', () => {
-    expect([...claim(begun(), begun(), claimant({ me: 'other', mayTakeOver: false })).taken.keys()]).toEqual(['log']);
+    expect([...takeToSend(begun(), begun(), sender({ me: 'other', mayTakeOver: false })).taken.keys()]).toEqual([
+      'log',
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
 import type { AlertIncident } from '../../model/alert-incident.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import { alertMessage } from './alert-message.js';
+import { alertLine } from './alert-line.js';
 
 const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';
 
@@ -115,4 +115,4 @@ it.each([
     '"Acme" (proj_1) is back under the llm_call threshold after 3 min' +
       ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all | over in 3 of the last 15 windows',
   ],
-])('the message of %s', (_, alert, message) => expect(alertMessage(alert)).toBe(message));
+])('the message of %s', (_, alert, message) => expect(alertLine(alert)).toBe(message));
