@@ -1,6 +1,6 @@
 // @ts-check
-// Schemas of the page's JSON, for OpenAPI, from the types and comments of src/dashboard/api.ts. Fails if src/dashboard/api-schemas.ts is
-// not what the types say; --write writes it.
+// Generates the schemas of the page's JSON, for OpenAPI, from the types and comments of src/dashboard/api.ts. Fails if
+// src/dashboard/api-schemas.ts does not match them; --write writes it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import ts from 'typescript';
@@ -48,7 +48,7 @@ function objectOf(type) {
       properties.map((property) => {
         const schema = schemaOf(checker.getNonNullableType(checker.getTypeOfSymbol(property)));
         const isNullable = /\bnull\b/.test(checker.typeToString(checker.getTypeOfSymbol(property)));
-        // Beside a reference nothing else is read.
+        // Next to a reference, everything else is ignored.
         const beside = '$ref' in schema ? {} : { ...described(property), ...(isNullable ? { nullable: true } : {}) };
         return [property.name, { ...schema, ...beside }];
       }),

@@ -29,7 +29,7 @@ for (const target of Object.values(exports)) {
   const { import: esm, require: cjs } = target;
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
-// Large, and data only: packed once, as the page is.
+// Large, and data only, so packed once like the page.
 const schemas = 'dashboard/api-schemas.js';
 const { SCHEMAS } = createRequire(import.meta.url)(`../dist/cjs/${schemas}`);
 write(`dist/cjs/${schemas}`, `exports.SCHEMAS = ${JSON.stringify(SCHEMAS)};\n`);

@@ -30,7 +30,7 @@ for (const [path, { require: entryPoint }] of Object.entries(exports)) {
       tsdocMetadata: { enabled: false },
       newlineKind: 'lf',
       messages: {
-        // What is exported and not @internal is public, so release tags and types that users need not name are no errors.
+        // What is exported and not @internal is public, so missing release tags and types that users need not name are not errors.
         extractorMessageReporting: {
           default: { logLevel: ExtractorLogLevel.None },
           'ae-unresolved-link': { logLevel: ExtractorLogLevel.Error },

@@ -16,13 +16,13 @@ let answered = 0;
 /** @type {string | undefined} */
 let failure;
 let path = '/llm/call';
-/** While nobody asks: who would, and what to do once all are here. */
+/** While the load is held: the clients that have stopped, and what to call once all have. */
 /** @type {{ clients: Client[], all: () => void } | undefined} */
 let held;
 let random = 1;
 let tenants = 1;
 /**
- * If the load is paced.
+ * Clients without a request to send, if the load is paced.
  *
  * @type {Client[] | undefined}
  */
@@ -60,7 +60,7 @@ answer({
   },
 
   /**
-   * From now on, until `hold`, all ask another endpoint.
+   * Sends all requests to another endpoint, from now on until `hold`.
    *
    * @param {string} at
    */
@@ -129,7 +129,7 @@ function again(socket) {
 }
 
 /**
- * Asks what an open page asks each second.
+ * Sends the request that an open page sends each second.
  *
  * @param {number} port
  */

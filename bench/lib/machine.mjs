@@ -18,7 +18,7 @@ const PACKAGES = [
 ];
 
 /**
- * Where and with what it was measured.
+ * The machine and the versions used for the measurement.
  *
  * @param {string | undefined} redisVersion
  */

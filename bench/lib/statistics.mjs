@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The middle of `values`, and between what the middle half of them is.
+ * The median of `values`, and the bounds of their middle half.
  *
  * @param {number[]} values
  */
@@ -9,7 +9,7 @@ export function summary(values) {
   return { median: at(sorted, 0.5), lower: at(sorted, 0.25), upper: at(sorted, 0.75) };
 }
 
-/** How likely the true median is within the interval, at least. */
+/** How likely it is, at least, that the interval contains the true median. */
 const CONFIDENT = 0.95;
 
 /**

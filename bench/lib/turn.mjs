@@ -1,7 +1,7 @@
 // @ts-check
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long an app goes on after its load has stopped: what it counted last is published, and no reply is left to come. */
+/** How long an app keeps running after its load has stopped, so that its last counts are published and no reply is outstanding. */
 const SETTLE_MS = 250;
 
 /**
@@ -14,7 +14,7 @@ const SETTLE_MS = 250;
  */
 
 /**
- * Load on an app until the compiler has got to what is measured later.
+ * Puts load on an app until the compiler has optimized what is measured later.
  *
  * @param {Parties} parties
  * @param {Partial<import('../results.js').Load> & Times} load
@@ -24,7 +24,7 @@ export async function warmUp(parties, { warmUpMs, ...load }) {
 }
 
 /**
- * One turn of an app under load, and what it did in it. Four digits are all that is known.
+ * One turn of an app under load, and what the app did in it. Accurate to four digits at most.
  *
  * @param {Parties} parties
  * @param {Partial<import('../results.js').Load> & Times} load

@@ -12,8 +12,8 @@ const APP = fileURLToPath(new URL('../apps/app.mjs', import.meta.url));
 const STEADY_HEAP = '--heap-growing-percent=50';
 
 /**
- * What a request costs more than behind a guard that does nothing: both are endpoints of one process, and take turns of a tenth of a second.
- * Two processes of the same app differ by more than what is measured here, and so do two seconds of one machine.
+ * How much more a request costs than one behind a guard that does nothing. Both are endpoints of one process and take turns of a tenth of a
+ * second, because two processes of the same app, or two seconds on one machine, differ by more than what is measured here.
  *
  * @param {{
  *   contestants: string[],

@@ -5,7 +5,7 @@ import { startChild } from '../lib/children.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
 const GUARD_COST = fileURLToPath(new URL('../apps/guard-cost.mjs', import.meta.url));
-/** Room for all that a measurement allocates: no collection takes place in the middle of one. */
+/** Room for everything that a measurement allocates, so that no garbage collection interrupts it. */
 const NODE_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
 /**

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 /**
  * What it costs to load a package into an app that has loaded Nest: CPU time, heap and files, in a process of its own each time. CPU time
- * instead of time, since it depends less on what else the machine does.
+ * instead of elapsed time, because it depends less on what else the machine does.
  *
  * @param {{ contestants: string[], rounds: number, tell: import('../results.js').Tell }} options
  */

@@ -21,11 +21,11 @@ const STEADY_HEAP = '--heap-growing-percent=50';
 const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
 
 /**
- * Contestants under load, in interleaved rounds. In each round all of them take short turns, beginning with another one each time: a machine is
- * slow for seconds at a time, and so that falls on all alike. What is compared is turns that came one after the other. Each gets new
- * processes in each round, since what the compiler makes of the same app differs from process to process by more than what is compared here;
- * and every other round goes backwards, since a process that was started and warmed up earlier is slower. Whose turn it is not is halted: an
- * idle process would tidy its memory in the time of others.
+ * Contestants under load, in interleaved rounds. In each round all of them take short turns, starting with a different one each time: a
+ * machine is slow for seconds at a time, and this way that affects all of them equally. Only consecutive turns are compared. Each
+ * contestant gets new processes in each round, because compiled code of the same app differs between processes by more than what is
+ * compared here. Every other round runs backwards, because a process that was started and warmed up earlier is slower. All others are
+ * halted during a turn: an idle process would collect garbage at their expense.
  *
  * @param {Times & {
  *   contestants: string[],
@@ -59,7 +59,7 @@ export async function load({ contestants, rounds, tell, variants, platform, ...t
 }
 
 /**
- * All contestants in all variants: those of as many processes in the same ones.
+ * All contestants in all variants. Variants with the same number of processes use the same ones.
  *
  * @param {Times & Others & { contestants: string[], dbs: Map<string, number>, variants: Variant[], platform: string }} options
  */

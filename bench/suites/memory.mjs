@@ -7,7 +7,7 @@ import { RedisServer } from '../lib/redis-server.mjs';
 const TENANT_MEMORY = fileURLToPath(new URL('../apps/tenant-memory.mjs', import.meta.url));
 
 /**
- * Bytes of one more tenant, in a process of its own for each measurement.
+ * Bytes per additional tenant. Each measurement runs in a process of its own.
  *
  * @param {{ contestants: string[], tenants: number[], tell: import('../results.js').Tell }} options
  */

@@ -62,18 +62,18 @@ export interface AlertSettings extends Identity {
   readonly shutdownFlushMs: number;
   /** Undefined: each window is an alert. */
   readonly incidents: IncidentSettings | undefined;
-  /** Further ones are kept in this replica's memory. */
+  /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
   /** The store's clock. */
   readonly now: () => number;
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
-  /** The tenant's present threshold if the count is over none of its levels; undefined if it is over one, or that cannot be known. */
+  /** The tenant's current threshold if the count is over none of its levels; undefined if it is over one, or if that is unknown. */
   readonly thresholdNotReached: (
     of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
     count: number,
   ) => number | undefined;
-  /** Who makes up a count of a window that ends then; an empty list if that is not known. */
+  /** The contributors to the count of the window that ends at that time; empty if they are unknown. */
   readonly contributors?: (
     of: Pick<Incident, 'category' | 'window' | 'tenant'>,
     end: number,
@@ -105,8 +105,8 @@ const LAST_WRITE_MS = 1_000;
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /**
- * Brings each channel to what is true. Everything goes through {@link attend}: it changes an incident's record, claims what channels
- * are due and this replica may send, and queues that in their deliveries, which report what was confirmed.
+ * Keeps every channel in step with the incidents. Everything goes through {@link attend}: it changes an incident's record, claims what is
+ * due and may be sent by this replica, and queues it in the channels' deliveries, which report what was confirmed.
  */
 export class AlertEngine implements Incidents {
   readonly mutes: Mutes;
@@ -146,7 +146,7 @@ export class AlertEngine implements Incidents {
     ];
   }
 
-  /** Starts the channels: what one of them throws stops the boot. */
+  /** Starts the channels. An error from any of them stops the boot. */
   async start(): Promise<void> {
     const { channels, groupWaitMs } = this.options;
     for (const { channel } of channels) await channel.start?.();
@@ -171,8 +171,8 @@ export class AlertEngine implements Incidents {
   }
 
   /**
-   * Records a breach. Resolves when its record is written, in memory if the store is away, and channels that take single alerts have been
-   * given it. Never rejects.
+   * Records a breach. Resolves when its record is written (in memory if the store is away) and queued for the channels that take single
+   * alerts. Never rejects.
    */
   breached(breach: Breach): Promise<void> {
     const raising = this.take(breach).catch((error: unknown) => {
@@ -296,7 +296,7 @@ export class AlertEngine implements Incidents {
     return waitMs;
   }
 
-  /** The wait of a failed alert is over, even if the store's clock differs. Another replica may have sent it already. */
+  /** Ends the wait of a failed alert, even if the store's clock differs. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
     await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
   }
@@ -315,7 +315,7 @@ export class AlertEngine implements Incidents {
     };
     const isTaken = await this.attend(id, raise);
     if (!isTaken) this.lost++;
-    // The one that has ended moves aside until its end is sent everywhere.
+    // The ended incident is kept under another id until its end has been sent everywhere.
     const ended = over;
     if (ended) await this.attend(`${id}~${ended.uid}`, (there) => there ?? ended);
     if (!this.records.isAlone(id)) return;
@@ -330,8 +330,7 @@ export class AlertEngine implements Incidents {
   /**
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
-   * @param read - The incident as it was read before, if it was.
-   * @returns Whether there is one.
+   * @param read - The incident as read earlier, if it was. @returns Whether there is one.
    */
   private async attend(
     id: string,
@@ -367,7 +366,7 @@ export class AlertEngine implements Incidents {
     });
   }
 
-  /** The same in all incidents, if it makes a difference. */
+  /** Does the same in every incident that the change affects. */
   private async changeAll(change: (told: Told) => Told): Promise<void> {
     for (const [id, { told }] of await this.records.list())
       for (const [key, one] of Object.entries(told)) if (change(one) !== one) await this.changeTold(id, key, change);
@@ -426,7 +425,7 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /** With the present contributors to the count. */
+  /** Adds the current contributors to the count. */
   private async named(incident: Incident): Promise<Incident> {
     const { end, count, contributors } = lastOf(incident);
     if (!contributors || !this.options.contributors || this.records.isAway) return incident;
@@ -494,7 +493,7 @@ export class AlertEngine implements Incidents {
         const read = incidents[i];
         const counted = (spans[i] as Span[]).map((span) => [span, counts?.[at++]] as const);
         const change = (incident: Incident | undefined): Incident | undefined =>
-          // A record that cannot be read counts as not there, and is removed.
+          // An unreadable record is treated as missing, and removed.
           incident && incident.uid === read?.uid
             ? counted.reduce(
                 (next, [span, count]) => withCounted(next, span, count, now, this.records.isAway),

@@ -11,7 +11,7 @@ import type { AlertRecord } from './history.js';
 import type { NoticeOutcome } from './notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 
-/** Holds what sends alerts, once the app has started. */
+/** Injection token for what sends alerts, once the app has started. */
 export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 
 /** Sends alerts, mutes them, and reports what was sent. If the module is off, nothing is sent and nothing can be muted. */
@@ -22,7 +22,7 @@ export class AlertService {
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
   ) {}
 
-  /** Raises an alert of the app's own: it goes through every channel that takes it. Does not wait. */
+  /** Sends an alert that the app makes itself, through every channel that accepts it. Does not wait. */
   raise(alert: RateAlert): void {
     const { window = '', windowStart, windowMs, windowEnd, route, ...rest } = alert;
     const start = windowStart.getTime();
@@ -31,16 +31,16 @@ export class AlertService {
   }
 
   /**
-   * Sends a test alert, marked as one, through every channel at once, past filters, mutes and queues, and returns the outcome
-   * for each. A channel that was off is on again if that succeeds.
+   * Sends a test alert, marked as one, through every channel at once, bypassing filters, mutes and queues, and returns the outcome for
+   * each. Success turns on a channel that was off.
    */
   async sendTest(): Promise<TestedChannel[]> {
     return (await this.alerts.value?.sendTest()) ?? [];
   }
 
   /**
-   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting continues, and the end of what
-   * was sent before is sent. A mute replaces an earlier one of the same tenant and category.
+   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting continues, and incidents
+   * that were already sent are still resolved. A mute replaces an earlier one for the same tenant and category.
    *
    * @throws RangeError or TypeError if the options are wrong; an Error if the store is away or the module is disabled.
    */
@@ -54,13 +54,13 @@ export class AlertService {
   /**
    * Ends a mute before its time. What it held back is sent if it is still true.
    *
-   * @returns Whether there was one of just this tenant and category.
+   * @returns Whether there was a mute with exactly this tenant and category.
    */
   async unmute(scope: MutedScope): Promise<boolean> {
     return (await this.alerts.value?.unmute(scope)) ?? false;
   }
 
-  /** The mutes that hold now. */
+  /** The mutes in force now. */
   async mutes(): Promise<Mute[]> {
     return (await this.alerts.value?.mutes.list()) ?? [];
   }
@@ -71,8 +71,8 @@ export class AlertService {
   }
 
   /**
-   * What deserves attention in some time, and nothing else: incidents, tenants over or near their threshold, times without the store, alerts that
-   * were not delivered, thresholds that advice would change. As far back as the history of alerts and usage is kept.
+   * Sums up what deserved attention in a time range: incidents, tenants over or near their threshold, times without the store, alerts that
+   * were not delivered, and thresholds that the advice would change. Goes back as far as the history of alerts and usage is kept.
    *
    * @throws RangeError if `from` is not before `to`; an Error if the store is away or the module is disabled.
    */
@@ -83,8 +83,8 @@ export class AlertService {
   }
 
   /**
-   * Sends a digest through the channels that take notices. If several replicas ask for the same time, to the minute, one of them sends it. If
-   * nothing deserves attention it is a notice of severity `info`, else of `warning`.
+   * Sends a digest through the channels that take notices. If several replicas ask for the same range, to the minute, only one of them
+   * sends it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
    *
    * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
    * @throws RangeError if `from` is not before `to`; an Error if the store is away.
@@ -99,9 +99,9 @@ export class AlertService {
   }
 
   /**
-   * Sends what waits for others or for another try, at once: for functions that are frozen after their response.
+   * Sends what waits to be grouped or retried, now. For serverless functions, which are frozen after their response.
    *
-   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

@@ -14,7 +14,7 @@ import type { Due } from './incident.js';
 /** A channel as it is set up. */
 export interface NamedChannel {
   readonly channel: AlertChannel;
-  /** Its name, and a number if another one has the same. */
+  /** Its name, with a number if another channel has the same name. */
   readonly name: string;
   /** `channels[1]`, or the variable of the environment that added it: what to fix. */
   readonly option: string;
@@ -30,7 +30,7 @@ export interface ChannelStatus {
   readonly reason?: string | undefined;
   /** Since when it is off, in milliseconds since the epoch; undefined while it is on. */
   readonly offSince?: number | undefined;
-  /** Nothing is sent before. Left out for a channel that stays off until `sendTest()` or a restart. */
+  /** Nothing is sent before this time. Absent for a channel that stays off until `sendTest()` or a restart. */
   readonly retryAt?: number | undefined;
   /** Alerts that wait or are being sent. */
   readonly queued: number;
@@ -42,7 +42,7 @@ export interface ChannelStatus {
 export interface Present {
   readonly due: Due;
   readonly alert: RateAlert;
-  /** What the channel wanted to remember of it, and of records that were merged into it. */
+  /** What the channel stored about it, and about records that were merged into it. */
   readonly memory: string | undefined;
   readonly also: readonly string[];
 }
@@ -65,7 +65,7 @@ interface Item {
   readonly id: string;
   readonly since: number;
   readonly rank: readonly number[];
-  /** It was in a message that was refused. Sent alone, to find the one at fault. */
+  /** It was in a group message that was refused, so it is sent alone to find the one at fault. */
   readonly alone: boolean;
 }
 
@@ -77,7 +77,7 @@ interface Live {
 
 /** An attempt that takes longer counts as failed: more than the 30 s that a receiver has to answer. */
 export const GIVE_UP_AFTER_MS = 40_000;
-/** Somebody waits for the outcome of a test. */
+/** Shorter for a test alert, because somebody is waiting for its outcome. */
 const TEST_WITHIN_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
 const MAX_IN_FLIGHT = 16;
@@ -85,7 +85,9 @@ const BATCH_SIZE = 25;
 const MAX_MEMORY = 1_000;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
-/** How many waiting alerts are ranked by their present counts before a message. If more wait, the worst at the time they were queued are. */
+/**
+ * How many waiting alerts are ranked by their current counts before a message. If more wait, only the worst ones, as queued, are ranked.
+ */
 const MAX_RANKED = 2_000;
 
 /** Sends what one channel is due: the most severe first, as groups if the channel takes them. */
@@ -125,7 +127,7 @@ export class ChannelDelivery {
     return this.channel.sendBatch !== undefined;
   }
 
-  /** For how long nothing is sent, in milliseconds; 0 if it is. */
+  /** How long the channel is still paused, in milliseconds; 0 if it is not. */
   get pausedMs(): number {
     return this.health.pausedMs;
   }
@@ -136,7 +138,7 @@ export class ChannelDelivery {
     return { name: this.name, ...this.health.status(now), queued, outcomes: { ...this.outcomes } };
   }
 
-  /** A mute held an alert back from it. */
+  /** Counts an alert that a mute held back. */
   suppressed(): void {
     this.outcomes.suppressed++;
   }
@@ -203,7 +205,7 @@ export class ChannelDelivery {
     return this.isIdle && this.retries.size === 0;
   }
 
-  /** Another try at an alert comes when the channel's pause is over, or before if it works again. */
+  /** Retries an alert when the channel's pause is over, or earlier if the channel works again. */
   awaitPause(id: string): void {
     this.retryAfter(id, this.pausedMs);
   }
@@ -241,14 +243,14 @@ export class ChannelDelivery {
 
   private get batchSize(): number {
     const { batchSize = BATCH_SIZE } = this.channel;
-    // An app's own channel may return any size. One below 1 would lose what is queued.
+    // A custom channel may return any size. One below 1 would lose what is queued.
     return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
   }
 
   /** Takes what is most urgent. */
   private take(most: number): Item[] {
     const waiting = [...this.pending.values()];
-    // Sorting all for each of a thousand alerts would cost too much.
+    // Sorting the whole queue for each of a thousand alerts would cost too much.
     const taken =
       most === 1 ? [waiting.reduce((a, b) => (byRank(a, b) <= 0 ? a : b))] : waiting.sort(byRank).slice(0, most);
     for (const { id } of taken) {
@@ -316,7 +318,7 @@ export class ChannelDelivery {
 
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
     const sent = this.channel.send(alert, memory);
-    // Also what only looks like a promise: a query builder's asks nothing until it is awaited.
+    // Awaits any thenable: a query builder, for one, runs nothing until it is awaited.
     const next = isThenable(sent) ? await sent : sent;
     // Replicas that could not reach each other posted several messages: all of them show the end.
     if (alert.incident?.status === 'resolved')
@@ -332,7 +334,7 @@ export class ChannelDelivery {
         ? await within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false)
         : sending;
       this.works();
-      // An app's own channel may return anything.
+      // A custom channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
       outcome = { delivered: true, memory: isKept ? memory : undefined };
     } catch (error) {
@@ -344,7 +346,7 @@ export class ChannelDelivery {
       }
       outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error) };
     }
-    // Before it is reported: another message about the same incident may begin with that.
+    // Done before reporting, which may start another message about the same incident.
     for (const { item } of sent) this.sending.delete(item.id);
     await Promise.all(sent.map((one) => this.report(one, outcome)));
   }

@@ -4,16 +4,16 @@ import { deliveryFaultIn } from '../model/delivery-error.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 
-/** Why an attempt failed, and what comes of it. */
+/** Why an attempt failed, and what to do next. */
 export interface Failure {
   readonly reason: string;
-  /** The channel does not take this alert: it is tried again more rarely. */
+  /** The channel refused this alert, so it is retried less often. */
   readonly refused: boolean;
-  /** Nothing is to be sent for so long, in milliseconds. */
+  /** How long to send nothing, in milliseconds. */
   readonly waitMs: number;
 }
 
-/** So many different incidents fail in a row: it is the channel, not the alert. */
+/** If this many different incidents fail in a row, the channel is at fault, not the alert. */
 const FAULTS_TO_PAUSE = 3;
 const FIRST_WAIT_MS = 250;
 const FIRST_WAIT_REFUSED_MS = 5_000;
@@ -49,7 +49,7 @@ export class ChannelHealth {
     return this.off !== undefined;
   }
 
-  /** For how long nothing is sent, in milliseconds; 0 if it is. */
+  /** How long the channel is still paused, in milliseconds; 0 if it is not. */
   get pausedMs(): number {
     return this.isOff ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
   }
@@ -128,20 +128,20 @@ export class ChannelHealth {
   }
 }
 
-/** Whether the channel does not take the alert, but may take others. */
+/** Whether the channel refused this alert but may accept others. */
 export function isRefused(error: unknown): boolean {
   const { retry, probe, switchOff } = deliveryFaultIn(error);
   return retry === false && !probe && !switchOff;
 }
 
-/** How long one alert waits after it failed so often in a row, in milliseconds. */
+/** How long an alert waits after this many failures in a row, in milliseconds. */
 export function waitFor(refused: boolean, faults: number): number {
   return refused
     ? backoff(FIRST_WAIT_REFUSED_MS, faults, MAX_WAIT_ASKED_MS)
     : backoff(FIRST_WAIT_MS, faults, MAX_WAIT_MS);
 }
 
-/** Twice as long each time, half of it at random. */
+/** Doubles each time; half of it is random. */
 function backoff(firstMs: number, faults: number, maxMs: number): number {
   return Math.min(firstMs * 2 ** faults, maxMs) * (0.5 + Math.random() / 2);
 }

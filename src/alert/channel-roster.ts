@@ -19,7 +19,7 @@ const SEEN_EVERY_MS = 5_000;
 /** A channel that no replica has written for this long is gone. */
 const GONE_AFTER_MS = 20_000;
 
-/** All replicas read the roster once a second: after this time their records name a new channel. */
+/** All replicas read the roster once a second, so after this time their records name a new channel. */
 const KNOWN_AFTER_MS = 2_000;
 
 /**

@@ -95,7 +95,7 @@ describe('what a channel is due of a story', () => {
     expect(presentWindow(story)).toMatchObject({ start: at(30, 0), level: FAR, count: 90 });
     const known = told({ '': 5 });
     expect(hear(story, known, at(31), only('critical'))).toEqual(['reminded', 'critical']);
-    // With the count of that window, or a critical message would read "near".
+    // Uses that window's count; otherwise a critical message would read "near".
     expect(due(story, known, all, settings, at(31))?.window.start).toBe(at(30, 0));
     expect(hear(story, told({ '': 5 }, { when: at(2) }), at(31))).toBeUndefined();
     const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
@@ -121,7 +121,7 @@ describe('what a channel is due of a story', () => {
     expect(hear(over, failed, at(3))).toEqual(['resolved', 'warning']);
     expect(hear(over, { ...failed, held: at(5) }, at(3))).toBeUndefined();
     expect(hear(over, undefined, at(3))).toBeUndefined();
-    // A channel that rests for a quarter of an hour still hears it.
+    // A channel that was paused for a quarter of an hour still gets it.
     expect(hear(over, told({ '': 1 }), at(33))).toEqual(['resolved', 'warning']);
     expect(hear(over, told({ '': 1 }), at(64))).toBeUndefined();
   });

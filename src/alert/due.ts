@@ -9,16 +9,16 @@ export interface IncidentSettings {
   readonly resolveAfterMs: number | undefined;
 }
 
-/** How long something is tried that no channel has confirmed. */
+/** How long to keep trying to send what no channel has confirmed. */
 const WORTH_TELLING_MS = 10 * 60_000;
-/** How long the end is tried: longer than the longest pause of a channel, or what it was sent as open would stay open there. */
+/** How long to keep trying to send the end. Longer than a channel's longest pause; otherwise the alert would stay open there. */
 const END_WORTH_TELLING_MS = 60 * 60_000;
 /** The work for many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
 const MAX_CALM_MS = 5 * 60_000;
 
-/** Whether a channel is set up to be sent something of this category and severity. */
+/** Whether a channel's options let this category and severity through. */
 export function wants(
   { minSeverity, categories }: Wanting,
   category: string | undefined,
@@ -30,9 +30,9 @@ export function wants(
 
 /**
  * What to send to a channel next: the difference between what is true and what the channel has confirmed. Undefined if there is no
- * difference, and nothing to repeat for a channel that forgets.
+ * difference and the channel needs no repeat.
  *
- * @param isMuted - A mute holds back what is new, but neither an end nor what is only repeated.
+ * @param isMuted - A mute holds back news, but neither an end nor a repeat.
  */
 export function due(
   incident: Incident,
@@ -98,7 +98,7 @@ function newsOfStory(
     : undefined;
 }
 
-/** When a channel that forgets what is not repeated is to be sent again what it was sent; `Infinity` for never. */
+/** When to repeat the last alert to a channel that forgets alerts unless they are repeated; `Infinity` for never. */
 function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting): number {
   const { start, end } = lastOf(incident);
   const isSent = (told?.levels[incident.story ? '' : start] ?? 0) > 0;
@@ -107,15 +107,15 @@ function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }:
   return incident.story || at < end ? at : Infinity;
 }
 
-/** At the level that was sent: a higher one may be held back, a lower one not be wanted. */
+/** Repeats the level that was sent: a mute may hold back a higher one, and the channel may not want a lower one. */
 function repeated(incident: Incident, told: Told | undefined): Due {
   const window = incident.story ? presentWindow(incident) : lastOf(incident);
   return { status: 'reminded', window, level: told?.level ?? window.level };
 }
 
 /**
- * The window whose level holds now. In a window that has just begun the lower levels come first, while the tenant is as far over as
- * before: the window before still counts.
+ * The window whose level holds now. A new window crosses the lower levels first although the tenant is as far over as before, so the
+ * previous window still counts.
  */
 export function presentWindow(incident: Incident): WindowOver {
   const last = lastOf(incident);
@@ -146,7 +146,7 @@ function overAt(incident: Incident, resolveAfterMs: number | undefined): number 
   return Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
 }
 
-/** A tenant that is over in one window of five is one incident; after long windows nobody should wait for five of them. */
+/** A tenant that is over in one window out of five has one incident. Five long windows would be too long a wait, so there is a cap. */
 function calmFor(windowMs: number): number {
   return Math.max(2 * windowMs, Math.min(5 * windowMs, MAX_CALM_MS));
 }
@@ -163,7 +163,7 @@ export interface Plan {
 
 /**
  * @param channels - Those of all replicas, by their keys.
- * @param muted - Until when a mute holds back what is due; undefined for no mute.
+ * @param muted - When the mute ends; undefined if there is none.
  */
 export function plan(
   incident: Incident,
@@ -192,7 +192,7 @@ export function plan(
     if (free <= now) ready.set(key, next);
     looks.push(Math.max(free, now));
   }
-  // Channels that no replica has now: a replica that has them may return.
+  // Channels that no replica has at present; a replica that has them may come back.
   for (const [key, { until = 0, next = 0 }] of Object.entries(incident.told)) {
     const at = Math.max(until, next);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));

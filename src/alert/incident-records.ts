@@ -4,28 +4,28 @@ import { reasonOf } from '../util/text.js';
 import { isIncident, lastOf, type Incident } from './incident.js';
 
 const MAX_LISTED = 500;
-/** How many records are looked after at once. */
+/** How many due records are handled at once. */
 const MAX_AT_ONCE = 500;
 /** How many incidents beyond `maxOpenIncidents` are remembered that other replicas may look after. */
 const MAX_REMEMBERED = 2_000;
-/** Each so many archived incidents the history is trimmed. */
+/** The history is trimmed after this many archived incidents. */
 const TRIM_EVERY = 20;
 
-/** How long after the store came back other replicas may take to reconnect and write what they sent. */
+/** Once the store is back, how long other replicas may take to reconnect and write what they sent. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
 
 type Change = (incident: Incident | undefined) => Incident | undefined;
 
 /**
- * The incidents of all replicas: in the store, and as they were last seen here. What was seen here stands in while the store is away, is
- * merged into it when it is back, and replaces what it loses. The only writer of both.
+ * The incidents of all replicas: in the store, and as they were last seen here. The local copies stand in while the store is away, are
+ * merged into it when it is back, and replace what it loses. Nothing else writes to either.
  */
 export class IncidentRecords {
   private readonly store: Records<Incident>;
   private readonly history: Records<Incident>;
   private readonly kinds: { readonly open: string; readonly history: string };
   private readonly seen = new Map<string, { incident: Incident; countedAt: number }>();
-  /** Those that the store does not have as they were seen here. */
+  /** Incidents whose local state the store does not have yet. */
   private readonly unshared = new Set<string>();
   private generation: string | undefined;
   private away = false;
@@ -52,12 +52,12 @@ export class IncidentRecords {
     return this.away;
   }
 
-  /** Whether the store came back so recently that other replicas may not have written yet what they sent meanwhile. */
+  /** Whether the store came back so recently that other replicas may not yet have written what they sent during the outage. */
   get isJustBack(): boolean {
     return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS;
   }
 
-  /** Until a look at what is due succeeds, incidents are changed in memory. */
+  /** Incidents are changed in memory until a read of what is due succeeds. */
   storeIsAway(): void {
     this.away = true;
   }
@@ -83,14 +83,14 @@ export class IncidentRecords {
     return incident ? Math.max(countedAt, lastOf(incident).seenAt) : 0;
   }
 
-  /** Notes what is known of an incident and its present count; it is written with its next change. */
+  /** Remembers an incident and its current count; they are written with its next change. */
   noteCounted(id: string, incident: Incident, countedAt: number): void {
     this.seen.set(id, { incident, countedAt });
   }
 
   /**
-   * Changes an incident as if nobody else did; in memory while the store is away, or if a new one would be one too many. `change` may be
-   * asked several times.
+   * Changes an incident atomically; in memory while the store is away, or if a new one would exceed the maximum. `change` may be called
+   * several times.
    *
    * @param read - The incident as {@link read} gave it.
    * @returns The incident as it is now; undefined if there is none, or no room for it even in memory.
@@ -158,7 +158,7 @@ export class IncidentRecords {
     return [...this.here()].filter(([, { lookAt = Infinity }]) => lookAt <= now).map(([id]) => id);
   }
 
-  /** What is to be written to the store, since it was away or has lost it. Each is given once, and again if it cannot be written. */
+  /** Incidents to write to the store, which was away or has lost them. Each is returned once, and again if the write fails. */
   takeUnshared(): (readonly [id: string, incident: Incident])[] {
     const taken: (readonly [string, Incident])[] = [];
     for (const id of this.unshared) {
@@ -186,7 +186,7 @@ export class IncidentRecords {
     }
   }
 
-  /** Forgets those that were not seen for long: another replica looks after them, or they are over. */
+  /** Forgets incidents that were not seen for a long time: another replica handles them, or they are over. */
   forget(): void {
     for (const id of this.seen.keys()) {
       if (this.seen.size <= this.max + MAX_REMEMBERED) return;
@@ -209,7 +209,7 @@ export class IncidentRecords {
     );
   }
 
-  /** Nothing if the store is away, or a further one would be too many. */
+  /** Undefined if the store is away, or if a new incident would exceed the maximum. */
   private async changeInStore(
     id: string,
     change: Change,

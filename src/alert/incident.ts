@@ -14,23 +14,23 @@ import type { Tenant } from '../model/tenant.js';
 export const SETTLES_AFTER_MS = 1_000;
 /** A record keeps the latest windows. */
 const MAX_WINDOWS = 5;
-/** If the count of a window cannot be read for so long after its end, what was seen of it is final. */
+/** If a window's count cannot be read for this long after its end, the last count seen is final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
-/** How many windows are settled at once, if no replica looked for long. */
+/** How many windows to settle at once if no replica has looked for a long time. */
 const MAX_SPANS = 20;
 
 /** The delivery of an alert in one channel. */
 export interface Delivery {
   /**
-   * `queued`: it will be sent; `retried`: it failed and is tried again; `failed`: it was refused, or the channel is off, and it is tried
-   * again only as long as it is true; `suppressed`: a mute holds it back.
+   * `queued`: waiting to be sent; `retried`: failed and will be retried; `failed`: refused, or the channel is off, and retried only while
+   * the alert is still true; `suppressed`: held back by a mute.
    */
   status: 'queued' | 'retried' | 'delivered' | 'suppressed' | 'failed';
   /** How often it was tried. */
   attempts: number;
   /** Why it was retried or suppressed, or failed. */
   reason?: string;
-  /** Not tried again before this time. Only in the history, of one that is `retried`. */
+  /** Earliest time of the next attempt. Only in the history, and only if `retried`. */
   retryAt?: Date;
 }
 
@@ -51,7 +51,7 @@ export interface WindowOver {
   /** The highest that was crossed. */
   readonly level: AlertLevel;
   readonly route?: Route | undefined;
-  /** Who made it up when it was last looked at. */
+  /** Who made up the count at the last look. */
   readonly contributors?: Contributors;
   readonly countedBy: 'all' | 'instance';
 }
@@ -66,10 +66,10 @@ export interface Told {
   readonly when?: number;
   readonly count?: number;
   readonly resolved?: boolean;
-  /** What the channel wants to remember, and what it remembered of records that were merged into this one. */
+  /** What the channel stored about this incident, and about records that were merged into this one. */
   readonly memory?: string;
   readonly also?: readonly string[];
-  /** A mute holds it back until then. Windows that ended before are not sent. */
+  /** When the mute that holds it back ends. Windows that end before then are not sent. */
   readonly held?: number;
   /** Which replica is sending, and until when no other may. */
   readonly by?: string;
@@ -85,16 +85,16 @@ export interface Told {
 export interface Incident {
   readonly uid: string;
   readonly category: string;
-  /** What its window was called when it was last exceeded. */
+  /** The window's name at the last breach. */
   readonly window: string;
-  /** What replicas know the window by, if it is one of the category's. */
+  /** The name that all replicas share for the window, if it is one of the category's. */
   readonly lengthName?: string;
   readonly tenant: Tenant;
   /** Sent as one story from opened to resolved; otherwise each window is an alert. */
   readonly story: boolean;
   readonly raisedAt: number;
   readonly startedAt: number;
-  /** The latest in which a level was crossed, oldest first. */
+  /** The latest windows in which a level was crossed, oldest first. */
   readonly windows: readonly WindowOver[];
   /** In how many windows a level was crossed. */
   readonly hot: number;
@@ -107,7 +107,7 @@ export interface Incident {
   /** Up to when the counts are final. */
   readonly settledTo: number;
   readonly closedAt?: number;
-  /** The threshold that ended it. Left out if the tenant did. */
+  /** The raised threshold that ended it. Absent if the tenant calmed down. */
   readonly raisedTo?: number;
   /** The last status that was sent. */
   readonly status?: IncidentStatus;
@@ -118,7 +118,7 @@ export interface Incident {
   readonly v01?: string;
 }
 
-/** Whether a record of the store is an incident. One of another shape must harm no other. */
+/** Whether a record of the store is an incident. A record of another shape must not harm the others. */
 export function isIncident({ uid, tenant, windows, worst, peak, streak, told }: Partial<Incident>): boolean {
   const isWindow = (window: Partial<WindowOver> | null): boolean =>
     Number.isFinite(window?.start) && Number.isFinite(window?.end) && typeof window?.level === 'object';
@@ -143,7 +143,7 @@ export function recordId(
   return parts.map(encodeURIComponentSafely).join(':');
 }
 
-/** The name of its window that is the same on all replicas: what it is called changes with a deploy that adds another beside it. */
+/** The name of its window that all replicas share. The display name changes when a deploy adds another window beside it. */
 export function sharedName({ window, lengthName = window }: Pick<Incident, 'window' | 'lengthName'>): string {
   return lengthName;
 }
@@ -177,7 +177,7 @@ export function withBreach(
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
     : { windows: 1, since: start };
-  // A window that is dropped before it is settled counts as it was last seen.
+  // A window that is dropped before it is settled counts with its last seen count.
   const [oldest] = before.windows;
   const isLetGo =
     isNew && before.windows.length === MAX_WINDOWS && oldest !== undefined && oldest.end > before.settledTo;
@@ -278,7 +278,7 @@ export function spansToCount(incident: Incident, now: number): readonly Span[] {
 /**
  * Takes in the count of one of {@link spansToCount}.
  *
- * @param count - Undefined if it cannot be read. Then a window that has ended waits for it for a while; not if the store is away.
+ * @param count - Undefined if it cannot be read. An ended window then waits for it for a while, unless the store is away.
  */
 export function withCounted(
   incident: Incident,
@@ -364,7 +364,7 @@ export function scopeOf({ service = '', environment = '' }: Identity): string {
 /**
  * The alert about one of its windows, with what is known now.
  *
- * @param before - When the channel was last sent something: a further reminder is an alert of its own, a retry of one is not.
+ * @param before - When the channel was last sent something. A further reminder gets an id of its own; a retry keeps its id.
  */
 export function alertOf(
   incident: Incident,
@@ -387,7 +387,7 @@ export function alertOf(
     ...(environment === undefined ? {} : { environment }),
     category,
     ...(window === '' ? {} : { window }),
-    // Copies: a channel of the app's may change what it is given.
+    // Copies, because a custom channel may change what it is given.
     tenant: { ...tenant, ...(tenant.attributes ? { attributes: { ...tenant.attributes } } : {}) },
     count: isResolved ? peak.count : count,
     ...(isResolved || crossing === count ? {} : { countAtCrossing: crossing }),
@@ -447,10 +447,10 @@ function encodeURIComponentSafely(text: string): string {
 }
 
 /**
- * A channel confirmed what it was sent, and may want something remembered.
+ * Records that a channel confirmed what it was sent, with anything it wants stored.
  *
- * @param previous - What it remembered when it was sent that. If it remembers something else by now, another replica has sent a message of its
- *   own meanwhile: the end goes to both.
+ * @param previous - What it had stored when it was sent that. If that has changed since, another replica has sent a message of its own, and
+ *   the end goes to both.
  */
 export function withConfirmed(
   incident: Incident,

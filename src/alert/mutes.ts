@@ -49,26 +49,26 @@ export interface Mute extends MutedScope {
   heldBack: number;
 }
 
-/** The record. It stays after an early end until it would have run out, so that no instance that still knows it puts it back. */
+/** The record. After an early end it stays until its original end, so that no instance that still knows it restores it. */
 interface Kept extends MutedScope {
   until: number;
   reason: string;
   by?: string;
   heldBack: number;
-  /** The higher one holds: when it was set or ended. */
+  /** When it was set or ended; the higher version wins. */
   version: number;
   ended?: true;
 }
 
 const MAX_BY = 80;
-/** The end is logged a little later: other replicas still add what they held back. */
+/** The end is logged a little later, once other replicas have added what they held back. */
 const SETTLES_AFTER_MS = 2_000;
-/** No replica needs longer to notice that a mute is over. */
+/** Every replica notices within this time that a mute is over. */
 const LOGS_ONCE_MS = 600_000;
 const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
 
 /**
- * Mutes, shared by all replicas. Each replica uses what it read last, so that no alert waits for the store, and puts mutes back if the store
+ * Mutes, shared by all replicas. Each replica uses its last read, so that no alert waits for the store, and restores mutes if the store
  * loses its data.
  */
 export class Mutes {
@@ -80,7 +80,7 @@ export class Mutes {
   private readonly me = randomUUID();
 
   /**
-   * @param scope - The service and environment that mutes hold in.
+   * @param scope - The service and environment that mutes apply to.
    * @param categories - What may be muted.
    */
   constructor(
@@ -146,19 +146,19 @@ export class Mutes {
     return longest && toMute(longest);
   }
 
-  /** Counts an alert that was held back. Added to the record at the next refresh: a storm must not change it a thousand times. */
+  /** Counts an alert that was held back. Written at the next refresh, so that a storm does not change the record a thousand times. */
   holdBack(mute: MutedScope): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
   }
 
-  /** Adds what was held back here to the records. If the store is away, next time. */
+  /** Adds what was held back here to the records. If the store is away, they are added at the next refresh. */
   async flush(): Promise<void> {
     for (const [id, more] of [...this.heldBack]) {
       this.heldBack.delete(id);
       try {
         const { after } = await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
-        // Lost by the store: it is put back with this.
+        // The store lost it, so it is restored with this count.
         const mine = this.known.get(id);
         if (!after && mine) this.known.set(id, { ...mine, heldBack: mine.heldBack + more });
       } catch (error) {
@@ -216,7 +216,7 @@ export class Mutes {
     this.known.delete(id);
   }
 
-  /** Logged by one replica: by which one shows in a lease, since the record may have been lost by the store. */
+  /** Logged by one replica, which a lease elects because the store may have lost the record. */
   private async over(id: string, mute: Kept): Promise<void> {
     await this.v01.remove(id, mute.until);
     const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
@@ -264,7 +264,7 @@ export class Mutes {
   }
 }
 
-/** A name that is not an option, or an id that was not loaded, would leave the scope open: everything would be muted. */
+/** A misspelled option, or an id that failed to load, would leave the scope open and mute everything. */
 function checkNames(scope: MutedScope, options: readonly string[]): void {
   if (typeof scope !== 'object' || (scope as unknown) === null)
     throw new TypeError(`nothing is given: write an object with ${options.join(', ')}`);

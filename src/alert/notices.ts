@@ -38,7 +38,7 @@ export interface NoticeSettings {
   readonly retryAfterMs?: readonly number[];
 }
 
-/** A notice without what is the same in all of this app. */
+/** A notice without the fields that are the same throughout the app. */
 export type NewNotice = Omit<Notice, 'at' | 'service' | 'environment' | 'link'>;
 
 const RETRY_AFTER_MS = [1_000, 5_000, 20_000];
@@ -72,9 +72,9 @@ export class Notices {
   }
 
   /**
-   * Sends a notice once for all replicas: from the first that asks.
+   * Sends a notice once for all replicas, from the first one that calls this.
    *
-   * @param key - The same in all replicas, and another for each notice.
+   * @param key - The same in all replicas, and different for each notice.
    * @returns undefined if another replica sends it. Rejects if the store is away, or if `make` does.
    */
   async sendOnce(key: string, make: () => Promise<NewNotice>): Promise<NoticeOutcome[] | undefined> {
@@ -126,7 +126,7 @@ export class Notices {
   }
 }
 
-/** A channel of the app may change what it is given. */
+/** A custom channel may change what it is given. */
 function copyOf(notice: Notice): Notice {
   return { ...notice, lines: [...notice.lines], ...(notice.change ? { change: { ...notice.change } } : {}) };
 }

@@ -25,7 +25,7 @@ export interface Sender {
   readonly mayTakeOver: boolean;
 }
 
-/** A record as it is to be written, and what comes of it. */
+/** A record ready to be written, and what follows from it. */
 export interface ToSend {
   readonly incident: Incident | undefined;
   /** What this replica is to send, by channel. */
@@ -40,7 +40,7 @@ export interface ToSend {
 
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
-/** Pure. Closes an incident that is over, takes what the replica may send, and records what waits, is muted or is left to others. */
+/** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
   const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = sender;

@@ -9,7 +9,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { recordId, type Incident, type Told } from './incident.js';
 
-/** An open incident as 0.1 keeps it. Windows go by their numbers: a window's start is its number times `windowMs`. */
+/** An open incident as 0.1 stores it. Windows are numbered: a window starts at its number times `windowMs`. */
 interface Old {
   readonly id: string;
   readonly category: string;
@@ -28,7 +28,7 @@ interface Old {
   readonly calm: number;
   readonly unsettled: number;
   readonly seen: Readonly<Record<string, number>>;
-  /** What channels keep of it, by their names. */
+  /** What channels stored about it, by channel name. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +45,7 @@ interface Adopted {
   readonly incident: Incident;
 }
 
-/** Once a second its replicas write a key that lasts 900 ms: one of two looks this far apart sees it. */
+/** Replicas of 0.1 write a key that lasts 900 ms, once a second; one of two looks this far apart sees it. */
 const SECOND_LOOK_MS = 350;
 /** After this many looks without that key, no replica of 0.1 is left. */
 const SILENT_LOOKS = 3;
@@ -62,7 +62,7 @@ export class V01Incidents {
   private silentLooks = 0;
   private isDone = false;
 
-  /** @param categories Those of this app: incidents of others belong to another service. */
+  /** @param categories The app's own categories; incidents of any other belong to another service. */
   constructor(
     private readonly state: SharedState,
     private readonly scope: string,
@@ -145,7 +145,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
   const lastCount = seen[String(last)] ?? (peak.window === last ? peak.count : 0);
   const windows = [over(last, lastCount)];
   if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
-  // What was never sent is sent with the next breach only, as in 0.1.
+  // An incident that was never sent is sent only with its next breach, as in 0.1.
   const told = (name: string): Told => ({
     ...(old.told > 0
       ? { levels: { '': old.told }, when: old.toldAt || startOf(last) }

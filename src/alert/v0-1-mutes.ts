@@ -1,6 +1,6 @@
 import type { SharedState } from '../store/shared-state.js';
 
-/** A mute as 0.1 keeps it. It keeps fields that it does not know, but not if it sets the mute again. */
+/** A mute as 0.1 stores it. 0.1 preserves unknown fields, except when it sets the mute again. */
 interface V01Mute {
   readonly tenant?: string | undefined;
   readonly category?: string | undefined;
@@ -18,11 +18,11 @@ interface V01Changes {
 }
 
 /**
- * Mutes in the place where 0.1 reads and writes them, so that in a rolling deployment a mute holds in replicas of both. Ids are the
- * same in both versions. Version 0.1 has no environments: what it mutes is muted in all that share the store.
+ * Mutes in the place where 0.1 reads and writes them, so that during a rolling deployment a mute applies to replicas of both versions. Ids
+ * are the same in both. Version 0.1 has no environments: its mutes apply to all that share the store.
  */
 export class V01Mutes {
-  /** What was there for this service and environment at the last look. */
+  /** The mutes of this service and environment at the last look. */
   private last = new Set<string>();
 
   constructor(
@@ -30,13 +30,13 @@ export class V01Mutes {
     private readonly scope: string,
   ) {}
 
-  /** Call it before the mute's own record is written: another replica that finds only the record takes the mute for ended. */
+  /** Call this before writing the mute's own record: a replica that finds only the record assumes that the mute has ended. */
   async write(id: string, { tenant, category, until, reason, heldBack }: Omit<V01Mute, 'scope'>): Promise<void> {
     const mute: V01Mute = { tenant, category, until, reason, heldBack, scope: this.scope };
     await this.state.v01?.write('mutes', id, JSON.stringify(mute));
   }
 
-  /** Call it after the mute's own record was ended. One that another service or environment has written stays. */
+  /** Call this after ending the mute's own record. A mute written by another service or environment stays. */
   async remove(id: string, until: number): Promise<void> {
     await this.state.v01?.remove('mutes', id, (text) => {
       const mute = parse(text);

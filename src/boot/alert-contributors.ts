@@ -10,7 +10,7 @@ const NAMED_WITHIN_MS = 500;
 /** Other instances share their part with their next look, once a second. */
 const SHARED_WITHIN_MS = 1_200;
 
-/** Who makes up a count; nobody if that takes too long. */
+/** The contributors to a count; none if reading them takes too long. */
 export async function topWithin(
   contributors: Contributors,
   { category, window, tenant }: Pick<Breach, 'category' | 'window' | 'tenant'>,
@@ -21,7 +21,7 @@ export async function topWithin(
   return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
 }
 
-/** The breach with those who made up its count, if the category knows them. */
+/** The breach with the contributors to its count, if the category has any. */
 export async function withContributors(
   breach: Breach,
   categories: ReadonlyMap<string, Category>,

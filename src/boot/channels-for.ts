@@ -13,7 +13,7 @@ import type { Environment } from '../util/optional-peers.js';
 type Unnamed = Omit<NamedChannel, 'name'>;
 
 /**
- * The channels of the options, or the default ones, and those that the environment adds; each under a name of its own.
+ * The channels from the options, or the default ones, plus those from environment variables, each with a unique name.
  *
  * @throws RateMonitorConfigError if a variable for a webhook does not hold an address.
  */
@@ -25,7 +25,7 @@ export async function channelsFor(
   return named([...chosen, ...addedBy(environment)]);
 }
 
-/** The channels by name, for the log. Without a DSN Sentry takes nothing, which nobody would notice. */
+/** The channels by name, for the log. Marks Sentry if it has no DSN: it then accepts nothing, which would go unnoticed. */
 export async function shownChannels(channels: readonly NamedChannel[]): Promise<string[]> {
   const isIdle = !(await sentryInUse())?.isEnabled();
   return channels.map(({ name, channel }) =>

@@ -12,10 +12,11 @@ const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 const RECORD = 'call RateMonitorService.record() in the method';
 
 /**
- * Holds each `@MonitorRate` against what can be monitored: no mark is without effect, and nobody learns of it.
+ * Checks each `@MonitorRate`, so that none is silently without effect.
  *
  * @returns the handlers that are monitored.
- * @throws RateMonitorConfigError if a mark has no effect for sure, or names a category that is not configured. What is not sure is logged.
+ * @throws RateMonitorConfigError if a decorator certainly has no effect, or names a category that is not configured. A doubtful one is
+ *   logged.
  */
 export function checkHandlers(
   handlers: MarkedHandlers,

@@ -15,7 +15,7 @@ const OVER: Levels = { threshold: 0, counts: [], steps: [] };
 
 type SetThresholds = Pick<Overrides, 'exactly' | 'broadly' | 'version'>;
 
-/** The categories of the options as the counter sees them: held against thresholds that may be set while the app runs. */
+/** The categories of the options as the counter sees them: with thresholds that may be set at run time. */
 export function countedCategories(
   { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   overrides: SetThresholds,
@@ -25,7 +25,7 @@ export function countedCategories(
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 
-/** The threshold that holds for a tenant now, if `count` is over none of its levels; undefined also if that takes more of the tenant than its id. */
+/** The tenant's current threshold if `count` is over none of its levels; also undefined if the id alone is not enough to tell. */
 export function thresholdNotReached(
   categories: ReadonlyMap<string, CountedCategory>,
   of: { readonly category: string; readonly window: string; readonly tenantId: string },

@@ -49,10 +49,10 @@ import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../usage/usage.service.js';
 import type { UsageReader } from '../usage/usage-reader.js';
 
-/** A store that does not answer never keeps an app from starting for longer. */
+/** A store that does not answer delays the start of an app by this much at most. */
 const LOOK_WITHIN_MS = 1_000;
 
-/** Brings the module to life when the app starts, and to rest when it stops. */
+/** Starts the module when the app starts, and stops it when the app stops. */
 @Injectable()
 export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
@@ -80,7 +80,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     setUpOnce(this.discovery);
     const environment = await environmentOf(this.app);
-    // Brings class-validator, which an app that only imports this package need not load.
+    // Loads class-validator, which an app that only imports this package does not need.
     const { readOptions } = await import('../options/read-options.js');
     const { options: read, unreadVariables } = readOptions(optionsIn(this.givenOptions()), environment);
     const options = { ...read, ...this.optionsOfTest };
@@ -106,7 +106,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       // If that fails, incidents end as they do without a change.
       void alerts.thresholdsChanged(change.category).catch(() => undefined);
       const { category, window = '', tenant = '*' } = change;
-      // With its next request otherwise, as for tenants whose ids begin alike.
+      // Otherwise the next request does this, as it does for a prefix of ids.
       if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
     };
     const ranOut = (category: string): Promise<void> => alerts.thresholdsChanged(category);
@@ -161,7 +161,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     if ([...categories.values()].some(({ contributor }) => contributor))
       this.pollers.push(new Poller(() => contributors.look(nearIn(counter, categories)), this.logger, 'Contributors'));
     for (const poller of this.pollers) poller.start();
-    // Those that are set hold from the first request on, if the store can be asked.
+    // Thresholds that were set apply from the first request on, if the store can be read.
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
     await alerts.lookAtMutes();
     this.alerts.set(alerts);
@@ -183,10 +183,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.warnOfMemory(store);
   }
 
-  /** Late, once no request is under way any more: what they counted is published, what they raised is sent. */
+  /** Runs late, when no request is in progress any more: publishes what they counted, and sends the alerts they raised. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
-    // Side by side: a store that is away keeps each of them for as long as it may.
+    // In parallel, because each of them waits for its full time limit if the store is away.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
     await Promise.all([this.watching?.stop(), this.alerts.value?.stop(), this.notices?.stop(), this.instances?.stop()]);
     await this.counter.value?.disconnect();
@@ -203,7 +203,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     await this.watching.start();
   }
 
-  /** Asked for and not injected: options from a request-scoped provider would make all that monitors request-scoped, and inert. */
+  /** Resolved here, not injected: options from a request-scoped provider would make every monitoring class request-scoped, and inert. */
   private givenOptions(): unknown {
     const wrapper = this.discovery.getProviders().find(({ token }) => token === RATE_MONITOR_OPTIONS);
     if (!wrapper)

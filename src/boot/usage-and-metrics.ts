@@ -20,7 +20,7 @@ import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
 import type { MonitorView } from '../view/monitor-view.js';
 
-/** How long a shutdown waits for the last of usage. */
+/** How long a shutdown waits for the last usage to be written. */
 const STOP_WITHIN_MS = 1_500;
 
 /** The parts to watch. */
@@ -39,7 +39,7 @@ export interface Watched {
   readonly breaches: BreachCounts;
 }
 
-/** Looks after what is seen of the monitor while it runs: usage, metrics. Nothing of it is on the way of a request. */
+/** Runs what observes the monitor: usage and metrics. No request waits for any of it. */
 export class Watching {
   readonly view: MonitorView;
   private readonly recorder: UsageRecorder | undefined;
@@ -104,7 +104,7 @@ export class Watching {
     this.ends = [await observeWithOpenTelemetry(this.view), sendToSentry(this.view)];
   }
 
-  /** Writes the last of usage; a store that is away holds nothing up. */
+  /** Writes the last usage. A store that is away does not hold up the shutdown. */
   async stop(): Promise<void> {
     for (const end of this.ends) end();
     const last = async (): Promise<void> => {

@@ -25,7 +25,7 @@ export interface AlertmanagerChannelOptions extends ChannelFilter {
 const REPEAT_EVERY_MS = 60_000;
 /** Alertmanager resolves alerts that are not repeated. As in Prometheus, four repeats may fail. */
 const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
-/** A clock that differs by less may be the time that the answer took. */
+/** A smaller difference between the clocks may just be the time that the answer took. */
 const CLOCK_TOLERANCE_MS = 30_000;
 const MAX_LABEL = 200;
 
@@ -69,7 +69,7 @@ export class AlertmanagerChannel extends HttpChannel {
     const former = SEVERITIES.find((known) => known === previous && known !== severity);
     const assumedMs = this.#aheadMs;
     await this.#post(alert, former);
-    // With a wrong clock an end in a few minutes may be over already.
+    // If a clock is wrong, an end that is a few minutes ahead may already be past.
     if (Math.abs(this.#aheadMs - assumedMs) > CLOCK_TOLERANCE_MS) await this.#post(alert, former);
     return severity;
   }

@@ -64,7 +64,7 @@ export class PagerDutyChannel extends HttpChannel {
   }
 }
 
-/** The same for a whole incident, even if its window gets another name; without incidents, for all alerts of a tenant in a window. */
+/** The same for a whole incident, even if its window is renamed; without incidents, the same for all alerts of a tenant in a window. */
 function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
   const about = JSON.stringify([service, environment, category, tenant.id, incident?.id ?? window, test]);
   return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;

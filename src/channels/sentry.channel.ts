@@ -23,8 +23,8 @@ const MAX_TAG = 200;
 /** Room for the mark of an id that is not shown unchanged. */
 const MARK_ROOM = 18;
 /**
- * By then Sentry has started to send the event or has dropped it. Counted in steps: while the process is held, Sentry does not get on either,
- * and a single timer would have run out before Sentry's turn.
+ * By then Sentry has started to send the event or has dropped it. Counted in steps: while the process is blocked, so is Sentry, and a
+ * single timer would fire before Sentry's turn.
  */
 const ON_ITS_WAY_WITHIN_STEPS = 20;
 const STEP_MS = 100;
@@ -53,7 +53,7 @@ export class SentryChannel implements AlertChannel {
     this.given = categories;
   }
 
-  /** None while the app has not set Sentry up: then nothing is due here, and the history does not show it as delivered. */
+  /** None until the app has set Sentry up, so that nothing is due here and the history does not show it as delivered. */
   get categories(): readonly string[] | undefined {
     return this.sentry && !this.client ? [] : this.given;
   }

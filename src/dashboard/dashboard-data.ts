@@ -276,8 +276,8 @@ export class DashboardData {
   }
 
   /**
-   * Tenants at half of a threshold or more, worst first: of the busiest, and of those that were alerted on, since one with a low threshold
-   * of its own may be over it and not among the busiest.
+   * Tenants at half of a threshold or more, worst first: from the busiest and from those that were alerted on, because a tenant with a low
+   * threshold of its own may be over it without being among the busiest.
    */
   private async nearRows(alerts: readonly AlertRecord[]): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
@@ -354,7 +354,7 @@ export class DashboardData {
       );
       return {
         ...row,
-        // An alert is out before usage is written, and knows the name already.
+        // An alert is sent before usage is written, and already has the name.
         tenant: {
           ...(record?.alert.tenant.name === undefined ? {} : { name: record.alert.tenant.name }),
           ...row.tenant,

@@ -50,7 +50,7 @@ export class DashboardGuard implements CanActivate {
     return true;
   }
 
-  /** An `authorize` that throws denies access. An exception of Nest's is its way to say no; anything else is logged. */
+  /** An `authorize` that throws denies access. One of Nest's exceptions is a deliberate refusal; anything else is logged. */
   private async ask(request: object, context: ExecutionContext): Promise<unknown> {
     try {
       const identity = await this.authorize(request, context);

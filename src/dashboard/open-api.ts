@@ -48,7 +48,7 @@ function get(
   };
 }
 
-/** @param request - Of what type the body is, and an example; without it the body is empty. */
+/** @param request - The type of the body, and an example; without it the body is empty. */
 function post(
   operationId: string,
   summary: string,

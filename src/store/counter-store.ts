@@ -13,23 +13,23 @@ export interface CounterKey {
   readonly window: WindowSpan;
 }
 
-/** What one instance knows to be true of a counter. */
+/** What one instance knows about a counter. */
 export interface OwnTotal extends CounterKey {
   /** The instance's name: no other total of this counter is ever published under it. */
   readonly instance: string;
-  /** What this instance has counted, all of it: not what was added. It only ever grows. */
+  /** Everything that this instance has counted, not an increment. It only ever grows. */
   readonly total: number;
   /** The highest total that this instance sent before, whether or not it arrived; 0 for the first. */
   readonly sent: number;
   /** The count of the other instances as known here; a store that has lost the counter starts with it. */
   readonly others: number;
-  /** What the count is held against. */
+  /** The levels that the count is compared with. */
   readonly levels: Levels;
   /** The highest level that this instance knows to have been announced, by anyone, as its `at`; 0 for none. */
   readonly announced: number;
   /** Of a sliding window: the spans before `window` whose counts are added to it, newest first. */
   readonly earlier?: readonly WindowSpan[] | undefined;
-  /** For how long the store keeps the counter from its first write on, in milliseconds. */
+  /** How long the store keeps the counter after its first write, in milliseconds. */
   readonly keepMs: number;
 }
 
@@ -42,8 +42,8 @@ export interface Counted {
   /** The highest level of `levels` that is announced, as its `at`; 0 for none. A level above all of them counts as the highest. */
   announced: number;
   /**
-   * The level that the asking instance is to announce, as its `at`; 0 for none. Asked again, the answer is the same, until an instance
-   * confirms that it is announced. If none does within 5 s, the next instance that asks is given it.
+   * The level that the publishing instance must announce, as its `at`; 0 for none. Another publish gets the same answer until an instance
+   * confirms that it is announced. If none does within 5 s, the next instance that publishes is given it.
    */
   announce: number;
   /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */
@@ -52,7 +52,7 @@ export interface Counted {
   takenOver?: boolean;
 }
 
-/** A total that was not taken. */
+/** A total that the store did not take. */
 export interface Refused {
   /** Why, in the store's words. */
   refused: string;
@@ -63,7 +63,7 @@ export interface Refused {
 /** The answer to one published total. */
 export type Published = Counted | Refused;
 
-/** The reason for what was on its way when a connection ended: why it ended may be known a moment later. */
+/** The reason given for commands in flight when a connection ended; why it ended may be known a moment later. */
 export const CONNECTION_LOST = 'the connection was lost';
 
 /** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
@@ -77,7 +77,7 @@ export interface CounterStore {
   /** Names the store in the log: `memory`, `Redis 127.0.0.1:6379`. Never a password. */
   readonly name: string;
   /**
-   * Takes the totals and decides, atomically for each, who announces a level that the sum went over. Idempotent. The answers come
+   * Takes the totals and decides, atomically for each, who announces a level that the sum has exceeded. Idempotent. The answers come
    * in the order of `totals`; it may reject if none of them could be taken and trying again may help.
    *
    * @param now - The time by the store's clock, in milliseconds since the epoch.
@@ -89,7 +89,7 @@ export interface CounterStore {
   time?(): Promise<number>;
   /** Starts to connect; `ready` is called at every (re)connection. Absent if there is nothing to connect to. */
   open?(ready: () => void): void;
-  /** Lets go of connections. */
+  /** Closes connections. */
   close?(): Promise<void>;
   /** Where incidents, mutes and the history are kept. Absent: in this process's memory, each replica for itself. */
   readonly state?: SharedState;

@@ -13,16 +13,16 @@ export interface Changed<T> {
 }
 
 /**
- * Records of one kind, as JSON with a `schema` number. One that cannot be parsed counts as not there, and the next change replaces it; one
- * that a newer version wrote is left untouched.
+ * Records of one kind, as JSON with a `schema` number. One that cannot be parsed is treated as missing, and the next change replaces it;
+ * one that a newer version wrote is left untouched.
  */
 export class Records<T extends object> {
-  /** As they were read: a change that follows need not read again. */
+  /** Texts as they were read, so that a change that follows need not read again. */
   private readonly texts = new WeakMap<T, string>();
 
   /**
    * @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never.
-   * @param isOne - Whether it has the shape of one. What has not counts as not there.
+   * @param isOne - Whether it has the right shape. Anything else is treated as missing.
    */
   constructor(
     private readonly state: SharedState,
@@ -60,7 +60,7 @@ export class Records<T extends object> {
     return this.state.due(this.kind, until, most);
   }
 
-  /** Writes records once more as they are, after the store has lost when they are due. */
+  /** Writes records again unchanged, after the store has lost their due times. */
   async rewrite(most: number): Promise<void> {
     const texts = await this.state.list(this.kind, most);
     await Promise.all(
@@ -72,9 +72,9 @@ export class Records<T extends object> {
   }
 
   /**
-   * Changes a record as if nobody else did: `change` is asked again if another replica was faster.
+   * Changes a record atomically: `change` is called again if another replica was faster.
    *
-   * @param seen - The record as it was read before, if it was.
+   * @param seen - The record as read earlier, if it was.
    * @throws if a newer version wrote the record, or the store is away.
    */
   async change(id: string, change: (record: T | undefined) => T | undefined, seen?: T): Promise<Changed<T>> {
@@ -120,7 +120,7 @@ function isNewer(record: Parsed): boolean {
   return Number(record?.schema) > SCHEMA;
 }
 
-/** Copied, since an object that a property was deleted from is slow to copy and to write from then on. */
+/** Copied, because deleting a property would make the object slow to copy and to serialize. */
 function withoutSchema<T>(parsed: Parsed): T | undefined {
   if (!parsed) return undefined;
   const { schema, ...record } = parsed;
@@ -138,9 +138,9 @@ function parse(text: string | undefined): Parsed {
 }
 
 /**
- * Does what needs the store.
+ * Does work that needs the store.
  *
- * @param failed - What is not so if the store is away or refuses it: `The mute was not set`.
+ * @param failed - The consequence if the store is away or refuses it: `The mute was not set`.
  * @throws an Error in plain words; what is wrong with the request itself, a TypeError or RangeError, as it is.
  */
 export async function withStore<T>(failed: string, work: () => Promise<T>): Promise<T> {

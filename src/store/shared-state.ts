@@ -4,14 +4,14 @@ export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 /** The outcome of a {@link SharedState.swap}. */
 export type Swapped =
   | { readonly swapped: true }
-  /** Somebody else was faster: what is there instead. */
+  /** Another replica was faster: `found` is there instead. */
   | { readonly swapped: false; readonly found: string | undefined };
 
 /** The records that are due. */
 export interface DueRecords {
-  /** Ids, the one that is due for longest first. */
+  /** Ids, the longest overdue first. */
   readonly ids: readonly string[];
-  /** Stays the same until the store loses the records of this kind, or when they are due: if it changes, replicas put them back. */
+  /** Changes if the store loses the records of this kind or their due times; replicas then restore them. */
   readonly generation: string;
 }
 
@@ -23,28 +23,28 @@ export interface V01State {
   list(kind: V01Kind): Promise<Map<string, string>>;
   /** Puts one there, whatever is there. */
   write(kind: V01Kind, id: string, text: string): Promise<void>;
-  /** Removes one of them if it is still the one that `isIt` knows. */
+  /** Removes one of them if `isIt` still recognizes its text. */
   remove(kind: V01Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
 }
 
 export type V01Kind = 'incidents' | 'mutes';
 
 /**
- * What replicas share beside counts: small records that one of them changes at a time, and leases. It lives where the counts live, and its
- * calls reject while that is away.
+ * What replicas share besides counts: leases, and small records that one replica changes at a time. It lives where the counts live, and its
+ * calls reject while that store is away.
  *
- * A record belongs to a kind and has an id, text of its own and, if wanted, a time when it is due. Kinds and ids are any text but an empty
- * one; a record is never empty text.
+ * A record belongs to a kind and has an id, a text and, optionally, a due time. Kinds and ids can be any text except an empty one; a
+ * record's text is never empty either.
  */
 export interface SharedState {
-  /** The records of a kind by id, those first that were written first most recently; `most` of them, 1,000 if left out. */
+  /** The records of a kind by id, the most recently created first; at most `most`, 1,000 by default. */
   list(kind: string, most?: number): Promise<Map<string, string>>;
   /** Records in the order of `ids`; undefined for one that is not there. */
   read(kind: string, ids: readonly string[]): Promise<(string | undefined)[]>;
   /**
-   * Puts `next` (undefined: nothing) where `expected` is (undefined: nothing), atomically.
+   * Atomically replaces `expected` by `next`; undefined stands for no record.
    *
-   * @param due - When it is to be looked after, in milliseconds since the epoch; undefined for never.
+   * @param due - When the record is due, in milliseconds since the epoch; undefined for never.
    */
   swap(
     kind: string,
@@ -63,6 +63,6 @@ export interface SharedState {
   claim(lease: string, owner: string, forMs: number): Promise<boolean>;
   /** Ends a lease before its time, if `owner` holds it. */
   release(lease: string, owner: string): Promise<void>;
-  /** Left out by a store that 0.1 never wrote to. */
+  /** Absent in a store that 0.1 never wrote to. */
   readonly v01?: V01State;
 }

@@ -26,7 +26,7 @@ export interface TenantCount {
   readonly count: number;
 }
 
-/** What is known of a tenant beside its counts. */
+/** What is known about a tenant besides its counts. */
 export interface SeenTenant {
   /** Empty if it has none. */
   readonly name: string;
@@ -34,16 +34,16 @@ export interface SeenTenant {
   readonly thresholds?: readonly number[] | undefined;
 }
 
-/** A piece of time whose counters are copied into the history once it is over: a window, or, of a longer window, a minute. */
+/** A period whose counters are copied into the history once it is over: a window, or a minute of a longer window. */
 export interface UsageUnit {
   readonly category: string;
-  /** Names it among all of the category. */
+  /** Unique within the category. */
   readonly key: string;
   /** The slot that its counts belong to. */
   readonly slot: number;
-  /** Keys of the windows whose counters, summed, are the count. One, or the parts of a sliding window. */
+  /** Keys of the windows whose counters add up to the count: one, or the parts of a sliding window. */
   readonly counters: readonly string[];
-  /** Several units belong to the slot: windows, or parts of a sliding one, that are shorter. */
+  /** Whether several units share the slot: shorter windows, or parts of a sliding one. */
   readonly sharesSlot?: boolean;
 }
 
@@ -57,7 +57,7 @@ export interface LiveTop {
   readonly counts: readonly TenantCount[];
 }
 
-/** A window of a category, for those that know Redis alone. */
+/** A window of a category, for readers that have only Redis, such as the command line. */
 export interface AboutWindow {
   readonly name: string;
   /** Which of the category's windows it is: the thresholds of tenants are in that order. */
@@ -80,7 +80,7 @@ export interface UsageReport {
   readonly sums: readonly { readonly slot: number; readonly count: number }[];
   /** Counted tenants, by the unit with which they will be copied. */
   readonly active: readonly { readonly unit: UsageUnit; readonly tenants: readonly string[] }[];
-  /** Tenants that are new in a block, or have another name or threshold now. One with neither takes nothing away that is known. */
+  /** Tenants that are new in a block, or whose name or threshold has changed. An entry with neither erases nothing. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
   readonly tops: readonly LiveTop[];
   readonly about?: readonly AboutWindow[];
@@ -93,27 +93,27 @@ export interface UsageRetention {
 }
 
 /**
- * Where usage is kept, beside the counters that it is made from. Nothing here is on the way of a request. Tenants are given and answered as
- * keys. Calls reject while the store is away.
+ * Stores usage, beside the counters that it is made from. No request waits for it. Tenants are passed and returned as keys. Calls reject
+ * while the store is away.
  */
 export interface UsageStore {
-  /** Takes in what an instance knows. */
+  /** Stores what an instance reports. */
   report(report: UsageReport, retention: UsageRetention): Promise<void>;
   /**
-   * Asks for the work of copying a unit. One replica has it at a time, until `leaseMs` have passed without another call.
+   * Claims the copying of a unit. One replica holds it at a time, until `leaseMs` pass without another call.
    *
-   * @returns How many tenants wait to be copied; -1 if another replica has the work.
+   * @returns How many tenants wait to be copied; -1 if another replica holds it.
    */
   claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;
   /**
    * Copies the counters of `most` waiting tenants into the history. A counter that is gone writes nothing.
    *
-   * @returns Their counts, as far as they are above `above`.
+   * @returns Those of their counts that are above `above`.
    */
   copy(unit: UsageUnit, most: number, above: number, retention: UsageRetention): Promise<TenantCount[]>;
   /** Adds up what the instances counted in a slot, for good. */
   closeSum(category: string, slot: number, retention: UsageRetention): Promise<void>;
-  /** Takes counts into the peaks of an hour, which keep only the highest. */
+  /** Adds counts to the peaks of an hour, which keep only the highest. */
   addPeaks(category: string, hour: number, counts: readonly TenantCount[], retention: UsageRetention): Promise<void>;
 
   /** The busiest tenants of a window, the highest first. */

@@ -5,13 +5,13 @@ import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const MAX_TENANT_LENGTH = 1_000;
-/** One that is listed may be set again with another threshold. */
+/** With `since`, so that a listed threshold can be passed back with another value. */
 const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by', 'since'];
 
 /**
- * What is to be kept of a threshold that somebody sets.
+ * Checks a threshold to set, and returns what to store.
  *
- * @throws TypeError or RangeError for what cannot be meant.
+ * @throws TypeError or RangeError if an option is wrong.
  */
 export function checkSet(
   options: SetThresholdOptions,
@@ -35,9 +35,9 @@ export function checkSet(
 }
 
 /**
- * The same for one that somebody removes.
+ * The same for a threshold to remove.
  *
- * @param set - Those in force: one that was set before a deploy may be for a category or window that is no longer configured.
+ * @param set - The thresholds in force: one set before a deploy may be for a category or window that is no longer configured.
  */
 export function checkRemove(
   options: RemoveThresholdOptions,

@@ -15,26 +15,26 @@ const MAX_LABELS = 16;
 const MAX_LABEL_LENGTH = 60;
 /** Contributors named in an alert. */
 const MAX_NAMED = 5;
-/** Tenants and windows that an instance follows: about 20 MB. Beyond it the one that was counted longest ago goes. */
+/** Tenants and windows that an instance follows: about 20 MB. Beyond that, the least recently counted one is dropped. */
 const MAX_TABLES = 10_000;
 /** Tenants and windows written in one look; the others are in the next. */
 const MAX_WRITES = 200;
-/** Those close to a level do not wait for the next look: an alert may come before it. */
+/** Tenants close to a level do not wait for the next look, because an alert may come before it. */
 const SHARE_AFTER_MS = 100;
 const MAX_SHARED_AT_ONCE = 50;
-/** How often to look whether other instances have shared their part. */
+/** How often to check whether other instances have shared their part. */
 const ASK_AGAIN_MS = 50;
 /** Tenants and windows kept in the store: about 5 MB. */
 const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
-/** Alerts may be rendered after the window: how long its contributors are kept at most. */
+/** How long to keep contributors after their window at most, since alerts may be rendered later. */
 const MAX_KEPT_AFTER_MS = 600_000;
 
 const KIND = 'contributors';
 const OTHER = 'other';
-/** The label of what no contributor is known of. It takes no place of another. */
+/** The label for counts without a known contributor. It does not take the place of another. */
 export const UNNAMED = '';
 
 /** The contributors to a count. */
@@ -51,7 +51,7 @@ interface Share {
   sent: number;
 }
 
-/** What one write adds, repeated until it is answered: a record takes each number once. */
+/** What one write adds. It is repeated until it is acknowledged; a record applies each number once. */
 interface Write {
   readonly number: number;
   readonly added: readonly (readonly [label: string, more: number, all: number])[];
@@ -70,10 +70,10 @@ interface Table {
   pending: Write | undefined;
 }
 
-/** The same of all instances, in the store. */
+/** The contributors that all instances counted, in the store. */
 interface Kept {
   readonly counts: Record<string, number>;
-  /** The last write of each instance, the one that wrote longest ago first. */
+  /** The last write of each instance, least recent first. */
   readonly writes: Record<string, number>;
   /** When it is no longer needed. */
   readonly until: number;
@@ -88,8 +88,8 @@ export type IsNear = (of: { category: string; window: string; tenant: string; sp
  * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
  * level, so that an alert can name them.
  *
- * Up to 16 contributors of a tenant and window are distinguished, and their numbers are exact. If there are more, or an instance had no
- * room, a number is what was seen at least, and `other` is the rest.
+ * Up to 16 contributors of a tenant and window are told apart, with exact numbers. If there are more, or an instance had no room, a number
+ * is a lower bound, and `other` is the rest.
  */
 export class Contributors {
   private readonly instance = randomUUID().slice(0, 13);
@@ -121,9 +121,9 @@ export class Contributors {
   }
 
   /**
-   * Who made up `count`, as far as it is known: the largest first, `other` for the rest.
+   * The known contributors to `count`, largest first, and `other` for the rest.
    *
-   * @param end - When the window ends; of a sliding one, its newest part.
+   * @param end - When the window ends; for a sliding one, when its newest part ends.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
     return named(await this.counts(category, window, tenantId, end), count);
@@ -143,7 +143,7 @@ export class Contributors {
     }
   }
 
-  /** Shares soon what was counted of a tenant that is close to a level. */
+  /** Shares the counts of a tenant that is close to a level, without waiting for the next look. */
   near(of: { category: string; window: string; tenant: string; span: WindowSpan }): void {
     if (this.soon.size >= MAX_SHARED_AT_ONCE) return;
     this.soon.add(idOf(of.category, of.tenant, of.span));
@@ -164,7 +164,7 @@ export class Contributors {
     // What failed is tried again by the next look.
     await Promise.allSettled(written);
     this.timer = undefined;
-    // What came meanwhile.
+    // Tenants that were added in the meantime.
     if (this.soon.size > 0) this.shareSoon();
   }
 
@@ -189,7 +189,7 @@ export class Contributors {
   }
 
   /**
-   * Once a second: shares tables of tenants near a level, also if only another instance knows that they are, and drops those of past
+   * Runs once a second: shares tables of tenants near a level, even if only another instance knows that they are, and drops those of past
    * windows.
    */
   async look(isNear: IsNear): Promise<void> {
@@ -220,7 +220,7 @@ export class Contributors {
         ...{ isChanged: false, writes: 0, pending: undefined },
       };
     }
-    // The order of the map is that of the last counts.
+    // Inserted again, so that the map is in the order of the last counts.
     this.tables.set(id, table);
     return table;
   }
@@ -273,7 +273,7 @@ export class Contributors {
   }
 }
 
-/** A label as it may be kept, undefined for what is none. It is copied: a slice of a long header would keep all of it in memory. */
+/** A label that is safe to store; undefined if there is none. It is copied: a slice of a long header would keep all of it in memory. */
 export function contributorLabel(answer: unknown): string | undefined {
   if (typeof answer !== 'string' && typeof answer !== 'number') return undefined;
   const label = oneLine(String(answer), MAX_LABEL_LENGTH);

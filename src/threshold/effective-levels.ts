@@ -9,8 +9,8 @@ import { levelsOf, NO_LEVELS } from './levels.js';
 import type { Overrides } from './overrides.js';
 
 /**
- * The levels that hold for the tenants of a window: under the threshold that was set while the app runs, the more exact first, else what
- * the options give. An exempt tenant has none, unless a threshold was set for exactly that tenant.
+ * The levels that apply to the tenants of a window: from the most specific threshold set at run time, else from the options. An exempt
+ * tenant has none, unless a threshold was set for exactly that tenant.
  */
 export function effectiveLevels(
   category: Category,
@@ -31,7 +31,7 @@ export function effectiveLevels(
       return false;
     }
   };
-  /** Of levels under a threshold that was set for exactly one tenant: whether the tenant is exempt without it, if that is known. */
+  /** For levels from a threshold set for exactly one tenant: whether the tenant would be exempt without it, if known. */
   const exemptWithout = new WeakMap<Levels, boolean | undefined>();
   /** Undefined while its levels are not known. */
   const wasExempt = (before: Levels | undefined): boolean | undefined =>

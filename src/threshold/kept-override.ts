@@ -4,21 +4,21 @@ import { windowNamed } from '../model/window-name.js';
 
 type Categories = ReadonlyMap<string, Category>;
 
-/** A replica that was cut off for longer than this is not expected back: nothing it still believes has to be contradicted. */
+/** A replica cut off for longer than this is not expected back, so records that contradict what it knows can go. */
 const CONTRADICTED_FOR_MS = 30 * 86_400_000;
 
-/** An override as it is kept in the store, and what was removed: kept so that no replica puts it back. */
+/** An override as stored. Removed ones are stored too, so that no replica restores them. */
 export interface KeptOverride {
   /** Grows with each change of the same scope, even if records were lost in between. */
   readonly version: number;
   readonly category: string;
-  /** The name that the window has among others, also if it is the only one: `minute`. */
+  /** The window's name as if there were others, even if it is the only one: `minute`. */
   readonly window: string;
   readonly tenant: string | null;
   /** `null`: removed. JSON has no infinity. */
   readonly threshold: number | 'Infinity' | null;
   readonly until: number | null;
-  /** When the record may go: what it replaced has run out by then. */
+  /** When the record may be deleted: whatever it replaced has expired by then. */
   readonly keepUntil: number | null;
   readonly at: number;
   readonly by: string;
@@ -63,7 +63,7 @@ export function thresholdOf({ threshold }: KeptOverride): number | undefined {
   return threshold === 'Infinity' ? Infinity : (threshold ?? undefined);
 }
 
-/** As those who ask see it. */
+/** The override as callers see it. */
 export function toOverride(kept: KeptOverride, categories: Categories): ThresholdOverride {
   const { until, by, reason, at } = kept;
   return {
@@ -90,7 +90,7 @@ export function presentName(categories: Categories, { category, window }: KeptOv
   return windowNamed(categories.get(category)?.windows, window)?.name;
 }
 
-/** It names its window also if that is no longer configured. */
+/** Names the window even if it is no longer configured. */
 function scopeOf(kept: KeptOverride, categories: Categories): ThresholdScope {
   const { category, tenant } = kept;
   const window = presentName(categories, kept) ?? kept.window;

@@ -5,13 +5,13 @@ import type { LevelsFor } from '../model/window.js';
 import { levelsOf } from './levels.js';
 import { ThresholdFunction, Turns } from './threshold-function.js';
 
-/** What a category states of thresholds. */
+/** A category's threshold settings. */
 export interface Thresholds {
   readonly threshold: number | ThresholdResolver;
   readonly levels: readonly AlertLevel[];
 }
 
-/** How threshold functions are asked. */
+/** How threshold functions are called. */
 export interface AskedThresholds {
   /** How long an answer holds, in milliseconds. */
   readonly ttlMs: number;

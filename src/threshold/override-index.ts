@@ -4,7 +4,7 @@ import type { KeptOverride } from './kept-override.js';
 /** The thresholds set for one window of one category. */
 interface OfWindow {
   readonly tenants: Map<string, number>;
-  /** The longest first. */
+  /** Longest first. */
   readonly beginnings: [beginning: string, threshold: number][];
   all: number | undefined;
 }
@@ -13,7 +13,7 @@ interface OfWindow {
 export class OverrideIndex {
   private readonly windows = new Map<string, OfWindow>();
 
-  /** @param overrides - With the names that their windows have now. */
+  /** @param overrides - With the current names of their windows. */
   constructor(overrides: Iterable<KeptOverride>) {
     for (const { category, window, tenant, threshold } of overrides) {
       if (threshold === null) continue;
@@ -32,7 +32,7 @@ export class OverrideIndex {
     return this.windows.get(keyOf(category, window))?.tenants.get(tenantId);
   }
 
-  /** The threshold set for tenants whose ids begin as this one does, else that for all of the category. */
+  /** The threshold set for the longest matching prefix of this id, else the one for the whole category. */
   broadly(category: string, window: string, tenantId: string): number | undefined {
     const of = this.windows.get(keyOf(category, window));
     if (!of) return undefined;

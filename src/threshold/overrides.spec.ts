@@ -137,7 +137,7 @@ describe('thresholds that are set while the app runs', () => {
     await late.look();
     for (const replica of [one, other, late])
       expect(['kept', 'removed', 'ended'].map((id) => found(replica, id))).toEqual([100, undefined, undefined]);
-    // Nobody puts back what has run out, however often all is lost.
+    // Expired ones are not restored, however often the store loses everything.
     now += 40 * DAY_MS;
     await state.forget();
     for (const replica of [one, other, late]) await replica.look();
@@ -278,7 +278,7 @@ describe('thresholds that are set while the app runs', () => {
     await other.look();
     expect(found(other, 'first')).toBe(100);
     expect(await state.size('thresholds')).toBe(4_001);
-    // One that knew more of them does not put them back, and all come to rest.
+    // A replica that knew more of them does not restore them, and all settle.
     await one.set({ ...base, tenant: 'another' });
     for (let i = 0; i < 3; i++) for (const each of [one, other]) await each.look();
     const { reads } = state;

@@ -29,13 +29,13 @@ import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
 export const MAX_OVERRIDES = 1_000;
-/** Removed ones and those that have run out, kept so that no replica puts them back: the latest. */
+/** How many removed and expired ones to keep, the latest, so that no replica restores them. */
 const MAX_ENDED = 4_000;
-/** All of both, and what is set before a replica has looked. */
+/** Both of the above, with room for what is set before a replica has looked. */
 const MAX_READ = 10_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
-/** Looks that may pass before all is read again, in case a replica died between a change and its mark. */
+/** Looks that may pass before everything is read again, in case a replica died between a change and its mark. */
 const LOOKS_PER_FULL_READ = 30;
 
 const CHANGES = 'threshold-changes';
@@ -49,18 +49,18 @@ export interface OverridesOptions {
   readonly logger: Pick<Logger, 'log' | 'warn'>;
   /** Called for each change that is made here. It must not throw. */
   readonly changed: (change: ThresholdChange) => void;
-  /** Called on every replica with a category of which thresholds have run out; again at the next look if it rejects. */
+  /** Called on every replica with a category whose thresholds have expired; called again at the next look if it rejects. */
   readonly ranOut: (category: string) => Promise<void>;
 }
 
-/** Replaced at each change: replicas that see another value read all. */
+/** Replaced at each change; a replica that sees a new value reads everything again. */
 interface Mark {
   readonly mark: string;
 }
 
 /**
- * Thresholds that were set while the app runs, shared by all replicas. Each holds a copy, looks once a second whether that is still
- * right, and puts back what the store has lost; nothing here is read from the store on the way of a request.
+ * Thresholds set at run time, shared by all replicas. Each replica holds a copy, checks once a second whether it is current, and restores
+ * what the store has lost. No request waits for the store.
  */
 export class Overrides {
   private readonly records: Records<KeptOverride>;
@@ -71,7 +71,7 @@ export class Overrides {
   private currentVersion = 0;
   /** When the next of those in force ends. */
   private nextEnd = Infinity;
-  /** Categories of which thresholds have run out, and that was not reported yet. */
+  /** Categories whose thresholds have expired, until that is reported. */
   private readonly ranOut = new Set<string>();
   private seenMark: string | undefined;
   private looks = 0;
@@ -81,7 +81,7 @@ export class Overrides {
     this.marks = new Records(options.state, 'thresholds-mark');
   }
 
-  /** Grows with each change of what is in force: levels found under a lower one are to be found again. */
+  /** Grows with each change of what is in force; levels found at a lower version are stale. */
   get version(): number {
     this.present();
     return this.currentVersion;
@@ -92,7 +92,7 @@ export class Overrides {
     return this.present().exactly(category, window, tenantId);
   }
 
-  /** The threshold set for a beginning of the tenant's id, else for all of the category. */
+  /** The threshold set for a prefix of the tenant's id, else for the whole category. */
   broadly(category: string, window: string, tenantId: string): number | undefined {
     return this.present().broadly(category, window, tenantId);
   }
@@ -133,7 +133,7 @@ export class Overrides {
     return [...lines.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
   }
 
-  /** Once a second: learns of changes by other replicas, puts back what the store has lost, and reports what has run out. */
+  /** Runs once a second: picks up changes by other replicas, restores what the store has lost, and reports what has expired. */
   async look(): Promise<void> {
     this.present();
     await this.learnAll();
@@ -149,7 +149,7 @@ export class Overrides {
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
     const isPutBack = await this.readAll();
     this.seenMark = mark;
-    // Other replicas may have read before it was put back.
+    // Other replicas may have read before this one restored it.
     if (isPutBack || (mark === undefined && this.known.size > 0)) await this.mark();
   }
 
@@ -182,7 +182,7 @@ export class Overrides {
     return [...this.known.values()].filter((kept) => holds(kept, now));
   }
 
-  /** The newer of what the store and this replica know of each is what both know afterwards. Resolves to whether the store lacked any. */
+  /** Syncs the store and this replica: both end up with the newer record of each threshold. Resolves to whether the store lacked any. */
   private async readAll(): Promise<boolean> {
     const stored = new Map((await this.records.list(MAX_READ)).map((kept) => [idOf(kept), kept]));
     const now = this.now();
@@ -208,7 +208,7 @@ export class Overrides {
     return isPutBack;
   }
 
-  /** The same on every replica that knows the same. */
+  /** Replicas with the same records get the same result. */
   private tooLongEnded(now: number): string[] {
     const ended = [...this.known].filter(([, kept]) => !holds(kept, now));
     if (ended.length <= MAX_ENDED) return [];
@@ -250,7 +250,7 @@ export class Overrides {
     return this.marks.change(LATEST, () => ({ mark: randomUUID() }));
   }
 
-  /** The threshold holds even if these fail: other replicas read all now and then, and the log has the change. */
+  /** The threshold applies even if these fail: other replicas read everything from time to time, and the log has the change. */
   private async trace(change: ThresholdChange): Promise<void> {
     const { logger, state, changed } = this.options;
     logger.log(describe(change));

@@ -9,15 +9,15 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { kindOf } from '../util/text.js';
 
-/** Answers that are kept, and what they may take of memory: ids come from strangers. */
+/** Limits of the cache, in answers and in characters, because ids come from outside. */
 const MAX_KEPT = 10_000;
 const MAX_KEPT_CHARACTERS = 4_000_000;
-/** A call that takes longer is given up. */
+/** A call that takes longer counts as failed. */
 const ANSWER_WITHIN_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** How many threshold functions run at once in all; the others wait for their turn. */
+/** Limits how many threshold functions run at once; the others wait for their turn. */
 export class Turns {
   private free: number;
   private readonly waiting: (() => void)[] = [];
@@ -45,10 +45,10 @@ export class Turns {
 
 /** What is known of one tenant's threshold. */
 interface Kept {
-  /** The last good answer, and until when it is not asked again. */
+  /** The last good answer, and until when it is fresh. */
   value?: number;
   freshUntil: number;
-  /** The call that is under way. */
+  /** The call in progress. */
   asking?: Promise<number> | undefined;
   failures: number;
   error?: Error;
@@ -64,8 +64,8 @@ export interface ThresholdFunctionOptions {
 }
 
 /**
- * A threshold that the app's function gives for each tenant: asked once for many requests, for one tenant once at a time. While it fails,
- * the last good answer holds, and it is asked again with growing pauses.
+ * Thresholds that the app's function returns for each tenant. One answer serves many requests, and a tenant has one call in progress at
+ * most. While calls fail, the last good answer applies, and retries back off.
  */
 export class ThresholdFunction {
   private readonly kept = new LRUCache<string, Kept>({
@@ -80,8 +80,8 @@ export class ThresholdFunction {
   ) {}
 
   /**
-   * The tenant's threshold: the last one that is known at once, even if a newer one is being asked for; else the promise of one, which
-   * rejects with what the function made of it.
+   * The tenant's threshold: the last known one immediately, even while a newer one is being fetched; otherwise a promise, which rejects if
+   * the function fails.
    */
   of(tenant: Tenant): number | Promise<number> {
     const key = tenantKey(tenant.id);
@@ -93,7 +93,7 @@ export class ThresholdFunction {
     return this.answer(kept);
   }
 
-  /** The last threshold that is known of a tenant by its key; nothing is asked. */
+  /** The last known threshold of a tenant, by its key. Does not call the function. */
   known(key: string): number | undefined {
     return this.kept.peek(key)?.value;
   }
@@ -104,7 +104,7 @@ export class ThresholdFunction {
   }
 
   private call(kept: Kept, tenant: Tenant): void {
-    // A copy: the request's own may be large, and is kept until the function has answered.
+    // A copy, because the request's own tenant may be large, and would stay in memory until the function has answered.
     const copy = keptTenant(tenant);
     const { turns } = this.options;
     let ask = (): number | Promise<number> => this.ask(copy);

@@ -9,13 +9,13 @@ import type {
 import type { Deferred } from '../util/deferred.js';
 import type { Overrides } from './overrides.js';
 
-/** What holds the thresholds that are set while the app runs, once it has started. */
+/** Injection token for the thresholds set at run time, once the app has started. */
 export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');
 
 /**
- * Changes thresholds while the app runs: without a deploy, for all replicas, kept where counts are kept. What it refuses changes nothing.
+ * Changes thresholds at run time, without a deploy and for all replicas. They are stored with the counts. A refused change has no effect.
  *
- * Of several thresholds the more exact wins: of the tenant, of a prefix of its id (the longest), of the category, of the variable, of
+ * The most specific threshold wins: for the tenant, for the longest prefix of its id, for the category, from the environment variable, from
  * the code.
  */
 @Injectable()
@@ -23,8 +23,8 @@ export class ThresholdService {
   constructor(@Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>) {}
 
   /**
-   * Sets a threshold, in place of one that was set for the same. It holds here when this resolves, and on all replicas within two
-   * seconds. A count that is over it by then is alerted on at once.
+   * Sets a threshold, replacing one with the same scope. It applies here when this resolves, and on all replicas within two seconds. A
+   * count that is already over it raises an alert at once.
    *
    * @example
    * ```ts

@@ -39,8 +39,8 @@ export class TimeZone {
   }
 
   /**
-   * The first instant at which the wall clock shows `wall` or later. Where clocks are put forward over it, or a date is skipped, that is the
-   * instant of the change; where they are put back over it, the first of the two.
+   * The first instant at which the wall clock shows `wall` or later. If the clocks or the calendar skip it, that is the instant of the
+   * change; if the clocks show it twice, the first of the two.
    */
   firstAt(wall: number): number {
     const stretches = this.stretches(wall - MAX_OFFSET_MS, wall + MAX_OFFSET_MS);

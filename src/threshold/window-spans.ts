@@ -13,12 +13,12 @@ export const SLIDING_PARTS = 6;
 /** Gives the window that holds an instant. */
 export type SpanAt = (now: number) => WindowSpan;
 
-/** Up to here, windows of two lengths never have the same number at the same time, though they differ by one millisecond. */
+/** Up to this length, windows of different lengths never share a number at the same time, even if they differ by one millisecond. */
 const TELLING_MS = 1_200_000;
 
 /** Windows of one length that begin at whole multiples of it. */
 export function fixedSpans(windowMs: number): SpanAt {
-  // Longer ones may (724 and 725 hours), so only round lengths have keys that are no more than the number, as 0.1 writes all.
+  // Longer ones may (724 and 725 hours), so only round lengths use the bare number as their key, as 0.1 does for all.
   const isTelling = windowMs <= TELLING_MS || windowMs % (windowMs <= DAY_MS ? 10_000 : DAY_MS) === 0;
   const prefix = isTelling ? '' : `${windowMs}:`;
   return (now) => {
@@ -29,7 +29,7 @@ export function fixedSpans(windowMs: number): SpanAt {
 
 /**
  * The sixths of a sliding window. The sixth that holds `now` and the five before it lie within the `windowMs` up to now, so their sum is
- * never above what a window that slides with each request would count; they hold all of its last five sixths.
+ * never above what a window that slides with each request would count, and includes all of its last five sixths.
  */
 export function slidingSpans(windowMs: number): SpanAt {
   const startOf = (number: number): number => Math.ceil((number * windowMs) / SLIDING_PARTS);
@@ -78,7 +78,7 @@ function nextOf(period: Period, first: number): number {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
 }
 
-/** With the offset from UTC: replicas whose zones differ, as during a deploy that changes it, never meet in one key. */
+/** Includes the UTC offset, so that replicas whose zones differ, as during a deploy that changes it, never share a key. */
 function keyOf(period: Period, first: number, offsetMs: number): string {
   const date = new Date(first).toISOString().slice(0, period === 'month' ? 7 : 10);
   return `${period}:${date}${offsetOf(offsetMs)}`;

@@ -1,8 +1,8 @@
-/** Counts of one tenant over some time: how often each count above 0 occurred, in one window each. */
+/** Counts of one tenant over a time range: how often each count above 0 occurred, one count per window. */
 export interface TenantUsage {
   readonly tenant: { readonly id: string; readonly name?: string };
   readonly counts: ReadonlyMap<number, number>;
-  /** What holds for it now, if known. */
+  /** The tenant's current threshold, if known. */
   readonly threshold?: number | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface AlwaysOver {
   windowsOver: number;
   /** Windows in which it was counted. */
   windows: number;
-  /** 95 of 100 of its counts, without zeros, are not above this. */
+  /** 95 % of its counts, without zeros, are at or below this. */
   p95: number;
 }
 
@@ -40,7 +40,7 @@ export interface ThresholdAdvice {
   percentiles: { p50: number; p95: number; p99: number; max: number };
   /** How many such counts there are. */
   samples: number;
-  /** Ascending thresholds from 1; what an entry holds is true up to the next entry's threshold. Empty if nothing was counted. */
+  /** Ascending thresholds from 1; an entry applies up to the next entry's threshold. Empty if nothing was counted. */
   curve: AdviceStep[];
   /** The present threshold, the suggestion and a few others, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
@@ -50,7 +50,7 @@ export interface ThresholdAdvice {
   alwaysOver: AlwaysOver[];
 }
 
-/** What advice is asked about. */
+/** What the advice is about. */
 export interface AdviceQuestion {
   /** The present threshold; undefined if each tenant has its own. */
   readonly threshold: number | undefined;
@@ -69,10 +69,10 @@ const MAX_ALWAYS_OVER = 20;
 const MIN_SAMPLES = 100;
 /** With fewer windows a tenant is not yet called always over. */
 const MIN_WINDOWS = 10;
-/** People still read this many alerts in the time that advice looks at. */
+/** People still read this many alerts in the time that the advice covers. */
 const FEW_ALERTS = 10;
 
-/** Looks at complete history: which threshold would have alerted on whom, and which of them is worth having. */
+/** Works out from complete history which thresholds would have alerted on whom, and which one to suggest. */
 export function advise(
   usage: readonly TenantUsage[],
   { threshold, at = [], over, window }: AdviceQuestion,
@@ -106,8 +106,8 @@ export function advise(
 }
 
 /**
- * The lowest round number that all but the highest hundredth of a usual tenant's counts stay at, and that few alerts go over. Tenants that
- * are always over do not decide for all: they need a threshold of their own.
+ * The lowest round number that covers 99 % of a usual tenant's counts and causes few alerts. Tenants that are always over do not count
+ * here: they need a threshold of their own.
  */
 function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[]): number | undefined {
   const apart = new Set(alwaysOver.map(({ tenant }) => tenant.id));
@@ -170,7 +170,7 @@ function percentilesOf(counts: ReadonlyMap<number, number>): ThresholdAdvice['pe
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: ascending.at(-1)?.[0] ?? 0 };
 }
 
-/** Alerts and tenants change only where a count is: from each count on there is one alert less for each time it occurred. */
+/** Alerts and tenants change only at counts that occurred: from each such count on, there is one alert fewer for each time it occurred. */
 function curveOf(usage: readonly TenantUsage[], all: ReadonlyMap<number, number>): AdviceStep[] {
   if (all.size === 0) return [];
   const peaks = new Map<number, number>();

@@ -18,7 +18,7 @@ import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import type { CountRead } from '../model/count-read.js';
 import { baseWindow, isLong, type UsageSource } from './usage-source.js';
 
-/** Windows that are over for less than this many slots may not be copied yet: their counters are asked. */
+/** Windows that ended less than this many slots ago may not be copied yet, so their counters are read. */
 const OPEN_SLOTS = 4;
 /** Live tops are kept for this many windows. */
 const LIVE_WINDOWS = 10;
@@ -82,7 +82,7 @@ export interface HourlyPeaks {
   tenants: { tenant: { id: string }; count: number }[];
 }
 
-/** What `top` is asked for. */
+/** Options of `top`. */
 export interface TopOptions {
   /** How many tenants at most. @defaultValue 20 */
   limit?: number | undefined;
@@ -92,7 +92,7 @@ export interface TopOptions {
   window?: string | undefined;
 }
 
-/** What `advise` is asked for. */
+/** Options of `advise`. */
 export interface AdviseOptions {
   /** How much history to look at, in milliseconds. @defaultValue 24 hours, or the retention if that is shorter */
   over?: number | undefined;
@@ -100,7 +100,7 @@ export interface AdviseOptions {
   at?: readonly number[] | undefined;
 }
 
-/** Advice on a category's threshold, and what it is made from. */
+/** Advice on a category's threshold, and what it is based on. */
 export interface CategoryAdvice extends ThresholdAdvice {
   /** Name of the category. */
   category: string;
@@ -202,7 +202,7 @@ export class UsageReader {
     );
   }
 
-  /** What each tenant used in a time, by how often each count occurred. */
+  /** Each tenant's usage in a time range, as how often each count occurred. */
   usageIn(category: Category, range: TimeRange): Promise<TenantUsage[]> {
     const slots = this.slots(range);
     return this.usageOf(category, slots.from, slots.to);
@@ -214,7 +214,7 @@ export class UsageReader {
     return this.seenBetween(category, slots.from, slots.to);
   }
 
-  /** One count a minute; of a window shorter than that the highest, of a longer one the running count at the end of each minute. */
+  /** One count per minute: for a window shorter than that, the highest; for a longer one, the running count at the end of the minute. */
   async history(name: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
     const [series] = await this.histories(this.category(name), [tenantKey(tenantId)], range);
     return series as UsageSeries;
@@ -285,7 +285,7 @@ export class UsageReader {
     };
   }
 
-  /** What each tenant used, by how often each count occurred. */
+  /** Each tenant's usage, as how often each count occurred. */
   private async usageOf(category: Category, from: number, to: number): Promise<TenantUsage[]> {
     const seen = await this.seenBetween(category.name, from, to);
     const window = baseWindow(category);
@@ -379,7 +379,7 @@ export class UsageReader {
     to: number,
   ): Promise<SlotCounts[]> {
     const window = baseWindow(category);
-    // The running count of a long window goes on over minutes without a request.
+    // The running count of a long window continues through minutes without a request.
     const first = isLong(window) ? Math.floor(window.spanAt(from * SLOT_MS).start / SLOT_MS) : from;
     const kept = Math.max(first, Math.floor((this.now() - this.settings.retentionMs) / SLOT_MS) - BLOCK_SLOTS);
     const [found, open] = await Promise.all([
@@ -393,7 +393,7 @@ export class UsageReader {
     });
   }
 
-  /** Of windows that may not be copied yet. */
+  /** Counts of windows that may not be copied yet. */
   private async openCounts(
     { name }: Category,
     window: CategoryWindow,
@@ -423,7 +423,7 @@ export class UsageReader {
     });
   }
 
-  /** The busiest of a minute long ago: of every tenant that was seen then. */
+  /** The busiest tenants of a past minute, out of all that were seen then. */
   private async pastTop(category: Category, slot: number, limit: number): Promise<TenantCount[]> {
     const seen = [...(await this.settings.store.seen(category.name, blockOf(slot))).keys()];
     const counts: TenantCount[] = [];
@@ -457,7 +457,7 @@ export class UsageReader {
     return Math.max(total, known);
   }
 
-  /** Since when tenants that are over have been, window after window. */
+  /** Since when each tenant that is over has been over in every window. */
   private async since(
     category: Category,
     window: CategoryWindow,
@@ -483,7 +483,7 @@ export class UsageReader {
     return starts.map((start) => new Date(Math.min(start, here)));
   }
 
-  /** How often each count occurred; of a long window its last count alone. */
+  /** How often each count occurred; of a long window, only its last count. */
   private perWindow(category: Category, counts: SlotCounts): Map<number, number> {
     const window = baseWindow(category);
     const histogram = new Map<number, number>();
@@ -502,7 +502,7 @@ export class UsageReader {
   }
 }
 
-/** A time that cannot be read, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
+/** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
 function millisecondsOf(time: Time, name: string): number {
   const milliseconds = Number(time);
   if (Number.isNaN(milliseconds))

@@ -31,22 +31,22 @@ const LATE_UNITS = 3;
 /** Live tops are kept for this many windows, and at least for this long. */
 const TOP_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
-/** Tenants that are looked for in the store at each look, to notice that it lost them. */
+/** How many tenants each look checks in the store, to notice if it lost them. */
 const LOOKED_FOR = 20;
 /** How long a shutdown takes for copying. */
 const STOP_WITHIN_MS = 1_000;
 
 /** Settings of the recorder. */
 export interface RecorderSettings extends UsageRetention {
-  /** Tenants with history, in each category and 8 hours. Those at half of their threshold get one in any case. */
+  /** Tenants with history, per category and 8 hours. Those at half of their threshold or more always get one. */
   readonly maxTenants: number;
-  /** How long after its end a window's totals may still be on their way. */
+  /** How long after its end a window's totals may still arrive. */
   readonly settleMs: number;
 }
 
 /**
- * Once a second, writes usage from what counting knows anyway. Each write states what is true, so a look may fail, repeat or come late.
- * Once a window is over, one replica copies its counters into the history, for all.
+ * Once a second, writes usage from totals that counting already has. Each write is absolute, so a look may fail, repeat or come late. When
+ * a window is over, one replica copies its counters into the history for all.
  */
 export class UsageRecorder {
   private readonly records: ReadonlyMap<string, CategoryRecord>;
@@ -76,7 +76,7 @@ export class UsageRecorder {
     }
   }
 
-  /** Writes what is known at the end of the process, of the running window too. */
+  /** Writes the last totals when the process ends, including those of the running window. */
   async stop(): Promise<void> {
     const end = performance.now() + STOP_WITHIN_MS;
     const now = this.source.now();
@@ -150,7 +150,7 @@ export class UsageRecorder {
     for (const { unit } of pending.active.values()) record.done.delete(unit.key);
   }
 
-  /** The running unit and the last ones, the oldest first. By the clock, not by what was counted here: another replica may have died and left some. */
+  /** The running unit and the last ones, oldest first. By the clock, not by local counts: a replica that died may have left some. */
   private units({ category, window }: CategoryRecord, now: number): Closing[] {
     const units: Closing[] = [];
     for (let at = now; units.length <= LATE_UNITS;) {
@@ -231,7 +231,7 @@ class CategoryRecord {
   warnedFullAt: number | undefined;
   private readonly spans = new Map<string, SpanMarks>();
   private readonly sums = new Map<number, number>();
-  /** Of the present block: the name alone if the shared thresholds hold. There may be a million. */
+  /** Tenants of the current block. Only the name if the shared thresholds apply, because there may be a million. */
   private seen = new Map<string, string | SeenTenant>();
   private walk: Iterator<string, undefined> | undefined;
   private peaks: { hour: number; highest: HighestOf } | undefined;
@@ -257,7 +257,7 @@ class CategoryRecord {
     return undefined;
   }
 
-  /** Tenants that were reported in the present block, others each time. */
+  /** Tenants that were reported in the current block, different ones each time. */
   nextSeen(most: number): string[] {
     const pending = this.pending.seen.get(this.block);
     const tenants: string[] = [];
@@ -272,7 +272,7 @@ class CategoryRecord {
     return tenants;
   }
 
-  /** The store lost tenants of the present block: all that this instance knows are reported again. */
+  /** The store lost tenants of the current block, so this instance reports all that it knows again. */
   seenAgain(): void {
     const all = Array.from(this.seen, ([tenant, noted]) => [tenant, aboutOf(noted)] as const);
     this.pending.seen.set(this.block, new Map(all));
@@ -332,7 +332,7 @@ class CategoryRecord {
     if (threshold !== undefined) thresholds[this.windowNames.indexOf(window)] = threshold;
     const next: SeenTenant = {
       name: name === undefined ? (known?.name ?? '') : oneLine(name),
-      // Those that hold again are written out: without a name nothing would replace the others in the store.
+      // Shared thresholds that apply again are written out: an entry with neither name nor thresholds would replace nothing in the store.
       ...(known?.thresholds === undefined && String(thresholds) === String(this.shared) ? {} : { thresholds }),
     };
     if (known?.name === next.name && String(known.thresholds) === String(next.thresholds)) return;

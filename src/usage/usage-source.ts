@@ -3,7 +3,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
-/** What has changed of a tenant in a live window. */
+/** A change in a tenant's count in a live window. */
 export interface ChangedTotal {
   readonly category: string;
   /** Name of the window. */
@@ -37,12 +37,12 @@ export function baseWindow({ windows }: Category): CategoryWindow {
   return windows.reduce((base, window) => (window.windowMs < base.windowMs ? window : base));
 }
 
-/** Whether the count of a window goes on over several minutes: then its history is the running count at the end of each minute. */
+/** Whether a window spans several minutes. Its history is then the running count at the end of each minute. */
 export function isLong({ windowMs, parts }: CategoryWindow): boolean {
   return windowMs / (parts ?? 1) > SLOT_MS;
 }
 
-/** What a span's counts are copied with: the span, or, of a longer one, the minute that holds `now`. */
+/** The unit in which a span's counts are copied: the span itself, or for a longer one, the minute that holds `now`. */
 export function unitOf({ name }: Category, window: CategoryWindow, span: WindowSpan, now: number): UsageUnit {
   const counters = countersOf(window, span);
   if (!isLong(window)) {

@@ -12,12 +12,12 @@ import type {
   UsageSeries,
 } from './usage-reader.js';
 
-/** What reads usage, once the app has started. */
+/** Injection token for what reads usage, once the app has started. */
 export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
 
 /**
- * Who uses how much, since when: from history that is kept beside the counts. Each replica gives the same answers. A range is cut to what is
- * kept, and empty if it ends before it begins.
+ * Reports who uses how much and since when, from history stored beside the counts. Every replica gives the same answers. A range is clipped
+ * to what is stored, and is empty if it ends before it begins.
  */
 @Injectable()
 export class UsageService {
@@ -33,19 +33,19 @@ export class UsageService {
   }
 
   /**
-   * A tenant's counts, one a minute, complete for the retention. Of windows shorter than a minute it is the highest, of longer ones the
-   * running count at the end of each minute; of several windows the shortest.
+   * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, it is the highest count of the
+   * minute; for longer ones, the running count at its end. If the category has several windows, the shortest is used.
    *
-   * @throws RangeError if there is no such category or a time is none; an Error if usage is off or the store is away.
+   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
    */
   async history(category: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
     return this.present().history(category, tenantId, range);
   }
 
   /**
-   * What all tenants counted together, one count a minute.
+   * The total of all tenants, one count per minute.
    *
-   * @throws RangeError if there is no such category or a time is none; an Error if usage is off or the store is away.
+   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
    */
   async totals(category: string, range: TimeRange): Promise<UsageSeries> {
     return this.present().totals(category, range);
@@ -54,7 +54,7 @@ export class UsageService {
   /**
    * The highest counts of each hour in which there were any, the top 100, for `hourlyRetentionMs`.
    *
-   * @throws RangeError if there is no such category or a time is none; an Error if usage is off or the store is away.
+   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
    */
   async hourlyPeaks(category: string, range: TimeRange): Promise<HourlyPeaks[]> {
     return this.present().hourlyPeaks(category, range);
@@ -63,14 +63,14 @@ export class UsageService {
   /**
    * How many tenants were counted.
    *
-   * @throws RangeError if there is no such category or a time is none; an Error if usage is off or the store is away.
+   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
    */
   async active(category: string, range: TimeRange): Promise<number> {
     return this.present().active(category, range);
   }
 
   /**
-   * Whether the threshold is right: what other thresholds would have alerted on, and what to write instead.
+   * Advises on the threshold: what other thresholds would have alerted on, and which one to set instead.
    *
    * @throws RangeError if there is no such category or an option is wrong; an Error if usage is off or the store is away.
    */

@@ -9,7 +9,7 @@ export type Asked =
   | { flood: { from: number; to: number } }
   /** The bytes in use on its heap. */
   | { heap: true }
-  /** The longest that its event loop was held since the first flood, in milliseconds; taking stock of the heap aside. */
+  /** The longest that its event loop was blocked since the first flood, in milliseconds, not counting heap measurements. */
   | { held: true };
 
 const AT_ONCE = 500;
@@ -36,7 +36,7 @@ export class Flood {
     return to - from;
   }
 
-  /** Once all is published: what is on its way to the store is no part of what stays. */
+  /** Measured once everything is published, because totals on their way to the store do not stay in memory. */
   private async heap(): Promise<number> {
     await this.counter.flush(30_000);
     this.watch.pause();

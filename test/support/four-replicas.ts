@@ -9,9 +9,9 @@ import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 const PROCESSES = 4;
-/** What replicas do once a second is done by then, also after the store was away. */
+/** By then replicas have done what they do once a second, even after the store was away. */
 const LOOKED_MS = 2_200;
-/** An alert that is not expected would have arrived this long after those that are. */
+/** An unexpected alert would arrive within this time after the expected ones. */
 const SETTLED_MS = 700;
 
 /** Four processes of an app on a Redis of their own, with a clock that the test moves, and what can fail. */
@@ -25,7 +25,7 @@ export class FourReplicas {
     private aheadMs: number,
   ) {}
 
-  /** @param at - What their clock shows then. */
+  /** @param at - What their clock shows at the start. */
   static async start(options: RateMonitorOptions, at: string): Promise<FourReplicas> {
     const data = mkdtempSync(join(tmpdir(), 'replicas-'));
     const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always', '--dir', data);
@@ -41,20 +41,20 @@ export class FourReplicas {
     rmSync(this.data, { recursive: true });
   }
 
-  /** Those that ended included. */
+  /** Includes alerts of replicas that have ended. */
   alertsOf(tenant: string): RateAlert[] {
     const all = [...this.ended, ...this.processes].flatMap(({ alerts }) => alerts);
     return all.filter((alert) => alert.tenant.id === tenant);
   }
 
-  /** Waits for what `seen` is to become, and then for what it is not to become. */
+  /** Waits until `seen` is as expected, and then long enough for anything unexpected to show. */
   async settled(seen: () => readonly string[], expected: readonly string[]): Promise<void> {
     await until(() => seen().length >= expected.length, 10_000).catch(() => undefined);
     await wait(SETTLED_MS);
     expect([...seen()].sort()).toEqual([...expected].sort());
   }
 
-  /** Requests of a tenant to one of them, in a category. */
+  /** Sends requests of a tenant to one of them, in a category. */
   async call(process: number, category: string, tenant: string, times = 1, key = ''): Promise<void> {
     for (let i = 0; i < times; i++) {
       const init = { method: 'POST', headers: { 'x-project': tenant, 'x-key': key } };
@@ -71,7 +71,7 @@ export class FourReplicas {
     return this.processes[process] as InstanceProcess;
   }
 
-  /** Once what was counted is published. */
+  /** Moves the clock once everything counted is published. */
   async moveTo(at: string): Promise<void> {
     await wait(300);
     const aheadMs = Date.parse(at) - Date.now();

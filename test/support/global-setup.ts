@@ -4,7 +4,7 @@ import { unpackV01 } from './v0-1';
 import { RedisServer } from './redis-server';
 
 /**
- * Provides a Redis, that of TEST_REDIS_URL or one of our own, and version 0.1 of this package, and makes sure that the programs that
+ * Provides a Redis (the one at TEST_REDIS_URL, or one of our own) and version 0.1 of this package, and makes sure that the programs that
  * tests start are installed.
  */
 export default async function setUp(): Promise<void> {

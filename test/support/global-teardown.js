@@ -1,2 +1,2 @@
-/** Of the Redis that global-setup.ts has started, where it did. */
+/** Stops the Redis that global-setup.ts started, if it started one. */
 module.exports = () => globalThis.testRedis?.kill();

@@ -10,7 +10,7 @@ export interface ProcessOptions {
   /** The module's clock is a {@link MovedClock}, this far ahead from the start. */
   movedClock?: boolean;
   aheadMs?: number;
-  /** A key in Redis for the pace of a publish: when the last round of what takes as long as one began. Needs `flushIntervalMs`. */
+  /** A Redis key for the pace of publishing: when the last round that takes as long as a publish began. Needs `flushIntervalMs`. */
   paceKey?: string;
   /** Environment variables of the process. */
   env?: Record<string, string>;

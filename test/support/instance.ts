@@ -83,9 +83,9 @@ function tell(told: Told): void {
 }
 
 /**
- * Does what a publish does, again and again, beside the module: after a call that may still be in flight it waits for the flush interval and
- * calls Redis. `key` holds when the last such round began: what was answered before that had as much time to be published, on this machine
- * under this load.
+ * Imitates publishing in a loop, beside the module: after a call that may still be in flight, it waits for the flush interval and calls
+ * Redis. `key` holds when the last round began: requests answered before that had enough time to be published, on this machine under this
+ * load.
  */
 async function pace(redis: Redis, key: string, flushIntervalMs: number): Promise<void> {
   for (;;) {
@@ -108,7 +108,7 @@ async function main(): Promise<void> {
   const categories = Object.keys(options.categories ?? {});
   const byOutcome = categories.includes('llm_tokens');
   const hasContributors = byOutcome || categories.includes('keyed');
-  // The handlers of the others stop the boot of an app without their categories.
+  // Handlers of other categories would stop the boot of an app that does not configure those.
   const hasUsual = !options.categories || ['llm_call', 'evaluations'].every((name) => categories.includes(name));
   const exempt = ({ id }: Tenant): boolean => id.startsWith('internal_');
   const given = { ...options, redis, channels, exempt, ...(hasContributors ? { contributor } : {}) };

@@ -17,7 +17,7 @@ export interface Answer {
   url: string;
   /** 0 if there was no response. */
   status: number;
-  /** Without the time in which the event loop, which the apps of a test share with their client, served nobody. */
+  /** Without the time for which the event loop, shared by the apps of a test and their client, was blocked. */
   tookMs: number;
   /** By {@link monotonicMs}. */
   endedAt: number;
@@ -60,7 +60,7 @@ export function isGood(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-/** A clock that all processes of a machine share, and that nobody sets. */
+/** A clock that all processes of a machine share, and that nobody can set. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 
 const EVERY_MS = 2;
-/** Linux reports of each thread how long it ran, and how long it was ready to run but had no core, in nanoseconds. */
+/** Linux reports, for each thread, how long it ran and how long it was ready to run but had no core, in nanoseconds. */
 const THREADS = '/proc/self/task';
 
 /** Milliseconds. */
@@ -11,9 +11,9 @@ interface Usage {
 }
 
 /**
- * Measures how long the event loop is blocked by its own work. If the system reports what other processes take, that is subtracted: the time
- * in which the main thread had no core, and that in which a thread of the garbage collector had none, for which the main thread may wait.
- * What the main thread computed counts in any case.
+ * Measures how long the event loop is blocked by its own work. If the system reports what other processes take, that is subtracted: the
+ * time in which the main thread had no core, or a garbage collector thread that it may wait for had none. What the main thread computed
+ * always counts.
  */
 export class LoopWatch {
   private longestMs = 0;
@@ -53,7 +53,7 @@ export class LoopWatch {
   private close = (): void => undefined;
 }
 
-/** Measures for how long in all the event loop served nobody: it was busy, or other processes had the core. */
+/** Measures for how long the event loop was blocked in total: it was busy, or other processes had the core. */
 export class LoopLateness {
   private lateMs = 0;
   private lastAt = 0;

@@ -29,7 +29,7 @@ import { LATE_MS } from './stand-in.js';
 
 const MINUTE = 60_000;
 const DAY_MINUTES = 1_440;
-/** Looked up once: in a test every look at a global goes through the sandbox, which took most of the time to invent a day. */
+/** Looked up once: in a test every access to a global goes through the sandbox, which took most of the time to invent a day. */
 const { ceil, floor, max, min, PI, round, sin } = Math;
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

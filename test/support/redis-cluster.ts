@@ -50,7 +50,7 @@ export class RedisCluster {
     return Promise.all(this.nodes.map(({ admin }) => ask(admin)));
   }
 
-  /** Of one of the masters. */
+  /** The port of one of the masters. */
   get port(): number {
     return (this.masters[0] as Node).server.port;
   }

@@ -13,7 +13,7 @@ const TRIES = 5;
 /** A Redis process that keeps nothing, and that a test can freeze and kill. */
 export class RedisServer {
   private process!: ChildProcess;
-  /** Its own: a replica writes what it takes from its master, and another server would load that. */
+  /** Not shared: a replica writes its master's data there, and another server would load it. */
   private folder!: string;
 
   private constructor(

@@ -20,7 +20,7 @@ export interface StandInAnswer {
   headers?: Record<string, string>;
 }
 
-/** How late all stand-ins respond, in milliseconds: with 400, tests show that they expect no fast service. */
+/** How late all stand-ins respond, in milliseconds: 400 shows that no test relies on a fast service. */
 export const LATE_MS = Number(process.env.STAND_INS_LATE_MS ?? 0);
 
 /** An HTTP server that simulates a service for alerts. Responses that a test does not script are those of the service. */

@@ -37,7 +37,7 @@ export class TestProcess<Told, Asked extends object | string> {
     this.child.on('message', listener);
   }
 
-  /** Sends a command, of which it takes one at a time, and resolves with its answer. */
+  /** Sends a command and resolves with its answer. Only one command at a time. */
   protected async exchange<T>(asked: Asked, pick: (told: Told) => T | undefined): Promise<T> {
     const answer = this.next(pick);
     // If it cannot be sent, the process has ended, which rejects the answer.

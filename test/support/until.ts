@@ -3,7 +3,7 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs = 
   if (!(await patiently(holds, withinMs))) throw new Error(`not true within ${withinMs} ms: ${holds.toString()}`);
 }
 
-/** Waits until `holds` is true, or until the time is over: what the test then asserts shows what is missing. */
+/** Waits until `holds` is true or the time is over; the test's own assertion then shows what is missing. */
 export async function patiently(holds: () => boolean | Promise<boolean>, withinMs = 12_000): Promise<boolean> {
   const end = performance.now() + withinMs;
   while (!(await holds())) {

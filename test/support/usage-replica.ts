@@ -25,7 +25,7 @@ export class UsageReplica implements UsageSource {
   readonly usage: UsageReader;
   readonly recorder: UsageRecorder;
   readonly log: string[] = [];
-  /** Of tenants that have one of their own. */
+  /** Thresholds of tenants that have one of their own. */
   readonly thresholds = new Map<string, number>();
   private readonly totals = new Map<string, Counted>();
 

@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import type { AlertChannel, Mute, MutedScope, MuteOptions, RateAlert } from '../../src/index.js';
 
 const PACKED = resolve('test/fixtures/nestjs-rate-monitor-0.1.0.tgz');
-/** There its code finds the packages of this repository. */
+/** From here its code finds the packages of this repository. */
 const UNPACKED = resolve('node_modules/.cache/v0-1');
 
 /** What to import for 0.1. */
@@ -109,7 +109,7 @@ export class V01Replica {
 
   private async end(): Promise<void> {
     await this.alerts.stop();
-    // All of its commands are answered then: one that is cut off would leave a timer of ioredis behind.
+    // After this, all of its commands are answered: one that is cut off would leave an ioredis timer behind.
     await this.store.time();
     await this.store.close();
   }

@@ -38,7 +38,7 @@ export class VersionProcess extends TestProcess<VersionAnswer, VersionCall> {
     return started;
   }
 
-  /** Counts so many more for a tenant; the answer is the sum that it is given. */
+  /** Counts `times` more for a tenant; resolves with the sum that the store returns to it. */
   count(tenant: string, times: number): Promise<number> {
     return this.exchange({ tenant, times }, ({ sum }) => sum);
   }

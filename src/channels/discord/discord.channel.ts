@@ -124,7 +124,7 @@ export class DiscordChannel extends HttpChannel {
     // Without `wait` Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
     const answer = await this.request({ body: JSON.stringify(body), query });
-    // Somebody deleted the thread: only this incident needs another one, the webhook is as good as before.
+    // Somebody deleted the thread. Only this incident needs a new one; the webhook still works.
     if (thread !== undefined && isMissing(answer, UNKNOWN_THREAD)) return this.#post(message, alerts);
     const { json } = accept(answer, isGone);
     if (typeof json.id !== 'string') return undefined;

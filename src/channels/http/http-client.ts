@@ -6,7 +6,7 @@ import { readAnswer, type Answer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
 import { Secrets, secretsOf } from './secrets.js';
 
-/** How long a request waits for the response. What a slow receiver has taken must not be sent again: no answer is no refusal. */
+/** How long a request waits for the response. Long, because a slow receiver may have taken the alert, and it must not be sent again. */
 const TIME_LIMIT_MS = 30_000;
 
 export interface HttpRequest {
@@ -35,7 +35,7 @@ export class HttpClient {
   constructor(url: string, headers: Readonly<Record<string, string>>, secrets: readonly string[]) {
     this.#url = new URL(url);
     this.#headers = headers;
-    // Of `Bearer abc` both words: what is hidden too much does no harm.
+    // Both words of `Bearer abc`: hiding too much does no harm.
     const all = [...secrets, ...Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean))];
     this.#secrets = new Secrets([...secretsOf(this.#url), ...all]);
     this.addressHash = hashOf([url, ...all]);

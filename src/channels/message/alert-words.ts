@@ -63,7 +63,7 @@ export function raised({ incident }: RateAlert): string | undefined {
   return threshold === undefined ? undefined : `threshold raised to ${amountOf(threshold)}`;
 }
 
-/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, of a window that is long enough for that to matter. */
+/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. */
 export function beginsAgain(alert: RateAlert): string | undefined {
   const { windowMs, timeZone = 'UTC' } = alert;
   return windowMs < LONG_WINDOW_MS ? undefined : `begins again at ${inZone(windowEndOf(alert), timeZone)}`;
@@ -74,7 +74,7 @@ function inZone(at: Date, timeZone: string): string {
     const whole = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone });
     return `${whole.format(at)} ${timeZone}`;
   } catch {
-    // The app's own alerts may name a zone that there is not.
+    // Alerts that the app raises itself may name a zone that does not exist.
     return inZone(at, 'UTC');
   }
 }

@@ -2,7 +2,7 @@ import type { Notice } from '../../model/notice.js';
 
 /** The most characters of a line of a notice. */
 export const MAX_NOTICE_LINE = 240;
-/** What the line about lines that were left out may take. */
+/** Room for the line that counts omitted lines. */
 const REST_ROOM = 40;
 
 /** The lines of a notice and where the app runs, as a service writes them, in at most `room` characters. */

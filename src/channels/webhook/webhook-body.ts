@@ -55,7 +55,7 @@ export function webhookBody(alert: RateAlert): string {
   });
 }
 
-/** The body that a webhook gets of a notice, as `docs/webhook-notice.schema.json` describes it. */
+/** The body of a webhook request for a notice, described by `docs/webhook-notice.schema.json`. */
 export function webhookNoticeBody(notice: Notice): string {
   const { id, kind, severity, at, title, lines, service, environment, category, link } = notice;
   return JSON.stringify({

@@ -14,7 +14,7 @@ interface Lease {
 interface Counter {
   readonly totals: Map<string, number>;
   sum: number;
-  /** What is in the sum and in no instance's total, and when it last grew. */
+  /** The part of the sum that is in no instance's total, and when it last grew. */
   base: number;
   basedAt: number;
   /** The highest levels given out and announced, as their `at`. */
@@ -109,7 +109,7 @@ function sumOf(earlier: readonly Counter[]): { earlier?: number } {
   return earlier.length > 0 ? { earlier: earlier.reduce((sum, counter) => plus(sum, counter.sum), 0) } : {};
 }
 
-/** Takes an instance's own total; the answer is whether the store had lost one that was sent before. */
+/** Takes an instance's own total; returns whether the store had lost one that was sent before. */
 function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number, now: number): boolean {
   const before = counter.totals.get(own.instance);
   if (own.total <= (before ?? 0)) return false;
@@ -117,7 +117,7 @@ function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number,
     counter.sum = counter.base = own.others;
     counter.basedAt = now;
   } else if (counter.base > 0) {
-    // What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
+    // Does not count twice what is already in the base: all of a publish that is older than the base, else what was sent before it.
     const inBase = (sentAt < counter.basedAt ? own.total : own.sent) - (before ?? 0);
     const off = Math.max(Math.min(counter.base, inBase), 0);
     counter.base = plus(counter.base, -off);
@@ -128,7 +128,7 @@ function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number,
   return before === undefined && own.sent > 0;
 }
 
-/** Learns what is announced, and gives out what is not. */
+/** Records which levels are announced, and gives out those that are not. */
 function takeLevels(
   counter: Counter,
   earlier: readonly Counter[],
@@ -138,7 +138,7 @@ function takeLevels(
   const all = [counter, ...earlier];
   const count = all.reduce((sum, part) => plus(sum, part.sum), 0);
   let told = Math.max(...all.map((part) => part.told));
-  // Not what an earlier part holds already: handed on from part to part, a level would be announced once and never again.
+  // Skips what an earlier part already holds: passed on from part to part, a level would be announced once and never again.
   if (announced > told) {
     counter.told = told = announced;
     counter.given = Math.max(counter.given, announced);
@@ -154,7 +154,7 @@ function takeLevels(
     const lease = all.map((part) => part.leases.get(at)).find((found) => found !== undefined);
     const isGiven = lease ? now - lease.since < LEVEL_LEASE_MS : at <= given;
     if (isGiven && lease?.to !== instance) continue;
-    // Also for the one that had it: a publish that arrived late left a lease that was over when it began.
+    // Also for its previous holder: a publish that arrived late may have left a lease that was over when it began.
     if (!isGiven) counter.leases.set(at, { to: instance, since: now });
     counter.given = Math.max(counter.given, at);
     answer.announce = at;

@@ -15,7 +15,7 @@ import {
   type UsageUnit,
 } from '../usage-store.js';
 
-/** Points of history in all. Beyond it the oldest block goes, even within the retention. */
+/** How many points of history to keep in all. Beyond that the oldest block is dropped, even within the retention. */
 const MAX_POINTS = 1_000_000;
 const BYTES_A_POINT = 40;
 

@@ -5,7 +5,7 @@ import { tenantKey } from '../../model/tenant-key.js';
 
 const key = (tenant: string, category = 'llm_call'): string =>
   redisKey('rate_monitor', { category, tenant: tenantKey(tenant) }, '7');
-/** Any text at all, halves of surrogate pairs included, with what keys are made of more often than not. */
+/** Any text, including halves of surrogate pairs, with characters that keys are made of more often than not. */
 const anyId = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((codes) => String.fromCharCode(...codes)),

@@ -1,8 +1,8 @@
 import type { CounterKey } from '../counter-store.js';
 
 /**
- * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. What in an id is not
- * plainly safe is written as %xx, and the % itself too, so two ids never meet in one key.
+ * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. Characters of an id that are not
+ * plainly safe are written as %xx, including the % itself, so two ids never share a key.
  */
 export function redisKey(
   prefix: string,
@@ -17,7 +17,7 @@ export function tenantPrefix(prefix: string, category: string, tenant: string): 
   return around(prefix, category).join(encodeTenant(tenant));
 }
 
-/** What stands before and after an encoded tenant in the prefix of its keys. */
+/** The text before and after an encoded tenant in the prefix of its keys. */
 export function around(prefix: string, category: string): [string, string] {
   return [`${prefix}:{${category}:`, '}:'];
 }
@@ -41,7 +41,7 @@ export function decodeTenant(encoded: string): string {
   );
 }
 
-/** UTF-8 as URLs have it; half of a surrogate pair, which UTF-8 cannot express, by its own number. */
+/** Percent-encoded UTF-8; half of a surrogate pair, which UTF-8 cannot express, is written as its own number. */
 function encodeCharacter(character: string): string {
   if (LONE_SURROGATE.test(character)) return `%u${character.charCodeAt(0).toString(16)}`;
   return Array.from(Buffer.from(character), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');

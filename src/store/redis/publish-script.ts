@@ -1,6 +1,9 @@
-/** What every field of an instance begins with in this version. Those of 0.1 do not, and are never folded. */
+/** Prefix of every instance's field in this version. Fields of 0.1 do not have it, and are never folded. */
 export const FIELD_MARK = '~';
-/** A hash with more fields is folded: those of instances but the caller's go into `base`. 64 of instances, and what a tenant over a few levels has. */
+/**
+ * A hash with more fields is folded: all instances' fields except the caller's go into `base`. Room for 64 instances, and for a tenant over
+ * a few levels.
+ */
 export const MAX_FIELDS = 76;
 
 /**
@@ -16,7 +19,7 @@ export const MAX_FIELDS = 76;
  * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
  * set in the call that creates the key.
  *
- * `HMGET` goes through `pcall`, so that a key that holds something else harms no other; a failing write fails the call.
+ * `HMGET` goes through `pcall`, so that a key of another type does not affect the others; a failing write fails the call.
  */
 export const PUBLISH_SCRIPT = `
 -- KEYS   for each total its hash, then of a sliding window the hashes of its earlier spans

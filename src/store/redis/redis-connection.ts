@@ -3,38 +3,38 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { RateMonitorConfigError } from '../../model/config-error.js';
 import { oneLine } from '../../util/text.js';
 
-/** When a command is given up. Longer than a publish is waited for, which allows for a busy event loop; ioredis does not. */
+/** When a command times out. Longer than a publish is awaited: that wait allows for a busy event loop, ioredis's timeout does not. */
 const COMMAND_TIMEOUT_MS = 1_500;
-/** How long a socket that is being closed may take: a dead one never answers, and would hold the process. */
+/** How long a socket may take to close: a dead one never answers, and would keep the process alive. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
 /** Empty braces at the front of a key: a Cluster does not look for others behind them. */
 const EMPTY_TAG = /^[^{]*\{\}/;
 
 /**
- * Why not the app's own connection: ioredis, left to its defaults, holds commands back while it is disconnected and sends them again
- * afterwards, for seconds. Here a command is sent now or fails now, and the next one carries everything again. What a client is set to
- * that would break this is set back: strategies that give up, reads from replicas, pipelines that ioredis makes by itself.
+ * Why the app's own connection is not used: by default, ioredis queues commands while it is disconnected and sends them again later, for
+ * seconds. Here a command is sent now or fails now, and the next one carries everything again. Client settings that would break this are
+ * reset: strategies that give up, reads from replicas, automatic pipelines.
  */
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
   enableAutoPipelining: false,
   autoResendUnfulfilledCommands: false,
-  // A command that is cut off with its connection fails then, not when its time is over.
+  // A command that loses its connection fails at once, not at its timeout.
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
   sentinelRetryStrategy: retryStrategy,
-  // Replies are read as what they are.
+  // Numbers in replies stay numbers.
   stringNumbers: false,
-  // A master that became a replica: the present master is found by connecting again.
+  // The master has become a replica; reconnecting finds the new master.
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
 
 /**
- * A connection of our own to where `client` goes, not yet open.
+ * A connection of our own to the server that `client` uses, not yet open.
  *
  * @throws RateMonitorConfigError if the client is not one of ioredis, or its prefix cannot work on a Cluster.
  */
@@ -45,7 +45,7 @@ export function ownConnection(client: Redis | Cluster): Redis | Cluster {
   return connection;
 }
 
-/** Where `client` goes, without a password. */
+/** The address that `client` uses, without a password. */
 export function addressOf(client: Redis | Cluster): string {
   if (client.isCluster) return 'Redis Cluster';
   const { host, port, path, db, sentinels, name } = (client as Redis).options;

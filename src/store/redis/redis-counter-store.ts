@@ -22,17 +22,17 @@ const COMMAND = 'rateMonitorPublish';
 /** Keys read in one pipeline. */
 const READ_AT_ONCE = 500;
 
-/** A connection that owes answers for this long is taken for dead, and opened again. */
+/** A connection that has not answered for this long is considered dead and is reopened. */
 const DEAD_AFTER_MS = 5_000;
 const TIMED_OUT = /timed out/;
 
-/** What ioredis reports of commands that a lost connection cut off, those of its own included. It does not tell why. */
+/** ioredis's errors for commands that a lost connection cut off, including its own. They do not say why. */
 const CUT_OFF = /isn't writeable|max retries per request/;
-/** What is wrong with a key, or with a call because of a key, while the server and the connection are well. */
+/** Errors that one key causes, while the server and the connection are fine. */
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
-/** The server's own state, which older servers wrap in an error of the script. */
+/** Errors of the server as a whole, which older servers wrap in a script error. */
 const OF_SERVER = /OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN/;
-/** Keys of one call that are in several slots: the client is a plain one, and the server a node of a Cluster. */
+/** One call has keys in several slots: a plain client is connected to a node of a Cluster. */
 const OF_SEVERAL_SLOTS = /CROSSSLOT/;
 
 interface Scripted {
@@ -51,7 +51,7 @@ export class RedisCounterStore implements CounterStore {
   protected readonly maxFields: number = MAX_FIELDS;
   private readonly logger = new Logger('RateMonitor');
   private readonly connection: Redis | Cluster;
-  /** Whether a call may hold totals of one tenant only: on a Cluster its keys must share a slot. */
+  /** Whether each call is limited to one tenant, because on a Cluster its keys must share a slot. */
   private isByTenant: boolean;
   /** Since when no command was answered in time. */
   private silentSince: number | undefined;
@@ -117,7 +117,7 @@ export class RedisCounterStore implements CounterStore {
 
   private async call(totals: readonly OwnTotal[], now: number): Promise<Published[]> {
     const groups = together(totals);
-    // Most often: the requests of one category.
+    // The usual case: requests of one category.
     const ordered = groups.length === 1 ? totals : groups.flat();
     try {
       const reply = await (this.connection as unknown as Scripted)[COMMAND](
@@ -156,18 +156,18 @@ export class RedisCounterStore implements CounterStore {
     );
   }
 
-  /** Of a lost connection ioredis reports only that it cannot write; its last error has the reason, once there was one. */
+  /** For a lost connection, ioredis reports only that it cannot write. Its last error, if any, has the reason. */
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
     if (this.fault) return { refused: withoutArguments(this.fault), ofKey: false };
-    // What the server replied is the reason, also if the connection was given up because of it.
+    // A reply of the server is the reason, even if the connection was closed because of it.
     const isReply = error.name === 'ReplyError';
     const isLost = !isReply && (this.connection.status !== 'ready' || CUT_OFF.test(error.message));
     if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
     return { refused: withoutArguments(error), ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
 
-  /** ioredis 5 has `socketTimeout` for this, whose timer outlives its socket and ends the next one. */
+  /** Replaces `socketTimeout` of ioredis 5, whose timer outlives its socket and closes the next one. */
   private silent(): void {
     this.silentSince ??= performance.now();
     if (performance.now() - this.silentSince < DEAD_AFTER_MS) return;
@@ -176,12 +176,12 @@ export class RedisCounterStore implements CounterStore {
   }
 }
 
-/** Redis repeats the arguments of a command that it does not know: the key with the tenant's id, or all of a script. */
+/** Redis echoes the arguments of an unknown command: the key with the tenant's id, or a whole script. */
 function withoutArguments({ message }: Error): string {
   return message.replace(/,? with args beginning with:.*/s, '');
 }
 
-/** Totals by what must share a slot of a Cluster. */
+/** Groups totals that must share a slot of a Cluster. */
 function byTenant(totals: readonly OwnTotal[]): OwnTotal[][] {
   const groups = new Map<string, OwnTotal[]>();
   for (const total of totals) {
@@ -202,7 +202,7 @@ function inOrderOf(
   return totals.map((total) => byTotal.get(total) as Published);
 }
 
-/** Totals by what the script is given once for several. */
+/** Groups totals that share the arguments the script is given only once. */
 function together(totals: readonly OwnTotal[]): OwnTotal[][] {
   const groups: [OwnTotal, ...OwnTotal[]][] = [];
   for (const total of totals) {

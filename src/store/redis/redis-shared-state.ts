@@ -8,10 +8,10 @@ import { KEPT_FOR_MS, type DueRecords, type V01State, type SharedState, type Swa
 const GENERATION = '';
 
 const RENEW_EVERY_MS = 3_600_000;
-/** Records that one call swaps. More would hold up other clients of Redis. */
+/** How many records one call swaps at most. More would hold up other clients of Redis. */
 const MAX_SWAPS = 100;
 
-/** A swap that waits for others of the same turn. */
+/** A swap that waits to be sent with others of the same turn. */
 interface Swap {
   readonly args: readonly [id: string, expected: string, next: string, due: number | ''];
   readonly resolve: (swapped: Swapped) => void;
@@ -134,7 +134,7 @@ export class RedisSharedState implements SharedState {
   private readonly renewedAt = new Map<string, number>();
   private readonly swaps = new Map<string, Swap[]>();
 
-  /** @param connection - Of the store that this is the state of: opened and closed by that. */
+  /** @param connection - The connection of the store that owns this state, which opens and closes it. */
   constructor(
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,
@@ -157,7 +157,7 @@ export class RedisSharedState implements SharedState {
     return found.map((text) => text ?? undefined);
   }
 
-  /** What is swapped in one turn of the event loop is one call: looking after many records costs little more than after one. */
+  /** All swaps of one turn of the event loop are sent as one call, so many records cost little more than one. */
   swap(kind: string, id: string, expected = '', next = '', due?: number): Promise<Swapped> {
     return new Promise((resolve, reject) => {
       const swap: Swap = { args: [id, expected, next, due ?? ''], resolve, reject };

@@ -35,9 +35,9 @@ const CHUNK = 500;
 const PARTS = 32;
 /** For how long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
 const WAITING_MS = 15 * SLOT_MS;
-/** What the instances counted in a slot is closed within the next; a replica that is late finds it for so long. */
+/** The instances' counts of a slot are added up in the next one; a late replica still finds them for this many slots. */
 const SUM_SLOTS = 10;
-/** From here on reading all of a block is cheaper than naming its fields. */
+/** From this many fields on, reading a whole block is cheaper than naming them. */
 const MAX_NAMED_FIELDS = 120;
 /** Number of tenants of a category that are sampled to estimate the storage of all. */
 const SAMPLED = 20;
@@ -67,7 +67,7 @@ interface Scripted {
 export class RedisUsageStore implements UsageStore {
   private readonly scripted: Scripted;
 
-  /** @param connection - Of the store that the counters are in: opened and closed by that. */
+  /** @param connection - The counter store's connection, which that store opens and closes. */
   constructor(
     private readonly connection: Redis | Cluster,
     private readonly keyPrefix: string,
@@ -144,7 +144,7 @@ export class RedisUsageStore implements UsageStore {
     const args = [
       ...[most, WAITING_MS, minuteLetters(unit.slot % BLOCK_SLOTS), blockExpiry(retention)],
       ...[Number(unit.sharesSlot ?? false), above],
-      // The client puts its own prefix before what is named as a key only.
+      // The client adds its own prefix only to arguments that are declared as keys.
       ...[history, ...counters].flatMap(([before, after]) => [
         (this.connection.options.keyPrefix ?? '') + before,
         after,
@@ -237,7 +237,7 @@ export class RedisUsageStore implements UsageStore {
       const peaks = await this.memory(this.key(category, `peaks/${Math.floor(slot / HOUR_SLOTS)}`));
       return sizes.reduce((sum, size) => sum + size, 0) + (peaks * hourlyRetentionMs) / (HOUR_SLOTS * SLOT_MS);
     } catch {
-      // MEMORY is not among the least rights.
+      // The minimal permissions do not include MEMORY.
       return undefined;
     }
   }
@@ -259,7 +259,7 @@ export class RedisUsageStore implements UsageStore {
     return (await this.connection.memory('USAGE', this.clientPrefix + key)) ?? 0;
   }
 
-  /** The client puts its own prefix before keys that it knows as such. The rest needs it too. */
+  /** The client adds its own prefix to declared keys. Key names in other arguments need it too. */
   private get clientPrefix(): string {
     return this.connection.options.keyPrefix ?? '';
   }
@@ -283,7 +283,7 @@ export class RedisUsageStore implements UsageStore {
     return counts;
   }
 
-  /** In a Cluster tenants lie on different nodes than what waits. */
+  /** In a Cluster, tenants lie on other nodes than the sets of waiting tenants. */
   private async copyOneByOne(
     unit: UsageUnit,
     sets: [string, ...string[]],
@@ -313,13 +313,13 @@ export class RedisUsageStore implements UsageStore {
       .filter(({ count }) => count > above);
   }
 
-  /** What stands before and after a tenant in the key of its history, and of each counter of the unit. */
+  /** The text before and after a tenant in the key of its history, and of each counter of the unit. */
   private keysAround({ category, slot, counters }: UsageUnit): [[string, string], [string, string][]] {
     const [before, after] = around(this.keyPrefix, category);
     return [aroundHistory(this.keyPrefix, category, blockOf(slot)), counters.map((span) => [before, after + span])];
   }
 
-  /** Of the tenants that are being copied, then of those that wait. */
+  /** The set of tenants being copied, then the sets of those that wait. */
   private setsOf(unit: UsageUnit): [string, ...string[]] {
     const waiting = Array.from({ length: PARTS }, (_, part) => this.waitingKey(unit, part));
     return [this.key(unit.category, `copying/${unit.key}`), ...waiting];
@@ -335,16 +335,16 @@ export class RedisUsageStore implements UsageStore {
 }
 
 /**
- * The key of something that is kept of a category's usage. The category is in capitals, which no category's own name has: who searches
- * Redis for `*llm_call*` finds counters, and not what is derived from them.
+ * The key of some usage data of a category. The category is in capitals, which no category name contains, so a search of Redis for
+ * `*llm_call*` finds counters and nothing derived from them.
  */
 export function usageKey(prefix: string, category: string, name: string): string {
   return `${prefix}:usage:{${category.toUpperCase()}}:${name}`;
 }
 
 /**
- * What stands before and after a tenant in the key of its history: on the node of its counters, and apart from them, so that a list of
- * counters holds nothing else.
+ * The text before and after a tenant in the key of its history. The key is on the node of the tenant's counters but named differently, so
+ * that a list of counters holds nothing else.
  */
 function aroundHistory(prefix: string, category: string, block: number): [string, string] {
   const [before, after] = around(`${prefix}:usage`, category);
@@ -380,7 +380,7 @@ function blockExpiry({ retentionMs }: UsageRetention): number {
   return retentionMs + BLOCK_SLOTS * SLOT_MS;
 }
 
-/** Few tenants are in one set. Many are spread, each to the same set on every instance. */
+/** A few tenants share one set. Many are spread over several, each to the same set on every instance. */
 function inParts(tenants: readonly string[]): Map<number, string[]> {
   if (tenants.length <= PARTS) return new Map([[0, [...tenants]]]);
   const parts = new Map<number, string[]>();

@@ -1,6 +1,6 @@
 /**
- * A minute of a block as the history writes it: two capital letters. No count has one, so points need nothing between them. Redis finds a
- * day of a busy tenant in 6 kB.
+ * Encodes a minute of a block for the history as two capital letters. Counts contain no letters, so points need no separator. A day of a
+ * busy tenant takes 6 kB.
  */
 export function minuteLetters(minute: number): string {
   return String.fromCharCode(A + Math.floor(minute / LETTERS), A + (minute % LETTERS));
@@ -21,8 +21,8 @@ const A = 65;
 const LETTERS = 26;
 
 /**
- * Copies a tenant's counters into its history: `<minute><count>` at the end of the block, so that the cost does not grow with the block, and
- * a block that is new shows by its length. The highest count of a minute holds, so it may run twice, late, and with several windows a minute.
+ * Copies a tenant's counters into its history: appends `<minute><count>` to the block, so that the cost does not grow with the block, and a
+ * new block is recognized by its length. The highest count of a minute wins, so it may run twice, late, and with several windows a minute.
  *
  * Most of its time goes to finding keys and calling commands: two for each tenant with one counter.
  */
@@ -69,8 +69,8 @@ end
 `;
 
 /**
- * Takes tenants out of those that wait, into those that are being copied: what a replica that dies had taken is found there. A set that is
- * small enough is taken whole, by its name.
+ * Moves tenants from the waiting sets to the set being copied, where they are found again if the replica dies. A small set is taken whole,
+ * by renaming it.
  */
 const TAKE = `
 local function take(most, expiry)
@@ -97,8 +97,8 @@ end
 `;
 
 /**
- * Takes waiting tenants and copies their counters, in one call: names and keys of 10,000 tenants need not travel. Keys of tenants are made
- * here, so it is not for a Cluster, where they lie on other nodes.
+ * Takes waiting tenants and copies their counters, in one call, so that the names and keys of 10,000 tenants need not travel. It builds the
+ * tenants' keys itself, so it does not work on a Cluster, where they lie on other nodes.
  */
 export const TAKE_AND_COPY_SCRIPT = `
 -- KEYS   those that are being copied; the sets of the waiting tenants
