@@ -176,7 +176,7 @@ export class AlertEngine implements Incidents {
    */
   breached(breach: Breach): Promise<void> {
     const raising = this.take(breach).catch((error: unknown) => {
-      this.logger.error(`A breach of ${oneLine(breach.category)} could not be alerted on (${reasonOf(error)})`);
+      this.logger.error(`A breach of ${oneLine(breach.category)} did not raise an alert (${reasonOf(error)})`);
     });
     this.raising.add(raising);
     return raising.finally(() => this.raising.delete(raising));

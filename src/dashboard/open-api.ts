@@ -61,7 +61,7 @@ function post(
       name: 'Sec-Fetch-Site',
       in: 'header',
       required: true,
-      description: 'Browsers send it; others write it themselves',
+      description: 'Browsers send it; other clients must set it',
       schema: { type: 'string', enum: ['same-origin'] },
     },
   ];
@@ -90,7 +90,7 @@ export function openApi(version: string): object {
     // The description is in the folder below the page.
     servers: [{ url: '..' }],
     paths: {
-      '/api/overview': get('overview', 'All that the first look shows', 'Overview', EXAMPLES.overview),
+      '/api/overview': get('overview', 'Everything on the start page', 'Overview', EXAMPLES.overview),
       '/api/tenants': get('tenants', 'Tenants by part of their id or name', 'TenantsAnswer', EXAMPLES.tenants, [
         { name: 'category', description: 'Name of a category; all if left out' },
         { name: 'search', description: 'Part of an id or a name' },
@@ -106,7 +106,7 @@ export function openApi(version: string): object {
         'ThresholdsAnswer',
         EXAMPLES.thresholds,
       ),
-      '/api/advice': get('advice', 'What history has to say about a threshold', 'Advice', EXAMPLES.advice, [
+      '/api/advice': get('advice', 'Threshold advice from history', 'Advice', EXAMPLES.advice, [
         CATEGORY,
         { name: 'over', description: 'How much history to look at, in milliseconds; 24 hours if left out' },
         { name: 'at', description: 'One more threshold to look at' },

@@ -90,7 +90,7 @@ export class Records<T extends object> {
       if (outcome.swapped) return { before, after };
       [text, before] = this.recordOf(outcome.found);
     }
-    throw new Error(`a record of ${this.kind} is changed by others without end`);
+    throw new Error(`other replicas keep changing a record of ${this.kind}`);
   }
 
   /** @throws if a newer version wrote the record. */

@@ -29,7 +29,7 @@ export function checkSet(
   if (until !== undefined) {
     if (!(until instanceof Date) || Number.isNaN(until.getTime()))
       throw new TypeError(`until is ${show(until)}: write a Date, or leave it out for a threshold without an end`);
-    if (until.getTime() <= now) throw new RangeError(`until is ${until.toISOString()}: write a time to come`);
+    if (until.getTime() <= now) throw new RangeError(`until is ${until.toISOString()}: write a time in the future`);
   }
   return { ...checkRemove(options, categories), threshold, until: until?.getTime() ?? null };
 }

@@ -260,7 +260,7 @@ export class Overrides {
       await state.swap(CHANGES, randomUUID(), undefined, JSON.stringify(writeChange(change)));
       await state.trim(CHANGES, MAX_CHANGES);
     } catch (error) {
-      logger.warn(`The trace of a changed threshold was not kept (${reasonOf(error)})`);
+      logger.warn(`A threshold change was not added to the history (${reasonOf(error)})`);
     }
   }
 }

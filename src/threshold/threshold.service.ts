@@ -66,8 +66,7 @@ export class ThresholdService {
 
   private present(): Overrides {
     const { value } = this.overrides;
-    if (!value)
-      throw new Error('Thresholds cannot be looked at or changed: the app has not started, or the monitor is off');
+    if (!value) throw new Error('Thresholds cannot be read or changed: the app has not started, or the monitor is off');
     return value;
   }
 }

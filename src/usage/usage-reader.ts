@@ -506,7 +506,7 @@ export class UsageReader {
 function millisecondsOf(time: Time, name: string): number {
   const milliseconds = Number(time);
   if (Number.isNaN(milliseconds))
-    throw new RangeError(`${name} is no time: write a Date or milliseconds since the epoch`);
+    throw new RangeError(`${name} is not a time: write a Date or milliseconds since the epoch`);
   return milliseconds;
 }
 

@@ -21,7 +21,7 @@ export class RateLimit {
   async free(): Promise<void> {
     const waitMs = this.freeAt - performance.now();
     if (waitMs > MAX_WAIT_MS)
-      throw new DeliveryError('wants to be left alone for a while', { retry: true, retryAfterMs: waitMs });
+      throw new DeliveryError('has reached its rate limit', { retry: true, retryAfterMs: waitMs });
     // Must not keep the process alive.
     if (waitMs > 0) await after(waitMs, undefined, { ref: false });
   }
