@@ -330,7 +330,8 @@ export class AlertEngine implements Incidents {
   /**
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
-   * @param read - The incident as read earlier, if it was. @returns Whether there is one.
+   * @param read - The incident as read earlier, if it was.
+   * @returns Whether there is one.
    */
   private async attend(
     id: string,
