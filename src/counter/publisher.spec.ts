@@ -97,6 +97,17 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(2);
   });
 
+  it('takes the other answers if a store of the app gives null for one total', async () => {
+    answer = async (totals, at) => {
+      const [first, ...others] = await answers(totals, at);
+      return [first, ...others.map(() => null)] as unknown as Published[];
+    };
+    void count();
+    void count(track('other'));
+    await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS);
+    expect(taken()).toBe(1);
+  });
+
   it('takes answers that are there at once', async () => {
     answer = ((totals: readonly OwnTotal[]) =>
       totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }))) as unknown as CounterStore['publish'];

@@ -257,9 +257,7 @@ export class Publisher {
       for (const tracked of chunk) if (tracked.enqueue('urgent')) this.urgent.push(tracked);
       return [...chunk];
     }
-    // An answer of another shape cannot be assigned to any of them: all are published again in a while.
-    const wrong = wrongIn(answers, totals.length);
-    if (wrong !== undefined) answers = totals.map(() => ({ refused: wrong, ofKey: true }));
+    answers = readable(answers, totals.length);
     published(!answers.some((answer) => 'refused' in answer));
     let failure: string | undefined;
     const untaken = chunk.filter((tracked, i) => {
@@ -425,12 +423,19 @@ export class Publisher {
   }
 }
 
-/** Why what a store gave is no list of answers, undefined if it is one. */
-function wrongIn(answers: unknown, size: number): string | undefined {
-  if (!Array.isArray(answers)) return `${kindOf(answers)} for answers`;
-  if (answers.length !== size) return `${answers.length} answers to ${size} totals`;
-  const at = answers.findIndex((answer) => typeof answer !== 'object' || answer === null);
-  return at === -1 ? undefined : `${kindOf(answers[at])} for an answer`;
+/** One answer for each total: what a store of the app's answers otherwise is a refusal, so that the total is published again in a while. */
+function readable(answers: unknown, size: number): Published[] {
+  const refused = (how: string): Published => ({ refused: how, ofKey: true });
+  const isList = Array.isArray(answers) && answers.length === size;
+  if (!isList) {
+    const how = Array.isArray(answers)
+      ? `${answers.length} answers to ${size} totals`
+      : `${kindOf(answers)} for answers`;
+    return Array.from({ length: size }, () => refused(how));
+  }
+  return answers.map((answer: unknown) =>
+    typeof answer === 'object' && answer !== null ? (answer as Published) : refused(`${kindOf(answer)} for an answer`),
+  );
 }
 
 /** The store's answer, or a rejection if it takes too long. An answer that has already arrived is read before an immediate runs, but not before a timer. */

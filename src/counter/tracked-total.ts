@@ -290,7 +290,8 @@ export class TrackedTotal {
       if (name !== undefined) this.tenant.name = copied(name);
       return;
     }
-    if (name !== undefined && this.state & CHANGED) this.label ??= copied(name.slice(0, MAX_LABEL));
+    if (name !== undefined && this.state & CHANGED && name !== this.label)
+      this.label = copied(name.slice(0, MAX_LABEL));
     this.tenant = this.route = undefined;
   }
 
@@ -299,8 +300,7 @@ export class TrackedTotal {
     if ((this.state & CHANGED) === 0) return undefined;
     const more = plus(this.own, -this.seenByUsage);
     // A name may be cut out of a request, which it would keep in memory.
-    const name =
-      this.label ?? (this.tenant?.name === undefined ? undefined : copied(this.tenant.name.slice(0, MAX_LABEL)));
+    const name = this.tenant?.name === undefined ? this.label : copied(this.tenant.name.slice(0, MAX_LABEL));
     this.state &= ~CHANGED;
     this.seenByUsage = this.own;
     this.label = undefined;

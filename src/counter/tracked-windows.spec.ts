@@ -57,6 +57,19 @@ describe('TrackedWindows', () => {
     expect(tracked.takeNews()).toEqual({ more: 0.1, name: 'Acme Ltd' });
   });
 
+  it('gives usage the latest name of a tenant that was renamed between two looks', () => {
+    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    tracked.setLevels(LEVELS);
+    for (const [count, name] of ['Old', 'Newer', 'Newest'].entries()) {
+      tracked.add(0.1, { id: 'a', name });
+      // The last one is still to be published when usage looks.
+      if (count === 2) break;
+      tracked.taken(tracked.total, { count: tracked.total, announced: 0, announce: 0 });
+      tracked.forgetTenant();
+    }
+    expect(tracked.takeNews()).toMatchObject({ name: 'Newest' });
+  });
+
   it('keeps the name for usage once the request is forgotten, and no longer than until usage has it', () => {
     const tracked = track(open(10), 'a', 0) as TrackedTotal;
     tracked.setLevels(LEVELS);

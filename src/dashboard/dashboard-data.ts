@@ -436,13 +436,15 @@ export class DashboardData {
   }
 }
 
-/** Keys of the tenants that were alerted on since a time, or have an incident that is open. */
+/** Keys of the tenants that were over after a time, as alerts know it, or have an incident that is open. */
 function alertedSince(alerts: readonly AlertRecord[], category: string, window: string, since: number): string[] {
   const alerted = alerts.filter(
     ({ alert, raisedAt }) =>
       alert.category === category &&
       (alert.window ?? '') === window &&
-      (raisedAt.getTime() >= since || (alert.incident !== undefined && alert.incident.status !== 'resolved')),
+      // Windows in a row are one record, which keeps when it was raised.
+      ((alert.windowEnd ?? raisedAt).getTime() > since ||
+        (alert.incident !== undefined && alert.incident.status !== 'resolved')),
   );
   return [...new Set(alerted.map(({ alert }) => tenantKey(alert.tenant.id)))].slice(0, MAX_TOP);
 }

@@ -6,6 +6,9 @@ const MAX_TRIES = 50;
 /** The shape that this version writes. */
 const SCHEMA = 1;
 
+/** The store is well, and the record cannot be changed. */
+class RecordConflict extends Error {}
+
 /** The outcome of a change. */
 export interface Changed<T> {
   readonly before: T | undefined;
@@ -90,13 +93,13 @@ export class Records<T extends object> {
       if (outcome.swapped) return { before, after };
       [text, before] = this.recordOf(outcome.found);
     }
-    throw new Error(`other replicas keep changing a record of ${this.kind}`);
+    throw new RecordConflict(`other replicas keep changing a record of ${this.kind}`);
   }
 
   /** @throws if a newer version wrote the record. */
   private recordOf(text: string | undefined): [text: string | undefined, record: T | undefined] {
     const record = parse(text);
-    if (isNewer(record)) throw new Error(`a record of ${this.kind} was written by a newer version`);
+    if (isNewer(record)) throw new RecordConflict(`a record of ${this.kind} was written by a newer version`);
     return [text, this.ofShape(record)];
   }
 
@@ -141,13 +144,12 @@ function parse(text: string | undefined): Parsed {
  * Does work that needs the store.
  *
  * @param failed - The consequence if the store is away or refuses it: `The mute was not set`.
- * @throws an Error in plain words; what is wrong with the request itself, a TypeError or RangeError, as it is.
+ * @throws an Error in plain words.
  */
 export async function withStore<T>(failed: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw error;
     throw new Error(`${failed}: ${inPlainWords(error)}`, { cause: error });
   }
 }
@@ -155,7 +157,7 @@ export async function withStore<T>(failed: string, work: () => Promise<T>): Prom
 /** ioredis describes its own state; people want to know what is wrong and what to do. */
 function inPlainWords(error: unknown): string {
   const reason = reasonOf(error);
-  if (/^a record of /.test(reason)) return reason;
+  if (error instanceof RecordConflict) return reason;
   if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
   const again = 'Try again when it is back';
   if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;

@@ -8,6 +8,7 @@ const DAY_MS = 86_400_000;
 /** State that can be away, forgets all on request, and counts what is read. */
 class BrittleState extends MemorySharedState {
   away = false;
+  awayWith = new Error('away');
   reads = 0;
 
   async forget(): Promise<void> {
@@ -17,7 +18,7 @@ class BrittleState extends MemorySharedState {
 
   override list(...args: Parameters<MemorySharedState['list']>): ReturnType<MemorySharedState['list']> {
     this.reads++;
-    return this.away ? Promise.reject(new Error('away')) : super.list(...args);
+    return this.away ? Promise.reject(this.awayWith) : super.list(...args);
   }
 }
 
@@ -180,6 +181,8 @@ describe('thresholds that are set while the app runs', () => {
     await one.set(base);
     state.away = true;
     const why = 'the store is away (away). Try again when it is back';
+    // A store on fetch fails with a TypeError, which must not pass for a wrong option.
+    state.awayWith = new TypeError('away');
     await expect(one.set({ ...base, threshold: 1 })).rejects.toThrow(`The threshold was not set: ${why}`);
     await expect(one.remove(base)).rejects.toThrow(`The threshold was not removed: ${why}`);
     await expect(one.list()).rejects.toThrow(`Thresholds cannot be read: ${why}`);

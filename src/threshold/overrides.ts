@@ -105,18 +105,21 @@ export class Overrides {
   async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
     const { categories } = this.options;
     const next = checkSet(options, categories, this.now());
-    return toOverride(await withStore('The threshold was not set', () => this.change(next)), categories);
+    const failed = 'The threshold was not set';
+    await withStore(failed, () => this.readAll());
+    if (!this.known.has(idOf(next.scope)) && this.inForce().length >= MAX_OVERRIDES)
+      throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the maximum: remove one, or use a function`);
+    return toOverride(await withStore(failed, () => this.change(next)), categories);
   }
 
   /** Removes one; resolves to whether there was one. */
-  remove(options: RemoveThresholdOptions): Promise<boolean> {
-    return withStore('The threshold was not removed', async () => {
-      await this.readAll();
-      const next = checkRemove(options, this.options.categories, this.inForce());
-      if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
-      await this.change(next);
-      return true;
-    });
+  async remove(options: RemoveThresholdOptions): Promise<boolean> {
+    const failed = 'The threshold was not removed';
+    await withStore(failed, () => this.readAll());
+    const next = checkRemove(options, this.options.categories, this.inForce());
+    if (!this.inForce().some((kept) => idOf(kept) === idOf(next.scope))) return false;
+    await withStore(failed, () => this.change(next));
+    return true;
   }
 
   /** Those in force. */
@@ -155,9 +158,6 @@ export class Overrides {
 
   private async change(next: NextOverride): Promise<KeptOverride> {
     const id = idOf(next.scope);
-    await this.readAll();
-    if (next.threshold !== null && !this.known.has(id) && this.inForce().length >= MAX_OVERRIDES)
-      throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the maximum: remove one, or use a function`);
     const now = this.now();
     const { before, after } = await this.records.change(id, (there) => nextRecord(next, there, now));
     const kept = after as KeptOverride;

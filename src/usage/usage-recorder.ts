@@ -96,7 +96,8 @@ export class UsageRecorder {
       const block = blockOf(Math.floor(now / SLOT_MS));
       // Also for tenants that other replicas saw.
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
-      const some = record.nextSeen(LOOKED_FOR);
+      // Of earlier blocks the store forgets them by itself.
+      const some = record.block === block ? record.nextSeen(LOOKED_FOR) : [];
       if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
         record.seenAgain();
     }

@@ -363,4 +363,9 @@ it('knows the tenants and their names again after Redis lost its data, though no
     ['T0', 2],
   ]);
   expect((await a.usage.seenSince('llm', START)).size).toBe(31);
+  // Redis forgets the tenants of 8 hours that are long over, and nobody brings them back.
+  clock.now += 33 * 60 * MINUTE;
+  await client.del(...(await client.keys(`${keyPrefix}:*`)));
+  await look();
+  expect(await client.keys(`${keyPrefix}:*seen*`)).toEqual([]);
 });

@@ -417,10 +417,12 @@ describe('the API of the page', () => {
     replica.thresholds.set('trial', 2);
     await replica.count('llm_call', 'trial', 3);
     alerts.push({
-      ...{ id: 'r1', raisedAt: new Date(START), channels: { log: { status: 'delivered', attempts: 1 } } },
+      // Windows in a row are one record, whose first is long ago.
+      ...{ id: 'r1', raisedAt: new Date(START - 9 * MINUTE), channels: { log: { status: 'delivered', attempts: 1 } } },
       alert: {
         ...{ category: 'llm_call', tenant: { id: 'trial' }, count: 3, threshold: 2, countedBy: 'all' },
         ...{ level: { at: 1, severity: 'warning' }, windowStart: new Date(START), windowMs: MINUTE },
+        windowEnd: new Date(START + MINUTE),
       },
     });
     await replica.recorder.look();

@@ -45,14 +45,6 @@ local function time()
   return at.err and ARGV[1] or format('%.0f', at[1] * 1000 + math.floor(at[2] / 1000))
 end
 
--- A user who may not set an expiry leaves no key behind that would stay for good: it is emptied, and the error raised once more.
-local function expire(key, me, expiry)
-  local done = pcall('PEXPIRE', key, expiry)
-  if type(done) ~= 'table' then return end
-  pcall('HDEL', key, me, 'total', 'base', 'based', 'told', 'given', 'announced', 'level')
-  call('PEXPIRE', key, expiry)
-end
-
 local function fold(key, me, base)
   local all = pcall('HGETALL', key)
   if all.err then return end
@@ -132,6 +124,8 @@ while at <= last do
     else
       local sum, lost, ownNumber = before or '0', 0, tonumber(own)
       local grown = ownNumber - owned
+      -- A user who may not set an expiry is refused before there is a key, which would stay for good.
+      if not before and (grown > 0 or known > 0) then call('PEXPIRE', key, expiry) end
       if grown > 0 then
         if not before then
           local sent, others = sentAndOthers(ARGV[at + 1])
@@ -158,7 +152,7 @@ while at <= last do
         sum = format('%.17g', total)
         call('HSET', key, me, own, 'total', sum)
         if not before then
-          expire(key, me, expiry)
+          call('PEXPIRE', key, expiry)
         elseif not mine then
           -- A user with the rights of 0.1 may not ask.
           local fields = pcall('HLEN', key)
@@ -178,7 +172,7 @@ while at <= last do
           told, given = math.max(told, known), math.max(given, known)
           local place = knownPlace + 0.5
           call('HSET', key, 'told', known, 'given', math.max(hereGiven, known), 'announced', place, 'level', math.max(tonumber(level) or 0, place))
-          if not before and grown <= 0 then expire(key, me, expiry) end
+          if not before and grown <= 0 then call('PEXPIRE', key, expiry) end
           level = math.max(tonumber(level) or 0, place)
         end
         announced = placeOf(told, ats)

@@ -1,0 +1,13 @@
+import { isRecord } from './is-record.js';
+
+it.each([
+  ['an object', {}, true],
+  ['one without a prototype', Object.create(null), true],
+  ['what `import * as` gives', Object.defineProperty({}, Symbol.toStringTag, { value: 'Module' }), true],
+  ['a list', [], false],
+  ['a map', new Map(), false],
+  ['a date', new Date(), false],
+  ['a promise', Promise.resolve({}), false],
+  ['a function', () => ({}), false],
+  ['null', null, false],
+])('tells whether options can be in %s', (_, value: unknown, may) => expect(isRecord(value)).toBe(may));
