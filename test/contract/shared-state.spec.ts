@@ -119,6 +119,20 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect((await state.due('times', 4, 9)).ids).toEqual([]);
   });
 
+  it('lists and counts all records though it lost when they were written', async () => {
+    if (!lose) return;
+    for (const id of ['1', '2']) await state.swap('orders', id, undefined, `of ${id}`);
+    await lose('orders:written');
+    await state.swap('orders', '3', undefined, 'of 3');
+    expect(await state.size('orders')).toBe(3);
+    expect([...(await state.list('orders')).entries()].sort()).toEqual([
+      ['1', 'of 1'],
+      ['2', 'of 2'],
+      ['3', 'of 3'],
+    ]);
+    expect([...(await state.list('orders', 1)).keys()]).toEqual(['3']);
+  });
+
   it('tells by another generation that the records were lost', async () => {
     const generation = async () => (await state.due('generations', 0, 1)).generation;
     const before = await generation();

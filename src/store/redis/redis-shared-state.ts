@@ -59,9 +59,18 @@ return replies
 
 const LIST = `
 -- KEYS   a kind's records, when they were first written
--- ARGV   how many at most
+-- ARGV   how many at most; expiry in ms
 -- reply  id and record of each, the newest first
 local reply = {}
+-- Redis may evict the set alone. Then the order is lost, and no record is.
+local records = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${GENERATION}')
+if records > redis.call('ZCARD', KEYS[2]) then
+  local all = redis.call('HGETALL', KEYS[1])
+  for i = 1, #all, 2 do
+    if all[i] ~= '${GENERATION}' then redis.call('ZADD', KEYS[2], 'NX', 0, all[i]) end
+  end
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+end
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[2], 0, ARGV[1] - 1)) do
   local record = redis.call('HGET', KEYS[1], id)
   if record then
@@ -145,7 +154,7 @@ export class RedisSharedState implements SharedState {
 
   async list(kind: string, most = 1_000): Promise<Map<string, string>> {
     const [records, , written] = this.keys(kind);
-    const reply = (await this.scripted.rateMonitorStateList(records, written, most)) as string[];
+    const reply = (await this.scripted.rateMonitorStateList(records, written, most, KEPT_FOR_MS)) as string[];
     const list = new Map<string, string>();
     for (let i = 0; i < reply.length; i += 2) list.set(reply[i] as string, reply[i + 1] as string);
     return list;
@@ -193,8 +202,13 @@ export class RedisSharedState implements SharedState {
     return { generation: reply[0] as string, ids: reply.slice(1) };
   }
 
-  size(kind: string): Promise<number> {
-    return this.connection.zcard(this.keys(kind)[2]);
+  async size(kind: string): Promise<number> {
+    const [records] = this.keys(kind);
+    const [all, marks] = await Promise.all([
+      this.connection.hlen(records),
+      this.connection.hexists(records, GENERATION),
+    ]);
+    return all - marks;
   }
 
   async trim(kind: string, most: number): Promise<void> {
