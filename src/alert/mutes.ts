@@ -253,7 +253,7 @@ export class Mutes {
       throw new RangeError(
         `forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before that is over`,
       );
-    if (typeof reason !== 'string' || reason.trim() === '')
+    if (typeof reason !== 'string' || oneLine(reason) === '')
       throw new TypeError('reason is empty: write why, for those who read the log');
     if (by !== undefined && typeof by !== 'string') throw new TypeError('by is not a text: write who mutes');
     if (category !== undefined && !this.categories.includes(category))

@@ -59,7 +59,7 @@ export function checkRemove(
   }
   if (tenant !== undefined) checkTenant(tenant);
   for (const [name, value] of Object.entries({ reason, by })) {
-    if (typeof value !== 'string' || value.trim() === '')
+    if (typeof value !== 'string' || oneLine(value) === '')
       throw new TypeError(
         `${name} is empty: write ${name === 'by' ? 'who changes it' : 'why'}, for those who ask later`,
       );

@@ -317,6 +317,8 @@ describe('thresholds that are set while the app runs', () => {
     [{ until: new Date('never') }, 'until is an object: write a Date'],
     [{ until: 7 }, 'until is 7: write a Date'],
     [{ reason: ' ' }, 'reason is empty: write why'],
+    [{ reason: '\u200b' }, 'reason is empty: write why'],
+    [{ by: '\u200b\u2800 ' }, 'by is empty: write who changes it'],
     [{ by: undefined }, 'by is empty: write who changes it'],
     [{ untill: new Date('2026-11-26') }, 'untill is not an option: write one of category, tenant,'],
   ])('are refused for %j', async (wrong, message) => {

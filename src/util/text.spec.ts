@@ -75,6 +75,11 @@ it('reasonOf tells what went wrong on one line', () => {
   ]);
 });
 
+it('reasonOf leaves out what Redis repeats of a command that it does not know', () => {
+  const echoed = "ERR unknown command 'hmget', with args beginning with: 'rate_monitor:proj_1'\n 'x' ";
+  expect([reasonOf(new Error(echoed)), reasonOf(echoed)]).toEqual(Array(2).fill("ERR unknown command 'hmget'"));
+});
+
 it.each([
   ['an object without a text', Object.create(null)],
   [

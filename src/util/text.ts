@@ -4,6 +4,8 @@ const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
 const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]+/gu;
 /** Marks that are stacked on a letter, more than any script needs: they would be drawn over the lines above and below. */
 const STACKED = /(\p{M}{8})\p{M}+/gu;
+/** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
+const ARGUMENTS = /,? with args beginning with:.*/s;
 
 /** `text` on one line, with nothing invisible in it, cut to `most` characters: fit for a log line or a title. */
 export function oneLine(text: string, most = 200): string {
@@ -28,7 +30,8 @@ export function copied(text: string): string {
 /** What went wrong, on one line. It never throws: code of the app's may throw what throws again if it is asked for its text. */
 export function reasonOf(error: unknown): string {
   try {
-    return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error));
+    const text = error instanceof Error && error.message !== '' ? error.message : String(error);
+    return oneLine(text.replace(ARGUMENTS, ''));
   } catch {
     return 'an error without a text';
   }

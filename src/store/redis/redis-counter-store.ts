@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
+import { reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../level-place.js';
 import {
   CONNECTION_LOST,
@@ -159,12 +160,12 @@ export class RedisCounterStore implements CounterStore {
   /** For a lost connection, ioredis reports only that it cannot write. Its last error, if any, has the reason. */
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
-    if (this.fault) return { refused: withoutArguments(this.fault), ofKey: false };
+    if (this.fault) return { refused: reasonOf(this.fault), ofKey: false };
     // A reply of the server is the reason, even if the connection was closed because of it.
     const isReply = error.name === 'ReplyError';
     const isLost = !isReply && (this.connection.status !== 'ready' || CUT_OFF.test(error.message));
     if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
-    return { refused: withoutArguments(error), ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
+    return { refused: reasonOf(error), ofKey: OF_KEY.test(error.message) && !OF_SERVER.test(error.message) };
   }
 
   /** Replaces `socketTimeout` of ioredis 5, whose timer outlives its socket and closes the next one. */
@@ -174,11 +175,6 @@ export class RedisCounterStore implements CounterStore {
     this.silentSince = undefined;
     this.connection.disconnect(true);
   }
-}
-
-/** Redis echoes the arguments of an unknown command: the key with the tenant's id, or a whole script. */
-function withoutArguments({ message }: Error): string {
-  return message.replace(/,? with args beginning with:.*/s, '');
 }
 
 /** Groups totals that must share a slot of a Cluster. */
