@@ -166,6 +166,71 @@ describe('what is being sent', () => {
     expect([sent, delivery.ids()]).toEqual([2, ['a']]);
   });
 
+  it('is not sent a second time while it is being sent, and later if it is still due then', async () => {
+    const answers: (() => void)[] = [];
+    const delivery: ChannelDelivery = deliveryOf(
+      {
+        report: (_key, id) => Promise.resolve(answers.length === 1 ? delivery.push(id, due) : undefined).then(() => 0),
+      },
+      () => new Promise((answer) => answers.push(() => answer(undefined))),
+    );
+    for (let i = 0; i < 3; i++) delivery.push('a', due);
+    await new Promise(setImmediate);
+    delivery.push('a', due);
+    expect([answers.length, delivery.ids()]).toEqual([1, ['a']]);
+    answers[0]?.();
+    await new Promise(setImmediate);
+    expect([answers.length, delivery.ids()]).toEqual([2, ['a']]);
+  });
+
+  describe('slowly', () => {
+    const SLOW = { after: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) };
+    beforeEach(() => void jest.useFakeTimers());
+    afterEach(() => void jest.useRealTimers());
+
+    it('has the time of three requests, and so does each message that is to show the end', async () => {
+      const outcomes: boolean[] = [];
+      const resolved = { ...anAlert(), incident: { status: 'resolved' } } as unknown as Present['alert'];
+      const delivery = deliveryOf(
+        {
+          present: () => [{ ...present, alert: resolved, also: ['message 2'] }],
+          report: (_key, _id, _present, { delivered }) => Promise.resolve(outcomes.push(delivered)),
+        },
+        () => SLOW.after(98_000),
+      );
+      delivery.push('a', due);
+      await jest.advanceTimersByTimeAsync(197_000);
+      expect(outcomes).toEqual([true]);
+    });
+
+    it('is given up if it takes longer than that, and tried again', async () => {
+      const reasons: unknown[] = [];
+      const delivery = deliveryOf(
+        { report: (_key, _id, _present, outcome) => Promise.resolve(reasons.push(outcome)) },
+        () => new Promise(() => undefined),
+      );
+      delivery.push('a', due);
+      await jest.advanceTimersByTimeAsync(101_000);
+      expect(reasons).toMatchObject([{ delivered: false, reason: 'no answer within 100000 ms' }]);
+    });
+
+    it('turns the channel on again, if it is a test alert that arrives late', async () => {
+      let isGone = true;
+      const delivery = deliveryOf({}, () => {
+        if (isGone) throw new DeliveryError('answered 410', { retry: false, switchOff: true });
+        return SLOW.after(12_000);
+      });
+      delivery.push('a', due);
+      await jest.advanceTimersByTimeAsync(0);
+      isGone = false;
+      const tested = delivery.test(anAlert());
+      await jest.advanceTimersByTimeAsync(11_000);
+      expect([await tested, delivery.status(0).on]).toEqual(['no answer within 10000 ms', false]);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(delivery.status(0).on).toBe(true);
+    });
+  });
+
   it('is given back if it cannot be prepared, with a line about it', async () => {
     const lines: string[] = [];
     const broken = () => Promise.reject(new Error('broken'));

@@ -75,8 +75,11 @@ interface Live {
   readonly present: Present;
 }
 
-/** An attempt that takes longer counts as failed: more than the 30 s that a receiver has to answer. */
-export const GIVE_UP_AFTER_MS = 40_000;
+/**
+ * A message that takes longer counts as failed. It may take three requests, each with 2 s to wait for a rate limit and 30 s for the answer:
+ * if an incident's message and thread were deleted, Discord says so twice before it takes a new message. Edits of older ones add 2 s.
+ */
+export const GIVE_UP_AFTER_MS = 100_000;
 /** Shorter for a test alert, because somebody is waiting for its outcome. */
 const TEST_WITHIN_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
@@ -149,6 +152,8 @@ export class ChannelDelivery {
   }
 
   push(id: string, due: Due): void {
+    // Its claim ran out during a slow attempt, whose report claims what is still due then. Sent now, it would arrive twice.
+    if (this.sending.has(id)) return;
     this.forget(id);
     const rank = rankOf(due);
     const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
@@ -156,12 +161,12 @@ export class ChannelDelivery {
     this.pump();
   }
 
-  /** Sends a test alert at once. Success turns on a channel that is off or paused. Returns the reason if it fails. */
+  /** Sends a test alert at once. Success turns on a channel that is off or paused, also a late one. Returns the reason if it fails. */
   async test(alert: RateAlert): Promise<string | undefined> {
     try {
       const sending = this.run(() => this.channel.send(alert));
-      await within(Promise.resolve(sending), TEST_WITHIN_MS, 'no answer', false);
-      this.works();
+      const done = Promise.resolve(sending).then(() => this.works());
+      await within(done, TEST_WITHIN_MS, 'no answer', false);
       return undefined;
     } catch (error) {
       return reasonOf(error);
@@ -307,7 +312,8 @@ export class ChannelDelivery {
     await this.attempt(sent, () => {
       if (listed.length === 1) return this.single(first.present);
       const alerts = listed.map(({ present }) => present.alert);
-      return this.channel.sendBatch?.(alerts, counted.length);
+      const message = this.channel.sendBatch?.(alerts, counted.length);
+      return isThenable(message) ? inTime(message) : message;
     });
   }
 
@@ -318,11 +324,10 @@ export class ChannelDelivery {
 
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
     const sent = this.channel.send(alert, memory);
-    // Awaits any thenable: a query builder, for one, runs nothing until it is awaited.
-    const next = isThenable(sent) ? await sent : sent;
+    const next = isThenable(sent) ? await inTime(sent) : sent;
     // Replicas that could not reach each other posted several messages: all of them show the end.
     if (alert.incident?.status === 'resolved')
-      for (const other of also) await Promise.resolve(this.channel.send(alert, other)).catch(() => undefined);
+      for (const other of also) await inTime(this.channel.send(alert, other)).catch(() => undefined);
     return next ?? memory;
   }
 
@@ -330,9 +335,7 @@ export class ChannelDelivery {
     let outcome: Outcome;
     try {
       const sending = send();
-      const memory = isThenable(sending)
-        ? await within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false)
-        : sending;
+      const memory = isThenable(sending) ? await sending : sending;
       this.works();
       // A custom channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
@@ -380,6 +383,11 @@ export class ChannelDelivery {
   private get title(): string {
     return `The ${this.name} channel`;
   }
+}
+
+/** Each message has the time to itself. Awaits any thenable: a query builder, for one, runs nothing until it is awaited. */
+function inTime<T>(sending: PromiseLike<T> | T): Promise<T> {
+  return within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false);
 }
 
 /** The incidents, and for the log: `2 alerts of llm_call, exports`. */

@@ -153,6 +153,19 @@ describe('what a channel is due of a story', () => {
   });
 });
 
+describe('a repeat of a window by itself', () => {
+  const channel = { repeatEveryMs: 50_000 };
+  const known = told({ [START]: 1 });
+
+  it('is not sent once the window is over, even if nobody looked in time, and nobody looks for it again', () => {
+    const window = after(false, breach(0));
+    expect(due(window, known, channel, settings, at(0, 51_000))?.status).toBe('reminded');
+    expect(due(window, known, channel, settings, at(1, 0))).toBeUndefined();
+    const late = plan({ ...window, told: { x: known } }, new Map([['x', channel]]), settings, undefined, at(1, 0));
+    expect(late).toMatchObject({ ready: new Map(), lookAt: at(3, 0) });
+  });
+});
+
 describe('the plan for an incident', () => {
   const channels = new Map([['log#', all]]);
   const planned = (incident: Incident, now: number, muted?: number) => plan(incident, channels, settings, muted, now);

@@ -44,7 +44,7 @@ export function due(
 ): Due | undefined {
   const news = newsFor(incident, told, channel, settings, now);
   if (news && (!isMuted || news.status === 'resolved')) return news;
-  return now >= repeatAt(incident, told, channel) ? repeated(incident, told) : undefined;
+  return now >= repeatAt(incident, told, channel, now) ? repeated(incident, told) : undefined;
 }
 
 function newsFor(
@@ -99,12 +99,13 @@ function newsOfStory(
 }
 
 /** When to repeat the last alert to a channel that forgets alerts unless they are repeated; `Infinity` for never. */
-function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting): number {
+function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting, now: number): number {
   const { start, end } = lastOf(incident);
   const isSent = (told?.levels[incident.story ? '' : start] ?? 0) > 0;
   if (!isSent || repeatEveryMs === undefined || incident.closedAt !== undefined) return Infinity;
   const at = (told?.when ?? 0) + repeatEveryMs;
-  return incident.story || at < end ? at : Infinity;
+  // A window by itself is not repeated once it is over, even if nobody looked in time.
+  return incident.story || Math.max(at, now) < end ? at : Infinity;
 }
 
 /** Repeats the level that was sent: a mute may hold back a higher one, and the channel may not want a lower one. */
@@ -185,7 +186,7 @@ export function plan(
       looks.push(muted);
     }
     if (!next) {
-      looks.push(repeatAt(incident, told, channel), isHeld ? Infinity : reminderAt(incident, told, settings));
+      looks.push(repeatAt(incident, told, channel, now), isHeld ? Infinity : reminderAt(incident, told, settings));
       continue;
     }
     const free = Math.max(told?.until ?? 0, told?.next ?? 0);

@@ -5,6 +5,7 @@ import type { Breach } from '../model/breach.js';
 import type { Tenant } from '../model/tenant.js';
 import {
   alertOf,
+  isIncident,
   lastOf,
   merged,
   recordId,
@@ -166,6 +167,50 @@ describe('an incident', () => {
     const over = confirmed(other, 'resolved', 'message 2', 'message 2');
     expect(over.told['chat#']).toMatchObject({ resolved: true });
     expect(confirmed(over, 'opened', 'message 1').told['chat#']).not.toHaveProperty('resolved');
+  });
+
+  it('is over in both messages only once both were sent the end, whichever is confirmed last', () => {
+    const first = withTold(opened(20), 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
+    const confirmed = (incident: Incident, status: 'opened' | 'resolved', memory: string, previous?: string) => {
+      const sent = { status, window: lastOf(first), level: lastOf(first).level, count: 20 };
+      return withConfirmed(incident, 'chat#', sent, memory, previous, at(0));
+    };
+    for (const status of ['opened', 'resolved'] as const) {
+      const other = confirmed(first, status, 'message 2');
+      const ended = confirmed(other, 'resolved', 'message 1', 'message 1');
+      expect(ended.told['chat#']).toMatchObject({ memory: 'message 1', also: ['message 2'] });
+      expect(ended.told['chat#']).not.toHaveProperty('resolved');
+      const again = confirmed(ended, 'resolved', 'message 1', 'message 1');
+      expect(again.told['chat#']).toMatchObject({ also: ['message 2'], resolved: true });
+    }
+    const back = confirmed(confirmed(confirmed(first, 'opened', 'a'), 'opened', 'b'), 'opened', 'a');
+    expect(back.told['chat#']).toMatchObject({ memory: 'a', also: ['b'] });
+  });
+
+  it('collects no messages where each window is an alert by itself', () => {
+    let incident = withBreach(undefined, breach(0, 20), false, at(0));
+    incident = withTold(incident, 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
+    for (const window of [0, 1, 2, 3]) {
+      incident = withBreach(incident, breach(window, 20), false, at(window));
+      const sent = { status: 'opened', window: lastOf(incident), level: lastOf(incident).level, count: 20 } as const;
+      incident = withConfirmed(incident, 'chat#', sent, `message ${window}`, undefined, at(window));
+    }
+    expect(incident.told['chat#']).not.toHaveProperty('also');
+  });
+
+  it.each([
+    ['a window whose level is null', { windows: [{ start: 1, end: 2, level: null }] }],
+    ['a window whose level has no number', { windows: [{ start: 1, end: 2, level: {} }] }],
+    ['a worst level that is empty', { worst: {} }],
+    ['a list of what was told', { told: [] }],
+    ['a channel that was told nothing', { told: { 'chat#': null } }],
+    ['a channel without levels', { told: { 'chat#': { delivery: { status: 'queued', attempts: 0 } } } }],
+    ['a channel without a delivery', { told: { 'chat#': { levels: {} } } }],
+  ])('is not recognized in a record with %s', (_what, wrong) => {
+    const told = { 'chat#': { levels: {}, delivery: { status: 'queued', attempts: 0 } } } as const;
+    const whole = stored({ ...opened(), told });
+    expect(isIncident(whole)).toBe(true);
+    expect(isIncident({ ...whole, ...(wrong as object) })).toBe(false);
   });
 
   it('has the total, peak and length of a plain sum, whenever anybody settles', () => {

@@ -9,6 +9,7 @@ import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant } from '../model/tenant.js';
+import { isRecord } from '../util/is-record.js';
 
 /** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;
@@ -120,9 +121,12 @@ export interface Incident {
 
 /** Whether a record of the store is an incident. A record of another shape must not harm the others. */
 export function isIncident({ uid, tenant, windows, worst, peak, streak, told }: Partial<Incident>): boolean {
+  const isLevel = (level: unknown): boolean => isRecord(level) && Number.isFinite(level.at);
   const isWindow = (window: Partial<WindowOver> | null): boolean =>
-    Number.isFinite(window?.start) && Number.isFinite(window?.end) && typeof window?.level === 'object';
-  const isWhole = [worst, peak, streak, told].every((part) => typeof part === 'object' && (part as unknown) !== null);
+    Number.isFinite(window?.start) && Number.isFinite(window?.end) && isLevel(window?.level);
+  const isTold = (one: unknown): boolean => isRecord(one) && isRecord(one.levels) && isRecord(one.delivery);
+  const isWhole =
+    isLevel(worst) && isRecord(peak) && isRecord(streak) && isRecord(told) && Object.values(told).every(isTold);
   const isNamed = typeof uid === 'string' && typeof tenant?.id === 'string';
   return isWhole && isNamed && Array.isArray(windows) && windows.length > 0 && windows.every(isWindow);
 }
@@ -461,20 +465,27 @@ export function withConfirmed(
   now: number,
 ): Incident {
   const told = incident.told[key] as Told;
+  // Without a story each window is an alert of its own: its message is not continued, and has no end.
   const isOther =
-    memory !== undefined && told.memory !== undefined && told.memory !== previous && told.memory !== memory;
-  const also = [...(told.also ?? []), ...(isOther ? [told.memory] : [])];
+    incident.story &&
+    memory !== undefined &&
+    told.memory !== undefined &&
+    told.memory !== previous &&
+    told.memory !== memory;
+  const others = [...(told.also ?? []), ...(isOther ? [told.memory] : [])];
+  const also = [...new Set(others)].filter((other) => other !== (memory ?? told.memory));
   const place = incident.story ? '' : String(window.start);
   const places = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
   const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
   const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
   return withTold(counted, key, {
-    ...without(told, 'by', 'until', 'next', 'faults', ...(isOther ? (['resolved'] as const) : [])),
+    ...without(told, 'by', 'until', 'next', 'faults', 'also', ...(isOther ? (['resolved'] as const) : [])),
     levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
     level,
     when: now,
     count,
-    ...(status === 'resolved' ? { resolved: true } : {}),
+    // The other message does not show the end yet.
+    ...(status === 'resolved' && !isOther ? { resolved: true } : {}),
     ...(memory === undefined ? {} : { memory }),
     ...(also.length > 0 ? { also } : {}),
     delivery: { status: 'delivered', attempts: told.delivery.attempts + 1 },
