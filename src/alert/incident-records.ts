@@ -28,6 +28,8 @@ export class IncidentRecords {
   /** Incidents whose local state the store does not have yet. */
   private readonly unshared = new Set<string>();
   private generation: string | undefined;
+  /** The store may have lost when its records are due. */
+  private isToRewrite = false;
   private away = false;
   private backAt = -Infinity;
   private open = 0;
@@ -140,12 +142,13 @@ export class IncidentRecords {
    * @throws if the store is away.
    */
   async due(until: number): Promise<readonly string[]> {
-    const { ids, generation } = await this.store.due(until, MAX_AT_ONCE);
-    // The store has lost its records, or when they are due.
-    if (this.generation !== undefined && this.generation !== generation) {
-      for (const id of this.seen.keys()) this.unshared.add(id);
-      await this.store.rewrite(this.max);
-    }
+    const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
+    // The store has lost its records, or when they are due; perhaps while no replica ran.
+    const isOther = this.generation !== undefined && this.generation !== generation;
+    if (isOther) for (const id of this.seen.keys()) this.unshared.add(id);
+    this.isToRewrite ||= isOther || isNew;
+    if (this.isToRewrite) await this.store.rewrite(this.max);
+    this.isToRewrite = false;
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
     if (this.away) this.backAt = Date.now();

@@ -13,6 +13,8 @@ export interface DueRecords {
   readonly ids: readonly string[];
   /** Changes if the store loses the records of this kind or their due times; replicas then restore them. */
   readonly generation: string;
+  /** This call began the generation: whatever was lost before, no replica has restored yet. */
+  readonly isNew?: true;
 }
 
 /** What version 0.1 of this package keeps in the store. */

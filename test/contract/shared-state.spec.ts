@@ -119,6 +119,15 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect((await state.due('times', 4, 9)).ids).toEqual([]);
   });
 
+  it('tells the first who asks that a generation is new, since nobody else may know what was lost', async () => {
+    if (!lose) return;
+    const isNew = async () => (await state.due('firsts', 0, 1)).isNew;
+    await state.swap('firsts', '1', undefined, 'x', 5);
+    expect([await isNew(), await isNew()]).toEqual([true, undefined]);
+    await lose('firsts:due');
+    expect([await isNew(), await isNew()]).toEqual([true, undefined]);
+  });
+
   it('lists and counts all records though it lost when they were written', async () => {
     if (!lose) return;
     for (const id of ['1', '2']) await state.swap('orders', id, undefined, `of ${id}`);

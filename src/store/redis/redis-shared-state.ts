@@ -199,7 +199,8 @@ export class RedisSharedState implements SharedState {
     const [records, due] = this.keys(kind);
     const name = randomBytes(9).toString('base64url');
     const reply = (await this.scripted.rateMonitorStateDue(records, due, until, most, name, KEPT_FOR_MS)) as string[];
-    return { generation: reply[0] as string, ids: reply.slice(1) };
+    const [generation, ...ids] = reply as [string, ...string[]];
+    return { ids, generation, ...(generation === name ? { isNew: true } : {}) };
   }
 
   async size(kind: string): Promise<number> {
