@@ -55,6 +55,20 @@ describe('StoreHealth', () => {
     expect(lines).toHaveLength(3);
   });
 
+  it('names the connection if it was slow before that, and no reason of an earlier trouble', () => {
+    for (const error of ['NOPERM', 'the connection was lost']) {
+      health.late();
+      health.failed(new Error(error));
+      pass(3_000);
+      health.answered();
+      pass(2_000);
+    }
+    expect(lines.filter((line) => line.includes(' is away ')).map((line) => /\((.*?)\)/.exec(line)?.[1])).toEqual([
+      'NOPERM',
+      'the connection was lost',
+    ]);
+  });
+
   it('names the reason that is found later, and not the connection that ended because of it', () => {
     health.failed(new Error('the connection was lost'));
     pass(600);

@@ -24,7 +24,8 @@ export class StoreHealth {
   private lateSince: number | undefined;
   private answeringSince: number | undefined;
   private said = false;
-  private reason = '';
+  /** Why it was out of reach in this trouble, if it was. */
+  private reason: string | undefined;
   private sayTimer: NodeJS.Timeout | undefined;
   private backTimer: NodeJS.Timeout | undefined;
 
@@ -46,10 +47,10 @@ export class StoreHealth {
   /** A publish failed. */
   failed(error: unknown): void {
     this.unreachableSince ??= performance.now();
-    const [reason, isNew] = [reasonOf(error), this.troubledSince === undefined];
     this.trouble();
+    const reason = reasonOf(error);
     // A client that is refused may hang up and connect again: then that is the reason, and not the connection that it ended.
-    if (isNew || reason !== CONNECTION_LOST) this.reason = reason;
+    if (this.reason === undefined || reason !== CONNECTION_LOST) this.reason = reason;
     const say = (): void => this.say(`is away (${this.reason})`);
     const sayIfKnown = (): void => {
       if (this.reason !== CONNECTION_LOST) return say();
@@ -119,6 +120,7 @@ export class StoreHealth {
 
   private trouble(): void {
     this.away = true;
+    if (this.troubledSince === undefined) this.reason = undefined;
     this.troubledSince ??= performance.now();
     this.answeringSince = undefined;
     this.disarm();

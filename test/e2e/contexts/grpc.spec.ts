@@ -10,6 +10,7 @@ import { map, type Observable } from 'rxjs';
 import { MonitorRate, RateCounterService, RateMonitorModule, type RateMonitorOptions } from '../../../src/index.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { sharedRedis } from '../../support/redis.js';
+import { calmCategories } from '../../support/calm-window.js';
 import { freePort } from '../../support/free-port.js';
 
 const PROTO = join(process.cwd(), 'test/support/echo.proto');
@@ -61,7 +62,8 @@ describe.each([
   beforeAll(async () => {
     redis = place === 'Redis' ? sharedRedis() : undefined;
     const port = await freePort();
-    const options: RateMonitorOptions = redis ? { redis: redis.client, keyPrefix: redis.keyPrefix } : {};
+    const shared = redis ? { redis: redis.client, keyPrefix: redis.keyPrefix } : {};
+    const options: RateMonitorOptions = { ...shared, categories: calmCategories() };
     const monitor = RateMonitorModule.forRoot({ ...options, counting, channels: [], tenant: () => 'acme' });
     const testing = await Test.createTestingModule({ imports: [monitor], controllers: [EchoController] }).compile();
     service = testing.createNestMicroservice<MicroserviceOptions>({
