@@ -210,11 +210,14 @@ export class Counter {
     for (const tracked of this.windows.live(this.clock.now())) yield liveTotal(tracked);
   }
 
-  /** Those of them that have changed since they were last given: each change is given once. */
-  *changed(): Generator<ChangedTotal> {
+  /**
+   * Those of them that have changed since they were last given: each change is given once. Undefined for each of the others, so that the
+   * reader can let the event loop go on: there may be a million.
+   */
+  *changed(): Generator<ChangedTotal | undefined> {
     for (const tracked of this.windows.live(this.clock.now())) {
       const news = tracked.takeNews();
-      if (news) yield { ...liveTotal(tracked), ...news };
+      yield news && { ...liveTotal(tracked), ...news };
     }
   }
 

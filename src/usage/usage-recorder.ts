@@ -104,6 +104,7 @@ export class UsageRecorder {
     let walked = 0;
     for (const total of this.source.changed()) {
       if (++walked % TURN === 0) await new Promise(setImmediate);
+      if (!total) continue;
       const record = this.records.get(total.category);
       if (record?.take(total, now) === 'full' && record.warnedFullAt !== record.block) {
         record.warnedFullAt = record.block;

@@ -26,8 +26,8 @@ export interface UsageSource {
   readonly instance: string;
   /** The store's clock. */
   now(): number;
-  /** Tenants whose counts have changed: each change is given once. */
-  changed(): Iterable<ChangedTotal>;
+  /** Tenants whose counts have changed: each change is given once. Undefined for each tenant that has not changed. */
+  changed(): Iterable<ChangedTotal | undefined>;
   /** The store's counts, in the order of `reads`. */
   counts(reads: readonly CountRead[]): Promise<number[]>;
 }
