@@ -46,6 +46,7 @@ export function targets(results, build = '') {
     ...[1, 50, 200].flatMap((connections) => [
       perSecond('`auto`', AUTO, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('memory', MEMORY, NO_GUARD, connections, AUTO_LEAST[connections]),
+      perSecond('`auto`', AUTO, NOTHING, connections, AUTO_LEAST[connections]),
       perSecond('`auto` with usage', AUTO, USAGE_OFF, connections, 0.98),
     ]),
     ...[50, 200].flatMap((connections) =>
@@ -66,6 +67,7 @@ export function targets(results, build = '') {
       [1, 50, 200].flatMap((connections) => addedTargets(added, contestant, connections)),
     ),
     ...[50, 200].flatMap((connections) => [
+      run.added(`added CPU, \`auto\` / ${COUNTER}, ${connections} connections`, AUTO, COUNTER, connections, 1),
       run.added(`added CPU, \`auto\` / ${THROTTLER}, ${connections} connections`, AUTO, THROTTLER, connections, 1 / 8),
       run.added(
         `added CPU, \`await\` / ${THROTTLER}, ${connections} connections`,
