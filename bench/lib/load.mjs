@@ -39,6 +39,7 @@ answer({
   async start({ ports, looks, connections, tenants: wanted, rate }) {
     tenants = wanted;
     failure = undefined;
+    held = undefined;
     idle = rate ? [] : undefined;
     sockets = await Promise.all(Array.from({ length: connections }, (_, i) => open(ports[i % ports.length])));
     for (const socket of sockets) again(socket);
