@@ -21,7 +21,7 @@ export async function topWithin(
   return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
 }
 
-/** The breach with the contributors to its count, if the category has any. */
+/** The breach with the contributors to its count, if the category names them. */
 export async function withContributors(
   breach: Breach,
   categories: ReadonlyMap<string, Category>,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import type { CountRead } from '../model/count-read.js';
+import type { ChangedTotal, LiveTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
 import { tenantKey } from '../model/tenant-key.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
@@ -41,27 +42,6 @@ const WALK_EVERY_MS = 1_000;
 /** What the counter needs of the options. */
 export interface CounterOptions extends PublisherOptions {
   readonly maxTrackedTenants: number;
-}
-
-/** A tenant in a live window, as this instance knows it. */
-export interface LiveTotal {
-  readonly category: string;
-  readonly window: string;
-  readonly span: WindowSpan;
-  /** The tenant's id at a bounded length. */
-  readonly tenant: string;
-  /** Count of all instances as known here; of a sliding window, in all its parts. */
-  readonly known: number;
-  /** Undefined while it is not known; `Infinity` for one that is exempt. */
-  readonly threshold: number | undefined;
-}
-
-/** One whose count has changed. */
-export interface ChangedTotal extends LiveTotal {
-  /** What the tenant is called. */
-  readonly name: string | undefined;
-  /** What this instance counted since it was last given. */
-  readonly more: number;
 }
 
 /** Called for requests of tenants that are over half of their next level, as far as this instance knows. */

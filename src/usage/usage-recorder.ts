@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import type { Category, CategoryWindow } from '../model/category.js';
+import type { ChangedTotal } from '../model/live-total.js';
 import type { WindowSpan } from '../model/window.js';
 import {
   blockOf,
@@ -16,7 +17,7 @@ import {
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { baseWindow, isLong, unitOf, type ChangedTotal, type UsageSource } from './usage-source.js';
+import { baseWindow, isLong, unitOf, type UsageSource } from './usage-source.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;

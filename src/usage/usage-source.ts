@@ -1,24 +1,8 @@
 import type { CountRead } from '../model/count-read.js';
+import type { ChangedTotal } from '../model/live-total.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
-
-/** A change in a tenant's count in a live window. */
-export interface ChangedTotal {
-  readonly category: string;
-  /** Name of the window. */
-  readonly window: string;
-  readonly span: WindowSpan;
-  /** The tenant's key. */
-  readonly tenant: string;
-  readonly name?: string | undefined;
-  /** What this instance counted since the tenant was last given. */
-  readonly more: number;
-  /** Count of all instances as known here; of a sliding window, in all its parts. */
-  readonly known: number;
-  /** Undefined while it is not known. */
-  readonly threshold: number | undefined;
-}
 
 /** Source of counts for usage, read once a second and never while a request waits. */
 export interface UsageSource {

@@ -6,7 +6,8 @@ import type { UsageStore } from '../../src/store/usage-store.js';
 import { UsageReader } from '../../src/usage/usage-reader.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
 import type { CountRead } from '../../src/model/count-read.js';
-import type { ChangedTotal, UsageSource } from '../../src/usage/usage-source.js';
+import type { ChangedTotal } from '../../src/model/live-total.js';
+import type { UsageSource } from '../../src/usage/usage-source.js';
 
 /** A clock that the test moves. */
 export interface TestClock {
