@@ -14,7 +14,7 @@ const ROOMS = {
   instance: ['store', 'model', 'util'],
   channels: ['model', 'util'],
   alert: ['store', 'model', 'util'],
-  digest: ['usage', 'alert', 'channels', 'model', 'util'],
+  notices: ['usage', 'alert', 'channels', 'store', 'model', 'util'],
   monitor: ['counter', 'options', 'threshold', 'model', 'util'],
   view: ['alert', 'counter', 'instance', 'usage', 'threshold', 'model'],
   telemetry: ['view', 'model', 'util'],

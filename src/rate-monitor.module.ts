@@ -4,7 +4,7 @@ import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ALERTS, AlertService } from './alert/alert.service.js';
 import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
-import { DIGESTS } from './digest/digests.js';
+import { DIGESTS } from './notices/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';

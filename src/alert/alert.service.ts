@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import type { RateAlert } from '../model/rate-alert.js';
-import type { Digest } from '../digest/digest.js';
-import { DIGESTS, type Digests } from '../digest/digests.js';
+import type { Digest } from '../notices/digest.js';
+import { DIGESTS, type Digests } from '../notices/digests.js';
 import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';
 import type { AlertRecord } from './history.js';
-import type { NoticeOutcome } from './notices.js';
+import type { NoticeOutcome } from '../notices/notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 
 /** Injection token for what sends alerts, once the app has started. */

@@ -1,9 +1,9 @@
 import { anAlert } from '../support/alerts.js';
 import { seenMonitor } from '../support/dashboard.js';
 import type { AlertRecord } from '../../src/alert/history.js';
-import type { NewNotice } from '../../src/alert/notices.js';
+import type { NewNotice } from '../../src/notices/notices.js';
 import type { BlindTime } from '../../src/model/blind-time.js';
-import { Digests, type DigestSources } from '../../src/digest/digests.js';
+import { Digests, type DigestSources } from '../../src/notices/digests.js';
 
 const START = 1_790_002_800_000;
 const MINUTE = 60_000;

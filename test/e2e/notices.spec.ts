@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import Ajv from 'ajv';
 
-import { Notices, type NewNotice } from '../../src/alert/notices.js';
-import { blindNotice } from '../../src/boot/blind-notice.js';
+import { Notices, type NewNotice } from '../../src/notices/notices.js';
+import { blindNotice } from '../../src/notices/blind-notice.js';
 import {
   DeliveryError,
   DiscordChannel,

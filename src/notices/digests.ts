@@ -1,5 +1,5 @@
 import type { AlertRecord } from '../alert/history.js';
-import type { NoticeOutcome, Notices } from '../alert/notices.js';
+import type { NoticeOutcome, Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';

@@ -1,4 +1,4 @@
-import type { NewNotice } from '../alert/notices.js';
+import type { NewNotice } from './notices.js';
 import { plainText } from '../channels/message/safe-text.js';
 import type { BlindTime } from '../model/blind-time.js';
 import { amountOf, duration } from '../util/text.js';

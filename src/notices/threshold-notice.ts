@@ -1,4 +1,4 @@
-import type { NewNotice } from '../alert/notices.js';
+import type { NewNotice } from './notices.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { quoted } from '../channels/message/names.js';
 import { plainText } from '../channels/message/safe-text.js';

@@ -1,5 +1,5 @@
 import type { AlertRecord } from '../alert/history.js';
-import type { NewNotice } from '../alert/notices.js';
+import type { NewNotice } from './notices.js';
 import { tenantLabel } from '../channels/message/names.js';
 import { plainText } from '../channels/message/safe-text.js';
 import type { BlindTime } from '../model/blind-time.js';
