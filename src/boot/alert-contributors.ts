@@ -2,7 +2,7 @@ import type { Counter } from '../counter/counter.js';
 import type { Breach } from '../model/breach.js';
 import type { Category } from '../model/category.js';
 import { windowNamed } from '../model/window-name.js';
-import type { Contributors, IsNear } from '../threshold/contributors.js';
+import type { Contributors, IsNear } from '../counter/contributors.js';
 import { within } from '../util/within.js';
 
 /** An alert goes out without contributors rather than late. */

@@ -1,7 +1,7 @@
 import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import { PERIODS, type Category } from '../model/category.js';
 import { amountOf, duration } from '../util/text.js';
-import { PERIOD_MS } from '../threshold/window-spans.js';
+import { PERIOD_MS } from '../model/window-spans.js';
 
 /** The one line at boot: the store, each monitored handler with its thresholds, and the channels that take alerts. */
 export function bootLine(

@@ -31,7 +31,7 @@ import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { setUpOnce } from './set-up-once.js';
 import { OPTIONS_OF_TEST, type OptionsOfTest } from './options-of-test.js';
-import { Contributors } from '../threshold/contributors.js';
+import { Contributors } from '../counter/contributors.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';

@@ -4,7 +4,7 @@ import type { Breach } from '../model/breach.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
 import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
-import { fixedSpans } from '../threshold/window-spans.js';
+import { fixedSpans } from '../model/window-spans.js';
 import { CountLosses } from './count-losses.js';
 import { Publisher } from './publisher.js';
 import { StoreHealth } from './store-health.js';

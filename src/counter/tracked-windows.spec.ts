@@ -1,6 +1,6 @@
 import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
-import { fixedSpans } from '../threshold/window-spans.js';
+import { fixedSpans } from '../model/window-spans.js';
 import type { TrackedTotal } from './tracked-total.js';
 import { TrackedWindows, type LiveWindow } from './tracked-windows.js';
 

@@ -1,6 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
-import { defaultTenantResolver } from './identity.js';
+import { defaultTenantResolver } from './tenant-resolvers.js';
 import { toTenant } from './tenant.js';
 
 describe('toTenant', () => {

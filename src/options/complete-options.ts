@@ -1,4 +1,4 @@
-import { defaultTenantResolver } from '../model/identity.js';
+import { defaultTenantResolver } from '../model/tenant-resolvers.js';
 import type {
   CategoryOptions,
   IncidentOptions,
@@ -8,7 +8,7 @@ import type {
   WindowOptions,
 } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
-import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../threshold/window-spans.js';
+import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../model/window-spans.js';
 import { appName } from './app-name.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 

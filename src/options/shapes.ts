@@ -14,7 +14,7 @@ import {
 
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
-import { isTimeZone } from '../threshold/time-zone.js';
+import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
 import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './shape-rules.js';
 

@@ -2,7 +2,7 @@ import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { BLOCK_SLOTS, MAX_LIVE, MAX_PEAKS, type UsageStore, type UsageUnit } from '../../src/store/usage-store.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
-import { fixedSpans } from '../../src/threshold/window-spans.js';
+import { fixedSpans } from '../../src/model/window-spans.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';

@@ -1,6 +1,6 @@
 import type { CategoryOptions } from '../../src/index.js';
 import type { WindowSpan } from '../../src/model/window.js';
-import { calendarSpans, fixedSpans } from '../../src/threshold/window-spans.js';
+import { calendarSpans, fixedSpans } from '../../src/model/window-spans.js';
 
 export const CATEGORY = 'llm_call';
 export const WINDOW_MS = 60_000;

@@ -9,7 +9,7 @@ import type { Breach } from '../../src/model/breach.js';
 import type { CountedCategory } from '../../src/model/window.js';
 import type { CounterStore } from '../../src/store/counter-store.js';
 import { levelsFor } from '../../src/threshold/levels-for.js';
-import { SLIDING_PARTS, slidingSpans } from '../../src/threshold/window-spans.js';
+import { SLIDING_PARTS, slidingSpans } from '../../src/model/window-spans.js';
 import { sharedRedis } from '../support/redis.js';
 
 const WINDOW_MS = 60_000;

@@ -1,6 +1,6 @@
-import type { Period } from '../model/category.js';
-import type { WindowSpan } from '../model/window.js';
-import { TimeZone } from './time-zone.js';
+import type { Period } from './category.js';
+import type { WindowSpan } from './window.js';
+import { TimeZone } from '../util/time-zone.js';
 
 const DAY_MS = 86_400_000;
 /** 1970-01-05 was a Monday. */

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import type { Category } from '../model/category.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { Contributors, contributorLabel } from './contributors.js';
-import { fixedSpans, slidingSpans, SLIDING_PARTS } from './window-spans.js';
+import { fixedSpans, slidingSpans, SLIDING_PARTS } from '../model/window-spans.js';
 
 const MINUTE = 60_000;
 
