@@ -110,8 +110,8 @@ describe('the webhook channel', () => {
     expect(server.requests[0]?.headers).not.toHaveProperty('x-rate-monitor-signature');
   });
 
-  it('posts what docs/alerts.md shows', async () => {
-    const docs = readFileSync(`${__dirname}/../../docs/alerts.md`, 'utf8');
+  it('posts what docs/channels.md shows', async () => {
+    const docs = readFileSync(`${__dirname}/../../docs/channels.md`, 'utf8');
     await new WebhookChannel({ url: server.url }).send(anAlert());
     expect(JSON.parse((server.requests[0] as Received).body)).toEqual(
       JSON.parse(/```json\n([^]*?)```/.exec(docs)?.[1] ?? ''),

@@ -6,8 +6,8 @@ import { TeamsChannel } from './teams-channel.js';
 
 const BLOCK = /<!-- from (\S+) -->\n\n```ts\n([^]*?)```/g;
 
-it.each([...readFileSync('docs/alerts.md', 'utf8').matchAll(BLOCK)].map(([, file, code]) => [file, code]))(
-  'docs/alerts.md shows what a test runs, in %s',
+it.each([...readFileSync('docs/channels.md', 'utf8').matchAll(BLOCK)].map(([, file, code]) => [file, code]))(
+  'docs/channels.md shows what a test runs, in %s',
   (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
 );
 
