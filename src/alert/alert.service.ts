@@ -7,6 +7,7 @@ import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';
+import { breachOf } from './raised-alert.js';
 import type { AlertRecord } from './history.js';
 import type { NoticeOutcome } from '../notices/notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
@@ -22,11 +23,14 @@ export class AlertService {
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
   ) {}
 
-  /** Sends an alert that the app makes itself, through every channel that accepts it. Does not wait. */
+  /**
+   * Sends an alert that the app makes itself, through every channel that accepts it. Does not wait. What the module adds to alerts (`id`,
+   * `service`, `environment`, `countAtCrossing`, `streak`, `incident`, `link`, `timeZone`) is its own here too; a `test` is an alert like others.
+   *
+   * @throws TypeError if the alert is wrong, also if the module is disabled.
+   */
   raise(alert: RateAlert): void {
-    const { window = '', windowStart, windowMs, windowEnd, route, ...rest } = alert;
-    const start = windowStart.getTime();
-    const breach = { ...rest, window, windowStart: start, windowEnd: windowEnd?.getTime() ?? start + windowMs, route };
+    const breach = breachOf(alert);
     this.alerts.whenSet((alerts) => void alerts.breached(breach));
   }
 

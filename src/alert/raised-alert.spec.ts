@@ -1,0 +1,54 @@
+import { anAlert } from '../../test/support/alerts.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { breachOf } from './raised-alert.js';
+
+const START = Date.parse('2026-01-01T12:00:00Z');
+
+describe('an alert that the app raises', () => {
+  it('is a breach, with a copy of what may change later', () => {
+    const alert = anAlert({ windowMs: 86_400_000, windowEnd: new Date(START + 90_000_000), window: 'day' });
+    const breach = breachOf(alert);
+    alert.level.severity = 'info';
+    expect(breach).toEqual({
+      ...{ category: 'llm_call', window: 'day', tenant: { id: 'proj_1', name: 'Acme' }, count: 47, threshold: 15 },
+      ...{ level: { at: 1, severity: 'warning' }, windowStart: START, windowEnd: START + 90_000_000, countedBy: 'all' },
+      route: { method: 'POST', path: '/llm/call', handler: 'LlmController.call' },
+    });
+  });
+
+  it.each([
+    ['nothing', undefined, 'the alert is undefined'],
+    ['a list', [], 'the alert is a list'],
+    ['no category', { category: '' }, 'category is a string, write its name'],
+    ['a tenant by its id', { tenant: 'proj_1' }, "tenant is a string, write an object such as { id: 'proj_1' }"],
+    ['a tenant without an id', { tenant: { name: 'Acme' } }, 'tenant.id is undefined'],
+    ['a number as an id', { tenant: { id: 1 } }, 'tenant.id is 1, write the id of the tenant'],
+    ['a name that is none', { tenant: { id: '1', name: {} } }, 'tenant.name is an object'],
+    ['a count that is none', { count: NaN }, 'count is NaN, write a number, 0 or more'],
+    ['a count as text', { count: '47' }, 'count is a string'],
+    ['a threshold below 0', { threshold: -1 }, 'threshold is -1'],
+    ['no level', { level: undefined }, 'level is undefined'],
+    ['a level at 0', { level: { at: 0, severity: 'info' } }, 'level.at is 0, write a number above 0'],
+    [
+      'another severity',
+      { level: { at: 1, severity: 'fatal' } },
+      'level.severity is a string, write one of info, warning, critical',
+    ],
+    [
+      'a start in milliseconds',
+      { windowStart: START },
+      `windowStart is ${START}, write the Date when the window began`,
+    ],
+    ['a start that is no date', { windowStart: new Date('x') }, 'windowStart is an object'],
+    ['no length', { windowMs: 0 }, 'windowMs is 0'],
+    ['an end before the start', { windowEnd: new Date(START - 1) }, `the end of the window is ${START - 1}`],
+    ['an end that no date can hold', { windowMs: 9e15 }, 'the end of the window is'],
+    ['a route as text', { route: 'POST /llm' }, 'route is a string'],
+    ['contributors without counts', { contributors: [{ label: 'a' }] }, 'contributors is a list'],
+    ['another way to count', { countedBy: 'me' }, "countedBy is a string, write 'all' or 'instance'"],
+  ])('is refused with %s', (_, wrong, reason) => {
+    const alert = Array.isArray(wrong) || wrong === undefined ? wrong : { ...anAlert(), ...wrong };
+    expect(() => breachOf(alert as unknown as RateAlert)).toThrow(TypeError);
+    expect(() => breachOf(alert as unknown as RateAlert)).toThrow(`No alert was raised: ${reason}`);
+  });
+});

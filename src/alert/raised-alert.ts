@@ -1,0 +1,77 @@
+import type { Breach } from '../model/breach.js';
+import { SEVERITIES, type Severity } from '../model/level.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import { isRecord } from '../util/is-record.js';
+import { kindOf, oneLine } from '../util/text.js';
+
+/** The last moment that a Date can hold. */
+const LAST_MS = 8.64e15;
+
+/**
+ * An alert that the app raises itself, as a breach. It comes from code of the app's, and channels read what they are given: what is wrong is
+ * refused here, while the one who wrote it can see it.
+ *
+ * @throws TypeError that names what is wrong and what to write.
+ */
+export function breachOf(alert: RateAlert): Breach {
+  check(
+    'the alert',
+    alert,
+    isRecord,
+    'an object with category, tenant, count, threshold, level, windowStart and windowMs',
+  );
+  const { category, window = '', tenant, count, threshold, level, windowStart, windowMs, windowEnd } = alert;
+  const { route, contributors, countedBy } = alert;
+  check('category', category, isText, 'its name');
+  check('window', window, isString, 'its name, or leave it out');
+  check('tenant', tenant, isRecord, "an object such as { id: 'proj_1' }");
+  check('tenant.id', tenant.id, isText, 'the id of the tenant');
+  check('tenant.name', tenant.name, isOptional(isString), 'a name, or leave it out');
+  check('count', count, isAmount, 'a number, 0 or more');
+  check('threshold', threshold, isAmount, 'a number, 0 or more');
+  check('level', level, isRecord, "an object such as { at: 1, severity: 'warning' }");
+  check('level.at', level.at, isPositive, 'a number above 0');
+  check('level.severity', level.severity, isSeverity, `one of ${SEVERITIES.join(', ')}`);
+  check('windowStart', windowStart, isDate, 'the Date when the window began');
+  const start = windowStart.getTime();
+  check('windowMs', windowMs, isPositive, 'its length in milliseconds, above 0');
+  check('windowEnd', windowEnd, isOptional(isDate), 'the Date when the window ends, or leave it out');
+  const end = windowEnd?.getTime() ?? start + windowMs;
+  check(
+    'the end of the window',
+    end,
+    (at) => at > start && at <= LAST_MS,
+    'a windowEnd or windowMs that ends it after its start',
+  );
+  check('route', route, isOptional(isRoute), 'an object with method, path and handler, or leave it out');
+  check('contributors', contributors, isOptional(isShares), 'a list of { label, count }, or leave it out');
+  check('countedBy', countedBy, (by) => by === 'all' || by === 'instance', "'all' or 'instance'");
+  return {
+    ...{ category, window, tenant, count, threshold, level: { at: level.at, severity: level.severity } },
+    ...{ windowStart: start, windowEnd: end, countedBy },
+    ...(route ? { route: { method: route.method, path: route.path, handler: route.handler } } : {}),
+    ...(contributors ? { contributors: contributors.map(({ label, count: share }) => ({ label, count: share })) } : {}),
+  };
+}
+
+/** Names what was found by its kind only: a value may be a secret that was put in the wrong place. */
+function check<T>(name: string, value: T, isRight: (value: T) => boolean, remedy: string): void {
+  if (isRight(value)) return;
+  const found = typeof value === 'number' ? String(value) : kindOf(value);
+  throw new TypeError(`No alert was raised: ${oneLine(name)} is ${found}, write ${remedy}`);
+}
+
+const isString = (value: unknown): boolean => typeof value === 'string';
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0;
+const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
+const isSeverity = (value: unknown): boolean => SEVERITIES.includes(value as Severity);
+const isDate = (value: unknown): boolean => value instanceof Date && Number.isFinite(value.getTime());
+const isRoute = (value: unknown): boolean =>
+  isRecord(value) && [value.method, value.path, value.handler].every(isString);
+const isShares = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((one: unknown) => isRecord(one) && isString(one.label) && isAmount(one.count));
+
+function isOptional(isRight: (value: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => value === undefined || isRight(value);
+}
