@@ -36,7 +36,7 @@ export function checkHandlers(
         );
     }
   }
-  const { lost, empty } = handlers.problems();
+  const { lost, overriding, empty } = handlers.problems();
   for (const name of lost)
     problems.add(
       `@MonitorRate on ${name} is lost: a decorator above it puts another function in the method's place and copies no metadata, so guards ` +
@@ -67,9 +67,15 @@ export function checkHandlers(
   }
   if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
 
+  for (const name of overriding)
+    logger.warn(
+      `${name} overrides a method that has @MonitorRate, and is not counted: decorators do not pass to a method that overrides. Write ` +
+        '@MonitorRate there too, or @SkipMonitorRate() if nothing is to be counted',
+    );
   const unsure = (name: string): void =>
     logger.warn(
-      `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, ${RECORD}`,
+      `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, list the class where ` +
+        `Nest looks for such handlers (in controllers; a gateway or a resolver in providers), or ${RECORD}`,
     );
   for (const group of classes)
     if (group.every((each) => isInert(each) || each.reach === 'unknown')) unsure(group[0].ownerName);

@@ -8,6 +8,7 @@ import {
   INTERCEPTORS,
   lostMarks,
   marksOf,
+  unmarkedOverrides,
   type Mark,
 } from './monitor-rate.decorator.js';
 import { isOutcomeInterceptor } from './outcome.interceptor.js';
@@ -15,6 +16,12 @@ import { isRateMonitorGuard } from './rate-monitor.guard.js';
 
 type Class = (new (...args: never[]) => unknown) & { prototype: object };
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** Classes by where the app lists them: Nest looks for routes and patterns in controllers only, for gateways and resolvers in providers only. */
+interface Places {
+  readonly controllers: ReadonlySet<unknown>;
+  readonly providers: ReadonlySet<unknown>;
+}
 
 /** How requests come to a handler. */
 type Reach =
@@ -42,7 +49,10 @@ export interface MarkedHandler {
   readonly bound: boolean;
 }
 
-const ROUTED = ['path', 'microservices:pattern', 'websockets:message_mapping', 'graphql:resolver_type'];
+const OF_CONTROLLERS = ['path', 'microservices:pattern'];
+const OF_GATEWAYS = 'websockets:message_mapping';
+const GATEWAY = 'websockets:is_gateway';
+const OF_RESOLVERS = 'graphql:resolver_type';
 const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
 /** On a method or, of a queue's worker and of CQRS, on its class. */
 const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:|__(command|query|events)Handler__$)/;
@@ -66,6 +76,7 @@ export class MarkedHandlers {
 
   /** Every handler that a decorator marks, itself or through its class. */
   list(): MarkedHandler[] {
+    const places = this.places();
     return [...this.marked()].map(([wrapper, owner, key, handler]) => ({
       owner,
       handler,
@@ -73,22 +84,28 @@ export class MarkedHandlers {
       ownerName: this.nameOf(owner, wrapper),
       marks: marksOf(handler, owner),
       isMarkedItself: marksOf(handler, Object).length > 0,
-      reach: reachOf(handler, owner),
+      reach: reachOf(handler, owner, places),
       bound: this.isBound(owner, handler),
     }));
   }
 
-  /** Names of methods whose decorator another one has lost, and of classes that are marked and have no handler. */
-  problems(): { lost: string[]; empty: string[] } {
+  /**
+   * Names of methods whose decorator another one has lost, of handlers that override a marked one and have no mark, and of classes that are
+   * marked and have no handler.
+   */
+  problems(): { lost: string[]; overriding: string[]; empty: string[] } {
     const marked = new Set([...this.marked()].map(([, owner]) => owner));
+    const places = this.places();
     const lost: string[] = [];
+    const overriding: string[] = [];
     const empty: string[] = [];
     for (const [wrapper, owner] of this.classes()) {
       const name = this.nameOf(owner, wrapper);
       lost.push(...(attempt(() => lostMarks(owner)) ?? []).map((key) => `${name}.${key}`));
+      overriding.push(...(attempt(() => overridingHandlers(owner, places)) ?? []).map((key) => `${name}.${key}`));
       if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
     }
-    return { lost, empty };
+    return { lost, overriding, empty };
   }
 
   /** Class and property key of any handler. One that was made for a request, around the method of its class, is named as that. */
@@ -104,6 +121,12 @@ export class MarkedHandlers {
     if (![...enhancersOf(GUARDS, handler), ...enhancersOf(GUARDS, owner)].some(isRateMonitorGuard)) return false;
     if (!this.hosted.has(owner)) this.hosted.set(owner, this.isHosted(owner));
     return this.hosted.get(owner) === true;
+  }
+
+  private places(): Places {
+    const classes = (wrappers: Wrapper[]): Set<unknown> =>
+      new Set(wrappers.map((each) => attempt(() => classOf(each))));
+    return { controllers: classes(this.discovery.getControllers()), providers: classes(this.discovery.getProviders()) };
   }
 
   private isHosted(owner: object): boolean {
@@ -166,8 +189,15 @@ export class MarkedHandlers {
     }
   }
 
+  /** Of all classes that Nest makes: also guards, interceptors, pipes, filters and middleware. */
   private wrappers(): Wrapper[] {
-    return [...this.discovery.getControllers(), ...this.discovery.getProviders()];
+    const providers = this.discovery.getProviders();
+    const modules = new Set(providers.flatMap(({ host }) => host ?? []));
+    const others = [...modules].flatMap(({ injectables, middlewares }) => [
+      ...injectables.values(),
+      ...middlewares.values(),
+    ]);
+    return [...this.discovery.getControllers(), ...providers, ...(others as Wrapper[])];
   }
 
   private nameOf(owner: object, wrapper?: Wrapper): string {
@@ -186,10 +216,21 @@ function classOf({ instance, metatype }: Wrapper): Class | undefined {
   return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
 }
 
-function reachOf(handler: object, owner: object): Reach {
+/** Methods that override a marked one without a mark, and to which Nest routes requests. */
+function overridingHandlers(owner: Class, places: Places): string[] {
+  const prototype = owner.prototype as Record<string, object>;
+  return unmarkedOverrides(owner).filter((key) =>
+    ['guarded', 'field'].includes(reachOf(prototype[key] as object, owner, places)),
+  );
+}
+
+function reachOf(handler: object, owner: object, { controllers, providers }: Places): Reach {
   const keys = keysOf(handler);
-  if (keys.some((key) => ROUTED.includes(key))) return 'guarded';
-  if (keys.some((key) => FIELD.includes(key))) return 'field';
+  const has = (key: string): boolean => keys.includes(key);
+  if (OF_CONTROLLERS.some(has) && controllers.has(owner)) return 'guarded';
+  const isHandled = has(OF_RESOLVERS) || (has(OF_GATEWAYS) && Reflect.hasMetadata(GATEWAY, owner));
+  if (isHandled && providers.has(owner)) return 'guarded';
+  if (FIELD.some(has)) return 'field';
   return [...keys, ...keysOf(owner)].some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';
 }
 

@@ -119,15 +119,32 @@ export function marksOf(handler: object, owner: object): readonly Mark[] {
 
 /** Methods of a class or of those it extends whose decorator's mark did not stay: another decorator replaced the function, and kept nothing of it. */
 export function lostMarks(owner: { prototype: unknown }): string[] {
-  const lost: string[] = [];
-  for (let each: unknown = owner.prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each)) {
-    const prototype = each as Record<string, unknown>;
-    for (const key of (Reflect.getOwnMetadata(MARKED_KEYS, prototype) ?? []) as string[]) {
-      const handler = Object.getOwnPropertyDescriptor(prototype, key)?.value as unknown;
-      if (typeof handler === 'function' && !nearestMarks(handler)) lost.push(key);
+  return markedMethods(owner.prototype)
+    .filter(([, method]) => !nearestMarks(method))
+    .map(([key]) => key);
+}
+
+/** Methods of a class that override a marked one and have no mark, neither of their own nor of the class. A skip is one. */
+export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
+  const prototype = owner.prototype as Record<string, unknown>;
+  return markedMethods(prototype)
+    .filter(([key, marked]) => {
+      const handler = prototype[key];
+      return typeof handler === 'function' && handler !== marked && !nearestMarks(handler) && !nearestMarks(owner);
+    })
+    .filter(([, marked]) => nearestMarks(marked))
+    .map(([key]) => key);
+}
+
+/** What a decorator marked once, in a class or in those it extends, the nearest first: key, and what the method is now. */
+function markedMethods(prototype: unknown): [key: string, method: object][] {
+  const methods: [string, object][] = [];
+  for (let each = prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each))
+    for (const key of (Reflect.getOwnMetadata(MARKED_KEYS, each) ?? []) as string[]) {
+      const method = Object.getOwnPropertyDescriptor(each, key)?.value as unknown;
+      if (typeof method === 'function') methods.push([key, method]);
     }
-  }
-  return lost;
+  return methods;
 }
 
 /** Guards or interceptors of a handler or a class: as Nest reads them, through prototypes, since a wrapped handler inherits those of the original. */

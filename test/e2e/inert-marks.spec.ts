@@ -1,9 +1,11 @@
-import { Controller, Injectable, Post, SetMetadata } from '@nestjs/common';
+import { Controller, Get, Injectable, Post, SetMetadata, UseGuards } from '@nestjs/common';
 import { OnEvent } from '@nestjs/event-emitter';
 import { Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
+import { MessagePattern } from '@nestjs/microservices';
 import { Cron, Timeout } from '@nestjs/schedule';
+import { SubscribeMessage } from '@nestjs/websockets';
 
-import { MonitorRate } from '../../src/index.js';
+import { MonitorRate, SkipMonitorRate } from '../../src/index.js';
 import { startApp } from '../support/app.js';
 
 @Injectable()
@@ -57,6 +59,41 @@ class MarkedJobs {
   @Cron('0 3 * * *')
   run() {}
 }
+
+// Nest looks for routes in controllers, and for what a gateway handles in gateways.
+@Injectable()
+class RouteInProvider {
+  @Post('call')
+  @MonitorRate('llm_call')
+  call() {}
+}
+
+@Injectable()
+class MessageInProvider {
+  @MessagePattern('call')
+  @MonitorRate('llm_call')
+  call() {}
+}
+
+@Injectable()
+class NoGateway {
+  @SubscribeMessage('call')
+  @MonitorRate('llm_call')
+  call() {}
+}
+
+// Neither a controller nor a provider: Nest makes it for the class that uses it.
+@Injectable()
+class MarkedGuard {
+  @MonitorRate('llm_call')
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@UseGuards(MarkedGuard)
+@Injectable()
+class Guarded {}
 
 // A library's own way to call methods, such as @RabbitSubscribe.
 @MonitorRate('llm_call')
@@ -150,9 +187,62 @@ describe('a mark without effect', () => {
   it.each([
     ['Service.work', Service],
     ['MarkedSubscriber', MarkedSubscriber],
+    ['RouteInProvider.call', RouteInProvider],
+    ['MessageInProvider.call', MessageInProvider],
+    ['NoGateway.call', NoGateway],
+    ['MarkedGuard.canActivate', Guarded],
   ])('that may have one, as on %s, is warned of, and not named as monitored', async (name, provider) => {
     const app = await startApp({ metadata: { providers: [provider] } });
     expect(app.log.of(name)).toEqual([expect.stringMatching(/^warn .*it cannot be seen that requests come here/)]);
+    await app.close();
+  });
+
+  it('is not passed to a method that overrides: the boot names it once, and none that is meant so', async () => {
+    class Base {
+      @Post('call')
+      @MonitorRate('llm_call')
+      call() {}
+
+      @Post('ask')
+      @MonitorRate('llm_call')
+      ask() {}
+    }
+    @Controller('plain')
+    class Plain extends Base {
+      @Post('call')
+      override call() {}
+
+      // Nest sends no request here.
+      override ask() {}
+    }
+    @Controller('below')
+    class Below extends Plain {}
+    @Controller('marked')
+    class Marked extends Base {
+      @Post('call')
+      @MonitorRate('llm_call')
+      override call() {}
+    }
+    @Controller('skipped')
+    class Skipped extends Base {
+      @Get('call')
+      @SkipMonitorRate()
+      override call() {}
+    }
+    @MonitorRate('llm_call')
+    @Controller('class')
+    class OfClass extends Base {
+      @Post('call')
+      override call() {}
+    }
+    const app = await startApp({ metadata: { controllers: [Plain, Below, Marked, Skipped, OfClass] } });
+    expect(app.log.of('overrides')).toEqual(
+      ['Plain', 'Below'].map(
+        (name) =>
+          `warn RateMonitor: ${name}.call overrides a method that has @MonitorRate, and is not counted: decorators do not pass to a method ` +
+          'that overrides. Write @MonitorRate there too, or @SkipMonitorRate() if nothing is to be counted',
+      ),
+    );
     await app.close();
   });
 

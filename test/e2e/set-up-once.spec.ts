@@ -27,6 +27,14 @@ describe('the module', () => {
     await expect(refused).rejects.toThrow('RateMonitorModule is set up 2 times in this app: call forRoot()');
   });
 
+  it('stops the boot if another module imports it without options: it would count half of the requests', async () => {
+    @Module({ imports: [RateMonitorModule] })
+    class Feature {}
+    await expect(boot(RateMonitorModule.forRoot(), Feature)).rejects.toThrow(
+      'RateMonitorModule is imported without options by Feature: remove it there. forRoot() in the root module makes it global',
+    );
+  });
+
   it('may be imported by several modules of an app, where that is one and the same set-up', async () => {
     const monitor = RateMonitorModule.forRoot();
     @Module({ imports: [monitor] })
