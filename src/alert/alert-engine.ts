@@ -7,6 +7,7 @@ import type { CountRead } from '../model/count-read.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { scopeOf } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
@@ -23,14 +24,13 @@ import {
 } from './channel-delivery.js';
 import { waitFor } from './channel-health.js';
 import { due, type IncidentSettings } from './due.js';
+import { alertOf, type AlertOrigin } from './alert-of-incident.js';
 import { V01Incidents } from './v0-1-incidents.js';
 import { alertRecord, type AlertRecord } from './history.js';
 import {
-  alertOf,
   lastOf,
   merged,
   recordId,
-  scopeOf,
   sharedName,
   spansToCount,
   withBreach,
@@ -42,7 +42,6 @@ import {
   without,
   withTold,
   type Contributors,
-  type Identity,
   type Incident,
   type Span,
   type Told,
@@ -54,7 +53,7 @@ import { ChannelLeases } from './channel-leases.js';
 import { takeToSend, SEND_LEASE_MS, type ToSend } from './send-lease.js';
 
 /** What alerts need from the rest of the module. */
-export interface AlertSettings extends Identity {
+export interface AlertSettings extends AlertOrigin {
   readonly channels: readonly NamedChannel[];
   /** Names of the configured categories: those that may be muted. */
   readonly categories: readonly string[];

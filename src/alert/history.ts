@@ -1,6 +1,7 @@
 import type { RateAlert } from '../model/rate-alert.js';
 import { oneLine } from '../util/text.js';
-import { alertOf, lastOf, type Delivery, type Identity, type Incident } from './incident.js';
+import { alertOf, type AlertOrigin } from './alert-of-incident.js';
+import { lastOf, type Delivery, type Incident } from './incident.js';
 
 /** An alert and its delivery in each channel. */
 export interface AlertRecord {
@@ -19,11 +20,11 @@ export interface AlertRecord {
  *
  * @param names - Of this replica's channels, by their keys.
  */
-export function alertRecord(incident: Incident, identity: Identity, names: ReadonlyMap<string, string>): AlertRecord {
+export function alertRecord(incident: Incident, origin: AlertOrigin, names: ReadonlyMap<string, string>): AlertRecord {
   const { uid, raisedAt, worst, story, closedAt, status = 'opened' } = incident;
   const shown = story && closedAt !== undefined ? 'resolved' : status;
   const window = lastOf(incident);
-  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, identity);
+  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin);
   const channels: Record<string, Delivery> = {};
   // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
   const heardAt: Record<string, number> = {};

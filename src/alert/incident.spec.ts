@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import type { IncidentStatus } from '../model/alert-incident.js';
 import type { Breach } from '../model/breach.js';
 import type { Tenant } from '../model/tenant.js';
+import { alertOf, type AlertOrigin } from './alert-of-incident.js';
 import {
-  alertOf,
   isIncident,
   lastOf,
   merged,
@@ -15,7 +15,6 @@ import {
   withCount,
   withSettled,
   withTold,
-  type Identity,
   type Incident,
 } from './incident.js';
 
@@ -34,8 +33,8 @@ const breach = (window: number, count: number, more: Partial<Breach> = {}): Brea
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
 const stored = (incident: Incident): Incident => JSON.parse(JSON.stringify(incident)) as Incident;
 const opened = (count = 20): Incident => withBreach(undefined, breach(0, count), true, at(0, 500));
-const shown = (incident: Incident, status: IncidentStatus, identity: Identity = {}, before?: number) =>
-  alertOf(incident, { status, window: lastOf(incident), level: incident.worst }, identity, before);
+const shown = (incident: Incident, status: IncidentStatus, origin: AlertOrigin = {}, before?: number) =>
+  alertOf(incident, { status, window: lastOf(incident), level: incident.worst }, origin, before);
 
 describe('an incident', () => {
   it('counts a window as over a second after its end', () => {

@@ -5,11 +5,11 @@ import { DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../alert/alert.service.js';
 import { AlertEngine } from '../alert/alert-engine.js';
-import { scopeOf } from '../alert/incident.js';
 import { Notices } from '../notices/notices.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor, shownChannels } from './channels-for.js';
 import { CLOCK, type Clock } from '../counter/clock.js';
+import { scopeOf } from '../store/records.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { Counter, type CounterStatus, type Near } from '../counter/counter.js';

@@ -5,13 +5,13 @@ import type { Logger } from '@nestjs/common';
 
 import { deliveryFaultIn } from '../model/delivery-error.js';
 import type { Notice } from '../model/notice.js';
+import { scopeOf } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { GIVE_UP_AFTER_MS, type NamedChannel } from '../alert/channel-delivery.js';
 import { wants } from '../alert/due.js';
-import { scopeOf } from '../alert/incident.js';
 
 /** The outcome of a notice in one channel. */
 export interface NoticeOutcome {

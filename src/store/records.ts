@@ -9,6 +9,17 @@ const SCHEMA = 1;
 /** The store is well, and the record cannot be changed. */
 class RecordConflict extends Error {}
 
+/** Services and environments that share a store leave each other's records alone. */
+export function scopeOf({
+  service = '',
+  environment = '',
+}: {
+  readonly service?: string | undefined;
+  readonly environment?: string | undefined;
+}): string {
+  return [service, environment].map(encodeURIComponent).join(':');
+}
+
 /** The outcome of a change. */
 export interface Changed<T> {
   readonly before: T | undefined;
