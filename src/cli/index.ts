@@ -15,7 +15,7 @@ const HELP = `Shows who is hot now, from Redis alone.
   --cluster           the URL is that of a node of a Cluster
   --prefix <text>     keyPrefix of the module: rate_monitor if left out
   --category <name>   one category: all if left out
-  --limit <number>    rows of each category: 20 if left out
+  --limit <number>    rows of each window of a category: 20 if left out
   --watch             again every second, until Ctrl-C
   --json              one JSON document a look
 `;

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import type { AboutWindow } from '../store/usage-store.js';
+import { redisKey } from '../store/redis/counter-key.js';
 import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
 import { blockOf, MAX_LIVE, SLOT_MS } from '../store/usage-store.js';
 
@@ -49,7 +50,7 @@ export class LiveRows {
       for (const [window, text] of Object.entries(about))
         rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, now)));
     }
-    return rows.sort((a, b) => (b.ratio ?? 0) - (a.ratio ?? 0) || b.count - a.count);
+    return rows.sort(worstFirst);
   }
 
   private async categories(): Promise<string[]> {
@@ -75,18 +76,27 @@ export class LiveRows {
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
     const block = blockOf(Math.floor(now / SLOT_MS));
     const key = (rest: string): string => usageKey(this.keyPrefix, category, rest);
-    const found = await this.client.zrevrange(key(`live/${window}/${about.span}`), 0, this.limit - 1, 'WITHSCORES');
-    const tenants = found.filter((_, i) => i % 2 === 0);
+    // By count and by part of the threshold: the worst need not be among the busiest.
+    const [busiest, nearest] = await Promise.all([
+      this.client.zrevrange(key(`live/${window}/${about.span}`), 0, MAX_LIVE - 1, 'WITHSCORES'),
+      this.client.zrevrange(key(`near/${window}/${about.span}`), 0, MAX_LIVE - 1),
+    ]);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
+    const others = nearest.filter((tenant) => !counts.has(tenant));
+    const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
+    others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
+    const tenants = [...counts.keys()];
     if (tenants.length === 0) return [];
     // A tenant is in the list of the 8 hours in which it was last seen, and the window may be longer.
     const since = blockOf(Math.floor((about.start ?? now) / SLOT_MS)) - 1;
     const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
     const lists = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
-    const total = found.reduce((sum, score, i) => sum + (i % 2 === 1 ? Number(score) : 0), 0);
-    const rows = tenants.map((tenant, i): LiveRow => {
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    const all = tenants.map((tenant, i): LiveRow => {
       const seen = lists.map((list) => list[i]).find((one) => one !== undefined && one !== null) ?? ' ';
       const name = seen.slice(seen.indexOf(' ') + 1);
-      const count = Number(found[2 * i + 1]);
+      const count = counts.get(tenant) ?? 0;
       const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[about.index]);
       const threshold = own ?? about.threshold;
       return {
@@ -95,10 +105,19 @@ export class LiveRows {
         share: count / Math.max(total, 1),
       };
     });
+    const rows = all.sort(worstFirst).slice(0, this.limit);
     const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
     const starts = await this.since(category, about, over);
     over.forEach((row, i) => starts[i] !== undefined && (row.since = new Date(starts[i]).toISOString()));
     return rows;
+  }
+
+  /** From the counters, for a tenant that is not among the busiest. */
+  private async count(category: string, tenant: string, { counters = [] }: AboutWindow): Promise<number> {
+    const totals = await Promise.all(
+      counters.map((span) => this.client.hget(redisKey(this.keyPrefix, { category, tenant }, span), 'total')),
+    );
+    return totals.reduce((sum, total) => sum + Number(total ?? 0), 0);
   }
 
   /** When each of the rows came over its threshold. Of a window longer than a minute that is its start. */
@@ -142,4 +161,8 @@ export class LiveRows {
     );
     return counts;
   }
+}
+
+function worstFirst(a: LiveRow, b: LiveRow): number {
+  return (b.ratio ?? 0) - (a.ratio ?? 0) || b.count - a.count;
 }

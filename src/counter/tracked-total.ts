@@ -167,6 +167,7 @@ export class TrackedTotal {
   }
 
   setLevels(levels: Levels): Urgency {
+    if (this.levels?.threshold !== levels.threshold) this.state |= CHANGED;
     this.levels = levels;
     this.calmUpTo = -1;
     return this.urgency();

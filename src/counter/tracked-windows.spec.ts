@@ -40,7 +40,7 @@ describe('TrackedWindows', () => {
     expect(track(windows, 'a', 5, evaluations)).not.toBe(first);
   });
 
-  it('gives usage each change once: what was counted here, and that others have counted', () => {
+  it('gives usage each change once: what was counted here, that others have counted, and another threshold', () => {
     const tracked = track(open(10), 'a', 0) as TrackedTotal;
     expect(tracked.takeNews()).toBeUndefined();
     tracked.add(2, { id: 'a', name: 'Acme' });
@@ -48,6 +48,8 @@ describe('TrackedWindows', () => {
     expect(tracked.takeNews()).toEqual({ more: 3, name: 'Acme' });
     expect(tracked.takeNews()).toBeUndefined();
     tracked.setLevels(LEVELS);
+    expect(tracked.takeNews()).toMatchObject({ more: 0 });
+    tracked.setLevels({ ...LEVELS });
     tracked.taken(3, { count: 3, announced: 0, announce: 0 });
     expect(tracked.takeNews()).toBeUndefined();
     tracked.taken(3, { count: 8, announced: 0, announce: 0 });

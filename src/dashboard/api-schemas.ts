@@ -195,7 +195,8 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       },
       variable: {
         type: 'string',
-        description: 'Environment variable that sets the threshold: `RATE_MONITOR_THRESHOLD_LLM_CALL`.',
+        description:
+          'Environment variable that sets the threshold of the first of `windows`; of several, the one that wins: `RATE_MONITOR_THRESHOLD_LLM_CALL`.',
       },
     },
   },

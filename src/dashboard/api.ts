@@ -141,7 +141,7 @@ export interface CategorySummary {
   total: number;
   /** Tenants seen in the last 24 hours, or in the shorter time for which history is kept. */
   tenants: number;
-  /** Environment variable that sets the threshold: `RATE_MONITOR_THRESHOLD_LLM_CALL`. */
+  /** Environment variable that sets the threshold of the first of `windows`; of several, the one that wins: `RATE_MONITOR_THRESHOLD_LLM_CALL`. */
   variable: string;
 }
 

@@ -3,8 +3,7 @@ import type { MonitorView } from '../view/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { tenantKey } from '../model/tenant-key.js';
-import { thresholdVariable } from '../options/environment.js';
-import { baseWindow } from '../usage/usage-source.js';
+import { baseWindow, NEAR } from '../usage/usage-source.js';
 import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
 import type {
@@ -33,7 +32,6 @@ const MAX_ALERTS = 50;
 const MAX_TENANTS = 200;
 /** How many tenants of a window are checked for being near their threshold: the size of its live top. */
 const MAX_TOP = 200;
-const NEAR = 0.5;
 /** The tenants of a window up to this length stay visible after its end until the next window has more. */
 const MAX_SHOWN_ON_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
@@ -276,8 +274,8 @@ export class DashboardData {
   }
 
   /**
-   * Tenants at half of a threshold or more, worst first: from the busiest and from those that were alerted on, because a tenant with a low
-   * threshold of its own may be over it without being among the busiest.
+   * Tenants at half of a threshold or more, worst first: from the busiest, from those that came near and from those that were alerted on,
+   * because a tenant with a low threshold of its own need not be among the busiest.
    */
   private async nearRows(alerts: readonly AlertRecord[]): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
@@ -291,9 +289,12 @@ export class DashboardData {
           const since = window.spanAt(times.at(-1) ?? now).start;
           const alerted = alertedSince(alerts, category.name, window.name, since);
           const rows = times.map(async (at) => {
-            const busiest = await usage.top(category.name, { limit: MAX_TOP, window: window.name, at });
+            const [busiest, nearest] = await Promise.all([
+              usage.top(category.name, { limit: MAX_TOP, window: window.name, at }),
+              usage.nearest(category, window, at),
+            ]);
             const known = new Set(busiest.map(({ tenant }) => tenant.id));
-            const others = alerted.filter((tenant) => !known.has(tenant));
+            const others = [...new Set([...nearest, ...alerted])].filter((tenant) => !known.has(tenant));
             return [...busiest, ...(await usage.present(category, window, others, at))];
           });
           const [running = [], last = []] = await Promise.all(rows);
@@ -400,7 +401,7 @@ export class DashboardData {
       }),
       total: totals.at(-1) ?? 0,
       tenants,
-      variable: thresholdVariable(category.name),
+      variable: base.variable,
     };
   }
 

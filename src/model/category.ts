@@ -19,6 +19,8 @@ export type Period = (typeof PERIODS)[number];
 
 /** One of the windows that a category counts in, with nothing left open. */
 export interface CategoryWindow extends NamedWindow {
+  /** The environment variable that sets its threshold; of several, the one that is set and wins. Empty without an environment. */
+  readonly variable: string;
   readonly threshold: number | ThresholdResolver;
   /** Ascending. */
   readonly levels: readonly AlertLevel[];

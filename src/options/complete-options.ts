@@ -57,8 +57,15 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
   evaluations: { threshold: 3 },
 };
 
-/** Fills in the defaults; `options` are valid. */
-export function completeOptions(options: RateMonitorOptions): CompleteOptions {
+/**
+ * Fills in the defaults; `options` are valid.
+ *
+ * @param variables - The variable that a window's threshold would be set with, by the window's path.
+ */
+export function completeOptions(
+  options: RateMonitorOptions,
+  variables: ReadonlyMap<string, string> = new Map(),
+): CompleteOptions {
   const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
   const {
     counting = 'auto',
@@ -77,7 +84,9 @@ export function completeOptions(options: RateMonitorOptions): CompleteOptions {
     usage = true,
   } = options;
   const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
-  const complete = Object.entries(categories).map(([name, category]) => completeCategory(name, category, ofModule));
+  const complete = Object.entries(categories).map(([name, category]) =>
+    completeCategory(name, category, ofModule, variables),
+  );
   return Object.freeze({
     enabled,
     categories: new Map(complete.map((category) => [category.name, category])),
@@ -119,11 +128,15 @@ function completeCategory(
   name: string,
   options: CategoryOptions,
   ofModule: Pick<Category, 'tenant' | 'contributor' | 'exempt'>,
+  variables: ReadonlyMap<string, string>,
 ): Category {
   const { threshold: only = Infinity, maxCost = 1e9 } = options;
   const { tenant = ofModule.tenant, contributor = ofModule.contributor, exempt = ofModule.exempt } = options;
   const several = options.windows ?? [{ ...options, threshold: only }];
-  const windows = several.map((window) => completeWindow(window, several.length > 1));
+  const windows = several.map((window, i) => {
+    const variable = variables.get(`categories.${name}${options.windows ? `.windows[${i}]` : ''}`);
+    return completeWindow(window, several.length > 1, variable);
+  });
   const [{ threshold, windowMs, levels }] = windows as [CategoryWindow];
   return Object.freeze({
     name,
@@ -138,12 +151,12 @@ function completeCategory(
   });
 }
 
-function completeWindow(options: WindowOptions, isOneOfSeveral: boolean): CategoryWindow {
+function completeWindow(options: WindowOptions, isOneOfSeveral: boolean, variable = ''): CategoryWindow {
   const { threshold, period, windowMs = DEFAULT_WINDOW_MS, timeZone = 'UTC', sliding = false } = options;
   const { levels = [{ at: 1, severity: 'warning' }] } = options;
   const lengthName = windowName(options);
   const name = isOneOfSeveral ? lengthName : '';
-  const common = { name, lengthName, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
+  const common = { name, lengthName, variable, threshold, levels: [...levels].sort((a, b) => a.at - b.at) };
   if (period) {
     const spanAt = calendarSpans(period, timeZone);
     return Object.freeze({ ...common, windowMs: PERIOD_MS[period], spanAt, timeZone });

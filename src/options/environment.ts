@@ -39,6 +39,8 @@ export interface Overridden {
   readonly options: Record<string, unknown>;
   /** The variable that set an option, by the option's path: `categories.llm_call.threshold`. */
   readonly sources: ReadonlyMap<string, string>;
+  /** The variable that a window's threshold would be set with, by the window's path: of several, the one that is set and wins. */
+  readonly thresholdVariables: ReadonlyMap<string, string>;
   /** One line for each variable that looks like ours but is not read, with the names that exist. */
   readonly unread: readonly string[];
 }
@@ -56,13 +58,15 @@ export function override(options: RateMonitorOptions, environment: Environment):
   for (const [option, [variable, kind]] of Object.entries(VARIABLES))
     overridden[option] = read(option, variable, kind) ?? overridden[option];
 
-  const thresholdVariables = new Set<string>();
+  const readVariables = new Set<string>();
+  const thresholdVariables = new Map<string, string>();
   const withThreshold = (given: unknown, path: string, ...variables: string[]): unknown => {
     let threshold: unknown;
     for (const variable of variables) {
-      thresholdVariables.add(variable);
+      readVariables.add(variable);
       threshold = read(`${path}.threshold`, variable, 'number') ?? threshold;
     }
+    thresholdVariables.set(path, sources.get(`${path}.threshold`) ?? (variables[0] as string));
     return threshold === undefined ? given : { ...(given as object), threshold };
   };
   const given = isRecord(options.categories) ? options.categories : undefined;
@@ -77,8 +81,8 @@ export function override(options: RateMonitorOptions, environment: Environment):
     }
     // The category's variable also sets the first window, as it did when a category had only one.
     const windows = category.windows.map((window, i) => {
-      const variables = [...(i === 0 ? [variable] : []), thresholdVariable(nameWith(window))];
-      return withThreshold(window, `${path}.windows[${i}]`, ...variables);
+      const own = thresholdVariable(nameWith(window));
+      return withThreshold(window, `${path}.windows[${i}]`, ...(i === 0 ? [variable] : []), own);
     });
     return [name, { ...category, windows }];
   });
@@ -88,15 +92,15 @@ export function override(options: RateMonitorOptions, environment: Environment):
   const known = [...Object.values(VARIABLES).map(([name]) => name), ...Object.values(WEBHOOK_VARIABLES)];
   const unread = environment
     .names()
-    .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !thresholdVariables.has(name))
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !readVariables.has(name))
     // Another service may share the environment: what it sets is no reason not to start.
     .map((name) => {
       const remedy = name.startsWith(THRESHOLD)
-        ? `the categories here have ${[...thresholdVariables].join(', ')}`
+        ? `the categories here have ${[...readVariables].join(', ')}`
         : 'see .env.example for the names there are';
       return `${name} is set, and nothing reads it: ${remedy}`;
     });
-  return { options: overridden, sources, unread };
+  return { options: overridden, sources, thresholdVariables, unread };
 }
 
 /** A variable's value without surrounding white space, which a secret or a file may add. Empty means not set. */

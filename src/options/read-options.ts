@@ -20,7 +20,10 @@ export function readOptions(given: RateMonitorOptions, environment: Environment)
     withoutNull({ ...given, categories: given.categories ?? DEFAULT_CATEGORIES }),
     environment,
   );
-  return { options: completeOptions(validate(overridden)), unreadVariables: overridden.unread };
+  return {
+    options: completeOptions(validate(overridden), overridden.thresholdVariables),
+    unreadVariables: overridden.unread,
+  };
 }
 
 /** JSON and configuration services write `null` for "not given", at any depth of the options. */

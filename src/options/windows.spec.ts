@@ -77,6 +77,21 @@ describe('windows of a category', () => {
     expect(of(day, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7' }, named)).toBe(1);
   });
 
+  it('know the variable that would set their threshold: of several, the one that is set and wins', () => {
+    const of = (options: unknown, variables = {}, others = {}): string[] =>
+      read(options, variables, others).windows.map(({ variable }) => variable.replace('RATE_MONITOR_THRESHOLD_', ''));
+    const day = { period: 'day', threshold: 1 };
+    const [plain, long] = [{ RATE_MONITOR_THRESHOLD_LLM_CALL: '9' }, { RATE_MONITOR_THRESHOLD_LLM_CALL_DAY: '7' }];
+    expect(of(day)).toEqual(['LLM_CALL']);
+    expect(of(day, plain)).toEqual(['LLM_CALL']);
+    expect(of(day, { ...plain, ...long })).toEqual(['LLM_CALL_DAY']);
+    expect(of({ windows: [day] }, long)).toEqual(['LLM_CALL_DAY']);
+    expect(of(day, long, { llm_call_day: { threshold: 2 } })).toEqual(['LLM_CALL']);
+    // The shortest, which the page shows, need not be the first.
+    expect(of({ windows: [day, { threshold: 5 }] }, plain)).toEqual(['LLM_CALL', 'LLM_CALL_MINUTE']);
+    expect(of({ windows: [day, { threshold: 5 }] }, long)).toEqual(['LLM_CALL_DAY', 'LLM_CALL_MINUTE']);
+  });
+
   it('stop the boot if one of their variables could mean another category', () => {
     expect(() => read(budgets, {}, { llm_call_day: { threshold: 1 } })).toThrow(
       'categories.llm_call.windows[2] is set by RATE_MONITOR_THRESHOLD_LLM_CALL_DAY, as the category llm_call_day is: write another name for that category',

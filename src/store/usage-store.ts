@@ -55,6 +55,14 @@ export interface LiveTop {
   readonly span: string;
   readonly keepMs: number;
   readonly counts: readonly TenantCount[];
+  /** Those nearest to a threshold, whatever they count: the busiest tenants of a category may be far below theirs. */
+  readonly near?: readonly TenantRatio[];
+}
+
+/** A tenant and its count divided by its threshold. */
+export interface TenantRatio {
+  readonly tenant: string;
+  readonly ratio: number;
 }
 
 /** A window of a category, for readers that have only Redis, such as the command line. */
@@ -70,6 +78,8 @@ export interface AboutWindow {
   /** When that span begins and ends, in milliseconds since the epoch. Absent if an earlier version wrote it. */
   readonly start?: number;
   readonly end?: number;
+  /** Keys of the counters that add up to a tenant's count. Absent if an earlier version wrote it. */
+  readonly counters?: readonly string[];
 }
 
 /** What one instance reports of a category. Each part states what is true, so it may come twice, late or not at all. */
@@ -118,6 +128,8 @@ export interface UsageStore {
 
   /** The busiest tenants of a window, the highest first. */
   top(category: string, window: string, span: string, limit: number): Promise<TenantCount[]>;
+  /** The tenants of a window that came nearest to a threshold, the worst first, as far as instances reported them: it may be another by now. */
+  near(category: string, window: string, span: string): Promise<string[]>;
   /** Counts of each tenant from slot `from` to slot `to`, both included. */
   history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]>;
   /** Counts of all tenants together. */

@@ -12,7 +12,7 @@ class BrittleState extends MemorySharedState {
   reads = 0;
 
   async forget(): Promise<void> {
-    for (const kind of ['thresholds', 'thresholds-mark'])
+    for (const kind of ['thresholds', 'thresholds-mark', 'threshold-changes'])
       for (const [id, text] of await super.list(kind)) await this.swap(kind, id, text, undefined);
   }
 
@@ -65,6 +65,28 @@ describe('thresholds that are set while the app runs', () => {
     await other.remove({ ...base, tenant: 'proj_1' });
     await one.look();
     expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([undefined, undefined]);
+  });
+
+  it('leave a trace that is put back when the store has lost all, each change once and the latest ones only', async () => {
+    for (let i = 0; i < 205; i++) {
+      now += 1_000;
+      await (i % 2 ? one : other).set({ ...base, tenant: `proj_${i % 3}`, threshold: i });
+    }
+    await one.remove({ ...base, tenant: 'proj_0' });
+    const before = await one.changes();
+    expect([before.length, before[0]?.to, before[1]?.to, before.at(-1)?.to]).toEqual([200, undefined, 204, 6]);
+    await other.look();
+    await state.forget();
+    await Promise.all([one.look(), other.look()]);
+    await one.look();
+    // Also one that knew of nothing.
+    expect(await replica().changes()).toEqual(before);
+    expect(await state.size('threshold-changes')).toBe(200);
+    // What comes next takes the place of the oldest.
+    now += 1_000;
+    await other.set({ ...base, threshold: 7 });
+    const after = await replica().changes();
+    expect([after.length, after[0]?.to, after[1], after.at(-1)?.to]).toEqual([200, 7, before[0], 7]);
   });
 
   it('hold for the more exact: an id, the longest beginning of it, all of the category', async () => {

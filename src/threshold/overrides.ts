@@ -66,6 +66,8 @@ export class Overrides {
   private readonly records: Records<KeptOverride>;
   private readonly marks: Records<Mark>;
   private readonly known = new Map<string, KeptOverride>();
+  /** The latest changes by their record's id, the newest first: as the store had them, and those made here. */
+  private trace = new Map<string, string>();
   private held: readonly KeptOverride[] = [];
   private index = new OverrideIndex([]);
   private currentVersion = 0;
@@ -130,10 +132,8 @@ export class Overrides {
 
   /** The latest changes, newest first. */
   async changes(): Promise<ThresholdChange[]> {
-    const lines = await withStore('Changes of thresholds cannot be read', () =>
-      this.options.state.list(CHANGES, MAX_CHANGES),
-    );
-    return [...lines.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
+    await withStore('Changes of thresholds cannot be read', () => this.readTrace());
+    return [...this.trace.values()].map((line) => readChange(line)).filter((change) => change !== undefined);
   }
 
   /** Runs once a second: picks up changes by other replicas, restores what the store has lost, and reports what has expired. */
@@ -151,6 +151,7 @@ export class Overrides {
     // No mark: nothing was ever set, or the store has lost all.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
     const isPutBack = await this.readAll();
+    await this.readTrace();
     this.seenMark = mark;
     // Other replicas may have read before this one restored it.
     if (isPutBack || (mark === undefined && this.known.size > 0)) await this.mark();
@@ -164,7 +165,7 @@ export class Overrides {
     this.learn(id, kept);
     this.rebuild();
     const from = before && holds(before, now) ? thresholdOf(before) : undefined;
-    await this.trace(toChange(kept, from, this.options.categories));
+    await this.tell(toChange(kept, from, this.options.categories));
     return kept;
   }
 
@@ -228,6 +229,18 @@ export class Overrides {
     await this.records.change(id, (there) => (there && there.version >= mine.version ? there : mine));
   }
 
+  /** Syncs the latest changes with the store. Each has an id of its own, so replicas that put back the same one leave one. */
+  private async readTrace(): Promise<void> {
+    const { state } = this.options;
+    const stored = await state.list(CHANGES, MAX_CHANGES);
+    const lost = [...this.trace].filter(([id]) => !stored.has(id));
+    const all = [...new Map([...lost, ...stored])].map(([id, line]) => ({ id, line, at: timeOf(line) }));
+    const latest = all.sort((a, b) => b.at - a.at).slice(0, MAX_CHANGES);
+    this.trace = new Map(latest.map(({ id, line }) => [id, line]));
+    // The oldest first: the store keeps the records that were written last.
+    for (const { id, line } of latest.reverse()) if (!stored.has(id)) await state.swap(CHANGES, id, undefined, line);
+  }
+
   private rebuild(): void {
     const inForce = this.inForce();
     const now = this.now();
@@ -251,13 +264,15 @@ export class Overrides {
   }
 
   /** The threshold applies even if these fail: other replicas read everything from time to time, and the log has the change. */
-  private async trace(change: ThresholdChange): Promise<void> {
+  private async tell(change: ThresholdChange): Promise<void> {
     const { logger, state, changed } = this.options;
     logger.log(describe(change));
     changed(change);
+    const [id, line] = [randomUUID(), JSON.stringify(writeChange(change))];
+    this.trace = new Map([[id, line], ...this.trace]);
     try {
       await this.mark();
-      await state.swap(CHANGES, randomUUID(), undefined, JSON.stringify(writeChange(change)));
+      await state.swap(CHANGES, id, undefined, line);
       await state.trim(CHANGES, MAX_CHANGES);
     } catch (error) {
       logger.warn(`A threshold change was not added to the history (${reasonOf(error)})`);
@@ -278,6 +293,10 @@ function describe({ category, window, tenant, from, to, until, by, reason }: Thr
 function writeChange(change: ThresholdChange): object {
   const text = (value: number | undefined): number | string | undefined => (value === Infinity ? 'Infinity' : value);
   return { ...change, from: text(change.from), to: text(change.to) };
+}
+
+function timeOf(line: string): number {
+  return readChange(line)?.at.getTime() ?? 0;
 }
 
 function readChange(line: string): ThresholdChange | undefined {

@@ -202,6 +202,11 @@ export class UsageReader {
     );
   }
 
+  /** The tenants that came near their threshold in the window that holds `at`, as they were counted: the worst first. */
+  nearest(category: Category, window: CategoryWindow, at: number): Promise<string[]> {
+    return this.settings.store.near(category.name, window.name, window.spanAt(at).key);
+  }
+
   /** Each tenant's usage in a time range, as how often each count occurred. */
   usageIn(category: Category, range: TimeRange): Promise<TenantUsage[]> {
     const slots = this.slots(range);

@@ -17,7 +17,7 @@ import {
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { baseWindow, isLong, unitOf, type UsageSource } from './usage-source.js';
+import { baseWindow, countersOf, isLong, NEAR, unitOf, type UsageSource } from './usage-source.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
@@ -128,9 +128,12 @@ export class UsageRecorder {
           active: Array.from(pending.active.values(), ({ unit, tenants }) => ({ unit, tenants: [...tenants] })),
           seen: Array.from(pending.seen, ([block, tenants]) => ({ block, tenants })),
           tops: Array.from(pending.tops.values(), (top) => top.toLive()),
-          about: record.category.windows.map(({ name, windowMs, threshold, spanAt }, index) => {
-            const { key: span, start, end } = spanAt(this.source.now());
+          about: record.category.windows.map((window, index) => {
+            const { name, windowMs, threshold, spanAt } = window;
+            const running = spanAt(this.source.now());
+            const { key: span, start, end } = running;
             return {
+              counters: countersOf(window, running),
               name,
               index,
               windowMs,
@@ -206,6 +209,8 @@ interface SpanMarks {
   readonly span: WindowSpan;
   /** By tenant, the count last written to the live top. */
   readonly reported: Map<string, number>;
+  /** By tenant, the part of its threshold last written to those that are near it. */
+  readonly nearest: Map<string, number>;
 }
 
 /** What the next report holds. */
@@ -253,10 +258,13 @@ class CategoryRecord {
   /** Adds what was counted since the last run. */
   take(total: ChangedTotal, now: number): 'full' | undefined {
     const marks = this.marksOf(total);
-    if (total.known > (marks.reported.get(total.tenant) ?? 0)) this.topOf(total, marks).add(total);
-    if (total.more === 0) return undefined;
-    if (total.window === this.window.name) return this.count(total, now);
-    if (this.seen.has(total.tenant)) this.note(total);
+    if (total.known > (marks.reported.get(total.tenant) ?? 0))
+      this.topOf(total, marks).busiest.add(total.tenant, total.known);
+    const ratio = ratioOf(total);
+    if (ratio > (marks.nearest.get(total.tenant) ?? 0)) this.topOf(total, marks).nearest.add(total.tenant, ratio);
+    if (total.more > 0 && total.window === this.window.name) return this.count(total, now);
+    // A threshold that changes is noted with the next request, or at once if the tenant is shown.
+    if ((total.more > 0 || ratio >= NEAR) && this.seen.has(total.tenant)) this.note(total);
     return undefined;
   }
 
@@ -321,10 +329,10 @@ class CategoryRecord {
     return undefined;
   }
 
-  private admits({ tenant, known, threshold }: ChangedTotal): boolean {
-    if (this.seen.has(tenant)) return true;
+  private admits(total: ChangedTotal): boolean {
+    if (this.seen.has(total.tenant)) return true;
     this.room--;
-    return this.room >= 0 || (threshold !== undefined && known >= threshold / 2);
+    return this.room >= 0 || ratioOf(total) >= NEAR;
   }
 
   /** Adds what is new about a tenant to the block's list of seen tenants. */
@@ -347,14 +355,14 @@ class CategoryRecord {
   private marksOf({ window, span }: ChangedTotal): SpanMarks {
     const key = `${window}/${span.key}`;
     let marks = this.spans.get(key);
-    if (!marks) this.spans.set(key, (marks = { span, reported: new Map() }));
+    if (!marks) this.spans.set(key, (marks = { span, reported: new Map(), nearest: new Map() }));
     return marks;
   }
 
   private topOf({ window, span }: ChangedTotal, marks: SpanMarks): Top {
     const key = `${window}/${span.key}`;
     let top = this.pending.tops.get(key);
-    if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks.reported)));
+    if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks)));
     return top;
   }
 }
@@ -363,29 +371,57 @@ function aboutOf(noted: string | SeenTenant): SeenTenant {
   return typeof noted === 'string' ? { name: noted } : noted;
 }
 
-/** The busiest tenants of a span, as far as their counts have changed. */
+/** A tenant's part of its threshold; 0 unless it is near, and of one that is exempt or has none that is known. */
+function ratioOf({ known, threshold = Infinity }: ChangedTotal): number {
+  const ratio = known / Math.max(threshold, 1);
+  return ratio >= NEAR ? ratio : 0;
+}
+
+/** The tenants of a span that are shown, as far as they have changed. */
 class Top {
-  private counts: TenantCount[] = [];
-  /** Counts up to this are not among the busiest. */
-  private floor = 0;
+  readonly busiest: Highest;
+  /** Those nearest to their threshold, which may be a low one: they need not be among the busiest. */
+  readonly nearest: Highest;
 
   constructor(
     readonly key: string,
     private readonly window: string,
     private readonly span: WindowSpan,
-    private readonly reported: Map<string, number>,
-  ) {}
-
-  add({ tenant, known }: ChangedTotal): void {
-    if (known <= this.floor) return;
-    this.counts.push({ tenant, count: known });
-    if (this.counts.length >= 4 * MAX_LIVE) this.cut();
+    { reported, nearest }: SpanMarks,
+  ) {
+    this.busiest = new Highest(reported);
+    this.nearest = new Highest(nearest);
   }
 
   toLive(): LiveTop {
-    this.cut();
     const keepMs = Math.max(TOP_WINDOWS * (this.span.end - this.span.start), MIN_TOP_MS);
-    return { window: this.window, span: this.span.key, keepMs, counts: this.counts };
+    const near = this.nearest.list().map(({ tenant, count: ratio }) => ({ tenant, ratio }));
+    return { window: this.window, span: this.span.key, keepMs, counts: this.busiest.list(), near };
+  }
+
+  wasReported(): void {
+    this.busiest.wasReported();
+    this.nearest.wasReported();
+  }
+}
+
+/** As many of the highest as a live top holds. */
+class Highest {
+  private counts: TenantCount[] = [];
+  /** Counts up to this are not among the highest. */
+  private floor = 0;
+
+  constructor(private readonly reported: Map<string, number>) {}
+
+  add(tenant: string, count: number): void {
+    if (count <= this.floor) return;
+    this.counts.push({ tenant, count });
+    if (this.counts.length >= 4 * MAX_LIVE) this.cut();
+  }
+
+  list(): readonly TenantCount[] {
+    this.cut();
+    return this.counts;
   }
 
   wasReported(): void {

@@ -4,6 +4,9 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
+/** From this part of its threshold on, a tenant is near it. */
+export const NEAR = 0.5;
+
 /** Source of counts for usage, read once a second and never while a request waits. */
 export interface UsageSource {
   /** A name that is unique to this process. */
@@ -38,7 +41,7 @@ export function unitOf({ name }: Category, window: CategoryWindow, span: WindowS
 }
 
 /** The counters that make up the count of a span: of a sliding window the last parts. */
-function countersOf({ spanAt, parts = 1 }: CategoryWindow, span: WindowSpan): string[] {
+export function countersOf({ spanAt, parts = 1 }: CategoryWindow, span: WindowSpan): string[] {
   const keys = [span.key];
   for (let earlier = span; keys.length < parts; keys.push(earlier.key)) earlier = spanAt(earlier.start - 1);
   return keys;

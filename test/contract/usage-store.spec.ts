@@ -236,6 +236,26 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     ]);
   });
 
+  it('knows who came nearest to a threshold, as many as of the busiest', async () => {
+    const tell = (ratios: Record<string, number>, counts: Record<string, number> = {}) =>
+      report({
+        tops: [
+          {
+            ...{ window: '', span: '7', keepMs: 60_000 },
+            counts: Object.entries(counts).map(([tenant, number]) => ({ tenant, count: number })),
+            near: Object.entries(ratios).map(([tenant, ratio]) => ({ tenant, ratio })),
+          },
+        ],
+      });
+    await tell({ 'a: {1}': 0.5, b: 1.25 }, { c: 900 });
+    await tell({ 'a: {1}': 0.75, b: 0.5 });
+    expect(await usage.near(category, '', '7')).toEqual(['b', 'a: {1}']);
+    expect(await usage.near(category, '', '8')).toEqual([]);
+    await tell(Object.fromEntries(Array.from({ length: MAX_LIVE + 5 }, (_, i) => [`t${i}`, 2 + i / 8])));
+    const all = await usage.near(category, '', '7');
+    expect([all.length, all[0], all.at(-1)]).toEqual([MAX_LIVE, `t${MAX_LIVE + 4}`, 't5']);
+  });
+
   it('knows who was seen, by which name and thresholds', async () => {
     const tenants = new Map([
       ['a', { name: 'A: a name, with 1 2 3' }],

@@ -434,6 +434,18 @@ describe('the API of the page', () => {
     });
   });
 
+  it('shows a tenant that is near a low threshold of its own, though 250 others are busier', async () => {
+    const { monitor, get } = await started();
+    const { replica } = monitor;
+    for (let i = 0; i < 250; i++) await replica.count('llm_call', `busy_${i}`, 4);
+    await replica.count('llm_call', 'trial', 3, { threshold: 4 });
+    await replica.count('llm_call', 'idle', 1, { threshold: 4 });
+    for (const tenant of ['trial', 'idle']) replica.thresholds.set(tenant, 4);
+    await replica.recorder.look();
+    const { rows } = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
+    expect(rows).toMatchObject([{ tenant: { id: 'trial' }, count: 3, threshold: 4, ratio: 0.75 }]);
+  });
+
   it('finds the busiest of many first', async () => {
     const { monitor, get } = await started();
     for (let i = 0; i < 60; i++) await monitor.replica.count('llm_call', `proj_${i}`, 1);

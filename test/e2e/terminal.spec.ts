@@ -103,6 +103,25 @@ describe('the command line', () => {
     await client.quit();
   });
 
+  it('shows the worst first, also one that is near a low threshold of its own though 250 others are busier', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    const { store, replica, clock } = await counted(client, keyPrefix);
+    clock.now += 6 * MINUTE;
+    for (let i = 0; i < 250; i++) await replica.count('llm_call', `busy_${i}`, 4);
+    await replica.count('llm_call', 'trial: {1}', 3, { name: 'Trial', threshold: 4 });
+    await replica.recorder.look();
+    const { rows } = JSON.parse(await top('--redis', URL, '--prefix', keyPrefix, '--json', '--limit', '2')) as Look;
+    expect(
+      rows.filter(({ window }) => window === 'minute').map(({ name, count, ratio }) => [name, count, ratio]),
+    ).toEqual([
+      ['Trial', 3, 0.75],
+      [undefined, 4, 0.4],
+    ]);
+    await store.close();
+    await client.quit();
+  });
+
   it('shows a tenant that has thresholds of its own with the one of each window', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();

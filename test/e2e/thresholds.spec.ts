@@ -13,6 +13,9 @@ import {
   type Tenant,
   type ThresholdChange,
 } from '../../src/index.js';
+import type { Category, CategoryWindow } from '../../src/model/category.js';
+import type { Deferred } from '../../src/util/deferred.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
 import { CapturingChannel, startApp, type TestApp } from '../support/app.js';
 import { calmWindowMs } from '../support/calm-window.js';
 import { AuthGuard } from '../support/controllers.js';
@@ -193,6 +196,19 @@ describe('thresholds', () => {
         [3, undefined],
         [undefined, 3],
       ]);
+    });
+
+    it('show a tenant that is near one that was set, without a further request', async () => {
+      const one = await start(calm(100));
+      await one.call('acme', 3);
+      const { usage } = one.app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value as MonitorView;
+      const category = usage?.category('llm_call') as Category;
+      const nearest = () => usage?.nearest(category, category.windows[0] as CategoryWindow, now);
+      await until(async () => (await usage?.top('llm_call'))?.length === 1);
+      expect(await nearest()).toEqual([]);
+      await one.thresholds.set({ ...set, tenant: 'ac*', threshold: 4 });
+      await until(async () => (await nearest())?.length === 1, 5_000);
+      expect([await nearest(), one.alerts]).toEqual([['acme'], []]);
     });
 
     it('are put back when Redis has lost all', async () => {

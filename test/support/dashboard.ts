@@ -1,11 +1,12 @@
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
-import { MemoryCounterStore, type Mute, type MuteOptions } from '../../src/index.js';
+import { MemoryCounterStore, type Mute, type MuteOptions, type RateMonitorOptions } from '../../src/index.js';
 import type { AlertRecord } from '../../src/alert/history.js';
 import type { MonitorView } from '../../src/view/monitor-view.js';
 import type { Category } from '../../src/model/category.js';
 import type { ThresholdOverride } from '../../src/model/threshold-override.js';
 import type { PublishStats } from '../../src/counter/publish-stats.js';
-import { completeOptions } from '../../src/options/complete-options.js';
+import { NO_ENVIRONMENT } from '../../src/options/environment.js';
+import { readOptions } from '../../src/options/read-options.js';
 import { InstanceRegistry } from '../../src/instance/instance-registry.js';
 import { UsageReplica, type TestClock } from './usage-replica.js';
 
@@ -27,7 +28,7 @@ export interface SeenMonitor {
 
 export function seenMonitor(now: number): SeenMonitor {
   const clock = { now };
-  const categories = completeOptions({
+  const given: RateMonitorOptions = {
     categories: {
       llm_call: {
         threshold: 10,
@@ -38,7 +39,8 @@ export function seenMonitor(now: number): SeenMonitor {
       },
       evaluations: { threshold: 3 },
     },
-  }).categories as Map<string, Category>;
+  };
+  const categories = readOptions(given, NO_ENVIRONMENT).options.categories as Map<string, Category>;
   const replica = new UsageReplica('a', new MemoryCounterStore(() => clock.now), categories, clock);
   const about = { service: 'checkout-api', environment: 'production' };
   const figures = () => ({ counted: 61, uncounted: 2 });

@@ -58,6 +58,8 @@ interface Block {
 /** Usage of one category. */
 class CategoryUsage {
   readonly tops = new Recent(() => new Map<string, number>(), 40);
+  /** Ratios of count and threshold. */
+  readonly nears = new Recent(() => new Map<string, number>(), 40);
   readonly waiting = new Recent(() => new Set<string>(), 40);
   readonly sums = new Recent(() => new Map<string, number>(), 20);
   readonly blocks = new Map<number, Block>();
@@ -87,10 +89,13 @@ export class MemoryUsageStore implements UsageStore {
         if (about.name !== '' || about.thresholds || !known.has(tenant)) known.set(tenant, about);
       this.forget(usage, block, retention);
     }
-    for (const { window, span, counts } of tops) {
+    for (const { window, span, counts, near = [] } of tops) {
       const top = usage.tops.at(`${window}/${span}`);
       for (const { tenant, count } of counts) raise(top, tenant, count);
       keepHighest(top, MAX_LIVE);
+      const nearest = usage.nears.at(`${window}/${span}`);
+      for (const { tenant, ratio } of near) raise(nearest, tenant, ratio);
+      keepHighest(nearest, MAX_LIVE);
     }
     return Promise.resolve();
   }
@@ -145,6 +150,11 @@ export class MemoryUsageStore implements UsageStore {
 
   top(category: string, window: string, span: string, limit: number): Promise<TenantCount[]> {
     return Promise.resolve(highestOf(this.of(category).tops.find(`${window}/${span}`), limit));
+  }
+
+  near(category: string, window: string, span: string): Promise<string[]> {
+    const nearest = highestOf(this.of(category).nears.find(`${window}/${span}`), MAX_LIVE);
+    return Promise.resolve(nearest.map(({ tenant }) => tenant));
   }
 
   history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]> {

@@ -56,6 +56,7 @@ interface Scripted {
  * Keeps usage in Redis. What belongs to a category (in capitals) lies on one node of a Cluster, a tenant's history beside its counters:
  *
  * - `usage:{CATEGORY}:live/<window>/<span>`  ZSET, the busiest tenants of a window
+ * - `usage:{CATEGORY}:near/<window>/<span>`  ZSET, those nearest to their thresholds, by the ratio
  * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of encoded tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
  * - `usage:{CATEGORY}:sums/<slot>`           hash, what each instance counted in a minute
  * - `usage:{CATEGORY}:totals/<block>`        hash, the sums of 8 hours
@@ -120,10 +121,16 @@ export class RedisUsageStore implements UsageStore {
         await sendIfFull(some.length);
       }
     }
-    for (const { window, span, keepMs, counts } of tops) {
-      const key = this.key(category, `live/${window}/${span}`);
-      commands.zadd(key, 'GT', ...counts.flatMap(({ tenant, count }) => [count, tenant]));
+    const addHighest = (key: string, keepMs: number, scores: (string | number)[]): void => {
+      if (scores.length === 0) return;
+      commands.zadd(key, 'GT', ...scores);
       commands.zremrangebyrank(key, 0, -MAX_LIVE - 1).pexpire(key, keepMs);
+    };
+    for (const { window, span, keepMs, counts, near = [] } of tops) {
+      const scores = counts.flatMap(({ tenant, count }) => [count, tenant]);
+      addHighest(this.key(category, `live/${window}/${span}`), keepMs, scores);
+      const ratios = near.flatMap(({ tenant, ratio }) => [ratio, tenant]);
+      addHighest(this.key(category, `near/${window}/${span}`), keepMs, ratios);
     }
     for (const window of about) {
       const key = this.key(category, 'about');
@@ -174,6 +181,10 @@ export class RedisUsageStore implements UsageStore {
     const key = this.key(category, `live/${window}/${span}`);
     const found = await this.connection.zrevrange(key, 0, limit - 1, 'WITHSCORES');
     return Array.from(pairs(found), ([tenant, count]) => ({ tenant, count: Number(count) }));
+  }
+
+  near(category: string, window: string, span: string): Promise<string[]> {
+    return this.connection.zrevrange(this.key(category, `near/${window}/${span}`), 0, MAX_LIVE - 1);
   }
 
   async history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]> {
