@@ -11,6 +11,8 @@ it('Deferred does what waited in order once it is set, and everything after at o
   late.set('a');
   late.whenSet((value) => seen.push(`${value} 3`));
   expect(seen).toEqual(['a 1', 'a 2', 'a 3']);
+  late.set('b');
+  expect([late.value, seen.length]).toEqual(['b', 3]);
 });
 
 it('Deferred keeps a limited amount of work, and reports what it drops', () => {

@@ -1,4 +1,4 @@
-import { GuestFunction } from './guest-function.js';
+import { givenAtOnce, GuestFunction, isThenable } from './guest-function.js';
 
 const IN_TIME_MS = 50;
 
@@ -62,28 +62,55 @@ describe('a function of the app', () => {
     expect(await guest.answer(undefined)).toBe('first');
   });
 
+  it('is waited for while many ask at once, and while its answers take as long as they may', async () => {
+    jest.advanceTimersByTime(100);
+    const { guest, answers } = hanging();
+    for (let i = 0; i < 4; i++) void guest.answer(i);
+    jest.advanceTimersByTime(IN_TIME_MS);
+    void guest.answer(4);
+    expect(guest.isPrompt).toBe(true);
+    jest.advanceTimersByTime(1);
+    void guest.answer(5);
+    expect(guest.isPrompt).toBe(false);
+    // This one is late too, though nobody has looked since.
+    jest.advanceTimersByTime(IN_TIME_MS + 1);
+    answers[5]?.('late');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(guest.isPrompt).toBe(false);
+    void guest.answer(6);
+    jest.advanceTimersByTime(IN_TIME_MS);
+    answers[6]?.('just in time');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(guest.isPrompt).toBe(true);
+  });
+
   it('is not waited for after three late answers, until one comes in time', async () => {
     const { guest, answers } = hanging();
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 3; i++) {
       expect(guest.isPrompt).toBe(true);
       void guest.answer(i);
       jest.advanceTimersByTime(IN_TIME_MS + 1);
     }
-    void guest.answer(4);
+    void guest.answer(3);
     expect(guest.isPrompt).toBe(false);
     answers[0]?.('late');
     await jest.advanceTimersByTimeAsync(0);
     expect(guest.isPrompt).toBe(false);
-    answers[4]?.('in time');
+    answers[3]?.('in time');
     await jest.advanceTimersByTimeAsync(0);
     expect(guest.isPrompt).toBe(true);
   });
 
   it('is asked a thousand times at most without an answer, and ten times once it has been given up', async () => {
+    jest.advanceTimersByTime(5_000);
     const { guest, ask, answers } = hanging();
     const reasons = askAll(guest, 1_500);
     expect([ask.mock.calls.length, reasons.length, reasons[0]]).toEqual([1_000, 500, 'no answer to 1000 calls']);
-    await jest.advanceTimersByTimeAsync(11_000);
+    await jest.advanceTimersByTimeAsync(9_999);
+    // Those that are late count too.
+    expect(askAll(guest, 1)).toEqual(['no answer to 1000 calls']);
+    expect(reasons).toHaveLength(500);
+    await jest.advanceTimersByTimeAsync(1);
     expect(reasons.filter((reason) => reason === 'no answer within 10000 ms')).toHaveLength(1_000);
     ask.mockClear();
     askAll(guest, 100);
@@ -95,10 +122,30 @@ describe('a function of the app', () => {
     expect(ask).toHaveBeenCalledTimes(100);
   });
 
-  it('leaves no timer behind', () => {
-    const { guest } = hanging();
+  it('leaves no timer behind once it has answered, nor once it is stopped', async () => {
+    const { guest, answers } = hanging();
     void guest.answer(1);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(jest.getTimerCount()).toBe(1);
+    answers[0]?.('late');
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(jest.getTimerCount()).toBe(0);
+    void guest.answer(2);
     guest.stop();
     expect(jest.getTimerCount()).toBe(0);
   });
+});
+
+it.each([null, undefined, 5, 'then', {}, { then: 'x' }])('isThenable takes %p for an answer', (answer) =>
+  expect(isThenable(answer)).toBe(false),
+);
+
+it('givenAtOnce gives what is there, and throws for a promise, whose rejection then ends nothing', async () => {
+  expect(givenAtOnce('x')).toBe('x');
+  const ended = jest.fn();
+  process.once('unhandledRejection', ended);
+  expect(() => givenAtOnce(Promise.reject(new Error('nobody listens')))).toThrow(TypeError);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', ended);
+  expect(ended).not.toHaveBeenCalled();
 });

@@ -22,8 +22,6 @@ export class GuestFunction<Q, A> {
   private readonly fresh = new Set<Call>();
   private readonly late = new Set<Call>();
   private lateInARow = 0;
-  /** Whether it ever answered later: only then something may be outstanding. */
-  private isAsync = false;
   private isHanging = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -43,7 +41,7 @@ export class GuestFunction<Q, A> {
    * @throws what it throws; an Error if too many answers are outstanding.
    */
   answer(question: Q): A | Promise<A> {
-    if (this.isAsync) this.makeRoom();
+    if (this.fresh.size + this.late.size > 0) this.makeRoom();
     const answer = this.ask(question);
     // Also what only looks like a promise: a query builder's, say, which asks nothing until it is awaited.
     return isThenable(answer) ? this.outstanding(answer) : answer;
@@ -57,7 +55,6 @@ export class GuestFunction<Q, A> {
   }
 
   private outstanding(answer: PromiseLike<A>): Promise<A> {
-    this.isAsync = true;
     return new Promise<A>((resolve, reject) => {
       const call: Call = { at: performance.now(), giveUp: reject };
       this.fresh.add(call);
@@ -83,7 +80,6 @@ export class GuestFunction<Q, A> {
   }
 
   private makeRoom(): void {
-    if (this.fresh.size + this.late.size === 0) return;
     this.lookAtTime();
     const most = this.isHanging ? MAX_OUTSTANDING_IF_HANGING : MAX_OUTSTANDING;
     if (this.fresh.size + this.late.size >= most) throw new Error(`no answer to ${most} calls`);
@@ -117,8 +113,7 @@ export class GuestFunction<Q, A> {
 }
 
 export function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-  const mayBe = (typeof answer === 'object' && answer !== null) || typeof answer === 'function';
-  return mayBe && typeof (answer as Partial<PromiseLike<T>>).then === 'function';
+  return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 }
 
 /**

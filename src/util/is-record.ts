@@ -3,5 +3,5 @@ const TAGS = ['[object Object]', '[object Module]'];
 
 /** An object that can hold options: not a list, and not a function, a date, a map or a promise, of which no option would be found. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && TAGS.includes(Object.prototype.toString.call(value));
+  return TAGS.includes(Object.prototype.toString.call(value));
 }

@@ -8,6 +8,7 @@ describe('SayOnce', () => {
     lines = [];
     once = new SayOnce({ warn: (line: string) => lines.push(line) });
     jest.useFakeTimers();
+    jest.advanceTimersByTime(100_000);
   });
   afterEach(() => jest.useRealTimers());
 
@@ -16,6 +17,9 @@ describe('SayOnce', () => {
   it('tells each fault of a subject once', () => {
     for (let i = 0; i < 2; i++) for (const fault of ['down', 'slow']) warn('tenant a', fault);
     expect(lines).toEqual(['tenant a: down', 'tenant a: slow']);
+    jest.advanceTimersByTime(60_000);
+    warn('tenant a', 'down');
+    expect(lines).toHaveLength(2);
   });
 
   it('tells a fault again that comes back after all was well, but not at every turn', () => {
@@ -29,6 +33,18 @@ describe('SayOnce', () => {
     jest.advanceTimersByTime(60_000);
     warn('tenant a', 'down');
     expect(lines).toHaveLength(2);
+  });
+
+  it('tells five faults of a subject, however many it has', () => {
+    for (let i = 0; i < 20; i++) warn('tenant a', `fault ${i}`);
+    expect(lines).toHaveLength(5);
+  });
+
+  it('takes it as nothing that a subject without a fault is well', () => {
+    once.good('tenant a');
+    warn('tenant b', 'down');
+    once.good('tenant a');
+    expect(lines).toEqual(['tenant b: down']);
   });
 
   it('lets no flood of one kind silence another', () => {

@@ -29,7 +29,7 @@ export class SayOnce {
     const [kind = ''] = about.split(' ', 1);
     const subjects = this.kinds.get(kind) ?? new Map<string, Subject>();
     this.kinds.set(kind, subjects);
-    const subject = subjects.get(about) ?? { faults: new Set<string>(), saidAt: -Infinity, wasGood: false };
+    const subject = subjects.get(about) ?? { faults: new Set<string>(), saidAt: 0, wasGood: false };
     if (subjects.size >= MAX_SUBJECTS_OF_A_KIND && !subjects.has(about)) return;
     subjects.set(about, subject);
     if (subject.wasGood && performance.now() - subject.saidAt >= REPEAT_AFTER_MS) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { amountOf, duration, oneLine, reasonOf } from './text.js';
+import { amountOf, copied, duration, kindOf, oneLine, reasonOf } from './text.js';
 
 describe('oneLine', () => {
   it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
@@ -26,6 +26,12 @@ describe('oneLine', () => {
   it('cuts, with a mark, between characters', () => {
     expect(oneLine('abcdef', 4)).toBe('abc…');
     expect(oneLine('😀😀😀😀', 4)).toBe('😀…');
+    expect(oneLine('abcd', 4)).toBe('abcd');
+    expect(oneLine('a       ', 4)).toBe('a');
+  });
+
+  it('reads no more of a long text than twice what it may keep', () => {
+    expect(oneLine(`${'\u200B'.repeat(8)}abcdef`, 4)).toBe('…');
   });
 
   it('never exceeds the maximum length, nor one line', () => {
@@ -48,12 +54,14 @@ it.each([
   [60_000, '1 min'],
   [90_000, '90 s'],
   [119_999, '120 s'],
+  [120_000, '2 min'],
   [125_000, '2 min 5 s'],
   [300_000, '5 min'],
   [3_599_999, '1 h'],
   [5_400_000, '1 h 30 min'],
   [86_400_000, '24 h'],
   [100_000_000, '27 h 47 min'],
+  [172_800_000, '2 days'],
   [7 * 86_400_000, '7 days'],
   [31 * 86_400_000 + 7_200_000, '31 days 2 h'],
 ])('duration writes %d ms as %s', (ms, text) => expect(duration(ms)).toBe(text));
@@ -63,6 +71,7 @@ it.each([
   [1.0999999999999999, '1.1'],
   [5_000, '5,000'],
   [0.125, '0.125'],
+  [1e15, '1.00000e+15'],
   [1.23456789e299, '1.23457e+299'],
 ])('amountOf writes %d as %s', (count, text) => expect(amountOf(count)).toBe(text));
 
@@ -77,7 +86,8 @@ it('reasonOf tells what went wrong on one line', () => {
 
 it('reasonOf leaves out what Redis repeats of a command that it does not know', () => {
   const echoed = "ERR unknown command 'hmget', with args beginning with: 'rate_monitor:proj_1'\n 'x' ";
-  expect([reasonOf(new Error(echoed)), reasonOf(echoed)]).toEqual(Array(2).fill("ERR unknown command 'hmget'"));
+  const errors = [new Error(echoed), echoed, echoed.replace(',', '')];
+  expect(errors.map(reasonOf)).toEqual(Array(3).fill("ERR unknown command 'hmget'"));
 });
 
 it.each([
@@ -93,6 +103,21 @@ it.each([
   ['an error whose message is no text', Object.assign(new Error(), { message: { toString: () => 'x' } })],
   ['a proxy that was revoked', revoked()],
 ])('reasonOf never throws: %s', (_what, error) => expect(reasonOf(error)).toBe('an error without a text'));
+
+it.each([
+  [undefined, 'undefined'],
+  [null, 'null'],
+  ['x', 'a string'],
+  [() => 'x', 'a function'],
+  [['x'], 'a list'],
+  [{}, 'an object'],
+])('kindOf names %p: %s', (value, kind) => expect(kindOf(value)).toBe(kind));
+
+it('kindOf takes a proxy that was revoked for an object', () => expect(kindOf(revoked())).toBe('an object'));
+
+it.each(['proj_1', 'Söhne 東京 😀', '\ud800 half a pair', ''])('copied keeps each character of %p', (text) =>
+  expect(copied(text)).toBe(text),
+);
 
 function revoked(): unknown {
   const { proxy, revoke } = Proxy.revocable({}, {});

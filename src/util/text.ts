@@ -1,7 +1,7 @@
 /** Controls, line separators, and blanks of any kind: together they are one space. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
 /** What renders as nothing or turns the reading direction around: it could hide a word, or make two names look the same. */
-const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]+/gu;
+const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu;
 /** Marks that are stacked on a letter, more than any script needs: they would be drawn over the lines above and below. */
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
@@ -17,7 +17,7 @@ export function oneLine(text: string, most = 200): string {
     .replace(STACKED, '$1')
     .trim();
   if (clean.length <= most && text.length <= most * 2) return clean;
-  return `${clean.slice(0, most - 1).replace(/\p{Cs}$/u, '')}…`;
+  return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
 /** Copies a text, because a substring of a header keeps the whole header in memory. */
@@ -67,5 +67,5 @@ function inUnits(amount: number, perUnit: number, unit: string, rest: string): s
 /** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. */
 export function amountOf(count: number): string {
   // Beyond that a number has no digits after the point, and too many before it.
-  return count < 1e15 ? count.toLocaleString('en-US', { maximumFractionDigits: 3 }) : count.toPrecision(6);
+  return count < 1e15 ? count.toLocaleString('en-US') : count.toPrecision(6);
 }

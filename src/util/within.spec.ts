@@ -1,0 +1,42 @@
+import { within } from './within.js';
+
+describe('within', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  const never = new Promise<string>(() => undefined);
+
+  it('gives what the promise comes to, and leaves no timer behind', async () => {
+    await expect(within(Promise.resolve('x'), 100, 'no answer')).resolves.toBe('x');
+    await expect(within(Promise.reject(new Error('refused')), 100, 'no answer')).rejects.toThrow('refused');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('rejects once the time has passed, however long that is', async () => {
+    const ended = jest.fn();
+    const waiting = within(never, 100, 'no answer').catch(ended);
+    await jest.advanceTimersByTimeAsync(99);
+    expect(ended).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    await waiting;
+    expect(ended).toHaveBeenCalledWith(new Error('no answer within 100 ms'));
+  });
+
+  it('keeps the process for it only if it should', () => {
+    jest.useRealTimers();
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const added = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length - before;
+    void within(never, 20, 'no answer', false).catch(() => undefined);
+    expect(added()).toBe(0);
+    void within(never, 20, 'no answer').catch(() => undefined);
+    expect(added()).toBe(1);
+  });
+
+  it.each([Infinity, 2 ** 31])('waits for %d ms, which no timer takes', async (ms) => {
+    jest.useRealTimers();
+    await expect(
+      within(new Promise((resolve) => setTimeout(() => resolve('late'), 20)), ms, 'no answer'),
+    ).resolves.toBe('late');
+  });
+});
