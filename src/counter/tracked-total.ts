@@ -13,7 +13,7 @@ const MAX_LABEL = 200;
 /** How soon a total must be published, and whether its request waits for that. */
 export type Urgency = 'later' | 'now' | 'wait';
 
-/** A first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
+/** First requests in a longer window wait: other instances may have taken the tenant close to a level long ago. */
 const WAITS_AT_FIRST_SIGHT_MS = 60_000;
 
 /** Above every count that a small integer can hold: V8 keeps such a number within the object, and any other in one of its own. */
@@ -132,12 +132,12 @@ export class TrackedTotal {
 
   /** Counts, and returns how soon the total must be published. */
   add(cost: number, tenant: Tenant): Urgency {
-    const isFirst = this.own === 0;
     this.own = plus(this.own, cost);
     this.tenant = tenant;
     this.state |= CHANGED;
     const urgency = this.urgency();
-    if (!isFirst || urgency === 'wait') return urgency;
+    // Until the store has answered once: of requests that come together, any may be the one that crosses.
+    if (this.published > 0 || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
   }

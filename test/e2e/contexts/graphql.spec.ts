@@ -1,4 +1,7 @@
-import { RateCounterService } from '../../../src/index.js';
+import { Field, GraphQLModule, Int, ObjectType, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
+
+import { MonitorRate, RateCounterService } from '../../../src/index.js';
 import { startApp, type TestApp } from '../../support/app.js';
 import { GraphqlApiModule } from './graphql.example.js';
 
@@ -46,4 +49,56 @@ describe('GraphQL', () => {
     expect(app.log.of('No tenant on graphql latest')).toHaveLength(1);
     expect(app.log.of('not counted (')).toEqual([]);
   });
+});
+
+@ObjectType()
+class Item {
+  @Field(() => Int)
+  id!: number;
+}
+
+/** Sizes of what was loaded together, as a dataloader does it: all that is asked for within one turn. */
+const loads: number[] = [];
+let loading: Promise<void> | undefined;
+
+function load(): Promise<void> {
+  if (loading) loads.push((loads.pop() as number) + 1);
+  else loads.push(1);
+  return (loading ??= new Promise((resolve) =>
+    setImmediate(() => {
+      loading = undefined;
+      resolve();
+    }),
+  ));
+}
+
+@Resolver(() => Item)
+class ItemsResolver {
+  @Query(() => [Item])
+  items(): Item[] {
+    return Array.from({ length: 10 }, (_, id) => ({ id }));
+  }
+
+  @ResolveField(() => String)
+  @MonitorRate('llm_call')
+  async name(@Parent() { id }: Item): Promise<string> {
+    await load();
+    return `item ${id}`;
+  }
+}
+
+it('fields of one operation that are first of their tenant are loaded together', async () => {
+  const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
+    driver: MercuriusDriver,
+    autoSchemaFile: true,
+    fieldResolverEnhancers: ['guards'],
+  });
+  const app = await startApp({
+    fastify: true,
+    metadata: { imports: [driver], providers: [ItemsResolver] },
+    options: { tenant: () => 'acme', categories: { llm_call: { threshold: 100, windowMs: 86_400_000 } } },
+  });
+  for (let i = 0; i < 2; i++) await app.post('/graphql', {}, { query: '{ items { name } }' });
+  expect(loads).toEqual([10, 10]);
+  await app.close();
 });
