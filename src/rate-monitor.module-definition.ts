@@ -1,9 +1,11 @@
+import { types } from 'node:util';
+
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 
 import { RateMonitorConfigError } from './model/config-error.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { isRecord } from './util/is-record.js';
-import { kindOf } from './util/text.js';
+import { kindOf, reasonOf } from './util/text.js';
 
 /**
  * What can hold options; anything else would be taken for none, and the defaults hold without a word.
@@ -12,12 +14,22 @@ import { kindOf } from './util/text.js';
  */
 export function optionsIn(given: unknown): RateMonitorOptions {
   if (given === undefined || given === null) return {};
-  if (isRecord(given)) return given;
-  const kind = given instanceof Promise ? 'a promise' : kindOf(given);
+  if (isRecord(given)) return readable(given);
+  const kind = types.isPromise(given) ? 'a promise' : kindOf(given);
   throw new RateMonitorConfigError([
     `the options are ${kind}: give an object such as { categories: { llm_call: { threshold: 15 } } }. What must be waited for is given ` +
       'by the factory of forRootAsync()',
   ]);
+}
+
+function readable(given: Record<string, unknown>): RateMonitorOptions {
+  try {
+    // Nest reads them too, and would stop the boot with the error of a getter.
+    Object.values(given);
+    return given;
+  } catch (error) {
+    throw new RateMonitorConfigError([`the options cannot be read (${reasonOf(error)}): write plain values`]);
+  }
 }
 
 /** By a global name, so that two copies of this package mean the same. */

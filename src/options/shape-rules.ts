@@ -8,8 +8,17 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** What to write instead of a wrong value. */
 export const writeInstead = (message: string): { message: string } => ({ message });
 
-export const Passes = (name: string, validate: (value: unknown) => boolean, message: string): PropertyDecorator =>
-  ValidateBy({ name, validator: { validate } }, writeInstead(message));
+export const Passes = (name: string, passes: (value: unknown) => boolean, message: string): PropertyDecorator => {
+  const validate = (value: unknown): boolean => {
+    try {
+      return passes(value);
+    } catch {
+      // A getter of a client, a store or a channel.
+      return false;
+    }
+  };
+  return ValidateBy({ name, validator: { validate } }, writeInstead(message));
+};
 
 export const IsRecord = (message: string): PropertyDecorator => Passes('isRecord', isRecord, message);
 

@@ -1,7 +1,7 @@
 import type { ValidationError } from 'class-validator';
 
 import { isRecord } from '../util/is-record.js';
-import { kindOf, oneLine } from '../util/text.js';
+import { kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
@@ -150,8 +150,21 @@ function checkWindow(window: unknown, path: string): Problem[] {
 
 function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
   // A channel is an instance with state: validate it, do not copy it.
-  const { name, send, minSeverity, categories, repeatEveryMs } = Object(channel) as Record<string, unknown>;
-  const problems = check(ChannelShape, { name, send, minSeverity, categories, repeatEveryMs }, path);
+  let read: Record<string, unknown>;
+  try {
+    const { name, send, minSeverity, categories, repeatEveryMs } = Object(channel) as Record<string, unknown>;
+    read = { name, send, minSeverity, categories, repeatEveryMs };
+  } catch (error) {
+    return [
+      {
+        path,
+        found: `a channel that cannot be read (${reasonOf(error)})`,
+        remedy: 'one whose name and options can be',
+      },
+    ];
+  }
+  const { categories } = read;
+  const problems = check(ChannelShape, read, path);
   for (const category of listOf(categories)) {
     if (known.includes(category as string)) continue;
     const remedy = `one of ${known.join(', ')}`;

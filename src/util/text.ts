@@ -45,7 +45,7 @@ export function kindOf(value: unknown): string {
     return Array.isArray(value) ? 'a list' : 'an object';
   } catch {
     // A proxy that was revoked.
-    return 'an object';
+    return 'an object that cannot be read';
   }
 }
 

@@ -391,6 +391,51 @@ describe('configuration', () => {
       await expect(boot).rejects.toThrow(kind === 'a promise' ? 'the options are an object: give' : message);
     });
 
+    const revoked = <T extends object>(target: T): T => {
+      const { proxy, revoke } = Proxy.revocable(target, {});
+      revoke();
+      return proxy;
+    };
+    const throwing = (name: string, of: object = {}): object =>
+      Object.defineProperty(of, name, {
+        enumerable: true,
+        get: () => {
+          throw new Error('not for you');
+        },
+      });
+    class Channel {
+      send() {}
+    }
+    const unreadable: [string, object, RegExp][] = [
+      ['a revoked proxy', { redis: revoked({}) }, / redis cannot be read \(.*revoked\): write a plain value/],
+      [
+        'a revoked proxy deep within',
+        { categories: { ...rest, evaluations: { windows: [revoked({})] } } },
+        / categories\.evaluations\.windows\[0\] cannot be read \(.*revoked\)/,
+      ],
+      ['a revoked function', { tenant: revoked(() => 'acme') }, / tenant cannot be read \(.*revoked\)/],
+      ['a getter that throws', { categories: throwing('x') }, / categories cannot be read \(not for you\)/],
+      [
+        'a channel with such a getter',
+        { channels: [throwing('name', new Channel())] },
+        / channels\[0\] is a channel that cannot be read \(not for you\)/,
+      ],
+      ['a store with such a getter', { store: throwing('publish', new Channel()) }, / store is an object: write/],
+      ['a list with a hole', { channels: Array(1) }, / channels\[0\]\.send is missing/],
+    ];
+    it.each(unreadable)('%s', async (_what, options, message) => {
+      const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => options }));
+      await expect(boot).rejects.toThrow(message);
+      await expect(boot).rejects.toMatchObject({ name: 'RateMonitorConfigError' });
+    });
+
+    it.each([
+      [revoked({}), 'the options are an object that cannot be read: give an object such as'],
+      [throwing('categories'), 'the options cannot be read (not for you): write plain values'],
+    ])('options that cannot be read at all', (options, message) => {
+      expect(() => RateMonitorModule.forRoot(options as RateMonitorOptions)).toThrow(message);
+    });
+
     it('all of it at once', async () => {
       await expect(start(RateMonitorModule.forRoot({ counting: 'x' as never, keyPrefix: '' }))).rejects.toThrow(
         /cannot start:\n {2}- .*keyPrefix is empty.*\n {2}- .*counting is 'x'|cannot start:\n {2}- .*counting is 'x'.*\n {2}- .*keyPrefix is empty/,
