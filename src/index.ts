@@ -60,7 +60,7 @@ export type { BlindInstance, BlindTime } from './model/blind-time.js';
 export type { AlertChannel } from './model/alert-channel.js';
 export type { Notice } from './model/notice.js';
 export type { RateAlert } from './model/rate-alert.js';
-export type { AlertIncident, IncidentStatus } from './model/alert-incident.js';
+export type { AlertIncident, IncidentStatus } from './model/rate-alert.js';
 export { DeliveryError, isDeliveryError, type DeliveryFault } from './model/delivery-error.js';
 export type { AlertLevel, Severity } from './model/level.js';
 export { LogChannel } from './channels/log.channel.js';

@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 
 import { RateMonitorConfigError } from './model/config-error.js';
+import type { CompleteOptions } from './options/complete-options.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { isRecord } from './util/is-record.js';
 import { kindOf, reasonOf } from './util/text.js';
@@ -42,3 +43,11 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: RATE_MONITOR_OPTIO
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createRateMonitorOptions')
     .build();
+
+/** Options that win over code and environment, such as the store of a test. */
+export type OptionsOfTest = Partial<CompleteOptions>;
+
+/**
+ * Where a test puts its {@link OptionsOfTest}, with `overrideProvider`. The symbol is global, so that two copies of this package share it.
+ */
+export const OPTIONS_OF_TEST = Symbol.for('nestjs-rate-monitor:options-of-test');

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import type { CountRead } from '../model/count-read.js';
+import type { CountRead } from '../model/window.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';

@@ -1,6 +1,5 @@
-import type { AlertIncident, IncidentStatus } from '../model/alert-incident.js';
+import type { AlertIncident, IncidentStatus, RateAlert } from '../model/rate-alert.js';
 import type { CategoryWindow } from '../model/category.js';
-import type { RateAlert } from '../model/rate-alert.js';
 import { hashOf, lastOf, lengthOf, sharedName, type Due, type Incident, type WindowOver } from './incident.js';
 
 /** What an alert has from the app that sends it. */

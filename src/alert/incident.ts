@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 
-import type { IncidentStatus } from '../model/alert-incident.js';
+import type { IncidentStatus } from '../model/rate-alert.js';
 import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
 import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
-import { tenantKey } from '../model/tenant-key.js';
-import type { Tenant } from '../model/tenant.js';
+import { tenantKey, type Tenant } from '../model/tenant.js';
 import { isRecord } from '../util/is-record.js';
 
 /** The last totals of a window arrive a little after its end. */

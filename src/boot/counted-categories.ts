@@ -1,12 +1,11 @@
 import type { Category } from '../model/category.js';
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey } from '../model/tenant.js';
 import type { Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
-import { levelReached } from '../threshold/levels.js';
-import { levelsFor, type AskedThresholds } from '../threshold/levels-for.js';
+import { levelReached, levelsFor, type AskedThresholds } from '../threshold/levels.js';
 import type { Overrides } from '../threshold/overrides.js';
 import { Turns } from '../threshold/threshold-function.js';
 import type { SayOnce } from '../util/say-once.js';

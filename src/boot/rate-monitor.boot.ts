@@ -19,18 +19,16 @@ import { MarkedHandlers } from '../monitor/marked-handlers.js';
 import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Breach } from '../model/breach.js';
-import { RateMonitorConfigError } from '../model/config-error.js';
 import { BlindTimes } from '../instance/blind-times.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
 import { NO_ENVIRONMENT } from '../options/environment.js';
 import { environmentOf } from '../util/optional-peers.js';
-import { optionsIn, RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
+import { OPTIONS_OF_TEST, type OptionsOfTest } from '../rate-monitor.module-definition.js';
 import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import { setUpOnce } from './set-up-once.js';
-import { OPTIONS_OF_TEST, type OptionsOfTest } from './options-of-test.js';
+import { givenOptions } from './given-options.js';
 import { Contributors } from '../counter/contributors.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
@@ -78,11 +76,11 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws RateMonitorConfigError if the set-up is wrong. */
   async onModuleInit(): Promise<void> {
-    setUpOnce(this.discovery);
+    const given = givenOptions(this.discovery);
     const environment = await environmentOf(this.app);
     // Loads class-validator, which an app that only imports this package does not need.
     const { readOptions } = await import('../options/read-options.js');
-    const { options: read, unreadVariables } = readOptions(optionsIn(this.givenOptions()), environment);
+    const { options: read, unreadVariables } = readOptions(given, environment);
     const options = { ...read, ...this.optionsOfTest };
     for (const line of unreadVariables) this.logger.warn(line);
     if (!options.enabled) {
@@ -201,20 +199,6 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     else this.usage.never();
     this.view.set(view);
     await this.watching.start();
-  }
-
-  /** Resolved here, not injected: options from a request-scoped provider would make every monitoring class request-scoped, and inert. */
-  private givenOptions(): unknown {
-    const wrapper = this.discovery.getProviders().find(({ token }) => token === RATE_MONITOR_OPTIONS);
-    if (!wrapper)
-      throw new RateMonitorConfigError([
-        'RateMonitorModule is imported without options: write RateMonitorModule.forRoot(), or forRootAsync(), in the imports of the root module',
-      ]);
-    if (!wrapper.isDependencyTreeStatic())
-      throw new RateMonitorConfigError([
-        'forRootAsync() takes its options from a request-scoped provider, and there is no request when the app starts: inject providers of the default scope only',
-      ]);
-    return wrapper.instance as unknown;
   }
 
   private warnOfMemory(store: CounterStore): void {

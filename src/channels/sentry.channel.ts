@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 
 import { sentry, type Sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey } from '../model/tenant.js';
 import type { Severity } from '../model/level.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import { amountOf, oneLine } from '../util/text.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Category, CategoryWindow } from '../model/category.js';
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey } from '../model/tenant.js';
 import type { WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';

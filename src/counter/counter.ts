@@ -2,16 +2,19 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import type { CountRead } from '../model/count-read.js';
+import {
+  type CountRead,
+  earlierParts,
+  type CountedCategory,
+  type CountedWindow,
+  type WindowSpan,
+} from '../model/window.js';
 import type { ChangedTotal, LiveTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
-import { tenantKey } from '../model/tenant-key.js';
-import type { Tenant, TenantLike } from '../model/tenant.js';
-import { earlierParts, type CountedCategory, type CountedWindow, type WindowSpan } from '../model/window.js';
+import { tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
 import { windowNamed } from '../model/window-name.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
 import { levelReached } from '../threshold/levels.js';
-import { answered } from '../util/answered.js';
 import { plus } from '../util/plus.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
@@ -32,6 +35,8 @@ const LAST_PUBLISH_MS = 2_000;
 /** How long a store may take to let go. */
 const CLOSE_WITHIN_MS = 1_000;
 /** Delay before an unavailable threshold is requested again; doubled each time. */
+/** A threshold function of the app that takes longer has failed, and the log reports it. */
+const LEVELS_WITHIN_MS = 10_000;
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
 /** How often to check whether thresholds have changed. */
@@ -315,7 +320,7 @@ export class Counter {
       tracked.setLevels(found);
       return undefined;
     }
-    return answered(found).then(
+    return within(found, LEVELS_WITHIN_MS, 'no answer', false).then(
       (levels) => {
         this.failing.delete(tracked);
         return this.publisher.publish(tracked, tracked.setLevels(levels));

@@ -2,7 +2,7 @@ import type { AlertRecord } from '../alert/history.js';
 import type { MonitorView } from '../view/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey } from '../model/tenant.js';
 import { baseWindow, NEAR } from '../usage/usage-source.js';
 import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';

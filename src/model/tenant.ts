@@ -1,4 +1,9 @@
+import { createHash } from 'node:crypto';
+
 import type { ExecutionContext } from '@nestjs/common';
+
+const MAX_ID_LENGTH = 128;
+const KEPT_OF_LONG_ID = 100;
 
 /** Whom a request counts against: a project, an organisation, an API key. */
 export interface Tenant {
@@ -42,4 +47,13 @@ function toId(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
   if (typeof value === 'bigint') return String(value);
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
+}
+
+/**
+ * A tenant's id at a bounded length: itself, or, past 128 characters, its head and a SHA-256, which together are longer than any id
+ * that is kept as it is. So no id can pass for another, and memory does not grow with what strangers send.
+ */
+export function tenantKey(id: string): string {
+  if (id.length <= MAX_ID_LENGTH) return id;
+  return `${id.slice(0, KEPT_OF_LONG_ID)}~${createHash('sha256').update(id, 'utf16le').digest('base64url')}`;
 }

@@ -57,3 +57,13 @@ export function earlierParts(
   for (let before = span; earlier.length < parts - 1;) earlier.push((before = spanAt(before.start - 1)));
   return earlier;
 }
+
+/** Asks for a tenant's count in a window of a category. */
+export interface CountRead {
+  readonly category: string;
+  /** One of the names of the category's window. */
+  readonly window: string;
+  readonly tenantId: string;
+  /** A moment in the window, in milliseconds since the epoch, by the store's clock. */
+  readonly at: number;
+}

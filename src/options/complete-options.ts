@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { defaultTenantResolver } from '../model/tenant-resolvers.js';
 import type {
   CategoryOptions,
@@ -9,7 +12,6 @@ import type {
 } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../model/window-spans.js';
-import { appName } from './app-name.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 
 /** The options with all defaults filled in. */
@@ -163,4 +165,14 @@ function completeWindow(options: WindowOptions, isOneOfSeveral: boolean, variabl
   }
   if (!sliding) return Object.freeze({ ...common, windowMs, spanAt: fixedSpans(windowMs) });
   return Object.freeze({ ...common, windowMs, spanAt: slidingSpans(windowMs), parts: SLIDING_PARTS });
+}
+
+/** The name in the app's package.json, read from the working directory; undefined if there is none. */
+export function appName(): string | undefined {
+  try {
+    const { name } = JSON.parse(readFileSync(join(process.cwd(), 'package.json'), 'utf8')) as { name?: unknown };
+    return typeof name === 'string' && name !== '' ? name.slice(0, 100) : undefined;
+  } catch {
+    return undefined;
+  }
 }

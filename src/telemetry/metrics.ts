@@ -1,5 +1,4 @@
-import type { MonitorView } from '../view/monitor-view.js';
-import { attributes, type Observation } from '../view/observation.js';
+import type { MonitorView, Observation } from '../view/monitor-view.js';
 
 /** A figure that can be observed at any time. */
 export interface Figure {
@@ -9,6 +8,11 @@ export interface Figure {
   readonly unit: string;
   readonly description: string;
   readonly observe: (view: MonitorView) => readonly Observation[];
+}
+
+/** Attributesas the semantic conventions have it: with a namespace of their own. */
+export function attributes(by: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(by).map(([name, value]) => [`rate_monitor.${name}`, value]));
 }
 
 const one = (value: number): Observation[] => [{ value, attributes: {} }];

@@ -1,6 +1,6 @@
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { OPTIONS_OF_TEST, type OptionsOfTest } from '../boot/options-of-test.js';
+import { OPTIONS_OF_TEST, type OptionsOfTest } from '../rate-monitor.module-definition.js';
 import { CLOCK } from '../counter/clock.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { MovableClock } from './movable-clock.js';

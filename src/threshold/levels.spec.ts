@@ -1,5 +1,4 @@
-import { levelsFor } from './levels-for.js';
-import { levelReached, levelsOf, NO_LEVELS } from './levels.js';
+import { levelsFor, levelReached, levelsOf, NO_LEVELS } from './levels.js';
 
 const steps = [
   { at: 0.8, severity: 'info' as const },

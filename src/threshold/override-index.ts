@@ -1,4 +1,4 @@
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey } from '../model/tenant.js';
 import type { KeptOverride } from './kept-override.js';
 
 /** The thresholds set for one window of one category. */

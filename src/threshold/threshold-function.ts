@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
-import { tenantKey } from '../model/tenant-key.js';
+import { tenantKey, type Tenant } from '../model/tenant.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import type { ThresholdResolver } from '../model/category.js';
-import type { Tenant } from '../model/tenant.js';
 import { isThenable } from '../util/guest-function.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';

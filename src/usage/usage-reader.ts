@@ -1,6 +1,6 @@
 import type { Category, CategoryWindow } from '../model/category.js';
-import { tenantKey } from '../model/tenant-key.js';
-import type { WindowSpan } from '../model/window.js';
+import { tenantKey } from '../model/tenant.js';
+import type { WindowSpan, CountRead } from '../model/window.js';
 import {
   blockOf,
   blocksOf,
@@ -15,7 +15,6 @@ import {
 } from '../store/usage-store.js';
 import { duration } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
-import type { CountRead } from '../model/count-read.js';
 import { baseWindow, isLong, type UsageSource } from './usage-source.js';
 
 /** Windows that ended less than this many slots ago may not be copied yet, so their counters are read. */

@@ -1,7 +1,6 @@
-import type { CountRead } from '../model/count-read.js';
+import type { CountRead, WindowSpan } from '../model/window.js';
 import type { ChangedTotal } from '../model/live-total.js';
 import type { Category, CategoryWindow } from '../model/category.js';
-import type { WindowSpan } from '../model/window.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
 /** From this part of its threshold on, a tenant is near it. */

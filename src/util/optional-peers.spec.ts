@@ -1,7 +1,6 @@
 import type { ModuleRef } from '@nestjs/core';
 
-import { nestRedisClient, sentryInUse, untraced } from './optional-peers.js';
-import { withoutTracing } from './without-tracing.js';
+import { nestRedisClient, sentryInUse, untraced, withoutTracing } from './optional-peers.js';
 
 describe('a package that the app does without', () => {
   let environmentOf: typeof import('./optional-peers.js').environmentOf;

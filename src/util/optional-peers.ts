@@ -1,8 +1,6 @@
 import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
-import { withoutTracing } from './without-tracing.js';
-
 /** What the app has of the optional packages. They are loaded here and nowhere else, when the module starts. */
 
 /** Where overrides come from: the app's ConfigService, or the process's environment if it has none. */
@@ -106,4 +104,27 @@ function find<T>(app: ModuleRef, type: new (...args: never[]) => T): T | undefin
     // Nest's way to say that the app does not have it.
     return undefined;
   }
+}
+
+/** What is used of OpenTelemetry's API, as it registers itself for all of a process. */
+interface OpenTelemetryApi {
+  context?: ContextManager;
+}
+
+interface ContextManager {
+  active(): Context;
+  with<T>(context: Context, work: () => T): T;
+}
+
+interface Context {
+  setValue(key: symbol, value: unknown): Context;
+}
+
+const API = Symbol.for('opentelemetry.js.api.1');
+const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** Runs something, with all that follows from it, so that OpenTelemetry makes no span of it. Without OpenTelemetry it just runs. */
+export function withoutTracing<T>(work: () => T): T {
+  const manager = (globalThis as { [API]?: OpenTelemetryApi })[API]?.context;
+  return manager ? manager.with(manager.active().setValue(SUPPRESS_TRACING, true), work) : work();
 }

@@ -2,7 +2,6 @@ import type { AlertService } from '../alert/alert.service.js';
 import type { ChannelStatus } from '../alert/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
-import type { Observation } from './observation.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';
 import type { UsageReader } from '../usage/usage-reader.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
@@ -13,6 +12,12 @@ export interface HandlerStatus {
   readonly categories: readonly string[];
   /** Whether a request with a tenant was counted. */
   readonly seen: boolean;
+}
+
+/** One observed value. */
+export interface Observation {
+  readonly value: number;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** All that the page, metrics and the health check look at. Built at boot; read only. */

@@ -8,7 +8,7 @@ import { Counter } from '../../src/counter/counter.js';
 import type { Breach } from '../../src/model/breach.js';
 import type { CountedCategory } from '../../src/model/window.js';
 import type { CounterStore } from '../../src/store/counter-store.js';
-import { levelsFor } from '../../src/threshold/levels-for.js';
+import { levelsFor } from '../../src/threshold/levels.js';
 import { SLIDING_PARTS, slidingSpans } from '../../src/model/window-spans.js';
 import { sharedRedis } from '../support/redis.js';
 

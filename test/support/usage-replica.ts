@@ -1,11 +1,10 @@
 import type { CounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
-import type { WindowSpan } from '../../src/model/window.js';
+import type { WindowSpan, CountRead } from '../../src/model/window.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
 import { UsageReader } from '../../src/usage/usage-reader.js';
 import { UsageRecorder } from '../../src/usage/usage-recorder.js';
-import type { CountRead } from '../../src/model/count-read.js';
 import type { ChangedTotal } from '../../src/model/live-total.js';
 import type { UsageSource } from '../../src/usage/usage-source.js';
 

@@ -1,5 +1,4 @@
-import type { AlertIncident } from '../../model/alert-incident.js';
-import type { RateAlert } from '../../model/rate-alert.js';
+import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 import { amountOf, duration } from '../../util/text.js';
 import {

@@ -1,6 +1,5 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
-import type { AlertIncident } from '../../model/alert-incident.js';
-import type { RateAlert } from '../../model/rate-alert.js';
+import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { alertLine } from './alert-line.js';
 
 const WHERE = 'POST /llm/call (LlmController.call) | 1 min from 2026-01-01T12:00:00.000Z';

@@ -1,5 +1,4 @@
-import type { AlertIncident } from '../../model/alert-incident.js';
-import type { RateAlert } from '../../model/rate-alert.js';
+import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration, oneLine } from '../../util/text.js';
 import {
   beginsAgain,

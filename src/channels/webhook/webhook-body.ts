@@ -1,8 +1,8 @@
-import { tenantKey } from '../../model/tenant-key.js';
+import { createHash } from 'node:crypto';
+
+import { tenantKey, type Tenant } from '../../model/tenant.js';
 import type { Notice } from '../../model/notice.js';
-import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
-import { alertId } from './alert-id.js';
 import { alertLine } from '../message/alert-line.js';
 import { MAX_NOTICE_LINE } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
@@ -10,6 +10,10 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 
 const MAX_CONTRIBUTORS = 10;
+/** 132 bits: different alerts never have the same id. */
+const ID_LENGTH = 22;
+/** An id that is valid in a header. */
+const GIVEN_ID = /^[\w.:~-]{1,100}$/;
 
 /** The body of a webhook request, described by `docs/webhook.schema.json`. */
 export function webhookBody(alert: RateAlert): string {
@@ -79,4 +83,19 @@ function tenantOf(tenant: Tenant): Tenant {
     ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
     ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
   };
+}
+
+/**
+ * Identifies an alert: its own id, or a hash of what it is about that is the same for retries, replicas and restarts. The hash
+ * omits the count, because two instances that notice the same breach may have seen different counts.
+ */
+export function alertId(alert: RateAlert): string {
+  const { id, category, tenant, windowStart, windowMs, level, incident, test } = alert;
+  if (id !== undefined && GIVEN_ID.test(id)) return id;
+  const { id: incidentId, status } = incident ?? {};
+  const about = [category, tenant.id, windowStart.getTime(), windowMs, level.at, incidentId, status, test];
+  return createHash('sha256')
+    .update(JSON.stringify(id === undefined ? about : [...about, id]))
+    .digest('base64url')
+    .slice(0, ID_LENGTH);
 }

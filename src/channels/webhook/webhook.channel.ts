@@ -4,9 +4,8 @@ import type { ChannelFilter } from '../common-options.js';
 import { checkOptions, WEBHOOK_RULES } from '../option-rules.js';
 import { HttpChannel } from '../http-channel.js';
 import { accept } from '../http/answer.js';
-import { alertId } from './alert-id.js';
+import { alertId, webhookBody, webhookNoticeBody } from './webhook-body.js';
 import { sign } from './signature.js';
-import { webhookBody, webhookNoticeBody } from './webhook-body.js';
 
 /** Options of {@link WebhookChannel}. */
 export interface WebhookChannelOptions extends ChannelFilter {

@@ -1,4 +1,4 @@
-import { levelPlace, placeAt } from '../level-place.js';
+import { levelPlace, placeAt } from '../../model/level.js';
 import { LEVEL_LEASE_MS, type Counted, type CounterKey, type CounterStore, type OwnTotal } from '../counter-store.js';
 import type { WindowSpan } from '../../model/window.js';
 import { plus } from '../../util/plus.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { redisKey } from './counter-key.js';
-import { tenantKey } from '../../model/tenant-key.js';
+import { tenantKey } from '../../model/tenant.js';
 
 const key = (tenant: string, category = 'llm_call'): string =>
   redisKey('rate_monitor', { category, tenant: tenantKey(tenant) }, '7');

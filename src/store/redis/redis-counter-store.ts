@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
 import { reasonOf } from '../../util/text.js';
-import { levelPlace, placeAt } from '../level-place.js';
+import { levelPlace, placeAt } from '../../model/level.js';
 import {
   CONNECTION_LOST,
   LEVEL_LEASE_MS,

@@ -1,5 +1,5 @@
 import { anAlert, anIncident } from '../../../test/support/alerts.js';
-import { alertId } from './alert-id.js';
+import { alertId } from './webhook-body.js';
 
 it('alertId is the same for the same breach, for every replica and count', () => {
   expect(alertId(anAlert())).toMatch(/^[\w-]{22}$/);
