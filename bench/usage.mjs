@@ -8,7 +8,7 @@ import { RedisServer } from './lib/redis-server.mjs';
 const { RedisCounterStore } = await from('index.js');
 const { completeOptions } = await from('options/complete-options.js');
 const { UsageRecorder } = await from('usage/usage-recorder.js');
-const { Usage } = await from('usage/usage-reader.js');
+const { UsageReader } = await from('usage/usage-reader.js');
 
 const MINUTE = 60_000;
 const RETENTION = { retentionMs: 24 * 60 * MINUTE, hourlyRetentionMs: 30 * 24 * 60 * MINUTE };
@@ -39,7 +39,7 @@ let totals = live();
 const source = {
   instance,
   now: () => now,
-  live: () => totals,
+  changed: () => totals.splice(0).map((total) => ({ ...total, more: total.own })),
   counts: async (/** @type {readonly unknown[]} */ reads) => reads.map(() => 0),
 };
 const recorder = new UsageRecorder(
@@ -102,7 +102,7 @@ console.log(
   `at most ${settled.cpu.toFixed(1)} ms of CPU in one look, on all threads; ${settled.collection.toFixed(1)} ms in one collection of memory`,
 );
 observer.disconnect();
-const usage = new Usage({
+const usage = new UsageReader({
   ...{ ...RETENTION, categories, source, store: store.usage },
   thresholdOf: (/** @type {unknown} */ _, /** @type {{ threshold: number }} */ { threshold }) => threshold,
 });

@@ -199,7 +199,7 @@ describe('Redis as teams run it', () => {
     it.each([
       ['the least rights', NEEDED],
       ['all rights', [...NEEDED, ...FOR_ALL_ELSE]],
-    ])('with %s but that to set an expiry, leaves no counter behind that would stay for good', async (_, rights) => {
+    ])('with %s but that to set an expiry, leaves no key behind that would stay for good', async (_, rights) => {
       let reader: Redis | undefined;
       const others = rights.filter((name) => name !== 'pexpire');
       await deniedTo(others, async (client) => {
@@ -209,8 +209,13 @@ describe('Redis as teams run it', () => {
         // A refused counter is tried again with the next publish.
         for (let i = 0; i < 3; i++) await counter.increment('evaluations', `proj_${i}`, 4);
         await counter.flush(500);
+        // Usage is written once a second.
+        await new Promise((resolve) => setTimeout(resolve, 2_500));
       });
-      expect(await reader?.keys('rate_monitor:{evaluations:*}:[0-9]*')).toEqual([]);
+      const keys = (await reader?.keys('*')) ?? [];
+      expect(keys.filter((key) => /^rate_monitor:(\{evaluations:.*\}|usage):/.test(key))).toEqual([]);
+      const left = await Promise.all(keys.map(async (key) => ((await reader?.pttl(key)) === -1 ? [key] : [])));
+      expect(left.flat()).toEqual([]);
     });
 
     it('needs no more rights for everything else than the docs list', async () => {

@@ -18,13 +18,19 @@ interface Swap {
   readonly reject: (error: unknown) => void;
 }
 
-/** Empty text means no record: a record is never empty. */
+/**
+ * Empty text means no record: a record is never empty.
+ *
+ * Here and in the other scripts an expiry is set before anything is written: a user who may not is refused before there is a key that would
+ * stay for good.
+ */
 const SWAP = `
 -- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
 -- ARGV   expiry in ms; 1 if that is to begin again; then of each record its id; what is expected there, or ''; what is to be there, or '';
 --        when it is due, or ''
 -- reply  of each record 1, or what is there instead (text, '' for nothing)
 local expiry, renew, replies = ARGV[1], ARGV[2] == '1', {}
+redis.call('PEXPIRE', KEYS[1], expiry)
 for i = 3, #ARGV, 4 do
   local id, expected, after, due = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local found = redis.call('HGET', KEYS[1], id) or ''
@@ -65,6 +71,7 @@ local reply = {}
 -- Redis may evict the set alone. Then the order is lost, and no record is.
 local records = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${GENERATION}')
 if records > redis.call('ZCARD', KEYS[2]) then
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
     if all[i] ~= '${GENERATION}' then redis.call('ZADD', KEYS[2], 'NX', 0, all[i]) end
@@ -85,6 +92,7 @@ const DUE = `
 -- KEYS   a kind's records, when they are due
 -- ARGV   the time; how many at most; a name for the generation if there is none; expiry in ms
 -- reply  the generation, then the ids that are due, longest first
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 if redis.call('ZADD', KEYS[2], 'NX', '+inf', '${GENERATION}') == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
   redis.call('HDEL', KEYS[1], '${GENERATION}')
@@ -231,6 +239,7 @@ export class RedisSharedState implements SharedState {
       isAlive: async () => (await connection.exists(keyOf('claim:sweep'))) === 1,
       list: async (kind) => new Map(Object.entries(await connection.hgetall(keyOf(kind)))),
       write: async (kind, id, text) => {
+        await connection.pexpire(keyOf(kind), KEPT_FOR_MS);
         await Promise.all([connection.hset(keyOf(kind), id, text), connection.pexpire(keyOf(kind), KEPT_FOR_MS)]);
       },
       remove: async (kind, id, isIt) => {

@@ -87,6 +87,8 @@ export class RedisUsageStore implements UsageStore {
     { category, instance, sums, active, seen, tops, about = [] }: UsageReport,
     retention: UsageRetention,
   ): Promise<void> {
+    // A user who may not set an expiry is refused before there is a key, which would stay for good.
+    await this.connection.pexpire(this.key(category, 'about'), blockExpiry(retention));
     let commands = this.connection.pipeline();
     let entries = 0;
     // One pipeline of 100,000 commands would hold the event loop for a second.

@@ -71,10 +71,13 @@ end
 /**
  * Moves tenants from the waiting sets to the set being copied, where they are found again if the replica dies. A small set is taken whole,
  * by renaming it.
+ *
+ * Here and in the other scripts, the first command sets an expiry: a user who may not is refused before there is a key that would stay for good.
  */
 const TAKE = `
 local function take(most, expiry)
   local taken, n = {}, 0
+  redis.call('PEXPIRE', KEYS[1], expiry)
   for i = 2, #KEYS do
     local waiting = redis.call('SCARD', KEYS[i])
     if n > 0 and n + waiting > most then break end
@@ -170,6 +173,7 @@ if redis.call('EXISTS', unpack(KEYS, 2)) == 0 then return 0 end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return -1 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
 if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('SUNIONSTORE', KEYS[3], KEYS[3], KEYS[2])
   redis.call('DEL', KEYS[2])
@@ -185,6 +189,7 @@ export const CLOSE_SUM_SCRIPT = `
 -- KEYS   what each instance counted in the slot; the totals of the block
 -- ARGV   the slot; expiry of a block in ms
 -- reply  the sum (text)
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
 local sum = 0
 for _, count in ipairs(redis.call('HVALS', KEYS[1])) do sum = sum + tonumber(count) end
 if sum > tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0) then
@@ -200,6 +205,7 @@ export const PEAKS_SCRIPT = `
 -- ARGV   how many are kept; expiry in ms; then for each tenant its key and its count
 -- reply  how many there are
 local key, most = KEYS[1], tonumber(ARGV[1])
+redis.call('PEXPIRE', key, ARGV[2])
 for i = 3, #ARGV, 2 do
   if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', key, ARGV[i]) or 0) then redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 end
