@@ -12,7 +12,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
 import { SayOnce } from '../util/say-once.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { oneLine, plural, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import {
   ChannelDelivery,
@@ -233,7 +233,8 @@ export class AlertEngine implements Incidents {
   /** The last alerts of all replicas, newest first; while the store is away, those that this replica knows. */
   async list(): Promise<AlertRecord[]> {
     const names = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
-    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names));
+    const now = this.options.now();
+    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names, now));
   }
 
   /** Incidents of all replicas that are open or whose end is not sent yet, as last seen. */
@@ -303,8 +304,12 @@ export class AlertEngine implements Incidents {
   private async take(noticed: Breach): Promise<void> {
     const { incidents, now, windowOf } = this.options;
     const story = incidents !== undefined;
-    const { lengthName } = windowOf?.(noticed.category, noticed.window) ?? {};
-    const breach = lengthName === undefined ? noticed : { ...noticed, lengthName };
+    const { lengthName, parts = 1, windowMs } = windowOf?.(noticed.category, noticed.window) ?? {};
+    const breach = {
+      ...noticed,
+      ...(lengthName === undefined ? {} : { lengthName }),
+      ...(parts > 1 && windowMs !== undefined ? { lengthMs: windowMs } : {}),
+    };
     const id = recordId(breach, story);
     await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
     let over: Incident | undefined;
@@ -407,7 +412,7 @@ export class AlertEngine implements Incidents {
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
     const next = due(incident, told, delivery.channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
-    const alert = alertOf(incident, next, this.options, told.when);
+    const alert = alertOf(incident, next, this.options, told.when, this.options.now());
     return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
   }
 
@@ -538,7 +543,7 @@ export class AlertEngine implements Incidents {
   private reportLost(): void {
     if (this.lost > 0)
       this.logger.warn(
-        `${this.lost} breaches were sent to no channel: too many incidents are open. Raise the thresholds`,
+        `${plural(this.lost, 'breach was', 'breaches were')} sent to no channel: too many incidents are open. Raise the thresholds`,
       );
     this.lost = 0;
   }
@@ -551,5 +556,7 @@ function endedSilently(incident: Incident, now: number): Incident {
 
 function readOf(incident: Incident, { start, end }: Span): CountRead {
   const { category, tenant } = incident;
-  return { category, window: sharedName(incident), tenantId: tenant.id, at: Math.floor((start + end) / 2) };
+  // A sliding window counts back from the moment it is read at. Others may have another length than was known here: the middle is in them.
+  const at = lastOf(incident).lengthMs === undefined ? Math.floor((start + end) / 2) : end - 1;
+  return { category, window: sharedName(incident), tenantId: tenant.id, at };
 }

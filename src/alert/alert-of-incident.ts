@@ -12,31 +12,36 @@ export interface AlertOrigin {
   readonly windowOf?: (
     category: string,
     window: string,
-  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone'> | undefined;
+  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> | undefined;
 }
 
 /**
  * The alert about one of its windows, with what is known now.
  *
  * @param before - When the channel was last sent something. A further reminder gets an id of its own; a retry keeps its id.
+ * @param now - An incident that is open has lasted until then, not until the end of a day that has just begun.
  */
 export function alertOf(
   incident: Incident,
   { status, window: { start }, level }: Pick<Due, 'status' | 'level'> & { readonly window: Pick<WindowOver, 'start'> },
   { service, environment, publicUrl, windowOf }: AlertOrigin = {},
   before = 0,
+  now = Infinity,
 ): RateAlert {
   const { uid, category, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
-  const told = incident.windows.find((one) => one.start === (isResolved ? peak.start : start)) ?? lastOf(incident);
-  const windowStart = isResolved ? peak.start : told.start;
-  const windowMs = told.end - told.start;
+  const isTold = (one: WindowOver): boolean =>
+    isResolved ? one.start <= peak.start && peak.start < one.end : one.start === start;
+  const told = incident.windows.find(isTold) ?? lastOf(incident);
+  const isSliding = told.lengthMs !== undefined;
+  const windowMs = told.lengthMs ?? told.end - told.start;
+  const windowStart = isResolved ? peak.start : told.end - windowMs;
   const { count, crossing, threshold, route, contributors, countedBy } = told;
   const { name: window = incident.window, timeZone } = windowOf?.(category, sharedName(incident)) ?? {};
   const reminder = status === 'reminded' ? before : 0;
   return {
     // Environments share tenants and categories, and may share a receiver that takes each id once.
-    id: hashOf([service, environment, uid, status, windowStart, level.at, reminder]),
+    id: hashOf([service, environment, uid, status, isResolved ? peak.start : told.start, level.at, reminder]),
     ...(service === undefined ? {} : { service }),
     ...(environment === undefined ? {} : { environment }),
     category,
@@ -48,7 +53,8 @@ export function alertOf(
     threshold,
     level: { ...(isResolved ? worst : level) },
     windowStart: new Date(windowStart),
-    windowEnd: new Date(windowStart + windowMs),
+    // A sliding window never begins again.
+    ...(isSliding ? {} : { windowEnd: new Date(windowStart + windowMs) }),
     windowMs,
     ...(timeZone === undefined ? {} : { timeZone }),
     ...(route ? { route: { ...route } } : {}),
@@ -56,7 +62,7 @@ export function alertOf(
     countedBy,
     ...(publicUrl === undefined ? {} : { link: linkTo(publicUrl, category, tenant.id) }),
     ...(streak.windows > 1 ? { streak: { windows: streak.windows, since: new Date(streak.since) } } : {}),
-    ...(story ? { incident: progressOf(incident, status) } : {}),
+    ...(story ? { incident: progressOf(incident, status, now) } : {}),
   };
 }
 
@@ -67,18 +73,25 @@ function linkTo(publicUrl: string, category: string, tenantId: string): string {
   return `${publicUrl.replace(/\/+$/, '')}/#/${encoded(category)}/${encoded(tenantId)}`;
 }
 
-function progressOf(incident: Incident, status: IncidentStatus): AlertIncident {
+function progressOf(incident: Incident, status: IncidentStatus, now: number): AlertIncident {
   const { uid, startedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
   const open = windows.filter(({ start }) => start >= settledTo);
+  const { end, lengthMs } = lastOf(incident);
+  // Sliding windows overlap: there is no number of them.
+  const lasted = lengthMs === undefined ? Math.round((end - startedAt) / lengthOf(incident)) : 0;
   return {
     id: uid,
     status,
     startedAt: new Date(startedAt),
-    lastedMs: lastOf(incident).end - startedAt,
+    // In whole seconds so far, and never none.
+    lastedMs: Math.min(Math.max(Math.ceil((now - startedAt) / 1_000), 1) * 1_000, end - startedAt),
     peak: { count: peak.count, windowStart: new Date(peak.start) },
-    total: open.reduce((sum, { count }) => sum + count, total),
+    total: Math.max(
+      open.reduce((sum, { count }) => sum + count, total),
+      peak.count,
+    ),
     windowsOver: hot,
-    windows: Math.max(hot, Math.round((lastOf(incident).end - startedAt) / lengthOf(incident))),
+    windows: Math.max(hot, lasted),
     ...(raisedTo === undefined ? {} : { thresholdRaisedTo: raisedTo }),
   };
 }

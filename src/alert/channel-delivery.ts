@@ -6,7 +6,7 @@ import type { AlertChannel } from '../model/alert-channel.js';
 import { SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { isThenable } from '../util/guest-function.js';
-import { reasonOf } from '../util/text.js';
+import { plural, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { ChannelHealth, isRefused, type Failure } from './channel-health.js';
 import type { Due } from './incident.js';
@@ -185,9 +185,7 @@ export class ChannelDelivery {
     clearTimeout(this.timer);
     this.pending.clear();
     if (left.length > 0)
-      this.logger.warn(
-        `${this.title} did not send ${left.length === 1 ? '1 alert' : `${left.length} alerts`}: the process ended first`,
-      );
+      this.logger.warn(`${this.title} did not send ${plural(left.length, 'alert')}: the process ended first`);
     this.isEnded = true;
     return left;
   }
@@ -393,7 +391,7 @@ function inTime<T>(sending: PromiseLike<T> | T): Promise<T> {
 /** The incidents, and for the log: `2 alerts of llm_call, exports`. */
 function subjectsOf(sent: readonly Live[]): [ids: string[], what: string] {
   const categories = [...new Set(sent.map(({ present }) => present.alert.category))].join(', ');
-  const what = `${sent.length === 1 ? 'an alert' : `${sent.length} alerts`} of ${categories}`;
+  const what = `${sent.length === 1 ? 'an alert' : plural(sent.length, 'alert')} of ${categories}`;
   return [sent.map(({ item }) => item.id), what];
 }
 

@@ -1,5 +1,14 @@
 import { SEVERITIES, type AlertLevel } from '../model/level.js';
-import { lastOf, lengthOf, SETTLES_AFTER_MS, type Due, type Incident, type Told, type WindowOver } from './incident.js';
+import {
+  endOfSpan,
+  lastOf,
+  lengthOf,
+  SETTLES_AFTER_MS,
+  type Due,
+  type Incident,
+  type Told,
+  type WindowOver,
+} from './incident.js';
 import type { Wanting } from './channel-roster.js';
 
 /** How incidents go. Times in milliseconds. */
@@ -214,9 +223,8 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings): number {
   const over = overAt(incident, resolveAfterMs);
   if (!incident.story) return over;
-  const length = lengthOf(incident);
-  const known = incident.windows.find(({ start, end }) => start <= incident.settledTo && incident.settledTo < end);
-  const end = known?.end ?? incident.settledTo + length;
-  const spread = Math.min(length * SPREAD, MAX_SPREAD_MS) * (parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0);
+  const end = endOfSpan(incident, incident.settledTo);
+  const spread =
+    Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * (parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0);
   return Math.min(end + SETTLES_AFTER_MS + spread, Math.max(over, end + SETTLES_AFTER_MS));
 }

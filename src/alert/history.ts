@@ -5,7 +5,7 @@ import { lastOf, type Delivery, type Incident } from './incident.js';
 
 /** An alert and its delivery in each channel. */
 export interface AlertRecord {
-  /** The same as `alert.id`. */
+  /** The same as long as it is one record; each alert that was sent about it has an `alert.id` of its own. */
   id: string;
   /** When the level was crossed, by the clock of the store. */
   raisedAt: Date;
@@ -20,11 +20,16 @@ export interface AlertRecord {
  *
  * @param names - Of this replica's channels, by their keys.
  */
-export function alertRecord(incident: Incident, origin: AlertOrigin, names: ReadonlyMap<string, string>): AlertRecord {
+export function alertRecord(
+  incident: Incident,
+  origin: AlertOrigin,
+  names: ReadonlyMap<string, string>,
+  now: number,
+): AlertRecord {
   const { uid, raisedAt, worst, story, closedAt, status = 'opened' } = incident;
   const shown = story && closedAt !== undefined ? 'resolved' : status;
   const window = lastOf(incident);
-  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin);
+  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin, 0, now);
   const channels: Record<string, Delivery> = {};
   // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
   const heardAt: Record<string, number> = {};

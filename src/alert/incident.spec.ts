@@ -68,6 +68,38 @@ describe('an incident', () => {
     expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
   });
 
+  it('shows a sliding window at its own length, and counts a long stretch of them piece by piece', () => {
+    const sliding = (from: number, count: number) => ({
+      ...breach(0, count, { windowStart: from, windowEnd: from + MINUTE }),
+      lengthMs: MINUTE,
+    });
+    const first = withBreach(undefined, sliding(START, 16), true, at(0, 59_000));
+    const twice = withBreach(first, sliding(at(0, 50_000), 30), true, at(1, 49_000));
+    const third = withBreach(twice, sliding(at(1, 40_000), 20), true, at(2, 39_000));
+    const alert = shown(third, 'reminded', { windowOf: () => undefined });
+    expect(alert).toMatchObject({ count: 30, windowMs: MINUTE, windowStart: new Date(at(1, 40_000)) });
+    expect(alert).not.toHaveProperty('windowEnd');
+    expect(shown(twice, 'reminded').id).toBe(alert.id);
+    const spans = unsettled(third, at(3, 2_000));
+    expect(spans).toEqual([0, 1, 2].map((window) => ({ start: at(window), end: at(window + 1) })));
+    const settled = spans.reduce((before, span, i) => withSettled(before, span, [16, 30, 12][i] as number), third);
+    expect(shown(settled, 'resolved').incident).toMatchObject({
+      total: 58,
+      peak: { count: 30 },
+      windowsOver: 1,
+      windows: 1,
+    });
+    // Nothing could be read: the highest that was seen stands for it.
+    expect(withSettled(third, spans[0] as never, 0)).toMatchObject({ total: 30 });
+  });
+
+  it('has lasted until now, not until the end of a day that goes on', () => {
+    const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
+    const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
+    expect(alertOf(day, of, {}, 0, at(61)).incident?.lastedMs).toBe(61 * MINUTE);
+    expect(alertOf(day, of, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_440 * MINUTE);
+  });
+
   it('keeps a tenant that JSON can hold, no matter what its resolver returned', () => {
     const attributes = { plan: 'pro', seats: 3n, self: {} } as unknown as NonNullable<Tenant['attributes']>;
     attributes.self = attributes as unknown as string;

@@ -39,6 +39,8 @@ export type Contributors = NonNullable<Breach['contributors']>;
 export interface WindowOver {
   readonly start: number;
   readonly end: number;
+  /** The length of a sliding window. Overlapping ones are one stretch, from `start` to `end`, which may be longer. */
+  readonly lengthMs?: number;
   /** When the last crossing was noticed. */
   readonly seenAt: number;
   /** The highest that was read. */
@@ -152,7 +154,7 @@ export function sharedName({ window, lengthName = window }: Pick<Incident, 'wind
 /** Adds a breach, or opens an incident with it. */
 export function withBreach(
   before: Incident | undefined,
-  breach: Breach & Pick<Incident, 'lengthName'>,
+  breach: Breach & Pick<Incident, 'lengthName'> & Pick<WindowOver, 'lengthMs'>,
   story: boolean,
   now: number,
 ): Incident {
@@ -160,6 +162,7 @@ export function withBreach(
   const crossed: WindowOver = { start, end, seenAt: now, count, crossing: count, threshold, level, countedBy };
   const over: WindowOver = {
     ...crossed,
+    ...(breach.lengthMs === undefined ? {} : { lengthMs: breach.lengthMs }),
     ...(breach.route ? { route: breach.route } : {}),
     ...(breach.contributors ? { contributors: breach.contributors } : {}),
   };
@@ -215,8 +218,8 @@ export function lastOf({ windows }: Incident): WindowOver {
 
 /** The length of its windows. */
 export function lengthOf(incident: Incident): number {
-  const { start, end } = lastOf(incident);
-  return Math.max(end - start, 1);
+  const { start, end, lengthMs = end - start } = lastOf(incident);
+  return Math.max(lengthMs, 1);
 }
 
 /** A stretch of time whose count is final now. */
@@ -228,11 +231,8 @@ export interface Span {
 /** Windows that are over and not settled, oldest first. */
 export function unsettled(incident: Incident, now: number): Span[] {
   const spans: Span[] = [];
-  const length = lengthOf(incident);
   for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
-    const known = incident.windows.find((window) => window.start <= start && start < window.end);
-    const later = incident.windows.find((window) => window.start > start);
-    const end = known?.end ?? Math.min(start + length, later?.start ?? Infinity);
+    const end = endOfSpan(incident, start);
     if (end + SETTLES_AFTER_MS > now) break;
     spans.push({ start, end });
     start = end;
@@ -240,18 +240,31 @@ export function unsettled(incident: Incident, now: number): Span[] {
   return spans;
 }
 
+/** When the window that begins or goes on at `start` ends. A sliding one is counted in pieces of its length, one after the other. */
+export function endOfSpan(incident: Incident, start: number): number {
+  const length = lengthOf(incident);
+  if (lastOf(incident).lengthMs !== undefined) return start + length;
+  const known = incident.windows.find((window) => window.start <= start && start < window.end);
+  const later = incident.windows.find((window) => window.start > start);
+  return known?.end ?? Math.min(start + length, later?.start ?? Infinity);
+}
+
 /** Adds the final count of a span, unless another replica has done so. */
 export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
   if (incident.settledTo !== start) return incident;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
-  const count = Math.max(counted, known?.count ?? 0);
+  // The highest count of a stretch is that of one of its pieces.
+  const seen = known?.lengthMs !== undefined && counted > 0 ? 0 : (known?.count ?? 0);
+  const count = Math.max(counted, seen);
   const isCalm = start >= lastOf(incident).end;
   return {
     ...incident,
     settledTo: end,
     total: incident.total + (isCalm ? 0 : count),
     calm: incident.calm + (isCalm ? count : 0),
-    windows: incident.windows.map((window) => (window === known ? { ...window, count } : window)),
+    windows: incident.windows.map((window) =>
+      window === known ? { ...window, count: Math.max(count, window.count) } : window,
+    ),
     peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
   };
 }

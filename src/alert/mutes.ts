@@ -4,7 +4,7 @@ import type { Logger } from '@nestjs/common';
 
 import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
-import { oneLine } from '../util/text.js';
+import { oneLine, plural } from '../util/text.js';
 import { V01Mutes } from './v0-1-mutes.js';
 
 /** What a mute is about. */
@@ -222,7 +222,7 @@ export class Mutes {
     const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
     if (!(await this.state.claim(lease, this.me, LOGS_ONCE_MS))) return;
     this.logger.log(
-      `The mute of ${whom(mute)} (${oneLine(mute.reason)}) is over: it held back ${mute.heldBack} alerts`,
+      `The mute of ${whom(mute)} (${oneLine(mute.reason)}) is over: it held back ${plural(mute.heldBack, 'alert')}`,
     );
   }
 

@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-import { oneLine } from '../util/text.js';
+import { oneLine, plural } from '../util/text.js';
 import type { TrackedTotal } from './tracked-total.js';
 import type { LiveWindow } from './tracked-windows.js';
 
@@ -32,7 +32,9 @@ export class CountLosses {
   /** The window or its process has ended: logs how much was not counted. */
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
     const much = cost === requests ? '' : `, ${cost} in cost`;
-    this.logger.warn(`${requests} requests went on uncounted in ${category.name}${much}: too many tenants to track`);
+    this.logger.warn(
+      `${plural(requests, 'request')} went on uncounted in ${category.name}${much}: too many tenants to track`,
+    );
   }
 
   /** A total whose window or process ended before the store had it. */
@@ -69,7 +71,7 @@ export class CountLosses {
   say(): void {
     if (this.lost > 0)
       this.logger.warn(
-        `${this.lost} counted requests were never published: their window, or this process, ended before the store was back`,
+        `${plural(this.lost, 'counted request was', 'counted requests were')} never published: the window, or this process, ended before the store was back`,
       );
     this.lostBefore += this.lost;
     this.lost = 0;

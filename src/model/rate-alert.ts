@@ -30,7 +30,7 @@ export interface RateAlert {
   countedBy: 'all' | 'instance';
   /** Name of the category's window, if the category has several: `day`. */
   window?: string;
-  /** When the window ends and counting begins again. */
+  /** When the window ends and counting begins again. A sliding window never does. */
   windowEnd?: Date;
   /** The time zone by whose days the window goes: `Asia/Kolkata`. Only of a window with a `period`. */
   timeZone?: string;
@@ -59,7 +59,7 @@ export interface AlertIncident {
   status: IncidentStatus;
   /** Start of the first window that was over a level. */
   startedAt: Date;
-  /** How long it has lasted, in milliseconds: to the end of the last window that was over a level. */
+  /** How long it has lasted, in milliseconds: to the end of the last window that was over a level, or until now while that runs. */
   lastedMs: number;
   /** The window with the highest count so far. Final only once the incident is resolved. */
   peak: { count: number; windowStart: Date };

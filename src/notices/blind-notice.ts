@@ -1,7 +1,7 @@
 import type { NewNotice } from './notices.js';
 import { plainText } from '../channels/message/safe-text.js';
 import type { BlindTime } from '../model/blind-time.js';
-import { amountOf, duration } from '../util/text.js';
+import { amountOf, duration, plural } from '../util/text.js';
 
 const MAX_INSTANCES = 20;
 
@@ -29,7 +29,7 @@ export function blindNotice({ from, to, instances }: BlindTime, store: string): 
       'Each instance alerted by its own counts: alerts of that time may be late or missing',
       ...shown,
       ...(rest.length > 0
-        ? [`${rest.length} more instances counted ${amountOf(counted)} alone, ${amountOf(lost)} of it lost`]
+        ? [`${plural(rest.length, 'more instance')} counted ${amountOf(counted)} alone, ${amountOf(lost)} of it lost`]
         : []),
     ],
   };

@@ -1,27 +1,37 @@
 import type { AlertRecord } from '../alert/history.js';
 import type { NewNotice } from './notices.js';
-import { tenantLabel } from '../channels/message/names.js';
+import { categoryLabel, tenantLabel } from '../channels/message/names.js';
 import { plainText } from '../channels/message/safe-text.js';
 import type { BlindTime } from '../model/blind-time.js';
-import { amountOf, duration } from '../util/text.js';
+import { amountOf, duration, plural } from '../util/text.js';
 import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 
 /** What is listed of each kind; the rest is counted. */
 const MAX_OF_A_KIND = 5;
 const ROOM = { name: 60, id: 40, category: 40 };
-const PLAIN = { text: plainText, strong: (text: string) => text };
+const PLAIN = { text: plainText, category: plainText, strong: (text: string) => text };
 
 /** A digest as people read it: one line for each thing that deserves attention. */
 export function digestNotice(digest: Digest, id: string): NewNotice {
   const { from, to, incidents, peaks, near, blind, failures, advice } = digest;
   const time = duration(to.getTime() - from.getTime());
   const found = [
-    ...listed('alerts', incidents, incidentLine),
-    ...listed('tenants over their threshold', peaks, (peak) => `Over: ${countLine(peak)}`),
-    ...listed('tenants near their threshold', near, (count) => `Near: ${countLine(count)}`),
-    ...listed('times without the store', blind, blindLine),
-    ...listed('alerts not delivered', failures, failureLine),
-    ...listed('thresholds to change', advice, adviceLine),
+    ...listed('alert', 'alerts', incidents, incidentLine),
+    ...listed(
+      'tenant over its threshold',
+      'tenants over their thresholds',
+      peaks,
+      (peak) => `Over: ${countLine(peak)}`,
+    ),
+    ...listed(
+      'tenant near its threshold',
+      'tenants near their thresholds',
+      near,
+      (count) => `Near: ${countLine(count)}`,
+    ),
+    ...listed('time without the store', 'times without the store', blind, blindLine),
+    ...listed('alert not delivered', 'alerts not delivered', failures, failureLine),
+    ...listed('threshold to change', 'thresholds to change', advice, adviceLine),
   ];
   const calm = isCalm(digest);
   return {
@@ -31,18 +41,21 @@ export function digestNotice(digest: Digest, id: string): NewNotice {
   };
 }
 
-function listed<T>(what: string, all: readonly T[], line: (one: T) => string): string[] {
+function listed<T>(one: string, several: string, all: readonly T[], line: (each: T) => string): string[] {
   const more = all.length - MAX_OF_A_KIND;
-  return [...all.slice(0, MAX_OF_A_KIND).map(line), ...(more > 0 ? [`and ${more} more ${what}`] : [])];
+  return [
+    ...all.slice(0, MAX_OF_A_KIND).map(line),
+    ...(more > 0 ? [`and ${plural(more, `more ${one}`, `more ${several}`)}`] : []),
+  ];
 }
 
 function incidentLine({ raisedAt, alert }: AlertRecord): string {
-  const { level, tenant, category, count, threshold, incident } = alert;
+  const { level, tenant, count, threshold, windowMs, incident } = alert;
   const peak = incident ? `, peak ${amountOf(incident.peak.count)}` : '';
   const state = incident && incident.status !== 'resolved' ? ', still open' : '';
   const lasted = incident ? ` for ${duration(incident.lastedMs)}` : '';
-  const much = `${amountOf(count)} of ${amountOf(threshold)}`;
-  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${category} ${much} from ${shown(raisedAt)}${lasted}${peak}${state}`;
+  const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}`;
+  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(raisedAt)}${lasted}${peak}${state}`;
 }
 
 function countLine({ tenant, category, window, count, threshold, at }: DigestCount): string {
@@ -52,7 +65,7 @@ function countLine({ tenant, category, window, count, threshold, at }: DigestCou
 
 function blindLine({ from, to, instances }: BlindTime): string {
   const lost = instances.reduce((sum, one) => sum + one.lost, 0);
-  const many = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
+  const many = plural(instances.length, 'instance');
   return `Blind: ${many} from ${shown(from)} for ${duration(to.getTime() - from.getTime())}, ${amountOf(lost)} lost`;
 }
 

@@ -1,3 +1,5 @@
+import { plural } from '../util/text.js';
+
 /** Counts of one tenant over a time range: how often each count above 0 occurred, one count per window. */
 export interface TenantUsage {
   readonly tenant: { readonly id: string; readonly name?: string };
@@ -133,12 +135,8 @@ function reasonFor(
   const apart =
     alwaysOver.length === 0
       ? ''
-      : ` ${alwaysOver.length === 1 ? '1 tenant is' : `${alwaysOver.length} tenants are`} over ${present} most of the time: give ${alwaysOver.length === 1 ? 'it' : 'them'} a threshold of ${alwaysOver.length === 1 ? 'its' : 'their'} own.`;
+      : ` ${plural(alwaysOver.length, 'tenant is', 'tenants are')} over ${present} most of the time: give ${alwaysOver.length === 1 ? 'it' : 'them'} a threshold of ${alwaysOver.length === 1 ? 'its' : 'their'} own.`;
   return `At ${threshold} there were ${plural(alerts, 'alert')} in ${over}, for ${plural(tenants, 'tenant')}; ${below} % of all counts in ${window} stay at or below it.${now}${apart}`;
-}
-
-function plural(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
 /** A suggestion within a fifth of the present threshold is not worth a change. */

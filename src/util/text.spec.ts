@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { amountOf, copied, duration, kindOf, oneLine, reasonOf } from './text.js';
+import { amountOf, copied, duration, kindOf, oneLine, plural, reasonOf } from './text.js';
 
 describe('oneLine', () => {
   it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
@@ -124,3 +124,9 @@ function revoked(): unknown {
   revoke();
   return proxy;
 }
+
+it.each([
+  [0, '0 alerts'],
+  [1, '1 alert'],
+  [5_000, '5,000 alerts'],
+])('plural writes %d as %s', (count, text) => expect(plural(count, 'alert')).toBe(text));

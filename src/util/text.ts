@@ -64,8 +64,14 @@ function inUnits(amount: number, perUnit: number, unit: string, rest: string): s
   return `${Math.floor(amount / perUnit)} ${unit}${left > 0 ? ` ${left} ${rest}` : ''}`;
 }
 
-/** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. */
+/** `1 alert`, `2 alerts`, `5,000 alerts`. */
+export function plural(count: number, one: string, several = `${one}s`): string {
+  return `${amountOf(count)} ${count === 1 ? one : several}`;
+}
+
+/** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. What is not nothing is not shown as 0. */
 export function amountOf(count: number): string {
+  if (count > 0 && count < 0.001) return count.toLocaleString('en-US', { maximumSignificantDigits: 2 });
   // Beyond that a number has no digits after the point, and too many before it.
   return count < 1e15 ? count.toLocaleString('en-US') : count.toPrecision(6);
 }

@@ -124,13 +124,13 @@ describe('a digest', () => {
     expect(sent[0]?.notice.severity).toBe('warning');
     expect(sent[0]?.notice.lines).toEqual([
       'From 2026-09-21 15:00 to 2026-09-21 15:01 UTC',
-      `Warning: "Acme', calm" (p), llm_call 47 of 15 from 2026-09-21 15:00`,
+      `Warning: "Acme', calm" (p), llm_call 47 of 15 in 1 min, from 2026-09-21 15:00`,
       'Over: t7, llm_call 27 of 10 at 2026-09-21 15:00',
       'Over: t6, llm_call 26 of 10 at 2026-09-21 15:00',
       'Over: t5, llm_call 25 of 10 at 2026-09-21 15:00',
       'Over: t4, llm_call 24 of 10 at 2026-09-21 15:00',
       'Over: t3, llm_call 23 of 10 at 2026-09-21 15:00',
-      'and 3 more tenants over their threshold',
+      'and 3 more tenants over their thresholds',
       'Blind: 1 instance from 2026-09-21 15:00 for 5 min, 4 lost',
       `Not delivered by slack: "Acme', calm" (p), llm_call`,
     ]);

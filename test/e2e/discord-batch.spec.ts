@@ -46,9 +46,14 @@ describe('a batch at Discord', () => {
   it('shows in a batch what is over, near and resolved, and pings no one for an end', async () => {
     await channel.sendBatch([anIncident('resolved'), anIncident('resolved', { tenant: { id: 'p2' } })]);
     await channel.sendBatch([anAlert(), anAlert({ count: 13 }), anIncident('resolved')]);
+    const wasNear = anIncident('resolved', { threshold: 50 });
+    await channel.sendBatch([wasNear, wasNear]);
+    await channel.sendBatch([anAlert({ level: { at: 5, severity: 'critical' } }), wasNear]);
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
       ['', '2 back under their thresholds'],
       ['<@&42>', '2 warning over or near their thresholds, 1 back under'],
+      ['', '2 no longer near their thresholds'],
+      ['<@&42>', '1 critical over its threshold, 1 no longer near'],
     ]);
     expect(server.messages[0]?.now.embeds?.[0]?.color).toBe(0x2ecc71);
     expect(linesOf(server.messages[0]?.now)[1]).toBe(

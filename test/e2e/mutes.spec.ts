@@ -166,7 +166,7 @@ describe('a mute, if Redis', () => {
     await until(() => lines('is over').length > 0);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(lines('is over')).toEqual([
-      'log RateMonitor: The mute of every tenant, every category (a migration) is over: it held back 1 alerts',
+      'log RateMonitor: The mute of every tenant, every category (a migration) is over: it held back 1 alert',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
-import { amountOf, duration } from '../../util/text.js';
+import { amountOf, duration, plural } from '../../util/text.js';
 import {
   amount,
   beginsAgain,
@@ -40,7 +40,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
     ['Tenant id', idLabel(tenant.id, dialect, 200)],
     // With a prefix, so that an attribute called "Count" cannot be mistaken for ours.
     ...shown.map(([name, value]): [string, string] => [`tenant.${text(name, 80)}`, text(value, 230)]),
-    ['Not shown', leftOut > 0 && `${leftOut} more attributes`],
+    ['Not shown', leftOut > 0 && plural(leftOut, 'more attribute')],
     ['Service', placeOf(alert, environment, dialect)],
     ['Counted by', countedBy === 'instance' && COUNTED_ALONE.replace('counted by ', '')],
   ];

@@ -84,6 +84,7 @@ it.each([
     anAlert({
       windowStart: new Date('2026-11-25T18:30:00Z'),
       windowMs: 86_400_000,
+      windowEnd: new Date('2026-11-26T18:30:00Z'),
       timeZone: 'Asia/Kolkata',
       route: undefined as never,
     }),
@@ -92,9 +93,25 @@ it.each([
   ],
   [
     'a zone that there is not',
-    anAlert({ windowMs: 86_400_000, timeZone: 'Mars/Olympus', route: undefined as never }),
+    anAlert({
+      windowMs: 86_400_000,
+      windowEnd: new Date('2026-01-02T12:00:00Z'),
+      timeZone: 'Mars/Olympus',
+      route: undefined as never,
+    }),
     '"Acme" (proj_1) is over the llm_call threshold: 47 in 24 h, threshold 15' +
       ' | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02 12:00 UTC',
+  ],
+  [
+    'a sliding hour, which never begins again',
+    anAlert({ windowMs: 3_600_000, route: undefined as never }),
+    '"Acme" (proj_1) is over the llm_call threshold: 47 in 1 h, threshold 15 | 1 h from 2026-01-01T12:00:00.000Z',
+  ],
+  [
+    'costs that are almost nothing, and not 0',
+    anAlert({ count: 0.0006, countAtCrossing: 0.00035, threshold: 0, route: undefined as never }),
+    '"Acme" (proj_1) is over the llm_call threshold: 0.0006 in 1 min (0.00035 when it crossed), threshold 0' +
+      ' | 1 min from 2026-01-01T12:00:00.000Z',
   ],
   [
     'an incident that comes and goes',

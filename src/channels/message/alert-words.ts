@@ -63,10 +63,10 @@ export function raised({ incident }: RateAlert): string | undefined {
   return threshold === undefined ? undefined : `threshold raised to ${amountOf(threshold)}`;
 }
 
-/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. */
-export function beginsAgain(alert: RateAlert): string | undefined {
-  const { windowMs, timeZone = 'UTC' } = alert;
-  return windowMs < LONG_WINDOW_MS ? undefined : `begins again at ${inZone(windowEndOf(alert), timeZone)}`;
+/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. Sliding ones never do. */
+export function beginsAgain({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): string | undefined {
+  if (windowMs < LONG_WINDOW_MS || !windowEnd) return undefined;
+  return `begins again at ${inZone(windowEnd, timeZone)}`;
 }
 
 function inZone(at: Date, timeZone: string): string {

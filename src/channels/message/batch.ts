@@ -48,10 +48,22 @@ function ratio({ count, threshold }: RateAlert): number {
 function titleOf(alerts: readonly RateAlert[]): string {
   const open = alerts.filter(isOpen);
   const over = alerts.length - open.length;
-  if (open.length === 0) return `${over} back under their thresholds`;
+  const ended = endsOf(alerts);
+  if (open.length === 0) return `${ended} ${their(over)}`;
   const near = open.filter(({ count, threshold }) => count <= threshold).length;
   const where = near === 0 ? 'over' : near === open.length ? 'near' : 'over or near';
-  return `${bySeverity(open)} ${where} their thresholds${over > 0 ? `, ${over} back under` : ''}`;
+  return `${bySeverity(open)} ${where} ${their(open.length)}${over > 0 ? `, ${ended}` : ''}`;
+}
+
+/** `2 back under`; `2 no longer near` if none of them was over. */
+function endsOf(alerts: readonly RateAlert[]): string {
+  const ended = alerts.filter((alert) => !isOpen(alert));
+  const wasOver = ended.some((alert) => standing(alert) === 'back under');
+  return `${ended.length} ${wasOver ? 'back under' : 'no longer near'}`;
+}
+
+function their(many: number): string {
+  return many === 1 ? 'its threshold' : 'their thresholds';
 }
 
 /** `3 critical, 20 warning`. */
@@ -77,10 +89,7 @@ function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number, m
   if (more > 0) return [...lines, `and ${rest.length + more} more`];
   if (rest.length === 0) return lines;
   const open = rest.filter(isOpen);
-  const what = [
-    open.length > 0 && bySeverity(open),
-    rest.length > open.length && `${rest.length - open.length} back under`,
-  ];
+  const what = [open.length > 0 && bySeverity(open), rest.length > open.length && endsOf(rest)];
   return [...lines, `and ${rest.length} more: ${what.filter(Boolean).join(', ')}`];
 }
 

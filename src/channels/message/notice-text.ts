@@ -1,4 +1,5 @@
 import type { Notice } from '../../model/notice.js';
+import { plural } from '../../util/text.js';
 
 /** The most characters of a line of a notice. */
 export const MAX_NOTICE_LINE = 240;
@@ -18,7 +19,7 @@ export function noticeLines(
   let left = room - REST_ROOM;
   for (const line of written) {
     left -= line.length + 1;
-    if (left < 0) return [...shown, `and ${written.length - shown.length} more lines`];
+    if (left < 0) return [...shown, `and ${plural(written.length - shown.length, 'more line')}`];
     shown.push(line);
   }
   return shown;
