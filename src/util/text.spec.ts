@@ -113,7 +113,8 @@ it.each([
   [{}, 'an object'],
 ])('kindOf names %p: %s', (value, kind) => expect(kindOf(value)).toBe(kind));
 
-it('kindOf takes a proxy that was revoked for an object', () => expect(kindOf(revoked())).toBe('an object'));
+it('kindOf takes a proxy that was revoked for one that cannot be read', () =>
+  expect(kindOf(revoked())).toBe('an object that cannot be read'));
 
 it.each(['proj_1', 'Söhne 東京 😀', '\ud800 half a pair', ''])('copied keeps each character of %p', (text) =>
   expect(copied(text)).toBe(text),
