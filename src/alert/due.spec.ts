@@ -1,6 +1,6 @@
 import type { AlertLevel, Severity } from '../model/level.js';
 import type { Breach } from '../model/breach.js';
-import { due, isOver, plan, presentWindow, type IncidentSettings } from './due.js';
+import { due, isOver, plan, presentWindow, wants, type IncidentSettings } from './due.js';
 import { withBreach, withSettled, unsettled, type Incident, type Told } from './incident.js';
 
 const MINUTE = 60_000;
@@ -52,8 +52,12 @@ describe('what a channel is due, where each window is told by itself', () => {
     const windows = after(false, breach(0, FAR), breach(1), breach(2));
     expect(hear(windows, undefined, at(2))).toEqual(['opened', 'critical', 0]);
     expect(hear(windows, told({ [START]: 5 }), at(2))).toEqual(['opened', 'warning', 1]);
-    expect(hear(windows, undefined, at(12))).toEqual(['opened', 'warning', 2]);
+    // Ten minutes after its end.
+    expect(hear(windows, undefined, at(13, 0))).toEqual(['opened', 'warning', 2]);
     expect(hear(windows, undefined, at(13, 1))).toBeUndefined();
+    const day = after(false, { ...breach(0), windowEnd: START + 1_440 * MINUTE });
+    expect(hear(day, undefined, at(3 * 1_440, 0))).toEqual(['opened', 'warning', 0]);
+    expect(hear(day, undefined, at(3 * 1_440, 1))).toBeUndefined();
   });
 
   it('is nothing that the channel does not want, or that ended under a mute', () => {
@@ -62,6 +66,8 @@ describe('what a channel is due, where each window is told by itself', () => {
     const windows = after(false, breach(0), breach(1));
     expect(hear(windows, told({}, { held: at(1, 30_000) }), at(1, 30_000))).toEqual(['opened', 'warning', 1]);
     expect(hear(windows, told({}, { held: at(2, 0) }), at(2))).toBeUndefined();
+    // What is about no category in particular.
+    expect(wants({ categories: ['x'] }, undefined, OVER)).toBe(true);
   });
 
   it('counts the windows in a row, and begins again after one without a breach', () => {
@@ -89,6 +95,12 @@ describe('what a channel is due of a story', () => {
     ]);
   });
 
+  it('is nothing that a mute held back until its window was over, but what is over still when the mute ends', () => {
+    const story = after(true, breach(0));
+    expect(hear(story, told({}, { held: at(1, 0) }), at(1))).toBeUndefined();
+    expect(hear(story, told({}, { held: at(0, 59_999) }), at(0, 59_999))).toEqual(['opened', 'warning']);
+  });
+
   it('is a reminder at the level that holds, though a window begins with the lower levels', () => {
     const hot = [FAR, INFO].map((level, i) => breach(30 + i, level, 90));
     const story = after(true, breach(0, FAR, 90), ...hot);
@@ -101,6 +113,12 @@ describe('what a channel is due of a story', () => {
     const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
     expect(hear(calmer, known, at(31), only('critical'))).toBeUndefined();
     expect(hear(calmer, known, at(31))).toEqual(['reminded', 'warning']);
+    // To the millisecond.
+    const window = { ...breach(30), windowStart: at(30, 0), windowEnd: at(31, 0) };
+    const again = withBreach(after(true, breach(0)), window, true, at(30, 500));
+    const hearAgain = (now: number) => hear(again, told({ '': 1 }, { when: at(0, 500) }), now);
+    expect([hearAgain(at(30, 499)), hearAgain(at(30, 500))]).toEqual([undefined, ['reminded', 'warning']]);
+    expect([hearAgain(at(31, -1)), hearAgain(at(31, 0))]).toEqual([['reminded', 'warning'], undefined]);
   });
 
   it('is a reminder inside a long window if the count has grown, and none if it has not', () => {
@@ -110,7 +128,24 @@ describe('what a channel is due of a story', () => {
     expect(hear(story, known, at(31))).toBeUndefined();
     const grown = { ...story, windows: story.windows.map((window) => ({ ...window, count: 9_000 })) };
     expect(hear(grown, known, at(31))).toEqual(['reminded', 'warning']);
-    expect(plan(story, new Map([['x', all]]), settings, undefined, at(0)).lookAt).toBeLessThanOrEqual(at(30));
+    const looks = (incident: Incident, heard = known) =>
+      plan({ ...incident, told: { x: heard } }, new Map([['x', all]]), settings, undefined, at(1)).lookAt;
+    expect(looks(story)).toBe(at(30));
+    // No reminder comes of these: the next look is when the window is settled or the incident is over, or never.
+    expect(looks({ ...story, windows: story.windows.map((one) => ({ ...one, end: at(30) })) })).toBeGreaterThan(at(30));
+    expect(looks({ ...story, story: false }, told({ [START]: 1 }))).toBe(START + 3 * 1_440 * MINUTE);
+    expect(looks(closed(story, at(1)), { ...known, resolved: true })).toBeUndefined();
+  });
+
+  it('is held by the window before only if that one was worse and went on into this one', () => {
+    const present = (...breaches: Breach[]) => presentWindow(after(true, ...breaches)).start;
+    const starting = (start: number) => ({ ...breach(0, INFO), windowStart: start, windowEnd: start + MINUTE });
+    expect(present(breach(0, FAR), breach(1, INFO))).toBe(at(0, 0));
+    expect(present(breach(0, FAR), starting(at(1, 1_000)))).toBe(at(0, 0));
+    expect(present(breach(0, FAR), starting(at(1, 1_001)))).toBe(at(1, 1_001));
+    expect(present(breach(0), breach(1))).toBe(at(1, 0));
+    expect(present(breach(0, INFO), breach(1, FAR))).toBe(at(1, 0));
+    expect(present(breach(0))).toBe(at(0, 0));
   });
 
   it('is its end if it was told, and also if everything that was tried failed, but not if it was muted throughout', () => {
@@ -120,16 +155,23 @@ describe('what a channel is due of a story', () => {
     const failed: Told = { levels: {}, delivery: { status: 'retried', attempts: 3 } };
     expect(hear(over, failed, at(3))).toEqual(['resolved', 'warning']);
     expect(hear(over, { ...failed, held: at(5) }, at(3))).toBeUndefined();
+    expect(hear(over, told({ '': 1 }, { held: at(5) }), at(3))).toEqual(['resolved', 'warning']);
     expect(hear(over, undefined, at(3))).toBeUndefined();
     // A channel that was paused for a quarter of an hour still gets it.
     expect(hear(over, told({ '': 1 }), at(33))).toEqual(['resolved', 'warning']);
-    expect(hear(over, told({ '': 1 }), at(64))).toBeUndefined();
+    expect(hear(over, told({ '': 1 }), at(63))).toEqual(['resolved', 'warning']);
+    expect(hear(over, told({ '': 1 }), at(63, 1_001))).toBeUndefined();
   });
 
   it('comes again and again for a channel that forgets', () => {
     const channel = { repeatEveryMs: MINUTE };
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1))?.status).toBe('reminded');
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999))).toBeUndefined();
+    // Nothing to repeat: it was never sent, or it is over.
+    expect(due(after(true, breach(0)), undefined, channel, settings, at(1), true)).toBeUndefined();
+    expect(due(after(true, breach(0)), told({}), channel, settings, at(1), true)).toBeUndefined();
+    const over = { ...after(true, breach(0)), closedAt: at(3) };
+    expect(due(over, told({ '': 1 }, { resolved: true }), channel, settings, at(5))).toBeUndefined();
   });
 
   it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {
@@ -179,6 +221,7 @@ describe('the plan for an incident', () => {
     expect([...planned(leased, at(0, 5_999)).ready.keys()]).toEqual([]);
     expect(planned(leased, at(0, 5_999)).lookAt).toBe(at(0, 6_000));
     expect([...planned(leased, at(0, 6_000)).ready.keys()]).toEqual(['log#']);
+    expect(planned(after(true, breach(0)), at(0)).ready.get('log#')?.status).toBe('opened');
   });
 
   it('holds back under a mute what opens, and never the end of what was told', () => {
@@ -186,6 +229,7 @@ describe('the plan for an incident', () => {
     expect(planned(open, at(0), at(9))).toMatchObject({ held: ['log#'], ready: new Map() });
     const over = withTold({ ...open, closedAt: at(3) }, { levels: { '': 1 } });
     expect(planned(over, at(3), at(9)).ready.get('log#')?.status).toBe('resolved');
+    expect(planned(over, at(3), at(9)).held).toEqual([]);
   });
 
   it('waits for a channel that only another replica has, for a while', () => {
@@ -195,7 +239,21 @@ describe('the plan for an incident', () => {
       told: { 'other#x': { ...told({}), next: at(4) } },
     };
     expect(planned(over, at(3)).lookAt).toBe(at(4));
-    expect(planned(over, at(20)).lookAt).toBeUndefined();
+    expect(planned(over, at(14, 999)).lookAt).toBe(at(14, 999));
+    expect(planned(over, at(14)).lookAt).toBeUndefined();
+  });
+
+  it('spreads the looks of many incidents over a part of the window, but not past the end of the incident', () => {
+    const open = withTold(after(true, breach(0)), { levels: { '': 1 } });
+    const looksAt = (uid: string, incident = open) => planned({ ...incident, uid }, at(0)).lookAt;
+    // Two digits of 36 are half of the way.
+    expect(['0000', 'i000', '----'].map((uid) => looksAt(uid))).toEqual([at(1, 1_000), at(1, 6_000), at(1, 1_000)]);
+    const short = { ...open, windows: open.windows.map((window) => ({ ...window, end: window.start + 4_000 })) };
+    expect(looksAt('i000', short)).toBe(at(0, 5_500));
+    const settled = withSettled(open, { start: at(0, 0), end: at(1, 0) }, 20);
+    const ends = (resolveAfterMs: number) =>
+      plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1)).lookAt;
+    expect([0, 62_000, 90_000].map(ends)).toEqual([at(2, 1_000), at(2, 2_000), at(2, 6_000)]);
   });
 
   it('looks when a window is settled, and is over five windows after the last breach, or two of long ones', () => {

@@ -53,7 +53,7 @@ export function due(
 ): Due | undefined {
   const news = newsFor(incident, told, channel, settings, now);
   if (news && (!isMuted || news.status === 'resolved')) return news;
-  return now >= repeatAt(incident, told, channel, now) ? repeated(incident, told) : undefined;
+  return now >= repeatAt(incident, told, channel, now) ? repeated(incident, told as Told) : undefined;
 }
 
 function newsFor(
@@ -83,7 +83,7 @@ function newsOfStory(
   incident: Incident,
   told: Told | undefined,
   channel: Wanting,
-  { remindAfterMs }: IncidentSettings,
+  settings: IncidentSettings,
   now: number,
 ): Due | undefined {
   const { worst, category, closedAt } = incident;
@@ -101,26 +101,30 @@ function newsOfStory(
   const present = presentWindow(incident);
   // Not after the window: it may have been the last.
   const isReminder =
-    told?.when !== undefined && now >= told.when + remindAfterMs && now < window.end && hasGrown(incident, told);
-  return before > 0 && isReminder && wants(channel, category, present.level)
+    now >= reminderAt(incident, told, settings) && now < window.end && hasGrown(incident, told as Told);
+  return isReminder && wants(channel, category, present.level)
     ? { status: 'reminded', window: present, level: present.level }
     : undefined;
 }
 
 /** When to repeat the last alert to a channel that forgets alerts unless they are repeated; `Infinity` for never. */
-function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting, now: number): number {
+function repeatAt(
+  incident: Incident,
+  told: Told | undefined,
+  { repeatEveryMs = Infinity }: Wanting,
+  now: number,
+): number {
   const { start, end } = lastOf(incident);
-  const isSent = (told?.levels[incident.story ? '' : start] ?? 0) > 0;
-  if (!isSent || repeatEveryMs === undefined || incident.closedAt !== undefined) return Infinity;
-  const at = (told?.when ?? 0) + repeatEveryMs;
+  if (!told?.levels[incident.story ? '' : start] || incident.closedAt !== undefined) return Infinity;
+  const at = (told.when ?? 0) + repeatEveryMs;
   // A window by itself is not repeated once it is over, even if nobody looked in time.
   return incident.story || Math.max(at, now) < end ? at : Infinity;
 }
 
 /** Repeats the level that was sent: a mute may hold back a higher one, and the channel may not want a lower one. */
-function repeated(incident: Incident, told: Told | undefined): Due {
+function repeated(incident: Incident, told: Told): Due {
   const window = incident.story ? presentWindow(incident) : lastOf(incident);
-  return { status: 'reminded', window, level: told?.level ?? window.level };
+  return { status: 'reminded', window, level: told.level ?? window.level };
 }
 
 /**
@@ -214,17 +218,16 @@ export function plan(
 
 /** Reminders are due while a window runs. In later windows a breach makes them due. */
 function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs }: IncidentSettings): number {
-  if (told?.when === undefined || incident.closedAt !== undefined || !incident.story) return Infinity;
-  const at = told.when + remindAfterMs;
-  return at < lastOf(incident).end ? at : Infinity;
+  const at = (told?.when ?? Infinity) + remindAfterMs;
+  return incident.story && incident.closedAt === undefined && at < lastOf(incident).end ? at : Infinity;
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
 function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings): number {
   const over = overAt(incident, resolveAfterMs);
   if (!incident.story) return over;
-  const end = endOfSpan(incident, incident.settledTo);
-  const spread =
-    Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * (parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0);
-  return Math.min(end + SETTLES_AFTER_MS + spread, Math.max(over, end + SETTLES_AFTER_MS));
+  const settled = endOfSpan(incident, incident.settledTo) + SETTLES_AFTER_MS;
+  const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
+  const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
+  return Math.min(settled + spread, Math.max(over, settled));
 }

@@ -9,13 +9,18 @@ import {
   lastOf,
   merged,
   recordId,
+  spansToCount,
   unsettled,
   withBreach,
   withConfirmed,
+  withContributors,
   withCount,
+  withCounted,
+  withFailed,
   withSettled,
   withTold,
   type Incident,
+  type Told,
 } from './incident.js';
 
 const MINUTE = 60_000;
@@ -41,6 +46,18 @@ describe('an incident', () => {
     expect(unsettled(opened(), at(1, 999))).toEqual([]);
     expect(unsettled(opened(), at(1, 1_000))).toEqual([{ start: at(0), end: at(1) }]);
     expect(unsettled(opened(), at(1_000))).toHaveLength(20);
+    const two = withBreach(
+      opened(),
+      breach(0, 30, { windowStart: at(2, 30_000), windowEnd: at(4) }),
+      true,
+      at(2, 30_500),
+    );
+    // A window in which no level was crossed is as long as the last one, and ends where the next one begins.
+    expect(unsettled(two, at(4, 1_000))).toEqual([
+      { start: at(0), end: at(1) },
+      { start: at(1), end: at(2, 30_000) },
+      { start: at(2, 30_000), end: at(4) },
+    ]);
   });
 
   it('takes no final count twice, none out of order, and none below what was seen', () => {
@@ -230,6 +247,22 @@ describe('an incident', () => {
   });
 
   it.each([
+    ['no windows', { windows: [] }],
+    ['a window that is null', { windows: [null] }],
+    ['a window without a start', { windows: [{ end: 2, level: { at: 1 } }] }],
+    ['a window without an end', { windows: [{ start: 1, level: { at: 1 } }] }],
+    [
+      'one good window and one without a level',
+      {
+        windows: [
+          { start: 1, end: 2, level: { at: 1 } },
+          { start: 2, end: 3 },
+        ],
+      },
+    ],
+    ['no uid', { uid: undefined }],
+    ['no tenant', { tenant: undefined }],
+    ['a tenant without an id', { tenant: { name: 'Acme' } }],
     ['a window whose level is null', { windows: [{ start: 1, end: 2, level: null }] }],
     ['a window whose level has no number', { windows: [{ start: 1, end: 2, level: {} }] }],
     ['a worst level that is empty', { worst: {} }],
@@ -242,6 +275,310 @@ describe('an incident', () => {
     const whole = stored({ ...opened(), told });
     expect(isIncident(whole)).toBe(true);
     expect(isIncident({ ...whole, ...(wrong as object) })).toBe(false);
+  });
+
+  describe('takes a breach', () => {
+    const critical = { at: 5, severity: 'critical' } as const;
+    const crossing = (window: number, count: number, now = at(window, 500), more: Partial<Breach> = {}) =>
+      [breach(window, count, more), true, now] as const;
+    const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
+
+    it('with all that it has', () => {
+      const contributors = [{ label: 'key_1', count: 12 }];
+      const first = { ...breach(0, 20, { route, contributors }), lengthName: 'minute' };
+      const level = { at: 1, severity: 'warning' };
+      expect(withBreach(undefined, first, true, at(0, 500))).toEqual({
+        ...{ uid: expect.stringMatching(/^[\w-]{22}$/), category: 'llm_call', window: '', lengthName: 'minute' },
+        ...{ tenant: { id: 'proj_1', name: 'Acme' }, story: true, raisedAt: at(0, 500), startedAt: at(0) },
+        windows: [
+          {
+            ...{ start: at(0), end: at(1), seenAt: at(0, 500), count: 20, crossing: 20, threshold: 15, level },
+            ...{ countedBy: 'all', route, contributors },
+          },
+        ],
+        ...{ hot: 1, streak: { windows: 1, since: at(0) }, worst: level, peak: { count: 20, start: at(0) } },
+        ...{ total: 0, calm: 0, settledTo: at(0), told: {} },
+      });
+      expect(opened()).not.toHaveProperty('lengthName');
+      expect(opened()).toHaveProperty('window', '');
+    });
+
+    it('as a new incident once it was closed', () => {
+      const over = { ...withCount(opened(), at(0), 900), closedAt: at(9) };
+      expect(withBreach(over, ...crossing(9, 20))).toEqual(withBreach(undefined, ...crossing(9, 20)));
+    });
+
+    it('as one in a row up to a second after the last window', () => {
+      const next = (ms: number) =>
+        withBreach(opened(), ...crossing(1, 20, at(2), { windowStart: at(1, ms), windowEnd: at(2, ms) })).streak;
+      expect(next(1_000)).toEqual({ windows: 2, since: at(0) });
+      expect(next(1_001)).toEqual({ windows: 1, since: at(1, 1_001) });
+    });
+
+    it('and adds the count of a window that it lets go, unless that was settled', () => {
+      const five = [1, 2, 3, 4].reduce((one, window) => withBreach(one, ...crossing(window, 20)), opened());
+      expect(five).toMatchObject({ total: 0, settledTo: at(0) });
+      expect(withBreach(five, ...crossing(4, 30))).toMatchObject({ total: 0, settledTo: at(0) });
+      expect(withBreach(five, ...crossing(5, 30))).toMatchObject({ total: 20, settledTo: at(1) });
+      const settled = withSettled(five, { start: at(0), end: at(1) }, 25);
+      expect(withBreach(settled, ...crossing(5, 30))).toMatchObject({ total: 25, settledTo: at(1) });
+    });
+
+    it('and keeps the worst level and the peak that came first', () => {
+      const hot = withBreach(undefined, ...crossing(0, 80, at(0), { level: critical }));
+      expect(withBreach(hot, ...crossing(1, 20)).worst).toBe(hot.worst);
+      const other = { at: 5, severity: 'warning' } as const;
+      expect(withBreach(hot, ...crossing(1, 80, at(1), { level: other }))).toMatchObject({
+        worst: critical,
+        peak: hot.peak,
+      });
+    });
+
+    it('of the same window as the higher of both, and leaves other windows alone', () => {
+      const known = withBreach(undefined, ...crossing(0, 20, at(0, 500), { route }));
+      const [window] = known.windows;
+      const other = { ...route, handler: 'LlmController.stream' };
+      const again = (count: number, now: number, more: Partial<Breach> = {}) =>
+        withBreach(known, ...crossing(0, count, now, more)).windows;
+      expect(again(30, at(0, 400))).toEqual([{ ...window, count: 30 }]);
+      expect(again(19, at(0, 600), { route: other })).toEqual([{ ...window, seenAt: at(0, 600), route: other }]);
+      expect(again(80, at(0, 600), { level: critical })).toEqual([
+        { ...window, seenAt: at(0, 600), count: 80, crossing: 80, level: critical },
+      ]);
+      expect(again(19, at(0, 600), { level: { at: 0.8, severity: 'info' } })).toEqual([
+        { ...window, seenAt: at(0, 600) },
+      ]);
+      expect(withBreach(known, ...crossing(-1, 90)).windows).toEqual([window]);
+    });
+  });
+
+  describe('is counted', () => {
+    const two = withBreach(opened(20), breach(1, 20), true, at(1));
+    const windows = { ...two, story: false };
+    const [first, last] = two.windows as [Incident['windows'][0], Incident['windows'][0]];
+
+    it('in its present window, at the highest that was read', () => {
+      expect(withCount(two, at(1), 30)).toEqual({
+        ...two,
+        windows: [first, { ...last, count: 30 }],
+        peak: { count: 30, start: at(1) },
+      });
+      const peaked = { ...two, peak: { count: 30, start: at(0) } };
+      for (const count of [21, 30]) expect(withCount(peaked, at(1), count).peak).toEqual(peaked.peak);
+      for (const count of [19, 20]) expect(withCount(two, at(1), count)).toBe(two);
+      expect(withCount(two, at(7), 99)).toBe(two);
+    });
+
+    it('for good in windows that are over: those without a breach after the last one are calm', () => {
+      const settled = withSettled(two, first, 50);
+      expect(settled).toEqual({
+        ...two,
+        ...{ settledTo: at(1), total: 50, peak: { count: 50, start: at(0) } },
+        windows: [{ ...first, count: 50 }, last],
+      });
+      expect(withSettled(two, first, 20).peak).toBe(two.peak);
+      const over = withSettled(settled, last, 50);
+      expect(over).toMatchObject({ total: 100, peak: { count: 50, start: at(0) } });
+      expect(withSettled(over, { start: at(2), end: at(3) }, 60)).toMatchObject({
+        total: 100,
+        calm: 60,
+        peak: over.peak,
+      });
+    });
+
+    it('in the windows that are over, or in the one that runs, and not once it is closed', () => {
+      expect(spansToCount(two, at(1, 500))).toEqual([last]);
+      expect(spansToCount(two, at(1, 1_000))).toEqual([{ start: at(0), end: at(1) }]);
+      const settled = { ...two, settledTo: at(2) };
+      expect(spansToCount(settled, at(2, 500))).toEqual([]);
+      expect(spansToCount({ ...two, settledTo: at(1) }, at(1, 1_000))).toEqual([last]);
+      expect(spansToCount({ ...windows, settledTo: at(2) }, at(9))).toEqual([last]);
+      expect(spansToCount({ ...two, closedAt: at(5) }, at(5))).toEqual([]);
+    });
+
+    it('as final a second after the end, and without a count only if none can be read for a while', () => {
+      const counted = (count: number | undefined, now: number, isAway = false, incident = two) =>
+        withCounted(incident, first, count, now, isAway);
+      expect(counted(30, at(1, 999))).toEqual(withCount(two, at(0), 30));
+      expect(counted(undefined, at(1, 999))).toBe(two);
+      expect(counted(30, at(1, 1_000))).toEqual(withSettled(two, first, 30));
+      expect(counted(30, at(9), false, windows)).toEqual(withCount(windows, at(0), 30));
+      expect(counted(undefined, at(1, 59_999))).toBe(two);
+      expect(counted(undefined, at(2))).toEqual(withSettled(two, first, 0));
+      expect(counted(undefined, at(1, 1_000), true)).toEqual(withSettled(two, first, 0));
+      expect(counted(30, at(2))).toEqual(withSettled(two, first, 30));
+    });
+
+    it('by contributor in its last window', () => {
+      const contributors = [{ label: 'key_1', count: 12 }];
+      expect(withContributors(two, contributors)).toEqual({ ...two, windows: [first, { ...last, contributors }] });
+    });
+  });
+
+  describe('in two records', () => {
+    const [low, high] = [{ at: 1, severity: 'warning' } as const, { at: 5, severity: 'critical' } as const];
+    const delivery = { status: 'delivered', attempts: 1 } as const;
+    const [a] = opened().windows as [Incident['windows'][0]];
+    const windowsAt = (...starts: number[]) => starts.map((start) => ({ ...a, start: at(start), end: at(start + 1) }));
+    const one: Incident = {
+      ...{ ...opened(), windows: windowsAt(0, 5), hot: 2, raisedAt: at(0, 500), startedAt: at(0) },
+      ...{ streak: { windows: 1, since: at(5) }, worst: high, peak: { count: 20, start: at(0) } },
+      ...{ total: 20, calm: 3, settledTo: at(2) },
+    };
+    const other: Incident = {
+      ...{ ...one, windows: windowsAt(1, 2, 3, 4), hot: 4, raisedAt: at(1, 500), startedAt: at(1) },
+      ...{ streak: { windows: 4, since: at(1) }, worst: low, peak: { count: 90, start: at(3) } },
+      ...{ total: 60, calm: 0, settledTo: at(4), v01: 'old' },
+    };
+
+    it('is the sum of both, whichever is in the store', () => {
+      for (const both of [merged(one, other), merged(other, one)])
+        expect(both).toEqual({
+          ...{ ...one, windows: windowsAt(1, 2, 3, 4, 5), hot: 5, raisedAt: at(0, 500), startedAt: at(0) },
+          ...{ streak: other.streak, worst: high, peak: other.peak, total: 60, calm: 0, settledTo: at(4), v01: 'old' },
+        });
+      expect(merged({ ...one, hot: 9 }, other).hot).toBe(9);
+    });
+
+    it('is as the store has it if both know the same', () => {
+      const same = {
+        ...{ ...one, streak: { ...one.streak, windows: 9 }, worst: { ...high, severity: 'info' as const } },
+        ...{ peak: { ...one.peak, start: at(5) }, total: 21 },
+      };
+      expect(merged(one, same)).toEqual(one);
+    });
+
+    it('was heard by a channel as the later one was, up to the higher level of each window', () => {
+      const told = (shared: Told | undefined, mine: Told) =>
+        merged({ ...one, told: shared ? { x: shared } : {} }, { ...one, told: { x: mine } }).told.x;
+      const early: Told = { levels: { '1': 5, '2': 1 }, when: 1, count: 20, delivery };
+      const late: Told = { levels: { '2': 5, '3': 1 }, when: 2, count: 30, delivery };
+      const levels = { '1': 5, '2': 5, '3': 1 };
+      expect([told(early, late), told(late, early)]).toEqual(Array(2).fill({ ...late, levels }));
+      expect(told(undefined, late)).toEqual(late);
+      const never: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
+      expect([told(never, late), told(late, never)]).toEqual([late, late]);
+      expect(told(never, { ...never, delivery })).toEqual(never);
+      expect(told(early, { ...early, count: 99 })).toEqual(early);
+      expect(told({ ...early, memory: 'a' }, early)).toEqual({ ...early, memory: 'a' });
+      expect(told(early, { ...early, memory: 'a' })).toEqual({ ...early, memory: 'a' });
+      for (const both of [told({ ...early, resolved: true }, late), told(early, { ...late, resolved: true })])
+        expect(both).toEqual({ ...late, levels, resolved: true });
+    });
+  });
+
+  describe('once a channel', () => {
+    const level = { at: 1, severity: 'warning' } as const;
+    const known: Told = {
+      ...{ levels: { '': 5, [at(0)]: 5, [at(-9)]: 1 }, memory: 'a', by: 'me', until: 1, next: 2, faults: 3 },
+      delivery: { status: 'retried', attempts: 3, reason: 'slow' },
+    };
+    const confirmed = (incident: Incident, told: Told, sent: object, memory?: string, previous?: string) =>
+      withConfirmed(
+        withTold(incident, 'x', told),
+        'x',
+        { status: 'opened', window: lastOf(incident), level, count: 30, ...sent },
+        memory,
+        previous,
+        at(0, 900),
+      );
+    const { by, until, next, faults, ...rest } = known;
+    const heard = { ...rest, level, when: at(0, 900), count: 30, delivery: { status: 'delivered', attempts: 4 } };
+
+    it('confirms what it was sent, remembers that and no lease, fault or window of long ago', () => {
+      expect([by, until, next, faults]).toEqual(['me', 1, 2, 3]);
+      const counted = withCount(opened(), at(0), 30);
+      const levels = { '': 5, [at(0)]: 5 };
+      expect(confirmed(opened(), known, {})).toEqual(withTold(counted, 'x', { ...heard, levels } as Told));
+      const higher = confirmed(opened(), known, { level: { ...level, at: 9 } });
+      expect(higher.told.x?.levels).toEqual({ ...levels, '': 9 });
+      const windows = { ...opened(), story: false };
+      const fresh: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
+      expect(confirmed(windows, fresh, {}, 'b').told.x).toEqual({
+        ...{ levels: { [at(0)]: 1 }, level, when: at(0, 900), count: 30, memory: 'b' },
+        delivery: { status: 'delivered', attempts: 1 },
+      });
+    });
+
+    it('confirms the end, remembers that, and takes its last count for no news', () => {
+      const over = confirmed(opened(), known, { status: 'resolved' });
+      expect(over.told.x).toEqual({ ...heard, levels: { '': 5, [at(0)]: 5 }, resolved: true });
+      expect([over.windows, over.peak]).toEqual([opened().windows, opened().peak]);
+      expect(confirmed(opened(), known, { status: 'resolved' }, 'a', 'b').told.x).toMatchObject({ resolved: true });
+      const { memory, ...lost } = known;
+      expect(memory).toBe('a');
+      expect(confirmed(opened(), lost, {}, 'b', 'a').told.x).not.toHaveProperty('also');
+    });
+
+    it('refuses what it was sent, is free for another replica and counts its failures', () => {
+      const failed = withFailed(withTold(opened(), 'x', known), 'x', 'failed', 'gone', at(3));
+      const delivery = { status: 'failed', attempts: 4, reason: 'gone' };
+      expect(failed).toEqual(withTold(opened(), 'x', { ...rest, faults: 4, next: at(3), delivery } as Told));
+      const { faults: none, ...first } = failed.told.x as Told;
+      expect(none).toBe(4);
+      expect(withFailed(withTold(opened(), 'x', first), 'x', 'retried', 'slow', 1).told.x).toMatchObject({ faults: 1 });
+    });
+  });
+
+  it('is named by category, window and tenant, so that a person can read it and a separator in a name is none', () => {
+    const named = { ...breach(0, 1, { category: 'a:b', tenant: { id: 'proj-1 \ud800/é' } }), lengthName: 'minute' };
+    expect(recordId(named, true)).toBe('story:a%3Ab:minute:proj-1%20%ud800%2F%C3%A9');
+    expect(recordId(breach(0, 1), false)).toBe('windows:llm_call::proj_1');
+  });
+
+  it('is shown with all that is known of it', () => {
+    const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
+    const contributors = [{ label: 'key_1', count: 12 }];
+    const tenant = { id: 'proj_1', name: 'Acme', attributes: { plan: 'pro' } };
+    const critical = { at: 5, severity: 'critical' } as const;
+    const first = withBreach(undefined, breach(0, 90, { tenant, route, contributors, level: critical }), true, at(0));
+    const two = withCount(withBreach(first, breach(1, 20, { tenant }), true, at(1)), at(1), 30);
+    const windowOf = () => ({ name: 'day', lengthName: 'day', windowMs: MINUTE, timeZone: 'Europe/Berlin' }) as const;
+    const alert = (status: IncidentStatus, incident: Incident = two, start = at(1)) =>
+      alertOf(incident, { status, window: { start }, level: incident.worst }, { windowOf });
+    const both = {
+      category: 'llm_call',
+      window: 'day',
+      timeZone: 'Europe/Berlin',
+      tenant,
+      threshold: 15,
+      level: critical,
+    };
+    const progress = {
+      ...{ id: two.uid, startedAt: new Date(at(0)), lastedMs: 2 * MINUTE, total: 120, windowsOver: 2, windows: 2 },
+      peak: { count: 90, windowStart: new Date(at(0)) },
+    };
+    const streak = { windows: 2, since: new Date(at(0)) };
+    expect(alert('reminded')).toEqual({
+      ...{
+        ...both,
+        id: expect.stringMatching(/^[\w-]{22}$/),
+        count: 30,
+        countAtCrossing: 20,
+        countedBy: 'all',
+        streak,
+      },
+      ...{ windowStart: new Date(at(1)), windowEnd: new Date(at(2)), windowMs: MINUTE },
+      incident: { ...progress, status: 'reminded' },
+    });
+    // The end shows the worst of it; so does an alert about a window that is not the last one.
+    const shownFirst = {
+      ...{ ...both, id: expect.any(String), count: 90, countedBy: 'all', streak, route, contributors },
+      ...{ windowStart: new Date(at(0)), windowEnd: new Date(at(1)), windowMs: MINUTE },
+    };
+    const end = { ...progress, status: 'resolved', thresholdRaisedTo: 100 };
+    const higher = { ...withCount(two, at(0), 95), raisedTo: 100 };
+    expect(alert('resolved', higher)).toEqual({
+      ...shownFirst,
+      count: 95,
+      incident: { ...end, total: 125, peak: { ...progress.peak, count: 95 } },
+    });
+    expect(alert('opened', { ...two, story: false }, at(0))).toEqual(shownFirst);
+    expect(shown(opened(), 'opened')).not.toHaveProperty('streak');
+    expect(shown(opened(), 'opened', {}, 7).id).toBe(shown(opened(), 'opened', {}, 8).id);
+    expect(shown(opened(), 'opened', { publicUrl: 'https://a.example//' }).link).toBe(
+      'https://a.example/#/llm_call/proj_1',
+    );
   });
 
   it('has the total, peak and length of a plain sum, whenever anybody settles', () => {

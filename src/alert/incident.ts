@@ -121,8 +121,8 @@ export interface Incident {
 /** Whether a record of the store is an incident. A record of another shape must not harm the others. */
 export function isIncident({ uid, tenant, windows, worst, peak, streak, told }: Partial<Incident>): boolean {
   const isLevel = (level: unknown): boolean => isRecord(level) && Number.isFinite(level.at);
-  const isWindow = (window: Partial<WindowOver> | null): boolean =>
-    Number.isFinite(window?.start) && Number.isFinite(window?.end) && isLevel(window?.level);
+  const isWindow = (window: unknown): boolean =>
+    isRecord(window) && Number.isFinite(window.start) && Number.isFinite(window.end) && isLevel(window.level);
   const isTold = (one: unknown): boolean => isRecord(one) && isRecord(one.levels) && isRecord(one.delivery);
   const isWhole =
     isLevel(worst) && isRecord(peak) && isRecord(streak) && isRecord(told) && Object.values(told).every(isTold);
@@ -182,9 +182,8 @@ export function withBreach(
     ? { windows: before.streak.windows + 1, since: before.streak.since }
     : { windows: 1, since: start };
   // A window that is dropped before it is settled counts with its last seen count.
-  const [oldest] = before.windows;
-  const isLetGo =
-    isNew && before.windows.length === MAX_WINDOWS && oldest !== undefined && oldest.end > before.settledTo;
+  const oldest = before.windows[0] as WindowOver;
+  const isLetGo = isNew && before.windows.length === MAX_WINDOWS && oldest.end > before.settledTo;
   const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
   return {
     ...{ ...known, ...whom },
@@ -370,7 +369,7 @@ export function hashOf(about: readonly unknown[]): string {
 /** Different ids stay different: half of a surrogate pair, which URIs cannot hold, is written as its number. */
 function encodeURIComponentSafely(text: string): string {
   return text.replace(/[^\w.-]/gu, (char) =>
-    /^\p{Cs}$/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
+    /\p{Cs}/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
   );
 }
 

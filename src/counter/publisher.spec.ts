@@ -340,7 +340,7 @@ describe('Publisher, if requests wait', () => {
     // Just after a try.
     await jest.advanceTimersByTimeAsync(5_000);
     const tries = publishes.length;
-    while (publishes.length === tries) await jest.advanceTimersByTimeAsync(1);
+    for (let ms = 0; publishes.length === tries && ms < 2_000; ms++) await jest.advanceTimersByTimeAsync(1);
     const tracked = track();
     tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
     void count(tracked);
