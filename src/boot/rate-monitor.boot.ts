@@ -36,7 +36,6 @@ import type { ThresholdChange } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
-import { nearIn, topWithin, withContributors } from './alert-contributors.js';
 import { blindNotice } from '../notices/blind-notice.js';
 import { countedCategories, thresholdNotReached } from './counted-categories.js';
 import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
@@ -114,11 +113,9 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const counted = countedCategories(options, overrides, once);
     const raise = async (breach: Breach): Promise<void> => {
       breaches.add(breach);
-      return alerts.breached(await withContributors(breach, categories, contributors));
+      return alerts.breached(await contributors.withContributors(breach));
     };
-    const near: Near = (total) => {
-      if (categories.get(total.category)?.contributor) contributors.near(total);
-    };
+    const near: Near = (total) => contributors.near(total);
     const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, near);
     const alerts: AlertEngine = new AlertEngine(
       {
@@ -126,7 +123,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
         thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
-        contributors: (of, end, count) => topWithin(contributors, of, end, count),
+        contributors: ({ category, window, tenant }, end, count) =>
+          contributors.top(category, window, tenant.id, end, count),
         windowOf: (category, name) => windowNamed(categories.get(category)?.windows, name),
       },
       this.logger,
@@ -157,7 +155,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.pollers.push(new Poller(() => blind.look(), this.logger, 'Blind times'));
     this.pollers.push(new Poller(() => overrides.look(), this.logger, 'Thresholds'));
     if ([...categories.values()].some(({ contributor }) => contributor))
-      this.pollers.push(new Poller(() => contributors.look(nearIn(counter, categories)), this.logger, 'Contributors'));
+      this.pollers.push(new Poller(() => contributors.look(counter.live()), this.logger, 'Contributors'));
     for (const poller of this.pollers) poller.start();
     // Thresholds that were set apply from the first request on, if the store can be read.
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);

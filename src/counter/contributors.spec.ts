@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import type { Category } from '../model/category.js';
+import type { Category, CategoryWindow } from '../model/category.js';
+import type { LiveTotal } from '../model/live-total.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { Contributors, contributorLabel } from './contributors.js';
 import { fixedSpans, slidingSpans, SLIDING_PARTS } from '../model/window-spans.js';
@@ -30,9 +31,10 @@ class BrittleState extends MemorySharedState {
 describe('contributors', () => {
   const category = {
     name: 'llm_call',
+    contributor: () => undefined,
     windows: [
-      { name: 'minute', windowMs: MINUTE, spanAt: fixedSpans(MINUTE) },
-      { name: 'sliding', windowMs: MINUTE, spanAt: slidingSpans(MINUTE), parts: SLIDING_PARTS },
+      { name: 'minute', levels: [], windowMs: MINUTE, spanAt: fixedSpans(MINUTE) },
+      { name: 'sliding', levels: [], windowMs: MINUTE, spanAt: slidingSpans(MINUTE), parts: SLIDING_PARTS },
     ],
   } as unknown as Category;
   let state: BrittleState;
@@ -43,8 +45,15 @@ describe('contributors', () => {
   const add = (to: Contributors, counts: Record<string, number>, tenant = 'p'): void => {
     for (const [label, count] of Object.entries(counts)) to.count(category, tenant, label, count);
   };
+  const live = ({ name, spanAt }: CategoryWindow, tenant: string, isNear: boolean): LiveTotal => ({
+    ...{ category: 'llm_call', window: name, tenant, span: spanAt(now) },
+    ...{ known: isNear ? 6 : 5, threshold: 10 },
+  });
   const look = async (isNear = true): Promise<void> => {
-    for (const replica of [one, other]) await replica.look(() => isNear).catch(() => undefined);
+    const totals = ['p', '__proto__'].flatMap((tenant) =>
+      category.windows.map((window) => live(window, tenant, isNear)),
+    );
+    for (const replica of [one, other]) await replica.look(totals).catch(() => undefined);
   };
   const top = async (of: Contributors, count: number, window = 'minute', tenant = 'p'): Promise<string> => {
     const end = category.windows.find(({ name }) => name === window)?.spanAt(now).end as number;

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
+import type { Breach } from '../model/breach.js';
 import type { Category, CategoryWindow } from '../model/category.js';
+import type { LiveTotal } from '../model/live-total.js';
 import { tenantKey } from '../model/tenant.js';
 import type { WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
@@ -9,6 +11,7 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
 import { copied, oneLine } from '../util/text.js';
+import { within } from '../util/within.js';
 
 /** Contributors that are distinguished for each tenant and window. */
 const MAX_LABELS = 16;
@@ -22,6 +25,10 @@ const MAX_WRITES = 200;
 /** Tenants close to a level do not wait for the next look, because an alert may come before it. */
 const SHARE_AFTER_MS = 100;
 const MAX_SHARED_AT_ONCE = 50;
+/** An alert goes out without contributors rather than late. */
+const NAMED_WITHIN_MS = 500;
+/** Other instances share their part with their next look, once a second. */
+const SHARED_WITHIN_MS = 1_200;
 /** How often to check whether other instances have shared their part. */
 const ASK_AGAIN_MS = 50;
 /** Tenants and windows kept in the store: about 5 MB. */
@@ -81,9 +88,6 @@ interface Kept {
   readonly forgot?: boolean;
 }
 
-/** Whether a tenant's count in a window is so high that an alert may come soon. */
-export type IsNear = (of: { category: string; window: string; tenant: string; span: WindowSpan }) => boolean;
-
 /**
  * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
  * level, so that an alert can name them.
@@ -121,21 +125,28 @@ export class Contributors {
   }
 
   /**
-   * The known contributors to `count`, largest first, and `other` for the rest.
+   * The known contributors to `count`, largest first, and `other` for the rest; none if reading them takes too long.
    *
    * @param end - When the window ends; for a sliding one, when its newest part ends.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
-    return named(await this.counts(category, window, tenantId, end), count);
+    const top = this.counts(category, window, tenantId, end).then((counts) => named(counts, count));
+    return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
   }
 
-  /** The same, but waits up to `withinMs` for contributors that other instances have yet to share, unless all of `count` is known. */
-  async topOnceKnown(
-    ...[category, window, tenantId, end, count, withinMs]: [...Parameters<Contributors['top']>, number]
-  ): Promise<Contributor[]> {
-    const giveUpAt = performance.now() + withinMs;
+  /** The breach with the contributors to its count, if the category names them. Waits a little for those that other instances share. */
+  async withContributors(breach: Breach): Promise<Breach> {
+    if (!this.categories.get(breach.category)?.contributor) return breach;
+    const top = await within(this.topOnceKnown(breach), NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer').catch(
+      () => [],
+    );
+    return top.length > 0 ? { ...breach, contributors: top } : breach;
+  }
+
+  private async topOnceKnown({ category, window, tenant, windowEnd, count }: Breach): Promise<Contributor[]> {
+    const giveUpAt = performance.now() + SHARED_WITHIN_MS;
     for (;;) {
-      const counts = await this.counts(category, window, tenantId, end);
+      const counts = await this.counts(category, window, tenant.id, windowEnd);
       const known = [...counts.values()].reduce(plus, 0);
       const isAll = known >= count || counts.size === 0 || !hasRoom(counts);
       if (isAll || performance.now() + ASK_AGAIN_MS > giveUpAt) return named(counts, count);
@@ -145,7 +156,7 @@ export class Contributors {
 
   /** Shares the counts of a tenant that is close to a level, without waiting for the next look. */
   near(of: { category: string; window: string; tenant: string; span: WindowSpan }): void {
-    if (this.soon.size >= MAX_SHARED_AT_ONCE) return;
+    if (this.soon.size >= MAX_SHARED_AT_ONCE || !this.categories.get(of.category)?.contributor) return;
     this.soon.add(idOf(of.category, of.tenant, of.span));
     this.shareSoon();
   }
@@ -191,14 +202,21 @@ export class Contributors {
   /**
    * Runs once a second: shares tables of tenants near a level, even if only another instance knows that they are, and drops those of past
    * windows.
+   *
+   * @param live - Tenants as the counter knows them.
    */
-  async look(isNear: IsNear): Promise<void> {
+  async look(live: Iterable<LiveTotal>): Promise<void> {
+    const near = this.nearIn(live);
     const now = this.now();
     let writes = 0;
     const shared = this.tables.size > 0 ? await this.state.list(KIND, MAX_WRITES) : undefined;
     for (const [id, table] of this.tables) {
       if (now >= table.until) this.tables.delete(id);
-      else if (writes < MAX_WRITES && (table.isChanged || table.pending) && (isNear(table) || shared?.has(id))) {
+      else if (
+        writes < MAX_WRITES &&
+        (table.isChanged || table.pending) &&
+        (near.has(nearKey(table)) || shared?.has(id))
+      ) {
         writes++;
         await this.write(id, table);
       }
@@ -206,6 +224,18 @@ export class Contributors {
     const { ids } = await this.records.due(now, MAX_WRITES);
     for (const id of ids) await this.records.change(id, () => undefined);
     if (++this.looks % LOOKS_PER_TRIM === 0) await this.state.trim(KIND, MAX_RECORDS);
+  }
+
+  /** Tenants over half of their lowest level: an alert may come soon. */
+  private nearIn(live: Iterable<LiveTotal>): ReadonlySet<string> {
+    const near = new Set<string>();
+    for (const total of live) {
+      const { contributor, windows = [] } = this.categories.get(total.category) ?? {};
+      if (!contributor || total.threshold === undefined) continue;
+      const lowest = windowNamed(windows, total.window)?.levels[0]?.at ?? 1;
+      if (total.known > (total.threshold * lowest) / 2) near.add(nearKey(total));
+    }
+    return near;
   }
 
   private table(category: string, { name: window, parts }: CategoryWindow, tenant: string, span: WindowSpan): Table {
@@ -312,4 +342,9 @@ function named(counts: ReadonlyMap<string, number>, count: number): Contributor[
 
 function idOf(category: string, tenant: string, { key }: WindowSpan): string {
   return JSON.stringify([category, key, tenant]);
+}
+
+/** Not by its span: of a sliding window, the earlier parts are near too. */
+function nearKey({ category, window, tenant }: Pick<LiveTotal, 'category' | 'window' | 'tenant'>): string {
+  return JSON.stringify([category, window, tenant]);
 }
