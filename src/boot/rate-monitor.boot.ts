@@ -30,6 +30,7 @@ import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { givenOptions } from './given-options.js';
 import { Contributors } from '../counter/contributors.js';
+import { shownThreshold } from '../threshold/effective-levels.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../threshold/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
@@ -41,7 +42,8 @@ import { countedCategories, thresholdNotReached } from './counted-categories.js'
 import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
 import { thresholdNotice } from '../notices/threshold-notice.js';
 import { storeFor } from './store-for.js';
-import { Watching, type Watched } from './usage-and-metrics.js';
+import { UsageAndMetrics } from './usage-and-metrics.js';
+import { viewFor } from './view-for.js';
 import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../usage/usage.service.js';
 import type { UsageReader } from '../usage/usage-reader.js';
@@ -54,7 +56,7 @@ const LOOK_WITHIN_MS = 1_000;
 export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('RateMonitor');
   private instances: InstanceRegistry | undefined;
-  private watching: Watching | undefined;
+  private observers: UsageAndMetrics | undefined;
   private notices: Notices | undefined;
   private readonly pollers: Poller[] = [];
 
@@ -166,11 +168,24 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.instances = instances;
     // Not waited for: a slow store must not hold up the boot.
     void instances.start();
-    const watched = { options, store, instances, counter, overrides, requests, handlers, breaches };
-    await this.watch({ ...watched, channels: () => alerts.channels(), openIncidents: () => alerts.openIncidents });
+    const thresholdOf: MonitorView['thresholdOf'] = (category, window, tenant, seen) =>
+      shownThreshold(category, window, overrides, tenant, seen);
+    const observers = new UsageAndMetrics(options, store, counter, thresholdOf, this.logger);
+    this.observers = observers;
+    const { usage } = observers;
+    if (usage) this.usage.set(usage);
+    else this.usage.never();
+    const view = viewFor({
+      ...{ options, store, counter, engine: alerts, requests, handlers, breaches },
+      ...{ usage, instances, thresholdOf },
+      alerts: this.app.get(AlertService, { strict: false }),
+      thresholds: this.app.get(ThresholdService, { strict: false }),
+    });
+    this.view.set(view);
+    await observers.start(view);
     this.digests.set(
       new Digests({
-        ...{ categories, notices, now, usage: this.usage.value },
+        ...{ categories, notices, now, usage },
         history: () => alerts.list(),
         blindTimes: (from, to) => blind.between(from, to),
       }),
@@ -184,19 +199,13 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.requests.value?.stop();
     // In parallel, because each of them waits for its full time limit if the store is away.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
-    await Promise.all([this.watching?.stop(), this.alerts.value?.stop(), this.notices?.stop(), this.instances?.stop()]);
+    await Promise.all([
+      this.observers?.stop(),
+      this.alerts.value?.stop(),
+      this.notices?.stop(),
+      this.instances?.stop(),
+    ]);
     await this.counter.value?.disconnect();
-  }
-
-  private async watch(watched: Omit<Watched, 'alerts' | 'thresholds'>): Promise<void> {
-    const alerts = this.app.get(AlertService, { strict: false });
-    const thresholds = this.app.get(ThresholdService, { strict: false });
-    this.watching = new Watching({ ...watched, alerts, thresholds }, this.logger);
-    const { view } = this.watching;
-    if (view.usage) this.usage.set(view.usage);
-    else this.usage.never();
-    this.view.set(view);
-    await this.watching.start();
   }
 
   private warnOfMemory(store: CounterStore): void {
