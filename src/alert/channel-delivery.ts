@@ -331,6 +331,7 @@ export class ChannelDelivery {
 
   private async attempt(sent: readonly Live[], send: () => Promise<string | void> | string | void): Promise<void> {
     let outcome: Outcome;
+    const since = performance.now();
     try {
       const sending = send();
       const memory = isThenable(sending) ? await sending : sending;
@@ -345,7 +346,7 @@ export class ChannelDelivery {
         for (const { item } of sent) this.putBack({ ...item, alone: true });
         return;
       }
-      outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error) };
+      outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error, since) };
     }
     // Done before reporting, which may start another message about the same incident.
     for (const { item } of sent) this.sending.delete(item.id);

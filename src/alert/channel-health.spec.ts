@@ -39,6 +39,21 @@ describe('the health of a channel', () => {
     );
   });
 
+  it.each([
+    ['a receiver that is away for a moment', new Error('answered 503'), 250],
+    ['a wrong address', new DeliveryError('answered 404', { retry: false, probe: true }), 30_000],
+  ])('pauses once for all attempts that %s fails together', (_, error, firstMs) => {
+    const began = performance.now();
+    jest.advanceTimersByTime(10);
+    for (let i = 0; i < 16; i++) health.failed([`t${i}`], 'an alert of llm_call', error, began);
+    expect(health.pausedMs).toBeLessThanOrEqual(firstMs);
+    expect(health.pausedMs).toBeGreaterThanOrEqual(firstMs / 2);
+    jest.advanceTimersByTime(firstMs);
+    // The next attempt fails too.
+    failed(error);
+    expect(health.pausedMs).toBeGreaterThanOrEqual(firstMs);
+  });
+
   it('survives an error that cannot be asked', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();

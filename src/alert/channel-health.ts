@@ -27,6 +27,7 @@ const OFF_WAIT_MS = 60 * 60_000;
 export class ChannelHealth {
   private readonly failing = new Set<string>();
   private pausedUntil = 0;
+  private pausedAt = -Infinity;
   private pauses = 0;
   private probes = 0;
   private fault: { readonly since: number; readonly reason: string } | undefined;
@@ -90,28 +91,36 @@ export class ChannelHealth {
    *
    * @param ids - The incidents it was about.
    * @param what - For the log: `an alert of llm_call`.
+   * @param since - When it began, as `performance.now()`.
    */
-  failed(ids: readonly string[], what: string, error: unknown): Failure {
+  failed(ids: readonly string[], what: string, error: unknown, since = performance.now()): Failure {
     const reason = reasonOf(error);
     const { switchOff, probe, retryAfterMs = 0 } = deliveryFaultIn(error);
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
-    else if (probe) this.pauseToProbe(reason);
+    else if (probe) this.pauseToProbe(reason, since);
     else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it is tried again`);
     const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
-    if (isFaulty) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    if (isFaulty && this.isNews(since)) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
     return { reason, refused: refused || this.isOff, waitMs: Math.max(asked, this.pausedMs) };
   }
 
+  /** Attempts that were under way together fail together: a pause takes care of them all, and the next is no longer. */
+  private isNews(since: number): boolean {
+    return since >= this.pausedAt;
+  }
+
   private pause(forMs: number): void {
+    this.pausedAt = performance.now();
     this.pausedUntil = Math.max(this.pausedUntil, performance.now() + forMs);
   }
 
-  private pauseToProbe(reason: string): void {
+  private pauseToProbe(reason: string, since: number): void {
+    if (!this.isNews(since)) return;
     if (this.probes === 0)
       this.logger.error(
         `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is tried now and then. Check ${this.option}`,
