@@ -65,7 +65,9 @@ async function main(): Promise<void> {
     }
   } catch (error) {
     // If a connection ends, ioredis tells why in an event only.
-    const { message, code = '' } = (lastError() ?? error) as Error & { code?: string };
+    const cause = (lastError() ?? error) as Error & { lastNodeError?: Error };
+    // A Cluster tells why in the error of the node that it asked last.
+    const { message, code = '' } = (cause.lastNodeError ?? cause) as Error & { code?: string };
     const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '****'), message || code);
     process.stderr.write(`Redis could not be read: ${oneLine(reason)}\n`);
     process.exitCode = 1;

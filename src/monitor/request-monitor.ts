@@ -252,7 +252,7 @@ export class RequestMonitor {
       const answer: unknown = givenAtOnce(category.contributor?.(context));
       label = contributorLabel(answer);
       if (label !== undefined || answer === undefined || answer === null) fault.good();
-      else unnamed(`gave ${kindOf(answer)} and not a text`);
+      else unnamed(`gave ${typeof answer === 'string' ? 'an empty text' : `${kindOf(answer)} and not a text`}`);
     } catch (error) {
       unnamed(`threw (${reasonOf(error)})`);
     }

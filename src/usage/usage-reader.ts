@@ -13,7 +13,7 @@ import {
   type UsageRetention,
   type UsageStore,
 } from '../store/usage-store.js';
-import { duration } from '../util/text.js';
+import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { baseWindow, isLong, type UsageSource } from './usage-source.js';
 
@@ -141,8 +141,9 @@ export class UsageReader {
     return this.settings.source.now();
   }
 
-  async top(name: string, { limit = 20, at, window: windowName }: TopOptions = {}): Promise<UsageRow[]> {
+  async top(name: string, options: TopOptions = {}): Promise<UsageRow[]> {
     const category = this.category(name);
+    const { limit = 20, at, window: windowName } = given(options, 'limit, at, window');
     const window = windowOf(category, windowName);
     const time = at === undefined ? this.now() : millisecondsOf(at, 'at');
     if (!(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
@@ -220,7 +221,10 @@ export class UsageReader {
 
   /** One count per minute: for a window shorter than that, the highest; for a longer one, the running count at the end of the minute. */
   async history(name: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
-    const [series] = await this.histories(this.category(name), [tenantKey(tenantId)], range);
+    const category = this.category(name);
+    if (typeof tenantId !== 'string' || tenantId === '')
+      throw new TypeError(`tenantId is ${tenantId === '' ? 'empty' : kindOf(tenantId)}: write the id of a tenant`);
+    const [series] = await this.histories(category, [tenantKey(tenantId)], range);
     return series as UsageSeries;
   }
 
@@ -236,8 +240,9 @@ export class UsageReader {
     return series(await this.settings.store.totals(name, from, to), from, to);
   }
 
-  async hourlyPeaks(name: string, { from, to }: TimeRange): Promise<HourlyPeaks[]> {
+  async hourlyPeaks(name: string, range: TimeRange): Promise<HourlyPeaks[]> {
     this.category(name);
+    const { from, to } = given(range, 'from, to');
     const last = Math.floor(Math.min(millisecondsOf(to ?? this.now(), 'to'), this.now()) / HOUR_MS);
     const oldest = Math.floor((this.now() - this.settings.hourlyRetentionMs) / HOUR_MS);
     const first = Math.max(Math.floor(millisecondsOf(from, 'from') / HOUR_MS), oldest);
@@ -268,12 +273,19 @@ export class UsageReader {
     return sure.size;
   }
 
-  async advise(name: string, { over, at }: AdviseOptions = {}): Promise<CategoryAdvice> {
+  async advise(name: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
     const category = this.category(name);
     const window = baseWindow(category);
+    const { over, at } = given(options, 'over, at');
     if (over !== undefined && !(over > 0))
       throw new RangeError('over is wrong: write a number of milliseconds above 0');
-    const overMs = Math.min(over ?? DAY_MS, this.settings.retentionMs);
+    if (
+      at !== undefined &&
+      !(Array.isArray(at) && at.every((threshold) => Number.isFinite(threshold) && threshold >= 0))
+    )
+      throw new RangeError('at is wrong: write a list of thresholds, numbers from 0');
+    // There is no history of less than a minute.
+    const overMs = Math.min(Math.max(over ?? DAY_MS, SLOT_MS), this.settings.retentionMs);
     const now = this.now();
     const { from, to } = this.slots({ from: now - overMs, to: now });
     const usage = await this.usageOf(category, from, to);
@@ -369,11 +381,14 @@ export class UsageReader {
   }
 
   /** Slots of a range, within what is kept. */
-  private slots({ from, to }: TimeRange): { from: number; to: number } {
+  private slots(range: TimeRange): { from: number; to: number } {
+    const { from, to } = given(range, 'from, to');
     const now = this.now();
     const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
     const last = Math.floor(Math.min(millisecondsOf(to ?? now, 'to'), now) / SLOT_MS);
-    return { from: Math.max(Math.floor(millisecondsOf(from, 'from') / SLOT_MS), oldest), to: last };
+    const first = Math.max(Math.floor(millisecondsOf(from, 'from') / SLOT_MS), oldest);
+    // Far in the future there is no date.
+    return { from: Math.min(first, Math.floor(now / SLOT_MS) + 1), to: last };
   }
 
   private async slotCounts(
@@ -504,6 +519,12 @@ export class UsageReader {
     for (const count of highest.values()) note(count);
     return histogram;
   }
+}
+
+/** @throws TypeError if options are none. */
+function given<T extends object>(options: T, names: string): T {
+  if (typeof options === 'object' && options !== null) return options;
+  throw new TypeError(`the options are ${kindOf(options)}: write an object with ${names}`);
 }
 
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */

@@ -111,6 +111,7 @@ it.each([
   [() => 'x', 'a function'],
   [['x'], 'a list'],
   [{}, 'an object'],
+  [new Date(NaN), 'an invalid date'],
 ])('kindOf names %p: %s', (value, kind) => expect(kindOf(value)).toBe(kind));
 
 it('kindOf takes a proxy that was revoked for one that cannot be read', () =>

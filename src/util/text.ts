@@ -42,6 +42,7 @@ export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;
   try {
+    if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid date';
     return Array.isArray(value) ? 'a list' : 'an object';
   } catch {
     // A proxy that was revoked.

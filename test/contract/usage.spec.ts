@@ -108,8 +108,26 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
       () => usage.hourlyPeaks('llm', { from: noTime }),
       () => usage.advise('llm', { over: NaN }),
       () => usage.advise('llm', { over: 0 }),
+      () => usage.advise('llm', { at: [5, NaN] }),
+      () => usage.advise('llm', { at: [-1] }),
+      () => usage.advise('llm', { at: 5 as never }),
     ])
       await expect(asked()).rejects.toThrow(RangeError);
+    for (const asked of [
+      () => usage.top('llm', null as never),
+      () => usage.advise('llm', 5 as never),
+      () => usage.history('llm', 'one', undefined as never),
+      () => usage.totals('llm', null as never),
+      () => usage.hourlyPeaks('llm', undefined as never),
+    ])
+      await expect(asked()).rejects.toThrow(/^the options are (null|undefined|a number): write an object with /);
+    for (const id of ['', null, 5, {}])
+      await expect(usage.history('llm', id as never, { from: START })).rejects.toThrow(/^tenantId is .*: write the id/);
+    expect(await usage.history('llm', 'one', { from: 9e15 })).toEqual({
+      ...{ start: new Date(START + MINUTE), stepMs: MINUTE, counts: [] },
+    });
+    // There is no history of less than a minute.
+    expect((await usage.advise('llm', { over: 1 })).from).toEqual(new Date(START - MINUTE));
     expect(await usage.history('llm', 'one', { from: START, to: START - MINUTE })).toMatchObject({ counts: [] });
     expect(await usage.active('llm', { from: START, to: START - MINUTE })).toBe(0);
   });

@@ -186,6 +186,11 @@ describe('the command line', () => {
         ...['TENANT', 't19', 't18', 't17', 't19', 't18', 't17', ''],
       ]);
       expect(out).not.toContain('s3cr');
+      const refused = top('--redis', `redis://:wr0ng@${host}:${port}`, '--cluster');
+      const { stderr } = (await refused.catch((error: unknown) => error)) as { stderr: string };
+      // Not only that no node answered as it should.
+      expect(stderr).toMatch(/^Redis could not be read: .*(WRONGPASS|NOAUTH)/);
+      expect(stderr).not.toContain('wr0ng');
       await store.close();
     } finally {
       client.disconnect();

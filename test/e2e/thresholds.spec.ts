@@ -497,6 +497,9 @@ describe('thresholds', () => {
       expect(one.app.alerts).toHaveLength(1);
       expect(one.app.alerts[0]).not.toHaveProperty('contributors');
       expect(one.app.log.of('contributor gave an object and not a text on POST /call')).toHaveLength(1);
+      const other = await start({ threshold: 1 }, { contributor: () => '' });
+      await other.call('acme', 1);
+      expect(other.app.log.of('contributor gave an empty text on POST /call')).toHaveLength(1);
     });
   });
 });
