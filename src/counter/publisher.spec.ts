@@ -25,7 +25,9 @@ describe('Publisher, if requests wait', () => {
     },
     read: () => Promise.resolve([]),
   };
-  const silent = { warn: () => undefined, log: () => undefined, error: () => undefined } as unknown as Logger;
+  let lines: string[];
+  const note = (line: string) => lines.push(line);
+  const logger = { warn: note, log: note, error: note } as unknown as Logger;
   const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
@@ -43,10 +45,10 @@ describe('Publisher, if requests wait', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    [now, publishes] = [60_000, []];
+    [now, publishes, lines] = [60_000, [], []];
     const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
-    const losses = new CountLosses('store', 10_000, silent);
-    const health = new StoreHealth('store', silent);
+    const losses = new CountLosses('store', 10_000, logger);
+    const health = new StoreHealth('store', logger);
     windows = new TrackedWindows('me', 20_000, () => undefined);
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
     raise.mockClear();
@@ -306,6 +308,75 @@ describe('Publisher, if requests wait', () => {
     void count(tracked);
     await jest.advanceTimersByTimeAsync(10);
     expect(raise.mock.calls).toEqual([[expect.objectContaining({ countedBy: 'instance' })]]);
+  });
+
+  it('makes one line and one alert of a total that is refused for good, and asks every five seconds, however many requests come', async () => {
+    answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE Operation', ofKey: true })));
+    // Recording the alert takes a while.
+    raise.mockImplementationOnce(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
+    const tracked = track();
+    tracked.setLevels(levelsOf(1, [{ at: 1, severity: 'warning' }]));
+    for (let ms = 0; ms < 14_000; ms += 100) {
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(100);
+    }
+    expect(lines).toEqual([expect.stringMatching(/^A counter of llm_call was refused \(WRONGTYPE Operation\)/)]);
+    expect(raise).toHaveBeenCalledTimes(1);
+    expect(publishes).toHaveLength(3);
+  });
+
+  it('raises a level with the name, tenant and route of a request that came while its publish was under way', async () => {
+    const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
+    // The others have counted 10 between the two answers.
+    answer = async (totals) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return totals.map(({ total, announced }) =>
+        total > 1
+          ? { count: total + 10, announced, announce: announced ? 0 : 1 }
+          : { count: total, announced, announce: 0 },
+      );
+    };
+    const tracked = track('k'.repeat(128));
+    tracked.setLevels(levelsOf(10, [{ at: 1, severity: 'warning' }]));
+    const request = (name: string): void => {
+      void publisher.publish(tracked, tracked.add(1, { id: 'k'.repeat(200), name }));
+      tracked.seenOn(route);
+    };
+    request('Acme');
+    await jest.advanceTimersByTimeAsync(5);
+    request('Acme Ltd');
+    await jest.advanceTimersByTimeAsync(50);
+    expect(raise.mock.calls).toEqual([
+      [expect.objectContaining({ tenant: { id: 'k'.repeat(200), name: 'Acme Ltd' }, route, count: 12 })],
+    ]);
+  });
+
+  it('releases requests of one turn together, by one publish', async () => {
+    answer = async (totals, at) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return answers(totals, at);
+    };
+    const released: number[] = [];
+    for (let i = 0; i < 40; i++) void count(track(`tenant_${i % 4}`))?.then(() => released.push(performance.now()));
+    await jest.advanceTimersByTimeAsync(9);
+    expect(released).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([released.length, new Set(released).size, publishes.length]).toEqual([40, 1, 1]);
+  });
+
+  it('tries a dead store with one call at a time, however many totals wait, and publishes them all once it is back', async () => {
+    const tenants = 20_000;
+    const calls: number[] = [];
+    answer = (totals) => {
+      calls.push(totals.length);
+      return fails();
+    };
+    for (let i = 0; i < tenants; i++) void count(track(`tenant_${i}`));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect([calls.length, new Set(calls)]).toEqual([9, new Set([200])]);
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(taken()).toBe(tenants);
   });
 
   it.each([NaN, Infinity, undefined, '3'])(

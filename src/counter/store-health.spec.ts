@@ -106,6 +106,22 @@ describe('StoreHealth', () => {
     expect(health.alone).toBe(false);
   });
 
+  it('judges alone after a second in each trouble: an outage of before makes no blip longer', () => {
+    health.failed(new Error('closed'));
+    pass(60_000);
+    expect(health.alone).toBe(true);
+    health.answered();
+    pass(60_000);
+    for (let i = 0; i < 5; i++) {
+      health.failed(new Error('closed'));
+      pass(999);
+      expect([health.alone, health.unreachableForMs]).toEqual([false, 999]);
+      health.answered();
+      expect([health.alone, health.unreachableForMs]).toEqual([false, undefined]);
+      pass(100);
+    }
+  });
+
   it('judges alone after a second out of reach, not in a short gap', () => {
     health.failed(new Error('closed'));
     pass(900);

@@ -29,6 +29,15 @@ describe('a threshold function', () => {
     expect([thresholds.of({ id: 'a' }), ask.mock.calls.length, changes]).toEqual([20, 2, 1]);
   });
 
+  it('may give 0, at once or later: the first request is over, and it is no missing answer', async () => {
+    for (const ask of [jest.fn(() => 0), jest.fn(() => Promise.resolve(0))]) {
+      const thresholds = asking(ask);
+      expect(await thresholds.of({ id: 'a' })).toBe(0);
+      expect([thresholds.of({ id: 'a' }), thresholds.known('a')]).toEqual([0, 0]);
+      expect(ask).toHaveBeenCalledTimes(1);
+    }
+  });
+
   it('is called again with growing pauses while it fails, and its last result applies until then', async () => {
     const ask = jest.fn(() => Promise.resolve(10));
     const thresholds = asking(ask);

@@ -3,6 +3,7 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 
 import {
   MonitorRate,
+  type RateAlert,
   RateCounterService,
   RateMonitorModule,
   type RateMonitorOptions,
@@ -102,6 +103,17 @@ describe('configuration', () => {
       );
       expect(await alertsAfter(5)).toHaveLength(0);
       expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
+    it.each([
+      ['true', true],
+      ['false', false],
+    ])('keeps incidents or not, by RATE_MONITOR_INCIDENTS=%s', async (value, kept) => {
+      const alerts: RateAlert[] = [];
+      const channel = { name: 'mine', send: (alert: RateAlert) => void alerts.push(alert) };
+      await withEnvironment({ RATE_MONITOR_INCIDENTS: value }, { incidents: !kept, channels: [channel] });
+      await alertsAfter(5);
+      expect(alerts.map(({ incident }) => incident?.status)).toEqual([kept ? 'opened' : undefined]);
     });
 
     it('is read without @nestjs/config too', async () => {

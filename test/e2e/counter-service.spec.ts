@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import { RateCounterService, type RateMonitorOptions, type TenantLike } from '../../src/index.js';
+import { type RateAlert, RateCounterService, type RateMonitorOptions, type TenantLike } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { MovedClock } from '../support/moved-clock.js';
@@ -117,4 +117,28 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     await app.close();
     expect(app.log.of('2 requests went on uncounted')).toHaveLength(1);
   });
+});
+
+it('an app ends in time if its last publish takes long: what is over is alerted on, and channels are still told to send', async () => {
+  // Five calls of 0.9 s each.
+  const publish = jest.fn(async (totals: readonly { total: number }[]) => {
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    return totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }));
+  });
+  const alerts: RateAlert[] = [];
+  const flush = jest.fn(() => Promise.resolve(true));
+  const channel = { name: 'mine', send: (alert: RateAlert) => void alerts.push(alert), flush };
+  const store = { name: 'mine', publish, read: () => Promise.resolve([]) };
+  const app = await startApp({ options: { store, channels: [channel], categories: calmCategories() } });
+  const counter = app.app.get(RateCounterService);
+  for (let i = 0; i < 900; i++) void counter.increment('llm_call', `calm_${i}`);
+  void counter.increment('llm_call', 'proj_1', 16);
+  await until(() => publish.mock.calls.length === 1);
+  const closing = performance.now();
+  await app.close();
+  const tookMs = performance.now() - closing;
+  expect([tookMs > 1_900, tookMs < 5_000]).toEqual([true, true]);
+  expect(alerts).toEqual([expect.objectContaining({ tenant: { id: 'proj_1' }, count: 16, countedBy: 'instance' })]);
+  expect(flush).toHaveBeenCalledTimes(1);
+  expect(app.log.of('were never published')).toHaveLength(1);
 });

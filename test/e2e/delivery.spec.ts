@@ -1,3 +1,6 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 
 import {
@@ -92,6 +95,23 @@ describe('delivery', () => {
     await app.close();
     expect(performance.now() - closing).toBeLessThan(2_000);
     expect(app.log.of('The discord channel did not send 1 alert: the process ended first')).toHaveLength(1);
+  });
+
+  it('leaves an app without shutdown hooks to end at once by a signal, though a server never responds', async () => {
+    hook.hang();
+    const child = fork(join(__dirname, '../support/app-without-hooks.ts'), {
+      execArgv: ['-r', join(__dirname, '../support/register.js')],
+      env: { ...process.env, WEBHOOK: hook.url },
+      stdio: 'inherit',
+    });
+    const gone = once(child, 'exit');
+    await until(() => hook.requests.length === 1);
+    const told = performance.now();
+    child.kill('SIGTERM');
+    const atLast = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    expect(await gone).toEqual([null, 'SIGTERM']);
+    clearTimeout(atLast);
+    expect(performance.now() - told).toBeLessThan(2_000);
   });
 
   it('switches a channel off whose webhook is gone, with one line that names the option and not the address', async () => {

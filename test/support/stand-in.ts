@@ -30,7 +30,13 @@ export abstract class StandIn {
   /** The webhook's path, which is a secret. */
   protected abstract readonly path: string;
   private readonly scripted: { answer?: StandInAnswer | 'hang' | 'reset'; delayMs?: number }[] = [];
-  private readonly server: Server = createServer((request, response) => void this.receive(request, response));
+  private readonly server: Server = createServer((request, response) => {
+    this.receive(request, response).catch((error: unknown) => {
+      // What waits for an answer gets none, and jest fails the test by the error that nobody catches.
+      request.socket.destroy();
+      throw error;
+    });
+  });
 
   async start(): Promise<this> {
     this.server.listen(0, '127.0.0.1');

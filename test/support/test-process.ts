@@ -51,7 +51,13 @@ export class TestProcess<Told, Asked extends object | string> {
       const ended = (): void => reject(new Error('the process has ended'));
       if (!this.child.connected) return ended();
       const look = (told: Told): void => {
-        const picked = pick(told);
+        let picked: T | undefined;
+        try {
+          picked = pick(told);
+        } catch (error) {
+          // Otherwise the test would wait for an answer until its time is over.
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
         if (picked === undefined) return;
         this.child.off('message', look).off('exit', ended);
         resolve(picked);

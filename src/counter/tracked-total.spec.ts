@@ -1,0 +1,302 @@
+import type { AlertLevel } from '../model/level.js';
+import type { CountedCategory } from '../model/window.js';
+import { fixedSpans } from '../model/window-spans.js';
+import type { Counted } from '../store/counter-store.js';
+import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
+import { TrackedTotal } from './tracked-total.js';
+
+const MINUTE = 60_000;
+const [WARNING, CRITICAL]: AlertLevel[] = [
+  { at: 1, severity: 'warning' },
+  { at: 2, severity: 'critical' },
+];
+/** Over 10 and over 20. */
+const LEVELS = levelsOf(10, [WARNING as AlertLevel, CRITICAL as AlertLevel]);
+const acme = { id: 'acme', name: 'Acme' };
+const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
+
+describe('TrackedTotal', () => {
+  const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [] };
+  const window = (windowMs = MINUTE) => ({
+    name: 'hour',
+    lengthName: 'hour',
+    spanAt: fixedSpans(windowMs),
+    levelsFor: () => LEVELS,
+  });
+  const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number): TrackedTotal => {
+    const spanAt = fixedSpans(windowMs);
+    const span = spanAt(10 * windowMs);
+    const earlier = earlierMs === undefined ? undefined : [spanAt(9 * windowMs), spanAt(8 * windowMs)];
+    const of = { category, window: window(windowMs), span, earlier, keepMs: 2 * windowMs };
+    const total = new TrackedTotal(of, 'acme', 'me');
+    if (levels !== NO_LEVELS) total.setLevels(levels);
+    return total;
+  };
+  const answer = (total: TrackedTotal, more: Partial<Counted> = {}) =>
+    total.taken(total.send().total, { count: total.total, announced: 0, announce: 0, ...more });
+  const add = (total: TrackedTotal, cost = 1) => total.add(cost, acme);
+  /** Counted and published, so that the first request is over. */
+  const known = (count: number, more: Partial<Counted> = {}): TrackedTotal => {
+    const total = open();
+    add(total, count);
+    answer(total, more);
+    return total;
+  };
+
+  describe('is urgent', () => {
+    it('until the store has answered once, and in a window of more than a minute requests wait for that', () => {
+      const [minute, longer] = [open(), open(MINUTE + 1)];
+      expect([add(minute), add(minute), add(longer), add(longer)]).toEqual(['now', 'now', 'wait', 'wait']);
+      answer(minute);
+      answer(longer);
+      expect([add(minute), add(longer)]).toEqual(['later', 'later']);
+      expect(add(open(), 11)).toBe('wait');
+    });
+
+    it('from half of the next level on, and one request waits for each level', () => {
+      const total = known(1);
+      const urgencies = Array.from({ length: 21 }, () => add(total));
+      expect(urgencies).toEqual([
+        ...[...Array<string>(4).fill('later'), ...Array<string>(5).fill('now'), 'wait'],
+        ...Array<string>(11).fill('later'),
+      ]);
+    });
+
+    it('for the next level once the last one was announced, by anyone', () => {
+      const total = known(11, { announced: 1 });
+      // Over half of 20 already.
+      expect(add(total)).toBe('now');
+      expect([add(total, 8), add(total), add(total)]).toEqual(['now', 'wait', 'later']);
+      const far = known(11, { announced: 2 });
+      expect(add(far, 1e6)).toBe('later');
+    });
+
+    it('by what the others count too, and no more once levels are higher', () => {
+      const total = known(1, { count: 5 });
+      expect(add(total)).toBe('now');
+      expect([total.setLevels(levelsOf(1_000, LEVELS.steps)), add(total, 400)]).toEqual(['later', 'later']);
+      expect([add(total, 99), total.setLevels(LEVELS)]).toEqual(['now', 'wait']);
+    });
+
+    it('not while its levels are unknown', () => {
+      const total = open(MINUTE, NO_LEVELS);
+      expect([total.knownLevels, total.heldAgainst]).toEqual([undefined, NO_LEVELS]);
+      add(total);
+      answer(total);
+      expect(add(total, 1e6)).toBe('later');
+      expect(total.setLevels(LEVELS)).toBe('wait');
+      expect(total.knownLevels).toBe(LEVELS);
+    });
+  });
+
+  it('knows of which version its levels are', () => {
+    const total = open();
+    expect([0, 1].map((version) => total.isAskedFor(version))).toEqual([false, false]);
+    total.asking(1);
+    expect([0, 1].map((version) => total.isAskedFor(version))).toEqual([false, true]);
+    total.askAgain();
+    expect([0, 1].map((version) => total.isAskedFor(version))).toEqual([false, false]);
+  });
+
+  it('stands in one queue, and in the urgent one instead of the other', () => {
+    const total = open();
+    expect(total.dequeue()).toBe(false);
+    expect([total.enqueue('later'), total.enqueue('later'), total.enqueue('urgent')]).toEqual([true, false, true]);
+    expect([total.enqueue('urgent'), total.enqueue('later')]).toEqual([false, false]);
+    expect([total.dequeue(), total.dequeue()]).toEqual([true, false]);
+    expect(total.enqueue('later')).toBe(true);
+  });
+
+  it('sends what it is, what it sent before, and what is known of others', () => {
+    const total = open();
+    add(total, 3);
+    const sent = { category: 'llm_call', tenant: 'acme', instance: 'me', levels: LEVELS, keepMs: 2 * MINUTE };
+    const { span: window } = total.window;
+    const earlier = undefined;
+    expect(total.send()).toEqual({ ...sent, window, earlier, total: 3, sent: 0, others: 0, announced: 0 });
+    // The answer was lost.
+    add(total, 2);
+    expect(total.send()).toMatchObject({ total: 5, sent: 3 });
+    expect([total.isPending, total.unpublished]).toEqual([true, 5]);
+    answer(total, { count: 9, announced: 1 });
+    expect(total.send()).toMatchObject({ total: 5, sent: 5, others: 4, announced: 1 });
+    expect([total.isPending, total.unpublished, total.known]).toEqual([false, 0, 9]);
+    // An older answer that comes late takes nothing back.
+    total.taken(3, { count: 7, announced: 0, announce: 0 });
+    expect(total.unpublished).toBe(0);
+    expect(total.send()).toMatchObject({ others: 4, announced: 1 });
+    answer(total, { count: 2 });
+    expect(total.send().others).toBe(0);
+  });
+
+  it('is held for one reason or the other, until it is released or the store takes it', () => {
+    for (const [why, isRefused] of [
+      ['refused', true],
+      ['lease', false],
+    ] as const) {
+      const total = known(1);
+      expect([total.isHeld, total.isRefused]).toEqual([false, false]);
+      total.hold(why);
+      expect([total.isHeld, total.isRefused]).toEqual([true, isRefused]);
+      total.release();
+      expect([total.isHeld, total.isRefused]).toEqual([false, false]);
+      total.hold(why);
+      answer(total);
+      expect(total.isHeld).toBe(!isRefused);
+    }
+  });
+
+  it('gives up what is left once', () => {
+    const total = known(2);
+    add(total, 3);
+    expect([total.giveUp(), total.giveUp(), total.isPending]).toEqual([3, 0, false]);
+  });
+
+  describe('raises a level', () => {
+    it('that it is given, once, and none that is unknown or settled', () => {
+      const total = open();
+      add(total, 11);
+      expect(answer(total, { announce: 1 })).toBe(WARNING);
+      expect(answer(total, { announce: 1 })).toBeUndefined();
+      expect(answer(total, { announce: 1.5 })).toBeUndefined();
+      expect(answer(total, { announced: 2, announce: 2 })).toBeUndefined();
+    });
+
+    it('that it is over on its own, once, and one whose alert was not recorded again', () => {
+      const total = open();
+      add(total, 10);
+      expect(total.alone()).toBeUndefined();
+      add(total);
+      expect([total.alone(), total.alone()]).toEqual([WARNING, undefined]);
+      total.unraise(CRITICAL as AlertLevel);
+      expect(total.alone()).toBeUndefined();
+      total.unraise(WARNING as AlertLevel);
+      expect(total.alone()).toBe(WARNING);
+      total.confirm(WARNING as AlertLevel);
+      total.unraise(WARNING as AlertLevel);
+      expect([total.alone(), total.send().announced]).toEqual([undefined, 1]);
+      add(total, 10);
+      expect(total.alone()).toBe(CRITICAL);
+    });
+
+    it('and tells the others of the highest that was recorded', () => {
+      const total = known(25);
+      total.confirm(CRITICAL as AlertLevel);
+      total.confirm(WARNING as AlertLevel);
+      expect(total.send().announced).toBe(2);
+      answer(total, { announced: 1 });
+      expect(total.send().announced).toBe(2);
+    });
+
+    it('or waits for another instance that was given it', () => {
+      expect([known(10).awaitsAnother, known(11).awaitsAnother]).toEqual([false, true]);
+      const total = known(11);
+      add(total);
+      expect(total.awaitsAnother).toBe(false);
+      expect(known(11, { announced: 1 }).awaitsAnother).toBe(false);
+      expect(known(1, { count: 11 }).awaitsAnother).toBe(true);
+    });
+  });
+
+  it('is hot over half of the next level, and once a level was crossed', () => {
+    expect([known(5).isHot, known(6).isHot]).toEqual([false, true]);
+    expect(known(1, { announced: 1 }).isHot).toBe(true);
+    const cooled = known(11, { announced: 1 });
+    cooled.setLevels(levelsOf(1_000, LEVELS.steps));
+    expect(cooled.isHot).toBe(true);
+    const free = open(MINUTE, NO_LEVELS);
+    add(free, 1e6);
+    expect(free.isHot).toBe(false);
+  });
+
+  it('describes its breach: who, where, how much, and against what', () => {
+    const total = open();
+    const told = {
+      ...{ category: 'llm_call', window: 'hour', threshold: 10, level: WARNING, route: undefined },
+      ...{ windowStart: total.window.span.start, windowEnd: total.window.span.end },
+    };
+    expect(total.breach(WARNING as AlertLevel, 'all')).toEqual({
+      ...{ ...told, tenant: { id: 'acme' }, count: 0, countedBy: 'all' },
+    });
+    expect(total.hasRoute).toBe(false);
+    add(total, 11);
+    total.seenOn(route);
+    expect(total.hasRoute).toBe(true);
+    answer(total, { count: 15 });
+    for (const [countedBy, count] of [
+      ['all', 15],
+      ['instance', 11],
+    ] as const)
+      expect(total.breach(WARNING as AlertLevel, countedBy)).toEqual({
+        ...told,
+        tenant: acme,
+        count,
+        countedBy,
+        route,
+      });
+    const sliding = open(MINUTE, LEVELS, MINUTE);
+    add(sliding, 1);
+    answer(sliding, { earlier: 4 });
+    expect([sliding.known, sliding.breach(WARNING as AlertLevel, 'all').count]).toEqual([5, 5]);
+    expect(sliding.breach(WARNING as AlertLevel, 'all').windowStart).toBe(8 * MINUTE);
+  });
+
+  describe('lets go of its last request', () => {
+    const tenantOf = (total: TrackedTotal) => total.breach(WARNING as AlertLevel, 'all');
+
+    it('if all is published and no level is near', () => {
+      const total = open();
+      add(total, 5);
+      total.seenOn(route);
+      total.forgetTenant();
+      expect(tenantOf(total)).toMatchObject({ tenant: acme, route });
+      answer(total);
+      total.forgetTenant();
+      expect(tenantOf(total)).toMatchObject({ tenant: { id: 'acme' }, route: undefined });
+      expect(tenantOf(total).tenant).not.toHaveProperty('name');
+    });
+
+    it('but for what an alert names, if a level is near, and not while its levels are unknown', () => {
+      const near = known(6);
+      near.seenOn(route);
+      near.forgetTenant();
+      expect(tenantOf(near)).toMatchObject({ tenant: acme, route });
+      expect(tenantOf(near).tenant).not.toBe(acme);
+      const total = open(MINUTE, NO_LEVELS);
+      add(total);
+      answer(total);
+      total.forgetTenant();
+      expect(tenantOf(total).tenant).toBe(acme);
+    });
+  });
+
+  describe('gives usage', () => {
+    it('each change of count, of others, of earlier spans and of the threshold, once', () => {
+      const total = known(3);
+      expect(total.takeNews()).toEqual({ more: 3, name: 'Acme' });
+      expect(total.takeNews()).toBeUndefined();
+      answer(total);
+      total.setLevels({ ...LEVELS });
+      expect(total.takeNews()).toBeUndefined();
+      answer(total, { count: 5 });
+      expect(total.takeNews()).toMatchObject({ more: 0 });
+      answer(total, { count: 5, earlier: 1 });
+      expect(total.takeNews()).toMatchObject({ more: 0 });
+      total.setLevels(levelsOf(11, LEVELS.steps));
+      expect(total.takeNews()).toMatchObject({ more: 0 });
+    });
+
+    it('a name of at most 200 characters, also after the request was let go', () => {
+      const total = open();
+      total.add(1, { id: 'acme', name: 'x'.repeat(300) });
+      expect(total.takeNews()?.name).toHaveLength(200);
+      total.add(1, { id: 'acme', name: 'y'.repeat(300) });
+      answer(total);
+      total.forgetTenant();
+      expect(total.takeNews()?.name).toBe('y'.repeat(200));
+      // Nothing new about it: usage has the name.
+      total.add(1, { id: 'acme' });
+      expect(total.takeNews()).toEqual({ more: 1, name: undefined });
+    });
+  });
+});
