@@ -49,8 +49,8 @@ import {
 import { IncidentRecords } from './incident-records.js';
 import { Mutes } from './mutes.js';
 import { ChannelRoster } from './channel-roster.js';
-import { ChannelLeases } from './channel-leases.js';
-import { takeToSend, SEND_LEASE_MS, type ToSend } from './send-lease.js';
+import { Leases } from './leases.js';
+import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './take-to-send.js';
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends AlertOrigin {
@@ -90,8 +90,7 @@ export interface TestedChannel {
   reason?: string;
 }
 
-/** Lease that elects the replica that looks at due records. The others take over what is overdue. */
-const LOOKS_FOR_MS = 2_500;
+/** What is overdue by this much was left undone by the replica that looks. */
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without being read again. */
 const FRESH_MS = 250;
@@ -121,7 +120,7 @@ export class AlertEngine implements Incidents {
   private readonly raising = new Set<Promise<void>>();
   /** Alerts belong to no request: otherwise Sentry would attach the request that crossed the level. */
   private readonly outside = AsyncLocalStorage.snapshot();
-  private readonly leases: ChannelLeases;
+  private readonly leases: Leases;
   private readonly once: SayOnce;
   private lost = 0;
 
@@ -137,7 +136,7 @@ export class AlertEngine implements Incidents {
     this.once = new SayOnce(logger);
     this.v01 = new V01Incidents(state, this.scope, categories);
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
-    this.leases = new ChannelLeases(state, this.scope, this.me, () => this.records.isAway);
+    this.leases = new Leases(state, this.scope, this.me, () => this.records.isAway);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
       new Poller(() => this.look(), logger, 'Incidents'),
@@ -259,7 +258,7 @@ export class AlertEngine implements Incidents {
 
   /** Sends what waits, for up to `shutdownFlushMs`. Another replica can take over the rest at once. */
   async stop(): Promise<void> {
-    const { shutdownFlushMs, state } = this.options;
+    const { shutdownFlushMs } = this.options;
     const end = performance.now() + shutdownFlushMs;
     const left = (): number => Math.max(end - performance.now(), 0);
     await within(Promise.all([...this.pollers.map((poller) => poller.stop()), ...this.raising]), left(), '').catch(
@@ -268,8 +267,11 @@ export class AlertEngine implements Incidents {
     const unsent = await Promise.all(
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
-    const released = unsent.flatMap(([key, ids]) => ids.map((id) => this.release(key, id)));
-    const written = [...released, this.leases.release(), this.mutes.flush(), state.release(this.lookLease, this.me)];
+    const now = this.options.now();
+    const handedOn = unsent.flatMap(([key, ids]) =>
+      ids.map((id) => this.records.change(id, (incident) => released(incident, key, this.me, now))),
+    );
+    const written = [...handedOn, this.leases.release(), this.mutes.flush()];
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
   }
 
@@ -451,11 +453,11 @@ export class AlertEngine implements Incidents {
 
   /** Once a second: handles what is due in the store, and what the store has lost or never had. */
   private async look(): Promise<void> {
-    const { state, now } = this.options;
+    const { now } = this.options;
     this.reportLost();
     let ids: readonly string[];
     try {
-      const leads = await state.claim(this.lookLease, this.me, LOOKS_FOR_MS);
+      const leads = await this.leases.leads();
       await this.keepLeases();
       await this.lookAtRoster();
       const isBusy =
@@ -510,20 +512,6 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  private async release(key: string, id: string): Promise<void> {
-    await this.records.change(id, (incident) => {
-      const told = incident?.told[key];
-      if (!incident || told?.by !== this.me) return incident;
-      return { ...withTold(incident, key, without(told, 'by', 'until')), lookAt: this.options.now() };
-    });
-  }
-
-  // Leases.
-
-  private get lookLease(): string {
-    return `look:${this.scope}`;
-  }
-
   /** Extends the leases of what this replica is sending. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
@@ -532,9 +520,9 @@ export class AlertEngine implements Incidents {
       const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
       await Promise.all(
         ending.map((id) =>
-          this.changeTold(id, delivery.key, (told) =>
-            told.by === this.me ? { ...told, until: this.options.now() + SEND_LEASE_MS } : told,
-          ).catch(() => undefined),
+          this.changeTold(id, delivery.key, (told) => extended(told, this.me, this.options.now())).catch(
+            () => undefined,
+          ),
         ),
       );
     }

@@ -3,7 +3,7 @@ import type { RateAlert } from '../model/rate-alert.js';
 import { amountOf, oneLine } from '../util/text.js';
 import type { ChannelFilter } from './common-options.js';
 import { checkOptions, ALERTMANAGER_RULES } from './option-rules.js';
-import { HttpChannel } from './http-channel.js';
+import { HttpChannel } from './http/http-channel.js';
 import { accept } from './http/answer.js';
 import { alertLine } from './message/alert-line.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';

@@ -5,7 +5,7 @@ import { attributesOf } from '../model/tenant-attributes.js';
 import { oneLine } from '../util/text.js';
 import type { ChannelFilter } from './common-options.js';
 import { checkOptions, PAGERDUTY_RULES } from './option-rules.js';
-import { HttpChannel } from './http-channel.js';
+import { HttpChannel } from './http/http-channel.js';
 import { accept } from './http/answer.js';
 import { alertLine } from './message/alert-line.js';
 import { isOpen } from './message/alert-words.js';

@@ -17,7 +17,7 @@ import {
   OptionsShape,
   UsageShape,
   WindowShape,
-} from './shapes.js';
+} from './rules.js';
 
 type Shape = new () => object;
 

@@ -5,7 +5,7 @@ import { within } from '../../util/within.js';
 import type { MessageOptions } from '../common-options.js';
 import { checkOptions, DISCORD_RULES } from '../option-rules.js';
 import { accept, type Answer } from '../http/answer.js';
-import { HttpChannel } from '../http-channel.js';
+import { HttpChannel } from '../http/http-channel.js';
 import { plainText } from '../message/safe-text.js';
 import {
   discordBatch,

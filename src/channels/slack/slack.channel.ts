@@ -3,7 +3,7 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../common-options.js';
 import { checkOptions, MESSAGE_RULES } from '../option-rules.js';
 import { accept } from '../http/answer.js';
-import { HttpChannel } from '../http-channel.js';
+import { HttpChannel } from '../http/http-channel.js';
 import { slackBatch, slackMessage, slackNotice, type SlackMessage } from './slack-message.js';
 
 /** Options of {@link SlackChannel}. Its `url` is that of an incoming webhook. */

@@ -2,7 +2,7 @@ import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../common-options.js';
 import { checkOptions, WEBHOOK_RULES } from '../option-rules.js';
-import { HttpChannel } from '../http-channel.js';
+import { HttpChannel } from '../http/http-channel.js';
 import { accept } from '../http/answer.js';
 import { alertId, webhookBody, webhookNoticeBody } from './webhook-body.js';
 import { sign } from './signature.js';

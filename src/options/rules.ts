@@ -16,7 +16,7 @@ import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
-import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './shape-rules.js';
+import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './rule-decorators.js';
 
 const leaveOwnMetadata = enterOwnMetadata();
 

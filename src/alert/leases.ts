@@ -1,6 +1,8 @@
 import type { SharedState } from '../store/shared-state.js';
-import { SEND_LEASE_MS } from './send-lease.js';
+import { SEND_LEASE_MS } from './take-to-send.js';
 
+/** Looking at due records. The other replicas look at what is overdue. */
+const LOOK_LEASE_MS = 2_500;
 /** The minimum time between two tries, and how long before its end a lease counts as over. */
 const MARGIN_MS = 250;
 
@@ -10,8 +12,8 @@ interface Leased {
   readonly isGrouped: boolean;
 }
 
-/** Elects the replica that sends for a channel that groups alerts. Other channels need no lease. */
-export class ChannelLeases {
+/** Elects one replica to look at due records, and one to send for each channel that groups alerts. Other channels need no lease. */
+export class Leases {
   private readonly held = new Map<string, { readonly until: number; readonly askedAt: number }>();
 
   constructor(
@@ -21,7 +23,16 @@ export class ChannelLeases {
     private readonly isAway: () => boolean,
   ) {}
 
-  /** While the store is away, each replica sends what it knows. */
+  /**
+   * Whether this replica is the one that looks at due records. Asked once a second.
+   *
+   * @throws if the store is away.
+   */
+  leads(): Promise<boolean> {
+    return this.state.claim(this.lookLease, this.me, LOOK_LEASE_MS);
+  }
+
+  /** Whether this replica sends for a channel. While the store is away, each replica sends what it knows. */
   holds({ key, isGrouped }: Leased): boolean {
     return !isGrouped || this.isAway() || (this.held.get(key)?.until ?? 0) > performance.now();
   }
@@ -39,7 +50,12 @@ export class ChannelLeases {
 
   /** Releases all leases. */
   async release(): Promise<void> {
-    await Promise.all([...this.held.keys()].map((key) => this.state.release(this.leaseOf(key), this.me)));
+    const leases = [this.lookLease, ...Array.from(this.held.keys(), (key) => this.leaseOf(key))];
+    await Promise.all(leases.map((lease) => this.state.release(lease, this.me)));
+  }
+
+  private get lookLease(): string {
+    return `look:${this.scope}`;
   }
 
   private leaseOf(key: string): string {

@@ -7,6 +7,18 @@ import type { Wanting } from './channel-roster.js';
 /** After this time another replica takes over from one that died. */
 export const SEND_LEASE_MS = 5_000;
 
+/** The lease of what this replica is still sending, extended. */
+export function extended(told: Told, me: string, now: number): Told {
+  return told.by === me ? { ...told, until: now + SEND_LEASE_MS } : told;
+}
+
+/** Hands on what this replica did not send: another one may take it at once. */
+export function released(incident: Incident | undefined, key: string, me: string, now: number): Incident | undefined {
+  const told = incident?.told[key];
+  if (!incident || told?.by !== me) return incident;
+  return { ...withTold(incident, key, without(told, 'by', 'until')), lookAt: now };
+}
+
 /** The replica that changes a record, and what it may do. */
 export interface Sender {
   readonly me: string;

@@ -1,5 +1,5 @@
 import type { AlertLevel } from '../model/level.js';
-import { takeToSend, type Sender } from './send-lease.js';
+import { takeToSend, type Sender } from './take-to-send.js';
 import { withBreach, withTold, type Incident } from './incident.js';
 
 const NOW = 1_700_000_000_000;

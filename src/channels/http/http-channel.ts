@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
 
-import type { AlertChannel } from '../model/alert-channel.js';
-import type { Severity } from '../model/level.js';
-import type { RateAlert } from '../model/rate-alert.js';
-import type { ChannelFilter } from './common-options.js';
-import type { Answer } from './http/answer.js';
-import { HttpClient, type HttpRequest } from './http/http-client.js';
-import { isPrivate } from './http/webhook-url.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import type { Severity } from '../../model/level.js';
+import type { RateAlert } from '../../model/rate-alert.js';
+import type { ChannelFilter } from '../common-options.js';
+import type { Answer } from './answer.js';
+import { HttpClient, type HttpRequest } from './http-client.js';
+import { isPrivate } from './webhook-url.js';
 
 /** What all channels that post have in common. */
 interface HttpOptions extends ChannelFilter {
