@@ -86,6 +86,8 @@ const TEST_WITHIN_MS = 10_000;
 const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
 const MAX_MEMORY = 1_000;
+/** How often a flush looks whether what it waits for is done. */
+const LOOK_AGAIN_MS = 20;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
 /**
@@ -96,7 +98,7 @@ const MAX_RANKED = 2_000;
 /** Sends what one channel is due: the most severe first, as groups if the channel takes them. */
 export class ChannelDelivery {
   private readonly pending = new Map<string, Item>();
-  private readonly retries = new Map<string, NodeJS.Timeout>();
+  private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private readonly sending = new Set<string>();
   private readonly working = new Set<Promise<unknown>>();
   private readonly health: ChannelHealth;
@@ -176,12 +178,12 @@ export class ChannelDelivery {
   /** Tries everything once more, for up to `withinMs`. Returns the ids of what is left. */
   async stop(withinMs: number): Promise<string[]> {
     const end = performance.now() + withinMs;
-    await this.flush(withinMs);
+    await this.sendAll(withinMs);
     this.hurry = true;
     if (!(await this.handedOn(Math.max(end - performance.now(), 1))))
       this.logger.warn(`${this.title} may not have sent its last alerts: the process ended first`);
     const left = [...new Set([...this.ids(), ...this.retries.keys()])];
-    for (const timer of this.retries.values()) clearTimeout(timer);
+    for (const { timer } of this.retries.values()) clearTimeout(timer);
     clearTimeout(this.timer);
     this.pending.clear();
     if (left.length > 0)
@@ -190,8 +192,28 @@ export class ChannelDelivery {
     return left;
   }
 
-  /** Sends at once what waits for a group, a retry or the end of a pause. Returns whether nothing is left. */
+  /**
+   * Sends at once what waits for a group, a retry or the end of a pause, and tries again what fails and is to be tried again in that time.
+   * Returns whether nothing is left.
+   */
   async flush(withinMs: number): Promise<boolean> {
+    const end = performance.now() + withinMs;
+    await this.sendAll(withinMs);
+    while (!this.isIdle || this.retries.size > 0) {
+      const now = performance.now();
+      const retryMs = Math.min(...Array.from(this.retries.values(), ({ at }) => at - now));
+      const nextMs = this.working.size > 0 ? 0 : this.isIdle ? retryMs : this.pausedMs;
+      if (!(now + nextMs < end)) return false;
+      await after(Math.min(end - now, Math.max(nextMs, LOOK_AGAIN_MS)));
+      this.hurry = true;
+      this.pump();
+      this.hurry = false;
+    }
+    return true;
+  }
+
+  /** Tries everything once. */
+  private async sendAll(withinMs: number): Promise<void> {
     const end = performance.now() + withinMs;
     this.hurry = true;
     this.health.resume();
@@ -205,7 +227,6 @@ export class ChannelDelivery {
       this.pump();
     }
     this.hurry = false;
-    return this.isIdle && this.retries.size === 0;
   }
 
   /** Retries an alert when the channel's pause is over, or earlier if the channel works again. */
@@ -215,7 +236,7 @@ export class ChannelDelivery {
 
   /** Nothing will be due any more. */
   forget(id: string): void {
-    clearTimeout(this.retries.get(id));
+    clearTimeout(this.retries.get(id)?.timer);
     this.retries.delete(id);
   }
 
@@ -361,14 +382,18 @@ export class ChannelDelivery {
 
   private retryAfter(id: string, waitMs: number): void {
     if (this.isEnded || this.pending.has(id)) return;
-    clearTimeout(this.retries.get(id));
+    clearTimeout(this.retries.get(id)?.timer);
     // A little later than in the record, so that it is due there.
-    this.retries.set(id, setTimeout(() => void this.tryAgain([id]), waitMs + 5).unref());
+    const laterMs = waitMs + 5;
+    const timer = setTimeout(() => void this.tryAgain([id]), laterMs).unref();
+    this.retries.set(id, { timer, at: performance.now() + laterMs });
   }
 
   private async tryAgain(ids = [...this.retries.keys()]): Promise<void> {
     for (const id of ids) this.forget(id);
-    await Promise.all(ids.map((id) => this.incidents.again(this.key, id)));
+    const trying = Promise.all(ids.map((id) => this.incidents.again(this.key, id)));
+    this.working.add(trying);
+    await trying.finally(() => this.working.delete(trying));
   }
 
   private works(): void {

@@ -123,7 +123,10 @@ export class OptionsShape {
   store: unknown;
 
   @IsOptional()
-  @Matches(/^.{1,100}$/, writeInstead('a name of 100 characters at most, or leave it out for the name in package.json'))
+  @Matches(
+    /^.{1,100}$/,
+    writeInstead('a name of 100 characters at most on one line, or leave it out for the name in package.json'),
+  )
   service: unknown;
 
   @IsOptional()

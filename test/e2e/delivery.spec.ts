@@ -179,6 +179,22 @@ describe('delivery', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 
+  it('tries again at a flush what a receiver refused for a moment, as long as there is time', async () => {
+    const channels = [new WebhookChannel({ url: hook.url }), new DiscordChannel({ url: discord.url })];
+    const alerts = await start({ channels, groupWaitMs: 60_000 });
+    hook.answerNext(broken, broken);
+    discord.answerNext(broken);
+    alerts.raise(anAlert());
+    expect(await alerts.flush(8_000)).toBe(true);
+    expect([hook.requests, discord.requests].map(({ length }) => length)).toEqual([3, 2]);
+    hook.answerNext({ status: 403 });
+    alerts.raise(anAlert({ tenant: { id: 'proj_2' } }));
+    // It is tried again after seconds: there is no time for that.
+    const began = performance.now();
+    expect(await alerts.flush(1_500)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(1_400);
+  });
+
   it('sends at shutdown also what waits for the end of a pause, and shows before how much that is', async () => {
     const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })], shutdownFlushMs: 5_000 });
     hook.answerNext(...Array.from({ length: 20 }, () => broken));
