@@ -461,6 +461,25 @@ describe('Publisher, if requests wait', () => {
     expect(publishes.flat().map(({ tenant }) => tenant)).toEqual(['hot']);
   });
 
+  it('reports no counter as lost that the store has never taken', async () => {
+    const lost = jest.spyOn(CountLosses.prototype, 'lostData');
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    // Sent before, and not there.
+    const answersLost: CounterStore['publish'] = (totals) => {
+      answer = answers;
+      return Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, lost: true })));
+    };
+    answer = answersLost;
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect([taken(), lost.mock.calls.length]).toEqual([1, 0]);
+    answer = answersLost;
+    void count();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(lost).toHaveBeenCalledTimes(1);
+  });
+
   it('holds back a call whose reply has another length than it asked for, and no other', async () => {
     answer = async (totals, at) => {
       const taken = await answers(totals, at);

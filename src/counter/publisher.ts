@@ -283,11 +283,13 @@ export class Publisher {
   ): void {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
     if (counted.announce > 0 && (counted.lost || (counted.takenOver && this.wasCutOff))) this.doubt(tracked);
+    // What was sent and never answered may not have arrived: a counter that was not there cannot be lost.
+    const hasLost = counted.lost === true && tracked.isKnownToStore;
     const level = tracked.taken(total, this.isDoubted(tracked) ? { ...counted, announce: 0 } : counted);
     if (level) raised.push(this.raise(tracked, level, 'all'));
     else if (tracked.awaitsAnother) this.lookAgain(tracked);
     tracked.forgetTenant();
-    if (counted.lost) this.lostData();
+    if (hasLost) this.lostData();
   }
 
   private refused(tracked: TrackedTotal, reason: string): void {

@@ -113,6 +113,11 @@ export class TrackedTotal {
     return this.published < this.own;
   }
 
+  /** Whether the store has ever taken some of it. */
+  get isKnownToStore(): boolean {
+    return this.published > 0;
+  }
+
   get unpublished(): number {
     return this.own - this.published;
   }
@@ -137,7 +142,7 @@ export class TrackedTotal {
     this.state |= CHANGED;
     const urgency = this.urgency();
     // Until the store has answered once: of requests that come together, any may be the one that crosses.
-    if (this.published > 0 || urgency === 'wait') return urgency;
+    if (this.isKnownToStore || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
   }

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 
 import { toTenant, type TenantLike, type TenantResolver } from './tenant.js';
-import { oneLine } from '../util/text.js';
+import { kindOf, oneLine } from '../util/text.js';
 
 /** Where the default looks for a tenant in an identity, the most specific first. Never at a user's own id: not everyone bills users. */
 const TENANT_FIELDS = ['project', 'projectId', 'organization', 'organizationId', 'orgId', 'tenantId'] as const;
@@ -71,6 +71,12 @@ export function whyNoTenant(context: ExecutionContext): string {
     return `${PLACES[kind] ?? 'no identity, which nothing keeps in such a context'}: let a guard set one, or write tenant: (context) => …`;
   if (typeof identity !== 'object' || identity === null)
     return `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
+  const values = identity as Record<string, unknown>;
+  const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
+  if (field !== undefined && toTenant(values[field]))
+    return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
+  if (field !== undefined)
+    return `the identity's ${field} is ${kindOf(values[field])} and no id (text or number), nor has it one. Write tenant: (context) => …`;
   const names = Object.keys(identity);
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id =

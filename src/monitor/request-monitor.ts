@@ -281,7 +281,8 @@ export class RequestMonitor {
       return false;
     };
     const known = (answer: unknown): boolean => {
-      skipFault.good();
+      if (typeof answer === 'boolean' || answer === undefined || answer === null) skipFault.good();
+      else skipFault.warn(() => `skipIf gave ${kindOf(answer)} on ${name}: the request is counted. Give true or false`);
       return answer === true;
     };
     try {

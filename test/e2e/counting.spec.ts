@@ -389,6 +389,16 @@ describe.each([
     expect(app.log.of('skipIf threw')).toHaveLength(1);
   });
 
+  it('counts where skipIf gives neither true nor false, and logs it once', async () => {
+    const skipIf = (() => 'yes') as unknown as () => boolean;
+    await start({ metadata: { controllers: [ApiController] }, options: { skipIf } });
+    for (let i = 0; i < 2; i++) await app.post('/evaluations', acme);
+    expect(await count('evaluations')).toBe(2);
+    expect(app.log.of('skipIf gave a string')).toEqual([
+      expect.stringMatching(/on ApiController\..*: the request is counted\. Give true or false$/),
+    ]);
+  });
+
   it('honours a skipIf and a cost that answer later, and survives those that reject', async () => {
     const headerOf = (context: ExecutionContext, name: string): string | undefined =>
       context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers[name];

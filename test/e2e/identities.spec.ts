@@ -105,6 +105,17 @@ describe('the identity that authentication leaves', () => {
     expect(app.log.lines.join()).not.toMatch(/u-secret|a@b\.c/);
   });
 
+  it('is described where it has a tenant of another kind, such as the ObjectId of a database', async () => {
+    await start();
+    await app.post('/call', {}, { user: { organizationId: { $oid: 'o-secret' } } });
+    expect(app.log.of('No tenant')).toEqual([
+      expect.stringMatching(
+        /Found: the identity's organizationId is an object and no id .*Write tenant: \(context\) => …$/,
+      ),
+    ]);
+    expect(app.log.lines.join()).not.toMatch(/o-secret/);
+  });
+
   it('is said to be missing, with the place to put it', async () => {
     await start();
     await app.post('/call');
@@ -115,5 +126,11 @@ describe('the identity that authentication leaves', () => {
     await start({ tenant: tenantFrom('accountId') });
     await app.post('/call', {}, { user: { userId: 'u' } });
     expect(app.log.of('The tenant resolver gave neither an id')[0]).toContain("tenantFrom('userId')");
+    await app.close();
+    await start({ tenant: tenantFrom('accountId') });
+    await app.post('/call', {}, { user: { projectId: 'p-secret' } });
+    expect(app.log.of('The tenant resolver gave neither an id')[0]).toMatch(
+      /Found: the identity has projectId, which your resolver does not take\. Write tenant: tenantFrom\('projectId'\), or leave tenant out$/,
+    );
   });
 });
