@@ -1,6 +1,6 @@
 import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
-import { fixedSpans } from '../model/window-spans.js';
+import { fixedSpans, slidingSpans } from '../model/window-spans.js';
 import type { TrackedTotal } from './tracked-total.js';
 import { TrackedWindows, type LiveWindow } from './tracked-windows.js';
 
@@ -161,5 +161,98 @@ describe('TrackedWindows', () => {
     for (let i = 0; i < 5_000; i++) track(windows, 'a', 0);
     const again = track(windows, 'a', 0);
     expect(first?.send().instance).not.toBe(again?.send().instance);
+  });
+
+  const window = calls.windows[0] as CountedCategory['windows'][0];
+  /** Keeps as many tenants as there is room for, all published: the first `hot` of them near a level. */
+  const filled = (most: number, hot = 0): TrackedWindows => {
+    const windows = open(most);
+    for (let i = 0; i < most; i++) count(track(windows, `t${i}`, 0), i < hot ? 3 : 1);
+    publish(windows);
+    return windows;
+  };
+  const triesOf = (windows: TrackedWindows, key: string): number => {
+    for (let tries = 1; tries < 50; tries++) if (track(windows, key, 0)) return tries;
+    return Infinity;
+  };
+
+  it('finds a tenant in the window of a moment, and none that was never there', () => {
+    const windows = open(10);
+    const [first, second] = [track(windows, 'a', 0), track(windows, 'a', MINUTE)];
+    const found = [0, MINUTE - 1, MINUTE, 2 * MINUTE - 1].map((at) => windows.find(window, 'a', at));
+    expect(found).toEqual([first, first, second, second]);
+    expect(found[0]).toBe(first);
+    expect([windows.find(window, 'a', 2 * MINUTE), windows.find(window, 'a', -1)]).toEqual([undefined, undefined]);
+    expect(windows.find(window, 'b', 0)).toBeUndefined();
+    expect(windows.find(evaluations.windows[0] as typeof window, 'a', 0)).toBeUndefined();
+  });
+
+  it('takes those for live that the store still keeps', () => {
+    const windows = open(10);
+    const { keepMs } = (track(windows, 'a', 0) as TrackedTotal).window;
+    const live = (now: number) => [...windows.live(now)].map(({ key }) => key);
+    expect([live(keepMs - 1), live(keepMs)]).toEqual([['a'], []]);
+  });
+
+  it('has nothing to report of windows with room', () => {
+    const windows = open(10);
+    track(windows, 'a', 0);
+    expect([...windows.crowded()]).toEqual([]);
+    track(windows, 'a', 9 * MINUTE);
+    expect(closed).toEqual([]);
+  });
+
+  it('knows the earlier parts of a sliding window, and none of a fixed one', () => {
+    const sliding: CountedCategory = {
+      ...calls,
+      windows: [{ ...window, spanAt: slidingSpans(6 * MINUTE), parts: 6 }],
+    };
+    const windows = open(10);
+    expect(track(windows, 'a', 60 * MINUTE, sliding)?.window.earlier).toHaveLength(5);
+    expect(track(windows, 'a', 60 * MINUTE)?.window.earlier).toBeUndefined();
+  });
+
+  it('lets late comers in by more and more requests', () => {
+    const windows = filled(10);
+    expect(['x', 'y', 'z'].map((key) => triesOf(windows, key))).toEqual([2, 4, 8]);
+    expect(keys(windows)).toHaveLength(10);
+    expect(windows.all().next().value?.window).toMatchObject({ created: 13, admitted: 3 });
+  });
+
+  it('lets them in for one that is published and calm, however far behind it stands, and for no other', () => {
+    const windows = filled(2, 1);
+    expect(triesOf(windows, 'x')).toBe(2);
+    expect(keys(windows)).toEqual(['t0', 'x']);
+    count(track(windows, 'x', 0));
+    expect(triesOf(windows, 'y')).toBe(Infinity);
+    expect(triesOf(filled(2, 2), 'x')).toBe(Infinity);
+    // A hundred are looked at each time.
+    expect([triesOf(filled(100, 99), 'x'), triesOf(filled(101, 100), 'x')]).toEqual([2, 3]);
+  });
+
+  it('drops windows that are still to come if the clock was set back', () => {
+    const windows = open(10);
+    track(windows, 'a', 9 * MINUTE);
+    track(windows, 'b', 5 * MINUTE);
+    expect(keys(windows)).toEqual(['b']);
+  });
+
+  it('looks for room at the end of a window, once a second, and again if the clock was set back', () => {
+    const windows = filled(2);
+    expect(track(windows, 'c', MINUTE)).toBeDefined();
+    expect(keys(windows)).toEqual(['c']);
+    const other = open(2);
+    for (const key of ['a', 'b']) count(track(other, key, 0));
+    expect(track(other, 'c', MINUTE + 500)).toBeUndefined();
+    publish(other);
+    expect(track(other, 'd', MINUTE + 1_499)).toBeUndefined();
+    expect(track(other, 'e', MINUTE + 400)).toBeDefined();
+    // A window that is still to come gives way too.
+    const back = open(2);
+    count(track(back, 'a', 0));
+    count(track(back, 'b', MINUTE));
+    publish(back);
+    expect(track(back, 'c', MINUTE - 1)).toBeDefined();
+    expect(keys(back)).toEqual(['a', 'c']);
   });
 });
