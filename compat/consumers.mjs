@@ -1,11 +1,11 @@
 // @ts-check
-// The apps that the packed package is installed in, and what is tried in each.
+// The apps that the packed package is installed in, and what is tested in each.
 import { readFileSync } from 'node:fs';
 
 /** `npm test` runs these on the source. */
 const INSIDE = {
-  'wrapped-handlers': 'its @toss/nestjs-aop is for one release of Nest',
-  telemetry: 'its OpenTelemetry and terminus are for one release of Nest',
+  'wrapped-handlers': 'its @toss/nestjs-aop supports only one release of Nest',
+  telemetry: 'its OpenTelemetry and terminus support only one release of Nest',
   'no-traces': 'its OpenTelemetry is a development dependency',
   throttled: 'its @nestjs/throttler is a development dependency',
   'inert-marks': 'its @nestjs/event-emitter is a development dependency',
@@ -13,9 +13,8 @@ const INSIDE = {
 };
 
 /**
- * How the specs begin that try what differs between releases of Nest, and of the packages that are released with it: handlers, guards,
- * platforms, configuration, `nestjs-redis`, Sentry. All others give the same result on each release, so the packed package runs them in one
- * app: that with the newest of everything.
+ * Prefixes of the specs that depend on the release of Nest and of packages released with it: handlers, guards, platforms, configuration,
+ * nestjs-redis, Sentry. All other specs give the same result on each release, so they run in one app, which has the newest of everything.
  */
 export const OF_NEST = [
   'configuration',
@@ -36,7 +35,7 @@ export const OF_NEST = [
  *   installer: 'npm' | 'pnpm',
  *   does: import('./run.mjs').Step[],
  *   leavesOut?: Record<string, string>,
- * }} Consumer `leavesOut`: specs of the e2e suite that are not run there, each with the reason why.
+ * }} Consumer `leavesOut`: specs of the e2e suite that are not run there, with the reason.
  */
 
 /** @type {readonly Consumer[]} */
@@ -47,7 +46,7 @@ export const CONSUMERS = [
     does: ['types', 'e2e of Nest', 'CommonJS', 'ESM'],
     leavesOut: {
       ...INSIDE,
-      'contexts/graphql': 'its mercurius is another one, for Fastify 4',
+      'contexts/graphql': 'it has another mercurius, for Fastify 4',
       'contexts/subscriptions': 'the same mercurius',
       'contexts/identity-paths': 'the same mercurius',
       outcomes: 'the same mercurius',
@@ -71,7 +70,7 @@ export const CONSUMERS = [
 ];
 
 /**
- * The version of a package that a consumer's lock holds.
+ * The version of a package in a consumer's lock file.
  *
  * @param {Consumer} consumer
  * @param {string} dependency

@@ -1,6 +1,6 @@
 // @ts-check
-// Follows docs/getting-started.md in an app as `nest new` makes it: each block is pasted, the app started with `npm start`, and the lines
-// that the page shows must come.
+// Follows docs/getting-started.md in an app as `nest new` creates it: pastes each block, starts the app with `npm start`, and expects the log
+// lines that the page shows.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { freePort, RedisServer } from '../bench/lib/of-tests.mjs';
 
-/** How an alert begins. */
+/** Start of an alert's log line. */
 const TITLE = '"Acme" (proj_1) is over the evaluations threshold: ';
 const GIVE_UP_AFTER_MS = 60_000;
 
@@ -35,7 +35,7 @@ export async function followGettingStarted(app) {
     if (!pointedHere.includes(address)) throw new Error('step 3 does not name localhost:6379');
     await withApp(app, pointedHere, async (first) => {
       await first.sees(redisBootLine.replace('localhost:6379', address));
-      // What `npm start` built: built a second time, it would be deleted under the first.
+      // Runs what `npm start` built: a second build would delete it under the first app.
       const second = await start(app, ['node', 'dist/main.js']);
       try {
         await second.sees(redisBootLine.replace('localhost:6379', address));
@@ -80,7 +80,7 @@ async function withApp(app, appModule, use) {
 }
 
 /**
- * Starts a command in the app, on a port of its own. It and all that it started end with `stop`.
+ * Starts a command in the app, on its own port. `stop` ends it and everything it started.
  *
  * @param {string} app
  * @param {[command: string, ...args: string[]]} command
@@ -138,7 +138,7 @@ async function start(app, [command, ...args]) {
 }
 
 /**
- * Seven calls, by turns: if a minute ends in between, four of them are in one. One replica alerts for all of a minute.
+ * Makes seven calls in turn: if a minute ends meanwhile, four of them are still in one. One replica alerts for each minute.
  *
  * @param {[Running, ...Running[]]} replicas
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// Turns the README's quick start into an app, and calls it until it alerts.
+// Turns the README's quick start into an app and calls it until it alerts.
 import { readFileSync } from 'node:fs';
 
 export const ALERT = 'proj_1 is over the evaluations threshold: 4 in 1 min, threshold 3';
@@ -12,7 +12,7 @@ ${setUp}
 void (async () => {
   const app = await NestFactory.create(AppModule);
   await app.listen(0, '127.0.0.1');
-  // If a minute ends in between, four of these are still in one.
+  // If a minute ends meanwhile, four of these are still in one.
   for (let i = 0; i < 7; i++) {
     const { status } = await fetch((await app.getUrl()) + '/evaluations', { method: 'POST', headers: { 'x-project': 'proj_1' } });
     if (status !== 201) throw new Error(String(status));
@@ -22,7 +22,7 @@ void (async () => {
 `;
 }
 
-/** For an app that checks our types as well as its own. */
+/** For an app that also checks our types. */
 export const compilerOptions = {
   strict: true,
   target: 'es2022',

@@ -1,6 +1,6 @@
 // @ts-check
-// Packs the package, installs it into a copy of each consumer outside this repository, without flags, and checks it there.
-// `npm run compat -- nest12 pnpm` checks these two.
+// Packs the package, installs it without flags into a copy of each consumer outside this repository, and tests it there.
+// `npm run compat -- nest12 pnpm` tests these two.
 import { execFile } from 'node:child_process';
 import {
   cpSync,
@@ -27,7 +27,7 @@ const root = resolve('.');
 const work = mkdtempSync(join(tmpdir(), 'rate-monitor-compat-'));
 const tarball = join(work, 'nestjs-rate-monitor.tgz');
 
-/** @typedef {(app: string) => Promise<unknown>} Work What is done in the folder of an app. */
+/** @typedef {(app: string) => Promise<unknown>} Work Runs in the folder of an app. */
 
 /** @type {Record<'npm' | 'pnpm', Work>} */
 const install = {
@@ -48,10 +48,10 @@ const install = {
 const steps = {
   types: (app) =>
     tsc(app, { extends: './tsconfig.json', compilerOptions: { typeRoots, paths: {} }, include: ['src', 'test'] }),
-  // The longest work of all gets the most workers.
+  // The longest step gets the most workers.
   e2e: (app) => jest(app, 3),
   'e2e of Nest': (app) => jest(app, 1, `test/e2e/(${OF_NEST.join('|')})`),
-  // Without the test of the app's own class-validator: with pnpm an app has only the packages that it declares.
+  // Without the test of the app's own class-validator: with pnpm, an app has only the packages that it declares.
   'e2e with peers': (app) =>
     jest(app, 2, 'configuration|redis-connection|sentry', '--testNamePattern', '^(?!.*own class-validator)'),
   CommonJS: (app) => start(app, 'cjs', { module: 'commonjs', moduleResolution: 'bundler' }),
@@ -60,7 +60,7 @@ const steps = {
   peers: (app) => run(app, 'node', 'peers.mjs'),
 };
 
-// Compilers, test runner and what only tests use are ours; what the package meets when it runs is the consumer's.
+// Compilers, test runner and packages of tests are linked from here; everything the package uses at run time is the consumer's own.
 const OUR_TOOLS = [
   'ajv',
   'fast-check',
@@ -87,7 +87,7 @@ async function run(cwd, command, ...args) {
 }
 
 /**
- * Tests with real servers and real time: what fails gets a second run, alone, and both runs are in the output.
+ * Tests use real servers and real time, so failed ones run a second time, alone. The output has both runs.
  *
  * @param {string} app
  * @param {number} workers
@@ -101,7 +101,7 @@ async function jest(app, workers, ...specs) {
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     console.log(message);
-    // A run of failed tests passes if there are none.
+    // `--onlyFailures` passes if there are none, so another error must not get here.
     if (!/Test Suites: .*failed/.test(message)) throw error;
     await run(app, command, '--ci', '--silent', '--runInBand', '--forceExit', '--onlyFailures', ...specs);
   }
@@ -137,7 +137,7 @@ async function setUp({ name, installer, does, leavesOut }) {
   for (const tool of OUR_TOOLS) link(tool, app);
   if (does.some((step) => /^(types|e2e)/.test(step))) {
     const looksInside = bringSuite(app, leavesOut);
-    console.log(`${name}: skipped, since they import internals: ${looksInside.join(', ')}`);
+    console.log(`${name}: skipped because they import internals: ${looksInside.join(', ')}`);
   }
   return app;
 }
@@ -169,7 +169,7 @@ try {
   cpSync(join(work, JSON.parse(packed)[0].filename), tarball);
   const asked = process.argv.slice(2);
   const consumers = CONSUMERS.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  // The longest first, three at a time: installs wait for the network, and tests for servers and clocks.
+  // The longest first, three at a time: installs wait for the network, tests for servers and clocks.
   consumers.sort((a, b) => Number(b.does.includes('e2e')) - Number(a.does.includes('e2e')));
   const lane = async () => {
     for (let consumer = consumers.shift(); consumer; consumer = consumers.shift()) {

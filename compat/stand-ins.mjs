@@ -1,11 +1,11 @@
 // @ts-check
-// Runs the e2e suite unchanged on the packed package: each file that a spec imports as `../../src/…` re-exports the package.
+// Lets the e2e suite run unchanged on the packed package: each file that a spec imports as `../../src/…` re-exports the package.
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { OF_NEST } from './consumers.mjs';
 
-/** Internals that the suite's support needs: only a token, which is public by its name. */
+/** Internals that the suite's support code needs: only a token, which is public by its name. */
 const INSIDE = {
   'src/counter/clock.ts':
     "export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');\nexport interface Clock {\n  now(): number;\n}\n",
@@ -17,7 +17,7 @@ module.exports = { ...config, moduleNameMapper: { '^(\\\\.{1,2}/.*)\\\\.js$': '$
 `;
 
 /**
- * Copies the suite and the stand-ins into a consumer. Specs that import internals stay here; returns their names.
+ * Copies the suite and the stand-ins into a consumer, except for specs that import internals. Returns the names of those.
  *
  * @param {string} to
  * @param {Record<string, string>} [leavesOut]
@@ -33,7 +33,7 @@ export function bringSuite(to, leavesOut = {}) {
   // A spec compares the docs with the code.
   cpSync('docs', join(to, 'docs'), { recursive: true });
   cpSync('test/docs/verify-webhook.ts', join(to, 'test/docs/verify-webhook.ts'));
-  // The global set-up unpacks 0.1.
+  // The global set-up unpacks version 0.1.
   cpSync('test/fixtures', join(to, 'test/fixtures'), { recursive: true });
   // Without the parts that import internals.
   /** @param {string} file */

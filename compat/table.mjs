@@ -1,10 +1,11 @@
 // @ts-check
-// The table in docs/compatibility.md comes from the consumers' lock files: checked at each run, written with --write.
+// Makes the table in docs/compatibility.md from the consumers' lock files: checked at each run, written with --write.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { CONSUMERS, locked, OF_NEST } from './consumers.mjs';
 
 const FILE = 'docs/compatibility.md';
+const LIST = new Intl.ListFormat('en');
 /** @type {Record<string, string>} */
 const COLUMNS = {
   Nest: '@nestjs/core',
@@ -41,7 +42,7 @@ function whatIsRun({ does, leavesOut = {} }) {
     'e2e of Nest': without.filter((spec) => OF_NEST.some((begins) => spec.startsWith(begins))),
   };
   return does
-    .map((step) => (leftOut[step]?.length ? `${step} without ${leftOut[step].join(' and ')}` : step))
+    .map((step) => (leftOut[step]?.length ? `${step} without ${LIST.format(leftOut[step])}` : step))
     .join(', ');
 }
 

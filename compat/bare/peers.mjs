@@ -1,5 +1,5 @@
 // @ts-check
-// An option that needs a missing package stops the boot, and the error names the package to install.
+// An option that needs a missing package stops the boot with an error that names the package.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 
@@ -19,7 +19,7 @@ await assert.rejects(
 );
 await assert.rejects(
   boot({ channels: [new SentryChannel()] }),
-  /SentryChannel, but there is no @sentry\/nestjs: install it/,
+  /SentryChannel, but @sentry\/nestjs is not installed: install it/,
 );
 const app = await boot({});
 await app.close();
