@@ -46,6 +46,6 @@ export async function showIncident(): Promise<boolean> {
     first.join() === 'opened,escalated to critical' &&
     latest().at(-1) === 'resolved';
   if (asPromised)
-    console.log('Nobody was refused. The channel got one message for each step, and the last one turned green.');
+    console.log('No request was rejected. The channel got one message for each step, and the last one turned green.');
   return asPromised;
 }

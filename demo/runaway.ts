@@ -24,6 +24,6 @@ export async function showRunaway(): Promise<boolean> {
   console.log(`Umbra: ${tally(umbra)}, alerts: ${alertsOf('proj_2')}`);
   const asPromised =
     [...acme, ...umbra].every((status) => status === 201) && alertsOf('proj_1') === 1 && alertsOf('proj_2') === 0;
-  if (asPromised) console.log('Nobody was refused, and the team knows who it is.');
+  if (asPromised) console.log('No request was rejected, and the team knows who it is.');
   return asPromised;
 }

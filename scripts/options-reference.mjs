@@ -15,10 +15,12 @@ const LISTED = {
   UsageOptions: '`usage: { ... }`',
   MetricsOptions: '`metrics: { ... }`',
   MonitorRateOptions: '`@MonitorRate(category, { ... })`',
-  ChannelFilter: 'All channels; all there is of `LogChannel` and `SentryChannel`',
+  ChannelFilter: 'All channels; the only options of `LogChannel` and `SentryChannel`',
   MessageOptions: '`new SlackChannel({ ... })`, `new DiscordChannel({ ... })`',
   DiscordChannelOptions: '`new DiscordChannel({ ... })`',
   WebhookChannelOptions: '`new WebhookChannel({ ... })`',
+  AlertmanagerChannelOptions: '`new AlertmanagerChannel({ ... })`',
+  PagerDutyChannelOptions: '`new PagerDutyChannel({ ... })`',
   MuteOptions: '`AlertService.mute({ ... })`',
 };
 
@@ -44,9 +46,9 @@ const page = `# Options
 
 <!-- Written by npm run docs:options from the comments in src/: change it there. -->
 
-Every option, with its type and its default. A wrong value throws a \`RateMonitorConfigError\` at boot, or when a channel
-is made, that names the option, what was found and what to write; it never shows a secret. If an environment variable is named, it wins
-over the code. Durations are in milliseconds.
+Every option, with its type and default. Durations are in milliseconds. If an environment variable is named, it wins over code. A wrong
+value throws a \`RateMonitorConfigError\` at boot, or when the channel is created, that names the option, the value and what to write; it never
+shows a secret.
 
 ${Object.entries(LISTED).map(section).join('\n\n')}
 `;
@@ -57,7 +59,7 @@ if (problems.length > 0) {
 } else if (process.argv.includes('--write')) {
   writeFileSync(PAGE, page);
 } else if (readFileSync(PAGE, 'utf8') !== page) {
-  console.error(`${PAGE} is not what the comments in src/ say: npm run docs:options writes it`);
+  console.error(`${PAGE} is out of date: run npm run docs:options`);
   process.exitCode = 1;
 }
 
@@ -69,7 +71,7 @@ function section([name, how]) {
   const rows = properties.filter((property) => !isElsewhere(name, property)).map((property) => row(name, property));
   const others = new Set(properties.filter((property) => isElsewhere(name, property)).map(ownerOf));
   const links = [...others].map((other) => `[${other}](#${other.toLowerCase()})`);
-  const besides = links.length > 0 ? ` Besides it takes all of ${links.join(' and ')}.` : '';
+  const besides = links.length > 0 ? ` It also takes all of ${links.join(' and ')}.` : '';
   const head = '| option | type | default | what it does |\n| --- | --- | --- | --- |';
   return `## ${name}\n\n${how}. ${prose(symbol.getDocumentationComment(checker))}${besides}\n\n${head}\n${rows.join('\n')}`;
 }

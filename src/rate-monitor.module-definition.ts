@@ -18,8 +18,8 @@ export function optionsIn(given: unknown): RateMonitorOptions {
   if (isRecord(given)) return readable(given);
   const kind = types.isPromise(given) ? 'a promise' : kindOf(given);
   throw new RateMonitorConfigError([
-    `the options are ${kind}: give an object such as { categories: { llm_call: { threshold: 15 } } }. What must be waited for is given ` +
-      'by the factory of forRootAsync()',
+    `the options are ${kind}: give an object such as { categories: { llm_call: { threshold: 15 } } }. To wait for something, return a promise ` +
+      'from the factory of forRootAsync()',
   ]);
 }
 

@@ -19,7 +19,7 @@ import { Deferred } from './util/deferred.js';
 /** Built at boot from complete options; the exported services delegate to these. */
 const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGESTS, MONITOR_VIEW];
 
-/** Import it once, in the root module: it is global, and monitors every handler that `@MonitorRate` marks. */
+/** The module. Import it once, in the root module: it is global and monitors every handler marked with `@MonitorRate`. */
 @Module({
   imports: [DiscoveryModule],
   providers: [
@@ -47,12 +47,16 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGES
   ],
 })
 export class RateMonitorModule extends ConfigurableModuleClass {
-  /** Sets the module up; with nothing given the defaults hold. A wrong option stops the boot with a {@link RateMonitorConfigError}. */
+  /**
+   * Sets the module up. All options have defaults.
+   *
+   * A wrong option stops the boot with a {@link RateMonitorConfigError}.
+   */
   static override forRoot(options: RateMonitorOptions = {}): DynamicModule {
     return { ...super.forRoot(optionsIn(options)), global: true };
   }
 
-  /** The same, with options that a factory, a class or an existing provider gives. */
+  /** Sets the module up with options from a factory, a class or an existing provider. */
   static override forRootAsync(options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]): DynamicModule {
     return { ...super.forRootAsync(options), global: true };
   }

@@ -86,7 +86,7 @@ export interface TestedChannel {
   channel: string;
   /** Whether the channel took the test alert. */
   delivered: boolean;
-  /** Why not. */
+  /** Why not, if it was not delivered. */
   reason?: string;
 }
 
@@ -329,7 +329,7 @@ export class AlertEngine implements Incidents {
     this.once.warn(
       `open ${breach.category}`,
       () =>
-        `${max} incidents are open, the most there may be: further ones of ${oneLine(breach.category)} are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds`,
+        `${max} incidents are open, the maximum: further ones of ${oneLine(breach.category)} are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds`,
     );
   }
 

@@ -70,8 +70,7 @@ export function alertOf(
 function linkTo(publicUrl: string, category: string, tenantId: string): string {
   // Half of a surrogate pair cannot be written in an address.
   const encoded = (part: string): string => encodeURIComponent(part.replace(/\p{Cs}/gu, '\ufffd'));
-  // Without a slash before the fragment: Fastify answers 404 to an address with one more at its end.
-  return new URL(`#/${encoded(category)}/${encoded(tenantId)}`, publicUrl.replace(/\/+$/, '')).href;
+  return `${publicUrl.replace(/\/+$/, '')}/#/${encoded(category)}/${encoded(tenantId)}`;
 }
 
 function progressOf(incident: Incident, status: IncidentStatus, now: number): AlertIncident {

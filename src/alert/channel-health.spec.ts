@@ -24,7 +24,7 @@ describe('the health of a channel', () => {
       health.works();
     }
     expect(lines).toEqual(
-      Array(2).fill('The chat channel could not send an alert of llm_call (answered 429): it is tried again'),
+      Array(2).fill('The chat channel could not send an alert of llm_call (answered 429): it will be retried'),
     );
   });
 

@@ -99,7 +99,7 @@ export class ChannelHealth {
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
     else if (probe) this.pauseToProbe(reason, since);
-    else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it is tried again`);
+    else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it will be retried`);
     const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
@@ -123,7 +123,7 @@ export class ChannelHealth {
     if (!this.isNews(since)) return;
     if (this.probes === 0)
       this.logger.error(
-        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is tried now and then. Check ${this.option}`,
+        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is retried every few minutes. Check ${this.option}`,
       );
     this.pause(backoff(FIRST_PROBE_MS, this.probes++, MAX_PROBE_MS));
   }
@@ -132,7 +132,7 @@ export class ChannelHealth {
     if (this.isOff) return;
     this.off = `switched off: ${reason}`;
     this.logger.error(
-      `${this.title} is off (${reason}): fix ${this.option} and restart, or call sendTest() if it is right`,
+      `${this.title} is off (${reason}): fix ${this.option} and restart, or call sendTest() if it is correct`,
     );
   }
 }

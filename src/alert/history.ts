@@ -5,13 +5,13 @@ import { lastOf, type Delivery, type Incident } from './incident.js';
 
 /** An alert and its delivery in each channel. */
 export interface AlertRecord {
-  /** The same as long as it is one record; each alert that was sent about it has an `alert.id` of its own. */
+  /** Identifies the record. Each alert sent about it has its own `alert.id`. */
   id: string;
-  /** When the level was crossed, by the clock of the store. */
+  /** When the level was crossed, by the store's clock. */
   raisedAt: Date;
-  /** With the present counts, or those at its end. */
+  /** The alert with the current counts, or with those at its end. */
   alert: RateAlert;
-  /** By channel. */
+  /** Delivery by name of the channel. */
   channels: Record<string, Delivery>;
 }
 

@@ -7,16 +7,16 @@ import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, plural } from '../util/text.js';
 import { V01Mutes } from './v0-1-mutes.js';
 
-/** What a mute is about. */
+/** What to mute. */
 export interface MutedScope {
   /**
-   * Id of a tenant. Leave it out for all: `undefined` is a `TypeError`, since an id that was not loaded must not mute everybody.
+   * Id of a tenant. Leave it out to mute all; `undefined` is a `TypeError`, because an id that was not loaded must not mute everybody.
    *
    * @defaultValue every tenant
    */
   tenant?: string | undefined;
   /**
-   * A category, in the same way.
+   * A configured category. Leave it out to mute all; `undefined` is a `TypeError`.
    *
    * @defaultValue every category
    */
@@ -25,14 +25,14 @@ export interface MutedScope {
 
 /** Options of {@link AlertService.mute}. */
 export interface MuteOptions extends MutedScope {
-  /** For how long, in milliseconds, above 0 and 30 days at most; anything else is a `RangeError`. */
+  /** How long, in milliseconds: above 0, 30 days at most. Anything else is a `RangeError`. */
   forMs: number;
-  /** Why, for those who read the log later: one line, of which 200 characters are kept. Empty, it is a `TypeError`. */
+  /** Why, for people who read the log later: one line, cut after 200 characters. An empty one is a `TypeError`. */
   reason: string;
   /**
-   * Who mutes: one line, of which 80 characters are kept.
+   * Who mutes: one line, cut after 80 characters.
    *
-   * @defaultValue nobody is named
+   * @defaultValue no name is shown
    */
   by?: string | undefined;
 }
@@ -250,12 +250,10 @@ export class Mutes {
     if (!Number.isFinite(forMs) || forMs <= 0)
       throw new RangeError(`forMs is ${oneLine(String(forMs), 40)}: write a number of milliseconds above 0`);
     if (forMs > KEPT_FOR_MS)
-      throw new RangeError(
-        `forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before that is over`,
-      );
+      throw new RangeError(`forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before it ends`);
     if (typeof reason !== 'string' || oneLine(reason) === '')
       throw new TypeError('reason is empty: write why, for those who read the log');
-    if (by !== undefined && typeof by !== 'string') throw new TypeError('by is not a text: write who mutes');
+    if (by !== undefined && typeof by !== 'string') throw new TypeError('by is not a string: write who mutes');
     if (category !== undefined && !this.categories.includes(category))
       throw new TypeError(
         `category is '${oneLine(category, 40)}', which is not configured: write one of ${this.categories.join(', ')}`,
@@ -267,7 +265,7 @@ export class Mutes {
 /** A misspelled option, or an id that failed to load, would leave the scope open and mute everything. */
 function checkNames(scope: MutedScope, options: readonly string[]): void {
   if (typeof scope !== 'object' || (scope as unknown) === null)
-    throw new TypeError(`nothing is given: write an object with ${options.join(', ')}`);
+    throw new TypeError(`no options are given: write an object with ${options.join(', ')}`);
   for (const name of Object.keys(scope)) {
     if (options.includes(name)) continue;
     throw new TypeError(`${oneLine(name, 40)} is not an option here: write one of ${options.join(', ')}`);
@@ -275,7 +273,7 @@ function checkNames(scope: MutedScope, options: readonly string[]): void {
   for (const name of ['tenant', 'category'] as const) {
     if (name in scope && (typeof scope[name] !== 'string' || scope[name] === ''))
       throw new TypeError(
-        `${name} is not a text: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
+        `${name} is not a string: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
       );
   }
 }

@@ -82,7 +82,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     if (!delivery) incident = withTold(incident, key, queued);
     else if (delivery.pausedMs > 0) {
       const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
-      const reason = queued.delivery.reason ?? 'the channel takes nothing at present';
+      const reason = queued.delivery.reason ?? 'the channel accepts nothing at the moment';
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
       incident = withTold(incident, key, waiting);
       paused.push(key);

@@ -39,8 +39,8 @@ export function checkHandlers(
   const { lost, overriding, empty } = handlers.problems();
   for (const name of lost)
     problems.add(
-      `@MonitorRate on ${name} is lost: a decorator above it puts another function in the method's place and copies no metadata, so guards ` +
-        'and marks below it are gone. Move @MonitorRate above that decorator, or let it copy the metadata',
+      `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
+        'and marks below it. Move @MonitorRate above that decorator, or make it copy the metadata',
     );
   const fieldsAreGuarded = guardsFields(discovery);
   const isInert = ({ reach }: MarkedHandler): boolean =>
@@ -52,7 +52,7 @@ export function checkHandlers(
   for (const group of classes) if (group.every(isInert)) empty.push(group[0].ownerName);
   for (const name of empty)
     problems.add(
-      `@MonitorRate on ${name} has no effect: no method of the class handles requests. Take it away, or ${RECORD}`,
+      `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`,
     );
 
   for (const { name, reach, isMarkedItself } of marked) {
@@ -62,19 +62,19 @@ export function checkHandlers(
       );
     if (reach === 'field' && isMarkedItself && fieldsAreGuarded === false)
       problems.add(
-        `@MonitorRate on ${name} has no effect: Nest runs no guards for fields unless it is asked to. Give GraphQLModule fieldResolverEnhancers: ['guards']`,
+        `@MonitorRate on ${name} has no effect: Nest runs no guards for fields by default. Set fieldResolverEnhancers: ['guards'] in GraphQLModule`,
       );
   }
   if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
 
   for (const name of overriding)
     logger.warn(
-      `${name} overrides a method that has @MonitorRate, and is not counted: decorators do not pass to a method that overrides. Write ` +
-        '@MonitorRate there too, or @SkipMonitorRate() if nothing is to be counted',
+      `${name} overrides a method that has @MonitorRate, and is not counted: an overriding method does not inherit decorators. Write ` +
+        '@MonitorRate there too, or @SkipMonitorRate() if nothing should be counted',
     );
   const unsure = (name: string): void =>
     logger.warn(
-      `@MonitorRate on ${name}: it cannot be seen that requests come here through Nest's guards. If nothing is counted, list the class where ` +
+      `@MonitorRate on ${name}: no request is known to reach it through Nest's guards. If nothing is counted, list the class where ` +
         `Nest looks for such handlers (in controllers; a gateway or a resolver in providers), or ${RECORD}`,
     );
   for (const group of classes)
@@ -84,7 +84,7 @@ export function checkHandlers(
     if (reach === 'unknown' && isMarkedItself) unsure(name);
     else if (!bound)
       logger.warn(
-        `The guard of ${name} could not be bound: it is counted only if Nest runs global guards there, and then also what other guards refuse. ` +
+        `The guard of ${name} could not be bound: requests are counted only if Nest runs global guards there, even those that other guards refuse. ` +
           'List the class itself in providers or controllers, not { provide, useClass } or { provide, useFactory }',
       );
   }

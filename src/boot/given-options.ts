@@ -24,7 +24,7 @@ export function givenOptions(discovery: DiscoveryService): RateMonitorOptions {
   if (more.length > 0)
     throw new RateMonitorConfigError([
       `RateMonitorModule is set up ${more.length + 1} times in this app: call forRoot() or forRootAsync() once, in the root module. It is global, so ` +
-        'other modules need not import it; and import the package by `import` or by `require`, since a mixture brings two copies of it',
+        'other modules need not import it. Load the package either by `import` or by `require`: mixing them loads two copies',
     ]);
   const bare = providers.filter(({ token, host }) => token === MONITOR && !host?.providers.has(RATE_MONITOR_OPTIONS));
   if (bare.length > 0) {

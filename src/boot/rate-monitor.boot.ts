@@ -211,7 +211,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   private warnOfMemory(store: CounterStore): void {
     if (!(store instanceof MemoryCounterStore) || process.env.NODE_ENV !== 'production') return;
     this.logger.warn(
-      'Counting in memory in production: each instance counts for itself. Import RedisModule of @liaoliaots/nestjs-redis, or give a redis option',
+      'Counting in memory in production: each instance counts alone. Import RedisModule of @liaoliaots/nestjs-redis, or set the redis option',
     );
   }
 }

@@ -25,7 +25,7 @@ function kept(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
   const client = nestRedisClient(app, namespace);
   if (client || namespace === undefined) return client;
   throw new RateMonitorConfigError([
-    `redis.namespace is '${oneLine(namespace, 40)}', which nestjs-redis does not keep: install @liaoliaots/nestjs-redis and give that namespace to ` +
-      'RedisModule.forRoot({ config: { namespace } }), or give an ioredis client as redis',
+    `redis.namespace is '${oneLine(namespace, 40)}', which nestjs-redis does not have: install @liaoliaots/nestjs-redis and set that namespace in ` +
+      'RedisModule.forRoot({ config: { namespace } }), or pass an ioredis client as redis',
   ]);
 }

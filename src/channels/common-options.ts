@@ -17,9 +17,9 @@ export interface ChannelFilter {
   categories?: readonly string[] | undefined;
 }
 
-/** Common options of channels that write for people. */
+/** Common options of channels whose messages people read. */
 export interface MessageOptions extends ChannelFilter {
-  /** The webhook's address. It is a secret, because everyone who has it can post: never logged, shown or put into an error. */
+  /** The webhook's address. It is a secret, because whoever has it can post: never logged, shown or put into an error. */
   url: string;
   /**
    * Name of the environment in messages, such as `production` or `staging`.

@@ -61,7 +61,7 @@ export const MESSAGE_RULES: OptionRules = {
     accepts: matches(/\S/),
     remedy: "a name such as 'production', or leave it out for the environment of the alert",
   },
-  link: { accepts: isFunction, remedy: 'a function of the alert that gives an address' },
+  link: { accepts: isFunction, remedy: 'a function of the alert that returns an address' },
 };
 
 export const DISCORD_RULES: OptionRules = {
@@ -70,7 +70,7 @@ export const DISCORD_RULES: OptionRules = {
   mentionFrom: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for 'warning'" },
   threadName: {
     accepts: (value) => isFunction(value) || matches(/\S/)(value),
-    remedy: 'a name, or a function of the alert that gives one, or leave it out',
+    remedy: 'a name, or a function of the alert that returns one, or leave it out',
   },
 };
 
@@ -79,7 +79,7 @@ export const WEBHOOK_RULES: OptionRules = {
   secret: {
     accepts: isSecret,
     remedy:
-      'whsec_ and 24 to 64 random bytes in base64, or a text of 24 characters or more, or a list of them, or leave it out to send unsigned',
+      'whsec_ and 24 to 64 random bytes in base64, or a string of 24 characters or more, or a list of them, or leave it out to send unsigned',
   },
   headers: HEADERS,
 };
@@ -110,7 +110,7 @@ export function checkOptions<T extends object>(channel: string, rules: OptionRul
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
   const unknown = Object.keys(given)
     .filter((name) => !Object.hasOwn(rules, name))
-    .map((name) => `${oneLine(name, 40)} is not an option: write it as the docs spell it`);
+    .map((name) => `${oneLine(name, 40)} is not an option: write its name as in the docs`);
   const wrong = Object.entries(rules)
     .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
     .map(([name, { remedy }]) => `${name} is ${found(name, given[name])}: write ${remedy}`);
@@ -123,7 +123,7 @@ function found(name: string, value: unknown): string {
   if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
   if (value === '') return 'empty';
-  if (typeof value === 'string') return 'a text of another kind';
+  if (typeof value === 'string') return 'a string of another form';
   if (Array.isArray(value)) return 'another list';
   return typeof value === 'object' ? 'another object' : `a ${typeof value}`;
 }

@@ -71,12 +71,12 @@ export class SentryChannel implements AlertChannel {
     this.sentry = await sentry();
     if (!this.sentry)
       throw new RateMonitorConfigError([
-        'channels has a SentryChannel, but there is no @sentry/nestjs: install it, or leave the channel out',
+        'channels has a SentryChannel, but @sentry/nestjs is not installed: install it, or remove the channel',
       ]);
     const { sampleRate } = this.sentry.getClient()?.getOptions() ?? {};
     if (sampleRate !== undefined && sampleRate < 1)
       new Logger('RateMonitor').warn(
-        `Sentry drops alerts at random, since its sampleRate is ${sampleRate}: those are tried again and come late. Set sampleRate to 1, or list another channel`,
+        `Sentry drops alerts at random because its sampleRate is ${sampleRate}: those are retried and arrive late. Set sampleRate to 1, or add another channel`,
       );
   }
 
@@ -115,7 +115,7 @@ async function posted(client: SentryClient, eventId: string, capture: (eventId: 
     const { statusCode, headers } = await new Promise<SentryAnswer>((resolve, reject) => {
       const dropped = (): void =>
         reject(
-          new DeliveryError('dropped by the app: by beforeSend, a filter or sampleRate, or there are too many events', {
+          new DeliveryError('dropped by the app (beforeSend, a filter or sampleRate), or there are too many events', {
             retry: false,
           }),
         );

@@ -6,18 +6,18 @@ import { Cluster, Redis } from 'ioredis';
 import { oneLine } from '../util/text.js';
 import { LiveRows, type LiveRow } from './live-rows.js';
 
-const HELP = `Shows who is hot now, from Redis alone.
+const HELP = `Shows the busiest tenants now, read from Redis. The app need not run.
 
   nestjs-rate-monitor top [options]
 
-  --redis <url>       where Redis is: REDIS_URL, or redis://127.0.0.1:6379, if left out. The password is taken from the URL or from
-                      REDIS_PASSWORD, and is never printed
+  --redis <url>       URL of Redis; default: REDIS_URL, or redis://127.0.0.1:6379. The password is read from the URL or from REDIS_PASSWORD
+                      and is never printed
   --cluster           the URL is that of a node of a Cluster
-  --prefix <text>     keyPrefix of the module: rate_monitor if left out
-  --category <name>   one category: all if left out
-  --limit <number>    rows of each window of a category: 20 if left out
-  --watch             again every second, until Ctrl-C
-  --json              one JSON document a look
+  --prefix <text>     the module's keyPrefix; default: rate_monitor
+  --category <name>   one category; default: all
+  --limit <number>    rows per window of a category; default: 20
+  --watch             refresh every second, until Ctrl-C
+  --json              one JSON document per refresh
 `;
 const EVERY_MS = 1_000;
 const USAGE_ERROR = 2;
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   if (!isAddress(url)) {
     // What was written is not repeated: it may hold a password.
     process.stderr.write(
-      'This is no address of a Redis. Write redis://user:password@host:6379, or rediss:// for TLS; ',
+      'This is not the URL of a Redis. Write redis://user:password@host:6379, or rediss:// for TLS; ',
     );
     process.stderr.write(
       'write characters such as @ / % or a space in a password as %40 %2F %25 %20, or set REDIS_PASSWORD\n',
@@ -95,7 +95,7 @@ function read(): Arguments | undefined {
     // What an unknown option was is not repeated: it may hold a password.
     const { code = '' } = error as { code?: string };
     process.stderr.write(
-      `${code.includes('UNKNOWN_OPTION') ? 'There is no such option' : 'An option is not as it should be'}\n\n${HELP}`,
+      `${code.includes('UNKNOWN_OPTION') ? 'Unknown option' : 'An option has a wrong value'}\n\n${HELP}`,
     );
     process.exitCode = USAGE_ERROR;
   }
@@ -146,7 +146,7 @@ function connect(
 }
 
 function table(rows: readonly LiveRow[]): string {
-  if (rows.length === 0) return 'Nobody was counted in the running window.';
+  if (rows.length === 0) return 'No tenant was counted in the current window.';
   const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
     oneLine(name ?? tenant, 32),
     oneLine(tenant, 24),

@@ -25,7 +25,7 @@ export class CountLosses {
   full({ category }: LiveWindow): void {
     this.logger.warn(
       `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the maximum: requests of other tenants are not counted, except for the busiest. ` +
-        'Raise maxTrackedTenants, or look at what your tenant resolver gives as an id',
+        'Raise maxTrackedTenants, or check which ids your tenant resolver returns',
     );
   }
 
@@ -33,7 +33,7 @@ export class CountLosses {
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
     const much = cost === requests ? '' : `, ${cost} in cost`;
     this.logger.warn(
-      `${plural(requests, 'request')} went on uncounted in ${category.name}${much}: too many tenants to track`,
+      `${plural(requests, 'request')} were not counted in ${category.name}${much}: too many tenants to track`,
     );
   }
 
@@ -53,7 +53,7 @@ export class CountLosses {
     if (this.saidRefused.get(about) === span.key) return;
     this.saidRefused.set(about, span.key);
     this.logger.error(
-      `A counter of ${category.name} was refused (${oneLine(reason)}): it is counted by this instance alone, and tried again every few seconds. ${remedyFor(reason)}`,
+      `A counter of ${category.name} was refused (${oneLine(reason)}): this instance counts it alone, and retries every few seconds. ${remedyFor(reason)}`,
     );
   }
 
@@ -62,7 +62,7 @@ export class CountLosses {
     const now = performance.now();
     if (now - this.lostDataAt >= SAY_LOST_AGAIN_AFTER_MS)
       this.logger.warn(
-        `${this.store} has lost counters (evicted, or all its data): they are put back as tenants are counted again`,
+        `${this.store} has lost counters (evicted or flushed): they are restored as their tenants are counted again`,
       );
     this.lostDataAt = now;
   }
@@ -80,10 +80,10 @@ export class CountLosses {
 
 function remedyFor(reason: string): string {
   if (/^MOVED /.test(reason))
-    return 'It belongs to another node of a Cluster, which this client cannot reach: give the module an ioredis Cluster';
+    return 'It belongs to another node of a Cluster, which this client cannot reach: pass an ioredis Cluster as redis';
   if (/CROSSSLOT/.test(reason))
-    return 'Its keys are in different slots of a Cluster: take {} out of the keyPrefix of the client, and give the module an ioredis Cluster';
+    return 'Its keys are in different slots of a Cluster: remove {} from the keyPrefix of the client, and pass an ioredis Cluster as redis';
   if (/NOPERM|can't run this command/.test(reason))
-    return 'Give its user the rights that the docs list under "The least rights"';
-  return 'Give the module a keyPrefix of its own, and delete that key';
+    return 'Grant its user the rights that the docs list under "The least rights"';
+  return 'Set a keyPrefix that nothing else uses, and delete that key';
 }

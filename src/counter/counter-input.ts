@@ -19,7 +19,7 @@ export class CounterInput {
       const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
       this.once.warn(
         `category ${shown}`,
-        () => `Nothing is counted for ${shown}, which is no category: it is one of ${known}, or add it to categories`,
+        () => `Nothing is counted for ${shown}, which is not a category: use one of ${known}, or add it to categories`,
       );
     }
     return category;
@@ -35,7 +35,7 @@ export class CounterInput {
     }
     this.once.warn(
       'tenant',
-      () => `Nothing is counted for a tenant that is neither an id (text or number) nor an object with one${unread}`,
+      () => `Nothing is counted for a tenant that is neither an id (string or number) nor an object with one${unread}`,
       unread,
     );
     return undefined;
@@ -54,8 +54,8 @@ export class CounterInput {
     const shown = typeof cost === 'number' ? cost : kindOf(cost);
     this.once.warn(`cost ${isTooMuch} ${name}`, () =>
       isTooMuch
-        ? `A cost in ${name} was ${shown}: it counts as ${maxCost}, the most that one request may (maxCost)`
-        : `A cost in ${name} was ${shown}: it counts as 1. Give a number, 0 to ${maxCost}`,
+        ? `A cost in ${name} was ${shown}: it counts as ${maxCost} (maxCost)`
+        : `A cost in ${name} was ${shown}: it counts as 1. Use a number, 0 to ${maxCost}`,
     );
     return isTooMuch ? maxCost : 1;
   }

@@ -338,7 +338,7 @@ export class Counter {
     this.once.warn(
       `threshold ${name}`,
       () =>
-        `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, and its threshold is asked for again`,
+        `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, and its threshold will be asked for again`,
     );
   }
 

@@ -9,20 +9,22 @@ import type { Counter } from './counter.js';
 export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');
 
 /**
- * Counts tenants, whether a request brings them or a job does. It throws nothing and waits for the store no longer than `waitAtMostMs`.
- * What comes before the module has started is counted then.
+ * Counts for a tenant from anywhere: a handler, a job, a queue worker. It never throws or rejects, and waits for the store for
+ * `waitAtMostMs` at most. Calls before the module has started are counted once it has.
  */
 @Injectable()
 export class RateCounterService {
   constructor(@Inject(COUNTER) private readonly counter: Deferred<Counter>) {}
 
   /**
-   * Counts `cost` more for a tenant and gives its count in the window: that of all instances in `await` mode, else the best this one
-   * knows; 0 if it could not be counted, which the log explains once, or if the module has not started yet.
+   * Counts `cost` for a tenant.
+   *
+   * @returns The tenant's count in the first window: that of all instances in `await` mode, else the latest this instance knows. 0 if it could
+   *   not be counted, which the log explains once, or if the module has not started.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
-   * @param cost - What to count: a request, or tokens known only after the answer.
+   * @param cost - How much to count, 0 or more; 1 by default.
    */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const { value } = this.counter;
@@ -33,7 +35,8 @@ export class RateCounterService {
   }
 
   /**
-   * A tenant's count in the current window: of all instances, or, if the store is away, of this one.
+   * A tenant's count in the current window (the first, if the category has several): that of all instances or, if the store is away, of
+   * this one.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
@@ -43,9 +46,9 @@ export class RateCounterService {
   }
 
   /**
-   * Publishes at once what is pending. `RateMonitorService.flush` also sends the alerts that come of it.
+   * Publishes pending counts now. {@link RateMonitorService.flush} also sends the resulting alerts.
    *
-   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

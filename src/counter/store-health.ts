@@ -131,12 +131,12 @@ export class StoreHealth {
     this.sayTimer = undefined;
     if (this.said) return;
     this.said = true;
-    this.logger.warn(`${this.store} ${what}: requests go on, their counts are kept here and published when it is back`);
+    this.logger.warn(`${this.store} ${what}: requests continue, and their counts are kept in memory until it is back`);
   }
 
   private back(): void {
     const troubledForMs = (this.answeringSince as number) - (this.troubledSince as number);
-    this.logger.log(`${this.store} is back after ${duration(troubledForMs)}: what was counted meanwhile is published`);
+    this.logger.log(`${this.store} is back after ${duration(troubledForMs)}: counts from the outage are published`);
     this.said = false;
     this.troubledSince = undefined;
     this.answeringSince = undefined;

@@ -669,7 +669,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
   },
   ErrorAnswer: {
     description:
-      'Every other response: 400 wrong request, 403 not allowed, 404 no such category, 415 not JSON, 503 store away.',
+      'Every other response: 400 wrong request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away.',
     type: 'object',
     required: ['error'],
     properties: { error: { type: 'string' } },

@@ -410,7 +410,7 @@ export interface ThresholdAnswer {
   until?: number;
 }
 
-/** Every other response: 400 wrong request, 403 not allowed, 404 no such category, 415 not JSON, 503 store away. */
+/** Every other response: 400 wrong request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away. */
 export interface ErrorAnswer {
   error: string;
 }
@@ -628,5 +628,5 @@ export const EXAMPLES: {
   },
   thresholdRequest: { category: 'llm_call', threshold: 20, reason: 'advice of 25 November' },
   threshold: { category: 'llm_call', threshold: 20 },
-  error: { error: 'no such category' },
+  error: { error: 'unknown category' },
 };

@@ -111,8 +111,7 @@ export class DashboardData {
     const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
     const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
-    // Not those that are over a level below the threshold.
-    const over = all.filter(({ since }) => since !== undefined).length;
+    const over = all.filter(({ severity }) => severity !== undefined).length;
     const [categories, storage] = await Promise.all([
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
       this.storage(),
@@ -255,7 +254,7 @@ export class DashboardData {
 
   private categoryOf(name: string): Category {
     const category = this.view.categories.get(name);
-    if (!category) throw new RangeError('there is no such category');
+    if (!category) throw new RangeError('unknown category');
     return category;
   }
 

@@ -213,7 +213,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
           const holds = view.thresholdOf(view.categories.get(category) as Category, window, scope.tenant);
           return { category, ...tenant, ...(holds === undefined ? {} : { threshold: holds }) };
         }
-        if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is not a number, nor null');
+        if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is neither a number nor null');
         const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
         const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
         data.changed();
@@ -245,7 +245,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
     ): Promise<void> {
       await this.reply(request, response, () => {
-        if (!isOfPage(request)) throw new Refusal(403, 'changes are taken from the page itself only');
+        if (!isOfPage(request)) throw new Refusal(403, 'changes are accepted only from the page itself');
         if (!/^application\/json\b/i.test(headerOf(request, 'content-type') ?? ''))
           throw new Refusal(415, 'the body is not JSON: send it as application/json');
         const { body } = request;
@@ -264,8 +264,8 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       } catch (error) {
         if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
         else {
-          this.logger.warn(`The page could not be answered (${reasonOf(error)})`);
-          [status, body] = [503, { error: 'what was asked for cannot be read now' }];
+          this.logger.warn(`A request of the page failed (${reasonOf(error)})`);
+          [status, body] = [503, { error: 'this cannot be read at the moment' }];
         }
       }
       // A different time alone is not a change.
@@ -330,7 +330,7 @@ function queryOf({ query }: PageRequest): Record<string, string | undefined> {
 
 function known(view: MonitorView, category: unknown): string {
   if (typeof category === 'string' && view.categories.has(category)) return category;
-  throw new Refusal(404, `no such category: write one of ${[...view.categories.keys()].join(', ')}`);
+  throw new Refusal(404, `unknown category: write one of ${[...view.categories.keys()].join(', ')}`);
 }
 
 /** The named window, or the one that charts show. */
@@ -339,7 +339,7 @@ function windowIn(category: Category, name: unknown): CategoryWindow {
   const window = category.windows.find((one) => one.name === name);
   if (window) return window;
   const names = category.windows.map((one) => one.name);
-  throw new Refusal(404, `no such window: ${names.length > 1 ? `write one of ${names.join(', ')}` : 'leave it out'}`);
+  throw new Refusal(404, `unknown window: ${names.length > 1 ? `write one of ${names.join(', ')}` : 'leave it out'}`);
 }
 
 function scopeIn(category: unknown, tenant: unknown): { category?: string; tenant?: string } {
@@ -356,7 +356,7 @@ function scopeText(category: unknown, tenant: unknown): string {
 
 function textIn(name: string, value: unknown): string {
   if (typeof value === 'string' && value.trim() !== '' && value.length <= MAX_TEXT) return value;
-  throw new Refusal(400, `${name} is not a text of 1 to ${MAX_TEXT} characters`);
+  throw new Refusal(400, `${name} is not a string of 1 to ${MAX_TEXT} characters`);
 }
 
 function positive(name: string, value: unknown): number {
@@ -368,7 +368,7 @@ function numberIn(name: string, text: string | undefined, least: number): number
   if (text === undefined) return undefined;
   const number = Number(text);
   if (Number.isFinite(number) && number >= least) return number;
-  throw new Refusal(400, `${name} is not a number from ${least} on`);
+  throw new Refusal(400, `${name} is not a number, ${least} or more`);
 }
 
 /** A value that the services reject is a bad request. */

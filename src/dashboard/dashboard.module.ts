@@ -6,16 +6,19 @@ import { BUILT_ASSETS } from './built-assets.js';
 import { controllerAt } from './dashboard.controller.js';
 import { AUTHORIZE, type DashboardAuthorize } from './dashboard.guard.js';
 
-/** Options of the page. */
+/** Options of {@link RateMonitorDashboardModule.forRoot}. */
 export interface RateMonitorDashboardOptions {
   /**
-   * Where the page is, behind the app's global prefix.
+   * Path of the page, after the app's global prefix.
    * @defaultValue 'rate-monitor'
    */
   path?: string;
-  /** Who may see and use the page: a function of the request, or a guard class. Without it, access is denied. */
+  /** Decides who may see and use the page: a function of the request, or a guard class. Required: without it the app does not start. */
   authorize: DashboardAuthorize | Type<CanActivate>;
-  /** Modules that provide what a guard class injects. */
+  /**
+   * Modules that provide what a guard class injects.
+   * @defaultValue none
+   */
   imports?: DynamicModule['imports'];
 }
 
@@ -34,12 +37,12 @@ export class RateMonitorDashboardModule {
     const problems: string[] = [];
     if (typeof authorize !== 'function')
       problems.push(
-        'authorize of RateMonitorDashboardModule is missing: give a function of the request that gives back who it is, or a guard class. ' +
-          'The page shows names of tenants and mutes alerts, so it is closed without one',
+        'authorize of RateMonitorDashboardModule is missing: write a function of the request that returns who it is, or a guard class. ' +
+          'The page shows tenant names and can mute alerts, so it needs one',
       );
     if (typeof path !== 'string' || !PATH.test(path))
       problems.push(
-        `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${path.slice(0, 40)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at its ends`,
+        `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${path.slice(0, 40)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
       );
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';

@@ -20,8 +20,8 @@ function json(schema: string, example: unknown, description: string): object {
 const REFUSALS = Object.fromEntries(
   [
     ['400', 'The request is wrong'],
-    ['403', 'Not let in'],
-    ['404', 'There is no such category'],
+    ['403', 'Access denied'],
+    ['404', 'Unknown category'],
     ['415', 'A change that is not JSON'],
     ['503', 'The monitor is off or the store is away'],
   ].map(([status, description]) => [status, json('ErrorAnswer', EXAMPLES.error, description as string)]),

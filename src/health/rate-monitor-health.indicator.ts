@@ -3,7 +3,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 
-/** What makes a check fail. Nothing does by default: a monitor must not take the app out of rotation. */
+/** What makes a check fail. By default nothing does, because a monitor must not take the app out of rotation. */
 export interface RateMonitorHealthOptions {
   /**
    * Down once the store has been away for this long, in milliseconds.
@@ -17,33 +17,33 @@ export interface RateMonitorHealthOptions {
   failIfChannelOff?: boolean;
 }
 
-/** What a check reports, under the key that it is given. */
+/** The result of a check, under its key. */
 export interface RateMonitorHealth {
-  /** `down` if {@link RateMonitorHealthOptions} ask for it, else `up`. */
+  /** `down` if a condition in {@link RateMonitorHealthOptions} is met, else `up`. */
   status: 'up' | 'down';
   /** False if the module is disabled or has not started. */
   monitoring: boolean;
   /** The store and whether it answers; absent if the module is disabled or has not started. */
   store?: { name: string; up: boolean };
-  /** Since when the store is away. */
+  /** Since when the store is away, as an ISO 8601 time; absent while it is there. */
   blindSince?: string;
   /** Names of channels that are off. */
   channelsOff?: string[];
-  /** Alerts that wait to be sent. */
+  /** How many alerts wait to be sent. */
   queue?: number;
-  /** Requests that went uncounted since the start. */
+  /** How many requests were not counted since the start. */
   uncounted?: number;
 }
 
 /**
- * For `@nestjs/terminus`: `health.check([() => rateMonitor.check('rate-monitor')])`. It needs nothing of that package, so either version of
- * its API takes the answer. Reports, and fails only if it is asked to.
+ * For `@nestjs/terminus`: `health.check([() => rateMonitor.check('rate-monitor')])`. It does not depend on that package and works with both
+ * versions of its API. It reports, and fails only if {@link RateMonitorHealthOptions} ask for it.
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
   constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined) {}
 
-  /** How the monitor is. Reads what is known in this process, and waits for nothing. */
+  /** The state of the monitor, as known in this process; it waits for nothing. */
   check<Key extends string = 'rate-monitor'>(
     key: Key = 'rate-monitor' as Key,
     options: RateMonitorHealthOptions = {},

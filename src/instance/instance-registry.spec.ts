@@ -81,7 +81,7 @@ describe('the instances that share keys', () => {
     await start();
     await start({ service: 'billing', environment: 'staging' });
     expect(lines).toEqual([
-      'api (production) counts under the same keys as billing (staging), so each alerts on the requests of both: set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a name of its own for each',
+      'api (production) counts under the same keys as billing (staging), so each alerts on the requests of both: set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a different name for each',
     ]);
   });
 

@@ -35,7 +35,7 @@ function limitOf({ name, threshold, windowMs, parts }: CategoryWindow): string {
 
 /** What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. */
 export function conflictOf(own: Instance, other: Instance): string | undefined {
-  const remedy = 'set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a name of its own for each';
+  const remedy = 'set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a different name for each';
   const [me, them] = [nameOf(own), nameOf(other)];
   if (me !== them)
     return `${them} counts under the same keys as ${me}, so each alerts on the requests of both: ${remedy}`;

@@ -1,27 +1,27 @@
 /** What one instance counted while it could not reach the store. */
 export interface BlindInstance {
-  /** A name that no other process has. */
+  /** Unique name of the instance. */
   instance: string;
   /** Name of the machine or container. */
   host: string;
   /** Id of the process. */
   pid: number;
-  /** When the store was first out of reach. */
+  /** When the store was first unreachable. */
   from: Date;
   /** When it was back. */
   to: Date;
   /** Requests, or their cost, that it counted meanwhile. */
   counted: number;
-  /** Of those, what was never published: the windows were over before the store was back. */
+  /** How many of those were never published, because their windows expired before the store was back. */
   lost: number;
 }
 
-/** A time in which instances could not reach the store and alerted by what each counted itself. */
+/** A time in which instances could not reach the store, so each alerted on its own counts. */
 export interface BlindTime {
   /** When the first instance lost the store. */
   from: Date;
   /** When the last one had it back. */
   to: Date;
-  /** Those that lost most first. */
+  /** One entry per instance, the one that lost most first. */
   instances: BlindInstance[];
 }

@@ -5,10 +5,10 @@ import type { Tenant, TenantResolver } from './tenant.js';
 import type { WindowSpan } from './window.js';
 import type { NamedWindow } from './window-name.js';
 
-/** A threshold that differs by tenant. An answer holds for `thresholdTtlMs`; if it throws, the last good answer holds and it is asked again. */
+/** Returns the threshold of a tenant, 0 or more. The result is cached for `thresholdTtlMs`. If it throws, the last good result applies and it is called again. */
 export type ThresholdResolver = (tenant: Tenant) => number | Promise<number>;
 
-/** Names who within a tenant makes a request; `undefined` if that cannot be known. */
+/** Returns who within a tenant made a request; `undefined` if unknown. It must be synchronous. */
 export type ContributorResolver = (context: ExecutionContext) => string | number | undefined;
 
 /** The calendar periods that a budget may be for; weeks begin on Monday. */

@@ -1,8 +1,7 @@
 const BRAND = Symbol.for('nestjs-rate-monitor:config-error');
 
 /**
- * The set-up is wrong, so the app does not start. Each line of the message names an option, the value found and what to write instead.
- * Recognise it with {@link isRateMonitorConfigError}.
+ * Thrown at boot if the set-up is wrong. Each line of the message names an option, the value found and what to write instead. Recognize it with {@link isRateMonitorConfigError}.
  */
 export class RateMonitorConfigError extends Error {
   /** Always `RateMonitorConfigError`. */
@@ -19,7 +18,7 @@ export class RateMonitorConfigError extends Error {
   }
 }
 
-/** Also of an error that comes from another copy of this package: a CommonJS and an ES module copy may share a process. */
+/** Whether an error is a {@link RateMonitorConfigError}, from this copy of the package or another: CommonJS and ES modules may share a process. */
 export function isRateMonitorConfigError(error: unknown): error is RateMonitorConfigError {
   return (Object(error) as Record<symbol, unknown>)[BRAND] === true;
 }

@@ -1,22 +1,32 @@
-/** What a channel knows of an alert that it could not send. */
+/** Why a channel could not send an alert, and when to retry. */
 export interface DeliveryFault {
-  /** Whether the same message may go through later. `false`: it would be refused again. */
+  /** Whether the same message may be accepted later. `false`: it would be refused again, so it is retried less often. */
   retry: boolean;
-  /** How long the other side wants to be left alone, in milliseconds. */
+  /**
+   * How long to send nothing to this channel, in milliseconds; 5 minutes at most.
+   * @defaultValue the usual backoff
+   */
   retryAfterMs?: number | undefined;
   /**
-   * The address or its credentials seem wrong, for now: a deployment or a clock that is off looks the same. The channel is tried now and
-   * then, with one alert, until it answers otherwise.
+   * The address or its credentials seem wrong, as they may during a deployment or with a wrong clock. The channel is tried with one alert
+   * after 30 s, then at intervals of up to 15 minutes, until it answers otherwise.
+   * @defaultValue false
    */
   probe?: boolean | undefined;
-  /** The address is gone for good: nothing is sent through the channel until a test alert goes through. */
+  /**
+   * The address no longer exists: nothing is sent through the channel until a test alert goes through or the app restarts.
+   * @defaultValue false
+   */
   switchOff?: boolean | undefined;
 }
 
 /** Two copies of this package, CommonJS and ES modules, may meet in one process: `instanceof` would not know the other's errors. */
 const BRAND = Symbol.for('nestjs-rate-monitor:delivery-error');
 
-/** Why an alert could not be sent, and what follows. Its message reaches the log: never put an address or a key there. */
+/**
+ * Thrown by {@link AlertChannel.send} to control retries. Its message is logged: never put an address or a key into it. Recognize one from
+ * another copy of the package with {@link isDeliveryError}.
+ */
 export class DeliveryError extends Error {
   /** Always `DeliveryError`. */
   override readonly name = 'DeliveryError';
@@ -29,6 +39,7 @@ export class DeliveryError extends Error {
   /** {@inheritDoc DeliveryFault.switchOff} */
   readonly switchOff: boolean;
 
+  /** @param message - The reason, for the log and the history; no secrets. */
   constructor(message: string, { retry, retryAfterMs, probe = false, switchOff = false }: DeliveryFault) {
     super(message);
     this.retry = retry;
@@ -39,7 +50,7 @@ export class DeliveryError extends Error {
   }
 }
 
-/** Whether it is a {@link DeliveryError}, of this copy of the package or of another. */
+/** Whether an error is a {@link DeliveryError}, from this copy of the package or another. */
 export function isDeliveryError(error: unknown): error is DeliveryError {
   return (Object(error) as Record<symbol, unknown>)[BRAND] === true;
 }

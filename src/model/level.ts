@@ -4,9 +4,9 @@ export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 /** How urgent an alert is. */
 export type Severity = (typeof SEVERITIES)[number];
 
-/** A step at which a tenant's count is worth an alert. */
+/** A multiple of the threshold at which a tenant's count causes an alert. */
 export interface AlertLevel {
-  /** A multiple of the category's threshold: 1 is the threshold itself, 5 five times as many. Above 0. */
+  /** The multiple of the threshold, above 0: 1 is the threshold itself, 5 is five times as much. */
   at: number;
   /** How urgent an alert at this level is. */
   severity: Severity;

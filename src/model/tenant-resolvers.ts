@@ -9,10 +9,10 @@ const TENANT_FIELDS = ['project', 'projectId', 'organization', 'organizationId',
 const MAX_NAMED_FIELDS = 12;
 
 /**
- * The tenant of the identity that authentication left behind: its `project`, else its `projectId`, `organization`, `organizationId`,
- * `orgId` or `tenantId`. Of an object the `id` and the `name` are taken, and nothing else.
+ * The default `tenant`: the first of `project`, `projectId`, `organization`, `organizationId`, `orgId` and `tenantId` of the identity that
+ * {@link identityOf} finds. From an object it takes only `id` and `name`.
  *
- * The identity is what {@link identityOf} finds. There is no falling back to a user or an address: neither is who pays.
+ * It never falls back to a user or an IP address, because neither is who pays.
  */
 export function defaultTenantResolver(context: ExecutionContext): TenantLike | undefined {
   for (const carrier of carriersIn(context)) {
@@ -24,14 +24,14 @@ export function defaultTenantResolver(context: ExecutionContext): TenantLike | u
 }
 
 /**
- * A tenant resolver that takes a field of the identity, or a path into it such as `'account.id'`. It works in every context that
- * {@link identityOf} knows.
+ * Returns a tenant resolver that reads a field of the identity, or a path into it such as `'account.id'`. It works in every context that
+ * {@link identityOf} supports.
  *
  * @example
  * ```ts
  * RateMonitorModule.forRoot({ tenant: tenantFrom('userId') })
  * ```
- * @param path - Names of fields, with dots between them. What stands there is an id, or an object with an id and a name.
+ * @param path - Field names, separated by dots. The value is an id, or an object with an id and a name.
  */
 export function tenantFrom(path: string): TenantResolver {
   const fields = path.split('.');
@@ -48,15 +48,15 @@ export function tenantFrom(path: string): TenantResolver {
 }
 
 /**
- * Who asks, as authentication left it: `auth`, else `user`. It looks only where the app itself writes, never at what a client claims (a
- * message, the `auth` of a socket.io handshake):
+ * The identity of the caller that authentication set: `auth`, else `user`; undefined if there is none. It looks only where the app itself
+ * writes, never at what a client claims (a message, the `auth` of a socket.io handshake):
  *
  * | context | where |
  * | --- | --- |
- * | HTTP | the request; on Fastify also its `raw` one, which is what middleware sees |
- * | GraphQL | the request in the operation's context (its `req`, `request` or, of mercurius, `reply.request`), else that context itself |
- * | WebSocket | the client, else its `data`, where socket.io apps keep such things |
- * | RPC | the transport's context, where a guard of yours puts it |
+ * | HTTP | the request; on Fastify also its `raw` request, which is what middleware sees |
+ * | GraphQL | the request in the operation's context (`req`, `request` or, with mercurius, `reply.request`), else that context itself |
+ * | WebSocket | the client, else its `data`, which socket.io apps use |
+ * | RPC | the transport's context, if a guard of yours puts it there |
  * | any other | nowhere |
  */
 export function identityOf(context: ExecutionContext): unknown {
@@ -68,7 +68,7 @@ export function whyNoTenant(context: ExecutionContext): string {
   const kind = context.getType<string>();
   const identity = identityOf(context);
   if (identity === undefined)
-    return `${PLACES[kind] ?? 'no identity, which nothing keeps in such a context'}: let a guard set one, or write tenant: (context) => …`;
+    return `${PLACES[kind] ?? 'no identity, because such a context has none'}: let a guard set one, or write tenant: (context) => …`;
   if (typeof identity !== 'object' || identity === null)
     return `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
   const values = identity as Record<string, unknown>;

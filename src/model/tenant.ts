@@ -5,17 +5,17 @@ import type { ExecutionContext } from '@nestjs/common';
 const MAX_ID_LENGTH = 128;
 const KEPT_OF_LONG_ID = 100;
 
-/** Whom a request counts against: a project, an organisation, an API key. */
+/** Who a request counts against: a project, an organization, an API key. */
 export interface Tenant {
-  /** Distinguishes it from every other tenant of the category. Counted as given, at any length. */
+  /** Unique within the category; of any length. */
   id: string;
-  /** What people call it. It comes from users: channels escape and shorten it. */
+  /** Its name for people. It comes from users, so channels escape and shorten it. */
   name?: string;
-  /** Anything else an alert should show, such as a plan or a region. Never put a secret here. */
+  /** Further facts for alerts to show, such as a plan or a region; up to ten are shown. Never put a secret here. */
   attributes?: Record<string, string>;
 }
 
-/** What a resolver may answer for a tenant: an object with an id, or the id alone. */
+/** What a tenant resolver may return: an object with an id, or the id alone. */
 export type TenantLike =
   | { id: string | number | bigint; name?: string | null; attributes?: Record<string, string> }
   | string
@@ -23,8 +23,8 @@ export type TenantLike =
   | bigint;
 
 /**
- * Finds whom a request counts against; `undefined` or `null` if that is not known. It may return a promise. If it throws, the request is
- * not counted, and the log reports it once per route.
+ * Finds who a request counts against; `undefined` or `null` if unknown. It may return a promise. If it throws, the request is not counted,
+ * and the log reports it once per route.
  */
 export type TenantResolver = (
   context: ExecutionContext,
@@ -46,7 +46,7 @@ export function toTenant(answer: unknown): Tenant | undefined {
 function toId(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
   if (typeof value === 'bigint') return String(value);
-  return Number.isFinite(value) ? String(value) : undefined;
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
 }
 
 /**

@@ -1,9 +1,9 @@
-/** What a threshold is for. */
+/** Which threshold is meant. */
 export interface ThresholdScope {
   /** A configured category. */
   category: string;
   /**
-   * Id of a tenant, or what ids begin with and a `*`: `premium_*`. The longest match wins, an id over any beginning.
+   * Id of a tenant, or a prefix of ids and `*`: `premium_*`. An exact id wins over a prefix, a longer prefix over a shorter one.
    * @defaultValue every tenant
    */
   tenant?: string | undefined;
@@ -14,7 +14,7 @@ export interface ThresholdScope {
   window?: string | undefined;
 }
 
-/** What {@link ThresholdService.set} takes. */
+/** Options of {@link ThresholdService.set}. */
 export interface SetThresholdOptions extends ThresholdScope {
   /** The count per window that may not be exceeded from now on: a whole number, 0 or more, or `Infinity` for no alerts. */
   threshold: number;
@@ -23,27 +23,27 @@ export interface SetThresholdOptions extends ThresholdScope {
    * @defaultValue never
    */
   until?: Date | undefined;
-  /** Why, for those who look at it later. Not empty. */
+  /** Why, for people who look later. Not empty. */
   reason: string;
   /** Who sets it. Not empty. */
   by: string;
 }
 
-/** What {@link ThresholdService.remove} takes. */
+/** Options of {@link ThresholdService.remove}. */
 export interface RemoveThresholdOptions extends ThresholdScope {
-  /** Why, for those who look at it later. Not empty. */
+  /** Why, for people who look later. Not empty. */
   reason: string;
   /** Who removes it. Not empty. */
   by: string;
 }
 
-/** A threshold that was set while the app runs, and holds. */
+/** A threshold that was set at run time and applies now. */
 export interface ThresholdOverride extends SetThresholdOptions {
   /** When it was set. */
   since: Date;
 }
 
-/** One change of a threshold that was set or removed while the app runs. */
+/** One change of a threshold at run time. */
 export interface ThresholdChange extends ThresholdScope {
   /** When it was changed. */
   at: Date;
@@ -51,10 +51,10 @@ export interface ThresholdChange extends ThresholdScope {
   by: string;
   /** Why, as given. */
   reason: string;
-  /** What was set before; absent if nothing was. */
+  /** The threshold that was set before; absent if none was. */
   from?: number;
-  /** What is set now; absent if it was removed. */
+  /** The threshold that is set now; absent if it was removed. */
   to?: number;
-  /** When what is set ends; absent if it stays until it is removed. */
+  /** When it ends; absent if it stays until it is removed. */
   until?: Date;
 }

@@ -14,31 +14,32 @@ const MARKED_KEYS = Symbol.for('nestjs-rate-monitor:marked-keys');
 export const GUARDS = '__guards__';
 export const INTERCEPTORS = '__interceptors__';
 
-/** What one request counts as: a number, or worked out per request. */
+/** The cost of one request, 0 or more: a number, or a function of the request that may return a promise. */
 export type Cost = number | ((context: ExecutionContext) => number | Promise<number>);
 
-/** What a handler may state beside its categories. */
+/** Options of `@MonitorRate`. */
 export interface MonitorRateOptions {
   /**
-   * What one request counts as, 0 or more. A function that throws, rejects or gives anything else counts 1, and the log explains it once.
+   * The cost of one request, 0 or more. If a function throws, rejects or returns anything else, the request counts as 1, and the log explains it
+   * once.
    * @defaultValue 1
    */
   cost?: Cost;
   /**
-   * What a request counts as, known only from what its handler gave: tokens, rows. Of an Observable it is asked when that ends, with the last
-   * value; if the handler throws nothing is counted. If it throws or gives no number, nothing is counted either, and the log explains it once.
-   * Not beside `cost`.
-   * @defaultValue the request is counted before the handler, as `cost`
+   * The cost, computed from the handler's result, such as tokens or rows. For an Observable it is called when that ends, with the last value. If
+   * the handler throws, nothing is counted. If this function throws or returns no number, nothing is counted, and the log explains it once. Not
+   * together with `cost`.
+   * @defaultValue the request is counted before the handler runs, at `cost`
    */
   after?: After;
   /**
-   * Counts only requests whose handler has answered (`success`) or thrown (`failure`).
+   * Counts only requests whose handler returned (`success`) or threw (`failure`).
    * @defaultValue the request is counted before the handler runs
    */
   when?: 'success' | 'failure';
 }
 
-/** What a request counts as by what its handler gave. */
+/** Computes the cost of a request from its handler's result. */
 export type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
 
 /** One category that a decorator names, and what a request costs in it. */
@@ -175,8 +176,8 @@ function decorate(name: string, mark: (target: object, isMethod: boolean) => voi
     if (typeof method !== 'function' || typeof target === 'function' || typeof key !== 'string') {
       const owner = typeof target === 'function' ? target.name : target.constructor.name;
       throw new TypeError(
-        `@${name}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest handles no requests by properties, accessors, static ` +
-          'methods, or methods that a symbol names. Put it on a method with a name',
+        `@${name}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest routes no requests to properties, accessors, static ` +
+          'methods or methods named by a symbol. Put it on a method with a name',
       );
     }
     mark(method, true);

@@ -42,7 +42,7 @@ export class RateMonitorGuard implements CanActivate {
     }
   }
 
-  /** Counts the request and lets it through, always. */
+  /** Counts the request and always lets it through. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const wait = this.monitor?.observe(context);
     return wait === undefined ? true : letThrough(wait, context);

@@ -12,7 +12,7 @@ import type { RequestMonitor } from './request-monitor.js';
 /** What counts requests, once the app has started. */
 export const REQUEST_MONITOR = Symbol.for('nestjs-rate-monitor:request-monitor');
 
-/** Counts what guards see, and what no request brings. Nothing here ever throws into a request. */
+/** Counts requests that guards see, and work without a request. It never throws into a request. */
 @Injectable()
 export class RateMonitorService implements Monitor {
   private readonly once = new SayOnce(new Logger('RateMonitor'));
@@ -46,15 +46,14 @@ export class RateMonitorService implements Monitor {
   }
 
   /**
-   * Counts what no request brings: a job, a message of a queue. What it cannot count (an unknown category, no tenant) is logged once; it
-   * never throws and never rejects. It counts at once; await it, and in `await` mode the alert is out when it comes back, after
-   * `waitAtMostMs` at the latest.
+   * Counts work without a request: a cron job, a message of a queue. It never throws or rejects; an unknown category or a missing tenant is
+   * logged once. In `await` mode the promise resolves once the alert is out, after `waitAtMostMs` at the latest.
    *
-   * `RateCounterService.increment` counts the same and gives the count, for code that decides by it.
+   * {@link RateCounterService.increment} counts the same and returns the count.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
-   * @param options - `cost`: what to count, 1 if it is left out.
+   * @param options - `cost`: how much to count, 0 or more; 1 by default.
    */
   async record(category: string, tenant: TenantLike, options?: { cost?: number }): Promise<void> {
     try {
@@ -65,9 +64,9 @@ export class RateMonitorService implements Monitor {
   }
 
   /**
-   * Publishes what is counted and sends the alerts that come of it: for functions that are frozen after their response.
+   * Publishes counts and sends the resulting alerts now. For serverless functions, which are frozen after their response.
    *
-   * @param withinMs - How long that may take, in milliseconds; 2,000 if it is left out.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default.
    * @returns Whether nothing is left.
    */
   async flush(withinMs = 2_000): Promise<boolean> {

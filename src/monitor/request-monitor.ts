@@ -252,7 +252,8 @@ export class RequestMonitor {
       const answer: unknown = givenAtOnce(category.contributor?.(context));
       label = contributorLabel(answer);
       if (label !== undefined || answer === undefined || answer === null) fault.good();
-      else unnamed(`gave ${typeof answer === 'string' ? 'an empty text' : `${kindOf(answer)} and not a text`}`);
+      else
+        unnamed(`returned ${typeof answer === 'string' ? 'an empty string' : `${kindOf(answer)} instead of a string`}`);
     } catch (error) {
       unnamed(`threw (${reasonOf(error)})`);
     }
@@ -375,14 +376,14 @@ export class RequestMonitor {
   ): number | Promise<number> {
     const wrong = (how: string): number => {
       costFault.warn(
-        () => `after of ${category.name} ${how}: nothing is counted for such a result. Give a number, 0 or more`,
+        () => `after of ${category.name} ${how}: nothing is counted for such a result. Return a number, 0 or more`,
         how,
       );
       return 0;
     };
     const known = (cost: unknown): number => {
-      if (typeof cost !== 'number') return wrong(`gave ${kindOf(cost)}`);
-      if (!(cost >= 0 && Number.isFinite(cost))) return wrong(`gave ${cost < 0 ? 'less than 0' : cost}`);
+      if (typeof cost !== 'number') return wrong(`returned ${kindOf(cost)}`);
+      if (!(cost >= 0 && Number.isFinite(cost))) return wrong(`returned ${cost < 0 ? 'less than 0' : cost}`);
       costFault.good();
       return cost;
     };
@@ -400,7 +401,7 @@ export class RequestMonitor {
     this.once.warn(`no-tenant ${name} ${handler.name}`, () => {
       const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
       if (tenant === defaultTenantResolver) return `${where}. Found: ${whyNoTenant(context)}`;
-      return `${where}. The tenant resolver gave neither an id (text or number) nor an object with one. Found: ${whyNoTenant(context)}`;
+      return `${where}. The tenant resolver returned neither an id (string or number) nor an object with one. Found: ${whyNoTenant(context)}`;
     });
   }
 }
@@ -408,7 +409,7 @@ export class RequestMonitor {
 /** A category that a decorator names and that is not configured. */
 export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
   const names = [...categories.keys()].join(', ');
-  return `@MonitorRate on ${handler} names '${category}', which is no category: write one of ${names}, or add it to categories`;
+  return `@MonitorRate on ${handler} names '${category}', which is not a category: write one of ${names}, or add it to categories`;
 }
 
 function both(a: Wait, b: Wait): Wait {

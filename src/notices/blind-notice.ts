@@ -26,7 +26,7 @@ export function blindNotice({ from, to, instances }: BlindTime, store: string): 
     title: `Blind for ${duration(to.getTime() - from.getTime())}: ${plainText(store, 80)} was away`,
     lines: [
       `From ${from.toISOString()} to ${to.toISOString()}`,
-      'Each instance alerted by its own counts: alerts of that time may be late or missing',
+      'Each instance alerted on its own counts meanwhile: alerts may be late or missing',
       ...shown,
       ...(rest.length > 0
         ? [`${plural(rest.length, 'more instance')} counted ${amountOf(counted)} alone, ${amountOf(lost)} of it lost`]

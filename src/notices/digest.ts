@@ -1,19 +1,19 @@
 import type { AlertRecord } from '../alert/history.js';
 import type { BlindTime } from '../model/blind-time.js';
 
-/** The highest count of a tenant in one window of the time. */
+/** The highest count of a tenant in one window during the period. */
 export interface DigestCount {
   /** Name of the category. */
   category: string;
   /** Name of the window; empty if the category has one. */
   window: string;
-  /** The id is cut and hashed if it is longer than 128 characters. */
+  /** The tenant. An id longer than 128 characters is shortened and hashed. */
   tenant: { id: string; name?: string };
-  /** The highest count of the time. */
+  /** The highest count of the period. */
   count: number;
   /** The tenant's threshold. */
   threshold: number;
-  /** The minute in which it was reached. Of windows that are not the shortest of their category, the time of the digest. */
+  /** The minute in which it was reached. For windows that are not the shortest of their category, the time of the digest. */
   at: Date;
 }
 
@@ -29,11 +29,11 @@ export interface DigestFailure {
   reason?: string;
 }
 
-/** A threshold that advice would change. */
+/** A threshold that the advice would change. */
 export interface DigestAdvice {
   /** Name of the category. */
   category: string;
-  /** Absent if each tenant has its own. */
+  /** The current threshold; absent if each tenant has its own. */
   threshold?: number;
   /** The threshold that fits better. */
   suggested: number;
@@ -41,27 +41,27 @@ export interface DigestAdvice {
   reason: string;
 }
 
-/** What deserves attention in some time; all lists are empty if nothing does. */
+/** What needs attention in a period; all lists are empty if nothing does. */
 export interface Digest {
-  /** Start of the time it is about. */
+  /** Start of the period. */
   from: Date;
-  /** End of the time it is about. */
+  /** End of the period. */
   to: Date;
-  /** Incidents, or alerts if `incidents` is off, that were raised or went on in the time; the most severe first. */
+  /** Incidents (alerts, if `incidents` is off) that were raised or continued in the period; the most severe first. */
   incidents: AlertRecord[];
   /** Tenants over their threshold, the highest multiple first, 20 at most. */
   peaks: DigestCount[];
-  /** Tenants that came to 80 % of their threshold and not over it, 20 at most. */
+  /** Tenants that reached 80 % of their threshold but did not exceed it, 20 at most. */
   near: DigestCount[];
   /** Times in which instances could not reach the store for longer than `blindAfterMs`. */
   blind: BlindTime[];
-  /** Alerts that a channel did not take, as it stands now. */
+  /** Alerts that a channel has not taken so far. */
   failures: DigestFailure[];
   /** Categories whose threshold does not fit, with a better one. */
   advice: DigestAdvice[];
 }
 
-/** Whether nothing deserves attention. */
+/** Whether nothing needs attention. */
 export function isCalm({ incidents, peaks, near, blind, failures, advice }: Digest): boolean {
   return [incidents, peaks, near, blind, failures, advice].every(({ length }) => length === 0);
 }

@@ -66,7 +66,7 @@ export class Digests {
 
   private bounds({ from, to = this.sources.now() }: TimeRange): [number, number] {
     const bounds: [number, number] = [Number(from), Number(to)];
-    if (!(bounds[0] < bounds[1])) throw new RangeError('The digest has no time to look at: write a from before to');
+    if (!(bounds[0] < bounds[1])) throw new RangeError('from is not before to: write an earlier from');
     return bounds;
   }
 

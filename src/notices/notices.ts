@@ -19,7 +19,7 @@ export interface NoticeOutcome {
   channel: string;
   /** Whether the channel took it. */
   delivered: boolean;
-  /** Why not. */
+  /** Why not, if it was not delivered. */
   reason?: string;
 }
 
@@ -111,7 +111,7 @@ export class Notices {
         const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked, MAX_WAIT_ASKED_MS));
         const isLast = retry === false || tries > retryAfterMs.length || this.ending.signal.aborted;
         if (tries === 1 && !isLast)
-          this.logger.warn(`The ${name} channel could not send a notice (${reason}): it is tried again`);
+          this.logger.warn(`The ${name} channel could not send a notice (${reason}): it will be retried`);
         if (isLast || !(await this.hasWaited(waitMs))) {
           this.logger.error(`The ${name} channel did not send a notice (${reason}): ${notice.title}`);
           return { channel: name, delivered: false, reason };

@@ -97,8 +97,8 @@ export function override(options: RateMonitorOptions, environment: Environment):
     .map((name) => {
       const remedy = name.startsWith(THRESHOLD)
         ? `the categories here have ${[...readVariables].join(', ')}`
-        : 'see .env.example for the names there are';
-      return `${name} is set, and nothing reads it: ${remedy}`;
+        : 'see .env.example for the names';
+      return `${name} is set, but nothing reads it: ${remedy}`;
     });
   return { options: overridden, sources, thresholdVariables, unread };
 }

@@ -88,7 +88,7 @@ export interface IncidentOptions {
   remindAfterMs?: number;
   /**
    * How long after its last window with a breach an incident ends, in milliseconds (1 or more).
-   * @defaultValue five windows of the category in five minutes at most, but two windows at least
+   * @defaultValue five windows of the category, five minutes at most, two windows at least
    */
   resolveAfterMs?: number;
 }
@@ -119,7 +119,7 @@ export interface MetricsOptions {
 /** Options of `RateMonitorModule.forRoot()`. All are optional. */
 export interface RateMonitorOptions {
   /**
-   * The categories by snake_case name. They replace the three defaults.
+   * The categories, by snake_case name. They replace the three defaults.
    * @defaultValue `llm_call` above 15 a minute, `collections` and `evaluations` above 3
    */
   categories?: Record<string, CategoryOptions>;
@@ -146,7 +146,7 @@ export interface RateMonitorOptions {
    */
   redis?: Redis | Cluster | { namespace: string };
   /**
-   * Your own store, or `new MemoryCounterStore()` to count in memory though the app has a client of nestjs-redis. The app does not start if
+   * Your own store, or `new MemoryCounterStore()` to count in memory although the app has a nestjs-redis client. The app does not start if
    * `redis` is set too.
    * @defaultValue Redis or memory, depending on `redis`
    */
@@ -189,7 +189,8 @@ export interface RateMonitorOptions {
    */
   flushIntervalMs?: number;
   /**
-   * Most tenants that an instance tracks in each window of a category, 1 or more. Requests of others are not counted, and it is logged.
+   * Most tenants that an instance tracks in each window of a category, 1 or more. Requests of further tenants are not counted, and the log
+   * reports it.
    * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
    * @defaultValue 100_000
    */
@@ -206,14 +207,14 @@ export interface RateMonitorOptions {
    */
   channels?: AlertChannel[];
   /**
-   * Consecutive breaches of a tenant in a category are one incident, with alerts when it opens, escalates, continues for long, and ends.
+   * Consecutive breaches of a tenant in a category are one incident, with alerts when it opens, escalates, continues for long and ends.
    * `RATE_MONITOR_INCIDENTS`.
    * @defaultValue false: one alert per window
    */
   incidents?: boolean | IncidentOptions;
   /**
-   * The most incidents that replicas share at a time, 1 or more. What is beyond it is sent too, but only by the replica that noticed it, and
-   * the log reports it. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
+   * Most incidents that replicas share at a time, 1 or more. Further ones are sent only by the replica that noticed them, and the log reports
+   * it. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
    * @defaultValue 10_000
    */
   maxOpenIncidents?: number;
@@ -229,8 +230,8 @@ export interface RateMonitorOptions {
    */
   shutdownFlushMs?: number;
   /**
-   * How long the store must have been away, in milliseconds, 1 or more, for a notice through the channels when it is back: from when to when,
-   * and what each instance counted meanwhile. One replica sends it. `RATE_MONITOR_BLIND_AFTER_MS`.
+   * How long the store must have been away, in milliseconds, 1 or more, so that one replica sends a notice when it is back: from when to when,
+   * and what each instance counted meanwhile. `RATE_MONITOR_BLIND_AFTER_MS`.
    * @defaultValue 30_000
    */
   blindAfterMs?: number;

@@ -77,15 +77,15 @@ export class CategoryShape extends WindowShape {
   maxCost: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that gives a tenant, or leave it out')
+  @IsFunction('a function of the execution context that returns a tenant, or leave it out')
   tenant: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that gives a name, or leave it out')
+  @IsFunction('a function of the execution context that returns a name, or leave it out')
   contributor: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the tenant that gives true or false, or leave it out')
+  @IsFunction('a function of the tenant that returns true or false, or leave it out')
   exempt: unknown;
 }
 
@@ -99,15 +99,15 @@ export class OptionsShape {
   categories: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that gives a tenant, or leave it out')
+  @IsFunction('a function of the execution context that returns a tenant, or leave it out')
   tenant: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that gives a name, or leave it out')
+  @IsFunction('a function of the execution context that returns a name, or leave it out')
   contributor: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the tenant that gives true or false, or leave it out')
+  @IsFunction('a function of the tenant that returns true or false, or leave it out')
   exempt: unknown;
 
   @IsOptional()
@@ -137,7 +137,7 @@ export class OptionsShape {
   environment: unknown;
 
   @IsOptional()
-  @Passes('isPublicUrl', isPublicUrl, "an address such as 'https://api.example.com', or leave it out")
+  @Passes('isPublicUrl', isPublicUrl, "an address such as 'https://api.example.com/rate-monitor', or leave it out")
   publicUrl: unknown;
 
   @IsOptional()
@@ -199,7 +199,7 @@ export class OptionsShape {
   metrics: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that gives true or false, or leave it out')
+  @IsFunction('a function of the execution context that returns true or false, or leave it out')
   skipIf: unknown;
 
   @IsOptional()

@@ -80,7 +80,7 @@ interface Problem {
   remedy: string;
 }
 
-const NO_OPTION = { found: 'not an option', remedy: 'it as the docs spell it, or leave it out' };
+const NO_OPTION = { found: 'not an option', remedy: 'its name as in the docs, or leave it out' };
 
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   const path = `categories.${oneLine(name, 40)}`;
@@ -168,7 +168,11 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
   for (const category of listOf(categories)) {
     if (known.includes(category as string)) continue;
     const remedy = `one of ${known.join(', ')}`;
-    problems.push({ path: `${path}.categories`, found: `a list with ${show(category)}, which is no category`, remedy });
+    problems.push({
+      path: `${path}.categories`,
+      found: `a list with ${show(category)}, which is not a category`,
+      remedy,
+    });
   }
   return problems;
 }

@@ -27,34 +27,34 @@ export interface OwnTotal extends CounterKey {
   readonly levels: Levels;
   /** The highest level that this instance knows to have been announced, by anyone, as its `at`; 0 for none. */
   readonly announced: number;
-  /** Of a sliding window: the spans before `window` whose counts are added to it, newest first. */
+  /** For a sliding window, the spans before `window` whose counts are added to it, newest first. */
   readonly earlier?: readonly WindowSpan[] | undefined;
   /** How long the store keeps the counter after its first write, in milliseconds. */
   readonly keepMs: number;
 }
 
-/** What the store knows of a counter after a publish. */
+/** What the store knows about a counter after a publish. */
 export interface Counted {
-  /** The sum of all instances' totals; of a sliding window without its earlier spans. */
+  /** The sum of all instances' totals; for a sliding window, without its earlier spans. */
   count: number;
-  /** Of a sliding window: the sum of its earlier spans. */
+  /** For a sliding window, the sum of its earlier spans. */
   earlier?: number;
   /** The highest level of `levels` that is announced, as its `at`; 0 for none. A level above all of them counts as the highest. */
   announced: number;
   /**
    * The level that the publishing instance must announce, as its `at`; 0 for none. Another publish gets the same answer until an instance
-   * confirms that it is announced. If none does within 5 s, the next instance that publishes is given it.
+   * confirms the announcement. If none does within 5 s, the next instance that publishes gets it.
    */
   announce: number;
-  /** The store no longer had what this instance had sent: it was evicted, or all data was lost. */
+  /** The store no longer had what this instance had sent, because it was evicted or all data was lost. */
   lost?: boolean;
-  /** The level to announce was given to another instance before, which has not confirmed it in time. */
+  /** The level to announce was given to another instance before, which did not confirm it in time. */
   takenOver?: boolean;
 }
 
 /** A total that the store did not take. */
 export interface Refused {
-  /** Why, in the store's words. */
+  /** The store's reason. */
   refused: string;
   /** True if only this counter is affected: others continue, and it is retried later. False if the store cannot be reached. */
   ofKey: boolean;
@@ -70,29 +70,29 @@ export const CONNECTION_LOST = 'the connection was lost';
 export const LEVEL_LEASE_MS = 5_000;
 
 /**
- * Where counts live. Every write states what is true, never what to add, so a publish may be lost, repeated, late or out of order,
- * and the sum still comes out exact.
+ * Stores counts. Every write states what is true, never what to add, so a publish may be lost, repeated, late or out of order, and the sum
+ * is still exact.
  */
 export interface CounterStore {
-  /** Names the store in the log: `memory`, `Redis 127.0.0.1:6379`. Never a password. */
+  /** Name of the store in the log, without a password: `memory`, `Redis 127.0.0.1:6379`. */
   readonly name: string;
   /**
-   * Takes the totals and decides, atomically for each, who announces a level that the sum has exceeded. Idempotent. The answers come
-   * in the order of `totals`; it may reject if none of them could be taken and trying again may help.
+   * Stores the totals and decides, atomically for each, who announces a level that the sum has exceeded. Idempotent. Answers are in the
+   * order of `totals`. Rejects if none could be stored and a retry may help.
    *
    * @param now - The time by the store's clock, in milliseconds since the epoch.
    */
   publish(totals: readonly OwnTotal[], now: number): Promise<Published[]>;
   /** The sums of all instances' totals, in the order of `keys`; 0 if nothing is known. */
   read(keys: readonly CounterKey[]): Promise<number[]>;
-  /** The store's clock, in milliseconds since the epoch. Absent if it is this process's own. */
+  /** The store's clock, in milliseconds since the epoch. Absent if the store uses this process's clock. */
   time?(): Promise<number>;
   /** Starts to connect; `ready` is called at every (re)connection. Absent if there is nothing to connect to. */
   open?(ready: () => void): void;
   /** Closes connections. */
   close?(): Promise<void>;
-  /** Where incidents, mutes and the history are kept. Absent: in this process's memory, each replica for itself. */
+  /** Stores incidents, mutes and the history. If absent, each replica keeps its own in memory. */
   readonly state?: SharedState;
-  /** Where usage is kept: live tops, history, totals. Absent: there is none. */
+  /** Stores usage: the busiest tenants, history, totals. If absent, there is no usage. */
   readonly usage?: UsageStore;
 }

@@ -110,7 +110,7 @@ export interface UsageStore {
   /** Stores what an instance reports. */
   report(report: UsageReport, retention: UsageRetention): Promise<void>;
   /**
-   * Claims the copying of a unit. One replica holds it at a time, until `leaseMs` pass without another call.
+   * Claims the copying of a unit. One replica holds it at a time, until `leaseMs` milliseconds pass without another call.
    *
    * @returns How many tenants wait to be copied; -1 if another replica holds it.
    */
@@ -142,6 +142,6 @@ export interface UsageStore {
   seenOf(category: string, block: number, tenants: readonly string[]): Promise<(SeenTenant | undefined)[]>;
   /** How many tenants were seen in a block. */
   seenCount(category: string, block: number): Promise<number>;
-  /** About how many bytes the category's usage takes; undefined if that cannot be known. */
+  /** About how many bytes the category's usage takes; undefined if unknown. */
   bytes(category: string, now: number, retention: UsageRetention): Promise<number | undefined>;
 }

@@ -39,7 +39,7 @@ export const FIGURES: readonly Figure[] = [
     name: 'rate_monitor.requests.uncounted',
     kind: 'counter',
     unit: '{request}',
-    description: 'Requests that went uncounted',
+    description: 'Requests that were not counted',
     observe: (view) => one(view.counter().uncounted),
   },
   {
@@ -103,7 +103,7 @@ export const FIGURES: readonly Figure[] = [
     name: 'rate_monitor.alerts.attempts',
     kind: 'counter',
     unit: '{attempt}',
-    description: 'What became of alerts that this process sent, by channel and outcome; each try counts',
+    description: 'Attempts of this process to send alerts, by channel and outcome',
     observe: (view) =>
       view.channels().flatMap(({ name, outcomes }) =>
         Object.entries(outcomes).map(([outcome, value]) => ({
@@ -116,7 +116,7 @@ export const FIGURES: readonly Figure[] = [
     name: 'rate_monitor.incidents.open',
     kind: 'gauge',
     unit: '{incident}',
-    description: 'Incidents of all processes that are open, or whose end is still to be told',
+    description: 'Incidents of all processes that are open, or whose end is not sent yet',
     observe: (view) => one(view.openIncidents()),
   },
   {

@@ -8,9 +8,9 @@ import { MovableClock } from './movable-clock.js';
 /** Long, because a busy machine may be slow: a request in a test waits until it is counted. */
 const WAIT_AT_MOST_MS = 10_000;
 
-/** The used part of `TestingModuleBuilder` from `@nestjs/testing`. */
+/** The part of `TestingModuleBuilder` from `@nestjs/testing` that is used. */
 export interface OverridesProviders {
-  /** As `TestingModuleBuilder` of `@nestjs/testing` has it. */
+  /** See `TestingModuleBuilder` of `@nestjs/testing`. */
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
 }
 
@@ -18,7 +18,7 @@ export interface OverridesProviders {
 export interface TestedRateMonitor {
   /** The alerts so far, oldest first. Nothing is sent to the channels of the app. */
   readonly alerts: readonly RateAlert[];
-  /** The monitor's clock. It stands still, so that a test counts in one window until it moves the clock. */
+  /** The monitor's clock. It is stopped, so a test counts in one window until it moves the clock. */
   readonly clock: MovableClock;
 }
 

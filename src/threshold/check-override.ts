@@ -78,7 +78,7 @@ function checkGiven(options: unknown): void {
 function checkTenant(tenant: string): void {
   if (typeof tenant !== 'string' || tenant === '')
     throw new TypeError(
-      `tenant is ${show(tenant)}: write an id, or what ids begin with and *, or leave it out for all`,
+      `tenant is ${show(tenant)}: write an id, or a prefix of ids followed by *, or leave it out for all`,
     );
   if (tenant === '*') throw new RangeError("tenant is '*': leave it out for all tenants");
   if (tenant.length > MAX_TENANT_LENGTH)

@@ -26,7 +26,8 @@ export function effectiveLevels(
     } catch (error) {
       once.warn(
         `exempt ${name}`,
-        () => `exempt threw for tenant ${oneLine(tenant.id, 100)} of ${name} (${reasonOf(error)}): it is alerted on`,
+        () =>
+          `exempt threw for tenant ${oneLine(tenant.id, 100)} of ${name} (${reasonOf(error)}): it is treated as not exempt`,
       );
       return false;
     }

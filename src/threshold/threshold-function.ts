@@ -129,7 +129,7 @@ export class ThresholdFunction {
   private answered(kept: Kept, value: unknown): number {
     if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
       throw new Error(
-        `the threshold function gave ${typeof value === 'number' ? value : kindOf(value)}: give a number, 0 or more, or Infinity for no limit`,
+        `the threshold function returned ${typeof value === 'number' ? value : kindOf(value)}: return a number, 0 or more, or Infinity for no limit`,
       );
     const isAnother = kept.value !== undefined && kept.value !== value;
     Object.assign(kept, { value, freshUntil: this.now() + this.options.ttlMs, asking: undefined, failures: 0 });

@@ -30,26 +30,26 @@ export class ThresholdService {
    * ```ts
    * await thresholds.set({ category: 'llm_call', tenant: 'proj_1', threshold: 100, until: friday, reason: 'import', by: 'dana' });
    * ```
-   * @throws TypeError or RangeError if an option is wrong; an Error if the store is away or the module is off.
+   * @throws TypeError or RangeError if an option is wrong; an Error if the store is away or the module is disabled.
    */
   async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
     return this.present().set(options);
   }
 
   /**
-   * Removes a threshold that was set.
+   * Removes a threshold that was set at run time.
    *
    * @returns Whether there was one.
-   * @throws TypeError or RangeError if an option is wrong; an Error if the store is away or the module is off.
+   * @throws TypeError or RangeError if an option is wrong; an Error if the store is away or the module is disabled.
    */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
     return this.present().remove(options);
   }
 
   /**
-   * The thresholds that are set.
+   * The thresholds set at run time.
    *
-   * @throws an Error if the store is away, or the module is off or has not started.
+   * @throws Error if the store is away, or the module is disabled or has not started.
    */
   async list(): Promise<ThresholdOverride[]> {
     return this.present().list();
@@ -58,7 +58,7 @@ export class ThresholdService {
   /**
    * The latest 200 changes, newest first.
    *
-   * @throws an Error if the store is away, or the module is off or has not started.
+   * @throws Error if the store is away, or the module is disabled or has not started.
    */
   async changes(): Promise<ThresholdChange[]> {
     return this.present().changes();

@@ -8,17 +8,17 @@ export interface TenantUsage {
   readonly threshold?: number | undefined;
 }
 
-/** How often a threshold would have alerted: once for each tenant and window over it. */
+/** How often a threshold would have alerted. */
 export interface AdviceStep {
   /** The count that may not be exceeded. */
   threshold: number;
-  /** How many alerts it would have made: one per tenant and window over it. */
+  /** How many alerts it would have caused: one per tenant and window over it. */
   alerts: number;
   /** How many tenants these alerts would have been about. */
   tenants: number;
 }
 
-/** A threshold that may be set. */
+/** A threshold to choose from, and who it would have alerted on. */
 export interface AdviceCandidate extends AdviceStep {
   /** Tenants with the most alerts first, 10 at most. */
   whom: { tenant: { id: string; name?: string }; alerts: number }[];
@@ -26,9 +26,9 @@ export interface AdviceCandidate extends AdviceStep {
 
 /** A tenant that is over the threshold most of the time. */
 export interface AlwaysOver {
-  /** The tenant. The id is cut and hashed if it is longer than 128 characters. */
+  /** The tenant. An id longer than 128 characters is shortened and hashed. */
   tenant: { id: string; name?: string };
-  /** Windows in which it was over the present threshold. */
+  /** Windows in which it was over the current threshold. */
   windowsOver: number;
   /** Windows in which it was counted. */
   windows: number;
@@ -36,19 +36,19 @@ export interface AlwaysOver {
   p95: number;
 }
 
-/** What history shows about a threshold. */
+/** What history tells about a threshold. */
 export interface ThresholdAdvice {
-  /** Of the counts above 0 of each tenant and window. */
+  /** Percentiles of the counts above 0 of each tenant and window. */
   percentiles: { p50: number; p95: number; p99: number; max: number };
   /** How many such counts there are. */
   samples: number;
   /** Ascending thresholds from 1; an entry applies up to the next entry's threshold. Empty if nothing was counted. */
   curve: AdviceStep[];
-  /** The present threshold, the suggestion and a few others, with the tenants they would have alerted on. */
+  /** The current threshold, the suggestion and a few others, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
-  /** Absent if there is too little history, or if the present threshold is as good. */
+  /** The suggested threshold, and why in one sentence. Absent if there is too little history, or if the current threshold is as good. */
   suggestion?: { threshold: number; reason: string };
-  /** Tenants that are over the present threshold most of the time: a threshold of their own fits them better. */
+  /** Tenants that are over the current threshold most of the time and should get their own. */
   alwaysOver: AlwaysOver[];
 }
 

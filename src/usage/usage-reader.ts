@@ -31,15 +31,15 @@ const DAY_MS = 24 * HOUR_MS;
 /** A time: a date, or milliseconds since the epoch. */
 export type Time = Date | number;
 
-/** From when to when; `to` is now if left out. */
+/** A range of time. */
 export interface TimeRange {
-  /** Start of the range. */
+  /** Start of the range, included. */
   from: Time;
   /** End of the range. @defaultValue now */
   to?: Time | undefined;
 }
 
-/** A tenant and how much it used in one window. */
+/** A tenant's count in one window. */
 export interface UsageRow {
   /** Name of the category. */
   category: string;
@@ -47,29 +47,29 @@ export interface UsageRow {
   window: string;
   /** Start of the window. */
   windowStart: Date;
-  /** End of the window, when counting begins again. */
+  /** End of the window, when counting restarts. */
   windowEnd: Date;
-  /** The id is cut and hashed if it is longer than 128 characters. */
+  /** The tenant. An id longer than 128 characters is shortened and hashed. */
   tenant: { id: string; name?: string };
-  /** What all instances counted in the window. */
+  /** The count of all instances in the window. */
   count: number;
-  /** Undefined if the tenant has one of its own that is not known here. */
+  /** The tenant's threshold; undefined if it has its own, which is not known here. */
   threshold: number | undefined;
-  /** `count / threshold`. */
+  /** `count / threshold`; undefined if the threshold is. */
   ratio: number | undefined;
-  /** Part of the category's total in the window, 0 to 1. */
+  /** Share of the category's total in the window, 0 to 1. */
   share: number;
   /** Start of the first of the consecutive windows over the threshold; absent if this one is not over it. */
   since?: Date;
 }
 
-/** Counts at even steps, the oldest first. */
+/** Counts at equal steps, the oldest first. */
 export interface UsageSeries {
   /** Start of the first step. */
   start: Date;
   /** Length of a step in milliseconds. */
   stepMs: number;
-  /** 0 means that nothing was counted. */
+  /** One count per step; 0 if nothing was counted. */
   counts: number[];
 }
 
@@ -77,7 +77,7 @@ export interface UsageSeries {
 export interface HourlyPeaks {
   /** Start of the hour. */
   hour: Date;
-  /** The highest first, 100 at most. */
+  /** Each tenant's highest count in that hour, the highest first, 100 at most. */
   tenants: { tenant: { id: string }; count: number }[];
 }
 
@@ -95,7 +95,7 @@ export interface TopOptions {
 export interface AdviseOptions {
   /** How much history to look at, in milliseconds. @defaultValue 24 hours, or the retention if that is shorter */
   over?: number | undefined;
-  /** Further thresholds to look at. */
+  /** Further thresholds to evaluate. @defaultValue none */
   at?: readonly number[] | undefined;
 }
 
@@ -111,7 +111,7 @@ export interface CategoryAdvice extends ThresholdAdvice {
   from: Date;
   /** End of the history that was read. */
   to: Date;
-  /** The present threshold; absent if each tenant has its own. */
+  /** The current threshold; absent if each tenant has its own. */
   threshold?: number;
 }
 
@@ -146,7 +146,7 @@ export class UsageReader {
     const { limit = 20, at, window: windowName } = given(options, 'limit, at, window');
     const window = windowOf(category, windowName);
     const time = at === undefined ? this.now() : millisecondsOf(at, 'at');
-    if (!(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
+    if (!(limit >= 1)) throw new RangeError('limit is wrong: write 1 or more');
     const most = Math.floor(Math.min(limit, MAX_ROWS));
     const span = window.spanAt(time);
     const isLive = this.now() - span.end < LIVE_WINDOWS * (span.end - span.start);
@@ -359,12 +359,12 @@ export class UsageReader {
       : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   }
 
-  /** @throws RangeError if there is no such category. */
+  /** @throws RangeError if the category is unknown. */
   category(name: string): Category {
     const category = this.settings.categories.get(name);
     if (category) return category;
     const known = [...this.settings.categories.keys()].join(', ');
-    throw new RangeError(`there is no such category: write one of ${known}`);
+    throw new RangeError(`unknown category: write one of ${known}`);
   }
 
   private thresholdFor(
@@ -540,7 +540,7 @@ function windowOf(category: Category, name: string | undefined): CategoryWindow 
   const window = category.windows.find((other) => other.name === name);
   if (window) return window;
   throw new RangeError(
-    `${category.name} has no such window: write one of ${category.windows.map((w) => `'${w.name}'`).join(', ')}`,
+    `${category.name} has no window of that name: write one of ${category.windows.map((w) => `'${w.name}'`).join(', ')}`,
   );
 }
 

@@ -26,7 +26,7 @@ export class UsageService {
   /**
    * The busiest tenants of a window, the highest count first.
    *
-   * @throws RangeError if there is no such category or an option is wrong; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async top(category: string, options: TopOptions = {}): Promise<UsageRow[]> {
     return this.present().top(category, options);
@@ -36,7 +36,7 @@ export class UsageService {
    * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, it is the highest count of the
    * minute; for longer ones, the running count at its end. If the category has several windows, the shortest is used.
    *
-   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async history(category: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
     return this.present().history(category, tenantId, range);
@@ -45,25 +45,25 @@ export class UsageService {
   /**
    * The total of all tenants, one count per minute.
    *
-   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async totals(category: string, range: TimeRange): Promise<UsageSeries> {
     return this.present().totals(category, range);
   }
 
   /**
-   * The highest counts of each hour in which there were any, the top 100, for `hourlyRetentionMs`.
+   * The 100 highest counts of each hour that has any, for `hourlyRetentionMs`.
    *
-   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async hourlyPeaks(category: string, range: TimeRange): Promise<HourlyPeaks[]> {
     return this.present().hourlyPeaks(category, range);
   }
 
   /**
-   * How many tenants were counted.
+   * How many tenants were counted in the range.
    *
-   * @throws RangeError if there is no such category or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async active(category: string, range: TimeRange): Promise<number> {
     return this.present().active(category, range);
@@ -72,7 +72,7 @@ export class UsageService {
   /**
    * Advises on the threshold: what other thresholds would have alerted on, and which one to set instead.
    *
-   * @throws RangeError if there is no such category or an option is wrong; an Error if usage is off or the store is away.
+   * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async advise(category: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
     return this.present().advise(category, options);

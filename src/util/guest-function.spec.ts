@@ -49,7 +49,7 @@ describe('a function of the app', () => {
     ],
   ])('that %s has answered, and leaves nothing outstanding', async (_what, answer) => {
     const guest = new GuestFunction(() => answer as unknown as PromiseLike<string>, IN_TIME_MS);
-    for (let i = 0; i < 4; i++) await expect(guest.answer(i)).rejects.toThrow('an error without a text');
+    for (let i = 0; i < 4; i++) await expect(guest.answer(i)).rejects.toThrow('an error without a message');
     await jest.advanceTimersByTimeAsync(20_000);
     expect(guest.isPrompt).toBe(true);
   });

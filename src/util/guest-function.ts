@@ -124,5 +124,5 @@ export function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike
 export function givenAtOnce<A>(answer: A): A {
   if (!isThenable(answer)) return answer;
   Promise.resolve(answer).catch(() => undefined);
-  throw new TypeError('it gave a promise, and must answer at once');
+  throw new TypeError('it returned a promise, but must be synchronous');
 }

@@ -7,7 +7,7 @@ const HIDDEN = '****';
 /**
  * Masks an API key so that people can recognize but not use it: `sk-****wxyz`. Meant for a tenant's `attributes`.
  *
- * Keeps the first 3 and last 4 characters; nothing of a key shorter than 28 characters.
+ * Keeps the first 3 and the last 4 characters. A key shorter than 28 characters becomes `****`.
  */
 export function maskKey(key: string): string {
   if (typeof key !== 'string' || key.length < SHORTEST_SHOWN) return HIDDEN;

@@ -102,7 +102,7 @@ it.each([
   ],
   ['an error whose message is no text', Object.assign(new Error(), { message: { toString: () => 'x' } })],
   ['a proxy that was revoked', revoked()],
-])('reasonOf never throws: %s', (_what, error) => expect(reasonOf(error)).toBe('an error without a text'));
+])('reasonOf never throws: %s', (_what, error) => expect(reasonOf(error)).toBe('an error without a message'));
 
 it.each([
   [undefined, 'undefined'],

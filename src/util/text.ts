@@ -33,7 +33,7 @@ export function reasonOf(error: unknown): string {
     const text = error instanceof Error && error.message !== '' ? error.message : String(error);
     return oneLine(text.replace(ARGUMENTS, ''));
   } catch {
-    return 'an error without a text';
+    return 'an error without a message';
   }
 }
 

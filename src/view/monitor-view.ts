@@ -42,7 +42,7 @@ export interface MonitorView {
   /** Breaches since the start, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
-  /** Incidents of all replicas that are open, or whose end is still to be told, as last seen. */
+  /** Incidents of all replicas that are open, or whose end is not sent yet, as last seen. */
   openIncidents(): number;
   handlers(): readonly HandlerStatus[];
 }

@@ -441,8 +441,8 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     for (let i = 0; i < 3; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
     for (let i = 3; i < 6; i++) await alerts.breached(aBreach(1_000, { tenant: { id: `t${i}` } }));
     expect([heard.alerts.length, await state.size('incidents::')]).toEqual([6, 3]);
-    expect(lines.filter((line) => line.includes('are open, the most there may be'))).toEqual([
-      '3 incidents are open, the most there may be: further ones of llm_call are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds',
+    expect(lines.filter((line) => line.includes('are open, the maximum'))).toEqual([
+      '3 incidents are open, the maximum: further ones of llm_call are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds',
     ]);
     await until(() => heard.alerts.length === 9, 5_000);
     expect(heard.alerts.slice(6).map(({ incident }) => incident?.status)).toEqual(Array(3).fill('resolved'));

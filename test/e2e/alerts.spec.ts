@@ -187,7 +187,7 @@ describe('an alert', () => {
       expect(app.alerts).toEqual([]);
       expect(app.log.of('No threshold')).toEqual([
         expect.stringContaining('(no plan)'),
-        expect.stringContaining('gave -1'),
+        expect.stringContaining('returned -1'),
       ]);
       expect(await app.app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(3);
     });
@@ -228,7 +228,7 @@ describe('an alert', () => {
     await until(() => app.log.of('could not send').length === 2);
     expect(app.log.of('could not send')).toEqual([
       expect.stringContaining('The throwing channel'),
-      expect.stringContaining('The rejecting channel could not send an alert of evaluations (503): it is tried again'),
+      expect.stringContaining('The rejecting channel could not send an alert of evaluations (503): it will be retried'),
     ]);
     const closing = Date.now();
     await app.close();

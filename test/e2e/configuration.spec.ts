@@ -180,7 +180,7 @@ describe('configuration', () => {
     it('warns of a threshold for no category here, names those there are, and starts', async () => {
       await withEnvironment({ RATE_MONITOR_THRESHOLD_LLM: '5' });
       expect((app as TestApp).log.of('RATE_MONITOR_THRESHOLD_LLM is set')).toEqual([
-        'warn RateMonitor: RATE_MONITOR_THRESHOLD_LLM is set, and nothing reads it: the categories here have ' +
+        'warn RateMonitor: RATE_MONITOR_THRESHOLD_LLM is set, but nothing reads it: the categories here have ' +
           'RATE_MONITOR_THRESHOLD_LLM_CALL, RATE_MONITOR_THRESHOLD_LLM_CALL_MINUTE, ' +
           'RATE_MONITOR_THRESHOLD_COLLECTIONS, RATE_MONITOR_THRESHOLD_COLLECTIONS_MINUTE, ' +
           'RATE_MONITOR_THRESHOLD_EVALUATIONS, RATE_MONITOR_THRESHOLD_EVALUATIONS_MINUTE',
@@ -261,7 +261,7 @@ describe('configuration', () => {
 
     const rest = { evaluations: { threshold: 1 }, collections: { threshold: 1 } };
     const wrong: [string, unknown, string][] = [
-      ['a misspelt option', { treshold: 3 }, 'treshold is not an option: write it as the docs spell it'],
+      ['a misspelt option', { treshold: 3 }, 'treshold is not an option: write its name as in the docs'],
       [
         'a threshold below 0',
         { categories: { ...rest, evaluations: { threshold: -1 } } },
@@ -311,7 +311,7 @@ describe('configuration', () => {
       [
         'a password in a public address, which it does not show',
         { publicUrl: 'https://me:hunter2@host' },
-        "publicUrl is a string: write an address such as 'https://api.example.com'",
+        "publicUrl is a string: write an address such as 'https://api.example.com/rate-monitor'",
       ],
       ['a service of no name', { service: '' }, 'service is empty: write a name of 100 characters at most'],
       [
@@ -371,7 +371,11 @@ describe('configuration', () => {
         { categories: { ...rest, evaluations: { threshold: 1, windowMs: 60_000n } } },
         'categories.evaluations.windowMs is a bigint: write a whole number of milliseconds',
       ],
-      ['an option that every object has', { constructor: 1 }, 'constructor is not an option: write it as the docs'],
+      [
+        'an option that every object has',
+        { constructor: 1 },
+        'constructor is not an option: write its name as in the docs',
+      ],
       ['an option that JSON may bring', JSON.parse('{ "__proto__": {} }'), '__proto__ is not an option'],
       ['a channel that cannot send', { channels: [{ name: 'x' }] }, 'channels[0].send is missing: write a method'],
       [
@@ -469,7 +473,7 @@ describe('configuration', () => {
       }
       const boot = startApp({ monitor: RateMonitorModule.forRoot(), metadata: { controllers: [Wrong, AlsoWrong] } });
       await expect(boot).rejects.toThrow(
-        "@MonitorRate on Wrong.call names 'llm_cal', which is no category: write one of llm_call, collections, evaluations",
+        "@MonitorRate on Wrong.call names 'llm_cal', which is not a category: write one of llm_call, collections, evaluations",
       );
       await expect(boot).rejects.toThrow("@MonitorRate on AlsoWrong.embed names 'embeddings'");
       expect(() => (MonitorRate as () => unknown)()).toThrow('names no category');

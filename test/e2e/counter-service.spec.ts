@@ -70,7 +70,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
       expect(await counter.increment('llm_call', {} as TenantLike)).toBe(0);
       expect(await counter.increment('llm_call', 'proj_1', Number.NaN)).toBe(1 + i);
     }
-    expect(app.log.of("'llm', which is no category: it is one of llm_call, collections, evaluations")).toHaveLength(1);
+    expect(app.log.of("'llm', which is not a category: use one of llm_call, collections, evaluations")).toHaveLength(1);
     expect(app.log.of('neither an id')).toHaveLength(1);
     expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
   });
@@ -95,9 +95,9 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
       expect(await counter.read('llm_call', tenant)).toBe(0);
     }
     expect(await counter.increment('llm_call', 'proj_1', proxy as unknown as number)).toBe(1);
-    expect(app.log.of('Nothing is counted for undefined, which is no category')).toHaveLength(1);
+    expect(app.log.of('Nothing is counted for undefined, which is not a category')).toHaveLength(1);
     expect(app.log.of('nor an object with one (Cannot perform')).toHaveLength(1);
-    expect(app.log.of('A cost in llm_call was an object: it counts as 1')).toHaveLength(1);
+    expect(app.log.of('A cost in llm_call was an object that cannot be read: it counts as 1')).toHaveLength(1);
   });
 
   it('repeats nothing of a cost that is no number: it may come from a client', async () => {
@@ -115,7 +115,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(await Promise.all(['a', 'b', 'c'].map((tenant) => counter.read('llm_call', tenant)))).toEqual([2, 1, 0]);
     expect(app.log.of('2 tenants are tracked')).toHaveLength(1);
     await app.close();
-    expect(app.log.of('2 requests went on uncounted')).toHaveLength(1);
+    expect(app.log.of('2 requests were not counted')).toHaveLength(1);
   });
 });
 

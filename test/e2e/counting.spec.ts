@@ -371,7 +371,7 @@ describe.each([
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
-    expect(app.log.of('an error without a text').length).toBeGreaterThan(0);
+    expect(app.log.of('an error without a message').length).toBeGreaterThan(0);
   });
 
   it('leaves out what skipIf names, and counts where it throws', async () => {

@@ -15,7 +15,6 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 
-import type { Category } from '../../src/model/category.js';
 import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
@@ -401,20 +400,6 @@ describe('the API of the page', () => {
     });
   });
 
-  it('counts a tenant as over that is over the threshold, not one that is over a level below it', async () => {
-    const { monitor, get } = await started();
-    const categories = monitor.view.categories as Map<string, Category>;
-    const category = categories.get('llm_call') as Category;
-    const windows = category.windows.map((window) => ({ ...window, levels: [{ at: 0.5, severity: 'info' as const }] }));
-    categories.set('llm_call', { ...category, windows });
-    await monitor.replica.count('llm_call', 'proj_1', 8);
-    await monitor.replica.recorder.look();
-    expect(await (await get('/rate-monitor/api/overview')).json()).toMatchObject({
-      ...{ state: 'calm', over: 0 },
-      rows: [{ tenant: { id: 'proj_1' }, severity: 'info' }],
-    });
-  });
-
   it('shows a tenant of the last minute until the running one has more to show', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60);
@@ -536,7 +521,7 @@ describe('the API of the page', () => {
     ];
     expect(await refused(get('/rate-monitor/api/category?category=nope'))).toEqual([
       404,
-      'no such category: write one of llm_call, evaluations',
+      'unknown category: write one of llm_call, evaluations',
     ]);
     expect(await refused(get('/rate-monitor/api/tenant?category=llm_call'))).toEqual([
       400,
@@ -544,11 +529,11 @@ describe('the API of the page', () => {
     ]);
     expect(await refused(get('/rate-monitor/api/advice?category=llm_call&over=soon'))).toEqual([
       400,
-      'over is not a number from 60000 on',
+      'over is not a number, 60000 or more',
     ]);
     expect(await refused(post('/rate-monitor/api/mute', { forMs: MINUTE }))).toEqual([
       400,
-      'reason is not a text of 1 to 500 characters',
+      'reason is not a string of 1 to 500 characters',
     ]);
     expect(await refused(post('/rate-monitor/api/mute', { forMs: -1, reason: 'x' }))).toEqual([
       400,
@@ -557,10 +542,10 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/mute', [1]))).toEqual([400, 'the body is not a JSON object']);
     expect(await refused(post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: '3' }))).toEqual([
       400,
-      'threshold is not a number, nor null',
+      'threshold is neither a number nor null',
     ]);
     const day = { category: 'llm_call', window: 'day', threshold: 3 };
-    expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'no such window: leave it out']);
+    expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
   });
 
   it('shows since when it is blind, and the remaining data', async () => {
@@ -578,7 +563,7 @@ describe('the API of the page', () => {
     const { monitor, get, log } = await started();
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('WRONGTYPE of something'));
     const answer = await get('/rate-monitor/api/overview');
-    expect([answer.status, await answer.json()]).toEqual([503, { error: 'what was asked for cannot be read now' }]);
+    expect([answer.status, await answer.json()]).toEqual([503, { error: 'this cannot be read at the moment' }]);
     expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
   });
 

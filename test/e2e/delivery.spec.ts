@@ -125,7 +125,7 @@ describe('delivery', () => {
     await until(() => slack.messages.length === 3);
     expect(discord.requests).toHaveLength(1);
     expect(app.log.of('The discord channel')).toEqual([
-      'error RateMonitor: The discord channel is off (answered 404: Unknown Webhook): fix RATE_MONITOR_DISCORD_WEBHOOK_URL and restart, or call sendTest() if it is right',
+      'error RateMonitor: The discord channel is off (answered 404: Unknown Webhook): fix RATE_MONITOR_DISCORD_WEBHOOK_URL and restart, or call sendTest() if it is correct',
     ]);
     expect(app.log.lines.join()).not.toContain('secret');
   });

@@ -48,6 +48,7 @@ describe('the Discord channel', () => {
         countAtCrossing: 16,
         window: 'day',
         windowMs: 86_400_000,
+        windowEnd: new Date('2026-01-02T12:00:00Z'),
         streak: { windows: 7, since: new Date('2025-12-26T12:00:00Z') },
         contributors: [{ label: 'alice', count: 3_000 }],
         service: 'api',
@@ -63,7 +64,7 @@ describe('the Discord channel', () => {
       Count: '5,000 in 24 h, threshold 15, 333.3x (16 when it crossed)',
       'In a row': '7th window in a row, since <t:1766750400:f>',
       Mostly: '"alice" 3,000',
-      Window: '<t:1767268800:f> to <t:1767355200:f>, begins again at 2026-01-02 12:00 UTC',
+      Window: '<t:1767268800:f> to <t:1767355200:f>, resets at 2026-01-02 12:00 UTC',
       Service: 'api, staging',
     });
   });
@@ -77,7 +78,7 @@ describe('the Discord channel', () => {
     });
     expect(fields()).toMatchObject({
       Count: '13 in 1 min, threshold 15, 0.9x',
-      'Counted by': 'one instance alone, as the store is away: at least this many',
+      'Counted by': 'one instance alone because the store is away: at least this many',
     });
   });
 
@@ -111,7 +112,7 @@ describe('the Discord channel', () => {
     for (const { versions } of server.messages)
       for (const { content, allowed_mentions: allowed } of versions)
         expect(allowed).toEqual(content === '' ? { parse: [] } : { parse: [], roles: ['42'] });
-    expect(embed(0).footer).toEqual({ text: 'A newer message goes on with this.' });
+    expect(embed(0).footer).toEqual({ text: 'Continued in a newer message.' });
     expect(fields(2)).toMatchObject({
       Incident: 'resolved',
       Lasted: '3 min from <t:1767268800:T>',

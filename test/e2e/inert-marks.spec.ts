@@ -193,7 +193,7 @@ describe('a mark without effect', () => {
     ['MarkedGuard.canActivate', Guarded],
   ])('that may have one, as on %s, is warned of, and not named as monitored', async (name, provider) => {
     const app = await startApp({ metadata: { providers: [provider] } });
-    expect(app.log.of(name)).toEqual([expect.stringMatching(/^warn .*it cannot be seen that requests come here/)]);
+    expect(app.log.of(name)).toEqual([expect.stringMatching(/^warn .*no request is known to reach it/)]);
     await app.close();
   });
 
@@ -239,8 +239,8 @@ describe('a mark without effect', () => {
     expect(app.log.of('overrides')).toEqual(
       ['Plain', 'Below'].map(
         (name) =>
-          `warn RateMonitor: ${name}.call overrides a method that has @MonitorRate, and is not counted: decorators do not pass to a method ` +
-          'that overrides. Write @MonitorRate there too, or @SkipMonitorRate() if nothing is to be counted',
+          `warn RateMonitor: ${name}.call overrides a method that has @MonitorRate, and is not counted: an overriding method does not inherit ` +
+          'decorators. Write @MonitorRate there too, or @SkipMonitorRate() if nothing should be counted',
       ),
     );
     await app.close();
@@ -263,8 +263,8 @@ describe('a mark without effect', () => {
     class Api {}
     expect(() => mark(Api.prototype)).toThrow(
       new TypeError(
-        `@MonitorRate() on ${place} has no effect: Nest handles no requests by properties, accessors, static methods, or methods that a ` +
-          'symbol names. Put it on a method with a name',
+        `@MonitorRate() on ${place} has no effect: Nest routes no requests to properties, accessors, static methods or methods named by a ` +
+          'symbol. Put it on a method with a name',
       ),
     );
     expect(Reflect.getMetadataKeys(Api.prototype)).toEqual([]);

@@ -110,10 +110,10 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
       'forMs is 2592000001: write 2592000000 (30 days) at most, and mute',
     ],
     [{ forMs: 1, reason: ' ' }, 'reason is empty'],
-    [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a text'],
+    [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a string'],
     // An id that was not loaded must not mute everybody.
-    [{ forMs: 1, reason: 'x', tenant: undefined }, 'tenant is not a text: write its id, or leave it out for all'],
-    [undefined as never, 'nothing is given: write an object with tenant, category, forMs, reason, by'],
+    [{ forMs: 1, reason: 'x', tenant: undefined }, 'tenant is not a string: write its id, or leave it out for all'],
+    [undefined as never, 'no options are given: write an object with tenant, category, forMs, reason, by'],
     [{ forMs: 1, reason: 'x', tenantId: 'proj_1' }, 'tenantId is not an option here: write one of tenant, category'],
     [{ forMs: 1, reason: 'x', category: 'llm_cal' }, "category is 'llm_cal', which is not configured: write one of"],
   ])('is not taken where it makes no sense: %j', async (mute, message) => {

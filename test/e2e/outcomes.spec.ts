@@ -205,7 +205,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     for (let i = 0; i < 2; i++) expect((await app.post('/tokens', acme, answer(total))).status).toBe(201);
     for (let i = 0; i < 2; i++) expect((await app.post('/tokens', acme, {})).status).toBe(201);
     expect(await counts()).toEqual([0, 0, 0]);
-    expect([app.log.of('after of tokens gave'), app.log.of('after of tokens threw')]).toEqual([
+    expect([app.log.of('after of tokens returned'), app.log.of('after of tokens threw')]).toEqual([
       [expect.anything()],
       [expect.anything()],
     ]);

@@ -303,7 +303,9 @@ describe('thresholds', () => {
       });
       for (const tenant of ['a', 'b']) await one.call(tenant, 2);
       expect(one.alerts).toHaveLength(2);
-      expect(one.app.log.of('exempt threw for tenant a of llm_call (no plan): it is alerted on')).toHaveLength(1);
+      expect(
+        one.app.log.of('exempt threw for tenant a of llm_call (no plan): it is treated as not exempt'),
+      ).toHaveLength(1);
     });
 
     it('set above the present count: no further alert in this window, not even of the level that was told', async () => {
@@ -470,7 +472,7 @@ describe('thresholds', () => {
         process.off('unhandledRejection', unhandled);
         expect(unhandled).not.toHaveBeenCalled();
         expect(one.app.log.of(`${name} threw`)).toEqual([
-          expect.stringContaining('it gave a promise, and must answer at once'),
+          expect.stringContaining('it returned a promise, but must be synchronous'),
         ]);
       },
     );
@@ -496,10 +498,10 @@ describe('thresholds', () => {
       await one.call('acme', 2);
       expect(one.app.alerts).toHaveLength(1);
       expect(one.app.alerts[0]).not.toHaveProperty('contributors');
-      expect(one.app.log.of('contributor gave an object and not a text on POST /call')).toHaveLength(1);
+      expect(one.app.log.of('contributor returned an object instead of a string on POST /call')).toHaveLength(1);
       const other = await start({ threshold: 1 }, { contributor: () => '' });
       await other.call('acme', 1);
-      expect(other.app.log.of('contributor gave an empty text on POST /call')).toHaveLength(1);
+      expect(other.app.log.of('contributor returned an empty string on POST /call')).toHaveLength(1);
     });
   });
 });

@@ -77,7 +77,6 @@ describe('the first look', () => {
       'checkout-api · production',
     ])
       expect(facts).toContain(fact);
-    expect(facts).not.toContain('silent');
 
     const ratios = (await page.locator('.hot .ratio').allTextContents()).map(parseFloat);
     expect(ratios).toEqual([...ratios].sort((a, b) => b - a));
@@ -401,7 +400,7 @@ describe('the threshold line', () => {
       path: 'api/threshold',
       body: { category: 'llm_call', threshold: 20, reason: 'advice of today' },
     });
-    await card.getByRole('button', { name: 'Take it away' }).click();
+    await card.getByRole('button', { name: 'Remove it' }).click();
     await until(() => server.posted.at(-1)?.body['threshold'] === null);
   });
 });

@@ -290,8 +290,7 @@ class Backend {
         host,
         pid: 7 + i,
         startedAt: STAND_IN_NOW - (i + 2) * 61 * MINUTE,
-        // One reports every ten seconds.
-        lastSeen: STAND_IN_NOW - 700 - i * 4_000,
+        lastSeen: STAND_IN_NOW - 700,
         perSecond: [61.2, 58, 64.4, 3.1][i] ?? 0,
         uncounted: 0,
         self: i === 0,

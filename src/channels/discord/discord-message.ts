@@ -70,7 +70,7 @@ export function discordMessage(alert: RateAlert, { environment, link }: Look): D
 /** The older message after a newer one continues it. */
 export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage {
   const message = discordMessage(alert, look);
-  const footer = { text: 'A newer message goes on with this.' };
+  const footer = { text: 'Continued in a newer message.' };
   return { ...message, embeds: message.embeds.map((embed) => ({ ...embed, color: GREY, footer })) };
 }
 

@@ -36,7 +36,7 @@ export abstract class HttpChannel implements AlertChannel {
   start(): void {
     if (this.#isPrivate) return;
     new Logger('RateMonitor').warn(
-      `The ${this.name} channel posts over plain http: everyone on the way can read and change alerts. Use https`,
+      `The ${this.name} channel posts over plain http: anyone on the network path can read and change alerts. Use https`,
     );
   }
 

@@ -76,7 +76,7 @@ it.each([
     }),
     'proj_1 is over the llm_call day threshold: 5,000 in 24 h (16 when it crossed), threshold 1.1' +
       ' | 22nd window in a row, since 2025-12-11T12:00:00.000Z | mostly "alice" 3,000.1, "other" 1,999.9' +
-      ' | POST /llm/call (LlmController.call) | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02 12:00 UTC' +
+      ' | POST /llm/call (LlmController.call) | 24 h from 2026-01-01T12:00:00.000Z, resets at 2026-01-02 12:00 UTC' +
       ' | api, production',
   ],
   [
@@ -89,7 +89,7 @@ it.each([
       route: undefined as never,
     }),
     '"Acme" (proj_1) is over the llm_call threshold: 47 in 24 h, threshold 15' +
-      ' | 24 h from 2026-11-25T18:30:00.000Z, begins again at 2026-11-27 00:00 Asia/Kolkata',
+      ' | 24 h from 2026-11-25T18:30:00.000Z, resets at 2026-11-27 00:00 Asia/Kolkata',
   ],
   [
     'a zone that there is not',
@@ -100,7 +100,7 @@ it.each([
       route: undefined as never,
     }),
     '"Acme" (proj_1) is over the llm_call threshold: 47 in 24 h, threshold 15' +
-      ' | 24 h from 2026-01-01T12:00:00.000Z, begins again at 2026-01-02 12:00 UTC',
+      ' | 24 h from 2026-01-01T12:00:00.000Z, resets at 2026-01-02 12:00 UTC',
   ],
   [
     'a sliding hour, which never begins again',

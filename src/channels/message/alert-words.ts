@@ -5,7 +5,7 @@ import { quoted, type Dialect } from './names.js';
 
 /** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
-export const COUNTED_ALONE = 'counted by one instance alone, as the store is away: at least this many';
+export const COUNTED_ALONE = 'counted by one instance alone because the store is away: at least this many';
 /** For windows from this length on, the time of the next window is shown. */
 const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
@@ -63,10 +63,10 @@ export function raised({ incident }: RateAlert): string | undefined {
   return threshold === undefined ? undefined : `threshold raised to ${amountOf(threshold)}`;
 }
 
-/** `begins again at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. Sliding ones never do. */
+/** `resets at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. Sliding ones never do. */
 export function beginsAgain({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): string | undefined {
   if (windowMs < LONG_WINDOW_MS || !windowEnd) return undefined;
-  return `begins again at ${inZone(windowEnd, timeZone)}`;
+  return `resets at ${inZone(windowEnd, timeZone)}`;
 }
 
 function inZone(at: Date, timeZone: string): string {

@@ -69,8 +69,8 @@ function Blind({ overview: { blindSince, store } }: { overview: Overview }): JSX
       <b>
         {store.name} has been away{blindSince === undefined ? '' : ` since ${clockWithSeconds(blindSince)}`}.
       </b>{' '}
-      Requests go on. Each instance counts for itself, so counts here are those of one instance: the true ones are this
-      or more.
+      Requests continue. Each instance counts alone, so counts here are those of one instance: the true ones are this or
+      more.
     </p>
   );
 }

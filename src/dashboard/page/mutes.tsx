@@ -182,7 +182,7 @@ async function silence(scope: Scope, forMs: number, reason: string, now: number)
 async function takeAway(mute: PageMute): Promise<void> {
   await attempt(async () => {
     const { unmuted } = await post<UnmuteAnswer>('api/unmute', requestOf(mute));
-    return { text: unmuted ? `Unmuted ${scopeWords(mute)}.` : `The mute of ${scopeWords(mute)} was over already.` };
+    return { text: unmuted ? `Unmuted ${scopeWords(mute)}.` : `The mute of ${scopeWords(mute)} had already ended.` };
   });
 }
 

@@ -39,7 +39,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
           <bdi>{override.by}</bdi>
           {override.until !== undefined && `, until ${clock(override.until, now)}`}: <bdi>{override.reason}</bdi>{' '}
           <button type="button" class="quiet" onClick={() => void send({ threshold: null })}>
-            Take it away
+            Remove it
           </button>
         </p>
       )}

@@ -62,8 +62,8 @@ function ownCluster(client: Cluster): Cluster {
   const { keyPrefix = '' } = client.options;
   if (EMPTY_TAG.test(keyPrefix))
     throw new RateMonitorConfigError([
-      `the Cluster client given as redis has the keyPrefix '${oneLine(keyPrefix, 40)}': because of its {} each key has a slot of its own, and ` +
-        "a tenant's windows must share one. Take {} out of it, or give a client without keyPrefix",
+      `the Cluster client given as redis has the keyPrefix '${oneLine(keyPrefix, 40)}': because of its {}, each key gets its own slot, but ` +
+        "a tenant's windows must share one. Remove {} from it, or pass a client without keyPrefix",
     ]);
   const { lazyConnect, enableOfflineQueue, enableAutoPipelining, ...each } = OPTIONS;
   const redisOptions = { ...client.options.redisOptions, ...each };
@@ -95,7 +95,7 @@ function hasMethods(client: unknown): boolean {
 
 function notIoredis(): RateMonitorConfigError {
   return new RateMonitorConfigError([
-    'redis is not an ioredis client: give a Redis or Cluster of the package ioredis (a client of node-redis, or a part of one, does not do)',
+    'redis is not an ioredis client: pass a Redis or Cluster of the package ioredis (a node-redis client, or an object like one, does not work)',
   ]);
 }
 

@@ -152,8 +152,8 @@ export class RedisCounterStore implements CounterStore {
     if (this.isByTenant) return;
     this.isByTenant = true;
     this.logger.warn(
-      `${this.name} is a node of a Cluster, and its client a plain one (CROSSSLOT): each tenant is published in a call of its own, ` +
-        'and a counter that belongs to another node is refused. Give the module an ioredis Cluster',
+      `${this.name} is a node of a Cluster, but its client is not a Cluster client (CROSSSLOT): each tenant is published in a separate call, ` +
+        'and counters of other nodes are refused. Pass an ioredis Cluster as redis',
     );
   }
 

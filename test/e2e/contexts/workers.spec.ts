@@ -39,7 +39,7 @@ describe('outside of requests', () => {
       await monitor.record('evaluations', {} as TenantLike);
       await monitor.record('evaluations', throwing);
     }
-    expect(app.log.of("'evaluation', which is no category")).toHaveLength(1);
+    expect(app.log.of("'evaluation', which is not a category")).toHaveLength(1);
     expect(app.log.of('nor an object with one')).toHaveLength(2);
     expect(app.log.of('nor an object with one (no id)')).toHaveLength(1);
     expect(await count('evaluations')).toBe(0);
