@@ -73,6 +73,7 @@ it.each([
   [0.125, '0.125'],
   [1e15, '1.00000e+15'],
   [1.23456789e299, '1.23457e+299'],
+  [Number.MIN_VALUE, '5e-324'],
 ])('amountOf writes %d as %s', (count, text) => expect(amountOf(count)).toBe(text));
 
 it('reasonOf tells what went wrong on one line', () => {

@@ -72,7 +72,8 @@ export function plural(count: number, one: string, several = `${one}s`): string 
 
 /** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. What is not nothing is not shown as 0. */
 export function amountOf(count: number): string {
-  if (count > 0 && count < 0.001) return count.toLocaleString('en-US', { maximumSignificantDigits: 2 });
+  // With an exponent below a millionth: written out, the smallest number has 324 digits after the point.
+  if (count > 0 && count < 0.001) return String(Number(count.toPrecision(2)));
   // Beyond that a number has no digits after the point, and too many before it.
   return count < 1e15 ? count.toLocaleString('en-US') : count.toPrecision(6);
 }
