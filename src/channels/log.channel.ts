@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { Severity } from '../model/level.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertLine } from './message/alert-line.js';
+import { isOpen } from './message/alert-words.js';
 import { MAX_NOTICE_LINE } from './message/notice-text.js';
 import { linkOf } from './message/safe-link.js';
 import { plainText } from './message/safe-text.js';
@@ -31,8 +32,7 @@ export class LogChannel implements AlertChannel {
   /** {@inheritDoc AlertChannel.send} */
   send(alert: RateAlert): void {
     const link = linkOf(alert);
-    const isOver = alert.incident?.status === 'resolved';
-    this.write(isOver ? 'info' : alert.level.severity, [alertLine(alert)], link);
+    this.write(isOpen(alert) ? alert.level.severity : 'info', [alertLine(alert)], link);
   }
 
   /** {@inheritDoc AlertChannel.notify} */

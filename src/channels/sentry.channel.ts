@@ -10,6 +10,7 @@ import { DeliveryError } from '../model/delivery-error.js';
 import { amountOf, oneLine } from '../util/text.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertLine } from './message/alert-line.js';
+import { isOpen } from './message/alert-words.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
 import { shownId } from './message/names.js';
@@ -84,10 +85,10 @@ export class SentryChannel implements AlertChannel {
   async send(alert: RateAlert): Promise<void> {
     const { sentry, client } = this;
     if (!sentry || !client) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
-    const { category, tenant, level, incident } = alert;
+    const { category, tenant, level } = alert;
     // The message contains the window's time. Otherwise Sentry's Dedupe would drop the next window's event.
     const captureContext = {
-      level: incident?.status === 'resolved' ? ('info' as const) : SENTRY_LEVEL[level.severity],
+      level: isOpen(alert) ? SENTRY_LEVEL[level.severity] : ('info' as const),
       fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
       tags: tagsOf(alert),
       extra: extraOf(alert),

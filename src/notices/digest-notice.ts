@@ -1,7 +1,6 @@
 import type { AlertRecord } from '../alert/history.js';
 import type { NewNotice } from './notices.js';
-import { categoryLabel, tenantLabel } from '../channels/message/names.js';
-import { plainText } from '../channels/message/safe-text.js';
+import { categoryLabel, PLAIN, tenantLabel } from '../channels/message/names.js';
 import type { BlindTime } from '../model/blind-time.js';
 import { amountOf, duration, plural } from '../util/text.js';
 import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
@@ -9,7 +8,6 @@ import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFa
 /** What is listed of each kind; the rest is counted. */
 const MAX_OF_A_KIND = 5;
 const ROOM = { name: 60, id: 40, category: 40 };
-const PLAIN = { text: plainText, category: plainText, strong: (text: string) => text };
 
 /** A digest as people read it: one line for each thing that deserves attention. */
 export function digestNotice(digest: Digest, id: string): NewNotice {

@@ -1,13 +1,12 @@
 import type { NewNotice } from './notices.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
-import { quoted } from '../channels/message/names.js';
-import { plainText } from '../channels/message/safe-text.js';
+import { PLAIN, quoted } from '../channels/message/names.js';
 import { amountOf, oneLine } from '../util/text.js';
 
 /** Tells channels which threshold was changed, by whom and why. */
 export function thresholdNotice(change: ThresholdChange): NewNotice {
   const { category, window, tenant, from, to, until, by, reason, at } = change;
-  const whom = tenant === undefined ? '' : ` for ${quoted(tenant, { text: plainText }, 80)}`;
+  const whom = tenant === undefined ? '' : ` for ${quoted(tenant, PLAIN, 80)}`;
   const of = `${category}${window ? ` ${window}` : ''}${whom}`;
   const what = to === undefined ? 'is no longer set' : `is ${amountOf(to)}`;
   const before = from === undefined ? '' : `, ${amountOf(from)} before`;

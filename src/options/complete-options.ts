@@ -168,7 +168,7 @@ function completeWindow(options: WindowOptions, isOneOfSeveral: boolean, variabl
 }
 
 /** The name in the app's package.json, read from the working directory; undefined if there is none. */
-export function appName(): string | undefined {
+function appName(): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(join(process.cwd(), 'package.json'), 'utf8')) as { name?: unknown };
     return typeof name === 'string' && name !== '' ? name.slice(0, 100) : undefined;

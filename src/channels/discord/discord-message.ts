@@ -2,9 +2,9 @@ import type { Notice } from '../../model/notice.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../common-options.js';
 import { factsOf } from '../message/alert-facts.js';
-import { isOpen, standing, TEST_MARK } from '../message/alert-words.js';
+import { headline, isOpen } from '../message/alert-words.js';
 import { batchOf } from '../message/batch.js';
-import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
+import type { Dialect } from '../message/names.js';
 import { noticeLines } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
 import { discordCategory, discordText } from '../message/safe-text.js';
@@ -56,8 +56,7 @@ const IN_TITLE: Dialect = { ...DISCORD, strong: (text) => text };
 
 /** One alert as an embed. Its texts have at most 5,900 of the 6,000 characters that Discord accepts. */
 export function discordMessage(alert: RateAlert, { environment, link }: Look): DiscordMessage {
-  const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, IN_TITLE, TITLE_ROOM)}`;
-  const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, DISCORD, TITLE_ROOM.category)} threshold`;
+  const title = headline(alert, IN_TITLE, TITLE_ROOM);
   const fields = factsOf(alert, environment, DISCORD).map(({ label, value }) => ({
     name: label,
     value,

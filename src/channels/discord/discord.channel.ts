@@ -6,6 +6,7 @@ import type { MessageOptions } from '../common-options.js';
 import { checkOptions, DISCORD_RULES } from '../option-rules.js';
 import { accept, type Answer } from '../http/answer.js';
 import { HttpChannel } from '../http/http-channel.js';
+import { isOpen } from '../message/alert-words.js';
 import { plainText } from '../message/safe-text.js';
 import {
   discordBatch,
@@ -85,7 +86,7 @@ export class DiscordChannel extends HttpChannel {
   async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
     const posted = readPosted(previous);
     const message = discordMessage(alert, this.#options);
-    if (alert.incident?.status === 'resolved' && posted && (await this.#edit(posted, posted.id, message)))
+    if (!isOpen(alert) && posted && (await this.#edit(posted, posted.id, message)))
       return writePosted(await this.#supersede(posted, alert));
     const next = await this.#postWithPing(message, [alert], posted?.thread);
     if (!next || !posted) return next && writePosted(next);
@@ -156,7 +157,7 @@ export class DiscordChannel extends HttpChannel {
 
   /** Index of the severity to ping for; -1 for no ping. */
   #pingFor(alerts: readonly RateAlert[]): number {
-    const calling = alerts.filter(({ incident, test }) => incident?.status !== 'resolved' && !test);
+    const calling = alerts.filter((alert) => isOpen(alert) && !alert.test);
     const severity = Math.max(-1, ...calling.map(({ level }) => SEVERITIES.indexOf(level.severity)));
     if (severity < SEVERITIES.indexOf(this.#options.mentionFrom ?? 'warning')) return -1;
     const rests = performance.now() - this.#pinged.at < PING_REST_MS;

@@ -5,28 +5,20 @@ import {
   contributors,
   COUNTED_ALONE,
   crossing,
+  headline,
   howOften,
   inARow,
   raised,
-  standing,
-  TEST_MARK,
 } from './alert-words.js';
-import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
-import { plainText } from './safe-text.js';
+import { PLAIN, placeOf, type Dialect } from './names.js';
 
-const LOG: Dialect = {
-  text: plainText,
-  category: plainText,
-  time: (at) => at.toISOString(),
-  strong: (text) => text,
-};
+const LOG: Dialect = { ...PLAIN, time: (at) => at.toISOString() };
 const ROOM = { name: 80, id: 80, category: 80 };
 
 /** An alert as one line of at most 1,500 characters: who, where, how much, since when. */
 export function alertLine(alert: RateAlert): string {
-  const { incident, test, tenant } = alert;
-  const label = `${test ? TEST_MARK : ''}${tenantLabel(tenant, LOG, ROOM)}`;
-  const who = `${label} is ${standing(alert)} the ${categoryLabel(alert, LOG, ROOM.category)} threshold`;
+  const { incident } = alert;
+  const who = headline(alert, LOG, ROOM);
   const parts = incident?.status === 'resolved' ? resolved(who, alert, incident) : breached(who, alert);
   return [...parts, placeOf(alert, undefined, LOG)].filter(Boolean).join(' | ');
 }

@@ -1,7 +1,7 @@
 import type { Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration } from '../../util/text.js';
-import { quoted, type Dialect } from './names.js';
+import { categoryLabel, quoted, tenantLabel, type Dialect, type Room } from './names.js';
 
 /** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
@@ -11,6 +11,12 @@ const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
 const CONTRIBUTOR_ROOM = 40;
 const SYMBOL = { info: '🔵', warning: '🟠', critical: '🔴' } as const satisfies Record<Severity, string>;
+
+/** The sentence that every message about one alert begins with: `"Acme" (proj_1) is over the llm_call threshold`. */
+export function headline(alert: RateAlert, dialect: Dialect, room: Room): string {
+  const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, dialect, room)}`;
+  return `${who} is ${standing(alert)} the ${categoryLabel(alert, dialect, room.category)} threshold`;
+}
 
 /** The tenant's position: `over`, or `near` if a level below the threshold was reached. */
 export function standing({ count, threshold, incident }: RateAlert): string {

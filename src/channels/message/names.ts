@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RateAlert } from '../../model/rate-alert.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
+import { plainText } from './safe-text.js';
 
 /** Makes foreign text harmless for a service, with at most `most` characters. */
 export interface Dialect {
@@ -14,6 +15,13 @@ export interface Dialect {
   /** A name with its quotes, highlighted in a list. */
   readonly strong: (text: string) => string;
 }
+
+/** For services that show a text as it is, and for the log. */
+export const PLAIN = {
+  text: plainText,
+  category: plainText,
+  strong: (text: string): string => text,
+} as const satisfies Partial<Dialect>;
 
 /** The lengths of a name, an id and a category in a title with little room. */
 export interface Room {

@@ -3,9 +3,9 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { MessageOptions } from '../common-options.js';
 import { factsOf } from '../message/alert-facts.js';
 import { alertLine } from '../message/alert-line.js';
-import { isOpen, standing, symbolOf, TEST_MARK } from '../message/alert-words.js';
+import { headline, isOpen, symbolOf } from '../message/alert-words.js';
 import { batchOf } from '../message/batch.js';
-import { categoryLabel, tenantLabel, type Dialect } from '../message/names.js';
+import { PLAIN, type Dialect } from '../message/names.js';
 import { noticeLines } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
@@ -43,16 +43,13 @@ const MAX_HEADER = 150;
 const HEADER_ROOM = { name: 32, id: 24, category: 24 };
 
 const SLACK: Dialect = {
-  text: plainText,
-  category: plainText,
+  ...PLAIN,
   time: (at) => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`,
-  strong: (text) => text,
 };
 
 /** One alert: a title, its facts in two columns, and the link as a button. */
 export function slackMessage(alert: RateAlert, { environment, link }: Look): SlackMessage {
-  const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, SLACK, HEADER_ROOM)}`;
-  const title = `${who} is ${standing(alert)} the ${categoryLabel(alert, SLACK, HEADER_ROOM.category)} threshold`;
+  const title = headline(alert, SLACK, HEADER_ROOM);
   const fields = factsOf(alert, environment, SLACK).map(({ label, value }) => plain(`${label}\n${value}`));
   const sections = chunks(fields, FIELDS_PER_SECTION).map((some): Block => ({ type: 'section', fields: some }));
   const severity = isOpen(alert) ? alert.level.severity : 'resolved';
