@@ -36,10 +36,11 @@ export class LogChannel implements AlertChannel {
   }
 
   /** {@inheritDoc AlertChannel.notify} */
-  notify({ kind, severity, title, lines, link }: Notice): void {
+  notify({ kind, severity, title, lines, service, environment, link }: Notice): void {
     // Logged where it was set.
     if (kind === 'threshold') return;
-    const shown = [title, ...lines].map((line) => plainText(line, MAX_NOTICE_LINE));
+    const place = [service, environment].filter(Boolean).join(', ');
+    const shown = [title, ...lines, ...(place ? [place] : [])].map((line) => plainText(line, MAX_NOTICE_LINE));
     this.write(severity, shown, link);
   }
 

@@ -1,7 +1,7 @@
 import type { NewNotice } from './notices.js';
 import { plainText } from '../channels/message/safe-text.js';
 import type { BlindTime } from '../model/blind-time.js';
-import { amountOf, duration, plural } from '../util/text.js';
+import { amountOf, duration, moment, plural } from '../util/text.js';
 
 const MAX_INSTANCES = 20;
 
@@ -25,7 +25,7 @@ export function blindNotice({ from, to, instances }: BlindTime, store: string): 
     severity: 'warning',
     title: `Blind for ${duration(to.getTime() - from.getTime())}: ${plainText(store, 80)} was away`,
     lines: [
-      `From ${from.toISOString()} to ${to.toISOString()}`,
+      `From ${moment(from)} to ${moment(to)}`,
       'Each instance alerted on its own counts meanwhile: alerts may be late or missing',
       ...shown,
       ...(rest.length > 0

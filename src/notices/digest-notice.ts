@@ -53,7 +53,7 @@ function incidentLine({ raisedAt, alert }: AlertRecord): string {
   const state = incident && incident.status !== 'resolved' ? ', still open' : '';
   const lasted = incident ? ` for ${duration(incident.lastedMs)}` : '';
   const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}`;
-  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(raisedAt)}${lasted}${peak}${state}`;
+  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}${state}`;
 }
 
 function countLine({ tenant, category, window, count, threshold, at }: DigestCount): string {

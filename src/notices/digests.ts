@@ -64,7 +64,8 @@ export class Digests {
     return this.sources.notices.sendOnce(key, async () => digestNotice(await this.digest({ from, to }), key));
   }
 
-  private bounds({ from, to = this.sources.now() }: TimeRange): [number, number] {
+  private bounds(range: TimeRange): [number, number] {
+    const { from, to = this.sources.now() } = Object(range) as Partial<TimeRange>;
     const bounds: [number, number] = [Number(from), Number(to)];
     if (!(bounds[0] < bounds[1])) throw new RangeError('from is not before to: write an earlier from');
     return bounds;

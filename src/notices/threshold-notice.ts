@@ -1,7 +1,7 @@
 import type { NewNotice } from './notices.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { PLAIN, quoted } from '../channels/message/names.js';
-import { amountOf, oneLine } from '../util/text.js';
+import { amountOf, moment, oneLine } from '../util/text.js';
 
 /** Tells channels which threshold was changed, by whom and why. */
 export function thresholdNotice(change: ThresholdChange): NewNotice {
@@ -15,10 +15,7 @@ export function thresholdNotice(change: ThresholdChange): NewNotice {
     kind: 'threshold',
     severity: 'info',
     title: `The threshold of ${of} ${what}${before}`,
-    lines: [
-      `By ${oneLine(by, 80)}: ${oneLine(reason)}`,
-      ...(until === undefined ? [] : [`Until ${until.toISOString()}`]),
-    ],
+    lines: [`By ${oneLine(by, 80)}: ${oneLine(reason)}`, ...(until === undefined ? [] : [`Until ${moment(until)}`])],
     category,
     change,
   };

@@ -65,6 +65,11 @@ function inUnits(amount: number, perUnit: number, unit: string, rest: string): s
   return `${Math.floor(amount / perUnit)} ${unit}${left > 0 ? ` ${left} ${rest}` : ''}`;
 }
 
+/** A moment as people read it: `2026-01-01 12:00:00 UTC`. */
+export function moment(at: Date): string {
+  return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 /** `1 alert`, `2 alerts`, `5,000 alerts`. */
 export function plural(count: number, one: string, several = `${one}s`): string {
   return `${amountOf(count)} ${count === 1 ? one : several}`;

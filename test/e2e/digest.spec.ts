@@ -100,6 +100,7 @@ describe('a digest', () => {
       record('worst', START + 2 * MINUTE, { alert: critical, channels: { discord } }),
       record('after', START + 2 * HOUR),
     );
+    await expect(digests.digest(undefined as never)).rejects.toThrow('write a from before to');
     const { incidents, failures } = await digests.digest({ from: START, to: START + HOUR });
     expect(incidents.map(({ id }) => id)).toEqual(['worst', 'one', 'open']);
     expect(failures).toEqual([
@@ -119,12 +120,25 @@ describe('a digest', () => {
       ...{ id: 'x', raisedAt: new Date(START), channels: { slack: { status: 'retried', attempts: 2 } } },
       alert: anAlert({ tenant: { id: 'p', name: 'Acme", calm\n' } }),
     });
+    const peak = { count: 50, windowStart: new Date(START) };
+    // It crossed at 15:00, in a window that began at midnight.
+    const incident = {
+      id: 'i',
+      status: 'opened' as const,
+      startedAt: new Date(START - 15 * HOUR),
+      lastedMs: 15 * HOUR,
+    };
+    monitor.alerts.push({
+      ...{ id: 'y', raisedAt: new Date(START), channels: {} },
+      alert: anAlert({ window: 'day', count: 16, windowMs: 24 * HOUR, incident: { ...incident, peak, total: 50 } }),
+    });
     await digests.sendDigest({ from: START });
     expect(sent[0]?.notice.title).toBe('What happened in 1 min');
     expect(sent[0]?.notice.severity).toBe('warning');
     expect(sent[0]?.notice.lines).toEqual([
       'From 2026-09-21 15:00 to 2026-09-21 15:01 UTC',
       `Warning: "Acme', calm" (p), llm_call 47 of 15 in 1 min, from 2026-09-21 15:00`,
+      `Warning: "Acme" (proj_1), llm_call day 16 of 15 in 24 h, from 2026-09-21 00:00 for 15 h, peak 50, still open`,
       'Over: t7, llm_call 27 of 10 at 2026-09-21 15:00',
       'Over: t6, llm_call 26 of 10 at 2026-09-21 15:00',
       'Over: t5, llm_call 25 of 10 at 2026-09-21 15:00',

@@ -107,6 +107,7 @@ describe('a notice', () => {
     channel.notify(aNotice({ kind: 'threshold' }));
     expect(log.lines.map((line) => line.split(' ', 1)[0])).toEqual(['log', 'warn', 'error']);
     expect(log.lines[0]).toContain('Blind for 5 min: Redis was away | From 12:00 to 12:05 | a "@everyone');
+    expect(log.lines[0]).toContain('| api, production | https://a.example/x');
     expect(log.lines.join('')).not.toMatch(/[\n\u202E]/);
   });
 
@@ -117,6 +118,7 @@ describe('a notice', () => {
       'Redis 127.0.0.1:6379',
     );
     expect(title).toBe('Blind for 4 min 10 s: Redis 127.0.0.1:6379 was away');
+    expect(lines[0]).toBe('From 2026-01-01 12:00:00 UTC to 2026-01-01 12:04:10 UTC');
     expect(lines).toHaveLength(23);
     expect(lines[2]).toMatch(/\(pid 7\) counted 1,240 alone, 40 lost: their windows ended first$/);
     expect(lines[22]).toBe('5 more instances counted 6,200 alone, 200 of it lost');

@@ -9,6 +9,7 @@ import { PLAIN, type Dialect } from '../message/names.js';
 import { noticeLines } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
+import { moment } from '../../util/text.js';
 
 /** The channel options that affect its messages. */
 type Look = Pick<MessageOptions, 'environment' | 'link'>;
@@ -44,7 +45,7 @@ const HEADER_ROOM = { name: 32, id: 24, category: 24 };
 
 const SLACK: Dialect = {
   ...PLAIN,
-  time: (at) => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`,
+  time: moment,
 };
 
 /** One alert: a title, its facts in two columns, and the link as a button. */
