@@ -100,7 +100,7 @@ describe('a digest', () => {
       record('worst', START + 2 * MINUTE, { alert: critical, channels: { discord } }),
       record('after', START + 2 * HOUR),
     );
-    await expect(digests.digest(undefined as never)).rejects.toThrow('write a from before to');
+    await expect(digests.digest(undefined as never)).rejects.toThrow('from is not before to');
     const { incidents, failures } = await digests.digest({ from: START, to: START + HOUR });
     expect(incidents.map(({ id }) => id)).toEqual(['worst', 'one', 'open']);
     expect(failures).toEqual([
