@@ -6,7 +6,7 @@ import type { UsageStore } from '../../src/store/usage-store.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
-import { UsageReplica, type TestClock } from '../support/usage-replica.js';
+import { UsageReplica, type TestClock } from '../support/replica-with-usage.js';
 
 type Store = CounterStore & { usage: UsageStore };
 

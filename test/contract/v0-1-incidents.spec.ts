@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import { DiscordChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
-import { aBreach, alertReplica } from '../support/alert-replica.js';
+import { aBreach, alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';

@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import type { MutedScope } from '../../src/alert/mutes.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
-import { alertReplica } from '../support/alert-replica.js';
+import { alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { V01Replica } from '../support/v0-1.js';

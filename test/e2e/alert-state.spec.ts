@@ -8,7 +8,7 @@ import { DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } fro
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
-import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/alert-replica.js';
+import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/replica-with-alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
 import { RedisServer } from '../support/redis-server.js';

@@ -1,6 +1,6 @@
 import { AlertmanagerChannel, type RateAlert } from '../../src/index.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
-import { aBreach, alertReplica } from '../support/alert-replica.js';
+import { aBreach, alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
 import { Alertmanager } from '../support/alertmanager.js';
 import { longest } from '../support/hostile.js';

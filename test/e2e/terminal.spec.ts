@@ -13,7 +13,7 @@ import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
-import { UsageReplica, type TestClock } from '../support/usage-replica.js';
+import { UsageReplica, type TestClock } from '../support/replica-with-usage.js';
 
 const MINUTE = 60_000;
 const CLI = ['-r', './test/support/register.js', 'src/cli/index.ts', 'top'];

@@ -8,7 +8,7 @@ import type { PublishStats } from '../../src/counter/publish-stats.js';
 import { NO_ENVIRONMENT } from '../../src/options/environment.js';
 import { readOptions } from '../../src/options/read-options.js';
 import { InstanceRegistry } from '../../src/instance/instance-registry.js';
-import { UsageReplica, type TestClock } from './usage-replica.js';
+import { UsageReplica, type TestClock } from './replica-with-usage.js';
 
 const stats = {
   ...{ publishes: 9, failures: 3, publishMs: 450, waits: 7, waitMs: 3_500 },
