@@ -33,7 +33,7 @@ export class CountLosses {
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
     const much = cost === requests ? '' : `, ${cost} in cost`;
     this.logger.warn(
-      `${plural(requests, 'request')} were not counted in ${category.name}${much}: too many tenants to track`,
+      `${plural(requests, 'request was', 'requests were')} not counted in ${category.name}${much}: too many tenants to track`,
     );
   }
 

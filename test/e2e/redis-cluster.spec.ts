@@ -57,7 +57,7 @@ describe('a Redis Cluster', () => {
     expect(refused).toHaveLength(2);
     for (const line of refused) {
       expect(line).toMatch(/refused \(MOVED \d+ 127\.0\.0\.1:\d+\).* retries every few seconds\. /);
-      expect(line).toMatch(/another node of a Cluster.*: give the module an ioredis Cluster$/);
+      expect(line).toMatch(/another node of a Cluster.*: pass an ioredis Cluster as redis$/);
     }
     const lines = [...one.log.lines, ...other.log.lines];
     expect(lines.filter((line) => line.includes(' is away '))).toEqual([]);
@@ -81,7 +81,7 @@ describe('a Redis Cluster', () => {
       expect(app.alerts.map(({ countedBy }) => countedBy)).toEqual(Array(TENANTS).fill('all'));
       expect(app.log.of('(CROSSSLOT)')).toEqual([
         expect.stringMatching(
-          /^warn .* is a node of a Cluster, but its client is not a Cluster client .* Give the module an ioredis Cluster$/,
+          /^warn .* is a node of a Cluster, but its client is not a Cluster client .* Pass an ioredis Cluster as redis$/,
         ),
       ]);
       expect(app.log.lines.filter((line) => / was refused | is away /.test(line))).toEqual([]);
@@ -97,7 +97,7 @@ describe('a Redis Cluster', () => {
       expect(app.alerts).toEqual([expect.objectContaining({ count: 4, countedBy: 'instance' })]);
       expect(app.log.of('was refused')).toEqual([
         expect.stringMatching(
-          /^error RateMonitor: A counter of evaluations was refused \(.*CROSSSLOT.* take \{\} out of the keyPrefix/,
+          /^error RateMonitor: A counter of evaluations was refused \(.*CROSSSLOT.* remove \{\} from the keyPrefix/,
         ),
       ]);
       expect(app.log.lines.filter((line) => line.includes(' is away '))).toEqual([]);
@@ -108,7 +108,7 @@ describe('a Redis Cluster', () => {
     'whose client puts {} before each key stops the boot: %j',
     async (options) => {
       await expect(start(clientOf(cluster.client(options)), 'tagged')).rejects.toThrow(
-        /has the keyPrefix '.*\{\}.*Take \{\} out of it/,
+        /has the keyPrefix '.*\{\}.*Remove \{\} from it/,
       );
     },
   );
