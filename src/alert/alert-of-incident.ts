@@ -70,7 +70,8 @@ export function alertOf(
 function linkTo(publicUrl: string, category: string, tenantId: string): string {
   // Half of a surrogate pair cannot be written in an address.
   const encoded = (part: string): string => encodeURIComponent(part.replace(/\p{Cs}/gu, '\ufffd'));
-  return `${publicUrl.replace(/\/+$/, '')}/#/${encoded(category)}/${encoded(tenantId)}`;
+  // Without a slash before the fragment: Fastify answers 404 to an address with one more at its end.
+  return new URL(`#/${encoded(category)}/${encoded(tenantId)}`, publicUrl.replace(/\/+$/, '')).href;
 }
 
 function progressOf(incident: Incident, status: IncidentStatus, now: number): AlertIncident {

@@ -154,7 +154,7 @@ describe('an incident', () => {
     const linked = shown({ ...now, tenant: { id: 'a/b \ud800' } }, 'opened', {
       publicUrl: 'https://a.example/rate-monitor/',
     });
-    expect(linked.link).toBe('https://a.example/rate-monitor/#/llm_call/a%2Fb%20%EF%BF%BD');
+    expect(linked.link).toBe('https://a.example/rate-monitor#/llm_call/a%2Fb%20%EF%BF%BD');
     const later = withCount(now, at(1), 6_000);
     expect(shown(later, 'escalated', production).id).toBe(alert.id);
     expect(shown(now, 'opened', production).id).not.toBe(alert.id);

@@ -111,7 +111,8 @@ export class DashboardData {
     const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
     const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
-    const over = all.filter(({ severity }) => severity !== undefined).length;
+    // Not those that are over a level below the threshold.
+    const over = all.filter(({ since }) => since !== undefined).length;
     const [categories, storage] = await Promise.all([
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
       this.storage(),

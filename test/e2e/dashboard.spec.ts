@@ -15,6 +15,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 
+import type { Category } from '../../src/model/category.js';
 import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
@@ -397,6 +398,20 @@ describe('the API of the page', () => {
           whom: [{ tenant: { id: 'proj_1', name: '<img src=x onerror=alert(1)>' }, alerts: 2 }],
         },
       ]),
+    });
+  });
+
+  it('counts a tenant as over that is over the threshold, not one that is over a level below it', async () => {
+    const { monitor, get } = await started();
+    const categories = monitor.view.categories as Map<string, Category>;
+    const category = categories.get('llm_call') as Category;
+    const windows = category.windows.map((window) => ({ ...window, levels: [{ at: 0.5, severity: 'info' as const }] }));
+    categories.set('llm_call', { ...category, windows });
+    await monitor.replica.count('llm_call', 'proj_1', 8);
+    await monitor.replica.recorder.look();
+    expect(await (await get('/rate-monitor/api/overview')).json()).toMatchObject({
+      ...{ state: 'calm', over: 0 },
+      rows: [{ tenant: { id: 'proj_1' }, severity: 'info' }],
     });
   });
 

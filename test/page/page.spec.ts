@@ -77,6 +77,7 @@ describe('the first look', () => {
       'checkout-api · production',
     ])
       expect(facts).toContain(fact);
+    expect(facts).not.toContain('silent');
 
     const ratios = (await page.locator('.hot .ratio').allTextContents()).map(parseFloat);
     expect(ratios).toEqual([...ratios].sort((a, b) => b - a));

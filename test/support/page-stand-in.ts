@@ -290,7 +290,8 @@ class Backend {
         host,
         pid: 7 + i,
         startedAt: STAND_IN_NOW - (i + 2) * 61 * MINUTE,
-        lastSeen: STAND_IN_NOW - 700,
+        // One reports every ten seconds.
+        lastSeen: STAND_IN_NOW - 700 - i * 4_000,
         perSecond: [61.2, 58, 64.4, 3.1][i] ?? 0,
         uncounted: 0,
         self: i === 0,

@@ -5,7 +5,7 @@ import type { Overview, TestAnswer } from '../api.js';
 import { HandlerList } from './hot-rows.js';
 import { post } from './live.js';
 import { attempt } from './notice.js';
-import { bytes, clock, count, lasting, length, many } from './words.js';
+import { SILENT_MS, bytes, clock, count, lasting, length, many } from './words.js';
 
 /** The channels, with a button that sends a test alert. */
 export function Channels({ overview, now }: { overview: Overview; now: number }): JSX.Element {
@@ -81,7 +81,7 @@ export function Instances({ overview: { instances }, now }: { overview: Overview
                 {several && `${instance.service} ${instance.environment}, `}
                 {instance.version}, up {lasting(now - instance.startedAt)}
                 {instance.uncounted > 0 && <b class="warning">, {count(instance.uncounted)} uncounted</b>}
-                {silent > 10_000 && <b class="warning">, last seen {Math.round(silent / 1_000)} s ago</b>}
+                {silent > SILENT_MS && <b class="warning">, last seen {Math.round(silent / 1_000)} s ago</b>}
               </span>
               <span class="num">{count(Math.round(instance.perSecond * 10) / 10)} /s</span>
             </li>

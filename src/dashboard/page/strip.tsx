@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 
 import type { Overview } from '../api.js';
 import { Refused, type Live } from './live.js';
-import { clockWithSeconds, count, lasting } from './words.js';
+import { SILENT_MS, clockWithSeconds, count, lasting } from './words.js';
 
 const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '#667085' };
 
@@ -35,7 +35,7 @@ export function Strip({ live, now }: { live: Live<Overview>; now: number }): JSX
 function Facts({ overview, now }: { overview: Overview; now: number }): JSX.Element {
   const { store, instances, uncounted, channels, service, environment, who } = overview;
   const off = channels.filter(({ on }) => !on);
-  const gone = instances.filter(({ lastSeen }) => now - lastSeen > 10_000).length;
+  const gone = instances.filter(({ lastSeen }) => now - lastSeen > SILENT_MS).length;
   return (
     <ul class="facts">
       <li>
