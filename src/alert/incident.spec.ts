@@ -549,7 +549,7 @@ describe('an incident', () => {
       peak: { count: 90, windowStart: new Date(at(0)) },
     };
     const streak = { windows: 2, since: new Date(at(0)) };
-    expect(alert('reminded')).toEqual({
+    expect(alert('reminded')).toStrictEqual({
       ...{
         ...both,
         id: expect.stringMatching(/^[\w-]{22}$/),
@@ -568,12 +568,19 @@ describe('an incident', () => {
     };
     const end = { ...progress, status: 'resolved', thresholdRaisedTo: 100 };
     const higher = { ...withCount(two, at(0), 95), raisedTo: 100 };
-    expect(alert('resolved', higher)).toEqual({
+    expect(alert('resolved', higher)).toStrictEqual({
       ...shownFirst,
       count: 95,
       incident: { ...end, total: 125, peak: { ...progress.peak, count: 95 } },
     });
-    expect(alert('opened', { ...two, story: false }, at(0))).toEqual(shownFirst);
+    expect(alert('opened', { ...two, story: false }, at(0))).toStrictEqual(shownFirst);
+    const third = withBreach(withCount(two, at(1), 99), breach(2, 20, { tenant }), true, at(2));
+    expect(alert('resolved', third)).toMatchObject({ count: 99, windowStart: new Date(at(1)), countedBy: 'all' });
+    expect(alert('resolved', third)).not.toHaveProperty('route');
+    expect(Object.keys(shown(opened(), 'opened')).sort()).toEqual([
+      ...['category', 'count', 'countedBy', 'id', 'incident', 'level', 'tenant', 'threshold'],
+      ...['windowEnd', 'windowMs', 'windowStart'],
+    ]);
     expect(shown(opened(), 'opened')).not.toHaveProperty('streak');
     expect(shown(opened(), 'opened', {}, 7).id).toBe(shown(opened(), 'opened', {}, 8).id);
     expect(shown(opened(), 'opened', { publicUrl: 'https://a.example//' }).link).toBe(

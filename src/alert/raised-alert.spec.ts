@@ -39,7 +39,7 @@ describe('an alert that the app raises', () => {
       { windowStart: START },
       `windowStart is ${START}, write the Date when the window began`,
     ],
-    ['a start that is no date', { windowStart: new Date('x') }, 'windowStart is an object'],
+    ['a start that is no date', { windowStart: new Date('x') }, 'windowStart is an invalid date'],
     ['no length', { windowMs: 0 }, 'windowMs is 0'],
     ['an end before the start', { windowEnd: new Date(START - 1) }, `the end of the window is ${START - 1}`],
     ['an end that no date can hold', { windowMs: 9e15 }, 'the end of the window is'],

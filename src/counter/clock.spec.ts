@@ -1,4 +1,4 @@
-import { StoreClock } from './clock.js';
+import { PROCESS_CLOCK, StoreClock } from './clock.js';
 import type { CounterStore } from '../store/counter-store.js';
 
 describe('StoreClock', () => {
@@ -36,5 +36,81 @@ describe('StoreClock', () => {
       }),
     );
     expect(mine.now()).toBe(1_005_000);
+  });
+
+  it('believes an answer that took a second', async () => {
+    const mine = clock();
+    await mine.sync(
+      storeAt(() => {
+        local += 1_000;
+        return Promise.resolve(2_000_000);
+      }),
+    );
+    expect(mine.now()).toBe(2_000_500);
+  });
+
+  describe('once started', () => {
+    let monotonic: number;
+    let time: jest.Mock<Promise<number>, []>;
+    let mine: StoreClock;
+    /** A second passes; the wall clock may move by something else. */
+    const pass = (seconds: number, wallMs = seconds * 1_000): void => {
+      [monotonic, local] = [monotonic + seconds * 1_000, local + wallMs];
+      jest.advanceTimersByTime(1_000);
+    };
+
+    beforeEach(async () => {
+      jest.useFakeTimers();
+      monotonic = 5_000;
+      time = jest.fn(() => Promise.resolve(2_000_000));
+      mine = new StoreClock({ now: () => local, monotonic: () => monotonic });
+      await mine.sync(storeAt(time));
+      mine.start(storeAt(time));
+      time.mockClear();
+    });
+    afterEach(() => {
+      mine.stop();
+      jest.useRealTimers();
+    });
+
+    it('asks the store again once a minute, until it is stopped', () => {
+      for (let i = 0; i < 59; i++) pass(1);
+      expect(time).not.toHaveBeenCalled();
+      pass(1);
+      expect(time).toHaveBeenCalledTimes(1);
+      for (let i = 0; i < 59; i++) pass(1);
+      expect(time).toHaveBeenCalledTimes(1);
+      mine.stop();
+      for (let i = 0; i < 99; i++) pass(1);
+      expect(time).toHaveBeenCalledTimes(1);
+    });
+
+    it('asks at once after the process was suspended, which monotonic time does not show', () => {
+      pass(1, 2_000);
+      expect(time).not.toHaveBeenCalled();
+      pass(1, 1_001);
+      expect(time).toHaveBeenCalledTimes(1);
+      pass(1);
+      expect(time).toHaveBeenCalledTimes(1);
+    });
+
+    it('goes on by monotonic time, however the local clock jumps', () => {
+      pass(1, -3_600_000);
+      expect(mine.now()).toBe(2_001_000);
+    });
+
+    it('has nothing to do for a store without a clock', () => {
+      mine.stop();
+      const timers = jest.getTimerCount();
+      mine.start({} as CounterStore);
+      expect(jest.getTimerCount()).toBe(timers);
+    });
+  });
+
+  it('is, where no test puts another one in its place, the clock of the process', () => {
+    const before = [Date.now(), performance.now()] as const;
+    const [now, monotonic] = [PROCESS_CLOCK.now(), PROCESS_CLOCK.monotonic?.() ?? NaN];
+    expect([now >= before[0], now < before[0] + 60_000]).toEqual([true, true]);
+    expect([monotonic >= before[1], monotonic < before[1] + 60_000]).toEqual([true, true]);
   });
 });

@@ -22,7 +22,8 @@ describe('StoreHealth', () => {
   });
 
   it('is not away, nor alone, to begin with', () => {
-    expect([health.away, health.alone]).toEqual([false, false]);
+    pass(2_000);
+    expect([health.away, health.alone, health.unreachableForMs]).toEqual([false, false, undefined]);
   });
 
   it('logs once that the store is away, and once that it is back and how long it was away', () => {
@@ -127,9 +128,102 @@ describe('StoreHealth', () => {
     pass(900);
     health.failed(new Error('closed'));
     expect(health.alone).toBe(false);
-    pass(100);
+    pass(99);
+    expect(health.alone).toBe(false);
+    pass(1);
     expect(health.alone).toBe(true);
     health.slow();
     expect(health.alone).toBe(false);
+  });
+
+  it('names the connection a second after it was lost, if nothing more is known then', () => {
+    health.failed(new Error('the connection was lost'));
+    pass(999);
+    expect(lines).toEqual([]);
+    pass(1);
+    expect(lines).toEqual([expect.stringContaining('Redis is away (the connection was lost)')]);
+  });
+
+  it('is slow once answers were late for a second', () => {
+    health.late();
+    pass(999);
+    health.late();
+    expect(lines).toEqual([]);
+    pass(1);
+    health.late();
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is back once it has answered for a second, by itself or with the answer that comes then', () => {
+    const back = ['Redis is back after 5 s: counts from the outage are published'];
+    for (const comes of [false, true]) {
+      health.failed(new Error('closed'));
+      pass(5_000);
+      lines.length = 0;
+      health.answered();
+      pass(999);
+      // Nothing is known until that publish is answered.
+      if (comes) health.ask(50)();
+      expect(lines).toEqual([]);
+      pass(1);
+      if (comes) health.answered();
+      expect(lines).toEqual(back);
+    }
+  });
+
+  it('leaves no timer behind once it is stopped', () => {
+    health.failed(new Error('closed'));
+    health.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  describe('is asked', () => {
+    const late = jest.fn();
+    beforeEach(() => late.mockClear());
+
+    it('and reports that an answer is late, and that this is the fault of the store', () => {
+      const answered = health.ask(50, late);
+      pass(49);
+      expect(late).not.toHaveBeenCalled();
+      pass(2);
+      expect(late.mock.calls).toEqual([[true]]);
+      expect(answered()).toBe(true);
+    });
+
+    it('and reports nothing of an answer in time, not even if that is read just after', () => {
+      const answered = health.ask(50, late);
+      expect(answered()).toBe(false);
+      pass(100);
+      expect(late).not.toHaveBeenCalled();
+      const just = health.ask(50, late);
+      // What the answer came with is run before an immediate.
+      setTimeout(() => just(), 50);
+      pass(100);
+      expect(late).not.toHaveBeenCalled();
+    });
+
+    it('and blames nobody if the event loop was held', async () => {
+      jest.useRealTimers();
+      let answered = (): boolean => true;
+      const isOfStore = await new Promise((resolve) => {
+        answered = health.ask(5, resolve);
+        const end = performance.now() + 60;
+        while (performance.now() < end);
+      });
+      expect([isOfStore, answered()]).toEqual([false, false]);
+    });
+
+    it('and keeps the process for it only if somebody waits', () => {
+      jest.useRealTimers();
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+      const before = timers();
+      const idle = health.ask(1_000);
+      expect(timers()).toBe(before);
+      const waited = health.ask(1_000, late);
+      expect(timers()).toBe(before + 1);
+      idle();
+      waited();
+      expect(timers()).toBe(before);
+    });
   });
 });

@@ -26,7 +26,8 @@ describe('TrackedTotal', () => {
   const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number): TrackedTotal => {
     const spanAt = fixedSpans(windowMs);
     const span = spanAt(10 * windowMs);
-    const earlier = earlierMs === undefined ? undefined : [spanAt(9 * windowMs), spanAt(8 * windowMs)];
+    const earlier =
+      earlierMs === undefined ? undefined : [spanAt(9 * windowMs), spanAt(8 * windowMs), spanAt(7 * windowMs)];
     const of = { category, window: window(windowMs), span, earlier, keepMs: 2 * windowMs };
     const total = new TrackedTotal(of, 'acme', 'me');
     if (levels !== NO_LEVELS) total.setLevels(levels);
@@ -51,6 +52,10 @@ describe('TrackedTotal', () => {
       answer(longer);
       expect([add(minute), add(longer)]).toEqual(['later', 'later']);
       expect(add(open(), 11)).toBe('wait');
+      const zero = open(MINUTE, levelsOf(0, LEVELS.steps));
+      expect([add(zero), zero.alone(), zero.unraise(CRITICAL as AlertLevel), add(zero)]).toEqual([
+        ...['wait', CRITICAL, undefined, 'now'],
+      ]);
     });
 
     it('from half of the next level on, and one request waits for each level', () => {
@@ -238,7 +243,7 @@ describe('TrackedTotal', () => {
     add(sliding, 1);
     answer(sliding, { earlier: 4 });
     expect([sliding.known, sliding.breach(WARNING as AlertLevel, 'all').count]).toEqual([5, 5]);
-    expect(sliding.breach(WARNING as AlertLevel, 'all').windowStart).toBe(8 * MINUTE);
+    expect(sliding.breach(WARNING as AlertLevel, 'all').windowStart).toBe(7 * MINUTE);
   });
 
   describe('lets go of its last request', () => {
@@ -262,6 +267,11 @@ describe('TrackedTotal', () => {
       near.forgetTenant();
       expect(tenantOf(near)).toMatchObject({ tenant: acme, route });
       expect(tenantOf(near).tenant).not.toBe(acme);
+      // An id that is longer than its key, and no name.
+      near.add(1, { id: 'acme, at its full length' });
+      answer(near);
+      near.forgetTenant();
+      expect(tenantOf(near).tenant).toEqual({ id: 'acme, at its full length' });
       const total = open(MINUTE, NO_LEVELS);
       add(total);
       answer(total);
@@ -296,7 +306,14 @@ describe('TrackedTotal', () => {
       expect(total.takeNews()?.name).toBe('y'.repeat(200));
       // Nothing new about it: usage has the name.
       total.add(1, { id: 'acme' });
+      answer(total);
+      total.forgetTenant();
       expect(total.takeNews()).toEqual({ more: 1, name: undefined });
+      const seen = known(1);
+      seen.takeNews();
+      seen.forgetTenant();
+      seen.add(1, { id: 'acme' });
+      expect(seen.takeNews()).toEqual({ more: 1, name: undefined });
     });
   });
 });

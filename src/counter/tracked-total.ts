@@ -130,9 +130,9 @@ export class TrackedTotal {
     return (this.state & (REFUSED | AWAITS_LEASE)) > 0;
   }
 
-  /** Over half of the next level, or over one already: such a total is never given up for another. */
+  /** Over half of the first level, or over one already: such a total is never given up for another. */
   get isHot(): boolean {
-    return this.settled > 0 || this.known > this.nextCount() / 2;
+    return this.settled > 0 || this.known > (this.heldAgainst.counts[0] ?? Infinity) / 2;
   }
 
   /** Counts, and returns how soon the total must be published. */
@@ -343,11 +343,5 @@ export class TrackedTotal {
     }
     if (this.levels) this.calmUpTo = ALWAYS_CALM;
     return 'later';
-  }
-
-  private nextCount(): number {
-    const { steps, counts } = this.heldAgainst;
-    const next = steps.findIndex(({ at }) => at > this.settled);
-    return counts[next] ?? Infinity;
   }
 }

@@ -1,4 +1,4 @@
-import { attributesOf } from './tenant-attributes.js';
+import { attributesOf, keptTenant } from './tenant-attributes.js';
 
 it('attributesOf shows what has a plain text, and leaves out the rest', () => {
   const attributes = { plan: 'free', seats: 3, trial: true, owner: { email: 'a@b' }, gone: null, f: () => 1 };
@@ -32,7 +32,6 @@ it('attributesOf leaves out an attribute whose getter throws', () => {
 
 it.each([
   ['null', null],
-  ['a text', 'free'],
   [
     'a proxy that throws',
     new Proxy(
@@ -45,5 +44,13 @@ it.each([
     ),
   ],
 ])('attributesOf takes %s for none that could be shown', (_, attributes) => {
-  expect(() => attributesOf({ id: 'p', attributes: attributes as never })).not.toThrow();
+  expect(attributesOf({ id: 'p', attributes: attributes as never })).toEqual({ shown: [], leftOut: 0 });
+});
+
+it('keptTenant copies what an alert may show, and adds nothing', () => {
+  const attributes = { plan: 'free' };
+  const kept = keptTenant({ id: 'p', name: 'Acme\n', attributes });
+  expect(kept).toEqual({ id: 'p', name: 'Acme', attributes });
+  expect(kept.attributes).not.toBe(attributes);
+  expect(Object.keys(keptTenant({ id: 'p', attributes: {} }))).toEqual(['id']);
 });

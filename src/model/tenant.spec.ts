@@ -1,7 +1,7 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
 import { defaultTenantResolver } from './tenant-resolvers.js';
-import { toTenant } from './tenant.js';
+import { tenantKey, toTenant } from './tenant.js';
 
 describe('toTenant', () => {
   it.each([
@@ -19,11 +19,13 @@ describe('toTenant', () => {
       { id: 'p1', attributes: { plan: 'free' } },
       { id: 'p1', attributes: { plan: 'free' } },
     ],
+    [{ id: 'p1', attributes: null }, { id: 'p1' }],
+    [{ id: 'p1', attributes: 'free' }, { id: 'p1' }],
     [
       { id: 'p1', name: 'Acme', apiKey: 'sk-secret' },
       { id: 'p1', name: 'Acme' },
     ],
-  ])('takes %p', (answer, tenant) => expect(toTenant(answer)).toEqual(tenant));
+  ])('takes %p', (answer, tenant) => expect(toTenant(answer)).toStrictEqual(tenant));
 
   it.each([
     undefined,
@@ -40,6 +42,15 @@ describe('toTenant', () => {
     { name: 'Acme' },
     () => 'p1',
   ])('finds no tenant in %p', (answer) => expect(toTenant(answer)).toBeUndefined());
+});
+
+it('tenantKey keeps ids of up to 128 characters, and gives longer ones a key that no id can be', () => {
+  const [longest, longer] = ['k'.repeat(128), 'k'.repeat(129)];
+  expect([tenantKey('p1'), tenantKey(longest)]).toEqual(['p1', longest]);
+  expect(tenantKey(longer)).toMatch(/^k{100}~[\w-]{43}$/);
+  expect(tenantKey(`${longer}x`)).not.toBe(tenantKey(longer));
+  // Half of a surrogate pair is a difference too.
+  expect(tenantKey(`${longer}\ud800`)).not.toBe(tenantKey(`${longer}\ud801`));
 });
 
 describe('the default resolver', () => {

@@ -46,7 +46,7 @@ export function toTenant(answer: unknown): Tenant | undefined {
 function toId(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
   if (typeof value === 'bigint') return String(value);
-  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
+  return Number.isFinite(value) ? String(value) : undefined;
 }
 
 /**

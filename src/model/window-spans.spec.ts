@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { calendarSpans, fixedSpans, SLIDING_PARTS, slidingSpans } from './window-spans.js';
+import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from './window-spans.js';
 
 const at = (text: string): number => Date.parse(text);
 const HOUR_MS = 3_600_000;
@@ -142,4 +142,13 @@ describe('sliding spans', () => {
       }),
     );
   });
+});
+
+it('the longest of each calendar window is what shares of it are reckoned by', () =>
+  expect(PERIOD_MS).toEqual({ day: 24 * HOUR_MS, week: 168 * HOUR_MS, month: 744 * HOUR_MS }));
+
+it('only lengths whose numbers could be those of another are part of the key', () => {
+  const keyOf = (windowMs: number) => fixedSpans(windowMs)(0).key;
+  const lengths = [1_200_000, 1_200_001, 1_210_000, 24 * HOUR_MS, 25 * HOUR_MS, 48 * HOUR_MS];
+  expect(lengths.map(keyOf)).toEqual(['0', '1200001:0', '0', '0', '90000000:0', '0']);
 });

@@ -35,7 +35,28 @@ describe('levels', () => {
   it('are the same object for every tenant of a fixed threshold', () => {
     const of = levelsFor({ threshold: 3, levels: steps });
     expect(of({ id: 'a' })).toBe(of({ id: 'b' }));
+    expect([of.byKey?.('c', undefined), of.version]).toEqual([of({ id: 'a' }), undefined]);
+    expect(of({ id: 'a' })).toEqual({ threshold: 3, counts: [2.4, 3, 15], steps });
   });
+
+  it('of a threshold function are known once it has answered, and have another version once it answers otherwise', async () => {
+    jest.useFakeTimers();
+    const ask = jest.fn<number | Promise<number>, []>(() => 3);
+    const of = levelsFor({ threshold: ask, levels: steps });
+    expect([of.byKey?.('a', undefined), of.version]).toEqual([undefined, 0]);
+    expect(of({ id: 'a' })).toEqual(levelsOf(3, steps));
+    expect([of.byKey?.('a', undefined), of.version]).toEqual([levelsOf(3, steps), 0]);
+    ask.mockReturnValue(Promise.resolve(4));
+    await expect(of({ id: 'b' })).resolves.toEqual(levelsOf(4, steps));
+    jest.advanceTimersByTime(60_000);
+    void of({ id: 'a' });
+    await jest.advanceTimersByTimeAsync(0);
+    expect([of.byKey?.('a', undefined), of.version]).toEqual([levelsOf(4, steps), 1]);
+    jest.useRealTimers();
+  });
+
+  it('that are not known have no threshold', () =>
+    expect(NO_LEVELS).toEqual({ threshold: Infinity, counts: [], steps: [] }));
 
   it('of a threshold without end are never reached', async () => {
     for (const threshold of [Infinity, () => Infinity])

@@ -16,7 +16,7 @@ export function levelsOf(threshold: number, steps: readonly AlertLevel[]): Level
 /** The highest level that `count` is strictly above. */
 export function levelReached({ steps, counts }: Levels, count: number): AlertLevel | undefined {
   let reached = 0;
-  while (reached < counts.length && count > (counts[reached] as number)) reached++;
+  while (count > (counts[reached] ?? Infinity)) reached++;
   return steps[reached - 1];
 }
 

@@ -336,7 +336,7 @@ describe('thresholds that are set while the app runs', () => {
     [{ tenant: 'x'.repeat(1_001) }, 'tenant has 1001 characters'],
     [{ tenant: 7 }, 'tenant is 7'],
     [{ until: new Date('2026-11-25T12:00:00Z') }, 'until is 2026-11-25T12:00:00.000Z: write a time in the future'],
-    [{ until: new Date('never') }, 'until is an object: write a Date'],
+    [{ until: new Date('never') }, 'until is an invalid date: write a Date'],
     [{ until: 7 }, 'until is 7: write a Date'],
     [{ reason: ' ' }, 'reason is empty: write why'],
     [{ reason: '\u200b' }, 'reason is empty: write why'],

@@ -98,6 +98,39 @@ describe('a threshold function', () => {
     await jest.advanceTimersByTimeAsync(0);
     expect(ask).toHaveBeenCalledTimes(51);
     expect(await asked[0]).toBe(1);
+    for (let i = 1; i < 120; i++) {
+      answers[i]?.(1);
+      await jest.advanceTimersByTimeAsync(0);
+    }
+    // All turns are free again.
+    for (let i = 0; i < 60; i++) void thresholds.of({ id: `u${i}` });
+    await jest.advanceTimersByTimeAsync(0);
+    expect(ask).toHaveBeenCalledTimes(170);
+  });
+
+  it('tells of a change only if an answer differs from the one before', async () => {
+    const ask = jest.fn(() => 10);
+    const thresholds = asking(ask);
+    expect(thresholds.known('a')).toBeUndefined();
+    for (const threshold of [10, 10, 20]) {
+      ask.mockReturnValue(threshold);
+      void thresholds.of({ id: 'a' });
+      now += TTL_MS;
+    }
+    await jest.advanceTimersByTimeAsync(0);
+    expect([changes, thresholds.known('a')]).toEqual([1, 20]);
+  });
+
+  it('may fail at once while its last answer holds', () => {
+    const ask = jest.fn(() => 10);
+    const thresholds = asking(ask);
+    void thresholds.of({ id: 'a' });
+    now += TTL_MS;
+    ask.mockImplementation(() => {
+      throw new Error('no database');
+    });
+    for (let i = 0; i < 3; i++) expect(thresholds.of({ id: 'a' })).toBe(10);
+    expect(ask).toHaveBeenCalledTimes(2);
   });
 
   it('that hangs is given up, and its turn goes to the next', async () => {
@@ -112,8 +145,14 @@ describe('a threshold function', () => {
     expect(await next).toBe(2);
   });
 
-  it.each([[NaN], [-1], ['3' as unknown as number]])('that gives %p has failed', async (threshold) => {
-    await expect(asking(() => threshold).of({ id: 'a' })).rejects.toThrow('return a number, 0 or more');
+  it.each([
+    [NaN, 'NaN'],
+    [-1, '-1'],
+    ['3' as unknown as number, 'a string'],
+  ])('that gives %p has failed', async (threshold, what) => {
+    await expect(asking(() => threshold).of({ id: 'a' })).rejects.toThrow(
+      `returned ${what}: return a number, 0 or more`,
+    );
   });
 
   it('may give Infinity for no limit', async () => {
