@@ -66,7 +66,8 @@ export class Digests {
 
   private bounds(range: TimeRange): [number, number] {
     const { from, to = this.sources.now() } = Object(range) as Partial<TimeRange>;
-    const bounds: [number, number] = [Number(from), Number(to)];
+    // Far in the future or in the past there is no date.
+    const bounds: [number, number] = [new Date(from ?? NaN).getTime(), new Date(to).getTime()];
     if (!(bounds[0] < bounds[1])) throw new RangeError('from is not before to: write an earlier from');
     return bounds;
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
+import { withStore } from '../store/records.js';
 import type { Deferred } from '../util/deferred.js';
 import type {
   AdviseOptions,
@@ -29,7 +30,7 @@ export class UsageService {
    * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async top(category: string, options: TopOptions = {}): Promise<UsageRow[]> {
-    return this.present().top(category, options);
+    return this.read((usage) => usage.top(category, options));
   }
 
   /**
@@ -39,7 +40,7 @@ export class UsageService {
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async history(category: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
-    return this.present().history(category, tenantId, range);
+    return this.read((usage) => usage.history(category, tenantId, range));
   }
 
   /**
@@ -48,7 +49,7 @@ export class UsageService {
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async totals(category: string, range: TimeRange): Promise<UsageSeries> {
-    return this.present().totals(category, range);
+    return this.read((usage) => usage.totals(category, range));
   }
 
   /**
@@ -57,7 +58,7 @@ export class UsageService {
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async hourlyPeaks(category: string, range: TimeRange): Promise<HourlyPeaks[]> {
-    return this.present().hourlyPeaks(category, range);
+    return this.read((usage) => usage.hourlyPeaks(category, range));
   }
 
   /**
@@ -66,7 +67,7 @@ export class UsageService {
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
   async active(category: string, range: TimeRange): Promise<number> {
-    return this.present().active(category, range);
+    return this.read((usage) => usage.active(category, range));
   }
 
   /**
@@ -75,12 +76,17 @@ export class UsageService {
    * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async advise(category: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
-    return this.present().advise(category, options);
+    return this.read((usage) => usage.advise(category, options));
   }
 
-  private present(): UsageReader {
+  private async read<T>(work: (usage: UsageReader) => Promise<T>): Promise<T> {
     const { value } = this.usage;
     if (!value) throw new Error('There is no usage: the app has not started, or the monitor or its usage is off');
-    return value;
+    try {
+      return await work(value);
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof TypeError) throw error;
+      return withStore('Usage cannot be read', () => Promise.reject(error as Error));
+    }
   }
 }

@@ -100,7 +100,8 @@ describe('a digest', () => {
       record('worst', START + 2 * MINUTE, { alert: critical, channels: { discord } }),
       record('after', START + 2 * HOUR),
     );
-    await expect(digests.digest(undefined as never)).rejects.toThrow('from is not before to');
+    for (const range of [{ from: 'x' }, { from: START, to: 9e15 }, { from: START, to: START }, {}, undefined, null, 5])
+      await expect(digests.digest(range as never)).rejects.toThrow('from is not before to');
     const { incidents, failures } = await digests.digest({ from: START, to: START + HOUR });
     expect(incidents.map(({ id }) => id)).toEqual(['worst', 'one', 'open']);
     expect(failures).toEqual([

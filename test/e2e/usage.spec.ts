@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
+import { Redis } from 'ioredis';
+
 import { MonitorRate, ThresholdService, UsageService, WebhookChannel } from '../../src/index.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
@@ -13,6 +15,7 @@ import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '.
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { calmCategories, calmWindowMs } from '../support/calm-window.js';
+import { freePort } from '../support/free-port.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -291,6 +294,19 @@ describe('usage in an app', () => {
     await a.app.close();
     expect((await client.keys(`${keyPrefix}:*`)).filter((key) => /seen|live|\}:m\//.test(key))).toEqual([]);
     await client.quit();
+  });
+
+  it('explains in plain words that it cannot be read while the store is away', async () => {
+    const lost = new Redis({ port: await freePort(), lazyConnect: true, enableOfflineQueue: false });
+    lost.on('error', () => undefined);
+    const b = await start({ redis: lost });
+    const usage = b.app.get(UsageService);
+    // In plain words, not in those of the client.
+    await expect(usage.top('llm_call')).rejects.toThrow(
+      'Usage cannot be read: the store is away (there is no connection)',
+    );
+    await expect(usage.top('nothing')).rejects.toThrow(RangeError);
+    lost.disconnect();
   });
 
   it('can be read from a terminal, from Redis alone', async () => {
