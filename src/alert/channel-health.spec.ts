@@ -54,6 +54,17 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBeGreaterThanOrEqual(firstMs);
   });
 
+  it('pauses for longer and longer if a receiver that fails every time asks for a short pause each time', () => {
+    const error = new DeliveryError('answered 503', { retry: true, retryAfterMs: 1_000 });
+    for (let i = 0; i < 12; i++) {
+      jest.advanceTimersByTime(health.pausedMs);
+      const began = performance.now();
+      jest.advanceTimersByTime(10);
+      health.failed([`t${i}`], 'an alert of llm_call', error, began);
+    }
+    expect(health.pausedMs).toBeGreaterThan(MINUTE / 2 - 1);
+  });
+
   it('survives an error that cannot be asked', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();

@@ -96,22 +96,20 @@ export class ChannelHealth {
   failed(ids: readonly string[], what: string, error: unknown, since = performance.now()): Failure {
     const reason = reasonOf(error);
     const { switchOff, probe, retryAfterMs = 0 } = deliveryFaultIn(error);
+    // Attempts that were under way together fail together: one pause covers them all, and only the first makes the next pause longer.
+    const isNews = since >= this.pausedAt;
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
-    else if (probe) this.pauseToProbe(reason, since);
-    else this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it will be retried`);
+    else if (probe && isNews) this.pauseToProbe(reason);
+    else if (!probe)
+      this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it will be retried`);
     const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
-    if (isFaulty && this.isNews(since)) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
     return { reason, refused: refused || this.isOff, waitMs: Math.max(asked, this.pausedMs) };
-  }
-
-  /** Attempts that were under way together fail together: a pause takes care of them all, and the next is no longer. */
-  private isNews(since: number): boolean {
-    return since >= this.pausedAt;
   }
 
   private pause(forMs: number): void {
@@ -119,8 +117,7 @@ export class ChannelHealth {
     this.pausedUntil = Math.max(this.pausedUntil, performance.now() + forMs);
   }
 
-  private pauseToProbe(reason: string, since: number): void {
-    if (!this.isNews(since)) return;
+  private pauseToProbe(reason: string): void {
     if (this.probes === 0)
       this.logger.error(
         `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is retried every few minutes. Check ${this.option}`,

@@ -34,9 +34,9 @@ const CONNECT_WITHIN_MS = 1_000;
 const LAST_PUBLISH_MS = 2_000;
 /** How long a store may take to let go. */
 const CLOSE_WITHIN_MS = 1_000;
-/** Delay before an unavailable threshold is requested again; doubled each time. */
 /** A threshold function of the app that takes longer has failed, and the log reports it. */
 const LEVELS_WITHIN_MS = 10_000;
+/** Delay before an unavailable threshold is requested again; doubled each time. */
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
 /** How often to check whether thresholds have changed. */

@@ -10,7 +10,7 @@ export interface Figure {
   readonly observe: (view: MonitorView) => readonly Observation[];
 }
 
-/** Attributesas the semantic conventions have it: with a namespace of their own. */
+/** Attributes as the semantic conventions have it: with a namespace of their own. */
 export function attributes(by: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(by).map(([name, value]) => [`rate_monitor.${name}`, value]));
 }
