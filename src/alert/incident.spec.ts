@@ -110,6 +110,15 @@ describe('an incident', () => {
     expect(withSettled(third, spans[0] as never, 0)).toMatchObject({ total: 30 });
   });
 
+  it('is not hidden by windows of later, after the clock of the store fell back', () => {
+    const before = withBreach(undefined, breach(60, 40), false, at(60, 500));
+    const { windows } = withBreach(before, breach(0, 20), false, at(0, 500));
+    expect(windows).toEqual([expect.objectContaining({ start: at(0), count: 20 })]);
+    // Clocks of replicas differ a little.
+    expect(withBreach(before, breach(60, 50), false, at(59, 30_000)).windows[0]?.count).toBe(50);
+    expect(withBreach(before, breach(60, 50), false, at(59, 30_000)).raisedAt).toBe(before.raisedAt);
+  });
+
   it('has lasted until now, not until the end of a day that goes on', () => {
     const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;

@@ -14,6 +14,8 @@ export const SETTLES_AFTER_MS = 1_000;
 const MAX_WINDOWS = 5;
 /** If a window's count cannot be read for this long after its end, the last count seen is final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
+/** A record whose windows begin this much later than now was written before the store's clock fell back. */
+const CLOCK_FELL_BACK_MS = 60_000;
 /** How many windows to settle at once if no replica has looked for a long time. */
 const MAX_SPANS = 20;
 
@@ -168,7 +170,9 @@ export function withBreach(
   };
   const named = breach.lengthName === undefined ? { window } : { window, lengthName: breach.lengthName };
   const whom = { category, ...named, tenant: keptTenant(tenant) };
-  if (!before || before.closedAt !== undefined) {
+  // The store's clock fell back: windows that are yet to come would hide this one until then. A story goes on, whatever its times.
+  const isOfLater = before && !story && lastOf(before).start > now + CLOCK_FELL_BACK_MS;
+  if (!before || before.closedAt !== undefined || isOfLater) {
     return {
       ...{ uid: uidOf(breach, story), ...whom, story, raisedAt: now, startedAt: start, windows: [over] },
       ...{ hot: 1, streak: { windows: 1, since: start }, worst: level, peak: { count, start } },
