@@ -6,9 +6,9 @@ import type { CounterStore, OwnTotal, Published } from '../store/counter-store.j
 import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
 import { fixedSpans } from '../model/window-spans.js';
 import { CountLosses } from './count-losses.js';
-import { Publisher } from './publisher.js';
+import { Publisher, type PublisherOptions } from './publisher.js';
 import { StoreHealth } from './store-health.js';
-import type { TrackedTotal } from './tracked-total.js';
+import type { TrackedTotal, Urgency } from './tracked-total.js';
 import { TrackedWindows } from './tracked-windows.js';
 
 const WAIT_AT_MOST_MS = 50;
@@ -32,6 +32,7 @@ describe('Publisher, if requests wait', () => {
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
   let windows: TrackedWindows;
+  let health: StoreHealth;
   let publisher: Publisher;
   const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
   const count = (tracked = track()): Promise<void> | undefined =>
@@ -43,14 +44,18 @@ describe('Publisher, if requests wait', () => {
   const fails = (): Promise<Published[]> => Promise.reject(new Error('connect ECONNREFUSED'));
   const hangs = (): Promise<Published[]> => new Promise(() => undefined);
 
+  const open = (counting: PublisherOptions['counting']): void => {
+    const options = { counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 };
+    const losses = new CountLosses('store', 10_000, logger);
+    health = new StoreHealth('store', logger);
+    windows = new TrackedWindows('me', 20_000, () => undefined);
+    publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
+  };
+
   beforeEach(() => {
     jest.useFakeTimers();
     [now, publishes, lines] = [60_000, [], []];
-    const options = { counting: 'await', waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 } as const;
-    const losses = new CountLosses('store', 10_000, logger);
-    const health = new StoreHealth('store', logger);
-    windows = new TrackedWindows('me', 20_000, () => undefined);
-    publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
+    open('await');
     raise.mockClear();
   });
   afterEach(() => {
@@ -518,5 +523,193 @@ describe('Publisher, if requests wait', () => {
     // The first slice is judged before the first turn is over.
     expect(Math.max(...turns)).toBeLessThanOrEqual(200);
     expect(turns.length).toBeGreaterThanOrEqual(tenants / 200);
+  });
+
+  describe('publishes', () => {
+    const publish = (tenant: string, urgency: Urgency): Promise<void> | undefined => {
+      const tracked = track(tenant);
+      tracked.add(1, { id: tenant });
+      return publisher.publish(tracked, urgency);
+    };
+    const published = (): string[][] => publishes.map((totals) => totals.map(({ tenant }) => tenant));
+    beforeEach(() => (answer = answers));
+
+    it.each([
+      ['await', 'later', true, 0],
+      ['auto', 'wait', true, 0],
+      ['auto', 'now', false, 0],
+      ['auto', 'later', false, 100],
+      ['background', 'wait', false, 100],
+      ['background', 'now', false, 100],
+    ] as const)('counting %s, what is urgent as %s: it is waited for (%p), and sent after %d ms', async (...of) => {
+      const [counting, urgency, waits, afterMs] = of;
+      open(counting);
+      expect(publish('a', urgency) !== undefined).toBe(waits);
+      await jest.advanceTimersByTimeAsync(Math.max(afterMs - 1, 0));
+      expect(publishes).toHaveLength(afterMs === 0 ? 1 : 0);
+      await jest.advanceTimersByTimeAsync(200);
+      expect(publishes).toHaveLength(1);
+    });
+
+    it('what is urgent without what is not, and all of it at a flush or after a failure', async () => {
+      open('auto');
+      void publish('a', 'later');
+      void publish('b', 'now');
+      await jest.advanceTimersByTimeAsync(10);
+      expect(published()).toEqual([['b']]);
+      const flushed = publisher.flush();
+      await jest.advanceTimersByTimeAsync(0);
+      await flushed;
+      expect(published()).toEqual([['b'], ['a']]);
+      answer = fails;
+      void publish('c', 'now');
+      void publish('d', 'later');
+      await jest.advanceTimersByTimeAsync(10);
+      answer = answers;
+      await jest.advanceTimersByTimeAsync(45);
+      expect(published().slice(2, 4)).toEqual([['c'], ['c', 'd']]);
+    });
+
+    it('nothing once it is stopped', async () => {
+      open('auto');
+      void publish('a', 'later');
+      await publisher.stop([]);
+      void publish('b', 'now');
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(publishes).toEqual([]);
+    });
+
+    it('the confirmation of a level as soon as its alert is recorded, or with the next flush', async () => {
+      for (const counting of ['auto', 'background'] as const) {
+        open(counting);
+        publishes = [];
+        answer = (totals) =>
+          Promise.resolve(
+            totals.map(({ total, announced }) => ({ count: total, announced, announce: announced ? 0 : 1 })),
+          );
+        const tracked = track();
+        tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+        void count(tracked);
+        await jest.advanceTimersByTimeAsync(counting === 'auto' ? 10 : 110);
+        const announced = () => publishes.map(([total]) => total?.announced);
+        expect(announced()).toEqual(counting === 'auto' ? [0, 1] : [0]);
+        await jest.advanceTimersByTimeAsync(100);
+        expect(announced()).toEqual([0, 1]);
+        await publisher.stop([]);
+      }
+    });
+
+    it('again, soon and when its lease is over, a total over a level that another instance was given', async () => {
+      const tracked = track();
+      tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+      void count(tracked);
+      await jest.advanceTimersByTimeAsync(299);
+      expect(publishes).toHaveLength(1);
+      await jest.advanceTimersByTimeAsync(2);
+      expect(publishes).toHaveLength(2);
+      await jest.advanceTimersByTimeAsync(4_690);
+      expect(publishes).toHaveLength(2);
+      answer = (totals) => Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 1, announce: 0 })));
+      await jest.advanceTimersByTimeAsync(20);
+      expect(publishes).toHaveLength(3);
+      await jest.advanceTimersByTimeAsync(20_000);
+      expect(publishes).toHaveLength(3);
+      expect(raise).not.toHaveBeenCalled();
+    });
+
+    it('and counts its calls and the waits of requests', async () => {
+      answer = async (totals, at) => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return answers(totals, at);
+      };
+      for (const tenant of ['a', 'b']) void publish(tenant, 'wait');
+      await jest.advanceTimersByTimeAsync(20);
+      expect(publisher.stats).toMatchObject({ waits: 2, waitMs: 20, publishes: 1, failures: 0 });
+      answer = (totals) =>
+        Promise.resolve(
+          totals.map(({ total }, i) =>
+            i ? { refused: 'X', ofKey: true } : { count: total, announced: 0, announce: 0 },
+          ),
+        );
+      for (const tenant of ['a', 'b']) void publish(tenant, 'wait');
+      await jest.advanceTimersByTimeAsync(20);
+      answer = fails;
+      void publish('a', 'wait');
+      await jest.advanceTimersByTimeAsync(20);
+      expect(publisher.stats).toMatchObject({ publishes: 3, failures: 2 });
+    });
+  });
+
+  it.each([
+    ['await', true],
+    ['background', false],
+  ] as const)(
+    'takes a store whose answers are slow for away, if requests wait: counting %s',
+    async (counting, away) => {
+      open(counting);
+      answer = async (totals, at) => {
+        await new Promise((resolve) => setTimeout(resolve, 80));
+        return answers(totals, at);
+      };
+      for (let i = 0; i < 30; i++) {
+        void count();
+        await jest.advanceTimersByTimeAsync(100);
+      }
+      expect(health.away).toBe(away);
+      expect(lines.map((line) => line.includes('too slowly'))).toEqual(away ? [true] : []);
+    },
+  );
+
+  it('is settled once all alerts are recorded', async () => {
+    let record = (): void => undefined;
+    raise.mockImplementationOnce(() => new Promise((resolve) => (record = resolve)));
+    answer = (totals) =>
+      Promise.resolve(totals.map(({ total, announced }) => ({ count: total, announced, announce: announced ? 0 : 1 })));
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    const settled = jest.fn();
+    void publisher.settle().then(settled);
+    await jest.advanceTimersByTimeAsync(100);
+    expect([raise.mock.calls.length, settled.mock.calls.length]).toEqual([1, 0]);
+    record();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(settled).toHaveBeenCalledTimes(1);
+  });
+
+  it('judges what waits while the store is away, also what its calls do not get to', async () => {
+    answer = fails;
+    for (let i = 0; i < 250; i++) void count(track(`tenant_${i}`));
+    for (const tenant of ['tenant_0', 'tenant_249'])
+      track(tenant).setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    await jest.advanceTimersByTimeAsync(900);
+    expect(raise).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(raise.mock.calls.map(([{ tenant }]) => tenant.id).sort()).toEqual(['tenant_0', 'tenant_249']);
+  });
+
+  it('judges a total at its refusal, without another request', async () => {
+    answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(raise).toHaveBeenCalledTimes(1);
+  });
+
+  it('takes a store that was away for back, once nothing is left that it would take', async () => {
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    now += 5 * 60_000;
+    publisher.publishAll();
+    expect(health.away).toBe(false);
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    publisher.publishAll();
+    expect(health.away).toBe(true);
+    answer = answers;
+    await jest.advanceTimersByTimeAsync(100);
+    expect(taken()).toBe(1);
   });
 });

@@ -309,6 +309,13 @@ describe('TrackedTotal', () => {
       answer(total);
       total.forgetTenant();
       expect(total.takeNews()).toEqual({ more: 1, name: undefined });
+      // A request without a name that comes before usage has looked.
+      const named = known(1);
+      named.forgetTenant();
+      named.add(1, { id: 'acme' });
+      answer(named);
+      named.forgetTenant();
+      expect(named.takeNews()).toEqual({ more: 2, name: 'Acme' });
       const seen = known(1);
       seen.takeNews();
       seen.forgetTenant();
