@@ -56,6 +56,8 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => (stopped = true));
   try {
     await client.connect();
+    // Of a database that there is not, the client tells nothing: it would read the first one.
+    if (client instanceof Redis && client.options.db) await client.select(client.options.db);
     for (;;) {
       const rows = await looking.read(args.category);
       if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
@@ -110,9 +112,9 @@ function isLimit(limit: string | undefined): boolean {
 function isAddress(url: string): boolean {
   if (url.startsWith('/')) return true;
   try {
-    const { protocol, hostname, username, password } = new URL(url);
+    const { protocol, hostname, username, password, pathname } = new URL(url);
     decodeURIComponent(username + password);
-    return ['redis:', 'rediss:'].includes(protocol) && hostname !== '';
+    return ['redis:', 'rediss:'].includes(protocol) && hostname !== '' && /^(\/\d*)?$/.test(pathname);
   } catch {
     return false;
   }

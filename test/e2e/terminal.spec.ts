@@ -154,11 +154,14 @@ describe('the command line', () => {
       'redis://:s3cret%zz@host',
       'http://:s3cret@host',
       's3cret',
+      'redis://:s3cret@host/first',
     ]) {
       const [code, stderr] = await failed(url);
       expect([code, stderr]).toEqual([2, expect.stringContaining('Write redis://user:password@host:6379')]);
       expect(stderr).not.toMatch(/s3|cret/);
     }
+    // Not the first one instead.
+    expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
   });
 
   it('reads all nodes of a Cluster with the password of one, and prints it nowhere', async () => {
