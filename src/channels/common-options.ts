@@ -19,7 +19,7 @@ export interface ChannelFilter {
 
 /** Common options of channels whose messages people read. */
 export interface MessageOptions extends ChannelFilter {
-  /** The webhook's address. It is a secret, because whoever has it can post: never logged, shown or put into an error. */
+  /** The webhook's address. It is a secret, because anyone with it can post: never logged, shown or put into an error. */
   url: string;
   /**
    * Name of the environment in messages, such as `production` or `staging`.
