@@ -244,6 +244,14 @@ describe('thresholds that are set while the app runs', () => {
     ]);
   });
 
+  it('are traced in the order in which they were made, even if the clocks of two replicas differ', async () => {
+    await one.set({ ...base, tenant: 'first' });
+    now -= 300;
+    await other.set({ ...base, tenant: 'second' });
+    for (const replica of [one, other])
+      expect((await replica.changes()).map(({ tenant }) => tenant)).toEqual(['second', 'first']);
+  });
+
   it('hold over a deploy that adds windows beside theirs, and can be removed where theirs is gone', async () => {
     const withWindows = (...windows: string[]): Map<string, Category> =>
       new Map([

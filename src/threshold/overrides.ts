@@ -235,7 +235,9 @@ export class Overrides {
     const stored = await state.list(CHANGES, MAX_CHANGES);
     const lost = [...this.trace].filter(([id]) => !stored.has(id));
     const all = [...new Map([...lost, ...stored])].map(([id, line]) => ({ id, line, at: timeOf(line) }));
-    const latest = all.sort((a, b) => b.at - a.at).slice(0, MAX_CHANGES);
+    // The store's own order is the truer one: the clocks of two replicas differ by some milliseconds.
+    if (lost.length > 0) all.sort((a, b) => b.at - a.at);
+    const latest = all.slice(0, MAX_CHANGES);
     this.trace = new Map(latest.map(({ id, line }) => [id, line]));
     // The oldest first: the store keeps the records that were written last.
     for (const { id, line } of latest.reverse()) if (!stored.has(id)) await state.swap(CHANGES, id, undefined, line);
