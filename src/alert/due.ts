@@ -26,6 +26,8 @@ const END_WORTH_TELLING_MS = 60 * 60_000;
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
 const MAX_CALM_MS = 5 * 60_000;
+/** How often a count that had not grown when a reminder came due is read again, as a share of the time between reminders. */
+const READS_PER_REMINDER = 30;
 
 /** Whether a channel's options let this category and severity through. */
 export function wants(
@@ -199,7 +201,9 @@ export function plan(
       looks.push(muted);
     }
     if (!next) {
-      looks.push(repeatAt(incident, told, channel, now), isHeld ? Infinity : reminderAt(incident, told, settings));
+      const reminder = isHeld ? Infinity : reminderAt(incident, told, settings);
+      looks.push(repeatAt(incident, told, channel, now));
+      looks.push(reminder > now ? reminder : now + settings.remindAfterMs / READS_PER_REMINDER);
       continue;
     }
     const free = Math.max(told?.until ?? 0, told?.next ?? 0);
