@@ -120,7 +120,7 @@ export class ChannelHealth {
   private pauseToProbe(reason: string): void {
     if (this.probes === 0)
       this.logger.error(
-        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is retried every few minutes. Check ${this.option}`,
+        `${this.title} has a wrong address or credentials, or its receiver is away (${reason}): it is retried, less and less often. Check ${this.option}`,
       );
     this.pause(backoff(FIRST_PROBE_MS, this.probes++, MAX_PROBE_MS));
   }

@@ -83,7 +83,8 @@ export class LiveRows {
     ]);
     const counts = new Map<string, number>();
     for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
-    const others = nearest.filter((tenant) => !counts.has(tenant));
+    // No more of them than are shown: each is read by itself, and of a sliding window in its parts.
+    const others = nearest.filter((tenant) => !counts.has(tenant)).slice(0, this.limit);
     const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
     others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
     const tenants = [...counts.keys()];

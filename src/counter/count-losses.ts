@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-import { oneLine, plural } from '../util/text.js';
+import { amountOf, oneLine, plural } from '../util/text.js';
 import type { TrackedTotal } from './tracked-total.js';
 import type { LiveWindow } from './tracked-windows.js';
 
@@ -31,7 +31,7 @@ export class CountLosses {
 
   /** The window or its process has ended: logs how much was not counted. */
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
-    const much = cost === requests ? '' : `, ${cost} in cost`;
+    const much = cost === requests ? '' : `, ${amountOf(cost)} in cost`;
     this.logger.warn(
       `${plural(requests, 'request was', 'requests were')} not counted in ${category.name}${much}: too many tenants to track`,
     );

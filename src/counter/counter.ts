@@ -293,13 +293,14 @@ export class Counter {
   ): Promise<void> | undefined {
     const asked = this.askLevels(tracked, tenant);
     const urgency = tracked.add(cost, tenant);
-    // On Fastify, finding the route takes as long as everything else here.
-    const isNear = urgency !== 'later';
-    if (isNear && this.near && tracked.isHot) {
+    const isUrgent = urgency !== 'later';
+    const isHot = isUrgent && tracked.isHot;
+    if (isHot && this.near) {
       const { category, window, span } = tracked.window;
       this.near({ category: category.name, window: window.name, tenant: tracked.key, span });
     }
-    if (routeOf && (isNear || !tracked.hasRoute)) tracked.seenOn(routeOf(request, isNear));
+    // On Fastify, finding the route takes as long as everything else here.
+    if (routeOf && (isHot || !tracked.hasRoute)) tracked.seenOn(routeOf(request, isUrgent));
     const published = this.publisher.publish(tracked, urgency);
     if (!asked) return published;
     return this.options.counting === 'background'

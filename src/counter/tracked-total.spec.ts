@@ -52,6 +52,8 @@ describe('TrackedTotal', () => {
       answer(longer);
       expect([add(minute), add(longer)]).toEqual(['later', 'later']);
       expect(add(open(), 11)).toBe('wait');
+      // The store is sent nothing that costs nothing, so it never answers about it.
+      expect(add(open(MINUTE + 1), 0)).toBe('later');
       const zero = open(MINUTE, levelsOf(0, LEVELS.steps));
       expect([add(zero), zero.alone(), zero.unraise(CRITICAL as AlertLevel), add(zero)]).toEqual([
         ...['wait', CRITICAL, undefined, 'now'],
@@ -203,7 +205,7 @@ describe('TrackedTotal', () => {
     });
   });
 
-  it('is hot over half of the next level, and once a level was crossed', () => {
+  it('is hot over half of the first level, and once a level was crossed', () => {
     expect([known(5).isHot, known(6).isHot]).toEqual([false, true]);
     expect(known(1, { announced: 1 }).isHot).toBe(true);
     const cooled = known(11, { announced: 1 });

@@ -142,7 +142,7 @@ export class TrackedTotal {
     this.state |= CHANGED;
     const urgency = this.urgency();
     // Until the store has answered once: of requests that come together, any may be the one that crosses.
-    if (this.isKnownToStore || urgency === 'wait') return urgency;
+    if (this.isKnownToStore || this.own === 0 || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
   }

@@ -3,7 +3,7 @@ import { attributesOf } from '../../model/tenant-attributes.js';
 import { amountOf, duration, plural } from '../../util/text.js';
 import {
   amount,
-  beginsAgain,
+  resetsAt,
   contributors,
   COUNTED_ALONE,
   crossing,
@@ -50,7 +50,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
 function windowFact(alert: RateAlert, { time }: Dialect): string {
   const { windowStart, windowMs } = alert;
   const range = `${time(windowStart, windowMs)} to ${time(windowEndOf(alert), windowMs)}`;
-  return [range, beginsAgain(alert)].filter(Boolean).join(', ');
+  return [range, resetsAt(alert)].filter(Boolean).join(', ');
 }
 
 function progress(

@@ -1,15 +1,6 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration, oneLine } from '../../util/text.js';
-import {
-  beginsAgain,
-  contributors,
-  COUNTED_ALONE,
-  crossing,
-  headline,
-  howOften,
-  inARow,
-  raised,
-} from './alert-words.js';
+import { resetsAt, contributors, COUNTED_ALONE, crossing, headline, howOften, inARow, raised } from './alert-words.js';
 import { PLAIN, placeOf, type Dialect } from './names.js';
 
 const LOG: Dialect = { ...PLAIN, time: (at) => at.toISOString() };
@@ -28,7 +19,7 @@ function breached(who: string, alert: RateAlert): (string | undefined)[] {
   const per = duration(windowMs);
   const crossed = crossing(alert);
   const most = contributors(alert, LOG);
-  const again = beginsAgain(alert);
+  const again = resetsAt(alert);
   return [
     `${who}: ${amountOf(count)} in ${per}${crossed ? ` (${crossed})` : ''}, threshold ${amountOf(threshold)}`,
     inARow(alert, LOG),

@@ -70,7 +70,7 @@ export function raised({ incident }: RateAlert): string | undefined {
 }
 
 /** `resets at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. Sliding ones never do. */
-export function beginsAgain({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): string | undefined {
+export function resetsAt({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): string | undefined {
   if (windowMs < LONG_WINDOW_MS || !windowEnd) return undefined;
   return `resets at ${inZone(windowEnd, timeZone)}`;
 }
