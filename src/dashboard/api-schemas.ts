@@ -98,6 +98,11 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
           'Start of the first consecutive window over the threshold, up to this one; absent if it is not over.',
       },
       hour: { $ref: '#/components/schemas/Series' },
+      hourThreshold: {
+        type: 'number',
+        description:
+          'What the counts of `hour` are held against; absent if this row is of another window, or has no threshold.',
+      },
       contributors: {
         type: 'array',
         items: {

@@ -81,8 +81,13 @@ export interface TenantRow {
   share: number;
   /** Start of the first consecutive window over the threshold, up to this one; absent if it is not over. */
   since?: number;
-  /** Last hour, one count per minute, the current one last. For windows longer than a minute: the window's running count at each minute. */
+  /**
+   * Last hour in the category's shortest window, one count per minute, the current one last. If that window is longer than a minute: its
+   * running count at each minute.
+   */
   hour: Series;
+  /** What the counts of `hour` are held against; absent if this row is of another window, or has no threshold. */
+  hourThreshold?: number;
   /** Known contributors to the count, largest first. */
   contributors?: { label: string; count: number }[];
   /** Channels that were sent the current breach; empty if none. */
@@ -448,6 +453,7 @@ const rowExample: TenantRow = {
   share: 0.71,
   since: NOW - 18 * MINUTE,
   hour: { start: NOW - (NOW % MINUTE) - 2 * MINUTE, stepMs: MINUTE, counts: [290, 301, 312] },
+  hourThreshold: 15,
   contributors: [
     { label: 'sk-****wxyz', count: 222 },
     { label: 'other', count: 90 },

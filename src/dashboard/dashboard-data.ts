@@ -324,6 +324,7 @@ export class DashboardData {
       ...(reached ? { severity: reached.severity } : {}),
       ...(row.since ? { since: row.since.getTime() } : {}),
       hour: { start: windowStart, stepMs: 60_000, counts: [] },
+      ...(known !== undefined && window === baseWindow(category) ? { hourThreshold: known } : {}),
       told: [],
     };
   }

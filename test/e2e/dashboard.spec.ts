@@ -461,6 +461,21 @@ describe('the API of the page', () => {
     expect(rows).toMatchObject([{ tenant: { id: 'trial' }, count: 3, threshold: 4, ratio: 0.75 }]);
   });
 
+  it('holds the last hour against the threshold of the window that it shows, and of no other', async () => {
+    const windows = [
+      { period: 'month' as const, threshold: 30 },
+      { windowMs: MINUTE, threshold: 10 },
+    ];
+    const { monitor, get } = await started({ monitor: seenMonitor(START, { tokens: { windows } }) });
+    await monitor.replica.count('tokens', 'acme', 20);
+    await monitor.replica.recorder.look();
+    const { rows } = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
+    expect(rows.map((row) => [row.windowMs, row.threshold, row.hour.counts.at(-1), row.hourThreshold])).toEqual([
+      [MINUTE, 10, 20, 10],
+      [31 * 24 * 60 * MINUTE, 30, 20, undefined],
+    ]);
+  });
+
   it('finds the busiest of many first', async () => {
     const { monitor, get } = await started();
     for (let i = 0; i < 60; i++) await monitor.replica.count('llm_call', `proj_${i}`, 1);

@@ -125,7 +125,7 @@ describe('the connection to Redis', () => {
     await new Promise((resolve) => setTimeout(resolve, 2 * windowMs + 1_500));
     await server.restart();
     await until(() => (app as TestApp).log.of('is back after').length === 1);
-    expect((app as TestApp).log.of('1 counted requests were never published')).toHaveLength(1);
+    expect((app as TestApp).log.of('1 counted request was never published')).toHaveLength(1);
     client.disconnect();
     await server.kill();
   });
@@ -172,7 +172,7 @@ describe('the connection to Redis', () => {
         await new Promise((resolve) => setTimeout(resolve, 200));
         expect(published).toBeLessThan(6);
         await (app as TestApp).close();
-        expect((app as TestApp).log.of('1 counted requests were never published')).toHaveLength(1);
+        expect((app as TestApp).log.of('1 counted request was never published')).toHaveLength(1);
         const atTheEnd = published;
         await new Promise((resolve) => setTimeout(resolve, 500));
         expect(published).toBe(atTheEnd);

@@ -58,7 +58,7 @@ async function stopped(counting: Counting, happens?: (server: RedisServer) => vo
     server.thaw();
     const sums = await sumIn(reader, TENANTS, categories.llm_call.windowMs);
     const lost = instance.lines.map((line) =>
-      Number(/ (\d+) counted requests were never published/.exec(line)?.[1] ?? 0),
+      Number(/ ([\d,]+) counted requests? (?:was|were) never published/.exec(line)?.[1]?.replaceAll(',', '') ?? 0),
     );
     return { answers, answered: answeredBy(answers), toldAt, tookMs, sums, lost: Math.max(0, ...lost) };
   } finally {

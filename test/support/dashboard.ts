@@ -26,7 +26,7 @@ export interface SeenMonitor {
   status: { up: boolean; blindSince?: number };
 }
 
-export function seenMonitor(now: number): SeenMonitor {
+export function seenMonitor(now: number, more: RateMonitorOptions['categories'] = {}): SeenMonitor {
   const clock = { now };
   const given: RateMonitorOptions = {
     categories: {
@@ -38,6 +38,7 @@ export function seenMonitor(now: number): SeenMonitor {
         ],
       },
       evaluations: { threshold: 3 },
+      ...more,
     },
   };
   const categories = readOptions(given, NO_ENVIRONMENT).options.categories as Map<string, Category>;

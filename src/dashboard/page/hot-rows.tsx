@@ -103,7 +103,7 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         )}
       </td>
       <td class="cell-hour">
-        <Spark series={row.hour} threshold={row.threshold} />
+        <Spark series={row.hour} threshold={row.hourThreshold} />
       </td>
       <td class="cell-told">
         <Contributors of={row} />

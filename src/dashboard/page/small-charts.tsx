@@ -34,11 +34,12 @@ export function Bar({ row }: { row: TenantRow }): JSX.Element {
   );
 }
 
-/** The last hour, one bar per minute; minutes over the threshold are highlighted. */
-export function Spark({ series, threshold }: { series: Series; threshold: number }): JSX.Element {
+/** The last hour, one bar per minute; minutes over the threshold, if there is one for minutes, are highlighted. */
+export function Spark({ series, threshold }: { series: Series; threshold: number | undefined }): JSX.Element {
   const { counts, stepMs } = series;
   const peak = Math.max(...counts, 0);
-  const max = Math.max(peak, threshold * 1.15, 1);
+  const max = Math.max(peak, (threshold ?? 0) * 1.15, 1);
+  const limit = threshold ?? Infinity;
   const step = SPARK_WIDTH / Math.max(counts.length, 1);
   const y = (value: number): number => SPARK_HEIGHT * (1 - value / max);
   const column = (value: number, i: number): string => {
@@ -47,9 +48,10 @@ export function Spark({ series, threshold }: { series: Series; threshold: number
     return `M${round(i * step)} ${SPARK_HEIGHT}V${round(top)}h${round(step * 0.78)}V${SPARK_HEIGHT}Z`;
   };
   const columns = (isOver: boolean): string =>
-    counts.map((value, i) => (value > 0 && value > threshold === isOver ? column(value, i) : '')).join('');
-  const over = counts.filter((value) => value > threshold).length;
-  const label = `Last ${length(counts.length * stepMs)}: ${count(peak)} at most, ${over} of ${counts.length} steps over ${count(threshold)}`;
+    counts.map((value, i) => (value > 0 && value > limit === isOver ? column(value, i) : '')).join('');
+  const over = counts.filter((value) => value > limit).length;
+  const held = threshold === undefined ? '' : `, ${over} of ${counts.length} steps over ${count(threshold)}`;
+  const label = `Last ${length(counts.length * stepMs)}: ${count(peak)} at most${held}`;
   return (
     <svg
       class="spark"
@@ -60,7 +62,9 @@ export function Spark({ series, threshold }: { series: Series; threshold: number
     >
       <path class="under" d={columns(false)} />
       <path class="over" d={columns(true)} />
-      <line class="at" x1="0" x2={SPARK_WIDTH} y1={round(y(threshold))} y2={round(y(threshold))} />
+      {threshold !== undefined && (
+        <line class="at" x1="0" x2={SPARK_WIDTH} y1={round(y(threshold))} y2={round(y(threshold))} />
+      )}
     </svg>
   );
 }

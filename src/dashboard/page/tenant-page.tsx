@@ -32,7 +32,9 @@ export function TenantPage({
     `api/tenant?category=${encodeURIComponent(category)}&tenant=${encodeURIComponent(id)}`,
     EVERY_MS,
   );
-  const row = data?.rows[0];
+  // The charts and the form are about the first of the category's windows, the shortest.
+  const shortest = overview.categories.find(({ name }) => name === category)?.windows[0]?.name;
+  const row = data?.rows.find(({ window }) => window === shortest) ?? data?.rows[0];
   const tenant = row?.tenant ?? { id };
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -143,7 +145,7 @@ function Now({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         <div class="hour">
           <dt>Last hour</dt>
           <dd>
-            <Spark series={row.hour} threshold={row.threshold} />
+            <Spark series={row.hour} threshold={row.hourThreshold} />
           </dd>
         </div>
       </dl>
