@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
+import { Redis } from 'ioredis';
+
 import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import { InstanceProcess } from './instance-process.js';
 import { RedisServer } from './redis-server.js';
@@ -11,6 +13,8 @@ import { until } from './until.js';
 const PROCESSES = 4;
 /** By then replicas have done what they do once a second, even after the store was away. */
 const LOOKED_MS = 2_200;
+/** By then what was counted is published, and its incidents are written. */
+const PUBLISHED_MS = 300;
 /** An unexpected alert would arrive within this time after the expected ones. */
 const SETTLED_MS = 700;
 
@@ -73,17 +77,31 @@ export class FourReplicas {
 
   /** Moves the clock once everything counted is published. */
   async moveTo(at: string): Promise<void> {
-    await wait(300);
+    await wait(PUBLISHED_MS);
     const aheadMs = Date.parse(at) - Date.now();
     await Promise.all(this.processes.map((each) => each.ask({ advance: aheadMs - this.aheadMs })));
     this.aheadMs = aheadMs;
   }
 
+  /** Restarts it once everything counted is published. */
   async restartStore(how: 'with its data' | 'empty'): Promise<void> {
+    await wait(PUBLISHED_MS);
+    const kept = how === 'empty' ? await this.incidents() : 0;
     await this.server.kill();
     if (how === 'empty') rmSync(join(this.data, 'appendonlydir'), { recursive: true });
     await this.server.restart();
+    // On a busy machine, putting them back takes longer than the wait below.
+    await until(async () => (await this.incidents()) >= kept, 5_000).catch(() => undefined);
     await wait(LOOKED_MS);
+  }
+
+  /** How many records of incidents the store has. */
+  private async incidents(): Promise<number> {
+    const client = new Redis(this.server.url);
+    const keys = (await client.keys('*:incidents:*')).filter((key) => !/:(due|written)$/.test(key));
+    const sizes = await Promise.all(keys.map((key) => client.hlen(key)));
+    client.disconnect();
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   /** Ends one like a crash or a deployment does, and starts another in its place. */
