@@ -50,7 +50,7 @@ export type { SharedState } from './store/shared-state.js';
 
 export { AlertService } from './alert/alert.service.js';
 export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
-export type { AlertRecord } from './alert/history.js';
+export type { AlertRecord } from './alert/alert-record.js';
 export type { ChannelStatus } from './alert/channel-delivery.js';
 export type { Delivery } from './alert/incident.js';
 export type { TestedChannel } from './alert/alert-engine.js';

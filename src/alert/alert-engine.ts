@@ -26,7 +26,7 @@ import { waitFor } from './channel-health.js';
 import { due, type IncidentSettings } from './due.js';
 import { alertOf, type AlertOrigin } from './alert-of-incident.js';
 import { V01Incidents } from './v0-1-incidents.js';
-import { alertRecord, type AlertRecord } from './history.js';
+import { alertRecord, type AlertRecord } from './alert-record.js';
 import {
   lastOf,
   merged,

@@ -7,8 +7,8 @@ import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
 import type { ChannelStatus } from './channel-delivery.js';
-import { breachOf } from './raised-alert.js';
-import type { AlertRecord } from './history.js';
+import { breachOf } from './breach-of-alert.js';
+import type { AlertRecord } from './alert-record.js';
 import type { NoticeOutcome } from '../notices/notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 

@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/history.js';
+import type { AlertRecord } from '../alert/alert-record.js';
 import type { NoticeOutcome, Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';
@@ -12,7 +12,7 @@ import { digestNotice } from './digest-notice.js';
 export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
 
 /** From this part of its threshold on a tenant is near it. */
-const NEAR = 0.8;
+const NEARLY_OVER = 0.8;
 const MAX_LISTED = 20;
 /** Clocks of replicas differ: those that ask for a digest at the same time ask for the same minute. */
 const KEY_MS = 60_000;
@@ -127,7 +127,7 @@ function failuresOf({ alert: { category, tenant }, channels }: AlertRecord): Dig
 }
 
 function isNear(count: number, threshold: number): boolean {
-  return count > 0 && count >= NEAR * threshold;
+  return count > 0 && count >= NEARLY_OVER * threshold;
 }
 
 function ratioOf({ count, threshold }: { count: number; threshold: number }): number {
