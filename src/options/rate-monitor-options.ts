@@ -125,7 +125,7 @@ export interface RateMonitorOptions {
   categories?: Record<string, CategoryOptions>;
   /**
    * Who a request counts against.
-   * @defaultValue the `project`, else the `organization`, of `request.auth`, else of `request.user`
+   * @defaultValue the `project`, `projectId`, `organization`, `organizationId`, `orgId` or `tenantId` of `request.auth`, else of `request.user`
    */
   tenant?: TenantResolver;
   /**
