@@ -299,14 +299,12 @@ export class DashboardData {
             return [...busiest, ...(await usage.present(category, window, others, at))];
           });
           const [running = [], last = []] = await Promise.all(rows);
-          return worstOf(running, last).map((row) => this.toRow(row));
+          const near = worstOf(running, last).filter(({ ratio = 0 }) => ratio >= NEAR);
+          return near.map((row) => this.toRow(row));
         }),
       ),
     );
-    return found
-      .flat()
-      .filter(({ ratio }) => ratio >= NEAR)
-      .sort((a, b) => b.ratio - a.ratio);
+    return found.flat().sort((a, b) => b.ratio - a.ratio);
   }
 
   private toRow(row: UsageRow): TenantRow {

@@ -129,6 +129,12 @@ export interface UsageSettings extends UsageRetention {
   ) => number | undefined;
 }
 
+/** The first and the last. */
+interface Slots {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
 export class UsageReader {
   constructor(private readonly settings: UsageSettings) {}
@@ -152,7 +158,17 @@ export class UsageReader {
     const isLive = this.now() - span.end < LIVE_WINDOWS * (span.end - span.start);
     const counts = isLive ? await this.settings.store.top(name, window.name, span.key, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
-    return this.rows(category, window, time, await this.pastTop(category, Math.floor(span.start / SLOT_MS), most));
+    const slots = {
+      from: Math.floor(span.start / SLOT_MS),
+      to: Math.floor(Math.min(span.end - 1, this.now()) / SLOT_MS),
+    };
+    // Most often nobody is listed because nobody was counted. Reading every tenant's history each second would be a high price for that.
+    if (isLive && (isLong(window) || !(await this.isCounted(category, slots)))) return [];
+    return this.rows(category, window, time, await this.pastTop(category, slots, most));
+  }
+
+  private async isCounted({ name }: Category, { from, to }: Slots): Promise<boolean> {
+    return [...(await this.settings.store.totals(name, from, to)).values()].some((count) => count > 0);
   }
 
   /** Rows of tenants whose counts are known; `counts` are those of the window that holds `time`. */
@@ -381,7 +397,7 @@ export class UsageReader {
   }
 
   /** Slots of a range, within what is kept. */
-  private slots(range: TimeRange): { from: number; to: number } {
+  private slots(range: TimeRange): Slots {
     const { from, to } = given(range, 'from, to');
     const now = this.now();
     const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
@@ -442,13 +458,13 @@ export class UsageReader {
     });
   }
 
-  /** The busiest tenants of a past minute, out of all that were seen then. */
-  private async pastTop(category: Category, slot: number, limit: number): Promise<TenantCount[]> {
-    const seen = [...(await this.settings.store.seen(category.name, blockOf(slot))).keys()];
+  /** The busiest tenants of a past window, out of all that were seen then, by their counts at its end. */
+  private async pastTop(category: Category, { from, to }: Slots, limit: number): Promise<TenantCount[]> {
+    const seen = [...(await this.seenBetween(category.name, from, to)).keys()];
     const counts: TenantCount[] = [];
     for (const some of batches(seen, 10 * READ_AT_ONCE)) {
-      const found = await this.slotCounts(category, some, slot, slot);
-      some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(slot) ?? 0 }));
+      const found = await this.slotCounts(category, some, to, to);
+      some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(to) ?? 0 }));
     }
     return counts
       .filter(({ count }) => count > 0)

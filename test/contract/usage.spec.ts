@@ -203,6 +203,35 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
+  it('knows the busiest of a day that is over by their counts at its end, also those of its morning', async () => {
+    const budget = { llm: { windows: [{ period: 'day' as const, threshold: 10 }] } };
+    const a = replica('a', budget, { retentionMs: 60 * 24 * 60 * MINUTE });
+    const at = Date.parse('2026-09-21T00:30:00Z');
+    clock.now = at;
+    await a.count('llm', 'early', 9);
+    await a.count('llm', 'late', 1);
+    await pass(2 * MINUTE, a);
+    clock.now = Date.parse('2026-09-21T20:00:00Z');
+    await a.count('llm', 'late', 19);
+    await pass(2 * MINUTE, a);
+    clock.now += 20 * 24 * 60 * MINUTE;
+    expect((await a.usage.top('llm', { at })).map(({ tenant, count }) => [tenant.id, count])).toEqual([
+      ['late', 20],
+      ['early', 9],
+    ]);
+  });
+
+  it("reads nobody's history while a category is idle", async () => {
+    const a = replica('a');
+    await a.count('llm', 'one', 3);
+    await pass(5 * MINUTE, a);
+    const history = jest.spyOn(store.usage, 'history');
+    expect(await a.usage.top('llm')).toEqual([]);
+    expect(await a.usage.top('llm', { at: clock.now - MINUTE })).toEqual([]);
+    expect(history).not.toHaveBeenCalled();
+    history.mockRestore();
+  });
+
   it('loses no minute to a replica that dies: another copies it', async () => {
     const [a, b] = [replica('a'), replica('b')];
     await a.count('llm', 'one', 7);
