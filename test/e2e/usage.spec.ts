@@ -11,7 +11,13 @@ import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';
 import type { Deferred } from '../../src/util/deferred.js';
 import { VERSION } from '../../src/util/version.js';
-import type { CategoryAnswer, Overview, TenantAnswer, ThresholdsAnswer } from '../../src/dashboard/api.js';
+import type {
+  CategoryAnswer,
+  Overview,
+  TenantAnswer,
+  TenantsAnswer,
+  ThresholdsAnswer,
+} from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { calmCategories, calmWindowMs } from '../support/calm-window.js';
@@ -92,10 +98,14 @@ describe('usage in an app', () => {
       const usage = app.app.get(UsageService);
       const { counts } = await usage.history('llm_call', 'proj_1', { from: Date.now() - 5 * 60_000 });
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20);
-      expect(await usage.active('llm_call', { from: Date.now() - 5 * 60_000 })).toBe(2);
+      // Those who were alerted on are shown before usage is written, which is done once a second.
+      await until(async () => (await usage.active('llm_call', { from: Date.now() - 5 * 60_000 })) === 2, 5_000);
     }
-    const found = await fetch(`${a.url}/rate-monitor/api/tenants?search=name%20of%20proj_2`);
-    expect(await found.json()).toMatchObject({
+    // Who was seen today is read every ten seconds.
+    const search = async (): Promise<TenantsAnswer> =>
+      (await (await fetch(`${a.url}/rate-monitor/api/tenants?search=name%20of%20proj_2`)).json()) as TenantsAnswer;
+    await until(async () => (await search()).rows.length > 0, 12_000);
+    expect(await search()).toMatchObject({
       rows: [{ tenant: { id: 'proj_2', name: 'Name of proj_2' }, count: 1 }],
     });
     const answer = await fetch(`${a.url}/rate-monitor/api/mute`, {
