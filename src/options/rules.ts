@@ -24,6 +24,9 @@ const leaveOwnMetadata = enterOwnMetadata();
 const WHOLE = 'a whole number, 0 or more';
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
 const COST = 'a number above 0, or leave it out for 1000000000';
+const TENANT = 'a function of the execution context that returns a tenant, or leave it out';
+const CONTRIBUTOR = 'a function of the execution context that returns a name, or leave it out';
+const EXEMPT = 'a function of the tenant that returns true or false, or leave it out';
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
 const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
@@ -77,15 +80,15 @@ export class CategoryShape extends WindowShape {
   maxCost: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that returns a tenant, or leave it out')
+  @IsFunction(TENANT)
   tenant: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that returns a name, or leave it out')
+  @IsFunction(CONTRIBUTOR)
   contributor: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the tenant that returns true or false, or leave it out')
+  @IsFunction(EXEMPT)
   exempt: unknown;
 }
 
@@ -99,15 +102,15 @@ export class OptionsShape {
   categories: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that returns a tenant, or leave it out')
+  @IsFunction(TENANT)
   tenant: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the execution context that returns a name, or leave it out')
+  @IsFunction(CONTRIBUTOR)
   contributor: unknown;
 
   @IsOptional()
-  @IsFunction('a function of the tenant that returns true or false, or leave it out')
+  @IsFunction(EXEMPT)
   exempt: unknown;
 
   @IsOptional()
