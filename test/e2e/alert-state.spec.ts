@@ -414,7 +414,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect((await one.mutes.list()).map(({ tenant }) => tenant)).toEqual(['a']);
     expect([...(await on.list('mutes::')).keys()].some((id) => id.includes('"a"'))).toBe(true);
     await Promise.all([one.stop(), other.stop()]);
-    await client?.quit();
+    client?.disconnect();
     await server?.kill();
   });
 
@@ -429,10 +429,11 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         Array.from({ length: 100 }, (_, j) => one.breached(aBreach(5_000, { tenant: { id: `t${i + j}` } }))),
       );
     await one.mutes.mute({ tenant: 'a', forMs: DAY_MS, reason: 'x' });
-    const muted = performance.now();
+    // It reads mutes once a second. How long that takes depends on the machine; which read brings the mute does not: the first that begins
+    // after it, so not one behind the incidents.
+    const reads = jest.spyOn(other.mutes, 'refresh');
     await until(() => other.mutes.of('llm_call', 'a') !== undefined, 5_000);
-    // A busy machine has half a second more.
-    expect(performance.now() - muted).toBeLessThan(1_500);
+    expect(reads.mock.calls.length).toBeLessThanOrEqual(1);
   });
 
   it('bounds what is open, and tells the rest all the same', async () => {

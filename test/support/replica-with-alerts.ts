@@ -17,7 +17,9 @@ export interface SharedPlace {
 export function sharedPlace(where: string): SharedPlace {
   if (where === 'memory') return { state: new MemorySharedState(), close: () => Promise.resolve() };
   const { client, keyPrefix } = sharedRedis();
-  return { state: new RedisSharedState(client, keyPrefix), close: () => client.quit() };
+  // Not `quit()`: a replica that was stopped in the middle of a look still sends commands, and a command that meets a closed socket resets
+  // the connection, which may cost the reply to QUIT.
+  return { state: new RedisSharedState(client, keyPrefix), close: () => Promise.resolve(client.disconnect()) };
 }
 
 /** State that can be unavailable, like Redis. */
