@@ -211,7 +211,7 @@ describe('what is being sent', () => {
       );
       delivery.push('a', due);
       await jest.advanceTimersByTimeAsync(101_000);
-      expect(reasons).toMatchObject([{ delivered: false, reason: 'no answer within 100000 ms' }]);
+      expect(reasons).toMatchObject([{ delivered: false, reason: 'no answer within 100 s' }]);
     });
 
     it('turns the channel on again, if it is a test alert that arrives late', async () => {
@@ -225,7 +225,7 @@ describe('what is being sent', () => {
       isGone = false;
       const tested = delivery.test(anAlert());
       await jest.advanceTimersByTimeAsync(11_000);
-      expect([await tested, delivery.status(0).on]).toEqual(['no answer within 10000 ms', false]);
+      expect([await tested, delivery.status(0).on]).toEqual(['no answer within 10 s', false]);
       await jest.advanceTimersByTimeAsync(2_000);
       expect(delivery.status(0).on).toBe(true);
     });

@@ -24,10 +24,12 @@ const MAX_TAG = 200;
 /** Room for the mark of an id that is not shown unchanged. */
 const MARK_ROOM = 18;
 /**
- * By then Sentry has started to send the event or has dropped it. Counted in steps: while the process is blocked, so is Sentry, and a
- * single timer would fire before Sentry's turn.
+ * By then Sentry has started to send an event or has dropped it, of which it tells nobody. Counted in steps: while the process is blocked,
+ * so is Sentry, and a single timer would fire before Sentry's turn.
  */
 const ON_ITS_WAY_WITHIN_STEPS = 20;
+/** Enough if earlier events were on their way at once. */
+const MIN_STEPS = 3;
 const STEP_MS = 100;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
 
@@ -46,6 +48,8 @@ export class SentryChannel implements AlertChannel {
   readonly minSeverity: Severity | undefined;
   private readonly given: readonly string[] | undefined;
   private sentry: Sentry | undefined;
+  /** How many steps the slowest event so far took until it was on its way. */
+  private slowest: number | undefined;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
   constructor(options?: ChannelFilter | null) {
@@ -94,47 +98,56 @@ export class SentryChannel implements AlertChannel {
       extra: extraOf(alert),
     };
     const scope = sentry.getCurrentScope();
-    await posted(client, eventIdOf(alert), (event_id) =>
+    await this.posted(client, eventIdOf(alert), (event_id) =>
       scope.captureMessage(alertLine(alert), undefined, { event_id, captureContext }),
     );
+  }
+
+  /**
+   * Captures an event and waits for its outcome.
+   *
+   * @throws DeliveryError if it was dropped or Sentry did not accept it.
+   */
+  private async posted(client: SentryClient, eventId: string, capture: (eventId: string) => void): Promise<void> {
+    const ends: (() => void)[] = [];
+    try {
+      const { statusCode, headers } = await new Promise<SentryAnswer>((resolve, reject) => {
+        let steps = 0;
+        const step = (): void => {
+          if (++steps < this.maxSteps) return;
+          const reason = 'dropped by the app (beforeSend, a filter or sampleRate), or there are too many events';
+          reject(new DeliveryError(reason, { retry: false }));
+        };
+        const timer = setInterval(step, STEP_MS).unref();
+        const isOnItsWay = (): void => {
+          clearInterval(timer);
+          this.slowest = Math.max(this.slowest ?? 0, steps);
+        };
+        ends.push(
+          () => clearInterval(timer),
+          client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && isOnItsWay()),
+          client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer)),
+        );
+        capture(eventId);
+      });
+      if (statusCode === undefined)
+        throw new DeliveryError('the event did not reach Sentry, or the SDK had no room for it', { retry: true });
+      accept({ status: statusCode, headers: new Headers(withValues(headers)), json: {}, reason: undefined });
+    } finally {
+      for (const end of ends) end();
+    }
+  }
+
+  /** An event that is not on its way by then was dropped. If it was only late, it is sent again with the same id. */
+  private get maxSteps(): number {
+    const { slowest = ON_ITS_WAY_WITHIN_STEPS } = this;
+    return Math.min(MIN_STEPS + 2 * slowest, ON_ITS_WAY_WITHIN_STEPS);
   }
 }
 
 function eventIdOf({ id }: RateAlert): string {
   if (id === undefined) return randomUUID().replaceAll('-', '');
   return createHash('sha256').update(id).digest('hex').slice(0, 32);
-}
-
-/**
- * Captures an event and waits for its outcome.
- *
- * @throws DeliveryError if it was dropped or Sentry did not accept it.
- */
-async function posted(client: SentryClient, eventId: string, capture: (eventId: string) => void): Promise<void> {
-  const ends: (() => void)[] = [];
-  try {
-    const { statusCode, headers } = await new Promise<SentryAnswer>((resolve, reject) => {
-      const dropped = (): void =>
-        reject(
-          new DeliveryError('dropped by the app (beforeSend, a filter or sampleRate), or there are too many events', {
-            retry: false,
-          }),
-        );
-      let steps = 0;
-      const timer = setInterval(() => ++steps === ON_ITS_WAY_WITHIN_STEPS && dropped(), STEP_MS).unref();
-      ends.push(
-        () => clearInterval(timer),
-        client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && clearInterval(timer)),
-        client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer)),
-      );
-      capture(eventId);
-    });
-    if (statusCode === undefined)
-      throw new DeliveryError('the event did not reach Sentry, or the SDK had no room for it', { retry: true });
-    accept({ status: statusCode, headers: new Headers(withValues(headers)), json: {}, reason: undefined });
-  } finally {
-    for (const end of ends) end();
-  }
 }
 
 interface SentryAnswer {

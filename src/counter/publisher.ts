@@ -7,7 +7,7 @@ import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import type { StoreHealth } from './store-health.js';
-import { kindOf } from '../util/text.js';
+import { duration, kindOf } from '../util/text.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
 import { isOver, type TrackedWindows } from './tracked-windows.js';
 
@@ -443,7 +443,7 @@ function readable(answers: unknown, size: number): Published[] {
 /** The store's answer, or a rejection if it takes too long. An answer that has already arrived is read before an immediate runs, but not before a timer. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(new Error(`no answer within ${GIVE_UP_AFTER_MS} ms`));
+    const giveUp = (): void => reject(new Error(`no answer within ${duration(GIVE_UP_AFTER_MS)}`));
     const timer = setTimeout(() => setImmediate(giveUp), GIVE_UP_AFTER_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });

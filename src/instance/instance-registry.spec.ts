@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 
 import { completeOptions } from '../options/complete-options.js';
-import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
+import type { CategoryOptions, RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { VERSION } from '../util/version.js';
 import { InstanceRegistry } from './instance-registry.js';
@@ -92,7 +92,23 @@ describe('the instances that share keys', () => {
     await start({ ...api, categories: { llm_call: { threshold: 20 } } });
     expect(lines).toEqual([
       expect.stringContaining(
-        'Another instance of api (production) alerts in llm_call at more than 15 in 60000 ms, this one at more than 20',
+        'Another instance of api (production) alerts in llm_call at more than 15 in 1 minute, this one at more than 20',
+      ),
+    ]);
+  });
+
+  it('are warned in words for people, and not of thresholds that only look alike', async () => {
+    const of = (windowMs: number, daily: number): CategoryOptions => ({
+      windows: [
+        { windowMs, threshold: 1_500 },
+        { period: 'day', threshold: daily },
+      ],
+    });
+    await start({ ...api, categories: { llm_call: of(2_000, 0.125) } });
+    await start({ ...api, categories: { llm_call: of(90_001, 0.12501) } });
+    expect(lines).toEqual([
+      expect.stringContaining(
+        'at more than 0.125 in 1 day; more than 1,500 in 2 s, this one at more than 0.12501 in 1 day; more than 1,500 in 90001 ms',
       ),
     ]);
   });

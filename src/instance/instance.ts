@@ -17,7 +17,7 @@ export interface Instance {
   readonly perSecond: number;
   /** Requests that went uncounted since its start. */
   readonly uncounted: number;
-  /** What it alerts on, by category, in words: `more than 15 in 60000 ms`. */
+  /** What it alerts on, by category, in words: `more than 15 in 1 minute`. */
   readonly thresholds: Readonly<Record<string, string>>;
 }
 
@@ -28,9 +28,17 @@ export function thresholdsOf(categories: Iterable<Category>): Record<string, str
   );
 }
 
-function limitOf({ name, threshold, windowMs, parts }: CategoryWindow): string {
-  const most = typeof threshold === 'function' ? 'its own threshold for each tenant' : `more than ${threshold}`;
-  return `${most} in ${parts ? 'any ' : ''}${name || windowMs}${/\d$/.test(name || String(windowMs)) ? ' ms' : ''}`;
+function limitOf({ lengthName, threshold, parts }: CategoryWindow): string {
+  const most =
+    typeof threshold === 'function' ? 'its own threshold for each tenant' : `more than ${exactly(threshold)}`;
+  // `90s` is 90 s, `day` is 1 day.
+  const [, amount = '1', unit = lengthName] = /^([\d.]+)(.+)$/.exec(lengthName) ?? [];
+  return `${most} in ${parts ? 'any ' : ''}${amount} ${unit}`;
+}
+
+/** Not rounded: instances that differ by a hair alert differently. */
+function exactly(threshold: number): string {
+  return threshold.toLocaleString('en-US', { maximumFractionDigits: 20 });
 }
 
 /** What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. */

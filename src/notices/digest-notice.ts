@@ -56,9 +56,9 @@ function incidentLine({ raisedAt, alert }: AlertRecord): string {
   return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}${state}`;
 }
 
-function countLine({ tenant, category, window, count, threshold, at }: DigestCount): string {
-  const of = `${category}${window ? ` ${window}` : ''}`;
-  return `${tenantLabel(tenant, PLAIN, ROOM)}, ${of} ${amountOf(count)} of ${amountOf(threshold)} at ${shown(at)}`;
+function countLine(peak: DigestCount): string {
+  const { tenant, count, threshold, at } = peak;
+  return `${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(peak, PLAIN, ROOM.category)} ${amountOf(count)} of ${amountOf(threshold)} at ${shown(at)}`;
 }
 
 function blindLine({ from, to, instances }: BlindTime): string {
@@ -67,14 +67,16 @@ function blindLine({ from, to, instances }: BlindTime): string {
   return `Blind: ${many} from ${shown(from)} for ${duration(to.getTime() - from.getTime())}, ${amountOf(lost)} lost`;
 }
 
-function failureLine({ channel, category, tenant, reason }: DigestFailure): string {
+function failureLine(failure: DigestFailure): string {
+  const { channel, tenant, reason } = failure;
   const why = reason === undefined ? '' : ` (${reason})`;
-  return `Not delivered by ${channel}${why}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${category}`;
+  return `Not delivered by ${channel}${why}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(failure, PLAIN, ROOM.category)}`;
 }
 
-function adviceLine({ category, threshold, suggested, reason }: DigestAdvice): string {
+function adviceLine(advice: DigestAdvice): string {
+  const { threshold, suggested, reason } = advice;
   const now = threshold === undefined ? '' : `, now ${amountOf(threshold)}`;
-  return `Threshold of ${category}: ${amountOf(suggested)} suggested${now}. ${reason}`;
+  return `Threshold of ${categoryLabel(advice, PLAIN, ROOM.category)}: ${amountOf(suggested)} suggested${now}. ${reason}`;
 }
 
 function shown(at: Date): string {

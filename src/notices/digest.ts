@@ -23,6 +23,8 @@ export interface DigestFailure {
   channel: string;
   /** Name of the category. */
   category: string;
+  /** Name of the window; absent if the category has one. */
+  window?: string;
   /** The tenant that the alert is about. */
   tenant: { id: string; name?: string };
   /** Why it was not delivered; no address and no key. */
@@ -33,6 +35,8 @@ export interface DigestFailure {
 export interface DigestAdvice {
   /** Name of the category. */
   category: string;
+  /** Name of the window, the shortest of the category; absent if the category has one. */
+  window?: string;
   /** The current threshold; absent if each tenant has its own. */
   threshold?: number;
   /** The threshold that fits better. */

@@ -103,10 +103,11 @@ export class Digests {
     const { usage, now } = this.sources;
     const over = now() - from;
     if (!usage || over <= 0) return [];
-    const { suggestion, threshold } = await usage.advise(name, { over });
+    const { suggestion, threshold, window } = await usage.advise(name, { over });
     if (!suggestion) return [];
     const { threshold: suggested, reason } = suggestion;
-    return [{ category: name, ...(threshold === undefined ? {} : { threshold }), suggested, reason }];
+    const of = { category: name, ...(window === '' ? {} : { window }) };
+    return [{ ...of, ...(threshold === undefined ? {} : { threshold }), suggested, reason }];
   }
 }
 
@@ -117,11 +118,12 @@ function touches({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, from
   return isOpen || raisedAt.getTime() >= from || (windowEnd?.getTime() ?? 0) > from;
 }
 
-function failuresOf({ alert: { category, tenant }, channels }: AlertRecord): DigestFailure[] {
+function failuresOf({ alert: { category, window, tenant }, channels }: AlertRecord): DigestFailure[] {
   return Object.entries(channels)
     .filter(([, { status }]) => status === 'failed' || status === 'retried')
     .map(([channel, { reason }]) => ({
-      ...{ channel, category, tenant: { id: tenant.id, ...(tenant.name === undefined ? {} : { name: tenant.name }) } },
+      ...{ channel, category, ...(window === undefined ? {} : { window }) },
+      tenant: { id: tenant.id, ...(tenant.name === undefined ? {} : { name: tenant.name }) },
       ...(reason === undefined ? {} : { reason }),
     }));
 }

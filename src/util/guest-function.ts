@@ -1,4 +1,4 @@
-import { reasonOf } from './text.js';
+import { duration, reasonOf } from './text.js';
 
 /** An answer that takes longer is given up. */
 const GIVE_UP_AFTER_MS = 10_000;
@@ -98,7 +98,7 @@ export class GuestFunction<Q, A> {
       if (now - call.at < GIVE_UP_AFTER_MS) break;
       this.late.delete(call);
       this.isHanging = true;
-      call.giveUp(new Error(`no answer within ${GIVE_UP_AFTER_MS} ms`));
+      call.giveUp(new Error(`no answer within ${duration(GIVE_UP_AFTER_MS)}`));
     }
   }
 

@@ -1,3 +1,5 @@
+import { duration } from './text.js';
+
 /**
  * What `promise` comes to, or a rejection once `ms` have passed. The promise itself continues; its end is ignored.
  *
@@ -6,7 +8,7 @@
 export function within<T>(promise: Promise<T>, ms: number, what: string, holdsProcess = true): Promise<T> {
   return new Promise((resolve, reject) => {
     // A timer takes no more than 2 ** 31 - 1 and fires at once for anything above, `Infinity` too.
-    const timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), Math.min(ms, 2 ** 31 - 1));
+    const timer = setTimeout(() => reject(new Error(`${what} within ${duration(ms)}`)), Math.min(ms, 2 ** 31 - 1));
     if (!holdsProcess) timer.unref();
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -166,7 +166,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 100));
     server.hang();
-    expect(await fault()).toMatchObject({ message: 'gave no answer within 30000 ms', retry: true });
+    expect(await fault()).toMatchObject({ message: 'gave no answer within 30 s', retry: true });
     expect(limit).toHaveBeenCalledWith(30_000);
     limit.mockRestore();
   });

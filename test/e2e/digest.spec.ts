@@ -119,7 +119,7 @@ describe('a digest', () => {
     await minutes(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`t${i}`, 20 + i])));
     monitor.alerts.push({
       ...{ id: 'x', raisedAt: new Date(START), channels: { slack: { status: 'retried', attempts: 2 } } },
-      alert: anAlert({ tenant: { id: 'p', name: 'Acme", calm\n' } }),
+      alert: anAlert({ window: 'day', tenant: { id: 'p', name: 'Acme", calm\n' } }),
     });
     const peak = { count: 50, windowStart: new Date(START) };
     // It crossed at 15:00, in a window that began at midnight.
@@ -138,7 +138,7 @@ describe('a digest', () => {
     expect(sent[0]?.notice.severity).toBe('warning');
     expect(sent[0]?.notice.lines).toEqual([
       'From 2026-09-21 15:00 to 2026-09-21 15:01 UTC',
-      `Warning: "Acme', calm" (p), llm_call 47 of 15 in 1 min, from 2026-09-21 15:00`,
+      `Warning: "Acme', calm" (p), llm_call day 47 of 15 in 1 min, from 2026-09-21 15:00`,
       `Warning: "Acme" (proj_1), llm_call day 16 of 15 in 24 h, from 2026-09-21 00:00 for 15 h, peak 50, still open`,
       'Over: t7, llm_call 27 of 10 at 2026-09-21 15:00',
       'Over: t6, llm_call 26 of 10 at 2026-09-21 15:00',
@@ -147,7 +147,7 @@ describe('a digest', () => {
       'Over: t3, llm_call 23 of 10 at 2026-09-21 15:00',
       'and 3 more tenants over their thresholds',
       'Blind: 1 instance from 2026-09-21 15:00 for 5 min, 4 lost',
-      `Not delivered by slack: "Acme', calm" (p), llm_call`,
+      `Not delivered by slack: "Acme', calm" (p), llm_call day`,
     ]);
   });
 

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 
 import { DeliveryError } from '../../model/delivery-error.js';
 import { untraced } from '../../util/optional-peers.js';
+import { duration } from '../../util/text.js';
 import { readAnswer, type Answer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
 import { Secrets, secretsOf } from './secrets.js';
@@ -71,7 +72,7 @@ export class HttpClient {
 /** The message of fetch's error or its cause may contain the address; its code is enough. */
 function reasonOf(error: unknown): string {
   const { name, cause } = error as Error;
-  if (name === 'TimeoutError') return `gave no answer within ${TIME_LIMIT_MS} ms`;
+  if (name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
   const { code } = Object(cause) as { code?: unknown };
   return `could not be reached${typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`;
 }
