@@ -63,6 +63,7 @@ export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/rate-alert.js';
 export { DeliveryError, isDeliveryError, type DeliveryFault } from './model/delivery-error.js';
 export type { AlertLevel, Severity } from './model/level.js';
+export { alertLine } from './channels/message/alert-line.js';
 export { LogChannel } from './channels/log.channel.js';
 export { SentryChannel } from './channels/sentry.channel.js';
 export { DiscordChannel, type DiscordChannelOptions } from './channels/discord/discord.channel.js';

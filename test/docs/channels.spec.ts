@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import { anAlert } from '../support/alerts.js';
+import { inspect } from 'node:util';
+
+import { anAlert, anIncident } from '../support/alerts.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { TeamsChannel } from './teams-channel.js';
 
@@ -11,16 +13,63 @@ it.each([...readFileSync('docs/channels.md', 'utf8').matchAll(BLOCK)].map(([, fi
   (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
 );
 
-it('the channel for Teams posts an adaptive card, and throws if it must be retried', async () => {
-  const server = await new WebhookServer().start();
-  const channel = new TeamsChannel(server.url);
-  await channel.send(anAlert());
-  expect(JSON.parse(server.requests[0]?.body ?? '')).toMatchObject({
-    type: 'message',
-    attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', content: { type: 'AdaptiveCard' } }],
+describe('the channel for Teams', () => {
+  let server: WebhookServer;
+  let channel: TeamsChannel;
+  beforeEach(async () => {
+    server = await new WebhookServer().start();
+    channel = new TeamsChannel(server.url);
   });
-  server.answerNext({ status: 502 }, { status: 400 });
-  await expect(channel.send(anAlert())).rejects.toMatchObject({ message: 'answered 502', retry: true });
-  await expect(channel.send(anAlert())).rejects.toMatchObject({ message: 'answered 400', retry: false });
-  await server.close();
+  afterEach(() => server.close());
+
+  it('posts an adaptive card', async () => {
+    await channel.send(anAlert({ link: 'https://a.example/x', environment: 'production' }));
+    await channel.send(anIncident('resolved'));
+    const [opened, resolved] = server.requests.map(({ body }) => JSON.parse(body) as { attachments: unknown[] });
+    const card = (color: string, text: string, ...actions: object[]) => ({
+      type: 'message',
+      attachments: [
+        {
+          contentType: 'application/vnd.microsoft.card.adaptive',
+          content: {
+            ...{ type: 'AdaptiveCard', version: '1.4', actions },
+            body: [{ type: 'RichTextBlock', inlines: [{ type: 'TextRun', color, text: expect.stringMatching(text) }] }],
+          },
+        },
+      ],
+    });
+    expect(opened).toEqual(
+      card('warning', '^"Acme" \\(proj_1\\) is over the llm_call threshold: 47 in 1 min, .* production$', {
+        ...{ type: 'Action.OpenUrl', title: 'Open', url: 'https://a.example/x' },
+      }),
+    );
+    expect(resolved).toEqual(card('good', 'is back under'));
+  });
+
+  it('keeps what a service would format out of texts that are formatted', async () => {
+    await channel.send(anAlert({ tenant: { id: 'p"\u3164', name: '[Reset](https://b.example)\n\u202E**x**' } }));
+    const body = server.requests[0]?.body ?? '';
+    expect(body).not.toMatch(/"TextBlock"|"FactSet"|[\u202E\u3164]/);
+    expect(JSON.parse(body)).toMatchObject({
+      attachments: [{ content: { body: [{ inlines: [{ text: expect.stringContaining('[altered #') }] }] } }],
+    });
+  });
+
+  it.each([
+    [502, { retry: true, probe: false }],
+    [400, { retry: false, probe: false }],
+    [404, { retry: false, probe: true }],
+    [302, { retry: false, probe: false }],
+  ])('reports an answer of %d', async (status, fault) => {
+    server.answerNext({ status, headers: { location: server.url } });
+    await expect(channel.send(anAlert())).rejects.toMatchObject({ message: `answered ${status}`, ...fault });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('waits as long as it is asked to', async () => {
+    server.answerNext({ status: 429, headers: { 'retry-after': '7' } });
+    await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 7_000 });
+  });
+
+  it('keeps its address out of print', () => expect(inspect(channel, { depth: 9 })).not.toContain('token'));
 });
