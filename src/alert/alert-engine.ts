@@ -434,8 +434,8 @@ export class AlertEngine implements Incidents {
 
   /** Adds the current contributors to the count. */
   private async named(incident: Incident): Promise<Incident> {
-    const { end, count, contributors } = lastOf(incident);
-    if (!contributors || !this.options.contributors || this.records.isAway) return incident;
+    const { end, count } = lastOf(incident);
+    if (!this.options.contributors || this.records.isAway) return incident;
     const of = { ...incident, window: sharedName(incident) };
     const now = await this.options.contributors(of, end, count).catch(() => []);
     return now.length > 0 ? withContributors(incident, now) : incident;

@@ -1,13 +1,17 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import type { Category, CategoryWindow } from '../model/category.js';
+import type { Breach } from '../model/breach.js';
 import type { LiveTotal } from '../model/live-total.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { Contributors, contributorLabel } from './contributors.js';
 import { fixedSpans, slidingSpans, SLIDING_PARTS } from '../model/window-spans.js';
 
 const MINUTE = 60_000;
+/** Less than an alert waits for other instances. */
+const SOON_MS = 100;
 
 /** Loses answers, and all it has, on request. */
 class BrittleState extends MemorySharedState {
@@ -82,6 +86,55 @@ describe('contributors', () => {
     expect([state.writes, await top(other, 10)]).toEqual([0, '']);
     await look(true);
     expect(await top(other, 10)).toBe('a 10');
+  });
+
+  describe('of an alert', () => {
+    const breach = (count: number, own: number, window = 'minute', id = 'p'): Breach => ({
+      ...{ category: 'llm_call', window, tenant: { id }, count, own, threshold: 4, countedBy: 'all' },
+      ...{ level: { at: 1, severity: 'warning' }, windowStart: now },
+      windowEnd: category.windows.find(({ name }) => name === window)?.spanAt(now).end as number,
+    });
+    const quickly = (alert: Promise<Breach>): Promise<Breach | undefined> =>
+      Promise.race([alert, wait(SOON_MS, undefined)]);
+
+    it.each(['minute', 'sliding'])(
+      'are asked for, even if its tenant is near no level that others know: %s',
+      async (window) => {
+        add(other, { b: 4 });
+        now += MINUTE / SLIDING_PARTS;
+        add(other, { b: 1, c: 1 });
+        const alert = one.withContributors(breach(6, 0, window));
+        await wait(SOON_MS);
+        await look(false);
+        expect((await alert).contributors).toEqual([
+          { label: 'b', count: 5 },
+          { label: 'c', count: 1 },
+        ]);
+      },
+    );
+
+    it('are not waited for if this instance has counted all of it', async () => {
+      add(one, { a: 1 });
+      expect((await quickly(one.withContributors(breach(6, 6))))?.contributors).toEqual([
+        { label: 'a', count: 1 },
+        { label: 'other', count: 5 },
+      ]);
+    });
+
+    it('are not waited for in a storm', async () => {
+      const alerts = Array.from({ length: 100 }, (_, i) => one.withContributors(breach(6, 0, 'minute', `t${i}`)));
+      await wait(SOON_MS);
+      expect(await quickly(one.withContributors(breach(6, 0)))).toEqual(breach(6, 0));
+      expect(await quickly(alerts[0] as Promise<Breach>)).toBeUndefined();
+    });
+
+    it('have no fractions that nobody counted', async () => {
+      for (let i = 0; i < 100; i++) add(one, { a: 0.07, b: 0.1 });
+      expect((await one.withContributors(breach(17, 17))).contributors).toEqual([
+        { label: 'b', count: 10 },
+        { label: 'a', count: 7 },
+      ]);
+    });
   });
 
   it('are counted once, even if answers are lost, and are put back after a loss', async () => {

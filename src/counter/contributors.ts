@@ -31,6 +31,8 @@ const NAMED_WITHIN_MS = 500;
 const SHARED_WITHIN_MS = 1_200;
 /** How often to check whether other instances have shared their part. */
 const ASK_AGAIN_MS = 50;
+/** Alerts that wait for other instances at once. In a storm, the others are sent with what is known here. */
+const MAX_WAITING_ALERTS = 100;
 /** Tenants and windows kept in the store: about 5 MB. */
 const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
@@ -102,6 +104,7 @@ export class Contributors {
   private readonly soon = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private looks = 0;
+  private waiting = 0;
 
   constructor(
     private readonly state: SharedState,
@@ -119,7 +122,7 @@ export class Contributors {
       const table = this.table(category, window, tenant, window.spanAt(now));
       const share = table.shares.get(label) ?? newShare(table.shares, label);
       if (!share) continue;
-      share.count += cost;
+      share.count = plus(share.count, cost);
       table.isChanged = true;
     }
   }
@@ -130,6 +133,7 @@ export class Contributors {
    * @param end - When the window ends; for a sliding one, when its newest part ends.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
+    if (!this.categories.get(category)?.contributor) return [];
     const top = this.counts(category, window, tenantId, end).then((counts) => named(counts, count));
     return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
   }
@@ -143,15 +147,33 @@ export class Contributors {
     return top.length > 0 ? { ...breach, contributors: top } : breach;
   }
 
-  private async topOnceKnown({ category, window, tenant, windowEnd, count }: Breach): Promise<Contributor[]> {
-    const giveUpAt = performance.now() + SHARED_WITHIN_MS;
-    for (;;) {
-      const counts = await this.counts(category, window, tenant.id, windowEnd);
-      const known = [...counts.values()].reduce(plus, 0);
-      const isAll = known >= count || counts.size === 0 || !hasRoom(counts);
-      if (isAll || performance.now() + ASK_AGAIN_MS > giveUpAt) return named(counts, count);
-      await wait(ASK_AGAIN_MS);
+  private async topOnceKnown(breach: Breach): Promise<Contributor[]> {
+    const { category, window, tenant, windowEnd, count, own = count } = breach;
+    const read = async (): Promise<ReadonlyMap<string, number>> => this.counts(category, window, tenant.id, windowEnd);
+    let counts = await read();
+    // No other instance knows who made the requests that this one counted.
+    const isAll = (): boolean => own >= count || [...counts.values()].reduce(plus, 0) >= count || !hasRoom(counts);
+    if (isAll() || this.waiting >= MAX_WAITING_ALERTS) return named(counts, count);
+    this.waiting++;
+    try {
+      await this.askOthers(category, window, tenant.id, windowEnd);
+      for (const giveUpAt = performance.now() + SHARED_WITHIN_MS; performance.now() + ASK_AGAIN_MS < giveUpAt;) {
+        await wait(ASK_AGAIN_MS);
+        counts = await read();
+        if (isAll()) break;
+      }
+    } catch {
+      // What is known here is better than nothing. The counter reports that the store is away.
+    } finally {
+      this.waiting--;
     }
+    return named(counts, count);
+  }
+
+  /** Makes the records that other instances share their part in, even if the tenant is near no level that they know. */
+  private async askOthers(category: string, window: string, tenantId: string, end: number): Promise<void> {
+    for (const { id, until } of this.partsOf(category, window, tenantId, end))
+      await this.records.change(id, (kept) => kept ?? { counts: {}, writes: {}, until });
   }
 
   /** Shares the counts of a tenant that is close to a level, without waiting for the next look. */
@@ -186,17 +208,27 @@ export class Contributors {
     end: number,
   ): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>();
+    for (const { id } of this.partsOf(category, window, tenantId, end))
+      for (const [label, more] of await this.ofSpan(id)) counts.set(label, plus(counts.get(label) ?? 0, more));
+    return counts;
+  }
+
+  /** The records of a tenant's window: one, or one for each part of a sliding window, the newest first. */
+  private *partsOf(
+    category: string,
+    window: string,
+    tenantId: string,
+    end: number,
+  ): Generator<{ readonly id: string; readonly until: number }> {
     const counted = windowNamed(this.categories.get(category)?.windows, window);
-    if (!counted) return counts;
+    if (!counted) return;
     const tenant = tenantKey(tenantId);
     let next = end;
     for (let part = 0; part < (counted.parts ?? 1); part++) {
       const span = counted.spanAt(next - 1);
       next = span.start;
-      for (const [label, more] of await this.ofSpan(idOf(category, tenant, span)))
-        counts.set(label, (counts.get(label) ?? 0) + more);
+      yield { id: idOf(category, tenant, span), until: keptUntil(span, counted.parts) };
     }
-    return counts;
   }
 
   /**
@@ -276,7 +308,7 @@ export class Contributors {
     if (table.pending !== pending) return;
     for (const [label, more] of pending.added) {
       const share = table.shares.get(label);
-      if (share) share.sent += more;
+      if (share) share.sent = plus(share.sent, more);
     }
     table.writes = pending.number;
     table.pending = undefined;
@@ -291,7 +323,7 @@ export class Contributors {
     const sums = new Map(Object.entries(counts));
     for (const [label, more, all] of added) {
       if (sums.has(label) || label === UNNAMED || hasRoom(sums))
-        sums.set(label, (sums.get(label) ?? 0) + (isLost ? all : more));
+        sums.set(label, plus(sums.get(label) ?? 0, isLost ? all : more));
     }
     const others = Object.entries(writes).filter(([instance]) => instance !== this.instance);
     return {
@@ -323,7 +355,7 @@ function hasRoom(labels: ReadonlyMap<string, unknown>): boolean {
 
 function nextWrite(table: Table): Write {
   table.isChanged = false;
-  const added = Array.from(table.shares, ([label, { count, sent }]) => [label, count - sent, count] as const);
+  const added = Array.from(table.shares, ([label, { count, sent }]) => [label, plus(count, -sent), count] as const);
   return { number: table.writes + 1, added };
 }
 
@@ -336,7 +368,7 @@ function named(counts: ReadonlyMap<string, number>, count: number): Contributor[
   const all = Array.from(counts, ([label, of]) => ({ label, count: of })).sort((a, b) => b.count - a.count);
   const shown = all.filter(({ label, count }) => label !== UNNAMED && count > 0).slice(0, MAX_NAMED);
   if (shown.length === 0) return [];
-  const rest = count - shown.reduce((sum, contributor) => sum + contributor.count, 0);
+  const rest = plus(count, -shown.reduce((sum, one) => plus(sum, one.count), 0));
   return rest > 0 ? [...shown, { label: OTHER, count: rest }] : shown;
 }
 

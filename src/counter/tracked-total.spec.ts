@@ -223,7 +223,7 @@ describe('TrackedTotal', () => {
       ...{ windowStart: total.window.span.start, windowEnd: total.window.span.end },
     };
     expect(total.breach(WARNING as AlertLevel, 'all')).toEqual({
-      ...{ ...told, tenant: { id: 'acme' }, count: 0, countedBy: 'all' },
+      ...{ ...told, tenant: { id: 'acme' }, count: 0, own: 0, countedBy: 'all' },
     });
     expect(total.hasRoute).toBe(false);
     add(total, 11);
@@ -238,6 +238,7 @@ describe('TrackedTotal', () => {
         ...told,
         tenant: acme,
         count,
+        own: 11,
         countedBy,
         route,
       });

@@ -278,6 +278,7 @@ export class TrackedTotal {
       window: window.name,
       tenant,
       count: countedBy === 'all' ? this.known : this.own,
+      own: this.own,
       threshold: this.heldAgainst.threshold,
       level,
       windowStart: earlier?.at(-1)?.start ?? span.start,

@@ -10,6 +10,8 @@ export interface Breach {
   readonly tenant: Tenant;
   /** The count when it was noticed: above the level, not always by one. */
   readonly count: number;
+  /** How much of it this instance counted itself; absent if it was raised by the app. */
+  readonly own?: number;
   readonly threshold: number;
   readonly level: AlertLevel;
   /** When the window began, in milliseconds since the epoch by the store's clock. */

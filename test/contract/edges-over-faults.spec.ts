@@ -105,6 +105,18 @@ describe('edges of thresholds in four processes', () => {
     await settled(...below, ...above, all[1] as string, 'core calls 6 x1 resolved');
   });
 
+  it('an alert about such a threshold names who made up the count, also from a process that counted none of it', async () => {
+    for (const [process, times] of [3, 5].entries())
+      await replicas.call(process, 'calls', 'iris', times, `sk-****${process}`);
+    await replicas.at(3).ask({ set: { category: 'calls', tenant: 'iris', threshold: 4 } });
+    await replicas.settled(() => alerted('iris'), ['iris calls 4 x1 opened']);
+    const [alert] = replicas.alertsOf('iris');
+    expect(alert?.contributors).toEqual([
+      { label: 'sk-****1', count: 5 },
+      { label: 'sk-****0', count: 3 },
+    ]);
+  });
+
   it('a threshold below a count that no running process has counted is alerted on at once and once', async () => {
     const settled = (...expected: string[]): Promise<void> =>
       replicas.settled(() => alerted('gale', 'hail_1'), expected);
