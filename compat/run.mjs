@@ -1,6 +1,7 @@
 // @ts-check
 // Packs the package, installs it without flags into a copy of each consumer outside this repository, and tests it there.
-// `npm run compat -- nest12 pnpm` tests these two.
+// `npm run compat -- nest12 pnpm` tests these two. `--install-in <folder>` only installs what their lock files name, so that a later run with
+// `--installed-in <folder>` need not wait for the network.
 import { execFile } from 'node:child_process';
 import {
   cpSync,
@@ -9,13 +10,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 
 import { CONSUMERS, OF_NEST } from './consumers.mjs';
 import { followGettingStarted } from './getting-started.mjs';
@@ -23,22 +25,30 @@ import { ALERT, compilerOptions, quickStart } from './quick-start.mjs';
 import { bringSuite } from './stand-ins.mjs';
 import { keepTable } from './table.mjs';
 
+const { values: flags, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: { 'install-in': { type: 'string' }, 'installed-in': { type: 'string' } },
+});
+const installsOnly = flags['install-in'] !== undefined;
+
 const root = resolve('.');
-const work = mkdtempSync(join(tmpdir(), 'rate-monitor-compat-'));
+const work = flags['install-in'] ?? flags['installed-in'] ?? mkdtempSync(join(tmpdir(), 'rate-monitor-compat-'));
 const tarball = join(work, 'nestjs-rate-monitor.tgz');
 
 /** @typedef {(app: string) => Promise<unknown>} Work Runs in the folder of an app. */
 
-/** @type {Record<'npm' | 'pnpm', Work>} */
+/** @type {(app: string) => string} */
+const pnpm = (app) => JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')).packageManager;
+
+/** @type {Record<'npm' | 'pnpm', { locked: Work, packed: Work }>} What the lock file names, and then the package. */
 const install = {
-  npm: async (app) => {
-    await run(app, 'npm', 'ci', '--no-audit', '--no-fund');
-    await run(app, 'npm', 'install', '--no-save', '--no-audit', '--no-fund', tarball);
+  npm: {
+    locked: (app) => run(app, 'npm', 'ci', '--no-audit', '--no-fund'),
+    packed: (app) => run(app, 'npm', 'install', '--no-save', '--no-audit', '--no-fund', tarball),
   },
-  pnpm: async (app) => {
-    const { packageManager } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
-    await run(app, 'npx', '--yes', packageManager, 'install', '--frozen-lockfile');
-    await run(app, 'npx', '--yes', packageManager, 'add', tarball);
+  pnpm: {
+    locked: (app) => run(app, 'npx', '--yes', pnpm(app), 'install', '--frozen-lockfile'),
+    packed: (app) => run(app, 'npx', '--yes', pnpm(app), 'add', tarball),
   },
 };
 
@@ -130,10 +140,17 @@ async function start(app, format, options) {
 }
 
 /** @param {import('./consumers.mjs').Consumer} consumer */
+async function installLocked({ name, installer }) {
+  const app = join(work, name);
+  if (existsSync(app)) return;
+  cpSync(join('compat', name), app, { recursive: true });
+  await timed(`${name}: install`, () => install[installer].locked(app));
+}
+
+/** @param {import('./consumers.mjs').Consumer} consumer */
 async function setUp({ name, installer, does, leavesOut }) {
   const app = join(work, name);
-  cpSync(join('compat', name), app, { recursive: true });
-  await timed(`${name}: install`, () => install[installer](app));
+  await timed(`${name}: install the package`, () => install[installer].packed(app));
   for (const tool of OUR_TOOLS) link(tool, app);
   if (does.some((step) => /^(types|e2e)/.test(step))) {
     const looksInside = bringSuite(app, leavesOut);
@@ -163,18 +180,27 @@ async function timed(what, work) {
   console.log(`${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`);
 }
 
+/** @param {import('./consumers.mjs').Consumer} consumer */
+async function test(consumer) {
+  const app = await setUp(consumer);
+  for (const step of consumer.does) await timed(`${consumer.name}: ${step}`, () => steps[step](app));
+}
+
+async function pack() {
+  const packed = await run('.', 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', work);
+  renameSync(join(work, JSON.parse(packed)[0].filename), tarball);
+}
+
 try {
   keepTable(false);
-  const packed = await run('.', 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', work);
-  cpSync(join(work, JSON.parse(packed)[0].filename), tarball);
-  const asked = process.argv.slice(2);
+  if (!installsOnly) await pack();
   const consumers = CONSUMERS.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  // The longest first, three at a time: installs wait for the network, tests for servers and clocks.
+  // The longest first, several at a time: installs wait for the network, tests for servers and clocks.
   consumers.sort((a, b) => Number(b.does.includes('e2e')) - Number(a.does.includes('e2e')));
   const lane = async () => {
     for (let consumer = consumers.shift(); consumer; consumer = consumers.shift()) {
-      const app = await setUp(consumer);
-      for (const step of consumer.does) await timed(`${consumer.name}: ${step}`, () => steps[step](app));
+      await installLocked(consumer);
+      if (!installsOnly) await test(consumer);
     }
   };
   for (const ended of await Promise.allSettled([lane(), lane(), lane()])) {
@@ -183,5 +209,5 @@ try {
     process.exitCode = 1;
   }
 } finally {
-  if (!process.env.COMPAT_KEEP) rmSync(work, { recursive: true, force: true });
+  if (!process.env.COMPAT_KEEP && Object.keys(flags).length === 0) rmSync(work, { recursive: true, force: true });
 }
