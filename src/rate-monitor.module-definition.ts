@@ -4,33 +4,28 @@ import { ConfigurableModuleBuilder } from '@nestjs/common';
 
 import { RateMonitorConfigError } from './model/config-error.js';
 import type { CompleteOptions } from './options/complete-options.js';
+import { plainOptions } from './options/plain-options.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { isRecord } from './util/is-record.js';
-import { kindOf, reasonOf } from './util/text.js';
+import { kindOf } from './util/text.js';
 
 /**
  * What can hold options; anything else would be taken for none, and the defaults hold without a word.
  *
- * @throws RateMonitorConfigError if it is something else.
+ * @throws RateMonitorConfigError if it is something else, or some of it cannot be read.
  */
 export function optionsIn(given: unknown): RateMonitorOptions {
   if (given === undefined || given === null) return {};
-  if (isRecord(given)) return readable(given);
+  if (isRecord(given)) {
+    // Nest reads them too, and would stop the boot with the error of a getter.
+    plainOptions(given);
+    return given;
+  }
   const kind = types.isPromise(given) ? 'a promise' : kindOf(given);
   throw new RateMonitorConfigError([
     `the options are ${kind}: give an object such as { categories: { llm_call: { threshold: 15 } } }. To wait for something, return a promise ` +
       'from the factory of forRootAsync()',
   ]);
-}
-
-function readable(given: Record<string, unknown>): RateMonitorOptions {
-  try {
-    // Nest reads them too, and would stop the boot with the error of a getter.
-    Object.values(given);
-    return given;
-  } catch (error) {
-    throw new RateMonitorConfigError([`the options cannot be read (${reasonOf(error)}): write plain values`]);
-  }
 }
 
 /** By a global name, so that two copies of this package mean the same. */

@@ -36,11 +36,16 @@ export function checkHandlers(
         );
     }
   }
-  const { lost, overriding, empty } = handlers.problems();
+  const { lost, accessors, overriding, empty } = handlers.problems();
   for (const name of lost)
     problems.add(
       `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
         'and marks below it. Move @MonitorRate above that decorator, or make it copy the metadata',
+    );
+  for (const name of accessors)
+    problems.add(
+      `@MonitorRate on ${name} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
+        'Remove that decorator: Nest binds handlers to their instance itself',
     );
   const fieldsAreGuarded = guardsFields(discovery);
   const isInert = ({ reach }: MarkedHandler): boolean =>

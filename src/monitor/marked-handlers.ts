@@ -90,22 +90,25 @@ export class MarkedHandlers {
   }
 
   /**
-   * Names of methods whose decorator another one has lost, of handlers that override a marked one and have no mark, and of classes that are
-   * marked and have no handler.
+   * Names of methods whose decorator another one has lost, of those that another one made accessors, of handlers that override a marked one
+   * and have no mark, and of classes that are marked and have no handler.
    */
-  problems(): { lost: string[]; overriding: string[]; empty: string[] } {
+  problems(): { lost: string[]; accessors: string[]; overriding: string[]; empty: string[] } {
     const marked = new Set([...this.marked()].map(([, owner]) => owner));
     const places = this.places();
     const lost: string[] = [];
+    const accessors: string[] = [];
     const overriding: string[] = [];
     const empty: string[] = [];
     for (const [wrapper, owner] of this.classes()) {
       const name = this.nameOf(owner, wrapper);
-      lost.push(...(attempt(() => lostMarks(owner)) ?? []).map((key) => `${name}.${key}`));
+      const lostOfClass = attempt(() => lostMarks(owner));
+      lost.push(...(lostOfClass?.replaced ?? []).map((key) => `${name}.${key}`));
+      accessors.push(...(lostOfClass?.accessors ?? []).map((key) => `${name}.${key}`));
       overriding.push(...(attempt(() => overridingHandlers(owner, places)) ?? []).map((key) => `${name}.${key}`));
       if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
     }
-    return { lost, overriding, empty };
+    return { lost, accessors, overriding, empty };
   }
 
   /** Class and property key of any handler. One that was made for a request, around the method of its class, is named as that. */

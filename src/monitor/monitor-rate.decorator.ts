@@ -4,7 +4,8 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
-import { oneLine } from '../util/text.js';
+import { isRecord } from '../util/is-record.js';
+import { kindOf, oneLine } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
@@ -39,6 +40,8 @@ export interface MonitorRateOptions {
   when?: 'success' | 'failure';
 }
 
+const OPTIONS = ['cost', 'after', 'when'];
+
 /** Computes the cost of a request from its handler's result. */
 export type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
 
@@ -67,16 +70,13 @@ type Decorated = MethodDecorator & ClassDecorator;
  * @MonitorRate('llm_tokens', { after: (result) => (result as Completion).usage.total_tokens })
  * @MonitorRate('failures', { when: 'failure' })
  * ```
- * @throws TypeError if no category is named, the options contradict each other, or it is on anything but a class or a method that Nest
- * could call. A category that is not configured stops the boot.
+ * @throws TypeError if no category is named, an option is unknown, the options contradict each other, or it is on anything but a class or a
+ * method that Nest could call. A category that is not configured stops the boot.
  */
 export function MonitorRate(...args: [string, ...string[]] | [string, ...string[], MonitorRateOptions]): Decorated {
-  const last = args.at(-1);
-  const options = typeof last === 'object' ? last : {};
+  const { categories, options } = readArguments(args);
   checkOutcome(options);
   const { cost = 1, after, when = after && 'success' } = options;
-  const categories = (args as (string | MonitorRateOptions)[]).filter((arg) => typeof arg === 'string');
-  if (categories.length === 0) throw new TypeError("@MonitorRate() names no category: write @MonitorRate('llm_call')");
   const added = categories.map((category): Mark => ({ category, cost, after, when }));
   return decorate('MonitorRate', (target, isMethod) => {
     // A wrapped handler has the marks of the original too; a class's replace those of the class it extends.
@@ -92,6 +92,23 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
     if (when && !enhancersOf(INTERCEPTORS, target).some(isOutcomeInterceptor))
       bind(UseInterceptors(OutcomeInterceptor));
   });
+}
+
+/** Code without types may write anything here, and what is not read would silently count otherwise than meant. */
+function readArguments(args: readonly unknown[]): { categories: string[]; options: MonitorRateOptions } {
+  const last = args.at(-1);
+  const categories = typeof last === 'string' ? args : args.slice(0, -1);
+  // `null` is not given.
+  const options = typeof last === 'string' ? {} : (last ?? {});
+  const remedy = "write categories, then options: @MonitorRate('llm_call', { cost: 2 })";
+  const notNames = categories.filter((category) => typeof category !== 'string');
+  if (notNames.length > 0 || !isRecord(options))
+    throw new TypeError(`@MonitorRate() is given ${kindOf(notNames.length > 0 ? notNames[0] : options)}: ${remedy}`);
+  if (categories.length === 0) throw new TypeError(`@MonitorRate() names no category: ${remedy}`);
+  const strange = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (strange !== undefined)
+    throw new TypeError(`@MonitorRate() has no option ${oneLine(strange, 40)}: write ${OPTIONS.join(', ')}`);
+  return { categories: categories as string[], options };
 }
 
 function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
@@ -118,34 +135,40 @@ export function marksOf(handler: object, owner: object): readonly Mark[] {
   return nearestMarks(handler) ?? nearestMarks(owner) ?? [];
 }
 
-/** Methods of a class or of those it extends whose decorator's mark did not stay: another decorator replaced the function, and kept nothing of it. */
-export function lostMarks(owner: { prototype: unknown }): string[] {
-  return markedMethods(owner.prototype)
-    .filter(([, method]) => !nearestMarks(method))
-    .map(([key]) => key);
+/**
+ * Methods of a class or of those it extends whose decorator's mark did not stay, because another decorator replaced the function and kept
+ * nothing of it, or put an accessor in its place.
+ */
+export function lostMarks(owner: { prototype: unknown }): { replaced: string[]; accessors: string[] } {
+  const marked = markedMembers(owner.prototype);
+  const keys = (members: typeof marked): string[] => members.map(([key]) => key);
+  return {
+    replaced: keys(marked.filter(([, { value }]) => typeof value === 'function' && !nearestMarks(value as object))),
+    accessors: keys(marked.filter(([, member]) => !('value' in member))),
+  };
 }
 
 /** Methods of a class that override a marked one and have no mark, neither of their own nor of the class. A skip is one. */
 export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
   const prototype = owner.prototype as Record<string, unknown>;
-  return markedMethods(prototype)
-    .filter(([key, marked]) => {
+  return markedMembers(prototype)
+    .filter(([key, { value: marked }]) => {
       const handler = prototype[key];
       return typeof handler === 'function' && handler !== marked && !nearestMarks(handler) && !nearestMarks(owner);
     })
-    .filter(([, marked]) => nearestMarks(marked))
+    .filter(([, { value: marked }]) => nearestMarks(marked))
     .map(([key]) => key);
 }
 
-/** What a decorator marked once, in a class or in those it extends, the nearest first: key, and what the method is now. */
-function markedMethods(prototype: unknown): [key: string, method: object][] {
-  const methods: [string, object][] = [];
+/** What a decorator marked once, in a class or in those it extends, the nearest first: key, and what is there now. */
+function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor][] {
+  const members: [string, PropertyDescriptor][] = [];
   for (let each = prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each))
     for (const key of (Reflect.getOwnMetadata(MARKED_KEYS, each) ?? []) as string[]) {
-      const method = Object.getOwnPropertyDescriptor(each, key)?.value as unknown;
-      if (typeof method === 'function') methods.push([key, method]);
+      const member = Object.getOwnPropertyDescriptor(each, key);
+      if (member) members.push([key, member]);
     }
-  return methods;
+  return members;
 }
 
 /** Guards or interceptors of a handler or a class: as Nest reads them, through prototypes, since a wrapped handler inherits those of the original. */
@@ -159,7 +182,7 @@ export function bindEnhancers(kind: string, target: object, enhancers: readonly 
 }
 
 /** The marks of a function or class itself, else of its prototype: the class it extends, or the handler it wraps. */
-function nearestMarks(target: object): readonly Mark[] | undefined {
+function nearestMarks(target: unknown): readonly Mark[] | undefined {
   for (let each: unknown = target; typeof each === 'function'; each = Object.getPrototypeOf(each)) {
     if (Reflect.getOwnMetadata(SKIPPED, each)) return [];
     const marks = Reflect.getOwnMetadata(MONITORED, each) as Mark[] | undefined;

@@ -4,7 +4,7 @@ import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';
 import type { SayOnce } from '../util/say-once.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { kindOf, oneLine, reasonOf } from '../util/text.js';
 import { levelsOf, NO_LEVELS } from './levels.js';
 import type { Overrides } from './overrides.js';
 
@@ -20,15 +20,20 @@ export function effectiveLevels(
   once: SayOnce,
 ): LevelsFor {
   const { name, exempt } = category;
+  const wrong = (tenant: Tenant, how: string, reason = ''): void =>
+    once.warn(
+      `exempt ${name}`,
+      () => `exempt ${how} for tenant ${oneLine(tenant.id, 100)} of ${name}${reason}: it is treated as not exempt`,
+      how + reason,
+    );
   const isExempt = (tenant: Tenant): boolean => {
     try {
-      return givenAtOnce<unknown>(exempt?.(tenant)) === true;
+      const answer = givenAtOnce<unknown>(exempt?.(tenant));
+      if (typeof answer === 'boolean' || answer === undefined || answer === null) once.good(`exempt ${name}`);
+      else wrong(tenant, `gave ${kindOf(answer)}`, ' instead of true or false');
+      return answer === true;
     } catch (error) {
-      once.warn(
-        `exempt ${name}`,
-        () =>
-          `exempt threw for tenant ${oneLine(tenant.id, 100)} of ${name} (${reasonOf(error)}): it is treated as not exempt`,
-      );
+      wrong(tenant, 'threw', ` (${reasonOf(error)})`);
       return false;
     }
   };

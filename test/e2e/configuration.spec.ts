@@ -216,6 +216,23 @@ describe('configuration', () => {
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
+  it('reads options that a class gives by getters', async () => {
+    class Shared {
+      get channels() {
+        return null;
+      }
+    }
+    class Options extends Shared {
+      enabled = true;
+
+      get categories() {
+        return { evaluations: { threshold: 1 }, collections: { threshold: 1 } };
+      }
+    }
+    await start(RateMonitorModule.forRoot(new Options() as unknown as RateMonitorOptions));
+    expect(await alertsAfter(2)).toHaveLength(1);
+  });
+
   it("leaves the app's own class-validator unchanged", async () => {
     const { getMetadataStorage } = jest.requireActual<typeof import('class-validator')>('class-validator');
     const storage = getMetadataStorage();
@@ -430,7 +447,7 @@ describe('configuration', () => {
         / categories\.evaluations\.windows\[0\] cannot be read \(.*revoked\)/,
       ],
       ['a revoked function', { tenant: revoked(() => 'acme') }, / tenant cannot be read \(.*revoked\)/],
-      ['a getter that throws', { categories: throwing('x') }, / categories cannot be read \(not for you\)/],
+      ['a getter that throws', { categories: throwing('x') }, / categories\.x cannot be read \(not for you\)/],
       [
         'a channel with such a getter',
         { channels: [throwing('name', new Channel())] },
@@ -447,9 +464,23 @@ describe('configuration', () => {
 
     it.each([
       [revoked({}), 'the options are an object that cannot be read: give an object such as'],
-      [throwing('categories'), 'the options cannot be read (not for you): write plain values'],
+      [throwing('categories'), 'categories cannot be read (not for you): write a plain value'],
     ])('options that cannot be read at all', (options, message) => {
       expect(() => RateMonitorModule.forRoot(options as RateMonitorOptions)).toThrow(message);
+    });
+
+    it('of what cannot be read, all at once', async () => {
+      const categories = { ...rest, evaluations: { threshold: 1, tenant: revoked(() => 'acme') } };
+      const options = throwing('channels', throwing('redis', { categories, tenant: revoked(() => 'acme') }));
+      const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => options }));
+      for (const path of ['channels', 'redis', 'tenant', 'categories.evaluations.tenant'])
+        await expect(boot).rejects.toThrow(`  - ${path} cannot be read (`);
+    });
+
+    it('options that contain themselves', () => {
+      const options: Record<string, object> = {};
+      Object.assign(options, { metrics: options, usage: options, categories: options });
+      expect(() => RateMonitorModule.forRoot(options)).toThrow('it is nested too deeply, or contains itself');
     });
 
     it('all of it at once', async () => {
@@ -477,6 +508,21 @@ describe('configuration', () => {
       );
       await expect(boot).rejects.toThrow("@MonitorRate on AlsoWrong.embed names 'embeddings'");
       expect(() => (MonitorRate as () => unknown)()).toThrow('names no category');
+    });
+
+    it.each([
+      [[undefined], '@MonitorRate() names no category: write categories, then options'],
+      [[['a', 'b']], '@MonitorRate() is given a list: write categories, then options'],
+      [['a', () => 3], '@MonitorRate() is given a function: write'],
+      [[{ cost: 1 }, 'a'], '@MonitorRate() is given an object: write'],
+      [[undefined, 'a'], '@MonitorRate() is given undefined: write'],
+      [['a', { cots: 3 }], '@MonitorRate() has no option cots: write cost, after, when'],
+    ])('a decorator with %j, when its file is imported', (args, message) => {
+      expect(() => MonitorRate(...(args as [string]))).toThrow(new TypeError(message).message);
+    });
+
+    it('but not a decorator whose options are null', () => {
+      expect(() => MonitorRate('llm_call', null as never)).not.toThrow();
     });
   });
 });

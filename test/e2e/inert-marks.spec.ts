@@ -197,6 +197,25 @@ describe('a mark without effect', () => {
     await app.close();
   });
 
+  it('nor has one on a method that another decorator makes an accessor, and stops the boot', async () => {
+    const autobind: MethodDecorator = (_api, _key, { value, ...rest }) => {
+      const { configurable, enumerable } = rest;
+      return { configurable, enumerable, get: () => value } as PropertyDescriptor;
+    };
+    class Base {
+      @autobind
+      @Post('call')
+      @MonitorRate('llm_call')
+      call() {}
+    }
+    @Controller()
+    class Api extends Base {}
+    await expect(startApp({ metadata: { controllers: [Api] } })).rejects.toThrow(
+      '@MonitorRate on Api.call has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ' +
+        'Remove that decorator: Nest binds handlers to their instance itself',
+    );
+  });
+
   it('is not passed to a method that overrides: the boot names it once, and none that is meant so', async () => {
     class Base {
       @Post('call')

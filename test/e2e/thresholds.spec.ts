@@ -308,6 +308,19 @@ describe('thresholds', () => {
       ).toHaveLength(1);
     });
 
+    it('exempt that gives no truth value: alerted on, and the log explains each kind once', async () => {
+      const exempt = ({ id }: { id: string }): unknown => (id === 'c' ? undefined : id === 'd' ? 1 : 'yes');
+      const one = await start({ threshold: 1, exempt: exempt as () => boolean });
+      for (const tenant of ['a', 'b', 'c', 'd']) await one.call(tenant, 2);
+      expect(one.alerts).toHaveLength(4);
+      expect(one.app.log.of('exempt gave')).toEqual([
+        expect.stringContaining(
+          'exempt gave a string for tenant a of llm_call instead of true or false: it is treated as not exempt',
+        ),
+        expect.stringContaining('exempt gave a number for tenant d of llm_call'),
+      ]);
+    });
+
     it('set above the present count: no further alert in this window, not even of the level that was told', async () => {
       const one = await start({ threshold: 2, levels });
       await one.call('acme', 3);

@@ -1,0 +1,56 @@
+import { RateMonitorConfigError } from '../model/config-error.js';
+import { oneLine, reasonOf } from '../util/text.js';
+import type { RateMonitorOptions } from './rate-monitor-options.js';
+
+/** Options are nested five deep; what is deeper contains itself. */
+const MAX_DEPTH = 10;
+
+/**
+ * A copy of the options without `null` and `undefined`: JSON and configuration services write `null` for "not given", at any depth. The
+ * options may be an instance of a class, whose getters are read too.
+ *
+ * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
+ */
+export function plainOptions(given: object): RateMonitorOptions {
+  const problems: string[] = [];
+  const options = readable('', problems, () => plainRecord(given, '', problems, gettersOfClass(given)));
+  if (problems.length > 0) throw new RateMonitorConfigError(problems);
+  return options as RateMonitorOptions;
+}
+
+function plainRecord(record: object, prefix: string, problems: string[], getters: string[] = []): object {
+  const parts = [...getters, ...Object.keys(record)].map((name) => {
+    const path = prefix + oneLine(name, 40);
+    return [name, readable(path, problems, () => plain((record as Record<string, unknown>)[name], path, problems))];
+  });
+  return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
+}
+
+function plain(value: unknown, path: string, problems: string[]): unknown {
+  if (path.split(/[.[]/).length > MAX_DEPTH) throw new Error('it is nested too deeply, or contains itself');
+  if (Array.isArray(value)) {
+    const at = (i: number): string => `${path}[${i}]`;
+    // Not `map`, which would leave the holes of a list.
+    return Array.from(value.keys(), (i) => readable(at(i), problems, () => plain(value[i], at(i), problems)));
+  }
+  // A client, a store or a channel is an instance with state: do not copy it.
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return plainRecord(value, `${path}.`, problems);
+}
+
+/** What `read` gives; undefined, and a problem more, if that throws. */
+function readable(path: string, problems: string[], read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    problems.push(`${path || 'the options'} cannot be read (${reasonOf(error)}): write a plain value`);
+    return undefined;
+  }
+}
+
+function gettersOfClass(object: object): string[] {
+  const prototype = Object.getPrototypeOf(object) as object | null;
+  if (prototype === null || prototype === Object.prototype) return [];
+  const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+  return [...gettersOfClass(prototype), ...members.filter(([, member]) => !('value' in member)).map(([name]) => name)];
+}
