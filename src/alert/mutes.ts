@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
+import { idLabel } from '../model/shown-names.js';
 import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, plural } from '../util/text.js';
@@ -287,7 +288,8 @@ function idOf({ tenant, category }: MutedScope): string {
 }
 
 function whom({ tenant, category }: MutedScope): string {
-  return oneLine([tenant ?? 'every tenant', category ?? 'every category'].join(', '));
+  const muted = tenant === undefined ? 'every tenant' : idLabel(tenant, 100);
+  return `${muted}, ${oneLine(category ?? 'every category', 80)}`;
 }
 
 function toMute({ tenant, category, until, reason, by, heldBack }: Kept): Mute {

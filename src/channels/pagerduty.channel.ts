@@ -9,7 +9,7 @@ import { HttpChannel } from './http/http-channel.js';
 import { accept } from './http/answer.js';
 import { alertLine } from './message/alert-line.js';
 import { isOpen } from './message/alert-words.js';
-import { shownId } from './message/names.js';
+import { shownId } from '../model/shown-names.js';
 import { linkOf } from './message/safe-link.js';
 import { plainText } from './message/safe-text.js';
 
@@ -72,13 +72,12 @@ function dedupKeyOf({ incident, service, environment, category, window, tenant, 
 
 function payloadOf(alert: RateAlert): Record<string, unknown> {
   const { category, tenant, count, threshold, level, windowStart, windowMs, window, route } = alert;
-  const { service, environment, streak, countedBy, incident } = alert;
+  const { service, environment, streak, countAtCrossing, countedBy, incident } = alert;
   const { shown } = attributesOf(tenant);
   return {
     summary: plainText(alertLine(alert), MAX_SUMMARY),
     source: plainText(service ?? 'nestjs-rate-monitor', 200),
     severity: level.severity,
-    timestamp: windowStart,
     component: plainText(category, 200),
     ...(environment ? { group: plainText(environment, 200) } : {}),
     class: 'rate',
@@ -90,7 +89,10 @@ function payloadOf(alert: RateAlert): Record<string, unknown> {
       threshold,
       window: window && oneLine(window),
       window_ms: windowMs,
+      window_start: windowStart,
+      count_at_crossing: countAtCrossing,
       windows_in_a_row: streak?.windows,
+      since: streak?.since,
       route: route && `${oneLine(route.method, 20)} ${oneLine(route.path)}`,
       counted_by: countedBy,
       incident_status: incident?.status,

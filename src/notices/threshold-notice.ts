@@ -1,13 +1,14 @@
 import type { NewNotice } from './notices.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
-import { PLAIN, quoted } from '../channels/message/names.js';
+import { categoryLabel, PLAIN } from '../channels/message/names.js';
+import { idLabel } from '../model/shown-names.js';
 import { amountOf, moment, oneLine } from '../util/text.js';
 
 /** Tells channels which threshold was changed, by whom and why. */
 export function thresholdNotice(change: ThresholdChange): NewNotice {
-  const { category, window, tenant, from, to, until, by, reason, at } = change;
-  const whom = tenant === undefined ? '' : ` for ${quoted(tenant, PLAIN, 80)}`;
-  const of = `${category}${window ? ` ${window}` : ''}${whom}`;
+  const { category, tenant, from, to, until, by, reason, at } = change;
+  const whom = tenant === undefined ? '' : ` for ${idLabel(tenant, 80)}`;
+  const of = `${categoryLabel(change, PLAIN, 80)}${whom}`;
   const what = to === undefined ? 'is no longer set' : `is ${amountOf(to)}`;
   const before = from === undefined ? '' : `, ${amountOf(from)} before`;
   return {

@@ -1,10 +1,11 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
+import { idLabel } from '../model/shown-names.js';
 import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';
 import type { SayOnce } from '../util/say-once.js';
-import { kindOf, oneLine, reasonOf } from '../util/text.js';
+import { kindOf, reasonOf } from '../util/text.js';
 import { levelsOf, NO_LEVELS } from './levels.js';
 import type { Overrides } from './overrides.js';
 
@@ -23,7 +24,7 @@ export function effectiveLevels(
   const wrong = (tenant: Tenant, how: string, reason = ''): void =>
     once.warn(
       `exempt ${name}`,
-      () => `exempt ${how} for tenant ${oneLine(tenant.id, 100)} of ${name}${reason}: it is treated as not exempt`,
+      () => `exempt ${how} for tenant ${idLabel(tenant.id, 100)} of ${name}${reason}: it is treated as not exempt`,
       how + reason,
     );
   const isExempt = (tenant: Tenant): boolean => {

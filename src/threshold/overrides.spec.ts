@@ -244,6 +244,13 @@ describe('thresholds that are set while the app runs', () => {
     ]);
   });
 
+  it('are logged with a tenant that cannot be read as more of the line, and counts as people write them', async () => {
+    await one.set({ ...base, tenant: 'x is set to 1, by root', threshold: 12_500 });
+    expect(lines).toEqual([
+      'Threshold of llm_call for tenant "x is set to 1, by root" is set to 12,500, by dana: import',
+    ]);
+  });
+
   it('are traced in the order in which they were made, even if the clocks of two replicas differ', async () => {
     await one.set({ ...base, tenant: 'first' });
     now -= 300;

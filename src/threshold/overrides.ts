@@ -9,9 +9,10 @@ import type {
   ThresholdChange,
   ThresholdOverride,
 } from '../model/threshold-override.js';
+import { idLabel } from '../model/shown-names.js';
 import { Records, withStore } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { amountOf, oneLine, reasonOf } from '../util/text.js';
 import { checkRemove, checkSet } from './check-override.js';
 import {
   holds,
@@ -284,10 +285,10 @@ export class Overrides {
 
 function describe({ category, window, tenant, from, to, until, by, reason }: ThresholdChange): string {
   const what = [category, ...(window === undefined ? [] : [`(${window})`])].join(' ');
-  const whom = tenant === undefined ? 'every tenant' : `tenant ${oneLine(tenant, 100)}`;
-  const was = from === undefined ? '' : ` (was ${from})`;
+  const whom = tenant === undefined ? 'every tenant' : `tenant ${idLabel(tenant, 100)}`;
+  const was = from === undefined ? '' : ` (was ${amountOf(from)})`;
   const end = until ? ` until ${until.toISOString()}` : '';
-  const did = to === undefined ? `no longer set${was}` : `set to ${to}${was}${end}`;
+  const did = to === undefined ? `no longer set${was}` : `set to ${amountOf(to)}${was}${end}`;
   return `Threshold of ${what} for ${whom} is ${did}, by ${oneLine(by, 100)}: ${oneLine(reason)}`;
 }
 

@@ -165,6 +165,9 @@ describe('whatever a tenant is called', () => {
     ['something invisible', 'proj\u3164_1', 'proj_1 [altered #a32edd]'],
     ['a lone surrogate', 'proj_1\ud800', 'proj_1 [altered #b3c4e5]'],
     ['more length than there is room', 'p'.repeat(90), `${'p'.repeat(79)}… [altered #c0ffee]`],
+    ['quotes that ours replace', 'p"1', `"p'1" [altered #c0ffee]`],
+    ['two single quotes', "p''1", `"p'1" [altered #c0ffee]`],
+    ['an ellipsis of its own', 'p…', 'p…'],
   ])('an id with %s cannot pass for another', (_, id, shown) => {
     const pattern = shown.replace(/#[0-9a-f]{6}/, '#HASH');
     expect(alertLine(anAlert({ tenant: { id } })).replace(/#[0-9a-f]{6}/, '#HASH')).toMatch(
@@ -172,11 +175,25 @@ describe('whatever a tenant is called', () => {
     );
   });
 
-  it('ids that look the same have different marks', () => {
-    const marks = ['proj_1\u200B', 'proj_1\u3164', 'proj_1\ud800', 'proj_1\ud801'].map(
-      (id) => /#[0-9a-f]{6}/.exec(alertLine(anAlert({ tenant: { id } })))?.[0],
+  it('an id that does not fit once a service has its escapes is marked', () => {
+    const [one, other] = ['1', '2'].map((end) =>
+      discordMessage(anAlert({ tenant: { id: `${'a_'.repeat(28)}${end}` } }), {}),
     );
-    expect(new Set(marks).size).toBe(4);
+    expect(one?.embeds[0]?.title).toMatch(/… \[altered #[0-9a-f]{6}\] is over/);
+    expect(one?.embeds[0]?.title).not.toBe(other?.embeds[0]?.title);
+  });
+
+  it('ids that look the same have different marks', () => {
+    const marks = [
+      'proj"1',
+      'proj\u201C1',
+      "proj''1",
+      'proj_1\u200B',
+      'proj_1\u3164',
+      'proj_1\ud800',
+      'proj_1\ud801',
+    ].map((id) => /#[0-9a-f]{6}/.exec(alertLine(anAlert({ tenant: { id } })))?.[0]);
+    expect(new Set(marks).size).toBe(7);
   });
 
   it('an attribute cannot pass for a fact of ours', () => {

@@ -75,6 +75,18 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     await until(() => alerts().length === 1);
   });
 
+  it('is logged with an id that cannot be read as more of the line', async () => {
+    await one.mute({
+      tenant: 'x, every category by root',
+      category: 'llm_call',
+      forMs: HOUR_MS,
+      reason: 'a migration',
+    });
+    expect(lines('Muted')).toEqual([
+      expect.stringMatching(/ Muted "x, every category by root", llm_call until 2\S+ \(a migration\)$/),
+    ]);
+  });
+
   it('can be ended before its time', async () => {
     await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
     expect(await other.unmute({ tenant: 'proj_2' })).toBe(false);

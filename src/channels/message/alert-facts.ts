@@ -1,4 +1,5 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
+import { idLabel } from '../../model/shown-names.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 import { amountOf, duration, plural } from '../../util/text.js';
 import {
@@ -13,7 +14,7 @@ import {
   raised,
   windowEndOf,
 } from './alert-words.js';
-import { idLabel, placeOf, type Dialect } from './names.js';
+import { placeOf, type Dialect } from './names.js';
 
 /** One fact below the title of a message. */
 export interface Fact {
@@ -37,7 +38,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
     ['Mostly', contributors(alert, dialect)],
     ['Route', route && `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`],
     ['Window', open && windowFact(alert, dialect)],
-    ['Tenant id', idLabel(tenant.id, dialect, 200)],
+    ['Tenant id', idLabel(tenant.id, 200, text)],
     // With a prefix, so that an attribute called "Count" cannot be mistaken for ours.
     ...shown.map(([name, value]): [string, string] => [`tenant.${text(name, 80)}`, text(value, 230)]),
     ['Not shown', leftOut > 0 && plural(leftOut, 'more attribute')],

@@ -1,7 +1,8 @@
 import type { Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
+import { quoted } from '../../model/shown-names.js';
 import { amountOf, duration } from '../../util/text.js';
-import { categoryLabel, quoted, tenantLabel, type Dialect, type Room } from './names.js';
+import { categoryLabel, tenantLabel, type Dialect, type Room } from './names.js';
 
 /** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
@@ -88,7 +89,7 @@ function inZone(at: Date, timeZone: string): string {
 /** `"alice" 30, "bob" 12`: contributors to the count. */
 export function contributors(alert: RateAlert, dialect: Pick<Dialect, 'text'>): string | undefined {
   const most = alert.contributors?.slice(0, MAX_CONTRIBUTORS) ?? [];
-  const parts = most.map(({ label, count }) => `${quoted(label, dialect, CONTRIBUTOR_ROOM)} ${amountOf(count)}`);
+  const parts = most.map(({ label, count }) => `${quoted(label, CONTRIBUTOR_ROOM, dialect.text)} ${amountOf(count)}`);
   return parts.length > 0 ? parts.join(', ') : undefined;
 }
 
