@@ -38,6 +38,17 @@ describe('the PagerDuty channel', () => {
     expect([...server.open.values()].map(([event]) => event?.payload?.custom_details?.tenant_id)).toEqual(['p2']);
   });
 
+  it('shows since when, and leaves the time of the event to PagerDuty: its window may have begun weeks ago', async () => {
+    const since = new Date('2025-12-26T12:00:00Z');
+    await channel.send(anAlert({ countAtCrossing: 16, streak: { windows: 7, since } }));
+    const { payload } = server.events[0] ?? {};
+    expect(payload).not.toHaveProperty('timestamp');
+    expect(payload?.custom_details).toMatchObject({
+      ...{ window_start: '2026-01-01T12:00:00.000Z', since: '2025-12-26T12:00:00.000Z' },
+      ...{ windows_in_a_row: 7, count_at_crossing: 16 },
+    });
+  });
+
   it('resolves it even if its window is called otherwise by then', async () => {
     await channel.send(anIncident('opened'));
     await channel.send(anIncident('resolved', { window: 'minute' }));
