@@ -35,6 +35,30 @@ describe('advice on a threshold', () => {
     expect(candidates.find(({ threshold }) => threshold === 20)).toMatchObject({ alerts: 1, tenants: 1 });
   });
 
+  it('names the tenants with the most alerts first, and no more than ten', () => {
+    const usage = Array.from({ length: 12 }, (_, i) => tenant(`t${i}`, ...many(20, i + 1)));
+    const [first] = advise(usage, { ...QUESTION }).candidates;
+    expect(first).toMatchObject({ threshold: 15, alerts: 78, tenants: 12 });
+    expect(first?.whom.map(({ tenant, alerts }) => [tenant.id, alerts])).toEqual(
+      [11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((i) => [`t${i}`, i + 1]),
+    );
+  });
+
+  it('looks at the present threshold, those asked for, and round numbers from the usual to the highest, in order', () => {
+    const looked = (highest: number): number[] => {
+      const usage = [tenant('a', ...many(10, 99), highest)];
+      return advise(usage, { ...QUESTION, threshold: 30, at: [7, 3] }).candidates.map(({ threshold }) => threshold);
+    };
+    expect(looked(1_000)).toEqual([3, 7, 10, 15, 25, 30, 40, 60]);
+    expect(looked(25)).toEqual([3, 7, 10, 15, 25, 30]);
+    expect(looked(10)).toEqual([3, 7, 10, 30]);
+  });
+
+  it('has percentiles that are counts which occurred', () => {
+    const { percentiles } = advise([tenant('a', ...many(1, 95), ...many(2, 4), 9)], QUESTION);
+    expect(percentiles).toEqual({ p50: 1, p95: 1, p99: 2, max: 9 });
+  });
+
   it('draws the whole curve: each entry holds up to the next', () => {
     const usage = [tenant('a', 3, 16, 25), tenant('b', 16, 16, 2), tenant('c', 15)];
     const { curve } = advise(usage, QUESTION);
@@ -51,7 +75,14 @@ describe('advice on a threshold', () => {
     }
   });
 
-  it('keeps the curve short, and exact at its end', () => {
+  it('has one entry of the curve for each count that occurred, and one for 1', () => {
+    const thresholds = (...counts: number[]): number[] =>
+      advise([tenant('a', ...counts), tenant('b')], QUESTION).curve.map(({ threshold }) => threshold);
+    expect(thresholds(7, 3, 3)).toEqual([1, 3, 7]);
+    expect(thresholds(1, 2)).toEqual([1, 2]);
+  });
+
+  it('keeps the curve short, evenly spread, and exact at its end', () => {
     const usage = [tenant('a', ...Array.from({ length: 1_000 }, (_, i) => i + 1))];
     const { curve } = advise(usage, QUESTION);
     expect(curve).toHaveLength(200);
@@ -59,16 +90,32 @@ describe('advice on a threshold', () => {
       { threshold: 1, alerts: 999, tenants: 1 },
       { threshold: 1_000, alerts: 0, tenants: 0 },
     ]);
+    expect([1, 50, 99, 100, 101].map((i) => curve[i]?.threshold)).toEqual([10, 451, 892, 901, 902]);
   });
 
   it('suggests a round number that few counts exceed, with the reason', () => {
     const usage = [tenant('a', ...many(2, 1_000), ...many(17, 500), ...many(40, 4)), tenant('b', ...many(2, 500))];
     const { suggestion } = advise(usage, { ...QUESTION, threshold: 5 });
     expect(suggestion?.threshold).toBe(20);
-    expect(suggestion?.reason).toContain(
-      'At 20 there were 4 alerts in 24 h, for 1 tenant; 99.8 % of all counts in 1 min',
+    expect(suggestion?.reason).toBe(
+      'At 20 there were 4 alerts in 24 h, for 1 tenant; 99.8 % of all counts in 1 min stay at or below it. At 5 there were 504.',
     );
-    expect(suggestion?.reason).toContain('At 5 there were 504');
+  });
+
+  it('suggests so much that ten alerts remain at most', () => {
+    const suggested = (...rare: number[]): number | undefined =>
+      advise([tenant('a', ...many(2, 10_000), ...rare)], { ...QUESTION, threshold: 100 }).suggestion?.threshold;
+    expect(suggested(...many(8, 10))).toBe(2);
+    expect(suggested(...many(8, 11))).toBe(8);
+    expect(suggested(...many(8, 50), ...many(13, 10))).toBe(8);
+    expect(suggested(...many(8, 50), ...many(13, 11))).toBe(15);
+  });
+
+  it('states how many counts stay below in tenths of a percent, rounded down', () => {
+    const percent = (threshold: number, ...usage: TenantUsage[]): string | undefined =>
+      /[\d.]+ %/.exec(advise(usage, { ...QUESTION, threshold }).suggestion?.reason ?? '')?.[0];
+    expect(percent(100, tenant('a', ...many(3, 249), 50))).toBe('99.6 %');
+    expect(percent(15, tenant('a', ...many(3, 186)), tenant('big', ...many(500, 14)))).toBe('93 %');
   });
 
   it('suggests less if the threshold is far above the counts', () => {
@@ -81,17 +128,46 @@ describe('advice on a threshold', () => {
     expect(advise([tenant('a', ...many(300, 50))], QUESTION).suggestion).toBeUndefined();
   });
 
+  it.each([
+    ['a threshold that is a fifth away', 100, many(80, 500), undefined],
+    ['one that is further away', 100, many(75, 500), 75],
+    ['one that is 1 away', 3, many(2, 500), undefined],
+    ['one that is 2 away', 4, many(2, 500), 2],
+    ['99 counts', 100, many(3, 99), undefined],
+    ['100 counts', 100, many(3, 100), 3],
+    ['nobody but tenants that are always over', 15, many(300, 500), undefined],
+  ])('suggests something for %s only if that is worth it', (_, threshold, counts, suggested) => {
+    expect(advise([tenant('a', ...counts)], { ...QUESTION, threshold }).suggestion?.threshold).toBe(suggested);
+  });
+
+  it('calls a tenant always over if it was in more than half of ten windows or more, the worst first, twenty at most', () => {
+    const over = (...usage: TenantUsage[]): string[] =>
+      advise(usage, QUESTION).alwaysOver.map(({ tenant }) => tenant.id);
+    expect(over(tenant('half', ...many(16, 5), ...many(1, 5)), tenant('more', ...many(16, 6), ...many(1, 4)))).toEqual([
+      'more',
+    ]);
+    expect(over(tenant('nine', ...many(16, 9)), tenant('ten', ...many(16, 10)), tenant('12', ...many(16, 12)))).toEqual(
+      ['12', 'ten'],
+    );
+    expect(over(...Array.from({ length: 25 }, (_, i) => tenant(`t${i}`, ...many(16, 10))))).toHaveLength(20);
+  });
+
   it('names tenants that are always over, and ignores them in the suggestion', () => {
     const usage = [tenant('big', ...many(500, 300)), tenant('small', ...many(4, 400)), tenant('new', ...many(500, 3))];
     const { alwaysOver, suggestion } = advise(usage, QUESTION);
     expect(alwaysOver).toEqual([{ tenant: { id: 'big' }, windowsOver: 300, windows: 300, p95: 500 }]);
     expect(suggestion?.threshold).toBe(4);
-    expect(suggestion?.reason).toContain('1 tenant is over 15 most of the time: give it a threshold of its own');
+    expect(suggestion?.reason).toContain('1 tenant is over 15 most of the time: give it a threshold of its own.');
+    const two = advise([...usage, tenant('bigger', ...many(600, 300))], QUESTION).suggestion?.reason;
+    expect(two).toContain('2 tenants are over 15 most of the time: give them a threshold of their own.');
   });
 
   it('suggests for thresholds of tenants of their own too', () => {
     const { suggestion, alwaysOver } = advise([tenant('a', ...many(30, 500))], { ...QUESTION, threshold: undefined });
     expect([suggestion?.threshold, alwaysOver]).toEqual([30, []]);
+    expect(suggestion?.reason).toBe(
+      'At 30 there were 0 alerts in 24 h, for 0 tenants; 100 % of all counts in 1 min stay at or below it.',
+    );
   });
 
   it('rounds up to numbers that people choose', () => {

@@ -85,24 +85,15 @@ export function advise(
   const alwaysOver = threshold === undefined ? [] : alwaysOverOf(usage, threshold);
   const curve = curveOf(usage, all);
   const suggested = samples < MIN_SAMPLES ? undefined : suggest(usage, alwaysOver);
-  const isNews = suggested !== undefined && (threshold === undefined || isFar(suggested, threshold));
   const asked = [threshold, suggested, ...at, ...roundNumbers(percentiles.p95, percentiles.max)];
   const thresholds = [...new Set(asked.filter((number): number is number => number !== undefined))];
   const candidates = thresholds.sort((a, b) => a - b).map((candidate) => candidateOf(usage, candidate));
   const found = candidates.find((candidate) => candidate.threshold === suggested);
+  const isNews = threshold === undefined || isFar(suggested ?? threshold, threshold);
+  const reason = found && isNews ? reasonFor(found, threshold, all, alwaysOver, over, window) : undefined;
   return {
-    percentiles,
-    samples,
-    curve,
-    candidates,
-    ...(isNews && found
-      ? {
-          suggestion: {
-            threshold: found.threshold,
-            reason: reasonFor(found, threshold, all, alwaysOver, over, window),
-          },
-        }
-      : {}),
+    ...{ percentiles, samples, curve, candidates },
+    ...(found && reason ? { suggestion: { threshold: found.threshold, reason } } : {}),
     alwaysOver,
   };
 }
@@ -115,10 +106,8 @@ function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[
   const apart = new Set(alwaysOver.map(({ tenant }) => tenant.id));
   const usual = histogramOf(usage.filter(({ tenant }) => !apart.has(tenant.id)));
   if (usual.size === 0) return undefined;
-  const { p99, max } = percentilesOf(usual);
-  const overAt = (threshold: number): number => sizeOf(usual, threshold);
-  let suggested = roundUp(p99);
-  while (overAt(suggested) > FEW_ALERTS && suggested < max) suggested = roundUp(suggested + 1);
+  let suggested = roundUp(percentilesOf(usual).p99);
+  while (sizeOf(usual, suggested) > FEW_ALERTS) suggested = roundUp(suggested + 1);
   return suggested;
 }
 
@@ -130,12 +119,11 @@ function reasonFor(
   over: string,
   window: string,
 ): string {
-  const below = Math.floor((1 - sizeOf(all, threshold) / sizeOf(all)) * 1_000) / 10;
+  const below = Math.floor(((sizeOf(all) - sizeOf(all, threshold)) * 1_000) / sizeOf(all)) / 10;
   const now = present === undefined ? '' : ` At ${present} there were ${sizeOf(all, present)}.`;
-  const apart =
-    alwaysOver.length === 0
-      ? ''
-      : ` ${plural(alwaysOver.length, 'tenant is', 'tenants are')} over ${present} most of the time: give ${alwaysOver.length === 1 ? 'it' : 'them'} a threshold of ${alwaysOver.length === 1 ? 'its' : 'their'} own.`;
+  const [it, its] = alwaysOver.length === 1 ? ['it', 'its'] : ['them', 'their'];
+  const own = `${plural(alwaysOver.length, 'tenant is', 'tenants are')} over ${present} most of the time: give ${it} a threshold of ${its} own.`;
+  const apart = alwaysOver.length === 0 ? '' : ` ${own}`;
   return `At ${threshold} there were ${plural(alerts, 'alert')} in ${over}, for ${plural(tenants, 'tenant')}; ${below} % of all counts in ${window} stay at or below it.${now}${apart}`;
 }
 
@@ -174,7 +162,7 @@ function curveOf(usage: readonly TenantUsage[], all: ReadonlyMap<number, number>
   const peaks = new Map<number, number>();
   for (const { counts } of usage) {
     const peak = Math.max(...counts.keys());
-    if (counts.size > 0) peaks.set(peak, (peaks.get(peak) ?? 0) + 1);
+    peaks.set(peak, (peaks.get(peak) ?? 0) + 1);
   }
   const descending = [...all].sort(([a], [b]) => b - a);
   const steps: AdviceStep[] = [];
@@ -223,7 +211,6 @@ function alwaysOverOf(usage: readonly TenantUsage[], threshold: number): AlwaysO
 /** Two digits at most, the second a 0 or a 5 from 10 on. */
 export function roundUp(count: number): number {
   const whole = Math.max(Math.ceil(count), 1);
-  if (whole <= 10) return whole;
   const step = 10 ** Math.floor(Math.log10(whole)) / 2;
   return Math.ceil(whole / step) * step;
 }
@@ -233,7 +220,6 @@ function roundNumbers(from: number, to: number): number[] {
   const numbers: number[] = [];
   if (to === 0) return numbers;
   for (let number = roundUp(from); numbers.length < 5; number = roundUp(number * 1.5)) {
-    if (numbers.at(-1) === number) break;
     numbers.push(number);
     if (number >= to) break;
   }
