@@ -6,18 +6,20 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { Breach } from '../model/breach.js';
 import type { LiveTotal } from '../model/live-total.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import { Contributors, contributorLabel } from './contributors.js';
+import { Contributors, contributorLabel, UNNAMED } from './contributors.js';
 import { fixedSpans, slidingSpans, SLIDING_PARTS } from '../model/window-spans.js';
 
 const MINUTE = 60_000;
 /** Less than an alert waits for other instances. */
 const SOON_MS = 100;
 
-/** Loses answers, and all it has, on request. */
+/** Loses answers, all it has, or its tongue, on request. */
 class BrittleState extends MemorySharedState {
   away = false;
   losesAnswers = false;
+  hangs = false;
   writes = 0;
+  lists = 0;
 
   override async swap(...args: Parameters<MemorySharedState['swap']>): ReturnType<MemorySharedState['swap']> {
     if (this.away) throw new Error('away');
@@ -28,37 +30,63 @@ class BrittleState extends MemorySharedState {
   }
 
   override read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
+    if (this.hangs) return new Promise(() => undefined);
     return this.away ? Promise.reject(new Error('away')) : super.read(...args);
+  }
+
+  override list(...args: Parameters<MemorySharedState['list']>): ReturnType<MemorySharedState['list']> {
+    this.lists++;
+    return super.list(...args);
   }
 }
 
 describe('contributors', () => {
+  const HALF = 0.5;
   const category = {
     name: 'llm_call',
     contributor: () => undefined,
     windows: [
       { name: 'minute', levels: [], windowMs: MINUTE, spanAt: fixedSpans(MINUTE) },
-      { name: 'sliding', levels: [], windowMs: MINUTE, spanAt: slidingSpans(MINUTE), parts: SLIDING_PARTS },
+      { name: 'sliding', levels: [{ at: HALF }, { at: 1 }], spanAt: slidingSpans(MINUTE), parts: SLIDING_PARTS },
     ],
   } as unknown as Category;
+  const day = {
+    ...{ name: 'day', contributor: () => undefined },
+    windows: [{ name: '', levels: [], spanAt: fixedSpans(24 * 60 * MINUTE) }],
+  } as unknown as Category;
+  const unnamed = { ...day, name: 'unnamed', contributor: undefined } as unknown as Category;
   let state: BrittleState;
   let now: number;
   let one: Contributors;
   let other: Contributors;
-  const replica = (): Contributors => new Contributors(state, new Map([['llm_call', category]]), () => now);
+  const categories = new Map([category, day, unnamed].map((one) => [one.name, one]));
+  const replica = (): Contributors => new Contributors(state, categories, () => now);
   const add = (to: Contributors, counts: Record<string, number>, tenant = 'p'): void => {
     for (const [label, count] of Object.entries(counts)) to.count(category, tenant, label, count);
   };
   const live = ({ name, spanAt }: CategoryWindow, tenant: string, isNear: boolean): LiveTotal => ({
     ...{ category: 'llm_call', window: name, tenant, span: spanAt(now) },
-    ...{ known: isNear ? 6 : 5, threshold: 10 },
+    ...{ known: isNear ? 6 : 5, threshold: name === 'sliding' ? 10 / HALF : 10 },
   });
+  const totals = (isNear = true, tenants = ['p', '__proto__']): LiveTotal[] =>
+    tenants.flatMap((tenant) => category.windows.map((window) => live(window, tenant, isNear)));
   const look = async (isNear = true): Promise<void> => {
-    const totals = ['p', '__proto__'].flatMap((tenant) =>
-      category.windows.map((window) => live(window, tenant, isNear)),
-    );
-    for (const replica of [one, other]) await replica.look(totals).catch(() => undefined);
+    for (const replica of [one, other]) await replica.look(totals(isNear)).catch(() => undefined);
   };
+  const breach = (count: number, own: number, window = 'minute', id = 'p'): Breach => ({
+    ...{ category: 'llm_call', window, tenant: { id }, count, own, threshold: 4, countedBy: 'all' },
+    ...{ level: { at: 1, severity: 'warning' }, windowStart: now },
+    windowEnd: category.windows.find(({ name }) => name === window)?.spanAt(now).end as number,
+  });
+  const alerted = async (of: Contributors, breach: Breach): Promise<string> => {
+    const { contributors = [] } = await of.withContributors(breach);
+    return contributors.map(({ label, count }) => `${label} ${count}`).join(', ');
+  };
+  const tellNear = (of: Contributors, tenant = 'p', category = 'llm_call'): void => {
+    const windows = categories.get(category)?.windows ?? [];
+    for (const { name: window, spanAt } of windows) of.near({ category, window, tenant, span: spanAt(now) });
+  };
+  const shared = async (): Promise<number> => state.size('contributors');
   const top = async (of: Contributors, count: number, window = 'minute', tenant = 'p'): Promise<string> => {
     const end = category.windows.find(({ name }) => name === window)?.spanAt(now).end as number;
     const named = await of.top('llm_call', window, tenant, end, count);
@@ -78,6 +106,36 @@ describe('contributors', () => {
     expect(await top(one, 30)).toBe('a 15, b 12, c 1, other 2');
     expect(await top(other, 28)).toBe('a 15, b 12, c 1');
     expect(await top(one, 28, 'minute', 'q')).toBe('');
+    expect(await one.top('unknown', '', 'p', now, 1)).toEqual([]);
+    add(one, { d: 40 });
+    expect(await top(one, 68)).toBe('d 40, a 15, b 12, c 1');
+  });
+
+  it('are added up without binary rounding errors', async () => {
+    for (let i = 0; i < 10; i++) add(one, { a: 0.1 });
+    add(other, { a: 0.2 });
+    await look();
+    for (let i = 0; i < 3; i++) add(one, { b: 0.1 });
+    await look();
+    expect(await top(one, 1.5)).toBe('a 1.2, b 0.3');
+    expect(await top(one, 1.6)).toBe('a 1.2, b 0.3, other 0.1');
+    expect(await top(one, 1.5, 'sliding')).toBe('a 1.2, b 0.3');
+  });
+
+  it('of what costs nothing are nobody', async () => {
+    for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 0, [`l${i}`]: -1 });
+    add(one, { a: 5 });
+    expect(await top(one, 5)).toBe('a 5');
+  });
+
+  it('of the window before are not those of this one', async () => {
+    add(one, { a: 5 });
+    await look();
+    now += MINUTE;
+    add(one, { b: 1 });
+    await look();
+    expect(await top(one, 1)).toBe('b 1');
+    expect(await top(one, 6, 'sliding')).toBe('b 1, other 5');
   });
 
   it('are written only if a level is near', async () => {
@@ -86,14 +144,53 @@ describe('contributors', () => {
     expect([state.writes, await top(other, 10)]).toEqual([0, '']);
     await look(true);
     expect(await top(other, 10)).toBe('a 10');
+    const { writes } = state;
+    await look(true);
+    expect(state.writes).toBe(writes);
+  });
+
+  it('of a tenant are not written because another tenant is near a level', async () => {
+    add(one, { a: 10 }, 'p');
+    add(one, { a: 10 }, 'q');
+    await one.look([...totals(true, ['p']), ...totals(false, ['q'])]);
+    expect([...(await state.list('contributors')).keys()].filter((id) => id.includes('"q"'))).toEqual([]);
+    expect(await shared()).toBe(2);
+  });
+
+  it('of tenants whose threshold is not known, and of others than those counted here, are no reason to write', async () => {
+    add(one, { a: 10 });
+    await one.look(totals().map((total) => ({ ...total, threshold: undefined })));
+    await one.look(totals().map((total) => ({ ...total, category: 'unknown' })));
+    expect(state.writes).toBe(0);
+  });
+
+  it('are asked for in the store only by an instance that counted some', async () => {
+    await look();
+    expect(state.lists).toBe(0);
+    add(one, { a: 1 });
+    await look();
+    expect(state.lists).toBe(1);
+  });
+
+  it('of very many tenants near a level are written 200 at a time', async () => {
+    const tenants = Array.from({ length: 150 }, (_, i) => `t${i}`);
+    for (const tenant of tenants) add(one, { a: 1 }, tenant);
+    await one.look(totals(true, tenants));
+    expect(await shared()).toBe(200);
+    await one.look(totals(true, tenants));
+    expect(await shared()).toBe(300);
+  });
+
+  it('take a bounded room in the store', async () => {
+    const tenants = Array.from({ length: 1_050 }, (_, i) => `t${i}`);
+    for (const tenant of tenants) add(one, { a: 1 }, tenant);
+    for (let looks = 1; looks < 60; looks++) await one.look(looks <= 11 ? totals(true, tenants) : []);
+    expect(await shared()).toBe(2_100);
+    await one.look([]);
+    expect(await shared()).toBe(2_000);
   });
 
   describe('of an alert', () => {
-    const breach = (count: number, own: number, window = 'minute', id = 'p'): Breach => ({
-      ...{ category: 'llm_call', window, tenant: { id }, count, own, threshold: 4, countedBy: 'all' },
-      ...{ level: { at: 1, severity: 'warning' }, windowStart: now },
-      windowEnd: category.windows.find(({ name }) => name === window)?.spanAt(now).end as number,
-    });
     const quickly = (alert: Promise<Breach>): Promise<Breach | undefined> =>
       Promise.race([alert, wait(SOON_MS, undefined)]);
 
@@ -135,6 +232,45 @@ describe('contributors', () => {
         { label: 'a', count: 7 },
       ]);
     });
+
+    it('are all, once the others have shared their part', async () => {
+      add(one, { a: 6 });
+      add(other, { b: 5 });
+      tellNear(other);
+      expect(await alerted(one, breach(11, 6))).toBe('a 6, b 5');
+      expect((await quickly(one.withContributors(breach(11, 6))))?.contributors).toHaveLength(2);
+    });
+
+    it('are those that are known after 1.2 s, if the others do not share theirs', async () => {
+      add(one, { a: 6 });
+      const since = performance.now();
+      expect(await alerted(one, breach(11, 6))).toBe('a 6, other 5');
+      expect(performance.now() - since).toBeGreaterThan(1_000);
+    });
+
+    it('are not waited for if there are more than are told apart', async () => {
+      for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 16 - i });
+      const alert = await quickly(one.withContributors(breach(200, 6)));
+      expect(alert?.contributors).toContainEqual({ label: 'k0', count: 16 });
+      expect(alert?.contributors).toContainEqual({ label: 'other', count: 130 });
+    });
+
+    it('are left out if the category names none, or no instance knows it', async () => {
+      for (const name of ['unnamed', 'unknown']) {
+        const given = { ...breach(11, 6), category: name, window: '' };
+        one.count(unnamed, 'p', 'a', 11);
+        expect(await one.withContributors(given)).toBe(given);
+      }
+      const given = breach(11, 6, 'minute', 'q');
+      expect(await one.withContributors(given)).toEqual(given);
+    });
+
+    it('are left out if the store hangs', async () => {
+      state.hangs = true;
+      const given = breach(11, 6);
+      add(one, { a: 11 });
+      expect(await Promise.all([one.withContributors(given), top(one, 11)])).toEqual([given, '']);
+    });
   });
 
   it('are counted once, even if answers are lost, and are put back after a loss', async () => {
@@ -156,6 +292,140 @@ describe('contributors', () => {
     expect(await top(one, 15)).toBe('a 12, b 3');
   });
 
+  it('are counted once if a look and an alert write them at the same time', async () => {
+    add(one, { a: 10 });
+    await Promise.all([one.look(totals()), one.withContributors(breach(10, 10))]);
+    add(one, { a: 1 });
+    await look();
+    expect(await top(other, 11)).toBe('a 11');
+  });
+
+  it('are counted once if an alert ends its writing after the next write', async () => {
+    add(one, { a: 10 });
+    const read = state.read.bind(state);
+    let goOn: (() => void) | undefined;
+    state.read = async (...args) => {
+      const found = await read(...args);
+      await new Promise<void>((resolve) => (goOn = resolve));
+      return found;
+    };
+    const slow = one.withContributors(breach(10, 10));
+    state.read = read;
+    await one.look(totals());
+    add(one, { a: 1 });
+    state.losesAnswers = true;
+    await look();
+    state.losesAnswers = false;
+    goOn?.();
+    await slow;
+    add(one, { a: 1 });
+    await look();
+    await look();
+    expect(await top(other, 12)).toBe('a 12');
+  });
+
+  describe('of many instances', () => {
+    /** What has the last writes of 64 of them. */
+    const MANY = 65;
+    const write = (of: Contributors): Promise<void> => of.look(totals()).catch(() => undefined);
+
+    it('are counted once by those that it has forgotten, too', async () => {
+      const all = Array.from({ length: MANY }, replica);
+      for (const round of [1, 2])
+        for (const one of all) {
+          add(one, { a: round });
+          await write(one);
+        }
+      expect(await top(one, 3 * MANY)).toBe(`a ${3 * MANY}`);
+      for (const text of (await state.list('contributors')).values())
+        expect(Object.keys((JSON.parse(text) as { writes: object }).writes)).toHaveLength(64);
+    });
+
+    it('are counted once by one that wrote lately and lost the answer', async () => {
+      const all = Array.from({ length: MANY }, replica);
+      const [first = one, second = one] = all;
+      const late = all.splice(-2);
+      const count = async (of: Contributors): Promise<void> => {
+        add(of, { a: 1 });
+        await write(of);
+      };
+      for (const of of all) await count(of);
+      await count(second);
+      state.losesAnswers = true;
+      await count(first);
+      state.losesAnswers = false;
+      for (const of of late) await count(of);
+      await write(first);
+      expect(await top(one, MANY + 2)).toBe(`a ${MANY + 2}`);
+    });
+  });
+
+  describe('of a tenant that comes near a level', () => {
+    const soon = (): Promise<void> => jest.advanceTimersByTimeAsync(150);
+    beforeEach(() => jest.useFakeTimers());
+    afterEach(() => jest.useRealTimers());
+
+    it('are shared without a look, also again', async () => {
+      for (const count of [6, 7]) {
+        add(one, { a: count });
+        tellNear(one);
+        await soon();
+      }
+      expect(await top(other, 13)).toBe('a 13');
+      const { writes } = state;
+      tellNear(one);
+      tellNear(one, 'nobody');
+      await soon();
+      expect(state.writes).toBe(writes);
+    });
+
+    it('are shared once the store is back', async () => {
+      add(one, { a: 6 });
+      state.away = true;
+      tellNear(one);
+      await soon();
+      state.away = false;
+      tellNear(one);
+      await soon();
+      expect(await top(other, 6)).toBe('a 6');
+    });
+
+    it('are shared after those that are being written', async () => {
+      add(one, { a: 1 }, 'p');
+      add(one, { a: 1 }, 'q');
+      const swap = state.swap.bind(state);
+      state.swap = async (...args) => {
+        if (state.writes === 0) tellNear(one, 'q');
+        return swap(...args);
+      };
+      tellNear(one, 'p');
+      await soon();
+      await soon();
+      expect(await shared()).toBe(4);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('are not shared if the category names none', async () => {
+      unnamed.windows.forEach(() => one.count(unnamed, 'p', 'a', 1));
+      tellNear(one, 'p', 'unnamed');
+      one.near({ category: 'unknown', window: '', tenant: 'p', span: fixedSpans(MINUTE)(now) });
+      await soon();
+      expect(state.writes).toBe(0);
+    });
+
+    it('are shared with the next look if there are more than 50 such tenants', async () => {
+      const tenants = Array.from({ length: 30 }, (_, i) => `t${i}`);
+      for (const tenant of tenants) {
+        add(one, { a: 1 }, tenant);
+        tellNear(one, tenant);
+      }
+      await soon();
+      expect(await shared()).toBe(50);
+      await one.look(totals(true, tenants));
+      expect(await shared()).toBe(60);
+    });
+  });
+
   it('are what this instance knows while the store is away', async () => {
     add(one, { a: 10 });
     await look();
@@ -172,6 +442,19 @@ describe('contributors', () => {
     expect(await top(other, 50_000)).toMatch(/^k0 100, k1 99, k2 98, k3 97, k4 96, other \d+$/);
     const [text] = await state.list('contributors').then((records) => [...records.values()]);
     expect(Object.keys((JSON.parse(text as string) as { counts: object }).counts)).toHaveLength(16);
+    add(one, { k0: 50, k20: 1_000 });
+    await look();
+    expect(await top(other, 50_000)).toMatch(/^k0 150, k1 99, k2 98, k3 97, k4 96, other \d+$/);
+  });
+
+  it('that are not known take no room, and are among the others', async () => {
+    add(one, { [UNNAMED]: 100 });
+    for (let i = 0; i < 15; i++) add(one, { [`k${i}`]: 1 });
+    add(one, { big: 40 });
+    await look();
+    expect(await top(other, 155)).toBe('big 40, k0 1, k1 1, k2 1, k3 1, other 111');
+    add(one, { [UNNAMED]: 7 }, 'q');
+    expect(await top(one, 7, 'minute', 'q')).toBe('');
   });
 
   it('of a sliding window are those of its parts', async () => {
@@ -185,6 +468,24 @@ describe('contributors', () => {
     expect(await top(other, 6, 'sliding')).toBe('a 6');
   });
 
+  it('of a sliding window are those of its last six parts, also if an older one is still known', async () => {
+    for (let part = 0; part < 7; part++) {
+      add(one, { a: 1 });
+      now += MINUTE / SLIDING_PARTS;
+    }
+    now -= 1;
+    state.away = true;
+    expect(await top(one, 6, 'sliding')).toBe('a 6');
+  });
+
+  it('of a sliding window are named, also if in some of its parts nobody was', async () => {
+    add(one, { a: 2 });
+    now += MINUTE / 2;
+    expect(await top(one, 2, 'sliding')).toBe('a 2');
+    state.away = true;
+    expect(await top(one, 2, 'sliding')).toBe('a 2');
+  });
+
   it('go when their window is past, here and in the store', async () => {
     add(one, { a: 1 });
     await look();
@@ -193,6 +494,24 @@ describe('contributors', () => {
     await look();
     expect(await state.size('contributors')).toBe(0);
     expect(await top(one, 1)).toBe('');
+  });
+
+  it.each([
+    ['a minute after a window of a minute', category, MINUTE],
+    ['ten minutes after a longer one', day, 10 * MINUTE],
+  ])('are kept for %s, and no longer', async (_, of, keptMs) => {
+    const [window] = of.windows as [CategoryWindow];
+    const { end } = window.spanAt(now);
+    one.count(of, 'p', 'a', 1);
+    state.away = true;
+    const known = async (): Promise<number> => {
+      await one.look([]).catch(() => undefined);
+      return (await one.top(of.name, window.name, 'p', end, 1)).length;
+    };
+    now = end + keptMs - 1;
+    expect(await known()).toBe(1);
+    now++;
+    expect(await known()).toBe(0);
   });
 
   it('take a bounded room, and those counted last keep theirs', async () => {

@@ -55,6 +55,7 @@ export interface Contributor {
 
 /** What is known of one contributor here. */
 interface Share {
+  readonly label: string;
   count: number;
   /** How much of it the store has. */
   sent: number;
@@ -63,7 +64,7 @@ interface Share {
 /** What one write adds. It is repeated until it is acknowledged; a record applies each number once. */
 interface Write {
   readonly number: number;
-  readonly added: readonly (readonly [label: string, more: number, all: number])[];
+  readonly added: readonly { readonly share: Share; readonly more: number; readonly all: number }[];
 }
 
 /** The contributors of a tenant in one window, as this instance counted them. */
@@ -141,10 +142,9 @@ export class Contributors {
   /** The breach with the contributors to its count, if the category names them. Waits a little for those that other instances share. */
   async withContributors(breach: Breach): Promise<Breach> {
     if (!this.categories.get(breach.category)?.contributor) return breach;
-    const top = await within(this.topOnceKnown(breach), NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer').catch(
-      () => [],
-    );
-    return top.length > 0 ? { ...breach, contributors: top } : breach;
+    const top = within(this.topOnceKnown(breach), NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer');
+    const contributors = await top.catch(() => []);
+    return contributors.length > 0 ? { ...breach, contributors } : breach;
   }
 
   private async topOnceKnown(breach: Breach): Promise<Contributor[]> {
@@ -157,10 +157,10 @@ export class Contributors {
     this.waiting++;
     try {
       await this.askOthers(category, window, tenant.id, windowEnd);
-      for (const giveUpAt = performance.now() + SHARED_WITHIN_MS; performance.now() + ASK_AGAIN_MS < giveUpAt;) {
+      const giveUpAt = performance.now() + SHARED_WITHIN_MS;
+      while (!isAll() && performance.now() < giveUpAt) {
         await wait(ASK_AGAIN_MS);
         counts = await read();
-        if (isAll()) break;
       }
     } catch {
       // What is known here is better than nothing. The counter reports that the store is away.
@@ -192,7 +192,7 @@ export class Contributors {
     this.soon.clear();
     const written = ids.map(async (id) => {
       const table = this.tables.get(id);
-      if (table?.isChanged || table?.pending) await this.write(id, table);
+      if (table && isUnshared(table)) await this.write(id, table);
     });
     // What failed is tried again by the next look.
     await Promise.allSettled(written);
@@ -238,34 +238,28 @@ export class Contributors {
    * @param live - Tenants as the counter knows them.
    */
   async look(live: Iterable<LiveTotal>): Promise<void> {
-    const near = this.nearIn(live);
     const now = this.now();
-    let writes = 0;
-    const shared = this.tables.size > 0 ? await this.state.list(KIND, MAX_WRITES) : undefined;
-    for (const [id, table] of this.tables) {
-      if (now >= table.until) this.tables.delete(id);
-      else if (
-        writes < MAX_WRITES &&
-        (table.isChanged || table.pending) &&
-        (near.has(nearKey(table)) || shared?.has(id))
-      ) {
-        writes++;
-        await this.write(id, table);
-      }
-    }
+    for (const [id, { until }] of this.tables) if (now >= until) this.tables.delete(id);
+    if (this.tables.size > 0) await this.shareWith(await this.state.list(KIND, MAX_WRITES), this.nearIn(live));
     const { ids } = await this.records.due(now, MAX_WRITES);
     for (const id of ids) await this.records.change(id, () => undefined);
     if (++this.looks % LOOKS_PER_TRIM === 0) await this.state.trim(KIND, MAX_RECORDS);
+  }
+
+  private async shareWith(others: ReadonlyMap<string, unknown>, near: ReadonlySet<string>): Promise<void> {
+    const changed = [...this.tables].filter(
+      ([id, table]) => isUnshared(table) && (near.has(nearKey(table)) || others.has(id)),
+    );
+    for (const [id, table] of changed.slice(0, MAX_WRITES)) await this.write(id, table);
   }
 
   /** Tenants over half of their lowest level: an alert may come soon. */
   private nearIn(live: Iterable<LiveTotal>): ReadonlySet<string> {
     const near = new Set<string>();
     for (const total of live) {
-      const { contributor, windows = [] } = this.categories.get(total.category) ?? {};
-      if (!contributor || total.threshold === undefined) continue;
-      const lowest = windowNamed(windows, total.window)?.levels[0]?.at ?? 1;
-      if (total.known > (total.threshold * lowest) / 2) near.add(nearKey(total));
+      const { windows } = this.categories.get(total.category) ?? {};
+      const { at: lowest = 1 } = windowNamed(windows, total.window)?.levels[0] ?? {};
+      if (total.known > ((total.threshold ?? Infinity) * lowest) / 2) near.add(nearKey(total));
     }
     return near;
   }
@@ -275,8 +269,10 @@ export class Contributors {
     let table = this.tables.get(id);
     if (table) this.tables.delete(id);
     else {
-      const [oldest] = this.tables.size >= MAX_TABLES ? this.tables.keys() : [];
-      if (oldest !== undefined) this.tables.delete(oldest);
+      for (const oldest of this.tables.keys()) {
+        if (this.tables.size < MAX_TABLES) break;
+        this.tables.delete(oldest);
+      }
       table = {
         ...{ category, window, tenant: copied(tenant), span, until: keptUntil(span, parts), shares: new Map() },
         ...{ isChanged: false, writes: 0, pending: undefined },
@@ -290,14 +286,14 @@ export class Contributors {
   /** What all instances know; while the store is away, what this one knows. */
   private async ofSpan(id: string): Promise<[string, number][]> {
     const table = this.tables.get(id);
-    try {
-      if (table?.isChanged || table?.pending) await this.write(id, table);
-      const kept = await this.records.read(id);
-      if (kept) return Object.entries(kept.counts);
-    } catch {
-      // Its own part is better than nothing. The counter reports that the store is away.
-    }
-    return Array.from(table?.shares ?? [], ([label, { count }]) => [label, count]);
+    const shared = async (): Promise<Kept | undefined> => {
+      if (table && isUnshared(table)) await this.write(id, table);
+      return this.records.read(id);
+    };
+    // Its own part is better than nothing. The counter reports that the store is away.
+    const kept = await shared().catch(() => undefined);
+    if (kept) return Object.entries(kept.counts);
+    return table ? Array.from(table.shares.values(), ({ label, count }) => [label, count]) : [];
   }
 
   private async write(id: string, table: Table): Promise<void> {
@@ -306,31 +302,28 @@ export class Contributors {
     await this.records.change(id, (kept) => this.with(kept, pending, table.until));
     // A look and an alert may wait for the same write.
     if (table.pending !== pending) return;
-    for (const [label, more] of pending.added) {
-      const share = table.shares.get(label);
-      if (share) share.sent = plus(share.sent, more);
-    }
+    for (const { share, all } of pending.added) share.sent = all;
     table.writes = pending.number;
     table.pending = undefined;
   }
 
   private with(kept: Kept | undefined, { number, added }: Write, until: number): Kept {
-    const { counts = {}, writes = {}, forgot = false } = kept ?? {};
-    const mine = writes[this.instance];
-    if (kept && mine !== undefined && mine >= number) return kept;
-    // The store has lost what this instance wrote before.
-    const isLost = mine === undefined && number > 1 && !forgot;
-    const sums = new Map(Object.entries(counts));
-    for (const [label, more, all] of added) {
-      if (sums.has(label) || label === UNNAMED || hasRoom(sums))
-        sums.set(label, plus(sums.get(label) ?? 0, isLost ? all : more));
+    const record: Kept = kept ?? { counts: {}, writes: {}, until };
+    const mine = record.writes[this.instance] ?? 0;
+    if (mine >= number) return record;
+    // Without an earlier write of this instance in it, the store has lost all of them.
+    const isLost = mine === 0 && !record.forgot;
+    const sums = new Map(Object.entries(record.counts));
+    for (const { share, more, all } of added) {
+      if (sums.has(share.label) || hasRoom(sums))
+        sums.set(share.label, plus(sums.get(share.label) ?? 0, isLost ? all : more));
     }
-    const others = Object.entries(writes).filter(([instance]) => instance !== this.instance);
+    const others = Object.entries(record.writes).filter(([instance]) => instance !== this.instance);
     return {
       counts: Object.fromEntries(sums),
       writes: Object.fromEntries([...others, [this.instance, number] as const].slice(-MAX_INSTANCES)),
       until,
-      ...(forgot || others.length >= MAX_INSTANCES ? { forgot: true } : {}),
+      ...(record.forgot || others.length >= MAX_INSTANCES ? { forgot: true } : {}),
     };
   }
 }
@@ -342,10 +335,11 @@ export function contributorLabel(answer: unknown): string | undefined {
   return label === '' ? undefined : label;
 }
 
-function newShare(shares: Table['shares'], label: string): Share | undefined {
-  if (label !== UNNAMED && !hasRoom(shares)) return undefined;
-  const share: Share = { count: 0, sent: 0 };
-  shares.set(copied(label), share);
+function newShare(shares: Table['shares'], given: string): Share | undefined {
+  if (!hasRoom(shares)) return undefined;
+  const label = copied(given);
+  const share: Share = { label, count: 0, sent: 0 };
+  shares.set(label, share);
   return share;
 }
 
@@ -353,9 +347,15 @@ function hasRoom(labels: ReadonlyMap<string, unknown>): boolean {
   return labels.size - (labels.has(UNNAMED) ? 1 : 0) < MAX_LABELS;
 }
 
+function isUnshared({ isChanged, pending }: Table): boolean {
+  return isChanged || pending !== undefined;
+}
+
 function nextWrite(table: Table): Write {
   table.isChanged = false;
-  const added = Array.from(table.shares, ([label, { count, sent }]) => [label, plus(count, -sent), count] as const);
+  const added = Array.from(table.shares.values(), (share) => ({
+    ...{ share, more: plus(share.count, -share.sent), all: share.count },
+  }));
   return { number: table.writes + 1, added };
 }
 
@@ -366,9 +366,9 @@ function keptUntil({ start, end }: WindowSpan, parts = 1): number {
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {
   const all = Array.from(counts, ([label, of]) => ({ label, count: of })).sort((a, b) => b.count - a.count);
-  const shown = all.filter(({ label, count }) => label !== UNNAMED && count > 0).slice(0, MAX_NAMED);
+  const shown = all.filter(({ label }) => label !== UNNAMED).slice(0, MAX_NAMED);
   if (shown.length === 0) return [];
-  const rest = plus(count, -shown.reduce((sum, one) => plus(sum, one.count), 0));
+  const rest = shown.reduce((left, one) => plus(left, -one.count), count);
   return rest > 0 ? [...shown, { label: OTHER, count: rest }] : shown;
 }
 
