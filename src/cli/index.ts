@@ -51,17 +51,32 @@ async function main(): Promise<void> {
     return;
   }
   const { client, secrets, lastError } = connect(url, args);
-  const looking = new LiveRows(client, args.prefix ?? 'rate_monitor', Number(args.limit ?? 20));
+  const prefix = args.prefix ?? 'rate_monitor';
+  const looking = new LiveRows(client, prefix, Number(args.limit ?? 20));
   let stopped = false;
   process.once('SIGINT', () => (stopped = true));
+  // The reader is gone, such as a `head` that has enough.
+  process.stdout.on('error', () => process.exit());
   try {
     await client.connect();
     // Of a database that there is not, the client tells nothing: it would read the first one.
     if (client instanceof Redis && client.options.db) await client.select(client.options.db);
+    const { category } = args;
+    if (category !== undefined && !(await looking.isKnown(category))) {
+      const known = await looking.categories();
+      const remedy = known.length > 0 ? `write one of ${known.join(', ')}` : nothingCounted(prefix);
+      process.stderr.write(`Unknown category: ${remedy}\n`);
+      process.exitCode = USAGE_ERROR;
+      return;
+    }
     for (;;) {
-      const rows = await looking.read(args.category);
+      const categories = category === undefined ? await looking.categories() : [category];
+      const rows = await looking.read(categories);
       if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
-      else process.stdout.write(`${args.watch ? '\u001b[2J\u001b[H' : ''}${table(rows)}\n`);
+      else {
+        const text = categories.length === 0 ? `No tenant to show: ${nothingCounted(prefix)}` : table(rows);
+        process.stdout.write(`${args.watch ? '\u001b[2J\u001b[H' : ''}${text}\n`);
+      }
       if (!args.watch || stopped) break;
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
@@ -78,7 +93,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** The arguments; undefined if help was shown instead. */
+/** The arguments; undefined if help or an error was shown instead. */
 function read(): Arguments | undefined {
   const text = { type: 'string' } as const;
   const truth = { type: 'boolean' } as const;
@@ -90,18 +105,28 @@ function read(): Arguments | undefined {
         ...{ cluster: truth, watch: truth, json: truth, help: truth },
       },
     });
-    if (!values.help && positionals.length === 1 && positionals[0] === 'top' && isLimit(values.limit)) return values;
-    (values.help ? process.stdout : process.stderr).write(HELP);
-    process.exitCode = values.help ? 0 : USAGE_ERROR;
+    if (values.help) {
+      process.stdout.write(HELP);
+      return undefined;
+    }
+    if (positionals.length !== 1 || positionals[0] !== 'top') return refused('The only command is top');
+    if (!isLimit(values.limit)) return refused('--limit is wrong: write a whole number from 1 to 999');
+    return values;
   } catch (error) {
-    // What an unknown option was is not repeated: it may hold a password.
-    const { code = '' } = error as { code?: string };
-    process.stderr.write(
-      `${code.includes('UNKNOWN_OPTION') ? 'Unknown option' : 'An option has a wrong value'}\n\n${HELP}`,
-    );
-    process.exitCode = USAGE_ERROR;
+    const { code = '', message } = error as Error & { code?: string };
+    // An unknown option is not repeated: it may be a password. Of a known one the message has only the name.
+    return refused(code.includes('UNKNOWN_OPTION') ? 'Unknown option' : message);
   }
+}
+
+function refused(reason: string): undefined {
+  process.stderr.write(`${reason}\n\n${HELP}`);
+  process.exitCode = USAGE_ERROR;
   return undefined;
+}
+
+function nothingCounted(prefix: string): string {
+  return `nothing was counted with the prefix ${oneLine(prefix, 64)}, check --redis and --prefix`;
 }
 
 function isLimit(limit: string | undefined): boolean {

@@ -41,11 +41,11 @@ export class LiveRows {
   ) {}
 
   /** Worst first; by count if a threshold is not known. */
-  async read(category: string | undefined): Promise<LiveRow[]> {
+  async read(categories: readonly string[]): Promise<LiveRow[]> {
     const [seconds] = await this.client.time();
     const now = Number(seconds) * 1_000;
     const rows: LiveRow[] = [];
-    for (const name of category === undefined ? await this.categories() : [category]) {
+    for (const name of categories) {
       const about = await this.client.hgetall(usageKey(this.keyPrefix, name, 'about'));
       for (const [window, text] of Object.entries(about))
         rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, now)));
@@ -53,7 +53,15 @@ export class LiveRows {
     return rows.sort(worstFirst);
   }
 
-  private async categories(): Promise<string[]> {
+  /** Whether a category was counted within the retention. Asked without a search through all keys. */
+  async isKnown(category: string): Promise<boolean> {
+    // The key has the name in capitals, however it is written.
+    if (category !== category.toLowerCase()) return false;
+    return (await this.client.exists(usageKey(this.keyPrefix, category, 'about'))) === 1;
+  }
+
+  /** Categories that were counted within the retention. */
+  async categories(): Promise<string[]> {
     const { client } = this;
     const nodes = client.isCluster ? (client as Cluster).nodes('master') : [client as Redis];
     const found = new Set<string>();

@@ -5,6 +5,7 @@ import {
   Get,
   Inject,
   Logger,
+  NotFoundException,
   Optional,
   Post,
   Req,
@@ -49,6 +50,7 @@ interface PageRequest {
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly query?: unknown;
+  readonly params?: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
@@ -60,6 +62,17 @@ class Refusal extends Error {
   ) {
     super(reason);
   }
+}
+
+/**
+ * Fastify tells `/rate-monitor/` from `/rate-monitor`, unless the app's router options ignore the slash: a path with it would be a duplicate
+ * then, and end the boot. So the rest of the path is a wildcard there, which comes after all routes that are written out. Express takes both.
+ *
+ * Called before Nest reads the routes.
+ */
+export function acceptSlash({ prototype }: Type<unknown>, adapter: string): void {
+  const root = Object.getOwnPropertyDescriptor(prototype, 'root') as TypedPropertyDescriptor<unknown>;
+  Get(adapter === 'fastify' ? ['', '*'] : '')(prototype as object, 'root', root);
 }
 
 /** The controller of the page, at a path that the app chooses. */
@@ -80,15 +93,19 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     /** The page's files are in one folder, so it works behind any prefix. */
     @Get()
     root(@Req() request: PageRequest, @Res() response: object): void {
-      const [asked = ''] = (request.originalUrl ?? request.url).split('?');
-      const last = asked.split('/').at(-1);
-      this.head(response, [['Cache-Control', 'no-store']]);
-      this.host.httpAdapter.redirect(response, 302, last ? `${last}/page` : 'page');
+      const rest = request.params?.['*'] ?? '';
+      const last = lastPartOf(request);
+      if (rest === 'page/') this.redirect(response, '../page');
+      else if (rest !== '')
+        throw new NotFoundException(`Cannot ${request.method} ${request.originalUrl ?? request.url}`);
+      else this.redirect(response, last ? `${last}/page` : 'page');
     }
 
     @Get('page')
     page(@Req() request: PageRequest, @Res() response: object): void {
-      this.file(request, response, 'index.html', 'text/html; charset=utf-8');
+      // Its files are beside it.
+      if (lastPartOf(request) === '') this.redirect(response, '../page');
+      else this.file(request, response, 'index.html', 'text/html; charset=utf-8');
     }
 
     @Get('app.js')
@@ -295,6 +312,11 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       for (const [name, value] of [...HEADERS, ...headers]) this.host.httpAdapter.setHeader(response, name, value);
     }
 
+    private redirect(response: object, to: string): void {
+      this.head(response, [['Cache-Control', 'no-store']]);
+      this.host.httpAdapter.redirect(response, 302, to);
+    }
+
     private send(response: object, body: string, status: number): void {
       this.host.httpAdapter.reply(response, body, status);
     }
@@ -313,6 +335,12 @@ function isOfPage(request: PageRequest): boolean {
   const origin = headerOf(request, 'origin');
   if (origin === undefined || !URL.canParse(origin)) return false;
   return new URL(origin).host === headerOf(request, 'host');
+}
+
+/** What follows the last slash of the path. */
+function lastPartOf({ originalUrl, url }: PageRequest): string {
+  const [path = ''] = (originalUrl ?? url).split('?');
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 function headerOf({ headers }: PageRequest, name: string): string | undefined {

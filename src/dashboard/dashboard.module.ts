@@ -1,9 +1,10 @@
-import { Module, type CanActivate, type DynamicModule, type Type } from '@nestjs/common';
+import { Inject, Module, type CanActivate, type DynamicModule, type NestModule, type Type } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
-import { controllerAt } from './dashboard.controller.js';
+import { acceptSlash, controllerAt } from './dashboard.controller.js';
 import { AUTHORIZE, type DashboardAuthorize } from './dashboard.guard.js';
 
 /** Options of {@link RateMonitorDashboardModule.forRoot}. */
@@ -24,9 +25,21 @@ export interface RateMonitorDashboardOptions {
 
 const PATH = /^[\w~-]+(\/[\w~-]+)*$/;
 
+const CONTROLLER = Symbol('controller of the page');
+
 /** The page of the rate monitor and its JSON API. Import it next to `RateMonitorModule`. */
 @Module({})
-export class RateMonitorDashboardModule {
+export class RateMonitorDashboardModule implements NestModule {
+  constructor(
+    @Inject(CONTROLLER) private readonly controller: Type<unknown>,
+    private readonly host: HttpAdapterHost,
+  ) {}
+
+  /** Called by Nest before it reads the routes of controllers, when the adapter is known, also in a testing module. */
+  configure(): void {
+    acceptSlash(this.controller, this.host.httpAdapter.getType());
+  }
+
   /**
    * Serves the page at `path`.
    *
@@ -46,11 +59,13 @@ export class RateMonitorDashboardModule {
       );
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';
+    const controller = controllerAt(path, isGuard ? (authorize as Type<CanActivate>) : undefined);
     return {
       module: RateMonitorDashboardModule,
       imports: [...imports],
-      controllers: [controllerAt(path, isGuard ? (authorize as Type<CanActivate>) : undefined)],
+      controllers: [controller],
       providers: [
+        { provide: CONTROLLER, useValue: controller },
         { provide: ASSETS, useValue: BUILT_ASSETS },
         { provide: AUTHORIZE, useValue: isGuard ? () => true : authorize },
       ],

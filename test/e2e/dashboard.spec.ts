@@ -37,10 +37,17 @@ afterEach(async () => void (await Promise.all(apps.splice(0).map((app) => app.cl
 interface Options extends Partial<RateMonitorDashboardOptions> {
   monitor?: SeenMonitor;
   fastify?: boolean;
+  ignoreTrailingSlash?: boolean;
   prepare?: (app: INestApplication) => void;
 }
 
-async function started({ monitor = seenMonitor(START), fastify, prepare, ...options }: Options = {}) {
+async function started({
+  monitor = seenMonitor(START),
+  fastify,
+  ignoreTrailingSlash,
+  prepare,
+  ...options
+}: Options = {}) {
   const view = new Deferred<SeenMonitor['view']>();
   view.set(monitor.view);
   @Global()
@@ -51,7 +58,11 @@ async function started({ monitor = seenMonitor(START), fastify, prepare, ...opti
   const testing = await Test.createTestingModule({ imports: [MonitorModule, dashboard] })
     .setLogger(log)
     .compile();
-  const app = fastify ? testing.createNestApplication(new FastifyAdapter()) : testing.createNestApplication();
+  const app = fastify
+    ? testing.createNestApplication(
+        new FastifyAdapter(ignoreTrailingSlash ? { routerOptions: { ignoreTrailingSlash } } : {}),
+      )
+    : testing.createNestApplication();
   apps.push(app);
   prepare?.(app);
   await app.listen(0, '127.0.0.1');
@@ -162,6 +173,25 @@ describe.each([
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
       const again = await get(`/rate-monitor/${file}`, { 'if-none-match': answer.headers.get('etag') ?? '' });
       expect([file, again.status, await again.text()]).toEqual([file, 304, '']);
+    }
+  });
+
+  it.each([false, true])('is found with a slash at the end, if the app ignores it: %s', async (ignoreTrailingSlash) => {
+    for (const version of [VersioningType.URI, VersioningType.HEADER] as const) {
+      const { url } = await started({
+        ...{ fastify, ignoreTrailingSlash },
+        path: 'ops/rates',
+        prepare: (app) => {
+          app.setGlobalPrefix('v9');
+          app.enableVersioning({ type: version, header: 'x-version', defaultVersion: '3' });
+        },
+      });
+      for (const path of ['', '/', '/?from=chat', '/page', '/page/', '/page/?from=chat']) {
+        const { status, url: at } = await fetch(`${url}/v9/ops/rates${path}`);
+        expect([path, status, at.slice(url.length).split('?')[0]]).toEqual([path, 200, '/v9/ops/rates/page']);
+      }
+      for (const path of ['/none', '/page/none', '//none'])
+        expect([path, (await fetch(`${url}/v9/ops/rates${path}`)).status]).toEqual([path, 404]);
     }
   });
 

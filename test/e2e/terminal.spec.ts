@@ -27,6 +27,12 @@ async function top(...args: string[]): Promise<string> {
   return (await promisify(execFile)('node', [...CLI, ...args])).stdout;
 }
 
+/** The exit code, what went to the output, and the first line of what went to the error output. */
+async function refused(...args: string[]): Promise<[number, string, string]> {
+  const failure = (await top(...args).catch((error: unknown) => error)) as Record<'stdout' | 'stderr', string>;
+  return [(failure as unknown as { code: number }).code, failure.stdout, failure.stderr.split('\n')[0] as string];
+}
+
 /** A category with windows of a minute and an hour, counted by an app whose clock a test moves. */
 async function counted(client: Redis | Cluster, keyPrefix: string) {
   const windows = [{ threshold: 10 }, { threshold: 30, windowMs: 60 * MINUTE }];
@@ -137,6 +143,43 @@ describe('the command line', () => {
     ]);
     await store.close();
     await client.quit();
+  });
+
+  it('refuses a category that was never counted, and names those that were', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    const at = ['--redis', URL, '--prefix', keyPrefix];
+    const nothing = `nothing was counted with the prefix ${keyPrefix}, check --redis and --prefix`;
+    expect(await refused(...at, '--category', 'llm_call')).toEqual([2, '', `Unknown category: ${nothing}`]);
+    expect(await top(...at)).toBe(`No tenant to show: ${nothing}\n`);
+    expect(JSON.parse(await top(...at, '--json'))).toMatchObject({ rows: [] });
+    const { store, clock, minute } = await counted(client, keyPrefix);
+    clock.now += 6 * MINUTE;
+    await minute({ t: 1 });
+    for (const wrong of ['llm', 'LLM_CALL', '', '*'])
+      expect(await refused(...at, '--json', '--category', wrong)).toEqual([
+        2,
+        '',
+        'Unknown category: write one of llm_call',
+      ]);
+    await store.close();
+    await client.quit();
+  });
+
+  it('names the option that is wrong, and ends when its reader does', async () => {
+    const limit = '--limit is wrong: write a whole number from 1 to 999';
+    for (const wrong of ['0', '1000', 'x']) {
+      expect((await refused(`--limit=${wrong}`)).slice(0, 3)).toEqual([2, '', limit]);
+    }
+    expect(await refused('--limit')).toEqual([2, '', "Option '--limit <value>' argument missing"]);
+    expect(await refused('--json=s3cret')).toEqual([2, '', "Option '--json' does not take an argument"]);
+    expect(await refused('--s3cret')).toEqual([2, '', 'Unknown option']);
+    expect(await refused('more')).toEqual([2, '', 'The only command is top']);
+    const { stderr } = await promisify(execFile)('sh', [
+      '-c',
+      `node ${CLI.join(' ')} --watch --redis ${URL} | head -1`,
+    ]);
+    expect(stderr).toBe('');
   });
 
   it('tells why Redis cannot be read, and repeats nothing of an address that may hold a password', async () => {
