@@ -32,9 +32,14 @@ export function defaultTenantResolver(context: ExecutionContext): TenantLike | u
  * RateMonitorModule.forRoot({ tenant: tenantFrom('userId') })
  * ```
  * @param path - Field names, separated by dots. The value is an id, or an object with an id and a name.
+ * @throws TypeError if the path is not a string, or a field in it has no name.
  */
 export function tenantFrom(path: string): TenantResolver {
-  const fields = path.split('.');
+  const fields = typeof path === 'string' ? path.split('.') : [''];
+  if (fields.includes(''))
+    throw new TypeError(
+      "tenantFrom() expects the name of a field, or a path such as 'account.id': tenantFrom('userId')",
+    );
   return (context) => {
     for (const identity of identitiesIn(context)) {
       const found = fields.reduce<unknown>(
@@ -63,28 +68,44 @@ export function identityOf(context: ExecutionContext): unknown {
   return identitiesIn(context).next().value;
 }
 
-/** What a log line may show if there is no tenant: names of fields, no values. */
-export function whyNoTenant(context: ExecutionContext): string {
+/** Why there is no tenant, as a log line may show it: names of fields, no values. The fault is the kind of reason. */
+export function whyNoTenant(context: ExecutionContext): { readonly fault: string; readonly reason: string } {
   const kind = context.getType<string>();
   const identity = identityOf(context);
-  if (identity === undefined)
-    return `${PLACES[kind] ?? 'no identity, because such a context has none'}: let a guard set one, or write tenant: (context) => …`;
-  if (typeof identity !== 'object' || identity === null)
-    return `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
+  if (identity === undefined) {
+    const place = PLACES[kind] ?? 'no identity, because such a context has none';
+    return { fault: '', reason: `${place}: let a guard set one, or write tenant: (context) => …` };
+  }
+  if (typeof identity !== 'object' || identity === null) {
+    const reason = `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
+    return { fault: typeof identity, reason };
+  }
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
-  if (field !== undefined && toTenant(values[field]))
-    return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
-  if (field !== undefined)
-    return `the identity's ${field} is ${kindOf(values[field])} and no id (text or number), nor has it one. Write tenant: (context) => …`;
+  if (field !== undefined) return { fault: field, reason: whyNotField(field, values[field]) };
   const names = Object.keys(identity);
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
-  const id =
-    names.find((name) => /^(account|customer|workspace|team|company|user)_?id$/i.test(name)) ??
-    names.find((name) => /^(sub|id)$/.test(name));
+  const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
-  return `the identity ${fields} none of ${TENANT_FIELDS.join(', ')}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
+  const none = `the identity ${fields} none of ${TENANT_FIELDS.join(', ')}`;
+  return {
+    fault: 'fields',
+    reason: `${none}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`,
+  };
 }
+
+function whyNotField(field: string, value: unknown): string {
+  return toTenant(value)
+    ? `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`
+    : `the identity's ${field} is ${kindOf(value)} and no id (text or number), nor has it one. Write tenant: (context) => …`;
+}
+
+/** Names of fields that may hold who pays, the likeliest first: users only if there is nothing else. */
+const IDS = [
+  /^(project|organi[sz]ation|org|tenant|account|customer|workspace|team|company)_?id$/i,
+  /^user_?id$/i,
+  /^(sub|id)$/,
+];
 
 const PLACES: Readonly<Record<string, string>> = {
   http: 'neither request.auth nor request.user is set',

@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { Observable, type Subscriber } from 'rxjs';
 
-import { MONITOR, type Monitor, type Outcome } from './rate-monitor.guard.js';
+import { MONITOR, monitorIn, type Monitor, type Outcome } from './rate-monitor.guard.js';
 
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
 
@@ -21,7 +21,11 @@ const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
  */
 @Injectable()
 export class OutcomeInterceptor implements NestInterceptor {
-  constructor(@Optional() @Inject(MONITOR) private readonly monitor?: Monitor) {}
+  private readonly monitor: Monitor | undefined;
+
+  constructor(@Optional() @Inject(MONITOR) monitor?: Monitor) {
+    this.monitor = monitorIn(monitor);
+  }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { monitor } = this;

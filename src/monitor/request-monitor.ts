@@ -398,11 +398,13 @@ export class RequestMonitor {
 
   private hasNoTenant(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
     const { name, tenant } = counts.category;
-    this.once.warn(`no-tenant ${name} ${handler.name}`, () => {
+    const { fault, reason } = whyNoTenant(context);
+    const warning = (): string => {
       const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
-      if (tenant === defaultTenantResolver) return `${where}. Found: ${whyNoTenant(context)}`;
-      return `${where}. The tenant resolver returned neither an id (string or number) nor an object with one. Found: ${whyNoTenant(context)}`;
-    });
+      const ofResolver = 'The tenant resolver returned neither an id (string or number) nor an object with one. ';
+      return `${where}. ${tenant === defaultTenantResolver ? '' : ofResolver}Found: ${reason}`;
+    };
+    this.once.warn(`no-tenant ${name} ${handler.name}`, warning, fault);
   }
 }
 

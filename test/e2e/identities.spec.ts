@@ -101,6 +101,7 @@ describe('the identity that authentication leaves', () => {
       expect.stringMatching(
         /Found: the identity has userId, email, and none of .* Write tenant: tenantFrom\('userId'\)$/,
       ),
+      expect.stringMatching(/Found: neither request\.auth nor request\.user is set/),
     ]);
     expect(app.log.lines.join()).not.toMatch(/u-secret|a@b\.c/);
   });
@@ -114,6 +115,25 @@ describe('the identity that authentication leaves', () => {
       ),
     ]);
     expect(app.log.lines.join()).not.toMatch(/o-secret/);
+  });
+
+  it('is described for each kind of it, also after requests without one', async () => {
+    await start();
+    const organizationId = { $oid: 'o' };
+    const users = [undefined, { sub: 'u', org_id: 'o' }, 'u', { organizationId }, undefined, { sub: 'u' }];
+    for (const user of [...users, ...users]) await app.post('/call', {}, { user });
+    expect(app.log.of('No tenant').map((line) => line.split('Found: ')[1])).toEqual([
+      expect.stringContaining('neither request.auth nor request.user is set'),
+      expect.stringMatching(/^the identity has sub, org_id, and none of .* Write tenant: tenantFrom\('org_id'\)$/),
+      expect.stringContaining('auth or user is a string'),
+      expect.stringContaining("the identity's organizationId is an object"),
+    ]);
+  });
+
+  it.each([undefined, null, 5, ['userId'], '', 'account.', '.'])('tenantFrom(%j) finds nothing, and throws', (path) => {
+    expect(() => tenantFrom(path as string)).toThrow(
+      new TypeError("tenantFrom() expects the name of a field, or a path such as 'account.id': tenantFrom('userId')"),
+    );
   });
 
   it('is said to be missing, with the place to put it', async () => {

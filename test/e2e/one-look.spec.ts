@@ -303,6 +303,30 @@ it('an app of a gateway alone, as in its unit test, works without the module and
   await testing.close();
 });
 
+it.each([
+  ['nothing', () => ({})],
+  ['methods that give undefined', () => ({ observe: jest.fn(), outcome: jest.fn() })],
+  ['methods that give objects', () => ({ observe: () => ({}), outcome: () => ({}) })],
+])('an automatic mock of %s in place of the module refuses no request', async (_what, mock) => {
+  @Controller()
+  class Events {
+    @Post('events')
+    @MonitorRate('llm_call')
+    @MonitorRate('llm_tokens', { after: () => 1 })
+    handle(): string {
+      return 'handled';
+    }
+  }
+  const testing = await Test.createTestingModule({ controllers: [Events] })
+    .useMocker(mock)
+    .compile();
+  const app = testing.createNestApplication({ logger: false });
+  await app.listen(0, '127.0.0.1');
+  const answer = await fetch(`${await app.getUrl()}/events`, { method: 'POST' });
+  expect([answer.status, await answer.text()]).toEqual([201, 'handled']);
+  await app.close();
+});
+
 it('the module without forRoot() stops the boot with what to write', async () => {
   const testing = await Test.createTestingModule({ imports: [RateMonitorModule] }).compile();
   await expect(testing.init()).rejects.toThrow(/write RateMonitorModule\.forRoot\(\)/);
