@@ -1,5 +1,5 @@
 import { DeliveryError } from '../model/delivery-error.js';
-import { ChannelHealth } from './channel-health.js';
+import { ChannelHealth, isRefused, waitFor } from './channel-health.js';
 
 const MINUTE = 60_000;
 
@@ -63,6 +63,136 @@ describe('the health of a channel', () => {
       health.failed([`t${i}`], 'an alert of llm_call', error, began);
     }
     expect(health.pausedMs).toBeGreaterThan(MINUTE / 2 - 1);
+  });
+
+  const NOW = 1_700_000_000_000;
+  const refused = new DeliveryError('answered 400', { retry: false });
+  const gone = new DeliveryError('answered 410', { retry: false, switchOff: true });
+  const wrong = new DeliveryError('answered 404', { retry: false, probe: true });
+
+  it('is on, and sends, until three incidents in a row have failed', () => {
+    expect(health.status(NOW)).toEqual({ on: true });
+    for (const id of ['a', 'b', 'b', 'a']) health.failed([id], 'an alert', new Error('answered 503'));
+    expect([health.status(NOW), health.pausedMs]).toEqual([{ on: true }, 0]);
+    const { waitMs, refused, reason } = health.failed(['c'], 'an alert', new Error('answered 502'));
+    expect([refused, reason]).toEqual([false, 'answered 502']);
+    expect(waitMs).toBe(health.pausedMs);
+    expect(health.pausedMs).toBeGreaterThan(0);
+  });
+
+  it('states since when and why nothing goes through, and when it is tried again', () => {
+    jest.advanceTimersByTime(5_000);
+    health.failed(['a', 'b', 'c'], 'alerts', new Error('answered 503'));
+    jest.advanceTimersByTime(90_000);
+    health.failed(['d'], 'an alert', new Error('answered 502'));
+    const { pausedMs } = health;
+    expect(health.status(NOW)).toEqual({
+      ...{ on: false, reason: 'answered 502', offSince: NOW - 90_000, retryAt: Math.round(NOW + pausedMs) },
+    });
+    jest.advanceTimersByTime(60_000);
+    expect(health.status(NOW)).toEqual({ on: false, reason: 'answered 502', offSince: NOW - 150_000 });
+    health.works();
+    expect(health.status(NOW)).toEqual({ on: true });
+  });
+
+  it('lets nothing through until the time that was asked for is over, unless it is resumed', () => {
+    expect(failed(limited).waitMs).toBe(1_000);
+    jest.advanceTimersByTime(400);
+    expect(Math.round(health.pausedMs)).toBe(600);
+    health.resume();
+    expect(health.pausedMs).toBe(0);
+  });
+
+  it('keeps to a longer pause if an attempt asks for a shorter one', () => {
+    failed(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
+    expect(Math.round(failed(limited).waitMs)).toBe(10_000);
+  });
+
+  it('knows if something may have been held back when an attempt goes through', () => {
+    expect(health.works()).toBe(false);
+    failed(new Error('answered 503'));
+    expect(health.works()).toBe(false);
+    failed(limited);
+    expect(health.works()).toBe(true);
+    expect(health.works()).toBe(false);
+    failed(wrong);
+    jest.advanceTimersByTime(MINUTE);
+    expect(health.works()).toBe(true);
+    failed(gone);
+    expect(health.works()).toBe(true);
+  });
+
+  it('logs that it works again only if its receiver was away or it was off', () => {
+    failed(limited);
+    health.works();
+    expect(lines).toHaveLength(1);
+    for (const error of [wrong, gone]) {
+      failed(error);
+      health.works();
+    }
+    expect(lines.slice(1)).toEqual([
+      expect.stringContaining('has a wrong address'),
+      'The chat channel works again',
+      expect.stringContaining('is off'),
+      'The chat channel works again',
+    ]);
+  });
+
+  it('is tried less and less often, and logs that once, if the address seems wrong', () => {
+    const pauses = Array.from({ length: 9 }, () => {
+      const began = performance.now();
+      jest.advanceTimersByTime(10);
+      for (let i = 0; i < 3; i++) health.failed(['a'], 'an alert', wrong, began);
+      const { pausedMs } = health;
+      jest.advanceTimersByTime(pausedMs + 1);
+      return pausedMs;
+    });
+    for (const [i, pausedMs] of pauses.entries()) {
+      const mostMs = Math.min(30_000 * 2 ** i, 15 * MINUTE);
+      expect(pausedMs).toBeLessThanOrEqual(mostMs);
+      expect(pausedMs).toBeGreaterThanOrEqual(mostMs / 2);
+    }
+    expect(lines).toEqual([
+      'The chat channel has a wrong address or credentials, or its receiver is away (answered 404): it is retried, less and less often. Check channels[0]',
+    ]);
+    expect(health.status(NOW)).toMatchObject({ on: false, reason: 'answered 404' });
+  });
+
+  it('is off until a test alert goes through if its address no longer exists', () => {
+    const failures = [failed(gone), failed(gone)];
+    expect(lines).toEqual([
+      'The chat channel is off (answered 410): fix channels[0] and restart, or call sendTest() if it is correct',
+    ]);
+    expect(failures[0]).toMatchObject({ refused: true, reason: 'answered 410' });
+    expect(failures[0]?.waitMs).toBeGreaterThanOrEqual(60 * MINUTE);
+    health.resume();
+    jest.advanceTimersByTime(120 * MINUTE);
+    expect(health.isOff).toBe(true);
+    expect(health.pausedMs).toBeGreaterThanOrEqual(60 * MINUTE);
+    expect(health.status(NOW)).toEqual({ on: false, reason: 'answered 410', offSince: NOW - 120 * MINUTE });
+    health.works();
+    expect([health.isOff, health.pausedMs]).toEqual([false, 0]);
+  });
+
+  it('is not at fault if it refuses alerts, however many', () => {
+    for (let i = 0; i < 5; i++)
+      expect(health.failed([`t${i}`], 'an alert', refused)).toMatchObject({ refused: true, waitMs: 0 });
+    expect(health.status(NOW)).toEqual({ on: true });
+    expect([refused, gone, wrong, limited, new Error('x')].map(isRefused)).toEqual([true, false, false, false, false]);
+  });
+
+  it.each([
+    ['that failed', false, 250, MINUTE],
+    ['that was refused', true, 5_000, 5 * MINUTE],
+  ])('retries an alert %s less and less often', (_, wasRefused, firstMs, mostMs) => {
+    for (const [faults, ms] of [
+      [0, firstMs],
+      [1, 2 * firstMs],
+      [20, mostMs],
+    ] as const) {
+      expect(waitFor(wasRefused, faults)).toBeLessThanOrEqual(ms);
+      expect(waitFor(wasRefused, faults)).toBeGreaterThanOrEqual(ms / 2);
+    }
   });
 
   it('survives an error that cannot be asked', () => {

@@ -67,7 +67,7 @@ export class ChannelHealth {
 
   /** Tries again at once, unless it is off. */
   resume(): void {
-    if (!this.isOff) this.pausedUntil = 0;
+    this.pausedUntil = 0;
   }
 
   /**
