@@ -1,9 +1,30 @@
 import type { AlertLevel } from '../model/level.js';
-import { takeToSend, type Sender } from './take-to-send.js';
-import { withBreach, withTold, type Incident } from './incident.js';
+import { extended, released, SEND_LEASE_MS, takeToSend, type Sender } from './take-to-send.js';
+import { withBreach, withTold, type Incident, type Told } from './incident.js';
+import type { Mute } from './mutes.js';
 
 const NOW = 1_700_000_000_000;
 const OVER: AlertLevel = { at: 1, severity: 'warning' };
+
+const MINUTE = 60_000;
+const START = NOW - 10_000;
+const END = NOW + 50_000;
+
+/** A breach of a window of a minute that began ten seconds ago, or that many windows later. */
+function over(before: Incident | undefined, { isStory = false, level = OVER, windowsLater = 0 } = {}): Incident {
+  const breach = {
+    ...{ category: 'llm_call', window: '', tenant: { id: 'proj_1' }, count: 16, threshold: 15, level },
+    ...{
+      countedBy: 'all' as const,
+      windowStart: START + windowsLater * MINUTE,
+      windowEnd: END + windowsLater * MINUTE,
+    },
+  };
+  return withBreach(before, breach, isStory, START + windowsLater * MINUTE);
+}
+
+const tell = (incident: Incident, told: Partial<Told>, key = 'log'): Incident =>
+  withTold(incident, key, { levels: {}, delivery: { status: 'queued', attempts: 0 }, ...told });
 
 /** An incident that another replica began to send, and has not confirmed in time. */
 function begun(): Incident {
@@ -45,5 +66,164 @@ describe('what another replica began to send and did not confirm', () => {
     expect([...takeToSend(begun(), begun(), sender({ me: 'other', mayTakeOver: false })).taken.keys()]).toEqual([
       'log',
     ]);
+  });
+});
+
+describe('what is due to channels', () => {
+  const HOUR = 60 * MINUTE;
+  const delivered: Told = { levels: { [START]: 1 }, when: START, delivery: { status: 'delivered', attempts: 1 } };
+  const mute: Mute = { until: new Date(NOW + HOUR), reason: 'a load\ntest', heldBack: 0 };
+  const change = (before: Incident | undefined, after: Incident | undefined, more: Partial<Sender> = {}) =>
+    takeToSend(before, after, sender(more));
+  const take = (incident: Incident | undefined, more: Partial<Sender> = {}) => change(incident, incident, more);
+
+  it('is nothing without a record', () => {
+    expect(take(undefined)).toEqual({
+      ...{ incident: undefined, taken: new Map(), held: [], paused: [], isDone: false },
+    });
+  });
+
+  it('is taken by a replica that has the channel, with a lease of five seconds', () => {
+    const { incident, taken, held, paused, isDone } = take(over(undefined));
+    expect(taken.get('log')).toMatchObject({ status: 'opened', level: OVER });
+    expect({ held, paused, isDone }).toEqual({ held: [], paused: [], isDone: false });
+    expect(incident?.status).toBe('opened');
+    expect(incident?.told).toEqual({
+      log: { levels: {}, delivery: { status: 'queued', attempts: 0 }, by: 'me', until: NOW + 5_000 },
+    });
+    expect(incident?.lookAt).toBe(NOW + 5_000);
+  });
+
+  it('is queued in the record for others if no channel of this replica takes it', () => {
+    const queued = { log: { levels: {}, delivery: { status: 'queued', attempts: 0 } } };
+    for (const left of [{ own: () => undefined }, { isMine: () => false }]) {
+      const { incident, taken, paused } = take(over(undefined), left);
+      expect([taken.size, paused]).toEqual([0, []]);
+      expect(incident?.told).toEqual(queued);
+      expect(incident?.lookAt).toBe(NOW);
+    }
+  });
+
+  it.each(['delivered', 'suppressed'] as const)('is a delivery of its own after one that was %s', (status) => {
+    const delivery = { status, attempts: 3, reason: 'x' };
+    const { incident } = take(tell(over(undefined), { ...delivered, levels: { [START]: 0.5 }, delivery }), {
+      isMine: () => false,
+    });
+    expect(incident?.told.log?.delivery).toEqual({ status: 'queued', attempts: 0 });
+    expect(incident?.told.log?.levels).toEqual({ [START]: 0.5 });
+  });
+
+  it('keeps the attempts that have failed', () => {
+    const delivery = { status: 'retried', attempts: 3, reason: 'answered 503' } as const;
+    expect(take(tell(over(undefined), { delivery })).incident?.told.log).toMatchObject({ by: 'me', delivery });
+  });
+
+  it('waits if the channel is paused, and the record states why', () => {
+    const paused = { own: () => ({ pausedMs: 30_000 }) };
+    const fresh = take(over(undefined), paused);
+    expect([fresh.paused, fresh.taken.size]).toEqual([['log'], 0]);
+    expect(fresh.incident?.told.log).toEqual({
+      ...{ levels: {}, next: NOW + 30_000 },
+      delivery: { status: 'failed', attempts: 0, reason: 'the channel accepts nothing at the moment' },
+    });
+    expect(fresh.incident?.lookAt).toBe(NOW + 30_000);
+    const delivery = { status: 'retried', attempts: 3, reason: 'answered 503' } as const;
+    expect(take(tell(over(undefined), { delivery }), paused).incident?.told.log).toEqual({
+      ...{ levels: {}, next: NOW + 30_000, delivery },
+    });
+  });
+
+  it('stays due at the same time, however often a replica that cannot send looks', () => {
+    const later = { isMine: () => false, now: NOW + 1_000 };
+    const before = take(over(undefined), { isMine: () => false }).incident as Incident;
+    expect(before.lookAt).toBe(NOW);
+    expect(take(before, later).incident?.lookAt).toBe(NOW);
+    // What is due earlier than the record has it is due now.
+    expect(take({ ...before, lookAt: NOW + 9_000 }, later).incident?.lookAt).toBe(NOW + 1_000);
+    expect(change(undefined, before, later).incident?.lookAt).toBe(NOW + 1_000);
+    // What is not due any more is not overdue.
+    expect(take(tell(before, { ...delivered, when: NOW }), later).incident?.lookAt).toBeGreaterThan(NOW + 1_000);
+  });
+
+  describe('while a mute holds it back', () => {
+    it('is suppressed, with the reason of the mute, and looked at when that ends', () => {
+      const { incident, held, taken } = change(undefined, over(undefined), { mute });
+      expect([held, taken.size]).toEqual([['log'], 0]);
+      expect(incident?.told.log).toEqual({
+        ...{ levels: {}, held: NOW + HOUR },
+        delivery: { status: 'suppressed', attempts: 0, reason: 'muted: a load test' },
+      });
+      expect(incident?.told.log?.levels).toEqual({});
+      const again = take(incident, { mute });
+      expect(again.held).toEqual([]);
+      expect(again.incident).toEqual(incident);
+    });
+
+    it('is counted as held back if it is news: another mute, or another window', () => {
+      const until = (ms: number) => ({ mute: { ...mute, until: new Date(NOW + ms) } });
+      const known = tell(over(undefined), { ...delivered, levels: {}, held: NOW + 20_000 });
+      expect(take(known, until(20_000)).held).toEqual([]);
+      expect(take(known, until(30_000)).held).toEqual(['log']);
+      const next = tell(over(known, { windowsLater: 1 }), { ...delivered, levels: {}, held: NOW + 80_000 });
+      const at = { ...until(80_000), now: NOW + MINUTE };
+      expect(change(known, next, at).held).toEqual(['log']);
+      expect(change(next, next, at).held).toEqual([]);
+      const suppressed = { status: 'suppressed', attempts: 0 } as const;
+      expect(change(known, tell(next, { held: NOW + 80_000, delivery: suppressed }), at).held).toEqual([]);
+    });
+  });
+
+  describe('once the tenant is calm', () => {
+    const story = tell(over(undefined, { isStory: true }), { ...delivered, levels: { '': 1 } });
+    const settled = { ...story, settledTo: END };
+    const later = NOW + HOUR;
+
+    it('is the end, if all counts are final', () => {
+      const { incident, taken, isDone } = take(settled, { now: later });
+      expect(incident?.closedAt).toBe(later);
+      expect(taken.get('log')?.status).toBe('resolved');
+      expect(isDone).toBe(false);
+      expect(take(story, { now: later }).incident?.closedAt).toBeUndefined();
+    });
+
+    it('is not yet the end while the tenant may come back, or if the replica may not end it', () => {
+      expect(take(settled).incident?.closedAt).toBeUndefined();
+      expect(take(settled, { now: later, mayClose: false }).incident?.closedAt).toBeUndefined();
+    });
+
+    it('ends once', () => {
+      expect(take({ ...settled, closedAt: NOW }, { now: later }).incident?.closedAt).toBe(NOW);
+    });
+
+    it('is nothing, and the record is done, after each channel knows', () => {
+      const ended = tell({ ...settled, closedAt: NOW, lookAt: NOW }, { ...delivered, resolved: true });
+      const { incident, isDone, taken } = take(ended, { now: NOW + 30 * MINUTE });
+      expect([isDone, taken.size]).toEqual([true, 0]);
+      expect(incident).not.toHaveProperty('lookAt');
+    });
+
+    it('is nothing for a window by itself, whose counts need not be final', () => {
+      const { incident, isDone } = take(tell(over(undefined), delivered), { now: later });
+      expect([incident?.closedAt, isDone]).toEqual([later, true]);
+    });
+  });
+});
+
+describe('the lease of what is being sent', () => {
+  const sending: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 }, by: 'me', until: NOW + 100 };
+
+  it('is extended by the replica that has it', () => {
+    expect(extended(sending, 'me', NOW)).toEqual({ ...sending, until: NOW + SEND_LEASE_MS });
+    expect(extended(sending, 'other', NOW)).toBe(sending);
+  });
+
+  it('is given up by it, so that another may send at once', () => {
+    const incident = tell(over(undefined), sending);
+    const { by, until, ...free } = sending;
+    expect([by, until]).toEqual(['me', NOW + 100]);
+    expect(released(incident, 'log', 'me', NOW)).toEqual({ ...tell(incident, free), lookAt: NOW });
+    expect(released(incident, 'log', 'other', NOW)).toBe(incident);
+    expect(released(incident, 'chat', 'me', NOW)).toBe(incident);
+    expect(released(undefined, 'log', 'me', NOW)).toBeUndefined();
   });
 });

@@ -66,7 +66,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
   for (const key of first.held) {
     const told = incident.told[key] ?? FRESH_TOLD;
     const until = mute?.until.getTime() as number;
-    const isNews = told.held !== until || lastOf(incident).start !== (before && lastOf(before).start);
+    const isNews = told.held !== until || lastOf(incident).start !== lastOf(before ?? incident).start;
     if (isNews && told.delivery.status !== 'suppressed') held.push(key);
     const delivery = { status: 'suppressed' as const, attempts: 0, reason: `muted: ${oneLine(mute?.reason ?? '')}` };
     incident = withTold(incident, key, { ...told, held: until, delivery });
@@ -78,30 +78,27 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     const told = incident.told[key] ?? FRESH_TOLD;
     const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
     const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-    // Only other replicas have the channel: one of them finds this in the record.
-    if (!delivery) incident = withTold(incident, key, queued);
-    else if (delivery.pausedMs > 0) {
+    if (delivery && delivery.pausedMs > 0) {
       const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
       const reason = queued.delivery.reason ?? 'the channel accepts nothing at the moment';
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
       incident = withTold(incident, key, waiting);
       paused.push(key);
-    } else if (isMine(key) && (mayTakeOver || (queued.by ?? me) === me)) {
+    } else if (delivery && isMine(key) && (mayTakeOver || (queued.by ?? me) === me)) {
       taken.set(key, next);
       incident = withTold({ ...incident, status: next.status }, key, {
         ...queued,
         by: me,
         until: now + SEND_LEASE_MS,
       });
-    } else if (queued !== told || !incident.told[key]) incident = withTold(incident, key, queued);
+    }
+    // Another replica finds this in the record: perhaps only others have the channel.
+    else incident = withTold(incident, key, queued);
   }
   const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now);
-  const isDone = incident.closedAt !== undefined && lookAt === undefined;
+  if (lookAt === undefined) return { incident: without(incident, 'lookAt'), taken, held, paused, isDone: true };
   // An overdue time stays the same: otherwise replicas that cannot send would keep rewriting it.
-  const isPast = lookAt !== undefined && lookAt <= now && (before?.lookAt ?? Infinity) <= now;
-  incident =
-    lookAt === undefined
-      ? without(incident, 'lookAt')
-      : { ...incident, lookAt: isPast ? (before?.lookAt ?? lookAt) : lookAt };
-  return { incident, taken, held, paused, isDone };
+  const overdue = before?.lookAt ?? Infinity;
+  incident = { ...incident, lookAt: lookAt <= now && overdue <= now ? overdue : lookAt };
+  return { incident, taken, held, paused, isDone: false };
 }
