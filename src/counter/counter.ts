@@ -40,7 +40,7 @@ const LEVELS_WITHIN_MS = 10_000;
 const FIRST_ASK_AGAIN_MS = 1_000;
 const LAST_ASK_AGAIN_MS = 60_000;
 /** How often to check whether thresholds have changed. */
-const LOOK_AT_LEVELS_MS = 1_000;
+const LOOK_EVERY_MS = 1_000;
 /** Minimum time between two searches for waiting totals. */
 const WALK_EVERY_MS = 1_000;
 
@@ -112,7 +112,10 @@ export class Counter {
   /** Connects, and waits a moment at most; counting works without a connection. */
   async open(): Promise<void> {
     this.clock.start(this.store);
-    this.lookTimer = setInterval(() => this.lookAtLevels(), LOOK_AT_LEVELS_MS).unref();
+    this.lookTimer = setInterval(() => {
+      this.lookAtLevels();
+      void this.publisher.probe();
+    }, LOOK_EVERY_MS).unref();
     await within(this.connect(), CONNECT_WITHIN_MS, 'no connection').catch((error: unknown) =>
       this.health.failed(error),
     );

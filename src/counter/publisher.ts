@@ -58,6 +58,7 @@ export class Publisher {
   /** Totals whose level another instance may have announced already, and since when that is so. */
   private readonly doubted = new WeakMap<TrackedTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
+  private isProbing = false;
   /** Time and calls spent so far. */
   readonly stats = new PublishStats();
   private batch: Batch | undefined;
@@ -110,6 +111,23 @@ export class Publisher {
     this.failures = 0;
     if (this.isIdle) this.health.answered();
     else this.schedule();
+  }
+
+  /** Asks the store whether it is there, if nothing is to be published: without requests its absence would not be noticed. Never rejects. */
+  async probe(): Promise<void> {
+    if (!this.store.time || !this.isIdle || this.isProbing) return;
+    this.isProbing = true;
+    let failure: unknown;
+    try {
+      await inTime(this.store.time());
+    } catch (error) {
+      failure = error ?? new Error('no reason');
+    }
+    this.isProbing = false;
+    // A publish knows more.
+    if (this.isStopped || !this.isIdle) return;
+    if (failure === undefined) this.health.answered();
+    else this.health.failed(failure);
   }
 
   /** Publishes what is queued. Resolves when that is done or has failed. */

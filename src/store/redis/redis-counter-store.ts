@@ -106,8 +106,12 @@ export class RedisCounterStore implements CounterStore {
 
   /** {@inheritDoc CounterStore.time} */
   async time(): Promise<number> {
-    const [seconds, microseconds] = await this.connection.time();
-    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    try {
+      const [seconds, microseconds] = await this.connection.time();
+      return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    } catch (error) {
+      throw new Error(this.refusal(error as Error).refused, { cause: error });
+    }
   }
 
   /** {@inheritDoc CounterStore.close} */
