@@ -1,10 +1,10 @@
 import type { AlertChannel } from '../model/alert-channel.js';
 import { DiscordChannel } from '../channels/discord/discord.channel.js';
-import { isWebhookUrl } from '../channels/http/webhook-url.js';
 import { LogChannel } from '../channels/log.channel.js';
 import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/channel-delivery.js';
+import { isHttpUrl } from '../util/http-url.js';
 import { sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { valueOf, WEBHOOK_VARIABLES } from '../options/environment.js';
@@ -41,7 +41,7 @@ function addedBy(environment: Environment): Unnamed[] {
   const added = (option: string, channel: (url: string) => AlertChannel): Unnamed[] => {
     const url = valueOf(environment, option);
     if (url === undefined) return [];
-    if (isWebhookUrl(url)) return [{ channel: channel(url), option }];
+    if (isHttpUrl(url)) return [{ channel: channel(url), option }];
     throw new RateMonitorConfigError([
       `${option} is not the address of a webhook: write all of it, with https://, or unset it`,
     ]);

@@ -5,7 +5,7 @@ import type { Category } from '../model/category.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import type { MarkedHandler, MarkedHandlers } from '../monitor/marked-handlers.js';
 import { unknownCategory } from '../monitor/request-monitor.js';
-import { kindOf } from '../util/text.js';
+import { capitalized, kindOf } from '../util/text.js';
 
 /** Where GraphQLModule keeps its options. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
@@ -63,7 +63,7 @@ export function checkHandlers(
   for (const { name, reach, isMarkedItself } of marked) {
     if (reach === 'unguarded' && isMarkedItself)
       problems.add(
-        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events and queues. ${capital(RECORD)}`,
+        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events and queues. ${capitalized(RECORD)}`,
       );
     if (reach === 'field' && isMarkedItself && fieldsAreGuarded === false)
       problems.add(
@@ -109,8 +109,4 @@ function isCost(cost: unknown, most: number): boolean {
 
 function shown(cost: unknown): string {
   return typeof cost === 'number' ? String(cost) : kindOf(cost);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,7 +1,8 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { SEVERITIES } from '../model/level.js';
 import { oneLine } from '../util/text.js';
-import { isHeaders, isPrivate, isWebhookUrl } from './http/webhook-url.js';
+import { isHttpUrl } from '../util/http-url.js';
+import { isHeaders, isPrivate } from './http/webhook-url.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
@@ -34,7 +35,7 @@ export const FILTER_RULES: OptionRules = {
   },
 };
 
-const isSecretUrl = (value: unknown): boolean => isWebhookUrl(value) && isPrivate(value);
+const isSecretUrl = (value: unknown): boolean => isHttpUrl(value) && isPrivate(value);
 const HEADERS: OptionRule = {
   accepts: isHeaders,
   remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
@@ -44,7 +45,7 @@ const HEADERS: OptionRule = {
 const URL_RULES: OptionRules = {
   ...FILTER_RULES,
   url: {
-    accepts: isWebhookUrl,
+    accepts: isHttpUrl,
     remedy: 'the whole address, beginning with https:// and with no user name or password in it',
     isRequired: true,
   },

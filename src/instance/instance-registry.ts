@@ -11,7 +11,7 @@ import { conflictOf, thresholdsOf, type Instance } from './instance.js';
 
 const KIND = 'instances';
 /** An instance that was not seen for this long is gone. */
-export const GONE_AFTER_MS = 30_000;
+const GONE_AFTER_MS = 30_000;
 /** Two may fail before an instance seems gone. */
 const HEARTBEAT_MS = 10_000;
 const MAX_REMOVED = 100;

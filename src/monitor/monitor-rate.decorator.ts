@@ -43,7 +43,7 @@ export interface MonitorRateOptions {
 const OPTIONS = ['cost', 'after', 'when'];
 
 /** Computes the cost of a request from its handler's result. */
-export type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
+type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
 
 /** One category that a decorator names, and what a request costs in it. */
 export interface Mark {

@@ -2,7 +2,7 @@ import type { AlertRecord } from '../alert/alert-record.js';
 import type { NewNotice } from './notices.js';
 import { categoryLabel, PLAIN, tenantLabel } from '../channels/message/names.js';
 import type { BlindTime } from '../model/blind-time.js';
-import { amountOf, duration, plural } from '../util/text.js';
+import { amountOf, capitalized, duration, plural } from '../util/text.js';
 import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 
 /** What is listed of each kind; the rest is counted. */
@@ -53,7 +53,7 @@ function incidentLine({ raisedAt, alert }: AlertRecord): string {
   const state = incident && incident.status !== 'resolved' ? ', still open' : '';
   const lasted = incident ? ` for ${duration(incident.lastedMs)}` : '';
   const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}`;
-  return `${capital(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}${state}`;
+  return `${capitalized(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}${state}`;
 }
 
 function countLine(peak: DigestCount): string {
@@ -81,8 +81,4 @@ function adviceLine(advice: DigestAdvice): string {
 
 function shown(at: Date): string {
   return at.toISOString().slice(0, 16).replace('T', ' ');
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -44,7 +44,7 @@ export interface CompleteOptions {
 }
 
 /** Timing of incidents. */
-export interface CompleteIncidents {
+interface CompleteIncidents {
   readonly remindAfterMs: number;
   /** Undefined: five windows of the category in five minutes at most, but two at least. */
   readonly resolveAfterMs: number | undefined;

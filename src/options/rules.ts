@@ -14,6 +14,7 @@ import {
 
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
+import { isHttpUrl } from '../util/http-url.js';
 import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
 import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './rule-decorators.js';
@@ -140,7 +141,7 @@ export class OptionsShape {
   environment: unknown;
 
   @IsOptional()
-  @Passes('isPublicUrl', isPublicUrl, "an address such as 'https://api.example.com/rate-monitor', or leave it out")
+  @Passes('isHttpUrl', isHttpUrl, "an address such as 'https://api.example.com/rate-monitor', or leave it out")
   publicUrl: unknown;
 
   @IsOptional()
@@ -254,13 +255,6 @@ export class ChannelShape {
   @IsOptional()
   @IsWhole(1_000, 'milliseconds', 'never')
   repeatEveryMs: unknown;
-}
-
-/** Read by people: with no password in it. */
-function isPublicUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
 leaveOwnMetadata();

@@ -29,7 +29,7 @@ export interface V01State {
   remove(kind: V01Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
 }
 
-export type V01Kind = 'incidents' | 'mutes';
+type V01Kind = 'incidents' | 'mutes';
 
 /**
  * What replicas share besides counts: leases, and small records that one replica changes at a time. It lives where the counts live, and its

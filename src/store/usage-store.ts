@@ -60,7 +60,7 @@ export interface LiveTop {
 }
 
 /** A tenant and its count divided by its threshold. */
-export interface TenantRatio {
+interface TenantRatio {
   readonly tenant: string;
   readonly ratio: number;
 }

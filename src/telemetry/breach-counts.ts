@@ -3,7 +3,7 @@ import type { Observation } from '../view/monitor-view.js';
 import { attributes } from './metrics.js';
 
 /** The label of all tenants without one of their own. */
-export const OTHER = 'other';
+const OTHER = 'other';
 
 /**
  * Labels for the first tenants that ask, for the life of the process. A changing set would grow without bound in a metrics SDK, which keeps

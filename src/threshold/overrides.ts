@@ -29,7 +29,7 @@ import {
 import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
-export const MAX_OVERRIDES = 1_000;
+const MAX_OVERRIDES = 1_000;
 /** How many removed and expired ones to keep, the latest, so that no replica restores them. */
 const MAX_ENDED = 4_000;
 /** Both of the above, with room for what is set before a replica has looked. */

@@ -20,6 +20,11 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
+/** Begins with a capital letter. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Copies a text, because a substring of a header keeps the whole header in memory. */
 export function copied(text: string): string {
   const copy = Buffer.from(text).toString();

@@ -7,7 +7,7 @@ import type { UsageReader } from '../usage/usage-reader.js';
 import type { ThresholdService } from '../threshold/threshold.service.js';
 
 /** A monitored handler. */
-export interface HandlerStatus {
+interface HandlerStatus {
   readonly handler: string;
   readonly categories: readonly string[];
   /** Whether a request with a tenant was counted. */

@@ -11,7 +11,7 @@ import { ALL_TENANTS, GOING_OVER, requestsOf, type Phase } from './traffic.js';
 const CALM_MS = 1_000;
 
 /** What one mode has come to. */
-export interface Outcome {
+interface Outcome {
   answers: Answer[];
   answered: Record<string, number>;
   /** The sum in the store, by tenant. */

@@ -1,7 +1,7 @@
 import { evenly, type Shot } from '../support/load.js';
 
 export const THRESHOLD = 36;
-export const PHASES = ['before', 'during', 'after'] as const;
+const PHASES = ['before', 'during', 'after'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** Ten tenants, by when they go over. Those of `during` go over on one instance's own total, the others only on the sum of two. */

@@ -4,7 +4,7 @@ import { calendarSpans, fixedSpans } from '../../src/model/window-spans.js';
 
 export const CATEGORY = 'llm_call';
 export const WINDOW_MS = 60_000;
-export const THRESHOLD = 4;
+const THRESHOLD = 4;
 /** The counts that the levels below stand for. */
 export const LEVELS = [2, 4, 8] as const;
 export const STEPS = [

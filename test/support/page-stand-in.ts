@@ -40,9 +40,9 @@ const TYPES: Record<string, string> = {
 };
 
 /** 2026-11-25 20:41:20 UTC: the page shows times relative to the response, not to the computer's clock. */
-export const STAND_IN_NOW = Date.UTC(2026, 10, 25, 20, 41, 20);
+const STAND_IN_NOW = Date.UTC(2026, 10, 25, 20, 41, 20);
 
-export interface StandInCategory {
+interface StandInCategory {
   name: string;
   threshold: number;
   /** Usual count of a tenant's busy minute, as a fraction of the threshold. */

@@ -40,8 +40,6 @@ export function brittle(state: SharedState): SharedState & { away: boolean } {
   });
 }
 
-export type Counts = Map<string, number>;
-
 /** The running alerting of one replica, with real channels. */
 export async function alertReplica(
   state: SharedState,

@@ -13,7 +13,7 @@ export interface TestClock {
   now: number;
 }
 
-export const RETENTION = { retentionMs: 24 * 3_600_000, hourlyRetentionMs: 30 * 24 * 3_600_000 };
+const RETENTION = { retentionMs: 24 * 3_600_000, hourlyRetentionMs: 30 * 24 * 3_600_000 };
 
 interface Counted extends Omit<ChangedTotal, 'more'> {
   readonly own: number;

@@ -14,7 +14,7 @@ const UNPACKED = resolve('node_modules/.cache/v0-1');
 export const V01_CODE = join(UNPACKED, 'dist/cjs/index.js');
 
 /** What it publishes of a counter. */
-export interface V01Total {
+interface V01Total {
   readonly category: string;
   readonly tenant: string;
   /** The window's number. */
@@ -28,7 +28,7 @@ export interface V01Total {
   readonly announced: number;
 }
 
-export type V01Published =
+type V01Published =
   { readonly refused: string } | { readonly count: number; readonly announced: number; readonly announce: number };
 
 export interface V01Store {

@@ -57,7 +57,7 @@ export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () 
 }
 
 /** How long to wait before the next request: Discord puts it in the body, in milliseconds, others in a header. */
-export function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
+function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
   const header = headers.get('retry-after') ?? '';
   const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);
   const wait = Number.isNaN(inSeconds) ? Date.parse(header) - Date.now() : inSeconds * 1_000;

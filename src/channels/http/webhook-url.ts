@@ -1,10 +1,3 @@
-/** Whether fetch accepts it. It rejects addresses with a password, and shows them in its error. */
-export function isWebhookUrl(value: unknown): value is string {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return /^https?:$/.test(protocol) && username === '' && password === '';
-}
-
 /** Whether the network cannot read what is posted there. */
 export function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url);

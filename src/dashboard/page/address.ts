@@ -11,7 +11,7 @@ export function addressOf({ category, tenant }: Address): string {
   return `#/${encodeURIComponent(category)}/${encodeURIComponent(tenant)}`;
 }
 
-export function readAddress(hash: string): Address | undefined {
+function readAddress(hash: string): Address | undefined {
   const [, category = '', tenant = ''] = hash.slice(1).split('/').map(decoded);
   return category === '' || tenant === '' ? undefined : { category, tenant };
 }

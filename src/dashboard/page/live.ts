@@ -35,7 +35,7 @@ export interface Live<T> {
 }
 
 /** Polls while the tab is visible. An unchanged response (304) is cheap. */
-export class Poll<T extends { now: number }> {
+class Poll<T extends { now: number }> {
   state: Live<T> = { skewMs: 0 };
   private etag: string | undefined;
   private timer: number | undefined;

@@ -13,7 +13,7 @@ export function redisKey(
 }
 
 /** Prefix of all keys of a tenant in a category. */
-export function tenantPrefix(prefix: string, category: string, tenant: string): string {
+function tenantPrefix(prefix: string, category: string, tenant: string): string {
   return around(prefix, category).join(encodeTenant(tenant));
 }
 

@@ -1,0 +1,6 @@
+/** Whether it is an http(s) address without a user or a password: fetch rejects those and shows them in its error, and people would read them. */
+export function isHttpUrl(value: unknown): value is string {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
+}
