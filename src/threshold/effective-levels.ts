@@ -28,8 +28,9 @@ export function effectiveLevels(
       how + reason,
     );
   const isExempt = (tenant: Tenant): boolean => {
+    if (!exempt) return false;
     try {
-      const answer = givenAtOnce<unknown>(exempt?.(tenant));
+      const answer = givenAtOnce<unknown>(exempt(tenant));
       if (typeof answer === 'boolean' || answer === undefined || answer === null) once.good(`exempt ${name}`);
       else wrong(tenant, `gave ${kindOf(answer)}`, ' instead of true or false');
       return answer === true;
@@ -47,10 +48,10 @@ export function effectiveLevels(
     const own = overrides.exactly(name, window, tenant.id);
     if (own !== undefined) {
       const found = levelsOf(own, levels);
-      if (exempt) exemptWithout.set(found, isExempt(tenant));
+      exemptWithout.set(found, isExempt(tenant));
       return found;
     }
-    if (exempt && isExempt(tenant)) return NO_LEVELS;
+    if (isExempt(tenant)) return NO_LEVELS;
     const broad = overrides.broadly(name, window, tenant.id);
     return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
   };
@@ -59,7 +60,7 @@ export function effectiveLevels(
     const own = overrides.exactly(name, window, key);
     if (own !== undefined) {
       const found = levelsOf(own, levels);
-      if (exempt) exemptWithout.set(found, isSpared);
+      exemptWithout.set(found, isSpared);
       return found;
     }
     if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
