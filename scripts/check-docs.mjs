@@ -1,8 +1,8 @@
 // @ts-check
 // Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
 // names it does not import come from the packages below or from docs-prelude.d.ts. A block under `<!-- from FILE -->` is part of a file that
-// is compiled, and run, as it is: it must stand there, line for line, at any indentation.
-import { readdirSync, readFileSync } from 'node:fs';
+// is compiled, and run, as it is: it must stand there, line for line, at any indentation. The tests that the threat model names must exist.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import ts from 'typescript';
@@ -80,6 +80,10 @@ for (const { file, line, code, from } of quoted) {
   wrong++;
   console.error(`${file}:${line}: ${error}`);
 }
+for (const error of missingTests()) {
+  wrong++;
+  console.error(`docs/threat-model.md: ${error}`);
+}
 console.log(`${blocks.length} blocks in ${files.length} files, ${wrong} wrong`);
 if (wrong > 0) {
   console.error(
@@ -112,6 +116,18 @@ function misquoted(code, from) {
     return `this block is marked as from ${from}, which tsconfig.json does not compile`;
   if (!unindented(readFileSync(from, 'utf8')).includes(unindented(code)))
     return `this block differs from ${from}: copy it from there`;
+}
+
+/** Tests that the threat model names, as `file.spec.ts`: "title", "title", and that do not exist. */
+function missingTests() {
+  const page = readFileSync('docs/threat-model.md', 'utf8').replace(/\s+/g, ' ');
+  return [...page.matchAll(/`((?:src|test)\/[^`]+)`((?::|,)(?: "[^"]+",?)+)?/g)].flatMap(([, file, titles = '']) => {
+    if (!existsSync(file)) return [`there is no ${file}`];
+    const spec = readFileSync(file, 'utf8');
+    const named = [...titles.matchAll(/"([^"]+)"/g)].map(([, title]) => title.replace(/,$/, ''));
+    if (named.length === 0) return [`write which test of ${file} it is`];
+    return named.filter((title) => !spec.includes(title)).map((title) => `${file} has no test "${title}"`);
+  });
 }
 
 /** @param {string} text */
