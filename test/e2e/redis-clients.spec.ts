@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+
 import { Redis, type Cluster } from 'ioredis';
 
 import { RateCounterService, RateMonitorConfigError, RedisCounterStore } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
+import { RedisSentinel } from '../support/redis-sentinel.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -60,6 +64,25 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
+  it('passes over a Sentinel that accepts connections and never answers', async () => {
+    const [sentinel, frozen] = [await RedisSentinel.start(), createServer().listen(0, '127.0.0.1')];
+    await once(frozen, 'listening');
+    const sockets = new Set<Socket>();
+    frozen.on('connection', (socket) => sockets.add(socket));
+    const ports = [(frozen.address() as AddressInfo).port, sentinel.port];
+    const sentinels = ports.map((port) => ({ host: '127.0.0.1', port }));
+    const client = new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });
+    const app = await start(client);
+    await app.app.get(RateCounterService).increment('llm_call', 'proj_1');
+    await until(() => app.log.of(' is back after ').length === 1);
+    expect(await app.app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(1);
+    await app.close();
+    client.disconnect();
+    for (const socket of sockets) socket.destroy();
+    frozen.close();
+    await sentinel.stop();
+  });
+
   it('logs one outage if a connection breaks during a command, with any socketTimeout of the client', async () => {
     const server = await RedisServer.start();
     const proxy = await TcpProxy.start(server.port);
@@ -109,6 +132,17 @@ describe('Redis clients as people have them', () => {
       expect(() => new RedisCounterStore(client as unknown as Redis)).toThrow(RateMonitorConfigError);
       expect(() => new RedisCounterStore(client as unknown as Redis)).toThrow('package ioredis');
     }
+  });
+
+  it("gives the reason if a client of the app's own class cannot be duplicated", () => {
+    class Own extends Redis {
+      override duplicate(): never {
+        throw new Error('made for each request');
+      }
+    }
+    expect(() => new RedisCounterStore(new Own({ lazyConnect: true }))).toThrow(
+      /redis is a client that cannot be duplicated \(made for each request\): pass one whose duplicate\(\) works/,
+    );
   });
 
   it('leaves no timer behind when the app is closed with Redis away', async () => {

@@ -1,7 +1,7 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
-import { RateMonitorConfigError } from '../../model/config-error.js';
-import { oneLine } from '../../util/text.js';
+import { isRateMonitorConfigError, RateMonitorConfigError } from '../../model/config-error.js';
+import { oneLine, reasonOf } from '../../util/text.js';
 
 /** When a command times out. Longer than a publish is awaited: that wait allows for a busy event loop, ioredis's timeout does not. */
 const COMMAND_TIMEOUT_MS = 1_500;
@@ -24,6 +24,8 @@ const OPTIONS: RedisOptions = {
   // A command that loses its connection fails at once, not at its timeout.
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT_MS,
+  // One Sentinel that hangs must not keep the others from being asked.
+  sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
   sentinelRetryStrategy: retryStrategy,
@@ -36,13 +38,25 @@ const OPTIONS: RedisOptions = {
 /**
  * A connection of our own to the server that `client` uses, not yet open.
  *
- * @throws RateMonitorConfigError if the client is not one of ioredis, or its prefix cannot work on a Cluster.
+ * @throws RateMonitorConfigError if the client is not one of ioredis, cannot be duplicated, or its prefix cannot work on a Cluster.
  */
 export function ownConnection(client: Redis | Cluster): Redis | Cluster {
   if (!hasMethods(client)) throw notIoredis();
-  const connection = client.isCluster ? ownCluster(client as Cluster) : ownSingle(client as Redis);
+  const connection = duplicateOf(client);
   if (!hasMethods(connection)) throw notIoredis();
   return connection;
+}
+
+function duplicateOf(client: Redis | Cluster): Redis | Cluster {
+  try {
+    return client.isCluster ? ownCluster(client as Cluster) : ownSingle(client as Redis);
+  } catch (error) {
+    if (isRateMonitorConfigError(error)) throw error;
+    // That of a class of the app's own, say.
+    throw new RateMonitorConfigError([
+      `redis is a client that cannot be duplicated (${reasonOf(error)}): pass one whose duplicate() works, as it does for a Redis or Cluster of ioredis`,
+    ]);
+  }
 }
 
 /** The address that `client` uses, without a password. */
