@@ -293,7 +293,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         ['Content-Type', JSON_TYPE],
         ...(etag === undefined ? [] : [['ETag', etag] as const]),
       ]);
-      if (etag !== undefined && headerOf(request, 'if-none-match') === etag) this.send(response, '', 304);
+      if (etag !== undefined && isKnown(request, etag)) this.send(response, '', 304);
       else this.send(response, text, status);
     }
 
@@ -304,7 +304,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         ['Content-Type', type],
         ['ETag', etag],
       ]);
-      if (headerOf(request, 'if-none-match') === etag) this.send(response, '', 304);
+      if (isKnown(request, etag)) this.send(response, '', 304);
       else this.send(response, this.assets[name], 200);
     }
 
@@ -335,6 +335,12 @@ function isOfPage(request: PageRequest): boolean {
   const origin = headerOf(request, 'origin');
   if (origin === undefined || !URL.canParse(origin)) return false;
   return new URL(origin).host === headerOf(request, 'host');
+}
+
+/** Whether the browser has it. A proxy that compresses makes tags weak. */
+function isKnown(request: PageRequest, etag: string): boolean {
+  const known = headerOf(request, 'if-none-match')?.split(',') ?? [];
+  return known.some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 
 /** What follows the last slash of the path. */
