@@ -1,11 +1,20 @@
 import type { Breach } from '../model/breach.js';
-import { SEVERITIES, type Severity } from '../model/level.js';
+import { SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine } from '../util/text.js';
-
-/** The last moment that a Date can hold. */
-const LAST_MS = 8.64e15;
+import {
+  isAmount,
+  isCountedBy,
+  isOptional,
+  isPositive,
+  isRoute,
+  isSeverity,
+  isShares,
+  isString,
+  isText,
+  LAST_MS,
+} from './incident-shape.js';
 
 /**
  * An alert that the app raises itself, as a breach. It comes from code of the app's, and channels read what they are given: what is wrong is
@@ -45,7 +54,7 @@ export function breachOf(alert: RateAlert): Breach {
   );
   check('route', route, isOptional(isRoute), 'an object with method, path and handler, or leave it out');
   check('contributors', contributors, isOptional(isShares), 'a list of { label, count }, or leave it out');
-  check('countedBy', countedBy, (by) => by === 'all' || by === 'instance', "'all' or 'instance'");
+  check('countedBy', countedBy, isCountedBy, "'all' or 'instance'");
   return {
     ...{ category, window, tenant, count, threshold, level: { at: level.at, severity: level.severity } },
     ...{ windowStart: start, windowEnd: end, countedBy },
@@ -61,17 +70,4 @@ function check<T>(name: string, value: T, isRight: (value: T) => boolean, remedy
   throw new TypeError(`No alert was raised: ${oneLine(name)} is ${found}, write ${remedy}`);
 }
 
-const isString = (value: unknown): boolean => typeof value === 'string';
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
-const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0;
-const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
-const isSeverity = (value: unknown): boolean => SEVERITIES.includes(value as Severity);
 const isDate = (value: unknown): boolean => value instanceof Date && Number.isFinite(value.getTime());
-const isRoute = (value: unknown): boolean =>
-  isRecord(value) && [value.method, value.path, value.handler].every(isString);
-const isShares = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((one: unknown) => isRecord(one) && isString(one.label) && isAmount(one.count));
-
-function isOptional(isRight: (value: unknown) => boolean): (value: unknown) => boolean {
-  return (value) => value === undefined || isRight(value);
-}

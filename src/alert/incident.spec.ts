@@ -5,7 +5,6 @@ import type { Breach } from '../model/breach.js';
 import type { Tenant } from '../model/tenant.js';
 import { alertOf, type AlertOrigin } from './alert-of-incident.js';
 import {
-  isIncident,
   lastOf,
   merged,
   recordId,
@@ -253,37 +252,6 @@ describe('an incident', () => {
       incident = withConfirmed(incident, 'chat#', sent, `message ${window}`, undefined, at(window));
     }
     expect(incident.told['chat#']).not.toHaveProperty('also');
-  });
-
-  it.each([
-    ['no windows', { windows: [] }],
-    ['a window that is null', { windows: [null] }],
-    ['a window without a start', { windows: [{ end: 2, level: { at: 1 } }] }],
-    ['a window without an end', { windows: [{ start: 1, level: { at: 1 } }] }],
-    [
-      'one good window and one without a level',
-      {
-        windows: [
-          { start: 1, end: 2, level: { at: 1 } },
-          { start: 2, end: 3 },
-        ],
-      },
-    ],
-    ['no uid', { uid: undefined }],
-    ['no tenant', { tenant: undefined }],
-    ['a tenant without an id', { tenant: { name: 'Acme' } }],
-    ['a window whose level is null', { windows: [{ start: 1, end: 2, level: null }] }],
-    ['a window whose level has no number', { windows: [{ start: 1, end: 2, level: {} }] }],
-    ['a worst level that is empty', { worst: {} }],
-    ['a list of what was told', { told: [] }],
-    ['a channel that was told nothing', { told: { 'chat#': null } }],
-    ['a channel without levels', { told: { 'chat#': { delivery: { status: 'queued', attempts: 0 } } } }],
-    ['a channel without a delivery', { told: { 'chat#': { levels: {} } } }],
-  ])('is not recognized in a record with %s', (_what, wrong) => {
-    const told = { 'chat#': { levels: {}, delivery: { status: 'queued', attempts: 0 } } } as const;
-    const whole = stored({ ...opened(), told });
-    expect(isIncident(whole)).toBe(true);
-    expect(isIncident({ ...whole, ...(wrong as object) })).toBe(false);
   });
 
   describe('takes a breach', () => {

@@ -6,7 +6,6 @@ import type { AlertLevel } from '../model/level.js';
 import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import { tenantKey, type Tenant } from '../model/tenant.js';
-import { isRecord } from '../util/is-record.js';
 
 /** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;
@@ -118,18 +117,6 @@ export interface Incident {
   readonly lookAt?: number;
   /** Its id in 0.1, if it was opened there. */
   readonly v01?: string;
-}
-
-/** Whether a record of the store is an incident. A record of another shape must not harm the others. */
-export function isIncident({ uid, tenant, windows, worst, peak, streak, told }: Partial<Incident>): boolean {
-  const isLevel = (level: unknown): boolean => isRecord(level) && Number.isFinite(level.at);
-  const isWindow = (window: unknown): boolean =>
-    isRecord(window) && Number.isFinite(window.start) && Number.isFinite(window.end) && isLevel(window.level);
-  const isTold = (one: unknown): boolean => isRecord(one) && isRecord(one.levels) && isRecord(one.delivery);
-  const isWhole =
-    isLevel(worst) && isRecord(peak) && isRecord(streak) && isRecord(told) && Object.values(told).every(isTold);
-  const isNamed = typeof uid === 'string' && typeof tenant?.id === 'string';
-  return isWhole && isNamed && Array.isArray(windows) && windows.length > 0 && windows.every(isWindow);
 }
 
 /** What to send to a channel next. */

@@ -8,6 +8,7 @@ import { windowName } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { recordId, type Incident, type Told } from './incident.js';
+import { isIncident } from './incident-shape.js';
 
 /** An open incident as 0.1 stores it. Windows are numbered: a window starts at its number times `windowMs`. */
 interface Old {
@@ -27,7 +28,7 @@ interface Old {
   readonly total: number;
   readonly calm: number;
   readonly unsettled: number;
-  readonly seen: Readonly<Record<string, number>>;
+  readonly seen?: Readonly<Record<string, number>>;
   /** What channels stored about it, by channel name. */
   readonly notes: Readonly<Record<string, string>>;
 }
@@ -108,6 +109,7 @@ export class V01Incidents {
       const old = parse(text);
       if (!old || !this.categories.includes(old.category)) continue;
       const adopted = adoptedFrom(old, key, channels, now);
+      if (!isIncident(adopted.incident)) continue;
       const mine: Claim = { scope: this.scope, record: adopted.id, uid: old.id };
       const { after: claim } = await this.claims.change(old.id, (there) => there ?? mine);
       if (claim?.scope === this.scope) await adopt(adopted);
@@ -142,7 +144,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
     const counted = { count, crossing: count, threshold, level: worst, countedBy: 'all' as const };
     return { start, end, seenAt: Math.min(now, end), ...counted, ...(route ? { route } : {}) };
   };
-  const lastCount = seen[String(last)] ?? (peak.window === last ? peak.count : 0);
+  const lastCount = seen?.[String(last)] ?? (peak.window === last ? peak.count : 0);
   const windows = [over(last, lastCount)];
   if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
   // An incident that was never sent is sent only with its next breach, as in 0.1.
