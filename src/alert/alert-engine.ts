@@ -293,7 +293,7 @@ export class AlertEngine implements Incidents {
       const sent = { ...due, count: alert.count };
       if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
-      return withFailed(incident, key, outcome.refused ? 'failed' : 'retried', outcome.reason, now + waitMs);
+      return withFailed(incident, key, outcome, now + waitMs);
     }).catch(() => undefined);
     return waitMs;
   }
@@ -415,7 +415,8 @@ export class AlertEngine implements Incidents {
     const next = due(incident, told, delivery.channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
     const alert = alertOf(incident, next, this.options, told.when, this.options.now());
-    return { due: next, alert, memory: incident.story ? told.memory : undefined, also: told.also ?? [] };
+    const { memory, also = [], isAtFault = false } = told;
+    return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault };
   }
 
   /** The incidents with their present counts and contributors. */

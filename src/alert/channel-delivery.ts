@@ -8,7 +8,7 @@ import type { RateAlert } from '../model/rate-alert.js';
 import { isThenable } from '../util/guest-function.js';
 import { plural, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import { ChannelHealth, isRefused, type Failure } from './channel-health.js';
+import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.js';
 import type { Due } from './incident.js';
 
 /** A channel as it is set up. */
@@ -45,6 +45,8 @@ export interface Present {
   /** What the channel stored about it, and about records that were merged into it. */
   readonly memory: string | undefined;
   readonly also: readonly string[];
+  /** It failed when it was sent alone, and is sent alone until it goes through: it would spoil a group. */
+  readonly isAtFault: boolean;
 }
 
 /** The outcome of an attempt. */
@@ -65,8 +67,6 @@ interface Item {
   readonly id: string;
   readonly since: number;
   readonly rank: readonly number[];
-  /** It was in a group message that was refused, so it is sent alone to find the one at fault. */
-  readonly alone: boolean;
 }
 
 /** What is still due, and the alert about it as it is now. */
@@ -104,6 +104,8 @@ export class ChannelDelivery {
   private readonly health: ChannelHealth;
   private timer: NodeJS.Timeout | undefined;
   private isGroupUnderWay = false;
+  /** Halved when a group fails, to find the alert at fault if there is one; doubled when a message goes through. */
+  private maxGroup = Infinity;
   private readonly outcomes = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
   private hurry = false;
   private isEnded = false;
@@ -158,8 +160,8 @@ export class ChannelDelivery {
     if (this.sending.has(id)) return;
     this.forget(id);
     const rank = rankOf(due);
-    const { since = performance.now(), alone = false } = this.pending.get(id) ?? {};
-    this.pending.set(id, { id, since, rank, alone });
+    const { since = performance.now() } = this.pending.get(id) ?? {};
+    this.pending.set(id, { id, since, rank });
     this.pump();
   }
 
@@ -322,18 +324,23 @@ export class ChannelDelivery {
     live.sort((a, b) => byRank(a.item, b.item));
     const [first] = live;
     if (!first) return;
-    const isAlone = ({ item, present }: Live): boolean => item.alone || present.memory !== undefined;
-    const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, this.batchSize);
+    const isAlone = ({ present }: Live): boolean => present.isAtFault || present.memory !== undefined;
+    const most = Math.min(this.batchSize, this.maxGroup);
+    const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, most);
     const others = live.filter((one) => !listed.includes(one));
     const counted = listed.length > 1 ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
     for (const { item } of others) this.putBack(item);
     const sent = [...listed, ...counted];
-    await this.attempt(sent, () => {
-      if (listed.length === 1) return this.single(first.present);
-      const alerts = listed.map(({ present }) => present.alert);
-      const message = this.channel.sendBatch?.(alerts, counted.length);
-      return isThenable(message) ? inTime(message) : message;
-    });
+    await this.attempt(
+      sent,
+      () => {
+        if (listed.length === 1) return this.single(first.present);
+        const alerts = listed.map(({ present }) => present.alert);
+        const message = this.channel.sendBatch?.(alerts, counted.length);
+        return isThenable(message) ? inTime(message) : message;
+      },
+      listed.length,
+    );
   }
 
   private putBack(item: Item): void {
@@ -350,21 +357,28 @@ export class ChannelDelivery {
     return next ?? memory;
   }
 
-  private async attempt(sent: readonly Live[], send: () => Promise<string | void> | string | void): Promise<void> {
+  /** @param listed - How many of what is sent have a line of their own. */
+  private async attempt(
+    sent: readonly Live[],
+    send: () => Promise<string | void> | string | void,
+    listed = 1,
+  ): Promise<void> {
     let outcome: Outcome;
     const since = performance.now();
     try {
       const sending = send();
       const memory = isThenable(sending) ? await sending : sending;
       this.works();
+      this.maxGroup *= 2;
       // A custom channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
       outcome = { delivered: true, memory: isKept ? memory : undefined };
     } catch (error) {
       // Another replica takes over.
       if (this.isEnded) return;
-      if (sent.length > 1 && isRefused(error)) {
-        for (const { item } of sent) this.putBack({ ...item, alone: true });
+      if (listed > 1 && mayBeOfOneAlert(error)) {
+        this.maxGroup = Math.floor(listed / 2);
+        for (const { item } of sent) this.putBack(item);
         return;
       }
       outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error, since) };

@@ -9,6 +9,8 @@ export interface Failure {
   readonly reason: string;
   /** The channel refused this alert, so it is retried less often. */
   readonly refused: boolean;
+  /** One alert may have caused it: neither did the channel ask for a pause, nor does its address seem wrong. */
+  readonly itsFault: boolean;
   /** How long to send nothing, in milliseconds. */
   readonly waitMs: number;
 }
@@ -109,7 +111,8 @@ export class ChannelHealth {
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
     if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
-    return { reason, refused: refused || this.isOff, waitMs: Math.max(asked, this.pausedMs) };
+    const itsFault = mayBeOfOneAlert(error);
+    return { reason, refused: refused || this.isOff, itsFault, waitMs: Math.max(asked, this.pausedMs) };
   }
 
   private pause(forMs: number): void {
@@ -135,9 +138,14 @@ export class ChannelHealth {
 }
 
 /** Whether the channel refused this alert but may accept others. */
-export function isRefused(error: unknown): boolean {
+function isRefused(error: unknown): boolean {
   const { retry, probe, switchOff } = deliveryFaultIn(error);
   return retry === false && !probe && !switchOff;
+}
+
+export function mayBeOfOneAlert(error: unknown): boolean {
+  const { probe, switchOff, retryAfterMs = 0 } = deliveryFaultIn(error);
+  return !probe && !switchOff && !(retryAfterMs > 0);
 }
 
 /** How long an alert waits after this many failures in a row, in milliseconds. */

@@ -12,6 +12,7 @@ export const isText: Test = (value) => typeof value === 'string' && value !== ''
 export const isAmount: Test = (value) => Number.isFinite(value) && (value as number) >= 0;
 export const isPositive: Test = (value) => Number.isFinite(value) && (value as number) > 0;
 export const isSeverity: Test = (value) => SEVERITIES.includes(value as Severity);
+const isBoolean: Test = (value) => typeof value === 'boolean';
 const isTime: Test = (value) => Number.isFinite(value) && Math.abs(value as number) <= LAST_MS;
 
 export function isOptional(isRight: Test): Test {
@@ -49,6 +50,7 @@ const isTold = shaped({
   ...{ levels: mapOf(isAmount), level: isOptional(isLevel), when: isOptional(isTime), count: isOptional(isAmount) },
   ...{ memory: isOptional(isString), also: isOptional(listOf(isString)), by: isOptional(isString) },
   ...{ held: isOptional(isTime), until: isOptional(isTime), next: isOptional(isTime), faults: isOptional(isAmount) },
+  isAtFault: isOptional(isBoolean),
   delivery: shaped({
     ...{ status: (status) => STATUSES.includes(status as Delivery['status']), attempts: isAmount },
     reason: isOptional(isString),
@@ -58,7 +60,7 @@ const isTold = shaped({
 const hasShape = shaped({
   ...{ uid: isText, category: isString, window: isString, lengthName: isOptional(isString) },
   tenant: shaped({ id: isString, name: isOptional(isString), attributes: isOptional(isRecord) }),
-  ...{ story: (story) => typeof story === 'boolean', raisedAt: isTime, startedAt: isTime, settledTo: isTime },
+  ...{ story: isBoolean, raisedAt: isTime, startedAt: isTime, settledTo: isTime },
   windows: (windows) => listOf(isWindow)(windows) && (windows as unknown[]).length > 0,
   ...{ hot: isAmount, streak: shaped({ windows: isAmount, since: isTime }), worst: isLevel },
   ...{ peak: shaped({ count: isAmount, start: isTime }), total: isAmount, calm: isAmount },

@@ -488,12 +488,24 @@ describe('an incident', () => {
     });
 
     it('refuses what it was sent, is free for another replica and counts its failures', () => {
-      const failed = withFailed(withTold(opened(), 'x', known), 'x', 'failed', 'gone', at(3));
+      const failed = withFailed(
+        withTold(opened(), 'x', known),
+        'x',
+        { refused: true, reason: 'gone', itsFault: false },
+        at(3),
+      );
       const delivery = { status: 'failed', attempts: 4, reason: 'gone' };
       expect(failed).toEqual(withTold(opened(), 'x', { ...rest, faults: 4, next: at(3), delivery } as Told));
       const { faults: none, ...first } = failed.told.x as Told;
       expect(none).toBe(4);
-      expect(withFailed(withTold(opened(), 'x', first), 'x', 'retried', 'slow', 1).told.x).toMatchObject({ faults: 1 });
+      const again = withFailed(
+        withTold(opened(), 'x', first),
+        'x',
+        { refused: false, reason: 'slow', itsFault: true },
+        1,
+      );
+      expect(again.told.x).toMatchObject({ faults: 1, isAtFault: true, delivery: { status: 'retried' } });
+      expect(confirmed(again, again.told.x as Told, {}).told.x).not.toHaveProperty('isAtFault');
     });
   });
 

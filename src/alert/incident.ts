@@ -79,6 +79,8 @@ export interface Told {
   readonly next?: number;
   /** How many attempts in a row failed. */
   readonly faults?: number;
+  /** It failed when it was sent alone. It stays alone until it goes through: it may spoil a group. */
+  readonly isAtFault?: boolean;
   readonly delivery: Delivery;
 }
 
@@ -393,7 +395,7 @@ export function withConfirmed(
   const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
   const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
   return withTold(counted, key, {
-    ...without(told, 'by', 'until', 'next', 'faults', 'also', ...(isOther ? (['resolved'] as const) : [])),
+    ...without(told, 'by', 'until', 'next', 'faults', 'isAtFault', 'also', ...(isOther ? (['resolved'] as const) : [])),
     levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
     level,
     when: now,
@@ -410,13 +412,14 @@ export function withConfirmed(
 export function withFailed(
   incident: Incident,
   key: string,
-  status: 'retried' | 'failed',
-  reason: string,
+  { refused, reason, itsFault }: { readonly refused: boolean; readonly reason: string; readonly itsFault: boolean },
   next: number,
 ): Incident {
   const told = incident.told[key] as Told;
-  const delivery = { status, attempts: told.delivery.attempts + 1, reason };
-  return withTold(incident, key, { ...without(told, 'by', 'until'), faults: (told.faults ?? 0) + 1, next, delivery });
+  const status = refused ? 'failed' : 'retried';
+  const delivery = { status, attempts: told.delivery.attempts + 1, reason } as const;
+  const faults = { faults: (told.faults ?? 0) + 1, ...(itsFault ? { isAtFault: true } : {}) };
+  return withTold(incident, key, { ...without(told, 'by', 'until'), ...faults, next, delivery });
 }
 
 export function withTold(incident: Incident, key: string, told: Told): Incident {

@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
 import type { AlertEngine, AlertSettings } from '../../src/alert/alert-engine.js';
-import { DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
+import { DeliveryError, DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
@@ -318,6 +318,54 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const healthy = Array.from({ length: 20 }, (_, i) => `ok${i}`);
     await Promise.all(healthy.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
     await until(() => got.length === 20, 2_000);
+  });
+
+  it.each([
+    ['an error', () => new Error('answered 500')],
+    ['a refusal', () => new DeliveryError('answered 400', { retry: false })],
+  ])('does not let one poisoned alert delay a group, which ends with %s, nor spoil the next', async (_, fault) => {
+    const got: string[] = [];
+    const groups: string[][] = [];
+    const send = (ids: string[]): Promise<void> => {
+      groups.push(ids);
+      return ids.includes('poison') ? Promise.reject(fault()) : Promise.resolve(void got.push(...ids));
+    };
+    const channel: AlertChannel = {
+      name: 'picky',
+      send: ({ tenant }) => send([tenant.id]),
+      sendBatch: (all) => send(all.map(({ tenant }) => tenant.id)),
+    };
+    const alerts = await replica([channel], { groupWaitMs: 100 });
+    const raise = (ids: string[]) =>
+      Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
+    const healthy = (from: number) => Array.from({ length: 20 }, (__, i) => `ok${from + i}`);
+    await raise(['poison', ...healthy(0)]);
+    await until(() => got.length === 20, 2_000);
+    expect(groups.length).toBeLessThan(18);
+    expect(groups.filter((ids) => ids.includes('poison') && ids.length > 1).length).toBeLessThan(6);
+    const before = groups.length;
+    await raise(healthy(20));
+    await until(() => got.length === 40, 2_000);
+    expect(groups.slice(before).every((ids) => ids.length === 1 || !ids.includes('poison'))).toBe(true);
+  });
+
+  it('does not send a group in parts because the channel asks for a pause', async () => {
+    const sizes: number[] = [];
+    const channel: AlertChannel = {
+      name: 'limited',
+      send: () => void sizes.push(1),
+      sendBatch: ({ length }) => {
+        if (sizes.push(length) < 3) throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 300 });
+        return Promise.resolve();
+      },
+    };
+    const alerts = await replica([channel], { groupWaitMs: 500 });
+    const ids = Array.from({ length: 10 }, (_, i) => `t${i}`);
+    await Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
+    await until(() => sizes.length === 3, 5_000);
+    expect([1, 10]).toContain(sizes[0]);
+    // With one that was sent before the others were there.
+    expect(Math.min(...sizes.slice(1))).toBeGreaterThan(8);
   });
 
   it('puts the abuser first in the next message, and counts what there is no room for', async () => {
