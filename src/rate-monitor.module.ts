@@ -6,6 +6,7 @@ import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
 import { DIGESTS } from './notices/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
+import { RateMonitorConfigError } from './model/config-error.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { OPTIONS_OF_TEST, ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
@@ -56,8 +57,17 @@ export class RateMonitorModule extends ConfigurableModuleClass {
     return { ...super.forRoot(optionsIn(options)), global: true };
   }
 
-  /** Sets the module up with options from a factory, a class or an existing provider. */
+  /**
+   * Sets the module up with options from a factory, a class or an existing provider.
+   *
+   * @throws RateMonitorConfigError if none of the three is given.
+   */
   static override forRootAsync(options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]): DynamicModule {
+    const { useFactory, useClass, useExisting } = Object(options) as Partial<typeof options>;
+    if (!(useFactory ?? useClass ?? useExisting))
+      throw new RateMonitorConfigError([
+        'forRootAsync() is given no source of options: write useFactory, useClass or useExisting, or call forRoot()',
+      ]);
     return { ...super.forRootAsync(options), global: true };
   }
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../alert/alert.service.js';
 import { AlertEngine } from '../alert/alert-engine.js';
@@ -73,7 +73,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
     @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView>,
     @Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>,
-  ) {}
+    host: HttpAdapterHost,
+  ) {
+    if (host.listening)
+      this.logger.warn(
+        'RateMonitorModule is loaded after the app has started, so nothing is counted: Nest starts no modules that are loaded later. Import it ' +
+          'in the root module',
+      );
+  }
 
   /** @throws RateMonitorConfigError if the set-up is wrong. */
   async onModuleInit(): Promise<void> {

@@ -23,11 +23,13 @@ const leaveOwnMetadata = enterOwnMetadata();
 
 /** What each option may be. */
 const WHOLE = 'a whole number, 0 or more';
+const NAME = /^(?=.*\S).{1,100}$/;
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
 const COST = 'a number above 0, or leave it out for 1000000000';
 const TENANT = 'a function of the execution context that returns a tenant, or leave it out';
 const CONTRIBUTOR = 'a function of the execution context that returns a name, or leave it out';
 const EXEMPT = 'a function of the tenant that returns true or false, or leave it out';
+const STORE = 'an object with the methods of CounterStore and its name, or leave it out';
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
 const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
@@ -123,21 +125,19 @@ export class OptionsShape {
   redis: unknown;
 
   @IsOptional()
-  @HasMethods(['publish', 'read'], 'an object with the methods of CounterStore, or leave it out')
+  @HasMethods(['publish', 'read'], STORE)
+  @Passes('hasName', (store) => typeof (store as { name?: unknown }).name === 'string', STORE)
   store: unknown;
 
   @IsOptional()
   @Matches(
-    /^.{1,100}$/,
+    NAME,
     writeInstead('a name of 100 characters at most on one line, or leave it out for the name in package.json'),
   )
   service: unknown;
 
   @IsOptional()
-  @Matches(
-    /^.{1,100}$/,
-    writeInstead("a name such as 'production', 100 characters at most, or leave it out for NODE_ENV"),
-  )
+  @Matches(NAME, writeInstead("a name such as 'production', 100 characters at most, or leave it out for NODE_ENV"))
   environment: unknown;
 
   @IsOptional()

@@ -79,6 +79,12 @@ describe('configuration', () => {
       expect(await alertsAfter(2)).toHaveLength(1);
     });
 
+    it.each([{}, { imports: [] }, undefined, null])('but not by %j', (source) => {
+      expect(() => RateMonitorModule.forRootAsync(source as never)).toThrow(
+        'forRootAsync() is given no source of options: write useFactory, useClass or useExisting, or call forRoot()',
+      );
+    });
+
     it('by a factory that uses ConfigService', async () => {
       const imports = [ConfigModule.forRoot({ ignoreEnvFile: true, load: [() => ({ most: 2 })] })];
       await start(
@@ -331,6 +337,13 @@ describe('configuration', () => {
         "publicUrl is a string: write an address such as 'https://api.example.com/rate-monitor'",
       ],
       ['a service of no name', { service: '' }, 'service is empty: write a name of 100 characters at most'],
+      ['a service of blanks', { service: '  ' }, "service is '': write a name of 100 characters at most"],
+      ['an environment of blanks', { environment: '\t' }, "environment is '': write a name such as 'production'"],
+      [
+        'a store without a name, which the log would show',
+        { store: { publish: () => [], read: () => [] } },
+        'store is an object: write an object with the methods of CounterStore and its name',
+      ],
       [
         'no levels',
         { categories: { ...rest, evaluations: { threshold: 1, levels: [] } } },

@@ -29,6 +29,7 @@ import {
 } from '../../src/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
+import { MemoryLogger } from '../support/memory-logger.js';
 import { sharedRedis } from '../support/redis.js';
 
 interface AppRequest {
@@ -365,6 +366,18 @@ it('counts what comes before the module has started once it has, and holds no st
   expect(counted).toHaveLength(1);
   expect(await app.app.get(RateCounterService).read('evaluations', 'acme')).toBe(5);
   expect(app.alerts).toHaveLength(1);
+  await app.close();
+});
+
+it('the module itself, loaded later, explains that it counts nothing', async () => {
+  @Module({ imports: [RateMonitorModule.forRoot()] })
+  class LazyModule {}
+  const log = new MemoryLogger();
+  const testing = await Test.createTestingModule({}).setLogger(log).compile();
+  const app = testing.createNestApplication();
+  await app.listen(0, '127.0.0.1');
+  await app.get(LazyModuleLoader).load(() => LazyModule);
+  expect(log.of('RateMonitorModule is loaded after the app has started, so nothing is counted')).toHaveLength(1);
   await app.close();
 });
 
