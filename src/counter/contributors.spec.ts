@@ -223,6 +223,8 @@ describe('contributors', () => {
       await wait(SOON_MS);
       expect(await quickly(one.withContributors(breach(6, 0)))).toEqual(breach(6, 0));
       expect(await quickly(alerts[0] as Promise<Breach>)).toBeUndefined();
+      await Promise.all(alerts);
+      expect(await quickly(one.withContributors(breach(6, 0)))).toBeUndefined();
     });
 
     it('have no fractions that nobody counted', async () => {
@@ -260,6 +262,7 @@ describe('contributors', () => {
         const given = { ...breach(11, 6), category: name, window: '' };
         one.count(unnamed, 'p', 'a', 11);
         expect(await one.withContributors(given)).toBe(given);
+        expect(await one.top(name, '', 'p', given.windowEnd, 11)).toEqual([]);
       }
       const given = breach(11, 6, 'minute', 'q');
       expect(await one.withContributors(given)).toEqual(given);

@@ -144,6 +144,29 @@ describe('Publisher, if requests wait', () => {
     expect(most).toBe(1);
   });
 
+  it('sends one call at a time, also if a flush is due during a publish, or if there are very many totals', async () => {
+    let [underWay, most] = [0, 0];
+    answer = async (totals, at) => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      underWay--;
+      return answers(totals, at);
+    };
+    open('auto');
+    const later = track('later');
+    later.add(1, { id: 'later' });
+    void publisher.publish(later, 'later');
+    await jest.advanceTimersByTimeAsync(95);
+    const urgent = track('urgent');
+    urgent.add(1, { id: 'urgent' });
+    void publisher.publish(urgent, 'now');
+    await jest.advanceTimersByTimeAsync(50);
+    expect([taken(), most]).toEqual([2, 1]);
+    for (let i = 0; i < 2_200; i++) void count(track(`tenant_${i}`));
+    await jest.advanceTimersByTimeAsync(300);
+    expect([taken(), most]).toEqual([2_202, 1]);
+  });
+
   describe('sends more than one call takes', () => {
     const countAll = (tenants: number): void => {
       for (let i = 0; i < tenants; i++) void count(track(`tenant_${i}`));
@@ -232,6 +255,104 @@ describe('Publisher, if requests wait', () => {
       await jest.advanceTimersByTimeAsync(10_000);
       expect(raise).not.toHaveBeenCalled();
     });
+
+    it('and knows the count in the meantime', () => expect(track().known).toBe(3));
+
+    it('and neither asks for it nor raises it once it is stopped', async () => {
+      publishes = [];
+      await publisher.stop([]);
+      await jest.advanceTimersByTimeAsync(10_000);
+      expect([publishes, raise.mock.calls]).toEqual([[], []]);
+    });
+  });
+
+  it('does not hold back a level twice because its counter is lost repeatedly', async () => {
+    let [lost, announce] = [true, 0.5];
+    answer = (totals) => Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce, lost })));
+    const tracked = track();
+    tracked.setLevels(
+      levelsOf(2, [
+        { at: 0.5, severity: 'info' },
+        { at: 1, severity: 'warning' },
+      ]),
+    );
+    for (let i = 0; i < 2; i++) void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    lost = false;
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(raise).toHaveBeenCalledTimes(1);
+    [lost, announce] = [true, 1];
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(raise).toHaveBeenCalledTimes(2);
+  });
+
+  it('raises a level at once that is given after its counter was lost', async () => {
+    let [lost, announce] = [true, 0];
+    answer = (totals) => Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce, lost })));
+    const tracked = track();
+    tracked.setLevels(levelsOf(1, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    [lost, announce] = [false, 1];
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(raise).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['another instance to announce its level', { announce: 0, lost: false }],
+    ['a moment because its counter was lost', { announce: 1, lost: true }],
+  ])('leaves a total alone that was refused while it waited for %s', async (_, first) => {
+    answer = (totals) => Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, ...first })));
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
+    void count(tracked);
+    await jest.advanceTimersByTimeAsync(10);
+    publishes = [];
+    await jest.advanceTimersByTimeAsync(3_000);
+    expect(publishes).toEqual([]);
+  });
+
+  it('publishes again what a store did not take, without another request', async () => {
+    let isLacking = true;
+    answer = async (totals, at) =>
+      isLacking ? totals.map(() => ({ refused: 'the connection was lost', ofKey: false })) : answers(totals, at);
+    void count();
+    await jest.advanceTimersByTimeAsync(500);
+    isLacking = false;
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(taken()).toBe(1);
+    expect(health.away).toBe(false);
+  });
+
+  it('keeps no timer running for what is done, nor once it is stopped', async () => {
+    answer = answers;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    expect(jest.getTimerCount()).toBe(0);
+    answer = async (totals) => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true }));
+    };
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    void publisher.stop([]);
+    await jest.advanceTimersByTimeAsync(30);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is not back because nothing was left to ask the store for', async () => {
+    answer = fails;
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    now += 5 * 60_000;
+    publishes = [];
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect([health.away, publishes]).toEqual([true, []]);
   });
 
   describe("is given another instance's level", () => {
@@ -499,6 +620,22 @@ describe('Publisher, if requests wait', () => {
     answer = answers;
     await jest.advanceTimersByTimeAsync(5_100);
     expect(track('bad').isPending).toBe(false);
+  });
+
+  it('judges 5,000 tenants alone, and raises 100 alerts, in a turn of the event loop', () => {
+    const levels = levelsOf(0, [{ at: 1, severity: 'warning' }]);
+    const counted = (tenants: number, from: number): TrackedTotal[] =>
+      Array.from({ length: tenants }, (_, i) => {
+        const tracked = track(`tenant_${from + i}`);
+        tracked.add(1, { id: tracked.key });
+        return tracked;
+      });
+    const [calm, over] = [counted(4_999, 0), counted(250, 4_999)];
+    for (const tracked of over) tracked.setLevels(levels);
+    void publisher.stop([...calm, ...over]);
+    expect(raise).toHaveBeenCalledTimes(1);
+    jest.advanceTimersByTime(0);
+    return Promise.resolve().then(() => expect(raise).toHaveBeenCalledTimes(1 + 100));
   });
 
   it('judges 20,000 tenants alone some at a time: 100 alerts in a turn of the event loop', async () => {

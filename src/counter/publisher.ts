@@ -205,7 +205,7 @@ export class Publisher {
     const { batch } = this;
     this.batch = undefined;
     // Totals that are not urgent wait for their flush, so that one urgent total does not publish all of them.
-    const takesAll = this.isFlushDue || this.failures > 0;
+    const takesAll = this.isFlushDue;
     const queue = takesAll ? this.urgent.concat(this.later) : this.urgent;
     this.urgent = [];
     if (takesAll) {
@@ -229,7 +229,7 @@ export class Publisher {
 
   /** Sends totals in chunks and returns those not sent. It never walks over the whole queue at once: the queue may be long. */
   private async send(queue: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
-    let [isAnswered, isSlow, untaken] = [false, false, 0];
+    let [isAnswered, isSlow, isWhole] = [false, false, true];
     for (let at = 0, size = CHUNK; at < queue.length;) {
       // A total that became urgent while it was queued is in it twice.
       const sent = queue.slice(at, at + size).filter((tracked) => tracked.dequeue() && this.isLive(tracked));
@@ -240,7 +240,7 @@ export class Publisher {
       isSlow = asked() || isSlow;
       isAnswered = true;
       if (failed.length === 0) continue;
-      untaken += failed.length;
+      isWhole = false;
       if (this.health.alone) this.judgeAlone(failed);
       size = CHUNKS_AFTER_A_FAULT * CHUNK;
       if (failed.length < sent.length) continue;
@@ -250,7 +250,7 @@ export class Publisher {
       return unsent;
     }
     // A store that takes only some totals, such as a Cluster with a node down, has not recovered yet.
-    if (isAnswered && untaken === 0) this.answered(isSlow);
+    if (isAnswered && isWhole) this.answered(isSlow);
     return [];
   }
 
@@ -321,7 +321,7 @@ export class Publisher {
       () => {
         tracked.confirm(level);
         // Other instances may learn it only once it is recorded: if the store loses its data, what they know is all there is.
-        if (!tracked.isRefused && this.isLive(tracked)) this.enqueue(tracked, this.options.counting !== 'background');
+        if (!tracked.isRefused) this.enqueue(tracked, this.options.counting !== 'background');
       },
       () => {
         tracked.unraise(level);
@@ -341,8 +341,7 @@ export class Publisher {
     this.lookAgainTimer ??= this.outside(() =>
       setTimeout(() => {
         this.lookAgainTimer = undefined;
-        for (const each of this.unconfirmed.splice(0))
-          if (!each.isRefused && this.isLive(each)) this.enqueue(each, true);
+        for (const each of this.unconfirmed.splice(0)) if (!each.isRefused) this.enqueue(each, true);
       }, LOOK_AGAIN_AFTER_MS).unref(),
     );
   }
@@ -352,7 +351,7 @@ export class Publisher {
     if (now - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_AGAIN_AFTER_MS) return;
     this.doubted.set(tracked, now);
     const ask = (): void => {
-      if (!this.isStopped && !tracked.isRefused && this.isLive(tracked)) this.enqueue(tracked, true);
+      if (!this.isStopped && !tracked.isRefused) this.enqueue(tracked, true);
     };
     this.outside(() => setTimeout(ask, DOUBTED_FOR_MS).unref());
   }
@@ -382,7 +381,7 @@ export class Publisher {
     const released = this.held.splice(0, due === -1 ? this.held.length : due);
     for (const { tracked } of released) {
       tracked.release();
-      if (this.isLive(tracked)) this.enqueue(tracked, true);
+      this.enqueue(tracked, true);
     }
     const [next] = this.held;
     if (next) this.heldTimer = this.outside(() => setTimeout(() => this.releaseHeld(), next.at - now).unref());
