@@ -1,12 +1,13 @@
 import type { Breach } from '../model/breach.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import type { DueRecords } from '../store/shared-state.js';
-import { withBreach } from './incident.js';
+import { withBreach, type Incident } from './incident.js';
 import { IncidentRecords } from './incident-records.js';
 
 /** State whose due times can be lost, as if evicted: the next look begins a generation. It can also be away. */
 class BrittleState extends MemorySharedState {
   away = false;
+  writes = 0;
   private generation = 0;
   private isNew = true;
 
@@ -20,6 +21,15 @@ class BrittleState extends MemorySharedState {
     const isNew = this.isNew ? ({ isNew: true } as const) : {};
     this.isNew = false;
     return { ...(await super.due(...args)), generation: `${this.generation}`, ...isNew };
+  }
+
+  override swap(...args: Parameters<MemorySharedState['swap']>): ReturnType<MemorySharedState['swap']> {
+    this.writes++;
+    return super.swap(...args);
+  }
+
+  override read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
+    return this.away ? Promise.reject(new Error('away')) : super.read(...args);
   }
 
   override list(...args: Parameters<MemorySharedState['list']>): ReturnType<MemorySharedState['list']> {
@@ -57,5 +67,289 @@ describe('when incidents are due', () => {
     state.away = false;
     await started.due(9);
     expect(await started.due(9)).toEqual(['a']);
+  });
+});
+
+describe('incidents', () => {
+  const SEEN = 1_000;
+  let state: BrittleState;
+  let records: IncidentRecords;
+  let other: IncidentRecords;
+  const of = (tenant: string, more: Partial<Incident> = {}): Incident => {
+    const breach: Breach = {
+      ...{ category: 'llm_call', window: '', tenant: { id: tenant }, windowStart: 0, windowEnd: 60_000 },
+      ...{ count: 20, threshold: 15, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+    };
+    return { ...withBreach(undefined, breach, true, SEEN), ...more };
+  };
+  const open = (on: IncidentRecords, id: string, more: Partial<Incident> = {}): Promise<Incident | undefined> =>
+    on.change(id, () => of(id, more));
+  const stored = async (): Promise<string[]> => [...(await state.list('incidents:app')).keys()].sort();
+  const archived = (): Promise<number> => state.size('history:app');
+  const goAway = async (): Promise<void> => {
+    state.away = true;
+    for (const each of [records, other]) await each.read(['x']);
+  };
+  const comeBack = async (): Promise<void> => {
+    state.away = false;
+    for (const each of [records, other]) await each.due(0);
+  };
+
+  beforeEach(async () => {
+    jest.useFakeTimers();
+    state = new BrittleState();
+    [records, other] = [new IncidentRecords(state, 'app', 3), new IncidentRecords(state, 'app', 3)];
+    await comeBack();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it('are shared by all replicas', async () => {
+    expect(records.lastSeen('a')).toBeUndefined();
+    const a = await open(records, 'a');
+    expect([records.size, records.lastSeen('a')]).toEqual([1, a]);
+    expect(await other.read(['b', 'a'])).toEqual([undefined, a]);
+    expect([...(await other.list())]).toEqual([['a', a]]);
+    expect(await other.newest()).toEqual([a]);
+    await other.change('a', (there) => there && { ...there, calm: 7 });
+    expect([records.lastSeen('a')?.calm, (await records.read(['a']))[0]?.calm]).toEqual([0, 7]);
+    await other.due(0);
+    expect(other.size).toBe(1);
+    expect(records.isAway).toBe(false);
+  });
+
+  it('are not written by a replica that only looks, nor taken for lost by one that has not looked before', async () => {
+    const started = new IncidentRecords(state, 'app', 3);
+    await open(started, 'a');
+    const { writes } = state;
+    for (let i = 0; i < 3; i++) await started.due(0);
+    expect([started.takeUnshared(), state.writes - writes]).toEqual([[], 0]);
+  });
+
+  it('are written again once if the store has lost when they are due', async () => {
+    await open(records, 'a');
+    await state.loseDueTimes('incidents:app');
+    const { writes } = state;
+    for (let i = 0; i < 3; i++) await records.due(0);
+    expect(state.writes - writes).toBe(1);
+  });
+
+  it('are gone if a change leaves nothing', async () => {
+    await open(records, 'a');
+    expect(await records.change('a', () => undefined)).toBeUndefined();
+    expect([await stored(), records.lastSeen('a'), await records.read(['a'])]).toEqual([[], undefined, [undefined]]);
+  });
+
+  it('know when their count was last read, here or with a breach', async () => {
+    expect(records.countedAt('a')).toBe(0);
+    const a = await open(records, 'a');
+    expect(records.countedAt('a')).toBe(SEEN);
+    records.noteCounted('a', { ...(a as Incident), total: 30 }, 5_000);
+    expect([records.countedAt('a'), records.lastSeen('a')?.total]).toEqual([5_000, 30]);
+    await records.change('a', (there) => there && { ...there, calm: 1 });
+    expect([records.countedAt('a'), records.lastSeen('a')?.calm]).toEqual([5_000, 1]);
+    expect(records.size).toBe(1);
+  });
+
+  describe('while the store is away', () => {
+    it('are changed in memory, and taken once to be written when it is back', async () => {
+      const a = await open(records, 'a', { lookAt: 5 });
+      await goAway();
+      expect(records.isAway).toBe(true);
+      expect(await records.read(['a'])).toEqual([a]);
+      const b = await open(records, 'b', { lookAt: 6 });
+      await records.change('a', (there) => there && { ...there, calm: 1 });
+      expect(await records.read(['a', 'b'])).toEqual([{ ...a, calm: 1 }, b]);
+      expect([...(await records.list()).keys()]).toEqual(['a', 'b']);
+      expect((await records.newest()).map(({ tenant }) => tenant.id).sort()).toEqual(['a', 'b']);
+      expect([records.dueHere(4), records.dueHere(5), records.dueHere(6)]).toEqual([[], ['a'], ['a', 'b']]);
+      expect(records.takeUnshared()).toEqual([]);
+      await comeBack();
+      // The store has an older one: what is here is newer until it is written.
+      expect((await records.read(['a']))[0]?.calm).toBe(1);
+      expect([...(await records.list()).values()].map(({ calm }) => calm)).toEqual([1, 0]);
+      const taken = records.takeUnshared();
+      expect(taken.map(([id, { calm }]) => [id, calm])).toEqual([
+        ['b', 0],
+        ['a', 1],
+      ]);
+      expect([records.takeUnshared(), records.dueHere(6)]).toEqual([[], []]);
+      for (const [id, mine] of taken) await records.change(id, () => mine);
+      expect((await other.read(['a', 'b'])).map((each) => each?.calm)).toEqual([1, 0]);
+    });
+
+    it('are changed in memory if it goes away during a change, and taken again if their writing fails', async () => {
+      state.away = true;
+      await open(records, 'a');
+      expect([records.isAway, records.lastSeen('a')?.tenant.id]).toEqual([true, 'a']);
+      await comeBack();
+      const [[id, mine] = ['', of('x')]] = records.takeUnshared();
+      state.away = true;
+      await records.change(id, () => mine);
+      await comeBack();
+      expect(records.takeUnshared().map(([each]) => each)).toEqual(['a']);
+    });
+
+    it('are those that were seen here, if it turns out to be away when they are read', async () => {
+      const a = await open(records, 'a');
+      state.away = true;
+      expect(await records.newest()).toEqual([a]);
+      expect(records.isAway).toBe(true);
+      await comeBack();
+      state.away = true;
+      expect(await records.read(['a'])).toEqual([a]);
+      expect(records.isAway).toBe(true);
+      await comeBack();
+      records.storeIsAway();
+      expect([records.isAway, await other.read(['a'])]).toEqual([true, [a]]);
+    });
+
+    it('are not judged to be left by others for two seconds after it is back', async () => {
+      expect(records.isJustBack).toBe(false);
+      await goAway();
+      jest.advanceTimersByTime(60_000);
+      await comeBack();
+      expect(records.isJustBack).toBe(true);
+      jest.advanceTimersByTime(1_999);
+      await records.due(0);
+      expect(records.isJustBack).toBe(true);
+      jest.advanceTimersByTime(1);
+      expect([records.isAway, records.isJustBack]).toEqual([false, false]);
+    });
+  });
+
+  it('are restored by a replica that knows them after the store has lost its records', async () => {
+    await open(records, 'a');
+    await open(other, 'b');
+    expect(records.takeUnshared()).toEqual([]);
+    await state.trim('incidents:app', 0);
+    await state.loseDueTimes('incidents:app');
+    await comeBack();
+    expect(records.takeUnshared().map(([id]) => id)).toEqual(['a']);
+    await comeBack();
+    expect(records.takeUnshared()).toEqual([]);
+  });
+
+  it('of a newer version are left alone', async () => {
+    const text = JSON.stringify({ ...of('a'), schema: 2 });
+    await state.swap('incidents:app', 'a', undefined, text);
+    await expect(open(records, 'a')).rejects.toThrow('newer version');
+    expect([records.isAway, await state.read('incidents:app', ['a'])]).toEqual([false, [text]]);
+  });
+
+  describe('that are too many', () => {
+    beforeEach(async () => {
+      for (const id of ['a', 'b', 'c']) await open(records, id);
+    });
+
+    it('are in the memory of one replica only, as many again at most', async () => {
+      expect(await open(records, 'd')).toMatchObject({ tenant: { id: 'd' } });
+      expect([records.isAlone('d'), records.isAlone('a'), await stored()]).toEqual([true, false, ['a', 'b', 'c']]);
+      expect(await records.change('d', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
+      expect([...(await records.list()).keys()]).toEqual(['c', 'b', 'a', 'd']);
+      for (const id of ['e', 'f']) expect(await open(records, id)).toBeDefined();
+      expect([await open(records, 'g'), records.lastSeen('g')]).toEqual([undefined, undefined]);
+      expect(await records.change('d', (there) => there && { ...there, calm: 2 })).toMatchObject({ calm: 2 });
+      expect([records.size, records.takeUnshared()]).toEqual([3, []]);
+      await records.change('a', () => undefined);
+      expect(records.size).toBe(3);
+    });
+
+    it('leave those that are open already as they are', async () => {
+      expect(await records.change('a', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
+      expect([(await other.read(['a']))[0]?.calm, records.isAlone('a')]).toEqual([1, false]);
+      expect(await records.change('x', () => undefined)).toBeUndefined();
+      expect([records.isAlone('x'), records.isAway]).toEqual([false, false]);
+    });
+
+    it('are written once there is room', async () => {
+      await open(records, 'd');
+      await other.change('a', () => undefined);
+      await records.due(0);
+      expect(records.isAlone('d')).toBe(false);
+      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      expect(await stored()).toEqual(['b', 'c', 'd']);
+    });
+
+    it('are written if they are over: the history has room', async () => {
+      await records.change('d', () => of('d', { closedAt: 5 }));
+      expect([records.isAlone('d'), await stored()]).toEqual([false, ['a', 'b', 'c', 'd']]);
+    });
+  });
+
+  describe('to which nothing will happen any more', () => {
+    const close = async (id: string): Promise<Incident> =>
+      (await records.change(id, (there) => there && { ...there, closedAt: 9 })) as Incident;
+
+    it('are moved to the history', async () => {
+      await open(records, 'a');
+      await records.archive('a', await close('a'));
+      expect([await stored(), await archived(), records.lastSeen('a')]).toEqual([[], 1, undefined]);
+      expect((await other.newest()).map(({ closedAt }) => closedAt)).toEqual([9]);
+    });
+
+    it('leave another one in their place alone', async () => {
+      await open(records, 'a');
+      const closed = await close('a');
+      await other.change('a', () => of('a', { uid: 'another' }));
+      await records.archive('a', closed);
+      expect([await stored(), await archived()]).toEqual([['a'], 1]);
+      await other.change('a', () => ({ ...of('a'), uid: closed.uid }));
+      await records.archive('a', closed);
+      expect(await stored()).toEqual(['a']);
+    });
+
+    it('stay if the store does not have their last state, or is away', async () => {
+      await open(records, 'a');
+      await goAway();
+      const closed = await close('a');
+      await comeBack();
+      await records.archive('a', closed);
+      expect([await archived(), records.lastSeen('a')]).toEqual([0, closed]);
+      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      state.away = true;
+      await records.archive('a', closed);
+      expect(records.lastSeen('a')).toEqual(closed);
+      state.away = false;
+      await records.archive('a', closed);
+      expect([await archived(), records.lastSeen('a')]).toEqual([1, undefined]);
+    });
+
+    it('are moved there from memory, too, if there was no room for them', async () => {
+      for (const id of ['a', 'b', 'c', 'd']) await open(records, id);
+      await records.archive('d', of('d', { closedAt: 9 }));
+      expect([await archived(), records.isAlone('d'), records.lastSeen('d')]).toEqual([1, false, undefined]);
+    });
+
+    it('are five hundred at most, trimmed after each twenty', async () => {
+      for (let i = 0; i < 521; i++) await records.archive(`t${i}`, of(`t${i}`, { closedAt: 9 }));
+      expect(await archived()).toBe(500);
+      for (let i = 0; i < 19; i++) await records.archive(`u${i}`, of(`u${i}`, { closedAt: 9 }));
+      expect(await archived()).toBe(519);
+    });
+  });
+
+  it('are listed newest first, each once, five hundred at most', async () => {
+    for (let i = 1; i <= 500; i++)
+      await state.swap('history:app', `h${i}`, undefined, JSON.stringify(of(`h${i}`, { raisedAt: 1_000 - i })));
+    await open(records, 'a', { raisedAt: 998.5 });
+    const raised = async () => (await records.newest()).map(({ raisedAt }) => raisedAt);
+    expect(await raised()).toHaveLength(500);
+    expect((await raised()).slice(0, 3)).toEqual([999, 998.5, 998]);
+    // It is being moved to the history.
+    await state.swap('history:app', 'a', undefined, JSON.stringify(of('a', { raisedAt: 998.5 })));
+    expect((await raised()).slice(0, 3)).toEqual([998.5, 998, 997]);
+    records.storeIsAway();
+    state.away = true;
+    expect(await raised()).toEqual([998.5]);
+  });
+
+  it('are forgotten by a replica that has seen very many, those first that it saw first, but none that only it knows', async () => {
+    await goAway();
+    await open(records, 'alone');
+    await comeBack();
+    for (let i = 0; i < 2_010; i++) records.noteCounted(`t${i}`, of('x'), 0);
+    records.forget();
+    expect(records.lastSeen('alone')).toBeDefined();
+    expect([7, 8].map((i) => records.lastSeen(`t${i}`) !== undefined)).toEqual([false, true]);
   });
 });
