@@ -28,6 +28,7 @@ import { alertOf, type AlertOrigin } from './alert-of-incident.js';
 import { V01Incidents } from './v0-1-incidents.js';
 import { alertRecord, type AlertRecord } from './alert-record.js';
 import {
+  CLOCK_FELL_BACK_MS,
   lastOf,
   merged,
   recordId,
@@ -123,6 +124,7 @@ export class AlertEngine implements Incidents {
   private readonly leases: Leases;
   private readonly once: SayOnce;
   private lost = 0;
+  private lookedAt = -Infinity;
 
   constructor(
     private readonly options: AlertSettings,
@@ -456,6 +458,7 @@ export class AlertEngine implements Incidents {
   private async look(): Promise<void> {
     const { now } = this.options;
     this.reportLost();
+    const fellBack = now() < this.lookedAt - CLOCK_FELL_BACK_MS;
     let ids: readonly string[];
     try {
       const leads = await this.leases.leads();
@@ -474,6 +477,9 @@ export class AlertEngine implements Incidents {
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
       );
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
+    // What a replica that died was sending is due by the clock as it was.
+    if (fellBack) for (const id of (await this.records.list()).keys()) await this.attend(id, (there) => there);
+    this.lookedAt = now();
     this.records.forget();
   }
 

@@ -1,5 +1,6 @@
 import { SEVERITIES, type AlertLevel } from '../model/level.js';
 import {
+  CLOCK_FELL_BACK_MS,
   endOfSpan,
   lastOf,
   lengthOf,
@@ -206,18 +207,23 @@ export function plan(
       looks.push(reminder > now ? reminder : now + settings.remindAfterMs / READS_PER_REMINDER);
       continue;
     }
-    const free = Math.max(told?.until ?? 0, told?.next ?? 0);
+    const free = freeAt(told, now);
     if (free <= now) ready.set(key, next);
     looks.push(Math.max(free, now));
   }
   // Channels that no replica has at present; a replica that has them may come back.
-  for (const [key, { until = 0, next = 0 }] of Object.entries(incident.told)) {
-    const at = Math.max(until, next);
+  for (const [key, told] of Object.entries(incident.told)) {
+    const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
   if (incident.closedAt === undefined) looks.push(settleAt(incident, settings));
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
+}
+
+/** When it may be sent: a lease or a wait is over then. A lease lasts for seconds. */
+function freeAt({ until = 0, next = 0 }: Partial<Told> = {}, now: number): number {
+  return Math.max(until > now + CLOCK_FELL_BACK_MS ? 0 : until, next);
 }
 
 /** Reminders are due while a window runs. In later windows a breach makes them due. */

@@ -13,8 +13,8 @@ export const SETTLES_AFTER_MS = 1_000;
 const MAX_WINDOWS = 5;
 /** If a window's count cannot be read for this long after its end, the last count seen is final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
-/** A record whose windows begin this much later than now was written before the store's clock fell back. */
-const CLOCK_FELL_BACK_MS = 60_000;
+/** What is this much later than it can be was written before the store's clock fell back. */
+export const CLOCK_FELL_BACK_MS = 60_000;
 /** How many windows to settle at once if no replica has looked for a long time. */
 const MAX_SPANS = 20;
 

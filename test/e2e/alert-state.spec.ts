@@ -15,7 +15,8 @@ import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const GREEN = 0x2ecc71;
 const fast = { rateLimit: { requests: 100, perMs: 100 } };
 const story = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } };
@@ -367,6 +368,24 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     // With one that was sent before the others were there.
     expect(Math.min(...sizes.slice(1))).toBeGreaterThan(8);
   });
+
+  it('is sent by another replica soon if the one that was to send it died, and the clock of the store then fell back', async () => {
+    let offset = 0;
+    const now = (): number => Date.now() + offset;
+    const side = brittle(state);
+    const heard = new CapturingChannel();
+    const dead: AlertChannel = { name: heard.name, send: () => new Promise(() => undefined) };
+    const one = await alertReplica(side, [dead], { ...story, now });
+    await replica([heard], { ...story, now });
+    await one.breached(aBreach(DAY_MS));
+    side.away = true;
+    // Once both have looked.
+    await wait(1_500);
+    offset = -HOUR_MS;
+    await until(() => heard.alerts.length === 1, 10_000);
+    side.away = false;
+    await one.stop();
+  }, 20_000);
 
   it('puts the abuser first in the next message, and counts what there is no room for', async () => {
     const batches: { ids: string[]; more: number }[] = [];
