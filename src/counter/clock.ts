@@ -34,6 +34,11 @@ export class StoreClock implements Clock {
 
   constructor(private readonly local: Clock) {}
 
+  /** Whether the store has given its time: its user may lack the right to ask for it. */
+  get isSynced(): boolean {
+    return this.offsetMs !== undefined;
+  }
+
   now(): number {
     return this.offsetMs === undefined ? this.local.now() : this.monotonic() + this.offsetMs;
   }

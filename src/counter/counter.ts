@@ -114,7 +114,7 @@ export class Counter {
     this.clock.start(this.store);
     this.lookTimer = setInterval(() => {
       this.lookAtLevels();
-      void this.publisher.probe();
+      if (this.clock.isSynced) void this.publisher.probe();
     }, LOOK_EVERY_MS).unref();
     await within(this.connect(), CONNECT_WITHIN_MS, 'no connection').catch((error: unknown) =>
       this.health.failed(error),

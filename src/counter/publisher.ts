@@ -117,16 +117,19 @@ export class Publisher {
   async probe(): Promise<void> {
     if (!this.store.time || !this.isIdle || this.isProbing) return;
     this.isProbing = true;
+    const asked = this.health.ask(this.options.waitAtMostMs);
     let failure: unknown;
     try {
-      await inTime(this.store.time());
+      // A store of the app's may answer at once.
+      await inTime(Promise.resolve(this.store.time()));
     } catch (error) {
       failure = error ?? new Error('no reason');
     }
+    const isSlow = asked();
     this.isProbing = false;
-    // A publish knows more.
-    if (this.isStopped || !this.isIdle) return;
-    if (failure === undefined) this.health.answered();
+    // A publish knows more, and so does one that failed: the store may give its time and take no totals.
+    if (this.isStopped || !this.isIdle || this.failures > 0) return;
+    if (failure === undefined) this.wasReached(isSlow);
     else this.health.failed(failure);
   }
 
@@ -408,11 +411,15 @@ export class Publisher {
   private answered(isSlow: boolean): void {
     const hasRecovered = this.failures > 0;
     this.failures = 0;
-    if (isSlow && this.options.counting !== 'background') this.health.slow();
-    else this.health.answered();
+    this.wasReached(isSlow);
     if (!hasRecovered) return;
     this.publishAll();
     this.losses.say();
+  }
+
+  private wasReached(isSlow: boolean): void {
+    if (isSlow && this.options.counting !== 'background') this.health.slow();
+    else this.health.answered();
   }
 
   /** Raises the levels that this instance's own totals exceed, some totals per turn of the event loop, since there may be very many. */

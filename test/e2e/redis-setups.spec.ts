@@ -196,6 +196,16 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
+    it('is not taken for away if its user may not ask for the time', async () => {
+      const others = NEEDED.filter((name) => name !== 'time');
+      await deniedTo([...others, ...FOR_ALL_ELSE], async (client) => {
+        const { app, counter } = await start(client());
+        expect(await counter.increment('evaluations', 'proj_1')).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 2_200));
+        expect(app.log.of(' is away ')).toEqual([]);
+      });
+    });
+
     it.each([
       ['the least rights', NEEDED],
       ['all rights', [...NEEDED, ...FOR_ALL_ELSE]],

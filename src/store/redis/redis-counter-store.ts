@@ -108,6 +108,7 @@ export class RedisCounterStore implements CounterStore {
   async time(): Promise<number> {
     try {
       const [seconds, microseconds] = await this.connection.time();
+      this.silentSince = undefined;
       return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
     } catch (error) {
       throw new Error(this.refusal(error as Error).refused, { cause: error });
