@@ -187,6 +187,17 @@ describe('the Discord channel', () => {
     expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x2ecc71]);
   });
 
+  it('posts the end anew if the thread is archived by then, and marks the older message', async () => {
+    const channel = await start({ threadName: 'x', mentionRole: '42' }, { forum: true });
+    const incident = new ToldIncident(channel);
+    await incident.send(anIncident('opened'));
+    server.archiveThread(server.messages[0]?.thread as string);
+    await incident.send(anIncident('resolved'));
+    expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x95a5a6, 0x2ecc71]);
+    expect(new Set(server.messages.map(({ thread }) => thread)).size).toBe(1);
+    expect(server.messages.at(-1)?.now.content).toBe('');
+  });
+
   it('takes a 404 without a code, on an edit, for something in between', async () => {
     const incident = new ToldIncident(await start());
     incident.previous = '1';

@@ -32,6 +32,7 @@ export class DiscordServer extends StandIn {
   private readonly forum: boolean;
   private removed = false;
   private readonly deleted = new Set<string>();
+  private readonly archived = new Set<string>();
   private failing = 0;
   private bucket = { since: 0, used: 0 };
   private lastId = 1_201_234_567_890_123_456n;
@@ -64,6 +65,11 @@ export class DiscordServer extends StandIn {
     for (const { id } of this.messages.filter((message) => message.thread === thread)) this.deleteMessage(id);
   }
 
+  /** A thread in which nobody wrote for a while is archived: nothing in it can be edited until somebody writes again. */
+  archiveThread(thread: string): void {
+    this.archived.add(thread);
+  }
+
   protected answer(request: Received): StandInAnswer {
     if (this.removed || !request.path.startsWith(this.path)) return notFound('Unknown Webhook', 10_015);
     const waitMs = this.take();
@@ -76,6 +82,9 @@ export class DiscordServer extends StandIn {
     const edited = /\/messages\/([^/]+)$/.exec(request.path)?.[1];
     const thread = request.query.get('thread_id') ?? undefined;
     if (thread !== undefined && this.deleted.has(thread)) return notFound('Unknown Channel', 10_003);
+    if (request.method === 'PATCH' && this.archived.has(thread ?? ''))
+      return { status: 400, body: { message: 'Thread is archived', code: 50_083 } };
+    this.archived.delete(thread ?? '');
     if (request.method === 'PATCH' && this.failing-- > 0) return { status: 500 };
     if (request.method === 'PATCH') return this.edit(edited, body, thread);
     return this.post(body, request.query.get('wait') === 'true', thread);

@@ -44,6 +44,8 @@ export interface DiscordChannelOptions extends MessageOptions {
 const UNKNOWN_THREAD = 10_003;
 const UNKNOWN_MESSAGE = 10_008;
 const UNKNOWN_WEBHOOK = 10_015;
+/** Nothing in an archived thread can be edited. A new message makes it active again. */
+const ARCHIVED_THREAD = 50_083;
 /** People who were pinged a moment ago are already looking: only a more urgent alert pings them again. */
 const PING_REST_MS = 10_000;
 /** How long a new message waits for edits of older ones. Edits that take longer still happen, or are repeated next time. */
@@ -133,12 +135,13 @@ export class DiscordChannel extends HttpChannel {
     return { id: json.id, thread: opened, superseded: [] };
   }
 
-  /** Returns whether the message still existed. */
+  /** Returns whether the message still existed, and can be edited. */
   async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
     const query: Record<string, string> = thread === undefined ? {} : { thread_id: thread };
     const path = `/messages/${encodeURIComponent(id)}`;
     const answer = await this.request({ method: 'PATCH', path, body: JSON.stringify(message), query });
     if (isMissing(answer, UNKNOWN_MESSAGE) || isMissing(answer, UNKNOWN_THREAD)) return false;
+    if (answer.status === 400 && answer.json.code === ARCHIVED_THREAD) return false;
     accept(answer, isGone);
     return true;
   }
