@@ -115,7 +115,7 @@ describe('usage in an app', () => {
     });
     expect(answer.status).toBe(200);
     await until(async () => (await overviewOf(b)).rows[0]?.mute?.reason === 'known', 3_000);
-    await client.quit();
+    client.disconnect();
   });
 
   it('shows no tenant over a threshold that it is exempt from, in any replica, unless one was set for exactly that tenant', async () => {
@@ -138,13 +138,14 @@ describe('usage in an app', () => {
       .get(ThresholdService)
       .set({ category: 'llm_call', tenant: 'in_house', threshold: 4, reason: 'test', by: 'dana' });
     expect(await thresholds(a)).toEqual(['in_house 5 of 4', 'proj_1 5 of 3']);
-    await client.quit();
+    client.disconnect();
   });
 
   it('sets and removes thresholds from the page, for every replica, with a trace of who did', async () => {
     const { client, keyPrefix } = sharedRedis();
     const windows = [{ threshold: 100 }, { threshold: 1_000, period: 'day' as const }];
-    const options = { redis: client, keyPrefix, categories: { llm_call: { threshold: 15 }, evaluations: { windows } } };
+    const categories = { llm_call: { threshold: 15, windowMs: calmWindowMs() }, evaluations: { windows } };
+    const options = { redis: client, keyPrefix, categories };
     const [a, b] = [await start(options), await start(options)];
     const from = async <T>({ url }: TestApp, path: string) =>
       (await (await fetch(`${url}/rate-monitor/api/${path}`)).json()) as T;
@@ -216,14 +217,15 @@ describe('usage in an app', () => {
     const lines = [a, b].flatMap(({ log }) => log.of('by dana'));
     expect(lines).toHaveLength(6);
     expect(lines[0]).toContain('Threshold of llm_call for tenant proj_1 is set to 4 until');
-    await client.quit();
+    client.disconnect();
   });
 
   it('shows on the page, in metrics and in health that a channel is gone, and what became of alerts', async () => {
     const { client, keyPrefix } = sharedRedis();
     const hook = await new WebhookServer().start();
     hook.answerNext({ status: 410 });
-    const a = await start({ redis: client, keyPrefix, channels: [new WebhookChannel({ url: hook.url })] });
+    const channels = [new WebhookChannel({ url: hook.url })];
+    const a = await start({ redis: client, keyPrefix, channels, categories: calmCategories() });
     const view = a.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value as MonitorView;
     const figure = (name: string) => FIGURES.find((one) => one.name === `rate_monitor.${name}`)?.observe(view);
     const health = () => a.app.get(RateMonitorHealthIndicator, { strict: false }).check()['rate-monitor'];
@@ -254,7 +256,8 @@ describe('usage in an app', () => {
     );
     expect([figure('channel.up')?.[0]?.value, health().channelsOff]).toEqual([1, []]);
     await a.app.close();
-    await Promise.all([hook.close(), client.quit()]);
+    client.disconnect();
+    await hook.close();
   });
 
   it('warns at boot of instances with other thresholds, and of another app, under the same keys', async () => {
@@ -282,7 +285,7 @@ describe('usage in an app', () => {
     expect(instances.map(({ service }) => service)).toEqual([...Array<string>(3).fill('checkout-api'), 'billing']);
     expect(instances[0]).toMatchObject({ version: VERSION, host: hostname(), pid: process.pid, self: true });
     expect(instances[0]).not.toHaveProperty('thresholds');
-    await client.quit();
+    client.disconnect();
   });
 
   it('writes what was counted when the app ends', async () => {
@@ -292,7 +295,7 @@ describe('usage in an app', () => {
     await a.app.close();
     const [key] = await client.keys(`${keyPrefix}:usage:{llm_call:proj_1}:m/*`);
     expect(await client.get(key as string)).toMatch(/^[A-Z]{2}1$/);
-    await client.quit();
+    client.disconnect();
   });
 
   it('keeps nothing if usage is off', async () => {
@@ -303,7 +306,7 @@ describe('usage in an app', () => {
     expect(await overviewOf(a)).toMatchObject({ state: 'calm', rows: [] });
     await a.app.close();
     expect((await client.keys(`${keyPrefix}:*`)).filter((key) => /seen|live|\}:m\//.test(key))).toEqual([]);
-    await client.quit();
+    client.disconnect();
   });
 
   it('explains in plain words that it cannot be read while the store is away', async () => {
@@ -321,7 +324,7 @@ describe('usage in an app', () => {
 
   it('can be read from a terminal, from Redis alone', async () => {
     const { client, keyPrefix } = sharedRedis();
-    const a = await start({ redis: client, keyPrefix });
+    const a = await start({ redis: client, keyPrefix, categories: calmCategories() });
     for (let i = 0; i < 16; i++) await a.post('/call', { 'x-project': 'proj_1' });
     const run = (...args: string[]) =>
       promisify(execFile)('node', ['-r', './test/support/register.js', 'src/cli/index.ts', ...args], {
@@ -353,6 +356,6 @@ describe('usage in an app', () => {
       true,
       false,
     ]);
-    await client.quit();
+    client.disconnect();
   });
 });
