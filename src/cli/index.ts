@@ -149,27 +149,34 @@ function connect(
   url: string,
   args: Arguments,
 ): { client: Redis | Cluster; secrets: string[]; lastError: () => Error | undefined } {
-  const password = process.env.REDIS_PASSWORD;
-  const { password: inUrl = '', username = '', protocol } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
+  const fromVariable = process.env.REDIS_PASSWORD ?? '';
+  const { password: inUrl = '', username = '' } = URL.canParse(url) ? new URL(url) : {};
+  const password = inUrl === '' ? fromVariable : decodeURIComponent(inUrl);
   const options = {
     ...{ lazyConnect: true, enableOfflineQueue: !!args.cluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
-    ...(password === undefined || inUrl !== '' ? {} : { password }),
+    ...(password === '' ? {} : { password }),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    // The URL is that of one node of a Cluster; the others take the same.
+    ...(url.startsWith('rediss:') ? { tls: {} } : {}),
     retryStrategy: () => null,
   };
-  // The URL is that of one node; the others take the same.
-  const ofAllNodes = {
-    ...options,
-    ...(inUrl === '' ? {} : { password: decodeURIComponent(inUrl) }),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
-  };
+  const address = withoutUser(url);
   const client = args.cluster
-    ? new Cluster([url], { lazyConnect: true, redisOptions: ofAllNodes, clusterRetryStrategy: () => null })
-    : new Redis(url, options);
+    ? new Cluster([address], { lazyConnect: true, redisOptions: options, clusterRetryStrategy: () => null })
+    : new Redis(address, options);
   let last: Error | undefined;
   client.on('error', (error: Error) => (last = error));
-  const secrets = [password ?? '', inUrl, decodeURIComponent(inUrl)].filter((secret) => secret !== '');
+  const secrets = [fromVariable, inUrl, password].filter((secret) => secret !== '');
   return { client, secrets, lastError: () => last };
+}
+
+/** ioredis takes a URL with a user and no password for one with an empty password, which wins over the option. */
+function withoutUser(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const address = new URL(url);
+  address.username = '';
+  address.password = '';
+  return address.href;
 }
 
 function table(rows: readonly LiveRow[]): string {

@@ -207,6 +207,27 @@ describe('the command line', () => {
     expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
   });
 
+  it('takes the user from the address and the password from the variable', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const user = `top_${Date.now()}`;
+    await client.call('acl', 'setuser', user, 'on', '>s3cret', '~*', '+@all');
+    const address = new globalThis.URL(URL);
+    address.username = user;
+    const shown = async (variable: string): Promise<string> => {
+      const env = { ...process.env, REDIS_PASSWORD: variable };
+      const args = [...CLI, '--redis', address.href, '--prefix', keyPrefix];
+      return (await promisify(execFile)('node', args, { env })).stdout;
+    };
+    try {
+      expect(await shown('s3cret')).toContain('No tenant to show');
+      address.password = 's3cret';
+      expect(await shown('wrong')).toContain('No tenant to show');
+    } finally {
+      await client.call('acl', 'deluser', user);
+      client.disconnect();
+    }
+  });
+
   it('reads all nodes of a Cluster with the password of one, and prints it nowhere', async () => {
     await early();
     const cluster = await RedisCluster.start();
