@@ -71,7 +71,7 @@ describe('counting auto, with several instances', () => {
     await first.app.get(RateCounterService).increment('llm_call', 'proj_1', 2_000);
     const second = await launch();
     await second.post('/llm/call', acme);
-    await until(() => [...first.alerts, ...second.alerts].length > 0, 1_000);
+    await until(() => [...first.alerts, ...second.alerts].length > 0);
     expect([first.alerts.length, second.alerts]).toEqual([0, [expect.objectContaining({ count: 2_001 })]]);
     await Promise.all([first.close(), second.close()]);
     await client.quit();

@@ -13,8 +13,6 @@ import { until } from './until.js';
 const PROCESSES = 4;
 /** By then replicas have done what they do once a second, even after the store was away. */
 const LOOKED_MS = 2_200;
-/** By then what was counted is published, and its incidents are written. */
-const PUBLISHED_MS = 300;
 /** An unexpected alert would arrive within this time after the expected ones. */
 const SETTLED_MS = 700;
 
@@ -77,7 +75,7 @@ export class FourReplicas {
 
   /** Moves the clock once everything counted is published. */
   async moveTo(at: string): Promise<void> {
-    await wait(PUBLISHED_MS);
+    await this.published();
     const aheadMs = Date.parse(at) - Date.now();
     await Promise.all(this.processes.map((each) => each.ask({ advance: aheadMs - this.aheadMs })));
     this.aheadMs = aheadMs;
@@ -85,7 +83,7 @@ export class FourReplicas {
 
   /** Restarts it once everything counted is published. */
   async restartStore(how: 'with its data' | 'empty'): Promise<void> {
-    await wait(PUBLISHED_MS);
+    await this.published();
     const kept = how === 'empty' ? await this.incidents() : 0;
     await this.server.kill();
     if (how === 'empty') rmSync(join(this.data, 'appendonlydir'), { recursive: true });
@@ -93,6 +91,12 @@ export class FourReplicas {
     // On a busy machine, putting them back takes longer than the wait below.
     await until(async () => (await this.incidents()) >= kept, 5_000).catch(() => undefined);
     await wait(LOOKED_MS);
+  }
+
+  /** What was counted is in the store, and so are its incidents. */
+  private async published(): Promise<void> {
+    const done = await Promise.all(this.processes.map((each) => each.ask({ flush: 10_000 })));
+    expect(done).toEqual(this.processes.map(() => 1));
   }
 
   /** How many records of incidents the store has. */

@@ -1,6 +1,6 @@
 import type { RateAlert, RateMonitorOptions } from '../../src/index.js';
 import type { Asked } from './flood.js';
-import type { Advance, ChangeThreshold, Told } from './instance.js';
+import type { Advance, ChangeThreshold, Flush, Told } from './instance.js';
 import { TestProcess } from './test-process.js';
 
 export interface ProcessOptions {
@@ -16,7 +16,7 @@ export interface ProcessOptions {
   env?: Record<string, string>;
 }
 
-type Command = Asked | Advance | ChangeThreshold;
+type Command = Asked | Advance | Flush | ChangeThreshold;
 
 /** A replica in its own process. */
 export class InstanceProcess extends TestProcess<Told, Command> {

@@ -10,6 +10,7 @@ import {
   MonitorRate,
   RateCounterService,
   RateMonitorModule,
+  RateMonitorService,
   RedisCounterStore,
   ThresholdService,
   type RateAlert,
@@ -35,6 +36,11 @@ export interface Told {
 /** Moves the clock forward by this many milliseconds. */
 export interface Advance {
   advance: number;
+}
+
+/** Publishes what was counted and sends the alerts of it, within this many milliseconds; the answer is 1 if nothing is left. */
+export interface Flush {
+  flush: number;
 }
 
 /** Sets or removes a threshold; the answer is how many are set then. */
@@ -157,8 +163,13 @@ async function main(): Promise<void> {
     }
     return (await thresholds.list()).length;
   };
-  process.on('message', (asked: Asked | Advance | ChangeThreshold) => {
+  process.on('message', (asked: Asked | Advance | Flush | ChangeThreshold) => {
     if ('advance' in asked) tell({ answer: clock.advance(asked.advance) });
+    else if ('flush' in asked)
+      void app
+        .get(RateMonitorService)
+        .flush(asked.flush)
+        .then((isDone) => tell({ answer: Number(isDone) }));
     else if ('set' in asked || 'remove' in asked) void change(asked).then((answer) => tell({ answer }));
     else void flood.answer(asked).then((answer) => tell({ answer }));
   });
