@@ -5,27 +5,32 @@ const MAX_WAITING = 10_000;
  * A value that exists once the app has started: options may come from other providers, so the object graph is built then and not while
  * Nest makes its providers. Exported services hold one of these instead of placeholders that are replaced later.
  *
- * Its fields are private to the language, not only to the compiler: `util.inspect` of a service shows no options and no Redis password.
+ * Its state is behind a function: `util.inspect` of a service shows no options and no Redis password, and it works behind a proxy, which an
+ * app may put around each instance that Nest makes (`instrument`). Private fields of the language do not.
  */
 export class Deferred<T> {
-  #value: T | undefined;
-  #waiting: ((value: T) => void)[] | undefined = [];
+  private readonly state: () => State<T>;
+
+  constructor() {
+    const state: State<T> = { value: undefined, waiting: [] };
+    this.state = () => state;
+  }
 
   /** Undefined before the app has started, and for good if the module is disabled. */
   get value(): T | undefined {
-    return this.#value;
+    return this.state().value;
   }
 
   set(value: T): void {
-    const waiting = this.#waiting ?? [];
-    this.#value = value;
-    this.#waiting = undefined;
+    const state = this.state();
+    const { waiting = [] } = state;
+    Object.assign(state, { value, waiting: undefined });
     for (const work of waiting) work(value);
   }
 
   /** Nothing will come: what waits is dropped, and so is all later work. */
   never(): void {
-    this.#waiting = undefined;
+    this.state().waiting = undefined;
   }
 
   /**
@@ -34,9 +39,15 @@ export class Deferred<T> {
    * @returns false if the work is dropped: too much waits already, or nothing will come.
    */
   whenSet(work: (value: T) => void): boolean {
-    if (this.#value !== undefined) work(this.#value);
-    else if (this.#waiting && this.#waiting.length < MAX_WAITING) this.#waiting.push(work);
+    const { value, waiting } = this.state();
+    if (value !== undefined) work(value);
+    else if (waiting && waiting.length < MAX_WAITING) waiting.push(work);
     else return false;
     return true;
   }
+}
+
+interface State<T> {
+  value: T | undefined;
+  waiting: ((value: T) => void)[] | undefined;
 }

@@ -14,7 +14,7 @@ import {
   type ExecutionContext,
   type OnModuleInit,
 } from '@nestjs/common';
-import { APP_GUARD, LazyModuleLoader } from '@nestjs/core';
+import { APP_GUARD, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
 import {
@@ -378,6 +378,26 @@ it('the module itself, loaded later, explains that it counts nothing', async () 
   await app.listen(0, '127.0.0.1');
   await app.get(LazyModuleLoader).load(() => LazyModule);
   expect(log.of('RateMonitorModule is loaded after the app has started, so nothing is counted')).toHaveLength(1);
+  await app.close();
+});
+
+it('counts in an app that puts a proxy around each instance', async () => {
+  const alerts: unknown[] = [];
+  const channel = { name: 'list', send: (alert: unknown) => void alerts.push(alert) };
+  @Module({ imports: [RateMonitorModule.forRoot({ channels: [channel] })], controllers: [ApiController] })
+  class App {}
+  const instanceDecorator = (instance: unknown): unknown =>
+    // Nest's own discovery does not bear one around its list of modules.
+    typeof instance === 'object' && instance !== null && !(instance instanceof Map)
+      ? new Proxy(instance, {})
+      : instance;
+  // Nest 10 has no such option, and ignores it.
+  const options = { logger: false as const, abortOnError: false, instrument: { instanceDecorator } };
+  const app = await NestFactory.create(App, options);
+  await app.listen(0, '127.0.0.1');
+  const url = `${await app.getUrl()}/evaluations`;
+  for (let i = 0; i < 4; i++) await fetch(url, { method: 'POST', headers: { 'x-project': 'acme' } });
+  expect(alerts).toHaveLength(1);
   await app.close();
 });
 
