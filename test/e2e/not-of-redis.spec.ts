@@ -138,4 +138,61 @@ describe('what is not the fault of Redis', () => {
       await server.kill();
     }
   });
+
+  it.each<[what: string, taken: string[], returned: string[]]>([
+    ['its keys', ['resetkeys', '~other:*'], ['~blip:*']],
+    ['the script', ['-eval', '-evalsha'], ['+@all']],
+    ['a command of the script', ['-hset'], ['+@all']],
+  ])(
+    'a right that goes and comes back makes one line and one alert, and no count is lost: %s',
+    async (_, taken, returned) => {
+      const server = await RedisServer.start();
+      const admin = new Redis(server.url);
+      const setUser = (...rules: string[]): Promise<unknown> => admin.call('ACL', 'SETUSER', 'counts', ...rules);
+      await setUser('on', '>password', '~blip:*', '+@all');
+      const client = new Redis({ port: server.port, username: 'counts', password: 'password', lazyConnect: true });
+      const options = { keyPrefix: 'blip', categories: calmCategories() };
+      const other = await startApp({ options: { ...options, redis: admin } });
+      try {
+        app = await startApp({ options: { ...options, redis: client } });
+        const [counter, theirs] = [app, other].map((each) => each.app.get(RateCounterService)) as [
+          RateCounterService,
+          RateCounterService,
+        ];
+        await Promise.all([counter.increment('evaluations', 'acme', 2), counter.increment('llm_call', 'calm')]);
+        await setUser(...taken);
+        for (let i = 0; i < 40; i++) {
+          expect(await counter.increment('evaluations', 'acme')).toBe(3 + i);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        expect(app.alerts).toMatchObject([{ tenant: { id: 'acme' }, count: 4, countedBy: 'instance' }]);
+        // Each refusal is in this log, by the key if it was a key that was refused.
+        const log = (await admin.call('ACL', 'LOG')) as string[][];
+        const refusals = log.map(
+          (entry) => new Map(entry.flatMap((name, at) => (at % 2 ? [] : [[name, entry[at + 1]]]))),
+        );
+        const ofCounter = refusals.filter((entry) => String(entry.get('object')).startsWith('blip:{evaluations:acme}'));
+        if (taken[0] === 'resetkeys') expect(ofCounter.map((entry) => Number(entry.get('count')))).toEqual([1]);
+        await setUser(...returned);
+        const sum = (): Promise<number> => theirs.read('evaluations', 'acme');
+        await until(async () => (await sum()) === 42, 6_000);
+        expect(await theirs.increment('evaluations', 'acme')).toBe(43);
+        await counter.increment('evaluations', 'acme');
+        await until(async () => (await sum()) === 44, 2_000);
+        expect(await counter.read('llm_call', 'calm')).toBe(1);
+        expect([app.alerts.length, other.alerts.length]).toEqual([1, 0]);
+        const lines = [...app.log.of('was refused'), ...app.log.of(' is away ')];
+        expect(lines).toEqual([
+          expect.stringMatching(
+            /^error .*A counter of evaluations was refused \(.*Grant its user the rights that the docs list/,
+          ),
+        ]);
+      } finally {
+        await other.close();
+        client.disconnect();
+        admin.disconnect();
+        await server.kill();
+      }
+    },
+  );
 });
