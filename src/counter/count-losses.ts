@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import { amountOf, oneLine, plural } from '../util/text.js';
+import { ODD_ANSWER } from '../store/counter-store.js';
 import type { TrackedTotal } from './tracked-total.js';
 import type { LiveWindow } from './tracked-windows.js';
 
@@ -79,6 +80,8 @@ export class CountLosses {
 }
 
 function remedyFor(reason: string): string {
+  if (reason.startsWith(ODD_ANSWER))
+    return 'Check the store, and what stands between: a proxy, or a server that is not quite Redis, may answer like this';
   if (/^MOVED /.test(reason))
     return 'It belongs to another node of a Cluster, which this client cannot reach: pass an ioredis Cluster as redis';
   if (/CROSSSLOT/.test(reason))

@@ -2,7 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
-import { LEVEL_LEASE_MS, type CounterStore, type OwnTotal, type Published } from '../store/counter-store.js';
+import {
+  LEVEL_LEASE_MS,
+  ODD_ANSWER,
+  type CounterStore,
+  type OwnTotal,
+  type Published,
+} from '../store/counter-store.js';
 import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
@@ -302,7 +308,7 @@ export class Publisher {
     counted: Exclude<Published, { refused: string }>,
     raised: Promise<void>[],
   ): void {
-    if (!Number.isFinite(counted.count)) return this.refused(tracked, 'the answer is not a number');
+    if (!Number.isFinite(counted.count)) return this.refused(tracked, `${ODD_ANSWER} the count is not a number`);
     if (counted.announce > 0 && (counted.lost || (counted.takenOver && this.wasCutOff))) this.doubt(tracked);
     // What was sent and never answered may not have arrived: a counter that was not there cannot be lost.
     const hasLost = counted.lost === true && tracked.isKnownToStore;
@@ -451,16 +457,14 @@ export class Publisher {
 
 /** One answer for each total: what a store of the app's answers otherwise is a refusal, so that the total is published again in a while. */
 function readable(answers: unknown, size: number): Published[] {
-  const refused = (how: string): Published => ({ refused: how, ofKey: true });
+  const refused = (how: string): Published => ({ refused: `${ODD_ANSWER} ${how}`, ofKey: true });
   const isList = Array.isArray(answers) && answers.length === size;
   if (!isList) {
-    const how = Array.isArray(answers)
-      ? `${answers.length} answers to ${size} totals`
-      : `${kindOf(answers)} for answers`;
+    const how = Array.isArray(answers) ? `${answers.length} answers to ${size} totals` : kindOf(answers);
     return Array.from({ length: size }, () => refused(how));
   }
   return answers.map((answer: unknown) =>
-    typeof answer === 'object' && answer !== null ? (answer as Published) : refused(`${kindOf(answer)} for an answer`),
+    typeof answer === 'object' && answer !== null ? (answer as Published) : refused(kindOf(answer)),
   );
 }
 

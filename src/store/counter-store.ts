@@ -66,6 +66,9 @@ export type Published = Counted | Refused;
 /** The reason given for commands in flight when a connection ended; why it ended may be known a moment later. */
 export const CONNECTION_LOST = 'the connection was lost';
 
+/** How a refusal begins if what was answered makes no sense. */
+export const ODD_ANSWER = 'odd answer:';
+
 /** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
 export const LEVEL_LEASE_MS = 5_000;
 

@@ -335,6 +335,20 @@ describe('the redis store alone', () => {
     ]);
   });
 
+  it.each<[reply: unknown]>([[null], [7], [[]], [['1', '1', '1']], [[null]], [['']], [[1]], [['nan']], [['1 x']]])(
+    'takes nothing from a reply that the script never gives, as of a proxy: %j',
+    async (reply) => {
+      const { connection } = store as unknown as { connection: Record<string, unknown> };
+      connection.rateMonitorPublish = () => Promise.resolve(reply);
+      const refused = expect.stringMatching(/^(odd answer: |BROKEN )\w/) as string;
+      expect(await store.publish([total], NOW)).toEqual([{ refused, ofKey: true }]);
+      // Of several totals, too.
+      expect(await store.publish([total, { ...total, window: at(8) }], NOW)).toEqual(
+        expect.arrayContaining([{ refused, ofKey: true }]),
+      );
+    },
+  );
+
   it('reports a connection that is lost before it is ready in the same words', async () => {
     const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
     proxy.silence();

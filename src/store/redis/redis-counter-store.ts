@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
-import { reasonOf } from '../../util/text.js';
+import { kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
   CONNECTION_LOST,
   LEVEL_LEASE_MS,
+  ODD_ANSWER,
   type Counted,
   type CounterKey,
   type CounterStore,
@@ -130,7 +131,7 @@ export class RedisCounterStore implements CounterStore {
         ...toCall(this.keyPrefix, groups, now, this.maxFields),
       );
       this.silentSince = undefined;
-      const answers = ordered.map((total, i) => readReply(String(reply[i]), total));
+      const answers = readReplies(reply, ordered);
       return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
       const refused = this.refusal(error as Error);
@@ -246,9 +247,20 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
   );
 }
 
-function readReply(reply: string, { levels, earlier, announced: known }: OwnTotal): Published {
-  const [count = NaN, before = 0, announced, announce = 0, lost = 0, takenOver = 0] = reply.split(' ').map(Number);
-  if (Number.isNaN(count)) return { refused: reply.replace(/^!/, ''), ofKey: true };
+/** A proxy, or a server that is not quite Redis, may answer otherwise than the script: then nothing of the answer is believed. */
+function readReplies(replies: unknown, totals: readonly OwnTotal[]): Published[] {
+  if (Array.isArray(replies) && replies.length === totals.length)
+    return totals.map((total, i) => readReply(replies[i] as unknown, total));
+  const how = Array.isArray(replies) ? `${replies.length} answers to ${totals.length} totals` : kindOf(replies);
+  return totals.map(() => ({ refused: `${ODD_ANSWER} ${how}`, ofKey: true }));
+}
+
+function readReply(reply: unknown, { levels, earlier, announced: known }: OwnTotal): Published {
+  if (typeof reply !== 'string' || reply === '') return { refused: `${ODD_ANSWER} ${kindOf(reply)}`, ofKey: true };
+  if (reply.startsWith('!')) return { refused: reply.slice(1), ofKey: true };
+  const numbers = reply.split(' ').map(Number);
+  const [count = NaN, before = 0, announced, announce = 0, lost = 0, takenOver = 0] = numbers;
+  if (numbers.some(Number.isNaN)) return { refused: `BROKEN ${reply}`, ofKey: true };
   const counted: Counted = {
     count,
     announced: placeAt(levels, announced ?? levelPlace(levels, known)),
