@@ -5,7 +5,7 @@ import type { Breach } from '../model/breach.js';
 import type { AlertLevel } from '../model/level.js';
 import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
-import { tenantKey, type Tenant } from '../model/tenant.js';
+import { keyOfShown, type Tenant } from '../model/tenant.js';
 
 /** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;
@@ -133,7 +133,7 @@ export function recordId(
   { category, tenant, ...of }: Pick<Incident, 'category' | 'tenant' | 'window' | 'lengthName'>,
   story: boolean,
 ): string {
-  const parts = [story ? 'story' : 'windows', category, sharedName(of), tenantKey(tenant.id)];
+  const parts = [story ? 'story' : 'windows', category, sharedName(of), keyOfShown(tenant.id)];
   return parts.map(encodeURIComponentSafely).join(':');
 }
 

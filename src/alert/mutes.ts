@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import { idLabel } from '../model/shown-names.js';
+import { keyOfShown } from '../model/tenant.js';
 import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, plural } from '../util/text.js';
@@ -140,9 +141,9 @@ export class Mutes {
 
   /** The mute of an alert, as last read; the one that lasts longest if there are several. */
   of(category: string, tenantId: string): Mute | undefined {
-    const found = this.running().filter(
-      (mute) => (mute.tenant ?? tenantId) === tenantId && (mute.category ?? category) === category,
-    );
+    const isOf = ({ tenant = tenantId }: Kept): boolean =>
+      tenant === tenantId || keyOfShown(tenant) === keyOfShown(tenantId);
+    const found = this.running().filter((mute) => (mute.category ?? category) === category && isOf(mute));
     const [longest] = found.sort((a, b) => b.until - a.until);
     return longest && toMute(longest);
   }

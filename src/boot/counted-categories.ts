@@ -1,5 +1,5 @@
 import type { Category } from '../model/category.js';
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
@@ -32,7 +32,7 @@ export function thresholdNotReached(
 ): number | undefined {
   const window = windowNamed(categories.get(of.category)?.windows, of.window);
   // It was over, so it was not exempt.
-  const levels = window?.levelsFor.byKey?.(tenantKey(of.tenantId), OVER);
+  const levels = window?.levelsFor.byKey?.(keyOfShown(of.tenantId), OVER);
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }
 

@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 
 import { sentry, type Sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { Severity } from '../model/level.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import { amountOf, oneLine } from '../util/text.js';
@@ -93,7 +93,7 @@ export class SentryChannel implements AlertChannel {
     // The message contains the window's time. Otherwise Sentry's Dedupe would drop the next window's event.
     const captureContext = {
       level: isOpen(alert) ? SENTRY_LEVEL[level.severity] : ('info' as const),
-      fingerprint: ['rate-monitor', category, tenantKey(tenant.id)],
+      fingerprint: ['rate-monitor', category, keyOfShown(tenant.id)],
       tags: tagsOf(alert),
       extra: extraOf(alert),
     };

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Breach } from '../model/breach.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { LiveTotal } from '../model/live-total.js';
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown, tenantKey } from '../model/tenant.js';
 import type { WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';
@@ -222,7 +222,7 @@ export class Contributors {
   ): Generator<{ readonly id: string; readonly until: number }> {
     const counted = windowNamed(this.categories.get(category)?.windows, window);
     if (!counted) return;
-    const tenant = tenantKey(tenantId);
+    const tenant = keyOfShown(tenantId);
     let next = end;
     for (let part = 0; part < (counted.parts ?? 1); part++) {
       const span = counted.spanAt(next - 1);

@@ -11,7 +11,7 @@ import {
 } from '../model/window.js';
 import type { ChangedTotal, LiveTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
-import { tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
+import { keyOfShown, tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
 import { windowNamed } from '../model/window-name.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
 import { levelReached } from '../threshold/levels.js';
@@ -164,7 +164,7 @@ export class Counter {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
     const [window] = counted?.windows ?? [];
     if (!whom || !window) return 0;
-    const read = { category, window: window.name, tenantId: whom.id, at: this.clock.now() };
+    const read = { category, window: window.name, tenantId: tenantKey(whom.id), at: this.clock.now() };
     const tracked = this.windows.find(window, tenantKey(whom.id), read.at);
     const ask = async (): Promise<number> => {
       if (tracked?.isPending) await this.publisher.flush();
@@ -179,7 +179,7 @@ export class Counter {
   async counts(reads: readonly CountRead[]): Promise<number[]> {
     const asked = reads.map(({ category, window: name, tenantId, at }) => {
       const window = windowNamed(this.categories.get(category)?.windows, name);
-      const tenant = tenantKey(tenantId);
+      const tenant = keyOfShown(tenantId);
       const span = window?.spanAt(at);
       const spans = window && span ? [span, ...earlierParts(window, span)] : [];
       const keys: CounterKey[] = spans.map((part) => ({ category, tenant, window: part }));
@@ -368,7 +368,7 @@ export class Counter {
     const counted = this.categories.get(category);
     const window = windowNamed(counted?.windows, name);
     if (!counted || !window) return;
-    const [key, now] = [tenantKey(tenantId), this.clock.now()];
+    const [key, now] = [keyOfShown(tenantId), this.clock.now()];
     // One that is tracked is looked at with all others.
     if (this.windows.find(window, key, now)) return;
     const [count = 0] = await this.counts([{ category, window: name, tenantId, at: now }]);

@@ -1,7 +1,8 @@
 import type { Breach } from '../model/breach.js';
 import type { AlertLevel, Levels } from '../model/level.js';
 import type { Route } from '../model/route.js';
-import type { Tenant } from '../model/tenant.js';
+import { keptTenant } from '../model/tenant-attributes.js';
+import { shownTenantId, type Tenant } from '../model/tenant.js';
 import type { CountedCategory, CountedWindow, WindowSpan } from '../model/window.js';
 import type { Counted, OwnTotal } from '../store/counter-store.js';
 import { levelReached, NO_LEVELS } from '../threshold/levels.js';
@@ -273,10 +274,11 @@ export class TrackedTotal {
   breach(level: AlertLevel, countedBy: Breach['countedBy']): Breach {
     const { category, window, span, earlier } = this.window;
     const { tenant = { id: this.key }, route } = this;
+    const id = shownTenantId(tenant.id);
     return {
       category: category.name,
       window: window.name,
-      tenant,
+      tenant: id === tenant.id ? tenant : { ...tenant, id },
       count: countedBy === 'all' ? this.known : this.own,
       own: this.own,
       threshold: this.heldAgainst.threshold,
@@ -293,8 +295,8 @@ export class TrackedTotal {
     if (this.published !== this.own || !this.levels || !this.tenant) return;
     const { id, name } = this.tenant;
     if (this.isHot) {
-      this.tenant = { ...this.tenant, id: id === this.key ? this.key : copied(id) };
-      if (name !== undefined) this.tenant.name = copied(name);
+      this.tenant = keptTenant(this.tenant);
+      if (id === this.key) this.tenant.id = this.key;
       return;
     }
     if (name !== undefined && this.state & CHANGED && name !== this.label)

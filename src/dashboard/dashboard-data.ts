@@ -2,7 +2,7 @@ import type { AlertRecord } from '../alert/alert-record.js';
 import type { MonitorView } from '../view/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown } from '../model/tenant.js';
 import { baseWindow, NEAR } from '../usage/usage-source.js';
 import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
@@ -186,14 +186,14 @@ export class DashboardData {
     const now = this.view.now();
     const told = await this.told();
     const mine = told.alerts.filter(
-      ({ alert }) => alert.category === name && tenantKey(alert.tenant.id) === tenantKey(id),
+      ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
     );
     const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
     if (!usage) return { now, rows: [], day: { start: now, stepMs: 60_000, counts: [] }, hourlyPeaks: [], ...common };
     const category = usage.category(name);
     const rows = await Promise.all(
       category.windows.map(async (window) =>
-        (await usage.present(category, window, [tenantKey(id)])).map((row) => this.toRow(row)),
+        (await usage.present(category, window, [keyOfShown(id)])).map((row) => this.toRow(row)),
       ),
     );
     const [day, peaks, overrides] = await Promise.all([
@@ -208,7 +208,7 @@ export class DashboardData {
       rows: await this.withDetails(rows.flat(), told),
       day: toSeries(day),
       hourlyPeaks: peaks.flatMap(({ hour, tenants }) => {
-        const own = tenants.find(({ tenant }) => tenant.id === tenantKey(id));
+        const own = tenants.find(({ tenant }) => tenant.id === keyOfShown(id));
         return own ? [{ at: hour.getTime(), count: own.count }] : [];
       }),
       ...common,
@@ -345,12 +345,12 @@ export class DashboardData {
           row.severity !== undefined &&
           alert.category === row.category &&
           (alert.window ?? '') === row.window &&
-          tenantKey(alert.tenant.id) === row.tenant.id &&
+          keyOfShown(alert.tenant.id) === row.tenant.id &&
           raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs,
       );
       const mute = mutes.find(
         ({ tenant, category }) =>
-          (tenant === undefined || tenantKey(tenant.id) === row.tenant.id) &&
+          (tenant === undefined || keyOfShown(tenant.id) === row.tenant.id) &&
           (category ?? row.category) === row.category,
       );
       return {
@@ -447,7 +447,7 @@ function alertedSince(alerts: readonly AlertRecord[], category: string, window: 
       ((alert.windowEnd ?? raisedAt).getTime() > since ||
         (alert.incident !== undefined && alert.incident.status !== 'resolved')),
   );
-  return [...new Set(alerted.map(({ alert }) => tenantKey(alert.tenant.id)))].slice(0, MAX_TOP);
+  return [...new Set(alerted.map(({ alert }) => keyOfShown(alert.tenant.id)))].slice(0, MAX_TOP);
 }
 
 /** The higher of a tenant's rows in this window and the one before, so that a new minute does not look calm at once. */

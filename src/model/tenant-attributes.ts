@@ -1,5 +1,5 @@
-import type { Tenant } from './tenant.js';
-import { oneLine } from '../util/text.js';
+import { shownTenantId, type Tenant } from './tenant.js';
+import { copied, oneLine } from '../util/text.js';
 
 /** More than this of one tenant is a record, not an alert. */
 const MAX_SHOWN = 10;
@@ -24,13 +24,15 @@ export function attributesOf({ attributes }: Tenant): ShownAttributes {
   return { shown, leftOut: plain.length - shown.length };
 }
 
-/** A copy of a tenant to keep: limited in size, and serializable as JSON. Its id is not changed. */
+/** A copy of a tenant to keep: limited in size, with nothing of the request it was cut out of, and serializable as JSON. */
 export function keptTenant(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
-    id: tenant.id,
-    ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
-    ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
+    id: copied(shownTenantId(tenant.id)),
+    ...(tenant.name === undefined ? {} : { name: copied(oneLine(tenant.name)) }),
+    ...(shown.length > 0
+      ? { attributes: Object.fromEntries(shown.map(([name, value]) => [copied(name), copied(value)] as const)) }
+      : {}),
   };
 }
 

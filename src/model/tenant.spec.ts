@@ -1,7 +1,7 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
 import { defaultTenantResolver } from './tenant-resolvers.js';
-import { tenantKey, toTenant } from './tenant.js';
+import { keyOfShown, shownTenantId, tenantKey, toTenant } from './tenant.js';
 
 describe('toTenant', () => {
   it.each([
@@ -48,10 +48,25 @@ it('tenantKey keeps ids of up to 128 characters, and gives longer ones a key tha
   const [longest, longer] = ['k'.repeat(128), 'k'.repeat(129)];
   expect([tenantKey('p1'), tenantKey(longest)]).toEqual(['p1', longest]);
   expect(tenantKey(longer)).toMatch(/^k{100}~[\w-]{43}$/);
+  expect(tenantKey(tenantKey(longer))).not.toBe(tenantKey(longer));
   expect(tenantKey(`${longer}x`)).not.toBe(tenantKey(longer));
   // Half of a surrogate pair is a difference too.
   expect(tenantKey(`${longer}\ud800`)).not.toBe(tenantKey(`${longer}\ud801`));
 });
+
+it.each([
+  'p1',
+  'k'.repeat(1_000),
+  'k'.repeat(1_001),
+  tenantKey('k'.repeat(1_001)),
+  `${'\n'.repeat(100)}~${'x'.repeat(43)}`,
+])('an id is shown as it is up to 1,000 characters, and what is shown leads to its key and to no other: %j', (id) => {
+  expect(shownTenantId(id).length).toBeLessThanOrEqual(1_000);
+  expect(keyOfShown(shownTenantId(id))).toBe(tenantKey(id));
+  expect(keyOfShown(tenantKey(id)).length).toBeLessThanOrEqual(144);
+});
+
+it('shows an id of 1,000 characters whole', () => expect(shownTenantId('k'.repeat(1_000))).toHaveLength(1_000));
 
 describe('the default resolver', () => {
   const [project, organization] = [{ id: 'p1' }, { id: 'o1' }];

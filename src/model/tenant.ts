@@ -4,10 +4,14 @@ import type { ExecutionContext } from '@nestjs/common';
 
 const MAX_ID_LENGTH = 128;
 const KEPT_OF_LONG_ID = 100;
+/** What {@link tenantKey} makes of a longer id; `[^]` takes a line break too. */
+const KEY_OF_LONG_ID = /^[^]{100}~[\w-]{43}$/;
+/** Up to here an alert shows an id as it is: records must not grow with what strangers send. */
+const MAX_SHOWN_ID = 1_000;
 
 /** Who a request counts against: a project, an organization, an API key. */
 export interface Tenant {
-  /** Unique within the category; of any length. */
+  /** Unique within the category; of any length. Of one longer than 1,000 characters, alerts show the first 100, `~` and a SHA-256. */
   id: string;
   /** Its name for people. It comes from users, so channels escape and shorten it. */
   name?: string;
@@ -56,4 +60,18 @@ function toId(value: unknown): string | undefined {
 export function tenantKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
   return `${id.slice(0, KEPT_OF_LONG_ID)}~${createHash('sha256').update(id, 'utf16le').digest('base64url')}`;
+}
+
+/** A tenant's id as alerts have it: itself, or its key past 1,000 characters. An id that looks like a key is shown by its own key. */
+export function shownTenantId(id: string): string {
+  return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : tenantKey(id);
+}
+
+/** The key of a tenant whose id is shown like that: in an alert, or as the key itself. */
+export function keyOfShown(id: string): string {
+  return isKey(id) ? id : tenantKey(id);
+}
+
+function isKey(id: string): boolean {
+  return id.length > MAX_ID_LENGTH && KEY_OF_LONG_ID.test(id);
 }

@@ -63,6 +63,7 @@ export interface CountRead {
   readonly category: string;
   /** One of the names of the category's window. */
   readonly window: string;
+  /** As it is shown, or its key. */
   readonly tenantId: string;
   /** A moment in the window, in milliseconds since the epoch, by the store's clock. */
   readonly at: number;

@@ -1,3 +1,4 @@
+import { tenantKey } from '../model/tenant.js';
 import type { KeptOverride } from './kept-override.js';
 import { OverrideIndex } from './override-index.js';
 
@@ -14,5 +15,17 @@ describe('overrides', () => {
   it('apply to no id that begins otherwise', () => {
     const index = new OverrideIndex([kept('proj_*', 7), kept(null, 9)]);
     expect([index.broadly('llm_call', '', 'proj_1'), index.broadly('llm_call', '', 'org_1')]).toEqual([7, 9]);
+  });
+
+  it('apply to a tenant with a long id, whether its id or what is shown of it was given', () => {
+    const long = 'k'.repeat(2_000);
+    for (const given of [long, tenantKey(long)]) {
+      const index = new OverrideIndex([kept(given, 7)]);
+      expect([long, tenantKey(long), `${long}x`].map((id) => index.exactly('llm_call', '', id))).toEqual([
+        7,
+        7,
+        undefined,
+      ]);
+    }
   });
 });

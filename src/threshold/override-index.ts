@@ -1,4 +1,4 @@
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { KeptOverride } from './kept-override.js';
 
 /** The thresholds set for one window of one category. */
@@ -21,15 +21,14 @@ export class OverrideIndex {
       const value = threshold === 'Infinity' ? Infinity : threshold;
       if (tenant === null) of.all = value;
       else if (tenant.endsWith('*')) of.beginnings.push([tenant.slice(0, -1), value]);
-      // Also by the key that the counter uses for the tenant.
-      else of.tenants.set(tenant, value).set(tenantKey(tenant), value);
+      else of.tenants.set(keyOfShown(tenant), value);
     }
     for (const { beginnings } of this.windows.values()) beginnings.sort(([a], [b]) => b.length - a.length);
   }
 
   /** The threshold set for this tenant and no other. */
   exactly(category: string, window: string, tenantId: string): number | undefined {
-    return this.windows.get(keyOf(category, window))?.tenants.get(tenantId);
+    return this.windows.get(keyOf(category, window))?.tenants.get(keyOfShown(tenantId));
   }
 
   /** The threshold set for the longest matching prefix of this id, else the one for the whole category. */

@@ -1,5 +1,5 @@
 import type { Category, CategoryWindow } from '../model/category.js';
-import { tenantKey } from '../model/tenant.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { WindowSpan, CountRead } from '../model/window.js';
 import {
   blockOf,
@@ -240,7 +240,7 @@ export class UsageReader {
     const category = this.category(name);
     if (typeof tenantId !== 'string' || tenantId === '')
       throw new TypeError(`tenantId is ${tenantId === '' ? 'empty' : kindOf(tenantId)}: write the id of a tenant`);
-    const [series] = await this.histories(category, [tenantKey(tenantId)], range);
+    const [series] = await this.histories(category, [keyOfShown(tenantId)], range);
     return series as UsageSeries;
   }
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { RateCounterService } from '../../src/index.js';
+import { RateCounterService, type RateAlert } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { patiently } from '../support/until.js';
 
@@ -24,6 +24,27 @@ function cutOut(i: number): { id: string; name: string } {
 
 const apps: TestApp[] = [];
 afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
+
+it('keeps nothing of ids, names and attributes beyond what an alert shows, close to a level and over it', async () => {
+  const alerts: RateAlert[] = [];
+  const channel = { name: 'kept', send: ({ tenant }: RateAlert) => void alerts.push({ tenant } as RateAlert) };
+  const options = { categories: { llm_call: { threshold: 1 } }, channels: [channel] };
+  const app = await startApp({ options });
+  apps.push(app);
+  const counter = app.app.get(RateCounterService);
+  const long = (i: number): string => Buffer.from(`${i}`.padStart(HEADER_BYTES, 'x')).toString('latin1');
+  const before = heapInUse();
+  for (let i = 0; i < TENANTS; i++) {
+    void counter.add('llm_call', { id: long(i), name: long(i), attributes: { plan: long(i) } }, i < 100 ? 2 : 1);
+    if (i % 500 === 0) await new Promise(setImmediate);
+  }
+  await patiently(() => Promise.resolve(heapInUse() - before < MAX_GROWN_BYTES), 5_000);
+  expect(heapInUse() - before).toBeLessThan(MAX_GROWN_BYTES);
+  await patiently(() => Promise.resolve(alerts.length === 100), 5_000);
+  const [{ tenant }] = alerts as [RateAlert];
+  expect([tenant.id.length, tenant.name?.length, tenant.attributes?.plan?.length]).toEqual([144, 200, 150]);
+  expect(await counter.read('llm_call', long(0))).toBe(2);
+});
 
 it.each([
   ['far from a level', 1_000, 100],

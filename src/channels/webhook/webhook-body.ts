@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { tenantKey, type Tenant } from '../../model/tenant.js';
+import { keyOfShown, type Tenant } from '../../model/tenant.js';
 import type { Notice } from '../../model/notice.js';
 import { oneLine } from '../../util/text.js';
 import { alertLine } from '../message/alert-line.js';
@@ -79,7 +79,7 @@ export function webhookNoticeBody(notice: Notice): string {
 function tenantOf(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
-    id: tenantKey(tenant.id),
+    id: keyOfShown(tenant.id),
     ...(tenant.name === undefined ? {} : { name: oneLine(tenant.name) }),
     ...(shown.length > 0 ? { attributes: Object.fromEntries(shown) } : {}),
   };
