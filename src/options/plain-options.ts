@@ -1,13 +1,15 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { oneLine, reasonOf } from '../util/text.js';
+import { optionsOf } from './isolated-class-validator.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
+import { OptionsShape } from './rules.js';
 
 /** Options are nested five deep; what is deeper contains itself. */
 const MAX_DEPTH = 10;
 
 /**
  * A copy of the options without `null` and `undefined`: JSON and configuration services write `null` for "not given", at any depth. The
- * options may be an instance of a class, whose getters are read too.
+ * options may be an instance of a class: of its getters, those named as options are read too.
  *
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
  */
@@ -48,9 +50,11 @@ function readable(path: string, problems: string[], read: () => unknown): unknow
   }
 }
 
+/** Getters that are not own properties. Others than those of options may be helpers of the class. */
 function gettersOfClass(object: object): string[] {
   const prototype = Object.getPrototypeOf(object) as object | null;
-  if (prototype === null || prototype === Object.prototype) return [];
+  if (prototype === null) return [];
   const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
-  return [...gettersOfClass(prototype), ...members.filter(([, member]) => !('value' in member)).map(([name]) => name)];
+  const getters = members.filter(([name, member]) => !('value' in member) && optionsOf(OptionsShape).has(name));
+  return [...gettersOfClass(prototype), ...getters.map(([name]) => name)];
 }

@@ -234,8 +234,19 @@ describe('configuration', () => {
       get categories() {
         return { evaluations: { threshold: 1 }, collections: { threshold: 1 } };
       }
+
+      get isProduction(): boolean {
+        throw new Error('not an option, but a helper of the class');
+      }
     }
     await start(RateMonitorModule.forRoot(new Options() as unknown as RateMonitorOptions));
+    expect(await alertsAfter(2)).toHaveLength(1);
+  });
+
+  it('reads options of another realm, as a copy by structuredClone in a test is', async () => {
+    const options = structuredClone({ categories: { evaluations: { threshold: 1 }, collections: { threshold: 1 } } });
+    expect(Object.getPrototypeOf(options)).not.toBe(Object.prototype);
+    await start(RateMonitorModule.forRoot(options));
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
