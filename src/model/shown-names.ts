@@ -20,10 +20,12 @@ const MARK_LENGTH = 6;
  */
 export function idLabel(id: string, most: number, write: Writer = oneLine): string {
   const shown = oneLine(id, most);
-  const isPlain = PLAIN_ID.test(shown.replace(/…$/, ''));
-  const label = isPlain ? write(shown, most) : quoted(shown, most, write);
-  const isCut = /…"?$/.test(label) && !shown.endsWith('…');
-  return shown === id && !isCut && withoutQuotes(id) === id ? label : `${label} [altered ${markOf(id)}]`;
+  const text = withoutQuotes(shown);
+  const label = write(text, most);
+  const isPlain = text === shown && PLAIN_ID.test(shown.replace(/…$/, ''));
+  // What a service must escape may take more room than there is.
+  const isExact = text === id && label === write(text, Infinity);
+  return `${isPlain ? label : `"${label}"`}${isExact ? '' : ` [altered ${markOf(id)}]`}`;
 }
 
 /** An id outside sentences, on one line, with the same mark. */
