@@ -56,6 +56,14 @@ describe('the instances that share keys', () => {
     expect([...(await state.list('instances')).keys()]).not.toContain(gone.id);
   });
 
+  it('are all there again one heartbeat after the store lost them', async () => {
+    const [one, two] = [await start(), await start()];
+    for (const [id, record] of await state.list('instances')) await state.swap('instances', id, record, undefined);
+    expect(await one.list()).toEqual([]);
+    await Promise.all([one.beat(), two.beat()]);
+    expect(await one.list()).toHaveLength(2);
+  });
+
   it('tell what they are and how much they count', async () => {
     figures = { counted: 0, uncounted: 0 };
     const one = await start();

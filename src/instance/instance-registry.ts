@@ -97,9 +97,14 @@ export class InstanceRegistry {
     const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;
     this.last = { at: lastSeen, counted };
     const next = JSON.stringify({ ...this.own, lastSeen, perSecond, uncounted });
-    const swapped = await this.state.swap(KIND, this.id, this.written, next, lastSeen + GONE_AFTER_MS);
+    const write = () => this.state.swap(KIND, this.id, this.written, next, lastSeen + GONE_AFTER_MS);
+    let written = await write();
     // The store may have lost the record, or the answer to the last write.
-    this.written = swapped.swapped ? next : swapped.found;
+    if (!written.swapped) {
+      this.written = written.found;
+      written = await write();
+    }
+    this.written = written.swapped ? next : written.found;
     await this.removeGone();
   }
 
