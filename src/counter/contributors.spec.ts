@@ -18,6 +18,7 @@ class BrittleState extends MemorySharedState {
   away = false;
   losesAnswers = false;
   hangs = false;
+  answersAfterMs = 0;
   writes = 0;
   lists = 0;
 
@@ -29,8 +30,9 @@ class BrittleState extends MemorySharedState {
     return swapped;
   }
 
-  override read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
+  override async read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
     if (this.hangs) return new Promise(() => undefined);
+    if (this.answersAfterMs > 0) await wait(this.answersAfterMs);
     return this.away ? Promise.reject(new Error('away')) : super.read(...args);
   }
 
@@ -248,6 +250,12 @@ describe('contributors', () => {
       const since = performance.now();
       expect(await alerted(one, breach(11, 6))).toBe('a 6, other 5');
       expect(performance.now() - since).toBeGreaterThan(1_000);
+    });
+
+    it('are those that are known, also if the store answers slowly', async () => {
+      state.answersAfterMs = 45;
+      add(one, { a: 6 });
+      expect(await alerted(one, breach(11, 6, 'sliding'))).toBe('a 6, other 5');
     });
 
     it('are not waited for if there are more than are told apart', async () => {

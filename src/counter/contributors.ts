@@ -148,6 +148,7 @@ export class Contributors {
   }
 
   private async topOnceKnown(breach: Breach): Promise<Contributor[]> {
+    const giveUpAt = performance.now() + SHARED_WITHIN_MS;
     const { category, window, tenant, windowEnd, count, own = count } = breach;
     const read = async (): Promise<ReadonlyMap<string, number>> => this.counts(category, window, tenant.id, windowEnd);
     let counts = await read();
@@ -157,7 +158,6 @@ export class Contributors {
     this.waiting++;
     try {
       await this.askOthers(category, window, tenant.id, windowEnd);
-      const giveUpAt = performance.now() + SHARED_WITHIN_MS;
       while (!isAll() && performance.now() < giveUpAt) {
         await wait(ASK_AGAIN_MS);
         counts = await read();
