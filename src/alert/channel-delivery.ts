@@ -328,7 +328,9 @@ export class ChannelDelivery {
     const most = Math.min(this.batchSize, this.maxGroup);
     const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, most);
     const others = live.filter((one) => !listed.includes(one));
-    const counted = listed.length > 1 ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
+    // A smaller group is one that is to find an alert at fault.
+    const isFull = listed.length > 1 && listed.length === this.batchSize;
+    const counted = isFull ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
     for (const { item } of others) this.putBack(item);
     const sent = [...listed, ...counted];
     await this.attempt(
