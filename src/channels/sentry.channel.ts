@@ -109,32 +109,35 @@ export class SentryChannel implements AlertChannel {
    * @throws DeliveryError if it was dropped or Sentry did not accept it.
    */
   private async posted(client: SentryClient, eventId: string, capture: (eventId: string) => void): Promise<void> {
-    const ends: (() => void)[] = [];
+    let forgetAnswer: (() => void) | undefined;
     try {
       const { statusCode, headers } = await new Promise<SentryAnswer>((resolve, reject) => {
         let steps = 0;
         const step = (): void => {
-          if (++steps < this.maxSteps) return;
+          steps++;
           const reason = 'dropped by the app (beforeSend, a filter or sampleRate), or there are too many events';
-          reject(new DeliveryError(reason, { retry: false }));
+          if (steps >= this.maxSteps) reject(new DeliveryError(reason, { retry: false }));
+          if (steps >= ON_ITS_WAY_WITHIN_STEPS) unwatch();
         };
         const timer = setInterval(step, STEP_MS).unref();
-        const isOnItsWay = (): void => {
-          clearInterval(timer);
+        const forget = client.on('beforeSendEvent', ({ event_id }) => {
+          if (event_id !== eventId) return;
           this.slowest = Math.max(this.slowest ?? 0, steps);
+          unwatch();
+        });
+        // Watched even after it was given up: if it was only late, later events get more time.
+        const unwatch = (): void => {
+          clearInterval(timer);
+          forget();
         };
-        ends.push(
-          () => clearInterval(timer),
-          client.on('beforeSendEvent', ({ event_id }) => event_id === eventId && isOnItsWay()),
-          client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer)),
-        );
+        forgetAnswer = client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer));
         capture(eventId);
       });
       if (statusCode === undefined)
         throw new DeliveryError('the event did not reach Sentry, or the SDK had no room for it', { retry: true });
       accept({ status: statusCode, headers: new Headers(withValues(headers)), json: {}, reason: undefined });
     } finally {
-      for (const end of ends) end();
+      forgetAnswer?.();
     }
   }
 

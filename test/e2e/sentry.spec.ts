@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 import { Controller, Post, UseGuards } from '@nestjs/common';
 import * as Sentry from '@sentry/nestjs';
 
@@ -264,6 +266,22 @@ describe('the Sentry channel', () => {
       await until(() => arrived().size === 100, 20_000);
       expect(performance.now() - since).toBeLessThan(6_000);
     }, 30_000);
+
+    it('is not for long that the app dropped it if its beforeSend has become slow', async () => {
+      let takesMs = 0;
+      const slowly = (event: Sentry.ErrorEvent) => wait(takesMs, event);
+      init({ dsn: ingest.dsn, beforeSend: slowly });
+      const channel = new SentryChannel();
+      await start({ channels: [channel] });
+      const send = (id: string) => channel.send(anAlert({ tenant: { id } }));
+      await send('a');
+      takesMs = 1_500;
+      // Taken for dropped, unless the machine is busy and the first was slow too.
+      await send('b').catch(() => undefined);
+      await wait(takesMs);
+      await send('c');
+      expect(ingest.events).toHaveLength(3);
+    });
 
     it('is not that the app dropped it if the process was held before Sentry had its turn', async () => {
       init({ dsn: ingest.dsn });
