@@ -18,6 +18,7 @@ import { map } from 'rxjs';
 import type { Category } from '../../src/model/category.js';
 import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
+import { ASSETS } from '../../src/dashboard/assets.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
 import { EXAMPLES } from '../../src/dashboard/api.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
@@ -295,6 +296,13 @@ describe.each([
 });
 
 describe('the API of the page', () => {
+  it('has its files not as a value, which Nest 10 would serialize with the module', () => {
+    const { providers } = RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' });
+    const files = providers?.find((provider) => 'provide' in provider && provider.provide === ASSETS);
+    expect(files).toBeDefined();
+    expect(files).not.toHaveProperty('useValue');
+  });
+
   it('fails the boot without authorize, and with a path that is none', () => {
     const forRoot = (options: unknown) => () =>
       RateMonitorDashboardModule.forRoot(options as RateMonitorDashboardOptions);
