@@ -324,6 +324,7 @@ describe('Publisher, if requests wait', () => {
         { at: 1, severity: 'warning' },
       ]),
     );
+    await jest.advanceTimersByTimeAsync(5);
     for (let i = 0; i < 2; i++) void count(tracked);
     await jest.advanceTimersByTimeAsync(10);
     lost = false;
@@ -807,6 +808,7 @@ describe('Publisher, if requests wait', () => {
         await new Promise((resolve) => setTimeout(resolve, 10));
         return answers(totals, at);
       };
+      await jest.advanceTimersByTimeAsync(7);
       for (const tenant of ['a', 'b']) void publish(tenant, 'wait');
       await jest.advanceTimersByTimeAsync(20);
       expect(publisher.stats).toMatchObject({ waits: 2, waitMs: 20, publishes: 1, failures: 0 });
@@ -896,5 +898,100 @@ describe('Publisher, if requests wait', () => {
     answer = answers;
     await jest.advanceTimersByTimeAsync(100);
     expect(taken()).toBe(1);
+  });
+
+  it('takes it for back, too, if only totals that are not urgent are left, and too old', async () => {
+    open('auto');
+    answer = fails;
+    const [urgent, later] = [track('urgent'), track('later')];
+    for (const tracked of [urgent, later]) tracked.add(1, { id: tracked.key });
+    void publisher.publish(urgent, 'now');
+    await jest.advanceTimersByTimeAsync(10);
+    void publisher.publish(later, 'later');
+    now += 5 * 60_000;
+    publisher.publishAll();
+    expect(health.away).toBe(false);
+  });
+
+  describe('asks the store whether it is there', () => {
+    let time: jest.Mock<Promise<number>, []>;
+    const slowly = (end: () => Promise<number>): (() => Promise<number>) => {
+      return async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return end();
+      };
+    };
+    const gone = (): Promise<number> => Promise.reject(new Error('gone'));
+    beforeEach(() => {
+      time = jest.fn(() => Promise.resolve(now));
+      Object.assign(store, { time });
+      answer = answers;
+    });
+    afterEach(() => Reflect.deleteProperty(store, 'time'));
+
+    it('with one question at a time', async () => {
+      void publisher.probe();
+      void publisher.probe();
+      expect(time).toHaveBeenCalledTimes(1);
+      await jest.advanceTimersByTimeAsync(0);
+      void publisher.probe();
+      expect(time).toHaveBeenCalledTimes(2);
+      Reflect.deleteProperty(store, 'time');
+      await expect(publisher.probe()).resolves.toBeUndefined();
+    });
+
+    it('but not if something is to be published, or is being published', async () => {
+      open('auto');
+      const tracked = track();
+      tracked.add(1, { id: 'acme' });
+      void publisher.publish(tracked, 'later');
+      void publisher.probe();
+      await jest.advanceTimersByTimeAsync(200);
+      answer = hangs;
+      void publisher.publish(tracked, 'now');
+      await jest.advanceTimersByTimeAsync(10);
+      void publisher.probe();
+      expect([publishes.length, time.mock.calls.length]).toEqual([2, 0]);
+    });
+
+    it.each<[how: string, time: () => Promise<number>, reason: string]>([
+      ['gives a reason', gone, 'gone'],
+      ['gives none', jest.fn().mockRejectedValue(undefined), 'no reason'],
+      ['does not answer', () => new Promise(() => undefined), 'no answer within 1 s'],
+    ])('and takes one for away that %s, until it answers', async (_, trouble, reason) => {
+      time.mockImplementation(trouble);
+      for (let times = 0; times < 3; times++) {
+        void publisher.probe();
+        await jest.advanceTimersByTimeAsync(1_100);
+        expect(health.away).toBe(true);
+      }
+      expect(lines.join()).toContain(reason);
+      time.mockImplementation(() => Promise.resolve(now));
+      void publisher.probe();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(health.away).toBe(false);
+    });
+
+    it('and leaves it to a publish that began in the meantime', async () => {
+      time.mockImplementation(slowly(gone));
+      answer = async (totals, at) => {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return answers(totals, at);
+      };
+      open('background');
+      void publisher.probe();
+      await jest.advanceTimersByTimeAsync(50);
+      void count();
+      await jest.advanceTimersByTimeAsync(110);
+      expect([health.away, lines]).toEqual([false, []]);
+    });
+
+    it('and to nobody once it is stopped', async () => {
+      time.mockImplementation(slowly(gone));
+      void publisher.probe();
+      await publisher.stop([]);
+      await jest.advanceTimersByTimeAsync(200);
+      expect([health.away, lines]).toEqual([false, []]);
+    });
   });
 });
