@@ -1,4 +1,7 @@
 const { globalSetup, globalTeardown, coverageThreshold, ...config } = require('./jest.config.js');
 
 /** For `npm run mutants`: the unit specs beside the sources, which need no server. */
-module.exports = { ...config, testMatch: ['<rootDir>/src/{alert,counter,model,threshold,usage,util}/*.spec.ts'] };
+module.exports = {
+  ...config,
+  testMatch: ['<rootDir>/src/{alert,channels/message,counter,model,threshold,usage,util}/*.spec.ts'],
+};
