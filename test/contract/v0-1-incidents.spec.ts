@@ -97,6 +97,30 @@ describe('open incidents of 0.1', () => {
     await discord.close();
   });
 
+  story('are taken over beside one that cannot be read whole', async (scene) => {
+    const old = await scene.v01();
+    old.alerts.raise(over());
+    await old.stop();
+    const [[key, record] = ['', '']] = Object.entries(await scene.recordsOfOld());
+    // Redis keeps a small hash in its order: the bad ones come first.
+    const { client, keyPrefix } = scene.redis;
+    const [hash, { seen, ...rest }] = [
+      `${keyPrefix}:{alerts}:incidents`,
+      JSON.parse(record) as Record<string, unknown>,
+    ];
+    expect(seen).toBeDefined();
+    const bad = {
+      a: { ...rest, id: 'a' },
+      b: { ...rest, seen, id: 'b', first: 'x' },
+      c: { ...rest, seen, id: 'c', total: null },
+    };
+    await client.del(hash);
+    for (const [id, one] of Object.entries(bad)) await client.hset(hash, id, JSON.stringify(one));
+    await client.hset(hash, key, record);
+    await scene.v1();
+    await until(() => scene.statuses().includes('resolved'), 15_000);
+  });
+
   story('are left to 0.1 while one of its replicas runs', async (scene) => {
     const old = await scene.v01();
     const alerts = await scene.v1();
