@@ -36,7 +36,7 @@ export function checkHandlers(
         );
     }
   }
-  const { lost, accessors, overriding, empty } = handlers.problems();
+  const { lost, accessors, replaced, overriding, empty } = handlers.problems();
   for (const name of lost)
     problems.add(
       `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
@@ -72,6 +72,12 @@ export function checkHandlers(
   }
   if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
 
+  // No reason not to start: a test may have put a spy there.
+  for (const name of replaced)
+    logger.warn(
+      `@MonitorRate on ${name} is lost, and nothing is counted there: the instance has another function in place of the method, bound in the ` +
+        "constructor or made by a proxy, without the method's metadata. Guards on the method are lost too. Remove that function, or copy the metadata",
+    );
   for (const name of overriding)
     logger.warn(
       `${name} overrides a method that has @MonitorRate, and is not counted: an overriding method does not inherit decorators. Write ` +
@@ -93,7 +99,7 @@ export function checkHandlers(
           'List the class itself in providers or controllers, not { provide, useClass } or { provide, useFactory }',
       );
   }
-  return monitored.filter(({ reach }) => reach !== 'unknown');
+  return monitored.filter(({ name, reach }) => reach !== 'unknown' && !replaced.includes(name));
 }
 
 /** Whether guards are run for fields; undefined if the app's GraphQL is not known. */

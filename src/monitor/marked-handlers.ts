@@ -90,11 +90,15 @@ export class MarkedHandlers {
   }
 
   /**
-   * Names of methods whose decorator another one has lost, of those that another one made accessors, of handlers that override a marked one
-   * and have no mark, and of classes that are marked and have no handler.
+   * Names of methods whose decorator another one has lost, of those that another one made accessors, of those in whose place the instance has
+   * a function without the mark, of handlers that override a marked one and have no mark, and of classes that are marked and have no handler.
    */
-  problems(): { lost: string[]; accessors: string[]; overriding: string[]; empty: string[] } {
-    const marked = new Set([...this.marked()].map(([, owner]) => owner));
+  problems(): { lost: string[]; accessors: string[]; replaced: string[]; overriding: string[]; empty: string[] } {
+    const methods = [...this.marked()];
+    const marked = new Set(methods.map(([, owner]) => owner));
+    const replaced = methods
+      .filter(([wrapper, , key, handler]) => attempt(() => isReplaced(wrapper, key, handler)))
+      .map(([wrapper, owner, key]) => `${this.nameOf(owner, wrapper)}.${key}`);
     const places = this.places();
     const lost: string[] = [];
     const accessors: string[] = [];
@@ -108,7 +112,7 @@ export class MarkedHandlers {
       overriding.push(...(attempt(() => overridingHandlers(owner, places)) ?? []).map((key) => `${name}.${key}`));
       if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
     }
-    return { lost, accessors, overriding, empty };
+    return { lost, accessors, replaced, overriding, empty };
   }
 
   /** Class and property key of any handler. One that was made for a request, around the method of its class, is named as that. */
@@ -217,6 +221,12 @@ function classOf({ instance, metatype }: Wrapper): Class | undefined {
   const { constructor } = Object(instance as unknown) as { constructor?: unknown };
   const owner = constructor === undefined || constructor === Object ? metatype : constructor;
   return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
+}
+
+/** Whether the instance has a function of its own in a marked method's place: Nest calls that one, with its guards only. */
+function isReplaced({ instance }: Wrapper, key: string, handler: object): boolean {
+  const called = (Object(instance) as Record<string, unknown>)[key];
+  return typeof called === 'function' && called !== handler && !enhancersOf(GUARDS, called).some(isRateMonitorGuard);
 }
 
 /** Methods that override a marked one without a mark, and to which Nest routes requests. */

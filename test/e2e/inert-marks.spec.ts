@@ -216,6 +216,34 @@ describe('a mark without effect', () => {
     );
   });
 
+  it.each([
+    ['its method', MonitorRate('llm_call'), undefined],
+    ['its class', undefined, MonitorRate('llm_call')],
+  ])(
+    'that a controller loses by binding its methods, from %s, is warned of, and not named as monitored',
+    async (_where, onMethod, onClass) => {
+      class Api {
+        constructor() {
+          this.call = this.call.bind(this);
+        }
+
+        call(): this {
+          return this;
+        }
+      }
+      const method = Object.getOwnPropertyDescriptor(Api.prototype, 'call') as PropertyDescriptor;
+      for (const decorate of [Post('call'), onMethod]) decorate?.(Api.prototype, 'call', method);
+      for (const decorate of [Controller(), onClass]) decorate?.(Api);
+      const app = await startApp({ metadata: { controllers: [Api] } });
+      expect(app.log.of('Api.call')).toEqual([
+        expect.stringMatching(
+          /^warn .* is lost, and nothing is counted there: .* bound in the constructor .* Guards on the/,
+        ),
+      ]);
+      await app.close();
+    },
+  );
+
   it('is not passed to a method that overrides: the boot names it once, and none that is meant so', async () => {
     class Base {
       @Post('call')
