@@ -55,8 +55,12 @@ async function main(): Promise<void> {
   const looking = new LiveRows(client, prefix, Number(args.limit ?? 20));
   let stopped = false;
   process.once('SIGINT', () => (stopped = true));
-  // The reader is gone, such as a `head` that has enough.
-  process.stdout.on('error', () => process.exit());
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // The reader is gone, such as a `head` that has enough.
+    if (code === 'EPIPE') process.exit();
+    process.stderr.write(`The output could not be written: ${oneLine(message)}\n`);
+    process.exit(1);
+  });
   try {
     await client.connect();
     // Of a database that there is not, the client tells nothing: it would read the first one.

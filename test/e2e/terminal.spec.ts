@@ -182,6 +182,14 @@ describe('the command line', () => {
     expect(stderr).toBe('');
   });
 
+  it('fails if its output cannot be written, as on a full disk', async () => {
+    const full = promisify(execFile)('sh', ['-c', `node ${CLI.join(' ')} --redis ${URL} >/dev/full`]);
+    await expect(full).rejects.toMatchObject({
+      code: 1,
+      stderr: 'The output could not be written: ENOSPC: no space left on device, write\n',
+    });
+  });
+
   it('tells why Redis cannot be read, and repeats nothing of an address that may hold a password', async () => {
     const port = await freePort();
     const failed = async (url: string): Promise<[unknown, string]> => {
