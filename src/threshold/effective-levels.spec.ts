@@ -1,7 +1,10 @@
 import type { Category, CategoryWindow } from '../model/category.js';
+import { tenantKey } from '../model/tenant.js';
 import { SayOnce } from '../util/say-once.js';
 import { effectiveLevels, shownThreshold } from './effective-levels.js';
+import type { KeptOverride } from './kept-override.js';
 import { levelsFor, levelsOf, NO_LEVELS } from './levels.js';
+import { OverrideIndex } from './override-index.js';
 
 const steps = [{ at: 1, severity: 'warning' as const }];
 const [OPTIONS, EXACT, BROAD] = [levelsOf(10, steps), levelsOf(20, steps), levelsOf(30, steps)];
@@ -49,6 +52,19 @@ describe('the threshold of a tenant', () => {
     setExactly();
     expect(both('acme')).toEqual([EXACT, EXACT]);
     expect(both('other')).toEqual([OPTIONS, OPTIONS]);
+  });
+
+  it('is not that of another tenant whose key its id looks like', () => {
+    const long = 'k'.repeat(200);
+    const index = new OverrideIndex([
+      { category: 'llm_call', window: 'minute', tenant: long, threshold: 20 } as KeptOverride,
+    ]);
+    const real = jest.spyOn(overrides, 'exactly').mockImplementation((...of) => index.exactly(...of));
+    const of = levels();
+    const both = (id: string) => [of({ id }), of.byKey?.(tenantKey(id), undefined)];
+    expect(both(long)).toEqual([EXACT, EXACT]);
+    expect(both(tenantKey(long))).toEqual([OPTIONS, OPTIONS]);
+    real.mockRestore();
   });
 
   it('is what a function of the options answers, now or later', async () => {

@@ -1,7 +1,7 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
 import { idLabel } from '../model/shown-names.js';
-import type { Tenant } from '../model/tenant.js';
+import { tenantKey, type Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';
 import type { SayOnce } from '../util/say-once.js';
@@ -45,7 +45,7 @@ export function effectiveLevels(
   const wasExempt = (before: Levels | undefined): boolean | undefined =>
     before && (exemptWithout.has(before) ? exemptWithout.get(before) : before === NO_LEVELS);
   const levelsFor = (tenant: Tenant): Levels | Promise<Levels> => {
-    const own = overrides.exactly(name, window, tenant.id);
+    const own = overrides.exactly(name, window, tenantKey(tenant.id));
     if (own !== undefined) {
       const found = levelsOf(own, levels);
       exemptWithout.set(found, isExempt(tenant));
