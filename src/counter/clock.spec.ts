@@ -27,6 +27,12 @@ describe('StoreClock', () => {
     expect(mine.now()).toBe(2_000_107);
   });
 
+  it.each([NaN, Infinity, undefined, null, '2000000'])('takes %p for no time', async (time) => {
+    const mine = clock();
+    await mine.sync(storeAt(() => Promise.resolve(time as number)));
+    expect(mine.now()).toBe(1_000_000);
+  });
+
   it('does not believe an answer that took too long', async () => {
     const mine = clock();
     await mine.sync(

@@ -67,7 +67,8 @@ export class StoreClock implements Clock {
     try {
       const time = await store.time();
       const tookMs = this.monotonic() - asked;
-      if (tookMs <= ANSWER_WITHIN_MS) this.offsetMs = time - (asked + tookMs / 2);
+      // A store of the app's, or a proxy, may answer anything: without a time there would be no windows.
+      if (tookMs <= ANSWER_WITHIN_MS && Number.isFinite(time)) this.offsetMs = time - (asked + tookMs / 2);
     } catch {
       // The next publish fails in the same way and reports it.
     }

@@ -404,6 +404,12 @@ describe('the redis store alone', () => {
     expect(Math.abs((await store.time()) / 1_000 - Number(seconds))).toBeLessThan(5);
   });
 
+  it.each([[null], [7], [[]], [['x', 'y']], [['1']]])('takes %j for no time', async (answer) => {
+    const { connection } = store as unknown as { connection: Record<string, unknown> };
+    connection.time = () => Promise.resolve(answer);
+    await expect(store.time()).rejects.toThrow(/^odd answer: .* for the time$/);
+  });
+
   it('sends one command for many totals', async () => {
     // On a separate server: the statistics of the shared one include all tests' commands.
     const server = await RedisServer.start();

@@ -107,13 +107,17 @@ export class RedisCounterStore implements CounterStore {
 
   /** {@inheritDoc CounterStore.time} */
   async time(): Promise<number> {
+    let answer: unknown;
     try {
-      const [seconds, microseconds] = await this.connection.time();
-      this.silentSince = undefined;
-      return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      answer = await this.connection.time();
     } catch (error) {
       throw new Error(this.refusal(error as Error).refused, { cause: error });
     }
+    this.silentSince = undefined;
+    const [seconds = NaN, microseconds = NaN] = Array.isArray(answer) ? answer.map(Number) : [];
+    const time = seconds * 1_000 + microseconds / 1_000;
+    if (!Number.isFinite(time)) throw new Error(`${ODD_ANSWER} ${kindOf(answer)} for the time`);
+    return time;
   }
 
   /** {@inheritDoc CounterStore.close} */
