@@ -24,9 +24,7 @@ describe('Publisher, if requests wait', () => {
       return answer(totals, at);
     },
     read: () => Promise.resolve([]),
-    time: () => time(),
   };
-  let time: () => Promise<number>;
   let lines: string[];
   const note = (line: string) => lines.push(line);
   const logger = { warn: note, log: note, error: note } as unknown as Logger;
@@ -57,7 +55,6 @@ describe('Publisher, if requests wait', () => {
   beforeEach(() => {
     jest.useFakeTimers();
     [now, publishes, lines] = [60_000, [], []];
-    time = () => Promise.resolve(now);
     open('await');
     raise.mockClear();
   });
@@ -124,51 +121,6 @@ describe('Publisher, if requests wait', () => {
     void count();
     await jest.advanceTimersByTimeAsync(0);
     expect(taken()).toBe(1);
-  });
-
-  describe('and nothing is to be published', () => {
-    const probe = async (times = 1): Promise<void> => {
-      for (let i = 0; i < times; i++) {
-        void publisher.probe();
-        await jest.advanceTimersByTimeAsync(1_000);
-      }
-    };
-
-    it('notices that the store is away, and that it is back', async () => {
-      time = () => Promise.reject(new Error('connect ECONNREFUSED'));
-      await probe();
-      expect([health.away, lines]).toEqual([true, [expect.stringContaining('store is away (connect ECONNREFUSED)')]]);
-      time = () => Promise.resolve(now);
-      await probe(2);
-      expect([health.away, lines.slice(1)]).toEqual([false, [expect.stringContaining('store is back')]]);
-    });
-
-    it('takes a time that is there at once', async () => {
-      time = (() => now) as never;
-      await probe(3);
-      expect([health.away, lines]).toEqual([false, []]);
-    });
-
-    it('does not take a store to be back that gives its time and takes no totals', async () => {
-      answer = () => Promise.reject(new Error('READONLY'));
-      void count();
-      await jest.advanceTimersByTimeAsync(1_000);
-      now += 120_000;
-      await jest.advanceTimersByTimeAsync(1_000);
-      await probe(3);
-      expect([health.away, lines]).toEqual([true, [expect.stringContaining('store is away (READONLY)')]]);
-    });
-
-    it('does not let requests wait for a store that answers slowly', async () => {
-      const slowly = <T>(answer: T): Promise<T> => new Promise((resolve) => setTimeout(() => resolve(answer), 200));
-      answer = async (totals, at) => slowly(await answers(totals, at));
-      time = () => slowly(now);
-      void count();
-      await jest.advanceTimersByTimeAsync(500);
-      await probe();
-      expect(count()).toBeUndefined();
-      await jest.advanceTimersByTimeAsync(500);
-    });
   });
 
   it('sends one publish at a time, however many flush at once', async () => {
@@ -992,6 +944,39 @@ describe('Publisher, if requests wait', () => {
       await publisher.stop([]);
       await jest.advanceTimersByTimeAsync(200);
       expect([health.away, lines]).toEqual([false, []]);
+    });
+
+    const probe = async (times = 1): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        void publisher.probe();
+        await jest.advanceTimersByTimeAsync(1_000);
+      }
+    };
+
+    it('and takes an answer that is there at once', async () => {
+      time.mockImplementation((() => now) as never);
+      await probe(3);
+      expect([health.away, lines]).toEqual([false, []]);
+    });
+
+    it('and takes none to be back that gives its time and takes no totals', async () => {
+      answer = () => Promise.reject(new Error('READONLY'));
+      void count();
+      await jest.advanceTimersByTimeAsync(1_000);
+      now += 120_000;
+      await jest.advanceTimersByTimeAsync(1_000);
+      await probe(3);
+      expect([health.away, lines]).toEqual([true, [expect.stringContaining('store is away (READONLY)')]]);
+    });
+
+    it('and lets no request wait for one that answers slowly', async () => {
+      time.mockImplementation(slowly(() => Promise.resolve(now)));
+      answer = (totals, at) => new Promise((resolve) => setTimeout(() => resolve(answers(totals, at)), 100));
+      void count();
+      await jest.advanceTimersByTimeAsync(500);
+      await probe();
+      expect(count()).toBeUndefined();
+      await jest.advanceTimersByTimeAsync(500);
     });
   });
 });
