@@ -109,6 +109,8 @@ describe('advice on a threshold', () => {
     expect(suggested(...many(8, 11))).toBe(8);
     expect(suggested(...many(8, 50), ...many(13, 10))).toBe(8);
     expect(suggested(...many(8, 50), ...many(13, 11))).toBe(15);
+    // Adding 1 does not change a number this high.
+    expect(suggested(...many(2e16, 11))).toBe(2e16);
   });
 
   it('states how many counts stay below in tenths of a percent, rounded down', () => {

@@ -73,6 +73,8 @@ const MIN_SAMPLES = 100;
 const MIN_WINDOWS = 10;
 /** People still read this many alerts in the time that the advice covers. */
 const FEW_ALERTS = 10;
+/** Less than any step of {@link roundUp}, but a step also of counts so high that adding 1 changes nothing. */
+const STEP_UP = 1.01;
 
 /** Works out from complete history which thresholds would have alerted on whom, and which one to suggest. */
 export function advise(
@@ -107,7 +109,7 @@ function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[
   const usual = histogramOf(usage.filter(({ tenant }) => !apart.has(tenant.id)));
   if (usual.size === 0) return undefined;
   let suggested = roundUp(percentilesOf(usual).p99);
-  while (sizeOf(usual, suggested) > FEW_ALERTS) suggested = roundUp(suggested + 1);
+  while (sizeOf(usual, suggested) > FEW_ALERTS) suggested = roundUp(Math.max(suggested + 1, suggested * STEP_UP));
   return suggested;
 }
 
