@@ -4,7 +4,7 @@ import { optionsOf } from './isolated-class-validator.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { OptionsShape } from './rules.js';
 
-/** Options are nested five deep; what is deeper contains itself. */
+/** Options are nested five deep. */
 const MAX_DEPTH = 10;
 
 /**
@@ -15,29 +15,39 @@ const MAX_DEPTH = 10;
  */
 export function plainOptions(given: object): RateMonitorOptions {
   const problems: string[] = [];
-  const options = readable('', problems, () => plainRecord(given, '', problems, gettersOfClass(given)));
+  const options = readable('', problems, () => plainRecord(given, '', problems, [given], gettersOfClass(given)));
   if (problems.length > 0) throw new RateMonitorConfigError(problems);
   return options as RateMonitorOptions;
 }
 
-function plainRecord(record: object, prefix: string, problems: string[], getters: string[] = []): object {
+function plainRecord(
+  record: object,
+  prefix: string,
+  problems: string[],
+  around: readonly unknown[],
+  getters: string[] = [],
+): object {
   const parts = [...getters, ...Object.keys(record)].map((name) => {
     const path = prefix + oneLine(name, 40);
-    return [name, readable(path, problems, () => plain((record as Record<string, unknown>)[name], path, problems))];
+    const read = (): unknown => plain((record as Record<string, unknown>)[name], path, problems, around);
+    return [name, readable(path, problems, read)];
   });
   return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
 }
 
-function plain(value: unknown, path: string, problems: string[]): unknown {
-  if (path.split(/[.[]/).length > MAX_DEPTH) throw new Error('it is nested too deeply, or contains itself');
-  if (Array.isArray(value)) {
-    const at = (i: number): string => `${path}[${i}]`;
-    // Not `map`, which would leave the holes of a list.
-    return Array.from(value.keys(), (i) => readable(at(i), problems, () => plain(value[i], at(i), problems)));
-  }
+/** @param around - What contains the value. */
+function plain(value: unknown, path: string, problems: string[], around: readonly unknown[]): unknown {
+  const isList = Array.isArray(value);
   // A client, a store or a channel is an instance with state: do not copy it.
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return plainRecord(value, `${path}.`, problems);
+  if (!isList && (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype))
+    return value;
+  if (around.length > MAX_DEPTH || around.includes(value))
+    throw new Error('it is nested too deeply, or contains itself');
+  const within = [...around, value];
+  if (!isList) return plainRecord(value, `${path}.`, problems, within);
+  const at = (i: number): string => `${path}[${i}]`;
+  // Not `map`, which would leave the holes of a list.
+  return Array.from(value.keys(), (i) => readable(at(i), problems, () => plain(value[i], at(i), problems, within)));
 }
 
 /** What `read` gives; undefined, and a problem more, if that throws. */
