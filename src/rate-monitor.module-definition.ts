@@ -17,8 +17,8 @@ import { kindOf } from './util/text.js';
 export function optionsIn(given: unknown): RateMonitorOptions {
   if (given === undefined || given === null) return {};
   if (isRecord(given)) {
-    // Nest reads them too, and would stop the boot with the error of a getter.
-    plainOptions(given);
+    // Nest reads them too, and would stop the boot with the error of a getter. It reads none that a class has; those are read at boot.
+    plainOptions(given, () => false);
     return given;
   }
   const kind = types.isPromise(given) ? 'a promise' : kindOf(given);

@@ -1,8 +1,6 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { oneLine, reasonOf } from '../util/text.js';
-import { optionsOf } from './isolated-class-validator.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
-import { OptionsShape } from './rules.js';
 
 /** Options are nested five deep. */
 const MAX_DEPTH = 10;
@@ -11,11 +9,14 @@ const MAX_DEPTH = 10;
  * A copy of the options without `null` and `undefined`: JSON and configuration services write `null` for "not given", at any depth. The
  * options may be an instance of a class: of its getters, those named as options are read too.
  *
+ * @param isOption - Whether an option has that name. Not looked up here: class-validator knows, which is not to be loaded by an import.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
  */
-export function plainOptions(given: object): RateMonitorOptions {
+export function plainOptions(given: object, isOption: (name: string) => boolean): RateMonitorOptions {
   const problems: string[] = [];
-  const options = readable('', problems, () => plainRecord(given, '', problems, [given], gettersOfClass(given)));
+  const options = readable('', problems, () =>
+    plainRecord(given, '', problems, [given], gettersOfClass(given, isOption)),
+  );
   if (problems.length > 0) throw new RateMonitorConfigError(problems);
   return options as RateMonitorOptions;
 }
@@ -61,10 +62,10 @@ function readable(path: string, problems: string[], read: () => unknown): unknow
 }
 
 /** Getters that are not own properties. Others than those of options may be helpers of the class. */
-function gettersOfClass(object: object): string[] {
+function gettersOfClass(object: object, isOption: (name: string) => boolean): string[] {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === null) return [];
   const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
-  const getters = members.filter(([name, member]) => !('value' in member) && optionsOf(OptionsShape).has(name));
-  return [...gettersOfClass(prototype), ...getters.map(([name]) => name)];
+  const getters = members.filter(([name, member]) => !('value' in member) && isOption(name));
+  return [...gettersOfClass(prototype, isOption), ...getters.map(([name]) => name)];
 }

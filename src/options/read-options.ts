@@ -1,8 +1,10 @@
 import { completeOptions, DEFAULT_CATEGORIES, type CompleteOptions } from './complete-options.js';
 import type { Environment } from '../util/optional-peers.js';
 import { override } from './environment.js';
+import { optionsOf } from './isolated-class-validator.js';
 import { plainOptions } from './plain-options.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
+import { OptionsShape } from './rules.js';
 import { validate } from './validation.js';
 
 /** The complete options, and a line about each variable that looks like ours but is unknown. */
@@ -17,7 +19,8 @@ export interface ReadOptions {
  * @throws RateMonitorConfigError if a value is wrong.
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
-  const read = plainOptions(given);
+  const names = optionsOf(OptionsShape);
+  const read = plainOptions(given, (name) => names.has(name));
   const overridden = override({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
   return {
     options: completeOptions(validate(overridden), overridden.thresholdVariables),
