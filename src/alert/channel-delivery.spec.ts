@@ -91,13 +91,20 @@ describe('a storm of a thousand tenants', () => {
       report: () => Promise.resolve(0),
       again: () => Promise.resolve(),
     };
-    const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
+    const warnings: string[] = [];
+    const warn = (line: string): void => void warnings.push(line);
+    const logger = { log: () => undefined, warn, error: () => undefined };
     const named = { channel, name: 'chat', option: 'channels[0]' };
     const delivery = new ChannelDelivery('chat#', named, 500, incidents, (work) => work(), logger);
     for (let i = 0; i < 1_000; i++) delivery.push(`tenant_${i}`, dueAt(16));
     await jest.advanceTimersByTimeAsync(60 * SECOND);
     jest.useRealTimers();
     expect(messages[0]?.listed[0]).toBe('tenant_777');
+    expect(warnings).toEqual(
+      fails
+        ? [expect.stringMatching(/could not send \d+ alerts of llm_call \(answered 500\): it will be retried$/)]
+        : [],
+    );
     if (fails) expect(messages.find(({ more }) => more > 0)?.listed).toHaveLength(25);
     else expect(messages[0]).toMatchObject({ more: 875 });
     const listed = messages.flatMap((message) => message.listed);

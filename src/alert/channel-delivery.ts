@@ -380,6 +380,8 @@ export class ChannelDelivery {
       if (this.isEnded) return;
       if (listed > 1 && mayBeOfOneAlert(error)) {
         this.maxGroup = Math.floor(listed / 2);
+        // Now, since the smaller groups may take a time-out each.
+        this.health.couldNotSend(subjectsOf(sent)[1], error);
         for (const { item } of sent) this.putBack(item);
         return;
       }

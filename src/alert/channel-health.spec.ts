@@ -174,6 +174,16 @@ describe('the health of a channel', () => {
     expect([health.isOff, health.pausedMs]).toEqual([false, 0]);
   });
 
+  it.each([
+    ['fails while no other does', new Error('answered 500'), [true, true, false, false, true]],
+    ['is refused', refused, [true, true, true, true, true]],
+  ])('takes an alert for the one at fault if it %s', (_, error, blamed) => {
+    const itsFault = (id: string): boolean => health.failed([id], 'an alert', error).itsFault;
+    const before = ['a', 'a', 'b', 'a'].map(itsFault);
+    health.works();
+    expect([...before, itsFault('b')]).toEqual(blamed);
+  });
+
   it('is not at fault if it refuses alerts, however many', () => {
     for (let i = 0; i < 5; i++)
       expect(health.failed([`t${i}`], 'an alert', refused)).toMatchObject({ refused: true, waitMs: 0 });

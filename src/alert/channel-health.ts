@@ -103,16 +103,21 @@ export class ChannelHealth {
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
     else if (probe && isNews) this.pauseToProbe(reason);
-    else if (!probe)
-      this.once.warn(this.title, () => `${this.title} could not send ${what} (${reason}): it will be retried`);
+    else if (!probe) this.couldNotSend(what, error);
     const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
     if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
-    const itsFault = mayBeOfOneAlert(error);
+    // If others fail too, the receiver is more likely at fault.
+    const itsFault = mayBeOfOneAlert(error) && (refused || this.failing.size <= 1);
     return { reason, refused: refused || this.isOff, itsFault, waitMs: Math.max(asked, this.pausedMs) };
+  }
+
+  /** Logged once until an attempt goes through. */
+  couldNotSend(what: string, error: unknown): void {
+    this.once.warn(this.title, () => `${this.title} could not send ${what} (${reasonOf(error)}): it will be retried`);
   }
 
   private pause(forMs: number): void {
