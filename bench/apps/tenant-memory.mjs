@@ -27,7 +27,11 @@ const COUNTERS = {
   },
 
   'prom-client counter': () => {
-    const counter = new prometheus.Counter({ name: 'requests', help: 'requests', labelNames: ['category', 'tenant'] });
+    const counter = new prometheus.Counter({
+      name: 'requests_of_tenants',
+      help: 'requests',
+      labelNames: ['category', 'tenant'],
+    });
     return (id) => counter.inc({ category: 'llm_call', tenant: id });
   },
 
