@@ -141,10 +141,10 @@ export class Publisher {
 
   /** Publishes what is queued. Resolves when that is done or has failed. */
   async flush(): Promise<void> {
-    await this.publishing;
+    // Before waiting: a publish that begins meanwhile takes all, not only what is urgent.
     this.isFlushDue = true;
-    // Another caller that waited may have started one.
-    if (this.publishing === undefined) this.start();
+    await this.publishing;
+    if (this.isFlushDue && this.publishing === undefined) this.start();
     await this.publishing;
   }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 
 import { happenings } from './commands.js';
+import type { Instance } from './instance.js';
 import { folding, memory, redis, type PlayedStore } from './stores.js';
 import { MINUTE, MONTH, SEVERAL } from './settings.js';
 import { World } from './world.js';
@@ -41,6 +42,17 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
       { numRuns, endOnFailure: !!process.env.FAST },
     );
   };
+
+  it('publishes all when an instance stops, also if a publish of what is urgent begins just then', async () => {
+    const world = await World.begin('background', played, MINUTE);
+    const instance = world.instances[0] as Instance;
+    instance.link.cut();
+    instance.count(world.tenant(0), 1);
+    await world.connect(instance);
+    instance.count(world.tenant(1), 1);
+    await world.stop(instance);
+    jest.clearAllTimers();
+  });
 
   it.each(['auto', 'await', 'background'] as const)(
     'counts exactly and announces once whatever happens, counting %s',
