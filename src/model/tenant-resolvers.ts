@@ -69,29 +69,33 @@ export function identityOf(context: ExecutionContext): unknown {
 }
 
 /** Why there is no tenant, as a log line may show it: names of fields, no values. The fault is the kind of reason. */
-export function whyNoTenant(context: ExecutionContext): { readonly fault: string; readonly reason: string } {
+export function whyNoTenant(context: ExecutionContext): { readonly fault: string; readonly reason: () => string } {
   const kind = context.getType<string>();
   const identity = identityOf(context);
   if (identity === undefined) {
     const place = PLACES[kind] ?? 'no identity, because such a context has none';
-    return { fault: '', reason: `${place}: let a guard set one, or write tenant: (context) => …` };
+    return { fault: '', reason: () => `${place}: let a guard set one, or write tenant: (context) => …` };
   }
   if (typeof identity !== 'object' || identity === null) {
-    const reason = `auth or user is a ${typeof identity}: make it an object, or write tenant: (context) => …`;
-    return { fault: typeof identity, reason };
+    const type = typeof identity;
+    return {
+      fault: type,
+      reason: () => `auth or user is a ${type}: make it an object, or write tenant: (context) => …`,
+    };
   }
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
-  if (field !== undefined) return { fault: field, reason: whyNotField(field, values[field]) };
+  if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field]) };
+  return { fault: 'fields', reason: () => whyNoField(identity) };
+}
+
+function whyNoField(identity: object): string {
   const names = Object.keys(identity);
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
   const none = `the identity ${fields} none of ${TENANT_FIELDS.join(', ')}`;
-  return {
-    fault: 'fields',
-    reason: `${none}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`,
-  };
+  return `${none}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
 }
 
 function whyNotField(field: string, value: unknown): string {

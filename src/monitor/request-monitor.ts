@@ -402,7 +402,7 @@ export class RequestMonitor {
     const warning = (): string => {
       const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
       const ofResolver = 'The tenant resolver returned neither an id (string or number) nor an object with one. ';
-      return `${where}. ${tenant === defaultTenantResolver ? '' : ofResolver}Found: ${reason}`;
+      return `${where}. ${tenant === defaultTenantResolver ? '' : ofResolver}Found: ${reason()}`;
     };
     this.once.warn(`no-tenant ${name} ${handler.name}`, warning, fault);
   }
