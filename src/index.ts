@@ -50,9 +50,9 @@ export type { SharedState } from './store/shared-state.js';
 
 export { AlertService } from './alert/alert.service.js';
 export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
-export type { AlertRecord } from './alert/alert-record.js';
-export type { ChannelStatus } from './alert/channel-delivery.js';
-export type { Delivery } from './alert/incident.js';
+export type { AlertRecord } from './alert/history-entry.js';
+export type { ChannelStatus } from './alert/sending/channel-delivery.js';
+export type { Delivery } from './alert/incident/incident.js';
 export type { TestedChannel } from './alert/alert-engine.js';
 export type { NoticeOutcome } from './notices/notices.js';
 export type { Digest, DigestAdvice, DigestCount, DigestFailure } from './notices/digest.js';

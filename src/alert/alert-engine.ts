@@ -21,12 +21,12 @@ import {
   type NamedChannel,
   type Outcome,
   type Present,
-} from './channel-delivery.js';
-import { waitFor } from './channel-health.js';
-import { due, type IncidentSettings } from './due.js';
-import { alertOf, type AlertOrigin } from './alert-of-incident.js';
-import { V01Incidents } from './v0-1-incidents.js';
-import { alertRecord, type AlertRecord } from './alert-record.js';
+} from './sending/channel-delivery.js';
+import { waitFor } from './sending/channel-health.js';
+import { due, type IncidentSettings } from './sending/what-is-due.js';
+import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
+import { V01Incidents } from './v0-1/v0-1-incidents.js';
+import { alertRecord, type AlertRecord } from './history-entry.js';
 import {
   CLOCK_FELL_BACK_MS,
   lastOf,
@@ -46,12 +46,12 @@ import {
   type Incident,
   type Span,
   type Told,
-} from './incident.js';
-import { IncidentRecords } from './incident-records.js';
+} from './incident/incident.js';
+import { IncidentRecords } from './incident/incident-records.js';
 import { Mutes } from './mutes.js';
-import { ChannelRoster } from './channel-roster.js';
-import { Leases } from './leases.js';
-import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './take-to-send.js';
+import { ChannelRoster } from './sending/channel-roster.js';
+import { Leases } from './sending/leases.js';
+import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends AlertOrigin {

@@ -6,9 +6,9 @@ import { DIGESTS, type Digests } from '../notices/digests.js';
 import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine, TestedChannel } from './alert-engine.js';
-import type { ChannelStatus } from './channel-delivery.js';
-import { breachOf } from './breach-of-alert.js';
-import type { AlertRecord } from './alert-record.js';
+import type { ChannelStatus } from './sending/channel-delivery.js';
+import { breachOf } from './raised-by-app.js';
+import type { AlertRecord } from './history-entry.js';
 import type { NoticeOutcome } from '../notices/notices.js';
 import type { Mute, MutedScope, MuteOptions } from './mutes.js';
 

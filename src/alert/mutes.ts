@@ -7,7 +7,7 @@ import { keyOfShown } from '../model/tenant.js';
 import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, plural } from '../util/text.js';
-import { V01Mutes } from './v0-1-mutes.js';
+import { V01Mutes } from './v0-1/v0-1-mutes.js';
 
 /** What to mute. */
 export interface MutedScope {

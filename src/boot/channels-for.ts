@@ -3,7 +3,7 @@ import { DiscordChannel } from '../channels/discord/discord.channel.js';
 import { LogChannel } from '../channels/log.channel.js';
 import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
-import type { NamedChannel } from '../alert/channel-delivery.js';
+import type { NamedChannel } from '../alert/sending/channel-delivery.js';
 import { isHttpUrl } from '../util/http-url.js';
 import { sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';

@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/alert-record.js';
+import type { AlertRecord } from '../alert/history-entry.js';
 import type { MonitorView } from '../view/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';

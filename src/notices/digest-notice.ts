@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/alert-record.js';
+import type { AlertRecord } from '../alert/history-entry.js';
 import type { NewNotice } from './notices.js';
 import { categoryLabel, PLAIN, tenantLabel } from '../channels/message/names.js';
 import type { BlindTime } from '../model/blind-time.js';

@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/alert-record.js';
+import type { AlertRecord } from '../alert/history-entry.js';
 import type { BlindTime } from '../model/blind-time.js';
 
 /** The highest count of a tenant in one window during the period. */

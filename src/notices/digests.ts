@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/alert-record.js';
+import type { AlertRecord } from '../alert/history-entry.js';
 import type { NoticeOutcome, Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';

@@ -10,8 +10,8 @@ import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import { GIVE_UP_AFTER_MS, type NamedChannel } from '../alert/channel-delivery.js';
-import { wants } from '../alert/due.js';
+import { GIVE_UP_AFTER_MS, type NamedChannel } from '../alert/sending/channel-delivery.js';
+import { wants } from '../alert/sending/what-is-due.js';
 
 /** The outcome of a notice in one channel. */
 export interface NoticeOutcome {

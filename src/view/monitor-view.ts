@@ -1,5 +1,5 @@
 import type { AlertService } from '../alert/alert.service.js';
-import type { ChannelStatus } from '../alert/channel-delivery.js';
+import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';

@@ -2,14 +2,14 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
-import type { AlertChannel } from '../model/alert-channel.js';
-import { SEVERITIES } from '../model/level.js';
-import type { RateAlert } from '../model/rate-alert.js';
-import { isThenable } from '../util/guest-function.js';
-import { plural, reasonOf } from '../util/text.js';
-import { within } from '../util/within.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import { SEVERITIES } from '../../model/level.js';
+import type { RateAlert } from '../../model/rate-alert.js';
+import { isThenable } from '../../util/guest-function.js';
+import { plural, reasonOf } from '../../util/text.js';
+import { within } from '../../util/within.js';
 import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.js';
-import type { Due } from './incident.js';
+import type { Due } from '../incident/incident.js';
 
 /** A channel as it is set up. */
 export interface NamedChannel {

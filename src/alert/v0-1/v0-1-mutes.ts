@@ -1,4 +1,4 @@
-import type { SharedState } from '../store/shared-state.js';
+import type { SharedState } from '../../store/shared-state.js';
 
 /** A mute as 0.1 stores it. 0.1 preserves unknown fields, except when it sets the mute again. */
 interface V01Mute {

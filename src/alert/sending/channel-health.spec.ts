@@ -1,4 +1,4 @@
-import { DeliveryError } from '../model/delivery-error.js';
+import { DeliveryError } from '../../model/delivery-error.js';
 import { ChannelHealth, mayBeOfOneAlert, waitFor } from './channel-health.js';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
-import type { AlertLevel } from '../model/level.js';
-import { extended, released, SEND_LEASE_MS, takeToSend, type Sender } from './take-to-send.js';
-import { withBreach, withTold, type Incident, type Told } from './incident.js';
-import type { Mute } from './mutes.js';
+import type { AlertLevel } from '../../model/level.js';
+import { extended, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
+import { withBreach, withTold, type Incident, type Told } from '../incident/incident.js';
+import type { Mute } from '../mutes.js';
 
 const NOW = 1_700_000_000_000;
 const OVER: AlertLevel = { at: 1, severity: 'warning' };

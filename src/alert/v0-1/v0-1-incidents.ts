@@ -1,14 +1,14 @@
 import { setTimeout as after } from 'node:timers/promises';
 
-import type { AlertLevel } from '../model/level.js';
-import type { Route } from '../model/route.js';
-import type { Tenant } from '../model/tenant.js';
-import { keptTenant } from '../model/tenant-attributes.js';
-import { windowName } from '../model/window-name.js';
-import { Records } from '../store/records.js';
-import type { SharedState } from '../store/shared-state.js';
-import { recordId, type Incident, type Told } from './incident.js';
-import { isIncident } from './incident-shape.js';
+import type { AlertLevel } from '../../model/level.js';
+import type { Route } from '../../model/route.js';
+import type { Tenant } from '../../model/tenant.js';
+import { keptTenant } from '../../model/tenant-attributes.js';
+import { windowName } from '../../model/window-name.js';
+import { Records } from '../../store/records.js';
+import type { SharedState } from '../../store/shared-state.js';
+import { recordId, type Incident, type Told } from '../incident/incident.js';
+import { isIncident } from '../incident/is-incident.js';
 
 /** An open incident as 0.1 stores it. Windows are numbered: a window starts at its number times `windowMs`. */
 interface Old {

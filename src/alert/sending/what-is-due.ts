@@ -1,4 +1,4 @@
-import { SEVERITIES, type AlertLevel } from '../model/level.js';
+import { SEVERITIES, type AlertLevel } from '../../model/level.js';
 import {
   CLOCK_FELL_BACK_MS,
   endOfSpan,
@@ -9,7 +9,7 @@ import {
   type Incident,
   type Told,
   type WindowOver,
-} from './incident.js';
+} from '../incident/incident.js';
 import type { Wanting } from './channel-roster.js';
 
 /** How incidents go. Times in milliseconds. */

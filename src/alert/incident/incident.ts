@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
-import type { IncidentStatus } from '../model/rate-alert.js';
-import type { Breach } from '../model/breach.js';
-import type { AlertLevel } from '../model/level.js';
-import type { Route } from '../model/route.js';
-import { keptTenant } from '../model/tenant-attributes.js';
-import { keyOfShown, type Tenant } from '../model/tenant.js';
+import type { IncidentStatus } from '../../model/rate-alert.js';
+import type { Breach } from '../../model/breach.js';
+import type { AlertLevel } from '../../model/level.js';
+import type { Route } from '../../model/route.js';
+import { keptTenant } from '../../model/tenant-attributes.js';
+import { keyOfShown, type Tenant } from '../../model/tenant.js';
 
 /** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
-import type { IncidentStatus } from '../model/rate-alert.js';
-import type { Breach } from '../model/breach.js';
-import type { Tenant } from '../model/tenant.js';
-import { alertOf, type AlertOrigin } from './alert-of-incident.js';
+import type { IncidentStatus } from '../../model/rate-alert.js';
+import type { Breach } from '../../model/breach.js';
+import type { Tenant } from '../../model/tenant.js';
+import { alertOf, type AlertOrigin } from '../sending/alert-of-incident.js';
 import {
   lastOf,
   merged,

@@ -1,12 +1,12 @@
-import { alertLine } from '../channels/message/alert-line.js';
-import { discordMessage } from '../channels/discord/discord-message.js';
-import { webhookBody } from '../channels/webhook/webhook-body.js';
-import type { Breach } from '../model/breach.js';
-import { alertOf } from './alert-of-incident.js';
-import { alertRecord } from './alert-record.js';
-import { plan } from './due.js';
+import { alertLine } from '../../channels/message/alert-line.js';
+import { discordMessage } from '../../channels/discord/discord-message.js';
+import { webhookBody } from '../../channels/webhook/webhook-body.js';
+import type { Breach } from '../../model/breach.js';
+import { alertOf } from '../sending/alert-of-incident.js';
+import { alertRecord } from '../history-entry.js';
+import { plan } from '../sending/what-is-due.js';
 import { lastOf, spansToCount, withBreach, withConfirmed, withCounted, type Incident } from './incident.js';
-import { isIncident } from './incident-shape.js';
+import { isIncident } from './is-incident.js';
 
 const MINUTE = 60_000;
 const breach: Breach = {

@@ -1,6 +1,6 @@
 import { anAlert } from '../../test/support/alerts.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { breachOf } from './breach-of-alert.js';
+import { breachOf } from './raised-by-app.js';
 
 const START = Date.parse('2026-01-01T12:00:00Z');
 

@@ -1,6 +1,6 @@
-import type { Breach } from '../model/breach.js';
-import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import type { DueRecords } from '../store/shared-state.js';
+import type { Breach } from '../../model/breach.js';
+import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
+import type { DueRecords } from '../../store/shared-state.js';
 import { withBreach, type Incident } from './incident.js';
 import { IncidentRecords } from './incident-records.js';
 

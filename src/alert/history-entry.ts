@@ -1,7 +1,7 @@
 import type { RateAlert } from '../model/rate-alert.js';
 import { oneLine } from '../util/text.js';
-import { alertOf, type AlertOrigin } from './alert-of-incident.js';
-import { lastOf, type Delivery, type Incident } from './incident.js';
+import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
+import { lastOf, type Delivery, type Incident } from './incident/incident.js';
 
 /** An alert and its delivery in each channel. */
 export interface AlertRecord {

@@ -1,7 +1,7 @@
-import { oneLine } from '../util/text.js';
-import { isOver, plan, type IncidentSettings } from './due.js';
-import { lastOf, without, withTold, type Due, type Incident, type Told } from './incident.js';
-import type { Mute } from './mutes.js';
+import { oneLine } from '../../util/text.js';
+import { isOver, plan, type IncidentSettings } from './what-is-due.js';
+import { lastOf, without, withTold, type Due, type Incident, type Told } from '../incident/incident.js';
+import type { Mute } from '../mutes.js';
 import type { Wanting } from './channel-roster.js';
 
 /** After this time another replica takes over from one that died. */

@@ -1,7 +1,7 @@
-import type { AlertLevel, Severity } from '../model/level.js';
-import type { Breach } from '../model/breach.js';
-import { due, isOver, plan, presentWindow, wants, type IncidentSettings } from './due.js';
-import { withBreach, withSettled, unsettled, type Incident, type Told } from './incident.js';
+import type { AlertLevel, Severity } from '../../model/level.js';
+import type { Breach } from '../../model/breach.js';
+import { due, isOver, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
+import { withBreach, withSettled, unsettled, type Incident, type Told } from '../incident/incident.js';
 
 const MINUTE = 60_000;
 const START = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);

@@ -1,5 +1,5 @@
-import { SEVERITIES, type Severity } from '../model/level.js';
-import { isRecord } from '../util/is-record.js';
+import { SEVERITIES, type Severity } from '../../model/level.js';
+import { isRecord } from '../../util/is-record.js';
 import type { Delivery, Incident } from './incident.js';
 
 type Test = (value: unknown) => boolean;

@@ -1,7 +1,7 @@
-import type { AlertChannel } from '../model/alert-channel.js';
-import type { Severity } from '../model/level.js';
-import { Records } from '../store/records.js';
-import type { SharedState } from '../store/shared-state.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import type { Severity } from '../../model/level.js';
+import { Records } from '../../store/records.js';
+import type { SharedState } from '../../store/shared-state.js';
 
 /** The settings of a channel that decide what it is sent. */
 export type Wanting = Pick<AlertChannel, 'minSeverity' | 'categories' | 'repeatEveryMs'>;

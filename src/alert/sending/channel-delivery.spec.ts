@@ -1,8 +1,8 @@
-import type { AlertChannel } from '../model/alert-channel.js';
-import { DeliveryError } from '../model/delivery-error.js';
-import { anAlert } from '../../test/support/alerts.js';
+import type { AlertChannel } from '../../model/alert-channel.js';
+import { DeliveryError } from '../../model/delivery-error.js';
+import { anAlert } from '../../../test/support/alerts.js';
 import { ChannelDelivery, type Incidents, type Present } from './channel-delivery.js';
-import type { Due, WindowOver } from './incident.js';
+import type { Due, WindowOver } from '../incident/incident.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -1,5 +1,5 @@
-import type { SharedState } from '../store/shared-state.js';
-import { SEND_LEASE_MS } from './take-to-send.js';
+import type { SharedState } from '../../store/shared-state.js';
+import { SEND_LEASE_MS } from './which-replica-sends.js';
 
 /** Looking at due records. The other replicas look at what is overdue. */
 const LOOK_LEASE_MS = 2_500;

@@ -1,8 +1,8 @@
 import type { Logger } from '@nestjs/common';
 
-import { deliveryFaultIn } from '../model/delivery-error.js';
-import { SayOnce } from '../util/say-once.js';
-import { reasonOf } from '../util/text.js';
+import { deliveryFaultIn } from '../../model/delivery-error.js';
+import { SayOnce } from '../../util/say-once.js';
+import { reasonOf } from '../../util/text.js';
 
 /** Why an attempt failed, and what to do next. */
 export interface Failure {

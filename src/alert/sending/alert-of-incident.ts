@@ -1,6 +1,14 @@
-import type { AlertIncident, IncidentStatus, RateAlert } from '../model/rate-alert.js';
-import type { CategoryWindow } from '../model/category.js';
-import { hashOf, lastOf, lengthOf, sharedName, type Due, type Incident, type WindowOver } from './incident.js';
+import type { AlertIncident, IncidentStatus, RateAlert } from '../../model/rate-alert.js';
+import type { CategoryWindow } from '../../model/category.js';
+import {
+  hashOf,
+  lastOf,
+  lengthOf,
+  sharedName,
+  type Due,
+  type Incident,
+  type WindowOver,
+} from '../incident/incident.js';
 
 /** What an alert has from the app that sends it. */
 export interface AlertOrigin {
