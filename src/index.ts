@@ -19,7 +19,7 @@ export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';
 export { defaultTenantResolver, identityOf, tenantFrom } from './model/tenant-resolvers.js';
 export type { Route } from './model/route.js';
 
-export { ThresholdService } from './threshold/threshold.service.js';
+export { ThresholdService } from './facade/threshold.service.js';
 export type {
   RemoveThresholdOptions,
   SetThresholdOptions,
@@ -28,12 +28,12 @@ export type {
   ThresholdScope,
 } from './model/threshold-override.js';
 
-export { RateCounterService } from './counter/rate-counter.service.js';
+export { RateCounterService } from './facade/rate-counter.service.js';
 export type { Counted, CounterKey, CounterStore, OwnTotal, Published, Refused } from './store/counter-store.js';
 export { MemoryCounterStore } from './store/memory/memory-counter-store.js';
 export { RedisCounterStore } from './store/redis/redis-counter-store.js';
 
-export { UsageService } from './usage/usage.service.js';
+export { UsageService } from './facade/usage.service.js';
 export type {
   AdviseOptions,
   CategoryAdvice,
@@ -48,7 +48,7 @@ export type { AdviceCandidate, AdviceStep, AlwaysOver, ThresholdAdvice } from '.
 export type { UsageStore } from './store/usage-store.js';
 export type { SharedState } from './store/shared-state.js';
 
-export { AlertService } from './alert/alert.service.js';
+export { AlertService } from './facade/alert.service.js';
 export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
 export type { AlertRecord } from './alert/history-entry.js';
 export type { ChannelStatus } from './alert/sending/channel-delivery.js';

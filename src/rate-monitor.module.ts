@@ -1,9 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 
-import { ALERTS, AlertService } from './alert/alert.service.js';
+import { ALERTS, AlertService } from './facade/alert.service.js';
 import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
-import { COUNTER, RateCounterService } from './counter/rate-counter.service.js';
+import { COUNTER, RateCounterService } from './facade/rate-counter.service.js';
 import { DIGESTS } from './notices/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
 import { RateMonitorConfigError } from './model/config-error.js';
@@ -12,9 +12,9 @@ import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { OPTIONS_OF_TEST, ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
-import { MONITOR_VIEW } from './view/monitor-view.js';
-import { OVERRIDES, ThresholdService } from './threshold/threshold.service.js';
-import { USAGE, UsageService } from './usage/usage.service.js';
+import { MONITOR_VIEW } from './facade/monitor-view.js';
+import { OVERRIDES, ThresholdService } from './facade/threshold.service.js';
+import { USAGE, UsageService } from './facade/usage.service.js';
 import { Deferred } from './util/deferred.js';
 
 /** Built at boot from complete options; the exported services delegate to these. */

@@ -9,7 +9,7 @@ import { UsageRecorder } from '../usage/usage-recorder.js';
 import { UsageReader } from '../usage/usage-reader.js';
 import { Poller } from '../util/poller.js';
 import { within } from '../util/within.js';
-import type { MonitorView } from '../view/monitor-view.js';
+import type { MonitorView } from '../facade/monitor-view.js';
 
 /** How long a shutdown waits for the last usage to be written. */
 const STOP_WITHIN_MS = 1_500;

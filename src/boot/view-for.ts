@@ -5,7 +5,7 @@ import type { RequestMonitor } from '../monitor/request-monitor.js';
 import type { CompleteOptions } from '../options/complete-options.js';
 import type { CounterStore } from '../store/counter-store.js';
 import type { BreachCounts } from '../telemetry/breach-counts.js';
-import type { MonitorView } from '../view/monitor-view.js';
+import type { MonitorView } from '../facade/monitor-view.js';
 
 /** The parts that the view reads. */
 interface Viewed extends Pick<MonitorView, 'usage' | 'instances' | 'alerts' | 'thresholds' | 'thresholdOf'> {

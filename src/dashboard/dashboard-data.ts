@@ -1,5 +1,5 @@
 import type { AlertRecord } from '../alert/history-entry.js';
-import type { MonitorView } from '../view/monitor-view.js';
+import type { MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { keyOfShown } from '../model/tenant.js';

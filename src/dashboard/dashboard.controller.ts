@@ -17,7 +17,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 
-import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { baseWindow } from '../usage/usage-source.js';
 import type { Deferred } from '../util/deferred.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 
-import { MONITOR_VIEW, type MonitorView } from '../view/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 
 /** What makes a check fail. By default nothing does, because a monitor must not take the app out of rotation. */

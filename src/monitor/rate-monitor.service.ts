@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 
-import { AlertService } from '../alert/alert.service.js';
-import { RateCounterService } from '../counter/rate-counter.service.js';
+import { AlertService } from '../facade/alert.service.js';
+import { RateCounterService } from '../facade/rate-counter.service.js';
 import type { TenantLike } from '../model/tenant.js';
 import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';

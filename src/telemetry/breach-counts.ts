@@ -1,5 +1,5 @@
 import type { Breach } from '../model/breach.js';
-import type { Observation } from '../view/monitor-view.js';
+import type { Observation } from '../facade/monitor-view.js';
 import { attributes } from './metrics.js';
 
 /** The label of all tenants without one of their own. */

@@ -1,4 +1,4 @@
-import type { MonitorView, Observation } from '../view/monitor-view.js';
+import type { MonitorView, Observation } from '../facade/monitor-view.js';
 
 /** A figure that can be observed at any time. */
 export interface Figure {

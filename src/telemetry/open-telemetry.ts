@@ -1,4 +1,4 @@
-import type { MonitorView } from '../view/monitor-view.js';
+import type { MonitorView } from '../facade/monitor-view.js';
 import { openTelemetry } from '../util/optional-peers.js';
 import { VERSION } from '../util/version.js';
 import { FIGURES, PUBLISH_DURATION } from './metrics.js';

@@ -1,4 +1,4 @@
-import type { MonitorView } from '../view/monitor-view.js';
+import type { MonitorView } from '../facade/monitor-view.js';
 import { sentryInUse, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 

@@ -16,7 +16,7 @@ import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 
 import type { Category } from '../../src/model/category.js';
-import { MONITOR_VIEW } from '../../src/view/monitor-view.js';
+import { MONITOR_VIEW } from '../../src/facade/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { ASSETS } from '../../src/dashboard/assets.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';

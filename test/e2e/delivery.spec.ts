@@ -12,7 +12,7 @@ import {
   type RateAlert,
   type RateMonitorOptions,
 } from '../../src/index.js';
-import { ALERTS } from '../../src/alert/alert.service.js';
+import { ALERTS } from '../../src/facade/alert.service.js';
 import type { AlertEngine } from '../../src/alert/alert-engine.js';
 import type { Deferred } from '../../src/util/deferred.js';
 import { anAlert } from '../support/alerts.js';

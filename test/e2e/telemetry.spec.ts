@@ -11,7 +11,7 @@ import { Test } from '@nestjs/testing';
 import * as Sentry from '@sentry/nestjs';
 
 import { Deferred } from '../../src/util/deferred.js';
-import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { MemoryCounterStore } from '../../src/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';

@@ -15,7 +15,7 @@ import {
 } from '../../src/index.js';
 import type { Category, CategoryWindow } from '../../src/model/category.js';
 import type { Deferred } from '../../src/util/deferred.js';
-import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
 import { CapturingChannel, startApp, type TestApp } from '../support/app.js';
 import { calmWindowMs } from '../support/calm-window.js';
 import { AuthGuard } from '../support/controllers.js';

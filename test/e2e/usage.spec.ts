@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 
 import { MonitorRate, ThresholdService, UsageService, WebhookChannel } from '../../src/index.js';
-import { MONITOR_VIEW, type MonitorView } from '../../src/view/monitor-view.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
 import { RateMonitorHealthIndicator } from '../../src/health/index.js';
 import { FIGURES } from '../../src/telemetry/metrics.js';
 import type { Deferred } from '../../src/util/deferred.js';

@@ -5,12 +5,12 @@ import type { Digest } from '../notices/digest.js';
 import { DIGESTS, type Digests } from '../notices/digests.js';
 import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
-import type { AlertEngine, TestedChannel } from './alert-engine.js';
-import type { ChannelStatus } from './sending/channel-delivery.js';
-import { breachOf } from './raised-by-app.js';
-import type { AlertRecord } from './history-entry.js';
+import type { AlertEngine, TestedChannel } from '../alert/alert-engine.js';
+import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
+import { breachOf } from '../alert/raised-by-app.js';
+import type { AlertRecord } from '../alert/history-entry.js';
 import type { NoticeOutcome } from '../notices/notices.js';
-import type { Mute, MutedScope, MuteOptions } from './mutes.js';
+import type { Mute, MutedScope, MuteOptions } from '../alert/mutes.js';
 
 /** Injection token for what sends alerts, once the app has started. */
 export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');

@@ -7,7 +7,7 @@ import type {
   ThresholdOverride,
 } from '../model/threshold-override.js';
 import type { Deferred } from '../util/deferred.js';
-import type { Overrides } from './overrides.js';
+import type { Overrides } from '../threshold/overrides.js';
 
 /** Injection token for the thresholds set at run time, once the app has started. */
 export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Route } from '../model/route.js';
 import type { Tenant, TenantLike } from '../model/tenant.js';
 import type { Deferred } from '../util/deferred.js';
-import type { Counter } from './counter.js';
+import type { Counter } from '../counter/counter.js';
 
 /** What counts, once the app has started. */
 export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');

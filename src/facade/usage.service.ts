@@ -11,7 +11,7 @@ import type {
   UsageReader,
   UsageRow,
   UsageSeries,
-} from './usage-reader.js';
+} from '../usage/usage-reader.js';
 
 /** Injection token for what reads usage, once the app has started. */
 export const USAGE = Symbol.for('nestjs-rate-monitor:usage');

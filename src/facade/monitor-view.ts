@@ -1,10 +1,10 @@
-import type { AlertService } from '../alert/alert.service.js';
+import type { AlertService } from './alert.service.js';
 import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';
 import type { UsageReader } from '../usage/usage-reader.js';
-import type { ThresholdService } from '../threshold/threshold.service.js';
+import type { ThresholdService } from './threshold.service.js';
 
 /** A monitored handler. */
 interface HandlerStatus {
