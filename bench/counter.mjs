@@ -6,7 +6,7 @@ import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
 const { RedisCounterStore } = await from('index.js');
-const { completeOptions } = await from('options/complete-options.js');
+const { withDefaults } = await from('options/with-defaults.js');
 const { countedCategories } = await from('boot/counted-categories.js');
 const { Counter } = await from('counter/counter.js');
 const { PROCESS_CLOCK } = await from('counter/clock.js');
@@ -19,7 +19,7 @@ const TENANTS_OF_EACH = 100;
 const redis = await RedisServer.start();
 const { client } = redis;
 const silent = { log() {}, warn() {}, error() {}, debug() {} };
-const options = completeOptions({
+const options = withDefaults({
   // A long window: none ends in the middle of a measurement.
   categories: { llm_call: { threshold: 1e9, windowMs: 3_600_000 } },
   maxTrackedTenants: 2 * TENANTS,

@@ -6,13 +6,13 @@ import { from } from './lib/dist.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
 
 const { RedisCounterStore } = await from('index.js');
-const { completeOptions } = await from('options/complete-options.js');
+const { withDefaults } = await from('options/with-defaults.js');
 const { UsageRecorder } = await from('usage/usage-recorder.js');
 const { UsageReader } = await from('usage/usage-reader.js');
 
 const MINUTE = 60_000;
 const RETENTION = { retentionMs: 24 * 60 * MINUTE, hourlyRetentionMs: 30 * 24 * 60 * MINUTE };
-const { categories } = completeOptions({ categories: { llm_call: { threshold: 1_000_000 } } });
+const { categories } = withDefaults({ categories: { llm_call: { threshold: 1_000_000 } } });
 const [{ spanAt }] = categories.get('llm_call').windows;
 const redis = await RedisServer.start();
 const { client } = redis;

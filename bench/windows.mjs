@@ -10,7 +10,7 @@ import { RedisServer } from './lib/redis-server.mjs';
 import { median, summary } from './lib/statistics.mjs';
 
 const { RedisCounterStore } = await from('index.js');
-const { completeOptions } = await from('options/complete-options.js');
+const { withDefaults } = await from('options/with-defaults.js');
 const { levelsOf } = await from('threshold/levels.js');
 
 /** @typedef {{ start: number }} Span */
@@ -53,7 +53,7 @@ const first = () =>
 /** @type {[string, () => Promise<unknown>][]} */
 const contestants = [['0.1, 1 window', first]];
 for (const [name, windows] of Object.entries(WINDOWS)) {
-  const { categories } = completeOptions({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
+  const { categories } = withDefaults({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
   const [category] = categories.values();
   // As in an app: tenants with the same threshold share their levels, and what they share is sent once.
   const levels = category.windows.map((/** @type {Window} */ window) => levelsOf(threshold, window.levels));

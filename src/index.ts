@@ -16,7 +16,7 @@ export type { ContributorResolver, Period, ThresholdResolver } from './model/cat
 export { isRateMonitorConfigError, RateMonitorConfigError } from './model/config-error.js';
 
 export type { Tenant, TenantLike, TenantResolver } from './model/tenant.js';
-export { defaultTenantResolver, identityOf, tenantFrom } from './model/tenant-resolvers.js';
+export { defaultTenantResolver, identityOf, tenantFrom } from './options/tenant-resolvers.js';
 export type { Route } from './model/route.js';
 
 export { ThresholdService } from './facade/threshold.service.js';

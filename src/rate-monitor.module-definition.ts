@@ -3,8 +3,8 @@ import { types } from 'node:util';
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 
 import { RateMonitorConfigError } from './model/config-error.js';
-import type { CompleteOptions } from './options/complete-options.js';
-import { plainOptions } from './options/plain-options.js';
+import type { CompleteOptions } from './options/with-defaults.js';
+import { withoutNulls } from './options/without-nulls.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { isRecord } from './util/is-record.js';
 import { kindOf } from './util/text.js';
@@ -18,7 +18,7 @@ export function optionsIn(given: unknown): RateMonitorOptions {
   if (given === undefined || given === null) return {};
   if (isRecord(given)) {
     // Nest reads them too, and would stop the boot with the error of a getter. It reads none that a class has; those are read at boot.
-    plainOptions(given, () => false);
+    withoutNulls(given, () => false);
     return given;
   }
   const kind = types.isPromise(given) ? 'a promise' : kindOf(given);

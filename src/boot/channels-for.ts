@@ -7,8 +7,7 @@ import type { NamedChannel } from '../alert/sending/channel-delivery.js';
 import { isHttpUrl } from '../util/http-url.js';
 import { sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { valueOf, WEBHOOK_VARIABLES } from '../options/environment.js';
-import type { Environment } from '../util/optional-peers.js';
+import { valueOf, WEBHOOK_VARIABLES, type Environment } from '../options/environment.js';
 
 type Unnamed = Omit<NamedChannel, 'name'>;
 

@@ -3,7 +3,7 @@ import { keyOfShown } from '../model/tenant.js';
 import type { Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
-import type { CompleteOptions } from '../options/complete-options.js';
+import type { CompleteOptions } from '../options/with-defaults.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
 import { levelReached, levelsFor, type AskedThresholds } from '../threshold/levels.js';
 import type { Overrides } from '../threshold/overrides.js';

@@ -6,7 +6,7 @@ import type { Clock } from '../counter/clock.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { RedisCounterStore } from '../store/redis/redis-counter-store.js';
 import { nestRedisClient } from '../util/optional-peers.js';
-import type { CompleteOptions } from '../options/complete-options.js';
+import type { CompleteOptions } from '../options/with-defaults.js';
 import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 

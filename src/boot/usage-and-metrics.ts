@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import type { Counter } from '../counter/counter.js';
-import type { CompleteOptions } from '../options/complete-options.js';
+import type { CompleteOptions } from '../options/with-defaults.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { observeWithOpenTelemetry } from '../telemetry/open-telemetry.js';
 import { sendToSentry } from '../telemetry/sentry-metrics.js';

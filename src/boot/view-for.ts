@@ -2,7 +2,7 @@ import type { AlertEngine } from '../alert/alert-engine.js';
 import type { Counter } from '../counter/counter.js';
 import type { MarkedHandler } from '../monitor/marked-handlers.js';
 import type { RequestMonitor } from '../monitor/request-monitor.js';
-import type { CompleteOptions } from '../options/complete-options.js';
+import type { CompleteOptions } from '../options/with-defaults.js';
 import type { CounterStore } from '../store/counter-store.js';
 import type { BreachCounts } from '../telemetry/breach-counts.js';
 import type { MonitorView } from '../facade/monitor-view.js';

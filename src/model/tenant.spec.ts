@@ -1,6 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
-import { defaultTenantResolver } from './tenant-resolvers.js';
+import { defaultTenantResolver } from '../options/tenant-resolvers.js';
 import { keyOfShown, shownTenantId, tenantKey, toTenant } from './tenant.js';
 
 describe('toTenant', () => {

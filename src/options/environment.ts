@@ -1,7 +1,25 @@
+import type { ModuleRef } from '@nestjs/core';
+
 import { windowName } from '../model/window-name.js';
 import { isRecord } from '../util/is-record.js';
-import type { Environment } from '../util/optional-peers.js';
+import { configService } from '../util/optional-peers.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
+
+/** Where variables come from: the app's ConfigService, or the process's environment if it has none. */
+export interface Environment {
+  get(name: string): unknown;
+  /** The names that are set, as far as they can be listed. */
+  names(): string[];
+}
+
+/** The app's ConfigService; the process's environment if it has none. */
+export async function environmentOf(app: ModuleRef): Promise<Environment> {
+  const config = await configService(app);
+  return {
+    get: (name) => (config ? config.get(name) : process.env[name]),
+    names: () => Object.keys(process.env),
+  };
+}
 
 export const NO_ENVIRONMENT: Environment = { get: () => undefined, names: () => [] };
 
@@ -46,7 +64,7 @@ export interface Overridden {
 }
 
 /** Overrides `options` with the environment. A value that cannot be parsed is kept, so that validation reports it. */
-export function override(options: RateMonitorOptions, environment: Environment): Overridden {
+export function applyEnvironment(options: RateMonitorOptions, environment: Environment): Overridden {
   const sources = new Map<string, string>();
   const read = (path: string, variable: string, kind: Kind): unknown => {
     const value = valueOf(environment, variable);

@@ -1,8 +1,7 @@
-import { completeOptions, DEFAULT_CATEGORIES, type CompleteOptions } from './complete-options.js';
-import type { Environment } from '../util/optional-peers.js';
-import { override } from './environment.js';
+import { withDefaults, DEFAULT_CATEGORIES, type CompleteOptions } from './with-defaults.js';
+import { applyEnvironment, type Environment } from './environment.js';
 import { optionsOf } from './isolated-class-validator.js';
-import { plainOptions } from './plain-options.js';
+import { withoutNulls } from './without-nulls.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 import { OptionsShape } from './rules.js';
 import { validate } from './validation.js';
@@ -20,10 +19,10 @@ export interface ReadOptions {
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
   const names = optionsOf(OptionsShape);
-  const read = plainOptions(given, (name) => names.has(name));
-  const overridden = override({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
+  const read = withoutNulls(given, (name) => names.has(name));
+  const overridden = applyEnvironment({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
   return {
-    options: completeOptions(validate(overridden), overridden.thresholdVariables),
+    options: withDefaults(validate(overridden), overridden.thresholdVariables),
     unreadVariables: overridden.unread,
   };
 }

@@ -4,7 +4,7 @@ import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
-import { DEFAULT_FLUSH_INTERVAL_MS } from './complete-options.js';
+import { DEFAULT_FLUSH_INTERVAL_MS } from './with-defaults.js';
 import { thresholdVariable, type Overridden } from './environment.js';
 import { errorsOf, optionsOf } from './isolated-class-validator.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';

@@ -1,4 +1,4 @@
-import type { Environment } from '../util/optional-peers.js';
+import type { Environment } from './environment.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CategoryOptions } from './rate-monitor-options.js';
 import { readOptions } from './read-options.js';

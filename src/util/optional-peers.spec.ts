@@ -3,12 +3,12 @@ import type { ModuleRef } from '@nestjs/core';
 import { nestRedisClient, sentryInUse, untraced, withoutTracing } from './optional-peers.js';
 
 describe('a package that the app does without', () => {
-  let environmentOf: typeof import('./optional-peers.js').environmentOf;
+  let environmentOf: typeof import('../options/environment.js').environmentOf;
 
   beforeEach(async () => {
     // A missing package is remembered.
     jest.resetModules();
-    ({ environmentOf } = await import('./optional-peers.js'));
+    ({ environmentOf } = await import('../options/environment.js'));
   });
   afterEach(() => jest.dontMock('@nestjs/config'));
 

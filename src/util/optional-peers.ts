@@ -3,21 +3,10 @@ import type { Cluster, Redis } from 'ioredis';
 
 /** What the app has of the optional packages. They are loaded here and nowhere else, when the module starts. */
 
-/** Where overrides come from: the app's ConfigService, or the process's environment if it has none. */
-export interface Environment {
-  get(name: string): unknown;
-  /** The names that are set, as far as they can be listed. */
-  names(): string[];
-}
-
-/** The app's ConfigService; the process's environment if it has none. */
-export async function environmentOf(app: ModuleRef): Promise<Environment> {
+/** The app's ConfigService of `@nestjs/config`, if it has one. */
+export async function configService(app: ModuleRef): Promise<{ get(name: string): unknown } | undefined> {
   const config = await optional('@nestjs/config', () => import('@nestjs/config'));
-  const service = config && find(app, config.ConfigService);
-  return {
-    get: (name) => (service ? service.get<unknown>(name) : process.env[name]),
-    names: () => Object.keys(process.env),
-  };
+  return config && find(app, config.ConfigService);
 }
 
 /** What is used of `RedisService` and `ClusterService` of nestjs-redis. */

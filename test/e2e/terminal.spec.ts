@@ -7,7 +7,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { LiveRow } from '../../src/cli/live-rows.js';
 import { RedisCounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
-import { completeOptions } from '../../src/options/complete-options.js';
+import { withDefaults } from '../../src/options/with-defaults.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -36,7 +36,7 @@ async function refused(...args: string[]): Promise<[number, string, string]> {
 /** A category with windows of a minute and an hour, counted by an app whose clock a test moves. */
 async function counted(client: Redis | Cluster, keyPrefix: string) {
   const windows = [{ threshold: 10 }, { threshold: 30, windowMs: 60 * MINUTE }];
-  const categories = completeOptions({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
+  const categories = withDefaults({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
   const store = new RedisCounterStore(client, keyPrefix);
   await new Promise<void>((resolve) => store.open(resolve));
   // Early in a minute: what is counted in it is still there when it is looked at.

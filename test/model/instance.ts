@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 
 import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
-import { completeOptions } from '../../src/options/complete-options.js';
+import { withDefaults } from '../../src/options/with-defaults.js';
 import type { Breach } from '../../src/model/breach.js';
 import type { WindowSpan } from '../../src/model/window.js';
 import { CATEGORY, STEP_MS, WAIT_AT_MOST_MS } from './settings.js';
@@ -22,7 +22,7 @@ export class Instance {
   ) {
     link.owner = this;
     const { counting, windows } = world;
-    const options = completeOptions({
+    const options = withDefaults({
       categories: { [CATEGORY]: windows.options },
       ...{ counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: STEP_MS },
     });

@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
 import { type CounterStore, type OwnTotal, type Published } from '../../src/index.js';
-import { completeOptions } from '../../src/options/complete-options.js';
+import { withDefaults } from '../../src/options/with-defaults.js';
 import { CATEGORY, WINDOW_MS } from './settings.js';
 
 const turnOfTheLoop = setImmediate;
@@ -26,7 +26,7 @@ describe('An outage', () => {
 
   const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
-    const options = completeOptions({ categories, counting: 'background', maxTrackedTenants });
+    const options = withDefaults({ categories, counting: 'background', maxTrackedTenants });
     const categoriesOf = counted(options);
     const counter = new Counter(store, categoriesOf, options, { now: () => now }, new Logger(), () =>
       Promise.resolve(),

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 
 import { countedCategories } from '../../src/boot/counted-categories.js';
 import type { CountedCategory } from '../../src/model/window.js';
-import type { CompleteOptions } from '../../src/options/complete-options.js';
+import type { CompleteOptions } from '../../src/options/with-defaults.js';
 import { SayOnce } from '../../src/util/say-once.js';
 
 /** Categories as the counter sees them, without thresholds set at run time. */

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import { toTenant, type TenantLike, type TenantResolver } from './tenant.js';
+import { toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
 import { kindOf, oneLine } from '../util/text.js';
 
 /** Where the default looks for a tenant in an identity, the most specific first. Never at a user's own id: not everyone bills users. */

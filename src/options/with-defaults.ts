@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { defaultTenantResolver } from '../model/tenant-resolvers.js';
+import { defaultTenantResolver } from './tenant-resolvers.js';
 import type {
   CategoryOptions,
   IncidentOptions,
@@ -64,7 +64,7 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
  *
  * @param variables - The variable that a window's threshold would be set with, by the window's path.
  */
-export function completeOptions(
+export function withDefaults(
   options: RateMonitorOptions,
   variables: ReadonlyMap<string, string> = new Map(),
 ): CompleteOptions {

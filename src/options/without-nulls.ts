@@ -12,7 +12,7 @@ const MAX_DEPTH = 10;
  * @param isOption - Whether an option has that name. Not looked up here: class-validator knows, which is not to be loaded by an import.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
  */
-export function plainOptions(given: object, isOption: (name: string) => boolean): RateMonitorOptions {
+export function withoutNulls(given: object, isOption: (name: string) => boolean): RateMonitorOptions {
   const problems: string[] = [];
   const options = readable('', problems, () =>
     plainRecord(given, '', problems, [given], gettersOfClass(given, isOption)),
