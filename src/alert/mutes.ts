@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import { idLabel } from '../model/shown-names.js';
+import { idLabel } from '../util/shown-names.js';
 import { keyOfShown } from '../model/tenant.js';
 import { Records, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';

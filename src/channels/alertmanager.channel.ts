@@ -7,7 +7,7 @@ import { HttpChannel } from './http/http-channel.js';
 import { accept } from './http/answer.js';
 import { alertLine } from './message/alert-line.js';
 import { isOpen, windowEndOf } from './message/alert-words.js';
-import { shownId } from '../model/shown-names.js';
+import { shownId } from '../util/shown-names.js';
 import { linkOf } from './message/safe-link.js';
 
 /** Options of {@link AlertmanagerChannel}. */

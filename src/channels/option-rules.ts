@@ -1,8 +1,7 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { SEVERITIES } from '../model/level.js';
 import { oneLine } from '../util/text.js';
-import { isHttpUrl } from '../util/http-url.js';
-import { isHeaders, isPrivate } from './http/webhook-url.js';
+import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
@@ -127,4 +126,16 @@ function found(name: string, value: unknown): string {
   if (typeof value === 'string') return 'a string of another form';
   if (Array.isArray(value)) return 'another list';
   return typeof value === 'object' ? 'another object' : `a ${typeof value}`;
+}
+
+/** Whether fetch accepts them; its own error would show the value. */
+function isHeaders(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!Object.values(value).every((part) => typeof part === 'string')) return false;
+  try {
+    new Headers(value as Record<string, string>);
+    return true;
+  } catch {
+    return false;
+  }
 }

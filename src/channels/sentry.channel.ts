@@ -13,7 +13,7 @@ import { alertLine } from './message/alert-line.js';
 import { isOpen } from './message/alert-words.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
-import { shownId } from '../model/shown-names.js';
+import { shownId } from '../util/shown-names.js';
 import { accept } from './http/answer.js';
 import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './common-options.js';

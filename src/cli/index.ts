@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 
 import { oneLine } from '../util/text.js';
-import { LiveRows, type LiveRow } from './live-rows.js';
+import { LiveRows, type LiveRow } from './rows-from-redis.js';
 
 const HELP = `Shows the busiest tenants now, read from Redis. The app need not run.
 

@@ -3,7 +3,7 @@ import type { MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { keyOfShown } from '../model/tenant.js';
-import { baseWindow, NEAR } from '../usage/usage-source.js';
+import { baseWindow, NEAR } from '../usage/usage-units.js';
 import type { CategoryAdvice, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
 import type {

@@ -19,7 +19,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
-import { baseWindow } from '../usage/usage-source.js';
+import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';

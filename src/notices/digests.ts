@@ -4,7 +4,7 @@ import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
-import { baseWindow } from '../usage/usage-source.js';
+import { baseWindow } from '../usage/usage-units.js';
 import type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
 

@@ -1,7 +1,7 @@
 import type { NewNotice } from './notices.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { categoryLabel, PLAIN } from '../channels/message/names.js';
-import { idLabel } from '../model/shown-names.js';
+import { idLabel } from '../util/shown-names.js';
 import { amountOf, moment, oneLine } from '../util/text.js';
 
 /** Tells channels which threshold was changed, by whom and why. */

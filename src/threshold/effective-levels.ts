@@ -1,6 +1,6 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
-import { idLabel } from '../model/shown-names.js';
+import { idLabel } from '../util/shown-names.js';
 import { tenantKey, type Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';

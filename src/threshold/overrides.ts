@@ -9,7 +9,7 @@ import type {
   ThresholdChange,
   ThresholdOverride,
 } from '../model/threshold-override.js';
-import { idLabel } from '../model/shown-names.js';
+import { idLabel } from '../util/shown-names.js';
 import { Records, withStore } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { amountOf, oneLine, reasonOf } from '../util/text.js';

@@ -15,7 +15,8 @@ import {
 } from '../store/usage-store.js';
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
-import { baseWindow, isLong, type UsageSource } from './usage-source.js';
+import type { UsageSource } from './usage-recorder.js';
+import { baseWindow, isLong } from './usage-units.js';
 
 /** Windows that ended less than this many slots ago may not be copied yet, so their counters are read. */
 const OPEN_SLOTS = 4;

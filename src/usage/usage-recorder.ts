@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ChangedTotal } from '../model/live-total.js';
-import type { WindowSpan } from '../model/window.js';
+import type { CountRead, WindowSpan } from '../model/window.js';
 import {
   blockOf,
   HOUR_SLOTS,
@@ -17,7 +17,7 @@ import {
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { baseWindow, countersOf, isLong, NEAR, unitOf, type UsageSource } from './usage-source.js';
+import { baseWindow, countersOf, isLong, NEAR, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
@@ -36,6 +36,18 @@ const MIN_TOP_MS = 10 * SLOT_MS;
 const LOOKED_FOR = 20;
 /** How long a shutdown takes for copying. */
 const STOP_WITHIN_MS = 1_000;
+
+/** Source of counts for usage, read once a second and never while a request waits. */
+export interface UsageSource {
+  /** A name that is unique to this process. */
+  readonly instance: string;
+  /** The store's clock. */
+  now(): number;
+  /** Tenants whose counts have changed: each change is given once. Undefined for each tenant that has not changed. */
+  changed(): Iterable<ChangedTotal | undefined>;
+  /** The store's counts, in the order of `reads`. */
+  counts(reads: readonly CountRead[]): Promise<number[]>;
+}
 
 /** Settings of the recorder. */
 export interface RecorderSettings extends UsageRetention {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 import type { Cluster, Redis } from 'ioredis';
 
-import type { LiveRow } from '../../src/cli/live-rows.js';
+import type { LiveRow } from '../../src/cli/rows-from-redis.js';
 import { RedisCounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
 import { withDefaults } from '../../src/options/with-defaults.js';

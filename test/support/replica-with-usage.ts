@@ -4,9 +4,8 @@ import type { WindowSpan, CountRead } from '../../src/model/window.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
 import { UsageReader } from '../../src/usage/usage-reader.js';
-import { UsageRecorder } from '../../src/usage/usage-recorder.js';
+import { UsageRecorder, type UsageSource } from '../../src/usage/usage-recorder.js';
 import type { ChangedTotal } from '../../src/model/live-total.js';
-import type { UsageSource } from '../../src/usage/usage-source.js';
 
 /** A clock that the test moves. */
 export interface TestClock {

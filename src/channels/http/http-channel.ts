@@ -6,7 +6,7 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import type { ChannelFilter } from '../common-options.js';
 import type { Answer } from './answer.js';
 import { HttpClient, type HttpRequest } from './http-client.js';
-import { isPrivate } from './webhook-url.js';
+import { isPrivate } from '../../util/http-url.js';
 
 /** What all channels that post have in common. */
 interface HttpOptions extends ChannelFilter {

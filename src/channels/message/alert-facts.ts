@@ -1,5 +1,5 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
-import { idLabel } from '../../model/shown-names.js';
+import { idLabel } from '../../util/shown-names.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 import { amountOf, duration, plural } from '../../util/text.js';
 import {

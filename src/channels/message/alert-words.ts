@@ -1,6 +1,6 @@
 import type { Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
-import { quoted } from '../../model/shown-names.js';
+import { quoted } from '../../util/shown-names.js';
 import { amountOf, duration } from '../../util/text.js';
 import { categoryLabel, tenantLabel, type Dialect, type Room } from './names.js';
 

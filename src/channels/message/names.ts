@@ -1,5 +1,5 @@
 import type { RateAlert } from '../../model/rate-alert.js';
-import { idLabel, quoted, type Writer } from '../../model/shown-names.js';
+import { idLabel, quoted, type Writer } from '../../util/shown-names.js';
 import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 import { plainText } from './safe-text.js';

@@ -8,9 +8,9 @@ import { Categories } from './category-card.js';
 import { HotRows } from './hot-rows.js';
 import { Refused, useLive } from './live.js';
 import { Mutes } from './mutes.js';
-import { Notices } from './notice.js';
-import { Channels, Foot, Instances } from './running.js';
-import { Strip } from './strip.js';
+import { Notices } from './toast.js';
+import { Channels, Foot, Instances } from './channels-and-instances.js';
+import { Header } from './header.js';
 import { TenantPage } from './tenant-page.js';
 import { clockWithSeconds } from './words.js';
 
@@ -26,7 +26,7 @@ function App(): JSX.Element {
   const { data: overview, problem } = live;
   return (
     <>
-      <Strip live={live} now={now} />
+      <Header live={live} now={now} />
       <main>
         {!overview && problem && <Unavailable problem={problem} />}
         {overview?.state === 'blind' && <Blind overview={overview} />}

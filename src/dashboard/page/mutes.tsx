@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 import type { MuteAnswer, MuteRequest, Overview, PageMute, PageTenant, UnmuteAnswer, UnmuteRequest } from '../api.js';
 import { post } from './live.js';
-import { attempt, notify } from './notice.js';
+import { attempt, notify } from './toast.js';
 import { clock, length, many, nameOf } from './words.js';
 import { Who } from './who.js';
 

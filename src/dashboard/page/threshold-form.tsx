@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { CategoryAnswer, ThresholdAnswer, ThresholdRequest } from '../api.js';
 import { post } from './live.js';
 import { textOf } from './mutes.js';
-import { attempt } from './notice.js';
+import { attempt } from './toast.js';
 import { clock, count, length } from './words.js';
 
 const HOUR = 3_600_000;

@@ -7,7 +7,7 @@ import { AsTable } from './as-table.js';
 import { copy } from './mutes.js';
 import { ThresholdForm } from './threshold-form.js';
 import { useWidth } from './use-width.js';
-import { gridValues, leap, RootScale, stepAt } from './what-if.js';
+import { gridValues, leap, RootScale, stepAt } from './threshold-scale.js';
 import { Who } from './who.js';
 import { count, length, many, nameOf } from './words.js';
 

@@ -1,22 +1,9 @@
-import type { CountRead, WindowSpan } from '../model/window.js';
-import type { ChangedTotal } from '../model/live-total.js';
+import type { WindowSpan } from '../model/window.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
 /** From this part of its threshold on, a tenant is near it. */
 export const NEAR = 0.5;
-
-/** Source of counts for usage, read once a second and never while a request waits. */
-export interface UsageSource {
-  /** A name that is unique to this process. */
-  readonly instance: string;
-  /** The store's clock. */
-  now(): number;
-  /** Tenants whose counts have changed: each change is given once. Undefined for each tenant that has not changed. */
-  changed(): Iterable<ChangedTotal | undefined>;
-  /** The store's counts, in the order of `reads`. */
-  counts(reads: readonly CountRead[]): Promise<number[]>;
-}
 
 /** The window that a category's history is about: its shortest. */
 export function baseWindow({ windows }: Category): CategoryWindow {

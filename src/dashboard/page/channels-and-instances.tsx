@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Overview, TestAnswer } from '../api.js';
 import { HandlerList } from './hot-rows.js';
 import { post } from './live.js';
-import { attempt } from './notice.js';
+import { attempt } from './toast.js';
 import { SILENT_MS, bytes, clock, count, lasting, length, many } from './words.js';
 
 /** The channels, with a button that sends a test alert. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { oneLine } from '../util/text.js';
+import { oneLine } from './text.js';
 
 /** Writes a text for the log or a service, with at most `most` characters. */
 export type Writer = (text: string, most: number) => string;

@@ -8,7 +8,7 @@ import { SILENT_MS, clockWithSeconds, count, lasting } from './words.js';
 const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '#667085' };
 
 /** The summary: calm, how many tenants are over, or blind; and whether the data below is current. */
-export function Strip({ live, now }: { live: Live<Overview>; now: number }): JSX.Element {
+export function Header({ live, now }: { live: Live<Overview>; now: number }): JSX.Element {
   const { data } = live;
   const state = stateOf(live);
   const words = stateWords(state, data, now);
