@@ -13,6 +13,9 @@ const ROOMS = {
   usage: ['store', 'model', 'util'],
   instance: ['store', 'model', 'util'],
   channels: ['model', 'util'],
+  'alert/incident': ['store', 'model', 'util'],
+  'alert/sending': ['alert/incident', 'store', 'model', 'util'],
+  'alert/v0-1': ['alert/incident', 'store', 'model', 'util'],
   alert: ['store', 'model', 'util'],
   notices: ['usage', 'alert', 'channels', 'store', 'model', 'util'],
   monitor: ['counter', 'options', 'threshold', 'model', 'util'],
@@ -36,7 +39,7 @@ const forbid = (name, from, to, comment) => ({
 
 const oneDirection = Object.entries(ROOMS).map(([room, below]) =>
   forbid(
-    `${room}-imports-what-is-below`,
+    `${room.replace('/', '-')}-imports-what-is-below`,
     `^src/${room}/`,
     `^src/(?!(${[room, ...below].join('|')})/)`,
     below.length > 0 ? `Only ${below.join(', ')}.` : 'It knows nothing of this domain.',

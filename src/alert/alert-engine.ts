@@ -33,20 +33,13 @@ import {
   merged,
   recordId,
   sharedName,
-  spansToCount,
   withBreach,
-  withConfirmed,
-  withContributors,
-  withCount,
-  withCounted,
-  withFailed,
-  without,
-  withTold,
   type Contributors,
   type Incident,
-  type Span,
   type Told,
 } from './incident/incident.js';
+import { spansToCount, withContributors, withCount, withCounted, type Span } from './incident/counts-of-windows.js';
+import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { IncidentRecords } from './incident/incident-records.js';
 import { Mutes } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';

@@ -4,23 +4,9 @@ import type { IncidentStatus } from '../../model/rate-alert.js';
 import type { Breach } from '../../model/breach.js';
 import type { Tenant } from '../../model/tenant.js';
 import { alertOf, type AlertOrigin } from '../sending/alert-of-incident.js';
-import {
-  lastOf,
-  merged,
-  recordId,
-  spansToCount,
-  unsettled,
-  withBreach,
-  withConfirmed,
-  withContributors,
-  withCount,
-  withCounted,
-  withFailed,
-  withSettled,
-  withTold,
-  type Incident,
-  type Told,
-} from './incident.js';
+import { lastOf, merged, recordId, withBreach, type Incident, type Told } from './incident.js';
+import { spansToCount, unsettled, withContributors, withCount, withCounted, withSettled } from './counts-of-windows.js';
+import { withConfirmed, withFailed, withTold } from './told.js';
 
 const MINUTE = 60_000;
 const START = 29_000_000 * MINUTE;

@@ -11,13 +11,8 @@ import { keyOfShown, type Tenant } from '../../model/tenant.js';
 export const SETTLES_AFTER_MS = 1_000;
 /** A record keeps the latest windows. */
 const MAX_WINDOWS = 5;
-/** If a window's count cannot be read for this long after its end, the last count seen is final. */
-const COUNTS_GIVEN_UP_MS = 60_000;
 /** What is this much later than it can be was written before the store's clock fell back. */
 export const CLOCK_FELL_BACK_MS = 60_000;
-/** How many windows to settle at once if no replica has looked for a long time. */
-const MAX_SPANS = 20;
-
 /** The delivery of an alert in one channel. */
 export interface Delivery {
   /**
@@ -214,97 +209,6 @@ export function lengthOf(incident: Incident): number {
   return Math.max(lengthMs, 1);
 }
 
-/** A stretch of time whose count is final now. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Windows that are over and not settled, oldest first. */
-export function unsettled(incident: Incident, now: number): Span[] {
-  const spans: Span[] = [];
-  for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
-    const end = endOfSpan(incident, start);
-    if (end + SETTLES_AFTER_MS > now) break;
-    spans.push({ start, end });
-    start = end;
-  }
-  return spans;
-}
-
-/** When the window that begins or goes on at `start` ends. A sliding one is counted in pieces of its length, one after the other. */
-export function endOfSpan(incident: Incident, start: number): number {
-  const length = lengthOf(incident);
-  if (lastOf(incident).lengthMs !== undefined) return start + length;
-  const known = incident.windows.find((window) => window.start <= start && start < window.end);
-  const later = incident.windows.find((window) => window.start > start);
-  return known?.end ?? Math.min(start + length, later?.start ?? Infinity);
-}
-
-/** Adds the final count of a span, unless another replica has done so. */
-export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
-  if (incident.settledTo !== start) return incident;
-  const known = incident.windows.find((window) => window.start <= start && start < window.end);
-  // The highest count of a stretch is that of one of its pieces.
-  const seen = known?.lengthMs !== undefined && counted > 0 ? 0 : (known?.count ?? 0);
-  const count = Math.max(counted, seen);
-  const isCalm = start >= lastOf(incident).end;
-  return {
-    ...incident,
-    settledTo: end,
-    total: incident.total + (isCalm ? 0 : count),
-    calm: incident.calm + (isCalm ? count : 0),
-    windows: incident.windows.map((window) =>
-      window === known ? { ...window, count: Math.max(count, window.count) } : window,
-    ),
-    peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
-  };
-}
-
-/** Updates the count of the window that is running. */
-export function withCount(incident: Incident, start: number, count: number): Incident {
-  const window = incident.windows.find((one) => one.start === start);
-  if (!window || count <= window.count) return incident;
-  return {
-    ...incident,
-    windows: incident.windows.map((one) => (one === window ? { ...one, count } : one)),
-    peak: count > incident.peak.count ? { count, start } : incident.peak,
-  };
-}
-
-/** The windows to count now: those that are over and not final, or the one that is running. */
-export function spansToCount(incident: Incident, now: number): readonly Span[] {
-  if (incident.closedAt !== undefined) return [];
-  const last = lastOf(incident);
-  const ended = incident.story ? unsettled(incident, now) : [];
-  if (ended.length > 0) return ended;
-  return incident.story && last.end <= incident.settledTo ? [] : [last];
-}
-
-/**
- * Takes in the count of one of {@link spansToCount}.
- *
- * @param count - Undefined if it cannot be read. An ended window then waits for it for a while, unless the store is away.
- */
-export function withCounted(
-  incident: Incident,
-  span: Span,
-  count: number | undefined,
-  now: number,
-  isAway: boolean,
-): Incident {
-  const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
-  if (!isFinal) return withCount(incident, span.start, count ?? 0);
-  if (count === undefined && !isAway && now < span.end + COUNTS_GIVEN_UP_MS) return incident;
-  return withSettled(incident, span, count ?? 0);
-}
-
-/** Updates the contributors of the last window. */
-export function withContributors(incident: Incident, contributors: Contributors): Incident {
-  const windows = incident.windows.map((one, i, { length }) => (i === length - 1 ? { ...one, contributors } : one));
-  return { ...incident, windows };
-}
-
 /** Merges the records of two replicas that could not reach each other. */
 export function merged(shared: Incident | undefined, mine: Incident): Incident {
   if (!shared) return mine;
@@ -364,71 +268,4 @@ function encodeURIComponentSafely(text: string): string {
   return text.replace(/[^\w.-]/gu, (char) =>
     /\p{Cs}/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),
   );
-}
-
-/**
- * Records that a channel confirmed what it was sent, with anything it wants stored.
- *
- * @param previous - What it had stored when it was sent that. If that has changed since, another replica has sent a message of its own, and
- *   the end goes to both.
- */
-export function withConfirmed(
-  incident: Incident,
-  key: string,
-  { status, window, level, count }: Due & { readonly count: number },
-  memory: string | undefined,
-  previous: string | undefined,
-  now: number,
-): Incident {
-  const told = incident.told[key] as Told;
-  // Without a story each window is an alert of its own: its message is not continued, and has no end.
-  const isOther =
-    incident.story &&
-    memory !== undefined &&
-    told.memory !== undefined &&
-    told.memory !== previous &&
-    told.memory !== memory;
-  const others = [...(told.also ?? []), ...(isOther ? [told.memory] : [])];
-  const also = [...new Set(others)].filter((other) => other !== (memory ?? told.memory));
-  const place = incident.story ? '' : String(window.start);
-  const places = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
-  const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
-  const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
-  return withTold(counted, key, {
-    ...without(told, 'by', 'until', 'next', 'faults', 'isAtFault', 'also', ...(isOther ? (['resolved'] as const) : [])),
-    levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
-    level,
-    when: now,
-    count,
-    // The other message does not show the end yet.
-    ...(status === 'resolved' && !isOther ? { resolved: true } : {}),
-    ...(memory === undefined ? {} : { memory }),
-    ...(also.length > 0 ? { also } : {}),
-    delivery: { status: 'delivered', attempts: told.delivery.attempts + 1 },
-  });
-}
-
-/** Sending failed. `next` is when to try again. */
-export function withFailed(
-  incident: Incident,
-  key: string,
-  { refused, reason, itsFault }: { readonly refused: boolean; readonly reason: string; readonly itsFault: boolean },
-  next: number,
-): Incident {
-  const told = incident.told[key] as Told;
-  const status = refused ? 'failed' : 'retried';
-  const delivery = { status, attempts: told.delivery.attempts + 1, reason } as const;
-  const faults = { faults: (told.faults ?? 0) + 1, ...(itsFault ? { isAtFault: true } : {}) };
-  return withTold(incident, key, { ...without(told, 'by', 'until'), ...faults, next, delivery });
-}
-
-export function withTold(incident: Incident, key: string, told: Told): Incident {
-  return { ...incident, told: { ...incident.told, [key]: told } };
-}
-
-/** The same object if it has none of them. */
-export function without<T extends object, K extends keyof T & string>(whole: T, ...names: K[]): Omit<T, K> {
-  if (!names.some((name) => name in whole)) return whole;
-  const rest = Object.entries(whole).filter(([name]) => !(names as string[]).includes(name));
-  return Object.fromEntries(rest) as Omit<T, K>;
 }

@@ -5,7 +5,9 @@ import type { Breach } from '../../model/breach.js';
 import { alertOf } from '../sending/alert-of-incident.js';
 import { alertRecord } from '../history-entry.js';
 import { plan } from '../sending/what-is-due.js';
-import { lastOf, spansToCount, withBreach, withConfirmed, withCounted, type Incident } from './incident.js';
+import { lastOf, withBreach, type Incident } from './incident.js';
+import { spansToCount, withCounted } from './counts-of-windows.js';
+import { withConfirmed } from './told.js';
 import { isIncident } from './is-incident.js';
 
 const MINUTE = 60_000;

@@ -1,7 +1,8 @@
 import type { AlertLevel, Severity } from '../../model/level.js';
 import type { Breach } from '../../model/breach.js';
 import { due, isOver, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
-import { withBreach, withSettled, unsettled, type Incident, type Told } from '../incident/incident.js';
+import { withBreach, type Incident, type Told } from '../incident/incident.js';
+import { withSettled, unsettled } from '../incident/counts-of-windows.js';
 
 const MINUTE = 60_000;
 const START = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);

@@ -1,7 +1,6 @@
 import { SEVERITIES, type AlertLevel } from '../../model/level.js';
 import {
   CLOCK_FELL_BACK_MS,
-  endOfSpan,
   lastOf,
   lengthOf,
   SETTLES_AFTER_MS,
@@ -10,6 +9,7 @@ import {
   type Told,
   type WindowOver,
 } from '../incident/incident.js';
+import { endOfSpan } from '../incident/counts-of-windows.js';
 import type { Wanting } from './channel-roster.js';
 
 /** How incidents go. Times in milliseconds. */

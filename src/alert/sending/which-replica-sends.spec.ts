@@ -1,6 +1,7 @@
 import type { AlertLevel } from '../../model/level.js';
 import { extended, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
-import { withBreach, withTold, type Incident, type Told } from '../incident/incident.js';
+import { withBreach, type Incident, type Told } from '../incident/incident.js';
+import { withTold } from '../incident/told.js';
 import type { Mute } from '../mutes.js';
 
 const NOW = 1_700_000_000_000;

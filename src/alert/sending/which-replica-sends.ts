@@ -1,7 +1,7 @@
 import { oneLine } from '../../util/text.js';
 import { isOver, plan, type IncidentSettings } from './what-is-due.js';
-import { lastOf, without, withTold, type Due, type Incident, type Told } from '../incident/incident.js';
-import type { Mute } from '../mutes.js';
+import { lastOf, type Due, type Incident, type Told } from '../incident/incident.js';
+import { without, withTold } from '../incident/told.js';
 import type { Wanting } from './channel-roster.js';
 
 /** After this time another replica takes over from one that died. */
@@ -30,7 +30,8 @@ export interface Sender {
   readonly own: (key: string) => { readonly pausedMs: number } | undefined;
   /** Whether this replica sends through that channel now. */
   readonly isMine: (key: string) => boolean;
-  readonly mute: Mute | undefined;
+  /** The mute that holds now. */
+  readonly mute: { readonly until: Date; readonly reason: string } | undefined;
   /** Whether it may end the incident. */
   readonly mayClose: boolean;
   /** Whether it may send what another replica began to send and did not confirm in time. */

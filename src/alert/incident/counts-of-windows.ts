@@ -1,0 +1,97 @@
+import { lastOf, lengthOf, SETTLES_AFTER_MS, type Contributors, type Incident } from './incident.js';
+
+/** If a window's count cannot be read for this long after its end, the last count seen is final. */
+const COUNTS_GIVEN_UP_MS = 60_000;
+/** How many windows to settle at once if no replica has looked for a long time. */
+const MAX_SPANS = 20;
+
+/** A stretch of time whose count is final now. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Windows that are over and not settled, oldest first. */
+export function unsettled(incident: Incident, now: number): Span[] {
+  const spans: Span[] = [];
+  for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
+    const end = endOfSpan(incident, start);
+    if (end + SETTLES_AFTER_MS > now) break;
+    spans.push({ start, end });
+    start = end;
+  }
+  return spans;
+}
+
+/** When the window that begins or goes on at `start` ends. A sliding one is counted in pieces of its length, one after the other. */
+export function endOfSpan(incident: Incident, start: number): number {
+  const length = lengthOf(incident);
+  if (lastOf(incident).lengthMs !== undefined) return start + length;
+  const known = incident.windows.find((window) => window.start <= start && start < window.end);
+  const later = incident.windows.find((window) => window.start > start);
+  return known?.end ?? Math.min(start + length, later?.start ?? Infinity);
+}
+
+/** Adds the final count of a span, unless another replica has done so. */
+export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
+  if (incident.settledTo !== start) return incident;
+  const known = incident.windows.find((window) => window.start <= start && start < window.end);
+  // The highest count of a stretch is that of one of its pieces.
+  const seen = known?.lengthMs !== undefined && counted > 0 ? 0 : (known?.count ?? 0);
+  const count = Math.max(counted, seen);
+  const isCalm = start >= lastOf(incident).end;
+  return {
+    ...incident,
+    settledTo: end,
+    total: incident.total + (isCalm ? 0 : count),
+    calm: incident.calm + (isCalm ? count : 0),
+    windows: incident.windows.map((window) =>
+      window === known ? { ...window, count: Math.max(count, window.count) } : window,
+    ),
+    peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
+  };
+}
+
+/** Updates the count of the window that is running. */
+export function withCount(incident: Incident, start: number, count: number): Incident {
+  const window = incident.windows.find((one) => one.start === start);
+  if (!window || count <= window.count) return incident;
+  return {
+    ...incident,
+    windows: incident.windows.map((one) => (one === window ? { ...one, count } : one)),
+    peak: count > incident.peak.count ? { count, start } : incident.peak,
+  };
+}
+
+/** The windows to count now: those that are over and not final, or the one that is running. */
+export function spansToCount(incident: Incident, now: number): readonly Span[] {
+  if (incident.closedAt !== undefined) return [];
+  const last = lastOf(incident);
+  const ended = incident.story ? unsettled(incident, now) : [];
+  if (ended.length > 0) return ended;
+  return incident.story && last.end <= incident.settledTo ? [] : [last];
+}
+
+/**
+ * Takes in the count of one of {@link spansToCount}.
+ *
+ * @param count - Undefined if it cannot be read. An ended window then waits for it for a while, unless the store is away.
+ */
+export function withCounted(
+  incident: Incident,
+  span: Span,
+  count: number | undefined,
+  now: number,
+  isAway: boolean,
+): Incident {
+  const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
+  if (!isFinal) return withCount(incident, span.start, count ?? 0);
+  if (count === undefined && !isAway && now < span.end + COUNTS_GIVEN_UP_MS) return incident;
+  return withSettled(incident, span, count ?? 0);
+}
+
+/** Updates the contributors of the last window. */
+export function withContributors(incident: Incident, contributors: Contributors): Incident {
+  const windows = incident.windows.map((one, i, { length }) => (i === length - 1 ? { ...one, contributors } : one));
+  return { ...incident, windows };
+}

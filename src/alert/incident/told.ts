@@ -1,0 +1,69 @@
+import { withCount } from './counts-of-windows.js';
+import type { Due, Incident, Told } from './incident.js';
+
+/**
+ * Records that a channel confirmed what it was sent, with anything it wants stored.
+ *
+ * @param previous - What it had stored when it was sent that. If that has changed since, another replica has sent a message of its own, and
+ *   the end goes to both.
+ */
+export function withConfirmed(
+  incident: Incident,
+  key: string,
+  { status, window, level, count }: Due & { readonly count: number },
+  memory: string | undefined,
+  previous: string | undefined,
+  now: number,
+): Incident {
+  const told = incident.told[key] as Told;
+  // Without a story each window is an alert of its own: its message is not continued, and has no end.
+  const isOther =
+    incident.story &&
+    memory !== undefined &&
+    told.memory !== undefined &&
+    told.memory !== previous &&
+    told.memory !== memory;
+  const others = [...(told.also ?? []), ...(isOther ? [told.memory] : [])];
+  const also = [...new Set(others)].filter((other) => other !== (memory ?? told.memory));
+  const place = incident.story ? '' : String(window.start);
+  const places = new Set(['', ...incident.windows.map(({ start }) => String(start))]);
+  const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
+  const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
+  return withTold(counted, key, {
+    ...without(told, 'by', 'until', 'next', 'faults', 'isAtFault', 'also', ...(isOther ? (['resolved'] as const) : [])),
+    levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
+    level,
+    when: now,
+    count,
+    // The other message does not show the end yet.
+    ...(status === 'resolved' && !isOther ? { resolved: true } : {}),
+    ...(memory === undefined ? {} : { memory }),
+    ...(also.length > 0 ? { also } : {}),
+    delivery: { status: 'delivered', attempts: told.delivery.attempts + 1 },
+  });
+}
+
+/** Sending failed. `next` is when to try again. */
+export function withFailed(
+  incident: Incident,
+  key: string,
+  { refused, reason, itsFault }: { readonly refused: boolean; readonly reason: string; readonly itsFault: boolean },
+  next: number,
+): Incident {
+  const told = incident.told[key] as Told;
+  const status = refused ? 'failed' : 'retried';
+  const delivery = { status, attempts: told.delivery.attempts + 1, reason } as const;
+  const faults = { faults: (told.faults ?? 0) + 1, ...(itsFault ? { isAtFault: true } : {}) };
+  return withTold(incident, key, { ...without(told, 'by', 'until'), ...faults, next, delivery });
+}
+
+export function withTold(incident: Incident, key: string, told: Told): Incident {
+  return { ...incident, told: { ...incident.told, [key]: told } };
+}
+
+/** The same object if it has none of them. */
+export function without<T extends object, K extends keyof T & string>(whole: T, ...names: K[]): Omit<T, K> {
+  if (!names.some((name) => name in whole)) return whole;
+  const rest = Object.entries(whole).filter(([name]) => !(names as string[]).includes(name));
+  return Object.fromEntries(rest) as Omit<T, K>;
+}
