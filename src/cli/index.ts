@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 
 import { oneLine } from '../util/text.js';
-import { LiveRows, type LiveRow } from './rows-from-redis.js';
+import { RowsFromRedis, type LiveRow } from './rows-from-redis.js';
 
 const HELP = `Shows the busiest tenants now, read from Redis. The app need not run.
 
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   }
   const { client, secrets, lastError } = connect(url, args);
   const prefix = args.prefix ?? 'rate_monitor';
-  const looking = new LiveRows(client, prefix, Number(args.limit ?? 20));
+  const looking = new RowsFromRedis(client, prefix, Number(args.limit ?? 20));
   let stopped = false;
   process.once('SIGINT', () => (stopped = true));
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {

@@ -33,7 +33,7 @@ const OPEN_SLOTS = 4;
 const CATEGORY = /:\{([A-Z][A-Z0-9_]*)\}:about$/;
 
 /** Reads live tops from Redis alone: what the page shows, without an app. */
-export class LiveRows {
+export class RowsFromRedis {
   constructor(
     private readonly client: Redis | Cluster,
     private readonly keyPrefix: string,
