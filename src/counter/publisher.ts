@@ -12,7 +12,7 @@ import {
 import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
-import type { StoreHealth } from './store-health.js';
+import { HELD_MS, type StoreHealth } from './store-health.js';
 import { duration, kindOf } from '../util/text.js';
 import type { TrackedTotal, Urgency } from './tracked-total.js';
 import { isOver, type TrackedWindows } from './tracked-windows.js';
@@ -79,6 +79,8 @@ export class Publisher {
   private toJudge: TrackedTotal[] = [];
   private failures = 0;
   private failedAt = -Infinity;
+  /** A failure was not believed, and the store has not answered since. */
+  private isUnsure = false;
   private isStopped = false;
   /** A publish belongs to no request: run outside of all, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
@@ -123,7 +125,7 @@ export class Publisher {
   async probe(): Promise<void> {
     if (!this.store.time || !this.isIdle || this.isProbing) return;
     this.isProbing = true;
-    const asked = this.health.ask(this.options.waitAtMostMs);
+    const [asked, askedAt] = [this.health.ask(this.options.waitAtMostMs), performance.now()];
     let failure: unknown;
     try {
       // A store of the app's may answer at once.
@@ -136,7 +138,7 @@ export class Publisher {
     // A publish knows more, and so does one that failed: the store may give its time and take no totals.
     if (this.isStopped || !this.isIdle || this.failures > 0) return;
     if (failure === undefined) this.wasReached(isSlow);
-    else this.health.failed(failure);
+    else if (this.isBelieved(askedAt)) this.health.failed(failure);
   }
 
   /** Publishes what is queued. Resolves when that is done or has failed. */
@@ -274,13 +276,13 @@ export class Publisher {
   private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
     const totals = chunk.map((tracked) => tracked.send());
     let answers: readonly Published[];
-    const published = this.stats.publishing();
+    const [published, askedAt] = [this.stats.publishing(), performance.now()];
     try {
       // A store of the app's may answer at once, or by what only looks like a promise.
       answers = await inTime(Promise.resolve(this.store.publish(totals, this.clock.now())));
     } catch (error) {
       published(false);
-      this.failed(error);
+      this.failed(error, askedAt);
       for (const tracked of chunk) if (tracked.enqueue('urgent')) this.urgent.push(tracked);
       return [...chunk];
     }
@@ -298,7 +300,7 @@ export class Publisher {
       }
       return false;
     });
-    if (failure !== undefined) this.failed(failure);
+    if (failure !== undefined) this.failed(failure, askedAt);
     return untaken;
   }
 
@@ -408,10 +410,19 @@ export class Publisher {
     );
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, askedAt = performance.now()): void {
     this.failures++;
+    if (!this.isBelieved(askedAt)) return;
     this.failedAt = performance.now();
     this.health.failed(error);
+  }
+
+  /** Not the first time, if the event loop was held: the answer may have arrived, and a client gives up before it reads it. The next try tells. */
+  private isBelieved(askedAt: number): boolean {
+    const wasHeld = performance.now() - askedAt > GIVE_UP_AFTER_MS + HELD_MS;
+    if (!wasHeld || this.isUnsure) return true;
+    this.isUnsure = true;
+    return false;
   }
 
   private answered(isSlow: boolean): void {
@@ -424,6 +435,7 @@ export class Publisher {
   }
 
   private wasReached(isSlow: boolean): void {
+    this.isUnsure = false;
     if (isSlow && this.options.counting !== 'background') this.health.slow();
     else this.health.answered();
   }

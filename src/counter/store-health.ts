@@ -10,7 +10,7 @@ const SLOW_FOR_MS = 1_000;
 /** How long the store must have been out of reach before this instance judges alone: a short gap ends in one alert by all, not one by each. */
 const ALONE_AFTER_MS = 1_000;
 /** A timer that fires this late shows that the event loop was held, and then nothing is known of the store. */
-const HELD_MS = 20;
+export const HELD_MS = 20;
 /** How long the line about a failure waits for the reason of a second try, and how long if all that is known is that a connection was lost. */
 const SAY_AFTER_MS = 250;
 const SAY_AT_LAST_MS = 1_000;

@@ -50,6 +50,39 @@ describe('what is not the fault of Redis', () => {
     expect(app.alerts).toHaveLength(1);
   });
 
+  it('nor an event loop that is held for so long that the client gives up what has arrived', async () => {
+    const { keyPrefix, client } = redis;
+    app = await startApp({ options: { redis: client, keyPrefix, categories: calmCategories() } });
+    const counter = app.app.get(RateCounterService);
+    const hold = (): void => {
+      const end = performance.now() + 1_700;
+      while (performance.now() < end);
+    };
+    // With requests, and without: then the store is asked for its time.
+    for (const [command, ask] of [
+      ['evalsha', () => void counter.increment('llm_call', 'acme')],
+      ['time', () => undefined],
+    ] as const) {
+      const sent = jest.spyOn(Redis.prototype, 'sendCommand');
+      const send = sent.getMockImplementation() as Redis['sendCommand'];
+      const held = new Promise<void>((resolve) => {
+        sent.mockImplementation(function (this: Redis, ...args) {
+          if (args[0].name === command) {
+            sent.mockRestore();
+            process.nextTick(() => resolve(hold()));
+          }
+          return send.apply(this, args);
+        });
+      });
+      ask();
+      await held;
+      // The line about a store that is away waits for 250 ms.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+    expect([...app.log.of(' is away '), ...app.log.of(' is back ')]).toEqual([]);
+    expect(await counter.read('llm_call', 'acme')).toBe(1);
+  });
+
   it('a local clock that jumps an hour, back or forth, moves no window', async () => {
     const hour = 3_600_000;
     let jumpedMs = 0;

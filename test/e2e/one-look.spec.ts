@@ -18,19 +18,31 @@ import { APP_GUARD, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
 import {
+  AlertmanagerChannel,
   AlertService,
+  DiscordChannel,
   MonitorRate,
+  PagerDutyChannel,
   RateCounterService,
   RateMonitorModule,
   RateMonitorService,
+  SlackChannel,
   ThresholdService,
   UsageService,
+  WebhookChannel,
+  type AlertChannel,
   type RateMonitorOptions,
 } from '../../src/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
+import { DiscordServer } from '../support/discord-server.js';
 import { MemoryLogger } from '../support/memory-logger.js';
+import { PagerDutyServer } from '../support/pagerduty-server.js';
 import { sharedRedis } from '../support/redis.js';
+import { SlackServer } from '../support/slack-server.js';
+import type { StandIn } from '../support/stand-in.js';
+import { until } from '../support/until.js';
+import { WebhookServer } from '../support/webhook-server.js';
 
 interface AppRequest {
   headers: Record<string, string>;
@@ -381,10 +393,21 @@ it('the module itself, loaded later, explains that it counts nothing', async () 
   await app.close();
 });
 
-it('counts in an app that puts a proxy around each instance', async () => {
-  const alerts: unknown[] = [];
-  const channel = { name: 'list', send: (alert: unknown) => void alerts.push(alert) };
-  @Module({ imports: [RateMonitorModule.forRoot({ channels: [channel] })], controllers: [ApiController] })
+it.each<[name: string, receiver: () => StandIn, channel: (url: string) => AlertChannel]>([
+  ['webhook', () => new WebhookServer(), (url) => new WebhookChannel({ url })],
+  ['Slack', () => new SlackServer(), (url) => new SlackChannel({ url })],
+  ['Discord', () => new DiscordServer(), (url) => new DiscordChannel({ url })],
+  ['PagerDuty', () => new PagerDutyServer(), (url) => new PagerDutyChannel({ url, routingKey: 'a'.repeat(32) })],
+  ['Alertmanager', () => new WebhookServer(), (url) => new AlertmanagerChannel({ url })],
+])('counts in an app that puts a proxy around each instance, its %s channel among them', async (_, server, channel) => {
+  const receiver = await server().start();
+  @Module({ providers: [{ provide: 'CHANNEL', useFactory: () => channel(receiver.url) }], exports: ['CHANNEL'] })
+  class Channels {}
+  const useFactory = (given: AlertChannel) => ({ channels: [given], groupWaitMs: 0 });
+  @Module({
+    imports: [RateMonitorModule.forRootAsync({ imports: [Channels], inject: ['CHANNEL'], useFactory })],
+    controllers: [ApiController],
+  })
   class App {}
   const instanceDecorator = (instance: unknown): unknown =>
     // Nest's own discovery does not bear one around its list of modules.
@@ -397,8 +420,9 @@ it('counts in an app that puts a proxy around each instance', async () => {
   await app.listen(0, '127.0.0.1');
   const url = `${await app.getUrl()}/evaluations`;
   for (let i = 0; i < 4; i++) await fetch(url, { method: 'POST', headers: { 'x-project': 'acme' } });
-  expect(alerts).toHaveLength(1);
+  await until(() => receiver.requests.length === 1);
   await app.close();
+  await receiver.close();
 });
 
 it('counts what a module records that is loaded later', async () => {

@@ -6,6 +6,7 @@ import { Redis, type Cluster } from 'ioredis';
 import { RateCounterService, RateMonitorConfigError, RedisCounterStore } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
+import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisSentinel } from '../support/redis-sentinel.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -159,5 +160,20 @@ describe('Redis clients as people have them', () => {
     expect(sockets()).toBeLessThanOrEqual(before);
     client.disconnect();
     await server.kill();
+  });
+
+  it('leaves no timer behind, either, when all Sentinels are away', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const sentinels = await Promise.all([1, 2, 3].map(async () => ({ host: '127.0.0.1', port: await freePort() })));
+    const client = new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });
+    const before = timers();
+    const app = await start(client);
+    await until(() => app.log.of(' is away ').length === 1);
+    await app.close();
+    const closed = performance.now();
+    await until(() => timers() <= before);
+    // Jest complains after a second.
+    expect(performance.now() - closed).toBeLessThan(1_000);
+    client.disconnect();
   });
 });

@@ -30,6 +30,7 @@ export abstract class HttpChannel implements AlertChannel {
     this.#client = new HttpClient(url, headers, secrets);
     this.#isPrivate = isPrivate(url);
     this.addressHash = this.#client.addressHash;
+    bindMethods(this);
   }
 
   /** {@inheritDoc AlertChannel.start} */
@@ -45,5 +46,17 @@ export abstract class HttpChannel implements AlertChannel {
   /** The response to a request, with any status. */
   protected request(request: HttpRequest): Promise<Answer> {
     return this.#client.send(request);
+  }
+}
+
+/** Nest's `instrument` may put a proxy in the place of a provider, and a proxy has no private fields: bound, the methods still find them. */
+function bindMethods(channel: HttpChannel): void {
+  for (let type: object = channel; type !== HttpChannel.prototype;) {
+    type = Object.getPrototypeOf(type) as object;
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
+      if (typeof value !== 'function' || name === 'constructor' || Object.hasOwn(channel, name)) continue;
+      const bound = (value as () => unknown).bind(channel);
+      Object.defineProperty(channel, name, { value: bound, writable: true, configurable: true });
+    }
   }
 }

@@ -8,6 +8,8 @@ const COMMAND_TIMEOUT_MS = 1_500;
 /** How long a socket may take to close: a dead one never answers, and would keep the process alive. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
+/** ioredis waits this long between two rounds of its Sentinels, also if it is closed meanwhile. */
+const LAST_SENTINEL_RETRY_MS = 500;
 /** Empty braces at the front of a key: a Cluster does not look for others behind them. */
 const EMPTY_TAG = /^[^{]*\{\}/;
 
@@ -28,12 +30,14 @@ const OPTIONS: RedisOptions = {
   sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
-  sentinelRetryStrategy: retryStrategy,
+  sentinelRetryStrategy: (attempt) => Math.min(retryStrategy(attempt), LAST_SENTINEL_RETRY_MS),
   // Numbers in replies stay numbers.
   stringNumbers: false,
   // The master has become a replica; reconnecting finds the new master.
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
+
+type ConnectToSentinel = (address: unknown, options?: RedisOptions) => Redis;
 
 /**
  * A connection of our own to the server that `client` uses, not yet open.
@@ -69,7 +73,18 @@ export function addressOf(client: Redis | Cluster): string {
 
 function ownSingle(client: Redis): Redis {
   const connection = client.duplicate({ ...OPTIONS, socketTimeout: undefined });
-  return hasMethods(connection) ? followCredentials(connection, connection.options, () => client.options) : connection;
+  if (!hasMethods(connection)) return connection;
+  return followCredentials(endSentinelsInTime(connection), connection.options, () => client.options);
+}
+
+/** What ioredis asks its Sentinels with does not get our options: a timer of 2 s outlives each of these connections, and kept the process from ending. */
+function endSentinelsInTime(connection: Redis): Redis {
+  const { connector } = connection as unknown as { connector?: { connectToSentinel?: ConnectToSentinel } };
+  const connect = connector?.connectToSentinel;
+  if (connect)
+    connector.connectToSentinel = (address, options) =>
+      connect.call(connector, address, { disconnectTimeout: DISCONNECT_TIMEOUT_MS, ...options });
+  return connection;
 }
 
 function ownCluster(client: Cluster): Cluster {
