@@ -222,6 +222,18 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('b', 7, { sent: 6, others: 8 })).count).toBe(15);
     });
 
+    it('has what the one knew that has heard most, however late it returns, and counts none of it twice', async () => {
+      // Of 20, an instance that is gone had counted 9; b heard of 2 of them, c of all, d of none.
+      expect((await publish('b', 4, { sent: 4, others: 2 })).count).toBe(6);
+      expect(await publish('c', 3, { sent: 3, others: 17 })).toMatchObject({ count: 20, lost: true });
+      expect((await publish('d', 4, { sent: 4 })).count).toBe(20);
+      expect((await publish('d', 6, { sent: 4 })).count).toBe(22);
+      expect((await publish('b', 5, { sent: 4, others: 16 })).count).toBe(23);
+      // One that is new knows no more than the store.
+      expect((await publish('e', 2, { sent: 0 })).count).toBe(25);
+      expect((await publish('c', 4, { sent: 3, others: 17 })).count).toBe(26);
+    });
+
     it('does not go below what is there', async () => {
       await publish('a', 5, { sent: 3, others: 1 });
       expect((await publish('b', 6, { sent: 6 })).count).toBe(11);

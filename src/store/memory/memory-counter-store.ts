@@ -123,9 +123,17 @@ function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number,
     counter.base = plus(counter.base, -off);
     counter.sum = plus(counter.sum, -off);
   }
+  const isLost = before === undefined && own.sent > 0;
+  // It may know of more than those who came back before it, above all of instances that are gone.
+  const more = plus(own.others, -counter.sum);
+  if (isLost && more > 0) {
+    counter.base = plus(counter.base, more);
+    counter.sum = own.others;
+    counter.basedAt = now;
+  }
   counter.totals.set(own.instance, own.total);
   counter.sum = plus(counter.sum, own.total - (before ?? 0));
-  return before === undefined && own.sent > 0;
+  return isLost;
 }
 
 /** Records which levels are announced, and gives out those that are not. */

@@ -134,7 +134,8 @@ while at <= last do
           if base > 0 then call('HSET', key, 'base', others, 'based', time()) end
           if sent > 0 then lost = 1 end
         elseif base > 0 or not mine then
-          local sent, fields = sentAndOthers(ARGV[at + 1])
+          local sent, others = sentAndOthers(ARGV[at + 1])
+          local fields
           if base > 0 then
             -- What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
             fields = call('HMGET', key, 'based', 'folded')
@@ -146,7 +147,15 @@ while at <= last do
               call('HSET', key, 'base', format('%.17g', base))
             end
           end
-          if not mine and sent > 0 and not (fields and fields[2]) then lost = 1 end
+          if not mine and sent > 0 and not (fields and fields[2]) then
+            lost = 1
+            -- It may know of more than those who came back before it, above all of instances that are gone.
+            local more = plus(tonumber(others), -total)
+            if more > 0 then
+              base, total = plus(base, more), plus(total, more)
+              call('HSET', key, 'base', format('%.17g', base), 'based', time())
+            end
+          end
         end
         total = plus(total, grown)
         sum = format('%.17g', total)
