@@ -1,5 +1,5 @@
 import { SCHEMAS } from './api-schemas.js';
-import { EXAMPLES } from './api.js';
+import { EXAMPLES } from './api-examples.js';
 
 interface Parameter {
   readonly name: string;

@@ -20,7 +20,7 @@ import { MONITOR_VIEW } from '../../src/facade/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { ASSETS } from '../../src/dashboard/assets.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
-import { EXAMPLES } from '../../src/dashboard/api.js';
+import { EXAMPLES } from '../../src/dashboard/api-examples.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
 import { RateMonitorConfigError } from '../../src/index.js';
 import { Deferred } from '../../src/util/deferred.js';
