@@ -470,6 +470,8 @@ describe('by keyboard and by ear', () => {
       for (const chart of await page.locator('.chart').all()) {
         const table = chart.locator('xpath=following-sibling::details[1]');
         await table.locator('summary').click();
+        // Rendered once the browser has reported that it is open.
+        await table.locator('tbody tr').first().waitFor();
         expect(await table.locator('tbody tr').count()).toBeGreaterThanOrEqual(24);
       }
     }
