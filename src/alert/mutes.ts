@@ -141,8 +141,7 @@ export class Mutes {
 
   /** The mute of an alert, as last read; the one that lasts longest if there are several. */
   of(category: string, tenantId: string): Mute | undefined {
-    const isOf = ({ tenant = tenantId }: Kept): boolean =>
-      tenant === tenantId || keyOfShown(tenant) === keyOfShown(tenantId);
+    const isOf = ({ tenant = tenantId }: Kept): boolean => keyOfShown(tenant) === keyOfShown(tenantId);
     const found = this.running().filter((mute) => (mute.category ?? category) === category && isOf(mute));
     const [longest] = found.sort((a, b) => b.until - a.until);
     return longest && toMute(longest);
@@ -159,10 +158,10 @@ export class Mutes {
     for (const [id, more] of [...this.heldBack]) {
       this.heldBack.delete(id);
       try {
-        const { after } = await this.records.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
+        const before = await this.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
         // The store lost it, so it is restored with this count.
         const mine = this.known.get(id);
-        if (!after && mine) this.known.set(id, { ...mine, heldBack: mine.heldBack + more });
+        if (!before && mine) this.known.set(id, { ...mine, heldBack: mine.heldBack + more });
       } catch (error) {
         this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + more);
         throw error;
@@ -178,10 +177,6 @@ export class Mutes {
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
       if (there && there.version >= mine.version) continue;
-      if (mine.until + SETTLES_AFTER_MS <= now) {
-        if (!there && !mine.ended) await this.over(id, mine);
-        continue;
-      }
       if (!mine.ended) await this.v01.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
       kept.set(id, (await this.records.change(id, later)).after ?? mine);
@@ -196,7 +191,7 @@ export class Mutes {
     const { set, ended } = await this.v01.look();
     for (const id of ended) await this.endNow(id);
     for (const [id, { tenant, category, until, reason }] of set) {
-      if (until <= now || this.known.get(id)?.until === until) continue;
+      if (until <= now) continue;
       await this.change(id, (there) => {
         const version = Math.max(now, (there?.version ?? 0) + 1);
         return there?.until === until
@@ -214,8 +209,10 @@ export class Mutes {
   private async end(id: string): Promise<void> {
     const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
+    // It may have been prolonged meanwhile.
+    if (after) this.known.set(id, after);
+    else this.known.delete(id);
     if (before && !after && !before.ended) await this.over(id, before);
-    this.known.delete(id);
   }
 
   /** Logged by one replica, which a lease elects because the store may have lost the record. */
