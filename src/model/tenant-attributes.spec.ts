@@ -40,6 +40,7 @@ it.each([
         ownKeys: () => {
           throw new Error('gone');
         },
+        get: () => 'free',
       },
     ),
   ],

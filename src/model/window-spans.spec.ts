@@ -103,9 +103,17 @@ describe('calendar spans', () => {
     );
   });
 
+  it('do not go back to the day before, if clocks set back over midnight repeat its evening', () => {
+    const keys = ['02:29:59', '02:30:00', '02:31:00', '03:29:59', '03:30:00'].map(
+      (time) => calendarSpans('day', 'America/St_Johns')(at(`2010-11-07T${time}Z`)).key,
+    );
+    expect(keys).toEqual(['day:2010-11-06-02:30', ...Array<string>(4).fill('day:2010-11-07-02:30')]);
+  });
+
   it('are the same object as long as they last', () => {
     const spanAt = calendarSpans('day', 'Europe/Berlin');
     const first = spanAt(at('2026-03-29T12:00:00Z'));
+    expect(spanAt(first.start)).toBe(first);
     expect(spanAt(first.end - 1)).toBe(first);
     expect(spanAt(first.end)).not.toBe(first);
   });

@@ -68,12 +68,12 @@ function firstOf(period: Period, wall: number): number {
     const date = new Date(wall);
     return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
   }
-  if (period === 'day') return Math.floor(wall / DAY_MS) * DAY_MS;
-  return Math.floor((wall - FIRST_MONDAY) / (7 * DAY_MS)) * 7 * DAY_MS + FIRST_MONDAY;
+  const lengthMs = PERIOD_MS[period];
+  return Math.floor((wall - FIRST_MONDAY) / lengthMs) * lengthMs + FIRST_MONDAY;
 }
 
 function nextOf(period: Period, first: number): number {
-  if (period !== 'month') return first + (period === 'day' ? DAY_MS : 7 * DAY_MS);
+  if (period !== 'month') return first + PERIOD_MS[period];
   const date = new Date(first);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
 }

@@ -14,8 +14,8 @@ export function linkOf(alert: RateAlert, link?: MessageOptions['link']): string 
 }
 
 /** An address that people can follow; undefined if it is none. */
-export function safeLink(address: string | undefined): string | undefined {
-  if (address === undefined || !URL.canParse(address)) return undefined;
+export function safeLink(address = ''): string | undefined {
+  if (!URL.canParse(address)) return undefined;
   const { protocol, href } = new URL(address);
-  return /^https?:$/.test(protocol) && href.length <= MAX_LENGTH ? href : undefined;
+  return ['http:', 'https:'].includes(protocol) && href.length <= MAX_LENGTH ? href : undefined;
 }
