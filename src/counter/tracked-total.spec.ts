@@ -286,7 +286,7 @@ describe('TrackedTotal', () => {
   describe('gives usage', () => {
     it('each change of count, of others, of earlier spans and of the threshold, once', () => {
       const total = known(3);
-      expect(total.takeNews()).toEqual({ more: 3, name: 'Acme' });
+      expect(total.takeNews()).toEqual({ more: 3, isNew: true, name: 'Acme' });
       expect(total.takeNews()).toBeUndefined();
       answer(total);
       total.setLevels({ ...LEVELS });
@@ -311,19 +311,19 @@ describe('TrackedTotal', () => {
       total.add(1, { id: 'acme' });
       answer(total);
       total.forgetTenant();
-      expect(total.takeNews()).toEqual({ more: 1, name: undefined });
+      expect(total.takeNews()).toEqual({ more: 1, isNew: false, name: undefined });
       // A request without a name that comes before usage has looked.
       const named = known(1);
       named.forgetTenant();
       named.add(1, { id: 'acme' });
       answer(named);
       named.forgetTenant();
-      expect(named.takeNews()).toEqual({ more: 2, name: 'Acme' });
+      expect(named.takeNews()).toEqual({ more: 2, isNew: true, name: 'Acme' });
       const seen = known(1);
       seen.takeNews();
       seen.forgetTenant();
       seen.add(1, { id: 'acme' });
-      expect(seen.takeNews()).toEqual({ more: 1, name: undefined });
+      expect(seen.takeNews()).toEqual({ more: 1, isNew: false, name: undefined });
     });
   });
 });

@@ -1,5 +1,6 @@
 import type { Breach } from '../model/breach.js';
 import type { AlertLevel, Levels } from '../model/level.js';
+import type { ChangedTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import { shownTenantId, type Tenant } from '../model/tenant.js';
@@ -305,15 +306,16 @@ export class TrackedTotal {
   }
 
   /** What is new to usage since it last looked; undefined if nothing is. */
-  takeNews(): { readonly more: number; readonly name: string | undefined } | undefined {
+  takeNews(): Pick<ChangedTotal, 'more' | 'isNew' | 'name'> | undefined {
     if ((this.state & CHANGED) === 0) return undefined;
+    const isNew = this.seenByUsage === 0;
     const more = plus(this.own, -this.seenByUsage);
     // A name may be cut out of a request, which it would keep in memory.
     const name = this.tenant?.name === undefined ? this.label : copied(this.tenant.name.slice(0, MAX_LABEL));
     this.state &= ~CHANGED;
     this.seenByUsage = this.own;
     this.label = undefined;
-    return { more, name };
+    return { more, isNew, name };
   }
 
   private get settled(): number {

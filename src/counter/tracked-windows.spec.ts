@@ -45,7 +45,7 @@ describe('TrackedWindows', () => {
     expect(tracked.takeNews()).toBeUndefined();
     tracked.add(2, { id: 'a', name: 'Acme' });
     tracked.add(1, { id: 'a', name: 'Acme' });
-    expect(tracked.takeNews()).toEqual({ more: 3, name: 'Acme' });
+    expect(tracked.takeNews()).toEqual({ more: 3, isNew: true, name: 'Acme' });
     expect(tracked.takeNews()).toBeUndefined();
     tracked.setLevels(LEVELS);
     expect(tracked.takeNews()).toMatchObject({ more: 0 });
@@ -56,7 +56,7 @@ describe('TrackedWindows', () => {
     expect(tracked.takeNews()).toMatchObject({ more: 0 });
     tracked.add(0.1, { id: 'a', name: 'Acme Ltd' });
     tracked.forgetTenant();
-    expect(tracked.takeNews()).toEqual({ more: 0.1, name: 'Acme Ltd' });
+    expect(tracked.takeNews()).toEqual({ more: 0.1, isNew: false, name: 'Acme Ltd' });
   });
 
   it('gives usage the latest name of a tenant that was renamed between two looks', () => {
@@ -78,9 +78,9 @@ describe('TrackedWindows', () => {
     tracked.add(1, { id: 'a', name: 'Acme' });
     tracked.taken(1, { count: 1, announced: 0, announce: 0 });
     tracked.forgetTenant();
-    expect(tracked.takeNews()).toEqual({ more: 1, name: 'Acme' });
+    expect(tracked.takeNews()).toEqual({ more: 1, isNew: true, name: 'Acme' });
     tracked.taken(1, { count: 2, announced: 0, announce: 0 });
-    expect(tracked.takeNews()).toEqual({ more: 0, name: undefined });
+    expect(tracked.takeNews()).toEqual({ more: 0, isNew: false, name: undefined });
   });
 
   it('keeps the previous window, and drops older ones', () => {

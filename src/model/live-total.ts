@@ -19,4 +19,6 @@ export interface ChangedTotal extends LiveTotal {
   readonly name: string | undefined;
   /** What this instance counted since it was last given. */
   readonly more: number;
+  /** Whether nothing that it counted was given before. */
+  readonly isNew: boolean;
 }

@@ -21,10 +21,14 @@ import { baseWindow, countersOf, isLong, NEAR, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
+/** Tenants that keep counting in a unit are reported again after this long, and when the unit ends. */
+const AGAIN_MS = 10_000;
 /** Tenants per copying call. */
 const BATCH = 400;
 /** After this long without a sign of life, another replica takes over copying. */
 const COPY_LEASE_MS = 5_000;
+/** The lease of a replica that ends: nobody is to wait for it. */
+const LAST_LEASE_MS = 1;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
 const SPREAD = 0.5;
 /** How many past units are still handled. */
@@ -79,6 +83,7 @@ export class UsageRecorder {
     const now = this.source.now();
     await this.collect(now);
     for (const record of this.records.values()) {
+      record.addAgain(now);
       await this.report(record);
       for (const { unit, end, lengthMs } of this.units(record, now)) {
         const isSettled = now >= end + Math.min(this.settings.settleMs, lengthMs / 4);
@@ -95,9 +100,11 @@ export class UsageRecorder {
     const now = this.source.now();
     await this.collect(now);
     for (const record of this.records.values()) {
+      record.addAgain(Infinity);
       await this.report(record);
       for (const { unit } of this.units(record, now)) {
-        while (performance.now() < end && (await this.claim(unit)) > 0) await this.copy(record, unit);
+        // Also what another one copies: if it ends too, it may not see what was counted here since. Copying twice does no harm.
+        while (performance.now() < end && (await this.claim(unit, LAST_LEASE_MS)) !== 0) await this.copy(record, unit);
       }
       await this.closeSums(record, Math.floor(now / SLOT_MS) + 1);
     }
@@ -189,8 +196,8 @@ export class UsageRecorder {
     for (let batches = Math.ceil(waiting / BATCH / looksLeft); batches > 0; batches--) await this.copy(record, unit);
   }
 
-  private claim(unit: UsageUnit): Promise<number> {
-    return this.store.claimCopy(unit, this.source.instance, COPY_LEASE_MS);
+  private claim(unit: UsageUnit, leaseMs = COPY_LEASE_MS): Promise<number> {
+    return this.store.claimCopy(unit, this.source.instance, leaseMs);
   }
 
   private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {
@@ -218,17 +225,29 @@ interface Closing {
 
 /** What is known of a span. */
 interface SpanMarks {
+  readonly key: string;
   readonly span: WindowSpan;
+  /** In which its counts are copied, as of the last count: of a long window, the minute. */
+  unit?: UsageUnit;
   /** By tenant, the count last written to the live top. */
   readonly reported: Map<string, number>;
   /** By tenant, the part of its threshold last written to those that are near it. */
   readonly nearest: Map<string, number>;
 }
 
+/** Counted tenants, by the key of their unit. */
+class Active extends Map<string, { readonly unit: UsageUnit; readonly tenants: Set<string> }> {
+  add(unit: UsageUnit, tenant: string): void {
+    let of = this.get(unit.key);
+    if (!of) this.set(unit.key, (of = { unit, tenants: new Set() }));
+    of.tenants.add(tenant);
+  }
+}
+
 /** What the next report holds. */
 class Pending {
   readonly sums = new Map<number, number>();
-  readonly active = new Map<string, { unit: UsageUnit; tenants: Set<string> }>();
+  readonly active = new Active();
   readonly seen = new Map<number, Map<string, SeenTenant>>();
   readonly tops = new Map<string, Top>();
 
@@ -245,17 +264,25 @@ class CategoryRecord {
   /** Units that need no copying unless this instance reports them again. */
   readonly done = new Set<string>();
   readonly closedSums = new Set<number>();
+  /**
+   * Tenants that keep counting in a unit that they were reported in, and when they are reported again. They wait in the store already,
+   * unless it lost them or a replica that ended has copied the running unit.
+   */
+  private readonly again = { tenants: new Active(), at: 0 };
   /** How many more tenants may get a history. */
   room = Infinity;
   block = 0;
   warnedFullAt: number | undefined;
   private readonly spans = new Map<string, SpanMarks>();
+  /** Most totals are of the same span as the one before. */
+  private last: { readonly window: string; readonly marks: SpanMarks } | undefined;
   private readonly sums = new Map<number, number>();
   /** Tenants of the current block. Only the name if the shared thresholds apply, because there may be a million. */
   private seen = new Map<string, string | SeenTenant>();
   private walk: Iterator<string, undefined> | undefined;
   private peaks: { hour: number; highest: HighestOf } | undefined;
 
+  private readonly isLong: boolean;
   private readonly windowNames: readonly string[];
   /** The thresholds of its windows, 0 if that depends on the tenant. */
   private readonly shared: readonly number[];
@@ -263,6 +290,7 @@ class CategoryRecord {
   constructor(readonly category: Category) {
     this.name = category.name;
     this.window = baseWindow(category);
+    this.isLong = isLong(this.window);
     this.windowNames = category.windows.map(({ name }) => name);
     this.shared = category.windows.map(({ threshold }) => (typeof threshold === 'number' ? threshold : 0));
   }
@@ -274,7 +302,7 @@ class CategoryRecord {
       this.topOf(total, marks).busiest.add(total.tenant, total.known);
     const ratio = ratioOf(total);
     if (ratio > (marks.nearest.get(total.tenant) ?? 0)) this.topOf(total, marks).nearest.add(total.tenant, ratio);
-    if (total.more > 0 && total.window === this.window.name) return this.count(total, now);
+    if (total.more > 0 && total.window === this.window.name) return this.count(total, marks, now);
     // A threshold that changes is noted with the next request, or at once if the tenant is shown.
     if ((total.more > 0 || ratio >= NEAR) && this.seen.has(total.tenant)) this.note(total);
     return undefined;
@@ -301,6 +329,14 @@ class CategoryRecord {
     this.pending.seen.set(this.block, new Map(all));
   }
 
+  /** Adds those that are to be reported again by `now` to the next report. */
+  addAgain(now: number): void {
+    if (now < this.again.at) return;
+    for (const { unit, tenants } of this.again.tenants.values())
+      for (const tenant of tenants) this.pending.active.add(unit, tenant);
+    this.again.tenants.clear();
+  }
+
   peaksOf(hour: number): HighestOf {
     if (this.peaks?.hour !== hour) this.peaks = { hour, highest: new HighestOf(MAX_PEAKS) };
     return this.peaks.highest;
@@ -308,6 +344,7 @@ class CategoryRecord {
 
   /** Drops units that are over. */
   forget(now: number): void {
+    this.last = undefined;
     for (const [key, { span }] of this.spans) {
       const keptMs = Math.max(Math.min(this.window.windowMs, SLOT_MS) * LATE_UNITS, 2 * SLOT_MS);
       if (now > span.end + keptMs) this.spans.delete(key);
@@ -322,8 +359,9 @@ class CategoryRecord {
     while (this.done.size > 10 * LATE_UNITS) this.done.delete(this.done.values().next().value as string);
   }
 
-  private count(total: ChangedTotal, now: number): 'full' | undefined {
-    const unit = unitOf(this.category, this.window, total.span, now);
+  private count(total: ChangedTotal, marks: SpanMarks, now: number): 'full' | undefined {
+    if (!marks.unit || this.isLong) marks.unit = unitOf(this.category, this.window, total.span, now);
+    const { unit } = marks;
     const sum = (this.sums.get(unit.slot) ?? 0) + total.more;
     this.sums.set(unit.slot, sum);
     this.pending.sums.set(unit.slot, sum);
@@ -335,10 +373,15 @@ class CategoryRecord {
     }
     if (!this.admits(total)) return 'full';
     this.note(total);
-    const active = this.pending.active.get(unit.key) ?? { unit, tenants: new Set<string>() };
-    this.pending.active.set(unit.key, active);
-    active.tenants.add(total.tenant);
+    if (total.isNew || this.isLong) this.pending.active.add(unit, total.tenant);
+    else this.reportAgain(unit, total, now);
     return undefined;
+  }
+
+  private reportAgain(unit: UsageUnit, { tenant, span }: ChangedTotal, now: number): void {
+    const { tenants, at } = this.again;
+    this.again.at = Math.min(tenants.size === 0 ? now + AGAIN_MS : at, span.end);
+    tenants.add(unit, tenant);
   }
 
   private admits(total: ChangedTotal): boolean {
@@ -350,6 +393,9 @@ class CategoryRecord {
   /** Adds what is new about a tenant to the block's list of seen tenants. */
   private note({ tenant, name, window, threshold }: ChangedTotal): void {
     const noted = this.seen.get(tenant);
+    // Mostly nothing is new.
+    const isShared = threshold === undefined || threshold === this.shared[this.windowNames.indexOf(window)];
+    if (typeof noted === 'string' && isShared && (name === undefined || name === noted)) return;
     const known = noted === undefined ? undefined : aboutOf(noted);
     const thresholds = [...(known?.thresholds ?? this.shared)];
     if (threshold !== undefined) thresholds[this.windowNames.indexOf(window)] = threshold;
@@ -365,14 +411,16 @@ class CategoryRecord {
   }
 
   private marksOf({ window, span }: ChangedTotal): SpanMarks {
+    if (this.last?.marks.span === span && this.last.window === window) return this.last.marks;
     const key = `${window}/${span.key}`;
     let marks = this.spans.get(key);
-    if (!marks) this.spans.set(key, (marks = { span, reported: new Map(), nearest: new Map() }));
+    if (!marks) this.spans.set(key, (marks = { key, span, reported: new Map(), nearest: new Map() }));
+    this.last = { window, marks };
     return marks;
   }
 
   private topOf({ window, span }: ChangedTotal, marks: SpanMarks): Top {
-    const key = `${window}/${span.key}`;
+    const { key } = marks;
     let top = this.pending.tops.get(key);
     if (!top) this.pending.tops.set(key, (top = new Top(key, window, span, marks)));
     return top;

@@ -2,7 +2,7 @@ import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../
 import type { Category } from '../../src/model/category.js';
 import { withDefaults } from '../../src/options/with-defaults.js';
 import type { RateMonitorOptions } from '../../src/index.js';
-import type { UsageStore } from '../../src/store/usage-store.js';
+import { blockOf, type UsageStore } from '../../src/store/usage-store.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -254,6 +254,46 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(await store.usage.totals('llm', START / MINUTE, START / MINUTE)).toEqual(new Map([[START / MINUTE, 7]]));
   });
 
+  it('reports at once who is new in a minute, and who counts on every ten seconds and when it ends', async () => {
+    const a = replica('a');
+    const reports = jest.spyOn(store.usage, 'report');
+    const reported: [second: number, tenants: string[]][] = [];
+    for (let second = 1; second <= 61; second++) {
+      if (second < 60) await a.count('llm', 'one', 1);
+      if (second === 5 || second === 7) await a.count('llm', 'two', 1);
+      await pass(1_000, a);
+      const active = reports.mock.calls.splice(0).flatMap(([report]) => report.active);
+      if (active.length > 0) reported.push([second, active.flatMap(({ tenants }) => tenants)]);
+    }
+    reports.mockRestore();
+    expect(reported.slice(0, 3)).toEqual([
+      [1, ['one']],
+      [5, ['two']],
+      [12, ['one', 'two']],
+    ]);
+    expect(reported.map(([second]) => second)).toEqual([1, 5, 12, 23, 34, 45, 56, 60]);
+    await pass(MINUTE, a);
+    expect(nonZero((await a.usage.history('llm', 'one', day)).counts)).toEqual([[10, 59]]);
+    expect(nonZero((await a.usage.history('llm', 'two', day)).counts)).toEqual([[10, 2]]);
+  });
+
+  it.each([
+    ['ends', async (b: UsageReplica) => pass(MINUTE, b)],
+    ['ends, and the other one ends too', async (b: UsageReplica) => b.recorder.stop()],
+  ])('loses nothing of a minute in which a replica %s', async (_, then) => {
+    const [a, b] = [replica('a'), replica('b')];
+    await b.count('llm', 'one', 7);
+    await b.count('llm', 'two', 1);
+    await pass(1_000, a, b);
+    await a.recorder.stop();
+    await b.count('llm', 'one', 2);
+    await pass(1_000, b);
+    await b.count('llm', 'one', 1);
+    await then(b);
+    const read = await store.usage.history('llm', ['one', 'two'], START / MINUTE, START / MINUTE);
+    expect(read.map((counts) => counts.get(START / MINUTE))).toEqual([10, 1]);
+  });
+
   it('takes a late publish into the history', async () => {
     const a = replica('a');
     await a.count('llm', 'one', 7);
@@ -336,6 +376,23 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(seen?.thresholds ?? [10]).toEqual([10]);
   });
 
+  it('notes a new name, a threshold of its own, and the shared one again', async () => {
+    const a = replica('a');
+    const seen: unknown[] = [];
+    for (const about of [{ name: 'One' }, { name: 'Uno' }, {}, { threshold: 5 }, { threshold: 10, name: 'Uno' }]) {
+      await a.count('llm', 'one', 1, about);
+      await pass(1_000, a);
+      seen.push(...(await store.usage.seenOf('llm', blockOf(START / MINUTE), ['one'])));
+    }
+    expect(seen).toEqual([
+      { name: 'One' },
+      { name: 'Uno' },
+      { name: 'Uno' },
+      { name: 'Uno', thresholds: [5] },
+      { name: 'Uno', thresholds: [10] },
+    ]);
+  });
+
   it('gives no history to a flood of ids beyond the limit, but to those near their threshold', async () => {
     const a = replica('a', { llm: { threshold: 10 } }, { maxTenants: 5 });
     for (let i = 0; i < 9; i++) await a.count('llm', `t${i}`, 1);
@@ -410,6 +467,10 @@ it('knows the tenants and their names again after Redis lost its data, though no
     ['T0', 2],
   ]);
   expect((await a.usage.seenSince('llm', START)).size).toBe(31);
+  // The minute's history too, of those that have counted since.
+  for (let second = 0; second < 90; second++) await look();
+  const kept = await store.usage.history('llm', ['one', 't0'], START / MINUTE, START / MINUTE);
+  expect(kept.map((counts) => counts.get(START / MINUTE))).toEqual([14, 2]);
   // Redis forgets the tenants of 8 hours that are long over, and nobody brings them back.
   clock.now += 33 * 60 * MINUTE;
   await client.del(...(await client.keys(`${keyPrefix}:*`)));

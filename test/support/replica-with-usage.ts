@@ -14,7 +14,7 @@ export interface TestClock {
 
 const RETENTION = { retentionMs: 24 * 3_600_000, hourlyRetentionMs: 30 * 24 * 3_600_000 };
 
-interface Counted extends Omit<ChangedTotal, 'more'> {
+interface Counted extends Omit<ChangedTotal, 'more' | 'isNew'> {
   readonly own: number;
   given: number;
 }
@@ -65,7 +65,7 @@ export class UsageReplica implements UsageSource {
     for (const [key, total] of this.totals) {
       // As long as the counter keeps totals.
       if (this.now() > 2 * total.span.end - total.span.start) this.totals.delete(key);
-      else yield { ...total, more: total.own - total.given };
+      else yield { ...total, more: total.own - total.given, isNew: total.given === 0 };
       total.given = total.own;
     }
   }
