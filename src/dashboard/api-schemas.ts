@@ -65,7 +65,6 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       'window',
       'windowMs',
       'windowStart',
-      'windowEnd',
       'tenant',
       'count',
       'threshold',
@@ -80,7 +79,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       window: { type: 'string', description: "Name of the category's window; empty if the category has one window." },
       windowMs: { type: 'number' },
       windowStart: { type: 'number' },
-      windowEnd: { type: 'number' },
+      windowEnd: { type: 'number', description: 'Absent for a sliding window.' },
       tenant: { $ref: '#/components/schemas/PageTenant' },
       count: { type: 'number', description: 'Counted in the running window by all instances.' },
       threshold: { type: 'number' },
@@ -115,7 +114,8 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       told: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageDelivery' },
-        description: 'Channels that were sent the current breach; empty if none.',
+        description:
+          'Channels that were sent the current breach, or the open incident that it belongs to; empty if none.',
       },
       mute: { $ref: '#/components/schemas/PageMute' },
     },
@@ -343,6 +343,10 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         properties: { name: { type: 'string' }, up: { type: 'boolean' } },
       },
       instances: { type: 'array', items: { $ref: '#/components/schemas/PageInstance' } },
+      instancesReadAt: {
+        type: 'number',
+        description: 'When the other instances were last read from the store; absent if that was for this response.',
+      },
       uncounted: { type: 'number', description: 'Requests that all live instances did not count.' },
       channels: { type: 'array', items: { $ref: '#/components/schemas/PageChannel' } },
       categories: { type: 'array', items: { $ref: '#/components/schemas/CategorySummary' } },

@@ -66,7 +66,8 @@ export interface TenantRow {
   window: string;
   windowMs: number;
   windowStart: number;
-  windowEnd: number;
+  /** Absent for a sliding window. */
+  windowEnd?: number;
   tenant: PageTenant;
   /** Counted in the running window by all instances. */
   count: number;
@@ -90,7 +91,7 @@ export interface TenantRow {
   hourThreshold?: number;
   /** Known contributors to the count, largest first. */
   contributors?: { label: string; count: number }[];
-  /** Channels that were sent the current breach; empty if none. */
+  /** Channels that were sent the current breach, or the open incident that it belongs to; empty if none. */
   told: PageDelivery[];
   /** The mute that applies to this tenant in this category. */
   mute?: PageMute;
@@ -230,6 +231,8 @@ export interface Overview {
   blindSince?: number;
   store: { name: string; up: boolean };
   instances: PageInstance[];
+  /** When the other instances were last read from the store; absent if that was for this response. */
+  instancesReadAt?: number;
   /** Requests that all live instances did not count. */
   uncounted: number;
   channels: PageChannel[];

@@ -108,7 +108,8 @@ export class DashboardData {
     const store = view.store();
     const { uncounted } = view.counter();
     // Omit what cannot be read while the store is away; the summary still shows that it is away.
-    const [told, instances] = await Promise.all([this.told(), this.orNothing(view.instances.list(), [])]);
+    const [told, listed] = await Promise.all([this.told(), this.orNothing(view.instances.list(), undefined)]);
+    const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
     const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
     // Not those that are over a level below the threshold.
@@ -129,6 +130,7 @@ export class DashboardData {
         ...{ startedAt: one.startedAt, lastSeen: one.lastSeen, perSecond: one.perSecond, uncounted: one.uncounted },
         self: id === view.instances.id,
       })),
+      ...(readAt === undefined ? {} : { instancesReadAt: readAt }),
       uncounted: instances.reduce(
         (sum, instance) => sum + (instance.id === view.instances.id ? 0 : instance.uncounted),
         uncounted,
@@ -317,8 +319,9 @@ export class DashboardData {
     const windowStart = row.windowStart.getTime();
     return {
       ...{ category: row.category, window: row.window, windowMs: window.windowMs },
-      ...{ windowStart, windowEnd: row.windowEnd.getTime(), tenant: row.tenant },
+      ...{ windowStart, tenant: row.tenant },
       ...{ count: row.count, threshold, levels, ratio: row.ratio ?? 0, share: row.share },
+      ...(row.windowEnd ? { windowEnd: row.windowEnd.getTime() } : {}),
       ...(reached ? { severity: reached.severity } : {}),
       ...(row.since ? { since: row.since.getTime() } : {}),
       hour: { start: windowStart, stepMs: 60_000, counts: [] },
@@ -346,7 +349,9 @@ export class DashboardData {
           alert.category === row.category &&
           (alert.window ?? '') === row.window &&
           keyOfShown(alert.tenant.id) === row.tenant.id &&
-          raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs,
+          // An open incident is told once, and may have begun before windows that were calm.
+          (isOpen(alert) ||
+            raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs),
       );
       const mute = mutes.find(
         ({ tenant, category }) =>
@@ -361,7 +366,10 @@ export class DashboardData {
           ...row.tenant,
         },
         hour: hours.get(row) ?? row.hour,
-        ...(record?.alert.contributors ? { contributors: record.alert.contributors } : {}),
+        // Those of a window long ago say nothing about this count.
+        ...(record?.alert.contributors && endOf(record.alert) >= row.windowStart
+          ? { contributors: record.alert.contributors }
+          : {}),
         told: record ? deliveriesOf(record) : [],
         ...(mute ? { mute } : {}),
       };
@@ -444,8 +452,7 @@ function alertedSince(alerts: readonly AlertRecord[], category: string, window: 
       alert.category === category &&
       (alert.window ?? '') === window &&
       // Windows in a row are one record, which keeps when it was raised.
-      ((alert.windowEnd ?? raisedAt).getTime() > since ||
-        (alert.incident !== undefined && alert.incident.status !== 'resolved')),
+      ((alert.windowEnd ?? raisedAt).getTime() > since || isOpen(alert)),
   );
   return [...new Set(alerted.map(({ alert }) => keyOfShown(alert.tenant.id)))].slice(0, MAX_TOP);
 }
@@ -496,6 +503,14 @@ function toPageAlert(record: AlertRecord): PageAlert {
     told: deliveriesOf(record),
     ...(alert.test ? { test: true as const } : {}),
   };
+}
+
+function endOf({ windowStart, windowMs }: AlertRecord['alert']): number {
+  return windowStart.getTime() + windowMs;
+}
+
+function isOpen({ incident }: AlertRecord['alert']): boolean {
+  return incident !== undefined && incident.status !== 'resolved';
 }
 
 /** The newest record of each incident, worst first. */

@@ -26,7 +26,7 @@ export interface MonitorView {
   readonly environment: string;
   readonly categories: ReadonlyMap<string, Category>;
   readonly usage: UsageReader | undefined;
-  readonly instances: Pick<InstanceRegistry, 'id' | 'list'>;
+  readonly instances: Pick<InstanceRegistry, 'id' | 'list' | 'known'>;
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
   /**

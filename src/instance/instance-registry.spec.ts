@@ -135,6 +135,31 @@ describe('the instances that share keys', () => {
     await registry.stop();
   });
 
+  it('are known while the store is away: the others as last read, this one as it is', async () => {
+    const other = await start();
+    now += 1;
+    const one = await start();
+    now += 20_000;
+    figures = { counted: 40, uncounted: 3 };
+    await other.beat();
+    now += 1_000;
+    await one.beat();
+    const readAt = now;
+    const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));
+    now += 60_000;
+    figures = { counted: 100, uncounted: 9 };
+    await expect(one.list()).rejects.toThrow('away');
+    expect(one.known()).toMatchObject({
+      readAt,
+      instances: [
+        { id: other.id, lastSeen: readAt - 1_000, uncounted: 3 },
+        { id: one.id, lastSeen: now, uncounted: 9, perSecond: 1 },
+      ],
+    });
+    list.mockRestore();
+    figures = { counted: 0, uncounted: 0 };
+  });
+
   it('ignore a record of another kind', async () => {
     await state.swap('instances', 'x', undefined, '"later"');
     expect(await (await start()).list()).toHaveLength(1);

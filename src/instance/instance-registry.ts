@@ -23,6 +23,12 @@ export interface Identity {
   readonly categories: ReadonlyMap<string, Category>;
 }
 
+/** Instances as of a time, in milliseconds since the epoch. */
+export interface KnownInstances {
+  readonly readAt: number;
+  readonly instances: readonly Instance[];
+}
+
 /** What the instance counted since its start. */
 export interface InstanceFigures {
   readonly counted: number;
@@ -35,6 +41,8 @@ export class InstanceRegistry {
   private readonly own: Omit<Instance, 'lastSeen' | 'perSecond' | 'uncounted'>;
   private last: { readonly at: number; readonly counted: number };
   private written: string | undefined;
+  /** The last list that could be read, and when that was. */
+  private lastRead: KnownInstances;
 
   /** @param now - The time of the store, in milliseconds since the epoch. */
   constructor(
@@ -59,6 +67,7 @@ export class InstanceRegistry {
       thresholds: thresholdsOf(categories.values()),
     };
     this.last = { at: this.own.startedAt, counted: 0 };
+    this.lastRead = { readAt: this.own.startedAt, instances: [] };
     this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
   }
 
@@ -66,21 +75,30 @@ export class InstanceRegistry {
   async start(): Promise<void> {
     this.poller.start();
     await this.poller.now();
-    const others = await this.list().catch(() => []);
-    const own = { ...this.own, lastSeen: this.now(), perSecond: 0, uncounted: 0 };
-    const conflicts = others.filter(({ id }) => id !== this.id).map((other) => conflictOf(own, other));
+    const own = this.self();
+    const conflicts = this.lastRead.instances.filter(({ id }) => id !== this.id).map((other) => conflictOf(own, other));
     // Each kind once, however many replicas there are.
     for (const conflict of new Set(conflicts)) if (conflict) this.logger.warn(oneLine(conflict, 600));
   }
 
   /** All instances that were seen within 30 seconds, this one among them, the newest last. Rejects while the store is away. */
-  async list(): Promise<Instance[]> {
+  async list(): Promise<readonly Instance[]> {
     const records = [...(await this.state.list(KIND)).values()].map(parse);
-    const since = this.now() - GONE_AFTER_MS;
-    return records
+    const readAt = this.now();
+    const since = readAt - GONE_AFTER_MS;
+    const instances = records
       .filter((instance) => instance !== undefined)
       .filter(({ lastSeen }) => lastSeen > since)
       .sort((a, b) => a.startedAt - b.startedAt);
+    this.lastRead = { readAt, instances };
+    return instances;
+  }
+
+  /** For when the store is away: this instance as it is now, the others as they were when they could last be read. */
+  known(): KnownInstances {
+    const { readAt, instances } = this.lastRead;
+    const others = instances.filter(({ id }) => id !== this.id);
+    return { readAt, instances: [...others, this.self()].sort((a, b) => a.startedAt - b.startedAt) };
   }
 
   /** This instance leaves: the others no longer see it. */
@@ -91,13 +109,10 @@ export class InstanceRegistry {
 
   /** Tells the others that this instance is there; done every ten seconds once it has started. */
   async beat(): Promise<void> {
-    const lastSeen = Math.round(this.now());
-    const { counted, uncounted } = this.figures();
-    const seconds = Math.max((lastSeen - this.last.at) / 1_000, 1);
-    const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;
-    this.last = { at: lastSeen, counted };
-    const next = JSON.stringify({ ...this.own, lastSeen, perSecond, uncounted });
-    const write = () => this.state.swap(KIND, this.id, this.written, next, lastSeen + GONE_AFTER_MS);
+    const self = this.self();
+    this.last = { at: self.lastSeen, counted: this.figures().counted };
+    const next = JSON.stringify(self);
+    const write = () => this.state.swap(KIND, this.id, this.written, next, self.lastSeen + GONE_AFTER_MS);
     let written = await write();
     // The store may have lost the record, or the answer to the last write.
     if (!written.swapped) {
@@ -106,6 +121,16 @@ export class InstanceRegistry {
     }
     this.written = written.swapped ? next : written.found;
     await this.removeGone();
+    // So that the others are known if the store goes away before somebody looks.
+    await this.list();
+  }
+
+  private self(): Instance {
+    const lastSeen = Math.round(this.now());
+    const { counted, uncounted } = this.figures();
+    const seconds = Math.max((lastSeen - this.last.at) / 1_000, 1);
+    const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;
+    return { ...this.own, lastSeen, perSecond, uncounted };
   }
 
   private async removeGone(): Promise<void> {

@@ -26,6 +26,7 @@ import { RateMonitorConfigError } from '../../src/index.js';
 import { Deferred } from '../../src/util/deferred.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
+import { until } from '../support/until.js';
 
 const START = 1_790_002_800_000;
 const MINUTE = 60_000;
@@ -619,14 +620,48 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
   });
 
+  it('shows where a tenant that is over again was told, while its incident is open', async () => {
+    const { monitor, get } = await started();
+    await monitor.replica.count('llm_call', 'proj_1', 60);
+    await monitor.replica.recorder.look();
+    const record = (minutesAgo: number, status: 'opened' | 'resolved') => ({
+      id: status,
+      raisedAt: new Date(START - minutesAgo * MINUTE),
+      alert: {
+        ...{ category: 'llm_call', tenant: { id: 'proj_1' }, count: 51, threshold: 10, countedBy: 'all' as const },
+        level: { at: 5, severity: 'critical' as const },
+        ...{ windowStart: new Date(START - minutesAgo * MINUTE), windowMs: MINUTE },
+        contributors: [{ label: 'sk-****1', count: 50 }],
+        incident: {
+          ...{ id: status, status, startedAt: new Date(START - minutesAgo * MINUTE), lastedMs: MINUTE, total: 60 },
+          ...{ windowsOver: 1, windows: 1 },
+          peak: { count: 60, windowStart: new Date(START - minutesAgo * MINUTE) },
+        },
+      },
+      channels: { log: { status: 'delivered' as const, attempts: 1 } },
+    });
+    const row = async () => ((await (await get('/rate-monitor/api/overview')).json()) as Overview).rows[0];
+    monitor.alerts.push(record(9, 'resolved'));
+    expect((await row())?.told).toEqual([]);
+    monitor.alerts.unshift(record(5, 'opened'));
+    await until(async () => (await row())?.told.length === 1);
+    expect(await row()).toMatchObject({ told: [{ channel: 'log', status: 'sent' }] });
+    // They made up another window.
+    expect(await row()).not.toHaveProperty('contributors');
+  });
+
   it('shows since when it is blind, and the remaining data', async () => {
     const { monitor, get } = await started();
     Object.assign(monitor.status, { up: false, blindSince: START - MINUTE });
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));
     jest.spyOn(monitor.view.alerts, 'history').mockRejectedValue(new Error('away'));
+    jest.spyOn(monitor.view.instances, 'list').mockRejectedValue(new Error('away'));
     expect((await (await get('/rate-monitor/api/overview')).json()) as Overview).toMatchObject({
       ...{ state: 'blind', blindSince: START - MINUTE, rows: [], alerts: [] },
       store: { up: false },
+      instances: [{ id: 'a', self: true }],
+      instancesReadAt: START,
+      uncounted: 2,
     });
   });
 

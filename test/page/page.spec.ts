@@ -189,6 +189,7 @@ describe('the first look', () => {
       state: 'blind',
       blindSince: Date.UTC(2026, 10, 25, 20, 31, 4),
       store: { name: 'Redis', up: false },
+      instancesReadAt: Date.UTC(2026, 10, 25, 20, 31, 2),
       uncounted: 1_204,
       channels: [
         {
@@ -202,7 +203,8 @@ describe('the first look', () => {
     });
     await page.getByText('Redis has been away since 20:31:04.').waitFor();
     const facts = await page.locator('.facts').innerText();
-    for (const fact of ['Redis away', 'Uncounted 1,204', 'discord off']) expect(facts).toContain(fact);
+    for (const fact of ['Redis away', 'Instances 4 as of 20:31:02', 'Uncounted 1,204', 'discord off'])
+      expect(facts).toContain(fact);
     expect(await page.locator('.state').textContent()).toBe('Blind for 10 min');
     expect(await page.locator('.channel').innerText()).toContain('off since 20:31: Discord answered 404');
   });

@@ -5,7 +5,7 @@ import type { Overview, TestAnswer } from '../api.js';
 import { HandlerList } from './hot-rows.js';
 import { post } from './live.js';
 import { attempt } from './toast.js';
-import { SILENT_MS, bytes, clock, count, lasting, length, many } from './words.js';
+import { SILENT_MS, bytes, clock, clockWithSeconds, count, lasting, length, many } from './words.js';
 
 /** The channels, with a button that sends a test alert. */
 export function Channels({ overview, now }: { overview: Overview; now: number }): JSX.Element {
@@ -59,16 +59,25 @@ export function Channels({ overview, now }: { overview: Overview; now: number })
 }
 
 /** The instances that count. */
-export function Instances({ overview: { instances }, now }: { overview: Overview; now: number }): JSX.Element {
+export function Instances({
+  overview: { instances, instancesReadAt },
+  now,
+}: {
+  overview: Overview;
+  now: number;
+}): JSX.Element {
   const several = new Set(instances.map(({ service, environment }) => `${service} ${environment}`)).size > 1;
   return (
     <section aria-labelledby="instances">
       <h2 id="instances">
         Instances <small>{instances.length}</small>
       </h2>
+      {instancesReadAt !== undefined && (
+        <p class="dim">The others as this instance last read them, at {clockWithSeconds(instancesReadAt)}.</p>
+      )}
       <ul class="list">
         {instances.map((instance) => {
-          const silent = now - instance.lastSeen;
+          const silent = (instancesReadAt ?? now) - instance.lastSeen;
           return (
             <li key={instance.id} class="instance">
               <span class="host">

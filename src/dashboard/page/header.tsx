@@ -33,9 +33,9 @@ export function Header({ live, now }: { live: Live<Overview>; now: number }): JS
 }
 
 function Facts({ overview, now }: { overview: Overview; now: number }): JSX.Element {
-  const { store, instances, uncounted, channels, service, environment, who } = overview;
+  const { store, instances, instancesReadAt, uncounted, channels, service, environment, who } = overview;
   const off = channels.filter(({ on }) => !on);
-  const gone = instances.filter(({ lastSeen }) => now - lastSeen > SILENT_MS).length;
+  const gone = instances.filter(({ lastSeen }) => (instancesReadAt ?? now) - lastSeen > SILENT_MS).length;
   return (
     <ul class="facts">
       <li>
@@ -44,6 +44,7 @@ function Facts({ overview, now }: { overview: Overview; now: number }): JSX.Elem
       <li>
         <a href="#instances" onClick={(event) => scrollTo(event, 'instances')}>
           Instances <b>{instances.length}</b>
+          {instancesReadAt !== undefined && ` as of ${clockWithSeconds(instancesReadAt)}`}
           {gone > 0 && <b class="warning"> ({gone} silent)</b>}
         </a>
       </li>

@@ -122,10 +122,12 @@ function Now({ row, now }: { row: TenantRow; now: number }): JSX.Element {
           <dt>Share of the category</dt>
           <dd>{percent(row.share)}</dd>
         </div>
-        <div>
-          <dt>Window ends</dt>
-          <dd>{clock(row.windowEnd, now)}</dd>
-        </div>
+        {row.windowEnd !== undefined && (
+          <div>
+            <dt>Window ends</dt>
+            <dd>{clock(row.windowEnd, now)}</dd>
+          </div>
+        )}
         {row.contributors && row.contributors.length > 0 && (
           <div>
             <dt>Made up by</dt>
