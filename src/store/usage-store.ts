@@ -12,9 +12,10 @@ export function blockOf(slot: number): number {
   return Math.floor(slot / BLOCK_SLOTS);
 }
 
-/** Every block with a slot from `from` to `to`, both included. */
+/** Every block with a slot from `from` to `to`, both included; none if `to` is the earlier one. */
 export function blocksOf(from: number, to: number): number[] {
-  return Array.from({ length: Math.max(blockOf(to) - blockOf(from) + 1, 0) }, (_, i) => blockOf(from) + i);
+  if (to < from) return [];
+  return Array.from({ length: blockOf(to) - blockOf(from) + 1 }, (_, i) => blockOf(from) + i);
 }
 
 /** Counts by slot. A slot that is missing is 0. */

@@ -48,8 +48,8 @@ export interface UsageRow {
   window: string;
   /** Start of the window. */
   windowStart: Date;
-  /** End of the window, when counting restarts. */
-  windowEnd: Date;
+  /** End of the window, when counting restarts; absent for a sliding window. */
+  windowEnd?: Date;
   /** The tenant. An id longer than 128 characters is shortened and hashed. */
   tenant: { id: string; name?: string };
   /** The count of all instances in the window. */
@@ -84,7 +84,7 @@ export interface HourlyPeaks {
 
 /** Options of `top`. */
 export interface TopOptions {
-  /** How many tenants at most. @defaultValue 20 */
+  /** How many tenants at most. Of the last ten windows, only the 200 busiest are known. @defaultValue 20 */
   limit?: number | undefined;
   /** A time in the window. @defaultValue now */
   at?: Time | undefined;
@@ -152,16 +152,19 @@ export class UsageReader {
     const category = this.category(name);
     const { limit = 20, at, window: windowName } = given(options, 'limit, at, window');
     const window = windowOf(category, windowName);
-    const time = at === undefined ? this.now() : millisecondsOf(at, 'at');
-    if (!(limit >= 1)) throw new RangeError('limit is wrong: write 1 or more');
+    const now = this.now();
+    const time = millisecondsOf(at ?? now, 'at');
+    if (typeof limit !== 'number' || !(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
     const most = Math.floor(Math.min(limit, MAX_ROWS));
+    // Nothing was counted then, and a calendar has no such far dates.
+    if (time < 0 || time >= window.spanAt(now).end) return [];
     const span = window.spanAt(time);
-    const isLive = this.now() - span.end < LIVE_WINDOWS * (span.end - span.start);
+    const isLive = now - span.end < LIVE_WINDOWS * (span.end - span.start);
     const counts = isLive ? await this.settings.store.top(name, window.name, span.key, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
     const slots = {
       from: Math.floor(span.start / SLOT_MS),
-      to: Math.floor(Math.min(span.end - 1, this.now()) / SLOT_MS),
+      to: Math.floor(Math.min(span.end - 1, now) / SLOT_MS),
     };
     // Most often nobody is listed because nobody was counted. Reading every tenant's history each second would be a high price for that.
     if (isLive && (isLong(window) || !(await this.isCounted(category, slots)))) return [];
@@ -190,7 +193,7 @@ export class UsageReader {
       const threshold = this.thresholdFor(category, window, tenant, seen[i]);
       return {
         ...{ category: category.name, window: window.name },
-        ...{ windowStart: new Date(span.start), windowEnd: new Date(span.end) },
+        ...datesOf(window, span),
         tenant: named(tenant, seen[i]),
         ...{ count, threshold, ratio: threshold === undefined ? undefined : count / Math.max(threshold, 1) },
         share: Math.min(count / Math.max(total, 1), 1),
@@ -546,7 +549,8 @@ function given<T extends object>(options: T, names: string): T {
 
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
 function millisecondsOf(time: Time, name: string): number {
-  const milliseconds = Number(time);
+  // Of null, a boolean or a text a number would be made that nobody meant.
+  const milliseconds = typeof time === 'number' || (typeof time === 'object' && time !== null) ? Number(time) : NaN;
   if (Number.isNaN(milliseconds))
     throw new RangeError(`${name} is not a time: write a Date or milliseconds since the epoch`);
   return milliseconds;
@@ -559,6 +563,15 @@ function windowOf(category: Category, name: string | undefined): CategoryWindow 
   throw new RangeError(
     `${category.name} has no window of that name: write one of ${category.windows.map((w) => `'${w.name}'`).join(', ')}`,
   );
+}
+
+/** A sliding window begins a window's length before the end of the part that runs, and has no end, as in alerts. */
+function datesOf(
+  { parts, windowMs }: CategoryWindow,
+  { start, end }: WindowSpan,
+): Pick<UsageRow, 'windowStart' | 'windowEnd'> {
+  if (parts !== undefined) return { windowStart: new Date(end - windowMs) };
+  return { windowStart: new Date(start), windowEnd: new Date(end) };
 }
 
 function named(id: string, seen: SeenTenant | undefined): { id: string; name?: string } {

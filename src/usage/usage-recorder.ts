@@ -80,8 +80,7 @@ export class UsageRecorder {
 
   /** One look: reports what is new, copies what is over. */
   async look(): Promise<void> {
-    const now = this.source.now();
-    await this.collect(now);
+    const now = await this.collect();
     for (const record of this.records.values()) {
       record.addAgain(now);
       await this.report(record);
@@ -97,8 +96,7 @@ export class UsageRecorder {
   /** Writes the last totals when the process ends, including those of the running window. */
   async stop(): Promise<void> {
     const end = performance.now() + STOP_WITHIN_MS;
-    const now = this.source.now();
-    await this.collect(now);
+    const now = await this.collect();
     for (const record of this.records.values()) {
       record.addAgain(Infinity);
       await this.report(record);
@@ -110,10 +108,10 @@ export class UsageRecorder {
     }
   }
 
-  /** Reads what has changed. */
-  private async collect(now: number): Promise<void> {
+  /** Reads what has changed; returns the time as of which it did. */
+  private async collect(): Promise<number> {
+    const block = blockOf(Math.floor(this.source.now() / SLOT_MS));
     for (const record of this.records.values()) {
-      const block = blockOf(Math.floor(now / SLOT_MS));
       // Also for tenants that other replicas saw.
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
       // Of earlier blocks the store forgets them by itself.
@@ -121,6 +119,8 @@ export class UsageRecorder {
       if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
         record.seenAgain();
     }
+    // Not earlier: while the store answers, the process may be suspended, and what is counted then belongs to a later minute.
+    const now = this.source.now();
     let walked = 0;
     for (const total of this.source.changed()) {
       if (++walked % TURN === 0) await new Promise(setImmediate);
@@ -133,6 +133,7 @@ export class UsageRecorder {
         );
       }
     }
+    return now;
   }
 
   private async report(record: CategoryRecord): Promise<void> {

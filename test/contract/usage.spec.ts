@@ -103,7 +103,11 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     for (const asked of [
       () => usage.top('llm', { at: noTime }),
       () => usage.history('llm', 'one', { from: noTime }),
+      () => usage.top('llm', { limit: '5' as never }),
+      () => usage.top('llm', { at: '2026' as never }),
       () => usage.totals('llm', { from: START, to: NaN }),
+      () => usage.totals('llm', { from: null as never }),
+      () => usage.totals('llm', { from: true as never }),
       () => usage.active('llm', { from: noTime }),
       () => usage.hourlyPeaks('llm', { from: noTime }),
       () => usage.advise('llm', { over: NaN }),
@@ -130,6 +134,46 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect((await usage.advise('llm', { over: 1 })).from).toEqual(new Date(START - MINUTE));
     expect(await usage.history('llm', 'one', { from: START, to: START - MINUTE })).toMatchObject({ counts: [] });
     expect(await usage.active('llm', { from: START, to: START - MINUTE })).toBe(0);
+    expect((await usage.totals('llm', { from: START, to: START - MINUTE })).counts).toEqual([]);
+    expect((await usage.totals('llm', { from: 9e15 })).counts).toEqual([]);
+    expect(await usage.hourlyPeaks('llm', { from: START, to: START - MINUTE })).toEqual([]);
+  });
+
+  it('knows nobody at a time that is still to come or too far for a calendar', async () => {
+    const monthly = replica('a', { llm: { threshold: 6, period: 'month', timeZone: 'America/St_Johns' } });
+    await monthly.count('llm', 'one', 1);
+    await monthly.recorder.look();
+    for (const at of [8.64e15, -8.64e15, Infinity, -Infinity, START + 40 * 24 * 60 * MINUTE, -1])
+      expect(await monthly.usage.top('llm', { at })).toEqual([]);
+    expect(await monthly.usage.top('llm', { at: START })).toHaveLength(1);
+  });
+
+  it('says of a sliding window when it began, and no end', async () => {
+    const sliding = replica('a', { llm: { threshold: 6, sliding: true, windowMs: 10 * MINUTE } });
+    await sliding.count('llm', 'one', 1);
+    await sliding.recorder.look();
+    const [row] = await sliding.usage.top('llm');
+    const end = Math.floor(START / 100_000) * 100_000 + 100_000;
+    expect(row?.windowStart).toEqual(new Date(end - 10 * MINUTE));
+    expect(row).not.toHaveProperty('windowEnd');
+  });
+
+  it('gives what is counted while a look waits for the store to the minute in which it was counted', async () => {
+    const a = replica('a', { llm: { threshold: 6, windowMs: 5 * 60 * MINUTE } });
+    const seenCount = store.usage.seenCount.bind(store.usage);
+    // The process is suspended for an hour.
+    const waits = jest.spyOn(store.usage, 'seenCount').mockImplementationOnce(async (...about) => {
+      const count = await seenCount(...about);
+      clock.now += 60 * MINUTE;
+      await a.count('llm', 'one', 5);
+      return count;
+    });
+    await a.recorder.look();
+    waits.mockRestore();
+    await pass(3 * MINUTE, a);
+    const { counts } = await a.usage.history('llm', 'one', { from: START });
+    expect(counts.findIndex((count) => count > 0)).toBe(60);
+    expect(nonZero((await a.usage.totals('llm', { from: START })).counts)).toEqual([[60, 5]]);
   });
 
   it('goes by the days of a time zone, before and after midnight there', async () => {
