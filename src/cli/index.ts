@@ -65,6 +65,12 @@ async function main(): Promise<void> {
     await client.connect();
     // Of a database that there is not, the client tells nothing: it would read the first one.
     if (client instanceof Redis && client.options.db) await client.select(client.options.db);
+    // One node of a Cluster has only a part of the tenants, and would show it as if it were all.
+    if (client instanceof Redis && /^cluster_enabled:1/m.test(await client.info('cluster').catch(() => ''))) {
+      process.stderr.write('This is a node of a Cluster: add --cluster\n');
+      process.exitCode = USAGE_ERROR;
+      return;
+    }
     const { category } = args;
     if (category !== undefined && !(await looking.isKnown(category))) {
       const known = await looking.categories();

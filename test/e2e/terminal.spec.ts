@@ -261,11 +261,15 @@ describe('the command line', () => {
         ...['TENANT', 't19', 't18', 't17', 't19', 't18', 't17', ''],
       ]);
       expect(out).not.toContain('s3cr');
-      const refused = top('--redis', `redis://:wr0ng@${host}:${port}`, '--cluster');
-      const { stderr } = (await refused.catch((error: unknown) => error)) as { stderr: string };
+      const wrong = top('--redis', `redis://:wr0ng@${host}:${port}`, '--cluster');
+      const { stderr } = (await wrong.catch((error: unknown) => error)) as { stderr: string };
       // Not only that no node answered as it should.
       expect(stderr).toMatch(/^Redis could not be read: .*(WRONGPASS|NOAUTH)/);
       expect(stderr).not.toContain('wr0ng');
+      // Alone it has only a part of the tenants.
+      expect(await refused('--redis', `redis://:s3cr%25t@${host}:${port}`, '--prefix', 'k')).toEqual([
+        ...[2, '', 'This is a node of a Cluster: add --cluster'],
+      ]);
       await store.close();
     } finally {
       client.disconnect();
