@@ -6,17 +6,15 @@ import type { CountRead, WindowSpan } from '../model/window.js';
 import {
   blockOf,
   HOUR_SLOTS,
-  MAX_LIVE,
   MAX_PEAKS,
   SLOT_MS,
-  type LiveTop,
   type SeenTenant,
-  type TenantCount,
   type UsageRetention,
   type UsageStore,
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
+import { HighestOf, Top } from './tops-and-peaks.js';
 import { baseWindow, countersOf, isLong, NEAR, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
@@ -33,9 +31,6 @@ const LAST_LEASE_MS = 1;
 const SPREAD = 0.5;
 /** How many past units are still handled. */
 const LATE_UNITS = 3;
-/** Live tops are kept for this many windows, and at least for this long. */
-const TOP_WINDOWS = 10;
-const MIN_TOP_MS = 10 * SLOT_MS;
 /** How many tenants each look checks in the store, to notice if it lost them. */
 const LOOKED_FOR = 20;
 /** How long a shutdown takes for copying. */
@@ -436,93 +431,4 @@ function aboutOf(noted: string | SeenTenant): SeenTenant {
 function ratioOf({ known, threshold = Infinity }: ChangedTotal): number {
   const ratio = known / Math.max(threshold, 1);
   return ratio >= NEAR ? ratio : 0;
-}
-
-/** The tenants of a span that are shown, as far as they have changed. */
-class Top {
-  readonly busiest: Highest;
-  /** Those nearest to their threshold, which may be a low one: they need not be among the busiest. */
-  readonly nearest: Highest;
-
-  constructor(
-    readonly key: string,
-    private readonly window: string,
-    private readonly span: WindowSpan,
-    { reported, nearest }: SpanMarks,
-  ) {
-    this.busiest = new Highest(reported);
-    this.nearest = new Highest(nearest);
-  }
-
-  toLive(): LiveTop {
-    const keepMs = Math.max(TOP_WINDOWS * (this.span.end - this.span.start), MIN_TOP_MS);
-    const near = this.nearest.list().map(({ tenant, count: ratio }) => ({ tenant, ratio }));
-    return { window: this.window, span: this.span.key, keepMs, counts: this.busiest.list(), near };
-  }
-
-  wasReported(): void {
-    this.busiest.wasReported();
-    this.nearest.wasReported();
-  }
-}
-
-/** As many of the highest as a live top holds. */
-class Highest {
-  private counts: TenantCount[] = [];
-  /** Counts up to this are not among the highest. */
-  private floor = 0;
-
-  constructor(private readonly reported: Map<string, number>) {}
-
-  add(tenant: string, count: number): void {
-    if (count <= this.floor) return;
-    this.counts.push({ tenant, count });
-    if (this.counts.length >= 4 * MAX_LIVE) this.cut();
-  }
-
-  list(): readonly TenantCount[] {
-    this.cut();
-    return this.counts;
-  }
-
-  wasReported(): void {
-    for (const { tenant, count } of this.counts) this.reported.set(tenant, count);
-  }
-
-  private cut(): void {
-    // If a look failed, a tenant may be here twice: the higher count is the later one.
-    const highest = new Map<string, number>();
-    for (const { tenant, count } of this.counts) highest.set(tenant, Math.max(count, highest.get(tenant) ?? 0));
-    this.counts = Array.from(highest, ([tenant, count]) => ({ tenant, count }))
-      .sort((a, b) => b.count - a.count)
-      .slice(0, MAX_LIVE);
-    if (this.counts.length === MAX_LIVE) this.floor = this.counts.at(-1)?.count ?? 0;
-  }
-}
-
-/** The highest counts so far. Lower ones need not be sent. */
-class HighestOf {
-  /** Counts up to this are not among the highest. */
-  floor = 0;
-  private readonly counts = new Map<string, number>();
-
-  constructor(private readonly max: number) {}
-
-  /** Those that are higher than the known ones, up to `max`. */
-  higher(counts: readonly TenantCount[]): TenantCount[] {
-    const higher = counts
-      .filter(({ tenant, count }) => count > this.floor && count > (this.counts.get(tenant) ?? 0))
-      .sort((a, b) => b.count - a.count)
-      .slice(0, this.max);
-    for (const { tenant, count } of higher) this.counts.set(tenant, count);
-    if (this.counts.size > this.max) this.cut();
-    return higher;
-  }
-
-  private cut(): void {
-    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, this.max);
-    this.floor = kept.at(-1)?.[1] ?? 0;
-    this.counts.clear();
-    for (const [tenant, count] of kept) this.counts.set(tenant, count);
-  }
 }
