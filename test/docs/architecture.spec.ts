@@ -1,24 +1,24 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** The page that shows the way through the files: a name in it that is gone would send its reader astray. */
 const page = readFileSync('docs/architecture.md', 'utf8');
-const steps = [...page.matchAll(/^```\n([^]*?)^```/gm)]
-  .flatMap(([, block = '']) => block.trimEnd().split('\n'))
-  // What a step is called, its file or folder, and what it does.
-  .map((line) => /^ *(\S.*?) {2,}([\w./-]+)(?:, (\S+))? /.exec(line) ?? [line, '', ''])
-  .map(([line, names = '', ...files]) => ({ line, names, files: files.filter((file) => file !== undefined) }));
+const steps = [...page.matchAll(/^```\n([^]*?)^```/gm)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
+/** What a step is called, its file or folder, and perhaps a file beside that. */
+const STEP = /^ *(\S.*?) {2,}([\w./-]+)(?:, ([\w.-]+))?(?: |$)/;
 
 it('shows the ways of a request, an alert, its end, an option, a threshold, and a count to page and terminal', () => {
   expect(steps.length).toBeGreaterThan(60);
 });
 
-it.each(steps)('$line', ({ names, files }) => {
-  const [file = ''] = files.map((each) => `src/${each}`);
-  expect(existsSync(file)).toBe(true);
-  if (statSync(file).isDirectory()) return;
-  // Of `Counter.add` the class and the method, of `Told.send(...)` no arguments.
-  for (const name of names.split(/[, .]+/).map((each) => each.replace(/\(.*$/, '')))
-    expect(readFileSync(file, 'utf8')).toContain(name.replace('@', ''));
+it.each(steps)('%s', (step) => {
+  const [, names, file, beside = '.'] = STEP.exec(step) as unknown as [string, string, string, string?];
+  const path = join('src', file);
+  expect([path, join(dirname(path), beside)].filter((each) => !existsSync(each))).toEqual([]);
+  if (statSync(path).isDirectory()) return;
+  // Of `Counter.add` the class and the method, of `MonitorRate('llm_call')` no arguments.
+  for (const name of names.split(/[, .]+/).map((each) => each.replace(/^@|\(.*$/g, '')))
+    expect(readFileSync(path, 'utf8')).toMatch(new RegExp(`\\b${name}\\b`));
 });
 
 const named = [...page.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.tsx?)`/g)].map(([, file = '']) => file);
