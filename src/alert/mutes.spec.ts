@@ -368,6 +368,26 @@ describe('beside replicas of 0.1', () => {
     expect([one, other].map((mutes) => mutes.of('llm_call', 'a')?.reason)).toEqual(['by 0.1', 'by 0.1']);
   });
 
+  it('one that they set as ours runs out is not overwritten by a replica that still knows ours', async () => {
+    const [one, other] = [replica(), replica()];
+    await one.mute(forAMinute);
+    await other.refresh();
+    now += MINUTE + 2_000;
+    await one.refresh();
+    ofOld({ tenant: 'a', until: now + MINUTE, reason: 'by 0.1' });
+    await other.refresh();
+    expect(other.of('llm_call', 'a')?.reason).toBe('by 0.1');
+  });
+
+  it('one that has not changed is not read again', async () => {
+    const mutes = replica();
+    ofOld({ tenant: 'a', until: START + MINUTE, reason: 'by 0.1' });
+    await mutes.refresh();
+    const read = jest.spyOn(state, 'read');
+    await mutes.refresh();
+    expect(read).not.toHaveBeenCalled();
+  });
+
   it('is set and ended there too, and what they end is ended here', async () => {
     const mutes = replica();
     await mutes.mute(forAMinute);

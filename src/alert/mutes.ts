@@ -177,6 +177,11 @@ export class Mutes {
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
       if (there && there.version >= mine.version) continue;
+      // Not put back where 0.1 may have set it anew since.
+      if (mine.until + SETTLES_AFTER_MS <= now) {
+        if (!there && !mine.ended) await this.over(id, mine);
+        continue;
+      }
       if (!mine.ended) await this.v01.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
       kept.set(id, (await this.records.change(id, later)).after ?? mine);
@@ -191,7 +196,7 @@ export class Mutes {
     const { set, ended } = await this.v01.look();
     for (const id of ended) await this.endNow(id);
     for (const [id, { tenant, category, until, reason }] of set) {
-      if (until <= now) continue;
+      if (until <= now || this.known.get(id)?.until === until) continue;
       await this.change(id, (there) => {
         const version = Math.max(now, (there?.version ?? 0) + 1);
         return there?.until === until
