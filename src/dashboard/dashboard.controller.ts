@@ -25,7 +25,8 @@ import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
-import { DashboardData, toPageMute } from './dashboard-data.js';
+import { DashboardData } from './dashboard-data.js';
+import { toPageMute } from './to-api.js';
 import { DashboardGuard, whoOf } from './dashboard.guard.js';
 import { openApi } from './open-api.js';
 
