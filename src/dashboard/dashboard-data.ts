@@ -87,7 +87,7 @@ export class DashboardData {
 
   advice(category: string, over?: number, at?: number): Promise<Advice> {
     const { usage } = this.view;
-    if (!usage) return Promise.resolve(noAdvice(this.view, category));
+    if (!usage) return Promise.resolve(noAdvice(this.categoryOf(category), this.view.now()));
     return this.cached.get(`advice ${category} ${over} ${at}`, ADVICE_GOOD_MS, async () =>
       toAdvice(await usage.advise(category, { over, ...(at === undefined ? {} : { at: [at] }) })),
     );
@@ -242,7 +242,7 @@ export class DashboardData {
     const summary = await this.summary(category);
     if (!usage) {
       const totals = { start: now, stepMs: 60_000, counts: [] };
-      return { now, category: summary, totals, alerts, tenants: [], active: 0, advice: noAdvice(this.view, name) };
+      return { now, category: summary, totals, alerts, tenants: [], active: 0, advice: noAdvice(category, now) };
     }
     const [totals, used, advice, overrides] = await Promise.all([
       usage.totals(name, { from: now - DAY_MS }),

@@ -1,5 +1,5 @@
 import type { AlertRecord } from '../alert/history-entry.js';
-import type { MonitorView } from '../facade/monitor-view.js';
+import type { Mute } from '../alert/mutes.js';
 import type { Category } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { baseWindow } from '../usage/usage-units.js';
@@ -88,9 +88,7 @@ export function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
 }
 
 /** A mute as the page shows it. */
-export function toPageMute(mute: Awaited<ReturnType<MonitorView['alerts']['mutes']>>[number]): PageMute {
-  const { tenant, category, until, reason, heldBack } = mute;
-  const { by } = mute as { by?: string };
+export function toPageMute({ tenant, category, until, reason, by, heldBack }: Mute): PageMute {
   return {
     ...(category === undefined ? {} : { category }),
     ...(tenant === undefined ? {} : { tenant: { id: tenant } }),
@@ -140,11 +138,10 @@ export function toAdvice({ from, to, ...advice }: CategoryAdvice): Advice {
   return { ...advice, from: from.getTime(), to: to.getTime() };
 }
 
-export function noAdvice(view: MonitorView, name: string): Advice {
-  const now = view.now();
-  const window = baseWindow(view.categories.get(name) as Category);
+export function noAdvice(category: Category, now: number): Advice {
+  const window = baseWindow(category);
   return {
-    ...{ category: name, window: window.name, windowMs: window.windowMs, from: now, to: now },
+    ...{ category: category.name, window: window.name, windowMs: window.windowMs, from: now, to: now },
     percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
     ...{ samples: 0, curve: [], candidates: [], alwaysOver: [] },
   };

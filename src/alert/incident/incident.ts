@@ -13,6 +13,7 @@ export const SETTLES_AFTER_MS = 1_000;
 const MAX_WINDOWS = 5;
 /** What is this much later than it can be was written before the store's clock fell back. */
 export const CLOCK_FELL_BACK_MS = 60_000;
+
 /** The delivery of an alert in one channel. */
 export interface Delivery {
   /**
