@@ -113,6 +113,7 @@ export interface UsageStore {
   /**
    * Claims the copying of a unit. One replica holds it at a time, until `leaseMs` milliseconds pass without another call.
    *
+   * @param leaseMs - 0 for a replica that ends: it copies beside the one that holds it, also what that one has taken, and nobody waits for it.
    * @returns How many tenants wait to be copied; -1 if another replica holds it.
    */
   claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;

@@ -6,7 +6,7 @@ const TOP_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
 
 /** By tenant, what was last written. */
-interface Written {
+export interface Written {
   /** Its count in the live top. */
   readonly reported: Map<string, number>;
   /** The part of its threshold, of those that are near it. */

@@ -14,7 +14,7 @@ import {
   type UsageUnit,
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { HighestOf, Top } from './tops-and-peaks.js';
+import { HighestOf, Top, type Written } from './tops-and-peaks.js';
 import { baseWindow, countersOf, isLong, NEAR, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
@@ -25,8 +25,6 @@ const AGAIN_MS = 10_000;
 const BATCH = 400;
 /** After this long without a sign of life, another replica takes over copying. */
 const COPY_LEASE_MS = 5_000;
-/** The lease of a replica that ends: nobody is to wait for it. */
-const LAST_LEASE_MS = 1;
 /** Copying is spread over this part of the unit's length: counters live for at least one length after their window. */
 const SPREAD = 0.5;
 /** How many past units are still handled. */
@@ -97,7 +95,8 @@ export class UsageRecorder {
       await this.report(record);
       for (const { unit } of this.units(record, now)) {
         // Also what another one copies: if it ends too, it may not see what was counted here since. Copying twice does no harm.
-        while (performance.now() < end && (await this.claim(unit, LAST_LEASE_MS)) !== 0) await this.copy(record, unit);
+        while (performance.now() < end && (await this.store.claimCopy(unit, this.source.instance, 0)) > 0)
+          await this.copy(record, unit);
       }
       await this.closeSums(record, Math.floor(now / SLOT_MS) + 1);
     }
@@ -186,14 +185,10 @@ export class UsageRecorder {
   }
 
   private async copySome(record: CategoryRecord, unit: UsageUnit, leftMs: number): Promise<void> {
-    const waiting = await this.claim(unit);
+    const waiting = await this.store.claimCopy(unit, this.source.instance, COPY_LEASE_MS);
     if (waiting === 0) record.done.add(unit.key);
     const looksLeft = Math.max(Math.floor(leftMs / 1_000), 1);
     for (let batches = Math.ceil(waiting / BATCH / looksLeft); batches > 0; batches--) await this.copy(record, unit);
-  }
-
-  private claim(unit: UsageUnit, leaseMs = COPY_LEASE_MS): Promise<number> {
-    return this.store.claimCopy(unit, this.source.instance, leaseMs);
   }
 
   private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {
@@ -220,15 +215,11 @@ interface Closing {
 }
 
 /** What is known of a span. */
-interface SpanMarks {
+interface SpanMarks extends Written {
   readonly key: string;
   readonly span: WindowSpan;
   /** In which its counts are copied, as of the last count: of a long window, the minute. */
   unit?: UsageUnit;
-  /** By tenant, the count last written to the live top. */
-  readonly reported: Map<string, number>;
-  /** By tenant, the part of its threshold last written to those that are near it. */
-  readonly nearest: Map<string, number>;
 }
 
 /** Counted tenants, by the key of their unit. */

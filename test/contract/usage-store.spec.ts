@@ -188,15 +188,27 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await until(async () => (await usage.claimCopy(unit(), 'b', 300)) === 1);
   });
 
-  it('finds again what a replica took and did not copy', async () => {
+  it('lets nobody wait for a replica that ends', async () => {
+    await waits(['one']);
+    expect(await usage.claimCopy(unit(), 'a', LEASE_MS)).toBe(1);
+    expect(await usage.claimCopy(unit(), 'a', 0)).toBe(1);
+    expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
+  });
+
+  it.each([
+    ['finds again what a replica took and did not copy', undefined, LEASE_MS],
+    ['gives a replica that ends also what another one holds and has taken', LEASE_MS, 0],
+  ])('%s', async (_, held, leaseMs) => {
     if (place !== 'Redis') return;
     const { client } = sharedRedis();
     await count('one', 3);
     await waits(['one']);
+    if (held !== undefined) await usage.claimCopy(unit(), 'a', held);
     const key = (await client.keys(`*{${category.toUpperCase()}}:waiting/*`))[0] as string;
     await client.rename(key, key.replace(/waiting\/(.*)\/\d+$/, 'copying/$1'));
-    expect(await usage.claimCopy(unit(), 'b', LEASE_MS)).toBe(1);
+    expect(await usage.claimCopy(unit(), 'b', leaseMs)).toBe(1);
     expect(await usage.copy(unit(), 100, 0, RETENTION)).toEqual([{ tenant: 'one', count: 3 }]);
+    expect(await usage.claimCopy(unit(), 'b', leaseMs)).toBe(0);
     await client.quit();
   });
 

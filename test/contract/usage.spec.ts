@@ -48,12 +48,11 @@ const categoriesOf = (categories: RateMonitorOptions['categories']) =>
 describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) => {
   let clock: TestClock;
   let store: Store;
+  let prefix: string;
   beforeEach(async () => {
     clock = { now: START };
-    store = await (PLACES[place] as (clock: TestClock, prefix: string) => Promise<Store>)(
-      clock,
-      `u_${Date.now()}_${Math.random()}`.replace('.', ''),
-    );
+    prefix = `u_${Date.now()}_${Math.random()}`.replace('.', '');
+    store = await (PLACES[place] as (clock: TestClock, prefix: string) => Promise<Store>)(clock, prefix);
   });
   const replica = (
     name: string,
@@ -336,6 +335,26 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     await then(b);
     const read = await store.usage.history('llm', ['one', 'two'], START / MINUTE, START / MINUTE);
     expect(read.map((counts) => counts.get(START / MINUTE))).toEqual([10, 1]);
+  });
+
+  it('ends at once if another replica that holds the copying has died', async () => {
+    if (place !== 'Redis') return;
+    const b = replica('b');
+    await b.count('llm', 'one', 7);
+    const claims = jest.spyOn(store.usage, 'claimCopy');
+    await pass(1_000, b);
+    const { client } = sharedRedis();
+    const [waiting = ''] = await client.keys(`${prefix}:*:waiting/*`);
+    const copying = waiting.replace(/waiting\/(.*)\/\d+$/, 'copying/$1');
+    await client.rename(waiting, copying);
+    await client.set(copying.replace('copying', 'copier'), 'a', 'PX', 5_000);
+    await client.quit();
+    claims.mockClear();
+    await b.recorder.stop();
+    expect(claims.mock.calls.length).toBeLessThan(10);
+    claims.mockRestore();
+    const [read] = await store.usage.history('llm', ['one'], START / MINUTE, START / MINUTE);
+    expect(read).toEqual(new Map([[START / MINUTE, 7]]));
   });
 
   it('takes a late publish into the history', async () => {

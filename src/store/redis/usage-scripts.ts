@@ -167,12 +167,16 @@ return redis.call('DEL', KEYS[1])
 /** Claims the work of copying, and puts back what a replica that died had taken. */
 export const CLAIM_SCRIPT = `
 -- KEYS   the lease; those that are being copied; the sets of the waiting tenants
--- ARGV   the instance; the lease in ms; expiry of the tenants in ms
+-- ARGV   the instance; the lease in ms, 0 to work beside the one that has it; expiry of the tenants in ms
 -- reply  how many wait; -1 if another instance has the lease
 if redis.call('EXISTS', unpack(KEYS, 2)) == 0 then return 0 end
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return -1 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[2] ~= '0' then
+  if holder and holder ~= ARGV[1] then return -1 end
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+elseif holder == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+end
 redis.call('PEXPIRE', KEYS[3], ARGV[3])
 if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('SUNIONSTORE', KEYS[3], KEYS[3], KEYS[2])
