@@ -41,7 +41,7 @@ import {
 import { spansToCount, withContributors, withCount, withCounted, type Span } from './incident/counts-of-windows.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { IncidentRecords } from './incident/incident-records.js';
-import { Mutes } from './mutes.js';
+import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
 import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
@@ -198,12 +198,17 @@ export class AlertEngine implements Incidents {
     );
   }
 
+  /** Sets a mute, which may end sooner than the one it replaces. */
+  async mute(options: MuteOptions): Promise<Mute> {
+    const mute = await this.mutes.mute(options);
+    await this.holdAnew();
+    return mute;
+  }
+
   /** Ends a mute early. What it held back is sent if it is still true. */
-  async unmute(scope: Parameters<Mutes['unmute']>[0]): Promise<boolean> {
+  async unmute(scope: MutedScope): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
-    // Windows that ended under the mute are not sent.
-    const ended = this.options.now();
-    if (wasMuted) await this.changeAll((told) => ((told.held ?? 0) > ended ? { ...told, held: ended } : told));
+    await this.holdAnew();
     return wasMuted;
   }
 
@@ -295,7 +300,9 @@ export class AlertEngine implements Incidents {
 
   /** Ends the wait of a failed alert, even if the store's clock differs. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
-    await this.changeTold(id, key, (told) => without(told, 'next')).catch(() => undefined);
+    const free = (told: Told): Told =>
+      told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
+    await this.changeTold(id, key, free).catch(() => undefined);
   }
 
   private async take(noticed: Breach): Promise<void> {
@@ -350,7 +357,7 @@ export class AlertEngine implements Incidents {
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
-    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next);
+    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next, incident.told[key]?.isSuspect);
     for (const key of paused) this.deliveries.get(key)?.awaitPause(id);
     if (incident.closedAt !== undefined) await this.v01.ended(incident).catch(() => undefined);
     if (isDone) {
@@ -365,6 +372,17 @@ export class AlertEngine implements Incidents {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
       return incident && told ? withTold(incident, key, change(told)) : incident;
+    });
+  }
+
+  /** After a mute was ended or shortened, what it held back is sent or waits for the mute that holds now. Repeated if it fails. */
+  private async holdAnew(): Promise<void> {
+    if (!this.mutes.endsSooner) return;
+    this.mutes.endsSooner = false;
+    // Windows that ended under the mute are not sent.
+    const ended = this.options.now();
+    await this.changeAll((told) => ((told.held ?? 0) > ended ? { ...told, held: ended } : told)).catch(() => {
+      this.mutes.endsSooner = true;
     });
   }
 
@@ -410,8 +428,8 @@ export class AlertEngine implements Incidents {
     const next = due(incident, told, delivery.channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
     const alert = alertOf(incident, next, this.options, told.when, this.options.now());
-    const { memory, also = [], isAtFault = false } = told;
-    return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault };
+    const { memory, also = [], isAtFault = false, isSuspect = false } = told;
+    return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
 
   /** The incidents with their present counts and contributors. */
@@ -470,6 +488,7 @@ export class AlertEngine implements Incidents {
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
       );
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
+    await this.holdAnew();
     // What a replica that died was sending is due by the clock as it was.
     if (fellBack) for (const id of (await this.records.list()).keys()) await this.attend(id, (there) => there);
     this.lookedAt = now();

@@ -80,6 +80,8 @@ export class Mutes {
   /** Held back here and not yet added to the record. */
   private readonly heldBack = new Map<string, number>();
   private readonly me = randomUUID();
+  /** A mute was ended or shortened here: what it holds back waits for its former end until somebody looks. */
+  endsSooner = false;
 
   /**
    * @param scope - The service and environment that mutes apply to.
@@ -245,6 +247,7 @@ export class Mutes {
   private async change(id: string, change: (before: Kept | undefined) => Kept | undefined): Promise<Kept | undefined> {
     const { before, after } = await this.records.change(id, change);
     if (after) this.known.set(id, after);
+    if (before && !before.ended && (!after || after.ended || after.until < before.until)) this.endsSooner = true;
     return before;
   }
 

@@ -52,7 +52,7 @@ export class AlertService {
     const alerts = this.alerts.value;
     if (!alerts)
       return Promise.reject(new Error('The mute was not set: the module is disabled or has not started yet'));
-    return alerts.mutes.mute(options);
+    return alerts.mute(options);
   }
 
   /**

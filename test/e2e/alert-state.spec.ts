@@ -350,6 +350,34 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(groups.slice(before).every((ids) => ids.length === 1 || !ids.includes('poison'))).toBe(true);
   });
 
+  it.each([
+    ['one by one', false],
+    ['in groups', true],
+  ])(
+    'does not let four urgent alerts that always fail keep others waiting in a channel that takes them %s',
+    async (_, groups) => {
+      const got: string[] = [];
+      let failures = 0;
+      const send = (ids: string[]): Promise<void> => {
+        if (!ids.some((id) => id.startsWith('poison'))) return Promise.resolve(void got.push(...ids));
+        failures++;
+        return Promise.reject(new Error('answered 500'));
+      };
+      const channel: AlertChannel = {
+        name: 'picky',
+        send: ({ tenant }) => send([tenant.id]),
+        ...(groups ? { sendBatch: (all: readonly RateAlert[]) => send(all.map(({ tenant }) => tenant.id)) } : {}),
+      };
+      const alerts = await replica([channel], { groupWaitMs: 100 });
+      for (let i = 0; i < 4; i++)
+        void alerts.breached(aBreach(DAY_MS, { tenant: { id: `poison${i}` }, level: critical }));
+      await until(() => failures >= (groups ? 9 : 12), 15_000);
+      await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'ok' } }));
+      await until(() => got.length === 1, 8_000);
+    },
+    40_000,
+  );
+
   it('does not send a group in parts because the channel asks for a pause', async () => {
     const sizes: number[] = [];
     const channel: AlertChannel = {
@@ -461,6 +489,27 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const ids = broken.map((_, i) => `broken ${i}`);
     await until(async () => (await state.read('incidents::', ids)).every((text) => text === undefined));
     expect(await alerts.list()).toHaveLength(3);
+  });
+
+  it('tells what a mute held back when a shorter one that replaced it ends', async () => {
+    const heard = new CapturingChannel();
+    const alerts = await replica([heard]);
+    await alerts.mute({ tenant: 'a', forMs: DAY_MS, reason: 'all day' });
+    await alerts.mute({ tenant: 'b', forMs: DAY_MS, reason: 'all day' });
+    for (const id of ['a', 'b']) await alerts.breached(aBreach(DAY_MS, { tenant: { id } }));
+    await alerts.mute({ tenant: 'a', forMs: 500, reason: 'done soon' });
+    await until(() => heard.alerts.length > 0, 3_000);
+    expect(heard.alerts.map(({ tenant }) => tenant.id)).toEqual(['a']);
+  });
+
+  it('records what a mute holds back that is set while it waits for a group, and tells it when the mute ends', async () => {
+    const alerts = await replica([toDiscord()], { groupWaitMs: 300 });
+    await alerts.breached(aBreach(DAY_MS));
+    await alerts.mute({ tenant: 'proj_1', forMs: 1_000, reason: 'on it' });
+    const delivery = async () => (await alerts.list())[0]?.channels.discord?.status;
+    await until(async () => (await delivery()) === 'suppressed', 900);
+    expect((await alerts.mutes.list())[0]).toMatchObject({ heldBack: 1 });
+    await until(() => discord.messages.length === 1, 3_000);
   });
 
   it('remembers mutes where the store loses its data, and does not bring back one that was ended', async () => {

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { AlertService, type RateMonitorOptions } from '../../src/index.js';
 import { anAlert } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
 import { LlmController } from '../support/controllers.js';
 import { MovedClock } from '../support/moved-clock.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -23,7 +24,11 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     startApp({
       metadata: { controllers: [LlmController] },
       clock,
-      options: { ...(where === 'Redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix } : {}), ...options },
+      options: {
+        ...(where === 'Redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix } : {}),
+        categories: calmCategories(),
+        ...options,
+      },
     });
   const alerts = () => apps.flatMap((app) => app.alerts);
   const lines = (text: string) => apps.flatMap(({ log }) => log.of(text));

@@ -477,7 +477,7 @@ describe('an incident', () => {
       const failed = withFailed(
         withTold(opened(), 'x', known),
         'x',
-        { refused: true, reason: 'gone', itsFault: false },
+        { refused: true, reason: 'gone', isSuspect: false, itsFault: false },
         at(3),
       );
       const delivery = { status: 'failed', attempts: 4, reason: 'gone' };
@@ -487,11 +487,18 @@ describe('an incident', () => {
       const again = withFailed(
         withTold(opened(), 'x', first),
         'x',
-        { refused: false, reason: 'slow', itsFault: true },
+        { refused: false, reason: 'slow', isSuspect: true, itsFault: true },
         1,
       );
-      expect(again.told.x).toMatchObject({ faults: 1, isAtFault: true, delivery: { status: 'retried' } });
-      expect(confirmed(again, again.told.x as Told, {}).told.x).not.toHaveProperty('isAtFault');
+      expect(again.told.x).toMatchObject({
+        faults: 1,
+        isAtFault: true,
+        isSuspect: true,
+        delivery: { status: 'retried' },
+      });
+      const told = confirmed(again, again.told.x as Told, {}).told.x;
+      expect(told).not.toHaveProperty('isAtFault');
+      expect(told).not.toHaveProperty('isSuspect');
     });
   });
 

@@ -77,6 +77,8 @@ export interface Told {
   readonly faults?: number;
   /** It failed when it was sent alone. It stays alone until it goes through: it may spoil a group. */
   readonly isAtFault?: boolean;
+  /** It failed and may be at fault: it is sent after those that have not failed. */
+  readonly isSuspect?: boolean;
   readonly delivery: Delivery;
 }
 

@@ -50,7 +50,7 @@ const isTold = shaped({
   ...{ levels: mapOf(isAmount), level: isOptional(isLevel), when: isOptional(isTime), count: isOptional(isAmount) },
   ...{ memory: isOptional(isString), also: isOptional(listOf(isString)), by: isOptional(isString) },
   ...{ held: isOptional(isTime), until: isOptional(isTime), next: isOptional(isTime), faults: isOptional(isAmount) },
-  isAtFault: isOptional(isBoolean),
+  ...{ isAtFault: isOptional(isBoolean), isSuspect: isOptional(isBoolean) },
   delivery: shaped({
     ...{ status: (status) => STATUSES.includes(status as Delivery['status']), attempts: isAmount },
     reason: isOptional(isString),

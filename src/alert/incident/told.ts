@@ -30,7 +30,17 @@ export function withConfirmed(
   const levels = Object.fromEntries(Object.entries(told.levels).filter(([start]) => places.has(start)));
   const counted = status === 'resolved' ? incident : withCount(incident, window.start, count);
   return withTold(counted, key, {
-    ...without(told, 'by', 'until', 'next', 'faults', 'isAtFault', 'also', ...(isOther ? (['resolved'] as const) : [])),
+    ...without(
+      told,
+      'by',
+      'until',
+      'next',
+      'faults',
+      'isAtFault',
+      'isSuspect',
+      'also',
+      ...(isOther ? (['resolved'] as const) : []),
+    ),
     levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
     level,
     when: now,
@@ -43,17 +53,29 @@ export function withConfirmed(
   });
 }
 
+/** How sending failed: see `Failure`. */
+interface Failed {
+  readonly refused: boolean;
+  readonly reason: string;
+  readonly isSuspect: boolean;
+  readonly itsFault: boolean;
+}
+
 /** Sending failed. `next` is when to try again. */
 export function withFailed(
   incident: Incident,
   key: string,
-  { refused, reason, itsFault }: { readonly refused: boolean; readonly reason: string; readonly itsFault: boolean },
+  { refused, reason, isSuspect, itsFault }: Failed,
   next: number,
 ): Incident {
   const told = incident.told[key] as Told;
   const status = refused ? 'failed' : 'retried';
   const delivery = { status, attempts: told.delivery.attempts + 1, reason } as const;
-  const faults = { faults: (told.faults ?? 0) + 1, ...(itsFault ? { isAtFault: true } : {}) };
+  const faults = {
+    faults: (told.faults ?? 0) + 1,
+    ...(isSuspect ? { isSuspect } : {}),
+    ...(itsFault ? { isAtFault: true } : {}),
+  };
   return withTold(incident, key, { ...without(told, 'by', 'until'), ...faults, next, delivery });
 }
 

@@ -30,7 +30,7 @@ describe('a channel that seems to have a wrong address', () => {
       level: anAlert().level,
       window: { count: 16, threshold: 15 } as WindowOver,
     } as const;
-    const present: Present = { due, alert: anAlert(), memory: undefined, also: [], isAtFault: false };
+    const present: Present = { due, alert: anAlert(), memory: undefined, also: [], isAtFault: false, isSuspect: false };
     const incidents: Incidents = {
       present: () => [present],
       report: (_key, _id, _present, outcome) => Promise.resolve(outcome.delivered ? 0 : outcome.waitMs),
@@ -84,7 +84,14 @@ describe('a storm of a thousand tenants', () => {
     });
     const presentOf = (id: string): Present => {
       const due = id === 'tenant_777' ? dueAt(3, 0.01) : dueAt(75);
-      return { due, alert: { ...anAlert(), tenant: { id } }, memory: undefined, also: [], isAtFault: false };
+      return {
+        due,
+        alert: { ...anAlert(), tenant: { id } },
+        memory: undefined,
+        also: [],
+        isAtFault: false,
+        isSuspect: false,
+      };
     };
     const incidents: Incidents = {
       present: (_key, ids) => ids.map(presentOf),
@@ -132,7 +139,7 @@ describe("a channel of the app's", () => {
     } as const;
     const outcomes: unknown[] = [];
     const incidents: Incidents = {
-      present: () => [{ due, alert: anAlert(), memory: undefined, also: [], isAtFault: false }],
+      present: () => [{ due, alert: anAlert(), memory: undefined, also: [], isAtFault: false, isSuspect: false }],
       report: (_key, _id, _present, outcome) => {
         outcomes.push(outcome);
         return Promise.resolve(0);
@@ -151,7 +158,7 @@ describe("a channel of the app's", () => {
 
 describe('what is being sent', () => {
   const due: Due = { status: 'opened', level: anAlert().level, window: { count: 16, threshold: 15 } as WindowOver };
-  const present: Present = { due, alert: anAlert(), memory: undefined, also: [], isAtFault: false };
+  const present: Present = { due, alert: anAlert(), memory: undefined, also: [], isAtFault: false, isSuspect: false };
   const deliveryOf = (
     incidents: Partial<Incidents>,
     send: AlertChannel['send'],

@@ -47,6 +47,8 @@ export interface Present {
   readonly also: readonly string[];
   /** It failed when it was sent alone, and is sent alone until it goes through: it would spoil a group. */
   readonly isAtFault: boolean;
+  /** It failed and may be at fault: it is sent after those that have not failed, and never together with them. */
+  readonly isSuspect: boolean;
 }
 
 /** The outcome of an attempt. */
@@ -155,11 +157,11 @@ export class ChannelDelivery {
     return [...this.pending.keys(), ...this.sending];
   }
 
-  push(id: string, due: Due): void {
+  push(id: string, due: Due, isSuspect = false): void {
     // Its claim ran out during a slow attempt, whose report claims what is still due then. Sent now, it would arrive twice.
     if (this.sending.has(id)) return;
     this.forget(id);
-    const rank = rankOf(due);
+    const rank = rankOf(due, isSuspect);
     const { since = performance.now() } = this.pending.get(id) ?? {};
     this.pending.set(id, { id, since, rank });
     this.pump();
@@ -256,6 +258,7 @@ export class ChannelDelivery {
     if (this.health.isOff || this.isEnded) return;
     if (this.isGrouped) return this.pumpGroup();
     while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
+    if (this.pending.size > 0 && this.pausedMs > 0) this.pumpIn(this.pausedMs);
   }
 
   private pumpGroup(): void {
@@ -263,6 +266,10 @@ export class ChannelDelivery {
     const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
     const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
     if (waitMs <= 0) return this.start(this.take(MAX_RANKED));
+    this.pumpIn(waitMs);
+  }
+
+  private pumpIn(waitMs: number): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.pump(), Math.min(waitMs, 60_000)).unref();
   }
@@ -305,7 +312,7 @@ export class ChannelDelivery {
     const found = this.incidents.present(this.key, [item.id]);
     const [present] = found instanceof Promise ? await found : found;
     if (present) await this.attempt([{ item, present }], () => this.single(present));
-    else this.sending.delete(item.id);
+    else this.drop(item.id);
   }
 
   /**
@@ -318,15 +325,16 @@ export class ChannelDelivery {
     const live: Live[] = [];
     for (const [i, item] of items.entries()) {
       const present = found[i];
-      if (present) live.push({ item: { ...item, rank: rankOf(present.due) }, present });
-      else this.sending.delete(item.id);
+      if (present) live.push({ item: { ...item, rank: rankOf(present.due, present.isSuspect) }, present });
+      else this.drop(item.id);
     }
     live.sort((a, b) => byRank(a.item, b.item));
     const [first] = live;
     if (!first) return;
     const isAlone = ({ present }: Live): boolean => present.isAtFault || present.memory !== undefined;
     const most = Math.min(this.batchSize, this.maxGroup);
-    const listed = isAlone(first) ? [first] : live.filter((one) => !isAlone(one)).slice(0, most);
+    const isWithFirst = (one: Live): boolean => !isAlone(one) && one.present.isSuspect === first.present.isSuspect;
+    const listed = isAlone(first) ? [first] : live.filter(isWithFirst).slice(0, most);
     const others = live.filter((one) => !listed.includes(one));
     // A smaller group is one that is to find an alert at fault.
     const isFull = listed.length > 1 && listed.length === this.batchSize;
@@ -343,6 +351,12 @@ export class ChannelDelivery {
       },
       listed.length,
     );
+  }
+
+  /** Nothing is due any more, or a mute holds it back: its record shows that from now on. */
+  private drop(id: string): void {
+    this.sending.delete(id);
+    void this.tryAgain([id]);
   }
 
   private putBack(item: Item): void {
@@ -439,10 +453,11 @@ function subjectsOf(sent: readonly Live[]): [ids: string[], what: string] {
   return [sent.map(({ item }) => item.id), what];
 }
 
-/** Open ones first, then by severity, then by ratio. */
-function rankOf({ status, level, window }: Due): readonly number[] {
+/** Those that have not failed first, then open ones, then by severity, then by ratio. */
+function rankOf({ status, level, window }: Due, isSuspect: boolean): readonly number[] {
   const ratio = window.count / window.threshold;
-  return status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
+  const urgency = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
+  return [isSuspect ? 0 : 1, ...urgency];
 }
 
 function byRank(a: Item, b: Item): number {

@@ -65,6 +65,15 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBeGreaterThan(MINUTE / 2 - 1);
   });
 
+  it('pauses for five seconds at most if nobody asked for it, because alerts that always fail may be at fault', () => {
+    for (let i = 0; i < 12; i++) {
+      jest.advanceTimersByTime(health.pausedMs);
+      health.failed([`t${i % 4}`], 'an alert of llm_call', new Error('answered 500'));
+    }
+    expect(health.pausedMs).toBeGreaterThan(2_500 - 1);
+    expect(health.pausedMs).toBeLessThanOrEqual(5_000);
+  });
+
   const NOW = 1_700_000_000_000;
   const refused = new DeliveryError('answered 400', { retry: false });
   const gone = new DeliveryError('answered 410', { retry: false, switchOff: true });

@@ -10,6 +10,8 @@ export interface Failure {
   /** The channel refused this alert, so it is retried less often. */
   readonly refused: boolean;
   /** One alert may have caused it: neither did the channel ask for a pause, nor does its address seem wrong. */
+  readonly isSuspect: boolean;
+  /** One alert probably caused it: no other has failed too. */
   readonly itsFault: boolean;
   /** How long to send nothing, in milliseconds. */
   readonly waitMs: number;
@@ -21,6 +23,8 @@ const FIRST_WAIT_MS = 250;
 const FIRST_WAIT_REFUSED_MS = 5_000;
 const FIRST_PROBE_MS = 30_000;
 const MAX_WAIT_MS = 60_000;
+/** If the receiver did not ask for the pause, the alerts may be at fault: the others must not wait long because of them. */
+const MAX_PAUSE_MS = 5_000;
 const MAX_WAIT_ASKED_MS = 5 * 60_000;
 const MAX_PROBE_MS = 15 * 60_000;
 const OFF_WAIT_MS = 60 * 60_000;
@@ -108,11 +112,12 @@ export class ChannelHealth {
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
     const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
-    if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, MAX_WAIT_MS));
+    const isSuspect = mayBeOfOneAlert(error);
+    if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, isSuspect ? MAX_PAUSE_MS : MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };
     // If others fail too, the receiver is more likely at fault.
-    const itsFault = mayBeOfOneAlert(error) && (refused || this.failing.size <= 1);
-    return { reason, refused: refused || this.isOff, itsFault, waitMs: Math.max(asked, this.pausedMs) };
+    const itsFault = isSuspect && (refused || this.failing.size <= 1);
+    return { reason, refused: refused || this.isOff, isSuspect, itsFault, waitMs: Math.max(asked, this.pausedMs) };
   }
 
   /** Logged once until an attempt goes through. */

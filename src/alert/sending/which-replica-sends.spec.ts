@@ -134,6 +134,11 @@ describe('what is due to channels', () => {
     });
   });
 
+  it('is taken during a short pause, to be ranked with all that waits when that is over', () => {
+    const { incident, taken, paused } = take(over(undefined), { own: () => ({ pausedMs: 5_000 }) });
+    expect([[...taken.keys()], paused, incident?.told.log?.delivery.status]).toEqual([['log'], [], 'queued']);
+  });
+
   it('stays due at the same time, however often a replica that cannot send looks', () => {
     const later = { isMine: () => false, now: NOW + 1_000 };
     const before = take(over(undefined), { isMine: () => false }).incident as Incident;

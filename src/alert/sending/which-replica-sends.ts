@@ -79,7 +79,8 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     const told = incident.told[key] ?? FRESH_TOLD;
     const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
     const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-    if (delivery && delivery.pausedMs > 0) {
+    // A short pause is waited for in the queue, where all that waits is ranked.
+    if (delivery && delivery.pausedMs > SEND_LEASE_MS) {
       const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
       const reason = queued.delivery.reason ?? 'the channel accepts nothing at the moment';
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
