@@ -361,6 +361,35 @@ describe('the redis store alone', () => {
     },
   );
 
+  it('opens a new connection once its replies are out of step, and takes no count from one', async () => {
+    const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
+    const client = new Redis({ port: proxy.port, lazyConnect: true });
+    const behind = new RedisCounterStore(client, redis.keyPrefix);
+    const { connection } = behind as unknown as { connection: Redis };
+    let ready = 0;
+    await new Promise<void>((resolve) => behind.open(() => void (ready++, resolve())));
+    await behind.publish([total], NOW);
+    const other = { ...total, window: at(8), total: 7 };
+    await behind.publish([other], NOW);
+    // The reply to this command is lost on the way: those that follow are taken for the replies to earlier ones.
+    proxy.loseNext = true;
+    const lost = connection.echo('lost').catch(() => undefined);
+    await until(() => !proxy.loseNext);
+    const wrong = await Promise.all([behind.read([total]), behind.time(), behind.publish([total], NOW)]).catch(
+      (error: Error) => error.message,
+    );
+    expect(wrong).toMatch(/^odd answer: /);
+    await until(() => ready === 2);
+    await lost;
+    expect([await behind.read([total]), await behind.publish([other], NOW)]).toEqual([
+      [1],
+      [expect.objectContaining({ count: 7 })],
+    ]);
+    await behind.close();
+    client.disconnect();
+    await proxy.close();
+  });
+
   it('reports a connection that is lost before it is ready in the same words', async () => {
     const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
     proxy.silence();

@@ -7,6 +7,8 @@ export class TcpProxy {
   latencyMs = 0;
   /** Connections so far. */
   opened = 0;
+  /** Keeps back what the server sends next. */
+  loseNext = false;
   private silent = false;
   private dropping: NodeJS.Timeout | undefined;
   private readonly links = new Set<Link>();
@@ -78,7 +80,7 @@ class Link {
   constructor(
     private readonly client: Socket,
     private readonly server: Socket,
-    proxy: { latencyMs: number },
+    proxy: Pick<TcpProxy, 'latencyMs' | 'loseNext'>,
   ) {
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
@@ -88,6 +90,7 @@ class Link {
     client.on('data', (data) => this.pass(server, data));
     let before = Promise.resolve();
     server.on('data', (data) => {
+      if (proxy.loseNext) return void (proxy.loseNext = false);
       // Each chunk waits for the one before, so that a changing latency cannot reorder them.
       const due = new Promise<void>((resolve) => setTimeout(resolve, proxy.latencyMs));
       before = Promise.all([before, due]).then(() => this.pass(client, data));

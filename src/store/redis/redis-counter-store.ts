@@ -57,6 +57,9 @@ export class RedisCounterStore implements CounterStore {
   private isByTenant: boolean;
   /** Since when no command was answered in time. */
   private silentSince: number | undefined;
+  private reopenedAt = -Infinity;
+  /** Whether the script was answered as it should since this connection was opened. */
+  private wasInStep = false;
   /** Why there is no connection, while there is none. */
   private fault: Error | undefined;
 
@@ -100,7 +103,10 @@ export class RedisCounterStore implements CounterStore {
       const names = keys.slice(at, at + READ_AT_ONCE).map((key) => redisKey(this.keyPrefix, key, key.window.key));
       // ioredis writes commands of one turn together; a pipeline of a Cluster may not span nodes.
       const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total')));
-      sums.push(...found.map((sum) => Number(sum ?? 0) || 0));
+      for (const sum of found as unknown[]) {
+        if (sum !== null && typeof sum !== 'string') throw this.outOfStep(`${kindOf(sum)} for a count`);
+        sums.push(Number(sum ?? 0) || 0);
+      }
     }
     return sums;
   }
@@ -116,7 +122,7 @@ export class RedisCounterStore implements CounterStore {
     this.silentSince = undefined;
     const [seconds = NaN, microseconds = NaN] = Array.isArray(answer) ? answer.map(Number) : [];
     const time = seconds * 1_000 + microseconds / 1_000;
-    if (!Number.isFinite(time)) throw new Error(`${ODD_ANSWER} ${kindOf(answer)} for the time`);
+    if (!Number.isFinite(time)) throw this.outOfStep(`${kindOf(answer)} for the time`);
     return time;
   }
 
@@ -136,6 +142,9 @@ export class RedisCounterStore implements CounterStore {
       );
       this.silentSince = undefined;
       const answers = readReplies(reply, ordered);
+      const odd = answers.find(isOdd);
+      if (odd) this.outOfStep(odd.refused);
+      else this.wasInStep = true;
       return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
       const refused = this.refusal(error as Error);
@@ -182,7 +191,20 @@ export class RedisCounterStore implements CounterStore {
   private silent(): void {
     this.silentSince ??= performance.now();
     if (performance.now() - this.silentSince < DEAD_AFTER_MS) return;
+    this.reopen();
+  }
+
+  /** Replies may have been lost on the way, and then each that follows is taken for that of another command: only a new connection is in step. */
+  private outOfStep(how: string): Error {
+    // A server that never answers as it should would be left and found again for ever.
+    if (this.wasInStep && performance.now() - this.reopenedAt >= DEAD_AFTER_MS) this.reopen();
+    return new Error(`${ODD_ANSWER} ${how}`);
+  }
+
+  private reopen(): void {
     this.silentSince = undefined;
+    this.reopenedAt = performance.now();
+    this.wasInStep = false;
     this.connection.disconnect(true);
   }
 }
@@ -249,6 +271,10 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
     one.announced === other.announced &&
     one.earlier?.length === other.earlier?.length
   );
+}
+
+function isOdd(answer: Published): answer is Refused {
+  return 'refused' in answer && answer.refused.startsWith(ODD_ANSWER);
 }
 
 /** A proxy, or a server that is not quite Redis, may answer otherwise than the script: then nothing of the answer is believed. */
