@@ -155,6 +155,20 @@ describe('a threshold function', () => {
     );
   });
 
+  it('that hangs lets only so many tenants wait, and asks for the others once it answers', async () => {
+    const ask = jest.fn<Promise<number>, []>(() => new Promise(() => undefined));
+    const thresholds = asking(ask, new Turns(1, 2));
+    const [first, second, third, fourth] = ['a', 'b', 'c', 'd'].map(async (id) => thresholds.of({ id }));
+    const hung = expect(first).rejects.toThrow('no answer');
+    await expect(fourth).rejects.toThrow('2 tenants wait for theirs');
+    ask.mockResolvedValue(10);
+    await jest.advanceTimersByTimeAsync(10_000);
+    await hung;
+    expect(await Promise.all([second, third])).toEqual([10, 10]);
+    now += 10_000;
+    expect(await thresholds.of({ id: 'd' })).toBe(10);
+  });
+
   it('may give Infinity for no limit', async () => {
     expect(await asking(() => Infinity).of({ id: 'a' })).toBe(Infinity);
   });

@@ -16,12 +16,15 @@ const ANSWER_WITHIN_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** Limits how many threshold functions run at once; the others wait for their turn. */
+/** Limits how many threshold functions run at once; the others wait for their turn, as many as may: while a function hangs, that would be all. */
 export class Turns {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(atOnce = 50) {
+  constructor(
+    atOnce = 50,
+    private readonly mostWaiting = MAX_KEPT,
+  ) {
     this.free = atOnce;
   }
 
@@ -31,6 +34,7 @@ export class Turns {
 
   async take<T>(work: () => T | PromiseLike<T>): Promise<T> {
     if (this.free > 0) this.free--;
+    else if (this.waiting.length >= this.mostWaiting) throw new Error(`${this.mostWaiting} tenants wait for theirs`);
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
       return await work();
