@@ -145,7 +145,10 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       pid: { type: 'number' },
       startedAt: { type: 'number' },
       lastSeen: { type: 'number' },
-      perSecond: { type: 'number', description: 'Requests counted per second, averaged over the last minute.' },
+      perSecond: {
+        type: 'number',
+        description: 'Requests counted per second since the last heartbeat, one each ten seconds.',
+      },
       uncounted: { type: 'number', description: 'Requests not counted since its start.' },
       self: { type: 'boolean', description: 'True for the instance that sent this response.' },
     },

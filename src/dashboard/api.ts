@@ -108,7 +108,7 @@ export interface PageInstance {
   pid: number;
   startedAt: number;
   lastSeen: number;
-  /** Requests counted per second, averaged over the last minute. */
+  /** Requests counted per second since the last heartbeat, one each ten seconds. */
   perSecond: number;
   /** Requests not counted since its start. */
   uncounted: number;

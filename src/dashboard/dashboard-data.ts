@@ -121,8 +121,8 @@ export class DashboardData {
     const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
     const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
-    // Not those that are over a level below the threshold.
-    const over = all.filter(({ since }) => since !== undefined).length;
+    // Not those that are over a level below the threshold; each once, in however many windows and categories it is over.
+    const over = new Set(all.filter(({ since }) => since !== undefined).map(({ tenant }) => tenant.id)).size;
     const [categories, storage] = await Promise.all([
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
       this.storage(),

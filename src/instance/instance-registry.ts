@@ -39,10 +39,10 @@ export interface InstanceFigures {
 export class InstanceRegistry {
   private readonly poller: Poller;
   private readonly own: Omit<Instance, 'lastSeen' | 'perSecond' | 'uncounted'>;
-  private last: { readonly at: number; readonly counted: number };
+  private last: { readonly at: number; readonly counted: number; readonly perSecond: number };
   private written: string | undefined;
-  /** The last list that could be read, and when that was. */
-  private lastRead: KnownInstances;
+  /** The other instances as they could last be read, and when that was. */
+  private lastRead: { readonly readAt: number; readonly others: readonly Instance[] };
 
   /** @param now - The time of the store, in milliseconds since the epoch. */
   constructor(
@@ -66,8 +66,8 @@ export class InstanceRegistry {
       },
       thresholds: thresholdsOf(categories.values()),
     };
-    this.last = { at: this.own.startedAt, counted: 0 };
-    this.lastRead = { readAt: this.own.startedAt, instances: [] };
+    this.last = { at: this.own.startedAt, counted: 0, perSecond: 0 };
+    this.lastRead = { readAt: this.own.startedAt, others: [] };
     this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
   }
 
@@ -76,28 +76,26 @@ export class InstanceRegistry {
     this.poller.start();
     await this.poller.now();
     const own = this.self();
-    const conflicts = this.lastRead.instances.filter(({ id }) => id !== this.id).map((other) => conflictOf(own, other));
+    const conflicts = this.lastRead.others.map((other) => conflictOf(own, other));
     // Each kind once, however many replicas there are.
     for (const conflict of new Set(conflicts)) if (conflict) this.logger.warn(oneLine(conflict, 600));
   }
 
-  /** All instances that were seen within 30 seconds, this one among them, the newest last. Rejects while the store is away. */
+  /** All instances that were seen within 30 seconds, the newest last; this one as it is now. Rejects while the store is away. */
   async list(): Promise<readonly Instance[]> {
     const records = [...(await this.state.list(KIND)).values()].map(parse);
     const readAt = this.now();
     const since = readAt - GONE_AFTER_MS;
-    const instances = records
+    const others = records
       .filter((instance) => instance !== undefined)
-      .filter(({ lastSeen }) => lastSeen > since)
-      .sort((a, b) => a.startedAt - b.startedAt);
-    this.lastRead = { readAt, instances };
-    return instances;
+      .filter(({ id, lastSeen }) => id !== this.id && lastSeen > since);
+    this.lastRead = { readAt, others };
+    return this.known().instances;
   }
 
   /** For when the store is away: this instance as it is now, the others as they were when they could last be read. */
   known(): KnownInstances {
-    const { readAt, instances } = this.lastRead;
-    const others = instances.filter(({ id }) => id !== this.id);
+    const { readAt, others } = this.lastRead;
     return { readAt, instances: [...others, this.self()].sort((a, b) => a.startedAt - b.startedAt) };
   }
 
@@ -109,8 +107,11 @@ export class InstanceRegistry {
 
   /** Tells the others that this instance is there; done every ten seconds once it has started. */
   async beat(): Promise<void> {
+    const at = Math.round(this.now());
+    const { counted } = this.figures();
+    const seconds = Math.max((at - this.last.at) / 1_000, 1);
+    this.last = { at, counted, perSecond: Math.round(((counted - this.last.counted) / seconds) * 10) / 10 };
     const self = this.self();
-    this.last = { at: self.lastSeen, counted: this.figures().counted };
     const next = JSON.stringify(self);
     const write = () => this.state.swap(KIND, this.id, this.written, next, self.lastSeen + GONE_AFTER_MS);
     let written = await write();
@@ -126,11 +127,8 @@ export class InstanceRegistry {
   }
 
   private self(): Instance {
-    const lastSeen = Math.round(this.now());
-    const { counted, uncounted } = this.figures();
-    const seconds = Math.max((lastSeen - this.last.at) / 1_000, 1);
-    const perSecond = Math.round(((counted - this.last.counted) / seconds) * 10) / 10;
-    return { ...this.own, lastSeen, perSecond, uncounted };
+    const { uncounted } = this.figures();
+    return { ...this.own, lastSeen: Math.round(this.now()), perSecond: this.last.perSecond, uncounted };
   }
 
   private async removeGone(): Promise<void> {

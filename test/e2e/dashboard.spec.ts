@@ -620,6 +620,16 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
   });
 
+  it('counts a tenant that is over in two categories as one that is over', async () => {
+    const { monitor, get } = await started();
+    await monitor.replica.count('llm_call', 'proj_1', 60);
+    await monitor.replica.count('evaluations', 'proj_1', 6);
+    await monitor.replica.count('evaluations', 'proj_2', 6);
+    await monitor.replica.recorder.look();
+    const { over, rows } = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
+    expect([over, rows.length]).toEqual([2, 3]);
+  });
+
   it('shows where a tenant that is over again was told, while its incident is open', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60);
