@@ -205,7 +205,8 @@ export class Counter {
   *changed(): Generator<ChangedTotal | undefined> {
     for (const tracked of this.windows.live(this.clock.now())) {
       const news = tracked.takeNews();
-      yield news && { ...liveTotal(tracked), ...news };
+      // Spreading both into a new object takes ten times as long.
+      yield news && Object.assign(liveTotal(tracked), news);
     }
   }
 
