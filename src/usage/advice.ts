@@ -46,7 +46,10 @@ export interface ThresholdAdvice {
   curve: AdviceStep[];
   /** The current threshold, the suggestion and a few others, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
-  /** The suggested threshold, and why in one sentence. Absent if there is too little history, or if the current threshold is as good. */
+  /**
+   * The suggested threshold, and why in one sentence. Absent if there is too little history, if the current threshold is as good, or if all
+   * tenants are always over it.
+   */
   suggestion?: { threshold: number; reason: string };
   /** Tenants that are over the current threshold most of the time and should get their own. */
   alwaysOver: AlwaysOver[];
