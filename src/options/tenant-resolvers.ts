@@ -101,7 +101,7 @@ function whyNoField(identity: object): string {
 function whyNotField(field: string, value: unknown): string {
   return toTenant(value)
     ? `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`
-    : `the identity's ${field} is ${kindOf(value)} and no id (text or number), nor has it one. Write tenant: (context) => …`;
+    : `the identity's ${field} is ${typeof value === 'string' ? 'empty' : kindOf(value)} and no id (text or number), nor has it one. Write tenant: (context) => …`;
 }
 
 /** Names of fields that may hold who pays, the likeliest first: users only if there is nothing else. */

@@ -106,14 +106,14 @@ describe('the identity that authentication leaves', () => {
     expect(app.log.lines.join()).not.toMatch(/u-secret|a@b\.c/);
   });
 
-  it('is described where it has a tenant of another kind, such as the ObjectId of a database', async () => {
+  it.each([
+    ['another kind, such as the ObjectId of a database', { $oid: 'o-secret' }, 'an object'],
+    ['no text', '', 'empty'],
+  ])('is described where it has a tenant of %s', async (_, organizationId, kind) => {
     await start();
-    await app.post('/call', {}, { user: { organizationId: { $oid: 'o-secret' } } });
-    expect(app.log.of('No tenant')).toEqual([
-      expect.stringMatching(
-        /Found: the identity's organizationId is an object and no id .*Write tenant: \(context\) => …$/,
-      ),
-    ]);
+    await app.post('/call', {}, { user: { organizationId } });
+    const line = `Found: the identity's organizationId is ${kind} and no id (text or number), nor has it one. Write tenant: (context) => …`;
+    expect(app.log.of('No tenant')).toEqual([expect.stringContaining(line)]);
     expect(app.log.lines.join()).not.toMatch(/o-secret/);
   });
 
