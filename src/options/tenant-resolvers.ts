@@ -99,9 +99,10 @@ function whyNoField(identity: object): string {
 }
 
 function whyNotField(field: string, value: unknown): string {
-  return toTenant(value)
-    ? `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`
-    : `the identity's ${field} is ${typeof value === 'string' ? 'empty' : kindOf(value)} and no id (text or number), nor has it one. Write tenant: (context) => …`;
+  if (toTenant(value))
+    return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
+  const kind = value === '' ? 'empty' : kindOf(value);
+  return `the identity's ${field} gives no id (text or number): it is ${kind}. Write tenant: (context) => …`;
 }
 
 /** Names of fields that may hold who pays, the likeliest first: users only if there is nothing else. */
