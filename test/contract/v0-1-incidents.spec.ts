@@ -118,7 +118,7 @@ describe('open incidents of 0.1', () => {
     for (const [id, one] of Object.entries(bad)) await client.hset(hash, id, JSON.stringify(one));
     await client.hset(hash, key, record);
     await scene.v1();
-    await until(() => scene.statuses().includes('resolved'), 15_000);
+    await until(() => scene.statuses().includes('resolved'));
   });
 
   story('are left to 0.1 while one of its replicas runs', async (scene) => {

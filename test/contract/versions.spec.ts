@@ -52,12 +52,12 @@ describe('apps of both versions on one Redis', () => {
       expect(await next.count(tenant, 3)).toBe(9);
       // Over the first level, by the sum of both.
       expect(await old.count(tenant, 2)).toBe(11);
-      await until(() => alerted().length === 1, 5_000);
+      await until(() => alerted().length === 1);
       expect(await next.count(tenant, 4)).toBe(15);
       await old.stop();
       // Over the second, which the other version alone has seen coming.
       expect(await next.count(tenant, 6)).toBe(21);
-      await until(() => alerted().length === 2, 5_000);
+      await until(() => alerted().length === 2);
       // And back.
       expect(await again.count(tenant, 2)).toBe(23);
       await next.stop();

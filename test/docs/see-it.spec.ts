@@ -32,7 +32,7 @@ it('the digest of the morning is sent by one replica', async () => {
     await Promise.all(
       apps.flatMap(({ app }) => [...app.get(SchedulerRegistry).getCronJobs().values()].map((job) => job.fireOnTick())),
     );
-    await until(() => server.requests.length > 0, 5_000);
+    await until(() => server.requests.length > 0);
     const sent = server.requests.map(({ body }) => JSON.parse(body) as Notice);
     expect(sent).toMatchObject([{ kind: 'digest', severity: 'info', title: 'Calm: nothing to report in 24 h' }]);
   } finally {

@@ -12,7 +12,7 @@ import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '.
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
 import { RedisServer } from '../support/redis-server.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 
 const HOUR_MS = 3_600_000;
@@ -170,7 +170,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     revoked.answerNext({ status: 410 });
     other.remove();
     await one.breached(aBreach(DAY_MS));
-    await until(() => hook.requests.length > 0 && discord.messages.length > 0, 5_000);
+    await until(() => hook.requests.length > 0 && discord.messages.length > 0);
     await wait(1_100);
     expect([revoked.requests.length, hook.requests.length, discord.messages.length]).toEqual([1, 1, 1]);
     const delivered = { status: 'delivered', attempts: 1 };
@@ -201,7 +201,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     discord.delayNext(6_000);
     const alerts = await replica([toDiscord()], { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } });
     await alerts.breached(aBreach(1_000));
-    await until(() => discord.messages.length > 0 && colors().every((color) => color === GREEN), 15_000);
+    await until(() => discord.messages.length > 0 && colors().every((color) => color === GREEN));
     expect(discord.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
   });
 
@@ -318,7 +318,12 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'poison' } }));
     const healthy = Array.from({ length: 20 }, (_, i) => `ok${i}`);
     await Promise.all(healthy.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
-    await until(() => got.length === 20, 2_000);
+    expect(
+      await endsWithin(
+        until(() => got.length === 20),
+        2_000,
+      ),
+    ).toBe(true);
   });
 
   it.each([
@@ -341,12 +346,22 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
     const healthy = (from: number) => Array.from({ length: 20 }, (__, i) => `ok${from + i}`);
     await raise(['poison', ...healthy(0)]);
-    await until(() => got.length === 20, 2_000);
+    expect(
+      await endsWithin(
+        until(() => got.length === 20),
+        2_000,
+      ),
+    ).toBe(true);
     expect(groups.length).toBeLessThan(18);
     expect(groups.filter((ids) => ids.includes('poison') && ids.length > 1).length).toBeLessThan(6);
     const before = groups.length;
     await raise(healthy(20));
-    await until(() => got.length === 40, 2_000);
+    expect(
+      await endsWithin(
+        until(() => got.length === 40),
+        2_000,
+      ),
+    ).toBe(true);
     expect(groups.slice(before).every((ids) => ids.length === 1 || !ids.includes('poison'))).toBe(true);
   });
 
@@ -391,7 +406,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const alerts = await replica([channel], { groupWaitMs: 500 });
     const ids = Array.from({ length: 10 }, (_, i) => `t${i}`);
     await Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
-    await until(() => sizes.length === 3, 5_000);
+    await until(() => sizes.length === 3);
     expect([1, 10]).toContain(sizes[0]);
     // With one that was sent before the others were there.
     expect(Math.min(...sizes.slice(1))).toBeGreaterThan(8);
@@ -410,7 +425,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     // Once both have looked.
     await wait(1_500);
     offset = -HOUR_MS;
-    await until(() => heard.alerts.length === 1, 10_000);
+    await until(() => heard.alerts.length === 1);
     side.away = false;
     await one.stop();
   }, 20_000);
@@ -548,7 +563,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     // It reads mutes once a second. How long that takes depends on the machine; which read brings the mute does not: the first that begins
     // after it, so not one behind the incidents.
     const reads = jest.spyOn(other.mutes, 'refresh');
-    await until(() => other.mutes.of('llm_call', 'a') !== undefined, 5_000);
+    await until(() => other.mutes.of('llm_call', 'a') !== undefined);
     expect(reads.mock.calls.length).toBeLessThanOrEqual(1);
   });
 
@@ -561,7 +576,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(lines.filter((line) => line.includes('are open, the maximum'))).toEqual([
       '3 incidents are open, the maximum: further ones of llm_call are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds',
     ]);
-    await until(() => heard.alerts.length === 9, 5_000);
+    await until(() => heard.alerts.length === 9);
     expect(heard.alerts.slice(6).map(({ incident }) => incident?.status)).toEqual(Array(3).fill('resolved'));
     await until(async () => (await state.size('history::')) === 3);
     expect((await alerts.list()).length).toBe(6);

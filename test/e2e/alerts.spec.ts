@@ -14,7 +14,7 @@ import { ApiController, LlmController } from '../support/controllers.js';
 import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { calmCategories, calmWindowMs } from '../support/calm-window.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 
 const acme = { 'x-project': 'proj_1', 'x-name': 'Acme' };
 const start = (options: RateMonitorOptions = {}, more: TestAppOptions = {}): Promise<TestApp> =>
@@ -230,9 +230,7 @@ describe('an alert', () => {
       expect.stringContaining('The throwing channel'),
       expect.stringContaining('The rejecting channel could not send an alert of evaluations (503): it will be retried'),
     ]);
-    const closing = Date.now();
-    await app.close();
-    expect(Date.now() - closing).toBeLessThan(4_000);
+    expect(await endsWithin(app.close(), 4_000)).toBe(true);
     expect(app.log.of('did not send 1 alert').map((line) => /The \w+/.exec(line)?.[0])).toEqual([
       'The throwing',
       'The rejecting',

@@ -25,6 +25,7 @@ import {
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard, LlmController } from '../support/controllers.js';
 import { sharedRedis } from '../support/redis.js';
+import { endsWithin } from '../support/until.js';
 
 const acme = { 'x-project': 'acme', 'x-name': 'Acme' };
 
@@ -429,9 +430,8 @@ describe.each([
       options: { tenant: () => new Promise(() => undefined), waitAtMostMs: 3_000 },
     });
     await Promise.all(Array.from({ length: 4 }, () => app.post('/evaluations', acme)));
-    const sent = performance.now();
-    await Promise.all(Array.from({ length: 20 }, () => app.post('/evaluations', acme)));
-    expect(performance.now() - sent).toBeLessThan(3_000);
+    const more = Promise.all(Array.from({ length: 20 }, () => app.post('/evaluations', acme)));
+    expect(await endsWithin(more, 2_900)).toBe(true);
   });
 
   describe('with a resolver of your own', () => {
@@ -478,10 +478,8 @@ describe.each([
     it('delays a request no longer than allowed in all, even if it is seen several times', async () => {
       await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 1_000 });
       const sent = performance.now();
-      await app.post('/evaluations', acme);
-      const tookMs = performance.now() - sent;
-      expect(tookMs).toBeGreaterThan(900);
-      expect(tookMs).toBeLessThan(1_900);
+      expect(await endsWithin(app.post('/evaluations', acme), 1_900)).toBe(true);
+      expect(performance.now() - sent).toBeGreaterThan(900);
     });
 
     it('does not wait for one that never answers, and continues in the background', async () => {

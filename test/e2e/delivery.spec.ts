@@ -22,7 +22,7 @@ import { DiscordServer } from '../support/discord-server.js';
 import { SlackServer } from '../support/slack-server.js';
 import { handlerOf } from './contexts/function.example.js';
 import { WebhookServer } from '../support/webhook-server.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 
 const fast = { rateLimit: { requests: 50, perMs: 100 } };
 const busy = { status: 429, body: { message: 'You are being rate limited.', retry_after: 0.4, global: false } };
@@ -83,17 +83,12 @@ describe('delivery', () => {
   it('does not block on a server that never responds: not a request, another channel or the shutdown', async () => {
     discord.hang();
     await start({ channels: [new DiscordChannel({ url: discord.url }), new SlackChannel({ url: slack.url })] });
-    const took: number[] = [];
-    for (let i = 0; i < 20; i++) {
-      const sent = performance.now();
-      expect((await app.post('/llm/call', { 'x-project': 'proj_1' })).status).toBe(201);
-      took.push(performance.now() - sent);
-    }
-    expect(Math.max(...took)).toBeLessThan(1_000);
+    for (let i = 0; i < 20; i++) expect((await app.post('/llm/call', { 'x-project': 'proj_1' })).status).toBe(201);
     await until(() => slack.messages.length === 1);
-    const closing = performance.now();
-    await app.close();
-    expect(performance.now() - closing).toBeLessThan(2_000);
+    // All of that went on while Discord's answer was waited for, once.
+    await until(() => discord.waiting === 1);
+    expect(discord.requests).toHaveLength(1);
+    expect(await endsWithin(app.close(), 2_000)).toBe(true);
     expect(app.log.of('The discord channel did not send 1 alert: the process ended first')).toHaveLength(1);
   });
 
@@ -102,16 +97,18 @@ describe('delivery', () => {
     const child = fork(join(__dirname, '../support/app-without-hooks.ts'), {
       execArgv: ['-r', join(__dirname, '../support/register.js')],
       env: { ...process.env, WEBHOOK: hook.url },
-      stdio: 'inherit',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const gone = once(child, 'exit');
+    const listening = once(child, 'message');
     await until(() => hook.requests.length === 1);
-    const told = performance.now();
+    // Nobody in the process listens to the signal, so nothing is waited for.
+    expect((await listening)[0]).toBe(0);
     child.kill('SIGTERM');
-    const atLast = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    const atLast = setTimeout(() => child.kill('SIGKILL'), 20_000);
     expect(await gone).toEqual([null, 'SIGTERM']);
     clearTimeout(atLast);
-    expect(performance.now() - told).toBeLessThan(2_000);
+    expect(hook.requests).toHaveLength(1);
   });
 
   it('switches a channel off whose webhook is gone, with one line that names the option and not the address', async () => {
@@ -174,9 +171,9 @@ describe('delivery', () => {
     expect(await app.app.get(RateMonitorService).flush(2_000)).toBe(true);
     discord.hang();
     for (let i = 0; i < 20; i++) await app.post('/llm/call', { 'x-project': 'proj_2' });
-    const began = performance.now();
-    expect(await app.app.get(RateMonitorService).flush(400)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    const flushed = app.app.get(RateMonitorService).flush(400);
+    expect(await endsWithin(flushed, 1_000)).toBe(true);
+    expect(await flushed).toBe(false);
   });
 
   it('tries again at a flush what a receiver refused for a moment, as long as there is time', async () => {
@@ -189,10 +186,10 @@ describe('delivery', () => {
     expect([hook.requests, discord.requests].map(({ length }) => length)).toEqual([3, 2]);
     hook.answerNext({ status: 403 });
     alerts.raise(anAlert({ tenant: { id: 'proj_2' } }));
-    // It is tried again after seconds: there is no time for that.
-    const began = performance.now();
-    expect(await alerts.flush(1_500)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1_400);
+    // It is tried again after two and a half seconds at least: there is no time for that.
+    const flushed = alerts.flush(2_400);
+    expect(await endsWithin(flushed, 2_300)).toBe(true);
+    expect(await flushed).toBe(false);
   });
 
   it('sends at shutdown also what waits for the end of a pause, and shows before how much that is', async () => {
@@ -214,9 +211,9 @@ describe('delivery', () => {
     hook.answerNext(...Array.from({ length: 16 }, () => ({ status: 410 })));
     for (let i = 0; i < 40; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
     await until(() => alerts.channels()[0]?.on === false);
-    const began = performance.now();
-    expect(await alerts.flush(3_000)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    const flushed = alerts.flush(3_000);
+    expect(await endsWithin(flushed, 1_000)).toBe(true);
+    expect(await flushed).toBe(false);
   });
 
   it('sends each channel what it asks for: a severity at least, or some categories', async () => {

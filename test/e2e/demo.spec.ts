@@ -18,9 +18,9 @@ it('the demo prints the address of a page with life on it', async () => {
     expect((await overview()).categories.map(({ name }) => name)).toEqual(['llm_call', 'evaluations', 'collections']);
     // Somebody runs away while one looks on.
     const running = async () => Math.max(0, ...(await overview()).rows.map(({ count }) => count));
-    await until(async () => (await running()) > 0, 10_000);
+    await until(async () => (await running()) > 0);
     const before = await running();
-    await until(async () => (await running()) !== before, 10_000);
+    await until(async () => (await running()) !== before);
   } finally {
     demo.kill('SIGKILL');
     await ended;

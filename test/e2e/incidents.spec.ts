@@ -152,7 +152,7 @@ it('is told by another replica within ten seconds where one is killed 300 ms aft
     await new Promise((resolve) => setTimeout(resolve, 300));
     await noticing.kill();
     expect(discord.messages).toHaveLength(0);
-    await until(() => discord.messages.length === 1, 10_000);
+    await until(() => discord.messages.length === 1);
     expect(JSON.stringify(discord.messages[0]?.now)).toContain('16');
   } finally {
     await Promise.all([noticing.kill(), other.kill()]);
@@ -190,7 +190,7 @@ it('has its end sent by another replica if one is killed after it closed the inc
     await closing.kill();
     const requests = discord.requests.length;
     expect(discord.messages[0]?.now.embeds?.[0]?.title).toContain('is over');
-    await until(() => discord.messages[0]?.now.embeds?.[0]?.title?.includes('is back under') ?? false, 12_000);
+    await until(() => discord.messages[0]?.now.embeds?.[0]?.title?.includes('is back under') ?? false);
     expect([discord.messages.length, discord.requests.length]).toEqual([1, requests + 1]);
   } finally {
     await Promise.all([closing.kill(), other.kill()]);

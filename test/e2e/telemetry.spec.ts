@@ -189,7 +189,7 @@ describe('metrics', () => {
       const end = sendToSentry({ ...view, breaches: observed }, 20);
       const sent = () => ingest.bodies.flatMap((body) => body.split('\n').flatMap(metricsIn));
       const of = (name: string) => sent().filter((one) => one.name === `rate_monitor.${name}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await until(async () => (await Sentry.flush(2_000)) && of('breaches').length > 0);
       breaches = 9;
       end();
       await Sentry.flush(2_000);

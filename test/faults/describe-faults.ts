@@ -7,7 +7,9 @@ import { ALL_TENANTS, GOING_OVER, TENANTS } from './traffic.js';
 const ALLOWANCE_MS = 100;
 /** A control that was held for longer was disturbed by something else on the machine. */
 const DISTURBED_MS = 250;
-const MAX_TRIES = 3;
+/** A Redis that nothing happened to, and that took this long, was away for the machine's sake: an instance gives it a second. */
+const SLOW_MS = 500;
+const MAX_TRIES = 4;
 /** The message of ioredis for a command that it could not send; it does not help. */
 const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
 
@@ -16,7 +18,7 @@ export function describeFaults(faults: readonly Fault[]): void {
   describe.each(faults)('$name', (fault) => {
     const { lost = [] } = fault;
     let outcomes: Outcomes;
-    beforeAll(async () => void (outcomes = await runUndisturbed(fault)), 180_000);
+    beforeAll(async () => void (outcomes = await runUndisturbed(fault)), 300_000);
 
     it(lost.length > 0 ? 'logs once per instance that a counter is refused' : 'refuses no counter', () => {
       const instances = 2 * COUNTINGS.length;
@@ -68,10 +70,11 @@ export function describeFaults(faults: readonly Fault[]): void {
   });
 }
 
-/** Where even those that monitor nothing were held, it was the machine, and nothing is measured: then it is done again. */
+/** If even those that monitor nothing were held, or a Redis that nothing happened to, it was the machine: then it is done again. */
 async function runUndisturbed(fault: Fault): Promise<Outcomes> {
   for (let tries = 1; ; tries++) {
     const outcomes = await runFault(fault);
-    if (tries === MAX_TRIES || longest(outcomes.unmonitored) <= DISTURBED_MS) return outcomes;
+    const isDisturbed = longest(outcomes.unmonitored) > DISTURBED_MS || outcomes.undisturbedRedisMs > SLOW_MS;
+    if (tries === MAX_TRIES || !isDisturbed) return outcomes;
   }
 }

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import type { RateAlert } from '../../src/index.js';
 import { calmCategories } from '../support/calm-window.js';
 import { InstanceProcess } from '../support/instance-process.js';
-import { answeredBy, evenly, isGood, monotonicMs, send, type Answer } from '../support/load.js';
+import { answeredBy, evenly, isGood, send, type Answer } from '../support/load.js';
 import { patiently, until } from '../support/until.js';
 import { RedisServer } from '../support/redis-server.js';
 import { COUNTINGS, type Counting } from './scene.js';
@@ -14,9 +14,10 @@ import { sumIn } from './sum-in.js';
 const TENANTS = ['a', 'b', 'c', 'd', 'e'];
 const LOAD_MS = 2_000;
 const KILLED_AT_MS = 1_000;
+const TO_SURVIVORS_BEFORE = 30;
 const TO_SURVIVORS = 120;
 const TO_KILLED = 60;
-/** Gone over only once the killed one is gone. */
+/** Gone over only once the killed one is gone, however late that is. */
 const THRESHOLD = 100;
 const FLUSH_INTERVAL_MS = 100;
 const PACE_KEY = 'pace';
@@ -48,19 +49,29 @@ async function oneKilled(counting: Counting): Promise<Outcome> {
     ...InstanceProcess[],
   ];
   const pace = async (): Promise<number> => Number(await reader.get(PACE_KEY));
-  const load = (instances: InstanceProcess[], each: number): Promise<Answer[]> => {
+  const seen: Answer[] = [];
+  const load = (instances: InstanceProcess[], each: number, overMs: number): Promise<Answer[]> => {
     const urls = instances.map(({ url }) => `${url}/llm/call`);
-    return send(TENANTS.flatMap((tenant, i) => evenly(tenant, each, LOAD_MS, urls, i / TENANTS.length)));
+    const shots = TENANTS.flatMap((tenant, i) => evenly(tenant, each, overMs, urls, i / TENANTS.length));
+    return send(shots, (answer) => void (instances.includes(victim) && seen.push(answer)));
   };
   const kill = async (): Promise<void> => {
-    const began = monotonicMs();
     await wait(KILLED_AT_MS);
-    // On a busy machine a publish takes longer.
-    await until(async () => (await pace()) > began + KILLED_AT_MS / 2);
+    // On a busy machine answers and publishes take longer.
+    await until(async () => {
+      const pacedUntil = await pace();
+      const paced = answeredBy(seen.filter(({ endedAt }) => endedAt < pacedUntil));
+      return TENANTS.every((tenant) => (paced[tenant] ?? 0) > 1);
+    });
     await victim.kill();
   };
   try {
-    const [bySurvivors, byKilled] = await Promise.all([load(others, TO_SURVIVORS), load([victim], TO_KILLED), kill()]);
+    const [byKilled, before, after] = await Promise.all([
+      load([victim], TO_KILLED, LOAD_MS),
+      load(others, TO_SURVIVORS_BEFORE, KILLED_AT_MS),
+      kill().then(() => load(others, TO_SURVIVORS - TO_SURVIVORS_BEFORE, LOAD_MS - KILLED_AT_MS)),
+    ]);
+    const bySurvivors = [...before, ...after];
     const pacedUntil = await pace();
     const alerts = (): RateAlert[] => others.flatMap((instance) => instance.alerts);
     await patiently(() => alerts().length >= TENANTS.length);

@@ -91,14 +91,15 @@ const call = async (app: TestApp, times: number, headers: Record<string, string>
 it.each([
   ['Express', false],
   ['Fastify', true],
-])('shows traffic of every replica within three seconds, on %s', async (_, fastify) => {
+])('shows traffic of every replica within three looks, one a second, on %s', async (_, fastify) => {
   const [one, other] = [await start(undefined, fastify), await start(undefined, fastify)];
   const page = await open(one);
   await page.getByText('No tenant has been seen yet.').waitFor();
   await Promise.all([call(one, 20, HOSTILE), call(other, 20, HOSTILE)]);
-  const calledAt = Date.now();
+  let looks = 0;
+  page.on('request', (request) => void (looks += Number(request.url().endsWith('/api/overview'))));
   await page.locator('.hot').getByText('of 15 in 1 min').waitFor();
-  expect(Date.now() - calledAt).toBeLessThan(3_000);
+  expect(looks).toBeLessThanOrEqual(3);
   await until(async () => (await page.locator('.state').textContent()) === '1 over');
   await page.locator('.hot tbody b', { hasText: '40' }).waitFor();
   expect(await page.locator('.hot .name').textContent()).toBe(HOSTILE['x-name']);
@@ -132,16 +133,14 @@ it('shows categories that are counted by outcome', async () => {
   expect(await page.locator('.state').textContent()).toBe('2 over');
 });
 
-it('mutes in another replica within a second, and logs who did it', async () => {
+it('mutes in another replica too, before it says so, and logs who did it', async () => {
   const [one, other] = [await start(), await start()];
   await call(one, 20, { 'x-project': 'proj_1', 'x-name': 'Acme' });
   const page = await open(one, '#/llm_call/proj_1');
   await page.getByRole('heading', { level: 1, name: 'Acme' }).waitFor();
   await page.getByRole('button', { name: 'Mute 1 h' }).click();
   await page.locator('.notice').waitFor();
-  const mutedAt = Date.now();
-  await until(async () => (await other.app.get(AlertService).mutes()).some(({ tenant }) => tenant === 'proj_1'));
-  expect(Date.now() - mutedAt).toBeLessThan(1_000);
+  expect(await other.app.get(AlertService).mutes()).toMatchObject([{ tenant: 'proj_1' }]);
   // Nest's logger is one for the process: that of the app which started last.
   expect([one, other].flatMap(({ log }) => log.of('by dana'))).toHaveLength(1);
   await page.getByRole('button', { name: 'Unmute' }).click();
@@ -177,7 +176,7 @@ it('takes no change from a page of another site', async () => {
       () => undefined,
     );
   }, `${app.url}/ops/rate-monitor/api/mute`);
-  await until(() => statuses.length > 0, 5_000);
+  await until(() => statuses.length > 0);
   expect(statuses).toEqual([403]);
   expect(await app.app.get(AlertService).mutes()).toEqual([]);
   await context.close();

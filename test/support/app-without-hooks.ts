@@ -16,6 +16,7 @@ async function main(): Promise<void> {
   const app = await NestFactory.create(AppModule, { logger: false });
   await app.listen(0, '127.0.0.1');
   app.get(AlertService).raise(anAlert());
+  process.send?.(process.listenerCount('SIGTERM'));
 }
 
 void main();

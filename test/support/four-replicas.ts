@@ -51,7 +51,7 @@ export class FourReplicas {
 
   /** Waits until `seen` is as expected, and then long enough for anything unexpected to show. */
   async settled(seen: () => readonly string[], expected: readonly string[]): Promise<void> {
-    await until(() => seen().length >= expected.length, 10_000).catch(() => undefined);
+    await until(() => seen().length >= expected.length).catch(() => undefined);
     await wait(SETTLED_MS);
     expect([...seen()].sort()).toEqual([...expected].sort());
   }
@@ -89,7 +89,7 @@ export class FourReplicas {
     if (how === 'empty') rmSync(join(this.data, 'appendonlydir'), { recursive: true });
     await this.server.restart();
     // On a busy machine, putting them back takes longer than the wait below.
-    await until(async () => (await this.incidents()) >= kept, 5_000).catch(() => undefined);
+    await until(async () => (await this.incidents()) >= kept).catch(() => undefined);
     await wait(LOOKED_MS);
   }
 

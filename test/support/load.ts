@@ -27,15 +27,17 @@ export interface Answer {
 const agent = new Agent({ keepAlive: true, timeout: 1_000 });
 const lateness = new LoopLateness();
 
-/** Sends each request at its time, even if earlier ones are pending, and resolves when all are done. */
-export async function send(shots: readonly Shot[]): Promise<Answer[]> {
+/** Sends each request at its time, even if earlier ones are pending, and resolves when all are done. `seen` is told of each answer. */
+export async function send(shots: readonly Shot[], seen?: (answer: Answer) => void): Promise<Answer[]> {
   lateness.start();
   const start = performance.now();
   const answers: Promise<Answer>[] = [];
   for (const shot of [...shots].sort((a, b) => a.atMs - b.atMs)) {
     const early = start + shot.atMs - performance.now();
     if (early >= 1) await wait(early);
-    answers.push(fire(shot));
+    const answer = fire(shot);
+    if (seen) void answer.then(seen);
+    answers.push(answer);
   }
   return Promise.all(answers).finally(() => lateness.stop());
 }

@@ -30,6 +30,7 @@ export abstract class StandIn {
   /** The webhook's path, which is a secret. */
   protected abstract readonly path: string;
   private readonly scripted: { answer?: StandInAnswer | 'hang' | 'reset'; delayMs?: number }[] = [];
+  private openRequests = 0;
   private readonly server: Server = createServer((request, response) => {
     this.receive(request, response).catch((error: unknown) => {
       // What waits for an answer gets none, and jest fails the test by the error that nobody catches.
@@ -47,6 +48,11 @@ export abstract class StandIn {
   /** The address for a channel. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${this.path}`;
+  }
+
+  /** How many requests have no answer yet, and a client that still waits for it. */
+  get waiting(): number {
+    return this.openRequests;
   }
 
   /** Responses for the next requests, one each. */
@@ -89,6 +95,8 @@ export abstract class StandIn {
   }
 
   private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.openRequests++;
+    response.once('close', () => this.openRequests--);
     const chunks: Buffer[] = [];
     // A client that disconnects early has sent nothing.
     for await (const chunk of request.on('error', () => undefined)) chunks.push(chunk as Buffer);

@@ -93,7 +93,7 @@ class Subscriber {
     const subscriber = new Subscriber(socket);
     const send = (message: object): void => socket.send(JSON.stringify(message));
     send({ type: 'connection_init', payload: { token: 'acme' } });
-    await until(() => subscriber.messages.some(({ type }) => type === 'connection_ack'), 5_000);
+    await until(() => subscriber.messages.some(({ type }) => type === 'connection_ack'));
     send({ type: 'subscribe', id: '1', payload: { query: `subscription { ${field} { tokens } }` } });
     return subscriber;
   }
@@ -142,12 +142,11 @@ describe('GraphQL subscriptions', () => {
   };
   const counts = (): Promise<number[]> =>
     Promise.all(Object.keys(categories).map((category) => app.app.get(RateCounterService).read(category, 'acme')));
-  const counted = (expected: number[]): Promise<void> =>
-    until(async () => String(await counts()) === String(expected), 5_000);
+  const counted = (expected: number[]): Promise<void> => until(async () => String(await counts()) === String(expected));
 
   it('count once, for the user that onConnect gives, and their result when they end', async () => {
     await subscribe('spent');
-    await until(() => subscriber.messages.some(({ type }) => type === 'complete'), 5_000);
+    await until(() => subscriber.messages.some(({ type }) => type === 'complete'));
     expect(subscriber.values).toEqual([1, 2, 40]);
     await counted([1, 40, 0]);
   });
@@ -155,20 +154,20 @@ describe('GraphQL subscriptions', () => {
   it('count what was given when the client leaves', async () => {
     wasReturned = false;
     await subscribe('endless');
-    await until(() => subscriber.values.length === 1, 5_000);
+    await until(() => subscriber.values.length === 1);
     expect(await counts()).toEqual([0, 0, 0]);
     subscriber.unsubscribe();
     // A generator takes note of its end when it is done with what it waits for.
     await new Promise((resolve) => setTimeout(resolve, 50));
     goOn();
-    await until(() => wasReturned, 5_000);
+    await until(() => wasReturned);
     await counted([0, 8, 0]);
   });
 
   it('count as failures if they break, and pass the error on', async () => {
     await subscribe('breaks');
     await counted([0, 0, 1]);
-    await until(() => subscriber.messages.some(({ type }) => type === 'complete' || type === 'error'), 5_000);
+    await until(() => subscriber.messages.some(({ type }) => type === 'complete' || type === 'error'));
     expect(subscriber.values).toEqual([5]);
     expect(subscriber.messages.at(-1)?.payload).toMatchObject([{ message: 'no model' }]);
   });
