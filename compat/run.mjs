@@ -59,7 +59,7 @@ const steps = {
   types: (app) =>
     tsc(app, { extends: './tsconfig.json', compilerOptions: { typeRoots, paths: {} }, include: ['src', 'test'] }),
   // The longest step gets the most workers.
-  e2e: (app) => jest(app, 3),
+  e2e: (app) => jest(app, 4),
   'e2e of Nest': (app) => jest(app, 1, `test/e2e/(${OF_NEST.join('|')})`),
   // Without the test of the app's own class-validator: with pnpm, an app has only the packages that it declares.
   'e2e with peers': (app) =>
@@ -97,8 +97,6 @@ async function run(cwd, command, ...args) {
 }
 
 /**
- * Tests use real servers and real time, so failed ones run a second time, alone. The output has both runs.
- *
  * @param {string} app
  * @param {number} workers
  * @param {string[]} specs
@@ -106,15 +104,7 @@ async function run(cwd, command, ...args) {
 async function jest(app, workers, ...specs) {
   const command = join(root, 'node_modules/.bin/jest');
   const sequencer = ['--testSequencer', join(root, 'test/support/long-first.js')];
-  try {
-    await run(app, command, '--ci', '--silent', `--maxWorkers=${workers}`, ...sequencer, ...specs);
-  } catch (error) {
-    const { message } = /** @type {Error} */ (error);
-    console.log(message);
-    // `--onlyFailures` passes if there are none, so another error must not get here.
-    if (!/Test Suites: .*failed/.test(message)) throw error;
-    await run(app, command, '--ci', '--silent', '--runInBand', '--forceExit', '--onlyFailures', ...specs);
-  }
+  await run(app, command, '--ci', '--silent', `--maxWorkers=${workers}`, ...sequencer, ...specs);
 }
 
 /**
