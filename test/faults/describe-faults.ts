@@ -55,7 +55,9 @@ export function describeFaults(faults: readonly Fault[]): void {
 
       const said = fault.saidIn.includes(counting) ? 1 : 0;
       it(said ? 'logs once that the store is away, and once that it is back' : 'logs nothing about the store', () => {
-        expect(outcomes[counting].said).toEqual([1, 2].map(() => ({ gone: said, back: said })));
+        const { said: lines, reasons } = outcomes[counting];
+        const expected = [1, 2].map(() => ({ gone: said, back: said }));
+        expect({ lines, reasons }).toEqual({ lines: expected, reasons: said ? reasons : [] });
       });
 
       if (said) {

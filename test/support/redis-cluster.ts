@@ -9,6 +9,8 @@ import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 const SLOTS = 16_384;
+/** How long a node may be silent until others take it for dead: little if one is killed, much otherwise, since the machine may be busy. */
+const NODE_TIMEOUT_MS = { soon: 800, late: 15_000 };
 
 interface Node {
   readonly server: RedisServer;
@@ -31,6 +33,7 @@ export class RedisCluster {
     try {
       for (const node of started) if (node.status === 'rejected') throw node.reason;
       await cluster.form();
+      await cluster.giveUpNodesAfter(NODE_TIMEOUT_MS.late);
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -57,6 +60,7 @@ export class RedisCluster {
 
   /** Kills the master that holds `key`. */
   async killMasterOf(key: string): Promise<void> {
+    await this.giveUpNodesAfter(NODE_TIMEOUT_MS.soon);
     await this.holding(await this.slotOf(key)).server.kill();
   }
 
@@ -93,6 +97,10 @@ export class RedisCluster {
       await server.kill();
       await rm(configFile, { force: true });
     }
+  }
+
+  private async giveUpNodesAfter(ms: number): Promise<void> {
+    await this.each((node) => node.config('SET', 'cluster-node-timeout', ms));
   }
 
   private get masters(): readonly Node[] {
@@ -136,7 +144,13 @@ export class RedisCluster {
 async function startNode(): Promise<Node> {
   const configFile = join(tmpdir(), `nodes-${randomUUID()}.conf`);
   const own = ['--cluster-enabled', 'yes', '--cluster-config-file', configFile];
-  const server = await RedisServer.start(...own, '--cluster-node-timeout', '800', '--repl-diskless-sync-delay', '0');
+  const server = await RedisServer.start(
+    ...own,
+    '--cluster-node-timeout',
+    `${NODE_TIMEOUT_MS.soon}`,
+    '--repl-diskless-sync-delay',
+    '0',
+  );
   const admin = new Redis({ port: server.port });
   admin.on('error', () => undefined);
   return { server, admin, configFile, id: String(await admin.cluster('MYID')) };
