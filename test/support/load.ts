@@ -20,6 +20,7 @@ export interface Answer {
   /** Without the time for which the event loop, shared by the apps of a test and their client, was blocked. */
   tookMs: number;
   /** By {@link monotonicMs}. */
+  sentAt: number;
   endedAt: number;
 }
 
@@ -70,9 +71,10 @@ export function monotonicMs(): number {
 function fire({ url, tenant }: Shot): Promise<Answer> {
   const servedMs = (): number => performance.now() - lateness.totalMs();
   const start = servedMs();
+  const sentAt = monotonicMs();
   return new Promise((resolve) => {
     const done = (status: number): void =>
-      resolve({ tenant, url, status, tookMs: servedMs() - start, endedAt: monotonicMs() });
+      resolve({ tenant, url, status, tookMs: servedMs() - start, sentAt, endedAt: monotonicMs() });
     request(url, { method: 'POST', agent, headers: { 'x-project': tenant } }, (response) => {
       const status = response.statusCode as number;
       response.on('end', () => done(status)).on('error', () => done(0));
