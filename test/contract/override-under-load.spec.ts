@@ -9,7 +9,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { calmWindowMs } from '../support/calm-window.js';
 import { VersionProcess } from '../support/version-process.js';
 import { RedisServer } from '../support/redis-server.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 
 const PROCESSES = 4;
 const TENANTS = ['acme', 'bolt', 'core', 'dune'];
@@ -121,7 +121,8 @@ describe('a threshold that is set while four processes count 2,000 requests a se
     await thresholds.set({ ...set, tenant: 'acme', threshold: 20 });
     await thresholds.set({ ...set, tenant: 'bolt', threshold: 10_000_000 });
     await thresholds.set({ ...set, tenant: 'late_*', threshold: 2 });
-    await until(() => alerted().length > 0);
+    const told = until(() => alerted().length > 0);
+    expect(await endsWithin(told, 2_500)).toBe(true);
     await countUntilHeard('late');
     await Promise.all(loads.map((load) => load.stop()));
     sums.counted = loads.reduce((all, { counted }) => all + counted, 0);

@@ -2,7 +2,7 @@ import type { RateAlert } from '../../src/index.js';
 import { DiscordServer } from '../support/discord-server.js';
 import { InstanceProcess } from '../support/instance-process.js';
 import { sharedRedis } from '../support/redis.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 
 const REPLICAS = 4;
 const acme = { 'x-project': 'proj_1', 'x-name': 'Acme' };
@@ -152,7 +152,8 @@ it('is told by another replica within ten seconds where one is killed 300 ms aft
     await new Promise((resolve) => setTimeout(resolve, 300));
     await noticing.kill();
     expect(discord.messages).toHaveLength(0);
-    await until(() => discord.messages.length === 1);
+    const told = until(() => discord.messages.length === 1);
+    expect(await endsWithin(told, 10_000)).toBe(true);
     expect(JSON.stringify(discord.messages[0]?.now)).toContain('16');
   } finally {
     await Promise.all([noticing.kill(), other.kill()]);
