@@ -320,7 +320,8 @@ describe('a mute, if the store loses its data', () => {
     await other.refresh();
     now += MINUTE + 2_000;
     await state.lose();
-    await Promise.all([one.refresh(), other.refresh()]);
+    await one.refresh();
+    await other.refresh();
     expect(overLines()).toEqual([
       'The mute of b, every category (a migration) is over: it held back 0 alerts',
       'The mute of a, every category (a migration) is over: it held back 0 alerts',

@@ -1,5 +1,6 @@
 import type { AlertLevel } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
+import { tenantKey } from '../model/tenant.js';
 import { fixedSpans } from '../model/window-spans.js';
 import type { Counted } from '../store/counter-store.js';
 import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
@@ -67,6 +68,19 @@ describe('TrackedTotal', () => {
         ...[...Array<string>(4).fill('later'), ...Array<string>(5).fill('now'), 'wait'],
         ...Array<string>(11).fill('later'),
       ]);
+    });
+
+    it('not at half of it, however the count came there', () => {
+      const total = known(1);
+      expect([add(total, 4), add(total, 0.1)]).toEqual(['later', 'now']);
+    });
+
+    it('for a level above 0, at the first request, and again if its alert could not be recorded', () => {
+      const total = open(MINUTE, levelsOf(0, [WARNING as AlertLevel]));
+      expect(add(total)).toBe('wait');
+      answer(total, { announce: 1 });
+      total.unraise(WARNING as AlertLevel);
+      expect(total.alone()).toEqual(WARNING);
     });
 
     it('for the next level once the last one was announced, by anyone', () => {
@@ -247,6 +261,13 @@ describe('TrackedTotal', () => {
     answer(sliding, { earlier: 4 });
     expect([sliding.known, sliding.breach(WARNING as AlertLevel, 'all').count]).toEqual([5, 5]);
     expect(sliding.breach(WARNING as AlertLevel, 'all').windowStart).toBe(7 * MINUTE);
+  });
+
+  it('describes its breach with the key of a tenant whose id is too long to be shown', () => {
+    const total = open();
+    const id = 'x'.repeat(2_000);
+    total.add(11, { id, name: 'Acme' });
+    expect(total.breach(WARNING as AlertLevel, 'all').tenant).toEqual({ id: tenantKey(id), name: 'Acme' });
   });
 
   describe('lets go of its last request', () => {

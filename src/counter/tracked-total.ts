@@ -19,7 +19,7 @@ export type Urgency = 'later' | 'now' | 'wait';
 const WAITS_AT_FIRST_SIGHT_MS = 60_000;
 
 /** Above every count that a small integer can hold: V8 keeps such a number within the object, and any other in one of its own. */
-const ALWAYS_CALM = 2 ** 31 - 1;
+const ALWAYS_CALM = 2_147_483_647;
 
 /** What `state` is made of, in one number instead of a field each. */
 const QUEUED = 1;
@@ -63,7 +63,7 @@ export class TrackedTotal {
   private others = 0;
   private earlier = 0;
   /** Up to this count no level is near: levels need not be looked at. */
-  private calmUpTo = -1;
+  private calmUpTo = 0;
   /** Which queue of the publisher it stands in, why it is held, whether it has changed. */
   private state = 0;
   /** Of what its levels are. */
@@ -176,7 +176,7 @@ export class TrackedTotal {
   setLevels(levels: Levels): Urgency {
     if (this.levels?.threshold !== levels.threshold) this.state |= CHANGED;
     this.levels = levels;
-    this.calmUpTo = -1;
+    this.calmUpTo = 0;
     return this.urgency();
   }
 
@@ -254,7 +254,7 @@ export class TrackedTotal {
   unraise({ at }: AlertLevel): void {
     if (this.passed.raised !== at) return;
     this.pass({ raised: this.passed.announced });
-    this.calmUpTo = -1;
+    this.calmUpTo = 0;
   }
 
   hold(why: 'refused' | 'lease'): void {
@@ -346,7 +346,7 @@ export class TrackedTotal {
       this.calmUpTo = Math.min(Math.floor(count / 2), ALWAYS_CALM);
       return 'later';
     }
-    if (this.levels) this.calmUpTo = ALWAYS_CALM;
+    this.calmUpTo = ALWAYS_CALM;
     return 'later';
   }
 }

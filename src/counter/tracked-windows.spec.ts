@@ -38,6 +38,8 @@ describe('TrackedWindows', () => {
     expect(track(windows, 'a', MINUTE - 1)).toBe(first);
     expect(track(windows, 'a', MINUTE)).not.toBe(first);
     expect(track(windows, 'a', 5, evaluations)).not.toBe(first);
+    // Requests of two categories take turns.
+    expect(track(windows, 'a', 5)).toBe(first);
   });
 
   it('gives usage each change once: what was counted here, that others have counted, and another threshold', () => {
@@ -189,9 +191,11 @@ describe('TrackedWindows', () => {
 
   it('takes those for live that the store still keeps', () => {
     const windows = open(10);
-    const { keepMs } = (track(windows, 'a', 0) as TrackedTotal).window;
-    const live = (now: number) => [...windows.live(now)].map(({ key }) => key);
-    expect([live(keepMs - 1), live(keepMs)]).toEqual([['a'], []]);
+    const now = 10 * MINUTE;
+    const { keepMs } = (track(windows, 'a', now) as TrackedTotal).window;
+    const live = (at: number) => [...windows.live(at)].map(({ key }) => key);
+    expect([live(now + keepMs - 1), live(now + keepMs)]).toEqual([['a'], []]);
+    expect(live(now + 2 * MINUTE)).toEqual([]);
   });
 
   it('has nothing to report of windows with room', () => {
@@ -228,6 +232,26 @@ describe('TrackedWindows', () => {
     expect(triesOf(filled(2, 2), 'x')).toBe(Infinity);
     // A hundred are looked at each time.
     expect([triesOf(filled(100, 99), 'x'), triesOf(filled(101, 100), 'x')]).toEqual([2, 3]);
+  });
+
+  it('has all of its room in the next window, also after one was let in for another', () => {
+    const windows = filled(2);
+    expect(triesOf(windows, 'x')).toBe(2);
+    publish(windows);
+    expect(['a', 'b', 'c'].map((key) => track(windows, key, MINUTE) !== undefined)).toEqual([true, true, false]);
+  });
+
+  it('creates no more keys in a window than there is room for, also if the window before gives way', () => {
+    const windows = open(2);
+    count(track(windows, 'a', 0));
+    for (const key of ['b', 'c', 'c']) {
+      const tracked = track(windows, key, MINUTE);
+      tracked?.setLevels(LEVELS);
+      tracked?.taken(0, { count: 0, announced: 0, announce: 0 });
+    }
+    expect(keys(windows)).toEqual(['a', 'c']);
+    publish(windows);
+    expect(track(windows, 'd', MINUTE + 2_000)).toBeUndefined();
   });
 
   it('drops windows that are still to come if the clock was set back', () => {
