@@ -1,0 +1,131 @@
+import type { CompleteOptions } from './with-defaults.js';
+import { thresholdVariable } from './environment.js';
+import type { RateMonitorOptions } from './rate-monitor-options.js';
+import { readOptions } from './read-options.js';
+
+const read = (variables: Record<string, unknown>, options: RateMonitorOptions = {}) =>
+  readOptions(options, { get: (name) => variables[name], names: () => Object.keys(variables) });
+
+it.each<[string, string, Partial<CompleteOptions>]>([
+  ['ENABLED', 'no', { enabled: false }],
+  ['ENABLED', 'Yes', { enabled: true }],
+  ['SERVICE', 'billing', { service: 'billing' }],
+  ['ENVIRONMENT', 'staging', { environment: 'staging' }],
+  ['PUBLIC_URL', 'https://api.example.com/monitor', { publicUrl: 'https://api.example.com/monitor' }],
+  ['KEY_PREFIX', '2024', { keyPrefix: '2024' }],
+  ['COUNTING', 'background', { counting: 'background' }],
+  ['WAIT_AT_MOST_MS', '7', { waitAtMostMs: 7 }],
+  ['FLUSH_INTERVAL_MS', '70', { flushIntervalMs: 70 }],
+  ['MAX_TRACKED_TENANTS', '70', { maxTrackedTenants: 70 }],
+  ['INCIDENTS', 'on', { incidents: { remindAfterMs: 1_800_000, resolveAfterMs: undefined } }],
+  ['INCIDENTS', 'off', { incidents: undefined }],
+  ['MAX_OPEN_INCIDENTS', '70', { maxOpenIncidents: 70 }],
+  ['GROUP_WAIT_MS', '0', { groupWaitMs: 0 }],
+  ['SHUTDOWN_FLUSH_MS', '0', { shutdownFlushMs: 0 }],
+  ['BLIND_AFTER_MS', '70', { blindAfterMs: 70 }],
+])('RATE_MONITOR_%s=%s sets its option, and nothing is said of it', (name, value, option) => {
+  const { options, unreadVariables } = read({ [`RATE_MONITOR_${name}`]: ` ${value}\n` });
+  expect(options).toMatchObject(option);
+  expect(unreadVariables).toEqual([]);
+});
+
+it('what a ConfigService gives as a number or a truth value is taken as it is', () => {
+  const { options } = read({ RATE_MONITOR_ENABLED: false, RATE_MONITOR_WAIT_AT_MOST_MS: 7 });
+  expect(options).toMatchObject({ enabled: false, waitAtMostMs: 7 });
+});
+
+it('the code holds where a variable is not set, null or empty', () => {
+  const empty = { RATE_MONITOR_ENABLED: null, RATE_MONITOR_COUNTING: undefined, RATE_MONITOR_SERVICE: ' \n' };
+  expect(read(empty, { enabled: false, counting: 'await', service: 'mine' }).options).toMatchObject({
+    ...{ enabled: false, counting: 'await', service: 'mine' },
+  });
+});
+
+it.each(['7.5', '-7', '7e3', '0x7', '7 000', 'a7', '7a'])('%j is no number', (value) => {
+  expect(() => read({ RATE_MONITOR_WAIT_AT_MOST_MS: value })).toThrow(
+    `RATE_MONITOR_WAIT_AT_MOST_MS is '${value}': write a whole number of milliseconds`,
+  );
+});
+
+it('variables that look like ours and are not read are named with what to do, others are left alone', () => {
+  const webhooks = { RATE_MONITOR_DISCORD_WEBHOOK_URL: 'x', RATE_MONITOR_SLACK_WEBHOOK_URL: 'x' };
+  const { unreadVariables } = read(
+    { ...webhooks, RATE_MONITOR_THRESHOLD_LLM: '1', RATE_MONITOR_ENABLE: '1', MY_RATE_MONITOR_ENABLED: '1' },
+    { categories: { llm_call: { windows: [{ threshold: 1 }, { threshold: 2, period: 'day' }] } } },
+  );
+  expect(unreadVariables).toEqual([
+    'RATE_MONITOR_THRESHOLD_LLM is set, but nothing reads it: the categories here have ' +
+      'RATE_MONITOR_THRESHOLD_LLM_CALL, RATE_MONITOR_THRESHOLD_LLM_CALL_MINUTE, RATE_MONITOR_THRESHOLD_LLM_CALL_DAY',
+    'RATE_MONITOR_ENABLE is set, but nothing reads it: see .env.example for the names',
+  ]);
+  expect(thresholdVariable('llm_call')).toBe('RATE_MONITOR_THRESHOLD_LLM_CALL');
+});
+
+it('without options or variables, all have their documented defaults', () => {
+  const { options } = read({});
+  expect(options).toMatchObject({
+    ...{ enabled: true, keyPrefix: 'rate_monitor', counting: 'auto', waitAtMostMs: 50, flushIntervalMs: 100 },
+    ...{ maxTrackedTenants: 100_000, maxOpenIncidents: 10_000, thresholdTtlMs: 60_000, groupWaitMs: 1_000 },
+    ...{ shutdownFlushMs: 5_000, blindAfterMs: 30_000, incidents: undefined, metrics: { tenants: 50 } },
+    usage: { retentionMs: 86_400_000, hourlyRetentionMs: 2_592_000_000 },
+    service: 'nestjs-rate-monitor',
+    environment: process.env.NODE_ENV,
+  });
+  expect([...options.categories.values()].map(({ name, threshold, windowMs }) => [name, threshold, windowMs])).toEqual([
+    ['llm_call', 15, 60_000],
+    ['collections', 3, 60_000],
+    ['evaluations', 3, 60_000],
+  ]);
+  expect(options.categories.get('llm_call')).toMatchObject({
+    maxCost: 1e9,
+    levels: [{ at: 1, severity: 'warning' }],
+    tenant: expect.any(Function),
+  });
+});
+
+it('what is given in code is kept', () => {
+  const tenant = () => 'acme';
+  const { options } = read(
+    {},
+    {
+      incidents: { resolveAfterMs: 7 },
+      usage: { retentionMs: 7_200_000 },
+      metrics: { tenants: 0 },
+      categories: {
+        a: {
+          ...{ threshold: 7, maxCost: 70, tenant },
+          levels: [
+            { at: 2, severity: 'critical' },
+            { at: 0.5, severity: 'info' },
+          ],
+        },
+      },
+    },
+  );
+  expect(options).toMatchObject({
+    incidents: { remindAfterMs: 1_800_000, resolveAfterMs: 7 },
+    usage: { retentionMs: 7_200_000, hourlyRetentionMs: 2_592_000_000 },
+    metrics: { tenants: 0 },
+  });
+  const category = options.categories.get('a');
+  expect(category).toMatchObject({ threshold: 7, maxCost: 70, tenant });
+  // The lowest level first, in whatever order they are written.
+  expect(category?.levels.map(({ at }) => at)).toEqual([0.5, 2]);
+  expect(read({}, { usage: false, incidents: true }).options).toMatchObject({
+    usage: undefined,
+    incidents: { remindAfterMs: 1_800_000 },
+  });
+});
+
+it('null and undefined are not given, at any depth; lists keep their holes for validation', () => {
+  const channel = { name: 'mine', send: () => undefined };
+  const given = {
+    enabled: null,
+    channels: [channel],
+    metrics: { tenants: null },
+    categories: { a: { threshold: 1, levels: null } },
+  };
+  const { options } = read({}, given as never);
+  expect(options).toMatchObject({ enabled: true, metrics: { tenants: 50 }, channels: [channel] });
+  expect(() => read({}, { channels: [null] } as never)).toThrow('channels[0].name is missing');
+});
