@@ -40,6 +40,19 @@ describe('Poller', () => {
     await stopping;
   });
 
+  it('does not hold up the end for work that never ends', async () => {
+    let finish = (): void => undefined;
+    work.mockReturnValue(new Promise((resolve) => (finish = resolve)));
+    await pass(1_000);
+    const stopped = jest.fn();
+    void poller.stop().then(stopped);
+    await pass(1_999);
+    expect(stopped).not.toHaveBeenCalled();
+    await pass(1);
+    expect(stopped).toHaveBeenCalled();
+    finish();
+  });
+
   it('warns once when the work has failed for a minute, and again only after it has worked in between', async () => {
     work.mockRejectedValue(new Error('away'));
     // Failing since the first second.

@@ -1,10 +1,13 @@
 import type { Logger } from '@nestjs/common';
 
 import { reasonOf } from './text.js';
+import { within } from './within.js';
 
 const EVERY_MS = 1_000;
 /** How long the work fails before it is news: a store that is away for a moment is reported where it is used. */
 const REPORT_AFTER_MS = 60_000;
+/** How long a run under way holds up the end of the app. */
+const STOP_WITHIN_MS = 2_000;
 
 /** Runs some work once a second, one run at a time, so that calls to a slow store do not pile up. */
 export class Poller {
@@ -32,11 +35,11 @@ export class Poller {
     return (this.running ??= this.run());
   }
 
-  /** Starts no further run, and waits for the one that is under way. */
+  /** Starts no further run, and waits for the one that is under way: for a while, since a store may never answer. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
-    await this.running;
+    await within(this.running ?? Promise.resolve(), STOP_WITHIN_MS, 'not done').catch(() => undefined);
   }
 
   private async run(): Promise<void> {
