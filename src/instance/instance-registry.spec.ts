@@ -94,6 +94,35 @@ describe('the instances that share keys', () => {
     ]);
   });
 
+  it('warn of an app that starts later, too, and once only', async () => {
+    const first = await start();
+    await start({ service: 'billing', environment: 'staging' });
+    lines.length = 0;
+    for (let i = 0; i < 3; i++) await first.beat();
+    expect(lines).toEqual([
+      expect.stringContaining('billing (staging) counts under the same keys as api (production)'),
+    ]);
+  });
+
+  it('warn once the store is there, if it was away at the start', async () => {
+    await start({ service: 'billing', environment: 'staging' });
+    const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));
+    const one = await start();
+    expect(lines).toEqual([]);
+    list.mockRestore();
+    await one.beat();
+    expect(lines).toEqual([expect.stringContaining('counts under the same keys')]);
+  });
+
+  it('leave it to the one that starts later to warn of other thresholds: a deployment replaces the earlier ones', async () => {
+    const first = await start({ ...api, categories: { llm_call: { threshold: 15 } } });
+    now += 1_000;
+    await start({ ...api, categories: { llm_call: { threshold: 20 } } });
+    lines.length = 0;
+    await first.beat();
+    expect(lines).toEqual([]);
+  });
+
   it('are warned of other thresholds, and of no difference that is none', async () => {
     await start({ ...api, categories: { llm_call: { threshold: 15 }, old: { threshold: 1 } } });
     await start({ ...api, categories: { llm_call: { windowMs: 60_000, threshold: 15 } } });

@@ -15,6 +15,8 @@ const GONE_AFTER_MS = 30_000;
 /** Two may fail before an instance seems gone. */
 const HEARTBEAT_MS = 10_000;
 const MAX_REMOVED = 100;
+/** Conflicts that are logged in the life of an instance. */
+const MAX_WARNED = 100;
 
 /** What an instance makes known of itself. */
 export interface Identity {
@@ -41,6 +43,7 @@ export class InstanceRegistry {
   private readonly own: Omit<Instance, 'lastSeen' | 'perSecond' | 'uncounted'>;
   private last: { readonly at: number; readonly counted: number; readonly perSecond: number };
   private written: string | undefined;
+  private readonly warned = new Set<string>();
   /** The other instances as they could last be read, and when that was. */
   private lastRead: { readonly readAt: number; readonly others: readonly Instance[] };
 
@@ -71,14 +74,10 @@ export class InstanceRegistry {
     this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
   }
 
-  /** Begins the heartbeat, and warns of instances that share keys and should not. Never rejects: a store that is away is asked later. */
+  /** Begins the heartbeat. Never rejects: a store that is away is asked later. */
   async start(): Promise<void> {
     this.poller.start();
     await this.poller.now();
-    const own = this.self();
-    const conflicts = this.lastRead.others.map((other) => conflictOf(own, other));
-    // Each kind once, however many replicas there are.
-    for (const conflict of new Set(conflicts)) if (conflict) this.logger.warn(oneLine(conflict, 600));
   }
 
   /** All instances that were seen within 30 seconds, the newest last; this one as it is now. Rejects while the store is away. */
@@ -105,7 +104,10 @@ export class InstanceRegistry {
     await this.state.swap(KIND, this.id, this.written, undefined).catch(() => undefined);
   }
 
-  /** Tells the others that this instance is there; done every ten seconds once it has started. */
+  /**
+   * Tells the others that this instance is there, and warns of those that share keys and should not; done every ten seconds once it has
+   * started.
+   */
   async beat(): Promise<void> {
     const at = Math.round(this.now());
     const { counted } = this.figures();
@@ -124,6 +126,17 @@ export class InstanceRegistry {
     await this.removeGone();
     // So that the others are known if the store goes away before somebody looks.
     await this.list();
+    this.warnOfConflicts();
+  }
+
+  /** Each kind once, however many replicas there are. One that starts later may be the first to conflict. */
+  private warnOfConflicts(): void {
+    for (const other of this.lastRead.others) {
+      const conflict = conflictOf(this.own, other);
+      if (conflict === undefined || this.warned.has(conflict) || this.warned.size >= MAX_WARNED) continue;
+      this.warned.add(conflict);
+      this.logger.warn(oneLine(conflict, 600));
+    }
   }
 
   private self(): Instance {

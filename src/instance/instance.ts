@@ -21,6 +21,8 @@ export interface Instance {
   readonly thresholds: Readonly<Record<string, string>>;
 }
 
+type Described = Pick<Instance, 'service' | 'environment' | 'startedAt' | 'thresholds'>;
+
 /** What a category alerts on, in words that are equal if and only if two instances alert alike. */
 export function thresholdsOf(categories: Iterable<Category>): Record<string, string> {
   return Object.fromEntries(
@@ -41,12 +43,16 @@ function exactly(threshold: number): string {
   return threshold.toLocaleString('en-US', { maximumFractionDigits: 20 });
 }
 
-/** What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. */
-export function conflictOf(own: Instance, other: Instance): string | undefined {
+/**
+ * What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. Of instances of one app whose
+ * thresholds differ, the one that started later says so: in a deployment, the earlier ones are about to end.
+ */
+export function conflictOf(own: Described, other: Described): string | undefined {
   const remedy = 'set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a different name for each';
   const [me, them] = [nameOf(own), nameOf(other)];
   if (me !== them)
     return `${them} counts under the same keys as ${me}, so each alerts on the requests of both: ${remedy}`;
+  if (other.startedAt > own.startedAt) return undefined;
   for (const [category, limit] of Object.entries(own.thresholds)) {
     const theirs = other.thresholds[category];
     if (theirs === undefined || theirs === limit) continue;
@@ -56,6 +62,6 @@ export function conflictOf(own: Instance, other: Instance): string | undefined {
   return undefined;
 }
 
-function nameOf({ service = 'an app without a name', environment }: Instance): string {
+function nameOf({ service = 'an app without a name', environment }: Described): string {
   return environment === undefined ? service : `${service} (${environment})`;
 }

@@ -191,7 +191,8 @@ it('has its end sent by another replica if one is killed after it closed the inc
     await closing.kill();
     const requests = discord.requests.length;
     expect(discord.messages[0]?.now.embeds?.[0]?.title).toContain('is over');
-    await until(() => discord.messages[0]?.now.embeds?.[0]?.title?.includes('is back under') ?? false);
+    const isGreen = (): boolean => discord.messages[0]?.now.embeds?.[0]?.title?.includes('is back under') ?? false;
+    expect(await endsWithin(until(isGreen), 12_000)).toBe(true);
     expect([discord.messages.length, discord.requests.length]).toEqual([1, requests + 1]);
   } finally {
     await Promise.all([closing.kill(), other.kill()]);
