@@ -47,7 +47,7 @@ export const FULL = {
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
   beside: { contestants: [AWAIT, MEMORY], variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
   added: {
-    contestants: [AUTO, USAGE_OFF, MEMORY],
+    contestants: [AUTO, MEMORY],
     ...{ base: NOTHING, besides: [COUNTER], connections: [50, 200, 1], rounds: 7 },
     ...{ warmUpMs: 3_000, turns: 60, turnMs: 100 },
   },
