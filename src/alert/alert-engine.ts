@@ -201,14 +201,14 @@ export class AlertEngine implements Incidents {
   /** Sets a mute, which may end sooner than the one it replaces. */
   async mute(options: MuteOptions): Promise<Mute> {
     const mute = await this.mutes.mute(options);
-    await this.holdAnew();
+    await this.holdAgain();
     return mute;
   }
 
   /** Ends a mute early. What it held back is sent if it is still true. */
   async unmute(scope: MutedScope): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
-    await this.holdAnew();
+    await this.holdAgain();
     return wasMuted;
   }
 
@@ -376,7 +376,7 @@ export class AlertEngine implements Incidents {
   }
 
   /** After a mute was ended or shortened, what it held back is sent or waits for the mute that holds now. Repeated if it fails. */
-  private async holdAnew(): Promise<void> {
+  private async holdAgain(): Promise<void> {
     if (!this.mutes.endsSooner) return;
     this.mutes.endsSooner = false;
     // Windows that ended under the mute are not sent.
@@ -488,7 +488,7 @@ export class AlertEngine implements Incidents {
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
       );
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
-    await this.holdAnew();
+    await this.holdAgain();
     // What a replica that died was sending is due by the clock as it was.
     if (fellBack) for (const id of (await this.records.list()).keys()) await this.attend(id, (there) => there);
     this.lookedAt = now();

@@ -171,7 +171,7 @@ it('counts what was held back while the store was away once it is back', async (
   expect((await mutes.list())[0]?.heldBack).toBe(3);
 });
 
-it('set again, keeps the count if it still holds, and begins anew if it was ended', async () => {
+it('set again, keeps the count if it still holds, and begins at 0 if it was ended', async () => {
   const mutes = replica();
   await mutes.mute(forAMinute);
   heldBackTimes(mutes, 2);
@@ -299,7 +299,7 @@ describe('a mute, if the store loses its data', () => {
     expect(state.old.size).toBe(0);
   });
 
-  it('and it is set anew, is not ended by the end of the one before', async () => {
+  it('and it is set again, is not ended by the end of the one before', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await one.unmute({ tenant: 'a' });
@@ -357,7 +357,7 @@ describe('beside replicas of 0.1', () => {
     expect(await state.size('mutes:here')).toBe(0);
   });
 
-  it('one that they set anew after it was ended here holds', async () => {
+  it('one that they set again after it was ended here holds', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();

@@ -179,7 +179,7 @@ export class Mutes {
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
       if (there && there.version >= mine.version) continue;
-      // Not put back where 0.1 may have set it anew since.
+      // Not put back: 0.1 may have set it again since.
       if (mine.until + SETTLES_AFTER_MS <= now) {
         if (!there && !mine.ended) await this.over(id, mine);
         continue;

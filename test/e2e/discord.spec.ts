@@ -187,7 +187,7 @@ describe('the Discord channel', () => {
     expect(server.messages.map(({ now: { embeds = [] } }) => embeds[0]?.color)).toEqual([0x2ecc71]);
   });
 
-  it('posts the end anew if the thread is archived by then, and marks the older message', async () => {
+  it('posts the end as a new message if the thread is archived by then, and marks the older message', async () => {
     const channel = await start({ threadName: 'x', mentionRole: '42' }, { forum: true });
     const incident = new ToldIncident(channel);
     await incident.send(anIncident('opened'));

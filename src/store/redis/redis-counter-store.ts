@@ -104,7 +104,10 @@ export class RedisCounterStore implements CounterStore {
       // ioredis writes commands of one turn together; a pipeline of a Cluster may not span nodes.
       const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total')));
       for (const sum of found as unknown[]) {
-        if (sum !== null && typeof sum !== 'string') throw this.outOfStep(`${kindOf(sum)} for a count`);
+        if (sum !== null && typeof sum !== 'string') {
+          this.reopenOutOfStep();
+          throw new Error(`${ODD_ANSWER} ${kindOf(sum)} for a count`);
+        }
         sums.push(Number(sum ?? 0) || 0);
       }
     }
@@ -122,8 +125,9 @@ export class RedisCounterStore implements CounterStore {
     this.silentSince = undefined;
     const [seconds = NaN, microseconds = NaN] = Array.isArray(answer) ? answer.map(Number) : [];
     const time = seconds * 1_000 + microseconds / 1_000;
-    if (!Number.isFinite(time)) throw this.outOfStep(`${kindOf(answer)} for the time`);
-    return time;
+    if (Number.isFinite(time)) return time;
+    this.reopenOutOfStep();
+    throw new Error(`${ODD_ANSWER} ${kindOf(answer)} for the time`);
   }
 
   /** {@inheritDoc CounterStore.close} */
@@ -142,8 +146,7 @@ export class RedisCounterStore implements CounterStore {
       );
       this.silentSince = undefined;
       const answers = readReplies(reply, ordered);
-      const odd = answers.find(isOdd);
-      if (odd) this.outOfStep(odd.refused);
+      if (answers.some(isOdd)) this.reopenOutOfStep();
       else this.wasInStep = true;
       return ordered === totals ? answers : inOrderOf(totals, ordered, answers);
     } catch (error) {
@@ -195,10 +198,9 @@ export class RedisCounterStore implements CounterStore {
   }
 
   /** Replies may have been lost on the way, and then each that follows is taken for that of another command: only a new connection is in step. */
-  private outOfStep(how: string): Error {
+  private reopenOutOfStep(): void {
     // A server that never answers as it should would be left and found again for ever.
     if (this.wasInStep && performance.now() - this.reopenedAt >= DEAD_AFTER_MS) this.reopen();
-    return new Error(`${ODD_ANSWER} ${how}`);
   }
 
   private reopen(): void {
@@ -273,7 +275,7 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
   );
 }
 
-function isOdd(answer: Published): answer is Refused {
+function isOdd(answer: Published): boolean {
   return 'refused' in answer && answer.refused.startsWith(ODD_ANSWER);
 }
 
