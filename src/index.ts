@@ -1,6 +1,6 @@
 export { RateMonitorModule } from './rate-monitor.module.js';
 export { MonitorRate, SkipMonitorRate, type Cost, type MonitorRateOptions } from './monitor/monitor-rate.decorator.js';
-export { RateMonitorService } from './monitor/rate-monitor.service.js';
+export { RateMonitorService } from './facade/rate-monitor.service.js';
 export { RateMonitorGuard } from './monitor/rate-monitor.guard.js';
 
 export type {

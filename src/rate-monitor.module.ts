@@ -11,14 +11,14 @@ import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
 import { OPTIONS_OF_TEST, ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
-import { RateMonitorService, REQUEST_MONITOR } from './monitor/rate-monitor.service.js';
+import { RateMonitorService } from './facade/rate-monitor.service.js';
 import { MONITOR_VIEW } from './facade/monitor-view.js';
 import { OVERRIDES, ThresholdService } from './facade/threshold.service.js';
 import { USAGE, UsageService } from './facade/usage.service.js';
 import { Deferred } from './util/deferred.js';
 
 /** Built at boot from complete options; the exported services delegate to these. */
-const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGESTS, MONITOR_VIEW];
+const BUILT_AT_BOOT = [COUNTER, ALERTS, MONITOR, OVERRIDES, USAGE, DIGESTS, MONITOR_VIEW];
 
 /** The module. Import it once, in the root module: it is global and monitors every handler marked with `@MonitorRate`. */
 @Module({
@@ -33,7 +33,6 @@ const BUILT_AT_BOOT = [COUNTER, ALERTS, REQUEST_MONITOR, OVERRIDES, USAGE, DIGES
     RateMonitorService,
     UsageService,
     ThresholdService,
-    { provide: MONITOR, useExisting: RateMonitorService },
     { provide: APP_GUARD, useClass: UnboundHandlersGuard },
     RateMonitorBoot,
   ],

@@ -16,7 +16,7 @@ import { Counter, type CounterStatus, type Near } from '../counter/counter.js';
 import { COUNTER } from '../facade/rate-counter.service.js';
 import { DIGESTS, Digests } from '../notices/digests.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
-import { REQUEST_MONITOR } from '../monitor/rate-monitor.service.js';
+import { MONITOR } from '../monitor/rate-monitor.guard.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Breach } from '../model/breach.js';
 import { BlindTimes } from '../instance/blind-times.js';
@@ -27,7 +27,7 @@ import type { Deferred } from '../util/deferred.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import { givenOptions } from './given-options.js';
+import { findOptions } from './find-options.js';
 import { Contributors } from '../counter/contributors.js';
 import { shownThreshold } from '../threshold/effective-levels.js';
 import { Overrides } from '../threshold/overrides.js';
@@ -67,7 +67,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     private readonly handlers: MarkedHandlers,
     @Inject(ALERTS) private readonly alerts: Deferred<AlertEngine>,
     @Inject(COUNTER) private readonly counter: Deferred<Counter>,
-    @Inject(REQUEST_MONITOR) private readonly requests: Deferred<RequestMonitor>,
+    @Inject(MONITOR) private readonly requests: Deferred<RequestMonitor>,
     @Inject(USAGE) private readonly usage: Deferred<UsageReader>,
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,
     @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView>,
@@ -83,7 +83,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws RateMonitorConfigError if the set-up is wrong. */
   async onModuleInit(): Promise<void> {
-    const given = givenOptions(this.discovery);
+    const given = findOptions(this.discovery);
     const environment = await environmentOf(this.app);
     // Loads class-validator, which an app that only imports this package does not need.
     const { readOptions } = await import('../options/read-options.js');

@@ -2,8 +2,8 @@ import type { Logger } from '@nestjs/common';
 
 import { amountOf, oneLine, plural } from '../util/text.js';
 import { ODD_ANSWER } from '../store/counter-store.js';
-import type { TrackedTotal } from './tracked-total.js';
-import type { LiveWindow } from './tracked-windows.js';
+import type { TenantTotal } from './tenant-total.js';
+import type { LiveWindow } from './tenants-by-window.js';
 
 /** Lost data is logged once, and again only after the store has kept its data for this long. */
 const SAY_LOST_AGAIN_AFTER_MS = 60_000;
@@ -39,7 +39,7 @@ export class CountLosses {
   }
 
   /** A total whose window or process ended before the store had it. */
-  unpublished(tracked: TrackedTotal): void {
+  unpublished(tracked: TenantTotal): void {
     this.lost += tracked.giveUp();
   }
 
@@ -49,7 +49,7 @@ export class CountLosses {
   }
 
   /** A total that the store does not take for now. */
-  refused({ window: { category, span } }: TrackedTotal, reason: string): void {
+  refused({ window: { category, span } }: TenantTotal, reason: string): void {
     const about = `${category.name} ${reason.split(' ', 1)[0]}`;
     if (this.saidRefused.get(about) === span.key) return;
     this.saidRefused.set(about, span.key);

@@ -20,13 +20,13 @@ import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { StoreClock, type Clock } from './clock.js';
-import { CounterInput } from './counter-input.js';
+import { CheckedInput } from './checked-input.js';
 import type { PublishStats } from './publish-stats.js';
 import { CountLosses } from './count-losses.js';
 import { Publisher, type PublisherOptions, type Raise } from './publisher.js';
 import { StoreHealth } from './store-health.js';
-import type { TrackedTotal, WindowOfTotal } from './tracked-total.js';
-import { TrackedWindows } from './tracked-windows.js';
+import type { TenantTotal, WindowOfTotal } from './tenant-total.js';
+import { TenantsByWindow } from './tenants-by-window.js';
 
 /** How long an app's start waits for the store at most. */
 const CONNECT_WITHIN_MS = 1_000;
@@ -76,13 +76,13 @@ export class Counter {
   /** A name that no other process has. */
   readonly instance = randomBytes(9).toString('base64url');
   private readonly once: SayOnce;
-  private readonly given: CounterInput;
+  private readonly given: CheckedInput;
   private readonly clock: StoreClock;
   private readonly health: StoreHealth;
   private readonly losses: CountLosses;
-  private readonly windows: TrackedWindows;
+  private readonly windows: TenantsByWindow;
   private readonly publisher: Publisher;
-  private readonly failing = new WeakMap<TrackedTotal, { times: number; againAt: number }>();
+  private readonly failing = new WeakMap<TenantTotal, { times: number; againAt: number }>();
   private readonly versions = new Map<CountedWindow, number>();
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
@@ -99,11 +99,11 @@ export class Counter {
     private readonly near?: Near,
   ) {
     this.once = new SayOnce(logger);
-    this.given = new CounterInput(this.once);
+    this.given = new CheckedInput(this.once);
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);
     this.losses = new CountLosses(store.name, options.maxTrackedTenants, logger);
-    this.windows = new TrackedWindows(this.instance, options.maxTrackedTenants, (window) =>
+    this.windows = new TenantsByWindow(this.instance, options.maxTrackedTenants, (window) =>
       this.losses.untracked(window),
     );
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
@@ -281,7 +281,7 @@ export class Counter {
     key: string,
     now: number,
     cost: number,
-  ): TrackedTotal | undefined {
+  ): TenantTotal | undefined {
     const tracked = this.windows.track(counted, window, key, now, cost);
     if (!tracked)
       for (const crowded of this.windows.crowded()) if (crowded.untracked.requests === 1) this.losses.full(crowded);
@@ -289,7 +289,7 @@ export class Counter {
   }
 
   private addTo<R>(
-    tracked: TrackedTotal,
+    tracked: TenantTotal,
     cost: number,
     tenant: Tenant,
     routeOf: RouteOf<R> | undefined,
@@ -313,7 +313,7 @@ export class Counter {
   }
 
   /** Sets a tenant's levels if the current version of them is not known. If they arrive later, the total is judged then. */
-  private askLevels(tracked: TrackedTotal, tenant: Tenant): Promise<void> | undefined {
+  private askLevels(tracked: TenantTotal, tenant: Tenant): Promise<void> | undefined {
     const { levelsFor } = tracked.window.window;
     const { version = 0 } = levelsFor;
     if (tracked.isAskedFor(version)) return undefined;
@@ -334,7 +334,7 @@ export class Counter {
     );
   }
 
-  private hasNoLevels(tracked: TrackedTotal, error: unknown): void {
+  private hasNoLevels(tracked: TenantTotal, error: unknown): void {
     const times = (this.failing.get(tracked)?.times ?? 0) + 1;
     const waitMs = Math.min(FIRST_ASK_AGAIN_MS * 2 ** (times - 1), LAST_ASK_AGAIN_MS);
     this.failing.set(tracked, { times, againAt: performance.now() + waitMs });
@@ -381,7 +381,7 @@ export class Counter {
     void this.publisher.publish(tracked, 'now');
   }
 
-  private askLevelsAgain(tracked: TrackedTotal): void {
+  private askLevelsAgain(tracked: TenantTotal): void {
     const { version = 0, byKey } = tracked.window.window.levelsFor;
     if (tracked.isAskedFor(version)) return;
     const levels = byKey?.(tracked.key, tracked.knownLevels);
@@ -393,7 +393,7 @@ export class Counter {
   }
 }
 
-function liveTotal({ window, key: tenant, known, knownLevels }: TrackedTotal): LiveTotal {
+function liveTotal({ window, key: tenant, known, knownLevels }: TenantTotal): LiveTotal {
   const threshold = knownLevels?.threshold;
   return { category: window.category.name, window: window.window.name, span: window.span, tenant, known, threshold };
 }

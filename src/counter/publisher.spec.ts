@@ -8,8 +8,8 @@ import { fixedSpans } from '../model/window-spans.js';
 import { CountLosses } from './count-losses.js';
 import { Publisher, type PublisherOptions } from './publisher.js';
 import { StoreHealth } from './store-health.js';
-import type { TrackedTotal, Urgency } from './tracked-total.js';
-import { TrackedWindows } from './tracked-windows.js';
+import type { TenantTotal, Urgency } from './tenant-total.js';
+import { TenantsByWindow } from './tenants-by-window.js';
 
 const WAIT_AT_MOST_MS = 50;
 
@@ -31,10 +31,10 @@ describe('Publisher, if requests wait', () => {
   const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
-  let windows: TrackedWindows;
+  let windows: TenantsByWindow;
   let health: StoreHealth;
   let publisher: Publisher;
-  const track = (tenant = 'acme'): TrackedTotal => windows.track(category, window, tenant, now) as TrackedTotal;
+  const track = (tenant = 'acme'): TenantTotal => windows.track(category, window, tenant, now) as TenantTotal;
   const count = (tracked = track()): Promise<void> | undefined =>
     publisher.publish(tracked, tracked.add(1, { id: tracked.key }));
   const taken = (): number => [...windows.all()].filter(({ isPending }) => !isPending).length;
@@ -59,7 +59,7 @@ describe('Publisher, if requests wait', () => {
     const options = { counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 };
     const losses = new CountLosses('store', 10_000, logger);
     health = new StoreHealth('store', logger);
-    windows = new TrackedWindows('me', 20_000, () => undefined);
+    windows = new TenantsByWindow('me', 20_000, () => undefined);
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
   };
 
@@ -624,7 +624,7 @@ describe('Publisher, if requests wait', () => {
 
   it('judges 5,000 tenants alone, and raises 100 alerts, in a turn of the event loop', () => {
     const levels = levelsOf(0, [{ at: 1, severity: 'warning' }]);
-    const counted = (tenants: number, from: number): TrackedTotal[] =>
+    const counted = (tenants: number, from: number): TenantTotal[] =>
       Array.from({ length: tenants }, (_, i) => {
         const tracked = track(`tenant_${from + i}`);
         tracked.add(1, { id: tracked.key });

@@ -14,8 +14,8 @@ import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import { HELD_MS, type StoreHealth } from './store-health.js';
 import { duration, kindOf } from '../util/text.js';
-import type { TrackedTotal, Urgency } from './tracked-total.js';
-import { isOver, type TrackedWindows } from './tracked-windows.js';
+import type { TenantTotal, Urgency } from './tenant-total.js';
+import { isOver, type TenantsByWindow } from './tenants-by-window.js';
 
 /** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
 const CHUNK = 200;
@@ -56,13 +56,13 @@ export type Raise = (breach: Breach) => Promise<void>;
  * totals. A level that is exceeded is raised, and confirmed once its alert is recorded.
  */
 export class Publisher {
-  private urgent: TrackedTotal[] = [];
-  private later: TrackedTotal[] = [];
+  private urgent: TenantTotal[] = [];
+  private later: TenantTotal[] = [];
   /** Totals to publish again later, the earliest first. */
-  private held: { tracked: TrackedTotal; at: number }[] = [];
-  private readonly unconfirmed: TrackedTotal[] = [];
+  private held: { tracked: TenantTotal; at: number }[] = [];
+  private readonly unconfirmed: TenantTotal[] = [];
   /** Totals whose level another instance may have announced already, and since when that is so. */
-  private readonly doubted = new WeakMap<TrackedTotal, number>();
+  private readonly doubted = new WeakMap<TenantTotal, number>();
   private lookAgainTimer: NodeJS.Timeout | undefined;
   private isProbing = false;
   /** Time and calls spent so far. */
@@ -76,7 +76,7 @@ export class Publisher {
   private publishing: Promise<void> | undefined;
   private readonly raising = new Set<Promise<void>>();
   private judging: Promise<void> | undefined;
-  private toJudge: TrackedTotal[] = [];
+  private toJudge: TenantTotal[] = [];
   private failures = 0;
   private failedAt = -Infinity;
   /** A failure was not believed, and the store has not answered since. */
@@ -89,14 +89,14 @@ export class Publisher {
     private readonly store: CounterStore,
     private readonly options: PublisherOptions,
     private readonly clock: Clock,
-    private readonly windows: TrackedWindows,
+    private readonly windows: TenantsByWindow,
     private readonly health: StoreHealth,
     private readonly losses: CountLosses,
     private readonly raiseBreach: Raise,
   ) {}
 
   /** Queues a total; the promise, if there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
-  publish(tracked: TrackedTotal, urgency: Urgency): Promise<void> | undefined {
+  publish(tracked: TenantTotal, urgency: Urgency): Promise<void> | undefined {
     if (tracked.isRefused) {
       this.judgeAlone([tracked]);
       return undefined;
@@ -158,7 +158,7 @@ export class Publisher {
   }
 
   /** Stops publishing. What is left is judged alone. Resolves when all alerts are raised. */
-  async stop(left: Iterable<TrackedTotal>): Promise<void> {
+  async stop(left: Iterable<TenantTotal>): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.flushTimer);
     clearTimeout(this.heldTimer);
@@ -176,7 +176,7 @@ export class Publisher {
     return this.publishing === undefined && this.urgent.length === 0 && this.later.length === 0;
   }
 
-  private enqueue(tracked: TrackedTotal, isUrgent: boolean): void {
+  private enqueue(tracked: TenantTotal, isUrgent: boolean): void {
     const queue = isUrgent ? 'urgent' : 'later';
     if (!tracked.enqueue(queue)) return;
     this[queue].push(tracked);
@@ -239,7 +239,7 @@ export class Publisher {
   }
 
   /** Sends totals in chunks and returns those not sent. It never walks over the whole queue at once: the queue may be long. */
-  private async send(queue: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
+  private async send(queue: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
     let [isAnswered, isSlow, isWhole] = [false, false, true];
     for (let at = 0, size = CHUNK; at < queue.length;) {
       // A total that became urgent while it was queued is in it twice.
@@ -265,15 +265,15 @@ export class Publisher {
     return [];
   }
 
-  private async sendAll(totals: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
-    const sending: Promise<TrackedTotal[]>[] = [];
+  private async sendAll(totals: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
+    const sending: Promise<TenantTotal[]>[] = [];
     for (let at = 0; at < totals.length; at += CHUNK)
       sending.push(this.sendChunk(totals.slice(at, at + CHUNK), raised));
     return (await Promise.all(sending)).flat();
   }
 
   /** Returns the totals that the store did not take; they are queued again. */
-  private async sendChunk(chunk: readonly TrackedTotal[], raised: Promise<void>[]): Promise<TrackedTotal[]> {
+  private async sendChunk(chunk: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
     const totals = chunk.map((tracked) => tracked.send());
     let answers: readonly Published[];
     const [published, askedAt] = [this.stats.publishing(), performance.now()];
@@ -305,7 +305,7 @@ export class Publisher {
   }
 
   private taken(
-    tracked: TrackedTotal,
+    tracked: TenantTotal,
     { total }: OwnTotal,
     counted: Exclude<Published, { refused: string }>,
     raised: Promise<void>[],
@@ -321,13 +321,13 @@ export class Publisher {
     if (hasLost) this.lostData();
   }
 
-  private refused(tracked: TrackedTotal, reason: string): void {
+  private refused(tracked: TenantTotal, reason: string): void {
     this.hold(tracked, 'refused');
     this.losses.refused(tracked, reason);
     this.judgeAlone([tracked]);
   }
 
-  private raise(tracked: TrackedTotal, level: AlertLevel, countedBy: Breach['countedBy']): Promise<void> {
+  private raise(tracked: TenantTotal, level: AlertLevel, countedBy: Breach['countedBy']): Promise<void> {
     const raising = this.raiseBreach(tracked.breach(level, countedBy)).then(
       () => {
         tracked.confirm(level);
@@ -345,7 +345,7 @@ export class Publisher {
   }
 
   /** Checks whether another instance has announced a level, soon and when its lease is over: if the store loses its data, it relearns it from here. */
-  private lookAgain(tracked: TrackedTotal): void {
+  private lookAgain(tracked: TenantTotal): void {
     if (tracked.isHeld || this.isStopped) return;
     this.hold(tracked, 'lease');
     this.unconfirmed.push(tracked);
@@ -357,7 +357,7 @@ export class Publisher {
     );
   }
 
-  private doubt(tracked: TrackedTotal): void {
+  private doubt(tracked: TenantTotal): void {
     const now = performance.now();
     if (now - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_AGAIN_AFTER_MS) return;
     this.doubted.set(tracked, now);
@@ -372,12 +372,12 @@ export class Publisher {
     return performance.now() - this.failedAt < LEVEL_LEASE_MS;
   }
 
-  private isDoubted(tracked: TrackedTotal): boolean {
+  private isDoubted(tracked: TenantTotal): boolean {
     return performance.now() - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_FOR_MS - 1;
   }
 
   /** Publishes it again after a while, even if no further request arrives. */
-  private hold(tracked: TrackedTotal, why: 'refused' | 'lease'): void {
+  private hold(tracked: TenantTotal, why: 'refused' | 'lease'): void {
     const isHeld = tracked.isHeld;
     tracked.hold(why);
     if (isHeld || this.isStopped) return;
@@ -441,7 +441,7 @@ export class Publisher {
   }
 
   /** Raises the levels that this instance's own totals exceed, some totals per turn of the event loop, since there may be very many. */
-  private judgeAlone(totals: Iterable<TrackedTotal>): void {
+  private judgeAlone(totals: Iterable<TenantTotal>): void {
     for (const tracked of totals) this.toJudge.push(tracked);
     this.judging ??= this.outside(() => this.judge()).finally(() => (this.judging = undefined));
   }
@@ -449,7 +449,7 @@ export class Publisher {
   private async judge(): Promise<void> {
     let [judged, raised] = [0, 0];
     for (let at = 0; at < this.toJudge.length; at++) {
-      const tracked = this.toJudge[at] as TrackedTotal;
+      const tracked = this.toJudge[at] as TenantTotal;
       const level = tracked.alone();
       if (level) void this.raise(tracked, level, 'instance');
       if (++judged % JUDGED_AT_ONCE !== 0 && (!level || ++raised % RAISED_AT_ONCE !== 0)) continue;
@@ -459,7 +459,7 @@ export class Publisher {
   }
 
   /** Whether sending it still matters; otherwise it leaves the queue. */
-  private isLive(tracked: TrackedTotal): boolean {
+  private isLive(tracked: TenantTotal): boolean {
     if (!isOver(tracked.window, this.clock.now())) return true;
     tracked.dequeue();
     this.losses.unpublished(tracked);

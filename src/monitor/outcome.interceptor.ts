@@ -11,6 +11,7 @@ import {
 } from '@nestjs/common';
 import { Observable, type Subscriber } from 'rxjs';
 
+import type { Deferred } from '../util/deferred.js';
 import { MONITOR, monitorIn, type Monitor, type Outcome } from './rate-monitor.guard.js';
 
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
@@ -21,9 +22,9 @@ const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
  */
 @Injectable()
 export class OutcomeInterceptor implements NestInterceptor {
-  private readonly monitor: Monitor | undefined;
+  private readonly monitor: Deferred<Monitor> | undefined;
 
-  constructor(@Optional() @Inject(MONITOR) monitor?: Monitor) {
+  constructor(@Optional() @Inject(MONITOR) monitor?: Deferred<Monitor>) {
     this.monitor = monitorIn(monitor);
   }
 
@@ -31,7 +32,9 @@ export class OutcomeInterceptor implements NestInterceptor {
     const { monitor } = this;
     if (!monitor) return next.handle();
     return new Observable((subscriber) => {
-      const watch = new Watch(subscriber, context, (outcome) => monitor.outcome(context, outcome));
+      const watch = new Watch(subscriber, context, (outcome) =>
+        monitor.whenSet((started) => started.outcome(context, outcome)),
+      );
       const subscription = next.handle().subscribe(watch);
       return () => {
         subscription.unsubscribe();

@@ -3,17 +3,23 @@ import 'reflect-metadata';
 import { Inject, Injectable, Logger, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isObservable } from 'rxjs';
 
+import type { Deferred } from '../util/deferred.js';
 import { isThenable } from '../util/guest-function.js';
 
-/** What the guards report requests to. A global name, since two copies of this package must agree on it. */
+/** What counts requests, once the app has started. A global name, since two copies of this package must agree on it. */
 export const MONITOR = Symbol.for('nestjs-rate-monitor:monitor');
 
 const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
 
-/** Sees the requests of the app. */
+/** Counts the requests of the app. */
 export interface Monitor {
-  /** @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own. */
-  observe(context: ExecutionContext, isUnbound?: boolean): Promise<void> | undefined;
+  /**
+   * Counts a request, and never throws. The promise, if there is one, is what the request is to wait for: it never rejects and never takes
+   * longer than `waitAtMostMs`.
+   *
+   * @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own.
+   */
+  observe(context: ExecutionContext, isUnbound: boolean): Promise<void> | undefined;
   /** Counts what asks for the outcome of a handler. Nothing waits for it, and it never throws. */
   outcome(context: ExecutionContext, outcome: Outcome): void;
 }
@@ -35,9 +41,9 @@ let missingModuleIsReported = false;
  */
 @Injectable()
 export class RateMonitorGuard implements CanActivate {
-  private readonly monitor: Monitor | undefined;
+  private readonly monitor: Deferred<Monitor> | undefined;
 
-  constructor(@Optional() @Inject(MONITOR) monitor?: Monitor) {
+  constructor(@Optional() @Inject(MONITOR) monitor?: Deferred<Monitor>) {
     this.monitor = monitorIn(monitor);
     if (!this.monitor && !missingModuleIsReported) {
       missingModuleIsReported = true;
@@ -49,8 +55,7 @@ export class RateMonitorGuard implements CanActivate {
 
   /** Counts the request and always lets it through. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const wait = this.monitor?.observe(context);
-    return wait === undefined ? true : letThrough(wait, context);
+    return this.monitor === undefined || countAndLetThrough(this.monitor, context, false);
   }
 }
 
@@ -64,22 +69,32 @@ export function isRateMonitorGuard(guard: unknown): boolean {
 /** Global: counts the requests of monitored handlers to which {@link RateMonitorGuard} could not be bound. */
 @Injectable()
 export class UnboundHandlersGuard implements CanActivate {
-  constructor(@Inject(MONITOR) private readonly monitor: Monitor) {}
+  constructor(@Inject(MONITOR) private readonly monitor: Deferred<Monitor>) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const wait = this.monitor.observe(context, true);
-    return wait === undefined ? true : letThrough(wait, context);
+    return countAndLetThrough(this.monitor, context, true);
   }
 }
 
 /** The monitor, if it is one: an app's unit test may have an automatic mock in its place, which must not refuse requests. */
-export function monitorIn(injected: Partial<Monitor> | undefined): Monitor | undefined {
-  const { observe, outcome } = Object(injected) as Partial<Record<string, unknown>>;
-  return typeof observe === 'function' && typeof outcome === 'function' ? (injected as Monitor) : undefined;
+export function monitorIn(injected: Partial<Deferred<Monitor>> | undefined): Deferred<Monitor> | undefined {
+  const { whenSet } = Object(injected) as Partial<Record<string, unknown>>;
+  return typeof whenSet === 'function' ? (injected as Deferred<Monitor>) : undefined;
 }
 
-function letThrough(wait: Promise<void>, context: ExecutionContext): true | Promise<true> {
-  // A mock gives anything.
+/** A request that comes before the module has started is counted then. */
+function countAndLetThrough(
+  monitor: Deferred<Monitor>,
+  context: ExecutionContext,
+  isUnbound: boolean,
+): true | Promise<true> {
+  const { value } = monitor;
+  // A mock has anything there, and gives anything.
+  if (typeof value?.observe !== 'function') {
+    monitor.whenSet((started) => void started.observe(context, isUnbound));
+    return true;
+  }
+  const wait = value.observe(context, isUnbound);
   if (!isThenable(wait)) return true;
   // A gRPC stream: Nest loses messages that arrive while a guard is waited for.
   if (context.getType() === 'rpc' && isObservable(context.getArgByIndex(0))) return true;

@@ -14,7 +14,7 @@ import type { MarkedHandlers } from './marked-handlers.js';
 import { defaultTenantResolver, whyNoTenant } from '../options/tenant-resolvers.js';
 import { marksOf, type Mark } from './monitor-rate.decorator.js';
 import { mountPathOf } from './mount-path.js';
-import type { Outcome } from './rate-monitor.guard.js';
+import type { Monitor, Outcome } from './rate-monitor.guard.js';
 
 /** A handler that is monitored, and what it counts in. */
 interface MonitoredHandler {
@@ -79,7 +79,7 @@ class Fault {
 type Wait = Promise<void> | undefined;
 
 /** Counts requests: finds the categories of a handler, the tenant, and the cost. */
-export class RequestMonitor {
+export class RequestMonitor implements Monitor {
   /** Names of the handlers that counted a request. */
   readonly seen = new Set<string>();
   private readonly logger = new Logger('RateMonitor');
@@ -103,18 +103,16 @@ export class RequestMonitor {
     for (const guest of this.guests.values()) guest.stop();
   }
 
-  /**
-   * Counts a request; the promise, if there is one, is what the request waits for: `waitAtMostMs` at most.
-   *
-   * @param isUnbound - Counted only if the handler has no guard of its own.
-   */
   observe(context: ExecutionContext, isUnbound: boolean): Wait {
-    const handler = this.find(context.getClass(), context.getHandler());
-    if (handler === undefined || (isUnbound && handler.bound)) return undefined;
-    return this.count(handler.counts, context, handler);
+    try {
+      const handler = this.find(context.getClass(), context.getHandler());
+      if (handler === undefined || (isUnbound && handler.bound)) return undefined;
+      return this.count(handler.counts, context, handler);
+    } catch (error) {
+      return this.notCounted(error);
+    }
   }
 
-  /** Counts what asks for the outcome of a handler. Nothing waits for it, and it never throws. */
   outcome(context: ExecutionContext, { failed, result }: Outcome): void {
     try {
       const handler = this.find(context.getClass(), context.getHandler());
@@ -267,7 +265,7 @@ export class RequestMonitor {
     return within(caught, this.options.waitAtMostMs, 'not counted').catch(() => undefined);
   }
 
-  private notCounted(error: unknown): void {
+  private notCounted(error: unknown): undefined {
     this.once.warn(`observe ${reasonOf(error)}`, () => `A request was not counted (${reasonOf(error)})`);
   }
 

@@ -318,8 +318,9 @@ it('an app of a gateway alone, as in its unit test, works without the module and
 
 it.each([
   ['nothing', () => ({})],
-  ['methods that give undefined', () => ({ observe: jest.fn(), outcome: jest.fn() })],
-  ['methods that give objects', () => ({ observe: () => ({}), outcome: () => ({}) })],
+  ['methods that give undefined', () => ({ whenSet: jest.fn(), value: undefined })],
+  ['a function where a value is', () => ({ whenSet: jest.fn(), value: jest.fn() })],
+  ['methods that give objects', () => ({ whenSet: () => ({}), value: { observe: () => ({}), outcome: () => ({}) } })],
 ])('an automatic mock of %s in place of the module refuses no request', async (_what, mock) => {
   @Controller()
   class Events {

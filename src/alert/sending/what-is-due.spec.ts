@@ -1,6 +1,6 @@
 import type { AlertLevel, Severity } from '../../model/level.js';
 import type { Breach } from '../../model/breach.js';
-import { due, isOver, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
+import { due, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
 import { withBreach, type Incident, type Told } from '../incident/incident.js';
 import { withSettled, unsettled } from '../incident/counts-of-windows.js';
 
@@ -260,16 +260,12 @@ describe('the plan for an incident', () => {
     expect([0, 62_000, 90_000].map(ends)).toEqual([at(2, 1_000), at(2, 2_000), at(2, 6_000)]);
   });
 
-  it('looks when a window is settled, and is over five windows after the last breach, or two of long ones', () => {
+  it('looks when a window is settled', () => {
     const open = withTold(after(true, breach(0)), { levels: { '': 1 } });
     const { lookAt = 0 } = planned(open, at(0));
     expect(lookAt).toBeGreaterThanOrEqual(at(1, 1_000));
     expect(lookAt).toBeLessThan(at(1, 16_000));
     const settled = unsettled(open, at(3, 1_001)).reduce((next, span) => withSettled(next, span, 20), open);
     expect(settled).toMatchObject({ total: 20, calm: 40, settledTo: at(3, 0) });
-    expect([isOver(settled, settings, at(6, -1)), isOver(settled, settings, at(6, 0))]).toEqual([false, true]);
-    const day = after(true, { ...breach(0), windowEnd: START + 1_440 * MINUTE });
-    expect([2_879, 4_320].map((minute) => isOver(day, settings, at(minute, 0)))).toEqual([false, true]);
-    expect(isOver(settled, { ...settings, resolveAfterMs: 6 * MINUTE }, at(6, 0))).toBe(false);
   });
 });

@@ -10,6 +10,7 @@ import {
   type WindowOver,
 } from '../incident/incident.js';
 import { endOfSpan } from '../incident/counts-of-windows.js';
+import { overAt } from '../incident/end-of-incident.js';
 import type { Wanting } from './channel-roster.js';
 
 /** How incidents go. Times in milliseconds. */
@@ -26,7 +27,6 @@ const END_WORTH_TELLING_MS = 60 * 60_000;
 /** The work for many incidents is spread over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
-const MAX_CALM_MS = 5 * 60_000;
 /** How often a count that had not grown when a reminder came due is read again, as a share of the time between reminders. */
 const READS_PER_REMINDER = 30;
 
@@ -148,24 +148,6 @@ function hasGrown(incident: Incident, told: Told): boolean {
 
 function expiryOf({ start, end, seenAt }: WindowOver): number {
   return Math.max(end, seenAt) + Math.max(2 * (end - start), WORTH_TELLING_MS);
-}
-
-/** Whether an incident has ended. Channels may still have to be sent the end. */
-export function isOver(incident: Incident, { resolveAfterMs }: IncidentSettings, now: number): boolean {
-  return now >= overAt(incident, resolveAfterMs);
-}
-
-function overAt(incident: Incident, resolveAfterMs: number | undefined): number {
-  const { end, seenAt } = lastOf(incident);
-  const length = lengthOf(incident);
-  const lasts = incident.story ? (resolveAfterMs ?? calmFor(length)) : 2 * length;
-  // The last window's count is final a little after its end.
-  return Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
-}
-
-/** A tenant that is over in one window out of five has one incident. Five long windows would be too long a wait, so there is a cap. */
-function calmFor(windowMs: number): number {
-  return Math.max(2 * windowMs, Math.min(5 * windowMs, MAX_CALM_MS));
 }
 
 /** What is due for an incident now, and when to look at it next. */

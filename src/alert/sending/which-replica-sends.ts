@@ -1,5 +1,6 @@
 import { oneLine } from '../../util/text.js';
-import { isOver, plan, type IncidentSettings } from './what-is-due.js';
+import { plan, type IncidentSettings } from './what-is-due.js';
+import { closedIfOver } from '../incident/end-of-incident.js';
 import { lastOf, type Due, type Incident, type Told } from '../incident/incident.js';
 import { without, withTold } from '../incident/told.js';
 import type { Wanting } from './channel-roster.js';
@@ -53,15 +54,11 @@ export interface ToSend {
 
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
-/** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
+/** Pure. Takes what the replica may send, and records what is waiting, muted or left to others. An incident that is over is closed first. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
   const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = sender;
-  let incident = after;
-  if (incident.closedAt === undefined && mayClose && isOver(incident, settings, now)) {
-    const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
-    if (isSettled) incident = { ...incident, closedAt: now };
-  }
+  let incident = mayClose ? closedIfOver(after, settings.resolveAfterMs, now) : after;
   const first = plan(incident, channels, settings, mute?.until.getTime(), now);
   const held: string[] = [];
   for (const key of first.held) {

@@ -55,7 +55,7 @@ export interface WindowOfTotal {
  * One tenant in one window of one category, as this instance has counted it, and the only writer of what it knows. There may be a
  * million: keep it small.
  */
-export class TrackedTotal {
+export class TenantTotal {
   // What every request touches comes first, together.
   /** What this instance has counted. */
   private own = 0;

@@ -1,8 +1,8 @@
 import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
 import { fixedSpans, slidingSpans } from '../model/window-spans.js';
-import type { TrackedTotal } from './tracked-total.js';
-import { TrackedWindows, type LiveWindow } from './tracked-windows.js';
+import type { TenantTotal } from './tenant-total.js';
+import { TenantsByWindow, type LiveWindow } from './tenants-by-window.js';
 
 const MINUTE = 60_000;
 const LEVELS = levelsOf(4, [{ at: 1, severity: 'warning' }]);
@@ -15,21 +15,21 @@ function category(name: string): CountedCategory {
   };
 }
 
-describe('TrackedWindows', () => {
+describe('TenantsByWindow', () => {
   const [calls, evaluations] = [category('llm_call'), category('evaluations')];
   let closed: LiveWindow[];
-  const open = (most: number): TrackedWindows => new TrackedWindows('me', most, (window) => closed.push(window));
-  const track = (windows: TrackedWindows, key: string, now: number, of = calls): TrackedTotal | undefined =>
+  const open = (most: number): TenantsByWindow => new TenantsByWindow('me', most, (window) => closed.push(window));
+  const track = (windows: TenantsByWindow, key: string, now: number, of = calls): TenantTotal | undefined =>
     windows.track(of, of.windows[0] as CountedCategory['windows'][0], key, now, 1);
-  const count = (tracked: TrackedTotal | undefined, cost = 1): void => {
+  const count = (tracked: TenantTotal | undefined, cost = 1): void => {
     tracked?.setLevels(LEVELS);
     tracked?.add(cost, { id: 'a' });
   };
-  const publish = (windows: TrackedWindows): void => {
+  const publish = (windows: TenantsByWindow): void => {
     for (const tracked of windows.all())
       tracked.taken(tracked.total, { count: tracked.total, announced: 0, announce: 0 });
   };
-  const keys = (windows: TrackedWindows): string[] => [...windows.all()].map(({ key }) => key).sort();
+  const keys = (windows: TenantsByWindow): string[] => [...windows.all()].map(({ key }) => key).sort();
   beforeEach(() => (closed = []));
 
   it('keeps a tenant within its window, and begins again in the next', () => {
@@ -43,7 +43,7 @@ describe('TrackedWindows', () => {
   });
 
   it('gives usage each change once: what was counted here, that others have counted, and another threshold', () => {
-    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    const tracked = track(open(10), 'a', 0) as TenantTotal;
     expect(tracked.takeNews()).toBeUndefined();
     tracked.add(2, { id: 'a', name: 'Acme' });
     tracked.add(1, { id: 'a', name: 'Acme' });
@@ -62,7 +62,7 @@ describe('TrackedWindows', () => {
   });
 
   it('gives usage the latest name of a tenant that was renamed between two looks', () => {
-    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    const tracked = track(open(10), 'a', 0) as TenantTotal;
     tracked.setLevels(LEVELS);
     for (const [count, name] of ['Old', 'Newer', 'Newest'].entries()) {
       tracked.add(0.1, { id: 'a', name });
@@ -75,7 +75,7 @@ describe('TrackedWindows', () => {
   });
 
   it('keeps the name for usage once the request is forgotten, and no longer than until usage has it', () => {
-    const tracked = track(open(10), 'a', 0) as TrackedTotal;
+    const tracked = track(open(10), 'a', 0) as TenantTotal;
     tracked.setLevels(LEVELS);
     tracked.add(1, { id: 'a', name: 'Acme' });
     tracked.taken(1, { count: 1, announced: 0, announce: 0 });
@@ -167,13 +167,13 @@ describe('TrackedWindows', () => {
 
   const window = calls.windows[0] as CountedCategory['windows'][0];
   /** Keeps as many tenants as there is room for, all published: the first `hot` of them near a level. */
-  const filled = (most: number, hot = 0): TrackedWindows => {
+  const filled = (most: number, hot = 0): TenantsByWindow => {
     const windows = open(most);
     for (let i = 0; i < most; i++) count(track(windows, `t${i}`, 0), i < hot ? 3 : 1);
     publish(windows);
     return windows;
   };
-  const triesOf = (windows: TrackedWindows, key: string): number => {
+  const triesOf = (windows: TenantsByWindow, key: string): number => {
     for (let tries = 1; tries < 50; tries++) if (track(windows, key, 0)) return tries;
     return Infinity;
   };
@@ -192,7 +192,7 @@ describe('TrackedWindows', () => {
   it('takes those for live that the store still keeps', () => {
     const windows = open(10);
     const now = 10 * MINUTE;
-    const { keepMs } = (track(windows, 'a', now) as TrackedTotal).window;
+    const { keepMs } = (track(windows, 'a', now) as TenantTotal).window;
     const live = (at: number) => [...windows.live(at)].map(({ key }) => key);
     expect([live(now + keepMs - 1), live(now + keepMs)]).toEqual([['a'], []]);
     expect(live(now + 2 * MINUTE)).toEqual([]);

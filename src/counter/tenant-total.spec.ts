@@ -4,7 +4,7 @@ import { tenantKey } from '../model/tenant.js';
 import { fixedSpans } from '../model/window-spans.js';
 import type { Counted } from '../store/counter-store.js';
 import { levelsOf, NO_LEVELS } from '../threshold/levels.js';
-import { TrackedTotal } from './tracked-total.js';
+import { TenantTotal } from './tenant-total.js';
 
 const MINUTE = 60_000;
 const [WARNING, CRITICAL]: AlertLevel[] = [
@@ -16,7 +16,7 @@ const LEVELS = levelsOf(10, [WARNING as AlertLevel, CRITICAL as AlertLevel]);
 const acme = { id: 'acme', name: 'Acme' };
 const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
 
-describe('TrackedTotal', () => {
+describe('TenantTotal', () => {
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [] };
   const window = (windowMs = MINUTE) => ({
     name: 'hour',
@@ -24,21 +24,21 @@ describe('TrackedTotal', () => {
     spanAt: fixedSpans(windowMs),
     levelsFor: () => LEVELS,
   });
-  const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number): TrackedTotal => {
+  const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number): TenantTotal => {
     const spanAt = fixedSpans(windowMs);
     const span = spanAt(10 * windowMs);
     const earlier =
       earlierMs === undefined ? undefined : [spanAt(9 * windowMs), spanAt(8 * windowMs), spanAt(7 * windowMs)];
     const of = { category, window: window(windowMs), span, earlier, keepMs: 2 * windowMs };
-    const total = new TrackedTotal(of, 'acme', 'me');
+    const total = new TenantTotal(of, 'acme', 'me');
     if (levels !== NO_LEVELS) total.setLevels(levels);
     return total;
   };
-  const answer = (total: TrackedTotal, more: Partial<Counted> = {}) =>
+  const answer = (total: TenantTotal, more: Partial<Counted> = {}) =>
     total.taken(total.send().total, { count: total.total, announced: 0, announce: 0, ...more });
-  const add = (total: TrackedTotal, cost = 1) => total.add(cost, acme);
+  const add = (total: TenantTotal, cost = 1) => total.add(cost, acme);
   /** Counted and published, so that the first request is over. */
-  const known = (count: number, more: Partial<Counted> = {}): TrackedTotal => {
+  const known = (count: number, more: Partial<Counted> = {}): TenantTotal => {
     const total = open();
     add(total, count);
     answer(total, more);
@@ -271,7 +271,7 @@ describe('TrackedTotal', () => {
   });
 
   describe('lets go of its last request', () => {
-    const tenantOf = (total: TrackedTotal) => total.breach(WARNING as AlertLevel, 'all');
+    const tenantOf = (total: TenantTotal) => total.breach(WARNING as AlertLevel, 'all');
 
     it('if all is published and no level is near', () => {
       const total = open();

@@ -3,7 +3,7 @@ import type { SayOnce } from '../util/say-once.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 
 /** Checks what callers want counted, and logs once what cannot be. */
-export class CounterInput {
+export class CheckedInput {
   /** Categories with a cost that could not be counted as it was. */
   private readonly troubled = new Set<string>();
   /** Whether there ever was one: all that a request with a good cost reads. */

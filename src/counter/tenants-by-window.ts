@@ -1,11 +1,11 @@
 import { earlierParts, keptAfterMs, type CountedCategory, type CountedWindow } from '../model/window.js';
 import { copied } from '../util/text.js';
 import { HeavyHitters } from './heavy-hitters.js';
-import { TrackedTotal, type WindowOfTotal } from './tracked-total.js';
+import { TenantTotal, type WindowOfTotal } from './tenant-total.js';
 
 /** A window with the tenants that this instance has seen in it. */
 export interface LiveWindow extends WindowOfTotal {
-  readonly tenants: Map<string, TrackedTotal>;
+  readonly tenants: Map<string, TenantTotal>;
   /** The name that totals which begin now are published under: it was never used in this window before. */
   instance: string;
   /** How many keys this instance has created for it in the store, and how many of them after it was full. */
@@ -37,7 +37,7 @@ const LOOK_FOR_SPACE_MS = 1_000;
  * The windows that the store still knows, with the tenants seen in them. Each window of each category has its own room, so a flood in one
  * takes no room from another.
  */
-export class TrackedWindows {
+export class TenantsByWindow {
   private readonly rooms = new Map<CountedWindow, Room>();
   private opened = 0;
   /** Most often the next request asks for the same one. */
@@ -55,13 +55,7 @@ export class TrackedWindows {
   ) {}
 
   /** The tenant in the window at `now`; undefined if it is new and there is no room for it. */
-  track(
-    category: CountedCategory,
-    window: CountedWindow,
-    key: string,
-    now: number,
-    cost = 0,
-  ): TrackedTotal | undefined {
+  track(category: CountedCategory, window: CountedWindow, key: string, now: number, cost = 0): TenantTotal | undefined {
     const room = this.roomOf(category, window);
     const live = this.windowAt(room, now);
     const known = live.tenants.get(key);
@@ -74,7 +68,7 @@ export class TrackedWindows {
     }
     // A tenant of the window before has its key already.
     const before = room.live[1]?.tenants.get(key)?.key;
-    const tracked = new TrackedTotal(live, before ?? copied(key), live.instance);
+    const tracked = new TenantTotal(live, before ?? copied(key), live.instance);
     live.tenants.set(tracked.key, tracked);
     live.created++;
     room.tracked++;
@@ -82,7 +76,7 @@ export class TrackedWindows {
   }
 
   /** The tenant in the window that `at` lies in, if it is tracked. */
-  find(window: CountedWindow, key: string, at: number): TrackedTotal | undefined {
+  find(window: CountedWindow, key: string, at: number): TenantTotal | undefined {
     return this.rooms
       .get(window)
       ?.live.find(({ span }) => at >= span.start && at < span.end)
@@ -90,12 +84,12 @@ export class TrackedWindows {
   }
 
   /** Every tenant of every window that is kept. */
-  *all(): Generator<TrackedTotal> {
+  *all(): Generator<TenantTotal> {
     for (const { live } of this.rooms.values()) for (const { tenants } of live) yield* tenants.values();
   }
 
   /** Those of them that the store would still take. */
-  *live(now: number): Generator<TrackedTotal> {
+  *live(now: number): Generator<TenantTotal> {
     for (const { live } of this.rooms.values())
       for (const window of live) if (!isOver(window, now)) yield* window.tenants.values();
   }

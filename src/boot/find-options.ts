@@ -14,7 +14,7 @@ import { optionsIn, RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definiti
  *
  * @throws RateMonitorConfigError if the app imports the module without options or more than once, or if its options are request-scoped.
  */
-export function givenOptions(discovery: DiscoveryService): RateMonitorOptions {
+export function findOptions(discovery: DiscoveryService): RateMonitorOptions {
   const providers = discovery.getProviders();
   const [options, ...more] = providers.filter(({ token }) => token === RATE_MONITOR_OPTIONS);
   if (!options)

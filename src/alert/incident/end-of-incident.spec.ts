@@ -1,0 +1,50 @@
+import type { Breach } from '../../model/breach.js';
+import { unsettled, withSettled } from './counts-of-windows.js';
+import { closedIfOver, overAt } from './end-of-incident.js';
+import { withBreach, type Incident } from './incident.js';
+
+const MINUTE = 60_000;
+const START = 29_000_000 * MINUTE;
+const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
+const breach: Breach = {
+  category: 'llm_call',
+  window: '',
+  tenant: { id: 'proj_1' },
+  ...{ count: 20, threshold: 15, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+  windowStart: START,
+  windowEnd: at(1),
+};
+const opened = (story = true, more: Partial<Breach> = {}): Incident =>
+  withBreach(undefined, { ...breach, ...more }, story, at(0, 1_000));
+/** All windows until then are counted. */
+const counted = (incident: Incident, until: number): Incident =>
+  unsettled(incident, until).reduce((next, span) => withSettled(next, span, 20), incident);
+
+describe('the end of an incident', () => {
+  it('comes five windows after the last breach, two of long ones, or when the options say', () => {
+    expect(overAt(opened(), undefined)).toBe(at(6));
+    expect(overAt(opened(true, { windowEnd: at(2) }), undefined)).toBe(at(7));
+    expect(overAt(opened(true, { windowEnd: at(1_440) }), undefined)).toBe(at(3 * 1_440));
+    expect(overAt(opened(), 6 * MINUTE)).toBe(at(7));
+    // The count of its last window is final a second after the window.
+    expect(overAt(opened(), 0)).toBe(at(1, 1_000));
+  });
+
+  it('comes two windows after the end of a window that is an alert of its own, or after a breach that came later', () => {
+    expect(overAt(opened(false), 6 * MINUTE)).toBe(at(3));
+    const late = withBreach(undefined, breach, false, at(1, 500));
+    expect(overAt(late, undefined)).toBe(at(3, 500));
+  });
+
+  it('waits until all windows are counted', () => {
+    const open = opened();
+    expect(closedIfOver(open, undefined, at(6))).toBe(open);
+    const settled = counted(open, at(3, 1_000));
+    expect(closedIfOver(settled, undefined, at(6, -1))).toBe(settled);
+    const closed = closedIfOver(settled, undefined, at(6));
+    expect(closed).toEqual({ ...settled, closedAt: at(6) });
+    expect(closedIfOver(closed, undefined, at(9))).toBe(closed);
+    // A window that is an alert of its own is not counted on.
+    expect(closedIfOver(opened(false), undefined, at(3))).toMatchObject({ closedAt: at(3) });
+  });
+});

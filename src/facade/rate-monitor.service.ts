@@ -1,0 +1,49 @@
+import { Injectable, Logger } from '@nestjs/common';
+
+import type { TenantLike } from '../model/tenant.js';
+import { SayOnce } from '../util/say-once.js';
+import { reasonOf } from '../util/text.js';
+import { AlertService } from './alert.service.js';
+import { RateCounterService } from './rate-counter.service.js';
+
+/** Counts work without a request, and publishes what was counted. */
+@Injectable()
+export class RateMonitorService {
+  private readonly once = new SayOnce(new Logger('RateMonitor'));
+
+  constructor(
+    private readonly counter: RateCounterService,
+    private readonly alerts: AlertService,
+  ) {}
+
+  /**
+   * Counts work without a request: a cron job, a message of a queue. It never throws or rejects; an unknown category or a missing tenant is
+   * logged once. In `await` mode the promise resolves once the alert is out, after `waitAtMostMs` at the latest.
+   *
+   * {@link RateCounterService.increment} counts the same and returns the count.
+   *
+   * @param category - A configured category.
+   * @param tenant - The tenant, or its id.
+   * @param options - `cost`: how much to count, 0 or more; 1 by default.
+   */
+  async record(category: string, tenant: TenantLike, options?: { cost?: number }): Promise<void> {
+    try {
+      await this.counter.increment(category, tenant, options?.cost);
+    } catch (error) {
+      this.once.warn(`record ${reasonOf(error)}`, () => `Something was not counted (${reasonOf(error)})`);
+    }
+  }
+
+  /**
+   * Publishes counts and sends the resulting alerts now. For serverless functions, which are frozen after their response.
+   *
+   * @param withinMs - Time limit in milliseconds; 2,000 by default.
+   * @returns Whether nothing is left.
+   */
+  async flush(withinMs = 2_000): Promise<boolean> {
+    const end = performance.now() + withinMs;
+    const isPublished = await this.counter.flush(withinMs);
+    const isSent = await this.alerts.flush(Math.max(end - performance.now(), 0));
+    return isPublished && isSent;
+  }
+}
