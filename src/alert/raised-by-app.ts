@@ -14,7 +14,7 @@ import {
   isString,
   isText,
   LAST_MS,
-} from './incident/is-incident.js';
+} from './incident/incident-from-store.js';
 
 /**
  * An alert that the app raises itself, as a breach. It comes from code of the app's, and channels read what they are given: what is wrong is

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 
-import { Cluster, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 
 import { oneLine } from '../util/text.js';
-import { RowsFromRedis, type LiveRow } from './rows-from-redis.js';
+import { connectTo, isAddress } from './connection.js';
+import { RowsFromRedis } from './rows-from-redis.js';
+import { table } from './table.js';
 
 const HELP = `Shows the busiest tenants now, read from Redis. The app need not run.
 
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
     process.exitCode = USAGE_ERROR;
     return;
   }
-  const { client, secrets, lastError } = connect(url, args);
+  const { client, secrets, lastError } = connectTo(url, args.cluster ?? false);
   const prefix = args.prefix ?? 'rate_monitor';
   const looking = new RowsFromRedis(client, prefix, Number(args.limit ?? 20));
   let stopped = false;
@@ -141,73 +143,4 @@ function nothingCounted(prefix: string): string {
 
 function isLimit(limit: string | undefined): boolean {
   return limit === undefined || /^[1-9]\d{0,2}$/.test(limit);
-}
-
-/** A URL that can be read, or the path of a socket. */
-function isAddress(url: string): boolean {
-  if (url.startsWith('/')) return true;
-  try {
-    const { protocol, hostname, username, password, pathname } = new URL(url);
-    decodeURIComponent(username + password);
-    return ['redis:', 'rediss:'].includes(protocol) && hostname !== '' && /^(\/\d*)?$/.test(pathname);
-  } catch {
-    return false;
-  }
-}
-
-function connect(
-  url: string,
-  args: Arguments,
-): { client: Redis | Cluster; secrets: string[]; lastError: () => Error | undefined } {
-  const fromVariable = process.env.REDIS_PASSWORD ?? '';
-  const { password: inUrl = '', username = '' } = URL.canParse(url) ? new URL(url) : {};
-  const password = inUrl === '' ? fromVariable : decodeURIComponent(inUrl);
-  const options = {
-    ...{ lazyConnect: true, enableOfflineQueue: !!args.cluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
-    ...(password === '' ? {} : { password }),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    // The URL is that of one node of a Cluster; the others take the same.
-    ...(url.startsWith('rediss:') ? { tls: {} } : {}),
-    retryStrategy: () => null,
-  };
-  const address = withoutUser(url);
-  const client = args.cluster
-    ? new Cluster([address], { lazyConnect: true, redisOptions: options, clusterRetryStrategy: () => null })
-    : new Redis(address, options);
-  let last: Error | undefined;
-  client.on('error', (error: Error) => (last = error));
-  const secrets = [fromVariable, inUrl, password].filter((secret) => secret !== '');
-  return { client, secrets, lastError: () => last };
-}
-
-/** ioredis takes a URL with a user and no password for one with an empty password, which wins over the option. */
-function withoutUser(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const address = new URL(url);
-  address.username = '';
-  address.password = '';
-  return address.href;
-}
-
-function table(rows: readonly LiveRow[]): string {
-  if (rows.length === 0) return 'No tenant was counted in the current window.';
-  const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
-    oneLine(name ?? tenant, 32),
-    oneLine(tenant, 24),
-    window === '' ? category : `${category} ${window}`,
-    threshold === undefined ? String(count) : `${count} of ${threshold}`,
-    ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
-    `${Math.round(share * 100)} %`,
-    since === undefined ? '' : `${since.slice(11, 16)} UTC`,
-  ]);
-  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'], ...cells];
-  const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -1,7 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import type { Breach } from '../model/breach.js';
-import type { AlertLevel } from '../model/level.js';
 import {
   LEVEL_LEASE_MS,
   ODD_ANSWER,
@@ -12,6 +10,7 @@ import {
 import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
+import { LevelCrossings, type Raise } from './level-crossings.js';
 import { HELD_MS, type StoreHealth } from './store-health.js';
 import { duration, kindOf } from '../util/text.js';
 import type { TenantTotal, Urgency } from './tenant-total.js';
@@ -27,20 +26,8 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** When a total that was refused, or whose level another instance has yet to announce, is published again. */
 const HELD_FOR_MS = LEVEL_LEASE_MS;
-/** When to check for the first time whether the instance that was given a level has confirmed it: by then it usually has. */
-const LOOK_AGAIN_AFTER_MS = 300;
-/**
- * How long raising a level waits if the store has just lost its counter, or if the level was another instance's and the store was away: that
- * instance may have announced it already, and reports that as soon as it has reconnected.
- */
-const DOUBTED_FOR_MS = 1_500;
-/** A counter that is lost repeatedly must not delay its level every time. */
-const DOUBTED_AGAIN_AFTER_MS = 30_000;
 /** How soon lost counters that are close to a level are published again, all at once. */
 const PUT_BACK_AFTER_MS = 500;
-/** How many totals are judged, and how many alerts raised, in one turn of the event loop while the store is away. */
-const JUDGED_AT_ONCE = 5_000;
-const RAISED_AT_ONCE = 100;
 
 export interface PublisherOptions {
   readonly counting: 'auto' | 'await' | 'background';
@@ -48,22 +35,15 @@ export interface PublisherOptions {
   readonly flushIntervalMs: number;
 }
 
-/** Resolves when the alert is recorded and the channels that take alerts one by one have it. */
-export type Raise = (breach: Breach) => Promise<void>;
-
 /**
  * Sends totals to the store, one publish at a time; totals that change during a publish go with the next. The store's answers are kept in the
- * totals. A level that is exceeded is raised, and confirmed once its alert is recorded.
+ * totals.
  */
 export class Publisher {
   private urgent: TenantTotal[] = [];
   private later: TenantTotal[] = [];
   /** Totals to publish again later, the earliest first. */
   private held: { tracked: TenantTotal; at: number }[] = [];
-  private readonly unconfirmed: TenantTotal[] = [];
-  /** Totals whose level another instance may have announced already, and since when that is so. */
-  private readonly doubted = new WeakMap<TenantTotal, number>();
-  private lookAgainTimer: NodeJS.Timeout | undefined;
   private isProbing = false;
   /** Time and calls spent so far. */
   readonly stats = new PublishStats();
@@ -74,9 +54,6 @@ export class Publisher {
   private putBackTimer: NodeJS.Timeout | undefined;
   private isFlushDue = false;
   private publishing: Promise<void> | undefined;
-  private readonly raising = new Set<Promise<void>>();
-  private judging: Promise<void> | undefined;
-  private toJudge: TenantTotal[] = [];
   private failures = 0;
   private failedAt = -Infinity;
   /** A failure was not believed, and the store has not answered since. */
@@ -84,6 +61,7 @@ export class Publisher {
   private isStopped = false;
   /** A publish belongs to no request: run outside of all, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
+  private readonly crossings: LevelCrossings;
 
   constructor(
     private readonly store: CounterStore,
@@ -92,17 +70,24 @@ export class Publisher {
     private readonly windows: TenantsByWindow,
     private readonly health: StoreHealth,
     private readonly losses: CountLosses,
-    private readonly raiseBreach: Raise,
-  ) {}
+    raiseBreach: Raise,
+  ) {
+    this.crossings = new LevelCrossings(raiseBreach, {
+      publish: (tracked) => this.enqueue(tracked, true),
+      // Other instances may learn it only once it is recorded: if the store loses its data, what they know is all there is.
+      confirm: (tracked) => this.enqueue(tracked, this.options.counting !== 'background'),
+      hold: (tracked) => this.hold(tracked, 'lease'),
+    });
+  }
 
   /** Queues a total; the promise, if there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
   publish(tracked: TenantTotal, urgency: Urgency): Promise<void> | undefined {
     if (tracked.isRefused) {
-      this.judgeAlone([tracked]);
+      this.crossings.judgeAlone([tracked]);
       return undefined;
     }
     // Now: the next try may be a second away.
-    if (this.health.alone) this.judgeAlone([tracked]);
+    if (this.health.alone) this.crossings.judgeAlone([tracked]);
     const { counting, waitAtMostMs } = this.options;
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
     this.enqueue(tracked, waits || (counting === 'auto' && urgency === 'now'));
@@ -153,8 +138,7 @@ export class Publisher {
   /** The same, but resolves when all alerts are raised too. */
   async settle(): Promise<void> {
     await this.flush();
-    await this.judging;
-    await Promise.all(this.raising);
+    await this.crossings.settled();
   }
 
   /** Stops publishing. What is left is judged alone. Resolves when all alerts are raised. */
@@ -163,13 +147,11 @@ export class Publisher {
     clearTimeout(this.flushTimer);
     clearTimeout(this.heldTimer);
     clearTimeout(this.putBackTimer);
-    clearTimeout(this.lookAgainTimer);
     clearImmediate(this.immediate);
     this.batch?.settle();
     this.health.stop();
-    this.judgeAlone(left);
-    await this.judging;
-    await Promise.all(this.raising);
+    this.crossings.judgeAlone(left);
+    await this.crossings.stop();
   }
 
   private get isIdle(): boolean {
@@ -252,12 +234,12 @@ export class Publisher {
       isAnswered = true;
       if (failed.length === 0) continue;
       isWhole = false;
-      if (this.health.alone) this.judgeAlone(failed);
+      if (this.health.alone) this.crossings.judgeAlone(failed);
       size = CHUNKS_AFTER_A_FAULT * CHUNK;
       if (failed.length < sent.length) continue;
       // If nothing went through, nothing else will now.
       const unsent = queue.slice(at);
-      if (this.health.alone) this.judgeAlone(unsent);
+      if (this.health.alone) this.crossings.judgeAlone(unsent);
       return unsent;
     }
     // A store that takes only some totals, such as a Cluster with a node down, has not recovered yet.
@@ -311,12 +293,10 @@ export class Publisher {
     raised: Promise<void>[],
   ): void {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, `${ODD_ANSWER} the count is not a number`);
-    if (counted.announce > 0 && (counted.lost || (counted.takenOver && this.wasCutOff))) this.doubt(tracked);
     // What was sent and never answered may not have arrived: a counter that was not there cannot be lost.
     const hasLost = counted.lost === true && tracked.isKnownToStore;
-    const level = tracked.taken(total, this.isDoubted(tracked) ? { ...counted, announce: 0 } : counted);
-    if (level) raised.push(this.raise(tracked, level, 'all'));
-    else if (tracked.awaitsAnother) this.lookAgain(tracked);
+    const raising = this.crossings.taken(tracked, total, counted, this.wasCutOff);
+    if (raising) raised.push(raising);
     tracked.forgetTenant();
     if (hasLost) this.lostData();
   }
@@ -324,56 +304,12 @@ export class Publisher {
   private refused(tracked: TenantTotal, reason: string): void {
     this.hold(tracked, 'refused');
     this.losses.refused(tracked, reason);
-    this.judgeAlone([tracked]);
-  }
-
-  private raise(tracked: TenantTotal, level: AlertLevel, countedBy: Breach['countedBy']): Promise<void> {
-    const raising = this.raiseBreach(tracked.breach(level, countedBy)).then(
-      () => {
-        tracked.confirm(level);
-        // Other instances may learn it only once it is recorded: if the store loses its data, what they know is all there is.
-        if (!tracked.isRefused) this.enqueue(tracked, this.options.counting !== 'background');
-      },
-      () => {
-        tracked.unraise(level);
-        this.hold(tracked, 'lease');
-      },
-    );
-    this.raising.add(raising);
-    void raising.finally(() => this.raising.delete(raising));
-    return raising;
-  }
-
-  /** Checks whether another instance has announced a level, soon and when its lease is over: if the store loses its data, it relearns it from here. */
-  private lookAgain(tracked: TenantTotal): void {
-    if (tracked.isHeld || this.isStopped) return;
-    this.hold(tracked, 'lease');
-    this.unconfirmed.push(tracked);
-    this.lookAgainTimer ??= this.outside(() =>
-      setTimeout(() => {
-        this.lookAgainTimer = undefined;
-        for (const each of this.unconfirmed.splice(0)) if (!each.isRefused) this.enqueue(each, true);
-      }, LOOK_AGAIN_AFTER_MS).unref(),
-    );
-  }
-
-  private doubt(tracked: TenantTotal): void {
-    const now = performance.now();
-    if (now - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_AGAIN_AFTER_MS) return;
-    this.doubted.set(tracked, now);
-    const ask = (): void => {
-      if (!this.isStopped && !tracked.isRefused) this.enqueue(tracked, true);
-    };
-    this.outside(() => setTimeout(ask, DOUBTED_FOR_MS).unref());
+    this.crossings.judgeAlone([tracked]);
   }
 
   /** Whether the store was away within the time that a level is given for: then the others could not confirm theirs either. */
   private get wasCutOff(): boolean {
     return performance.now() - this.failedAt < LEVEL_LEASE_MS;
-  }
-
-  private isDoubted(tracked: TenantTotal): boolean {
-    return performance.now() - (this.doubted.get(tracked) ?? -Infinity) < DOUBTED_FOR_MS - 1;
   }
 
   /** Publishes it again after a while, even if no further request arrives. */
@@ -438,24 +374,6 @@ export class Publisher {
     this.isUnsure = false;
     if (isSlow && this.options.counting !== 'background') this.health.slow();
     else this.health.answered();
-  }
-
-  /** Raises the levels that this instance's own totals exceed, some totals per turn of the event loop, since there may be very many. */
-  private judgeAlone(totals: Iterable<TenantTotal>): void {
-    for (const tracked of totals) this.toJudge.push(tracked);
-    this.judging ??= this.outside(() => this.judge()).finally(() => (this.judging = undefined));
-  }
-
-  private async judge(): Promise<void> {
-    let [judged, raised] = [0, 0];
-    for (let at = 0; at < this.toJudge.length; at++) {
-      const tracked = this.toJudge[at] as TenantTotal;
-      const level = tracked.alone();
-      if (level) void this.raise(tracked, level, 'instance');
-      if (++judged % JUDGED_AT_ONCE !== 0 && (!level || ++raised % RAISED_AT_ONCE !== 0)) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    this.toJudge = [];
   }
 
   /** Whether sending it still matters; otherwise it leaves the queue. */

@@ -2,7 +2,7 @@ import { Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { reasonOf } from '../../util/text.js';
 import { lastOf, type Incident } from './incident.js';
-import { isIncident } from './is-incident.js';
+import { isIncident } from './incident-from-store.js';
 
 const MAX_LISTED = 500;
 /** How many due records are handled at once. */

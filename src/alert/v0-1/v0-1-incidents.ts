@@ -8,7 +8,7 @@ import { windowName } from '../../model/window-name.js';
 import { Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { recordId, type Incident, type Told } from '../incident/incident.js';
-import { isIncident } from '../incident/is-incident.js';
+import { isIncident } from '../incident/incident-from-store.js';
 
 /** An open incident as 0.1 stores it. Windows are numbered: a window starts at its number times `windowMs`. */
 interface Old {

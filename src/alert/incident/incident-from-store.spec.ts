@@ -8,7 +8,7 @@ import { plan } from '../sending/what-is-due.js';
 import { lastOf, withBreach, type Incident } from './incident.js';
 import { spansToCount, withCounted } from './counts-of-windows.js';
 import { withConfirmed } from './told.js';
-import { isIncident } from './is-incident.js';
+import { isIncident } from './incident-from-store.js';
 
 const MINUTE = 60_000;
 const breach: Breach = {

@@ -1,0 +1,48 @@
+import { Cluster, Redis } from 'ioredis';
+
+/** A URL that can be read, or the path of a socket. */
+export function isAddress(url: string): boolean {
+  if (url.startsWith('/')) return true;
+  try {
+    const { protocol, hostname, username, password, pathname } = new URL(url);
+    decodeURIComponent(username + password);
+    return ['redis:', 'rediss:'].includes(protocol) && hostname !== '' && /^(\/\d*)?$/.test(pathname);
+  } catch {
+    return false;
+  }
+}
+
+/** A connection that is not open yet, the secrets that no output may have, and what the connection failed of last. */
+export function connectTo(
+  url: string,
+  isCluster: boolean,
+): { client: Redis | Cluster; secrets: string[]; lastError: () => Error | undefined } {
+  const fromVariable = process.env.REDIS_PASSWORD ?? '';
+  const { password: inUrl = '', username = '' } = URL.canParse(url) ? new URL(url) : {};
+  const password = inUrl === '' ? fromVariable : decodeURIComponent(inUrl);
+  const options = {
+    ...{ lazyConnect: true, enableOfflineQueue: isCluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
+    ...(password === '' ? {} : { password }),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    // The URL is that of one node of a Cluster; the others take the same.
+    ...(url.startsWith('rediss:') ? { tls: {} } : {}),
+    retryStrategy: () => null,
+  };
+  const address = withoutUser(url);
+  const client = isCluster
+    ? new Cluster([address], { lazyConnect: true, redisOptions: options, clusterRetryStrategy: () => null })
+    : new Redis(address, options);
+  let last: Error | undefined;
+  client.on('error', (error: Error) => (last = error));
+  const secrets = [fromVariable, inUrl, password].filter((secret) => secret !== '');
+  return { client, secrets, lastError: () => last };
+}
+
+/** ioredis takes a URL with a user and no password for one with an empty password, which wins over the option. */
+function withoutUser(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const address = new URL(url);
+  address.username = '';
+  address.password = '';
+  return address.href;
+}

@@ -1,0 +1,26 @@
+import { oneLine } from '../util/text.js';
+import type { LiveRow } from './rows-from-redis.js';
+
+/** The rows as text, with a head. */
+export function table(rows: readonly LiveRow[]): string {
+  if (rows.length === 0) return 'No tenant was counted in the current window.';
+  const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
+    oneLine(name ?? tenant, 32),
+    oneLine(tenant, 24),
+    window === '' ? category : `${category} ${window}`,
+    threshold === undefined ? String(count) : `${count} of ${threshold}`,
+    ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
+    `${Math.round(share * 100)} %`,
+    since === undefined ? '' : `${since.slice(11, 16)} UTC`,
+  ]);
+  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'], ...cells];
+  const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
