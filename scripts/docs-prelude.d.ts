@@ -19,6 +19,8 @@ declare class PlansService {
   limitOf(tenantId: string): Promise<number>;
 }
 declare class PlansModule {}
+declare class DatabaseModule {}
+declare class MonitoringModule {}
 declare const REDIS: unique symbol;
 declare class MonitorOptions {
   createRateMonitorOptions(): import('nestjs-rate-monitor').RateMonitorOptions;

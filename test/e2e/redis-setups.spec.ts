@@ -181,7 +181,7 @@ describe('Redis as teams run it', () => {
     };
 
     it('counts with the rights that the docs list for counting', async () => {
-      expect(listed(/.*~rate_monitor:\*\n/)).toEqual(added(NEEDED));
+      expect(listed(/.*~rate_monitor:\* /)).toEqual(added(NEEDED));
       const denied = await deniedTo(NEEDED, countsThrough);
       expect((await denied()).filter((name) => !FOR_ALL_ELSE.includes(name))).toEqual([]);
     });
@@ -226,6 +226,18 @@ describe('Redis as teams run it', () => {
       expect(keys.filter((key) => /^rate_monitor:(\{evaluations:.*\}|usage):/.test(key))).toEqual([]);
       const left = await Promise.all(keys.map(async (key) => ((await reader?.pttl(key)) === -1 ? [key] : [])));
       expect(left.flat()).toEqual([]);
+    });
+
+    it('takes each block of the docs as it is pasted into redis-cli', async () => {
+      const { port } = await serve();
+      const admin = connect(new Redis({ port }));
+      const blocks = readFileSync('docs/operations.md', 'utf8').matchAll(/^```\n(ACL [^]*?)^```/gm);
+      const lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n'));
+      expect(lines).toHaveLength(2);
+      for (const line of lines) {
+        const [command, ...args] = line.split(' ') as [string, ...string[]];
+        expect(await admin.call(command, ...args)).toBe('OK');
+      }
     });
 
     it('needs no more rights for everything else than the docs list', async () => {
