@@ -16,6 +16,8 @@ module.exports = {
   transform: { '^.+\\.[jt]s$': ['@swc/jest', swc] },
   // Nest 12 and what mercurius brings are ES modules only: compiled like our own code, they run in jest as they are.
   transformIgnorePatterns: ['/node_modules/(?!@nestjs/|(.*/)?(content-disposition|mercurius|quick-lru)/)'],
+  // Copies of the source that mutation tests make: they may run at the same time.
+  modulePathIgnorePatterns: ['<rootDir>/.stryker-tmp/'],
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // What docs show is run as it stands there.
