@@ -1,12 +1,12 @@
-/** How much work waits for a value at most. */
+/** The most work items that may wait for the value. */
 const MAX_WAITING = 10_000;
 
 /**
- * A value that exists once the app has started: options may come from other providers, so the object graph is built then and not while
- * Nest makes its providers. Exported services hold one of these instead of placeholders that are replaced later.
+ * A value that is available once the app has started. Options may depend on other providers, so the object graph is built at startup, not
+ * while Nest creates its providers. Exported services hold one of these instead of placeholders.
  *
- * Its state is behind a function: `util.inspect` of a service shows no options and no Redis password, and it works behind a proxy, which an
- * app may put around each instance that Nest makes (`instrument`). Private fields of the language do not.
+ * The state is in a closure, so that `util.inspect` of a service shows no options and no Redis password. Unlike `#private` fields, a
+ * closure also works behind a proxy, which an app may put around each instance that Nest creates (`instrument`).
  */
 export class Deferred<T> {
   private readonly state: () => State<T>;
@@ -16,7 +16,7 @@ export class Deferred<T> {
     this.state = () => state;
   }
 
-  /** Undefined before the app has started, and for good if the module is disabled. */
+  /** Undefined until the app has started; always undefined if the module is disabled. */
   get value(): T | undefined {
     return this.state().value;
   }
@@ -28,15 +28,15 @@ export class Deferred<T> {
     for (const work of waiting) work(value);
   }
 
-  /** Nothing will come: what waits is dropped, and so is all later work. */
+  /** There will be no value: drops the waiting work and all later work. */
   never(): void {
     this.state().waiting = undefined;
   }
 
   /**
-   * Does `work` now, or as soon as there is a value.
+   * Runs `work` now, or as soon as there is a value.
    *
-   * @returns false if the work is dropped: too much waits already, or nothing will come.
+   * @returns false if the work is dropped, because too much is waiting or there will be no value.
    */
   whenSet(work: (value: T) => void): boolean {
     const { value, waiting } = this.state();

@@ -1,11 +1,11 @@
 import { duration, reasonOf } from './text.js';
 
-/** An answer that takes longer is given up. */
+/** Calls that take longer are abandoned. */
 const GIVE_UP_AFTER_MS = 10_000;
-/** How many answers may be outstanding, and how many if none has come since the last was given up. */
+/** The most outstanding calls: normally, and while none has been answered since one was abandoned. */
 const MAX_OUTSTANDING = 1_000;
 const MAX_OUTSTANDING_IF_HANGING = 10;
-/** After this many late answers in a row requests stop waiting, until an answer is in time. */
+/** After this many late answers in a row, requests stop waiting until an answer arrives in time. */
 const MAX_LATE_IN_A_ROW = 3;
 
 interface Call {
@@ -14,11 +14,11 @@ interface Call {
 }
 
 /**
- * A function of the app's that is asked about requests: it may be slow, hang, throw, reject or answer nonsense. What it costs is bounded:
- * how many of its answers are outstanding, how long one is waited for, and, if it hangs, how many requests it keeps in memory.
+ * Calls a function of the app about requests. It may be slow, hang, throw, reject or return nonsense, so there are limits on how many calls
+ * are outstanding, how long each may take, and how many requests a hanging function keeps in memory.
  */
 export class GuestFunction<Q, A> {
-  /** Asked within the time that a request may wait, oldest first; and longer ago than that. */
+  /** Outstanding calls, oldest first: those still in the time that a request may wait, and older ones. */
   private readonly fresh = new Set<Call>();
   private readonly late = new Set<Call>();
   private lateInARow = 0;
@@ -30,24 +30,24 @@ export class GuestFunction<Q, A> {
     private readonly inTimeMs: number,
   ) {}
 
-  /** Whether its answers come soon enough to be waited for. */
+  /** Whether it answers soon enough for requests to wait. */
   get isPrompt(): boolean {
     return this.lateInARow < MAX_LATE_IN_A_ROW;
   }
 
   /**
-   * Its answer, or the promise of one: that settles within 10 s.
+   * Returns its answer, or a promise that settles within 10 s.
    *
-   * @throws what it throws; an Error if too many answers are outstanding.
+   * @throws what the function throws; an Error if too many calls are outstanding.
    */
   answer(question: Q): A | Promise<A> {
     if (this.fresh.size + this.late.size > 0) this.makeRoom();
     const answer = this.ask(question);
-    // Also what only looks like a promise: a query builder's, say, which asks nothing until it is awaited.
+    // Any thenable: a query builder, for example, runs no query until it is awaited.
     return isThenable(answer) ? this.outstanding(answer) : answer;
   }
 
-  /** Waits for nothing any more: the app ends. */
+  /** Forgets all outstanding calls: the app is shutting down. */
   stop(): void {
     clearTimeout(this.timer);
     this.fresh.clear();
@@ -60,12 +60,12 @@ export class GuestFunction<Q, A> {
       this.fresh.add(call);
       this.watch();
       const settled = (): void => {
-        // In time, unless it has been found late before.
+        // In time, unless it was already marked late.
         if (this.fresh.delete(call) && performance.now() - call.at <= this.inTimeMs) this.lateInARow = 0;
         this.late.delete(call);
         this.isHanging = false;
       };
-      // What is not a promise may call back twice, or throw.
+      // A thenable that is not a promise may call back twice, or throw.
       Promise.resolve(answer).then(
         (value) => {
           settled();
@@ -85,7 +85,7 @@ export class GuestFunction<Q, A> {
     if (this.fresh.size + this.late.size >= most) throw new Error(`no answer to ${most} calls`);
   }
 
-  /** Outstanding calls, oldest first, so that each is checked only twice. */
+  /** Marks late calls and abandons old ones. The oldest come first, so each call is checked only twice. */
   private lookAtTime(): void {
     const now = performance.now();
     for (const call of this.fresh) {
@@ -102,7 +102,7 @@ export class GuestFunction<Q, A> {
     }
   }
 
-  /** Checks the last calls if no further call follows. */
+  /** Checks outstanding calls even if no further call is made. */
   private watch(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
@@ -117,9 +117,9 @@ export function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike
 }
 
 /**
- * What a function gave that must answer at once: a promise is no answer. It would end the process if it rejected and nobody listened.
+ * Returns the answer of a function that must be synchronous. Catches a promise's rejection, which would otherwise end the process.
  *
- * @throws TypeError if it is a promise.
+ * @throws TypeError if the answer is a promise.
  */
 export function givenAtOnce<A>(answer: A): A {
   if (!isThenable(answer)) return answer;

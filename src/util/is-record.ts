@@ -1,12 +1,12 @@
-/** `[object Module]` is what `import * as` gives. */
+/** `import * as` creates an `[object Module]`. */
 const TAGS = ['[object Object]', '[object Module]'];
 
-/** An object that can hold options: not a list, and not a function, a date, a map or a promise, of which no option would be found. */
+/** Whether it can hold options. Lists, functions, dates, maps and promises cannot: no option would be found in them. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   try {
     return TAGS.includes(Object.prototype.toString.call(value));
   } catch {
-    // A proxy that was revoked.
+    // A revoked proxy.
     return false;
   }
 }

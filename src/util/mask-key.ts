@@ -1,6 +1,6 @@
 const PREFIX = 3;
 const TAIL = 4;
-/** A key shows at most a quarter of itself, so a shorter one shows nothing. */
+/** At most a quarter of a key is shown, so a shorter one is hidden entirely. */
 const SHORTEST_SHOWN = 4 * (PREFIX + TAIL);
 const HIDDEN = '****';
 

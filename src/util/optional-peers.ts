@@ -1,23 +1,23 @@
 import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
-/** What the app has of the optional packages. They are loaded here and nowhere else, when the module starts. */
+/** Optional packages that the app may have. They are loaded only here, when the module starts. */
 
-/** The app's ConfigService of `@nestjs/config`, if it has one. */
+/** The app's `ConfigService` of `@nestjs/config`, if it has one. */
 export async function configService(app: ModuleRef): Promise<{ get(name: string): unknown } | undefined> {
   const config = await optional('@nestjs/config', () => import('@nestjs/config'));
   return config && find(app, config.ConfigService);
 }
 
-/** What is used of `RedisService` and `ClusterService` of nestjs-redis. */
+/** The part of nestjs-redis's `RedisService` and `ClusterService` that is used here. */
 interface ClientKeeper {
   getOrNil(namespace?: string): Redis | Cluster | null;
 }
 
 /**
- * The client that nestjs-redis keeps under `namespace` (its default one without), single or Cluster. Its services are found among the
- * app's providers, not imported: a package manager that isolates packages would not find it from here, and as a declared peer its own
- * peers (Nest 10) would stop the install of apps that never use it.
+ * The client, single or Cluster, that nestjs-redis has under `namespace`, or its default client. Its services are looked up among the app's
+ * providers, not imported: a package manager that isolates packages could not resolve the import, and if it were a declared peer, its own
+ * peers (Nest 10) would break the install of apps that never use it.
  */
 export function nestRedisClient(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
   const providers = find(app, DiscoveryService)?.getProviders() ?? [];
@@ -30,13 +30,13 @@ export function nestRedisClient(app: ModuleRef, namespace?: string): Redis | Clu
   return undefined;
 }
 
-/** The app may have a `RedisService` of its own. */
+/** The app may have an unrelated `RedisService` of its own. */
 function isClientKeeper(service: unknown): service is ClientKeeper {
   const { getOrNil, getOrThrow } = Object(service) as Record<string, unknown>;
   return typeof getOrNil === 'function' && typeof getOrThrow === 'function';
 }
 
-/** What is used of Sentry. */
+/** The part of Sentry that is used here. */
 export type Sentry = Pick<
   typeof import('@sentry/nestjs'),
   'isEnabled' | 'getClient' | 'getCurrentScope' | 'suppressTracing'
@@ -47,29 +47,29 @@ export function sentry(): Promise<Sentry | undefined> {
 }
 
 /**
- * Sentry, if the app has set it up: `init` leaves a global. Loading it for an app that merely has it installed would take the app's start
- * half a second, 11 MB, and time in each request: with so much code loaded, V8 makes slow objects in `process.nextTick`.
+ * Sentry, if the app has initialized it: `init` sets a global. If it is only installed, loading it would cost half a second at startup, 11
+ * MB, and time in each request: with so much code loaded, V8 creates slow objects in `process.nextTick`.
  */
 export async function sentryInUse(): Promise<Sentry | undefined> {
   return '__SENTRY__' in globalThis ? sentry() : undefined;
 }
 
-/** The API of OpenTelemetry. It does nothing until the app registers an SDK. */
+/** The OpenTelemetry API. It does nothing until the app registers an SDK. */
 export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
   return optional('@opentelemetry/api', () => import('@opentelemetry/api'));
 }
 
-/** Runs something without spans and breadcrumbs. They would show the whole address, and a webhook's address is secret. */
+/** Runs `work` without spans and breadcrumbs: they would show the whole address, and a webhook's address is secret. */
 export type Untraced = <T>(work: () => T) => T;
 
-/** By OpenTelemetry's own means, and by those of Sentry if the app uses it. */
+/** Suppresses OpenTelemetry, and Sentry if the app uses it. */
 export async function untraced(): Promise<Untraced> {
-  // A Sentry that cannot be loaded sees nothing either.
+  // If Sentry cannot be loaded, it records nothing either.
   const peer = await sentryInUse().catch(() => undefined);
   return peer ? (work) => withoutTracing(() => peer.suppressTracing(work)) : withoutTracing;
 }
 
-/** Not asked for again: webpack throws for a missing package the first time only, and then gives an empty object. */
+/** Not imported again: webpack throws for a missing package only the first time, then returns an empty object. */
 const missing = new Set<string>();
 
 async function optional<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {
@@ -78,7 +78,7 @@ async function optional<T>(name: string, load: () => Promise<T>): Promise<T | un
     return await load();
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    // Node names it in quotes, Yarn's Plug'n'Play without.
+    // Node quotes the name, Yarn's Plug'n'Play does not.
     const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
     if (!code.endsWith('MODULE_NOT_FOUND') || !isMissing) throw error;
     missing.add(name);
@@ -90,12 +90,12 @@ function find<T>(app: ModuleRef, type: new (...args: never[]) => T): T | undefin
   try {
     return app.get(type, { strict: false });
   } catch {
-    // Nest's way to say that the app does not have it.
+    // Nest throws if the app does not have it.
     return undefined;
   }
 }
 
-/** What is used of OpenTelemetry's API, as it registers itself for all of a process. */
+/** The part of OpenTelemetry's process-wide API that is used here. */
 interface OpenTelemetryApi {
   context?: ContextManager;
 }
@@ -112,7 +112,7 @@ interface Context {
 const API = Symbol.for('opentelemetry.js.api.1');
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
-/** Runs something, with all that follows from it, so that OpenTelemetry makes no span of it. Without OpenTelemetry it just runs. */
+/** Runs `work`, and everything it starts, without OpenTelemetry spans. Without OpenTelemetry it just runs. */
 export function withoutTracing<T>(work: () => T): T {
   const manager = (globalThis as { [API]?: OpenTelemetryApi })[API]?.context;
   return manager ? manager.with(manager.active().setValue(SUPPRESS_TRACING, true), work) : work();

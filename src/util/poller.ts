@@ -4,20 +4,20 @@ import { reasonOf } from './text.js';
 import { within } from './within.js';
 
 const EVERY_MS = 1_000;
-/** How long the work fails before it is news: a store that is away for a moment is reported where it is used. */
+/** How long the work must fail before a warning: shorter outages of the store are reported by its users. */
 const REPORT_AFTER_MS = 60_000;
-/** How long a run under way holds up the end of the app. */
+/** How long a run in progress may delay the app's shutdown. */
 const STOP_WITHIN_MS = 2_000;
 
-/** Runs some work once a second, one run at a time, so that calls to a slow store do not pile up. */
+/** Runs work at an interval, one run at a time so that calls to a slow store do not pile up. */
 export class Poller {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private failingSince: number | undefined;
 
   /**
-   * @param subject - What is not looked after while the work fails, for the log: `Mutes`.
-   * @param everyMs - How often, in milliseconds.
+   * @param subject - What goes stale while the work fails, for the log: `Mutes`.
+   * @param everyMs - The interval in milliseconds, a second by default.
    */
   constructor(
     private readonly work: () => Promise<void>,
@@ -30,12 +30,12 @@ export class Poller {
     this.timer ??= setInterval(() => void this.now(), this.everyMs).unref();
   }
 
-  /** Does the work now, unless it is being done: then that run is what is waited for. Never rejects. */
+  /** Runs the work now, or waits for the run in progress. Never rejects. */
   now(): Promise<void> {
     return (this.running ??= this.run());
   }
 
-  /** Starts no further run, and waits for the one that is under way: for a while, since a store may never answer. */
+  /** Starts no further run, and waits for the one in progress, but not for long: a store may never answer. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
@@ -56,7 +56,7 @@ export class Poller {
   private failed(error: unknown): void {
     const since = (this.failingSince ??= performance.now());
     if (performance.now() - since < REPORT_AFTER_MS) return;
-    // Once, until it works again.
+    // Warn once, until the work succeeds again.
     this.failingSince = Infinity;
     this.logger.warn(`${this.subject} have not been updated for a minute (${reasonOf(error)})`);
   }

@@ -1,29 +1,29 @@
 import type { Logger } from '@nestjs/common';
 
-/** Names come from outside, so what is remembered of one kind is bounded: a flood of one kind silences no other. */
+/** Names come from outside, so memory is limited, and per kind: a flood of one kind does not silence another. */
 const MAX_SUBJECTS_OF_A_KIND = 100;
 const MAX_FAULTS_OF_A_SUBJECT = 5;
-/** What comes and goes is not repeated faster. */
+/** The least time between warnings about a fault that comes and goes. */
 const REPEAT_AFTER_MS = 60_000;
 
 interface Subject {
   readonly faults: Set<string>;
   saidAt: number;
-  /** All was well since its faults were logged. */
+  /** Whether it has recovered since its faults were logged. */
   wasGood: boolean;
 }
 
-/** Warnings that would otherwise come once per request: each fault of each subject once, and again if it comes back after all was well. */
+/** Logs what would otherwise be a warning per request: each fault of each subject once, and again if it returns after a recovery. */
 export class SayOnce {
   private readonly kinds = new Map<string, Map<string, Subject>>();
 
   constructor(private readonly logger: Pick<Logger, 'warn'>) {}
 
   /**
-   * Warns with `message()`, unless that was done before.
+   * Logs `message()`, unless this fault has been logged.
    *
-   * @param about - The subject: its first word is its kind.
-   * @param fault - What is wrong with it; another fault is another warning.
+   * @param about - The subject; its first word is its kind.
+   * @param fault - What is wrong with it; each fault is logged separately.
    */
   warn(about: string, message: () => string, fault = ''): void {
     const [kind = ''] = about.split(' ', 1);
@@ -42,7 +42,7 @@ export class SayOnce {
     this.logger.warn(message());
   }
 
-  /** All is well with the subject: a fault that comes back is news, if some time has passed. */
+  /** The subject has recovered: a fault that returns is logged again, a minute after the last warning at the earliest. */
   good(about: string): void {
     const [kind = ''] = about.split(' ', 1);
     const subject = this.kinds.get(kind)?.get(about);

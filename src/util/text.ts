@@ -1,13 +1,13 @@
-/** Controls, line separators, and blanks of any kind: together they are one space. */
+/** Control characters, line separators and whitespace of any kind; a run of them becomes one space. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
-/** What renders as nothing or turns the reading direction around: it could hide a word, or make two names look the same. */
+/** Invisible characters and those that reverse the text: they could hide a word, or make two names look the same. */
 const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu;
-/** Marks that are stacked on a letter, more than any script needs: they would be drawn over the lines above and below. */
+/** More combining marks on a letter than any script needs: they would spill over the lines above and below. */
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
 const ARGUMENTS = /,? with args beginning with:.*/s;
 
-/** `text` on one line, with nothing invisible in it, cut to `most` characters: fit for a log line or a title. */
+/** `text` on one line, without invisible characters, cut to `most` characters: for a log line or a title. */
 export function oneLine(text: string, most = 200): string {
   // Cut before cleaning, so that a very long text costs no more than a short one.
   const clean = text
@@ -20,19 +20,18 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
-/** Begins with a capital letter. */
 export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Copies a text, because a substring of a header keeps the whole header in memory. */
+/** Copies a string, because a substring of a header keeps the whole header in memory. */
 export function copied(text: string): string {
   const copy = Buffer.from(text).toString();
-  // UTF-8 cannot express half of a surrogate pair.
+  // UTF-8 cannot encode half of a surrogate pair.
   return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
-/** What went wrong, on one line. It never throws: code of the app's may throw what throws again if it is asked for its text. */
+/** What went wrong, on one line. Never throws, even if the app threw a value that cannot be converted to a string. */
 export function reasonOf(error: unknown): string {
   try {
     const text = error instanceof Error && error.message !== '' ? error.message : String(error);
@@ -42,7 +41,7 @@ export function reasonOf(error: unknown): string {
   }
 }
 
-/** What a value is instead of what was wanted: `a string`, `a list`. */
+/** The kind of a value, for an error about it: `a string`, `a list`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;
@@ -50,12 +49,12 @@ export function kindOf(value: unknown): string {
     if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid date';
     return Array.isArray(value) ? 'a list' : 'an object';
   } catch {
-    // A proxy that was revoked.
+    // A revoked proxy.
     return 'an object that cannot be read';
   }
 }
 
-/** A duration as people write it, in one unit or two: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */
+/** A duration for people, in one or two units: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 120_000 && ms !== 60_000) return `${Math.round(ms / 100) / 10} s`;
@@ -70,7 +69,7 @@ function inUnits(amount: number, perUnit: number, unit: string, rest: string): s
   return `${Math.floor(amount / perUnit)} ${unit}${left > 0 ? ` ${left} ${rest}` : ''}`;
 }
 
-/** A moment as people read it: `2026-01-01 12:00:00 UTC`. */
+/** A moment for people: `2026-01-01 12:00:00 UTC`. */
 export function moment(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
@@ -80,10 +79,10 @@ export function plural(count: number, one: string, several = `${one}s`): string 
   return `${amountOf(count)} ${count === 1 ? one : several}`;
 }
 
-/** A count, or a cost, rounded for people: `47`, `5,000`, `0.125`. What is not nothing is not shown as 0. */
+/** A count or cost, rounded for people: `47`, `5,000`, `0.125`. Only 0 is shown as 0. */
 export function amountOf(count: number): string {
-  // With an exponent below a millionth: written out, the smallest number has 324 digits after the point.
+  // With an exponent below a millionth: written out, the smallest number has 324 decimals.
   if (count > 0 && count < 0.001) return String(Number(count.toPrecision(2)));
-  // Beyond that a number has no digits after the point, and too many before it.
+  // Larger numbers have no decimals and too many digits.
   return count < 1e15 ? count.toLocaleString('en-US') : count.toPrecision(6);
 }

@@ -9,8 +9,8 @@ interface Stretch {
 }
 
 /**
- * The wall clock of a time zone, by Node's own copy of the zone data. Wall times are given as if they were UTC: half past one in Kolkata
- * is `Date.UTC(..., 1, 30)`.
+ * The wall clock of a time zone, from Node's own copy of the zone data. Wall times are represented as if they were UTC: 1:30 in Kolkata is
+ * `Date.UTC(..., 1, 30)`.
  */
 export class TimeZone {
   private readonly format: Intl.DateTimeFormat;
