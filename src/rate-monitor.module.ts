@@ -65,7 +65,7 @@ export class RateMonitorModule extends ConfigurableModuleClass {
     const { useFactory, useClass, useExisting } = Object(options) as Partial<typeof options>;
     if (!(useFactory ?? useClass ?? useExisting))
       throw new RateMonitorConfigError([
-        'forRootAsync() is given no source of options: write useFactory, useClass or useExisting, or call forRoot()',
+        'forRootAsync() has no source of options: write useFactory, useClass or useExisting, or call forRoot()',
       ]);
     return { ...super.forRootAsync(options), global: true };
   }

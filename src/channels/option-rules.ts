@@ -123,9 +123,7 @@ function found(name: string, value: unknown): string {
   if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
   if (value === '') return 'empty';
-  if (typeof value === 'string') return 'a string of another form';
-  if (Array.isArray(value)) return 'another list';
-  return typeof value === 'object' ? 'another object' : `a ${typeof value}`;
+  return typeof value === 'string' || typeof value === 'object' ? 'not in the expected form' : `a ${typeof value}`;
 }
 
 /** Whether fetch accepts them; its own error would show the value. */

@@ -8,7 +8,7 @@ import { connectTo, isAddress } from './connection.js';
 import { RowsFromRedis } from './rows-from-redis.js';
 import { table } from './table.js';
 
-const HELP = `Shows the busiest tenants now, read from Redis. The app need not run.
+const HELP = `Shows the busiest tenants now, read from Redis. The app does not have to be running.
 
   nestjs-rate-monitor top [options]
 
@@ -43,9 +43,7 @@ async function main(): Promise<void> {
   const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
   if (!isAddress(url)) {
     // What was written is not repeated: it may hold a password.
-    process.stderr.write(
-      'This is not the URL of a Redis. Write redis://user:password@host:6379, or rediss:// for TLS; ',
-    );
+    process.stderr.write('This is not a Redis URL. Write redis://user:password@host:6379, or rediss:// for TLS; ');
     process.stderr.write(
       'write characters such as @ / % or a space in a password as %40 %2F %25 %20, or set REDIS_PASSWORD\n',
     );

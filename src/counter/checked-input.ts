@@ -35,7 +35,8 @@ export class CheckedInput {
     }
     this.once.warn(
       'tenant',
-      () => `Nothing is counted for a tenant that is neither an id (string or number) nor an object with one${unread}`,
+      () =>
+        `Nothing is counted for a tenant that is neither an id (string or number) nor an object with one${unread}: pass its id, or { id, name }`,
       unread,
     );
     return undefined;

@@ -81,7 +81,7 @@ export class CountLosses {
 
 function remedyFor(reason: string): string {
   if (reason.startsWith(ODD_ANSWER))
-    return 'Check the store, and what stands between: a proxy, or a server that is not quite Redis, may answer like this';
+    return 'Check the store, and any proxy in between: a server that is not fully compatible with Redis may answer like this';
   if (/^MOVED /.test(reason))
     return 'It belongs to another node of a Cluster, which this client cannot reach: pass an ioredis Cluster as redis';
   if (/CROSSSLOT/.test(reason))

@@ -74,7 +74,7 @@ export class TenantTotal {
    */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
-  /** What the count is held against; undefined until known. */
+  /** What the count is compared with; undefined until known. */
   private levels: Levels | undefined;
   /** How much of it the store has taken, and the most that was ever sent there. */
   private published = 0;

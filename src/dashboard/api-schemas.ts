@@ -100,7 +100,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       hourThreshold: {
         type: 'number',
         description:
-          'What the counts of `hour` are held against; absent if this row is of another window, or has no threshold.',
+          'What the counts of `hour` are compared with; absent if this row is of another window, or has no threshold.',
       },
       contributors: {
         type: 'array',

@@ -87,7 +87,7 @@ export interface TenantRow {
    * running count at each minute.
    */
   hour: Series;
-  /** What the counts of `hour` are held against; absent if this row is of another window, or has no threshold. */
+  /** What the counts of `hour` are compared with; absent if this row is of another window, or has no threshold. */
   hourThreshold?: number;
   /** Known contributors to the count, largest first. */
   contributors?: { label: string; count: number }[];

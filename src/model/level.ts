@@ -12,7 +12,7 @@ export interface AlertLevel {
   severity: Severity;
 }
 
-/** What one tenant's count is held against in one category. */
+/** What one tenant's count is compared with in one category. */
 export interface Levels {
   /** The count that may not be exceeded. */
   readonly threshold: number;

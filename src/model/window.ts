@@ -15,10 +15,10 @@ export interface WindowSpan {
 /** Gives the levels that hold for a tenant: at once, later, or a rejection if the threshold is not known. Asked again, it may answer otherwise. */
 export interface LevelsFor {
   (tenant: Tenant): Levels | Promise<Levels>;
-  /** Grows whenever the answers change while the app runs; tenants are then held against the new levels without a further request. */
+  /** Grows whenever the answers change while the app runs; counts are then compared with the new levels without a further request. */
   readonly version?: number;
   /**
-   * What holds for a tenant of which only the key is known, and what it was held against before; undefined if that takes more of it.
+   * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known.
    */
   readonly byKey?: (key: string, before: Levels | undefined) => Levels | undefined;
 }

@@ -121,7 +121,7 @@ function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
     );
   if (after && when === 'failure')
     throw new TypeError(
-      "@MonitorRate() has after beside when: 'failure', which has no result: write cost instead of after",
+      "@MonitorRate() has after together with when: 'failure', which has no result: write cost instead of after",
     );
 }
 

@@ -281,7 +281,10 @@ export class RequestMonitor implements Monitor {
     };
     const known = (answer: unknown): boolean => {
       if (typeof answer === 'boolean' || answer === undefined || answer === null) skipFault.good();
-      else skipFault.warn(() => `skipIf gave ${kindOf(answer)} on ${name}: the request is counted. Give true or false`);
+      else
+        skipFault.warn(
+          () => `skipIf returned ${kindOf(answer)} on ${name}: the request is counted. Return true or false`,
+        );
       return answer === true;
     };
     try {

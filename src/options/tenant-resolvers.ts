@@ -102,7 +102,7 @@ function whyNotField(field: string, value: unknown): string {
   if (toTenant(value))
     return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
   const kind = value === '' ? 'empty' : kindOf(value);
-  return `the identity's ${field} gives no id (text or number): it is ${kind}. Write tenant: (context) => …`;
+  return `the identity's ${field} gives no id (string or number): it is ${kind}. Write tenant: (context) => …`;
 }
 
 /** Names of fields that may hold who pays, the likeliest first: users only if there is nothing else. */

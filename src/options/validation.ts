@@ -50,7 +50,7 @@ export function validate({ options, sources }: Overridden): RateMonitorOptions {
   if (typeof options.usage === 'object') problems.push(...check(UsageShape, options.usage, 'usage'));
   if (typeof options.metrics === 'object') problems.push(...check(MetricsShape, options.metrics, 'metrics'));
   if (options.redis !== undefined && options.store !== undefined) {
-    problems.push({ path: 'store', found: 'set beside redis', remedy: 'one of the two' });
+    problems.push({ path: 'store', found: 'set together with redis', remedy: 'one of the two' });
   }
   problems.push(...checkFlushInterval(options, categories));
   if (problems.length === 0) return options;
@@ -85,14 +85,20 @@ const NO_OPTION = { found: 'not an option', remedy: 'its name as in the docs, or
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   const path = `categories.${oneLine(name, 40)}`;
   if (!CATEGORY_NAME.test(name)) {
-    return [{ path, found: 'not a name', remedy: 'snake_case: small letters, digits and _, beginning with a letter' }];
+    return [
+      { path, found: 'not a name', remedy: 'snake_case: lowercase letters, digits and _, starting with a letter' },
+    ];
   }
   const problems = check(CategoryShape, category, path);
   const { windows, ...rest } = Object(category) as { windows?: unknown };
   if (windows === undefined) return [...problems, ...checkWindow(rest, path)];
   for (const option of WINDOW_OPTIONS) {
     if ((rest as Record<string, unknown>)[option] === undefined) continue;
-    problems.push({ path: `${path}.${option}`, found: 'set beside windows', remedy: 'it in one of the windows' });
+    problems.push({
+      path: `${path}.${option}`,
+      found: 'set together with windows',
+      remedy: 'it in one of the windows',
+    });
   }
   return [...problems, ...checkWindows(listOf(windows), name, path, categories)];
 }
@@ -124,16 +130,16 @@ function checkWindows(windows: unknown[], category: string, path: string, catego
 function checkWindow(window: unknown, path: string): Problem[] {
   const { windowMs, period, timeZone, sliding, levels } = Object(window) as Partial<Record<string, unknown>>;
   const problems: Problem[] = [];
-  const beside = 'one of the two';
+  const remedy = 'one of the two';
   if (period !== undefined && windowMs !== undefined)
-    problems.push({ path: `${path}.windowMs`, found: 'set beside period', remedy: beside });
+    problems.push({ path: `${path}.windowMs`, found: 'set together with period', remedy });
   if (period !== undefined && sliding === true)
-    problems.push({ path: `${path}.sliding`, found: 'set beside period', remedy: beside });
+    problems.push({ path: `${path}.sliding`, found: 'set together with period', remedy });
   if (period === undefined && timeZone !== undefined)
     problems.push({
       path: `${path}.timeZone`,
       found: 'set without a period',
-      remedy: "a period such as 'day' beside it",
+      remedy: "a period such as 'day' as well",
     });
   (listOf(levels) as { at?: unknown }[]).forEach((level, i) => {
     problems.push(...check(LevelShape, level, `${path}.levels[${i}]`));
@@ -159,7 +165,7 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
       {
         path,
         found: `a channel that cannot be read (${reasonOf(error)})`,
-        remedy: 'one whose name and options can be',
+        remedy: 'one whose name and options can be read',
       },
     ];
   }

@@ -119,8 +119,11 @@ describe('windows of a category', () => {
     [{ threshold: 1, contributor: 'key' }, "llm_call.contributor is 'key': write a function of the execution context"],
     [{ threshold: 1, exempt: ['a'] }, 'llm_call.exempt is a list: write a function of the tenant'],
     [{ windows: [] }, 'llm_call.windows is a list: write a list such as'],
-    [{ windows: [{ threshold: 1 }], threshold: 2 }, 'llm_call.threshold is set beside windows: write it in one of'],
-    [{ windows: [{ threshold: 1 }], levels: [] }, 'llm_call.levels is set beside windows'],
+    [
+      { windows: [{ threshold: 1 }], threshold: 2 },
+      'llm_call.threshold is set together with windows: write it in one of',
+    ],
+    [{ windows: [{ threshold: 1 }], levels: [] }, 'llm_call.levels is set together with windows'],
     [{ windows: [{ threshold: -1 }] }, 'llm_call.windows[0].threshold is -1: write a whole number, 0 or more'],
     [{ windows: [{}] }, 'llm_call.windows[0].threshold is missing'],
     [{ windows: [7] }, 'llm_call.windows[0] is 7: write an object'],
@@ -133,8 +136,14 @@ describe('windows of a category', () => {
       "windows[0].timeZone is 'Mars/Olympus': write the name of a time zone",
     ],
     [{ threshold: 1, timeZone: 'UTC' }, "llm_call.timeZone is set without a period: write a period such as 'day'"],
-    [{ threshold: 1, period: 'day', windowMs: 60_000 }, 'llm_call.windowMs is set beside period: write one of the two'],
-    [{ threshold: 1, period: 'day', sliding: true }, 'llm_call.sliding is set beside period: write one of the two'],
+    [
+      { threshold: 1, period: 'day', windowMs: 60_000 },
+      'llm_call.windowMs is set together with period: write one of the two',
+    ],
+    [
+      { threshold: 1, period: 'day', sliding: true },
+      'llm_call.sliding is set together with period: write one of the two',
+    ],
     [{ threshold: 1, sliding: 'yes' }, "llm_call.sliding is 'yes': write true or false"],
     [
       { windows: [{ threshold: 1 }, { threshold: 2, windowMs: 60_000 }] },

@@ -81,7 +81,7 @@ export const FIGURES: readonly Figure[] = [
     name: 'rate_monitor.publish.errors',
     kind: 'counter',
     unit: '{call}',
-    description: 'Calls to the store that failed, or in which it refused a total',
+    description: 'Calls to the store that failed or refused a total',
     observe: (view) => one(view.counter().stats.failures),
   },
   PUBLISH_DURATION,

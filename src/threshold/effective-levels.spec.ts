@@ -152,8 +152,8 @@ describe('the threshold of a tenant', () => {
       });
       for (let i = 0; i < 7; i++) expect(of({ id: 'acme' })).toEqual(OPTIONS);
       expect(warnings).toEqual([
-        'exempt gave a string for tenant acme of llm_call instead of true or false: it is treated as not exempt',
-        'exempt gave a number for tenant acme of llm_call instead of true or false: it is treated as not exempt',
+        'exempt returned a string for tenant acme of llm_call instead of true or false: it is treated as not exempt',
+        'exempt returned a number for tenant acme of llm_call instead of true or false: it is treated as not exempt',
         'exempt threw for tenant acme of llm_call (it returned a promise, but must be synchronous): it is treated as not exempt',
         'exempt threw for tenant acme of llm_call (no plan found): it is treated as not exempt',
       ]);
@@ -168,7 +168,7 @@ describe('the threshold of a tenant', () => {
         void of({ id: 'acme' });
         jest.advanceTimersByTime(60_000);
       }
-      expect(warnings).toEqual(Array(2).fill(expect.stringContaining('exempt gave a string')));
+      expect(warnings).toEqual(Array(2).fill(expect.stringContaining('exempt returned a string')));
       jest.useRealTimers();
     });
 

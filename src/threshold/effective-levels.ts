@@ -32,7 +32,7 @@ export function effectiveLevels(
     try {
       const answer = givenAtOnce<unknown>(exempt(tenant));
       if (typeof answer === 'boolean' || answer === undefined || answer === null) once.good(`exempt ${name}`);
-      else wrong(tenant, `gave ${kindOf(answer)}`, ' instead of true or false');
+      else wrong(tenant, `returned ${kindOf(answer)}`, ' instead of true or false');
       return answer === true;
     } catch (error) {
       wrong(tenant, 'threw', ` (${reasonOf(error)})`);

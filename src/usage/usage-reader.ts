@@ -121,7 +121,7 @@ export interface UsageSettings extends UsageRetention {
   readonly categories: ReadonlyMap<string, Category>;
   readonly source: UsageSource;
   readonly store: UsageStore;
-  /** The threshold of a tenant, or the one that tenants share; `seen` is what the tenant was held against when it was counted. */
+  /** The threshold of a tenant, or the one that tenants share; `seen` is what its count was compared with. */
   readonly thresholdOf: (
     category: Category,
     window: CategoryWindow,

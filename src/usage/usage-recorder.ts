@@ -123,7 +123,7 @@ export class UsageRecorder {
       if (record?.take(total, now) === 'full' && record.warnedFullAt !== record.block) {
         record.warnedFullAt = record.block;
         this.logger.warn(
-          `Usage of ${record.name} is full: in these 8 hours further tenants have no history below half of their threshold. Raise maxTrackedTenants, or check which ids your tenant resolver returns`,
+          `Usage of ${record.name} is full: until these 8 hours end, new tenants get no history below half of their threshold. Raise maxTrackedTenants, or check which ids your tenant resolver returns`,
         );
       }
     }

@@ -81,7 +81,7 @@ describe('configuration', () => {
 
     it.each([{}, { imports: [] }, undefined, null])('but not by %j', (source) => {
       expect(() => RateMonitorModule.forRootAsync(source as never)).toThrow(
-        'forRootAsync() is given no source of options: write useFactory, useClass or useExisting, or call forRoot()',
+        'forRootAsync() has no source of options: write useFactory, useClass or useExisting, or call forRoot()',
       );
     });
 
@@ -400,7 +400,7 @@ describe('configuration', () => {
       [
         'a store beside redis',
         { store: { publish: () => [], read: () => 0 }, redis: { namespace: 'x' } },
-        'store is set beside redis: write one of the two',
+        'store is set together with redis: write one of the two',
       ],
       ['categories that are a number', { categories: -1 }, 'categories is -1: write an object such as { llm_call:'],
       ['categories by a function', { categories: () => rest }, 'categories is a function: write an object'],

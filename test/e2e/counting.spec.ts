@@ -395,8 +395,8 @@ describe.each([
     await start({ metadata: { controllers: [ApiController] }, options: { skipIf } });
     for (let i = 0; i < 2; i++) await app.post('/evaluations', acme);
     expect(await count('evaluations')).toBe(2);
-    expect(app.log.of('skipIf gave a string')).toEqual([
-      expect.stringMatching(/on ApiController\..*: the request is counted\. Give true or false$/),
+    expect(app.log.of('skipIf returned a string')).toEqual([
+      expect.stringMatching(/on ApiController\..*: the request is counted\. Return true or false$/),
     ]);
   });
 

@@ -112,7 +112,7 @@ describe('the identity that authentication leaves', () => {
   ])('is described where it has a tenant of %s', async (_, organizationId, kind) => {
     await start();
     await app.post('/call', {}, { user: { organizationId } });
-    const line = `Found: the identity's organizationId gives no id (text or number): it is ${kind}. Write tenant: (context) => …`;
+    const line = `Found: the identity's organizationId gives no id (string or number): it is ${kind}. Write tenant: (context) => …`;
     expect(app.log.of('No tenant')).toEqual([expect.stringContaining(line)]);
     expect(app.log.lines.join()).not.toMatch(/o-secret/);
   });
@@ -126,7 +126,7 @@ describe('the identity that authentication leaves', () => {
       expect.stringContaining('neither request.auth nor request.user is set'),
       expect.stringMatching(/^the identity has sub, org_id, and none of .* Write tenant: tenantFrom\('org_id'\)$/),
       expect.stringContaining('auth or user is a string'),
-      expect.stringContaining("the identity's organizationId gives no id (text or number): it is an object"),
+      expect.stringContaining("the identity's organizationId gives no id (string or number): it is an object"),
     ]);
   });
 

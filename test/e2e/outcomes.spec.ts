@@ -381,7 +381,7 @@ describe('by outcome, beyond HTTP', () => {
 it.each<[object, string]>([
   [{ after: 7 }, 'after of @MonitorRate() is not a function'],
   [{ after: () => 1, cost: 2 }, 'both after and cost'],
-  [{ after: () => 1, when: 'failure' }, "after beside when: 'failure'"],
+  [{ after: () => 1, when: 'failure' }, "after together with when: 'failure'"],
   [{ when: 'sometimes' }, "neither 'success' nor 'failure'"],
 ])('a decorator with %p is refused', (options, message) => {
   expect(() => MonitorRate('tokens', options as never)).toThrow(message);

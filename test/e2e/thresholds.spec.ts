@@ -312,11 +312,11 @@ describe('thresholds', () => {
       const one = await start({ threshold: 1, exempt: exempt as () => boolean });
       for (const tenant of ['a', 'b', 'c', 'd']) await one.call(tenant, 2);
       expect(one.alerts).toHaveLength(4);
-      expect(one.app.log.of('exempt gave')).toEqual([
+      expect(one.app.log.of('exempt returned')).toEqual([
         expect.stringContaining(
-          'exempt gave a string for tenant a of llm_call instead of true or false: it is treated as not exempt',
+          'exempt returned a string for tenant a of llm_call instead of true or false: it is treated as not exempt',
         ),
-        expect.stringContaining('exempt gave a number for tenant d of llm_call'),
+        expect.stringContaining('exempt returned a number for tenant d of llm_call'),
       ]);
     });
 

@@ -130,7 +130,7 @@ function Now({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         )}
         {row.contributors && row.contributors.length > 0 && (
           <div>
-            <dt>Made up by</dt>
+            <dt>Contributors</dt>
             <dd>
               <Contributors of={row} limit={6} />
             </dd>

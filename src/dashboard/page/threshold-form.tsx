@@ -28,8 +28,8 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
       const body: ThresholdRequest = { category, ...(tenant === undefined ? {} : { tenant }), ...change };
       const answer = await post<ThresholdAnswer>('api/threshold', body);
       setOpen(false);
-      const holds = answer.threshold === undefined ? 'its own threshold for each tenant' : count(answer.threshold);
-      return { text: `From now on ${category} is held against ${holds}.` };
+      const holds = answer.threshold === undefined ? 'one per tenant' : count(answer.threshold);
+      return { text: `The threshold of ${category} is now ${holds}.` };
     });
   return (
     <>

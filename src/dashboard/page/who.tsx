@@ -46,7 +46,7 @@ export function Contributors({ of, limit = 1 }: ContributorsProps): JSX.Element 
   const { contributors = [], count } = of;
   if (contributors.length === 0) return null;
   return (
-    <ul class="contributors" aria-label="Made up by">
+    <ul class="contributors" aria-label="Contributors">
       {contributors.slice(0, limit).map((contributor) => (
         <li key={contributor.label}>
           <bdi title={contributor.label}>{contributor.label}</bdi>{' '}
