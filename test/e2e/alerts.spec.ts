@@ -201,7 +201,7 @@ describe('an alert', () => {
     });
   });
 
-  it('is on one line of the log, for any name', async () => {
+  it('is on one line of the log, in these words', async () => {
     app = await startApp({
       metadata: { controllers: [ApiController] },
       monitor: undefined,

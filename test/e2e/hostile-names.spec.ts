@@ -184,6 +184,19 @@ describe('whatever a tenant is called', () => {
     expect(new Set(titles).size).toBe(5);
   });
 
+  it('every message shows the id beside the name', () => {
+    fc.assert(
+      fc.property(hostileAlert, hostileText, (alert, name) => {
+        const named = { ...alert, tenant: { ...alert.tenant, id: 'proj-1', name } };
+        // Names are quoted, and no quote within one is kept.
+        expect(alertLine(named).replace(/"[^"]*"/g, '')).toContain('proj-1');
+        const [embed] = discordMessage(named, {}).embeds;
+        expect(embed?.fields).toContainEqual({ name: 'Tenant id', value: 'proj\\-1', inline: true });
+        expect(JSON.stringify(slackMessage(named, {}).blocks)).toContain('Tenant id\\nproj-1"');
+      }),
+    );
+  });
+
   it('ids that look the same have different marks', () => {
     const marks = [
       'proj"1',
