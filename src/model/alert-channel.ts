@@ -29,8 +29,8 @@ export interface AlertChannel {
    */
   send(alert: RateAlert, previous?: string): Promise<string | void> | string | void;
   /**
-   * Sends 2 to `batchSize` alerts as one message, the most urgent first. If a channel has it, alerts raised within `groupWaitMs` arrive together,
-   * and one replica at a time sends for the channel.
+   * Sends 2 to `batchSize` alerts as one message, the most urgent first. If a channel has this method, alerts raised within `groupWaitMs`
+   * arrive together, and one replica at a time sends for the channel.
    *
    * @param more - How many further alerts to mention as a number only, because the receiver's rate limit has no room for their messages.
    */
@@ -47,18 +47,18 @@ export interface AlertChannel {
    */
   readonly addressHash?: string;
   /**
-   * How often an open incident is sent again, in milliseconds, 1,000 or more, for a receiver that forgets what is not repeated. It is sent
-   * as it was sent last, even through a mute.
+   * How often to send an open incident again, in milliseconds, 1,000 or more, for a receiver that forgets alerts unless they are repeated.
+   * It is sent unchanged, even during a mute.
    * @defaultValue never
    */
   readonly repeatEveryMs?: number;
   /**
-   * Sends news that is not about one tenant: a time without the store, a digest, a changed threshold. One replica calls it. If it throws, it is
-   * retried three times. A channel without it gets no notices.
+   * Sends a message that is not about one tenant: a time without the store, a digest, a changed threshold. One replica calls it. If it
+   * throws, it is retried three times. A channel without it gets no notices.
    */
   notify?(notice: Notice): Promise<void> | void;
   /**
-   * For a channel that hands alerts to something that sends them later: makes it send them now. Called once, when the app ends.
+   * For a channel that hands alerts to something that sends them later: makes it send them now. Called once, at shutdown.
    *
    * @param withinMs - How long the app waits for it, in milliseconds; more than 0.
    * @returns Whether everything was sent.

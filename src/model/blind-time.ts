@@ -8,9 +8,9 @@ export interface BlindInstance {
   pid: number;
   /** When the store was first unreachable. */
   from: Date;
-  /** When it was back. */
+  /** When it was reachable again. */
   to: Date;
-  /** Requests, or their cost, that it counted meanwhile. */
+  /** Requests, or their cost, that the instance counted in that time. */
   counted: number;
   /** How many of those were never published, because their windows expired before the store was back. */
   lost: number;
@@ -20,7 +20,7 @@ export interface BlindInstance {
 export interface BlindTime {
   /** When the first instance lost the store. */
   from: Date;
-  /** When the last one had it back. */
+  /** When the last instance reached it again. */
   to: Date;
   /** One entry per instance, the one that lost most first. */
   instances: BlindInstance[];

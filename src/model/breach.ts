@@ -8,19 +8,19 @@ export interface Breach {
   /** Name of the category's window; empty if the category has one window only. */
   readonly window: string;
   readonly tenant: Tenant;
-  /** The count when it was noticed: above the level, not always by one. */
+  /** The count when the breach was noticed: above the level, not always by one. */
   readonly count: number;
-  /** How much of it this instance counted itself; absent if it was raised by the app. */
+  /** How much of it this instance counted itself; absent if the app raised the breach. */
   readonly own?: number;
   readonly threshold: number;
   readonly level: AlertLevel;
   /** When the window began, in milliseconds since the epoch by the store's clock. */
   readonly windowStart: number;
-  /** When it ends. */
+  /** When the window ends. */
   readonly windowEnd: number;
   /** Absent if it was counted outside a request. */
   readonly route?: Route | undefined;
-  /** Who made up the count, as far as it was known then; the largest first, `other` for the rest. */
+  /** The contributors to the count that were known then, largest first; `other` is the rest. */
   readonly contributors?: readonly { readonly label: string; readonly count: number }[];
   /** `instance`: the store was away, and this instance counted alone. */
   readonly countedBy: 'all' | 'instance';

@@ -17,29 +17,29 @@ export const PERIODS = ['day', 'week', 'month'] as const;
 /** A calendar period. */
 export type Period = (typeof PERIODS)[number];
 
-/** One of the windows that a category counts in, with nothing left open. */
+/** A window that a category counts in, with all defaults applied. */
 export interface CategoryWindow extends NamedWindow {
-  /** The environment variable that sets its threshold; of several, the one that is set and wins. Empty without an environment. */
+  /** The environment variable that sets its threshold; if several are possible, the one that takes effect. Empty without an environment. */
   readonly variable: string;
   readonly threshold: number | ThresholdResolver;
   /** Ascending. */
   readonly levels: readonly AlertLevel[];
-  /** Length in milliseconds; of a calendar period the length of most: a day has 24 hours, a month 31 days. */
+  /** Length in milliseconds; for a calendar period the usual one: 24 hours for a day, 31 days for a month. */
   readonly windowMs: number;
-  /** The window, or the part of a sliding one, that holds an instant. */
+  /** Returns the span that contains an instant; for a sliding window, its part. */
   readonly spanAt: (now: number) => WindowSpan;
   /** The zone of a calendar period. */
   readonly timeZone?: string;
-  /** How many parts a sliding window is counted in: it is the sum of the last ones. */
+  /** How many parts a sliding window is counted in; its count is the sum of the latest ones. */
   readonly parts?: number;
 }
 
-/** A category with nothing left open. */
+/** A category with all defaults applied. */
 export interface Category {
   readonly name: string;
   /** At least one, in the order of the options. */
   readonly windows: readonly CategoryWindow[];
-  /** What costs more counts as this much. */
+  /** The highest cost of one request; a higher one counts as this. */
   readonly maxCost: number;
   /** Of the first window. */
   readonly threshold: number | ThresholdResolver;
@@ -49,6 +49,6 @@ export interface Category {
   readonly levels: readonly AlertLevel[];
   readonly tenant: TenantResolver;
   readonly contributor?: ContributorResolver | undefined;
-  /** Tenants that are counted and never alerted on. */
+  /** Tenants that are counted but never cause an alert. */
   readonly exempt?: ((tenant: Tenant) => boolean) | undefined;
 }

@@ -9,7 +9,7 @@ export interface DeliveryFault {
   retryAfterMs?: number | undefined;
   /**
    * The address or its credentials seem wrong, as they may during a deployment or with a wrong clock. The channel is tried with one alert
-   * after 30 s, then at intervals of up to 15 minutes, until it answers otherwise.
+   * after 30 s, then at intervals of up to 15 minutes, until the answer changes.
    * @defaultValue false
    */
   probe?: boolean | undefined;
@@ -20,7 +20,9 @@ export interface DeliveryFault {
   switchOff?: boolean | undefined;
 }
 
-/** Two copies of this package, CommonJS and ES modules, may meet in one process: `instanceof` would not know the other's errors. */
+/**
+ * Two copies of this package, CommonJS and ES modules, may share a process, and `instanceof` does not recognize errors of the other copy.
+ */
 const BRAND = Symbol.for('nestjs-rate-monitor:delivery-error');
 
 /**
@@ -56,15 +58,15 @@ export function isDeliveryError(error: unknown): error is DeliveryError {
 }
 
 /**
- * What an error of a channel states about its delivery. It never throws: a channel of the app's may throw a proxy, or what answers with
- * nonsense.
+ * What an error of a channel says about its delivery. Never throws: a channel of the app may throw a proxy, or an object with nonsense in
+ * it.
  */
 export function deliveryFaultIn(error: unknown): Partial<DeliveryFault> {
   try {
     const { retry, retryAfterMs, probe, switchOff } = Object(error) as Partial<Record<keyof DeliveryFault, unknown>>;
     return {
       ...(retry === false ? { retry } : {}),
-      // What an app's own channel made of a header may be NaN.
+      // An app's own channel may compute NaN from a header.
       ...(typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { retryAfterMs } : {}),
       probe: Boolean(probe),
       switchOff: Boolean(switchOff),

@@ -16,7 +16,7 @@ export interface AlertLevel {
 export interface Levels {
   /** The count that may not be exceeded. */
   readonly threshold: number;
-  /** Ascending. A level is known by its `at`: replicas may have other lists. */
+  /** Ascending. A level is identified by its `at`, because replicas may have different lists. */
   readonly steps: readonly AlertLevel[];
   /** The count above which each of `steps` is reached, in their order. */
   readonly counts: readonly number[];

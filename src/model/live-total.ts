@@ -7,18 +7,18 @@ export interface LiveTotal {
   readonly span: WindowSpan;
   /** The tenant's id at a bounded length. */
   readonly tenant: string;
-  /** Count of all instances as known here; of a sliding window, in all its parts. */
+  /** The count of all instances as known here; for a sliding window, over all its parts. */
   readonly known: number;
-  /** Undefined while it is not known; `Infinity` for one that is exempt. */
+  /** Undefined while it is not known; `Infinity` for an exempt tenant. */
   readonly threshold: number | undefined;
 }
 
-/** One whose count has changed. */
+/** A live total that has changed. */
 export interface ChangedTotal extends LiveTotal {
-  /** What the tenant is called. */
+  /** The tenant's name. */
   readonly name: string | undefined;
-  /** What this instance counted since it was last given. */
+  /** What this instance has counted since its last report of this total. */
   readonly more: number;
-  /** Whether nothing that it counted was given before. */
+  /** Whether this is its first report. */
   readonly isNew: boolean;
 }

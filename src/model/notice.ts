@@ -1,7 +1,7 @@
 import type { Severity } from './level.js';
 import type { ThresholdChange } from './threshold-override.js';
 
-/** News for people that is not an alert about one tenant. Each text is one line of bounded length; names in it are quoted. */
+/** A message for people that is not an alert about one tenant. Each text is one line of bounded length; names in it are quoted. */
 export interface Notice {
   /** The same for retries. */
   id: string;

@@ -1,19 +1,19 @@
 import { shownTenantId, type Tenant } from './tenant.js';
 import { copied, oneLine } from '../util/text.js';
 
-/** More than this of one tenant is a record, not an alert. */
+/** Attributes that an alert shows; more would bury the alert. */
 const MAX_SHOWN = 10;
 const MAX_NAME = 60;
 const MAX_VALUE = 150;
 
-/** What an alert shows of a tenant beside id and name. */
+/** What an alert shows of a tenant besides id and name. */
 export interface ShownAttributes {
   readonly shown: readonly (readonly [name: string, value: string])[];
-  /** How many there are beyond those. */
+  /** How many more there are. */
   readonly leftOut: number;
 }
 
-/** A tenant's attributes at a bounded number and size. They come from the app's resolver: only what has a plain text is shown. */
+/** A tenant's attributes, limited in number and size. They come from the app's resolver, so only plain values are shown. */
 export function attributesOf({ attributes }: Tenant): ShownAttributes {
   const plain = namesOf(attributes)
     .map((name) => [name, valueOf(attributes as object, name)] as const)
@@ -24,7 +24,7 @@ export function attributesOf({ attributes }: Tenant): ShownAttributes {
   return { shown, leftOut: plain.length - shown.length };
 }
 
-/** A copy of a tenant to keep: limited in size, with nothing of the request it was cut out of, and serializable as JSON. */
+/** A copy of a tenant to keep: limited in size, serializable as JSON, and not keeping its request in memory. */
 export function keptTenant(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
@@ -36,7 +36,7 @@ export function keptTenant(tenant: Tenant): Tenant {
   };
 }
 
-/** A proxy of the app's may throw: then there are no attributes. */
+/** None if a proxy of the app throws. */
 function namesOf(attributes: unknown): string[] {
   try {
     return Object.keys(attributes ?? {});
@@ -45,7 +45,7 @@ function namesOf(attributes: unknown): string[] {
   }
 }
 
-/** A getter of the app's may throw: that attribute is left out. */
+/** An attribute whose getter throws is left out. */
 function valueOf(attributes: object, name: string): unknown {
   try {
     return (attributes as Record<string, unknown>)[name];

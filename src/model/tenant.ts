@@ -4,16 +4,16 @@ import type { ExecutionContext } from '@nestjs/common';
 
 const MAX_ID_LENGTH = 128;
 const KEPT_OF_LONG_ID = 100;
-/** What {@link tenantKey} makes of a longer id; `[^]` takes a line break too. */
+/** What {@link tenantKey} returns for a longer id; `[^]` also matches a line break. */
 const KEY_OF_LONG_ID = /^[^]{100}~[\w-]{43}$/;
-/** Up to here an alert shows an id as it is: records must not grow with what strangers send. */
+/** Alerts show longer ids as their keys: records must not grow with what strangers send. */
 const MAX_SHOWN_ID = 1_000;
 
 /** Who a request counts against: a project, an organization, an API key. */
 export interface Tenant {
-  /** Unique within the category; of any length. Of one longer than 1,000 characters, alerts show the first 100, `~` and a SHA-256. */
+  /** Unique within the category, of any length. If it is longer than 1,000 characters, alerts show the first 100, `~` and a SHA-256. */
   id: string;
-  /** Its name for people. It comes from users, so channels escape and shorten it. */
+  /** A name for people to read. It comes from users, so channels escape and shorten it. */
   name?: string;
   /** Further facts for alerts to show, such as a plan or a region; up to ten are shown. Never put a secret here. */
   attributes?: Record<string, string>;
@@ -27,8 +27,8 @@ export type TenantLike =
   | bigint;
 
 /**
- * Finds who a request counts against; `undefined` or `null` if unknown. It may return a promise. If it throws, the request is not counted,
- * and the log reports it once per route.
+ * Returns who a request counts against; `undefined` or `null` if unknown. It may return a promise. If it throws, the request is not
+ * counted, and the log reports it once per route.
  */
 export type TenantResolver = (
   context: ExecutionContext,
@@ -54,20 +54,20 @@ function toId(value: unknown): string | undefined {
 }
 
 /**
- * A tenant's id at a bounded length: itself, or, past 128 characters, its head and a SHA-256, which together are longer than any id
- * that is kept as it is. So no id can pass for another, and memory does not grow with what strangers send.
+ * A tenant's id at a bounded length. Beyond 128 characters it is the head and a SHA-256, together longer than any id that is kept as it is.
+ * So no id can pass for another, and memory does not grow with what strangers send.
  */
 export function tenantKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
   return `${id.slice(0, KEPT_OF_LONG_ID)}~${createHash('sha256').update(id, 'utf16le').digest('base64url')}`;
 }
 
-/** A tenant's id as alerts have it: itself, or its key past 1,000 characters. An id that looks like a key is shown by its own key. */
+/** A tenant's id as alerts show it: the id, or its key beyond 1,000 characters. An id that looks like a key is shown as its own key. */
 export function shownTenantId(id: string): string {
   return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : tenantKey(id);
 }
 
-/** The key of a tenant whose id is shown like that: in an alert, or as the key itself. */
+/** The key of a tenant, given its id as alerts show it, or the key itself. */
 export function keyOfShown(id: string): string {
   return isKey(id) ? id : tenantKey(id);
 }

@@ -1,9 +1,9 @@
-/** Which threshold is meant. */
+/** Says which threshold: its category, and optionally its tenant and window. */
 export interface ThresholdScope {
   /** A configured category. */
   category: string;
   /**
-   * Id of a tenant, or a prefix of ids and `*`: `premium_*`. An exact id wins over a prefix, a longer prefix over a shorter one.
+   * Id of a tenant, or a prefix of ids followed by `*`: `premium_*`. An exact id wins over a prefix, a longer prefix over a shorter one.
    * @defaultValue every tenant
    */
   tenant?: string | undefined;
@@ -23,7 +23,7 @@ export interface SetThresholdOptions extends ThresholdScope {
    * @defaultValue never
    */
   until?: Date | undefined;
-  /** Why, for people who look later. Not empty. */
+  /** The reason, for people who look it up later. Not empty. */
   reason: string;
   /** Who sets it. Not empty. */
   by: string;
@@ -31,7 +31,7 @@ export interface SetThresholdOptions extends ThresholdScope {
 
 /** Options of {@link ThresholdService.remove}. */
 export interface RemoveThresholdOptions extends ThresholdScope {
-  /** Why, for people who look later. Not empty. */
+  /** The reason, for people who look it up later. Not empty. */
   reason: string;
   /** Who removes it. Not empty. */
   by: string;

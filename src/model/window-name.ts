@@ -16,15 +16,15 @@ export function windowName({ period, windowMs = DEFAULT_WINDOW_MS }: { period?: 
   return length === unitMs ? name : `${length / unitMs}${short}`;
 }
 
-/** How a window of a category is called. */
+/** The names of a window of a category. */
 export interface NamedWindow {
   /** `''` if it is the category's only one, else its `lengthName`. */
   readonly name: string;
-  /** Stays the same if a deploy adds or removes windows beside it, so it is what replicas share about a window. */
+  /** Stays the same if a deploy adds or removes other windows, so replicas identify a window by it. */
   readonly lengthName: string;
 }
 
-/** The window that goes by one of its names. */
+/** Finds a window by either of its names. */
 export function windowNamed<T extends NamedWindow>(windows: readonly T[] | undefined, name: string): T | undefined {
   return windows?.find((window) => window.name === name || window.lengthName === name);
 }

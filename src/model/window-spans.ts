@@ -5,12 +5,12 @@ import { TimeZone } from '../util/time-zone.js';
 const DAY_MS = 86_400_000;
 /** 1970-01-05 was a Monday. */
 const FIRST_MONDAY = 4 * DAY_MS;
-/** How long a period lasts at most, leaving aside the hour that clocks put back. */
+/** The longest that a period can be, ignoring the hour by which clocks are set back. */
 export const PERIOD_MS: Readonly<Record<Period, number>> = { day: DAY_MS, week: 7 * DAY_MS, month: 31 * DAY_MS };
 /** How many parts a sliding window is counted in. */
 export const SLIDING_PARTS = 6;
 
-/** Gives the window that holds an instant. */
+/** Returns the span that contains an instant. */
 export type SpanAt = (now: number) => WindowSpan;
 
 /** Up to this length, windows of different lengths never share a number at the same time, even if they differ by one millisecond. */
@@ -28,8 +28,8 @@ export function fixedSpans(windowMs: number): SpanAt {
 }
 
 /**
- * The sixths of a sliding window. The sixth that holds `now` and the five before it lie within the `windowMs` up to now, so their sum is
- * never above what a window that slides with each request would count, and includes all of its last five sixths.
+ * The sixths of a sliding window. The sixth that contains `now` and the five before it lie within the last `windowMs`, so their sum is at
+ * most what a window that slides with each request would count, and includes all of its last five sixths.
  */
 export function slidingSpans(windowMs: number): SpanAt {
   const startOf = (number: number): number => Math.ceil((number * windowMs) / SLIDING_PARTS);
@@ -62,7 +62,7 @@ function calendarSpan(period: Period, zone: TimeZone, now: number): WindowSpan {
   }
 }
 
-/** The midnight at which the period that holds `wall` begins, both as wall times. */
+/** The midnight at which the period that contains `wall` begins; both are wall times. */
 function firstOf(period: Period, wall: number): number {
   if (period === 'month') {
     const date = new Date(wall);
