@@ -5,15 +5,15 @@ import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { reasonOf } from '../util/text.js';
 
-/** The store must have been back for this long: one that flaps is one blind time, not a hundred. */
+/** How long the store must be back before a blind time is over: a store that flaps causes one, not a hundred. */
 const STEADY_MS = 2_000;
 /** How long the notice waits for the reports of other instances. */
 const GATHER_MS = 5_000;
-/** An instance that dies while it sends leaves the notice to another after this time; sending takes less. */
+/** If an instance dies while it sends the notice, another takes over after this time; sending takes less. */
 const SENDS_WITHIN_MS = 90_000;
 const MAX_REPORTS = 500;
 
-/** What one instance knows of a time in which it was blind. Times are those of the store, in milliseconds since the epoch. */
+/** What one instance knows about its blind time. Times are by the store's clock, in milliseconds since the epoch. */
 interface Report {
   readonly instance: string;
   readonly host: string;
@@ -26,21 +26,21 @@ interface Report {
   readonly isTold?: true;
 }
 
-/** What is looked at, and where it goes. */
+/** What is watched, and where it is reported. */
 export interface BlindSettings {
   /** A name that no other process has. */
   readonly instance: string;
   readonly host: string;
   readonly pid: number;
-  /** Of the service and environment that is told together. */
+  /** The service and environment whose instances share a notice. */
   readonly scope: string;
-  /** A shorter time is told nobody. */
+  /** Shorter times are not reported. */
   readonly blindAfterMs: number;
   readonly state: SharedState;
   /** The store's clock. */
   readonly now: () => number;
   readonly status: () => { readonly blindSince?: number; readonly counted: number; readonly lost: number };
-  /** Told once of each blind time, in one of the replicas. */
+  /** Called once per blind time, on one of the replicas. */
   readonly tell: (blind: BlindTime) => Promise<unknown>;
 }
 
@@ -50,8 +50,7 @@ interface Figures {
 }
 
 /**
- * Notices times without the store. Each instance reports its own when the store is back; one of them puts the reports together and tells
- * of them.
+ * Detects times without the store. Each instance reports its own when the store is back; one of them combines the reports into a notice.
  */
 export class BlindTimes {
   private readonly reports: Records<Report>;
@@ -60,7 +59,7 @@ export class BlindTimes {
   private blind:
     { readonly from: number; readonly before: Figures; back?: { at: number; counted: number } } | undefined;
   private unwritten: Report[] = [];
-  /** At the start, too: an instance may have ended before its time was told. */
+  /** Also at the start: an instance may have ended before its report was sent. */
   private isToLook = true;
 
   constructor(
@@ -71,7 +70,7 @@ export class BlindTimes {
     this.lease = `blind:${settings.scope}`;
   }
 
-  /** To be called once a second. Asks nothing of the store while there is nothing to tell. */
+  /** Called once a second. Leaves the store alone while there is nothing to report. */
   async look(): Promise<void> {
     const { now, status } = this.settings;
     const { blindSince, counted, lost } = status();
@@ -92,7 +91,7 @@ export class BlindTimes {
     await this.tellOfAll();
   }
 
-  /** Blind times of all instances that touch a range, the earliest first. Rejects while the store is away. */
+  /** Blind times of all instances that overlap a range, earliest first. Rejects while the store is away. */
   async between(from: number, to: number): Promise<BlindTime[]> {
     const reports = await this.reports.list(MAX_REPORTS);
     return together(reports.filter((report) => report.from < to && report.to > from)).map(blindTime);
@@ -131,7 +130,7 @@ export class BlindTimes {
     if (now() - Math.max(...untold.map(({ writtenAt }) => writtenAt)) < GATHER_MS) return;
     if (!(await state.claim(this.lease, instance, SENDS_WITHIN_MS))) return;
     try {
-      // Another may have told of it just before.
+      // Read again, because another instance may have sent it just before.
       await this.tellOfEach(await this.reports.list(MAX_REPORTS));
     } finally {
       await state.release(this.lease, instance).catch(() => undefined);
@@ -144,7 +143,7 @@ export class BlindTimes {
       const told = group.filter(({ isTold }) => isTold);
       const untold = group.filter(({ isTold }) => !isTold);
       if (untold.length === 0) continue;
-      // One blind time is one notice: an instance that was back a little later than the others is no news.
+      // One notice per blind time: an instance that was back a little later than the others causes no second one.
       const heardTo = Math.max(...told.map(({ to }) => to), -Infinity);
       if (Math.max(...untold.map(({ to }) => to)) - heardTo >= blindAfterMs) await tell(blindTime(untold));
       for (const report of untold) await this.reports.change(idOf(report), () => ({ ...report, isTold: true }));
@@ -163,7 +162,7 @@ function idOf({ instance, from }: Report): string {
   return `${instance}:${from}`;
 }
 
-/** Reports of times that overlap, the earliest first. */
+/** Groups reports whose times overlap, earliest first. */
 function together(reports: readonly Report[]): Report[][] {
   const groups: Report[][] = [];
   let end = -Infinity;

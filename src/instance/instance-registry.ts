@@ -10,15 +10,15 @@ import { VERSION } from '../util/version.js';
 import { conflictOf, thresholdsOf, type Instance } from './instance.js';
 
 const KIND = 'instances';
-/** An instance that was not seen for this long is gone. */
+/** An instance that has not been seen for this long is gone. */
 const GONE_AFTER_MS = 30_000;
-/** Two may fail before an instance seems gone. */
+/** Two heartbeats may fail before an instance seems gone. */
 const HEARTBEAT_MS = 10_000;
 const MAX_REMOVED = 100;
-/** Conflicts that are logged in the life of an instance. */
+/** The most conflicts that an instance logs in its lifetime. */
 const MAX_WARNED = 100;
 
-/** What an instance makes known of itself. */
+/** What an instance publishes about itself. */
 export interface Identity {
   readonly service: string | undefined;
   readonly environment: string | undefined;
@@ -37,17 +37,17 @@ export interface InstanceFigures {
   readonly uncounted: number;
 }
 
-/** Makes this instance known to those that share its keys, and warns if their set-up is not its own. */
+/** Announces this instance to those that share its keys, and warns if their configuration differs. */
 export class InstanceRegistry {
   private readonly poller: Poller;
   private readonly own: Omit<Instance, 'lastSeen' | 'perSecond' | 'uncounted'>;
   private last: { readonly at: number; readonly counted: number; readonly perSecond: number };
   private written: string | undefined;
   private readonly warned = new Set<string>();
-  /** The other instances as they could last be read, and when that was. */
+  /** The other instances as last read, and when that was. */
   private lastRead: { readonly readAt: number; readonly others: readonly Instance[] };
 
-  /** @param now - The time of the store, in milliseconds since the epoch. */
+  /** @param now - The store's clock, in milliseconds since the epoch. */
   constructor(
     /** A name that no other process has. */
     readonly id: string,
@@ -74,13 +74,13 @@ export class InstanceRegistry {
     this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
   }
 
-  /** Begins the heartbeat. Never rejects: a store that is away is asked later. */
+  /** Starts the heartbeat. Never rejects: if the store is away, the next one tries again. */
   async start(): Promise<void> {
     this.poller.start();
     await this.poller.now();
   }
 
-  /** All instances that were seen within 30 seconds, the newest last; this one as it is now. Rejects while the store is away. */
+  /** All instances seen within 30 seconds, newest last, with this one as it is now. Rejects while the store is away. */
   async list(): Promise<readonly Instance[]> {
     const records = [...(await this.state.list(KIND)).values()].map(parse);
     const readAt = this.now();
@@ -92,20 +92,20 @@ export class InstanceRegistry {
     return this.known().instances;
   }
 
-  /** For when the store is away: this instance as it is now, the others as they were when they could last be read. */
+  /** For when the store is away: this instance as it is now, the others as last read. */
   known(): KnownInstances {
     const { readAt, others } = this.lastRead;
     return { readAt, instances: [...others, this.self()].sort((a, b) => a.startedAt - b.startedAt) };
   }
 
-  /** This instance leaves: the others no longer see it. */
+  /** Stops the heartbeat and removes this instance from what the others see. */
   async stop(): Promise<void> {
     await this.poller.stop();
     await this.state.swap(KIND, this.id, this.written, undefined).catch(() => undefined);
   }
 
   /**
-   * Tells the others that this instance is there, and warns of those that share keys and should not; done every ten seconds once it has
+   * Tells the others that this instance is running, and warns about those that should not share its keys. Runs every ten seconds once
    * started.
    */
   async beat(): Promise<void> {
@@ -124,12 +124,12 @@ export class InstanceRegistry {
     }
     this.written = written.swapped ? next : written.found;
     await this.removeGone();
-    // So that the others are known if the store goes away before somebody looks.
+    // So that the others are known if the store goes away before anyone asks.
     await this.list();
     this.warnOfConflicts();
   }
 
-  /** Each kind once, however many replicas there are. One that starts later may be the first to conflict. */
+  /** Logs each kind of conflict once, however many replicas have it. A replica that starts later may be the first to conflict. */
   private warnOfConflicts(): void {
     for (const other of this.lastRead.others) {
       const conflict = conflictOf(this.own, other);
@@ -152,7 +152,7 @@ export class InstanceRegistry {
   }
 }
 
-/** Undefined if it is of a later version that writes something else. */
+/** Undefined if a later version wrote it in another format. */
 function parse(record: string): Instance | undefined {
   try {
     const instance = JSON.parse(record) as Partial<Instance> | null;

@@ -6,14 +6,14 @@ export interface Instance {
   /** Name of the app; undefined if nothing names it. */
   readonly service?: string | undefined;
   readonly environment?: string | undefined;
-  /** Of this package. */
+  /** The version of this package. */
   readonly version: string;
   readonly host: string;
   readonly pid: number;
   /** Milliseconds since the epoch, by the store's clock. */
   readonly startedAt: number;
   readonly lastSeen: number;
-  /** Requests, or their cost, a second since it was seen before. */
+  /** Requests, or their cost, per second since the heartbeat before. */
   readonly perSecond: number;
   /** Requests that went uncounted since its start. */
   readonly uncounted: number;
@@ -23,7 +23,7 @@ export interface Instance {
 
 type Described = Pick<Instance, 'service' | 'environment' | 'startedAt' | 'thresholds'>;
 
-/** What a category alerts on, in words that are equal if and only if two instances alert alike. */
+/** Describes what each category alerts on; the texts are equal if and only if two instances alert alike. */
 export function thresholdsOf(categories: Iterable<Category>): Record<string, string> {
   return Object.fromEntries(
     [...categories].map(({ name, windows }) => [name, [...windows].map(limitOf).sort().join('; ')]),
@@ -38,14 +38,14 @@ function limitOf({ lengthName, threshold, parts }: CategoryWindow): string {
   return `${most} in ${parts ? 'any ' : ''}${amount} ${unit}`;
 }
 
-/** Not rounded: instances that differ by a hair alert differently. */
+/** Not rounded: instances that differ by a tiny amount alert differently. */
 function exactly(threshold: number): string {
   return threshold.toLocaleString('en-US', { maximumFractionDigits: 20 });
 }
 
 /**
- * What is wrong with another instance counting under the same keys, and what to do; undefined if nothing is. Of instances of one app whose
- * thresholds differ, the one that started later says so: in a deployment, the earlier ones are about to end.
+ * Why another instance should not count under the same keys, and what to do; undefined if it may. If instances of one app have different
+ * thresholds, the one that started later says so: in a deployment, the earlier ones are about to end.
  */
 export function conflictOf(own: Described, other: Described): string | undefined {
   const remedy = 'set RATE_MONITOR_KEY_PREFIX, or keyPrefix, to a different name for each';
