@@ -19,7 +19,7 @@ export function checkSet(
   now: number,
 ): NextOverride {
   checkGiven(options);
-  // A misspelt `until` would set a threshold without an end.
+  // A misspelled `until` would set a threshold without an end.
   const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
   if (unknown !== undefined)
     throw new TypeError(`${oneLine(unknown, 40)} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
@@ -35,7 +35,7 @@ export function checkSet(
 }
 
 /**
- * The same for a threshold to remove.
+ * Checks a threshold to remove, and returns what to store.
  *
  * @param set - The thresholds in force: one set before a deploy may be for a category or window that is no longer configured.
  */

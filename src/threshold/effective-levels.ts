@@ -73,9 +73,9 @@ export function effectiveLevels(
 }
 
 /**
- * The threshold that holds for a tenant, or the one that tenants share, for those who look: without asking the app's functions.
+ * The threshold of a tenant, or the one that tenants share, for display. It does not call the app's functions.
  *
- * @param seen - What an instance that counted the tenant held it against.
+ * @param seen - The tenant's threshold according to an instance that counted it.
  */
 export function shownThreshold(
   { name, exempt }: Category,

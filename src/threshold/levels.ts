@@ -7,9 +7,9 @@ import { ThresholdFunction, Turns } from './threshold-function.js';
 /** The levels of a tenant whose threshold is not known: no count reaches any. */
 export const NO_LEVELS: Levels = Object.freeze({ threshold: Infinity, counts: [], steps: [] });
 
-/** The counts that `steps` stand for under `threshold`; `steps` ascend. */
+/** The levels for a threshold; `steps` must be ascending. */
 export function levelsOf(threshold: number, steps: readonly AlertLevel[]): Levels {
-  // To 15 digits: 1.15 times 100 is 115, and not a little less.
+  // To 15 digits, so that 1.15 times 100 is 115, not slightly less.
   return { threshold, counts: steps.map((step) => Number((step.at * threshold).toPrecision(15))), steps };
 }
 
@@ -28,7 +28,7 @@ export interface Thresholds {
 
 /** How threshold functions are called. */
 export interface AskedThresholds {
-  /** How long an answer holds, in milliseconds. */
+  /** How long an answer is cached, in milliseconds. */
   readonly ttlMs: number;
   /** Shared by all functions. */
   readonly turns: Turns;

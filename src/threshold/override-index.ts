@@ -9,11 +9,11 @@ interface OfWindow {
   all: number | undefined;
 }
 
-/** Finds the override that holds for a tenant: the more exact wins. */
+/** Finds the override that applies to a tenant: the most specific wins. */
 export class OverrideIndex {
   private readonly windows = new Map<string, OfWindow>();
 
-  /** @param overrides - With the current names of their windows. */
+  /** @param overrides - Overrides with the current names of their windows. */
   constructor(overrides: Iterable<KeptOverride>) {
     for (const { category, window, tenant, threshold } of overrides) {
       if (threshold === null) continue;

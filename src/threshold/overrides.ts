@@ -30,13 +30,13 @@ import { OverrideIndex } from './override-index.js';
 
 /** More thresholds than this belong in the app's database, behind a threshold function. */
 const MAX_OVERRIDES = 1_000;
-/** How many removed and expired ones to keep, the latest, so that no replica restores them. */
+/** How many removed and expired ones to keep, newest first, so that no replica restores them. */
 const MAX_ENDED = 4_000;
-/** Both of the above, with room for what is set before a replica has looked. */
+/** Both of the above, with room for what is set before a replica reads again. */
 const MAX_READ = 10_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
-/** Looks that may pass before everything is read again, in case a replica died between a change and its mark. */
+/** Everything is read again after this many looks, in case a replica died between a change and its mark. */
 const LOOKS_PER_FULL_READ = 30;
 
 const CHANGES = 'threshold-changes';
@@ -67,12 +67,12 @@ export class Overrides {
   private readonly records: Records<KeptOverride>;
   private readonly marks: Records<Mark>;
   private readonly known = new Map<string, KeptOverride>();
-  /** The latest changes by their record's id, the newest first: as the store had them, and those made here. */
+  /** The latest changes by record id, newest first: those of the store, and those made here. */
   private trace = new Map<string, string>();
   private held: readonly KeptOverride[] = [];
   private index = new OverrideIndex([]);
   private currentVersion = 0;
-  /** When the next of those in force ends. */
+  /** When the next override in force ends. */
   private nextEnd = Infinity;
   /** Categories whose thresholds have expired, until that is reported. */
   private readonly ranOut = new Set<string>();
@@ -103,7 +103,7 @@ export class Overrides {
   /**
    * Sets a threshold. It is in force here when this resolves, and on all replicas within two seconds.
    *
-   * @throws if an option is wrong or the store is away: nothing has changed then.
+   * @throws if an option is wrong or the store is away; nothing has changed then.
    */
   async set(options: SetThresholdOptions): Promise<ThresholdOverride> {
     const { categories } = this.options;
@@ -115,7 +115,7 @@ export class Overrides {
     return toOverride(await withStore(failed, () => this.change(next)), categories);
   }
 
-  /** Removes one; resolves to whether there was one. */
+  /** Removes a threshold; resolves to whether there was one. */
   async remove(options: RemoveThresholdOptions): Promise<boolean> {
     const failed = 'The threshold was not removed';
     await withStore(failed, () => this.readAll());
@@ -125,7 +125,7 @@ export class Overrides {
     return true;
   }
 
-  /** Those in force. */
+  /** The overrides in force. */
   async list(): Promise<ThresholdOverride[]> {
     await withStore('Thresholds cannot be read', () => this.readAll());
     return this.inForce().map((kept) => toOverride(kept, this.options.categories));
@@ -149,7 +149,7 @@ export class Overrides {
 
   private async learnAll(): Promise<void> {
     const mark = (await this.marks.read(LATEST))?.mark;
-    // No mark: nothing was ever set, or the store has lost all.
+    // No mark: nothing was ever set, or the store has lost everything.
     if (mark === this.seenMark && (mark ?? this.known.size === 0) && ++this.looks % LOOKS_PER_FULL_READ !== 0) return;
     const isPutBack = await this.readAll();
     await this.readTrace();
@@ -230,17 +230,17 @@ export class Overrides {
     await this.records.change(id, (there) => (there && there.version >= mine.version ? there : mine));
   }
 
-  /** Syncs the latest changes with the store. Each has an id of its own, so replicas that put back the same one leave one. */
+  /** Syncs the latest changes with the store. Each has its own id, so one that several replicas restore is stored once. */
   private async readTrace(): Promise<void> {
     const { state } = this.options;
     const stored = await state.list(CHANGES, MAX_CHANGES);
     const lost = [...this.trace].filter(([id]) => !stored.has(id));
     const all = [...new Map([...lost, ...stored])].map(([id, line]) => ({ id, line, at: timeOf(line) }));
-    // The store's own order is the truer one: the clocks of two replicas differ by some milliseconds.
+    // Otherwise the store's order is kept, which is more accurate: the clocks of replicas differ by some milliseconds.
     if (lost.length > 0) all.sort((a, b) => b.at - a.at);
     const latest = all.slice(0, MAX_CHANGES);
     this.trace = new Map(latest.map(({ id, line }) => [id, line]));
-    // The oldest first: the store keeps the records that were written last.
+    // Oldest first, because the store keeps the records that were written last.
     for (const { id, line } of latest.reverse()) if (!stored.has(id)) await state.swap(CHANGES, id, undefined, line);
   }
 
@@ -254,7 +254,7 @@ export class Overrides {
     this.currentVersion++;
   }
 
-  /** Leaves out those of windows that are not configured here: replicas of another version may have them. */
+  /** Leaves out windows that are not configured here: replicas of another version may have them. */
   private *withPresentNames(overrides: Iterable<KeptOverride>): Generator<KeptOverride> {
     for (const kept of overrides) {
       const window = presentName(this.options.categories, kept);
@@ -266,7 +266,7 @@ export class Overrides {
     return this.marks.change(LATEST, () => ({ mark: randomUUID() }));
   }
 
-  /** The threshold applies even if these fail: other replicas read everything from time to time, and the log has the change. */
+  /** The threshold applies even if these writes fail: other replicas read everything from time to time, and the log has the change. */
   private async tell(change: ThresholdChange): Promise<void> {
     const { logger, state, changed } = this.options;
     logger.log(describe(change));

@@ -16,7 +16,9 @@ const ANSWER_WITHIN_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** Limits how many threshold functions run at once; the others wait for their turn, as many as may: while a function hangs, that would be all. */
+/**
+ * Limits how many calls of threshold functions run at once, and how many wait for their turn: while a function hangs, all of them would.
+ */
 export class Turns {
   private free: number;
   private readonly waiting: (() => void)[] = [];
@@ -46,7 +48,7 @@ export class Turns {
   }
 }
 
-/** What is known of one tenant's threshold. */
+/** What is known about one tenant's threshold. */
 interface Kept {
   /** The last good answer, and until when it is fresh. */
   value?: number;
@@ -58,17 +60,17 @@ interface Kept {
 }
 
 export interface ThresholdFunctionOptions {
-  /** How long an answer holds, in milliseconds. */
+  /** How long an answer is cached, in milliseconds. */
   readonly ttlMs: number;
   readonly turns: Turns;
-  /** Called if an answer differs from the one before. */
+  /** Called if an answer differs from the previous one. */
   readonly changed: () => void;
   readonly now?: () => number;
 }
 
 /**
- * Thresholds that the app's function returns for each tenant. One answer serves many requests, and a tenant has one call in progress at
- * most. While calls fail, the last good answer applies, and retries back off.
+ * Caches the thresholds that the app's function returns for each tenant. A tenant has at most one call in progress. While calls fail, the
+ * last good answer applies, and retries back off.
  */
 export class ThresholdFunction {
   private readonly kept = new LRUCache<string, Kept>({
