@@ -49,11 +49,11 @@ import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './se
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends AlertOrigin {
   readonly channels: readonly NamedChannel[];
-  /** Names of the configured categories: those that may be muted. */
+  /** Names of the configured categories; only these can be muted. */
   readonly categories: readonly string[];
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
-  /** Undefined: each window is an alert. */
+  /** Undefined if each window is an alert of its own. */
   readonly incidents: IncidentSettings | undefined;
   /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
@@ -61,12 +61,12 @@ export interface AlertSettings extends AlertOrigin {
   /** The store's clock. */
   readonly now: () => number;
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
-  /** The tenant's current threshold if the count is over none of its levels; undefined if it is over one, or if that is unknown. */
+  /** The tenant's current threshold if the count is over no level; undefined if it is over one, or if that is unknown. */
   readonly thresholdNotReached: (
     of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
     count: number,
   ) => number | undefined;
-  /** The contributors to the count of the window that ends at that time; empty if they are unknown. */
+  /** Contributors to the count of the window that ends at `end`; empty if unknown. */
   readonly contributors?: (
     of: Pick<Incident, 'category' | 'window' | 'tenant'>,
     end: number,
@@ -80,25 +80,25 @@ export interface TestedChannel {
   channel: string;
   /** Whether the channel took the test alert. */
   delivered: boolean;
-  /** Why not, if it was not delivered. */
+  /** Why it was not delivered. */
   reason?: string;
 }
 
-/** What is overdue by this much was left undone by the replica that looks. */
+/** A record overdue by this much was missed by the elected replica, so any replica handles it. */
 const LEFT_UNDONE_MS = 2_000;
-/** Counts younger than this are sent without being read again. */
+/** Counts younger than this are sent without another read. */
 const FRESH_MS = 250;
 const COUNT_WITHIN_MS = 500;
-/** How long the start waits for mutes. */
+/** How long startup waits for mutes. */
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
-/** For incidents that were opened before the option was turned off. */
+/** For incidents opened before the option was turned off. */
 const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /**
- * Keeps every channel in step with the incidents. Everything goes through {@link attend}: it changes an incident's record, claims what is
- * due and may be sent by this replica, and queues it in the channels' deliveries, which report what was confirmed.
+ * Keeps every channel in sync with the incidents. Every change goes through {@link attend}: it updates an incident's record, claims what is
+ * due and this replica may send, and queues it in the channels' deliveries, which report what was confirmed.
  */
 export class AlertEngine implements Incidents {
   readonly mutes: Mutes;
@@ -112,7 +112,7 @@ export class AlertEngine implements Incidents {
   private readonly roster: ChannelRoster;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
-  /** Alerts belong to no request: otherwise Sentry would attach the request that crossed the level. */
+  /** Alerts are sent outside the request's async context, or Sentry would attach the request that crossed the level. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
   private readonly once: SayOnce;
@@ -148,23 +148,23 @@ export class AlertEngine implements Incidents {
     for (const named of channels) {
       const { name, channel } = named;
       const keyFor = (known: string): string => `${known}#${channel.addressHash ?? ''}`;
-      // By its address: the number in a name changes with the order of the channels, and a deployment may change that.
+      // Keyed by address, because the number in a name depends on the order of the channels, which a deployment may change.
       const key = this.deliveries.has(keyFor(channel.name)) ? keyFor(name) : keyFor(channel.name);
       this.ownChannels.set(key, channel);
       this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
     }
-    // Not awaited: a store that is away must not delay the start.
+    // Not awaited: a store that is away must not delay startup.
     void this.lookAtRoster().catch(() => undefined);
     for (const poller of this.pollers) poller.start();
   }
 
-  /** Reads the mutes of other replicas before the first alert. A store that is away does not delay the start. */
+  /** Reads the mutes of other replicas before the first alert, without letting a store that is away delay startup. */
   async lookAtMutes(): Promise<void> {
     await within(this.mutes.refresh(), FIRST_LOOK_MS, 'not seen').catch(() => undefined);
   }
 
   /**
-   * Records a breach. Resolves when its record is written (in memory if the store is away) and queued for the channels that take single
+   * Records a breach. Resolves once its record is written (in memory if the store is away) and queued for the channels that take single
    * alerts. Never rejects.
    */
   breached(breach: Breach): Promise<void> {
@@ -205,14 +205,14 @@ export class AlertEngine implements Incidents {
     return mute;
   }
 
-  /** Ends a mute early. What it held back is sent if it is still true. */
+  /** Ends a mute early. Alerts it held back are sent if they are still true. */
   async unmute(scope: MutedScope): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
     await this.holdAgain();
     return wasMuted;
   }
 
-  /** The thresholds of a category changed: closes open incidents whose count is no longer over a level. */
+  /** Closes a category's open incidents whose count is no longer over a level, after its thresholds changed. */
   async thresholdsChanged(category: string): Promise<void> {
     const { thresholdNotReached, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
@@ -229,14 +229,14 @@ export class AlertEngine implements Incidents {
     }
   }
 
-  /** The last alerts of all replicas, newest first; while the store is away, those that this replica knows. */
+  /** The latest alerts of all replicas, newest first; while the store is away, those this replica knows. */
   async list(): Promise<AlertRecord[]> {
     const names = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
     const now = this.options.now();
     return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names, now));
   }
 
-  /** Incidents of all replicas that are open or whose end is not sent yet, as last seen. */
+  /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   get openIncidents(): number {
     return this.records.size;
   }
@@ -247,7 +247,7 @@ export class AlertEngine implements Incidents {
     return [...this.deliveries.values()].map((delivery) => delivery.status(now));
   }
 
-  /** Sends at once what waits. Returns whether nothing is left. */
+  /** Sends everything that waits now. Returns whether nothing is left. */
   async flush(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs;
     await within(Promise.all(this.raising), withinMs, 'not raised').catch(() => undefined);
@@ -256,7 +256,7 @@ export class AlertEngine implements Incidents {
     return this.raising.size === 0 && sent.every(Boolean);
   }
 
-  /** Sends what waits, for up to `shutdownFlushMs`. Another replica can take over the rest at once. */
+  /** Sends everything that waits, for up to `shutdownFlushMs`. Other replicas can take over the rest at once. */
   async stop(): Promise<void> {
     const { shutdownFlushMs } = this.options;
     const end = performance.now() + shutdownFlushMs;
@@ -298,7 +298,7 @@ export class AlertEngine implements Incidents {
     return waitMs;
   }
 
-  /** Ends the wait of a failed alert, even if the store's clock differs. Another replica may have sent it already. */
+  /** Retries a failed alert now, even if the store's clock says it is too early. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
     const free = (told: Told): Told =>
       told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
@@ -338,8 +338,8 @@ export class AlertEngine implements Incidents {
   /**
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
-   * @param read - The incident as read earlier, if it was.
-   * @returns Whether there is one.
+   * @param read - The incident, if it was read earlier.
+   * @returns Whether the incident exists.
    */
   private async attend(
     id: string,
@@ -367,7 +367,7 @@ export class AlertEngine implements Incidents {
     return true;
   }
 
-  /** Changes what an incident's record has for a channel. */
+  /** Changes a channel's part of an incident's record. */
   private async changeTold(id: string, key: string, change: (told: Told) => Told): Promise<void> {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
@@ -375,7 +375,7 @@ export class AlertEngine implements Incidents {
     });
   }
 
-  /** After a mute was ended or shortened, what it held back is sent or waits for the mute that holds now. Repeated if it fails. */
+  /** After a mute was ended or shortened, sends what it held back unless another mute now applies. Retried if it fails. */
   private async holdAgain(): Promise<void> {
     if (!this.mutes.endsSooner) return;
     this.mutes.endsSooner = false;
@@ -386,13 +386,13 @@ export class AlertEngine implements Incidents {
     });
   }
 
-  /** Does the same in every incident that the change affects. */
+  /** Applies a change to every incident that it affects. */
   private async changeAll(change: (told: Told) => Told): Promise<void> {
     for (const [id, { told }] of await this.records.list())
       for (const [key, one] of Object.entries(told)) if (change(one) !== one) await this.changeTold(id, key, change);
   }
 
-  /** Takes over what 0.1 left open. */
+  /** Takes over incidents that 0.1 left open. */
   private adopt(): Promise<void> {
     const channels = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
     return this.v01.look(
@@ -432,7 +432,7 @@ export class AlertEngine implements Incidents {
     return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
 
-  /** The incidents with their present counts and contributors. */
+  /** The incidents with their current counts and contributors. */
   private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
     const incidents = await this.records.read(ids);
     const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
@@ -446,7 +446,7 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /** Adds the current contributors to the count. */
+  /** Adds the current contributors. */
   private async named(incident: Incident): Promise<Incident> {
     const { end, count } = lastOf(incident);
     if (!this.options.contributors || this.records.isAway) return incident;
@@ -455,7 +455,7 @@ export class AlertEngine implements Incidents {
     return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
-  /** In the order of `wanted`; undefined if they cannot be read now. */
+  /** Counts in the order of `wanted`; undefined if they cannot be read now. */
   private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
     const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
     if (reads.length === 0 || this.records.isAway) return undefined;
@@ -465,7 +465,7 @@ export class AlertEngine implements Incidents {
     return wanted.map((one) => (one ? (counts[at++] as number) : 0));
   }
 
-  /** Once a second: handles what is due in the store, and what the store has lost or never had. */
+  /** Runs once a second: handles due incidents, and those that the store lost or never had. */
   private async look(): Promise<void> {
     const { now } = this.options;
     this.reportLost();
@@ -489,13 +489,13 @@ export class AlertEngine implements Incidents {
       );
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
     await this.holdAgain();
-    // What a replica that died was sending is due by the clock as it was.
+    // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
     if (fellBack) for (const id of (await this.records.list()).keys()) await this.attend(id, (there) => there);
     this.lookedAt = now();
     this.records.forget();
   }
 
-  /** Sends open incidents to channels that no replica had before: the records do not name those channels yet. */
+  /** Sends open incidents to new channels, which the records do not name yet. */
   private async lookAtRoster(): Promise<void> {
     const introduced = await this.roster.look(this.options.now());
     if (introduced.length === 0) return;
@@ -503,7 +503,7 @@ export class AlertEngine implements Incidents {
       if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
   }
 
-  /** Updates the counts of what is due, closes what is over, and sends what each channel is due. */
+  /** Updates the counts of due incidents, closes those that are over, and sends each channel what it is due. */
   private async lookAt(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const now = this.options.now();
@@ -519,7 +519,7 @@ export class AlertEngine implements Incidents {
         const read = incidents[i];
         const counted = (spans[i] as Span[]).map((span) => [span, counts?.[at++]] as const);
         const change = (incident: Incident | undefined): Incident | undefined =>
-          // An unreadable record is treated as missing, and removed.
+          // An unreadable record is treated as missing and removed.
           incident && incident.uid === read?.uid
             ? counted.reduce(
                 (next, [span, count]) => withCounted(next, span, count, now, this.records.isAway),
@@ -531,7 +531,7 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /** Extends the leases of what this replica is sending. */
+  /** Extends the leases on what this replica is sending. */
   private async keepLeases(): Promise<void> {
     for (const delivery of this.deliveries.values()) {
       await this.leases.claim(delivery);
@@ -563,7 +563,7 @@ function endedSilently(incident: Incident, now: number): Incident {
 
 function readOf(incident: Incident, { start, end }: Span): CountRead {
   const { category, tenant } = incident;
-  // A sliding window counts back from the moment it is read at. Others may have another length than was known here: the middle is in them.
+  // A sliding window counts back from `at`. Any other may be longer or shorter than recorded here; its middle is inside either way.
   const at = lastOf(incident).lengthMs === undefined ? Math.floor((start + end) / 2) : end - 1;
   return { category, window: sharedName(incident), tenantId: tenant.id, at };
 }

@@ -9,16 +9,16 @@ export interface AlertRecord {
   id: string;
   /** When the level was crossed, by the store's clock. */
   raisedAt: Date;
-  /** The alert with the current counts, or with those at its end. */
+  /** The alert with the current counts, or with the final ones once it is over. */
   alert: RateAlert;
-  /** Delivery by name of the channel. */
+  /** Delivery by channel name. */
   channels: Record<string, Delivery>;
 }
 
 /**
  * An incident as the history shows it.
  *
- * @param names - Of this replica's channels, by their keys.
+ * @param names - Names of this replica's channels, by key.
  */
 export function alertRecord(
   incident: Incident,
@@ -31,7 +31,7 @@ export function alertRecord(
   const window = lastOf(incident);
   const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin, 0, now);
   const channels: Record<string, Delivery> = {};
-  // The key is the channel's name and a hash of its address. Of two addresses with one name, the one that confirmed last is shown.
+  // The key is the channel's name and a hash of its address. If two addresses share a name, show the one that confirmed last.
   const heardAt: Record<string, number> = {};
   for (const [key, { delivery, when = 0, next }] of Object.entries(incident.told)) {
     const name = names.get(key) ?? key.slice(0, key.lastIndexOf('#'));

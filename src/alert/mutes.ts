@@ -29,7 +29,7 @@ export interface MutedScope {
 export interface MuteOptions extends MutedScope {
   /** How long, in milliseconds: above 0, 30 days at most. Anything else is a `RangeError`. */
   forMs: number;
-  /** Why, for people who read the log later: one line, cut after 200 characters. An empty one is a `TypeError`. */
+  /** Why, for people who read the log later: one line, cut after 200 characters. An empty reason is a `TypeError`. */
   reason: string;
   /**
    * Who mutes: one line, cut after 80 characters.
@@ -39,7 +39,7 @@ export interface MuteOptions extends MutedScope {
   by?: string | undefined;
 }
 
-/** Alerts that are held back for a while. Counting continues. */
+/** A mute holds alerts back for a while. Counting continues. */
 export interface Mute extends MutedScope {
   /** When it ends. */
   until: Date;
@@ -51,7 +51,7 @@ export interface Mute extends MutedScope {
   heldBack: number;
 }
 
-/** The record. After an early end it stays until its original end, so that no instance that still knows it restores it. */
+/** The stored record. A mute ended early stays until its original end, so that no instance that still knows it restores it. */
 interface Kept extends MutedScope {
   until: number;
   reason: string;
@@ -63,7 +63,7 @@ interface Kept extends MutedScope {
 }
 
 const MAX_BY = 80;
-/** The end is logged a little later, once other replicas have added what they held back. */
+/** The end is logged this much later, once other replicas have added what they held back. */
 const SETTLES_AFTER_MS = 2_000;
 /** Every replica notices within this time that a mute is over. */
 const LOGS_ONCE_MS = 600_000;
@@ -77,10 +77,10 @@ export class Mutes {
   private readonly records: Records<Kept>;
   private readonly v01: V01Mutes;
   private known = new Map<string, Kept>();
-  /** Held back here and not yet added to the record. */
+  /** How many alerts were held back here and are not yet in the record. */
   private readonly heldBack = new Map<string, number>();
   private readonly me = randomUUID();
-  /** A mute was ended or shortened here: what it holds back waits for its former end until somebody looks. */
+  /** Set if a mute was ended or shortened here: what it held back is still recorded with the former end. */
   endsSooner = false;
 
   /**
@@ -126,7 +126,7 @@ export class Mutes {
     return toMute(this.known.get(id) ?? kept);
   }
 
-  /** Returns whether there was one. */
+  /** Returns whether there was such a mute. */
   async unmute(scope: MutedScope): Promise<boolean> {
     checkNames(scope, ['tenant', 'category']);
     return withStore('The mute was not ended', async () => {
@@ -135,13 +135,13 @@ export class Mutes {
     });
   }
 
-  /** The mutes that hold now; while the store is away, those that this replica knows. */
+  /** The mutes in force; while the store is away, those this replica knows. */
   async list(): Promise<Mute[]> {
     await this.refresh().catch(() => undefined);
     return this.running().map(toMute);
   }
 
-  /** The mute of an alert, as last read; the one that lasts longest if there are several. */
+  /** The mute that applies to an alert, as last read; if there are several, the one that lasts longest. */
   of(category: string, tenantId: string): Mute | undefined {
     const isOf = ({ tenant = tenantId }: Kept): boolean => keyOfShown(tenant) === keyOfShown(tenantId);
     const found = this.running().filter((mute) => (mute.category ?? category) === category && isOf(mute));
@@ -149,19 +149,19 @@ export class Mutes {
     return longest && toMute(longest);
   }
 
-  /** Counts an alert that was held back. Written at the next refresh, so that a storm does not change the record a thousand times. */
+  /** Counts an alert that was held back. Written at the next refresh, so that a storm does not write the record a thousand times. */
   holdBack(mute: MutedScope): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
   }
 
-  /** Adds what was held back here to the records. If the store is away, they are added at the next refresh. */
+  /** Adds the counts of held-back alerts to the records; if the store is away, the next refresh does. */
   async flush(): Promise<void> {
     for (const [id, more] of [...this.heldBack]) {
       this.heldBack.delete(id);
       try {
         const before = await this.change(id, (mute) => mute && { ...mute, heldBack: mute.heldBack + more });
-        // The store lost it, so it is restored with this count.
+        // The store lost the mute, so it is restored with this count.
         const mine = this.known.get(id);
         if (!before && mine) this.known.set(id, { ...mine, heldBack: mine.heldBack + more });
       } catch (error) {
@@ -171,7 +171,7 @@ export class Mutes {
     }
   }
 
-  /** Reads all mutes, puts back what the store has lost, and ends what has run out. */
+  /** Reads all mutes, restores those the store lost, and ends those that have run out. */
   async refresh(): Promise<void> {
     await this.flush();
     const now = this.now();
@@ -179,7 +179,7 @@ export class Mutes {
     for (const [id, mine] of this.known) {
       const there = kept.get(id);
       if (there && there.version >= mine.version) continue;
-      // Not put back: 0.1 may have set it again since.
+      // Not restored: 0.1 may have set it again since.
       if (mine.until + SETTLES_AFTER_MS <= now) {
         if (!there && !mine.ended) await this.over(id, mine);
         continue;
@@ -193,7 +193,7 @@ export class Mutes {
     for (const [id, mute] of kept) if (mute.until + SETTLES_AFTER_MS <= now) await this.end(id);
   }
 
-  /** A mute that a replica of 0.1 sets or ends is set or ended here too. */
+  /** Sets or ends the mutes that a replica of 0.1 has set or ended. */
   private async followV01(now: number): Promise<void> {
     const { set, ended } = await this.v01.look();
     for (const id of ended) await this.endNow(id);
@@ -216,13 +216,13 @@ export class Mutes {
   private async end(id: string): Promise<void> {
     const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
-    // It may have been prolonged meanwhile.
+    // It may have been extended meanwhile.
     if (after) this.known.set(id, after);
     else this.known.delete(id);
     if (before && !after && !before.ended) await this.over(id, before);
   }
 
-  /** Logged by one replica, which a lease elects because the store may have lost the record. */
+  /** Logs the end from one replica. A lease elects it, because the store may have lost the record. */
   private async over(id: string, mute: Kept): Promise<void> {
     await this.v01.remove(id, mute.until);
     const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
@@ -232,7 +232,7 @@ export class Mutes {
     );
   }
 
-  /** @returns Whether there was one that held. */
+  /** @returns Whether such a mute was in force. */
   private async endNow(id: string): Promise<boolean> {
     const now = this.now();
     const holds = (mute: Kept | undefined): mute is Kept => mute !== undefined && !mute.ended && mute.until > now;

@@ -17,10 +17,10 @@ import {
 } from './incident/incident-from-store.js';
 
 /**
- * An alert that the app raises itself, as a breach. It comes from code of the app's, and channels read what they are given: what is wrong is
- * refused here, while the one who wrote it can see it.
+ * Turns an alert that the app raises itself into a breach. Channels trust what they are given, so a mistake is rejected here, where the
+ * caller sees it.
  *
- * @throws TypeError that names what is wrong and what to write.
+ * @throws TypeError that names what is wrong and what to write instead.
  */
 export function breachOf(alert: RateAlert): Breach {
   check(
@@ -63,7 +63,7 @@ export function breachOf(alert: RateAlert): Breach {
   };
 }
 
-/** Names what was found by its kind only: a value may be a secret that was put in the wrong place. */
+/** Shows only the type of a wrong value, which may be a misplaced secret. */
 function check<T>(name: string, value: T, isRight: (value: T) => boolean, remedy: string): void {
   if (isRight(value)) return;
   const found = typeof value === 'number' ? String(value) : kindOf(value);

@@ -1,17 +1,17 @@
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Contributors, type Incident } from './incident.js';
 
-/** If a window's count cannot be read for this long after its end, the last count seen is final. */
+/** If a window's count cannot be read for this long after its end, the last count seen becomes final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
 /** How many windows to settle at once if no replica has looked for a long time. */
 const MAX_SPANS = 20;
 
-/** A stretch of time whose count is final now. */
+/** A stretch of time whose count is now final. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** Windows that are over and not settled, oldest first. */
+/** Windows that have ended and are not settled, oldest first. */
 export function unsettled(incident: Incident, now: number): Span[] {
   const spans: Span[] = [];
   for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
@@ -23,7 +23,7 @@ export function unsettled(incident: Incident, now: number): Span[] {
   return spans;
 }
 
-/** When the window that begins or goes on at `start` ends. A sliding one is counted in pieces of its length, one after the other. */
+/** When the window that contains `start` ends. A sliding window is counted in consecutive pieces of its length. */
 export function endOfSpan(incident: Incident, start: number): number {
   const length = lengthOf(incident);
   if (lastOf(incident).lengthMs !== undefined) return start + length;
@@ -36,7 +36,7 @@ export function endOfSpan(incident: Incident, start: number): number {
 export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
   if (incident.settledTo !== start) return incident;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
-  // The highest count of a stretch is that of one of its pieces.
+  // The count of a sliding stretch is the highest of its pieces, so this piece may have a lower one.
   const seen = known?.lengthMs !== undefined && counted > 0 ? 0 : (known?.count ?? 0);
   const count = Math.max(counted, seen);
   const isCalm = start >= lastOf(incident).end;
@@ -52,7 +52,7 @@ export function withSettled(incident: Incident, { start, end }: Span, counted: n
   };
 }
 
-/** Updates the count of the window that is running. */
+/** Updates the count of the running window. */
 export function withCount(incident: Incident, start: number, count: number): Incident {
   const window = incident.windows.find((one) => one.start === start);
   if (!window || count <= window.count) return incident;
@@ -63,7 +63,7 @@ export function withCount(incident: Incident, start: number, count: number): Inc
   };
 }
 
-/** The windows to count now: those that are over and not final, or the one that is running. */
+/** The windows to count now: ended ones that are not final, or the running one. */
 export function spansToCount(incident: Incident, now: number): readonly Span[] {
   if (incident.closedAt !== undefined) return [];
   const last = lastOf(incident);
@@ -73,9 +73,9 @@ export function spansToCount(incident: Incident, now: number): readonly Span[] {
 }
 
 /**
- * Takes in the count of one of {@link spansToCount}.
+ * Applies the count of one of {@link spansToCount}.
  *
- * @param count - Undefined if it cannot be read. An ended window then waits for it for a while, unless the store is away.
+ * @param count - Undefined if it cannot be read. An ended window then waits a while for it, unless the store is away.
  */
 export function withCounted(
   incident: Incident,

@@ -4,7 +4,7 @@ import type { Delivery, Incident } from './incident.js';
 
 type Test = (value: unknown) => boolean;
 
-/** The last moment that a Date can hold. */
+/** The latest time that a Date can hold. */
 export const LAST_MS = 8.64e15;
 
 export const isString: Test = (value) => typeof value === 'string';
@@ -27,7 +27,7 @@ function mapOf(isRight: Test): Test {
   return (value) => isRecord(value) && Object.values(value).every(isRight);
 }
 
-/** An object whose fields are right; it may have others. */
+/** An object whose fields pass their tests; other fields are allowed. */
 function shaped(fields: Readonly<Record<string, Test>>): Test {
   const entries = Object.entries(fields);
   return (value) => isRecord(value) && entries.every(([name, isRight]) => isRight(value[name]));
@@ -68,7 +68,7 @@ const hasShape = shaped({
   ...{ told: mapOf(isTold), v01: isOptional(isString) },
 });
 
-/** Whether a record of the store is an incident, in all that is read of it. One of another shape must not harm the others. */
+/** Whether a stored record is an incident, in every field that is read. A malformed record must not break the others. */
 export function isIncident(record: Partial<Incident>): boolean {
   return hasShape(record) && (record as Incident).windows.every(({ start, end }) => end > start);
 }

@@ -7,29 +7,29 @@ import { isIncident } from './incident-from-store.js';
 const MAX_LISTED = 500;
 /** How many due records are handled at once. */
 const MAX_AT_ONCE = 500;
-/** How many incidents beyond `maxOpenIncidents` are remembered that other replicas may look after. */
+/** How many incidents beyond `maxOpenIncidents` to remember that other replicas may be handling. */
 const MAX_REMEMBERED = 2_000;
 /** The history is trimmed after this many archived incidents. */
 const TRIM_EVERY = 20;
 
-/** Once the store is back, how long other replicas may take to reconnect and write what they sent. */
+/** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
 
 type Change = (incident: Incident | undefined) => Incident | undefined;
 
 /**
- * The incidents of all replicas: in the store, and as they were last seen here. The local copies stand in while the store is away, are
- * merged into it when it is back, and replace what it loses. Nothing else writes to either.
+ * The incidents of all replicas: in the store, and as last seen here. The local copies stand in while the store is away, are merged into
+ * it when it is back, and replace what it loses. Nothing else writes to either.
  */
 export class IncidentRecords {
   private readonly store: Records<Incident>;
   private readonly history: Records<Incident>;
   private readonly kinds: { readonly open: string; readonly history: string };
   private readonly seen = new Map<string, { incident: Incident; countedAt: number }>();
-  /** Incidents whose local state the store does not have yet. */
+  /** Incidents whose local state is not in the store yet. */
   private readonly unshared = new Set<string>();
   private generation: string | undefined;
-  /** The store may have lost when its records are due. */
+  /** Set if the store may have lost the due times of its records. */
   private isToRewrite = false;
   private away = false;
   private backAt = -Infinity;
@@ -37,8 +37,8 @@ export class IncidentRecords {
   private archived = 0;
 
   /**
-   * @param scope - The service and environment: records of others on the same store are left alone.
-   * @param max - How many may be open in the store.
+   * @param scope - The service and environment. Records of others in the same store are left alone.
+   * @param max - How many incidents may be open in the store.
    */
   constructor(
     private readonly state: SharedState,
@@ -50,7 +50,7 @@ export class IncidentRecords {
     this.history = new Records(state, this.kinds.history, undefined, isIncident);
   }
 
-  /** Whether the store is away, as far as is known. */
+  /** Whether the store is away, as far as this replica knows. */
   get isAway(): boolean {
     return this.away;
   }
@@ -60,42 +60,42 @@ export class IncidentRecords {
     return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS;
   }
 
-  /** Incidents are changed in memory until a read of what is due succeeds. */
+  /** Changes incidents in memory until a read of due ones succeeds. */
   storeIsAway(): void {
     this.away = true;
   }
 
-  /** How many there are in the store, as last seen. */
+  /** How many incidents are in the store, as last seen. */
   get size(): number {
     return this.open;
   }
 
-  /** Whether an incident is in this replica's memory only, since too many are open. */
+  /** Whether an incident is only in this replica's memory, because too many are open. */
   isAlone(id: string): boolean {
     return this.unshared.has(id) && this.open >= this.max;
   }
 
-  /** An incident as it was last seen here. */
+  /** An incident as last seen here. */
   lastSeen(id: string): Incident | undefined {
     return this.seen.get(id)?.incident;
   }
 
-  /** When its count was last read here, or came with a breach; 0 if it is not known. */
+  /** When an incident's count was last read here or came with a breach; 0 if unknown. */
   countedAt(id: string): number {
     const { incident, countedAt = 0 } = this.seen.get(id) ?? {};
     return incident ? Math.max(countedAt, lastOf(incident).seenAt) : 0;
   }
 
-  /** Remembers an incident and its current count; they are written with its next change. */
+  /** Remembers an incident and its current count, to be written with its next change. */
   noteCounted(id: string, incident: Incident, countedAt: number): void {
     this.seen.set(id, { incident, countedAt });
   }
 
   /**
-   * Changes an incident atomically; in memory while the store is away, or if a new one would exceed the maximum. `change` may be called
+   * Changes an incident atomically; in memory while the store is away, or if a new one would exceed the maximum. May call `change`
    * several times.
    *
-   * @param read - The incident as {@link read} gave it.
+   * @param read - The incident as {@link read} returned it.
    * @returns The incident as it is now; undefined if there is none, or no room for it even in memory.
    */
   async change(id: string, change: Change, read?: Incident): Promise<Incident | undefined> {
@@ -110,7 +110,7 @@ export class IncidentRecords {
     return after;
   }
 
-  /** In the order of `ids`, as the store has them or, if it is away or behind, as they were seen here. */
+  /** Incidents in the order of `ids`: from the store or, if it is away or behind, as last seen here. */
   async read(ids: readonly string[]): Promise<(Incident | undefined)[]> {
     const shared = this.away
       ? []
@@ -121,13 +121,13 @@ export class IncidentRecords {
     return ids.map((id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.lastSeen(id));
   }
 
-  /** All that are open or whose end is still to be sent, by id. */
+  /** All incidents that are open or have an unsent end, by id. */
   async list(): Promise<Map<string, Incident>> {
     const shared = this.away ? [] : await this.store.entries(this.max);
     return new Map([...shared, ...this.here()]);
   }
 
-  /** The last ones, open or over, newest first; while the store is away, those that were seen here. */
+  /** The latest incidents, open or over, newest first; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
     const shared = await Promise.all([this.history.list(MAX_LISTED), this.store.list(MAX_LISTED)]).catch(() => {
       this.away = true;
@@ -138,13 +138,13 @@ export class IncidentRecords {
   }
 
   /**
-   * Ids of those in the store that are due at `until`. Only they are read, however many are open.
+   * Ids of stored incidents that are due by `until`. Reads only those, however many are open.
    *
    * @throws if the store is away.
    */
   async due(until: number): Promise<readonly string[]> {
     const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
-    // The store has lost its records, or when they are due; perhaps while no replica ran.
+    // The store has lost its records or their due times, perhaps while no replica was running.
     const isOther = this.generation !== undefined && this.generation !== generation;
     if (isOther) for (const id of this.seen.keys()) this.unshared.add(id);
     this.isToRewrite ||= isOther || isNew;
@@ -157,12 +157,12 @@ export class IncidentRecords {
     return ids;
   }
 
-  /** Ids of those in this replica's memory that are due, which the store does not know. */
+  /** Ids of due incidents that only this replica's memory has. */
   dueHere(now: number): string[] {
     return [...this.here()].filter(([, { lookAt = Infinity }]) => lookAt <= now).map(([id]) => id);
   }
 
-  /** Incidents to write to the store, which was away or has lost them. Each is returned once, and again if the write fails. */
+  /** Incidents to write to the store, which was away or lost them. Each is returned once, and again if the write fails. */
   takeUnshared(): (readonly [id: string, incident: Incident])[] {
     const taken: (readonly [string, Incident])[] = [];
     for (const id of this.unshared) {
@@ -174,7 +174,7 @@ export class IncidentRecords {
     return taken;
   }
 
-  /** Nothing will happen to an incident any more: moves it to the history. */
+  /** Moves a finished incident to the history. */
   async archive(id: string, incident: Incident): Promise<void> {
     if (this.unshared.has(id) && !this.isAlone(id)) return;
     try {
@@ -186,11 +186,11 @@ export class IncidentRecords {
       this.unshared.delete(id);
       if (this.archived++ % TRIM_EVERY === 0) await this.state.trim(this.kinds.history, MAX_LISTED);
     } catch {
-      // Still there: the next look finds it again.
+      // It stays in the store, so the next look finds it again.
     }
   }
 
-  /** Forgets incidents that were not seen for a long time: another replica handles them, or they are over. */
+  /** Forgets incidents not seen for a long time: another replica handles them, or they are over. */
   forget(): void {
     for (const id of this.seen.keys()) {
       if (this.seen.size <= this.max + MAX_REMEMBERED) return;

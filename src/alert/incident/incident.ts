@@ -9,9 +9,9 @@ import { keyOfShown, type Tenant } from '../../model/tenant.js';
 
 /** The last totals of a window arrive a little after its end. */
 export const SETTLES_AFTER_MS = 1_000;
-/** A record keeps the latest windows. */
+/** A record keeps only the latest windows. */
 const MAX_WINDOWS = 5;
-/** What is this much later than it can be was written before the store's clock fell back. */
+/** A time this far in the future was written before the store's clock fell back. */
 export const CLOCK_FELL_BACK_MS = 60_000;
 
 /** The delivery of an alert in one channel. */
@@ -21,9 +21,9 @@ export interface Delivery {
    * the alert is still true; `suppressed`: held back by a mute.
    */
   status: 'queued' | 'retried' | 'delivered' | 'suppressed' | 'failed';
-  /** How often it was tried. */
+  /** How many times sending was attempted. */
   attempts: number;
-  /** Why it was retried or suppressed, or failed. */
+  /** Why it was retried, was suppressed, or failed. */
   reason?: string;
   /** Earliest time of the next attempt. Only in the history, and only if `retried`. */
   retryAt?: Date;
@@ -36,48 +36,48 @@ export type Contributors = NonNullable<Breach['contributors']>;
 export interface WindowOver {
   readonly start: number;
   readonly end: number;
-  /** The length of a sliding window. Overlapping ones are one stretch, from `start` to `end`, which may be longer. */
+  /** The length of a sliding window. Overlapping ones form one stretch, from `start` to `end`, which may be longer. */
   readonly lengthMs?: number;
   /** When the last crossing was noticed. */
   readonly seenAt: number;
-  /** The highest that was read. */
+  /** The highest count that was read. */
   readonly count: number;
   /** The count when `level` was crossed. */
   readonly crossing: number;
   readonly threshold: number;
-  /** The highest that was crossed. */
+  /** The highest level that was crossed. */
   readonly level: AlertLevel;
   readonly route?: Route | undefined;
-  /** Who made up the count at the last look. */
+  /** Who made up the count when it was last read. */
   readonly contributors?: Contributors;
   readonly countedBy: 'all' | 'instance';
 }
 
 /** What one channel has confirmed, and which replica is sending to it. */
 export interface Told {
-  /** The highest level confirmed (its `at`), by the start of the window; '' for a story. */
+  /** The `at` of the highest confirmed level, by start of the window; '' for a story. */
   readonly levels: Readonly<Record<string, number>>;
-  /** The last one that was sent. */
+  /** The last level that was sent. */
   readonly level?: AlertLevel;
   /** When it last confirmed, and the count that was sent then. */
   readonly when?: number;
   readonly count?: number;
   readonly resolved?: boolean;
-  /** What the channel stored about this incident, and about records that were merged into this one. */
+  /** What the channel stored about this incident, and about records merged into it. */
   readonly memory?: string;
   readonly also?: readonly string[];
-  /** When the mute that holds it back ends. Windows that end before then are not sent. */
+  /** When the mute that holds alerts back ends. Windows that end before then are not sent. */
   readonly held?: number;
-  /** Which replica is sending, and until when no other may. */
+  /** Which replica is sending, and until when no other replica may. */
   readonly by?: string;
   readonly until?: number;
-  /** Not before this time. */
+  /** Do not send before this time. */
   readonly next?: number;
   /** How many attempts in a row failed. */
   readonly faults?: number;
-  /** It failed when it was sent alone. It stays alone until it goes through: it may spoil a group. */
+  /** It failed when sent alone, so it stays alone until it goes through: it might make a whole group fail. */
   readonly isAtFault?: boolean;
-  /** It failed and may be at fault: it is sent after those that have not failed. */
+  /** It failed and may be at fault, so it is sent after those that have not failed. */
   readonly isSuspect?: boolean;
   readonly delivery: Delivery;
 }
@@ -88,7 +88,7 @@ export interface Incident {
   readonly category: string;
   /** The window's name at the last breach. */
   readonly window: string;
-  /** The name that all replicas share for the window, if it is one of the category's. */
+  /** The name that all replicas share for the window, if the category has this window. */
   readonly lengthName?: string;
   readonly tenant: Tenant;
   /** Sent as one story from opened to resolved; otherwise each window is an alert. */
@@ -97,7 +97,7 @@ export interface Incident {
   readonly startedAt: number;
   /** The latest windows in which a level was crossed, oldest first. */
   readonly windows: readonly WindowOver[];
-  /** In how many windows a level was crossed. */
+  /** Number of windows in which a level was crossed. */
   readonly hot: number;
   readonly streak: { readonly windows: number; readonly since: number };
   readonly worst: AlertLevel;
@@ -105,17 +105,17 @@ export interface Incident {
   /** The sum of settled windows up to the last breach. Later windows are `calm` until there is another breach. */
   readonly total: number;
   readonly calm: number;
-  /** Up to when the counts are final. */
+  /** The counts are final up to this time. */
   readonly settledTo: number;
   readonly closedAt?: number;
-  /** The raised threshold that ended it. Absent if the tenant calmed down. */
+  /** The raised threshold that ended the incident. Absent if the tenant calmed down. */
   readonly raisedTo?: number;
   /** The last status that was sent. */
   readonly status?: IncidentStatus;
   readonly told: Readonly<Record<string, Told>>;
-  /** When a replica must look at it. */
+  /** When a replica must look at the incident again. */
   readonly lookAt?: number;
-  /** Its id in 0.1, if it was opened there. */
+  /** The incident's id in 0.1, if it was opened there. */
   readonly v01?: string;
 }
 
@@ -126,7 +126,7 @@ export interface Due {
   readonly level: AlertLevel;
 }
 
-/** Names the record that a breach belongs to. */
+/** The id of the record that a breach belongs to. */
 export function recordId(
   { category, tenant, ...of }: Pick<Incident, 'category' | 'tenant' | 'window' | 'lengthName'>,
   story: boolean,
@@ -135,7 +135,7 @@ export function recordId(
   return parts.map(encodeURIComponentSafely).join(':');
 }
 
-/** The name of its window that all replicas share. The display name changes when a deploy adds another window beside it. */
+/** The window's name that all replicas share. Its display name changes when a deployment adds another window. */
 export function sharedName({ window, lengthName = window }: Pick<Incident, 'window' | 'lengthName'>): string {
   return lengthName;
 }
@@ -157,7 +157,7 @@ export function withBreach(
   };
   const named = breach.lengthName === undefined ? { window } : { window, lengthName: breach.lengthName };
   const whom = { category, ...named, tenant: keptTenant(tenant) };
-  // The store's clock fell back: windows that are yet to come would hide this one until then. A story goes on, whatever its times.
+  // The store's clock fell back: a window in the future would hide this one until then. A story continues whatever its times.
   const isOfLater = before && !story && lastOf(before).start > now + CLOCK_FELL_BACK_MS;
   if (!before || before.closedAt !== undefined || isOfLater) {
     return {
@@ -172,7 +172,7 @@ export function withBreach(
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
     : { windows: 1, since: start };
-  // A window that is dropped before it is settled counts with its last seen count.
+  // A window dropped before it is settled counts with the last count seen.
   const oldest = before.windows[0] as WindowOver;
   const isLetGo = isNew && before.windows.length === MAX_WINDOWS && oldest.end > before.settledTo;
   const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
@@ -206,7 +206,7 @@ export function lastOf({ windows }: Incident): WindowOver {
   return windows.at(-1) as WindowOver;
 }
 
-/** The length of its windows. */
+/** The length of the incident's windows. */
 export function lengthOf(incident: Incident): number {
   const { start, end, lengthMs = end - start } = lastOf(incident);
   return Math.max(lengthMs, 1);
@@ -256,7 +256,7 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   };
 }
 
-/** The same in all replicas that notice the same first breach, even if they cannot reach each other. */
+/** Replicas that notice the same first breach get the same id, even if they cannot reach each other. */
 function uidOf(breach: Breach & Pick<Incident, 'lengthName'>, story: boolean): string {
   const { category, tenant, windowStart, windowEnd } = breach;
   return hashOf([category, sharedName(breach), tenant.id, windowStart, windowEnd, story]);
@@ -266,7 +266,7 @@ export function hashOf(about: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(about)).digest('base64url').slice(0, 22);
 }
 
-/** Different ids stay different: half of a surrogate pair, which URIs cannot hold, is written as its number. */
+/** Writes a lone surrogate, which URIs cannot hold, as its number, so that different ids stay different. */
 function encodeURIComponentSafely(text: string): string {
   return text.replace(/[^\w.-]/gu, (char) =>
     /\p{Cs}/u.test(char) ? `%u${char.charCodeAt(0).toString(16)}` : encodeURIComponent(char),

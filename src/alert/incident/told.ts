@@ -2,9 +2,9 @@ import { withCount } from './counts-of-windows.js';
 import type { Due, Incident, Told } from './incident.js';
 
 /**
- * Records that a channel confirmed what it was sent, with anything it wants stored.
+ * Records that a channel confirmed what it was sent, and anything it wants stored.
  *
- * @param previous - What it had stored when it was sent that. If that has changed since, another replica has sent a message of its own, and
+ * @param previous - What it had stored when this was sent. If that has changed since, another replica has posted a message of its own, and
  *   the end goes to both.
  */
 export function withConfirmed(
@@ -16,7 +16,7 @@ export function withConfirmed(
   now: number,
 ): Incident {
   const told = incident.told[key] as Told;
-  // Without a story each window is an alert of its own: its message is not continued, and has no end.
+  // Without a story each window is an alert of its own, and its message is never continued or ended.
   const isOther =
     incident.story &&
     memory !== undefined &&
@@ -61,7 +61,7 @@ interface Failed {
   readonly itsFault: boolean;
 }
 
-/** Sending failed. `next` is when to try again. */
+/** Records that sending failed. `next` is when to try again. */
 export function withFailed(
   incident: Incident,
   key: string,
@@ -83,7 +83,7 @@ export function withTold(incident: Incident, key: string, told: Told): Incident 
   return { ...incident, told: { ...incident.told, [key]: told } };
 }
 
-/** The same object if it has none of them. */
+/** A copy without the named fields; the same object if it has none of them. */
 export function without<T extends object, K extends keyof T & string>(whole: T, ...names: K[]): Omit<T, K> {
   if (!names.some((name) => name in whole)) return whole;
   const rest = Object.entries(whole).filter(([name]) => !(names as string[]).includes(name));

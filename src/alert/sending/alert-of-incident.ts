@@ -10,13 +10,13 @@ import {
   type WindowOver,
 } from '../incident/incident.js';
 
-/** What an alert has from the app that sends it. */
+/** What the sending app contributes to an alert. */
 export interface AlertOrigin {
   readonly service?: string | undefined;
   readonly environment?: string | undefined;
   /** The address of the page. */
   readonly publicUrl?: string | undefined;
-  /** The window of a category that goes by this name, if it is configured here. */
+  /** The category's window with this name, if it is configured here. */
   readonly windowOf?: (
     category: string,
     window: string,
@@ -24,10 +24,10 @@ export interface AlertOrigin {
 }
 
 /**
- * The alert about one of its windows, with what is known now.
+ * The alert about one of the incident's windows, with what is known now.
  *
  * @param before - When the channel was last sent something. A further reminder gets an id of its own; a retry keeps its id.
- * @param now - An incident that is open has lasted until then, not until the end of a day that has just begun.
+ * @param now - An open incident has lasted until then, not until the end of a day-long window that has just begun.
  */
 export function alertOf(
   incident: Incident,
@@ -74,11 +74,11 @@ export function alertOf(
   };
 }
 
-/** The tenant's own place on the page. */
+/** The tenant's address on the page. */
 function linkTo(publicUrl: string, category: string, tenantId: string): string {
-  // Half of a surrogate pair cannot be written in an address.
+  // An address cannot contain a lone surrogate.
   const encoded = (part: string): string => encodeURIComponent(part.replace(/\p{Cs}/gu, '\ufffd'));
-  // Without a slash before the fragment: Fastify answers 404 to an address with one more at its end.
+  // No slash before the fragment: Fastify responds 404 to a path with a trailing slash.
   return new URL(`#/${encoded(category)}/${encoded(tenantId)}`, publicUrl.replace(/\/+$/, '')).href;
 }
 
@@ -86,13 +86,13 @@ function progressOf(incident: Incident, status: IncidentStatus, now: number): Al
   const { uid, startedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
   const open = windows.filter(({ start }) => start >= settledTo);
   const { end, lengthMs } = lastOf(incident);
-  // Sliding windows overlap: there is no number of them.
+  // Sliding windows overlap, so they cannot be counted.
   const lasted = lengthMs === undefined ? Math.round((end - startedAt) / lengthOf(incident)) : 0;
   return {
     id: uid,
     status,
     startedAt: new Date(startedAt),
-    // In whole seconds so far, and never none.
+    // Whole seconds so far, at least one.
     lastedMs: Math.min(Math.max(Math.ceil((now - startedAt) / 1_000), 1) * 1_000, end - startedAt),
     peak: { count: peak.count, windowStart: new Date(peak.start) },
     total: Math.max(

@@ -11,12 +11,12 @@ import { within } from '../../util/within.js';
 import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.js';
 import type { Due } from '../incident/incident.js';
 
-/** A channel as it is set up. */
+/** A channel with its unique name. */
 export interface NamedChannel {
   readonly channel: AlertChannel;
   /** Its name, with a number if another channel has the same name. */
   readonly name: string;
-  /** `channels[1]`, or the variable of the environment that added it: what to fix. */
+  /** What to fix: `channels[1]`, or the environment variable that added the channel. */
   readonly option: string;
 }
 
@@ -24,17 +24,17 @@ export interface NamedChannel {
 export interface ChannelStatus {
   /** Name of the channel. */
   readonly name: string;
-  /** False while it is switched off or everything fails. A rate limit does not count. */
+  /** False while the channel is switched off or everything fails. A rate limit does not count. */
   readonly on: boolean;
-  /** Why it is off. */
+  /** Why the channel is off. */
   readonly reason?: string | undefined;
-  /** Since when it is off, in milliseconds since the epoch; undefined while it is on. */
+  /** When it went off, in milliseconds since the epoch; undefined while it is on. */
   readonly offSince?: number | undefined;
   /** Nothing is sent before this time. Absent for a channel that stays off until `sendTest()` or a restart. */
   readonly retryAt?: number | undefined;
   /** Alerts that wait or are being sent. */
   readonly queued: number;
-  /** Outcomes of this instance's attempts since the start. An alert that is delivered at the third attempt counts twice in `retried`. */
+  /** Outcomes of this instance's attempts since it started. An alert delivered at the third attempt counts twice in `retried`. */
   readonly outcomes: Readonly<Record<'delivered' | 'retried' | 'failed' | 'suppressed', number>>;
 }
 
@@ -42,12 +42,12 @@ export interface ChannelStatus {
 export interface Present {
   readonly due: Due;
   readonly alert: RateAlert;
-  /** What the channel stored about it, and about records that were merged into it. */
+  /** What the channel stored about the incident, and about records merged into it. */
   readonly memory: string | undefined;
   readonly also: readonly string[];
-  /** It failed when it was sent alone, and is sent alone until it goes through: it would spoil a group. */
+  /** It failed when sent alone, and is sent alone until it goes through: it would make a whole group fail. */
   readonly isAtFault: boolean;
-  /** It failed and may be at fault: it is sent after those that have not failed, and never together with them. */
+  /** It failed and may be at fault, so it is sent after those that have not failed, and never together with them. */
   readonly isSuspect: boolean;
 }
 
@@ -57,7 +57,7 @@ export type Outcome =
 
 /** What a delivery needs from alerts: what to send, and where to report the outcome. */
 export interface Incidents {
-  /** In the order of `ids`; undefined if nothing is due any more. Synchronous if all are known here. */
+  /** What to send, in the order of `ids`; undefined if nothing is due. Synchronous if all are known here. */
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
   /** Returns how long to wait before the next try, in milliseconds. */
   report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
@@ -71,15 +71,15 @@ interface Item {
   readonly rank: readonly number[];
 }
 
-/** What is still due, and the alert about it as it is now. */
+/** A queued item with what is still due for it, as it is now. */
 interface Live {
   readonly item: Item;
   readonly present: Present;
 }
 
 /**
- * A message that takes longer counts as failed. It may take three requests, each with 2 s to wait for a rate limit and 30 s for the answer:
- * if an incident's message and thread were deleted, Discord says so twice before it takes a new message. Edits of older ones add 2 s.
+ * A message that takes longer counts as failed. It may take three requests, each with 2 s to wait for a rate limit and 30 s for the response:
+ * if an incident's message and thread were deleted, Discord says so twice before it takes a new message. Editing older ones adds 2 s.
  */
 export const GIVE_UP_AFTER_MS = 100_000;
 /** Shorter for a test alert, because somebody is waiting for its outcome. */
@@ -88,16 +88,16 @@ const TEST_WITHIN_MS = 10_000;
 const MAX_IN_FLIGHT = 16;
 const BATCH_SIZE = 25;
 const MAX_MEMORY = 1_000;
-/** How often a flush looks whether what it waits for is done. */
+/** How often a flush checks whether it is done. */
 const LOOK_AGAIN_MS = 20;
 /** If more than this many messages wait for a rate limit, the least urgent are only counted: "and 40 more". */
 const MAX_LISTED_BATCHES = 4;
 /**
- * How many waiting alerts are ranked by their current counts before a message. If more wait, only the worst ones, as queued, are ranked.
+ * How many waiting alerts are ranked by their current counts before a message. If more wait, the worst by their queued rank are chosen.
  */
 const MAX_RANKED = 2_000;
 
-/** Sends what one channel is due: the most severe first, as groups if the channel takes them. */
+/** Sends what one channel is due: most severe first, in groups if the channel takes them. */
 export class ChannelDelivery {
   private readonly pending = new Map<string, Item>();
   private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
@@ -106,7 +106,7 @@ export class ChannelDelivery {
   private readonly health: ChannelHealth;
   private timer: NodeJS.Timeout | undefined;
   private isGroupUnderWay = false;
-  /** Halved when a group fails, to find the alert at fault if there is one; doubled when a message goes through. */
+  /** Halved when a group fails, to find the alert at fault, if any; doubled when a message goes through. */
   private maxGroup = Infinity;
   private readonly outcomes = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
   private hurry = false;
@@ -131,12 +131,12 @@ export class ChannelDelivery {
     return this.named.channel;
   }
 
-  /** Takes several alerts as one message: one replica at a time sends. */
+  /** Whether the channel takes several alerts as one message. Only one replica at a time sends to it then. */
   get isGrouped(): boolean {
     return this.channel.sendBatch !== undefined;
   }
 
-  /** How long the channel is still paused, in milliseconds; 0 if it is not. */
+  /** How much longer the channel is paused, in milliseconds; 0 if it is not. */
   get pausedMs(): number {
     return this.health.pausedMs;
   }
@@ -152,13 +152,13 @@ export class ChannelDelivery {
     this.outcomes.suppressed++;
   }
 
-  /** What this replica is sending, so that its leases are extended. */
+  /** Ids of what this replica is sending, so that its leases are extended. */
   ids(): string[] {
     return [...this.pending.keys(), ...this.sending];
   }
 
   push(id: string, due: Due, isSuspect = false): void {
-    // Its claim ran out during a slow attempt, whose report claims what is still due then. Sent now, it would arrive twice.
+    // The claim expired during a slow attempt. Sending again now would deliver twice; the attempt's report claims what is still due.
     if (this.sending.has(id)) return;
     this.forget(id);
     const rank = rankOf(due, isSuspect);
@@ -167,7 +167,7 @@ export class ChannelDelivery {
     this.pump();
   }
 
-  /** Sends a test alert at once. Success turns on a channel that is off or paused, also a late one. Returns the reason if it fails. */
+  /** Sends a test alert now. Success, even if late, turns on a channel that is off or paused. Returns the reason if it fails. */
   async test(alert: RateAlert): Promise<string | undefined> {
     try {
       const sending = this.run(() => this.channel.send(alert));
@@ -197,8 +197,8 @@ export class ChannelDelivery {
   }
 
   /**
-   * Sends at once what waits for a group, a retry or the end of a pause, and tries again what fails and is to be tried again in that time.
-   * Returns whether nothing is left.
+   * Sends now what waits for a group, a retry or the end of a pause, and repeats retries that fall due within the time limit. Returns whether
+   * nothing is left.
    */
   async flush(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs;
@@ -238,7 +238,7 @@ export class ChannelDelivery {
     this.retryAfter(id, this.pausedMs);
   }
 
-  /** Nothing will be due any more. */
+  /** Cancels the retry of an alert. */
   forget(id: string): void {
     clearTimeout(this.retries.get(id)?.timer);
     this.retries.delete(id);
@@ -276,11 +276,11 @@ export class ChannelDelivery {
 
   private get batchSize(): number {
     const { batchSize = BATCH_SIZE } = this.channel;
-    // A custom channel may return any size. One below 1 would lose what is queued.
+    // A custom channel may have any size here. A size below 1 would lose what is queued.
     return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
   }
 
-  /** Takes what is most urgent. */
+  /** Takes the most urgent items from the queue. */
   private take(most: number): Item[] {
     const waiting = [...this.pending.values()];
     // Sorting the whole queue for each of a thousand alerts would cost too much.
@@ -316,8 +316,8 @@ export class ChannelDelivery {
   }
 
   /**
-   * One message about the most urgent, ranked by their present counts. The others wait for the next message. If too many wait, the least
-   * urgent are only counted.
+   * Sends one message about the most urgent alerts, ranked by their current counts. The others wait for the next message. If too many wait,
+   * the least urgent are only counted.
    */
   private async sendGroup(items: readonly Item[]): Promise<void> {
     const ids = items.map(({ id }) => id);
@@ -336,7 +336,7 @@ export class ChannelDelivery {
     const isWithFirst = (one: Live): boolean => !isAlone(one) && one.present.isSuspect === first.present.isSuspect;
     const listed = isAlone(first) ? [first] : live.filter(isWithFirst).slice(0, most);
     const others = live.filter((one) => !listed.includes(one));
-    // A smaller group is one that is to find an alert at fault.
+    // A smaller group is a search for an alert at fault.
     const isFull = listed.length > 1 && listed.length === this.batchSize;
     const counted = isFull ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
     for (const { item } of others) this.putBack(item);
@@ -353,7 +353,7 @@ export class ChannelDelivery {
     );
   }
 
-  /** Nothing is due any more, or a mute holds it back: its record shows that from now on. */
+  /** Drops an item that is no longer due or is muted, and updates its record. */
   private drop(id: string): void {
     this.sending.delete(id);
     void this.tryAgain([id]);
@@ -367,13 +367,13 @@ export class ChannelDelivery {
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
     const sent = this.channel.send(alert, memory);
     const next = isThenable(sent) ? await inTime(sent) : sent;
-    // Replicas that could not reach each other posted several messages: all of them show the end.
+    // Replicas that could not reach each other posted several messages. All of them must show the end.
     if (alert.incident?.status === 'resolved')
       for (const other of also) await inTime(this.channel.send(alert, other)).catch(() => undefined);
     return next ?? memory;
   }
 
-  /** @param listed - How many of what is sent have a line of their own. */
+  /** @param listed - How many of the sent alerts have a line of their own. */
   private async attempt(
     sent: readonly Live[],
     send: () => Promise<string | void> | string | void,
@@ -394,14 +394,14 @@ export class ChannelDelivery {
       if (this.isEnded) return;
       if (listed > 1 && mayBeOfOneAlert(error)) {
         this.maxGroup = Math.floor(listed / 2);
-        // Now, since the smaller groups may take a time-out each.
+        // Logged now, because each of the smaller groups may time out.
         this.health.couldNotSend(subjectsOf(sent)[1], error);
         for (const { item } of sent) this.putBack(item);
         return;
       }
       outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error, since) };
     }
-    // Done before reporting, which may start another message about the same incident.
+    // Before reporting, which may start another message about the same incident.
     for (const { item } of sent) this.sending.delete(item.id);
     await Promise.all(sent.map((one) => this.report(one, outcome)));
   }
@@ -415,7 +415,7 @@ export class ChannelDelivery {
   private retryAfter(id: string, waitMs: number): void {
     if (this.isEnded || this.pending.has(id)) return;
     clearTimeout(this.retries.get(id)?.timer);
-    // A little later than in the record, so that it is due there.
+    // A little later than the record says, so that it is due by then.
     const laterMs = waitMs + 5;
     const timer = setTimeout(() => void this.tryAgain([id]), laterMs).unref();
     this.retries.set(id, { timer, at: performance.now() + laterMs });
@@ -441,19 +441,19 @@ export class ChannelDelivery {
   }
 }
 
-/** Each message has the time to itself. Awaits any thenable: a query builder, for one, runs nothing until it is awaited. */
+/** Gives each message the full time limit. Awaits any thenable: a query builder, for example, runs nothing until awaited. */
 function inTime<T>(sending: PromiseLike<T> | T): Promise<T> {
   return within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false);
 }
 
-/** The incidents, and for the log: `2 alerts of llm_call, exports`. */
+/** The incidents' ids, and their description for the log: `2 alerts of llm_call, exports`. */
 function subjectsOf(sent: readonly Live[]): [ids: string[], what: string] {
   const categories = [...new Set(sent.map(({ present }) => present.alert.category))].join(', ');
   const what = `${sent.length === 1 ? 'an alert' : plural(sent.length, 'alert')} of ${categories}`;
   return [sent.map(({ item }) => item.id), what];
 }
 
-/** Those that have not failed first, then open ones, then by severity, then by ratio. */
+/** Alerts that have not failed first, then open ones, then by severity, then by ratio. */
 function rankOf({ status, level, window }: Due, isSuspect: boolean): readonly number[] {
   const ratio = window.count / window.threshold;
   const urgency = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];

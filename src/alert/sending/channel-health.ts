@@ -9,9 +9,9 @@ export interface Failure {
   readonly reason: string;
   /** The channel refused this alert, so it is retried less often. */
   readonly refused: boolean;
-  /** One alert may have caused it: neither did the channel ask for a pause, nor does its address seem wrong. */
+  /** One alert may have caused it: the channel did not ask for a pause, and its address does not seem wrong. */
   readonly isSuspect: boolean;
-  /** One alert probably caused it: no other has failed too. */
+  /** One alert probably caused it: no other is failing. */
   readonly itsFault: boolean;
   /** How long to send nothing, in milliseconds. */
   readonly waitMs: number;
@@ -23,13 +23,13 @@ const FIRST_WAIT_MS = 250;
 const FIRST_WAIT_REFUSED_MS = 5_000;
 const FIRST_PROBE_MS = 30_000;
 const MAX_WAIT_MS = 60_000;
-/** If the receiver did not ask for the pause, the alerts may be at fault: the others must not wait long because of them. */
+/** If the receiver did not ask for the pause, single alerts may be at fault, and the others must not wait long because of them. */
 const MAX_PAUSE_MS = 5_000;
 const MAX_WAIT_ASKED_MS = 5 * 60_000;
 const MAX_PROBE_MS = 15 * 60_000;
 const OFF_WAIT_MS = 60 * 60_000;
 
-/** Whether a channel works, when to try again if it does not, and the log lines about that. */
+/** Tracks and logs whether a channel works, and when to try again if it does not. */
 export class ChannelHealth {
   private readonly failing = new Set<string>();
   private pausedUntil = 0;
@@ -37,7 +37,7 @@ export class ChannelHealth {
   private pauses = 0;
   private probes = 0;
   private fault: { readonly since: number; readonly reason: string } | undefined;
-  /** A rate limit comes and goes: it is not logged each time. */
+  /** A rate limit comes and goes, so it is not logged each time. */
   private readonly once: SayOnce;
   /** Why nothing is sent until a test alert goes through. */
   private off: string | undefined;
@@ -56,12 +56,12 @@ export class ChannelHealth {
     return this.off !== undefined;
   }
 
-  /** How long the channel is still paused, in milliseconds; 0 if it is not. */
+  /** How much longer the channel is paused, in milliseconds; 0 if it is not. */
   get pausedMs(): number {
     return this.isOff ? OFF_WAIT_MS : Math.max(this.pausedUntil - performance.now(), 0);
   }
 
-  /** As of `now`, in milliseconds since the epoch. */
+  /** The status at `now`, in milliseconds since the epoch. */
   status(now: number): { on: boolean; reason?: string; offSince?: number; retryAt?: number } {
     const { fault, pausedMs } = this;
     return {
@@ -71,13 +71,13 @@ export class ChannelHealth {
     };
   }
 
-  /** Tries again at once, unless it is off. */
+  /** Ends a pause, unless the channel is off. */
   resume(): void {
     this.pausedUntil = 0;
   }
 
   /**
-   * An attempt went through.
+   * Records that an attempt went through.
    *
    * @returns Whether something may have been held back.
    */
@@ -93,16 +93,16 @@ export class ChannelHealth {
   }
 
   /**
-   * An attempt failed.
+   * Records that an attempt failed.
    *
-   * @param ids - The incidents it was about.
+   * @param ids - The incidents that the attempt was about.
    * @param what - For the log: `an alert of llm_call`.
    * @param since - When it began, as `performance.now()`.
    */
   failed(ids: readonly string[], what: string, error: unknown, since = performance.now()): Failure {
     const reason = reasonOf(error);
     const { switchOff, probe, retryAfterMs = 0 } = deliveryFaultIn(error);
-    // Attempts that were under way together fail together: one pause covers them all, and only the first makes the next pause longer.
+    // Concurrent attempts fail together: one pause covers them all, and only the first makes the next pause longer.
     const isNews = since >= this.pausedAt;
     for (const id of ids) this.failing.add(id);
     if (switchOff) this.switchOff(reason);
@@ -120,7 +120,7 @@ export class ChannelHealth {
     return { reason, refused: refused || this.isOff, isSuspect, itsFault, waitMs: Math.max(asked, this.pausedMs) };
   }
 
-  /** Logged once until an attempt goes through. */
+  /** Logs a failure, once until an attempt goes through. */
   couldNotSend(what: string, error: unknown): void {
     this.once.warn(this.title, () => `${this.title} could not send ${what} (${reasonOf(error)}): it will be retried`);
   }

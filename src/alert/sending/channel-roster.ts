@@ -14,7 +14,7 @@ interface Entry {
   readonly seenAt: number;
 }
 
-/** How often a replica writes its channels, unless another one with the same channels has. */
+/** How often a replica writes its channels, unless another replica with the same channels has. */
 const SEEN_EVERY_MS = 5_000;
 /** A channel that no replica has written for this long is gone. */
 const GONE_AFTER_MS = 20_000;
@@ -23,8 +23,8 @@ const GONE_AFTER_MS = 20_000;
 const KNOWN_AFTER_MS = 2_000;
 
 /**
- * The channels of all replicas, by key. During a deployment with a new webhook address they differ. A replica that notices a breach
- * records what is due for channels that only others have.
+ * The channels of all replicas, by key. They differ while a deployment changes a webhook address. A replica that notices a breach also
+ * records what is due for channels that only other replicas have.
  */
 export class ChannelRoster {
   private readonly records: Records<Entry>;

@@ -1,9 +1,9 @@
 import type { SharedState } from '../../store/shared-state.js';
 import { SEND_LEASE_MS } from './which-replica-sends.js';
 
-/** Looking at due records. The other replicas look at what is overdue. */
+/** Lease of the replica that handles due records. The others handle only overdue ones. */
 const LOOK_LEASE_MS = 2_500;
-/** The minimum time between two tries, and how long before its end a lease counts as over. */
+/** The minimum time between two attempts, and how long before its end a lease counts as expired. */
 const MARGIN_MS = 250;
 
 /** The part of a channel that its lease depends on. */
@@ -24,7 +24,7 @@ export class Leases {
   ) {}
 
   /**
-   * Whether this replica is the one that looks at due records. Asked once a second.
+   * Whether this replica is elected to look at due records. Called once a second.
    *
    * @throws if the store is away.
    */
@@ -37,7 +37,7 @@ export class Leases {
     return !isGrouped || this.isAway() || (this.held.get(key)?.until ?? 0) > performance.now();
   }
 
-  /** Takes or extends the lease of a channel if that is needed. */
+  /** Takes or extends the lease of a channel if needed. */
   async claim({ key, isGrouped }: Leased): Promise<void> {
     if (!isGrouped || this.isAway()) return;
     const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
@@ -48,7 +48,6 @@ export class Leases {
     this.held.set(key, { until: isMine ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
   }
 
-  /** Releases all leases. */
   async release(): Promise<void> {
     const leases = [this.lookLease, ...Array.from(this.held.keys(), (key) => this.leaseOf(key))];
     await Promise.all(leases.map((lease) => this.state.release(lease, this.me)));

@@ -13,10 +13,10 @@ import { endOfSpan } from '../incident/counts-of-windows.js';
 import { overAt } from '../incident/end-of-incident.js';
 import type { Wanting } from './channel-roster.js';
 
-/** How incidents go. Times in milliseconds. */
+/** Timing of incidents, in milliseconds. */
 export interface IncidentSettings {
   readonly remindAfterMs: number;
-  /** Undefined: five windows of the category in five minutes at most, but two at least. */
+  /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
   readonly resolveAfterMs: number | undefined;
 }
 
@@ -24,10 +24,10 @@ export interface IncidentSettings {
 const WORTH_TELLING_MS = 10 * 60_000;
 /** How long to keep trying to send the end. Longer than a channel's longest pause; otherwise the alert would stay open there. */
 const END_WORTH_TELLING_MS = 60 * 60_000;
-/** The work for many incidents is spread over this share of a window. */
+/** Spreads the work for many incidents over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
-/** How often a count that had not grown when a reminder came due is read again, as a share of the time between reminders. */
+/** If a count has not grown when a reminder is due, it is read again this many times per reminder interval. */
 const READS_PER_REMINDER = 30;
 
 /** Whether a channel's options let this category and severity through. */
@@ -44,7 +44,7 @@ export function wants(
  * What to send to a channel next: the difference between what is true and what the channel has confirmed. Undefined if there is no
  * difference and the channel needs no repeat.
  *
- * @param isMuted - A mute holds back news, but neither an end nor a repeat.
+ * @param isMuted - A mute holds back news, but not an end or a repeat.
  */
 export function due(
   incident: Incident,
@@ -71,7 +71,7 @@ function newsFor(
     : newsOfWindows(incident, told, channel, now);
 }
 
-/** The oldest window that was not sent at its present level. */
+/** The oldest window whose current level was not sent. */
 function newsOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
   for (const window of incident.windows) {
     const before = told?.levels[window.start] ?? 0;
@@ -102,7 +102,7 @@ function newsOfStory(
   if (worst.at > before && wants(channel, category, worst) && !isHeld)
     return { status: before > 0 ? 'escalated' : 'opened', window, level: worst };
   const present = presentWindow(incident);
-  // Not after the window: it may have been the last.
+  // Not after the window ends: the tenant may have calmed down.
   const isReminder =
     now >= reminderAt(incident, told, settings) && now < window.end && hasGrown(incident, told as Told);
   return isReminder && wants(channel, category, present.level)
@@ -120,7 +120,7 @@ function repeatAt(
   const { start, end } = lastOf(incident);
   if (!told?.levels[incident.story ? '' : start] || incident.closedAt !== undefined) return Infinity;
   const at = (told.when ?? 0) + repeatEveryMs;
-  // A window by itself is not repeated once it is over, even if nobody looked in time.
+  // Without a story, a window is not repeated once it is over, even if no replica looked in time.
   return incident.story || Math.max(at, now) < end ? at : Infinity;
 }
 
@@ -131,7 +131,7 @@ function repeated(incident: Incident, told: Told): Due {
 }
 
 /**
- * The window whose level holds now. A new window crosses the lower levels first although the tenant is as far over as before, so the
+ * The window whose level applies now. A new window crosses the lower levels first even if the tenant is as far over as before, so the
  * previous window still counts.
  */
 export function presentWindow(incident: Incident): WindowOver {
@@ -156,12 +156,12 @@ export interface Plan {
   readonly ready: ReadonlyMap<string, Due>;
   /** Channels for which a mute holds something back. */
   readonly held: readonly string[];
-  /** Undefined: nothing will be due any more. */
+  /** Undefined if nothing will be due again. */
   readonly lookAt: number | undefined;
 }
 
 /**
- * @param channels - Those of all replicas, by their keys.
+ * @param channels - The channels of all replicas, by key.
  * @param muted - When the mute ends; undefined if there is none.
  */
 export function plan(
@@ -193,7 +193,7 @@ export function plan(
     if (free <= now) ready.set(key, next);
     looks.push(Math.max(free, now));
   }
-  // Channels that no replica has at present; a replica that has them may come back.
+  // Channels that no replica has now: a replica with them may come back.
   for (const [key, told] of Object.entries(incident.told)) {
     const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
@@ -203,12 +203,12 @@ export function plan(
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
 
-/** When it may be sent: a lease or a wait is over then. A lease lasts for seconds. */
+/** When the lease or wait is over. Leases last only seconds, so one that ends much later was written before the clock fell back. */
 function freeAt({ until = 0, next = 0 }: Partial<Told> = {}, now: number): number {
   return Math.max(until > now + CLOCK_FELL_BACK_MS ? 0 : until, next);
 }
 
-/** Reminders are due while a window runs. In later windows a breach makes them due. */
+/** Reminders come due only while a window runs. In a later window, it takes a breach first. */
 function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs }: IncidentSettings): number {
   const at = (told?.when ?? Infinity) + remindAfterMs;
   return incident.story && incident.closedAt === undefined && at < lastOf(incident).end ? at : Infinity;

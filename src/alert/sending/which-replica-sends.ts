@@ -5,15 +5,15 @@ import { lastOf, type Due, type Incident, type Told } from '../incident/incident
 import { without, withTold } from '../incident/told.js';
 import type { Wanting } from './channel-roster.js';
 
-/** After this time another replica takes over from one that died. */
+/** After this time another replica takes over from a dead one. */
 export const SEND_LEASE_MS = 5_000;
 
-/** The lease of what this replica is still sending, extended. */
+/** Extends the lease on what this replica is still sending. */
 export function extended(told: Told, me: string, now: number): Told {
   return told.by === me ? { ...told, until: now + SEND_LEASE_MS } : told;
 }
 
-/** Hands on what this replica did not send: another one may take it at once. */
+/** Releases what this replica did not send, so that another one may take it at once. */
 export function released(incident: Incident | undefined, key: string, me: string, now: number): Incident | undefined {
   const told = incident?.told[key];
   if (!incident || told?.by !== me) return incident;
@@ -27,11 +27,11 @@ export interface Sender {
   readonly settings: IncidentSettings;
   /** Channels of all replicas, by key. */
   readonly channels: ReadonlyMap<string, Wanting>;
-  /** A channel of this replica, and for how long it is paused, in milliseconds. */
+  /** A channel of this replica, and how much longer it is paused, in milliseconds. */
   readonly own: (key: string) => { readonly pausedMs: number } | undefined;
-  /** Whether this replica sends through that channel now. */
+  /** Whether this replica is the one that sends through a channel now. */
   readonly isMine: (key: string) => boolean;
-  /** The mute that holds now. */
+  /** The mute in force. */
   readonly mute: { readonly until: Date; readonly reason: string } | undefined;
   /** Whether it may end the incident. */
   readonly mayClose: boolean;
@@ -39,7 +39,7 @@ export interface Sender {
   readonly mayTakeOver: boolean;
 }
 
-/** A record ready to be written, and what follows from it. */
+/** A record to write, and what follows from it. */
 export interface ToSend {
   readonly incident: Incident | undefined;
   /** What this replica is to send, by channel. */
@@ -48,13 +48,13 @@ export interface ToSend {
   readonly held: readonly string[];
   /** Channels of this replica that are paused. */
   readonly paused: readonly string[];
-  /** Nothing will be due any more. */
+  /** Nothing will be due again. */
   readonly isDone: boolean;
 }
 
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
-/** Pure. Takes what the replica may send, and records what is waiting, muted or left to others. An incident that is over is closed first. */
+/** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
   const { me, now, settings, channels, own, isMine, mute, mayClose, mayTakeOver } = sender;
@@ -76,7 +76,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     const told = incident.told[key] ?? FRESH_TOLD;
     const isNew = told.delivery.status === 'delivered' || told.delivery.status === 'suppressed';
     const queued: Told = isNew ? { ...told, delivery: FRESH_TOLD.delivery } : told;
-    // A short pause is waited for in the queue, where all that waits is ranked.
+    // Alerts wait out a short pause in the queue, where they are ranked together.
     if (delivery && delivery.pausedMs > SEND_LEASE_MS) {
       const status = queued.delivery.status === 'queued' ? 'failed' : queued.delivery.status;
       const reason = queued.delivery.reason ?? 'the channel accepts nothing at the moment';
@@ -91,12 +91,12 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
         until: now + SEND_LEASE_MS,
       });
     }
-    // Another replica finds this in the record: perhaps only others have the channel.
+    // Left in the record for another replica: perhaps only others have the channel.
     else incident = withTold(incident, key, queued);
   }
   const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now);
   if (lookAt === undefined) return { incident: without(incident, 'lookAt'), taken, held, paused, isDone: true };
-  // An overdue time stays the same: otherwise replicas that cannot send would keep rewriting it.
+  // An overdue time is kept, or replicas that cannot send would keep rewriting it.
   const overdue = before?.lookAt ?? Infinity;
   incident = { ...incident, lookAt: lookAt <= now && overdue <= now ? overdue : lookAt };
   return { incident, taken, held, paused, isDone: false };

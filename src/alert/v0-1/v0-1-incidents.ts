@@ -29,7 +29,7 @@ interface Old {
   readonly calm: number;
   readonly unsettled: number;
   readonly seen?: Readonly<Record<string, number>>;
-  /** What channels stored about it, by channel name. */
+  /** What channels stored about the incident, by channel name. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
@@ -40,13 +40,13 @@ interface Claim {
   readonly uid: string;
 }
 
-/** An incident of 0.1, as a record of this one. */
+/** An incident of 0.1, as a record of this version. */
 interface Adopted {
   readonly id: string;
   readonly incident: Incident;
 }
 
-/** Replicas of 0.1 write a key that lasts 900 ms, once a second; one of two looks this far apart sees it. */
+/** Replicas of 0.1 write a key that lasts 900 ms once a second, so one of two looks this far apart sees it. */
 const SECOND_LOOK_MS = 350;
 /** After this many looks without that key, no replica of 0.1 is left. */
 const SILENT_LOOKS = 3;
@@ -54,8 +54,8 @@ const CLAIMS = 'v0-1';
 const MAX_CLAIMS = 10_000;
 
 /**
- * Takes over open incidents of 0.1 when none of its replicas runs any more. They are copied; the originals stay until their end is
- * sent, so that 0.1 can continue them if it is deployed again. In both versions, who sends the end removes the original, and an
+ * Takes over open incidents of 0.1 once none of its replicas is running. They are copied; the originals stay until their end is sent, so
+ * that 0.1 can continue them if it is deployed again. In both versions, whichever replica sends the end removes the original, and an
  * incident whose original is gone is over.
  */
 export class V01Incidents {
@@ -72,16 +72,16 @@ export class V01Incidents {
     this.claims = new Records(state, CLAIMS);
   }
 
-  /** Whether this version may end its incidents. */
+  /** Whether 0.1 is gone, so that this version may end its incidents. */
   get isGone(): boolean {
     return this.state.v01 === undefined || this.silentLooks >= SILENT_LOOKS;
   }
 
   /**
-   * Once a second.
+   * Called once a second.
    *
    * @param adopt - Takes over an incident.
-   * @param drop - Ends one without an alert: 0.1 has sent its end.
+   * @param drop - Ends an incident without an alert, because 0.1 has sent its end.
    */
   async look(
     channels: ReadonlyMap<string, string>,
@@ -135,7 +135,7 @@ function parse(text: string): Old | undefined {
   }
 }
 
-/** @param channels The keys of this replica's channels, and their names, by which 0.1 knows them. */
+/** @param channels The names of this replica's channels, by which 0.1 knows them, by key. */
 function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string>, now: number): Adopted {
   const { id, category, tenant, windowMs, threshold, route, worst, peak, first, last, seen, total, calm } = old;
   const startOf = (number: number): number => Math.round(number * windowMs);
@@ -147,7 +147,7 @@ function adoptedFrom(old: Old, key: string, channels: ReadonlyMap<string, string
   const lastCount = seen?.[String(last)] ?? (peak.window === last ? peak.count : 0);
   const windows = [over(last, lastCount)];
   if (peak.window !== last) windows.unshift(over(peak.window, peak.count));
-  // An incident that was never sent is sent only with its next breach, as in 0.1.
+  // As in 0.1, an incident that was never sent is sent only with its next breach.
   const told = (name: string): Told => ({
     ...(old.told > 0
       ? { levels: { '': old.told }, when: old.toldAt || startOf(last) }

@@ -7,7 +7,7 @@ interface V01Mute {
   readonly until: number;
   readonly reason: string;
   readonly heldBack: number;
-  /** The service and environment of this version that wrote it. Left out by 0.1. */
+  /** The service and environment that wrote it, in this version. Absent if 0.1 wrote it. */
   readonly scope?: string;
 }
 
@@ -18,8 +18,8 @@ interface V01Changes {
 }
 
 /**
- * Mutes in the place where 0.1 reads and writes them, so that during a rolling deployment a mute applies to replicas of both versions. Ids
- * are the same in both. Version 0.1 has no environments: its mutes apply to all that share the store.
+ * Mutes where 0.1 reads and writes them, so that a mute applies to replicas of both versions during a rolling deployment. Ids are the same
+ * in both. Version 0.1 has no environments: its mutes apply to everything that shares the store.
  */
 export class V01Mutes {
   /** The mutes of this service and environment at the last look. */
@@ -44,7 +44,7 @@ export class V01Mutes {
     });
   }
 
-  /** Call it after the records were read. */
+  /** Call this after reading the records. */
   async look(): Promise<V01Changes> {
     const set = new Map<string, V01Mute>();
     const there = new Set<string>();
