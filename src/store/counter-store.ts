@@ -3,7 +3,7 @@ import type { WindowSpan } from '../model/window.js';
 import type { SharedState } from './shared-state.js';
 import type { UsageStore } from './usage-store.js';
 
-/** Names one counter: a tenant in a window of a category. */
+/** Identifies one counter: a tenant in a window of a category. */
 export interface CounterKey {
   /** Name of the category. */
   readonly category: string;
@@ -66,10 +66,10 @@ export type Published = Counted | Refused;
 /** The reason given for commands in flight when a connection ended; why it ended may be known a moment later. */
 export const CONNECTION_LOST = 'the connection was lost';
 
-/** How a refusal begins if what was answered makes no sense. */
+/** How a refusal begins if the answer makes no sense. */
 export const ODD_ANSWER = 'odd answer:';
 
-/** How long an instance may take to say that it has announced a level, in milliseconds. After that another one is given it. */
+/** How long an instance may take to confirm that it has announced a level, in milliseconds. After that, another one gets it. */
 export const LEVEL_LEASE_MS = 5_000;
 
 /**

@@ -3,13 +3,13 @@ import type { DueRecords, SharedState } from './shared-state.js';
 
 /** Losing to other replicas this often in a row means that something is wrong. */
 const MAX_TRIES = 50;
-/** The shape that this version writes. */
+/** The schema number that this version writes. */
 const SCHEMA = 1;
 
-/** The store is well, and the record cannot be changed. */
+/** The store is available, but the record cannot be changed. */
 class RecordConflict extends Error {}
 
-/** Services and environments that share a store leave each other's records alone. */
+/** Names a service and environment, so that those that share a store leave each other's records alone. */
 export function scopeOf({
   service = '',
   environment = '',
@@ -31,12 +31,12 @@ export interface Changed<T> {
  * one that a newer version wrote is left untouched.
  */
 export class Records<T extends object> {
-  /** Texts as they were read, so that a change that follows need not read again. */
+  /** Texts of records as read, so that a following change need not read again. */
   private readonly texts = new WeakMap<T, string>();
 
   /**
    * @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never.
-   * @param isOne - Whether it has the right shape. Anything else is treated as missing.
+   * @param isOne - Whether a record has the right shape. Anything else is treated as missing.
    */
   constructor(
     private readonly state: SharedState,
@@ -45,12 +45,12 @@ export class Records<T extends object> {
     private readonly isOne: (record: Partial<T>) => boolean = () => true,
   ) {}
 
-  /** The newest `most` (1,000 if left out), newest first. */
+  /** The newest `most` records (1,000 by default), newest first. */
   async list(most?: number): Promise<T[]> {
     return [...(await this.entries(most)).values()];
   }
 
-  /** The same by id. */
+  /** The newest `most` records by id, newest first. */
   async entries(most?: number): Promise<Map<string, T>> {
     const found = new Map<string, T>();
     for (const [id, text] of await this.state.list(this.kind, most)) {
@@ -114,7 +114,7 @@ export class Records<T extends object> {
     return [text, this.ofShape(record)];
   }
 
-  /** A record to read: nothing if a newer version wrote it. */
+  /** Parses a record for reading; undefined if a newer version wrote it. */
   private parsed(text: string | undefined): T | undefined {
     const parsed = parse(text);
     const record = isNewer(parsed) ? undefined : this.ofShape(parsed);
@@ -152,7 +152,7 @@ function parse(text: string | undefined): Parsed {
 }
 
 /**
- * Does work that needs the store.
+ * Runs work that needs the store.
  *
  * @param failed - The consequence if the store is away or refuses it: `The mute was not set`.
  * @throws an Error in plain words.

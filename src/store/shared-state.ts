@@ -4,7 +4,7 @@ export const KEPT_FOR_MS = 30 * 24 * 60 * 60 * 1_000;
 /** The outcome of a {@link SharedState.swap}. */
 export type Swapped =
   | { readonly swapped: true }
-  /** Another replica was faster: `found` is there instead. */
+  /** Another replica was faster, and wrote `found`. */
   | { readonly swapped: false; readonly found: string | undefined };
 
 /** The records that are due. */
@@ -13,17 +13,17 @@ export interface DueRecords {
   readonly ids: readonly string[];
   /** Changes if the store loses the records of this kind or their due times; replicas then restore them. */
   readonly generation: string;
-  /** This call began the generation: whatever was lost before, no replica has restored yet. */
+  /** This call began the generation: no replica has restored yet what was lost before. */
   readonly isNew?: true;
 }
 
 /** What version 0.1 of this package keeps in the store. */
 export interface V01State {
-  /** Whether one of its replicas has looked after incidents within the last 900 ms. */
+  /** Whether one of its replicas has checked incidents within the last 900 ms. */
   isAlive(): Promise<boolean>;
   /** Its open incidents or its mutes, by id. */
   list(kind: V01Kind): Promise<Map<string, string>>;
-  /** Puts one there, whatever is there. */
+  /** Writes one, replacing any with that id. */
   write(kind: V01Kind, id: string, text: string): Promise<void>;
   /** Removes one of them if `isIt` still recognizes its text. */
   remove(kind: V01Kind, id: string, isIt: (text: string) => boolean): Promise<void>;
@@ -32,8 +32,8 @@ export interface V01State {
 type V01Kind = 'incidents' | 'mutes';
 
 /**
- * What replicas share besides counts: leases, and small records that one replica changes at a time. It lives where the counts live, and its
- * calls reject while that store is away.
+ * What replicas share besides counts: leases, and small records that one replica changes at a time. It is kept where the counts are, and
+ * its calls reject while that store is away.
  *
  * A record belongs to a kind and has an id, a text and, optionally, a due time. Kinds and ids can be any text except an empty one; a
  * record's text is never empty either.
@@ -41,7 +41,7 @@ type V01Kind = 'incidents' | 'mutes';
 export interface SharedState {
   /** The records of a kind by id, the most recently created first; at most `most`, 1,000 by default. */
   list(kind: string, most?: number): Promise<Map<string, string>>;
-  /** Records in the order of `ids`; undefined for one that is not there. */
+  /** Records in the order of `ids`; undefined for a missing one. */
   read(kind: string, ids: readonly string[]): Promise<(string | undefined)[]>;
   /**
    * Atomically replaces `expected` by `next`; undefined stands for no record.

@@ -1,6 +1,6 @@
-/** History has one point a minute, for windows of any length. Slots are minutes since the epoch. */
+/** History has one point per minute, for windows of any length. Slots are minutes since the epoch. */
 export const SLOT_MS = 60_000;
-/** Slots that are kept together: 8 hours. Redis holds up to 512 small fields in a compact form. */
+/** Slots that are kept together: 8 hours. Redis stores hashes of up to 512 small fields compactly. */
 export const BLOCK_SLOTS = 480;
 export const HOUR_SLOTS = 60;
 /** How many tenants a live top and an hour's peaks hold. */
@@ -12,13 +12,13 @@ export function blockOf(slot: number): number {
   return Math.floor(slot / BLOCK_SLOTS);
 }
 
-/** Every block with a slot from `from` to `to`, both included; none if `to` is the earlier one. */
+/** Every block with a slot from `from` to `to`, both included; none if `to` is before `from`. */
 export function blocksOf(from: number, to: number): number[] {
   if (to < from) return [];
   return Array.from({ length: blockOf(to) - blockOf(from) + 1 }, (_, i) => blockOf(from) + i);
 }
 
-/** Counts by slot. A slot that is missing is 0. */
+/** Counts by slot. A missing slot is 0. */
 export type SlotCounts = ReadonlyMap<number, number>;
 
 /** A tenant's count in one window, or its highest in one hour. The tenant is its key: the id at a bounded length. */
@@ -31,7 +31,7 @@ export interface TenantCount {
 export interface SeenTenant {
   /** Empty if it has none. */
   readonly name: string;
-  /** By the category's windows, in their order; undefined for those it shares with the category. */
+  /** One per window of the category, in that order; undefined if the tenant has the category's own. */
   readonly thresholds?: readonly number[] | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface LiveTop {
   readonly span: string;
   readonly keepMs: number;
   readonly counts: readonly TenantCount[];
-  /** Those nearest to a threshold, whatever they count: the busiest tenants of a category may be far below theirs. */
+  /** The tenants nearest to their thresholds, whatever their counts: the busiest tenants may be far below theirs. */
   readonly near?: readonly TenantRatio[];
 }
 
@@ -69,12 +69,12 @@ interface TenantRatio {
 /** A window of a category, for readers that have only Redis, such as the command line. */
 export interface AboutWindow {
   readonly name: string;
-  /** Which of the category's windows it is: the thresholds of tenants are in that order. */
+  /** Its index among the category's windows; thresholds of tenants are in that order. */
   readonly index: number;
   readonly windowMs: number;
   /** Undefined if each tenant has its own. */
   readonly threshold: number | undefined;
-  /** Key of the span that runs. */
+  /** Key of the running span. */
   readonly span: string;
   /** When that span begins and ends, in milliseconds since the epoch. Absent if an earlier version wrote it. */
   readonly start?: number;
@@ -83,13 +83,13 @@ export interface AboutWindow {
   readonly counters?: readonly string[];
 }
 
-/** What one instance reports of a category. Each part states what is true, so it may come twice, late or not at all. */
+/** What one instance reports about a category. Each part states what is true, so it may arrive twice, late or not at all. */
 export interface UsageReport {
   readonly category: string;
   readonly instance: string;
-  /** All that this instance counted in a slot. Only grows. */
+  /** Everything that this instance counted in a slot. Only grows. */
   readonly sums: readonly { readonly slot: number; readonly count: number }[];
-  /** Counted tenants, by the unit with which they will be copied. */
+  /** Counted tenants, by the unit in which they will be copied. */
   readonly active: readonly { readonly unit: UsageUnit; readonly tenants: readonly string[] }[];
   /** Tenants that are new in a block, or whose name or threshold has changed. An entry with neither erases nothing. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
@@ -104,8 +104,8 @@ export interface UsageRetention {
 }
 
 /**
- * Stores usage, beside the counters that it is made from. No request waits for it. Tenants are passed and returned as keys. Calls reject
- * while the store is away.
+ * Stores usage, next to the counters that it is derived from. No request waits for it. Tenants are passed and returned as keys. Calls
+ * reject while the store is away.
  */
 export interface UsageStore {
   /** Stores what an instance reports. */
@@ -113,24 +113,25 @@ export interface UsageStore {
   /**
    * Claims the copying of a unit. One replica holds it at a time, until `leaseMs` milliseconds pass without another call.
    *
-   * @param leaseMs - 0 for a replica that ends: it copies beside the one that holds it, also what that one has taken, and nobody waits for it.
+   * @param leaseMs - 0 for a replica that is shutting down: it copies alongside the holder, including what the holder has taken, and holds
+   * nothing.
    * @returns How many tenants wait to be copied; -1 if another replica holds it.
    */
   claimCopy(unit: UsageUnit, instance: string, leaseMs: number): Promise<number>;
   /**
    * Copies the counters of `most` waiting tenants into the history. A counter that is gone writes nothing.
    *
-   * @returns Those of their counts that are above `above`.
+   * @returns Those of the counts that are above `above`.
    */
   copy(unit: UsageUnit, most: number, above: number, retention: UsageRetention): Promise<TenantCount[]>;
-  /** Adds up what the instances counted in a slot, for good. */
+  /** Stores the sum of what the instances counted in a slot. */
   closeSum(category: string, slot: number, retention: UsageRetention): Promise<void>;
   /** Adds counts to the peaks of an hour, which keep only the highest. */
   addPeaks(category: string, hour: number, counts: readonly TenantCount[], retention: UsageRetention): Promise<void>;
 
   /** The busiest tenants of a window, the highest first. */
   top(category: string, window: string, span: string, limit: number): Promise<TenantCount[]>;
-  /** The tenants of a window that came nearest to a threshold, the worst first, as far as instances reported them: it may be another by now. */
+  /** The tenants of a window that came nearest to their thresholds, worst first, as reported; the thresholds may have changed since. */
   near(category: string, window: string, span: string): Promise<string[]>;
   /** Counts of each tenant from slot `from` to slot `to`, both included. */
   history(category: string, tenants: readonly string[], from: number, to: number): Promise<SlotCounts[]>;
@@ -140,7 +141,7 @@ export interface UsageStore {
   peaks(category: string, hours: readonly number[]): Promise<TenantCount[][]>;
   /** All tenants seen in a block. */
   seen(category: string, block: number): Promise<Map<string, SeenTenant>>;
-  /** What is known of some tenants seen in a block. */
+  /** What is known about some tenants seen in a block. */
   seenOf(category: string, block: number, tenants: readonly string[]): Promise<(SeenTenant | undefined)[]>;
   /** How many tenants were seen in a block. */
   seenCount(category: string, block: number): Promise<number>;

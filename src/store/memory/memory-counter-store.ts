@@ -32,8 +32,8 @@ interface Expiring {
 }
 
 /**
- * Counts in this process's memory: right for one instance, for development and tests. It follows the same rules as the Redis script,
- * so several apps of one process may share it. Its hashes are never folded, since no instance of its process is restarted alone.
+ * Counts in this process's memory: for a single instance, for development and for tests. It follows the same rules as the Redis script, so
+ * several apps in one process may share it. Totals are never folded, because an instance does not restart without its process.
  */
 export class MemoryCounterStore implements CounterStore {
   /** {@inheritDoc CounterStore.name} */
@@ -67,7 +67,7 @@ export class MemoryCounterStore implements CounterStore {
   private take(own: OwnTotal, now: number): Counted {
     const earlier = (own.earlier ?? []).flatMap((span) => this.find(own, span) ?? []);
     const before = this.find(own, own.window);
-    // A total of nothing leaves no trace.
+    // A total of 0 creates no counter.
     if (!before && own.total === 0 && own.announced === 0)
       return { count: 0, announced: 0, announce: 0, ...sumOf(earlier) };
     const counter = before ?? this.create(own);
@@ -109,7 +109,7 @@ function sumOf(earlier: readonly Counter[]): { earlier?: number } {
   return earlier.length > 0 ? { earlier: earlier.reduce((sum, counter) => plus(sum, counter.sum), 0) } : {};
 }
 
-/** Takes an instance's own total; returns whether the store had lost one that was sent before. */
+/** Stores an instance's own total; returns whether the store had lost an earlier one. */
 function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number, now: number): boolean {
   const before = counter.totals.get(own.instance);
   if (own.total <= (before ?? 0)) return false;
@@ -117,14 +117,14 @@ function addOwn(counter: Counter, own: OwnTotal, isNew: boolean, sentAt: number,
     counter.sum = counter.base = own.others;
     counter.basedAt = now;
   } else if (counter.base > 0) {
-    // Does not count twice what is already in the base: all of a publish that is older than the base, else what was sent before it.
+    // Avoids counting twice what the base contains: all of a publish that is older than the base, else what was sent before it.
     const inBase = (sentAt < counter.basedAt ? own.total : own.sent) - (before ?? 0);
     const off = Math.max(Math.min(counter.base, inBase), 0);
     counter.base = plus(counter.base, -off);
     counter.sum = plus(counter.sum, -off);
   }
   const isLost = before === undefined && own.sent > 0;
-  // It may know of more than those who came back before it, above all of instances that are gone.
+  // This instance may know of counts that those which published before it did not, mainly of instances that are gone.
   const more = plus(own.others, -counter.sum);
   if (isLost && more > 0) {
     counter.base = plus(counter.base, more);
@@ -146,7 +146,7 @@ function takeLevels(
   const all = [counter, ...earlier];
   const count = all.reduce((sum, part) => plus(sum, part.sum), 0);
   let told = Math.max(...all.map((part) => part.told));
-  // Skips what an earlier part already holds: passed on from part to part, a level would be announced once and never again.
+  // Skips what an earlier part has: passed on from part to part, a level would be announced once and never again.
   if (announced > told) {
     counter.told = told = announced;
     counter.given = Math.max(counter.given, announced);
@@ -162,7 +162,7 @@ function takeLevels(
     const lease = all.map((part) => part.leases.get(at)).find((found) => found !== undefined);
     const isGiven = lease ? now - lease.since < LEVEL_LEASE_MS : at <= given;
     if (isGiven && lease?.to !== instance) continue;
-    // Also for its previous holder: a publish that arrived late may have left a lease that was over when it began.
+    // Also for its previous holder: a publish that arrived late may have left a lease that was already over.
     if (!isGiven) counter.leases.set(at, { to: instance, since: now });
     counter.given = Math.max(counter.given, at);
     answer.announce = at;

@@ -6,7 +6,7 @@ interface Kind {
   readonly due: Map<string, number>;
 }
 
-/** Keeps state in this process's memory. Apps of one process that share it share the state. */
+/** Keeps state in this process's memory. Apps in one process may share it. */
 export class MemorySharedState implements SharedState {
   private readonly kinds = new Map<string, Kind>();
   private readonly leases = new Map<string, { owner: string; until: number }>();

@@ -22,7 +22,7 @@ const BYTES_A_POINT = 40;
 /** The total of a counter; undefined if there is none. */
 export type TotalOf = (category: string, tenant: string, span: string) => number | undefined;
 
-/** A map that forgets its oldest entries, in the order in which they came. */
+/** A map that drops its oldest entries. */
 class Recent<T> {
   private readonly entries = new Map<string, T>();
 
@@ -58,7 +58,7 @@ interface Block {
 /** Usage of one category. */
 class CategoryUsage {
   readonly tops = new Recent(() => new Map<string, number>(), 40);
-  /** Ratios of count and threshold. */
+  /** Ratios of count to threshold. */
   readonly nears = new Recent(() => new Map<string, number>(), 40);
   readonly waiting = new Recent(() => new Set<string>(), 40);
   readonly sums = new Recent(() => new Map<string, number>(), 20);
@@ -72,7 +72,7 @@ class CategoryUsage {
   }
 }
 
-/** Keeps usage in this process's memory: the same answers as Redis gives, for one process. */
+/** Keeps usage in this process's memory, with the same answers as Redis, for one process. */
 export class MemoryUsageStore implements UsageStore {
   private readonly categories = new Map<string, CategoryUsage>();
   private points = 0;

@@ -1,8 +1,8 @@
 import type { CounterKey } from '../counter-store.js';
 
 /**
- * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. Characters of an id that are not
- * plainly safe are written as %xx, including the % itself, so two ids never share a key.
+ * The Redis key of a counter. The braces are a Cluster hash tag: all windows of a tenant live on one node. Characters of an id that may be
+ * unsafe in a key, including %, are percent-encoded, so two ids never share a key.
  */
 export function redisKey(
   prefix: string,
@@ -27,12 +27,12 @@ const NOT_PLAIN = /[^\w.-]/gu;
 const ENCODED = /%u[\da-f]{4}|(?:%[\da-f]{2})+/g;
 const LONE_SURROGATE = /^\p{Cs}$/u;
 
-/** A tenant as it stands in a key. */
+/** A tenant as it is written in keys. */
 export function encodeTenant(id: string): string {
   return PLAIN.test(id) ? id : id.replace(NOT_PLAIN, encodeCharacter);
 }
 
-/** The tenant that {@link encodeTenant} was given. */
+/** Reverses {@link encodeTenant}. */
 export function decodeTenant(encoded: string): string {
   return encoded.replace(ENCODED, (part) =>
     part.startsWith('%u')
@@ -41,7 +41,7 @@ export function decodeTenant(encoded: string): string {
   );
 }
 
-/** Percent-encoded UTF-8; half of a surrogate pair, which UTF-8 cannot express, is written as its own number. */
+/** Percent-encoded UTF-8; half of a surrogate pair, which UTF-8 cannot encode, becomes `%u` and its code unit. */
 function encodeCharacter(character: string): string {
   if (LONE_SURROGATE.test(character)) return `%u${character.charCodeAt(0).toString(16)}`;
   return Array.from(Buffer.from(character), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');

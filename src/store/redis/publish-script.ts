@@ -1,33 +1,33 @@
 /** Prefix of every instance's field in this version. Fields of 0.1 do not have it, and are never folded. */
 export const FIELD_MARK = '~';
 /**
- * A hash with more fields is folded: all instances' fields except the caller's go into `base`. Room for 64 instances, and for a tenant over
- * a few levels.
+ * A hash with more fields is folded: all instances' fields except the caller's are added to `base`. Enough for 64 instances, and for a
+ * tenant over a few levels.
  */
 export const MAX_FIELDS = 76;
 
 /**
- * Publishes one instance's own totals, one hash a counter:
+ * Publishes one instance's own totals, one hash per counter:
  *
  * - `<instance>`    that instance's own total, one field each
- * - `base`          what is counted and is in no instance's field; `based` when it last grew, `folded` if fields were folded into it
+ * - `base`          the part of the sum in no instance's field; `based` when it last grew, `folded` if fields were folded into it
  * - `total`         the sum of them all
  * - `given`         the value of the highest level given out; `lease:<value>` when and to which instance
  * - `told`          the value of the highest level that an instance confirmed as announced
  * - `level`, `by:<n>`, `announced`   the same by the place of a level, as 0.1 has it; with a fraction if this version wrote it
  *
- * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is
- * set in the call that creates the key.
+ * An instance's total only grows, so the larger of two is the later one: a publish may come twice, late or out of order. Expiry is set in
+ * the call that creates the key.
  *
  * `HMGET` goes through `pcall`, so that a key of another type does not affect the others; a failing write fails the call.
  */
 export const PUBLISH_SCRIPT = `
--- KEYS   for each total its hash, then of a sliding window the hashes of its earlier spans
+-- KEYS   for each total its hash, then for a sliding window the hashes of its earlier spans
 -- ARGV   the time in ms; how long a level may stay unconfirmed, in ms; how many fields a hash may have;
 --        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, the highest
 --        level value known to be announced, number of levels, for each level its value and the count above which it is reached;
 --        then for each total of the group: itself, and as one text the highest sent before and what the others counted
--- reply  a text for each total: the sum, and if there is more to say than what the instance knows, sum of the earlier spans, place of the
+-- reply  a text for each total: the sum, and if the instance does not know the rest, sum of the earlier spans, place of the
 --        highest level announced, place of the level that this instance is to announce, or 0, 1 if its field was lost, and 1 if that level
 --        was given to another instance before; or ! and the error of a key that cannot be used
 local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
@@ -39,7 +39,7 @@ local function plus(a, b)
   return sum
 end
 
--- A publish may be late by any time, and then its own time is no measure of when the base grew.
+-- A publish may be very late, so its own time does not say when the base grew.
 local function time()
   local at = pcall('TIME')
   return at.err and ARGV[1] or format('%.0f', at[1] * 1000 + math.floor(at[2] / 1000))
@@ -57,7 +57,7 @@ local function fold(key, me, base)
   call('HSET', key, 'base', format('%.17g', base), 'based', time(), 'folded', 1)
 end
 
--- Level values given out and announced, as a hash has them. A whole number in level or announced is what 0.1 wrote.
+-- The values of the levels given out and announced in a hash. A whole number in level or announced was written by 0.1.
 local function levelsIn(key, level, ats, isMine)
   local state = call('HMGET', key, 'given', 'told', 'announced')
   local given, told, announced = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
@@ -81,7 +81,7 @@ local function placeOf(at, ats)
   return place
 end
 
--- Most often neither is asked for.
+-- Parsed only if needed: most totals need neither.
 local function sentAndOthers(text)
   local space = find(text, ' ', 1, true)
   return tonumber(sub(text, 1, space - 1)), sub(text, space + 1)
@@ -124,7 +124,7 @@ while at <= last do
     else
       local sum, lost, ownNumber = before or '0', 0, tonumber(own)
       local grown = ownNumber - owned
-      -- A user who may not set an expiry is refused before there is a key, which would stay for good.
+      -- First, so that a user without the right to set an expiry is refused before there is a key, which would never expire.
       if not before and (grown > 0 or known > 0) then call('PEXPIRE', key, expiry) end
       if grown > 0 then
         if not before then
@@ -137,7 +137,7 @@ while at <= last do
           local sent, others = sentAndOthers(ARGV[at + 1])
           local fields
           if base > 0 then
-            -- What is in the base already is not counted twice: all of a publish that is older than the base, else what was sent before it.
+            -- Avoids counting twice what the base contains: all of a publish that is older than the base, else what was sent before it.
             fields = call('HMGET', key, 'based', 'folded')
             local off = sent
             if now < (tonumber(fields[1]) or 0) then off = ownNumber end
@@ -149,7 +149,7 @@ while at <= last do
           end
           if not mine and sent > 0 and not (fields and fields[2]) then
             lost = 1
-            -- It may know of more than those who came back before it, above all of instances that are gone.
+            -- This instance may know of counts that those which published before it did not, mainly of instances that are gone.
             local more = plus(tonumber(others), -total)
             if more > 0 then
               base, total = plus(base, more), plus(total, more)
@@ -163,7 +163,7 @@ while at <= last do
         if not before then
           call('PEXPIRE', key, expiry)
         elseif not mine then
-          -- A user with the rights of 0.1 may not ask.
+          -- A user with the permissions of 0.1 may not call HLEN.
           local fields = pcall('HLEN', key)
           if type(fields) == 'number' and fields > maxFields then fold(key, me, base) end
         end
@@ -171,12 +171,12 @@ while at <= last do
       local count, reached, announced, announce, takenOver = plus(total, earlier), 0, 0, 0, 0
       while reached < levels and count > counts[reached + 1] do reached = reached + 1 end
       if parts == 0 and known > 0 and reached <= knownPlace and tonumber(state[5]) == known then
-        -- Nothing to give out and nothing to learn: a tenant over a level, most of the time.
+        -- Nothing to give out and nothing to learn: the usual case for a tenant over a level.
         announced = knownPlace
       elseif level or reached > 0 or known > 0 or told > 0 then
         local hereGiven, hereTold = levelsIn(key, level, ats, true)
         given, told = math.max(given, hereGiven), math.max(told, hereTold)
-        -- Not what an earlier span holds already: handed on from span to span, a level would be announced once and never again.
+        -- Skips what an earlier span has: passed on from span to span, a level would be announced once and never again.
         if known > told then
           told, given = math.max(told, known), math.max(given, known)
           local place = knownPlace + 0.5
@@ -195,7 +195,7 @@ while at <= last do
           local isMine = space and sub(found, space + 1) == me
           local isFree
           if space then isFree = now - (tonumber(sub(found, 1, space - 1)) or 0) >= lease else isFree = value > given end
-          -- Also for the one that had it: a publish that arrived late left a lease that was over when it began.
+          -- Also for its previous holder: a publish that arrived late may have left a lease that was already over.
           if isFree then
             call('HSET', key, 'given', math.max(hereGiven, value), 'level', math.max(tonumber(level) or 0, place + 0.5),
               'lease:' .. value, format('%.0f', now) .. ' ' .. me)

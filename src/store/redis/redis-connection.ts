@@ -3,18 +3,18 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { isRateMonitorConfigError, RateMonitorConfigError } from '../../model/config-error.js';
 import { oneLine, reasonOf } from '../../util/text.js';
 
-/** When a command times out. Longer than a publish is awaited: that wait allows for a busy event loop, ioredis's timeout does not. */
+/** When a command times out. Longer than the wait for a publish, which allows for a busy event loop; ioredis's timeout does not. */
 const COMMAND_TIMEOUT_MS = 1_500;
 /** How long a socket may take to close: a dead one never answers, and would keep the process alive. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
-/** ioredis waits this long between two rounds of its Sentinels, also if it is closed meanwhile. */
+/** The longest wait of ioredis between two rounds of its Sentinels; it waits even after it is closed. */
 const LAST_SENTINEL_RETRY_MS = 500;
-/** Empty braces at the front of a key: a Cluster does not look for others behind them. */
+/** Empty braces at the start of a key: a Cluster ignores any that follow. */
 const EMPTY_TAG = /^[^{]*\{\}/;
 
 /**
- * Why the app's own connection is not used: by default, ioredis queues commands while it is disconnected and sends them again later, for
+ * Options that the app's own connection rarely has: by default, ioredis queues commands while it is disconnected and resends them for
  * seconds. Here a command is sent now or fails now, and the next one carries everything again. Client settings that would break this are
  * reset: strategies that give up, reads from replicas, automatic pipelines.
  */
@@ -40,9 +40,9 @@ const OPTIONS: RedisOptions = {
 type ConnectToSentinel = (address: unknown, options?: RedisOptions) => Redis;
 
 /**
- * A connection of our own to the server that `client` uses, not yet open.
+ * Creates our own connection to the server that `client` uses; it is not open yet.
  *
- * @throws RateMonitorConfigError if the client is not one of ioredis, cannot be duplicated, or its prefix cannot work on a Cluster.
+ * @throws RateMonitorConfigError if the client is not an ioredis client, cannot be duplicated, or its prefix cannot work on a Cluster.
  */
 export function ownConnection(client: Redis | Cluster): Redis | Cluster {
   if (!hasMethods(client)) throw notIoredis();
@@ -56,7 +56,7 @@ function duplicateOf(client: Redis | Cluster): Redis | Cluster {
     return client.isCluster ? ownCluster(client as Cluster) : ownSingle(client as Redis);
   } catch (error) {
     if (isRateMonitorConfigError(error)) throw error;
-    // That of a class of the app's own, say.
+    // Such as an instance of the app's own class.
     throw new RateMonitorConfigError([
       `redis is a client that cannot be duplicated (${reasonOf(error)}): pass one whose duplicate() works, as it does for a Redis or Cluster of ioredis`,
     ]);
@@ -77,7 +77,7 @@ function ownSingle(client: Redis): Redis {
   return followCredentials(endSentinelsInTime(connection), connection.options, () => client.options);
 }
 
-/** What ioredis asks its Sentinels with does not get our options: a timer of 2 s outlives each of these connections, and kept the process from ending. */
+/** ioredis does not pass our options to its connections to Sentinels: a timer of 2 s would outlive each and keep the process alive. */
 function endSentinelsInTime(connection: Redis): Redis {
   const { connector } = connection as unknown as { connector?: { connectToSentinel?: ConnectToSentinel } };
   const connect = connector?.connectToSentinel;
@@ -103,7 +103,7 @@ function ownCluster(client: Cluster): Cluster {
   return followCredentials(connection, redisOptions, () => client.options.redisOptions);
 }
 
-/** Passwords that the app rotates on its client's options (IAM, Entra) hold for our next connection too. */
+/** Credentials that the app rotates in its client's options (IAM, Entra) apply to our next connection too. */
 function followCredentials<T>(connection: T, own: RedisOptions, app: () => RedisOptions | undefined): T {
   for (const credential of ['username', 'password'] as const) {
     if (app()?.[credential] === undefined && own[credential] === undefined) continue;

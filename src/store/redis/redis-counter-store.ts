@@ -28,7 +28,7 @@ const READ_AT_ONCE = 500;
 const DEAD_AFTER_MS = 5_000;
 const TIMED_OUT = /timed out/;
 
-/** ioredis's errors for commands that a lost connection cut off, including its own. They do not say why. */
+/** ioredis's errors for commands, including its own, that a lost connection cut off. They do not say why it was lost. */
 const CUT_OFF = /isn't writeable|max retries per request/;
 /** Errors that one key causes, while the server and the connection are fine. */
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
@@ -49,23 +49,23 @@ export class RedisCounterStore implements CounterStore {
   readonly state: RedisSharedState;
   /** {@inheritDoc CounterStore.usage} */
   readonly usage: RedisUsageStore;
-  /** More fields than this in a hash are folded. */
+  /** A hash with more fields than this is folded. */
   protected readonly maxFields: number = MAX_FIELDS;
   private readonly logger = new Logger('RateMonitor');
   private readonly connection: Redis | Cluster;
   /** Whether each call is limited to one tenant, because on a Cluster its keys must share a slot. */
   private isByTenant: boolean;
-  /** Since when no command was answered in time. */
+  /** Since when no command has been answered in time. */
   private silentSince: number | undefined;
   private reopenedAt = -Infinity;
-  /** Whether the script was answered as it should since this connection was opened. */
+  /** Whether the script has had a valid reply since this connection was opened. */
   private wasInStep = false;
-  /** Why there is no connection, while there is none. */
+  /** Why there is no connection; undefined while there is one. */
   private fault: Error | undefined;
 
   /**
-   * @param client - An ioredis client or Cluster. It is left alone: the store opens a connection of its own with the same settings.
-   * @param keyPrefix - What every key begins with, behind the client's own prefix.
+   * @param client - An ioredis client or Cluster. It is left alone: the store opens its own connection with the same settings.
+   * @param keyPrefix - Prefix of every key, after the client's own prefix.
    */
   constructor(
     client: Redis | Cluster,
@@ -101,7 +101,7 @@ export class RedisCounterStore implements CounterStore {
     const sums: number[] = [];
     for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
       const names = keys.slice(at, at + READ_AT_ONCE).map((key) => redisKey(this.keyPrefix, key, key.window.key));
-      // ioredis writes commands of one turn together; a pipeline of a Cluster may not span nodes.
+      // Not a pipeline, which may not span nodes of a Cluster; ioredis writes the commands of one turn together anyway.
       const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total')));
       for (const sum of found as unknown[]) {
         if (sum !== null && typeof sum !== 'string') {
@@ -160,7 +160,7 @@ export class RedisCounterStore implements CounterStore {
     }
   }
 
-  /** A call for each of `parts`; the answers come in the order of `totals`. */
+  /** Makes a call for each of `parts`; the answers are in the order of `totals`. */
   private async callEach(
     parts: readonly (readonly OwnTotal[])[],
     totals: readonly OwnTotal[],
@@ -183,7 +183,7 @@ export class RedisCounterStore implements CounterStore {
   private refusal(error: Error): Refused {
     if (TIMED_OUT.test(error.message)) this.silent();
     if (this.fault) return { refused: reasonOf(this.fault), ofKey: false };
-    // A reply of the server is the reason, even if the connection was closed because of it.
+    // A reply of the server is the reason, even if it closed the connection.
     const isReply = error.name === 'ReplyError';
     const isLost = !isReply && (this.connection.status !== 'ready' || CUT_OFF.test(error.message));
     if (isLost) return { refused: CONNECTION_LOST, ofKey: false };
@@ -197,9 +197,9 @@ export class RedisCounterStore implements CounterStore {
     this.reopen();
   }
 
-  /** Replies may have been lost on the way, and then each that follows is taken for that of another command: only a new connection is in step. */
+  /** If replies were lost on the way, each later one is matched with the wrong command, and only a new connection helps. */
   private reopenOutOfStep(): void {
-    // A server that never answers as it should would be left and found again for ever.
+    // Without this check, a server that never replies correctly would cause endless reconnections.
     if (this.wasInStep && performance.now() - this.reopenedAt >= DEAD_AFTER_MS) this.reopen();
   }
 
@@ -232,7 +232,7 @@ function inOrderOf(
   return totals.map((total) => byTotal.get(total) as Published);
 }
 
-/** Groups totals that share the arguments the script is given only once. */
+/** Groups totals with the same arguments, which the script gets once per group. */
 function together(totals: readonly OwnTotal[]): OwnTotal[][] {
   const groups: [OwnTotal, ...OwnTotal[]][] = [];
   for (const total of totals) {
@@ -279,7 +279,7 @@ function isOdd(answer: Published): boolean {
   return 'refused' in answer && answer.refused.startsWith(ODD_ANSWER);
 }
 
-/** A proxy, or a server that is not quite Redis, may answer otherwise than the script: then nothing of the answer is believed. */
+/** A proxy, or a server that is not quite Redis, may not answer like the script: then the whole reply is rejected. */
 function readReplies(replies: unknown, totals: readonly OwnTotal[]): Published[] {
   if (Array.isArray(replies) && replies.length === totals.length)
     return totals.map((total, i) => readReply(replies[i] as unknown, total));

@@ -4,14 +4,14 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { KEPT_FOR_MS, type DueRecords, type V01State, type SharedState, type Swapped } from '../shared-state.js';
 
-/** The field of a kind's hash, and the member of its set of due times, that shows whether one of them was lost. No record has an empty id. */
+/** The field of a kind's hash, and the member of its set of due times, that shows whether either was lost. No record has an empty id. */
 const GENERATION = '';
 
 const RENEW_EVERY_MS = 3_600_000;
-/** How many records one call swaps at most. More would hold up other clients of Redis. */
+/** The most records that one call swaps; more would block other clients of Redis. */
 const MAX_SWAPS = 100;
 
-/** A swap that waits to be sent with others of the same turn. */
+/** A swap that is sent together with others of the same turn. */
 interface Swap {
   readonly args: readonly [id: string, expected: string, next: string, due: number | ''];
   readonly resolve: (swapped: Swapped) => void;
@@ -21,14 +21,13 @@ interface Swap {
 /**
  * Empty text means no record: a record is never empty.
  *
- * Here and in the other scripts an expiry is set before anything is written: a user who may not is refused before there is a key that would
- * stay for good.
+ * Every script sets an expiry before it writes, so that a user without that right is refused before there is a key, which would never
+ * expire.
  */
 const SWAP = `
 -- KEYS   a kind's records (hash), when they are due, when they were first written (sorted sets)
--- ARGV   expiry in ms; 1 if that is to begin again; then of each record its id; what is expected there, or ''; what is to be there, or '';
---        when it is due, or ''
--- reply  of each record 1, or what is there instead (text, '' for nothing)
+-- ARGV   expiry in ms; 1 to renew it; then for each record its id; the expected text, or ''; the new text, or ''; when it is due, or ''
+-- reply  for each record 1, or the text found instead ('' for none)
 local expiry, renew, replies = ARGV[1], ARGV[2] == '1', {}
 redis.call('PEXPIRE', KEYS[1], expiry)
 for i = 3, #ARGV, 4 do
@@ -47,7 +46,7 @@ for i = 3, #ARGV, 4 do
     if after == '' or due == '' then
       redis.call('ZREM', KEYS[2], id)
     elseif redis.call('ZADD', KEYS[2], due, id) == 1 then
-      -- The first of a set makes its key, which has no expiry yet.
+      -- The first member creates the set, which has no expiry yet.
       renew = true
     end
     if after ~= '' and found == '' then
@@ -68,7 +67,7 @@ const LIST = `
 -- ARGV   how many at most; expiry in ms
 -- reply  id and record of each, the newest first
 local reply = {}
--- Redis may evict the set alone. Then the order is lost, and no record is.
+-- Redis may evict only the set. Then the order is lost, but no record.
 local records = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${GENERATION}')
 if records > redis.call('ZCARD', KEYS[2]) then
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
@@ -127,7 +126,7 @@ return 1
 
 const RELEASE = `
 -- KEYS   the lease
--- ARGV   who gives it back
+-- ARGV   its owner
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 `;
 
@@ -143,8 +142,8 @@ const SCRIPTS = {
 type Scripted = Record<keyof typeof SCRIPTS, (...keysAndArgs: (string | number)[]) => Promise<unknown>>;
 
 /**
- * Keeps state in Redis. A kind is a hash of records and two sorted sets beside it, a lease is a key that expires; all of it lives on one
- * node of a Cluster. Version 0.1's keys have no `v2` in their names.
+ * Keeps state in Redis. A kind is a hash of records and two sorted sets, a lease is a key that expires; all of it is on one node of a
+ * Cluster. Version 0.1's keys have no `v2` in their names.
  */
 export class RedisSharedState implements SharedState {
   private readonly scripted: Scripted;

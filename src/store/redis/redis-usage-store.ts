@@ -29,7 +29,7 @@ import {
   type UsageUnit,
 } from '../usage-store.js';
 
-/** Members in one command: few enough to hold neither Redis nor the event loop. */
+/** Members in one command: few enough to block neither Redis nor the event loop. */
 const CHUNK = 500;
 /** Sets that hold the waiting tenants of a unit: with 10,000 tenants each is small enough to be taken whole. */
 const PARTS = 32;
@@ -53,11 +53,11 @@ interface Scripted {
 }
 
 /**
- * Keeps usage in Redis. What belongs to a category (in capitals) lies on one node of a Cluster, a tenant's history beside its counters:
+ * Keeps usage in Redis. A category's keys (its name in capitals) are on one node of a Cluster, a tenant's history on that of its counters:
  *
  * - `usage:{CATEGORY}:live/<window>/<span>`  ZSET, the busiest tenants of a window
  * - `usage:{CATEGORY}:near/<window>/<span>`  ZSET, those nearest to their thresholds, by the ratio
- * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of encoded tenants to be copied once the unit is over; `copying/<unit>` while they are, `copier/` by whom
+ * - `usage:{CATEGORY}:waiting/<unit>/<part>`  set of encoded tenants to copy once the unit is over; then in `copying/<unit>`, by the replica in `copier/<unit>`
  * - `usage:{CATEGORY}:sums/<slot>`           hash, what each instance counted in a minute
  * - `usage:{CATEGORY}:totals/<block>`        hash, the sums of 8 hours
  * - `usage:{CATEGORY}:seen/<block>`          hash, each tenant's thresholds and name
@@ -87,11 +87,11 @@ export class RedisUsageStore implements UsageStore {
     { category, instance, sums, active, seen, tops, about = [] }: UsageReport,
     retention: UsageRetention,
   ): Promise<void> {
-    // A user who may not set an expiry is refused before there is a key, which would stay for good.
+    // First, so that a user without the right to set an expiry is refused before there is a key, which would never expire.
     await this.connection.pexpire(this.key(category, 'about'), blockExpiry(retention));
     let commands = this.connection.pipeline();
     let entries = 0;
-    // One pipeline of 100,000 commands would hold the event loop for a second.
+    // One pipeline of 100,000 commands would block the event loop for a second.
     const sendIfFull = async (more: number): Promise<void> => {
       if ((entries += more) < CHUNK) return;
       const full = commands;
@@ -296,7 +296,7 @@ export class RedisUsageStore implements UsageStore {
     return counts;
   }
 
-  /** In a Cluster, tenants lie on other nodes than the sets of waiting tenants. */
+  /** For a Cluster, where tenants and the sets of waiting tenants are on different nodes. */
   private async copyOneByOne(
     unit: UsageUnit,
     sets: [string, ...string[]],
@@ -332,7 +332,7 @@ export class RedisUsageStore implements UsageStore {
     return [aroundHistory(this.keyPrefix, category, blockOf(slot)), counters.map((span) => [before, after + span])];
   }
 
-  /** The set of tenants being copied, then the sets of those that wait. */
+  /** The set of tenants being copied, then the sets of waiting tenants. */
   private setsOf(unit: UsageUnit): [string, ...string[]] {
     const waiting = Array.from({ length: PARTS }, (_, part) => this.waitingKey(unit, part));
     return [this.key(unit.category, `copying/${unit.key}`), ...waiting];
@@ -348,8 +348,8 @@ export class RedisUsageStore implements UsageStore {
 }
 
 /**
- * The key of some usage data of a category. The category is in capitals, which no category name contains, so a search of Redis for
- * `*llm_call*` finds counters and nothing derived from them.
+ * The key of a category's usage data. The category is in capitals, which no category name contains, so searching Redis for `*llm_call*`
+ * finds counters only.
  */
 export function usageKey(prefix: string, category: string, name: string): string {
   return `${prefix}:usage:{${category.toUpperCase()}}:${name}`;
@@ -393,7 +393,7 @@ function blockExpiry({ retentionMs }: UsageRetention): number {
   return retentionMs + BLOCK_SLOTS * SLOT_MS;
 }
 
-/** A few tenants share one set. Many are spread over several, each to the same set on every instance. */
+/** A few tenants share one set. Many are spread over several; each goes to the same set on every instance. */
 function inParts(tenants: readonly string[]): Map<number, string[]> {
   if (tenants.length <= PARTS) return new Map([[0, [...tenants]]]);
   const parts = new Map<number, string[]>();
@@ -412,7 +412,7 @@ function partOf(tenant: string): number {
   return (hash >>> 16) % PARTS;
 }
 
-/** Thresholds, a space, the name. */
+/** Written as thresholds, a space, and the name. */
 function write({ name, thresholds }: SeenTenant): string {
   return `${thresholds?.join(',') ?? ''} ${name}`;
 }

@@ -6,7 +6,7 @@ export function minuteLetters(minute: number): string {
   return String.fromCharCode(A + Math.floor(minute / LETTERS), A + (minute % LETTERS));
 }
 
-/** Calls back with each minute and count that a block holds, in the order in which they were copied. */
+/** Calls `onPoint` with each minute and count of a block, in the order in which they were copied. */
 export function readPoints(points: string, onPoint: (minute: number, count: number) => void): void {
   const at = (i: number): number => points.charCodeAt(i) - A;
   const isLetter = (i: number): boolean => at(i) >= 0 && at(i) < LETTERS;
@@ -29,7 +29,7 @@ const LETTERS = 26;
 const COPY = `
 local call, pcall, type, tonumber = redis.call, redis.pcall, type, tonumber
 
--- As text: one counter's total is taken as it stands.
+-- Returns text, so that the total of a single counter is copied unchanged.
 local function countOf(keys)
   if #keys == 2 then
     local total = pcall('HGET', keys[2], 'total')
@@ -43,7 +43,7 @@ local function countOf(keys)
   return sum and string.format('%.17g', sum) or ''
 end
 
--- Of a minute with several copies only what is higher than the one before is written.
+-- If a minute is copied several times, only a higher count is written.
 local function isKnown(history, minute, count)
   local tail = pcall('GETRANGE', history, '-32', '-1')
   if type(tail) ~= 'string' then return false end
@@ -51,7 +51,7 @@ local function isKnown(history, minute, count)
   return lastMinute == minute and tonumber(count) <= tonumber(lastCount)
 end
 
--- Of a tenant's history block and counters, gives the count, or '' if no counter is left, and what failed.
+-- Copies a tenant's counters to its history block; returns the count, or '' if no counter is left, and the error, if any.
 local function copy(keys, minute, expiry, several)
   local history, count = keys[1], countOf(keys)
   if count ~= '' and not (several and isKnown(history, minute, count)) then
@@ -59,7 +59,7 @@ local function copy(keys, minute, expiry, several)
     local length = pcall('APPEND', history, point)
     if length == #point then
       call('PEXPIRE', history, expiry)
-    -- A key that holds something else harms no other tenant. Anything else fails the call, and what was taken is copied again.
+    -- A key of another type affects no other tenant. Any other error fails the call, and the tenants taken are copied again.
     elseif type(length) == 'table' and not string.find(length.err, 'WRONGTYPE', 1, true) then
       return count, length
     end
@@ -72,7 +72,7 @@ end
  * Moves tenants from the waiting sets to the set being copied, where they are found again if the replica dies. A small set is taken whole,
  * by renaming it.
  *
- * Here and in the other scripts, the first command sets an expiry: a user who may not is refused before there is a key that would stay for good.
+ * Every script sets an expiry first, so that a user without that right is refused before there is a key, which would never expire.
  */
 const TAKE = `
 local function take(most, expiry)
@@ -100,13 +100,13 @@ end
 `;
 
 /**
- * Takes waiting tenants and copies their counters, in one call, so that the names and keys of 10,000 tenants need not travel. It builds the
- * tenants' keys itself, so it does not work on a Cluster, where they lie on other nodes.
+ * Takes waiting tenants and copies their counters, in one call, so that the names and keys of 10,000 tenants are not sent. It builds the
+ * tenants' keys itself, so it does not work on a Cluster, where they are on other nodes.
  */
 export const TAKE_AND_COPY_SCRIPT = `
--- KEYS   those that are being copied; the sets of the waiting tenants
--- ARGV   how many at most; expiry of these sets in ms; the minute of the block; expiry of a block in ms; 1 if several copies of a minute are
---        usual; only counts above this are in the reply; then what stands before and after a tenant in its history's key, and in each counter's
+-- KEYS   the set being copied; the sets of waiting tenants
+-- ARGV   how many at most; expiry of these sets in ms; the minute of the block; expiry of a block in ms; 1 if a minute is usually copied
+--        several times; only counts above this are in the reply; then the text before and after a tenant in its history key and in each counter key
 -- reply  tenants and counts in turn
 ${COPY}
 ${TAKE}
@@ -136,38 +136,38 @@ end
 return reply
 `;
 
-/** Copies one tenant's counters. In a Cluster, where tenants lie on different nodes. */
+/** Copies one tenant's counters: for a Cluster, where tenants are on different nodes. */
 export const COPY_SCRIPT = `
 -- KEYS   the tenant's history block, then the counters that make up the count
--- ARGV   the minute of the block; expiry of a block in ms; 1 if several copies of a minute are usual
+-- ARGV   the minute of the block; expiry of a block in ms; 1 if a minute is usually copied several times
 -- reply  its count (text), or '' if no counter is left
 ${COPY}
 local count, failed = copy(KEYS, ARGV[1], ARGV[2], ARGV[3] == '1')
 return failed or count
 `;
 
-/** Takes waiting tenants, to be copied one by one. */
+/** Takes waiting tenants, for copying one by one. */
 export const TAKE_SCRIPT = `
--- KEYS   those that are being copied; the sets of the waiting tenants
+-- KEYS   the set being copied; the sets of waiting tenants
 -- ARGV   how many at most; expiry in ms
 -- reply  the tenants
 ${TAKE}
 return take(tonumber(ARGV[1]), ARGV[2])
 `;
 
-/** Forgets tenants that were copied: all at once if they are all that is being copied. */
+/** Removes copied tenants from the set, all at once if it has no others. */
 export const COPIED_SCRIPT = `
--- KEYS   those that are being copied
+-- KEYS   the set being copied
 -- ARGV   how many were copied; one of them
--- reply  1 if nothing is left; 0 if others are being copied too, and each has to be taken out by name
+-- reply  1 if nothing is left; 0 if others are being copied too, and each must be removed by name
 if redis.call('SCARD', KEYS[1]) ~= tonumber(ARGV[1]) or redis.call('SISMEMBER', KEYS[1], ARGV[2]) == 0 then return 0 end
 return redis.call('DEL', KEYS[1])
 `;
 
-/** Claims the work of copying, and puts back what a replica that died had taken. */
+/** Claims the copying, and puts back what a replica had taken when it died. */
 export const CLAIM_SCRIPT = `
--- KEYS   the lease; those that are being copied; the sets of the waiting tenants
--- ARGV   the instance; the lease in ms, 0 to work beside the one that has it; expiry of the tenants in ms
+-- KEYS   the lease; the set being copied; the sets of waiting tenants
+-- ARGV   the instance; the lease in ms, 0 to copy alongside its holder; expiry of the tenants in ms
 -- reply  how many wait; -1 if another instance has the lease
 if redis.call('EXISTS', unpack(KEYS, 2)) == 0 then return 0 end
 local holder = redis.call('GET', KEYS[1])
@@ -203,7 +203,7 @@ end
 return string.format('%.17g', sum)
 `;
 
-/** Takes counts into an hour's peaks. */
+/** Adds counts to an hour's peaks. */
 export const PEAKS_SCRIPT = `
 -- KEYS   the peaks of the hour
 -- ARGV   how many are kept; expiry in ms; then for each tenant its key and its count
