@@ -12,10 +12,10 @@ import { linkOf } from './message/safe-link.js';
 
 /** Options of {@link AlertmanagerChannel}. */
 export interface AlertmanagerChannelOptions extends ChannelFilter {
-  /** Where Alertmanager is, `http://alertmanager:9093`, with its route prefix if it has one. */
+  /** Address of Alertmanager, such as `http://alertmanager:9093`, with its route prefix if it has one. */
   url: string;
   /**
-   * Sent with each request, `{ authorization: 'Bearer ...' }`. They are secret: never logged, shown or put into an error.
+   * Headers for each request, such as `{ authorization: 'Bearer ...' }`. They are secret: never logged, shown or put into an error.
    *
    * @defaultValue none
    */
@@ -23,9 +23,9 @@ export interface AlertmanagerChannelOptions extends ChannelFilter {
 }
 
 const REPEAT_EVERY_MS = 60_000;
-/** Alertmanager resolves alerts that are not repeated. As in Prometheus, four repeats may fail. */
+/** Alertmanager resolves alerts that are not repeated. As in Prometheus, up to four repeats may fail. */
 const HOLDS_FOR_MS = 4 * REPEAT_EVERY_MS;
-/** A smaller difference between the clocks may just be the time that the answer took. */
+/** A smaller difference between the clocks may just be the response time. */
 const CLOCK_TOLERANCE_MS = 30_000;
 const MAX_LABEL = 200;
 
@@ -39,8 +39,8 @@ interface Posted {
 }
 
 /**
- * Posts alerts to Prometheus Alertmanager, which groups, silences and routes them: firing, repeatedly, while an incident is open, and
- * resolved when it is over. Turn on `incidents`; otherwise an alert ends with its window.
+ * Posts alerts to Prometheus Alertmanager, which groups, silences and routes them. An alert is posted as firing, repeatedly, while its
+ * incident is open, and as resolved when it is over. Turn on `incidents`; otherwise an alert ends with its window.
  *
  * Labels: `alertname` (`RateMonitorThreshold`), `category`, `tenant_id`, `severity`, and `window`, `service` and `environment` if the alert
  * has them.
@@ -51,7 +51,7 @@ export class AlertmanagerChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.repeatEveryMs} */
   readonly repeatEveryMs = REPEAT_EVERY_MS;
 
-  /** How far its clock was ahead of this process's at the last answer: it compares our times with its own. */
+  /** How far Alertmanager's clock was ahead of ours at the last response: it compares our times with its clock. */
   #aheadMs = 0;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
@@ -61,15 +61,15 @@ export class AlertmanagerChannel extends HttpChannel {
   }
 
   /**
-   * Posts what is firing, and resolves what is not.
-   * @param previous - The severity sent before. Severity is a label, so a new one is a new alert and the old one must be ended.
+   * Posts the alert as firing or resolved.
+   * @param previous - The severity sent before. Severity is a label, so a new severity is a new alert and the old one must be ended.
    */
   async send(alert: RateAlert, previous?: string): Promise<string> {
     const { severity } = alert.level;
     const former = SEVERITIES.find((known) => known === previous && known !== severity);
     const assumedMs = this.#aheadMs;
     await this.#post(alert, former);
-    // If a clock is wrong, an end that is a few minutes ahead may already be past.
+    // If a clock is wrong, an end that is a few minutes ahead here may already be past there.
     if (Math.abs(this.#aheadMs - assumedMs) > CLOCK_TOLERANCE_MS) await this.#post(alert, former);
     return severity;
   }
@@ -101,7 +101,7 @@ function labelsOf({ category, tenant, window, service, environment }: RateAlert,
   const labels = {
     alertname: 'RateMonitorThreshold',
     category: oneLine(category, MAX_LABEL),
-    // Different ids that look the same must not become one alert.
+    // Different ids that look alike must not become one alert.
     tenant_id: shownId(tenant.id, MAX_LABEL),
     severity,
     window: oneLine(window ?? '', MAX_LABEL),

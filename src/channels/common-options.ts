@@ -10,7 +10,7 @@ export interface ChannelFilter {
    */
   minSeverity?: Severity | undefined;
   /**
-   * Categories to send; one that is not configured stops the boot.
+   * Categories to send. A category that is not configured stops the boot.
    *
    * @defaultValue every category
    */
@@ -19,7 +19,7 @@ export interface ChannelFilter {
 
 /** Common options of channels whose messages people read. */
 export interface MessageOptions extends ChannelFilter {
-  /** The webhook's address. It is a secret, because anyone with it can post: never logged, shown or put into an error. */
+  /** The webhook's address. It is secret, because anyone who has it can post: never logged, shown or put into an error. */
   url: string;
   /**
    * Name of the environment in messages, such as `production` or `staging`.

@@ -12,7 +12,7 @@ import type { RateAlert } from '../model/rate-alert.js';
 import type { ChannelFilter } from './common-options.js';
 import { checkOptions, FILTER_RULES } from './option-rules.js';
 
-/** Writes alerts to the app's log: by severity as an error, a warning or a plain line. */
+/** Writes alerts to the app's log, as an error, a warning or a plain line, depending on the severity. */
 export class LogChannel implements AlertChannel {
   /** {@inheritDoc AlertChannel.name} */
   readonly name = 'log';
@@ -37,7 +37,7 @@ export class LogChannel implements AlertChannel {
 
   /** {@inheritDoc AlertChannel.notify} */
   notify({ kind, severity, title, lines, service, environment, link }: Notice): void {
-    // Logged where it was set.
+    // Already logged where it was set.
     if (kind === 'threshold') return;
     const place = [service, environment].filter(Boolean).join(', ');
     const shown = [title, ...lines, ...(place ? [place] : [])].map((line) => plainText(line, MAX_NOTICE_LINE));

@@ -5,8 +5,8 @@ import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
- * Which values an option of a channel accepts, and what to write instead. Checked when a channel is constructed, often long before the
- * boot, and therefore without class-validator, which is loaded only at boot.
+ * Which values a channel option accepts, and what to write instead. Checked when a channel is constructed, often long before the boot, and
+ * so without class-validator, which is loaded only at boot.
  */
 interface OptionRule {
   readonly accepts: (value: unknown) => boolean;
@@ -40,7 +40,7 @@ const HEADERS: OptionRule = {
   remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",
 };
 
-/** For a receiver that may be in the same network. */
+/** For receivers that may be in the same network. */
 const URL_RULES: OptionRules = {
   ...FILTER_RULES,
   url: {
@@ -96,13 +96,13 @@ export const PAGERDUTY_RULES: OptionRules = {
   url: { accepts: isSecretUrl, remedy: 'an address beginning with https://, or leave it out' },
 };
 
-/** Options whose value an error may show. For others it shows only the type, because they may be secret. */
+/** Options whose value an error may show. Others may be secret, so the error shows only their type. */
 const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment']);
 
 /**
- * The options of a channel, without those that are `undefined` or `null`.
+ * Checks the options of a channel, and returns them without those that are `undefined` or `null`.
  *
- * @throws RateMonitorConfigError that names the channel, the problem and the remedy, and never contains a secret.
+ * @throws RateMonitorConfigError that names the channel, the problem and the fix, and never contains a secret.
  */
 export function checkOptions<T extends object>(channel: string, rules: OptionRules, options: T): T {
   if (typeof options !== 'object' || (options as unknown) === null)
@@ -126,7 +126,7 @@ function found(name: string, value: unknown): string {
   return typeof value === 'string' || typeof value === 'object' ? 'not in the expected form' : `a ${typeof value}`;
 }
 
-/** Whether fetch accepts them; its own error would show the value. */
+/** Whether fetch accepts these headers. Checked here because fetch's own error would show the value. */
 function isHeaders(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   if (!Object.values(value).every((part) => typeof part === 'string')) return false;

@@ -15,7 +15,7 @@ import { plainText } from './message/safe-text.js';
 
 /** Options of {@link PagerDutyChannel}. */
 export interface PagerDutyChannelOptions extends ChannelFilter {
-  /** The key of an "Events API v2" integration: 32 letters and digits. It is a secret: never logged, shown or put into an error. */
+  /** The key of an "Events API v2" integration: 32 letters and digits. It is secret: never logged, shown or put into an error. */
   routingKey: string;
   /**
    * Where to send events: `https://events.eu.pagerduty.com/v2/enqueue` for an account in the EU.
@@ -64,7 +64,7 @@ export class PagerDutyChannel extends HttpChannel {
   }
 }
 
-/** The same for a whole incident, even if its window is renamed; without incidents, the same for all alerts of a tenant in a window. */
+/** The same for a whole incident, even if its window is renamed. Without incidents, the same for all alerts of a tenant in a window. */
 function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
   const about = JSON.stringify([service, environment, category, tenant.id, incident?.id ?? window, test]);
   return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;

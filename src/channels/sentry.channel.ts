@@ -19,16 +19,16 @@ import { attributesOf } from '../model/tenant-attributes.js';
 import type { ChannelFilter } from './common-options.js';
 import { checkOptions, FILTER_RULES } from './option-rules.js';
 
-/** Longer tag values are dropped by Sentry. */
+/** Sentry drops longer tag values. */
 const MAX_TAG = 200;
-/** Room for the mark of an id that is not shown unchanged. */
+/** Room for the mark that `shownId` adds to a shortened or cleaned id. */
 const MARK_ROOM = 18;
 /**
- * By then Sentry has started to send an event or has dropped it, of which it tells nobody. Counted in steps: while the process is blocked,
- * so is Sentry, and a single timer would fire before Sentry's turn.
+ * By then Sentry has started to send an event, or has dropped it, which it does not report. Counted in steps, because a blocked process
+ * also blocks Sentry, and a single timer would fire before Sentry gets its turn.
  */
 const ON_ITS_WAY_WITHIN_STEPS = 20;
-/** Enough if earlier events were on their way at once. */
+/** Enough if earlier events were sent at once. */
 const MIN_STEPS = 3;
 const STEP_MS = 100;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
@@ -36,9 +36,9 @@ const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as 
 type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 
 /**
- * Sends alerts to Sentry, as events of one issue per category and tenant. Nothing is sent if the app has not set Sentry up.
+ * Sends alerts to Sentry, as events of one issue per category and tenant. Sends nothing if the app has not set Sentry up.
  *
- * In Sentry create an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`. A rule on new
+ * In Sentry, create an alert rule on "an event is captured" with the tag `alert.type` equal to `threshold_rate_monitor`. A rule on new
  * issues fires once per tenant and never again.
  */
 export class SentryChannel implements AlertChannel {
@@ -48,7 +48,7 @@ export class SentryChannel implements AlertChannel {
   readonly minSeverity: Severity | undefined;
   private readonly given: readonly string[] | undefined;
   private sentry: Sentry | undefined;
-  /** How many steps the slowest event so far took until it was on its way. */
+  /** How many steps the slowest event so far took before Sentry began to send it. */
   private slowest: number | undefined;
 
   /** @throws RateMonitorConfigError if an option is wrong. */
@@ -58,12 +58,12 @@ export class SentryChannel implements AlertChannel {
     this.given = categories;
   }
 
-  /** None until the app has set Sentry up, so that nothing is due here and the history does not show it as delivered. */
+  /** Empty until the app has set Sentry up, so that nothing is due here and the history does not show alerts as delivered. */
   get categories(): readonly string[] | undefined {
     return this.sentry && !this.client ? [] : this.given;
   }
 
-  /** `isInitialized()` is also true without a DSN and after a close. */
+  /** Undefined if Sentry cannot send. `isInitialized()` would be true without a DSN and after a close. */
   private get client(): SentryClient | undefined {
     return this.sentry?.isEnabled() ? this.sentry.getClient() : undefined;
   }
@@ -85,12 +85,12 @@ export class SentryChannel implements AlertChannel {
       );
   }
 
-  /** Resolves when Sentry has the event. The same alert has the same event id, so Sentry keeps one of two copies. */
+  /** Resolves when Sentry has the event. The same alert has the same event id, so Sentry keeps only one of two copies. */
   async send(alert: RateAlert): Promise<void> {
     const { sentry, client } = this;
     if (!sentry || !client) throw new DeliveryError('Sentry is not set up in this app', { retry: false });
     const { category, tenant, level } = alert;
-    // The message contains the window's time. Otherwise Sentry's Dedupe would drop the next window's event.
+    // The message contains the window's time, or Sentry's Dedupe would drop the next window's event.
     const captureContext = {
       level: isOpen(alert) ? SENTRY_LEVEL[level.severity] : ('info' as const),
       fingerprint: ['rate-monitor', category, keyOfShown(tenant.id)],
@@ -125,7 +125,7 @@ export class SentryChannel implements AlertChannel {
           this.slowest = Math.max(this.slowest ?? 0, steps);
           unwatch();
         });
-        // Watched even after it was given up: if it was only late, later events get more time.
+        // Keeps watching an event that was given up: if it was only late, later events get more time.
         const unwatch = (): void => {
           clearInterval(timer);
           forget();
@@ -141,7 +141,7 @@ export class SentryChannel implements AlertChannel {
     }
   }
 
-  /** An event that is not on its way by then was dropped. If it was only late, it is sent again with the same id. */
+  /** An event that Sentry has not begun to send by then counts as dropped. If it was only late, it is sent again with the same id. */
   private get maxSteps(): number {
     const { slowest = ON_ITS_WAY_WITHIN_STEPS } = this;
     return Math.min(MIN_STEPS + 2 * slowest, ON_ITS_WAY_WITHIN_STEPS);

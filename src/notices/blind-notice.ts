@@ -5,7 +5,7 @@ import { amountOf, duration, moment, plural } from '../util/text.js';
 
 const MAX_INSTANCES = 20;
 
-/** From when to when the store was away, and what each instance counted meanwhile. */
+/** Reports when the store was away, and what each instance counted meanwhile. */
 export function blindNotice({ from, to, instances }: BlindTime, store: string): NewNotice {
   const shown = instances.slice(0, MAX_INSTANCES).map(({ host, pid, counted, lost }) => {
     const fate =

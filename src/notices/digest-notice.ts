@@ -5,11 +5,11 @@ import type { BlindTime } from '../model/blind-time.js';
 import { amountOf, capitalized, duration, plural } from '../util/text.js';
 import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 
-/** What is listed of each kind; the rest is counted. */
+/** How many entries of each kind are listed. The rest are only counted. */
 const MAX_OF_A_KIND = 5;
 const ROOM = { name: 60, id: 40, category: 40 };
 
-/** A digest as people read it: one line for each thing that deserves attention. */
+/** A digest as text: one line for each thing that deserves attention. */
 export function digestNotice(digest: Digest, id: string): NewNotice {
   const { from, to, incidents, peaks, near, blind, failures, advice } = digest;
   const time = duration(to.getTime() - from.getTime());

@@ -5,7 +5,7 @@ import type { BlindTime } from '../model/blind-time.js';
 export interface DigestCount {
   /** Name of the category. */
   category: string;
-  /** Name of the window; empty if the category has one. */
+  /** Name of the window; empty if the category has only one. */
   window: string;
   /** The tenant. An id longer than 128 characters is shortened and hashed. */
   tenant: { id: string; name?: string };
@@ -13,7 +13,7 @@ export interface DigestCount {
   count: number;
   /** The tenant's threshold. */
   threshold: number;
-  /** The minute in which it was reached. For windows that are not the shortest of their category, the time of the digest. */
+  /** The minute in which it was reached. For windows other than the category's shortest, the time of the digest. */
   at: Date;
 }
 
@@ -23,11 +23,11 @@ export interface DigestFailure {
   channel: string;
   /** Name of the category. */
   category: string;
-  /** Name of the window; absent if the category has one. */
+  /** Name of the window; absent if the category has only one. */
   window?: string;
   /** The tenant that the alert is about. */
   tenant: { id: string; name?: string };
-  /** Why it was not delivered; no address and no key. */
+  /** Why it was not delivered; never contains an address or a key. */
   reason?: string;
 }
 
@@ -35,7 +35,7 @@ export interface DigestFailure {
 export interface DigestAdvice {
   /** Name of the category. */
   category: string;
-  /** Name of the window, the shortest of the category; absent if the category has one. */
+  /** Name of the category's shortest window; absent if the category has only one. */
   window?: string;
   /** The current threshold; absent if each tenant has its own. */
   threshold?: number;
@@ -51,15 +51,15 @@ export interface Digest {
   from: Date;
   /** End of the period. */
   to: Date;
-  /** Incidents (alerts, if `incidents` is off) that were raised or continued in the period; the most severe first. */
+  /** Incidents (alerts, if `incidents` is off) that were raised or continued in the period, most severe first. */
   incidents: AlertRecord[];
-  /** Tenants over their threshold, the highest multiple first, 20 at most. */
+  /** Tenants over their threshold, highest multiple first, 20 at most. */
   peaks: DigestCount[];
   /** Tenants that reached 80 % of their threshold but did not exceed it, 20 at most. */
   near: DigestCount[];
-  /** Times in which instances could not reach the store for longer than `blindAfterMs`. */
+  /** Periods in which instances could not reach the store for longer than `blindAfterMs`. */
   blind: BlindTime[];
-  /** Alerts that a channel has not taken so far. */
+  /** Alerts that a channel has not taken. */
   failures: DigestFailure[];
   /** Categories whose threshold does not fit, with a better one. */
   advice: DigestAdvice[];

@@ -8,13 +8,13 @@ import { baseWindow } from '../usage/usage-units.js';
 import type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
 
-/** Holds what makes digests, once the app has started. */
+/** Injection token for what makes digests, once the app has started. */
 export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
 
-/** From this part of its threshold on a tenant is near it. */
+/** A tenant at this share of its threshold is near it. */
 const NEARLY_OVER = 0.8;
 const MAX_LISTED = 20;
-/** Clocks of replicas differ: those that ask for a digest at the same time ask for the same minute. */
+/** Clocks of replicas differ, so ranges are compared by the minute. */
 const KEY_MS = 60_000;
 
 /** What a digest is made from. */
@@ -29,7 +29,7 @@ export interface DigestSources {
   readonly now: () => number;
 }
 
-/** Puts together what deserves attention, and sends it. */
+/** Collects what deserves attention, and sends it. */
 export class Digests {
   constructor(private readonly sources: DigestSources) {}
 
@@ -40,7 +40,7 @@ export class Digests {
     const records = (await history()).filter((record) => touches(record, from, to));
     const counts: DigestCount[] = [];
     const advice: DigestAdvice[] = [];
-    // One after the other: each walks over the history of all tenants of a category.
+    // One after the other, because each walks through the history of all tenants of a category.
     for (const category of categories.values()) {
       counts.push(...(await this.countsOf(category, from, to)));
       advice.push(...(await this.adviceOn(category, from)));
@@ -57,7 +57,7 @@ export class Digests {
     };
   }
 
-  /** Sends a digest from one replica. Undefined if another one sends it. */
+  /** Sends a digest from one replica. Resolves to undefined if another replica sends it. */
   sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
     const [from, to] = this.bounds(range);
     const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;
@@ -66,13 +66,13 @@ export class Digests {
 
   private bounds(range: TimeRange): [number, number] {
     const { from, to = this.sources.now() } = Object(range) as Partial<TimeRange>;
-    // Far in the future or in the past there is no date.
+    // A number too large for a Date becomes NaN, which is rejected.
     const bounds: [number, number] = [new Date(from ?? NaN).getTime(), new Date(to).getTime()];
     if (!(bounds[0] < bounds[1])) throw new RangeError('from is not before to: write an earlier from');
     return bounds;
   }
 
-  /** The highest counts of tenants that were over or near. */
+  /** The highest counts of tenants that were over or near their threshold. */
   private async countsOf(category: Category, from: number, to: number): Promise<DigestCount[]> {
     const { usage } = this.sources;
     if (!usage) return [];
@@ -111,7 +111,7 @@ export class Digests {
   }
 }
 
-/** Whether it was raised in the time, or goes on from before. */
+/** Whether an alert was raised in the period, or continued from before it. */
 function touches({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, from: number, to: number): boolean {
   if (raisedAt.getTime() >= to) return false;
   const isOpen = incident !== undefined && incident.status !== 'resolved';

@@ -19,7 +19,7 @@ export interface NoticeOutcome {
   channel: string;
   /** Whether the channel took it. */
   delivered: boolean;
-  /** Why not, if it was not delivered. */
+  /** Why it was not delivered. */
   reason?: string;
 }
 
@@ -34,7 +34,7 @@ export interface NoticeSettings {
   readonly shutdownFlushMs: number;
   /** The store's clock. */
   readonly now: () => number;
-  /** How long to wait before each further try, in milliseconds. */
+  /** How long to wait before each retry, in milliseconds. */
   readonly retryAfterMs?: readonly number[];
 }
 
@@ -45,11 +45,11 @@ const RETRY_AFTER_MS = [1_000, 5_000, 20_000];
 const MAX_WAIT_ASKED_MS = 30_000;
 const MAX_REMEMBERED = 500;
 
-/** Sends notices to the channels that take them. A failure is retried and logged, and affects nothing else. */
+/** Sends notices to the channels that take them. Failures are retried and logged, and affect nothing else. */
 export class Notices {
   private readonly sending = new Set<Promise<unknown>>();
   private readonly ending = new AbortController();
-  /** A notice belongs to no request. */
+  /** Notices are sent outside any request's async context. */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
@@ -72,10 +72,10 @@ export class Notices {
   }
 
   /**
-   * Sends a notice once for all replicas, from the first one that calls this.
+   * Sends a notice once for all replicas, from the first replica that calls this.
    *
    * @param key - The same in all replicas, and different for each notice.
-   * @returns undefined if another replica sends it. Rejects if the store is away, or if `make` does.
+   * @returns undefined if another replica sends it. Rejects if the store is away or `make` rejects.
    */
   async sendOnce(key: string, make: () => Promise<NewNotice>): Promise<NoticeOutcome[] | undefined> {
     const { state, now } = this.settings;
@@ -93,7 +93,7 @@ export class Notices {
     return this.send(notice);
   }
 
-  /** Waits for what is being sent. Retries nothing. */
+  /** Waits for notices that are being sent, without retries. */
   async stop(): Promise<void> {
     this.ending.abort();
     await within(Promise.all(this.sending), this.settings.shutdownFlushMs, 'not sent').catch(() => undefined);
@@ -120,13 +120,13 @@ export class Notices {
     }
   }
 
-  /** False if the app stops first. */
+  /** Resolves to false if the app stops first. */
   private hasWaited(ms: number): Promise<boolean> {
     return after(ms, true, { ref: false, signal: this.ending.signal }).catch(() => false);
   }
 }
 
-/** A custom channel may change what it is given. */
+/** A copy, because a custom channel may change what it is given. */
 function copyOf(notice: Notice): Notice {
   return { ...notice, lines: [...notice.lines], ...(notice.change ? { change: { ...notice.change } } : {}) };
 }

@@ -4,7 +4,7 @@ import { categoryLabel, PLAIN } from '../channels/message/names.js';
 import { idLabel } from '../util/shown-names.js';
 import { amountOf, moment, oneLine } from '../util/text.js';
 
-/** Tells channels which threshold was changed, by whom and why. */
+/** Reports which threshold was changed, by whom and why. */
 export function thresholdNotice(change: ThresholdChange): NewNotice {
   const { category, tenant, from, to, until, by, reason, at } = change;
   const whom = tenant === undefined ? '' : ` for ${idLabel(tenant, 80)}`;

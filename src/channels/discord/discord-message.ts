@@ -25,7 +25,7 @@ interface Embed {
 export interface DiscordMessage {
   content: string;
   embeds: Embed[];
-  /** Without it Discord would ping everyone that a text mentions. */
+  /** Without this, Discord pings everyone that a text mentions. */
   allowed_mentions: { parse: []; roles?: string[] };
 }
 
@@ -38,23 +38,23 @@ const DOTTED = /[^.]\.[^.]/;
 /** A longer link would be truncated after escaping and would not work. */
 const MAX_SHOWN_LINK = 300;
 const TITLE_ROOM = { name: 64, id: 58, category: 60 };
-/** What title, context and link leave of the 6,000 characters of a message. */
+/** What the title, context and link leave of a message's 6,000 characters. */
 const BATCH_ROOM = 5_200;
 const MAX_DESCRIPTION = 4_096;
 const MAX_TITLE = 256;
-/** From this length on, a window may begin or end on another day. */
+/** Times of windows this long or longer are shown with a date, because they may be on another day. */
 const DATED_MS = 6 * 3_600_000;
 
 const DISCORD: Dialect = {
   text: discordText,
   category: discordCategory,
-  // Shown in each reader's own time zone.
+  // Discord shows this in each reader's own time zone.
   time: (at, spanMs) => `<t:${Math.floor(at.getTime() / 1_000)}:${spanMs >= DATED_MS ? 'f' : 'T'}>`,
   strong: (text) => `**${text}**`,
 };
 const IN_TITLE: Dialect = { ...DISCORD, strong: (text) => text };
 
-/** One alert as an embed. Its texts have at most 5,900 of the 6,000 characters that Discord accepts. */
+/** One alert as an embed, with at most 5,900 of the 6,000 characters that Discord accepts. */
 export function discordMessage(alert: RateAlert, { environment, link }: Look): DiscordMessage {
   const title = headline(alert, IN_TITLE, TITLE_ROOM);
   const fields = factsOf(alert, environment, DISCORD).map(({ label, value }) => ({
@@ -66,14 +66,14 @@ export function discordMessage(alert: RateAlert, { environment, link }: Look): D
   return messageOf([withLink(embed, linkOf(alert, link))]);
 }
 
-/** The older message after a newer one continues it. */
+/** What an older message becomes once a newer one continues it. */
 export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage {
   const message = discordMessage(alert, look);
   const footer = { text: 'Continued in a newer message.' };
   return { ...message, embeds: message.embeds.map((embed) => ({ ...embed, color: GREY, footer })) };
 }
 
-/** Many alerts as lines of one message, within 6,000 characters. */
+/** Several alerts as lines of one message, within 6,000 characters. */
 export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): DiscordMessage {
   const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM, unlisted);
   const color = colorOf(worst);
@@ -82,7 +82,7 @@ export function discordBatch(alerts: readonly RateAlert[], { environment, link }
   return messageOf([head, ...more.map((rest) => ({ color, description: rest }))]);
 }
 
-/** A notice: its title, its lines and where to read on. */
+/** A notice: its title, lines and link. */
 export function discordNotice(notice: Notice, environment: string | undefined): DiscordMessage {
   const [description = '', ...more] = packed(noticeLines(notice, environment, discordText, BATCH_ROOM));
   const color = COLOR[notice.severity];
@@ -96,7 +96,7 @@ export function withMention(message: DiscordMessage, role: string): DiscordMessa
 }
 
 function messageOf(embeds: Embed[]): DiscordMessage {
-  // Empty instead of absent, so that an edit removes an earlier mention.
+  // Empty rather than absent, so that an edit removes an earlier mention.
   return { content: '', allowed_mentions: { parse: [] }, embeds };
 }
 

@@ -20,8 +20,8 @@ import {
 /** Options of {@link DiscordChannel}. Its `url` is the one that Discord shows under "Integrations", "Webhooks". */
 export interface DiscordChannelOptions extends MessageOptions {
   /**
-   * The id of a role to ping when a tenant goes over, reaches a higher level, or is still over: digits, in quotes. Alerts in one message
-   * ping it once; a test alert never does.
+   * The id of a role to ping when a tenant goes over, reaches a higher level, or is still over: digits, in quotes. A message with several
+   * alerts pings it once; a test alert never does.
    *
    * @defaultValue no ping
    */
@@ -44,11 +44,11 @@ export interface DiscordChannelOptions extends MessageOptions {
 const UNKNOWN_THREAD = 10_003;
 const UNKNOWN_MESSAGE = 10_008;
 const UNKNOWN_WEBHOOK = 10_015;
-/** Nothing in an archived thread can be edited. A new message makes it active again. */
+/** Messages in an archived thread cannot be edited. A new message makes the thread active again. */
 const ARCHIVED_THREAD = 50_083;
-/** People who were pinged a moment ago are already looking: only a more urgent alert pings them again. */
+/** People pinged a moment ago are already looking, so only a more severe alert pings them again. */
 const PING_REST_MS = 10_000;
-/** How long a new message waits for edits of older ones. Edits that take longer still happen, or are repeated next time. */
+/** How long a new message waits for edits of older ones. Slower edits still happen, or are retried next time. */
 const EDITS_WITHIN_MS = 2_000;
 const MAX_THREAD_NAME = 100;
 
@@ -59,15 +59,15 @@ const WRITTEN = /^(?:(\d+)\/)?(\d+(?:,\d+)*)$/;
 interface Posted {
   /** The current message. */
   readonly id: string;
-  /** The thread that was opened for them. */
+  /** The thread opened for the incident's messages. */
   readonly thread?: string | undefined;
   /** Older messages that do not point to the newer one yet. */
   readonly superseded: readonly string[];
 }
 
 /**
- * Posts alerts to a Discord channel. Discord does not notify people of edits, so each step is a new message and the older one is edited to
- * point to it. The end of an incident is an edit of its last message.
+ * Posts alerts to a Discord channel. Discord does not notify people of edits, so each step of an incident is a new message, and the older
+ * one is edited to point to it. The end of an incident is an edit of its last message.
  *
  * Names from users are escaped: they cannot mention anyone or contain a link.
  */
@@ -95,7 +95,7 @@ export class DiscordChannel extends HttpChannel {
     return writePosted(await this.#supersede({ ...next, superseded: [posted.id, ...posted.superseded] }, alert));
   }
 
-  /** Pings nobody: what it reports is over. */
+  /** Pings nobody, because what a notice reports is over. */
   async notify(notice: Notice): Promise<void> {
     const { environment, threadName } = this.#options;
     const message = discordNotice(notice, environment);
@@ -124,7 +124,7 @@ export class DiscordChannel extends HttpChannel {
   async #post(message: DiscordMessage, alerts: readonly RateAlert[], thread?: string): Promise<Posted | undefined> {
     const threadName = thread === undefined ? this.#threadName(alerts[0] as RateAlert) : undefined;
     const body = threadName === undefined ? message : { ...message, thread_name: threadName };
-    // Without `wait` Discord responds before it has checked the message.
+    // Without `wait`, Discord responds before it has checked the message.
     const query = { wait: 'true', ...(thread === undefined ? {} : { thread_id: thread }) };
     const answer = await this.request({ body: JSON.stringify(body), query });
     // Somebody deleted the thread. Only this incident needs a new one; the webhook still works.
@@ -135,7 +135,7 @@ export class DiscordChannel extends HttpChannel {
     return { id: json.id, thread: opened, superseded: [] };
   }
 
-  /** Returns whether the message still existed, and can be edited. */
+  /** Returns false if the message no longer exists or cannot be edited. */
   async #edit({ thread }: Posted, id: string, message: DiscordMessage): Promise<boolean> {
     const query: Record<string, string> = thread === undefined ? {} : { thread_id: thread };
     const path = `/messages/${encodeURIComponent(id)}`;

@@ -6,28 +6,28 @@ import type { Secrets } from './secrets.js';
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** The body if it is a JSON object, else an empty one. */
+  /** The body if it is a JSON object, otherwise an empty object. */
   readonly json: Readonly<Record<string, unknown>>;
-  /** The reason that the service gave, safe for the log. */
+  /** The service's reason, safe to log. */
   readonly reason: string | undefined;
 }
 
-/** How much of a body is read; the longest Discord message is well below. */
+/** How much of a body to read. The longest Discord message is far shorter. */
 const MAX_BYTES = 64 * 1024;
-/** How long a body may take after its headers: the status shows whether the alert has arrived. */
+/** How long a body may take after its headers. Short, because the status already shows whether the alert arrived. */
 const BODY_WITHIN_MS = 2_000;
-/** How much of a reason is examined; most of it is shown. */
+/** How much of a reason is checked for secrets; at most 100 characters of it are shown. */
 const MAX_REASON = 400;
 /** A response that is not JSON may be a single word: Slack sends `invalid_blocks`. */
 const ONE_WORD = /^[a-z_]{1,60}$/;
 
-/** Statuses for a wrong address or wrong credentials. An ingress during a deployment or a wrong clock causes them too. */
+/** Statuses for a wrong address or credentials. An ingress during a deployment or a wrong clock causes them too. */
 const SEEMS_WRONG = new Set([401, 404]);
 const GONE = 410;
-/** Too early or too slow: the same message may be accepted soon. */
+/** Statuses for too early or too slow: the same message may be accepted soon. */
 const IN_A_MOMENT = new Set([408, 425, 429]);
 
-/** Reads a response, whose body may be long, incomplete or anything else. */
+/** Reads a response. Its body may be long, incomplete or not JSON at all. */
 export async function readAnswer(response: Response, secrets: Secrets): Promise<Answer> {
   const body = await readBody(response);
   const json = parse(body);
@@ -39,9 +39,9 @@ export async function readAnswer(response: Response, secrets: Secrets): Promise<
 }
 
 /**
- * Returns if the response means that the alert has arrived.
+ * Returns the response if it means that the alert arrived.
  *
- * @param isGone - Whether the response means that the address no longer exists; a 410 always does.
+ * @param isGone - Whether a response means that the address no longer exists; a 410 always does.
  * @throws DeliveryError for any other response.
  */
 export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () => false): Answer {
@@ -56,7 +56,7 @@ export function accept(answer: Answer, isGone: (answer: Answer) => boolean = () 
   throw new DeliveryError(message, { retry: false });
 }
 
-/** How long to wait before the next request: Discord puts it in the body, in milliseconds, others in a header. */
+/** How long to wait before the next request. Discord puts it in the body, other services in a header. */
 function retryAfterMs({ json, headers }: Pick<Answer, 'json' | 'headers'>): number | undefined {
   const header = headers.get('retry-after') ?? '';
   const inSeconds = typeof json.retry_after === 'number' ? json.retry_after : Number(header || NaN);
@@ -77,7 +77,7 @@ async function readBody({ body }: Response): Promise<string> {
       size += value.length;
     }
   } catch {
-    // The status already shows whether the alert has arrived; an incomplete body does not matter.
+    // The status already shows whether the alert arrived, so an incomplete body does not matter.
   } finally {
     clearTimeout(timer);
     abandon();

@@ -8,12 +8,12 @@ import type { Answer } from './answer.js';
 import { HttpClient, type HttpRequest } from './http-client.js';
 import { isPrivate } from '../../util/http-url.js';
 
-/** What all channels that post have in common. */
+/** Options that all posting channels share. */
 interface HttpOptions extends ChannelFilter {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Base of channels that post to an address. */
+/** Base class of channels that post to an address. */
 export abstract class HttpChannel implements AlertChannel {
   abstract readonly name: string;
   readonly minSeverity: Severity | undefined;
@@ -43,13 +43,13 @@ export abstract class HttpChannel implements AlertChannel {
 
   abstract send(alert: RateAlert, previous?: string): Promise<string | void>;
 
-  /** The response to a request, with any status. */
+  /** Sends a request and returns the response, whatever its status. */
   protected request(request: HttpRequest): Promise<Answer> {
     return this.#client.send(request);
   }
 }
 
-/** Nest's `instrument` may put a proxy in the place of a provider, and a proxy has no private fields: bound, the methods still find them. */
+/** Nest's `instrument` may replace a provider by a proxy, which has no private fields. Bound methods still find them. */
 function bindMethods(channel: HttpChannel): void {
   for (let type: object = channel; type !== HttpChannel.prototype;) {
     type = Object.getPrototypeOf(type) as object;

@@ -7,7 +7,7 @@ import { readAnswer, type Answer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
 import { Secrets, secretsOf } from './secrets.js';
 
-/** How long a request waits for the response. Long, because a slow receiver may have taken the alert, and it must not be sent again. */
+/** How long a request waits for the response. Long, because a slow receiver may have taken the alert, which must not be sent twice. */
 const TIME_LIMIT_MS = 30_000;
 
 export interface HttpRequest {
@@ -16,13 +16,13 @@ export interface HttpRequest {
   /** Appended to the webhook's path. */
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** Replace those of the webhook that have the same name in any spelling. */
+  /** Replace the webhook's headers of the same name, in any case. */
   readonly headers?: Headers;
 }
 
-/** Sends JSON to one webhook, and never reveals its address: not in an error, not in a span, not when printed. */
+/** Sends JSON to one webhook without ever revealing its address in an error, a span or printed output. */
 export class HttpClient {
-  /** Lets replicas compare whether they send to the same address. */
+  /** Lets replicas tell whether they send to the same address. */
   readonly addressHash: string;
   readonly #url: URL;
   readonly #headers: Readonly<Record<string, string>>;
@@ -30,22 +30,22 @@ export class HttpClient {
   readonly #rateLimit = new RateLimit();
 
   /**
-   * @param headers - For each request, and secret like the address.
+   * @param headers - Sent with each request, and secret like the address.
    * @param secrets - Other secrets to hide.
    */
   constructor(url: string, headers: Readonly<Record<string, string>>, secrets: readonly string[]) {
     this.#url = new URL(url);
     this.#headers = headers;
-    // Both words of `Bearer abc`: hiding too much does no harm.
+    // Hides both words of `Bearer abc`: hiding too much does no harm.
     const all = [...secrets, ...Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean))];
     this.#secrets = new Secrets([...secretsOf(this.#url), ...all]);
     this.addressHash = hashOf([url, ...all]);
   }
 
   /**
-   * Sends one request and returns the response, with any status.
+   * Sends one request and returns the response, whatever its status.
    *
-   * @throws DeliveryError, to be tried again, if no answer came.
+   * @throws DeliveryError, to be retried, if there is no response.
    */
   async send({ method = 'POST', body, path = '', query = {}, headers = new Headers() }: HttpRequest): Promise<Answer> {
     await this.#rateLimit.free();
@@ -69,7 +69,7 @@ export class HttpClient {
   }
 }
 
-/** The message of fetch's error or its cause may contain the address; its code is enough. */
+/** Shows only the code of fetch's error, because the message of the error or its cause may contain the address. */
 function reasonOf(error: unknown): string {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
@@ -77,7 +77,7 @@ function reasonOf(error: unknown): string {
   return `could not be reached${typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`;
 }
 
-/** Replicas get the same hash. It cannot be reversed, because the address is long and random. */
+/** The same in all replicas. It cannot be reversed, because the address is long and random. */
 function hashOf(address: readonly string[]): string {
   const hmac = createHmac('sha256', 'nestjs-rate-monitor:address').update(JSON.stringify(address));
   return hmac.digest('base64url').slice(0, 22);

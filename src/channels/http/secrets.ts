@@ -1,8 +1,8 @@
-/** This many characters of a secret reveal it. */
+/** This many characters in a row of a secret give it away. */
 const TELLING_LENGTH = 6;
-/** Shorter parts of an address are not secret and would match any text. */
+/** Shorter parts of an address are not secret, and would match any text. */
 const SHORTEST_SECRET = 3;
-/** Parts of an address that are words, such as `api` or `webhooks`: only the whole word reveals something. */
+/** Parts of an address that are words, such as `api` or `webhooks`. Only the whole word gives something away. */
 const WORD = /^[a-z]{1,12}$/;
 const ENCODED = /[\w+/-]{8,}/g;
 
@@ -46,7 +46,7 @@ function formsOf(secret: string): string[] {
   return [secret, plain, ...readable];
 }
 
-/** A text, and its decoded forms. */
+/** A text and its decoded forms. */
 function readingsOf(text: string): string[] {
   const encoded = (text.match(ENCODED) ?? []).flatMap((word) => [
     ...[0, 1, 2, 3].map((from) => Buffer.from(word.slice(from), 'base64').toString('latin1')),

@@ -39,7 +39,7 @@ export function factsOf(alert: RateAlert, environment: string | undefined, diale
     ['Route', route && `${text(route.method, 20)} ${text(route.path, 300)} (${text(route.handler, 200)})`],
     ['Window', open && windowFact(alert, dialect)],
     ['Tenant id', idLabel(tenant.id, 200, text)],
-    // With a prefix, so that an attribute called "Count" cannot be mistaken for ours.
+    // The prefix keeps an attribute called "Count" from being mistaken for ours.
     ...shown.map(([name, value]): [string, string] => [`tenant.${text(name, 80)}`, text(value, 230)]),
     ['Not shown', leftOut > 0 && plural(leftOut, 'more attribute')],
     ['Service', placeOf(alert, environment, dialect)],

@@ -7,8 +7,8 @@ const LOG: Dialect = { ...PLAIN, time: (at) => at.toISOString() };
 const ROOM = { name: 80, id: 80, category: 80 };
 
 /**
- * An alert as one line of at most 1,500 characters: who, where, how much, since when. For a channel of your own: names are quoted and cleaned,
- * so they cannot be taken for our words. They may still contain what a service formats, such as Markdown.
+ * An alert as one line of at most 1,500 characters: who, where, how much, since when. For custom channels. Names are quoted and cleaned, so
+ * they cannot be mistaken for our words, but they may still contain what a service formats, such as Markdown.
  */
 export function alertLine(alert: RateAlert): string {
   const { incident } = alert;

@@ -7,13 +7,13 @@ import { categoryLabel, tenantLabel, type Dialect, type Room } from './names.js'
 /** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
 export const COUNTED_ALONE = 'counted by one instance alone because the store is away: at least this many';
-/** For windows from this length on, the time of the next window is shown. */
+/** Messages show when the next window begins if windows are at least this long. */
 const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
 const CONTRIBUTOR_ROOM = 40;
 const SYMBOL = { info: '🔵', warning: '🟠', critical: '🔴' } as const satisfies Record<Severity, string>;
 
-/** The sentence that every message about one alert begins with: `"Acme" (proj_1) is over the llm_call threshold`. */
+/** The opening sentence of every message about one alert: `"Acme" (proj_1) is over the llm_call threshold`. */
 export function headline(alert: RateAlert, dialect: Dialect, room: Room): string {
   const who = `${alert.test ? TEST_MARK : ''}${tenantLabel(alert.tenant, dialect, room)}`;
   return `${who} is ${standing(alert)} the ${categoryLabel(alert, dialect, room.category)} threshold`;
@@ -45,19 +45,19 @@ export function times(count: number, threshold: number): string {
   return threshold > 0 ? `, ${amountOf(Math.round((count / threshold) * 10) / 10)}x` : '';
 }
 
-/** `16 when it crossed`, if the count has changed since. */
+/** `16 when it crossed`, if the count has changed since then. */
 export function crossing({ count, countAtCrossing }: RateAlert): string | undefined {
   if (countAtCrossing === undefined || countAtCrossing === count) return undefined;
   return `${amountOf(countAtCrossing)} when it crossed`;
 }
 
-/** `7th window in a row, since 12:03`, from the second one on. */
+/** `7th window in a row, since 12:03`, from the second window on. */
 export function inARow({ streak, windowMs }: RateAlert, { time }: Pick<Dialect, 'time'>): string | undefined {
   if (!streak || streak.windows < 2) return undefined;
   return `${ordinal(streak.windows)} window in a row, since ${time(streak.since, streak.windows * windowMs)}`;
 }
 
-/** `over in 3 of the last 15 windows`, if it was calm in between. */
+/** `over in 3 of the last 15 windows`, if the tenant was calm in between. */
 export function howOften({ incident, threshold }: RateAlert): string | undefined {
   const { windowsOver = 0, windows = 0, peak } = incident ?? {};
   if (!peak || windowsOver >= windows) return undefined;
@@ -70,7 +70,7 @@ export function raised({ incident }: RateAlert): string | undefined {
   return threshold === undefined ? undefined : `threshold raised to ${amountOf(threshold)}`;
 }
 
-/** `resets at 2026-11-27 00:00 Asia/Kolkata`, for windows that are long enough for it to matter. Sliding ones never do. */
+/** `resets at 2026-11-27 00:00 Asia/Kolkata`, for windows long enough for it to matter. Sliding windows never reset. */
 export function resetsAt({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): string | undefined {
   if (windowMs < LONG_WINDOW_MS || !windowEnd) return undefined;
   return `resets at ${inZone(windowEnd, timeZone)}`;
@@ -81,12 +81,12 @@ function inZone(at: Date, timeZone: string): string {
     const whole = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone });
     return `${whole.format(at)} ${timeZone}`;
   } catch {
-    // Alerts that the app raises itself may name a zone that does not exist.
+    // Alerts that the app raises itself may name a time zone that does not exist.
     return inZone(at, 'UTC');
   }
 }
 
-/** `"alice" 30, "bob" 12`: contributors to the count. */
+/** Contributors to the count: `"alice" 30, "bob" 12`. */
 export function contributors(alert: RateAlert, dialect: Pick<Dialect, 'text'>): string | undefined {
   const most = alert.contributors?.slice(0, MAX_CONTRIBUTORS) ?? [];
   const parts = most.map(({ label, count }) => `${quoted(label, CONTRIBUTOR_ROOM, dialect.text)} ${amountOf(count)}`);

@@ -10,9 +10,9 @@ export interface Batch {
   readonly title: string;
   /** Where and when: `api, production, 12:00:00 to 12:01:00`. */
   readonly context: string;
-  /** One line each, most urgent first, resolved ones last; a final line may count those that are not listed. */
+  /** One line per alert, most urgent first, resolved ones last; a final line may count those not listed. */
   readonly lines: readonly string[];
-  /** The most urgent. */
+  /** The most urgent alert. */
   readonly worst: RateAlert;
 }
 
@@ -20,7 +20,7 @@ const MAX_LINES = 25;
 const ROOM = { name: 36, id: 36, category: 30 };
 
 /**
- * @param most - Maximum number of characters of all lines.
+ * @param most - Maximum number of characters in all lines together.
  * @param more - Number of further alerts to count without listing them.
  */
 export function batchOf(
@@ -36,7 +36,7 @@ export function batchOf(
   return { title: titleOf(alerts), context, lines: linesOf(sorted, dialect, most, more), worst };
 }
 
-/** By severity, then by ratio; resolved alerts last. */
+/** Ranks by severity, then by ratio; resolved alerts last. */
 function weight(alert: RateAlert): number {
   return isOpen(alert) ? SEVERITIES.indexOf(alert.level.severity) + 1 : 0;
 }
@@ -55,7 +55,7 @@ function titleOf(alerts: readonly RateAlert[]): string {
   return `${bySeverity(open)} ${where} ${their(open.length)}${over > 0 ? `, ${ended}` : ''}`;
 }
 
-/** `2 back under`; `2 no longer near` if none of them was over. */
+/** `2 back under`, or `2 no longer near` if none of them was over. */
 function endsOf(alerts: readonly RateAlert[]): string {
   const ended = alerts.filter((alert) => !isOpen(alert));
   const wasOver = ended.some((alert) => standing(alert) === 'back under');
@@ -93,7 +93,7 @@ function linesOf(alerts: readonly RateAlert[], dialect: Dialect, most: number, m
   return [...lines, `and ${rest.length} more: ${what.filter(Boolean).join(', ')}`];
 }
 
-/** One of several alerts: `🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
+/** The line of one alert: `🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x`. */
 function lineOf(alert: RateAlert, dialect: Dialect): string {
   const { tenant, threshold, windowMs, incident, test } = alert;
   const over = incident?.status === 'resolved';

@@ -4,25 +4,25 @@ import type { Tenant } from '../../model/tenant.js';
 import { oneLine } from '../../util/text.js';
 import { plainText } from './safe-text.js';
 
-/** Makes foreign text harmless for a service, with at most `most` characters. */
+/** How to write text for a service: foreign text becomes harmless, and has at most `most` characters. */
 export interface Dialect {
   readonly text: Writer;
   /** The name of a category. */
   readonly category: Writer;
-  /** A time, with its date if the span that it begins or ends (`spanMs`) is long. */
+  /** A time, with its date if the span that it starts or ends (`spanMs`) is long. */
   readonly time: (at: Date, spanMs: number) => string;
-  /** A name with its quotes, highlighted in a list. */
+  /** A quoted name, highlighted in a list. */
   readonly strong: (text: string) => string;
 }
 
-/** For services that show a text as it is, and for the log. */
+/** For the log, and for services that show text unchanged. */
 export const PLAIN = {
   text: plainText,
   category: plainText,
   strong: (text: string): string => text,
 } as const satisfies Partial<Dialect>;
 
-/** The lengths of a name, an id and a category in a title with little room. */
+/** Maximum lengths of a name, an id and a category in a title with little room. */
 export interface Room {
   readonly name: number;
   readonly id: number;

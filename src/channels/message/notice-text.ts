@@ -1,12 +1,12 @@
 import type { Notice } from '../../model/notice.js';
 import { plural } from '../../util/text.js';
 
-/** The most characters of a line of a notice. */
+/** Maximum number of characters in a line of a notice. */
 export const MAX_NOTICE_LINE = 240;
 /** Room for the line that counts omitted lines. */
 const REST_ROOM = 40;
 
-/** The lines of a notice and where the app runs, as a service writes them, in at most `room` characters. */
+/** The lines of a notice and where the app runs, in a service's dialect and at most `room` characters. */
 export function noticeLines(
   { lines, service, environment }: Notice,
   place: string | undefined,

@@ -1,14 +1,14 @@
 import { oneLine } from '../../util/text.js';
 
-/** Characters with a meaning in Discord: formats, lists, quotes, links, mentions, timestamps, emoji. */
+/** Characters that mean something in Discord: formats, lists, quotes, links, mentions, timestamps, emoji. */
 const DISCORD_SYMBOL = /[\\*_~|>#\-+.()[\]<@:`]/;
-/** Names that the options accept: a single underscore between letters has no effect on formatting. */
+/** Names that the options accept. They need no escaping: a single underscore between letters does not format. */
 const PLAIN_CATEGORY = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
-/** Services reject a message that contains an empty text. */
+/** Shown for an empty text, because services reject a message that contains one. */
 const NOTHING = '–';
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
-/** Any text as one line of at most `most` UTF-16 units, as services count them. */
+/** Any text as one line of at most `most` UTF-16 units, which is how services count. */
 export function plainText(text: string, most: number): string {
   return oneLine(text, most) || NOTHING;
 }
@@ -22,7 +22,7 @@ export function discordCategory(category: string, most: number): string {
   return category.length <= most && PLAIN_CATEGORY.test(category) ? category : discordText(category, most);
 }
 
-/** Text for Slack's `text`, with the three characters escaped that delimit mentions and links. */
+/** Text for Slack's `text`, with the three characters that delimit mentions and links escaped. */
 export function slackText(text: string, most: number): string {
   return escaped(plainText(text, most), most, (char) => ENTITIES[char] ?? char);
 }

@@ -14,7 +14,7 @@ import { moment } from '../../util/text.js';
 /** The channel options that affect its messages. */
 type Look = Pick<MessageOptions, 'environment' | 'link'>;
 
-/** Shown literally: Slack does not interpret mentions, links or formats in a text of this type. */
+/** Slack shows text of this type literally, without mentions, links or formats. */
 interface PlainText {
   type: 'plain_text';
   text: string;
@@ -36,7 +36,7 @@ export interface SlackMessage {
 }
 
 const FIELDS_PER_SECTION = 10;
-/** 10 lines of maximum length fit in the 3,000 characters of a section. */
+/** 10 lines of maximum length fit into a section's 3,000 characters. */
 const LINES_PER_SECTION = 10;
 const BATCH_ROOM = 10_000;
 /** Maximum length of a header. */
@@ -48,7 +48,7 @@ const SLACK: Dialect = {
   time: moment,
 };
 
-/** One alert: a title, its facts in two columns, and the link as a button. */
+/** One alert: its title, its facts in two columns, and its link as a button. */
 export function slackMessage(alert: RateAlert, { environment, link }: Look): SlackMessage {
   const title = headline(alert, SLACK, HEADER_ROOM);
   const fields = factsOf(alert, environment, SLACK).map(({ label, value }) => plain(`${label}\n${value}`));
@@ -70,7 +70,7 @@ export function slackBatch(alerts: readonly RateAlert[], { environment, link }: 
   ]);
 }
 
-/** A notice: its title, its lines and where to read on. */
+/** A notice: its title, lines and link. */
 export function slackNotice(notice: Notice, environment: string | undefined): SlackMessage {
   const lines = noticeLines(notice, environment, plainText, BATCH_ROOM);
   const title = plainText(notice.title, MAX_HEADER);

@@ -6,11 +6,11 @@ import { accept } from '../http/answer.js';
 import { HttpChannel } from '../http/http-channel.js';
 import { slackBatch, slackMessage, slackNotice, type SlackMessage } from './slack-message.js';
 
-/** Options of {@link SlackChannel}. Its `url` is that of an incoming webhook. */
+/** Options of {@link SlackChannel}. `url` is the address of an incoming webhook. */
 export type SlackChannelOptions = MessageOptions;
 
 /**
- * Posts alerts to a Slack channel through an incoming webhook. A webhook cannot edit messages, so each step of an incident is a new one.
+ * Posts alerts to a Slack channel through an incoming webhook. Webhooks cannot edit messages, so each step of an incident is a new message.
  *
  * Names from users are sent as plain text: they cannot mention anyone or contain a link.
  */

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 
-/** Prefix of a Standard Webhooks secret; random bytes in base64 follow. */
+/** Prefix of a Standard Webhooks secret, before its random bytes in base64. */
 const PREFIX = 'whsec_';
 const MIN_BYTES = 24;
 const MAX_BYTES = 64;
 
-/** Whether a secret is too long to be guessed from one request and its signature. */
+/** Whether a secret is too long to guess from one request and its signature. */
 export function isSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0 && value.every((one) => typeof one === 'string' && isSecret(one));
   if (typeof value !== 'string') return false;
@@ -15,8 +15,8 @@ export function isSecret(value: unknown): boolean {
 }
 
 /**
- * Signs as Standard Webhooks defines, with every secret, so that the receiver may know either the old or the new one. The headers of
- * version 0.1 are also sent for one minor release, signed with the first secret.
+ * Signs as Standard Webhooks defines, with every secret, so that the receiver may know either the old or the new one. For one minor
+ * release, also adds the headers of version 0.1, signed with the first secret.
  */
 export function sign(headers: Headers, id: string, body: string, secrets: readonly string[]): void {
   const timestamp = Math.floor(Date.now() / 1_000).toString();

@@ -10,7 +10,7 @@ import type { RateAlert } from '../../model/rate-alert.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
 
 const MAX_CONTRIBUTORS = 10;
-/** 132 bits: different alerts never have the same id. */
+/** 132 bits, so that different alerts never have the same id. */
 const ID_LENGTH = 22;
 /** An id that is valid in a header. */
 const GIVEN_ID = /^[\w.:~-]{1,100}$/;
@@ -75,7 +75,7 @@ export function webhookNoticeBody(notice: Notice): string {
   });
 }
 
-/** The id is exact, because programs use it; text for people is cleaned and limited in length. */
+/** Keeps the id exact, because programs use it. Text for people is cleaned and limited in length. */
 function tenantOf(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
@@ -86,8 +86,8 @@ function tenantOf(tenant: Tenant): Tenant {
 }
 
 /**
- * Identifies an alert: its own id, or a hash of what it is about that is the same for retries, replicas and restarts. The hash
- * omits the count, because two instances that notice the same breach may have seen different counts.
+ * Identifies an alert: its own id, or a hash of what it is about, which is the same across retries, replicas and restarts. The hash omits
+ * the count, because two instances that notice the same breach may have seen different counts.
  */
 export function alertId(alert: RateAlert): string {
   const { id, category, tenant, windowStart, windowMs, level, incident, test } = alert;

@@ -12,8 +12,8 @@ export interface WebhookChannelOptions extends ChannelFilter {
   /** Where to post. It may be a secret, so it is never logged, shown or put into an error. */
   url: string;
   /**
-   * Shared secret to sign requests as Standard Webhooks defines, so that the receiver can reject forged and repeated ones. `whsec_` and 24
-   * to 64 random bytes in base64, or a string of 24 characters or more. To rotate secrets, pass a list: requests are signed with all.
+   * Shared secret to sign requests as Standard Webhooks defines, so that the receiver can reject forged and replayed ones. `whsec_` and 24
+   * to 64 random bytes in base64, or a string of 24 characters or more. To rotate secrets, pass a list: requests are signed with all of them.
    *
    * @defaultValue requests are not signed
    */
