@@ -2,11 +2,11 @@ import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 
-/** Checks what callers want counted, and logs once what cannot be. */
+/** Checks what callers want to count, and logs once what cannot be counted. */
 export class CheckedInput {
-  /** Categories with a cost that could not be counted as it was. */
+  /** Categories whose last cost could not be counted as it was. */
   private readonly troubled = new Set<string>();
-  /** Whether there ever was one: all that a request with a good cost reads. */
+  /** Whether there ever was one; a request with a good cost checks nothing else. */
   private isTroubled = false;
 
   constructor(private readonly once: SayOnce) {}
@@ -15,7 +15,7 @@ export class CheckedInput {
     const category = categories.get(name);
     if (!category) {
       const known = [...categories.keys()].join(', ');
-      // A caller without types may give anything.
+      // A caller without types may pass anything.
       const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
       this.once.warn(
         `category ${shown}`,

@@ -7,7 +7,7 @@ export interface Clock {
   monotonic?(): number;
 }
 
-/** The clock of this process; a test may put another one in its place with `overrideProvider(CLOCK)`. */
+/** The token of the process's clock; a test may replace the clock with `overrideProvider(CLOCK)`. */
 export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');
 
 /** The clock of this process, for {@link CLOCK}. */
@@ -15,7 +15,7 @@ export const PROCESS_CLOCK: Clock = { now: () => Date.now(), monotonic: () => pe
 
 /** An answer that took longer is too old to set the clock by. */
 const ANSWER_WITHIN_MS = 1_000;
-/** Clocks drift by milliseconds a minute: once in a while is enough. */
+/** Often enough, because clocks drift by milliseconds a minute. */
 const SYNC_EVERY_MS = 60_000;
 /** How often to check whether the process was suspended, which stops monotonic time. */
 const CHECK_EVERY_MS = 1_000;
@@ -34,7 +34,7 @@ export class StoreClock implements Clock {
 
   constructor(private readonly local: Clock) {}
 
-  /** Whether the store has given its time: its user may lack the right to ask for it. */
+  /** Whether the store has returned its time; its user may lack the permission. */
   get isSynced(): boolean {
     return this.offsetMs !== undefined;
   }
@@ -43,7 +43,7 @@ export class StoreClock implements Clock {
     return this.offsetMs === undefined ? this.local.now() : this.monotonic() + this.offsetMs;
   }
 
-  /** From now on, asks the store for its time regularly. */
+  /** Starts to ask the store for its time regularly. */
   start(store: CounterStore): void {
     if (!store.time) return;
     const check = (): void => {
@@ -58,7 +58,7 @@ export class StoreClock implements Clock {
     clearInterval(this.timer);
   }
 
-  /** Asks the store for its time; half of the round trip had passed when it answered. Keeps the last offset if there is no answer. */
+  /** Asks the store for its time, assuming that it answered halfway through the round trip. Keeps the last offset if there is no answer. */
   async sync(store: CounterStore): Promise<void> {
     if (!store.time) return;
     const asked = this.monotonic();
@@ -67,7 +67,7 @@ export class StoreClock implements Clock {
     try {
       const time = await store.time();
       const tookMs = this.monotonic() - asked;
-      // A store of the app's, or a proxy, may answer anything: without a time there would be no windows.
+      // The app's own store, or a proxy, may answer anything, and without a valid time there are no windows.
       if (tookMs <= ANSWER_WITHIN_MS && Number.isFinite(time)) this.offsetMs = time - (asked + tookMs / 2);
     } catch {
       // The next publish fails in the same way and reports it.

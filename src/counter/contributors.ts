@@ -20,7 +20,7 @@ const MAX_LABEL_LENGTH = 60;
 const MAX_NAMED = 5;
 /** Tenants and windows that an instance follows: about 20 MB. Beyond that, the least recently counted one is dropped. */
 const MAX_TABLES = 10_000;
-/** Tenants and windows written in one look; the others are in the next. */
+/** Tenants and windows written in one look; the others follow in the next. */
 const MAX_WRITES = 200;
 /** Tenants close to a level do not wait for the next look, because an alert may come before it. */
 const SHARE_AFTER_MS = 100;
@@ -31,19 +31,19 @@ const NAMED_WITHIN_MS = 500;
 const SHARED_WITHIN_MS = 1_200;
 /** How often to check whether other instances have shared their part. */
 const ASK_AGAIN_MS = 50;
-/** Alerts that wait for other instances at once. In a storm, the others are sent with what is known here. */
+/** The most alerts that wait for other instances at once. In a storm, further ones are sent with what is known here. */
 const MAX_WAITING_ALERTS = 100;
 /** Tenants and windows kept in the store: about 5 MB. */
 const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
-/** How long to keep contributors after their window at most, since alerts may be rendered later. */
+/** The longest that contributors are kept after their window, since alerts may be rendered later. */
 const MAX_KEPT_AFTER_MS = 600_000;
 
 const KIND = 'contributors';
 const OTHER = 'other';
-/** The label for counts without a known contributor. It does not take the place of another. */
+/** The label for counts without a known contributor. It does not count towards the limit of labels. */
 export const UNNAMED = '';
 
 /** The contributors to a count. */
@@ -53,7 +53,7 @@ export interface Contributor {
   count: number;
 }
 
-/** What is known of one contributor here. */
+/** What this instance knows about one contributor. */
 interface Share {
   readonly label: string;
   count: number;
@@ -87,7 +87,7 @@ interface Kept {
   readonly writes: Record<string, number>;
   /** When it is no longer needed. */
   readonly until: number;
-  /** Some instances are no longer in `writes`. */
+  /** Whether instances were dropped from `writes`. */
   readonly forgot?: boolean;
 }
 
@@ -95,8 +95,8 @@ interface Kept {
  * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
  * level, so that an alert can name them.
  *
- * Up to 16 contributors of a tenant and window are told apart, with exact numbers. If there are more, or an instance had no room, a number
- * is a lower bound, and `other` is the rest.
+ * Up to 16 contributors of a tenant and window are distinguished, with exact numbers. If there are more, or an instance had no room, a
+ * number is a lower bound, and `other` is the rest.
  */
 export class Contributors {
   private readonly instance = randomUUID().slice(0, 13);
@@ -115,7 +115,7 @@ export class Contributors {
     this.records = new Records(state, KIND, ({ until }) => until);
   }
 
-  /** Counts `cost` more for a contributor of a tenant, in each window of the category. */
+  /** Adds `cost` to a contributor of a tenant, in each window of the category. */
   count({ name: category, windows }: Category, tenantId: string, label: string, cost: number): void {
     if (cost <= 0) return;
     const [now, tenant] = [this.now(), tenantKey(tenantId)];
@@ -139,7 +139,7 @@ export class Contributors {
     return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
   }
 
-  /** The breach with the contributors to its count, if the category names them. Waits a little for those that other instances share. */
+  /** The breach with the contributors to its count, if the category names them. Waits briefly for other instances to share theirs. */
   async withContributors(breach: Breach): Promise<Breach> {
     if (!this.categories.get(breach.category)?.contributor) return breach;
     const top = within(this.topOnceKnown(breach), NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer');
@@ -170,7 +170,7 @@ export class Contributors {
     return named(counts, count);
   }
 
-  /** Makes the records that other instances share their part in, even if the tenant is near no level that they know. */
+  /** Creates the records that make other instances share their part, even if they do not know that the tenant is near a level. */
   private async askOthers(category: string, window: string, tenantId: string, end: number): Promise<void> {
     for (const { id, until } of this.partsOf(category, window, tenantId, end))
       await this.records.change(id, (kept) => kept ?? { counts: {}, writes: {}, until });
@@ -194,7 +194,7 @@ export class Contributors {
       const table = this.tables.get(id);
       if (table && isUnshared(table)) await this.write(id, table);
     });
-    // What failed is tried again by the next look.
+    // The next look retries what failed.
     await Promise.allSettled(written);
     this.timer = undefined;
     // Tenants that were added in the meantime.
@@ -232,7 +232,7 @@ export class Contributors {
   }
 
   /**
-   * Runs once a second: shares tables of tenants near a level, even if only another instance knows that they are, and drops those of past
+   * Runs once a second: shares tables of tenants near a level, even if only another instance knows that they are, and drops tables of past
    * windows.
    *
    * @param live - Tenants as the counter knows them.
@@ -278,7 +278,7 @@ export class Contributors {
         ...{ isChanged: false, writes: 0, pending: undefined },
       };
     }
-    // Inserted again, so that the map is in the order of the last counts.
+    // Reinserted, so that the least recently counted table comes first.
     this.tables.set(id, table);
     return table;
   }
@@ -290,7 +290,7 @@ export class Contributors {
       if (table && isUnshared(table)) await this.write(id, table);
       return this.records.read(id);
     };
-    // Its own part is better than nothing. The counter reports that the store is away.
+    // This instance's part is better than nothing. The counter reports that the store is away.
     const kept = await shared().catch(() => undefined);
     if (kept) return Object.entries(kept.counts);
     return table ? Array.from(table.shares.values(), ({ label, count }) => [label, count]) : [];
@@ -311,7 +311,7 @@ export class Contributors {
     const record: Kept = kept ?? { counts: {}, writes: {}, until };
     const mine = record.writes[this.instance] ?? 0;
     if (mine >= number) return record;
-    // Without an earlier write of this instance in it, the store has lost all of them.
+    // If it contains no earlier write of this instance, the store has lost any there were.
     const isLost = mine === 0 && !record.forgot;
     const sums = new Map(Object.entries(record.counts));
     for (const { share, more, all } of added) {
@@ -328,7 +328,7 @@ export class Contributors {
   }
 }
 
-/** A label that is safe to store; undefined if there is none. It is copied: a slice of a long header would keep all of it in memory. */
+/** A label that is safe to store; undefined if there is none. */
 export function contributorLabel(answer: unknown): string | undefined {
   if (typeof answer !== 'string' && typeof answer !== 'number') return undefined;
   const label = oneLine(String(answer), MAX_LABEL_LENGTH);
@@ -359,7 +359,7 @@ function nextWrite(table: Table): Write {
   return { number: table.writes + 1, added };
 }
 
-/** A part of a sliding window counts until the window has slid over it. */
+/** A part of a sliding window counts until the window has slid past it. */
 function keptUntil({ start, end }: WindowSpan, parts = 1): number {
   return end + (parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_AFTER_MS));
 }
@@ -376,7 +376,7 @@ function idOf(category: string, tenant: string, { key }: WindowSpan): string {
   return JSON.stringify([category, key, tenant]);
 }
 
-/** Not by its span: of a sliding window, the earlier parts are near too. */
+/** Without the span, because the earlier parts of a sliding window are near too. */
 function nearKey({ category, window, tenant }: Pick<LiveTotal, 'category' | 'window' | 'tenant'>): string {
   return JSON.stringify([category, window, tenant]);
 }

@@ -8,7 +8,7 @@ import type { LiveWindow } from './tenants-by-window.js';
 /** Lost data is logged once, and again only after the store has kept its data for this long. */
 const SAY_LOST_AGAIN_AFTER_MS = 60_000;
 
-/** What could not be counted or published: nothing is lost silently, and each loss is logged once per window or episode. */
+/** Tracks what could not be counted or published, so that nothing is lost silently. Each loss is logged once per window or outage. */
 export class CountLosses {
   private lost = 0;
   private lostBefore = 0;
@@ -22,7 +22,7 @@ export class CountLosses {
     private readonly logger: Logger,
   ) {}
 
-  /** A request of a tenant for which there was no room, the first of its window. */
+  /** Logs the first request of a window whose tenant there was no room for. */
   full({ category }: LiveWindow): void {
     this.logger.warn(
       `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the maximum: requests of other tenants are not counted, except for the busiest. ` +
@@ -30,7 +30,7 @@ export class CountLosses {
     );
   }
 
-  /** The window or its process has ended: logs how much was not counted. */
+  /** Logs how much was not counted, once the window or its process has ended. */
   untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
     const much = cost === requests ? '' : `, ${amountOf(cost)} in cost`;
     this.logger.warn(
@@ -38,7 +38,7 @@ export class CountLosses {
     );
   }
 
-  /** A total whose window or process ended before the store had it. */
+  /** Adds a total whose window or process ended before the store had it. */
   unpublished(tracked: TenantTotal): void {
     this.lost += tracked.giveUp();
   }
@@ -48,7 +48,7 @@ export class CountLosses {
     return this.lostBefore + this.lost;
   }
 
-  /** A total that the store does not take for now. */
+  /** Logs that the store refuses a total for now. */
   refused({ window: { category, span } }: TenantTotal, reason: string): void {
     const about = `${category.name} ${reason.split(' ', 1)[0]}`;
     if (this.saidRefused.get(about) === span.key) return;
@@ -58,7 +58,7 @@ export class CountLosses {
     );
   }
 
-  /** The store no longer has what was published. */
+  /** Logs that the store has lost what was published. */
   lostData(): void {
     const now = performance.now();
     if (now - this.lostDataAt >= SAY_LOST_AGAIN_AFTER_MS)

@@ -29,11 +29,11 @@ import { StoreHealth } from './store-health.js';
 import type { TenantTotal, WindowOfTotal } from './tenant-total.js';
 import { TenantsByWindow } from './tenants-by-window.js';
 
-/** How long an app's start waits for the store at most. */
+/** The longest that the start of the app waits for the store. */
 const CONNECT_WITHIN_MS = 1_000;
 /** What cannot be published in this time at shutdown is lost. */
 const LAST_PUBLISH_MS = 2_000;
-/** How long a store may take to let go. */
+/** How long a store may take to close. */
 const CLOSE_WITHIN_MS = 1_000;
 /** A threshold function of the app that takes longer has failed, and the log reports it. */
 const LEVELS_WITHIN_MS = 10_000;
@@ -45,7 +45,7 @@ const LOOK_EVERY_MS = 1_000;
 /** Minimum time between two searches for waiting totals. */
 const WALK_EVERY_MS = 1_000;
 
-/** What the counter needs of the options. */
+/** The options that the counter needs. */
 export interface CounterOptions extends PublisherOptions {
   readonly maxTrackedTenants: number;
 }
@@ -53,14 +53,14 @@ export interface CounterOptions extends PublisherOptions {
 /** Called for requests of tenants that are over half of their next level, as far as this instance knows. */
 export type Near = (of: { category: string; window: string; tenant: string; span: WindowSpan }) => void;
 
-/** Gives the route of a request; unless `isExact`, that of the handler's previous request will do, which takes less time. */
+/** Returns the route of a request; unless `isExact`, that of the handler's previous request will do, which is faster. */
 export type RouteOf<R> = (request: R, isExact: boolean) => Route;
 
 /** What this instance has counted and published. */
 export interface CounterStatus {
   /** Requests, or their cost, since the start. */
   readonly counted: number;
-  /** Those of them for which there was no room. */
+  /** The part of `counted` for which there was no room. */
   readonly uncounted: number;
   /** Counted and never published: their window, or this process, ended before the store was back. */
   readonly lost: number;
@@ -68,7 +68,7 @@ export interface CounterStatus {
   readonly pending: number;
   /** What publishing took since the start. */
   readonly stats: Readonly<PublishStats>;
-  /** Since when the store cannot be reached, by its clock. */
+  /** Since when the store has been unreachable, in milliseconds since the epoch by its clock. */
   readonly blindSince?: number;
 }
 
@@ -110,7 +110,7 @@ export class Counter {
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
   }
 
-  /** Connects, and waits a moment at most; counting works without a connection. */
+  /** Connects, and waits for that at most a second; counting works without a connection. */
   async open(): Promise<void> {
     this.clock.start(this.store);
     this.lookTimer = setInterval(() => {
@@ -128,10 +128,10 @@ export class Counter {
   }
 
   /**
-   * Counts at once; the promise, if there is one, is for a request that waits until the store has answered and its alert is out. It never
-   * rejects and never takes longer than `waitAtMostMs`.
+   * Counts at once. Returns a promise if the request should wait until the store has answered and its alert is out; it never rejects and
+   * never takes longer than `waitAtMostMs`.
    *
-   * @param routeOf - Gives the route of `request`: asked only if an alert may name it.
+   * @param routeOf - Returns the route of `request`; called only if an alert may name it.
    */
   add<R>(category: string, tenant: Tenant, cost: number, routeOf?: RouteOf<R>, request?: R): Promise<void> | undefined {
     const counted = this.given.category(category, this.categories);
@@ -156,11 +156,11 @@ export class Counter {
     if (!whom || !window) return 0;
     const now = this.clock.now();
     await this.add(category, whom, cost);
-    // The count of the window it counted in: another one may have begun by the time the store has answered.
+    // Of the window it counted in, because another one may have begun before the store answered.
     return this.windows.find(window, tenantKey(whom.id), now)?.known ?? 0;
   }
 
-  /** The count of all instances in the category's current first window; if the store does not answer in time, what this one knows. */
+  /** The count of all instances in the category's current first window; if the store does not answer in time, the count as known here. */
   async read(category: string, tenant: TenantLike): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
     const [window] = counted?.windows ?? [];
@@ -200,8 +200,8 @@ export class Counter {
   }
 
   /**
-   * Those of them that have changed since they were last given: each change is given once. Undefined for each of the others, so that the
-   * reader can let the event loop go on: there may be a million.
+   * The live totals that have changed since the last call: each change is reported once. Yields undefined for each of the others, so that
+   * the reader can give the event loop a turn: there may be a million.
    */
   *changed(): Generator<ChangedTotal | undefined> {
     for (const tracked of this.windows.live(this.clock.now())) {
@@ -221,7 +221,7 @@ export class Counter {
     return { counted, uncounted, lost: this.losses.total, pending, stats, ...blindSince };
   }
 
-  /** Walks over all live totals, so at most once a second. */
+  /** Updated at most once a second, because it walks over all live totals. */
   private pending(): number {
     const now = performance.now();
     if (now - this.walked.at < WALK_EVERY_MS) return this.walked.pending;
@@ -231,7 +231,7 @@ export class Counter {
     return pending;
   }
 
-  /** Publishes what is pending and waits until its alerts are recorded. True if that was done in time. */
+  /** Publishes what is pending and waits until its alerts are recorded. Resolves to whether that was done in time. */
   async flush(withinMs: number): Promise<boolean> {
     const isDone = await within(this.publisher.settle(), withinMs, 'not published').then(
       () => true,
@@ -253,7 +253,7 @@ export class Counter {
     this.losses.say();
   }
 
-  /** Lets go of the store. One that fails or hangs over it does not keep the app from ending. */
+  /** Closes the store. If that fails or hangs, the app still shuts down. */
   async disconnect(): Promise<void> {
     this.clock.stop();
     const closed = Promise.resolve().then(() => this.store.close?.());
@@ -356,22 +356,22 @@ export class Counter {
         const { version = 0 } = window.levelsFor;
         if ((this.versions.get(window) ?? 0) === version) continue;
         this.versions.set(window, version);
-        // Of a window that has ended, the count is no present one.
+        // Windows that have ended have no current count.
         for (const tracked of this.windows.live(now))
           if (tracked.window.window === window && countsUntil(tracked.window) > now) this.askLevelsAgain(tracked);
       }
   }
 
   /**
-   * Holds the present count of a tenant against its levels, which have changed, also if only instances that have ended have counted it.
-   * Rejects if the store cannot be read.
+   * Compares a tenant's current count with its changed levels, even if only instances that have ended counted it. Rejects if the store
+   * cannot be read.
    */
   async look(category: string, name: string, tenantId: string): Promise<void> {
     const counted = this.categories.get(category);
     const window = windowNamed(counted?.windows, name);
     if (!counted || !window) return;
     const [key, now] = [keyOfShown(tenantId), this.clock.now()];
-    // One that is tracked is looked at with all others.
+    // A tracked tenant is checked together with all others.
     if (this.windows.find(window, key, now)) return;
     const [count = 0] = await this.counts([{ category, window: name, tenantId, at: now }]);
     const levels = count > 0 ? window.levelsFor.byKey?.(key, undefined) : undefined;
@@ -386,7 +386,7 @@ export class Counter {
     const { version = 0, byKey } = tracked.window.window.levelsFor;
     if (tracked.isAskedFor(version)) return;
     const levels = byKey?.(tracked.key, tracked.knownLevels);
-    // Without the tenant itself a threshold function might give another answer: it is asked with the next request.
+    // Without the tenant itself, a threshold function might return something else: it is called with the next request.
     if (!levels) return;
     tracked.asking(version);
     const urgency = tracked.setLevels(levels);
@@ -399,7 +399,10 @@ function liveTotal({ window, key: tenant, known, knownLevels }: TenantTotal): Li
   return { category: window.category.name, window: window.window.name, span: window.span, tenant, known, threshold };
 }
 
-/** The end of the window that a total counts in, in milliseconds since the epoch; of a part of a sliding window, of the last that includes it. */
+/**
+ * When the window that a total counts in ends, in milliseconds since the epoch; for a part of a sliding window, when the last window that
+ * includes it ends.
+ */
 function countsUntil({ window, span }: WindowOfTotal): number {
   const { parts = 1 } = window;
   return span.end + (parts - 1) * (span.end - span.start);

@@ -10,7 +10,7 @@ export class HeavyHitters {
   /** @param most - How many tenants are tracked at once. */
   constructor(private readonly most: number) {}
 
-  /** Counts one more request, and returns how many the tenant has made at least. */
+  /** Counts a request, and returns how many the tenant has made at least. */
   count(key: string): number {
     const known = this.seen.get(key);
     if (known !== undefined) {

@@ -5,11 +5,11 @@ import type { AlertLevel } from '../model/level.js';
 import type { Counted } from '../store/counter-store.js';
 import type { TenantTotal } from './tenant-total.js';
 
-/** When to check for the first time whether the instance that was given a level has confirmed it: by then it usually has. */
+/** When to first check whether the instance that was given a level has confirmed it; by then it usually has. */
 const LOOK_AGAIN_AFTER_MS = 300;
 /**
- * How long raising a level waits if the store has just lost its counter, or if the level was another instance's and the store was away: that
- * instance may have announced it already, and reports that as soon as it has reconnected.
+ * How long to delay raising a level if the store has just lost its counter, or if another instance had the level while the store was away:
+ * that instance may have announced it already, and says so once it has reconnected.
  */
 const DOUBTED_FOR_MS = 1_500;
 /** A counter that is lost repeatedly must not delay its level every time. */
@@ -18,22 +18,22 @@ const DOUBTED_AGAIN_AFTER_MS = 30_000;
 const JUDGED_AT_ONCE = 5_000;
 const RAISED_AT_ONCE = 100;
 
-/** Resolves when the alert is recorded and the channels that take alerts one by one have it. */
+/** Raises a breach; resolves when its alert is recorded and the channels that take alerts one by one have it. */
 export type Raise = (breach: Breach) => Promise<void>;
 
-/** What is to be done with a total whose level was crossed. */
+/** What to do with a total whose level was crossed. */
 export interface CrossedTotals {
   /** Publishes it with the next publish. */
   publish(tracked: TenantTotal): void;
-  /** Its alert is recorded: publishes that. */
+  /** Publishes that its alert is recorded. */
   confirm(tracked: TenantTotal): void;
   /** Publishes it again when the lease of its level is over. */
   hold(tracked: TenantTotal): void;
 }
 
 /**
- * Which levels this instance raises: those that the store gave it and, while the store cannot be asked, those that its own totals exceed. A
- * level is confirmed once its alert is recorded; one that another instance was given is watched until that one has confirmed it.
+ * Decides which levels this instance raises: those that the store gave it and, while the store cannot be asked, those that its own totals
+ * exceed. A level is confirmed once its alert is recorded; a level given to another instance is watched until that one confirms it.
  */
 export class LevelCrossings {
   private readonly raising = new Set<Promise<void>>();
@@ -41,10 +41,10 @@ export class LevelCrossings {
   private toJudge: TenantTotal[] = [];
   private readonly unconfirmed: TenantTotal[] = [];
   private lookAgainTimer: NodeJS.Timeout | undefined;
-  /** Totals whose level another instance may have announced already, and since when that is so. */
+  /** Totals whose level another instance may have announced already, with the time since which that is so. */
   private readonly doubted = new WeakMap<TenantTotal, number>();
   private isStopped = false;
-  /** A level belongs to no request: its timers neither keep one alive nor carry its trace. */
+  /** A level belongs to no request, so its timers neither keep one alive nor carry its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
@@ -53,10 +53,10 @@ export class LevelCrossings {
   ) {}
 
   /**
-   * The store has taken `total`, and perhaps gave this instance a level.
+   * Handles that the store has taken `total`, and may have given this instance a level.
    *
-   * @param wasCutOff - The store was away within the time that a level is given for: then the others could not confirm theirs either.
-   * @returns the raising of the level, if there is one.
+   * @param wasCutOff - Whether the store was away during the lease of a level, so that the others could not confirm theirs either.
+   * @returns a promise that settles once the level is raised, if there is one.
    */
   taken(tracked: TenantTotal, total: number, counted: Counted, wasCutOff: boolean): Promise<void> | undefined {
     if (counted.announce > 0 && (counted.lost || (counted.takenOver && wasCutOff))) this.doubt(tracked);
@@ -66,19 +66,21 @@ export class LevelCrossings {
     return undefined;
   }
 
-  /** Raises the levels that this instance's own totals exceed, some totals per turn of the event loop, since there may be very many. */
+  /**
+   * Raises the levels that this instance's own totals exceed, a limited number per turn of the event loop, since there may be very many.
+   */
   judgeAlone(totals: Iterable<TenantTotal>): void {
     for (const tracked of totals) this.toJudge.push(tracked);
     this.judging ??= this.outside(() => this.judge()).finally(() => (this.judging = undefined));
   }
 
-  /** Resolves when all that was to be judged is judged, and all alerts are recorded. */
+  /** Resolves when all totals are judged and all alerts are recorded. */
   async settled(): Promise<void> {
     await this.judging;
     await Promise.all(this.raising);
   }
 
-  /** The same, but watches no level any more. */
+  /** Stops watching levels; resolves like {@link settled}. */
   stop(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.lookAgainTimer);
@@ -113,7 +115,10 @@ export class LevelCrossings {
     return raising;
   }
 
-  /** Checks whether another instance has announced a level, soon and when its lease is over: if the store loses its data, it relearns it from here. */
+  /**
+   * Checks whether another instance has announced a level, soon and when its lease is over: then this instance can restore that if the
+   * store loses its data.
+   */
   private lookAgain(tracked: TenantTotal): void {
     if (tracked.isHeld || this.isStopped) return;
     this.crossed.hold(tracked);

@@ -1,19 +1,19 @@
-/** What publishing took since the start. */
+/** Number and duration of publishes since the start. */
 export class PublishStats {
   /** Calls to the store, and those of them that failed or were refused. */
   publishes = 0;
   failures = 0;
-  /** How long the calls took, summed, in milliseconds. */
+  /** Total duration of the calls, in milliseconds. */
   publishMs = 0;
   /** Requests that waited for a publish. */
   waits = 0;
-  /** How long they waited, summed, in milliseconds. */
+  /** How long they waited in total, in milliseconds. */
   waitMs = 0;
 
-  /** Called with how long each call took, in milliseconds. They must not throw. */
+  /** Called with the duration of each call, in milliseconds. They must not throw. */
   readonly listeners = new Set<(ms: number) => void>();
 
-  /** A call to the store begins; what it gives is called at its end. */
+  /** Starts timing a call to the store; call the returned function when it ends. */
   publishing(): (succeeded: boolean) => void {
     const start = performance.now();
     return (succeeded) => {

@@ -16,15 +16,15 @@ import { duration, kindOf } from '../util/text.js';
 import type { TenantTotal, Urgency } from './tenant-total.js';
 import { isOver, type TenantsByWindow } from './tenants-by-window.js';
 
-/** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is held. */
+/** Totals in one call: enough to make a call cheap, few enough that neither Redis nor the event loop is blocked. */
 const CHUNK = 200;
-/** While a Cluster node is down, every call waits for it: after a fault, the rest of a long queue is sent in several calls at a time. */
+/** After a fault, the rest of a long queue is sent in several calls at a time: while a Cluster node is down, every call waits for it. */
 const CHUNKS_AFTER_A_FAULT = 5;
 /** A publish that takes longer has failed, even if the store could still answer. */
 const GIVE_UP_AFTER_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
-/** When a total that was refused, or whose level another instance has yet to announce, is published again. */
+/** How long until a total is published again that was refused, or whose level another instance has yet to announce. */
 const HELD_FOR_MS = LEVEL_LEASE_MS;
 /** How soon lost counters that are close to a level are published again, all at once. */
 const PUT_BACK_AFTER_MS = 500;
@@ -56,10 +56,10 @@ export class Publisher {
   private publishing: Promise<void> | undefined;
   private failures = 0;
   private failedAt = -Infinity;
-  /** A failure was not believed, and the store has not answered since. */
+  /** A failure was ignored by `isBelieved`, and the store has not answered since. */
   private isUnsure = false;
   private isStopped = false;
-  /** A publish belongs to no request: run outside of all, it neither keeps one alive nor carries its trace. */
+  /** A publish belongs to no request: run outside of them, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly crossings: LevelCrossings;
 
@@ -74,19 +74,19 @@ export class Publisher {
   ) {
     this.crossings = new LevelCrossings(raiseBreach, {
       publish: (tracked) => this.enqueue(tracked, true),
-      // Other instances may learn it only once it is recorded: if the store loses its data, what they know is all there is.
+      // Other instances may learn of a level only once its alert is recorded: if the store loses its data, only they know it.
       confirm: (tracked) => this.enqueue(tracked, this.options.counting !== 'background'),
       hold: (tracked) => this.hold(tracked, 'lease'),
     });
   }
 
-  /** Queues a total; the promise, if there is one to wait for, never rejects and never takes longer than `waitAtMostMs`. */
+  /** Queues a total. Returns a promise if the request should wait; it never rejects and never takes longer than `waitAtMostMs`. */
   publish(tracked: TenantTotal, urgency: Urgency): Promise<void> | undefined {
     if (tracked.isRefused) {
       this.crossings.judgeAlone([tracked]);
       return undefined;
     }
-    // Now: the next try may be a second away.
+    // Judged now, because the next try may be a second away.
     if (this.health.alone) this.crossings.judgeAlone([tracked]);
     const { counting, waitAtMostMs } = this.options;
     const waits = counting === 'await' || (counting === 'auto' && urgency === 'wait');
@@ -95,7 +95,7 @@ export class Publisher {
     return (this.batch ??= new Batch(this.health, waitAtMostMs, this.stats)).join();
   }
 
-  /** Publishes all that the store would still take, at once: it may have lost what it knew. */
+  /** Publishes everything that the store would still take, at once: it may have lost its data. */
   publishAll(): void {
     this.urgent = this.urgent.filter((tracked) => this.isLive(tracked));
     this.later = this.later.filter((tracked) => this.isLive(tracked));
@@ -106,21 +106,23 @@ export class Publisher {
     else this.schedule();
   }
 
-  /** Asks the store whether it is there, if nothing is to be published: without requests its absence would not be noticed. Never rejects. */
+  /**
+   * Checks whether the store is reachable, if there is nothing to publish: without requests an outage would go unnoticed. Never rejects.
+   */
   async probe(): Promise<void> {
     if (!this.store.time || !this.isIdle || this.isProbing) return;
     this.isProbing = true;
     const [asked, askedAt] = [this.health.ask(this.options.waitAtMostMs), performance.now()];
     let failure: unknown;
     try {
-      // A store of the app's may answer at once.
+      // The app's own store may return a value instead of a promise.
       await inTime(Promise.resolve(this.store.time()));
     } catch (error) {
       failure = error ?? new Error('no reason');
     }
     const isSlow = asked();
     this.isProbing = false;
-    // A publish knows more, and so does one that failed: the store may give its time and take no totals.
+    // A publish, even a failed one, tells more than a probe: the store may return its time but take no totals.
     if (this.isStopped || !this.isIdle || this.failures > 0) return;
     if (failure === undefined) this.wasReached(isSlow);
     else if (this.isBelieved(askedAt)) this.health.failed(failure);
@@ -128,14 +130,14 @@ export class Publisher {
 
   /** Publishes what is queued. Resolves when that is done or has failed. */
   async flush(): Promise<void> {
-    // Before waiting: a publish that begins meanwhile takes all, not only what is urgent.
+    // Set before waiting, so that a publish that begins in the meantime takes everything, not only what is urgent.
     this.isFlushDue = true;
     await this.publishing;
     if (this.isFlushDue && this.publishing === undefined) this.start();
     await this.publishing;
   }
 
-  /** The same, but resolves when all alerts are raised too. */
+  /** Publishes what is queued. Resolves when all alerts are raised too. */
   async settle(): Promise<void> {
     await this.flush();
     await this.crossings.settled();
@@ -165,7 +167,7 @@ export class Publisher {
     this.schedule();
   }
 
-  /** Code that creates closures is in other methods, so that none is created here. */
+  /** Runs for each request, so closures are created in other methods, only when needed. */
   private schedule(): void {
     if (this.isStopped || this.publishing) return;
     if (this.failures > 0)
@@ -215,12 +217,12 @@ export class Publisher {
       this.urgent = this.urgent.concat(unsent);
       this.publishing = undefined;
       if (batch) void Promise.all(raised).then(() => batch.settle());
-      // A total that was updated during this publish may already have left the queue; its waiters need another one.
+      // A total that was updated during this publish may already have left the queue; its waiters need another publish.
       this.schedule();
     }
   }
 
-  /** Sends totals in chunks and returns those not sent. It never walks over the whole queue at once: the queue may be long. */
+  /** Sends totals in chunks and returns those not sent. Never walks over the whole queue at once, because it may be long. */
   private async send(queue: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
     let [isAnswered, isSlow, isWhole] = [false, false, true];
     for (let at = 0, size = CHUNK; at < queue.length;) {
@@ -260,7 +262,7 @@ export class Publisher {
     let answers: readonly Published[];
     const [published, askedAt] = [this.stats.publishing(), performance.now()];
     try {
-      // A store of the app's may answer at once, or by what only looks like a promise.
+      // The app's own store may return a plain value or any thenable.
       answers = await inTime(Promise.resolve(this.store.publish(totals, this.clock.now())));
     } catch (error) {
       published(false);
@@ -293,7 +295,7 @@ export class Publisher {
     raised: Promise<void>[],
   ): void {
     if (!Number.isFinite(counted.count)) return this.refused(tracked, `${ODD_ANSWER} the count is not a number`);
-    // What was sent and never answered may not have arrived: a counter that was not there cannot be lost.
+    // A total that was sent but never answered may not have arrived, and then its counter was not lost.
     const hasLost = counted.lost === true && tracked.isKnownToStore;
     const raising = this.crossings.taken(tracked, total, counted, this.wasCutOff);
     if (raising) raised.push(raising);
@@ -307,7 +309,7 @@ export class Publisher {
     this.crossings.judgeAlone([tracked]);
   }
 
-  /** Whether the store was away within the time that a level is given for: then the others could not confirm theirs either. */
+  /** Whether the store was away during the lease of a level, so that the others could not confirm theirs either. */
   private get wasCutOff(): boolean {
     return performance.now() - this.failedAt < LEVEL_LEASE_MS;
   }
@@ -353,7 +355,10 @@ export class Publisher {
     this.health.failed(error);
   }
 
-  /** Not the first time, if the event loop was held: the answer may have arrived, and a client gives up before it reads it. The next try tells. */
+  /**
+   * Whether a failure is the store's. If the event loop was blocked, the first is ignored: the answer may have arrived, but a client times
+   * out before it reads it. The next try tells.
+   */
   private isBelieved(askedAt: number): boolean {
     const wasHeld = performance.now() - askedAt > GIVE_UP_AFTER_MS + HELD_MS;
     if (!wasHeld || this.isUnsure) return true;
@@ -376,7 +381,7 @@ export class Publisher {
     else this.health.answered();
   }
 
-  /** Whether sending it still matters; otherwise it leaves the queue. */
+  /** Whether it is still worth sending; otherwise it leaves the queue. */
   private isLive(tracked: TenantTotal): boolean {
     if (!isOver(tracked.window, this.clock.now())) return true;
     tracked.dequeue();
@@ -385,7 +390,7 @@ export class Publisher {
   }
 }
 
-/** One answer for each total: what a store of the app's answers otherwise is a refusal, so that the total is published again in a while. */
+/** One answer for each total. Anything else from the app's own store becomes a refusal, so that the total is published again later. */
 function readable(answers: unknown, size: number): Published[] {
   const refused = (how: string): Published => ({ refused: `${ODD_ANSWER} ${how}`, ofKey: true });
   const isList = Array.isArray(answers) && answers.length === size;

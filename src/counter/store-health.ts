@@ -3,28 +3,28 @@ import type { Logger } from '@nestjs/common';
 import { CONNECTION_LOST } from '../store/counter-store.js';
 import { duration, reasonOf } from '../util/text.js';
 
-/** How long the store must answer in time before the log reports it as back: one that flaps is one story, not a hundred. */
+/** How long the store must answer in time before the log reports it as back: a store that flaps is reported once, not a hundred times. */
 const STEADY_MS = 1_000;
-/** How long answers must be late before the log reports it: one late answer is no news. */
+/** How long answers must be late before the log reports it: one late answer does not matter. */
 const SLOW_FOR_MS = 1_000;
-/** How long the store must have been out of reach before this instance judges alone: a short gap ends in one alert by all, not one by each. */
+/** How long the store must be unreachable before this instance judges alone: a short gap causes one alert in all, not one per instance. */
 const ALONE_AFTER_MS = 1_000;
-/** A timer that fires this late shows that the event loop was held, and then nothing is known of the store. */
+/** A timer that fires this late shows that the event loop was blocked, which says nothing about the store. */
 export const HELD_MS = 20;
-/** How long the line about a failure waits for the reason of a second try, and how long if all that is known is that a connection was lost. */
+/** How long to delay logging a failure, for the reason of a second try, and how long if only a lost connection is known. */
 const SAY_AFTER_MS = 250;
 const SAY_AT_LAST_MS = 1_000;
 
-/** Whether the store can be waited for, whether it can be reached, and the two lines of log about it. */
+/** Tracks whether requests may wait for the store and whether it is reachable, and logs when it goes and when it is back. */
 export class StoreHealth {
-  /** Down, or slower than requests may wait: requests do not wait for it. */
+  /** Whether the store is down, or slower than requests may wait: then no request waits for it. */
   away = false;
   private troubledSince: number | undefined;
   private unreachableSince: number | undefined;
   private lateSince: number | undefined;
   private answeringSince: number | undefined;
   private said = false;
-  /** Why it was out of reach in this trouble, if it was. */
+  /** Why it was unreachable in this outage, if it was. */
   private reason: string | undefined;
   private sayTimer: NodeJS.Timeout | undefined;
   private backTimer: NodeJS.Timeout | undefined;
@@ -34,12 +34,12 @@ export class StoreHealth {
     private readonly logger: Logger,
   ) {}
 
-  /** For how long it has been out of reach, in milliseconds; undefined while it is not. */
+  /** How long it has been unreachable, in milliseconds; undefined while it is reachable. */
   get unreachableForMs(): number | undefined {
     return this.unreachableSince === undefined ? undefined : performance.now() - this.unreachableSince;
   }
 
-  /** Out of reach for so long that this instance judges by what it counted itself. */
+  /** Whether it has been unreachable for so long that this instance judges by its own counts. */
   get alone(): boolean {
     return this.unreachableSince !== undefined && performance.now() - this.unreachableSince >= ALONE_AFTER_MS;
   }
@@ -49,7 +49,7 @@ export class StoreHealth {
     this.unreachableSince ??= performance.now();
     this.trouble();
     const reason = reasonOf(error);
-    // A client that is refused may hang up and connect again: then that is the reason, and not the connection that it ended.
+    // A client that is refused may close the connection itself: then the refusal is the reason, not the lost connection.
     if (this.reason === undefined || reason !== CONNECTION_LOST) this.reason = reason;
     const say = (): void => this.say(`is away (${this.reason})`);
     const sayIfKnown = (): void => {
@@ -67,8 +67,8 @@ export class StoreHealth {
   }
 
   /**
-   * A publish is on its way. The function that it gives ends the watch; it answers whether the store took longer than `withinMs`. A busy
-   * event loop, which reads the answer late, is not the store's fault.
+   * Watches a call to the store. Call the returned function when it ends; it returns whether the store took longer than `withinMs`. If a
+   * busy event loop reads the answer late, that is not the store's fault.
    *
    * @param late - Called once if there is no answer in that time, with whether that is the store's fault.
    */
@@ -79,7 +79,7 @@ export class StoreHealth {
     const due = performance.now() + withinMs;
     const timer = setTimeout(() => {
       const wasHeld = performance.now() - due > HELD_MS;
-      // An answer that has come already is read before an immediate runs, not before a timer does.
+      // An answer that has already arrived is read before an immediate runs, but not before a timer.
       setImmediate(() => {
         if (isOver) return;
         isLate = !wasHeld;
@@ -94,7 +94,7 @@ export class StoreHealth {
     };
   }
 
-  /** A publish was answered, in time. */
+  /** A publish was answered in time. */
   answered(): void {
     this.away = false;
     this.unreachableSince = undefined;

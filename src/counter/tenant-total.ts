@@ -15,20 +15,20 @@ const MAX_LABEL = 200;
 /** How soon a total must be published, and whether its request waits for that. */
 export type Urgency = 'later' | 'now' | 'wait';
 
-/** First requests in a longer window wait: other instances may have taken the tenant close to a level long ago. */
+/** A tenant's first request in a longer window waits: other instances may have taken the tenant close to a level long ago. */
 const WAITS_AT_FIRST_SIGHT_MS = 60_000;
 
-/** Above every count that a small integer can hold: V8 keeps such a number within the object, and any other in one of its own. */
+/** No level is near at any count. The largest small integer: V8 stores it within the object, and any larger one in an object of its own. */
 const ALWAYS_CALM = 2_147_483_647;
 
-/** What `state` is made of, in one number instead of a field each. */
+/** The flags in `state`, which is one number to save memory. */
 const QUEUED = 1;
 const QUEUED_URGENTLY = 2;
-/** The store refused it: it is published again in a while. */
+/** The store refused it: it is published again later. */
 const REFUSED = 4;
-/** Another instance was given a level that it has not announced: it is published again in a while. */
+/** Another instance was given a level that it has not announced: this total is published again later. */
 const AWAITS_LEASE = 8;
-/** Its count has changed since usage last looked. */
+/** Its count has changed since usage last read it. */
 const CHANGED = 16;
 
 /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
@@ -45,32 +45,32 @@ export interface WindowOfTotal {
   readonly category: CountedCategory;
   readonly window: CountedWindow;
   readonly span: WindowSpan;
-  /** Of a sliding window: the spans before it that count with it. */
+  /** For a sliding window, the earlier spans that count with it. */
   readonly earlier: readonly WindowSpan[] | undefined;
   /** How long the store keeps a counter of it, from its first write on. */
   readonly keepMs: number;
 }
 
 /**
- * One tenant in one window of one category, as this instance has counted it, and the only writer of what it knows. There may be a
- * million: keep it small.
+ * What this instance has counted of one tenant in one window of one category, and the only writer of that. There may be a million, so keep
+ * it small.
  */
 export class TenantTotal {
-  // What every request touches comes first, together.
+  // Fields that every request touches come first, together.
   /** What this instance has counted. */
   private own = 0;
-  /** What the others had counted when the store last answered; of a sliding window, what all had in its earlier spans. */
+  /** What the others had counted when the store last answered; for a sliding window also what all had counted in its earlier spans. */
   private others = 0;
   private earlier = 0;
-  /** Up to this count no level is near: levels need not be looked at. */
+  /** Up to this count no level is near, so levels need not be checked. */
   private calmUpTo = 0;
-  /** Which queue of the publisher it stands in, why it is held, whether it has changed. */
+  /** Which queue of the publisher it is in, why it is held, whether it has changed. */
   private state = 0;
-  /** Of what its levels are. */
+  /** The version of its levels. */
   private version = -1;
   /**
-   * Whom the last request was of, and where one was that brought the count near a level, or the first since the last publish: an alert names
-   * them. Let go once published, if the count is far from a level.
+   * For alerts: the tenant of the last request, and the route of one that brought the count near a level, or of the first since the last
+   * publish. Dropped once published, if the count is far from a level.
    */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
@@ -80,7 +80,7 @@ export class TenantTotal {
   private published = 0;
   private sent = 0;
   private passed = NONE_PASSED;
-  /** How much of it usage has seen, and its name if that changed. */
+  /** How much of it usage has seen, and the tenant's name if that changed. */
   private seenByUsage = 0;
   private label: string | undefined;
 
@@ -96,7 +96,7 @@ export class TenantTotal {
     return this.own;
   }
 
-  /** The best this instance knows of the count: what the store answered, and what has come since. */
+  /** The count as far as this instance knows: the store's last answer, and what was counted here since. */
   get known(): number {
     return plus(plus(this.own, this.others), this.earlier);
   }
@@ -132,7 +132,7 @@ export class TenantTotal {
     return (this.state & (REFUSED | AWAITS_LEASE)) > 0;
   }
 
-  /** Over half of the first level, or over one already: such a total is never given up for another. */
+  /** Over half of the first level, or already over a level: such a total is never evicted. */
   get isHot(): boolean {
     return this.settled > 0 || this.known > (this.heldAgainst.counts[0] ?? Infinity) / 2;
   }
@@ -143,7 +143,7 @@ export class TenantTotal {
     this.tenant = tenant;
     this.state |= CHANGED;
     const urgency = this.urgency();
-    // Until the store has answered once: of requests that come together, any may be the one that crosses.
+    // Until the store has answered once, any of several simultaneous requests may be the one that crosses a level.
     if (this.isKnownToStore || this.own === 0 || urgency === 'wait') return urgency;
     const { start, end } = this.window.span;
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
@@ -153,12 +153,12 @@ export class TenantTotal {
     return this.route !== undefined;
   }
 
-  /** Where a request of it was. */
+  /** Sets the route of one of its requests. */
   seenOn(route: Route): void {
     this.route = route;
   }
 
-  /** Whether its levels are known, in the version that holds now. */
+  /** Whether its levels of this version are known or being loaded. */
   isAskedFor(version: number): boolean {
     return this.version === version;
   }
@@ -180,7 +180,7 @@ export class TenantTotal {
     return this.urgency();
   }
 
-  /** Puts it into a queue; the answer is whether it was not in that one, nor in a more urgent one, before. */
+  /** Puts it into a queue; returns false if it was in that one or in a more urgent one already. */
   enqueue(queue: 'later' | 'urgent'): boolean {
     const flag = queue === 'urgent' ? QUEUED_URGENTLY : QUEUED;
     if (this.state & (flag | QUEUED_URGENTLY)) return false;
@@ -188,14 +188,14 @@ export class TenantTotal {
     return true;
   }
 
-  /** Takes it out of its queue; the answer is whether it was in one. */
+  /** Takes it out of its queue; returns whether it was in one. */
   dequeue(): boolean {
     const isQueued = (this.state & (QUEUED | QUEUED_URGENTLY)) > 0;
     this.state &= ~(QUEUED | QUEUED_URGENTLY);
     return isQueued;
   }
 
-  /** What is sent to the store now. */
+  /** Returns what to send to the store now. */
   send(): OwnTotal {
     const { category, span, earlier, keepMs } = this.window;
     const { own: total, sent, others, instance, key: tenant } = this;
@@ -217,7 +217,7 @@ export class TenantTotal {
     };
   }
 
-  /** The store has taken `total`; the answer is the level that this instance is to raise, if any. */
+  /** Handles that the store has taken `total`; returns the level that this instance must raise, if any. */
   taken(total: number, { count, earlier = 0, announced, announce }: Counted): AlertLevel | undefined {
     const others = Math.max(plus(count, -total), 0);
     if (others !== this.others || earlier !== this.earlier) this.state |= CHANGED;
@@ -237,7 +237,7 @@ export class TenantTotal {
     return this.published === this.own && reached !== undefined && reached.at > this.settled;
   }
 
-  /** What this instance counted is over a level on its own: the level to raise while the store cannot be asked. */
+  /** The level to raise while the store cannot be asked: the highest that this instance's own count exceeds. */
   alone(): AlertLevel | undefined {
     const level = levelReached(this.heldAgainst, this.own);
     if (!level || level.at <= this.settled) return undefined;
@@ -245,7 +245,7 @@ export class TenantTotal {
     return level;
   }
 
-  /** The alert for a level is recorded: the others are to know. */
+  /** The alert for a level is recorded: the next publish tells the others. */
   confirm({ at }: AlertLevel): void {
     if (at > this.passed.announced) this.pass({ announced: at });
   }
@@ -265,7 +265,7 @@ export class TenantTotal {
     this.state &= ~(REFUSED | AWAITS_LEASE);
   }
 
-  /** It will not be published any more; the answer is how much of it was not. */
+  /** Gives up publishing it; returns how much of it was not published. */
   giveUp(): number {
     const { unpublished } = this;
     this.published = this.own;
@@ -291,7 +291,7 @@ export class TenantTotal {
     };
   }
 
-  /** Lets go of what only an alert needs, if none is near, and in any case of the request that an id or a name was cut out of. */
+  /** Drops what only an alert needs, unless one is near; then keeps a copy, because a substring keeps its whole request in memory. */
   forgetTenant(): void {
     if (this.published !== this.own || !this.levels || !this.tenant) return;
     const { id, name } = this.tenant;
@@ -305,12 +305,12 @@ export class TenantTotal {
     this.tenant = this.route = undefined;
   }
 
-  /** What is new to usage since it last looked; undefined if nothing is. */
+  /** What has changed since usage last read it; undefined if nothing has. */
   takeNews(): Pick<ChangedTotal, 'more' | 'isNew' | 'name'> | undefined {
     if ((this.state & CHANGED) === 0) return undefined;
     const isNew = this.seenByUsage === 0;
     const more = plus(this.own, -this.seenByUsage);
-    // A name may be cut out of a request, which it would keep in memory.
+    // Copied, because a substring keeps its whole request in memory.
     const name = this.tenant?.name === undefined ? this.label : copied(this.tenant.name.slice(0, MAX_LABEL));
     this.state &= ~CHANGED;
     this.seenByUsage = this.own;

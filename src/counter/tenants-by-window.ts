@@ -6,13 +6,13 @@ import { TenantTotal, type WindowOfTotal } from './tenant-total.js';
 /** A window with the tenants that this instance has seen in it. */
 export interface LiveWindow extends WindowOfTotal {
   readonly tenants: Map<string, TenantTotal>;
-  /** The name that totals which begin now are published under: it was never used in this window before. */
+  /** The name under which new totals are published; it was never used in this window before. */
   instance: string;
-  /** How many keys this instance has created for it in the store, and how many of them after it was full. */
+  /** How many keys this instance has created for the window in the store, and how many of them after it was full. */
   created: number;
   admitted: number;
   readonly heavyHitters: HeavyHitters;
-  /** How many tenants could not be tracked for lack of room: requests and their cost. */
+  /** What was not counted because its tenants could not be tracked for lack of room. */
   untracked: { requests: number; cost: number };
 }
 
@@ -25,7 +25,7 @@ interface Room {
   lookedForSpaceAt: number;
 }
 
-/** The bar for late comers doubles each time that this share of the room was let in: a tenth. */
+/** The bar for latecomers doubles with each tenth of the room that was admitted. */
 const ADMITTED_AT_A_BAR = 10;
 /** How many tenants are checked to find one to remove. */
 const MAX_LOOKED_AT = 100;
@@ -40,13 +40,14 @@ const LOOK_FOR_SPACE_MS = 1_000;
 export class TenantsByWindow {
   private readonly rooms = new Map<CountedWindow, Room>();
   private opened = 0;
-  /** Most often the next request asks for the same one. */
+  /** The next request usually needs the same one. */
   private lastRoom: Room | undefined;
 
   /**
    * @param instance - A name that no other process has.
-   * @param maxTracked - Tenants in one room, over all of its windows; also the most keys that this instance creates in the store for a window.
-   * @param closed - Called when a window that lacked room gives way to another.
+   * @param maxTracked - The most tenants in one room, over all of its windows; also the most keys that this instance creates in the store
+   * for a window.
+   * @param closed - Called when a window that lacked room is dropped.
    */
   constructor(
     private readonly instance: string,
@@ -66,7 +67,7 @@ export class TenantsByWindow {
       live.untracked.cost += cost;
       return undefined;
     }
-    // A tenant of the window before has its key already.
+    // Reuses the string that the previous window has.
     const before = room.live[1]?.tenants.get(key)?.key;
     const tracked = new TenantTotal(live, before ?? copied(key), live.instance);
     live.tenants.set(tracked.key, tracked);
@@ -88,7 +89,7 @@ export class TenantsByWindow {
     for (const { live } of this.rooms.values()) for (const { tenants } of live) yield* tenants.values();
   }
 
-  /** Those of them that the store would still take. */
+  /** Every tenant of every window that the store would still take. */
   *live(now: number): Generator<TenantTotal> {
     for (const { live } of this.rooms.values())
       for (const window of live) if (!isOver(window, now)) yield* window.tenants.values();
@@ -101,8 +102,8 @@ export class TenantsByWindow {
   }
 
   /**
-   * Whether a tenant is let into a full window: one that asks for much, in the place of one that asks for little. The bar doubles with each
-   * tenth of the room, so invented ids cannot hide who is over, nor fill the store.
+   * Whether to admit a tenant to a full window: a busy one replaces a quiet one. The bar doubles with each tenth of the room, so invented
+   * ids can neither hide who is over a level nor fill the store.
    */
   private admit(room: Room, live: LiveWindow, key: string): boolean {
     const bar = 2 ** (1 + Math.floor((live.admitted * ADMITTED_AT_A_BAR) / this.maxTracked));
@@ -113,7 +114,7 @@ export class TenantsByWindow {
     return true;
   }
 
-  /** Forgets a tenant whose total is published and far from a level. */
+  /** Drops a tenant whose total is published and far from a level. */
   private evict(room: Room, live: LiveWindow): boolean {
     let looked = 0;
     for (const [key, tracked] of live.tenants) {
@@ -143,7 +144,7 @@ export class TenantsByWindow {
   }
 
   private windowAt(room: Room, now: number): LiveWindow {
-    // A corrected clock may step back over the border; then the previous window continues.
+    // A corrected clock may step back into the previous window, which then continues.
     for (const live of room.live) if (now >= live.span.start && now < live.span.end) return live;
     const span = room.window.spanAt(now);
     const { parts = 1 } = room.window;
@@ -186,7 +187,7 @@ export class TenantsByWindow {
   }
 }
 
-/** The store has forgotten it, or soon will. */
+/** Whether the store has dropped the window, or soon will. */
 export function isOver({ span, keepMs }: WindowOfTotal, now: number): boolean {
   return now >= span.start + keepMs;
 }
