@@ -10,14 +10,14 @@ import { isRecord } from './util/is-record.js';
 import { kindOf } from './util/text.js';
 
 /**
- * What can hold options; anything else would be taken for none, and the defaults hold without a word.
+ * Checks that `given` is an object. Anything else would silently count as no options, and the defaults would apply.
  *
- * @throws RateMonitorConfigError if it is something else, or some of it cannot be read.
+ * @throws RateMonitorConfigError if it is something else, or part of it cannot be read.
  */
 export function optionsIn(given: unknown): RateMonitorOptions {
   if (given === undefined || given === null) return {};
   if (isRecord(given)) {
-    // Nest reads them too, and would stop the boot with the error of a getter. It reads none that a class has; those are read at boot.
+    // Nest reads own getters too, and would stop the boot with their error. It does not read getters of a class; those are read at boot.
     withoutNulls(given, () => false);
     return given;
   }
@@ -28,7 +28,7 @@ export function optionsIn(given: unknown): RateMonitorOptions {
   ]);
 }
 
-/** By a global name, so that two copies of this package mean the same. */
+/** The symbol is global, so that two copies of this package share it. */
 const OPTIONS_TOKEN = Symbol.for('nestjs-rate-monitor:options');
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: RATE_MONITOR_OPTIONS } =

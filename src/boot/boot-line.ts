@@ -3,7 +3,7 @@ import { PERIODS, type Category } from '../model/category.js';
 import { amountOf, duration } from '../util/text.js';
 import { PERIOD_MS } from '../model/window-spans.js';
 
-/** The one line at boot: the store, each monitored handler with its thresholds, and the channels that take alerts. */
+/** The line logged at boot: the store, each monitored handler with its thresholds, and the channels that take alerts. */
 export function bootLine(
   store: string,
   handlers: readonly MarkedHandler[],

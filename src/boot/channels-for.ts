@@ -12,9 +12,9 @@ import { valueOf, WEBHOOK_VARIABLES, type Environment } from '../options/environ
 type Unnamed = Omit<NamedChannel, 'name'>;
 
 /**
- * The channels from the options, or the default ones, plus those from environment variables, each with a unique name.
+ * The channels from the options (or the defaults), plus those from environment variables, each with a unique name.
  *
- * @throws RateMonitorConfigError if a variable for a webhook does not hold an address.
+ * @throws RateMonitorConfigError if a webhook variable does not hold an address.
  */
 export async function channelsFor(
   given: readonly AlertChannel[] | undefined,
@@ -24,7 +24,7 @@ export async function channelsFor(
   return named([...chosen, ...addedBy(environment)]);
 }
 
-/** The channels by name, for the log. Marks Sentry if it has no DSN: it then accepts nothing, which would go unnoticed. */
+/** Names of the channels for the log. Marks Sentry if it has no DSN, because it would silently accept nothing. */
 export async function shownChannels(channels: readonly NamedChannel[]): Promise<string[]> {
   const isIdle = !(await sentryInUse())?.isEnabled();
   return channels.map(({ name, channel }) =>

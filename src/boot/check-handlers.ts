@@ -12,10 +12,10 @@ const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 const RECORD = 'call RateMonitorService.record() in the method';
 
 /**
- * Checks each `@MonitorRate`, so that none is silently without effect.
+ * Checks every `@MonitorRate`, so that none silently has no effect.
  *
- * @returns the handlers that are monitored.
- * @throws RateMonitorConfigError if a decorator certainly has no effect, or names a category that is not configured. A doubtful one is
+ * @returns The monitored handlers.
+ * @throws RateMonitorConfigError if a decorator certainly has no effect, or names a category that is not configured. Doubtful ones are only
  *   logged.
  */
 export function checkHandlers(
@@ -72,7 +72,7 @@ export function checkHandlers(
   }
   if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
 
-  // No reason not to start: a test may have put a spy there.
+  // Does not stop the boot: a test may have put a spy there.
   for (const name of replaced)
     logger.warn(
       `@MonitorRate on ${name} is lost, and nothing is counted there: the instance has another function in place of the method, bound in the ` +
@@ -102,7 +102,7 @@ export function checkHandlers(
   return monitored.filter(({ name, reach }) => reach !== 'unknown' && !replaced.includes(name));
 }
 
-/** Whether guards are run for fields; undefined if the app's GraphQL is not known. */
+/** Whether Nest runs guards for GraphQL fields; undefined if the app's GraphQL module is unknown. */
 function guardsFields(discovery: DiscoveryService): boolean | undefined {
   const options = discovery.getProviders().find(({ token }) => token === GRAPHQL_OPTIONS)?.instance as
     { fieldResolverEnhancers?: string[] } | undefined;

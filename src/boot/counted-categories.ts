@@ -14,7 +14,7 @@ const OVER: Levels = { threshold: 0, counts: [], steps: [] };
 
 type SetThresholds = Pick<Overrides, 'exactly' | 'broadly' | 'version'>;
 
-/** The categories of the options as the counter sees them: with thresholds that may be set at run time. */
+/** The configured categories as the counter needs them, with thresholds that may be set at run time. */
 export function countedCategories(
   { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   overrides: SetThresholds,
@@ -24,14 +24,14 @@ export function countedCategories(
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 
-/** The tenant's current threshold if `count` is over none of its levels; also undefined if the id alone is not enough to tell. */
+/** The tenant's current threshold if `count` is over none of its levels; undefined if it is, or if the id alone cannot tell. */
 export function thresholdNotReached(
   categories: ReadonlyMap<string, CountedCategory>,
   of: { readonly category: string; readonly window: string; readonly tenantId: string },
   count: number,
 ): number | undefined {
   const window = windowNamed(categories.get(of.category)?.windows, of.window);
-  // It was over, so it was not exempt.
+  // The tenant was over, so it is not exempt.
   const levels = window?.levelsFor.byKey?.(keyOfShown(of.tenantId), OVER);
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }

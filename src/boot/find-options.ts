@@ -6,11 +6,11 @@ import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { optionsIn, RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 
 /**
- * The options that the app gave. They are looked up, not injected: options from a request-scoped provider would make every monitoring class
- * request-scoped, and inert.
+ * The app's options. Looked up, not injected: options from a request-scoped provider would make every monitoring class request-scoped, and
+ * so inert.
  *
- * Two set-ups in one app would share its handlers, and each would count some of their requests: neither would know when a tenant is over.
- * A CommonJS and an ES module copy of this package are seen as well, since both keep their options under the same name.
+ * If an app set the module up twice, each set-up would count only some requests, and neither would know when a tenant is over. This also
+ * finds a set-up in a CommonJS or ES module copy of this package, because both keep their options under the same name.
  *
  * @throws RateMonitorConfigError if the app imports the module without options or more than once, or if its options are request-scoped.
  */

@@ -47,7 +47,7 @@ import { BreachCounts } from '../telemetry/breach-counts.js';
 import { USAGE } from '../facade/usage.service.js';
 import type { UsageReader } from '../usage/usage-reader.js';
 
-/** A store that does not answer delays the start of an app by this much at most. */
+/** A store that does not answer delays startup by this much at most. */
 const LOOK_WITHIN_MS = 1_000;
 
 /** Starts the module when the app starts, and stops it when the app stops. */
@@ -108,10 +108,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.notices = notices;
     const changed = (change: ThresholdChange): void => {
       void notices.send(thresholdNotice(change));
-      // If that fails, incidents end as they do without a change.
+      // If this fails, incidents end as they would without the change.
       void alerts.thresholdsChanged(change.category).catch(() => undefined);
       const { category, window = '', tenant = '*' } = change;
-      // Otherwise the next request does this, as it does for a prefix of ids.
+      // For a prefix of ids, or if this fails, the next request does it.
       if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
     };
     const ranOut = (category: string): Promise<void> => alerts.thresholdsChanged(category);
@@ -138,7 +138,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       this.logger,
     );
     await alerts.start();
-    // Alerts first: what was counted before the start may be over at once.
+    // Alerts start first, because what was counted before startup may already be over a level.
     await counter.open();
     this.counter.set(counter);
     this.overrides.set(overrides);
@@ -165,14 +165,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     if ([...categories.values()].some(({ contributor }) => contributor))
       this.pollers.push(new Poller(() => contributors.look(counter.live()), this.logger, 'Contributors'));
     for (const poller of this.pollers) poller.start();
-    // Thresholds that were set apply from the first request on, if the store can be read.
+    // Thresholds set at run time apply from the first request on, if the store can be read.
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
     await alerts.lookAtMutes();
     this.alerts.set(alerts);
     const figures = (): CounterStatus => counter.status();
     const instances = new InstanceRegistry(counter.instance, options, state, now, figures, this.logger);
     this.instances = instances;
-    // Not waited for: a slow store must not hold up the boot.
+    // Not awaited: a slow store must not hold up the boot.
     void instances.start();
     const thresholdOf: MonitorView['thresholdOf'] = (category, window, tenant, seen) =>
       shownThreshold(category, window, overrides, tenant, seen);
@@ -200,10 +200,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.warnOfMemory(store);
   }
 
-  /** Runs late, when no request is in progress any more: publishes what they counted, and sends the alerts they raised. */
+  /** Runs once no request is in progress: publishes the last counts, and sends the alerts they raise. */
   async onApplicationShutdown(): Promise<void> {
     this.requests.value?.stop();
-    // In parallel, because each of them waits for its full time limit if the store is away.
+    // In parallel, because each waits for its full time limit if the store is away.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
     await Promise.all([
       this.observers?.stop(),

@@ -11,9 +11,9 @@ import { oneLine } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 
 /**
- * Where to count: the store or the Redis of the options, else the Redis that nestjs-redis keeps, else memory.
+ * Where to count: the `store` or `redis` of the options, else the client of nestjs-redis, else memory.
  *
- * @throws RateMonitorConfigError if nestjs-redis has no client of that namespace.
+ * @throws RateMonitorConfigError if nestjs-redis has no client with the given namespace.
  */
 export function storeFor({ store, redis, keyPrefix }: CompleteOptions, app: ModuleRef, clock: Clock): CounterStore {
   if (store) return store;

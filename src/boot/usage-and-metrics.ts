@@ -14,9 +14,9 @@ import type { MonitorView } from '../facade/monitor-view.js';
 /** How long a shutdown waits for the last usage to be written. */
 const STOP_WITHIN_MS = 1_500;
 
-/** Runs what observes the monitor: usage and metrics. No request waits for any of it. */
+/** Runs usage and metrics, which observe the monitor. No request waits for them. */
 export class UsageAndMetrics {
-  /** Undefined if usage is off, or the store keeps none. */
+  /** Undefined if usage is off or the store does not keep it. */
   readonly usage: UsageReader | undefined;
   private readonly recorder: UsageRecorder | undefined;
   private readonly poller: Poller | undefined;

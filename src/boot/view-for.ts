@@ -7,7 +7,7 @@ import type { CounterStore } from '../store/counter-store.js';
 import type { BreachCounts } from '../telemetry/breach-counts.js';
 import type { MonitorView } from '../facade/monitor-view.js';
 
-/** The parts that the view reads. */
+/** The parts of the monitor that the view reads. */
 interface Viewed extends Pick<MonitorView, 'usage' | 'instances' | 'alerts' | 'thresholds' | 'thresholdOf'> {
   readonly options: CompleteOptions;
   readonly store: CounterStore;
@@ -18,7 +18,7 @@ interface Viewed extends Pick<MonitorView, 'usage' | 'instances' | 'alerts' | 't
   readonly breaches: BreachCounts;
 }
 
-/** What page, metrics and health check may read of the monitor. */
+/** What the page, metrics and the health check may read of the monitor. */
 export function viewFor({
   options,
   store,

@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 
-/** A URL that can be read, or the path of a socket. */
+/** Whether this is a URL that can be parsed, or the path of a socket. */
 export function isAddress(url: string): boolean {
   if (url.startsWith('/')) return true;
   try {
@@ -12,7 +12,7 @@ export function isAddress(url: string): boolean {
   }
 }
 
-/** A connection that is not open yet, the secrets that no output may have, and what the connection failed of last. */
+/** A connection that is not open yet, the secrets that must not appear in output, and the connection's last error. */
 export function connectTo(
   url: string,
   isCluster: boolean,
@@ -24,7 +24,7 @@ export function connectTo(
     ...{ lazyConnect: true, enableOfflineQueue: isCluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
     ...(password === '' ? {} : { password }),
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    // The URL is that of one node of a Cluster; the others take the same.
+    // In a Cluster, the URL names only one node. The others need TLS too.
     ...(url.startsWith('rediss:') ? { tls: {} } : {}),
     retryStrategy: () => null,
   };
@@ -38,7 +38,7 @@ export function connectTo(
   return { client, secrets, lastError: () => last };
 }
 
-/** ioredis takes a URL with a user and no password for one with an empty password, which wins over the option. */
+/** ioredis reads a URL with a user and no password as an empty password, which would win over the option. */
 function withoutUser(url: string): string {
   if (!URL.canParse(url)) return url;
   const address = new URL(url);

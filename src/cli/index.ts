@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   if (!args) return;
   const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
   if (!isAddress(url)) {
-    // What was written is not repeated: it may hold a password.
+    // The input is not repeated, because it may contain a password.
     process.stderr.write('This is not a Redis URL. Write redis://user:password@host:6379, or rediss:// for TLS; ');
     process.stderr.write(
       'write characters such as @ / % or a space in a password as %40 %2F %25 %20, or set REDIS_PASSWORD\n',
@@ -56,16 +56,16 @@ async function main(): Promise<void> {
   let stopped = false;
   process.once('SIGINT', () => (stopped = true));
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    // The reader is gone, such as a `head` that has enough.
+    // The reader has closed the pipe, as `head` does once it has enough.
     if (code === 'EPIPE') process.exit();
     process.stderr.write(`The output could not be written: ${oneLine(message)}\n`);
     process.exit(1);
   });
   try {
     await client.connect();
-    // Of a database that there is not, the client tells nothing: it would read the first one.
+    // If the database does not exist, the client would silently read the first one.
     if (client instanceof Redis && client.options.db) await client.select(client.options.db);
-    // One node of a Cluster has only a part of the tenants, and would show it as if it were all.
+    // One node of a Cluster has only some of the tenants, and would show them as if they were all.
     if (client instanceof Redis && /^cluster_enabled:1/m.test(await client.info('cluster').catch(() => ''))) {
       process.stderr.write('This is a node of a Cluster: add --cluster\n');
       process.exitCode = USAGE_ERROR;
@@ -91,9 +91,9 @@ async function main(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   } catch (error) {
-    // If a connection ends, ioredis tells why in an event only.
+    // ioredis reports why a connection ended only in an event.
     const cause = (lastError() ?? error) as Error & { lastNodeError?: Error };
-    // A Cluster tells why in the error of the node that it asked last.
+    // A Cluster reports why in the error of the last node it asked.
     const { message, code = '' } = (cause.lastNodeError ?? cause) as Error & { code?: string };
     const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '****'), message || code);
     process.stderr.write(`Redis could not be read: ${oneLine(reason)}\n`);
@@ -124,7 +124,7 @@ function read(): Arguments | undefined {
     return values;
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string };
-    // An unknown option is not repeated: it may be a password. Of a known one the message has only the name.
+    // An unknown option is not repeated, because it may be a password. For a known option, the message has only its name.
     return refused(code.includes('UNKNOWN_OPTION') ? 'Unknown option' : message);
   }
 }

@@ -14,25 +14,25 @@ export interface LiveRow {
   count: number;
   threshold?: number;
   ratio?: number;
-  /** Part of what the category's busiest tenants counted together. */
+  /** Share of the total of the category's busiest tenants. */
   share: number;
-  /** Start of the first of the consecutive windows over the threshold, an hour back at most, as an ISO date; absent if it is not over it. */
+  /** Start of the first consecutive window over the threshold, at most an hour back, as an ISO date; absent if the tenant is not over. */
   since?: string;
 }
 
 const SCANNED = 500;
-/** A day, for which tenants are kept by default. */
+/** A day, which is how long tenants are kept by default. */
 const MAX_BLOCKS_BACK = 3;
-/** A look may come a little before the app reports the next window. */
+/** The app may report the next window this late. */
 const LATE_MS = 2_000;
-/** How far back it is read since when a tenant is over. */
+/** How many minutes back to look for when a tenant went over. */
 const MAX_SLOTS_BACK = 59;
-/** Minutes that may not be in the history yet: their live tops are read. */
+/** Minutes that may not be in the history yet, so their live tops are read. */
 const OPEN_SLOTS = 4;
-/** Not the keys of a user's own. */
+/** Does not match a user's own keys. */
 const CATEGORY = /:\{([A-Z][A-Z0-9_]*)\}:about$/;
 
-/** Reads live tops from Redis alone: what the page shows, without an app. */
+/** Reads the live tops that the page shows directly from Redis, without an app. */
 export class RowsFromRedis {
   constructor(
     private readonly client: Redis | Cluster,
@@ -40,7 +40,7 @@ export class RowsFromRedis {
     private readonly limit: number,
   ) {}
 
-  /** Worst first; by count if a threshold is not known. */
+  /** Rows worst first; by count if a threshold is unknown. */
   async read(categories: readonly string[]): Promise<LiveRow[]> {
     const [seconds] = await this.client.time();
     const now = Number(seconds) * 1_000;
@@ -53,9 +53,9 @@ export class RowsFromRedis {
     return rows.sort(worstFirst);
   }
 
-  /** Whether a category was counted within the retention. Asked without a search through all keys. */
+  /** Whether a category was counted within the retention, without scanning all keys. */
   async isKnown(category: string): Promise<boolean> {
-    // The key has the name in capitals, however it is written.
+    // The key has the name in capitals, so other spellings would match too.
     if (category !== category.toLowerCase()) return false;
     return (await this.client.exists(usageKey(this.keyPrefix, category, 'about'))) === 1;
   }
@@ -80,24 +80,24 @@ export class RowsFromRedis {
   }
 
   private async ofWindow(category: string, window: string, about: AboutWindow, now: number): Promise<LiveRow[]> {
-    // If nobody is counted, nothing reports the next window.
+    // If no tenant is counted, no app reports the next window.
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
     const block = blockOf(Math.floor(now / SLOT_MS));
     const key = (rest: string): string => usageKey(this.keyPrefix, category, rest);
-    // By count and by part of the threshold: the worst need not be among the busiest.
+    // By count and by share of the threshold, because the worst need not be among the busiest.
     const [busiest, nearest] = await Promise.all([
       this.client.zrevrange(key(`live/${window}/${about.span}`), 0, MAX_LIVE - 1, 'WITHSCORES'),
       this.client.zrevrange(key(`near/${window}/${about.span}`), 0, MAX_LIVE - 1),
     ]);
     const counts = new Map<string, number>();
     for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
-    // No more of them than are shown: each is read by itself, and of a sliding window in its parts.
+    // At most as many as are shown, because each takes a read of its own, or several for a sliding window.
     const others = nearest.filter((tenant) => !counts.has(tenant)).slice(0, this.limit);
     const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
     others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
     const tenants = [...counts.keys()];
     if (tenants.length === 0) return [];
-    // A tenant is in the list of the 8 hours in which it was last seen, and the window may be longer.
+    // A tenant is listed in the 8-hour block in which it was last seen, and the window may be longer than that.
     const since = blockOf(Math.floor((about.start ?? now) / SLOT_MS)) - 1;
     const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
     const lists = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
@@ -121,7 +121,7 @@ export class RowsFromRedis {
     return rows;
   }
 
-  /** From the counters, for a tenant that is not among the busiest. */
+  /** Reads a count from the counters, for a tenant that is not among the busiest. */
   private async count(category: string, tenant: string, { counters = [] }: AboutWindow): Promise<number> {
     const totals = await Promise.all(
       counters.map((span) => this.client.hget(redisKey(this.keyPrefix, { category, tenant }, span), 'total')),
@@ -129,7 +129,7 @@ export class RowsFromRedis {
     return totals.reduce((sum, total) => sum + Number(total ?? 0), 0);
   }
 
-  /** When each of the rows came over its threshold. Of a window longer than a minute that is its start. */
+  /** When each of the rows went over its threshold. For windows longer than a minute, the window's start. */
   private async since(
     category: string,
     { name, windowMs, start, span }: AboutWindow,
@@ -152,7 +152,7 @@ export class RowsFromRedis {
     );
   }
 
-  /** The highest counts of the last minutes, by minute and tenant. Keys of such windows are their number. */
+  /** The highest counts of the last minutes, by minute and tenant. `span` is the window's number. */
   private async recent(category: string, window: string, windowMs: number, span: number): Promise<Map<string, number>> {
     const counts = new Map<string, number>();
     const spans = Math.min((OPEN_SLOTS * SLOT_MS) / windowMs, MAX_SLOTS_BACK);

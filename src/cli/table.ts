@@ -1,7 +1,7 @@
 import { oneLine } from '../util/text.js';
 import type { LiveRow } from './rows-from-redis.js';
 
-/** The rows as text, with a head. */
+/** The rows as text, with a header. */
 export function table(rows: readonly LiveRow[]): string {
   if (rows.length === 0) return 'No tenant was counted in the current window.';
   const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [

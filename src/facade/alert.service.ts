@@ -15,7 +15,7 @@ import type { Mute, MutedScope, MuteOptions } from '../alert/mutes.js';
 /** Injection token for what sends alerts, once the app has started. */
 export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 
-/** Sends alerts, mutes them, and reports what was sent. If the module is off, nothing is sent and nothing can be muted. */
+/** Sends alerts, mutes them, and reports what was sent. If the module is disabled, it sends nothing, and nothing can be muted. */
 @Injectable()
 export class AlertService {
   constructor(
@@ -24,10 +24,10 @@ export class AlertService {
   ) {}
 
   /**
-   * Sends an alert that the app makes itself, through every channel that accepts it. Does not wait. What the module adds to alerts (`id`,
-   * `service`, `environment`, `countAtCrossing`, `streak`, `incident`, `link`, `timeZone`) is its own here too; a `test` is an alert like others.
+   * Sends an alert of the app's own through every channel that accepts it. Does not wait. The module sets `id`, `service`, `environment`,
+   * `countAtCrossing`, `streak`, `incident`, `link` and `timeZone` itself, as in every alert, and ignores `test`.
    *
-   * @throws TypeError if the alert is wrong, also if the module is disabled.
+   * @throws TypeError if the alert is wrong, even if the module is disabled.
    */
   raise(alert: RateAlert): void {
     const breach = breachOf(alert);
@@ -35,15 +35,15 @@ export class AlertService {
   }
 
   /**
-   * Sends a test alert, marked as one, through every channel at once, bypassing filters, mutes and queues, and returns the outcome for
-   * each. Success turns on a channel that was off.
+   * Sends an alert marked as a test through every channel, bypassing filters, mutes and queues, and returns the outcome for each. Success
+   * turns on a channel that was off.
    */
   async sendTest(): Promise<TestedChannel[]> {
     return (await this.alerts.value?.sendTest()) ?? [];
   }
 
   /**
-   * Holds alerts back for a while, in all replicas: at once in this one, within a second in the others. Counting continues, and incidents
+   * Holds alerts back for a while in all replicas: at once in this one, within a second in the others. Counting continues, and incidents
    * that were already sent are still resolved. A mute replaces an earlier one for the same tenant and category.
    *
    * @throws RangeError or TypeError if the options are wrong; an Error if the store is away or the module is disabled.
@@ -56,7 +56,7 @@ export class AlertService {
   }
 
   /**
-   * Ends a mute before its time. What it held back is sent if it is still true.
+   * Ends a mute early. Alerts it held back are sent if they are still true.
    *
    * @returns Whether there was a mute with exactly this tenant and category.
    */
@@ -64,18 +64,18 @@ export class AlertService {
     return (await this.alerts.value?.unmute(scope)) ?? false;
   }
 
-  /** The mutes in force now. */
+  /** The mutes in force. */
   async mutes(): Promise<Mute[]> {
     return (await this.alerts.value?.mutes.list()) ?? [];
   }
 
-  /** The last 500 alerts of all replicas, newest first, and the delivery of each in each channel. */
+  /** The latest 500 alerts of all replicas, newest first, with their delivery in each channel. */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
   }
 
   /**
-   * Sums up what deserved attention in a time range: incidents, tenants over or near their threshold, times without the store, alerts that
+   * Summarizes what deserved attention in a time range: incidents, tenants over or near their threshold, times without the store, alerts that
    * were not delivered, and thresholds that the advice would change. Goes back as far as the history of alerts and usage is kept.
    *
    * @throws RangeError if `from` is not before `to`; an Error if the store is away or the module is disabled.
@@ -87,8 +87,8 @@ export class AlertService {
   }
 
   /**
-   * Sends a digest through the channels that take notices. If several replicas ask for the same range, to the minute, only one of them
-   * sends it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
+   * Sends a digest through the channels that take notices. If several replicas send the same range, to the minute, only one of them does
+   * it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
    *
    * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
    * @throws RangeError if `from` is not before `to`; an Error if the store is away.
@@ -97,13 +97,13 @@ export class AlertService {
     return this.digests.value?.sendDigest(range);
   }
 
-  /** The state of each channel on this instance, and the outcomes of its alerts since the start. */
+  /** The state of each channel on this instance, and the outcomes of its alerts since startup. */
   channels(): ChannelStatus[] {
     return this.alerts.value?.channels() ?? [];
   }
 
   /**
-   * Sends what waits to be grouped or retried, now. For serverless functions, which are frozen after their response.
+   * Sends alerts that wait to be grouped or retried now. For serverless functions, which are frozen after their response.
    *
    * @param withinMs - Time limit in milliseconds; 2,000 by default.
    * @returns Whether nothing is left.

@@ -20,7 +20,7 @@ export interface Observation {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** All that the page, metrics and the health check look at. Built at boot; read only. */
+/** Everything that the page, metrics and the health check read. Built at boot; read-only. */
 export interface MonitorView {
   readonly service: string;
   readonly environment: string;
@@ -30,22 +30,22 @@ export interface MonitorView {
   readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
   /**
-   * The threshold that holds for a tenant, else the one that tenants share; undefined if it takes the tenant itself to know it.
+   * The threshold that applies to a tenant or, without one, that tenants share. Undefined if only the tenant itself can tell.
    *
-   * @param seen - What an instance that counted the tenant held it against.
+   * @param seen - The threshold that an instance applied when it counted the tenant.
    */
   thresholdOf(category: Category, window: CategoryWindow, tenant?: string, seen?: number): number | undefined;
   /** The store's clock. */
   now(): number;
   store(): { readonly name: string; readonly up: boolean; readonly blindSince?: number | undefined };
   counter(): CounterStatus;
-  /** Breaches since the start, by category, severity and tenant. */
+  /** Breaches since startup, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
-  /** Incidents of all replicas that are open, or whose end is not sent yet, as last seen. */
+  /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   openIncidents(): number;
   handlers(): readonly HandlerStatus[];
 }
 
-/** Where the view is, once the app has started. By a global name, so that two copies of this package mean the same. */
+/** Injection token for the view, once the app has started. The symbol is global, so that two copies of this package share it. */
 export const MONITOR_VIEW = Symbol.for('nestjs-rate-monitor:view');

@@ -5,7 +5,7 @@ import type { Tenant, TenantLike } from '../model/tenant.js';
 import type { Deferred } from '../util/deferred.js';
 import type { Counter } from '../counter/counter.js';
 
-/** What counts, once the app has started. */
+/** Injection token for what counts, once the app has started. */
 export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');
 
 /**
@@ -19,8 +19,8 @@ export class RateCounterService {
   /**
    * Counts `cost` for a tenant.
    *
-   * @returns The tenant's count in the first window: that of all instances in `await` mode, else the latest this instance knows. 0 if it could
-   *   not be counted, which the log explains once, or if the module has not started.
+   * @returns The tenant's count in the first window: over all instances in `await` mode, else the latest this instance knows. 0 if it could
+   *   not be counted, which is logged once, or if the module has not started.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
@@ -29,14 +29,14 @@ export class RateCounterService {
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const { value } = this.counter;
     if (value) return value.increment(category, tenant, cost);
-    // Not waited for: the caller may be part of the start that would have to finish first.
+    // Not awaited: the caller may be part of the startup that would have to finish first.
     this.counter.whenSet((counter) => void counter.increment(category, tenant, cost));
     return 0;
   }
 
   /**
-   * A tenant's count in the current window (the first, if the category has several): that of all instances or, if the store is away, of
-   * this one.
+   * A tenant's count in the current window (the first, if the category has several): over all instances or, if the store is away, of this
+   * one.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
@@ -56,8 +56,8 @@ export class RateCounterService {
   }
 
   /**
-   * Counts at once; the promise, if there is one, is for those who want to wait until the store has answered. It never rejects and
-   * never takes longer than `waitAtMostMs`.
+   * Counts at once. The promise, if there is one, is for callers that want to wait until the store has answered. It never rejects and never
+   * takes longer than `waitAtMostMs`.
    */
   add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
     const { value } = this.counter;

@@ -17,8 +17,8 @@ export class RateMonitorService {
   ) {}
 
   /**
-   * Counts work without a request: a cron job, a message of a queue. It never throws or rejects; an unknown category or a missing tenant is
-   * logged once. In `await` mode the promise resolves once the alert is out, after `waitAtMostMs` at the latest.
+   * Counts work without a request, such as a cron job or a queue message. It never throws or rejects; an unknown category or a missing tenant
+   * is logged once. In `await` mode the promise resolves once the alert is out, after `waitAtMostMs` at the latest.
    *
    * {@link RateCounterService.increment} counts the same and returns the count.
    *

@@ -13,10 +13,10 @@ import type { Overrides } from '../threshold/overrides.js';
 export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');
 
 /**
- * Changes thresholds at run time, without a deploy and for all replicas. They are stored with the counts. A refused change has no effect.
+ * Changes thresholds at run time for all replicas, without a deployment. They are stored with the counts. A rejected change has no effect.
  *
- * The most specific threshold wins: for the tenant, for the longest prefix of its id, for the category, from the environment variable, from
- * the code.
+ * The most specific threshold wins: set for the tenant, for the longest prefix of its id, or for the category; then from the environment
+ * variable; then from code.
  */
 @Injectable()
 export class ThresholdService {

@@ -17,15 +17,15 @@ import type {
 export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
 
 /**
- * Reports who uses how much and since when, from history stored beside the counts. Every replica gives the same answers. A range is clipped
- * to what is stored, and is empty if it ends before it begins.
+ * Reports who uses how much and since when, from history stored with the counts. Every replica returns the same. A range is clipped to what
+ * is stored, and is empty if it ends before it begins.
  */
 @Injectable()
 export class UsageService {
   constructor(@Inject(USAGE) private readonly usage: Deferred<UsageReader>) {}
 
   /**
-   * The busiest tenants of a window, the highest count first.
+   * The busiest tenants of a window, highest count first.
    *
    * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
@@ -34,8 +34,8 @@ export class UsageService {
   }
 
   /**
-   * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, it is the highest count of the
-   * minute; for longer ones, the running count at its end. If the category has several windows, the shortest is used.
+   * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, each is the highest count in that
+   * minute; for longer ones, the running count at its end. If the category has several windows, this is the shortest.
    *
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */
@@ -53,7 +53,7 @@ export class UsageService {
   }
 
   /**
-   * The 100 highest counts of each hour that has any, for `hourlyRetentionMs`.
+   * The 100 highest counts of each hour with any, kept for `hourlyRetentionMs`.
    *
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */

@@ -3,7 +3,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 
-/** What makes a check fail. By default nothing does, because a monitor must not take the app out of rotation. */
+/** What makes a check fail. Nothing does by default, because a monitor must not take the app out of rotation. */
 export interface RateMonitorHealthOptions {
   /**
    * Down once the store has been away for this long, in milliseconds.
@@ -25,25 +25,25 @@ export interface RateMonitorHealth {
   monitoring: boolean;
   /** The store and whether it answers; absent if the module is disabled or has not started. */
   store?: { name: string; up: boolean };
-  /** Since when the store is away, as an ISO 8601 time; absent while it is there. */
+  /** When the store went away, as an ISO 8601 time; absent while it is reachable. */
   blindSince?: string;
   /** Names of channels that are off. */
   channelsOff?: string[];
   /** How many alerts wait to be sent. */
   queue?: number;
-  /** How many requests were not counted since the start. */
+  /** How many requests were not counted since startup. */
   uncounted?: number;
 }
 
 /**
  * For `@nestjs/terminus`: `health.check([() => rateMonitor.check('rate-monitor')])`. It does not depend on that package and works with both
- * versions of its API. It reports, and fails only if {@link RateMonitorHealthOptions} ask for it.
+ * versions of its API. It always reports, and fails only if {@link RateMonitorHealthOptions} ask for it.
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
   constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined) {}
 
-  /** The state of the monitor, as known in this process; it waits for nothing. */
+  /** The state of the monitor as this process knows it. Returns at once. */
   check<Key extends string = 'rate-monitor'>(
     key: Key = 'rate-monitor' as Key,
     options: RateMonitorHealthOptions = {},

@@ -17,32 +17,32 @@ import { isRateMonitorGuard } from './rate-monitor.guard.js';
 type Class = (new (...args: never[]) => unknown) & { prototype: object };
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
-/** Classes by where the app lists them: Nest looks for routes and patterns in controllers only, for gateways and resolvers in providers only. */
+/** Where the app lists classes. Nest looks for routes and patterns only in controllers, and for gateways and resolvers only in providers. */
 interface Places {
   readonly controllers: ReadonlySet<unknown>;
   readonly providers: ReadonlySet<unknown>;
 }
 
-/** How requests come to a handler. */
+/** How requests reach a handler. */
 type Reach =
   /** Nest runs its guards. */
   | 'guarded'
-  /** A GraphQL field: guards are run only if the app asks for it. */
+  /** A GraphQL field: Nest runs guards only if the app turns that on. */
   | 'field'
-  /** Something calls the method without any guard: a timer, an event emitter, a queue. */
+  /** A timer, an event emitter or a queue calls the method without guards. */
   | 'unguarded'
   | 'unknown';
 
-/** A handler that a decorator marks, as it is found in the app's modules. */
+/** A handler that a decorator marks, as found in the app's modules. */
 export interface MarkedHandler {
   readonly owner: Class;
   readonly handler: object;
   /** Class and property key: `EvaluationsController.create`. */
   readonly name: string;
-  /** The name of its class: of two classes that share one, the later has its module's before it. */
+  /** The name of the class. If two classes share a name, the later one is prefixed with its module. */
   readonly ownerName: string;
   readonly marks: readonly Mark[];
-  /** Marked itself, and not only through its class. */
+  /** Whether the handler itself is marked, not only its class. */
   readonly isMarkedItself: boolean;
   readonly reach: Reach;
   /** Whether Nest runs the handler's own guard. If not, only a global guard sees its requests. */
@@ -54,13 +54,13 @@ const OF_GATEWAYS = 'websockets:message_mapping';
 const GATEWAY = 'websockets:is_gateway';
 const OF_RESOLVERS = 'graphql:resolver_type';
 const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
-/** On a method or, of a queue's worker and of CQRS, on its class. */
+/** Metadata of a method or, for queue workers and CQRS, of its class. */
 const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:|__(command|query|events)Handler__$)/;
 
-/** Finds what the decorators mark in this app, and puts the monitor's guard behind all others of each marked handler. */
+/** Finds what the decorators mark in this app, and puts the monitor's guard after all others of each marked handler. */
 @Injectable()
 export class MarkedHandlers {
-  /** Classes by their names: two may share one. */
+  /** Classes by name; several may share one. */
   private readonly named = new Map<string, object[]>();
   /** Whether a module that provides the class has the guard. */
   private readonly hosted = new WeakMap<object, boolean>();
@@ -69,7 +69,7 @@ export class MarkedHandlers {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
   ) {
-    // Now, since Nest reads guards when it makes the routes: after this, and before it calls onModuleInit.
+    // In the constructor, because Nest reads guards when it creates routes, which is before it calls onModuleInit.
     this.bindLast(GUARDS, isRateMonitorGuard, () => true);
     this.bindLast(INTERCEPTORS, isOutcomeInterceptor, (marks) => marks.some(({ when }) => when));
   }
@@ -90,8 +90,8 @@ export class MarkedHandlers {
   }
 
   /**
-   * Names of methods whose decorator another one has lost, of those that another one made accessors, of those in whose place the instance has
-   * a function without the mark, of handlers that override a marked one and have no mark, and of classes that are marked and have no handler.
+   * Names of methods whose mark another decorator removed (`lost`) or that it made accessors, methods that the instance replaces by a function
+   * without the mark, unmarked handlers that override a marked one, and marked classes without handlers (`empty`).
    */
   problems(): { lost: string[]; accessors: string[]; replaced: string[]; overriding: string[]; empty: string[] } {
     const methods = [...this.marked()];
@@ -115,7 +115,7 @@ export class MarkedHandlers {
     return { lost, accessors, replaced, overriding, empty };
   }
 
-  /** Class and property key of any handler. One that was made for a request, around the method of its class, is named as that. */
+  /** Class and property key of any handler. A handler that was created per request, around a method, has the method's name. */
   handlerName(owner: object, handler: object): string {
     const { prototype } = owner as { prototype: Record<string, unknown> };
     const keys = attempt(() => this.scanner.getAllMethodNames(prototype)) ?? [];
@@ -123,7 +123,7 @@ export class MarkedHandlers {
     return `${this.nameOf(owner)}.${key}`;
   }
 
-  /** Whether Nest runs the monitor's guard for the handler: it is among its guards, and in a module that provides its class. */
+  /** Whether Nest runs the monitor's guard for the handler: the guard is bound to it, and in a module that provides its class. */
   isBound(owner: object, handler: object): boolean {
     if (![...enhancersOf(GUARDS, handler), ...enhancersOf(GUARDS, owner)].some(isRateMonitorGuard)) return false;
     if (!this.hosted.has(owner)) this.hosted.set(owner, this.isHosted(owner));
@@ -138,12 +138,12 @@ export class MarkedHandlers {
 
   private isHosted(owner: object): boolean {
     const wrappers = this.wrappers().filter((wrapper) => attempt(() => classOf(wrapper)) === owner);
-    // Nest knows the class under another name, or from a module that was loaded later.
+    // Nest knows the class by another name, or from a module that was loaded later.
     if (wrappers.length === 0) return true;
     return wrappers.some(({ host }) => [...(host?.injectables.keys() ?? [])].some(isRateMonitorGuard));
   }
 
-  /** Moves what is ours behind all others of its kind, from classes to those of their handlers whose marks want it. */
+  /** Puts our guard or interceptor after all others, and moves it from classes to those of their handlers whose marks want it. */
   private bindLast(
     kind: string,
     isOurs: (enhancer: unknown) => boolean,
@@ -153,7 +153,7 @@ export class MarkedHandlers {
     for (const [, owner, , handler] of this.marked()) {
       const bound = enhancersOf(kind, handler);
       const ours = [...bound, ...enhancersOf(kind, owner)].find(isOurs);
-      // Never a class that was not there before: Nest leaves out one that its scanner has not seen.
+      // Only if it is already bound: Nest ignores a guard or interceptor that its scanner has not seen.
       if (ours === undefined) continue;
       const others = bound.filter((enhancer) => !isOurs(enhancer));
       if (isWanted(marksOf(handler, owner))) {
@@ -161,7 +161,7 @@ export class MarkedHandlers {
       } else if (others.length < bound.length) bindEnhancers(kind, handler, others);
       unmarkedClasses.add(owner);
     }
-    // What is bound to a class runs before what is bound to its methods.
+    // Guards and interceptors of a class run before those of its methods, so ours must not stay on the class.
     for (const owner of unmarkedClasses) {
       const bound = enhancersOf(kind, owner);
       const others = bound.filter((enhancer) => !isOurs(enhancer));
@@ -175,7 +175,7 @@ export class MarkedHandlers {
     }
   }
 
-  /** Of a class's methods those that any decorator marks: others, which no request reaches, are not meant by a mark on the class. */
+  /** A class's methods with any decorator. A mark on the class does not apply to the others, which no request reaches. */
   private markedMethods(owner: Class): [string, object][] {
     const prototype = owner.prototype as Record<string, unknown>;
     const methods = this.scanner.getAllMethodNames(prototype).map((key) => [key, prototype[key]] as const);
@@ -196,7 +196,7 @@ export class MarkedHandlers {
     }
   }
 
-  /** Of all classes that Nest makes: also guards, interceptors, pipes, filters and middleware. */
+  /** Wrappers of all classes that Nest instantiates, including guards, interceptors, pipes, filters and middleware. */
   private wrappers(): Wrapper[] {
     const providers = this.discovery.getProviders();
     const modules = new Set(providers.flatMap(({ host }) => host ?? []));
@@ -216,20 +216,20 @@ export class MarkedHandlers {
   }
 }
 
-/** The class that Nest makes the instance of; of a value or a factory's product its own. */
+/** The class of the instance, which may come from a value or a factory. */
 function classOf({ instance, metatype }: Wrapper): Class | undefined {
   const { constructor } = Object(instance as unknown) as { constructor?: unknown };
   const owner = constructor === undefined || constructor === Object ? metatype : constructor;
   return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
 }
 
-/** Whether the instance has a function of its own in a marked method's place: Nest calls that one, with its guards only. */
+/** Whether the instance has its own function instead of a marked method. Nest then calls that function, with only its guards. */
 function isReplaced({ instance }: Wrapper, key: string, handler: object): boolean {
   const called = (Object(instance) as Record<string, unknown>)[key];
   return typeof called === 'function' && called !== handler && !enhancersOf(GUARDS, called).some(isRateMonitorGuard);
 }
 
-/** Methods that override a marked one without a mark, and to which Nest routes requests. */
+/** Unmarked methods that override a marked one, and to which Nest routes requests. */
 function overridingHandlers(owner: Class, places: Places): string[] {
   const prototype = owner.prototype as Record<string, object>;
   return unmarkedOverrides(owner).filter((key) =>
@@ -261,7 +261,7 @@ function isOrWraps(handler: object, method: unknown): boolean {
   return false;
 }
 
-/** What strangers' classes answer: a getter or a proxy of theirs may throw, and is then no handler. */
+/** Reads from foreign classes, whose getters or proxies may throw. What throws is not a handler. */
 function attempt<T>(look: () => T): T | undefined {
   try {
     return look();

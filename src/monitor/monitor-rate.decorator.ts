@@ -11,7 +11,7 @@ const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
 const MARKED_KEYS = Symbol.for('nestjs-rate-monitor:marked-keys');
 
-/** Where Nest keeps what it runs around a handler, of the handler or its class, in the order in which they run. */
+/** Where Nest keeps the guards and interceptors of a handler or class, in the order in which they run. */
 export const GUARDS = '__guards__';
 export const INTERCEPTORS = '__interceptors__';
 
@@ -21,15 +21,14 @@ export type Cost = number | ((context: ExecutionContext) => number | Promise<num
 /** Options of `@MonitorRate`. */
 export interface MonitorRateOptions {
   /**
-   * The cost of one request, 0 or more. If a function throws, rejects or returns anything else, the request counts as 1, and the log explains it
-   * once.
+   * The cost of one request, 0 or more. If a function throws, rejects or returns anything else, the request counts as 1, which is logged once.
    * @defaultValue 1
    */
   cost?: Cost;
   /**
-   * The cost, computed from the handler's result, such as tokens or rows. For an Observable it is called when that ends, with the last value. If
-   * the handler throws, nothing is counted. If this function throws or returns no number, nothing is counted, and the log explains it once. Not
-   * together with `cost`.
+   * Computes the cost from the handler's result, such as tokens or rows. For an Observable it is called when that ends, with the last value.
+   * Nothing is counted if the handler throws, or if this function throws or returns anything but a number, 0 or more, which is logged once.
+   * Not together with `cost`.
    * @defaultValue the request is counted before the handler runs, at `cost`
    */
   after?: After;
@@ -45,22 +44,22 @@ const OPTIONS = ['cost', 'after', 'when'];
 /** Computes the cost of a request from its handler's result. */
 type After = (result: unknown, context: ExecutionContext) => number | Promise<number>;
 
-/** One category that a decorator names, and what a request costs in it. */
+/** A category that a decorator names, and the cost of a request in it. */
 export interface Mark {
   readonly category: string;
   readonly cost: Cost;
   readonly after?: After | undefined;
-  /** Set if the outcome decides: the request is counted once that is known. */
+  /** Set if the outcome decides whether to count. The request is counted once the outcome is known. */
   readonly when?: 'success' | 'failure' | undefined;
 }
 
 type Decorated = MethodDecorator & ClassDecorator;
 
 /**
- * Counts each request of a handler (of every handler, on a class) against its tenant in one or more categories. A request that a guard
- * refuses is not counted.
+ * Counts each request of a handler (on a class, of every handler) against its tenant in one or more categories. A request that a guard
+ * rejects is not counted.
  *
- * A method's decorators win over its class's. Several on one method add up, which gives categories different costs.
+ * A method's decorators win over its class's. Several on one method add up, so that categories can have different costs.
  *
  * @example
  * ```ts
@@ -79,11 +78,11 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
   const { cost = 1, after, when = after && 'success' } = options;
   const added = categories.map((category): Mark => ({ category, cost, after, when }));
   return decorate('MonitorRate', (target, isMethod) => {
-    // A wrapped handler has the marks of the original too; a class's replace those of the class it extends.
+    // A wrapped handler keeps the original's marks; a class's marks replace those of the class it extends.
     const before = (isMethod ? Reflect.getMetadata(MONITORED, target) : Reflect.getOwnMetadata(MONITORED, target)) as
       Mark[] | undefined;
     Reflect.defineMetadata(MONITORED, [...added, ...(before ?? [])], target);
-    // By Nest's own decorators: its scanner knows what is bound then, and makes one in each app.
+    // With Nest's own decorators, so that its scanner sees what is bound and creates an instance in each app.
     const bind = (decorator: Decorated): void => {
       if (isMethod) decorator({}, '', { value: target });
       else decorator(target as new () => unknown);
@@ -94,11 +93,11 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
   });
 }
 
-/** Code without types may write anything here, and what is not read would silently count otherwise than meant. */
+/** Untyped code may pass anything here, and an ignored argument would silently count something else than intended. */
 function readArguments(args: readonly unknown[]): { categories: string[]; options: MonitorRateOptions } {
   const last = args.at(-1);
   const categories = typeof last === 'string' ? args : args.slice(0, -1);
-  // `null` is not given.
+  // `null` counts as absent.
   const options = typeof last === 'string' ? {} : (last ?? {});
   const remedy = "write categories, then options: @MonitorRate('llm_call', { cost: 2 })";
   const notNames = categories.filter((category) => typeof category !== 'string');
@@ -130,14 +129,14 @@ export function SkipMonitorRate(): Decorated {
   return decorate('SkipMonitorRate', (target) => Reflect.defineMetadata(SKIPPED, true, target));
 }
 
-/** What the decorators state of a handler: nothing if it is not monitored. The nearest one wins, and a skip over its neighbour. */
+/** What the decorators say about a handler; empty if it is not monitored. The nearest wins, and of two in one place, the skip. */
 export function marksOf(handler: object, owner: object): readonly Mark[] {
   return nearestMarks(handler) ?? nearestMarks(owner) ?? [];
 }
 
 /**
- * Methods of a class or of those it extends whose decorator's mark did not stay, because another decorator replaced the function and kept
- * nothing of it, or put an accessor in its place.
+ * Methods of a class or its base classes that have lost their mark, because another decorator replaced the function without its metadata, or
+ * replaced the method by an accessor.
  */
 export function lostMarks(owner: { prototype: unknown }): { replaced: string[]; accessors: string[] } {
   const marked = markedMembers(owner.prototype);
@@ -148,7 +147,7 @@ export function lostMarks(owner: { prototype: unknown }): { replaced: string[]; 
   };
 }
 
-/** Methods of a class that override a marked one and have no mark, neither of their own nor of the class. A skip is one. */
+/** Methods of a class that override a marked one but have no mark, nor has the class. A skip counts as a mark. */
 export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
   const prototype = owner.prototype as Record<string, unknown>;
   return markedMembers(prototype)
@@ -160,7 +159,7 @@ export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
     .map(([key]) => key);
 }
 
-/** What a decorator marked once, in a class or in those it extends, the nearest first: key, and what is there now. */
+/** Members that a decorator has marked in a class or its base classes, nearest first: the key, and what is there now. */
 function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor][] {
   const members: [string, PropertyDescriptor][] = [];
   for (let each = prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each))
@@ -171,17 +170,17 @@ function markedMembers(prototype: unknown): [key: string, member: PropertyDescri
   return members;
 }
 
-/** Guards or interceptors of a handler or a class: as Nest reads them, through prototypes, since a wrapped handler inherits those of the original. */
+/** Guards or interceptors of a handler or a class. Like Nest, reads through prototypes, because a wrapped handler inherits the original's. */
 export function enhancersOf(kind: string, target: object): readonly unknown[] {
   return (Reflect.getMetadata(kind, target) ?? []) as unknown[];
 }
 
-/** Makes `enhancers` all the guards or interceptors of a handler or a class. */
+/** Replaces the guards or interceptors of a handler or a class. */
 export function bindEnhancers(kind: string, target: object, enhancers: readonly unknown[]): void {
   Reflect.defineMetadata(kind, enhancers, target);
 }
 
-/** The marks of a function or class itself, else of its prototype: the class it extends, or the handler it wraps. */
+/** The marks of a function or class, else of its prototype, which is the class it extends or the handler it wraps. */
 function nearestMarks(target: unknown): readonly Mark[] | undefined {
   for (let each: unknown = target; typeof each === 'function'; each = Object.getPrototypeOf(each)) {
     if (Reflect.getOwnMetadata(SKIPPED, each)) return [];
@@ -195,7 +194,7 @@ function decorate(name: string, mark: (target: object, isMethod: boolean) => voi
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     if (key === undefined) return mark(target, false);
     const method = descriptor?.value as unknown;
-    // Nest looks for handlers among the methods of a prototype that have a text for a name.
+    // Nest looks for handlers only among prototype methods whose key is a string.
     if (typeof method !== 'function' || typeof target === 'function' || typeof key !== 'string') {
       const owner = typeof target === 'function' ? target.name : target.constructor.name;
       throw new TypeError(

@@ -1,16 +1,16 @@
-/** What is used of an Express app that may be mounted in another. */
+/** The part of an Express app used here. It may be mounted in another app. */
 interface MountedApp {
   mountpath?: unknown;
   parent?: MountedApp | undefined;
 }
 
-/** Stands for a mount path that is not known as a pattern. */
+/** Stands for a mount path whose pattern is unknown. */
 const UNKNOWN = '/*';
 const LITERAL = /^[\w.~%-]*$/;
 
 /**
- * The pattern that an Express app is mounted under, `/t/:token`. The request itself holds what was requested, `/t/secret`: of that nothing
- * may be shown. An app that is mounted on a router does not know its pattern.
+ * The pattern that an Express app is mounted at, such as `/t/:token`. The request has only the actual path, such as `/t/secret`, which must
+ * never be shown. An app mounted on a router does not know its pattern.
  */
 export function mountPathOf({ baseUrl = '', app }: { baseUrl?: string; app?: MountedApp }): string {
   if (baseUrl === '') return '';
@@ -22,7 +22,7 @@ export function mountPathOf({ baseUrl = '', app }: { baseUrl?: string; app?: Mou
   return patterns.find((pattern) => fits(pattern, baseUrl)) ?? UNKNOWN;
 }
 
-/** Whether the pattern may be that of what was requested: part by part, the same or a parameter. */
+/** Whether the pattern can match the requested path: each part is equal or a parameter. */
 function fits(pattern: string, requested: string): boolean {
   const parts = pattern.split('/');
   const found = requested.split('/');

@@ -17,8 +17,8 @@ import { MONITOR, monitorIn, type Monitor, type Outcome } from './rate-monitor.g
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
 
 /**
- * Counts by the outcome of a handler. `@MonitorRate` binds it to the handlers that ask for it, with `after` or `when`, and the module moves
- * it behind their other interceptors: it sees what the handler itself gives. Results and errors pass it as they are.
+ * Counts by the outcome of a handler. `@MonitorRate` binds it to handlers with `after` or `when`, and the module moves it after their other
+ * interceptors, so that it sees what the handler itself returns. Results and errors pass through unchanged.
  */
 @Injectable()
 export class OutcomeInterceptor implements NestInterceptor {
@@ -46,12 +46,12 @@ export class OutcomeInterceptor implements NestInterceptor {
 
 Reflect.defineMetadata(IS_OURS, true, OutcomeInterceptor);
 
-/** Whether an interceptor is {@link OutcomeInterceptor}, of this copy of the package or another. */
+/** Whether an interceptor is {@link OutcomeInterceptor}, from this copy of the package or another. */
 export function isOutcomeInterceptor(interceptor: unknown): boolean {
   return typeof interceptor === 'function' && Reflect.hasOwnMetadata(IS_OURS, interceptor);
 }
 
-/** Passes on what a handler gives, and reports the outcome once. */
+/** Passes on what a handler returns, and reports the outcome once. */
 class Watch {
   private result: unknown;
   private hasResult = false;
@@ -68,7 +68,7 @@ class Watch {
   next(value: unknown): void {
     this.hasResult = true;
     this.iterates = isAsyncIterable(value);
-    // It is not asked for `value` itself once more: each of its values is a result.
+    // An iterable is not a result itself; each value it yields is one.
     this.result = this.iterates ? undefined : value;
     this.subscriber.next(this.iterates ? this.watched(value as AsyncIterable<unknown>) : value);
   }
@@ -88,20 +88,20 @@ class Watch {
     this.subscriber.complete();
   }
 
-  /** Nobody listens any longer: a client that left a stream, or a timeout before there was a result. */
+  /** The subscriber is gone: a client left a stream, or there was a timeout before a result. */
   left(): void {
     if (this.hasResult && !this.isComplete) this.succeed();
   }
 
   private endWith(stream: Readable): void {
     finished(stream, { writable: false }, (error) => {
-      // A client that leaves a stream has had what it has had.
+      // A client that leaves a stream has still received part of it, so this is a success.
       if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') this.end({ failed: true, result: undefined });
       else this.succeed();
     });
   }
 
-  /** The same iterable, watched: a GraphQL subscription, or a generator that an interceptor of the app's sends. */
+  /** A watched version of the iterable, such as a GraphQL subscription or a generator that one of the app's interceptors sends. */
   private watched<T extends AsyncIterable<unknown>>(iterable: T): T {
     const seen = async (step: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
       try {
@@ -114,7 +114,7 @@ class Watch {
       return step;
     };
     const watched: T = new Proxy(iterable, {
-      // On the iterable itself: it may have private fields.
+      // Reads from the iterable itself, which may have private fields.
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key, target);
         if (typeof value !== 'function') return value;
@@ -147,7 +147,7 @@ function streamIn(result: unknown): Readable | undefined {
   return result instanceof Readable ? result : undefined;
 }
 
-/** Those of Node and of the web are not: what sends them knows them by more than their methods. */
+/** False for streams of Node and the web: code that sends them relies on more than the methods that a proxy would have. */
 function isAsyncIterable(result: unknown): boolean {
   const isObject = typeof result === 'object' && result !== null;
   return (
@@ -161,7 +161,7 @@ interface OpenResponse {
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** The response of a handler that writes to it itself, and has not finished; with `isUnsent` also one that is still to be written. */
+/** The unfinished response of a handler that writes to it directly; with `isUnsent`, also one that nothing was written to yet. */
 function openResponse(context: ExecutionContext, isUnsent: boolean): OpenResponse | undefined {
   if (context.getType() !== 'http') return undefined;
   const response = context.getArgByIndex<(OpenResponse & { raw?: OpenResponse }) | undefined>(1);

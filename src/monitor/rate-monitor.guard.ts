@@ -6,7 +6,7 @@ import { isObservable } from 'rxjs';
 import type { Deferred } from '../util/deferred.js';
 import { isThenable } from '../util/guest-function.js';
 
-/** What counts requests, once the app has started. A global name, since two copies of this package must agree on it. */
+/** Injection token for what counts requests, once the app has started. The symbol is global, so that two copies of this package share it. */
 export const MONITOR = Symbol.for('nestjs-rate-monitor:monitor');
 
 const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
@@ -14,28 +14,29 @@ const IS_OURS = Symbol.for('nestjs-rate-monitor:guard');
 /** Counts the requests of the app. */
 export interface Monitor {
   /**
-   * Counts a request, and never throws. The promise, if there is one, is what the request is to wait for: it never rejects and never takes
-   * longer than `waitAtMostMs`.
+   * Counts a request, and never throws. The request must wait for the promise, if there is one, which never rejects and never takes longer
+   * than `waitAtMostMs`.
    *
-   * @param isUnbound - Other guards may still refuse the request: it is counted only if its handler has no guard of its own.
+   * @param isUnbound - Called from the global guard, so other guards may still reject the request. Counts only if the handler has no guard of
+   *   its own.
    */
   observe(context: ExecutionContext, isUnbound: boolean): Promise<void> | undefined;
-  /** Counts what asks for the outcome of a handler. Nothing waits for it, and it never throws. */
+  /** Counts what depends on the outcome of a handler. Nothing waits for it, and it never throws. */
   outcome(context: ExecutionContext, outcome: Outcome): void;
 }
 
 /** The outcome of a handler. */
 export interface Outcome {
   readonly failed: boolean;
-  /** What the handler gave; of an Observable its last value. */
+  /** What the handler returned; for an Observable, its last value. */
   readonly result: unknown;
 }
 
 let missingModuleIsReported = false;
 
 /**
- * Counts the requests of a handler, and lets every one of them through. `@MonitorRate` binds it, and the module moves it behind the
- * handler's other guards when the app starts: what they refuse is not counted, and the tenant they found is known.
+ * Counts the requests of a handler, and lets every one through. `@MonitorRate` binds it, and the module moves it after the handler's other
+ * guards at startup, so that it does not count what they reject, and knows the tenant that they found.
  *
  * In an app without `RateMonitorModule` it does nothing.
  */
@@ -61,12 +62,12 @@ export class RateMonitorGuard implements CanActivate {
 
 Reflect.defineMetadata(IS_OURS, true, RateMonitorGuard);
 
-/** Whether a guard is {@link RateMonitorGuard}, of this copy of the package or another. */
+/** Whether a guard is {@link RateMonitorGuard}, from this copy of the package or another. */
 export function isRateMonitorGuard(guard: unknown): boolean {
   return typeof guard === 'function' && Reflect.hasOwnMetadata(IS_OURS, guard);
 }
 
-/** Global: counts the requests of monitored handlers to which {@link RateMonitorGuard} could not be bound. */
+/** A global guard that counts requests of monitored handlers to which {@link RateMonitorGuard} could not be bound. */
 @Injectable()
 export class UnboundHandlersGuard implements CanActivate {
   constructor(@Inject(MONITOR) private readonly monitor: Deferred<Monitor>) {}
@@ -76,27 +77,27 @@ export class UnboundHandlersGuard implements CanActivate {
   }
 }
 
-/** The monitor, if it is one: an app's unit test may have an automatic mock in its place, which must not refuse requests. */
+/** The monitor, if it is a real one. A unit test of the app may inject an automatic mock, which must not reject requests. */
 export function monitorIn(injected: Partial<Deferred<Monitor>> | undefined): Deferred<Monitor> | undefined {
   const { whenSet } = Object(injected) as Partial<Record<string, unknown>>;
   return typeof whenSet === 'function' ? (injected as Deferred<Monitor>) : undefined;
 }
 
-/** A request that comes before the module has started is counted then. */
+/** A request that arrives before the module has started is counted once it has. */
 function countAndLetThrough(
   monitor: Deferred<Monitor>,
   context: ExecutionContext,
   isUnbound: boolean,
 ): true | Promise<true> {
   const { value } = monitor;
-  // A mock has anything there, and gives anything.
+  // A mock may have anything here, and return anything.
   if (typeof value?.observe !== 'function') {
     monitor.whenSet((started) => void started.observe(context, isUnbound));
     return true;
   }
   const wait = value.observe(context, isUnbound);
   if (!isThenable(wait)) return true;
-  // A gRPC stream: Nest loses messages that arrive while a guard is waited for.
+  // In a gRPC stream, Nest loses messages that arrive while a guard is pending.
   if (context.getType() === 'rpc' && isObservable(context.getArgByIndex(0))) return true;
   return wait.then(() => true);
 }

@@ -16,24 +16,24 @@ import { marksOf, type Mark } from './monitor-rate.decorator.js';
 import { mountPathOf } from './mount-path.js';
 import type { Monitor, Outcome } from './rate-monitor.guard.js';
 
-/** A handler that is monitored, and what it counts in. */
+/** A monitored handler, and the categories it counts in. */
 interface MonitoredHandler {
   /** Class and method: `EvaluationsController.create`. */
   readonly name: string;
-  /** What each of its requests counts in. */
+  /** Categories that every request counts in. */
   readonly counts: readonly CountsIn[];
-  /** What it counts in by the outcome of a request. */
+  /** Categories that depend on the outcome of a request. */
   readonly outcomes: readonly CountsIn[];
-  /** Whether its own guard sees its requests. */
+  /** Whether the handler's own guard sees its requests. */
   readonly bound: boolean;
-  /** The route of one of its requests. */
+  /** The route of a request to the handler. */
   readonly routeOf: RouteOf<ExecutionContext>;
   /** Whether a request with a tenant was counted. */
   isSeen: boolean;
   readonly skipFault: Fault;
 }
 
-/** What is known of a method, for one class after the other that has it: most often there is one. */
+/** What is known about a method, as a list over the classes that have it. Usually there is only one. */
 interface Known {
   readonly owner: object;
   readonly monitored: MonitoredHandler | undefined;
@@ -44,9 +44,9 @@ interface Known {
 interface CountsIn {
   readonly category: Category;
   readonly tenant: GuestFunction<ExecutionContext, unknown>;
-  /** What a request costs there. */
+  /** The cost of a request in this category. */
   readonly cost: number | GuestFunction<ExecutionContext, unknown>;
-  /** What an outcome is worth, if not `cost`. */
+  /** Computes the cost from the outcome, instead of `cost`. */
   readonly after: GuestFunction<{ result: unknown; context: ExecutionContext }, unknown> | undefined;
   readonly when: 'success' | 'failure' | undefined;
   readonly tenantFault: Fault;
@@ -54,9 +54,9 @@ interface CountsIn {
   readonly contributorFault: Fault;
 }
 
-/** What a function of the app's does wrong: logged once for each fault, and again if it comes back after all was well. */
+/** Logs each fault of one of the app's functions once, and again if the fault returns after a success. */
 class Fault {
-  /** Only then it is worth while to note that all is well. */
+  /** Lets the common case, success after success, skip the log's bookkeeping. */
   private isOpen = false;
 
   constructor(
@@ -78,7 +78,7 @@ class Fault {
 
 type Wait = Promise<void> | undefined;
 
-/** Counts requests: finds the categories of a handler, the tenant, and the cost. */
+/** Counts requests: finds the handler's categories, the tenant and the cost. */
 export class RequestMonitor implements Monitor {
   /** Names of the handlers that counted a request. */
   readonly seen = new Set<string>();
@@ -98,7 +98,7 @@ export class RequestMonitor implements Monitor {
     this.skip = options.skipIf && this.guest(options.skipIf);
   }
 
-  /** Stops waiting for functions of the app. */
+  /** Stops waiting for the app's functions. */
   stop(): void {
     for (const guest of this.guests.values()) guest.stop();
   }
@@ -123,7 +123,7 @@ export class RequestMonitor implements Monitor {
     }
   }
 
-  /** What is monitored of a handler, looked up once; undefined if nothing is. */
+  /** What is monitored about a handler, looked up once; undefined if nothing is. */
   private find(owner: object, handler: object): MonitoredHandler | undefined {
     const first = this.known.get(handler);
     for (let known = first; known; known = known.next) if (known.owner === owner) return known.monitored;
@@ -140,7 +140,7 @@ export class RequestMonitor implements Monitor {
     const outcomes: CountsIn[] = [];
     for (const mark of marks) {
       const category = this.options.categories.get(mark.category);
-      // Known only now, in a module that was loaded after the boot.
+      // Found only now, because the handler's module was loaded after the boot.
       if (!category) this.logger.error(unknownCategory(name, mark.category, this.options.categories));
       else if (mark.when) outcomes.push(this.countsIn(category, mark, name));
       else counts.set(mark.category, this.countsIn(category, mark, name));
@@ -166,7 +166,7 @@ export class RequestMonitor implements Monitor {
     };
   }
 
-  /** One for each function: if it hangs, it hangs for all that ask it. */
+  /** One per function, because a function that hangs does so for all its callers. */
   private guest<Q>(of: unknown, ask = of as (question: Q) => unknown): GuestFunction<Q, unknown> {
     const guest =
       (this.guests.get(of) as GuestFunction<Q, unknown> | undefined) ??
@@ -221,7 +221,7 @@ export class RequestMonitor implements Monitor {
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): Wait {
-    // What a handler came to may be nothing.
+    // The computed cost of an outcome may be 0.
     if (cost === 0) return undefined;
     if (!handler.isSeen) {
       handler.isSeen = true;
@@ -231,7 +231,7 @@ export class RequestMonitor implements Monitor {
     return this.counter.add(counts.category.name, tenant, cost, handler.routeOf, context);
   }
 
-  /** First, so that an alert caused by this request can name its contributor. */
+  /** Runs before the request is counted, so that an alert it causes can name its contributor. */
   private countContributor(
     { category, contributorFault: fault }: CountsIn,
     tenant: Tenant,
@@ -258,7 +258,7 @@ export class RequestMonitor implements Monitor {
     this.contributors.count(category, tenant.id, label ?? UNNAMED, cost);
   }
 
-  /** What a request may wait for if a function of the user's answers later. */
+  /** What a request waits for if one of the app's functions is asynchronous. */
   private later(counted: Promise<void>, isPrompt: boolean): Wait {
     const caught = counted.catch((error: unknown) => this.notCounted(error));
     if (this.options.counting === 'background' || !isPrompt) return undefined;
@@ -357,7 +357,7 @@ export class RequestMonitor implements Monitor {
     };
     const known = (answer: unknown): number => {
       costFault.good();
-      // The counter makes 1 of what is no cost, and explains it.
+      // The counter turns anything that is not a cost into 1, and logs it.
       return answer as number;
     };
     try {
@@ -368,7 +368,7 @@ export class RequestMonitor implements Monitor {
     }
   }
 
-  /** Worked out like `cost`, but what cannot be worked out counts as nothing. */
+  /** Like `cost`, except that a failure counts as 0. */
   private worthAfter(
     { category, costFault }: CountsIn,
     after: NonNullable<CountsIn['after']>,
@@ -409,7 +409,7 @@ export class RequestMonitor implements Monitor {
   }
 }
 
-/** A category that a decorator names and that is not configured. */
+/** The error for a category that a decorator names but that is not configured. */
 export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
   const names = [...categories.keys()].join(', ');
   return `@MonitorRate on ${handler} names '${category}', which is not a category: write one of ${names}, or add it to categories`;
@@ -434,7 +434,7 @@ interface RoutedRequest {
   routeOptions?: { url?: string };
 }
 
-/** Gives the routes of a handler's requests: the very same object for as long as they stay the same. */
+/** Returns the routes of a handler's requests, reusing one object while the route stays the same. */
 function routesOf(handler: string): RouteOf<ExecutionContext> {
   let last: Route | undefined;
   return (context, isExact) => {

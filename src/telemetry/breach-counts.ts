@@ -2,19 +2,19 @@ import type { Breach } from '../model/breach.js';
 import type { Observation } from '../facade/monitor-view.js';
 import { attributes } from './metrics.js';
 
-/** The label of all tenants without one of their own. */
+/** The label of all tenants that have none of their own. */
 const OTHER = 'other';
 
 /**
- * Labels for the first tenants that ask, for the life of the process. A changing set would grow without bound in a metrics SDK, which keeps
- * every set of labels that it ever saw.
+ * Labels for the first tenants that need one, for the lifetime of the process. A changing set would grow without bound in a metrics SDK,
+ * which keeps every set of labels it has seen.
  */
 export class StickyLabels {
   private readonly labels = new Set<string>();
 
   constructor(private readonly max: number) {}
 
-  /** The tenant itself if there is room or it has a label already, else `other`. */
+  /** The tenant itself if it already has a label or there is room for one, else `other`. */
   labelOf(tenant: string): string {
     if (this.labels.has(tenant)) return tenant;
     if (this.labels.size >= this.max) return OTHER;
@@ -23,12 +23,12 @@ export class StickyLabels {
   }
 }
 
-/** Counts breaches by category and tenant. Breaches are rare; nothing here is on the way of other requests. */
+/** Counts breaches by category and tenant. Breaches are rare, and other requests never get here. */
 export class BreachCounts {
   private readonly labels: StickyLabels;
   private readonly counts = new Map<string, { value: number; attributes: Record<string, string> }>();
 
-  /** @param tenants - How many tenants have a label of their own; all others are `other`. */
+  /** @param tenants - How many tenants get a label of their own; all others are `other`. */
   constructor(tenants: number) {
     this.labels = new StickyLabels(tenants);
   }

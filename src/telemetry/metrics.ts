@@ -4,20 +4,20 @@ import type { MonitorView, Observation } from '../facade/monitor-view.js';
 export interface Figure {
   readonly name: string;
   readonly kind: 'counter' | 'gauge';
-  /** By the unified code for units of measure, as OpenTelemetry has it. */
+  /** A UCUM unit, as OpenTelemetry uses. */
   readonly unit: string;
   readonly description: string;
   readonly observe: (view: MonitorView) => readonly Observation[];
 }
 
-/** Attributes as the semantic conventions have it: with a namespace of their own. */
+/** Attributes in our own namespace, as OpenTelemetry's semantic conventions require. */
 export function attributes(by: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(by).map(([name, value]) => [`rate_monitor.${name}`, value]));
 }
 
 const one = (value: number): Observation[] => [{ value, attributes: {} }];
 
-/** A sum, for those that take no histogram. */
+/** A sum, for SDKs without histograms. */
 export const PUBLISH_DURATION: Figure = {
   name: 'rate_monitor.publish.duration',
   kind: 'counter',
@@ -26,7 +26,7 @@ export const PUBLISH_DURATION: Figure = {
   observe: (view) => one(view.counter().stats.publishMs / 1_000),
 };
 
-/** What is observed when metrics are collected. Nothing of it is counted for metrics alone. */
+/** What is observed when metrics are collected. None of it is counted only for metrics. */
 export const FIGURES: readonly Figure[] = [
   {
     name: 'rate_monitor.requests.counted',

@@ -3,14 +3,14 @@ import { openTelemetry } from '../util/optional-peers.js';
 import { VERSION } from '../util/version.js';
 import { FIGURES, PUBLISH_DURATION } from './metrics.js';
 
-/** In seconds: a store that is near answers within a millisecond, and after a second it is given up. */
+/** In seconds: a nearby store answers within a millisecond, and a call is given up after a second. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
 /**
- * Offers the figures to OpenTelemetry, observed when a reader collects. How long publishes take is a histogram, which has no such form: it is
- * recorded at the end of each, on the way of no request. Without `@opentelemetry/api`, or without an SDK, nothing happens.
+ * Registers the figures with OpenTelemetry, which observes them when a reader collects. The duration of publishes is a histogram, which
+ * cannot be observed, so each publish records it as it ends, where no request waits. Without `@opentelemetry/api` or an SDK, nothing happens.
  *
- * @returns Takes them back.
+ * @returns A function that unregisters them.
  */
 export async function observeWithOpenTelemetry(view: MonitorView): Promise<() => void> {
   const api = await openTelemetry();

@@ -2,20 +2,20 @@ import type { MonitorView } from '../facade/monitor-view.js';
 import { sentryInUse, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 
-/** How often figures go to Sentry, in milliseconds: it has no reader that asks. */
+/** How often figures are sent to Sentry, in milliseconds. It has no reader that collects them. */
 const EVERY_MS = 30_000;
 
-/** What is used of `Sentry.metrics`, which is there from version 10.25 on. */
+/** The part of `Sentry.metrics` that is used. It exists since version 10.25. */
 interface SentryMetrics {
   count(name: string, value: number, options: { attributes: Record<string, string>; unit: string }): void;
   gauge(name: string, value: number, options: { attributes: Record<string, string>; unit: string }): void;
 }
 
 /**
- * Sends the figures to Sentry now and then, as soon as the app has set it up and if its SDK has metrics. Counters go as what was added since
+ * Sends the figures to Sentry at intervals, once the app has set it up and if its SDK has metrics. For counters it sends what was added since
  * the last time.
  *
- * @returns Sends the last of it, and ends.
+ * @returns A function that sends the rest and stops.
  */
 export function sendToSentry(view: MonitorView, everyMs = EVERY_MS): () => void {
   const sent = new Map<string, number>();

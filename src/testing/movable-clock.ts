@@ -1,6 +1,6 @@
 import type { Clock } from '../counter/clock.js';
 
-/** A clock that is stopped until the test moves it, so that the test stays in one window. */
+/** A clock that stands still until the test moves it, so that the test stays in one window. */
 export class MovableClock implements Clock {
   private time = Date.now();
 

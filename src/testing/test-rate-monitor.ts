@@ -5,7 +5,7 @@ import { CLOCK } from '../counter/clock.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { MovableClock } from './movable-clock.js';
 
-/** Long, because a busy machine may be slow: a request in a test waits until it is counted. */
+/** Long, because a request in a test waits until it is counted, and the machine may be slow. */
 const WAIT_AT_MOST_MS = 10_000;
 
 /** The part of `TestingModuleBuilder` from `@nestjs/testing` that is used. */
@@ -16,9 +16,9 @@ export interface OverridesProviders {
 
 /** The monitor of an app under test. */
 export interface TestedRateMonitor {
-  /** The alerts so far, oldest first. Nothing is sent to the channels of the app. */
+  /** The alerts so far, oldest first. Nothing is sent to the app's channels. */
   readonly alerts: readonly RateAlert[];
-  /** The monitor's clock. It is stopped, so a test counts in one window until it moves the clock. */
+  /** The monitor's clock. It stands still, so a test stays in one window until it moves the clock. */
   readonly clock: MovableClock;
 }
 
