@@ -64,7 +64,7 @@ interface Kept extends MutedScope {
 
 const MAX_BY = 80;
 /** The end is logged this much later, once other replicas have added what they held back. */
-const SETTLES_AFTER_MS = 2_000;
+const LOGS_END_AFTER_MS = 2_000;
 /** Every replica notices within this time that a mute is over. */
 const LOGS_ONCE_MS = 600_000;
 const OPTIONS = ['tenant', 'category', 'forMs', 'reason', 'by'];
@@ -180,7 +180,7 @@ export class Mutes {
       const there = kept.get(id);
       if (there && there.version >= mine.version) continue;
       // Not restored: 0.1 may have set it again since.
-      if (mine.until + SETTLES_AFTER_MS <= now) {
+      if (mine.until + LOGS_END_AFTER_MS <= now) {
         if (!there && !mine.ended) await this.over(id, mine);
         continue;
       }
@@ -190,7 +190,7 @@ export class Mutes {
     }
     this.known = kept;
     await this.followV01(now);
-    for (const [id, mute] of kept) if (mute.until + SETTLES_AFTER_MS <= now) await this.end(id);
+    for (const [id, mute] of kept) if (mute.until + LOGS_END_AFTER_MS <= now) await this.end(id);
   }
 
   /** Sets or ends the mutes that a replica of 0.1 has set or ended. */
@@ -214,7 +214,7 @@ export class Mutes {
   }
 
   private async end(id: string): Promise<void> {
-    const isOver = (mute: Kept): boolean => mute.until + SETTLES_AFTER_MS <= this.now();
+    const isOver = (mute: Kept): boolean => mute.until + LOGS_END_AFTER_MS <= this.now();
     const { before, after } = await this.records.change(id, (mute) => (mute && isOver(mute) ? undefined : mute));
     // It may have been extended meanwhile.
     if (after) this.known.set(id, after);

@@ -1,5 +1,5 @@
 import type { Breach } from '../model/breach.js';
-import { SEVERITIES } from '../model/level.js';
+import { isSeverity, SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine } from '../util/text.js';
@@ -9,7 +9,6 @@ import {
   isOptional,
   isPositive,
   isRoute,
-  isSeverity,
   isShares,
   isString,
   isText,

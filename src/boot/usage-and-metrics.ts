@@ -12,7 +12,7 @@ import { within } from '../util/within.js';
 import type { MonitorView } from '../facade/monitor-view.js';
 
 /** How long a shutdown waits for the last usage to be written. */
-const STOP_WITHIN_MS = 1_500;
+const LAST_WRITE_WITHIN_MS = 1_500;
 
 /** Runs usage and metrics, which observe the monitor. No request waits for them. */
 export class UsageAndMetrics {
@@ -49,6 +49,6 @@ export class UsageAndMetrics {
       await this.poller?.stop();
       await this.recorder?.stop();
     };
-    await within(last(), STOP_WITHIN_MS, 'not written').catch(() => undefined);
+    await within(last(), LAST_WRITE_WITHIN_MS, 'not written').catch(() => undefined);
   }
 }

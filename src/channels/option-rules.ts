@@ -1,5 +1,5 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { SEVERITIES } from '../model/level.js';
+import { isSeverity } from '../model/level.js';
 import { oneLine } from '../util/text.js';
 import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isSecret } from './webhook/signature.js';
@@ -21,7 +21,6 @@ const matches =
   (pattern: RegExp) =>
   (value: unknown): boolean =>
     typeof value === 'string' && pattern.test(value);
-const isSeverity = (value: unknown): boolean => (SEVERITIES as readonly unknown[]).includes(value);
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 const isCategories = (value: unknown): boolean =>
   Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');

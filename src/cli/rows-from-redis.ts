@@ -3,7 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { AboutWindow } from '../store/usage-store.js';
 import { redisKey } from '../store/redis/counter-key.js';
 import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
-import { blockOf, MAX_LIVE, SLOT_MS } from '../store/usage-store.js';
+import { blockOf, MAX_LIVE, OPEN_SLOTS, SLOT_MS } from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
 export interface LiveRow {
@@ -27,8 +27,6 @@ const MAX_BLOCKS_BACK = 3;
 const LATE_MS = 2_000;
 /** How many minutes back to look for when a tenant went over. */
 const MAX_SLOTS_BACK = 59;
-/** Minutes that may not be in the history yet, so their live tops are read. */
-const OPEN_SLOTS = 4;
 /** Does not match a user's own keys. */
 const CATEGORY = /:\{([A-Z][A-Z0-9_]*)\}:about$/;
 

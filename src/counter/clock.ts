@@ -14,7 +14,7 @@ export const CLOCK = Symbol.for('nestjs-rate-monitor:clock');
 export const PROCESS_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /** An answer that took longer is too old to set the clock by. */
-const ANSWER_WITHIN_MS = 1_000;
+const FRESH_WITHIN_MS = 1_000;
 /** Often enough, because clocks drift by milliseconds a minute. */
 const SYNC_EVERY_MS = 60_000;
 /** How often to check whether the process was suspended, which stops monotonic time. */
@@ -68,7 +68,7 @@ export class StoreClock implements Clock {
       const time = await store.time();
       const tookMs = this.monotonic() - asked;
       // The app's own store, or a proxy, may answer anything, and without a valid time there are no windows.
-      if (tookMs <= ANSWER_WITHIN_MS && Number.isFinite(time)) this.offsetMs = time - (asked + tookMs / 2);
+      if (tookMs <= FRESH_WITHIN_MS && Number.isFinite(time)) this.offsetMs = time - (asked + tookMs / 2);
     } catch {
       // The next publish fails in the same way and reports it.
     }

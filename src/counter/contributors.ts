@@ -39,7 +39,7 @@ const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
 /** The longest that contributors are kept after their window, since alerts may be rendered later. */
-const MAX_KEPT_AFTER_MS = 600_000;
+const MAX_KEPT_FOR_ALERTS_MS = 600_000;
 
 const KIND = 'contributors';
 const OTHER = 'other';
@@ -361,7 +361,7 @@ function nextWrite(table: Table): Write {
 
 /** A part of a sliding window counts until the window has slid past it. */
 function keptUntil({ start, end }: WindowSpan, parts = 1): number {
-  return end + (parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_AFTER_MS));
+  return end + (parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_FOR_ALERTS_MS));
 }
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {

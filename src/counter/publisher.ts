@@ -21,7 +21,7 @@ const CHUNK = 200;
 /** After a fault, the rest of a long queue is sent in several calls at a time: while a Cluster node is down, every call waits for it. */
 const CHUNKS_AFTER_A_FAULT = 5;
 /** A publish that takes longer has failed, even if the store could still answer. */
-const GIVE_UP_AFTER_MS = 1_000;
+const PUBLISH_WITHIN_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** How long until a total is published again that was refused, or whose level another instance has yet to announce. */
@@ -360,7 +360,7 @@ export class Publisher {
    * out before it reads it. The next try tells.
    */
   private isBelieved(askedAt: number): boolean {
-    const wasHeld = performance.now() - askedAt > GIVE_UP_AFTER_MS + HELD_MS;
+    const wasHeld = performance.now() - askedAt > PUBLISH_WITHIN_MS + HELD_MS;
     if (!wasHeld || this.isUnsure) return true;
     this.isUnsure = true;
     return false;
@@ -406,8 +406,8 @@ function readable(answers: unknown, size: number): Published[] {
 /** The store's answer, or a rejection if it takes too long. An answer that has already arrived is read before an immediate runs, but not before a timer. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(new Error(`no answer within ${duration(GIVE_UP_AFTER_MS)}`));
-    const timer = setTimeout(() => setImmediate(giveUp), GIVE_UP_AFTER_MS);
+    const giveUp = (): void => reject(new Error(`no answer within ${duration(PUBLISH_WITHIN_MS)}`));
+    const timer = setTimeout(() => setImmediate(giveUp), PUBLISH_WITHIN_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -23,7 +23,7 @@ import {
   deliveriesOf,
   endOf,
   incidentsOf,
-  isOpen,
+  hasOpenIncident,
   noAdvice,
   shown,
   tenantOf,
@@ -359,7 +359,7 @@ export class DashboardData {
           (alert.window ?? '') === row.window &&
           keyOfShown(alert.tenant.id) === row.tenant.id &&
           // An open incident is told once, and may have begun before windows that were calm.
-          (isOpen(alert) ||
+          (hasOpenIncident(alert) ||
             raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs),
       );
       const mute = mutes.find(
@@ -461,7 +461,7 @@ function alertedSince(alerts: readonly AlertRecord[], category: string, window: 
       alert.category === category &&
       (alert.window ?? '') === window &&
       // Windows in a row are one record, which keeps when it was raised.
-      ((alert.windowEnd ?? raisedAt).getTime() > since || isOpen(alert)),
+      ((alert.windowEnd ?? raisedAt).getTime() > since || hasOpenIncident(alert)),
   );
   return [...new Set(alerted.map(({ alert }) => keyOfShown(alert.tenant.id)))].slice(0, MAX_TOP);
 }

@@ -61,7 +61,7 @@ export function endOf({ windowStart, windowMs }: AlertRecord['alert']): number {
   return windowStart.getTime() + windowMs;
 }
 
-export function isOpen({ incident }: AlertRecord['alert']): boolean {
+export function hasOpenIncident({ incident }: AlertRecord['alert']): boolean {
   return incident !== undefined && incident.status !== 'resolved';
 }
 

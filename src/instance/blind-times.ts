@@ -6,7 +6,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { reasonOf } from '../util/text.js';
 
 /** How long the store must be back before a blind time is over: a store that flaps causes one, not a hundred. */
-const STEADY_MS = 2_000;
+const BACK_FOR_MS = 2_000;
 /** How long the notice waits for the reports of other instances. */
 const GATHER_MS = 5_000;
 /** If an instance dies while it sends the notice, another takes over after this time; sending takes less. */
@@ -81,7 +81,7 @@ export class BlindTimes {
     }
     if (this.blind) {
       this.blind.back ??= { at: now(), counted };
-      if (now() - this.blind.back.at < STEADY_MS) return;
+      if (now() - this.blind.back.at < BACK_FOR_MS) return;
       this.isOver(this.blind, this.blind.back, lost);
       this.blind = undefined;
     }

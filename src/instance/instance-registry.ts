@@ -11,7 +11,7 @@ import { conflictOf, thresholdsOf, type Instance } from './instance.js';
 
 const KIND = 'instances';
 /** An instance that has not been seen for this long is gone. */
-const GONE_AFTER_MS = 30_000;
+const INSTANCE_GONE_AFTER_MS = 30_000;
 /** Two heartbeats may fail before an instance seems gone. */
 const HEARTBEAT_MS = 10_000;
 const MAX_REMOVED = 100;
@@ -84,7 +84,7 @@ export class InstanceRegistry {
   async list(): Promise<readonly Instance[]> {
     const records = [...(await this.state.list(KIND)).values()].map(parse);
     const readAt = this.now();
-    const since = readAt - GONE_AFTER_MS;
+    const since = readAt - INSTANCE_GONE_AFTER_MS;
     const others = records
       .filter((instance) => instance !== undefined)
       .filter(({ id, lastSeen }) => id !== this.id && lastSeen > since);
@@ -115,7 +115,7 @@ export class InstanceRegistry {
     this.last = { at, counted, perSecond: Math.round(((counted - this.last.counted) / seconds) * 10) / 10 };
     const self = this.self();
     const next = JSON.stringify(self);
-    const write = () => this.state.swap(KIND, this.id, this.written, next, self.lastSeen + GONE_AFTER_MS);
+    const write = () => this.state.swap(KIND, this.id, this.written, next, self.lastSeen + INSTANCE_GONE_AFTER_MS);
     let written = await write();
     // The store may have lost the record, or the answer to the last write.
     if (!written.swapped) {

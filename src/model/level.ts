@@ -4,6 +4,10 @@ export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 /** How urgent an alert is. */
 export type Severity = (typeof SEVERITIES)[number];
 
+export function isSeverity(value: unknown): value is Severity {
+  return (SEVERITIES as readonly unknown[]).includes(value);
+}
+
 /** A multiple of the threshold at which a tenant's count causes an alert. */
 export interface AlertLevel {
   /** The multiple of the threshold, above 0: 1 is the threshold itself, 5 is five times as much. */

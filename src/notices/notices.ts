@@ -10,7 +10,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
 import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import { GIVE_UP_AFTER_MS, type NamedChannel } from '../alert/sending/channel-delivery.js';
+import { SEND_WITHIN_MS, type NamedChannel } from '../alert/sending/channel-delivery.js';
 import { wants } from '../alert/sending/what-is-due.js';
 
 /** The outcome of a notice in one channel. */
@@ -42,7 +42,7 @@ export interface NoticeSettings {
 export type NewNotice = Omit<Notice, 'at' | 'service' | 'environment' | 'link'>;
 
 const RETRY_AFTER_MS = [1_000, 5_000, 20_000];
-const MAX_WAIT_ASKED_MS = 30_000;
+const MAX_NOTICE_WAIT_MS = 30_000;
 const MAX_REMEMBERED = 500;
 
 /** Sends notices to the channels that take them. Failures are retried and logged, and affect nothing else. */
@@ -103,12 +103,12 @@ export class Notices {
     const { retryAfterMs = RETRY_AFTER_MS } = this.settings;
     for (let tries = 1; ; tries++) {
       try {
-        await within(Promise.resolve(channel.notify?.(copyOf(notice))), GIVE_UP_AFTER_MS, 'no answer', false);
+        await within(Promise.resolve(channel.notify?.(copyOf(notice))), SEND_WITHIN_MS, 'no answer', false);
         return { channel: name, delivered: true };
       } catch (error) {
         const reason = reasonOf(error);
         const { retry, retryAfterMs: asked = 0 } = deliveryFaultIn(error);
-        const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked, MAX_WAIT_ASKED_MS));
+        const waitMs = Math.max(retryAfterMs[tries - 1] ?? 0, Math.min(asked, MAX_NOTICE_WAIT_MS));
         const isLast = retry === false || tries > retryAfterMs.length || this.ending.signal.aborted;
         if (tries === 1 && !isLast)
           this.logger.warn(`The ${name} channel could not send a notice (${reason}): it will be retried`);

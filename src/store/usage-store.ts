@@ -3,6 +3,8 @@ export const SLOT_MS = 60_000;
 /** Slots that are kept together: 8 hours. Redis stores hashes of up to 512 small fields compactly. */
 export const BLOCK_SLOTS = 480;
 export const HOUR_SLOTS = 60;
+/** A slot that ended less than this many slots ago may not be in the history yet, so live counts are read. */
+export const OPEN_SLOTS = 4;
 /** How many tenants a live top and an hour's peaks hold. */
 export const MAX_LIVE = 200;
 export const MAX_PEAKS = 100;

@@ -3,7 +3,7 @@ import { sentryInUse, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 
 /** How often figures are sent to Sentry, in milliseconds. It has no reader that collects them. */
-const EVERY_MS = 30_000;
+const SEND_EVERY_MS = 30_000;
 
 /** The part of `Sentry.metrics` that is used. It exists since version 10.25. */
 interface SentryMetrics {
@@ -17,7 +17,7 @@ interface SentryMetrics {
  *
  * @returns A function that sends the rest and stops.
  */
-export function sendToSentry(view: MonitorView, everyMs = EVERY_MS): () => void {
+export function sendToSentry(view: MonitorView, everyMs = SEND_EVERY_MS): () => void {
   const sent = new Map<string, number>();
   let peer: Sentry | undefined;
   const send = (): void => {

@@ -3,18 +3,15 @@ import { LRUCache } from 'lru-cache';
 import { tenantKey, type Tenant } from '../model/tenant.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import type { ThresholdResolver } from '../model/category.js';
-import { isThenable } from '../util/guest-function.js';
-import { reasonOf } from '../util/text.js';
+import { ANSWER_WITHIN_MS, isThenable } from '../util/guest-function.js';
+import { kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
-import { kindOf } from '../util/text.js';
 
 /** Limits of the cache, in answers and in characters, because ids come from outside. */
 const MAX_KEPT = 10_000;
 const MAX_KEPT_CHARACTERS = 4_000_000;
-/** A call that takes longer counts as failed. */
-const ANSWER_WITHIN_MS = 10_000;
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 60_000;
+const FIRST_CALL_AGAIN_MS = 1_000;
+const LAST_CALL_AGAIN_MS = 60_000;
 
 /**
  * Limits how many calls of threshold functions run at once, and how many wait for their turn: while a function hangs, all of them would.
@@ -144,7 +141,7 @@ export class ThresholdFunction {
   }
 
   private failed(kept: Kept, error: unknown): Error {
-    const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** kept.failures++, LAST_RETRY_MS);
+    const pauseMs = Math.min(FIRST_CALL_AGAIN_MS * 2 ** kept.failures++, LAST_CALL_AGAIN_MS);
     const reason = new Error(reasonOf(error));
     Object.assign(kept, { error: reason, freshUntil: this.now() + pauseMs, asking: undefined });
     return reason;

@@ -6,6 +6,7 @@ import {
   blocksOf,
   BLOCK_SLOTS,
   HOUR_SLOTS,
+  OPEN_SLOTS,
   SLOT_MS,
   type SeenTenant,
   type SlotCounts,
@@ -18,8 +19,6 @@ import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import type { UsageSource } from './usage-recorder.js';
 import { baseWindow, isLong } from './usage-units.js';
 
-/** Windows that ended less than this many slots ago may not be copied yet, so their counters are read. */
-const OPEN_SLOTS = 4;
 /** Live tops are kept for this many windows. */
 const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */

@@ -32,7 +32,7 @@ const LATE_UNITS = 3;
 /** How many tenants each look checks in the store, to notice if it lost them. */
 const LOOKED_FOR = 20;
 /** How long a shutdown takes for copying. */
-const STOP_WITHIN_MS = 1_000;
+const COPIES_FOR_MS = 1_000;
 
 /** Source of counts for usage, read once a second and never while a request waits. */
 export interface UsageSource {
@@ -88,7 +88,7 @@ export class UsageRecorder {
 
   /** Writes the last totals when the process ends, including those of the running window. */
   async stop(): Promise<void> {
-    const end = performance.now() + STOP_WITHIN_MS;
+    const end = performance.now() + COPIES_FOR_MS;
     const now = await this.collect();
     for (const record of this.records.values()) {
       record.addAgain(Infinity);

@@ -1,7 +1,7 @@
 import { duration, reasonOf } from './text.js';
 
 /** Calls that take longer are abandoned. */
-const GIVE_UP_AFTER_MS = 10_000;
+export const ANSWER_WITHIN_MS = 10_000;
 /** The most outstanding calls: normally, and while none has been answered since one was abandoned. */
 const MAX_OUTSTANDING = 1_000;
 const MAX_OUTSTANDING_IF_HANGING = 10;
@@ -95,10 +95,10 @@ export class GuestFunction<Q, A> {
       this.lateInARow++;
     }
     for (const call of this.late) {
-      if (now - call.at < GIVE_UP_AFTER_MS) break;
+      if (now - call.at < ANSWER_WITHIN_MS) break;
       this.late.delete(call);
       this.isHanging = true;
-      call.giveUp(new Error(`no answer within ${duration(GIVE_UP_AFTER_MS)}`));
+      call.giveUp(new Error(`no answer within ${duration(ANSWER_WITHIN_MS)}`));
     }
   }
 

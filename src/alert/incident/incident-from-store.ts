@@ -1,4 +1,4 @@
-import { SEVERITIES, type Severity } from '../../model/level.js';
+import { isSeverity } from '../../model/level.js';
 import { isRecord } from '../../util/is-record.js';
 import type { Delivery, Incident } from './incident.js';
 
@@ -11,7 +11,6 @@ export const isString: Test = (value) => typeof value === 'string';
 export const isText: Test = (value) => typeof value === 'string' && value !== '';
 export const isAmount: Test = (value) => Number.isFinite(value) && (value as number) >= 0;
 export const isPositive: Test = (value) => Number.isFinite(value) && (value as number) > 0;
-export const isSeverity: Test = (value) => SEVERITIES.includes(value as Severity);
 const isBoolean: Test = (value) => typeof value === 'boolean';
 const isTime: Test = (value) => Number.isFinite(value) && Math.abs(value as number) <= LAST_MS;
 

@@ -81,7 +81,7 @@ interface Live {
  * A message that takes longer counts as failed. It may take three requests, each with 2 s to wait for a rate limit and 30 s for the response:
  * if an incident's message and thread were deleted, Discord says so twice before it takes a new message. Editing older ones adds 2 s.
  */
-export const GIVE_UP_AFTER_MS = 100_000;
+export const SEND_WITHIN_MS = 100_000;
 /** Shorter for a test alert, because somebody is waiting for its outcome. */
 const TEST_WITHIN_MS = 10_000;
 /** Enough for storms, fewer than the 64 that Sentry's buffer holds. */
@@ -443,7 +443,7 @@ export class ChannelDelivery {
 
 /** Gives each message the full time limit. Awaits any thenable: a query builder, for example, runs nothing until awaited. */
 function inTime<T>(sending: PromiseLike<T> | T): Promise<T> {
-  return within(Promise.resolve(sending), GIVE_UP_AFTER_MS, 'no answer', false);
+  return within(Promise.resolve(sending), SEND_WITHIN_MS, 'no answer', false);
 }
 
 /** The incidents' ids, and their description for the log: `2 alerts of llm_call, exports`. */

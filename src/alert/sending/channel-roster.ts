@@ -17,7 +17,7 @@ interface Entry {
 /** How often a replica writes its channels, unless another replica with the same channels has. */
 const SEEN_EVERY_MS = 5_000;
 /** A channel that no replica has written for this long is gone. */
-const GONE_AFTER_MS = 20_000;
+const CHANNEL_GONE_AFTER_MS = 20_000;
 
 /** All replicas read the roster once a second, so after this time their records name a new channel. */
 const KNOWN_AFTER_MS = 2_000;
@@ -58,7 +58,7 @@ export class ChannelRoster {
       found.set(key, entry);
     }
     for (const { key, seenAt } of found.values()) {
-      if (seenAt > now - GONE_AFTER_MS) continue;
+      if (seenAt > now - CHANNEL_GONE_AFTER_MS) continue;
       found.delete(key);
       await this.records.change(key, (there) => (there && there.seenAt > seenAt ? there : undefined));
     }

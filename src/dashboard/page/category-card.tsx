@@ -8,7 +8,7 @@ import { useLive } from './live.js';
 import { ThresholdLine } from './threshold-line.js';
 import { clock, count, many } from './words.js';
 
-const EVERY_MS = 30_000;
+const REFRESH_EVERY_MS = 30_000;
 /** Minutes per point of the small chart; 1,440 points would be noise at this width. */
 const MINUTES_A_POINT = 10;
 const HEIGHT = 104;
@@ -36,7 +36,7 @@ export function Categories({ overview }: { overview: Overview }): JSX.Element {
 function CategoryCard({ summary, canSet }: { summary: CategorySummary; canSet: boolean }): JSX.Element {
   const { data, problem } = useLive<CategoryAnswer>(
     `api/category?category=${encodeURIComponent(summary.name)}`,
-    EVERY_MS,
+    REFRESH_EVERY_MS,
   );
   const total = data?.totals.counts.reduce((sum, value) => sum + value, 0);
   return (
