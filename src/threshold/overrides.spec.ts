@@ -329,6 +329,72 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't2000'])]))[0]).toBeDefined();
   });
 
+  it('are 1,000 at most, of which each may be replaced, and a removed one only set again if there is room', async () => {
+    const ids = Array.from({ length: 999 }, (_, i) => `t${i}`);
+    for (const [i, tenant] of ids.entries()) {
+      const of = { category: 'llm_call', window: 'minute', tenant };
+      const kept = {
+        version: i + 1,
+        ...of,
+        threshold: 7,
+        until: null,
+        keepUntil: null,
+        at: now,
+        by: 'dana',
+        reason: 'test',
+      };
+      await state.swap(
+        'thresholds',
+        JSON.stringify(Object.values(of)),
+        undefined,
+        JSON.stringify({ schema: 1, ...kept }),
+      );
+    }
+    const full = '1000 thresholds are set, the maximum: remove one, or use a function';
+    await one.set({ ...base, tenant: 'last' });
+    await expect(other.set({ ...base, tenant: 'more' })).rejects.toThrow(full);
+    await other.set({ ...base, tenant: 'last', threshold: 8 });
+    await other.remove({ ...base, tenant: 'last' });
+    await other.set({ ...base, tenant: 'more', until: new Date(now + DAY_MS) });
+    await expect(other.set({ ...base, tenant: 'last' })).rejects.toThrow(full);
+    expect(await one.list()).toHaveLength(1_000);
+    now += DAY_MS;
+    await one.set({ ...base, tenant: 'last' });
+    expect(found(one, 'last')).toBe(100);
+  });
+
+  it('are found by a replica that missed their mark, half a minute later', async () => {
+    await one.set(base);
+    await other.look();
+    const swap = jest.spyOn(state, 'swap');
+    swap.mockImplementation((kind, ...rest) =>
+      kind === 'thresholds'
+        ? MemorySharedState.prototype.swap.call(state, kind, ...rest)
+        : Promise.reject(new Error('away')),
+    );
+    // It died in between: neither a mark nor a trace.
+    await one.set({ ...base, threshold: 7 });
+    swap.mockRestore();
+    expect([found(one, 'a'), lines.at(-1)]).toEqual([7, 'A threshold change was not added to the history (away)']);
+    let looks = 0;
+    while (found(other, 'a') !== 7) await other.look().then(() => looks++);
+    expect(looks).toBe(30);
+    // The trace is put back by the one that made the change.
+    await one.changes();
+    expect((await other.changes())[0]?.to).toBe(7);
+  });
+
+  it('are traced whatever else is in the trace', async () => {
+    await one.set(base);
+    await state.swap('threshold-changes', 'broken', undefined, '{');
+    now += 1_000;
+    await other.set({ ...base, threshold: 7 });
+    expect((await replica().changes()).map(({ to }) => to)).toEqual([7, 100]);
+    await one.changes();
+    await state.forget();
+    expect((await one.changes()).map(({ to }) => to)).toEqual([7, 100]);
+  });
+
   it('are listed', async () => {
     await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 1) });
     expect(await other.list()).toEqual([

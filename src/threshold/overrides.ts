@@ -110,7 +110,9 @@ export class Overrides {
     const next = checkSet(options, categories, this.now());
     const failed = 'The threshold was not set';
     await withStore(failed, () => this.readAll());
-    if (!this.known.has(idOf(next.scope)) && this.inForce().length >= MAX_OVERRIDES)
+    // One that was removed is still known, and is one more.
+    const others = this.inForce().filter((kept) => idOf(kept) !== idOf(next.scope));
+    if (others.length >= MAX_OVERRIDES)
       throw new RangeError(`${MAX_OVERRIDES} thresholds are set, the maximum: remove one, or use a function`);
     return toOverride(await withStore(failed, () => this.change(next)), categories);
   }
