@@ -152,7 +152,7 @@ export class Counter {
   /** Counts, waits as a request would, and returns the count in the category's first window. */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
-    const [window] = counted?.windows ?? [];
+    const window = counted?.windows[0];
     if (!whom || !window) return 0;
     const now = this.clock.now();
     await this.add(category, whom, cost);
@@ -163,7 +163,7 @@ export class Counter {
   /** The count of all instances in the category's current first window; if the store does not answer in time, the count as known here. */
   async read(category: string, tenant: TenantLike): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
-    const [window] = counted?.windows ?? [];
+    const window = counted?.windows[0];
     if (!whom || !window) return 0;
     const read = { category, window: window.name, tenantId: tenantKey(whom.id), at: this.clock.now() };
     const tracked = this.windows.find(window, tenantKey(whom.id), read.at);
@@ -180,11 +180,12 @@ export class Counter {
   async counts(reads: readonly CountRead[]): Promise<number[]> {
     const asked = reads.map(({ category, window: name, tenantId, at }) => {
       const window = windowNamed(this.categories.get(category)?.windows, name);
+      if (!window) return { keys: [], known: 0 };
       const tenant = keyOfShown(tenantId);
-      const span = window?.spanAt(at);
-      const spans = window && span ? [span, ...earlierParts(window, span)] : [];
-      const keys: CounterKey[] = spans.map((part) => ({ category, tenant, window: part }));
-      return { keys, known: (window && this.windows.find(window, tenant, at)?.known) ?? 0 };
+      const span = window.spanAt(at);
+      const parts = [span, ...earlierParts(window, span)];
+      const keys = parts.map((part): CounterKey => ({ category, tenant, window: part }));
+      return { keys, known: this.windows.find(window, tenant, at)?.known ?? 0 };
     });
     const sums = await this.store.read(asked.flatMap(({ keys }) => keys));
     let from = 0;
@@ -374,7 +375,7 @@ export class Counter {
     // A tracked tenant is checked together with all others.
     if (this.windows.find(window, key, now)) return;
     const [count = 0] = await this.counts([{ category, window: name, tenantId, at: now }]);
-    const levels = count > 0 ? window.levelsFor.byKey?.(key, undefined) : undefined;
+    const levels = window.levelsFor.byKey?.(key, undefined);
     if (!levels || levelReached(levels, count) === undefined) return;
     const tracked = this.windows.track(counted, window, key, now);
     if (!tracked) return;

@@ -3,18 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import Ajv from 'ajv';
 
-import { Notices, type NewNotice } from '../../src/notices/notices.js';
 import { blindNotice } from '../../src/notices/blind-notice.js';
-import {
-  DeliveryError,
-  DiscordChannel,
-  LogChannel,
-  SlackChannel,
-  WebhookChannel,
-  type AlertChannel,
-  type Notice,
-} from '../../src/index.js';
-import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
+import { DiscordChannel, LogChannel, SlackChannel, WebhookChannel, type Notice } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -22,7 +12,7 @@ import { MemoryLogger } from '../support/memory-logger.js';
 import { sharedRedis } from '../support/redis.js';
 import { RedisServer } from '../support/redis-server.js';
 import { SlackServer } from '../support/slack-server.js';
-import { endsWithin, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { Redis } from 'ioredis';
 
@@ -122,79 +112,6 @@ describe('a notice', () => {
     expect(lines).toHaveLength(23);
     expect(lines[2]).toMatch(/\(pid 7\) counted 1,240 alone, 40 lost: their windows ended first$/);
     expect(lines[22]).toBe('5 more instances counted 6,200 alone, 200 of it lost');
-  });
-});
-
-describe('sending notices', () => {
-  const given: NewNotice = { id: 'x', kind: 'digest', severity: 'info', title: 'Title', lines: [] };
-  const notices = (channels: readonly AlertChannel[], state = new MemorySharedState(), retryAfterMs = [1, 1]) => {
-    const log = new MemoryLogger();
-    const about = { service: 'api', environment: undefined, publicUrl: 'https://a.example/', shutdownFlushMs: 100 };
-    const named = channels.map((channel) => ({ channel, name: channel.name, option: 'channels[0]' }));
-    const settings = { ...about, channels: named, state, now: Date.now, retryAfterMs };
-    return { log, notices: new Notices(settings, log) };
-  };
-  const own = (name: string, notify: AlertChannel['notify'], more: Partial<AlertChannel> = {}): AlertChannel => ({
-    ...{ name, send: () => undefined, ...(notify ? { notify } : {}) },
-    ...more,
-  });
-
-  it('goes to each channel that takes it, tries again and reports what failed', async () => {
-    const heard: string[] = [];
-    let tries = 0;
-    const { log, notices: all } = notices([
-      own('good', ({ title, service, link }) => void heard.push(`${title} ${service} ${link}`)),
-      own('flaky', () => {
-        if (++tries < 3) throw new Error('busy');
-      }),
-      own('broken', () => Promise.reject(new Error('never'))),
-      own('refusing', () => Promise.reject(new DeliveryError('no such hook', { retry: false }))),
-      own('deaf', undefined),
-      own('serious', () => void heard.push('serious'), { minSeverity: 'warning' }),
-    ]);
-    expect(await all.send(given)).toEqual([
-      { channel: 'good', delivered: true },
-      { channel: 'flaky', delivered: true },
-      { channel: 'broken', delivered: false, reason: 'never' },
-      { channel: 'refusing', delivered: false, reason: 'no such hook' },
-    ]);
-    expect([heard, tries]).toEqual([['Title api https://a.example/'], 3]);
-    expect(log.lines.filter((line) => line.startsWith('error'))).toEqual([
-      expect.stringContaining('The refusing channel did not send a notice (no such hook): Title'),
-      expect.stringContaining('The broken channel did not send a notice (never): Title'),
-    ]);
-  });
-
-  it('goes by category to the channels of that category', async () => {
-    const { notices: all } = notices([
-      own('its own', () => undefined, { categories: ['llm_call'] }),
-      own('another', () => undefined, { categories: ['evaluations'] }),
-    ]);
-    const of = async (category?: string) => (await all.send({ ...given, category })).map(({ channel }) => channel);
-    expect([await of('llm_call'), await of()]).toEqual([['its own'], ['its own', 'another']]);
-  });
-
-  it('goes out once from all replicas, and again if it could not be made', async () => {
-    const state = new MemorySharedState();
-    let heard = 0;
-    const replicas = Array.from({ length: 5 }, () => notices([own('good', () => void heard++)], state).notices);
-    await expect(replicas[0]?.sendOnce('day 1', () => Promise.reject(new Error('no usage')))).rejects.toThrow(
-      'no usage',
-    );
-    const sent = await Promise.all(replicas.map((replica) => replica.sendOnce('day 1', async () => given)));
-    expect([heard, sent.filter((one) => one !== undefined)]).toEqual([1, [[{ channel: 'good', delivered: true }]]]);
-    await replicas[0]?.sendOnce('day 2', async () => given);
-    expect(heard).toBe(2);
-  });
-
-  it('holds up no shutdown, and reports what was not sent', async () => {
-    const broken = () => own('broken', () => Promise.reject(new Error('never')));
-    const hanging = () => own('hanging', () => new Promise(() => undefined));
-    const { log, notices: all } = notices([broken(), hanging()], undefined, [600_000]);
-    void all.send(given);
-    await until(() => log.lines.length === 1);
-    expect(await endsWithin(all.stop(), 2_000)).toBe(true);
-    expect(log.lines[1]).toContain('The broken channel did not send a notice (never): Title');
   });
 });
 

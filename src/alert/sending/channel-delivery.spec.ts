@@ -1,7 +1,8 @@
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { DeliveryError } from '../../model/delivery-error.js';
 import { anAlert } from '../../../test/support/alerts.js';
-import { ChannelDelivery, type Incidents, type Present } from './channel-delivery.js';
+import { useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
+import { ChannelDelivery, type Incidents, type Outcome, type Present } from './channel-delivery.js';
 import type { Due, WindowOver } from '../incident/incident.js';
 
 const SECOND = 1_000;
@@ -258,5 +259,425 @@ describe('what is being sent', () => {
     delivery.push('a', due);
     await new Promise(setImmediate);
     expect([delivery.ids(), lines]).toEqual([[], ['The chat channel could not send (broken)']]);
+  });
+});
+
+describe('a delivery', () => {
+  const WARNING = { at: 1, severity: 'warning' } as const;
+  const CRITICAL = { at: 5, severity: 'critical' } as const;
+  let lines: string[];
+  /** Each message, as the ids that it names, and how many it only counts. */
+  let messages: string[];
+  let answer: (ids: string[]) => unknown;
+  let presents: Map<string, Partial<Present>>;
+  let reports: [id: string, outcome: Outcome][];
+  let again: string[];
+  let waitMs: number;
+  let delivery: ChannelDelivery;
+
+  const dueFor = (more: Partial<Due> = {}, count = 16): Due => ({
+    ...{ status: 'opened', level: WARNING, window: { count, threshold: 15 } as WindowOver, ...more },
+  });
+  const incidents: Incidents = {
+    present: (_key, ids) =>
+      ids.map((id) => {
+        const more = presents.has(id) ? presents.get(id) : {};
+        const alert = { ...anAlert(), tenant: { id } };
+        return (
+          more && { due: dueFor(), alert, memory: undefined, also: [], isAtFault: false, isSuspect: false, ...more }
+        );
+      }),
+    report: (_key, id, _present, outcome) => {
+      reports.push([id, outcome]);
+      return Promise.resolve(outcome.delivered ? 0 : Math.max(waitMs, outcome.waitMs));
+    },
+    again: (_key, id) => {
+      again.push(id);
+      return Promise.resolve(
+        presents.get(id) === undefined && presents.has(id) ? undefined : delivery.push(id, dueFor()),
+      );
+    },
+  };
+  const open = (more: Partial<AlertChannel> = {}, groupWaitMs = 500): ChannelDelivery => {
+    const log = (line: unknown): void => void lines.push(String(line));
+    const send: AlertChannel['send'] = ({ tenant }, memory) => {
+      messages.push(memory === undefined ? tenant.id : `${tenant.id} after ${memory}`);
+      return answer([tenant.id]) as Promise<void>;
+    };
+    const named = { channel: { name: 'chat', send, ...more }, name: 'chat', option: 'channels[0]' };
+    return (delivery = new ChannelDelivery('chat#', named, groupWaitMs, incidents, (work) => work(), {
+      ...{ log, warn: log, error: log },
+    }));
+  };
+  const openGroups = (more: Partial<AlertChannel> = {}): ChannelDelivery =>
+    open({
+      sendBatch: (alerts, left) => {
+        const ids = alerts.map(({ tenant }) => tenant.id);
+        messages.push(`${ids.join()}${left ? ` and ${left}` : ''}`);
+        return answer(ids) as Promise<void>;
+      },
+      ...more,
+    });
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+  const isDone = async (work: Promise<unknown>): Promise<boolean> => {
+    let done = false;
+    void work.then(() => (done = true));
+    await pass(0);
+    return done;
+  };
+  const never = () => new Promise(() => undefined);
+  const fails =
+    (error: Error = new Error('answered 500')) =>
+    () =>
+      Promise.reject(error);
+  const outcomes = () => delivery.status(0).outcomes;
+
+  beforeEach(() => {
+    useFakeTimers();
+    jest.spyOn(Math, 'random').mockReturnValue(1);
+    [lines, messages, presents, reports, again, waitMs] = [[], [], new Map(), [], [], 0];
+    answer = () => undefined;
+  });
+  afterEach(useRealTimers);
+
+  describe('one by one', () => {
+    it('has 16 messages under way at once, the most urgent first', async () => {
+      const answers: (() => void)[] = [];
+      answer = () => new Promise<void>((resolve) => answers.push(resolve));
+      open();
+      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      await pass(0);
+      expect(messages).toHaveLength(16);
+      const push = (id: string, due: Partial<Due>, count?: number, isSuspect?: boolean): void =>
+        delivery.push(id, dueFor(due, count), isSuspect);
+      push('suspect', { level: CRITICAL }, 1_000, true);
+      push('resolved', { status: 'resolved', level: CRITICAL }, 1_000);
+      push('high', {}, 100);
+      push('critical', { level: CRITICAL }, 17);
+      push('t17', {}, 16);
+      expect(delivery.ids()).toHaveLength(22);
+      expect(delivery.status(0)).toMatchObject({ name: 'chat', on: true, queued: 22 });
+      for (let i = 0; i < 22; i++) {
+        answers[i]?.();
+        await pass(0);
+      }
+      expect(messages.slice(16)).toEqual(['critical', 'high', 't16', 't17', 'resolved', 'suspect']);
+      expect(outcomes()).toEqual({ delivered: 22, retried: 0, failed: 0, suppressed: 0 });
+      delivery.suppressed();
+      expect(outcomes().suppressed).toBe(1);
+    });
+
+    it('keeps its place when it is pushed again', async () => {
+      answer = never;
+      open();
+      for (let i = 0; i < 16; i++) delivery.push(`t${i}`, dueFor());
+      delivery.push('first', dueFor());
+      await pass(10);
+      delivery.push('second', dueFor());
+      delivery.push('first', dueFor());
+      answer = () => undefined;
+      await pass(101_000);
+      const [first, second] = ['first', 'second'].map((id) => messages.indexOf(id)) as [number, number];
+      expect(first).toBeLessThan(second);
+    });
+
+    it('keeps what the channel stored, if that is a text of up to 1,000 characters', async () => {
+      open();
+      for (const [memory, kept] of [
+        ['m', 'm'],
+        ['x'.repeat(1_000), 'x'.repeat(1_000)],
+        ['x'.repeat(1_001), undefined],
+        [7, undefined],
+      ]) {
+        reports = [];
+        for (const given of [memory, Promise.resolve(memory)]) {
+          answer = () => given;
+          delivery.push('a', dueFor());
+          await pass(0);
+        }
+        const outcome = { delivered: true, memory: kept };
+        expect(reports).toEqual([
+          ['a', outcome],
+          ['a', outcome],
+        ]);
+      }
+      // Else what it stored before.
+      presents.set('a', { memory: 'before' });
+      answer = () => undefined;
+      delivery.push('a', dueFor());
+      await pass(0);
+      expect([messages.at(-1), reports.at(-1)]).toEqual([
+        'a after before',
+        ['a', { delivered: true, memory: 'before' }],
+      ]);
+    });
+
+    it('shows the end in all messages that replicas posted, whether or not one of them can be', async () => {
+      open();
+      const alert = { ...anAlert(), incident: { status: 'resolved' } } as unknown as Present['alert'];
+      presents.set('a', { alert, memory: '1', also: ['2', '3'] });
+      presents.set('b', { memory: '1', also: ['2'] });
+      answer = () => (messages.at(-1)?.endsWith('2') ? Promise.reject(new Error('gone')) : undefined);
+      delivery.push('a', dueFor({ status: 'resolved' }));
+      await pass(0);
+      expect(messages).toEqual(['1', '2', '3'].map((memory) => `proj_1 after ${memory}`));
+      expect(reports).toEqual([['a', { delivered: true, memory: '1' }]]);
+      delivery.push('b', dueFor());
+      await pass(0);
+      expect(messages.slice(3)).toEqual(['b after 1']);
+    });
+
+    it('drops what is not due any more, so that its record shows that', async () => {
+      open();
+      presents.set('a', undefined as never);
+      delivery.push('a', dueFor());
+      await pass(0);
+      expect([messages, again, delivery.ids()]).toEqual([[], ['a'], []]);
+    });
+
+    it('tries again after the wait that its record has, and counts what was refused apart', async () => {
+      open();
+      waitMs = 4_000;
+      answer = fails();
+      delivery.push('a', dueFor());
+      await pass(0);
+      expect(delivery.status(0)).toMatchObject({ queued: 1, outcomes: { retried: 1, failed: 0 } });
+      answer = fails(new DeliveryError('answered 400', { retry: false }));
+      await pass(4_004);
+      expect(again).toEqual([]);
+      await pass(1);
+      expect([again, outcomes()]).toEqual([['a'], { delivered: 0, retried: 1, failed: 1, suppressed: 0 }]);
+      expect(lines).toEqual([
+        'The chat channel could not send an alert of llm_call (answered 500): it will be retried',
+      ]);
+      delivery.forget('a');
+      await pass(60_000);
+      expect([messages.length, delivery.status(0).queued]).toEqual([2, 0]);
+    });
+
+    it('waits with all while the channel is paused, and brings what was left to its record when it works again', async () => {
+      open();
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
+      delivery.push('a', dueFor());
+      await pass(0);
+      expect(delivery.pausedMs).toBe(10_000);
+      answer = () => undefined;
+      delivery.awaitPause('left');
+      delivery.push('b', dueFor());
+      expect(delivery.status(0)).toMatchObject({ queued: 3, retryAt: 10_000 });
+      await pass(9_999);
+      expect(messages).toEqual(['a']);
+      await pass(6);
+      expect(messages.slice(1).sort()).toEqual(['a', 'b', 'left']);
+      expect(again.sort()).toEqual(['a', 'left']);
+    });
+
+    it('is tested with success or a reason, and success brings back what waits', async () => {
+      open();
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
+      delivery.push('a', dueFor());
+      await pass(0);
+      expect(await delivery.test(anAlert())).toBe('answered 429');
+      answer = () => undefined;
+      expect(await delivery.test(anAlert())).toBeUndefined();
+      await pass(0);
+      expect([messages.at(-1), again]).toEqual(['a', ['a']]);
+      answer = () => {
+        throw new Error('broken');
+      };
+      expect(await delivery.test(anAlert())).toBe('broken');
+    });
+  });
+
+  describe('in groups', () => {
+    it('waits for others before the first message, and sends the most urgent ones of the next with it', async () => {
+      openGroups({ batchSize: 3 });
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      await pass(499);
+      delivery.push('c', dueFor());
+      expect(messages).toEqual([]);
+      await pass(1);
+      expect(messages).toEqual(['a,b,c']);
+      expect(reports.map(([id]) => id)).toEqual(['a', 'b', 'c']);
+    });
+
+    it('has one message under way at a time, and takes one that is alone for a single one', async () => {
+      let done = (): void => undefined;
+      answer = () => new Promise<void>((resolve) => (done = resolve));
+      openGroups();
+      delivery.push('a', dueFor());
+      await pass(500);
+      delivery.push('b', dueFor());
+      delivery.push('c', dueFor());
+      await pass(60_000);
+      expect(messages).toEqual(['a']);
+      done();
+      await pass(0);
+      expect(messages).toEqual(['a', 'b,c']);
+    });
+
+    it.each([
+      [2.9, 2],
+      [1, 1],
+      [0.9, 25],
+      [NaN, 25],
+      [undefined, 25],
+    ])('takes a batch size of %s for %i', async (batchSize, size) => {
+      openGroups({ batchSize });
+      for (let i = 0; i < 30; i++) delivery.push(`t${i}`, dueFor());
+      await pass(500);
+      expect(messages[0]?.split(',')).toHaveLength(size);
+    });
+
+    it('only counts what five messages have no room for, and tells it with the first', async () => {
+      openGroups({ batchSize: 2 });
+      for (let i = 0; i < 13; i++) delivery.push(`t${i}`, dueFor({}, 100 - i));
+      for (let i = 0; i < 13; i++) presents.set(`t${i}`, { due: dueFor({}, 100 - i) });
+      await pass(500);
+      expect(messages).toEqual(['t0,t1 and 3', 't2,t3', 't4,t5', 't6,t7', 't8,t9']);
+      expect(reports.filter(([, { delivered }]) => delivered)).toHaveLength(13);
+    });
+
+    it('sends alone what has a message of its own or was at fault, and what may be at fault with its like only', async () => {
+      openGroups();
+      presents.set('a', { due: dueFor({}, 100), memory: '1' }).set('fault', { due: dueFor({}, 90), isAtFault: true });
+      presents.set('s1', { isSuspect: true }).set('s2', { isSuspect: true });
+      for (const id of ['s1', 'b', 'a', 'fault', 'c', 's2']) delivery.push(id, dueFor());
+      await pass(500);
+      expect(messages).toEqual(['a after 1', 'fault', 'b,c', 's1,s2']);
+    });
+
+    it('halves a group that fails, and doubles it again once a message goes through', async () => {
+      openGroups();
+      answer = (ids) => (ids.length > 2 ? Promise.reject(new Error('answered 500')) : undefined);
+      for (let i = 0; i < 12; i++) delivery.push(`t${i}`, dueFor());
+      await pass(500);
+      expect(messages.map((message) => message.split(',').length)).toEqual([12, 6, 3, 1, 2, 4, 2, 4, 2, 4, 2, 3, 1, 2]);
+      expect(reports.map(([, { delivered }]) => delivered)).toEqual(Array(12).fill(true));
+      expect(lines).toEqual([
+        'The chat channel could not send 12 alerts of llm_call (answered 500): it will be retried',
+      ]);
+    });
+
+    it('sends a group again whole if the channel asks for a pause', async () => {
+      openGroups();
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 3_000 }));
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      await pass(500);
+      answer = () => undefined;
+      await pass(2_999);
+      expect(messages).toEqual(['a,b']);
+      await pass(600);
+      expect(messages).toEqual(['a,b', 'a,b']);
+      expect(outcomes()).toEqual({ delivered: 2, retried: 2, failed: 0, suppressed: 0 });
+    });
+  });
+
+  describe('flushes', () => {
+    it('what waits for a group, and what failed and is tried again in that time', async () => {
+      openGroups();
+      waitMs = 2_000;
+      answer = fails();
+      delivery.push('a', dueFor());
+      const flushing = delivery.flush(5_000);
+      await pass(0);
+      expect(messages).toEqual(['a']);
+      answer = () => undefined;
+      await pass(2_000);
+      expect(await isDone(flushing)).toBe(false);
+      await pass(30);
+      expect([await isDone(flushing), await flushing, messages]).toEqual([true, true, ['a', 'a']]);
+      expect(await delivery.flush(0)).toBe(true);
+    });
+
+    it('not for longer than asked, and tells that something is left', async () => {
+      open();
+      waitMs = 10_000;
+      answer = fails();
+      delivery.push('a', dueFor());
+      await pass(0);
+      // It is tried at once, and would be again after the time is over.
+      const flushing = delivery.flush(5_000);
+      await pass(0);
+      expect([await isDone(flushing), await flushing, messages.length]).toEqual([true, false, 2]);
+      answer = never;
+      delivery.push('b', dueFor());
+      const hanging = delivery.flush(1_000);
+      await pass(999);
+      expect(await isDone(hanging)).toBe(false);
+      await pass(21);
+      expect([await isDone(hanging), await hanging]).toEqual([true, false]);
+    });
+
+    it('a channel that is paused at once, and waits for a pause that ends in time', async () => {
+      open();
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
+      delivery.push('a', dueFor());
+      await pass(0);
+      answer = () => undefined;
+      expect([await delivery.flush(1_000), messages]).toEqual([true, ['a', 'a']]);
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 2_000 }));
+      delivery.push('b', dueFor());
+      await pass(0);
+      const flushing = delivery.flush(5_000);
+      await pass(0);
+      answer = () => undefined;
+      await pass(2_100);
+      expect([await isDone(flushing), await flushing, messages.filter((id) => id === 'b').length]).toEqual([
+        true,
+        true,
+        3,
+      ]);
+    });
+  });
+
+  describe('stops', () => {
+    it('after it has tried everything once more, and gives what is left', async () => {
+      openGroups();
+      delivery.push('a', dueFor());
+      answer = (ids) => (ids.includes('b') ? Promise.reject(new Error('answered 500')) : undefined);
+      presents.set('b', { isAtFault: true });
+      delivery.push('b', dueFor());
+      const stopping = delivery.stop(300);
+      await pass(300);
+      expect([await isDone(stopping), await stopping]).toEqual([true, ['b']]);
+      expect(messages.sort()).toEqual(['a', 'b']);
+      expect(lines.at(-1)).toBe('The chat channel did not send 1 alert: the process ended first');
+      delivery.push('c', dueFor());
+      await pass(60_000);
+      expect(messages).toHaveLength(2);
+    });
+
+    it('in time though the channel hangs, and leaves to others what fails later', async () => {
+      let fail = (): void => undefined;
+      answer = () => new Promise((_, reject) => (fail = () => reject(new Error('late'))));
+      open();
+      delivery.push('a', dueFor());
+      const stopping = delivery.stop(300);
+      await pass(299);
+      expect(await isDone(stopping)).toBe(false);
+      await pass(1);
+      expect([await isDone(stopping), await stopping]).toEqual([true, ['a']]);
+      fail();
+      await pass(0);
+      expect(reports).toEqual([]);
+    });
+
+    it.each<[how: string, flush: AlertChannel['flush'], isGood: boolean]>([
+      ['has sent all', () => Promise.resolve(true), true],
+      ['has not', () => Promise.resolve(false), false],
+      ['fails', () => Promise.reject(new Error('broken')), false],
+      ['hangs', () => new Promise(() => undefined), false],
+    ])('and lets a channel that queues by itself send: one that %s', async (_, flush, isGood) => {
+      const asked: number[] = [];
+      open({ flush: (ms) => (asked.push(ms), flush?.(ms) as Promise<boolean>) });
+      const stopping = delivery.stop(300);
+      await pass(299);
+      if (isGood) expect(await isDone(stopping)).toBe(true);
+      await pass(1);
+      expect([await isDone(stopping), await stopping, asked]).toEqual([true, [], [300]]);
+      const line = 'The chat channel may not have sent its last alerts: the process ended first';
+      expect(lines).toEqual(isGood ? [] : [line]);
+    });
   });
 });

@@ -1,0 +1,566 @@
+import type { Logger } from '@nestjs/common';
+
+import { useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
+import { brittle } from '../../test/support/replica-with-alerts.js';
+import type { AlertChannel } from '../model/alert-channel.js';
+import type { Breach } from '../model/breach.js';
+import { DeliveryError } from '../model/delivery-error.js';
+import type { RateAlert } from '../model/rate-alert.js';
+import type { CountRead } from '../model/window.js';
+import { MemorySharedState } from '../store/memory/memory-shared-state.js';
+import type { SharedState } from '../store/shared-state.js';
+import { AlertEngine, type AlertSettings } from './alert-engine.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** The middle of a minute. */
+const START = Date.parse('2026-01-01T12:00:30Z');
+const WARNING = { at: 1, severity: 'warning' } as const;
+const CRITICAL = { at: 5, severity: 'critical' } as const;
+const story = { incidents: { remindAfterMs: 24 * HOUR, resolveAfterMs: 2 * MINUTE } };
+
+/** Takes alerts one by one. */
+class Hearing implements AlertChannel {
+  readonly alerts: RateAlert[] = [];
+  answer: () => unknown = () => undefined;
+
+  constructor(
+    readonly name = 'hearing',
+    readonly addressHash?: string,
+  ) {}
+
+  send(alert: RateAlert): void {
+    this.alerts.push(alert);
+    return this.answer() as void;
+  }
+
+  get heard(): string[] {
+    return this.alerts.map(({ tenant, incident, count }) =>
+      [tenant.id, incident?.status, count].filter(Boolean).join(' '),
+    );
+  }
+}
+
+/** Takes alerts in groups. */
+class HearingGroups extends Hearing {
+  sendBatch(alerts: readonly RateAlert[]): void {
+    for (const alert of alerts) this.alerts.push(alert);
+    return this.answer() as void;
+  }
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+const inMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('AlertEngine', () => {
+  let state: MemorySharedState;
+  let lines: string[];
+  let replicas: AlertEngine[];
+  /** The present counts of all windows, by tenant. */
+  let counts: Map<string, number>;
+  let reads: (readonly CountRead[])[];
+
+  const replica = async (
+    channels: readonly AlertChannel[],
+    more: Partial<AlertSettings> = {},
+    on: SharedState = state,
+  ): Promise<AlertEngine> => {
+    const note = (line: string) => lines.push(line);
+    const logger = { log: note, warn: note, error: note } as unknown as Logger;
+    const names = channels.map(({ name }, i) =>
+      channels.findIndex((one) => one.name === name) === i ? name : `${name} 2`,
+    );
+    const engine = new AlertEngine(
+      {
+        channels: channels.map((channel, i) => ({ channel, name: names[i] as string, option: `channels[${i}]` })),
+        ...{ categories: ['llm', 'exports'], groupWaitMs: SECOND, shutdownFlushMs: 300, incidents: undefined },
+        ...{ maxOpenIncidents: 100, state: on, now: Date.now, thresholdNotReached: () => undefined },
+        counts: (asked) => {
+          reads.push(asked);
+          return Promise.resolve(asked.map(({ tenantId }) => counts.get(tenantId) ?? 0));
+        },
+        ...more,
+      },
+      logger,
+    );
+    replicas.push(engine);
+    await engine.start();
+    return engine;
+  };
+  const aBreach = (tenant = 'a', more: Partial<Breach> = {}, windowMs = MINUTE): Breach => {
+    const windowStart = Date.now() - (Date.now() % windowMs);
+    return {
+      ...{ category: 'llm', window: '', tenant: { id: tenant }, count: 16, threshold: 15, level: WARNING },
+      ...{ windowStart, windowEnd: windowStart + windowMs, countedBy: 'all', ...more },
+    };
+  };
+  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+  const isDone = async (work: Promise<unknown>): Promise<boolean> => {
+    let done = false;
+    void work.then(() => (done = true));
+    await pass(0);
+    return done;
+  };
+  const statuses = async (engine: AlertEngine, channel = 'hearing') =>
+    (await engine.list()).map(({ alert, channels }) => `${alert.tenant.id} ${channels[channel]?.status}`).sort();
+
+  beforeEach(async () => {
+    useFakeTimers();
+    // No process starts this soon.
+    await pass(SECOND);
+    jest.setSystemTime(START);
+    [state, lines, replicas, counts, reads] = [new MemorySharedState(), [], [], new Map(), []];
+  });
+  afterEach(async () => {
+    const stopped = Promise.all(replicas.map((engine) => engine.stop()));
+    await pass(10 * SECOND);
+    await stopped;
+    useRealTimers();
+  });
+
+  describe('tells a breach', () => {
+    it('at once, with what is known of the app and of the window, and shows it in the history', async () => {
+      const heard = new Hearing();
+      const windowOf = () => ({ name: 'hour', lengthName: 'hour', windowMs: HOUR });
+      const origin = { service: 'api', environment: 'test', publicUrl: 'https://a.example', windowOf };
+      const engine = await replica([heard], origin);
+      await engine.breached(aBreach('a', {}, HOUR));
+      const alert = { service: 'api', environment: 'test', window: 'hour', count: 16, windowMs: HOUR, level: WARNING };
+      expect(heard.alerts).toEqual([expect.objectContaining({ ...alert, link: 'https://a.example/#/llm/a' })]);
+      expect(heard.alerts[0]).toHaveProperty('windowEnd');
+      await pass(0);
+      const delivered = { hearing: { status: 'delivered', attempts: 1 } };
+      expect(await engine.list()).toEqual([
+        { id: expect.any(String) as string, raisedAt: new Date(START), channels: delivered, alert: heard.alerts[0] },
+      ]);
+      expect([engine.openIncidents, lines]).toEqual([1, []]);
+      // It is as fresh as can be: no count is read for it.
+      expect(reads).toEqual([]);
+    });
+
+    it('of a sliding window without an end', async () => {
+      const heard = new Hearing();
+      const windowOf = () => ({ name: '', lengthName: 'hour', windowMs: HOUR, parts: 6 });
+      const engine = await replica([heard], { windowOf });
+      await engine.breached(aBreach('a', {}, HOUR));
+      expect(heard.alerts[0]).toMatchObject({ windowMs: HOUR });
+      expect(heard.alerts[0]).not.toHaveProperty('windowEnd');
+      const fixed = new Hearing();
+      const other = await replica([fixed], { windowOf: () => ({ ...windowOf(), parts: 1 }), service: 'other' });
+      await other.breached(aBreach('a', {}, HOUR));
+      expect(fixed.alerts[0]).toHaveProperty('windowEnd');
+    });
+
+    it('with the present count and contributors, if it has waited for a group', async () => {
+      const heard = new HearingGroups();
+      const contributors = jest.fn((_of: unknown, _end: number, count: number) =>
+        Promise.resolve(count > 20 ? [{ label: 'ben', count }] : []),
+      );
+      const engine = await replica([heard], { contributors });
+      counts.set('a', 40);
+      const early = [{ label: 'ann', count: 7 }];
+      for (const tenant of ['a', 'b']) await engine.breached(aBreach(tenant, { contributors: early }));
+      expect(heard.alerts).toEqual([]);
+      await pass(SECOND + 10);
+      const [a, b] = [{ label: 'ben', count: 40 }, early[0]];
+      expect(heard.alerts.map(({ tenant, count, contributors }) => [tenant.id, count, contributors])).toEqual([
+        ['a', 40, [a]],
+        ['b', 16, [b]],
+      ]);
+      const at = START;
+      expect(reads).toEqual([['a', 'b'].map((tenantId) => ({ category: 'llm', window: '', tenantId, at }))]);
+      expect(contributors.mock.calls.map(([, end, count]) => [end, count])).toEqual([
+        [START + 30 * SECOND, 40],
+        [START + 30 * SECOND, 16],
+      ]);
+      expect((await engine.list()).map(({ alert }) => alert.count).sort()).toEqual([16, 40]);
+    });
+
+    it.each([
+      ['fail', () => Promise.reject(new Error('away'))],
+      ['are not there in time', never],
+    ])('with the count that it came with, if counts and contributors %s', async (_, trouble) => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard], {
+        counts: trouble,
+        contributors: () => Promise.reject(new Error('away')),
+      });
+      await engine.breached(aBreach());
+      await pass(SECOND + 510);
+      expect(heard.heard).toEqual(['a 16']);
+    });
+
+    it('of a tenant and its end in one story, with the counts of all its windows', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard], story);
+      await engine.breached(aBreach());
+      counts.set('a', 20);
+      await pass(MINUTE);
+      await engine.breached(aBreach('a', { count: 17, level: CRITICAL }));
+      expect(heard.heard).toEqual(['a opened 16', 'a escalated 17']);
+      await pass(5 * MINUTE);
+      expect(heard.heard.slice(2)).toEqual(['a resolved 20']);
+      expect(heard.alerts[2]?.incident).toMatchObject({ windowsOver: 2, total: 40 });
+      // The middle of each window: others may have another length than was known here.
+      const middles = new Set(reads.flat().map(({ at }) => (at - START) / MINUTE));
+      expect([...middles]).toEqual(expect.arrayContaining([0, 1]));
+      expect([...middles].every(Number.isInteger)).toBe(true);
+      await pass(SECOND);
+      expect([engine.openIncidents, await statuses(engine), await state.size('incidents::')]).toEqual([
+        0,
+        ['a delivered'],
+        0,
+      ]);
+    });
+
+    it('that begins a new story after the end of one that a channel has not taken yet, which is told all the same', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard], story);
+      await engine.breached(aBreach());
+      heard.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 2 * MINUTE });
+      };
+      await pass(4 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      heard.answer = () => undefined;
+      await engine.breached(aBreach('a', { count: 30 }));
+      await pass(2 * MINUTE);
+      expect(heard.heard.slice(2).sort()).toEqual(['a opened 30', 'a resolved 16']);
+    });
+  });
+
+  it('logs what could not be raised, and never rejects', async () => {
+    await state.swap('incidents::', 'x', undefined, '{}');
+    const engine = await replica([new Hearing()], {
+      windowOf: () => {
+        throw new Error('no such window');
+      },
+    });
+    await engine.breached(aBreach());
+    expect(lines).toEqual(['A breach of llm did not raise an alert (no such window)']);
+    expect(await engine.flush(10)).toBe(true);
+  });
+
+  it('says that too many are open, and how many breaches no channel was sent', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard], { maxOpenIncidents: 2 });
+    for (let i = 0; i < 5; i++) await engine.breached(aBreach(`t${i}`, {}, HOUR));
+    expect(heard.heard).toEqual(['t0 16', 't1 16', 't2 16', 't3 16']);
+    expect(lines).toEqual([
+      expect.stringContaining('2 incidents are open, the maximum: further ones of llm are sent only by the replica'),
+    ]);
+    await pass(SECOND);
+    expect(lines.slice(1)).toEqual([
+      '1 breach was sent to no channel: too many incidents are open. Raise the thresholds',
+    ]);
+    await pass(5 * SECOND);
+    expect(lines).toHaveLength(2);
+  });
+
+  describe('tests its channels', () => {
+    it('with an alert that names itself a test, and tells why one did not take it', async () => {
+      const [good, bad] = [new Hearing('good'), new Hearing('bad')];
+      bad.answer = () => Promise.reject(new Error('answered 500'));
+      const engine = await replica([good, bad], { service: 'api', environment: 'test' });
+      expect(await engine.sendTest()).toEqual([
+        { channel: 'good', delivered: true },
+        { channel: 'bad', delivered: false, reason: 'answered 500' },
+      ]);
+      expect(good.alerts).toEqual([
+        {
+          ...{ service: 'api', environment: 'test', category: 'test', tenant: { id: 'test', name: 'Test tenant' } },
+          ...{ count: 2, threshold: 1, level: { at: 1, severity: 'info' }, windowMs: MINUTE, countedBy: 'all' },
+          ...{ windowStart: new Date(START), windowEnd: new Date(START + MINUTE), test: true },
+        },
+      ]);
+      const bare = new Hearing();
+      await (await replica([bare])).sendTest();
+      expect(Object.keys(bare.alerts[0] as RateAlert)).not.toContain('service');
+      expect(Object.keys(bare.alerts[0] as RateAlert)).not.toContain('environment');
+    });
+
+    it('and knows each by its address: its name may be another after a deployment', async () => {
+      const started = jest.fn();
+      const [one, two, same] = [new Hearing('chat', '1'), new Hearing('chat', '2'), new Hearing('chat', '1')];
+      await replica([Object.assign(one, { start: started }), two, same], story);
+      expect(started).toHaveBeenCalledTimes(1);
+      const [engine] = replicas as [AlertEngine];
+      expect(engine.channels().map(({ name }) => name)).toEqual(['chat', 'chat 2', 'chat 2']);
+      await engine.breached(aBreach());
+      await pass(0);
+      const [[, text] = []] = [...(await state.list('incidents::'))];
+      expect(Object.keys((JSON.parse(text as string) as { told: object }).told)).toEqual([
+        'chat#1',
+        'chat#2',
+        'chat 2#1',
+      ]);
+    });
+
+    it('and does not start if one of them does not', async () => {
+      const broken = Object.assign(new Hearing(), { start: () => Promise.reject(new Error('no address')) });
+      await expect(replica([broken])).rejects.toThrow('no address');
+    });
+  });
+
+  describe('mutes', () => {
+    it('hold back, count what they held back, and what is still true is told as soon as they end', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      await engine.breached(aBreach('a', {}, 24 * HOUR));
+      await engine.breached(aBreach('b', {}, 24 * HOUR));
+      expect([heard.heard, await statuses(engine)]).toEqual([['b 16'], ['a suppressed', 'b delivered']]);
+      expect(engine.channels()[0]?.outcomes).toMatchObject({ suppressed: 1 });
+      await pass(2 * SECOND);
+      expect(await engine.mutes.list()).toMatchObject([{ tenant: 'a', heldBack: 1 }]);
+      expect(await engine.unmute({ tenant: 'a' })).toBe(true);
+      await pass(0);
+      expect(heard.heard).toEqual(['b 16', 'a 16']);
+      expect(await engine.unmute({ tenant: 'a' })).toBe(false);
+    });
+
+    it('that end do not bring back windows that ended under them', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      await engine.breached(aBreach());
+      await pass(2 * MINUTE);
+      await engine.unmute({ tenant: 'a' });
+      await pass(5 * SECOND);
+      expect(heard.heard).toEqual([]);
+    });
+
+    it('that are ended or replaced by a shorter one while the store goes away are followed once it is back', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      await engine.mute({ tenant: 'a', forMs: 3 * HOUR, reason: 'on it' });
+      await engine.breached(aBreach('a', {}, 24 * HOUR));
+      const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));
+      await engine.mute({ tenant: 'a', forMs: 10 * SECOND, reason: 'soon' });
+      list.mockRestore();
+      await pass(13 * SECOND);
+      expect(heard.heard).toEqual(['a 16']);
+    });
+
+    it('of other replicas hold from the first alert on, but a start waits half a second for them at most', async () => {
+      const heard = new Hearing();
+      await (await replica([])).mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      const engine = await replica([heard]);
+      await engine.lookAtMutes();
+      await engine.breached(aBreach());
+      expect(heard.heard).toEqual([]);
+      jest.spyOn(state, 'list').mockImplementation(never);
+      const looking = engine.lookAtMutes();
+      await pass(499);
+      expect(await isDone(looking)).toBe(false);
+      await pass(1);
+      expect(await isDone(looking)).toBe(true);
+    });
+  });
+
+  describe('when thresholds have changed', () => {
+    it('ends open stories of that category whose count is over none any more', async () => {
+      const heard = new Hearing();
+      const present = new Map([
+        ['a', 30],
+        ['b', undefined],
+        ['c', 10],
+      ] as const);
+      const asked: unknown[] = [];
+      const engine = await replica([heard], {
+        ...story,
+        thresholdNotReached: (of, count) => {
+          asked.push([of, count]);
+          return present.get(of.tenantId as 'a');
+        },
+      });
+      for (const tenant of ['a', 'b', 'c']) await engine.breached(aBreach(tenant));
+      await engine.breached(aBreach('d', { category: 'exports' }));
+      counts.set('b', 25);
+      await engine.thresholdsChanged('llm');
+      await pass(0);
+      const of = (tenantId: string) => ({ category: 'llm', window: '', tenantId });
+      const byTenant = (list: unknown[]) => list.sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
+      expect(byTenant(asked)).toEqual([
+        [of('a'), 16],
+        [of('b'), 25],
+        [of('c'), 16],
+      ]);
+      expect(heard.heard.slice(4).sort()).toEqual(['a resolved 16', 'c resolved 16']);
+      const raisedTo = heard.alerts.map(({ tenant, incident }) => [tenant.id, incident?.thresholdRaisedTo]);
+      expect(raisedTo.slice(4).sort()).toEqual([
+        ['a', 30],
+        ['c', undefined],
+      ]);
+      // Once.
+      await engine.thresholdsChanged('llm');
+      await pass(SECOND);
+      expect([asked.length, heard.heard.length]).toEqual([4, 6]);
+    });
+
+    it('leaves alone what is no story, and one that another replica has ended meanwhile', async () => {
+      const heard = new Hearing();
+      const thresholdNotReached = jest.fn(() => 30);
+      const engine = await replica([heard], { thresholdNotReached });
+      await engine.breached(aBreach());
+      await engine.thresholdsChanged('llm');
+      expect(thresholdNotReached).not.toHaveBeenCalled();
+    });
+  });
+
+  describe('among replicas', () => {
+    it('is told by one, and by the other if that dies, once its lease is over', async () => {
+      const [dead, heard] = [new Hearing(), new Hearing()];
+      const side = brittle(state);
+      const one = await replica([dead], {}, side);
+      await replica([heard]);
+      dead.answer = never;
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(SECOND);
+      side.away = true;
+      await pass(3 * SECOND);
+      expect(heard.heard).toEqual([]);
+      await pass(6 * SECOND);
+      expect(heard.heard).toEqual(['a 16']);
+    });
+
+    it('is told by one, however long its channel takes', async () => {
+      const [slow, heard] = [new Hearing(), new Hearing()];
+      const one = await replica([slow]);
+      await replica([heard]);
+      slow.answer = () => inMs(30 * SECOND);
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(MINUTE);
+      expect([slow.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
+    });
+
+    it('is handed on by one that stops, at once', async () => {
+      const [dead, heard] = [new Hearing(), new Hearing()];
+      const one = await replica([dead]);
+      await replica([heard]);
+      dead.answer = never;
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(10);
+      const stopping = one.stop();
+      await pass(299);
+      expect(await isDone(stopping)).toBe(false);
+      await pass(1_500);
+      expect(await isDone(stopping)).toBe(true);
+      await pass(SECOND);
+      expect(heard.heard).toEqual(['a 16']);
+    });
+
+    it('is told to a channel that only a new one has, once all know of it', async () => {
+      const [old, added] = [new Hearing('old'), new Hearing('added')];
+      const one = await replica([old]);
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(10 * SECOND);
+      const both = new Hearing('old');
+      await replica([both, added]);
+      await pass(5 * SECOND);
+      expect([old.heard, both.heard, added.heard]).toEqual([['a 16'], [], ['a 16']]);
+    });
+
+    it('is looked after by one: the other only takes what is overdue', async () => {
+      await replica([new Hearing()]);
+      await replica([new Hearing()]);
+      const due = jest.spyOn(state, 'due');
+      await pass(5 * SECOND);
+      const behind = due.mock.calls.map(([, until], i) => Date.now() - until - 4_000 + Math.floor(i / 2) * 1_000);
+      expect(new Set(behind)).toEqual(new Set([0, 2_000]));
+    });
+
+    it('is told by each while the store is away, and is one story when it is back', async () => {
+      const sides = [brittle(state), brittle(state)];
+      const channels = [new Hearing(), new Hearing()];
+      const engines = await Promise.all(sides.map((side, i) => replica([channels[i] as Hearing], story, side)));
+      for (const side of sides) side.away = true;
+      for (const engine of engines) await engine.breached(aBreach('a', { countedBy: 'instance' }));
+      expect(channels.map(({ heard }) => heard)).toEqual([['a opened 16'], ['a opened 16']]);
+      await pass(3 * SECOND);
+      for (const side of sides) side.away = false;
+      await pass(5 * SECOND);
+      expect(await engines[0]?.list()).toHaveLength(1);
+      expect([engines[0]?.openIncidents, engines[1]?.openIncidents]).toEqual([1, 1]);
+      await pass(5 * MINUTE);
+      const ends = channels.flatMap(({ heard }) => heard.filter((line) => line.includes('resolved')));
+      expect(ends).toEqual(['a resolved 16']);
+    });
+  });
+
+  describe('sends at once what waits', () => {
+    it('and tells whether nothing is left', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      await engine.breached(aBreach());
+      const flushing = engine.flush(SECOND);
+      await pass(100);
+      expect([await isDone(flushing), await flushing, heard.heard]).toEqual([true, true, ['a 16']]);
+      heard.answer = never;
+      await engine.breached(aBreach('b'));
+      const hanging = engine.flush(SECOND);
+      await pass(SECOND - 1);
+      expect(await isDone(hanging)).toBe(false);
+      await pass(50);
+      expect([await isDone(hanging), await hanging]).toEqual([true, false]);
+    });
+
+    it('and waits for breaches that are being recorded', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      const swap = state.swap.bind(state);
+      jest.spyOn(state, 'swap').mockImplementation((...args) => inMs(500).then(() => swap(...args)));
+      void engine.breached(aBreach());
+      const flushing = engine.flush(5 * SECOND);
+      await pass(400);
+      expect(await isDone(flushing)).toBe(false);
+      await pass(2 * SECOND);
+      expect([await isDone(flushing), await flushing, heard.heard]).toEqual([true, true, ['a 16']]);
+      jest.spyOn(state, 'swap').mockImplementation(never);
+      void engine.breached(aBreach('b'));
+      const hanging = engine.flush(SECOND);
+      await pass(SECOND);
+      expect([await isDone(hanging), await hanging]).toEqual([true, false]);
+    });
+
+    it('when it stops, but ends in time whatever hangs', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      await engine.breached(aBreach());
+      const stopping = engine.stop();
+      await pass(100);
+      expect([await isDone(stopping), heard.heard]).toEqual([true, ['a 16']]);
+      const other = await replica([new Hearing()]);
+      for (const method of ['swap', 'claim', 'release'] as const) jest.spyOn(state, method).mockImplementation(never);
+      void other.breached(aBreach('b'));
+      const hanging = other.stop();
+      await pass(1_200);
+      expect(await isDone(hanging)).toBe(false);
+      await pass(2_500);
+      expect(await isDone(hanging)).toBe(true);
+    });
+  });
+
+  it('tries again what a channel did not take, no sooner than it asked for', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard]);
+    heard.answer = () => {
+      throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 20 * SECOND });
+    };
+    await engine.breached(aBreach('a', {}, HOUR));
+    await pass(10);
+    expect(await engine.list()).toMatchObject([
+      {
+        channels: {
+          hearing: { status: 'retried', attempts: 1, reason: 'answered 429', retryAt: new Date(START + 20_000) },
+        },
+      },
+    ]);
+    heard.answer = () => undefined;
+    await pass(19 * SECOND);
+    expect(heard.alerts).toHaveLength(1);
+    await pass(2 * SECOND);
+    expect([heard.alerts.length, await statuses(engine)]).toEqual([2, ['a delivered']]);
+  });
+});

@@ -1,0 +1,443 @@
+import { UsageReplica, type TestClock } from '../../test/support/replica-with-usage.js';
+import type { Category } from '../model/category.js';
+import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
+import { withDefaults } from '../options/with-defaults.js';
+import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** A whole hour, and the start of a block of 8 hours. */
+const START = Math.floor(1_790_002_800_000 / (8 * HOUR)) * 8 * HOUR;
+
+describe('usage, as it is read', () => {
+  let clock: TestClock;
+  let store: MemoryCounterStore;
+  beforeEach(() => {
+    clock = { now: START };
+    store = new MemoryCounterStore(() => clock.now);
+  });
+
+  const replica = (categories: RateMonitorOptions['categories'] = { llm: { threshold: 10 } }, settings = {}) => {
+    const all = withDefaults({ categories }).categories as Map<string, Category>;
+    return Object.assign(new UsageReplica('a', store, all, clock, settings), {
+      of: (name = 'llm') => all.get(name) as Category,
+    });
+  };
+  type Replica = ReturnType<typeof replica>;
+  /** Looks each second. */
+  const pass = async (ms: number, a: Replica): Promise<void> => {
+    for (const end = clock.now + ms; clock.now < end; await a.recorder.look()) clock.now += 1_000;
+  };
+  /** Counts these in a minute each. */
+  const minutes = async (a: Replica, ...counts: Record<string, number>[]): Promise<void> => {
+    for (const each of counts) {
+      for (const [tenant, count] of Object.entries(each)) if (count > 0) await a.count('llm', tenant, count);
+      await pass(MINUTE, a);
+    }
+  };
+  const ids = (rows: { tenant: { id: string } }[]) => rows.map(({ tenant }) => tenant.id);
+  const nonZero = ({ counts }: { counts: number[] }) => counts.flatMap((count, i) => (count > 0 ? [[i, count]] : []));
+
+  describe('the busiest', () => {
+    it('of the running window are 20 unless another number is asked for', async () => {
+      const a = replica();
+      for (let i = 0; i < 25; i++) await a.count('llm', `t${i}`, 25 - i);
+      await a.recorder.look();
+      expect(ids(await a.usage.top('llm'))).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
+      expect(await a.usage.top('llm', { limit: 25 })).toHaveLength(25);
+      expect(await a.usage.top('llm', { limit: 2.9 })).toHaveLength(2);
+      await expect(a.usage.top('llm', { limit: 0.9 })).rejects.toThrow('limit is wrong: write a number from 1');
+      await expect(a.usage.top('x')).rejects.toThrow('unknown category: write one of llm');
+      await expect(a.usage.top('llm', { window: 'day' })).rejects.toThrow(
+        "llm has no window of that name: write one of ''",
+      );
+      await expect(a.usage.top('llm', { at: NaN })).rejects.toThrow(
+        'at is not a time: write a Date or milliseconds since the epoch',
+      );
+    });
+
+    it('have their share, the part of their threshold, and since when they have been over it', async () => {
+      const a = replica();
+      a.thresholds.set('none', 0).set('free', Infinity);
+      await minutes(a, { hot: 9, none: 1 }, { hot: 11 }, { hot: 11, none: 1 });
+      for (const [tenant, count] of Object.entries({ hot: 30, none: 5, free: 5, cool: 10 }))
+        await a.count('llm', tenant, count);
+      await pass(2_000, a);
+      const rows = await a.usage.top('llm');
+      const about = rows.map(({ tenant, threshold, ratio, share, since }) => [
+        ...[tenant.id, threshold, ratio, share],
+        since && (since.getTime() - START) / MINUTE,
+      ]);
+      expect(about).toEqual(
+        expect.arrayContaining([
+          ['hot', 10, 3, 0.6, 1],
+          ['cool', 10, 1, 0.2, undefined],
+          ['none', 0, 5, 0.1, 2],
+          ['free', Infinity, 0, 0.1, undefined],
+        ]),
+      );
+      const [windowStart, windowEnd] = [3, 4].map((minute) => new Date(START + minute * MINUTE));
+      for (const row of rows) expect(row).toMatchObject({ category: 'llm', window: '', windowStart, windowEnd });
+    });
+
+    it('have no threshold and no ratio if each tenant has its own and nobody knows it', async () => {
+      const a = replica({ llm: { threshold: () => 10 } });
+      await a.count('llm', 'one', 100);
+      await a.recorder.look();
+      const [row] = await a.usage.top('llm');
+      expect(row).toMatchObject({ count: 100, threshold: undefined, ratio: undefined });
+      expect(row).not.toHaveProperty('since');
+    });
+
+    it('have been over for longer than an hour if they were, as far as history goes', async () => {
+      const hours = replica({ llm: { threshold: 10 } }, { retentionMs: 2 * HOUR });
+      for (let minute = 0; minute < 90; minute++)
+        await minutes(hours, { hot: 11, ...(minute > 31 ? { late: 11 } : {}) });
+      for (const tenant of ['hot', 'late']) await hours.count('llm', tenant, 11);
+      await pass(2_000, hours);
+      const since = (await hours.usage.top('llm')).map(({ tenant, since }) => [
+        tenant.id,
+        ((since as Date).getTime() - START) / MINUTE,
+      ]);
+      expect(Object.fromEntries(since)).toEqual({ hot: 0, late: 32 });
+      expect(hours.usage.retention.retentionMs).toBe(2 * HOUR);
+    });
+
+    it('of a window beside the shortest have been over since it began, and of the last ten are known', async () => {
+      const windows = [
+        { threshold: 100, windowMs: 10 * MINUTE },
+        { threshold: 10, windowMs: MINUTE },
+      ];
+      const a = replica({ llm: { windows } });
+      await a.count('llm', 'one', 101);
+      await pass(MINUTE, a);
+      const [row] = await a.usage.top('llm', { window: '10min' });
+      expect(row).toMatchObject({ window: '10min', threshold: 100, since: new Date(row?.windowStart as Date) });
+      expect((await a.usage.top('llm', { at: START }))[0]).toMatchObject({ window: 'minute', threshold: 10 });
+      const begun = row?.windowStart.getTime() as number;
+      clock.now = begun + 110 * MINUTE - 1;
+      expect(await a.usage.top('llm', { window: '10min', at: begun })).toHaveLength(1);
+      clock.now += 1;
+      expect(await a.usage.top('llm', { window: '10min', at: begun })).toEqual([]);
+    });
+
+    it('of a minute hours ago are read from history, the busiest first, and none at a time that is still to come', async () => {
+      const a = replica();
+      await minutes(a, { two: 4, one: 3, three: 5 });
+      await pass(3 * HOUR, a);
+      const rows = await a.usage.top('llm', { at: START, limit: 2 });
+      expect(rows.map(({ tenant, count, share }) => [tenant.id, count, share])).toEqual([
+        ['three', 5, 5 / 12],
+        ['two', 4, 4 / 12],
+      ]);
+      expect(await a.usage.top('llm', { at: START + MINUTE })).toEqual([]);
+      expect(await a.usage.top('llm', { at: new Date(clock.now + MINUTE) })).toEqual([]);
+      expect(await a.usage.top('llm', { at: -1 })).toEqual([]);
+      expect(await a.usage.top('llm', { at: 0 })).toEqual([]);
+    });
+
+    it('share what is known of a window that is shorter than a minute, or sliding', async () => {
+      const a = replica({ llm: { threshold: 10, windowMs: 10_000 }, slow: { threshold: 10, sliding: true } });
+      for (const category of ['llm', 'slow']) {
+        await a.count(category, 'one', 3);
+        await a.count(category, 'two', 1);
+      }
+      await pass(1_000, a);
+      for (const category of ['llm', 'slow'])
+        expect((await a.usage.top(category)).map(({ share }) => share)).toEqual([0.75, 0.25]);
+      const [row] = await a.usage.top('slow');
+      expect(row?.windowStart).toEqual(new Date(START - 50_000));
+      expect(row).not.toHaveProperty('windowEnd');
+    });
+
+    it('are asked of the store alone while nobody counts', async () => {
+      const a = replica();
+      await minutes(a, { one: 3 });
+      await pass(5 * MINUTE, a);
+      const [history, seen] = [jest.spyOn(store.usage, 'history'), jest.spyOn(store.usage, 'seen')];
+      expect(await a.usage.top('llm')).toEqual([]);
+      expect(await a.usage.top('llm', { at: clock.now - MINUTE })).toEqual([]);
+      expect([history.mock.calls, seen.mock.calls]).toEqual([[], []]);
+      const monthly = replica({ llm: { threshold: 10, period: 'month' } });
+      const totals = jest.spyOn(store.usage, 'totals');
+      expect(await monthly.usage.top('llm')).toEqual([]);
+      expect(totals).not.toHaveBeenCalled();
+    });
+  });
+
+  it('has a row of each tenant that is asked for, also if it used nothing', async () => {
+    const a = replica();
+    await minutes(a, { one: 12, two: 4 });
+    await a.count('llm', 'two', 1, { name: 'Two' });
+    await pass(1_000, a);
+    const [window] = a.of().windows;
+    const rows = await a.usage.present(a.of(), window as never, ['one', 'two', 'x']);
+    expect(rows.map(({ tenant, count, share }) => [tenant, count, share])).toEqual([
+      [{ id: 'one' }, 0, 0],
+      [{ id: 'two', name: 'Two' }, 1, 1],
+      [{ id: 'x' }, 0, 0],
+    ]);
+    const [before] = await a.usage.present(a.of(), window as never, ['one'], START);
+    expect(before).toMatchObject({ count: 12, share: 0.75, since: new Date(START) });
+    expect(await a.usage.nearest(a.of(), window as never, START)).toEqual(['one']);
+    expect(await a.usage.nearest(a.of(), window as never, clock.now)).toEqual([]);
+  });
+
+  describe('of one tenant', () => {
+    it('is a count per minute, from history and, for the last minutes, from the counters', async () => {
+      const a = replica();
+      const long = 'x'.repeat(200);
+      for (let minute = 0; minute < 3; minute++) {
+        await minutes(a, { one: minute + 1 });
+      }
+      await a.count('llm', 'one', 7);
+      const whole = { start: new Date(START - MINUTE), stepMs: MINUTE, counts: [0, 1, 2, 3, 7] };
+      expect(await a.usage.history('llm', 'one', { from: START - MINUTE })).toEqual(whole);
+      expect((await a.usage.history('llm', 'one', { from: START + MINUTE, to: START + 2 * MINUTE })).counts).toEqual([
+        2, 3,
+      ]);
+      // Beyond what is still open in counters.
+      const read = jest.spyOn(store, 'read');
+      await pass(10 * MINUTE, a);
+      read.mockClear();
+      expect((await a.usage.history('llm', 'one', { from: START, to: START + MINUTE })).counts).toEqual([1, 2]);
+      expect(read).not.toHaveBeenCalled();
+      expect((await a.usage.history('llm', long, { from: START })).counts).toHaveLength(14);
+      expect(await a.usage.histories(a.of(), ['one', 'two'], { from: START, to: START })).toMatchObject([
+        { counts: [1] },
+        { counts: [0] },
+      ]);
+    });
+
+    it('knows the last minutes before they are copied', async () => {
+      const a = replica();
+      for (let minute = 1; minute <= 5; minute++) {
+        await a.count('llm', 'one', minute);
+        clock.now += MINUTE;
+      }
+      expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([0, 0, 0, 4, 5, 0]);
+    });
+
+    it('is refused for what is no tenant, no range, no time', async () => {
+      const { usage } = replica();
+      const of = (tenant: unknown, range: unknown = { from: START }) =>
+        usage.history('llm', tenant as never, range as never);
+      await expect(of('')).rejects.toThrow('tenantId is empty: write the id of a tenant');
+      await expect(of(5)).rejects.toThrow('tenantId is a number: write the id of a tenant');
+      await expect(of('a', null)).rejects.toThrow('the options are null: write an object with from, to');
+      await expect(of('a', { from: null })).rejects.toThrow('from is not a time: write a Date or milliseconds');
+      await expect(of('a', { from: START, to: 'x' })).rejects.toThrow('to is not a time');
+      await expect(usage.history('x', 'a', { from: 0 })).rejects.toThrow('unknown category: write one of llm');
+    });
+
+    it('begins where history begins, and has nothing of what is still to come', async () => {
+      const { usage } = replica({ llm: { threshold: 10 } }, { retentionMs: HOUR });
+      const of = async (from: number, to?: number) => {
+        const { start, counts } = await usage.history('llm', 'one', { from, to });
+        return [(start.getTime() - START) / MINUTE, counts.length];
+      };
+      expect(await of(0)).toEqual([-60, 61]);
+      expect(await of(START - 5 * MINUTE, START + HOUR)).toEqual([-5, 6]);
+      expect(await of(START + 2 * HOUR)).toEqual([1, 0]);
+      expect(await of(START - MINUTE, START - 5 * MINUTE)).toEqual([-1, 0]);
+    });
+
+    it('is the running count of a window of hours, also in minutes without a request, and before the range', async () => {
+      const a = replica({ llm: { threshold: 10, windowMs: HOUR } });
+      await minutes(a, { one: 3 }, {}, { one: 4 }, {});
+      const of = async (from: number) => (await a.usage.history('llm', 'one', { from: START + from * MINUTE })).counts;
+      expect(await of(0)).toEqual([3, 3, 7, 7, 7]);
+      expect(await of(1)).toEqual([3, 7, 7, 7]);
+      expect(await of(3)).toEqual([7, 7]);
+      await pass(57 * MINUTE, a);
+      expect(await of(58)).toEqual([7, 7, 0, 0]);
+    });
+
+    it('is the highest of windows that are shorter than a minute', async () => {
+      const a = replica({ llm: { threshold: 10, windowMs: 10_000 } });
+      for (const count of [3, 9, 5]) {
+        await a.count('llm', 'one', count);
+        await pass(10_000, a);
+      }
+      expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([9]);
+      await pass(3 * MINUTE, a);
+      expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([9, 0, 0, 0]);
+    });
+  });
+
+  describe('of all tenants', () => {
+    it('is a sum per minute', async () => {
+      const a = replica();
+      await minutes(a, { one: 3, two: 4 }, {}, { one: 1 });
+      expect(nonZero(await a.usage.totals('llm', { from: START - MINUTE }))).toEqual([
+        [1, 7],
+        [3, 1],
+      ]);
+      expect((await a.usage.totals('llm', { from: START, to: START + MINUTE })).counts).toEqual([7, 0]);
+      await expect(a.usage.totals('x', { from: START })).rejects.toThrow('unknown category');
+    });
+
+    it('has the highest counts of each hour, as far back as those are kept', async () => {
+      const a = replica({ llm: { threshold: 10 } }, { hourlyRetentionMs: 3 * HOUR });
+      for (let hour = 0; hour < 3; hour++) {
+        await minutes(a, { one: 5 + hour, two: hour });
+        await pass(HOUR - MINUTE, a);
+      }
+      const peaks = async (from: number, to?: number) =>
+        (
+          await a.usage.hourlyPeaks('llm', { from: START + from * HOUR, to: to === undefined ? to : START + to * HOUR })
+        ).map(({ hour, tenants }) => [
+          (hour.getTime() - START) / HOUR,
+          tenants.map(({ tenant, count }) => `${tenant.id} ${count}`).join(),
+        ]);
+      const all = [
+        [0, 'one 5'],
+        [1, 'one 6,two 1'],
+        [2, 'one 7,two 2'],
+      ];
+      expect(await peaks(-100)).toEqual(all);
+      expect(await peaks(1)).toEqual(all.slice(1));
+      expect(await peaks(0, 1)).toEqual(all.slice(0, 2));
+      expect(await peaks(0, 100)).toEqual(all);
+      expect(await peaks(5)).toEqual([]);
+      expect(await peaks(2, 1)).toEqual([]);
+      clock.now += HOUR;
+      const asked = jest.spyOn(store.usage, 'peaks');
+      expect(await peaks(-100)).toEqual(all.slice(1));
+      expect(asked.mock.calls[0]?.[1]).toHaveLength(4);
+      await expect(a.usage.hourlyPeaks('x', { from: START })).rejects.toThrow('unknown category');
+      await expect(a.usage.hourlyPeaks('llm', null as never)).rejects.toThrow('write an object with from, to');
+      await expect(a.usage.hourlyPeaks('llm', { from: NaN })).rejects.toThrow('from is not a time');
+      await expect(a.usage.hourlyPeaks('llm', { from: 0, to: NaN })).rejects.toThrow('to is not a time');
+    });
+
+    it('has how many counted in a range, of a part of 8 hours only those that did in that part', async () => {
+      const a = replica();
+      const many = Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`t${i}`, 1]));
+      for (const [at, who] of [
+        [-10, { before: 1 }],
+        [-5, many],
+        [0, { early: 1 }],
+        [481, { late: 1, early: 1 }],
+      ] as const) {
+        clock.now = START + at * MINUTE;
+        // Until it is copied.
+        await minutes(a, who, {}, {});
+      }
+      const active = (from: number, to?: number) =>
+        a.usage.active('llm', { from: START + from * MINUTE, to: to === undefined ? to : START + to * MINUTE });
+      expect(await active(-10)).toBe(48);
+      expect(await active(-5)).toBe(47);
+      expect(await active(-5, -1)).toBe(45);
+      expect(await active(-4)).toBe(2);
+      expect(await active(-1, -1)).toBe(0);
+      expect(await active(0)).toBe(2);
+      expect(await active(1)).toBe(2);
+      expect(await active(0, 479)).toBe(1);
+      expect(await active(1, 479)).toBe(0);
+      expect(await active(0, 480)).toBe(1);
+      expect(await active(0, 481)).toBe(2);
+      await expect(a.usage.active('x', { from: START })).rejects.toThrow('unknown category');
+      // Of whole blocks no history is needed.
+      const history = jest.spyOn(store.usage, 'history');
+      expect(await active(0, 479)).toBe(1);
+      expect(history).not.toHaveBeenCalled();
+    });
+
+    it('has how often each count occurred, and of a longer window only its last', async () => {
+      const a = replica();
+      a.thresholds.set('two', 7);
+      await minutes(a, { one: 3, two: 4 }, { one: 3 }, { one: 5 });
+      const of = async (each: Replica) =>
+        (await each.usage.usageIn(each.of(), { from: START })).map(({ tenant, counts, threshold }) => [
+          tenant.id,
+          Object.fromEntries(counts),
+          threshold,
+        ]);
+      expect(await of(a)).toEqual([
+        ['one', { 3: 2, 5: 1 }, 10],
+        ['two', { 4: 1 }, 7],
+      ]);
+      expect(await a.usage.usageIn(a.of(), { from: START + MINUTE, to: START + MINUTE })).toMatchObject([
+        { tenant: { id: 'one' } },
+      ]);
+      store = new MemoryCounterStore(() => clock.now);
+      clock.now = START;
+      const hours = replica({ llm: { threshold: 10, windowMs: HOUR } });
+      await minutes(hours, { one: 3 }, { one: 4 });
+      clock.now = START + HOUR;
+      await minutes(hours, { one: 5 });
+      expect(await of(hours)).toEqual([['one', { 5: 1, 7: 1 }, 10]]);
+      expect([...(await hours.usage.seenSince('llm', START)).keys()]).toEqual(['one']);
+      expect((await hours.usage.seenSince('llm', clock.now + 9 * HOUR)).size).toBe(0);
+    });
+
+    it('takes some bytes, if the store knows', async () => {
+      const a = replica({ llm: { threshold: 10 }, exports: { threshold: 10 } });
+      expect(await a.usage.bytes()).toBe(0);
+      await minutes(a, { one: 3 });
+      await a.count('exports', 'one', 1);
+      await pass(2 * MINUTE, a);
+      const both = (await a.usage.bytes()) as number;
+      const bytes = store.usage.bytes.bind(store.usage);
+      const some = jest.spyOn(store.usage, 'bytes');
+      some.mockImplementation((name, ...rest) => (name === 'llm' ? bytes(name, ...rest) : Promise.resolve(0)));
+      const one = (await a.usage.bytes()) as number;
+      expect([both > 0, one > 0, both > one]).toEqual([true, true, true]);
+      some.mockImplementation((name, ...rest) =>
+        name === 'llm' ? bytes(name, ...rest) : Promise.resolve(undefined as never),
+      );
+      expect(await a.usage.bytes()).toBeUndefined();
+    });
+  });
+
+  describe('is advised on', () => {
+    it('over a day, or what is asked for, and at least a minute and at most what is kept', async () => {
+      const a = replica();
+      await minutes(a, { one: 3 });
+      const from = async (over?: number) =>
+        (clock.now - (await a.usage.advise('llm', { over })).from.getTime()) / MINUTE;
+      expect([await from(), await from(HOUR), await from(1), await from(7 * DAY)]).toEqual([1_440, 60, 1, 1_440]);
+      const advice = await a.usage.advise('llm', { at: [2] });
+      const about = { category: 'llm', window: '', windowMs: MINUTE, threshold: 10, to: new Date(clock.now) };
+      expect(advice).toMatchObject({ ...about, samples: 1, percentiles: { max: 3 } });
+      expect(advice.candidates.map(({ threshold }) => threshold)).toContain(2);
+      for (const over of [0, -1, NaN, 'x' as never])
+        await expect(a.usage.advise('llm', { over })).rejects.toThrow('over is wrong: write a number of milliseconds');
+      for (const at of [5, [5, NaN], [-1], [Infinity]])
+        await expect(a.usage.advise('llm', { at: at as never })).rejects.toThrow('at is wrong: write a list of thresh');
+      expect((await a.usage.advise('llm', { at: [0] })).candidates.map(({ threshold }) => threshold)).toContain(0);
+      await expect(a.usage.advise('llm', 5 as never)).rejects.toThrow(
+        'the options are a number: write an object with over, at',
+      );
+      await expect(a.usage.advise('x')).rejects.toThrow('unknown category');
+    });
+
+    it('without a threshold if each tenant has its own, or none is alerted on', async () => {
+      for (const threshold of [() => 5, Infinity]) {
+        const a = replica({ llm: { threshold } });
+        await minutes(a, { one: 3 });
+        expect(await a.usage.advise('llm')).not.toHaveProperty('threshold');
+      }
+    });
+
+    it('in words that name the time and the window', async () => {
+      const words: (string | undefined)[] = [];
+      for (const [windowMs, over, count] of [
+        [MINUTE, 3 * HOUR, 8],
+        [30_000, 90 * MINUTE, 8],
+        [2 * MINUTE, 72 * HOUR, 12],
+      ] as const) {
+        clock.now = START;
+        store = new MemoryCounterStore(() => clock.now);
+        const a = replica({ llm: { threshold: 1, windowMs } }, { retentionMs: 4 * DAY });
+        const busy = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`t${i}`, 2 + (i % 5)]));
+        for (let i = 0; i < count; i++) await minutes(a, busy);
+        const { reason = '' } = (await a.usage.advise('llm', { over })).suggestion ?? {};
+        words.push(/alerts in (.*?),.*counts in (.*?) stay/.exec(reason)?.slice(1).join());
+      }
+      expect(words).toEqual(['3 h,1 min', '1 h 30 min,1 min', '72 h,2 min']);
+    });
+  });
+});

@@ -1,0 +1,20 @@
+import promised from 'node:timers/promises';
+
+/** Jest's fake timers, and by them that of `node:timers/promises`, which jest leaves real. */
+export function useFakeTimers(): void {
+  jest.useFakeTimers();
+  const after = (ms: number, value: unknown, { signal }: { signal?: AbortSignal } = {}): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const abort = (): void => reject(new Error('aborted'));
+      if (signal?.aborted) return abort();
+      setTimeout(resolve, ms, value);
+      signal?.addEventListener('abort', abort);
+    });
+  jest.spyOn(promised, 'setTimeout').mockImplementation(after as never);
+}
+
+/** Gives both back, with all else that the test replaced. */
+export function useRealTimers(): void {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+}
