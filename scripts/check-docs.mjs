@@ -1,7 +1,8 @@
 // @ts-check
 // Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
 // names it does not import come from the packages below or from docs-prelude.d.ts. A block under `<!-- from FILE -->` is part of a file that
-// is compiled, and run, as it is: it must stand there, line for line, at any indentation. The tests that the threat model names must exist.
+// is compiled, and run, as it is: it must stand there, line for line, at any indentation, and one with imports is all of the file. The tests
+// that the threat model names must exist.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -114,8 +115,10 @@ function blocksOf(file) {
 function misquoted(code, from) {
   if (!config.fileNames.some((name) => resolve(name) === resolve(from)))
     return `this block is marked as from ${from}, which tsconfig.json does not compile`;
-  if (!unindented(readFileSync(from, 'utf8')).includes(unindented(code)))
-    return `this block differs from ${from}: copy it from there`;
+  const file = readFileSync(from, 'utf8');
+  if (!unindented(file).includes(unindented(code))) return `this block differs from ${from}: copy it from there`;
+  if (code.startsWith('import ') && file.trim() !== code.trim())
+    return `this block begins like a whole file: copy all of ${from}`;
 }
 
 /** Tests that the threat model names, as `file.spec.ts`: "title", "title", and that do not exist. */

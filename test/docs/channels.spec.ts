@@ -1,17 +1,8 @@
-import { readFileSync } from 'node:fs';
-
 import { inspect } from 'node:util';
 
 import { anAlert, anIncident } from '../support/alerts.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { TeamsChannel } from './teams-channel.js';
-
-const BLOCK = /<!-- from (\S+) -->\n\n```ts\n([^]*?)```/g;
-
-it.each([...readFileSync('docs/channels.md', 'utf8').matchAll(BLOCK)].map(([, file, code]) => [file, code]))(
-  'docs/channels.md shows what a test runs, in %s',
-  (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
-);
 
 describe('the channel for Teams', () => {
   let server: WebhookServer;

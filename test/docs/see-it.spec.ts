@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-
 import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 
 import { WebhookChannel, type Notice } from '../../src/index.js';
@@ -8,13 +6,6 @@ import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { MorningDigest } from './morning-digest.js';
-
-const BLOCK = /<!-- from (\S+) -->\n\n```ts\n([^]*?)```/g;
-
-it.each([...readFileSync('docs/see-it.md', 'utf8').matchAll(BLOCK)].map(([, file, code]) => [file, code]))(
-  'docs/see-it.md shows what a test runs, in %s',
-  (file, code) => expect(readFileSync(file as string, 'utf8').trim()).toBe((code as string).trim()),
-);
 
 it('the digest of the morning is sent by one replica', async () => {
   const server = await new WebhookServer().start();
