@@ -56,8 +56,14 @@ export class RateCounterService {
   }
 
   /**
-   * Counts at once. The promise, if there is one, is for callers that want to wait until the store has answered. It never rejects and never
-   * takes longer than `waitAtMostMs`.
+   * Counts `cost` for a tenant at once, for code that counts many and waits for none. An unknown category counts nothing, which the log explains once.
+   *
+   * @param category - A configured category.
+   * @param tenant - The tenant.
+   * @param cost - How much to count, 0 or more.
+   * @param route - Where the request went, for alerts to show; none by default.
+   * @returns A promise for callers that want to wait until the store has answered: it never rejects, and takes `waitAtMostMs` at most.
+   *   Undefined if there is nothing to wait for.
    */
   add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
     const { value } = this.counter;
