@@ -18,7 +18,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     },
   },
   PageLevel: {
-    description: 'A level of a category, with the count above which it is reached.',
+    description: 'A level of a category, and the count above which it is reached.',
     type: 'object',
     required: ['at', 'severity', 'count'],
     properties: {
@@ -39,7 +39,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         description:
           '- `sent`        the channel confirmed it\n- `waiting`     not sent yet, or to be retried at `retryAt`\n- `failed`      no more retries\n- `suppressed`  a mute held it back',
       },
-      retryAt: { type: 'number', description: 'Of one that waits after a failure: not tried again before this time.' },
+      retryAt: { type: 'number', description: 'Earliest time of the next attempt, if it waits after a failure.' },
       attempts: { type: 'number' },
       reason: { type: 'string', description: 'Why it was not sent; never contains an address or a key.' },
     },
@@ -81,7 +81,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       windowStart: { type: 'number' },
       windowEnd: { type: 'number', description: 'Absent for a sliding window.' },
       tenant: { $ref: '#/components/schemas/PageTenant' },
-      count: { type: 'number', description: 'Counted in the running window by all instances.' },
+      count: { type: 'number', description: 'The count of all instances in the running window.' },
       threshold: { type: 'number' },
       levels: { type: 'array', items: { $ref: '#/components/schemas/PageLevel' }, description: 'Ascending.' },
       ratio: { type: 'number', description: '`count / threshold`.' },
@@ -100,7 +100,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       hourThreshold: {
         type: 'number',
         description:
-          'What the counts of `hour` are compared with; absent if this row is of another window, or has no threshold.',
+          'The threshold for the counts of `hour`; absent if this row is for another window, or has no threshold.',
       },
       contributors: {
         type: 'array',
@@ -114,14 +114,13 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       told: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageDelivery' },
-        description:
-          'Channels that were sent the current breach, or the open incident that it belongs to; empty if none.',
+        description: 'Channels that were sent the current breach or its open incident; empty if none.',
       },
       mute: { $ref: '#/components/schemas/PageMute' },
     },
   },
   PageInstance: {
-    description: 'A running process that counts.',
+    description: 'A running process that counts requests.',
     type: 'object',
     required: [
       'id',
@@ -147,9 +146,9 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       lastSeen: { type: 'number' },
       perSecond: {
         type: 'number',
-        description: 'Requests counted per second since the last heartbeat, one each ten seconds.',
+        description: 'Requests counted per second since the last heartbeat. Heartbeats are ten seconds apart.',
       },
-      uncounted: { type: 'number', description: 'Requests not counted since its start.' },
+      uncounted: { type: 'number', description: 'Requests not counted since the process started.' },
       self: { type: 'boolean', description: 'True for the instance that sent this response.' },
     },
   },
@@ -159,10 +158,13 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     required: ['name', 'on', 'queued'],
     properties: {
       name: { type: 'string' },
-      on: { type: 'boolean', description: 'False if it rejects messages; it is then probed until it accepts them.' },
-      reason: { type: 'string', description: 'Why it is off; never contains an address.' },
-      offSince: { type: 'number', description: 'Since when it is off.' },
-      retryAt: { type: 'number', description: 'When it is retried.' },
+      on: {
+        type: 'boolean',
+        description: 'False if the channel rejects messages; it is then probed until it accepts them.',
+      },
+      reason: { type: 'string', description: 'Why the channel is off; never contains an address.' },
+      offSince: { type: 'number', description: 'When it went off.' },
+      retryAt: { type: 'number', description: 'When it will be retried.' },
       queued: { type: 'number', description: 'Alerts waiting for it in this instance.' },
     },
   },
@@ -194,17 +196,17 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
             },
           },
         },
-        description: 'One or more; charts show the first.',
+        description: 'One or more windows; charts show the first.',
       },
       total: { type: 'number', description: 'Total of the current minute.' },
       tenants: {
         type: 'number',
-        description: 'Tenants seen in the last 24 hours, or in the shorter time for which history is kept.',
+        description: 'Tenants seen in the last 24 hours, or in the time that history is kept if that is shorter.',
       },
       variable: {
         type: 'string',
         description:
-          'Environment variable that sets the threshold of the first of `windows`; of several, the one that wins: `RATE_MONITOR_THRESHOLD_LLM_CALL`.',
+          'Environment variable for the threshold of the first window: `RATE_MONITOR_THRESHOLD_LLM_CALL`; if there are several, the one that wins.',
       },
     },
   },
@@ -280,7 +282,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     },
   },
   PageHandler: {
-    description: 'A handler that is monitored.',
+    description: 'A monitored handler.',
     type: 'object',
     required: ['handler', 'categories', 'seen'],
     properties: {
@@ -290,13 +292,13 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     },
   },
   PageStorage: {
-    description: 'Storage used, estimated from what is written.',
+    description: 'Storage used, as an estimate.',
     type: 'object',
     required: ['tenants', 'retentionMs', 'hourlyRetentionMs'],
     properties: {
       bytes: {
         type: 'number',
-        description: 'Bytes of history and live tops, sampled; absent if the store does not report it.',
+        description: 'Bytes of history and live tops, sampled; absent if the store does not report them.',
       },
       tenants: { type: 'number', description: 'Tenants with history.' },
       retentionMs: { type: 'number' },
@@ -339,7 +341,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         description: '`blind`: the store is away, and counts are those of this instance only.',
       },
       over: { type: 'number', description: 'Tenants over a threshold now.' },
-      blindSince: { type: 'number', description: 'Since when the store is away.' },
+      blindSince: { type: 'number', description: 'When the store went away.' },
       store: {
         type: 'object',
         required: ['name', 'up'],
@@ -348,36 +350,36 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       instances: { type: 'array', items: { $ref: '#/components/schemas/PageInstance' } },
       instancesReadAt: {
         type: 'number',
-        description: 'When the other instances were last read from the store; absent if that was for this response.',
+        description:
+          'When the other instances were last read from the store; absent if they were read for this response.',
       },
-      uncounted: { type: 'number', description: 'Requests that all live instances did not count.' },
+      uncounted: { type: 'number', description: 'Uncounted requests of all live instances.' },
       channels: { type: 'array', items: { $ref: '#/components/schemas/PageChannel' } },
       categories: { type: 'array', items: { $ref: '#/components/schemas/CategorySummary' } },
       rows: {
         type: 'array',
         items: { $ref: '#/components/schemas/TenantRow' },
-        description:
-          'Tenants at half of a threshold or more, worst first, 20 at most; tenants that are over and muted are among them.',
+        description: 'Tenants at half of a threshold or more, worst first, 20 at most. Includes muted tenants.',
       },
-      moreRows: { type: 'number', description: 'How many there are beyond `rows`.' },
+      moreRows: { type: 'number', description: 'How many more such tenants there are.' },
       incidents: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageIncident' },
-        description: 'Open ones, worst first.',
+        description: 'Open incidents, worst first.',
       },
       alerts: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageAlert' },
-        description: 'Newest first, 50 at most, of the last 24 hours.',
+        description: 'Alerts of the last 24 hours, newest first, 50 at most.',
       },
       mutes: { type: 'array', items: { $ref: '#/components/schemas/PageMute' } },
       storage: { $ref: '#/components/schemas/PageStorage' },
       handlers: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageHandler' },
-        description: 'For the empty state: monitored handlers, and whether they have seen a tenant.',
+        description: 'Monitored handlers and whether they have seen a tenant, to show before there are any tenants.',
       },
-      canSetThreshold: { type: 'boolean', description: 'Thresholds can be set from the page.' },
+      canSetThreshold: { type: 'boolean', description: 'Whether thresholds can be set from the page.' },
     },
   },
   PageOverride: {
@@ -385,8 +387,8 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     type: 'object',
     required: ['by', 'reason', 'since'],
     properties: {
-      threshold: { type: 'number', description: 'Absent: no alerts.' },
-      until: { type: 'number', description: 'Absent: until it is removed.' },
+      threshold: { type: 'number', description: 'If absent, there are no alerts.' },
+      until: { type: 'number', description: 'If absent, it lasts until it is removed.' },
       by: { type: 'string' },
       reason: { type: 'string' },
       since: { type: 'number' },
@@ -400,7 +402,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       at: { type: 'number' },
       category: { type: 'string' },
       window: { type: 'string' },
-      tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. Absent: every tenant.' },
+      tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. If absent, every tenant.' },
       by: { type: 'string' },
       reason: { type: 'string' },
       from: {
@@ -428,14 +430,14 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
           type: 'object',
           required: ['by', 'reason', 'since', 'category', 'window'],
           properties: {
-            threshold: { type: 'number', description: 'Absent: no alerts.' },
-            until: { type: 'number', description: 'Absent: until it is removed.' },
+            threshold: { type: 'number', description: 'If absent, there are no alerts.' },
+            until: { type: 'number', description: 'If absent, it lasts until it is removed.' },
             by: { type: 'string' },
             reason: { type: 'string' },
             since: { type: 'number' },
             category: { type: 'string' },
             window: { type: 'string' },
-            tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. Absent: every tenant.' },
+            tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. If absent, every tenant.' },
           },
         },
       },
@@ -450,7 +452,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     properties: {
       now: { type: 'number' },
       rows: { type: 'array', items: { $ref: '#/components/schemas/TenantRow' } },
-      more: { type: 'number', description: 'How many more there are, at least.' },
+      more: { type: 'number', description: 'How many more there are at least.' },
     },
   },
   TenantAnswer: {
@@ -474,7 +476,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
           properties: { at: { type: 'number' }, count: { type: 'number' } },
         },
         description:
-          'Highest count of each hour, up to 30 days, for hours in which the tenant was among the top 100. Oldest first.',
+          'Highest count of each hour in which the tenant was among the top 100, up to 30 days back, oldest first.',
       },
       incidents: { type: 'array', items: { $ref: '#/components/schemas/PageIncident' } },
       alerts: { type: 'array', items: { $ref: '#/components/schemas/PageAlert' } },
@@ -500,7 +502,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
             severity: { type: 'string', enum: ['info', 'warning', 'critical'] },
           },
         },
-        description: 'To mark in the chart.',
+        description: 'Alerts to mark in the chart.',
       },
       tenants: {
         type: 'array',
@@ -514,9 +516,9 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
             threshold: { type: 'number' },
           },
         },
-        description: 'By their highest minute, descending, 200 at most.',
+        description: 'Tenants with the highest minute first, 200 at most.',
       },
-      active: { type: 'number', description: 'Number of active tenants; `tenants` has the first ones.' },
+      active: { type: 'number', description: 'Number of active tenants, of which `tenants` has the first.' },
       advice: { $ref: '#/components/schemas/Advice' },
       override: { $ref: '#/components/schemas/PageOverride' },
     },
@@ -553,14 +555,14 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
           p99: { type: 'number' },
           max: { type: 'number' },
         },
-        description: 'Of the counts per tenant and window, without zeros.',
+        description: 'Percentiles of the counts per tenant and window, without zeros.',
       },
       samples: { type: 'number', description: 'Windows with at least one request, over all tenants.' },
       curve: {
         type: 'array',
         items: { $ref: '#/components/schemas/AdviceStep' },
         description:
-          'The whole curve: ascending thresholds from 1; the numbers of an entry apply up to the next entry. Empty if nothing was counted.\nFor a dragged line use the last entry whose `threshold` is not above the line.',
+          'The whole curve: ascending thresholds from 1; the numbers of an entry apply up to the next entry. Empty if nothing was counted.\nFor any threshold, use the last entry whose `threshold` is not above it.',
       },
       candidates: {
         type: 'array',
@@ -586,7 +588,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
           },
         },
         description:
-          'Tenants that exceed the current threshold most of the time; a threshold of their own fits them better.',
+          'Tenants that exceed the current threshold most of the time, and should have a threshold of their own.',
       },
     },
   },
@@ -616,7 +618,8 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     },
   },
   MuteRequest: {
-    description: '`POST api/mute`. Without a tenant every tenant of the category, without a category every category.',
+    description:
+      '`POST api/mute`. Without a tenant, mutes every tenant of the category; without a category, every category.',
     type: 'object',
     required: ['forMs', 'reason'],
     properties: {
@@ -662,10 +665,10 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     required: ['category', 'threshold'],
     properties: {
       category: { type: 'string' },
-      tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. Absent: the whole category.' },
-      window: { type: 'string', description: "Name of the category's window. Absent: the shortest." },
+      tenant: { type: 'string', description: 'An id, or a prefix followed by `*`. If absent, the whole category.' },
+      window: { type: 'string', description: "Name of the category's window. If absent, the shortest." },
       threshold: { type: 'number', description: 'A whole number.', nullable: true },
-      forMs: { type: 'number', description: 'Absent: until it is removed.' },
+      forMs: { type: 'number', description: 'If absent, it lasts until it is removed.' },
       reason: { type: 'string' },
     },
   },
@@ -675,13 +678,13 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     properties: {
       category: { type: 'string' },
       tenant: { type: 'string' },
-      threshold: { type: 'number', description: 'The threshold that now applies; absent if each tenant has its own.' },
+      threshold: { type: 'number', description: 'The threshold that applies now; absent if each tenant has its own.' },
       until: { type: 'number' },
     },
   },
   ErrorAnswer: {
     description:
-      'Every other response: 400 wrong request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away.',
+      'Any other response: 400 bad request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away.',
     type: 'object',
     required: ['error'],
     properties: { error: { type: 'string' } },

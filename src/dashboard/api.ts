@@ -2,9 +2,9 @@ import type { Severity } from '../model/level.js';
 
 /*
  * The JSON behind the page. It can be used on its own: `<path>/api/...` returns the types below, and `openapi.json` describes them.
- * All times are milliseconds since the epoch by the store's clock, all lengths are milliseconds. Absent fields are unknown or do not apply.
+ * All times are milliseconds since the epoch by the store's clock; all lengths are in milliseconds. Absent fields are unknown or do not apply.
  * Names and ids come from users: treat them as plain text.
- * The schemas of `openapi.json` are made from these types and comments: `node scripts/api-schemas.mjs --write` after a change.
+ * The schemas of `openapi.json` are generated from these types and comments: run `node scripts/api-schemas.mjs --write` after a change.
  */
 
 /** A tenant as the page shows it: the counted id and the last known name. */
@@ -20,7 +20,7 @@ export interface Series {
   counts: number[];
 }
 
-/** A level of a category, with the count above which it is reached. */
+/** A level of a category, and the count above which it is reached. */
 export interface PageLevel {
   /** A multiple of the threshold. */
   at: number;
@@ -40,7 +40,7 @@ export interface PageDelivery {
    * - `suppressed`  a mute held it back
    */
   status: 'sent' | 'waiting' | 'failed' | 'suppressed';
-  /** Of one that waits after a failure: not tried again before this time. */
+  /** Earliest time of the next attempt, if it waits after a failure. */
   retryAt?: number;
   attempts?: number;
   /** Why it was not sent; never contains an address or a key. */
@@ -69,7 +69,7 @@ export interface TenantRow {
   /** Absent for a sliding window. */
   windowEnd?: number;
   tenant: PageTenant;
-  /** Counted in the running window by all instances. */
+  /** The count of all instances in the running window. */
   count: number;
   threshold: number;
   /** Ascending. */
@@ -83,21 +83,21 @@ export interface TenantRow {
   /** Start of the first consecutive window over the threshold, up to this one; absent if it is not over. */
   since?: number;
   /**
-   * Last hour in the category's shortest window, one count per minute, the current one last. If that window is longer than a minute: its
-   * running count at each minute.
+   * The last hour of the category's shortest window, one count per minute, the current minute last. If that window is longer than a minute,
+   * these are its running counts at each minute.
    */
   hour: Series;
-  /** What the counts of `hour` are compared with; absent if this row is of another window, or has no threshold. */
+  /** The threshold for the counts of `hour`; absent if this row is for another window, or has no threshold. */
   hourThreshold?: number;
   /** Known contributors to the count, largest first. */
   contributors?: { label: string; count: number }[];
-  /** Channels that were sent the current breach, or the open incident that it belongs to; empty if none. */
+  /** Channels that were sent the current breach or its open incident; empty if none. */
   told: PageDelivery[];
   /** The mute that applies to this tenant in this category. */
   mute?: PageMute;
 }
 
-/** A running process that counts. */
+/** A running process that counts requests. */
 export interface PageInstance {
   id: string;
   service: string;
@@ -108,9 +108,9 @@ export interface PageInstance {
   pid: number;
   startedAt: number;
   lastSeen: number;
-  /** Requests counted per second since the last heartbeat, one each ten seconds. */
+  /** Requests counted per second since the last heartbeat. Heartbeats are ten seconds apart. */
   perSecond: number;
-  /** Requests not counted since its start. */
+  /** Requests not counted since the process started. */
   uncounted: number;
   /** True for the instance that sent this response. */
   self: boolean;
@@ -119,13 +119,13 @@ export interface PageInstance {
 /** A channel as seen by the responding instance. */
 export interface PageChannel {
   name: string;
-  /** False if it rejects messages; it is then probed until it accepts them. */
+  /** False if the channel rejects messages; it is then probed until it accepts them. */
   on: boolean;
-  /** Why it is off; never contains an address. */
+  /** Why the channel is off; never contains an address. */
   reason?: string;
-  /** Since when it is off. */
+  /** When it went off. */
   offSince?: number;
-  /** When it is retried. */
+  /** When it will be retried. */
   retryAt?: number;
   /** Alerts waiting for it in this instance. */
   queued: number;
@@ -134,7 +134,7 @@ export interface PageChannel {
 /** Summary of a category. */
 export interface CategorySummary {
   name: string;
-  /** One or more; charts show the first. */
+  /** One or more windows; charts show the first. */
   windows: {
     /** Empty if the category has one window. */
     name: string;
@@ -145,9 +145,9 @@ export interface CategorySummary {
   }[];
   /** Total of the current minute. */
   total: number;
-  /** Tenants seen in the last 24 hours, or in the shorter time for which history is kept. */
+  /** Tenants seen in the last 24 hours, or in the time that history is kept if that is shorter. */
   tenants: number;
-  /** Environment variable that sets the threshold of the first of `windows`; of several, the one that wins: `RATE_MONITOR_THRESHOLD_LLM_CALL`. */
+  /** Environment variable for the threshold of the first window: `RATE_MONITOR_THRESHOLD_LLM_CALL`; if there are several, the one that wins. */
   variable: string;
 }
 
@@ -193,7 +193,7 @@ export interface PageAlert {
   test?: true;
 }
 
-/** A handler that is monitored. */
+/** A monitored handler. */
 export interface PageHandler {
   /** `EvaluationsController.create` */
   handler: string;
@@ -202,9 +202,9 @@ export interface PageHandler {
   seen: boolean;
 }
 
-/** Storage used, estimated from what is written. */
+/** Storage used, as an estimate. */
 export interface PageStorage {
-  /** Bytes of history and live tops, sampled; absent if the store does not report it. */
+  /** Bytes of history and live tops, sampled; absent if the store does not report them. */
   bytes?: number;
   /** Tenants with history. */
   tenants: number;
@@ -227,38 +227,38 @@ export interface Overview {
   state: 'calm' | 'over' | 'blind';
   /** Tenants over a threshold now. */
   over: number;
-  /** Since when the store is away. */
+  /** When the store went away. */
   blindSince?: number;
   store: { name: string; up: boolean };
   instances: PageInstance[];
-  /** When the other instances were last read from the store; absent if that was for this response. */
+  /** When the other instances were last read from the store; absent if they were read for this response. */
   instancesReadAt?: number;
-  /** Requests that all live instances did not count. */
+  /** Uncounted requests of all live instances. */
   uncounted: number;
   channels: PageChannel[];
   categories: CategorySummary[];
-  /** Tenants at half of a threshold or more, worst first, 20 at most; tenants that are over and muted are among them. */
+  /** Tenants at half of a threshold or more, worst first, 20 at most. Includes muted tenants. */
   rows: TenantRow[];
-  /** How many there are beyond `rows`. */
+  /** How many more such tenants there are. */
   moreRows: number;
-  /** Open ones, worst first. */
+  /** Open incidents, worst first. */
   incidents: PageIncident[];
-  /** Newest first, 50 at most, of the last 24 hours. */
+  /** Alerts of the last 24 hours, newest first, 50 at most. */
   alerts: PageAlert[];
   mutes: PageMute[];
-  /** Absent if `usage` is off. Then there are no rows beyond the live top, no history and no advice. */
+  /** Absent if `usage` is off. There are then no rows beyond the live top, no history and no advice. */
   storage?: PageStorage;
-  /** For the empty state: monitored handlers, and whether they have seen a tenant. */
+  /** Monitored handlers and whether they have seen a tenant, to show before there are any tenants. */
   handlers: PageHandler[];
-  /** Thresholds can be set from the page. */
+  /** Whether thresholds can be set from the page. */
   canSetThreshold: boolean;
 }
 
 /** A threshold that was set at run time. */
 export interface PageOverride {
-  /** Absent: no alerts. */
+  /** If absent, there are no alerts. */
   threshold?: number;
-  /** Absent: until it is removed. */
+  /** If absent, it lasts until it is removed. */
   until?: number;
   by: string;
   reason: string;
@@ -270,7 +270,7 @@ export interface PageThresholdChange {
   at: number;
   category: string;
   window: string;
-  /** An id, or a prefix followed by `*`. Absent: every tenant. */
+  /** An id, or a prefix followed by `*`. If absent, every tenant. */
   tenant?: string;
   by: string;
   reason: string;
@@ -292,7 +292,7 @@ export interface ThresholdsAnswer {
 export interface TenantsAnswer {
   now: number;
   rows: TenantRow[];
-  /** How many more there are, at least. */
+  /** How many more there are at least. */
   more: number;
 }
 
@@ -303,7 +303,7 @@ export interface TenantAnswer {
   rows: TenantRow[];
   /** Last 24 hours, one count a minute. */
   day: Series;
-  /** Highest count of each hour, up to 30 days, for hours in which the tenant was among the top 100. Oldest first. */
+  /** Highest count of each hour in which the tenant was among the top 100, up to 30 days back, oldest first. */
   hourlyPeaks: { at: number; count: number }[];
   incidents: PageIncident[];
   alerts: PageAlert[];
@@ -317,11 +317,11 @@ export interface CategoryAnswer {
   category: CategorySummary;
   /** Totals of all tenants, one a minute, 24 hours. */
   totals: Series;
-  /** To mark in the chart. */
+  /** Alerts to mark in the chart. */
   alerts: { at: number; tenant: PageTenant; severity: Severity }[];
-  /** By their highest minute, descending, 200 at most. */
+  /** Tenants with the highest minute first, 200 at most. */
   tenants: { tenant: PageTenant; peak: number; total: number; threshold: number }[];
-  /** Number of active tenants; `tenants` has the first ones. */
+  /** Number of active tenants, of which `tenants` has the first. */
   active: number;
   advice: Advice;
   /** Thresholds set for every tenant of the category. */
@@ -337,19 +337,19 @@ export interface Advice {
   to: number;
   /** Absent if each tenant has its own. */
   threshold?: number;
-  /** Of the counts per tenant and window, without zeros. */
+  /** Percentiles of the counts per tenant and window, without zeros. */
   percentiles: { p50: number; p95: number; p99: number; max: number };
   /** Windows with at least one request, over all tenants. */
   samples: number;
   /**
    * The whole curve: ascending thresholds from 1; the numbers of an entry apply up to the next entry. Empty if nothing was counted.
-   * For a dragged line use the last entry whose `threshold` is not above the line.
+   * For any threshold, use the last entry whose `threshold` is not above it.
    */
   curve: AdviceStep[];
   /** The current threshold, the suggestion, the requested `at` and a few round numbers, with the tenants they would have alerted on. */
   candidates: AdviceCandidate[];
   suggestion?: { threshold: number; reason: string };
-  /** Tenants that exceed the current threshold most of the time; a threshold of their own fits them better. */
+  /** Tenants that exceed the current threshold most of the time, and should have a threshold of their own. */
   alwaysOver: { tenant: PageTenant; windowsOver: number; windows: number; p95: number }[];
 }
 
@@ -366,7 +366,7 @@ export interface AdviceCandidate extends AdviceStep {
   whom: { tenant: PageTenant; alerts: number }[];
 }
 
-/** `POST api/mute`. Without a tenant every tenant of the category, without a category every category. */
+/** `POST api/mute`. Without a tenant, mutes every tenant of the category; without a category, every category. */
 export interface MuteRequest {
   category?: string;
   tenant?: string;
@@ -399,13 +399,13 @@ export interface TestAnswer {
 /** `POST api/threshold`. `threshold: null` removes it. */
 export interface ThresholdRequest {
   category: string;
-  /** An id, or a prefix followed by `*`. Absent: the whole category. */
+  /** An id, or a prefix followed by `*`. If absent, the whole category. */
   tenant?: string;
-  /** Name of the category's window. Absent: the shortest. */
+  /** Name of the category's window. If absent, the shortest. */
   window?: string;
   /** A whole number. */
   threshold: number | null;
-  /** Absent: until it is removed. */
+  /** If absent, it lasts until it is removed. */
   forMs?: number;
   reason?: string;
 }
@@ -413,12 +413,12 @@ export interface ThresholdRequest {
 export interface ThresholdAnswer {
   category: string;
   tenant?: string;
-  /** The threshold that now applies; absent if each tenant has its own. */
+  /** The threshold that applies now; absent if each tenant has its own. */
   threshold?: number;
   until?: number;
 }
 
-/** Every other response: 400 wrong request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away. */
+/** Any other response: 400 bad request, 403 not allowed, 404 unknown category, 415 not JSON, 503 store away. */
 export interface ErrorAnswer {
   error: string;
 }

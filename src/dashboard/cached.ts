@@ -5,7 +5,7 @@ interface Entry {
   readonly value: Promise<unknown>;
 }
 
-/** Caches reads, so that many callers cause one. A failed read is not kept. */
+/** Caches reads, so that many callers share one. A failed read is not kept. */
 export class Cached {
   private readonly entries = new Map<string, Entry>();
 
@@ -23,7 +23,7 @@ export class Cached {
     return value;
   }
 
-  /** Forgets everything after a change. */
+  /** Call after a change. */
   clear(): void {
     this.entries.clear();
   }

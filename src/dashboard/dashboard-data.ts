@@ -39,32 +39,32 @@ const MAX_ROWS = 20;
 const MAX_FOUND = 50;
 const MAX_ALERTS = 50;
 const MAX_TENANTS = 200;
-/** How many tenants of a window are checked for being near their threshold: the size of its live top. */
+/** How many tenants of a window are checked against their threshold, which is the size of its live top. */
 const MAX_TOP = 200;
-/** The tenants of a window up to this length stay visible after its end until the next window has more. */
+/** Tenants of a window up to this length stay visible after it ends, until the next window has more. */
 const MAX_SHOWN_ON_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How long a response is cached: a second for the current minute, longer for a day. */
+/** How long responses are cached: a second for the current minute, longer for a day. */
 const LIVE_MS = 1_000;
 const DAY_GOOD_MS = 10_000;
 const ADVICE_GOOD_MS = 60_000;
 const STORAGE_GOOD_MS = 300_000;
 
-/** The data that rows are compared with while they are built. */
+/** The data that rows are matched with. */
 interface Told {
   readonly alerts: readonly AlertRecord[];
   readonly mutes: readonly PageMute[];
 }
 
-/** Builds the responses of the page's API. Each is read once a second, for any number of viewers. */
+/** Builds the responses of the page's API. Reads each once a second for any number of viewers. */
 export class DashboardData {
   private readonly cached = new Cached();
 
   constructor(private readonly view: MonitorView) {}
 
-  /** Called after a change on the page: the next response includes it. */
+  /** Call after a change on the page, so that the next response includes it. */
   changed(): void {
     this.cached.clear();
   }
@@ -116,12 +116,12 @@ export class DashboardData {
     const { view } = this;
     const store = view.store();
     const { uncounted } = view.counter();
-    // Omit what cannot be read while the store is away; the summary still shows that it is away.
+    // Omits what cannot be read while the store is away. The summary shows that it is away.
     const [told, listed] = await Promise.all([this.told(), this.orNothing(view.instances.list(), undefined)]);
     const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
     const all = await this.orNothing(this.nearRows(told.alerts), []);
     const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
-    // Not those that are over a level below the threshold; each once, in however many windows and categories it is over.
+    // Counts a tenant once, in however many windows and categories it is over, and only if it is over the threshold, not a lower level.
     const over = new Set(all.filter(({ since }) => since !== undefined).map(({ tenant }) => tenant.id)).size;
     const [categories, storage] = await Promise.all([
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
@@ -180,7 +180,7 @@ export class DashboardData {
         .filter(([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted))
         .map(([id]) => id);
       more += Math.max(found.length - MAX_FOUND, 0);
-      // Not all are read: the busiest come first.
+      // Only some are read, so the busiest come first.
       const top = await usage.top(category.name, { limit: MAX_TOP });
       const place = new Map(top.map(({ tenant }, i) => [tenant.id, i]));
       found.sort((a, b) => (place.get(a) ?? MAX_TOP) - (place.get(b) ?? MAX_TOP));
@@ -270,7 +270,7 @@ export class DashboardData {
     return category;
   }
 
-  /** Tenants of the last day, sorted by their highest minute. */
+  /** Tenants of the last day, highest minute first. */
   private async used(category: Category): Promise<CategoryAnswer['tenants']> {
     const { usage } = this.view;
     if (!usage) return [];
@@ -286,8 +286,8 @@ export class DashboardData {
   }
 
   /**
-   * Tenants at half of a threshold or more, worst first: from the busiest, from those that came near and from those that were alerted on,
-   * because a tenant with a low threshold of its own need not be among the busiest.
+   * Tenants at half of a threshold or more, worst first. Looks at the busiest, those that came near and those that raised alerts, because a
+   * tenant with a low threshold of its own need not be among the busiest.
    */
   private async nearRows(alerts: readonly AlertRecord[]): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
@@ -358,7 +358,7 @@ export class DashboardData {
           alert.category === row.category &&
           (alert.window ?? '') === row.window &&
           keyOfShown(alert.tenant.id) === row.tenant.id &&
-          // An open incident is told once, and may have begun before windows that were calm.
+          // An open incident is sent only once, and may have begun before calm windows.
           (hasOpenIncident(alert) ||
             raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs),
       );
@@ -369,13 +369,13 @@ export class DashboardData {
       );
       return {
         ...row,
-        // An alert is sent before usage is written, and already has the name.
+        // The alert already has the name, because it is sent before usage is written.
         tenant: {
           ...(record?.alert.tenant.name === undefined ? {} : { name: record.alert.tenant.name }),
           ...row.tenant,
         },
         hour: hours.get(row) ?? row.hour,
-        // Those of a window long ago say nothing about this count.
+        // Contributors to an earlier window say nothing about this count.
         ...(record?.alert.contributors && endOf(record.alert) >= row.windowStart
           ? { contributors: record.alert.contributors }
           : {}),
@@ -433,7 +433,7 @@ export class DashboardData {
     return { ...(bytes === undefined ? {} : { bytes }), tenants: tenants.size, retentionMs, hourlyRetentionMs };
   }
 
-  /** Tenants of the last day by id, with their names. */
+  /** Names of the tenants of the last day, by id. */
   private seen(category: string): Promise<Map<string, string>> {
     const { usage } = this.view;
     if (!usage) return Promise.resolve(new Map<string, string>());
@@ -443,7 +443,7 @@ export class DashboardData {
     });
   }
 
-  /** Returns an empty part if it cannot be read while the store is away. */
+  /** Returns `nothing` if the read fails while the store is away. */
   private async orNothing<T>(reading: Promise<T>, nothing: T): Promise<T> {
     try {
       return await reading;
@@ -454,19 +454,19 @@ export class DashboardData {
   }
 }
 
-/** Keys of the tenants that were over after a time, as alerts know it, or have an incident that is open. */
+/** Keys of the tenants that, according to alerts, were over after `since` or have an open incident. */
 function alertedSince(alerts: readonly AlertRecord[], category: string, window: string, since: number): string[] {
   const alerted = alerts.filter(
     ({ alert, raisedAt }) =>
       alert.category === category &&
       (alert.window ?? '') === window &&
-      // Windows in a row are one record, which keeps when it was raised.
+      // Consecutive windows share a record, whose `raisedAt` does not change.
       ((alert.windowEnd ?? raisedAt).getTime() > since || hasOpenIncident(alert)),
   );
   return [...new Set(alerted.map(({ alert }) => keyOfShown(alert.tenant.id)))].slice(0, MAX_TOP);
 }
 
-/** The higher of a tenant's rows in this window and the one before, so that a new minute does not look calm at once. */
+/** For each tenant the higher row of this window and the previous one, so that the page does not look calm when a new minute begins. */
 function worstOf(running: readonly UsageRow[], last: readonly UsageRow[]): UsageRow[] {
   const worst = new Map(running.map((row) => [row.tenant.id, row]));
   for (const row of last) if (row.count > (worst.get(row.tenant.id)?.count ?? 0)) worst.set(row.tenant.id, row);

@@ -41,10 +41,10 @@ const HEADERS: readonly (readonly [string, string])[] = [
 ];
 const JSON_TYPE = 'application/json; charset=utf-8';
 const MAX_TEXT = 500;
-/** The name for changes by an unnamed user. */
+/** The name shown for changes by an unnamed user. */
 const NAMELESS = 'somebody';
 
-/** The parts of a request that are used, on Express and Fastify. */
+/** The parts of an Express or Fastify request that are used. */
 interface PageRequest {
   readonly method: string;
   readonly url: string;
@@ -55,7 +55,7 @@ interface PageRequest {
   readonly body?: unknown;
 }
 
-/** A request that is rejected, with its status and reason. */
+/** Rejects a request with a status and a reason. */
 class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -66,17 +66,17 @@ class Refusal extends Error {
 }
 
 /**
- * Fastify tells `/rate-monitor/` from `/rate-monitor`, unless the app's router options ignore the slash: a path with it would be a duplicate
- * then, and end the boot. So the rest of the path is a wildcard there, which comes after all routes that are written out. Express takes both.
+ * Makes Fastify accept `/rate-monitor/` as well. A second route for it would be a duplicate, and stop the boot, if the app's router options
+ * ignore the slash. So the rest of the path is a wildcard, which Fastify matches after all explicit routes. Express accepts both anyway.
  *
- * Called before Nest reads the routes.
+ * Must be called before Nest reads the routes.
  */
 export function acceptSlash({ prototype }: Type<unknown>, adapter: string): void {
   const root = Object.getOwnPropertyDescriptor(prototype, 'root') as TypedPropertyDescriptor<unknown>;
   Get(adapter === 'fastify' ? ['', '*'] : '')(prototype as object, 'root', root);
 }
 
-/** The controller of the page, at a path that the app chooses. */
+/** Creates the controller of the page, at a path that the app chooses. */
 export function controllerAt(path: string, guard: Type<CanActivate> | undefined): Type<unknown> {
   /** Responds through the adapter, so that global interceptors cannot change the responses. */
   @UseGuards(...(guard ? [guard] : []), DashboardGuard)
@@ -91,7 +91,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
     ) {}
 
-    /** The page's files are in one folder, so it works behind any prefix. */
+    /** Redirects into a folder with all of the page's files, so that relative paths work behind any prefix. */
     @Get()
     root(@Req() request: PageRequest, @Res() response: object): void {
       const rest = request.params?.['*'] ?? '';
@@ -104,7 +104,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
 
     @Get('page')
     page(@Req() request: PageRequest, @Res() response: object): void {
-      // Its files are beside it.
+      // The page loads its files from the same folder, so a trailing slash would break the paths.
       if (lastPartOf(request) === '') this.redirect(response, '../page');
       else this.file(request, response, 'index.html', 'text/html; charset=utf-8');
     }
@@ -179,7 +179,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
           reason: textIn('reason', reason),
           by: who,
         };
-        // It logs who did it.
+        // `mute` itself logs who did it.
         const mute = await refusing(view.alerts.mute(options));
         data.changed();
         return { mute: toPageMute(mute) };
@@ -256,7 +256,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       });
     }
 
-    /** Checks a request that changes something: JSON only, and sent by the page itself. */
+    /** Handles a request that changes something. Accepts only JSON that the page itself sent. */
     private async change(
       request: PageRequest,
       response: object,
@@ -286,7 +286,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
           [status, body] = [503, { error: 'this cannot be read at the moment' }];
         }
       }
-      // A different time alone is not a change.
+      // A different `now` alone is not a change.
       const text = JSON.stringify(body);
       const etag = request.method === 'GET' && status === 200 ? tagOf(JSON.stringify({ ...body, now: 0 })) : undefined;
       this.head(response, [
@@ -329,7 +329,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
   return RateMonitorDashboardController;
 }
 
-/** Whether a page of the same origin sent it. Browsers since 2023 send a header for this; for older ones the origin is compared. */
+/** Whether a page of the same origin sent the request. Browsers since 2023 send a header for this; for older ones, compares the origin. */
 function isOfPage(request: PageRequest): boolean {
   const site = headerOf(request, 'sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
@@ -338,13 +338,13 @@ function isOfPage(request: PageRequest): boolean {
   return new URL(origin).host === headerOf(request, 'host');
 }
 
-/** Whether the browser has it. A proxy that compresses makes tags weak. */
+/** Whether the browser already has the response. A compressing proxy makes tags weak. */
 function isKnown(request: PageRequest, etag: string): boolean {
   const known = headerOf(request, 'if-none-match')?.split(',') ?? [];
   return known.some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 
-/** What follows the last slash of the path. */
+/** The part of the path after its last slash. */
 function lastPartOf({ originalUrl, url }: PageRequest): string {
   const [path = ''] = (originalUrl ?? url).split('?');
   return path.slice(path.lastIndexOf('/') + 1);
@@ -355,7 +355,7 @@ function headerOf({ headers }: PageRequest, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** String parameters of the query; a repeated name is ignored. */
+/** String parameters of the query. Repeated names are ignored. */
 function queryOf({ query }: PageRequest): Record<string, string | undefined> {
   const entries = Object.entries(Object(query) as Record<string, unknown>);
   return Object.fromEntries(
@@ -368,7 +368,7 @@ function known(view: MonitorView, category: unknown): string {
   throw new Refusal(404, `unknown category: write one of ${[...view.categories.keys()].join(', ')}`);
 }
 
-/** The named window, or the one that charts show. */
+/** The named window or, without a name, the one that charts show. */
 function windowIn(category: Category, name: unknown): CategoryWindow {
   if (name === undefined) return baseWindow(category);
   const window = category.windows.find((one) => one.name === name);
@@ -406,7 +406,7 @@ function numberIn(name: string, text: string | undefined, least: number): number
   throw new Refusal(400, `${name} is not a number, ${least} or more`);
 }
 
-/** A value that the services reject is a bad request. */
+/** Turns a value that the services reject into a bad request. */
 async function refusing<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

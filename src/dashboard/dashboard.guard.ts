@@ -12,7 +12,7 @@ import { oneLine, reasonOf } from '../util/text.js';
 
 /**
  * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
- * without a name. Anything else, or an error, results in 403.
+ * without a name. Anything else, or an error, denies it with 403.
  */
 export type DashboardAuthorize = (
   request: unknown,
@@ -22,13 +22,13 @@ export type DashboardAuthorize = (
 /** What {@link DashboardAuthorize} may return. */
 export type DashboardIdentity = boolean | string | { name: string } | null | undefined;
 
-/** The function that decides who may see the page. */
+/** Injection token for the function that decides who may see the page. */
 export const AUTHORIZE = Symbol.for('nestjs-rate-monitor:dashboard-authorize');
 
 const MAX_NAME = 80;
 const names = new WeakMap<object, string>();
 
-/** The user behind a request, if known: what `authorize` returned, else the name in `request.user`. */
+/** The user who sent a request, if known: the name that `authorize` returned, else the one in `request.user`. */
 export function whoOf(request: object): string | undefined {
   const { user } = request as { user?: unknown };
   return names.get(request) ?? nameIn(user);
@@ -50,7 +50,7 @@ export class DashboardGuard implements CanActivate {
     return true;
   }
 
-  /** An `authorize` that throws denies access. One of Nest's exceptions is a deliberate refusal; anything else is logged. */
+  /** An `authorize` that throws denies access. An exception of Nest is a deliberate refusal; any other error is logged. */
   private async ask(request: object, context: ExecutionContext): Promise<unknown> {
     try {
       const identity = await this.authorize(request, context);

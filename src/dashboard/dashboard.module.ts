@@ -35,7 +35,7 @@ export class RateMonitorDashboardModule implements NestModule {
     private readonly host: HttpAdapterHost,
   ) {}
 
-  /** Called by Nest before it reads the routes of controllers, when the adapter is known, also in a testing module. */
+  /** Nest calls this before it reads routes, when the adapter is already known, even in a testing module. */
   configure(): void {
     acceptSlash(this.controller, this.host.httpAdapter.getType());
   }
@@ -66,7 +66,7 @@ export class RateMonitorDashboardModule implements NestModule {
       controllers: [controller],
       providers: [
         { provide: CONTROLLER, useValue: controller },
-        // Not as a value: Nest 10 would serialize it with the module, and warn that it takes long.
+        // Not `useValue`: Nest 10 would serialize the value with the module, and warn that this is slow.
         { provide: ASSETS, useFactory: () => BUILT_ASSETS },
         { provide: AUTHORIZE, useValue: isGuard ? () => true : authorize },
       ],

@@ -48,7 +48,7 @@ function get(
   };
 }
 
-/** @param request - The type of the body, and an example; without it the body is empty. */
+/** @param request - The type of the body and an example; if omitted, the body is empty. */
 function post(
   operationId: string,
   summary: string,
@@ -87,7 +87,7 @@ export function openApi(version: string): object {
       description:
         "What the page of nestjs-rate-monitor shows. Times are milliseconds since the epoch by the store's clock.",
     },
-    // The description is in the folder below the page.
+    // `openapi.json` is one folder below the page.
     servers: [{ url: '..' }],
     paths: {
       '/api/overview': get('overview', 'Everything on the start page', 'Overview', EXAMPLES.overview),

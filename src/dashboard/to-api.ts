@@ -97,7 +97,7 @@ export function toPageMute({ tenant, category, until, reason, by, heldBack }: Mu
   };
 }
 
-/** JSON has no infinity: a threshold that cannot be exceeded is omitted. */
+/** Omits a threshold that cannot be exceeded, because JSON has no infinity. */
 export function shown(threshold: number | undefined): number | undefined {
   return threshold === Infinity ? undefined : threshold;
 }

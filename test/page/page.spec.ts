@@ -254,7 +254,7 @@ describe('the first look', () => {
     const { page, server } = await open();
     server.fail(403);
     await page.reload();
-    await page.getByRole('heading', { name: 'You may not see this page' }).waitFor();
+    await page.getByRole('heading', { name: 'You do not have access to this page' }).waitFor();
     if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('403'));
   });
 });

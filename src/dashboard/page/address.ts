@@ -6,7 +6,7 @@ export interface Address {
   tenant: string;
 }
 
-/** `#/llm_call/proj_1`: the tenant's own address, as alerts link to it. */
+/** The tenant's address that alerts link to: `#/llm_call/proj_1`. */
 export function addressOf({ category, tenant }: Address): string {
   return `#/${encodeURIComponent(category)}/${encodeURIComponent(tenant)}`;
 }

@@ -38,7 +38,7 @@ export function Alerts({
 export interface ListProps<T> {
   entries: readonly T[];
   now: number;
-  /** On a tenant's page every entry belongs to that tenant. */
+  /** Set on a tenant's page, where every entry belongs to that tenant. */
   own?: boolean;
 }
 

@@ -15,7 +15,7 @@ import { TenantPage } from './tenant-page.js';
 import { clockWithSeconds } from './words.js';
 
 const EVERY_MS = 1_000;
-/** How often relative times such as "18 min" are rendered again if nothing else changed. */
+/** How often relative times such as "18 min" are re-rendered if nothing else changes. */
 const CLOCK_MS = 5_000;
 
 function App(): JSX.Element {
@@ -79,7 +79,7 @@ function Unavailable({ problem }: { problem: Error }): JSX.Element {
   const closed = problem instanceof Refused && (problem.status === 401 || problem.status === 403);
   return (
     <section>
-      <h1>{closed ? 'You may not see this page' : 'No answer'}</h1>
+      <h1>{closed ? 'You do not have access to this page' : 'No answer'}</h1>
       <p class="empty">{problem.message}</p>
     </section>
   );

@@ -9,7 +9,7 @@ import { ThresholdLine } from './threshold-line.js';
 import { clock, count, many } from './words.js';
 
 const REFRESH_EVERY_MS = 30_000;
-/** Minutes per point of the small chart; 1,440 points would be noise at this width. */
+/** Minutes per point of the small chart. 1,440 points would be noise at this width. */
 const MINUTES_A_POINT = 10;
 const HEIGHT = 104;
 
@@ -99,7 +99,7 @@ function Totals({ answer }: { answer: CategoryAnswer }): JSX.Element {
   );
 }
 
-/** Sums of complete steps, counted back from the last complete minute; the current one would look like a drop. */
+/** Sums of complete steps, counted back from the last complete minute, because the current minute would look like a drop. */
 export function pointsOf({ start, stepMs, counts }: Series, alerts: CategoryAnswer['alerts']): ChartData {
   const complete = counts.slice(0, -1);
   const first = complete.length % MINUTES_A_POINT;
@@ -123,7 +123,7 @@ export interface Hour {
   counts: number[];
 }
 
-/** Grouped by hour, newest first. */
+/** The series by hour, newest first. */
 export function hoursOf({ start, stepMs, counts }: Series): Hour[] {
   const hours = new Map<number, Hour>();
   counts.forEach((value, i) => {

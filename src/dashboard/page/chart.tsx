@@ -18,7 +18,7 @@ export interface ChartData {
 export interface ChartProps {
   data: ChartData;
   height: number;
-  /** Description for screen readers; the numbers are in the table next to the chart. */
+  /** Description for screen readers. The numbers are in the table next to the chart. */
   label: string;
   /** Small charts have no vertical axis. */
   axis?: boolean;
@@ -145,7 +145,7 @@ function optionsOf(
   };
 }
 
-/** Changes with the system's colors; a canvas must be redrawn to use them. */
+/** Whether the system's colors are dark. A canvas must be redrawn when they change. */
 function useDark(): boolean {
   const query = matchMedia('(prefers-color-scheme: dark)');
   const [dark, setDark] = useState(query.matches);

@@ -7,7 +7,7 @@ import { SILENT_MS, clockWithSeconds, count, lasting } from './words.js';
 
 const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '#667085' };
 
-/** The summary: calm, how many tenants are over, or blind; and whether the data below is current. */
+/** The summary: calm, how many tenants are over, or blind, and whether the data below is current. */
 export function Header({ live, now }: { live: Live<Overview>; now: number }): JSX.Element {
   const { data } = live;
   const state = stateOf(live);
@@ -101,7 +101,7 @@ function stateWords(state: keyof typeof COLOURS, data: Overview | undefined, now
   return `Blind for ${lasting(now - data.blindSince)}`;
 }
 
-/** The hash is a tenant's address, so links within the page scroll by script. */
+/** Links within the page scroll by script, because the hash is a tenant's address. */
 function scrollTo(event: Event, id: string): void {
   event.preventDefault();
   document.getElementById(id)?.scrollIntoView({ block: 'center' });

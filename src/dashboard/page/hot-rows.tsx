@@ -8,11 +8,11 @@ import { Bar, Spark, toneOf } from './small-charts.js';
 import { Contributors, Told, Who } from './who.js';
 import { clock, count, lasting, length, percent, times } from './words.js';
 
-/** The search starts when typing pauses. */
+/** The search starts after a pause in typing of this length. */
 const TYPING_PAUSE_MS = 200;
 const SEARCH_EVERY_MS = 2_000;
 
-/** Tenants over or near a threshold, worst first; with a search text, any tenant. */
+/** Tenants over or near a threshold, worst first; during a search, any tenant. */
 export function HotRows({ overview, now }: { overview: Overview; now: number }): JSX.Element {
   const [typed, setTyped] = useState('');
   const search = useSettled(typed.trim(), TYPING_PAUSE_MS);
@@ -53,7 +53,7 @@ export function RowTable({ rows, now }: { rows: readonly TenantRow[]; now: numbe
           <th scope="col">Ratio</th>
           <th scope="col">Over for</th>
           <th scope="col">Last hour</th>
-          <th scope="col">Who, and where told</th>
+          <th scope="col">Caused by, sent to</th>
           <th scope="col">
             <span class="unseen">Mute</span>
           </th>
@@ -122,7 +122,7 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
   );
 }
 
-/** `/` focuses it from anywhere, Escape clears it. */
+/** The search field. `/` focuses it from anywhere; Escape clears it. */
 function Search({ typed, onType }: { typed: string; onType: (text: string) => void }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -170,7 +170,7 @@ function NobodyFound(): JSX.Element {
   return <p class="empty">No tenant with that in its name or id was counted in the last 24 hours.</p>;
 }
 
-/** Shown before the first tenant: monitored handlers, and those that were not called yet. */
+/** Shown before the first tenant: the monitored handlers, and which have not been called yet. */
 function Handlers({ overview: { handlers } }: { overview: Overview }): JSX.Element {
   return (
     <div class="empty">
@@ -203,7 +203,7 @@ export function HandlerList({ handlers }: { handlers: Overview['handlers'] }): J
   );
 }
 
-/** Debounced value. */
+/** The value, debounced. */
 function useSettled(value: string, afterMs: number): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

@@ -5,11 +5,11 @@ import type { ErrorAnswer } from '../api.js';
 const TIMEOUT_MS = 8_000;
 const MAX_BACKOFF_MS = 10_000;
 
-/** The page's own address, which keeps a proxy's path. User and password are removed, because `fetch` rejects addresses with them. */
+/** The page's own address, including a proxy's path. User and password are removed, because `fetch` rejects addresses with them. */
 const here = new URL('.', import.meta.url);
 here.username = here.password = '';
 
-/** Called after each change made on this page, to reload the data at once. */
+/** Notified of each change made on this page, so that the data is reloaded at once. */
 const changes = new EventTarget();
 
 /** A response that is not 2xx, with the server's reason. */
@@ -27,9 +27,9 @@ export class Refused extends Error {
 export interface Live<T> {
   /** The last response for the current address, never for an earlier one. */
   data?: T;
-  /** Server clock minus browser clock: "18 min" is correct even if this computer's clock is wrong. */
+  /** Server clock minus browser clock, so that "18 min" is correct even if this computer's clock is wrong. */
   skewMs: number;
-  /** Time of the first failed request in a row, by this browser's clock. */
+  /** Time of the first of the failed requests in a row, by this browser's clock. */
   failingSince?: number;
   problem?: Refused | Error;
 }
@@ -118,7 +118,7 @@ class Poll<T extends { now: number }> {
   }
 }
 
-/** The live response for a path relative to the page; no request without a path. */
+/** The live response for a path relative to the page. Without a path it sends no request. */
 export function useLive<T extends { now: number }>(path: string | undefined, everyMs: number): Live<T> {
   const [, redraw] = useReducer<number, void>((n) => n + 1, 0);
   const poll = useRef<{ path: string | undefined; poll: Poll<T> | undefined }>({ path: undefined, poll: undefined });

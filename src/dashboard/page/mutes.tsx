@@ -15,7 +15,7 @@ interface Scope {
   tenant?: PageTenant | undefined;
 }
 
-/** One click mutes for an hour, another one undoes it. A person on call should not have to fill in a form. */
+/** One click mutes for an hour, another undoes it. People on call should not have to fill in a form. */
 export function MuteButton({
   scope,
   mute,
@@ -96,7 +96,7 @@ export function Mutes({ overview, now }: { overview: Overview; now: number }): J
 }
 
 interface MuteFormProps {
-  /** Categories to choose from; absent if the scope is given. */
+  /** Categories to choose from; absent if the scope is fixed. */
   categories?: readonly string[];
   scope?: Scope;
   now: number;

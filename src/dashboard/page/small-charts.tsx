@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import type { PageLevel, Series, TenantRow } from '../api.js';
 import { count, length, times } from './words.js';
 
-/** Space to the right of the threshold, to show bars that exceed it. */
+/** Leaves space to the right of the threshold for bars that exceed it. */
 const HEADROOM = 1.6;
 const SPARK_WIDTH = 180;
 const SPARK_HEIGHT = 34;
@@ -14,7 +14,7 @@ export function toneOf({ severity, ratio }: Pick<TenantRow, 'severity' | 'ratio'
   return ratio > 1 ? 'warning' : 'near';
 }
 
-/** A count compared with its threshold: the long mark is the threshold, short ones are other levels. */
+/** A count compared with its threshold: the long mark is the threshold, short marks are other levels. */
 export function Bar({ row }: { row: TenantRow }): JSX.Element {
   const { threshold, levels, windowMs } = row;
   const max = Math.max(row.count, threshold * HEADROOM, 1);
@@ -34,7 +34,7 @@ export function Bar({ row }: { row: TenantRow }): JSX.Element {
   );
 }
 
-/** The last hour, one bar per minute; minutes over the threshold, if there is one for minutes, are highlighted. */
+/** The last hour, one bar per minute. Highlights minutes over the threshold, if there is one for minutes. */
 export function Spark({ series, threshold }: { series: Series; threshold: number | undefined }): JSX.Element {
   const { counts, stepMs } = series;
   const peak = Math.max(...counts, 0);
@@ -43,7 +43,7 @@ export function Spark({ series, threshold }: { series: Series; threshold: number
   const step = SPARK_WIDTH / Math.max(counts.length, 1);
   const y = (value: number): number => SPARK_HEIGHT * (1 - value / max);
   const column = (value: number, i: number): string => {
-    // Even a small count is visible.
+    // Keeps even a small count visible.
     const top = value > 0 ? Math.min(y(value), SPARK_HEIGHT - 1) : SPARK_HEIGHT;
     return `M${round(i * step)} ${SPARK_HEIGHT}V${round(top)}h${round(step * 0.78)}V${SPARK_HEIGHT}Z`;
   };

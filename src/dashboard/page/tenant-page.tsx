@@ -32,7 +32,7 @@ export function TenantPage({
     `api/tenant?category=${encodeURIComponent(category)}&tenant=${encodeURIComponent(id)}`,
     EVERY_MS,
   );
-  // The charts and the form are about the first of the category's windows, the shortest.
+  // The charts and the form are about the category's first window, which is the shortest.
   const shortest = overview.categories.find(({ name }) => name === category)?.windows[0]?.name;
   const row = data?.rows.find(({ window }) => window === shortest) ?? data?.rows[0];
   const tenant = row?.tenant ?? { id };
@@ -195,7 +195,7 @@ function Day({ answer, row, now }: { answer: TenantAnswer; row: TenantRow; now: 
   return (
     <section aria-labelledby="day">
       <h2 id="day">
-        The day <small>each minute; drag across to look closer, double-click to see all</small>
+        The day <small>each minute; drag to zoom in, double-click to reset</small>
       </h2>
       <div class="padded">
         <Chart
@@ -228,7 +228,7 @@ function Day({ answer, row, now }: { answer: TenantAnswer; row: TenantRow; now: 
   );
 }
 
-/** Hours without a peak are not 0: the tenant was not in the top 100. */
+/** In hours without a peak the tenant was not in the top 100, which does not mean 0. */
 function Peaks({
   answer: { hourlyPeaks },
   row,

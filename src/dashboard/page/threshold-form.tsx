@@ -74,7 +74,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
           <label>
             For
             <select name="for">
-              <option value="0">until taken away</option>
+              <option value="0">until removed</option>
               {LENGTHS.map((ms) => (
                 <option key={ms} value={ms}>
                   {length(ms)}

@@ -12,7 +12,7 @@ import { Who } from './who.js';
 import { count, length, many, nameOf } from './words.js';
 
 const HEIGHT = 132;
-/** Space above the highest bar, so that a line at its top can still be dragged. */
+/** Space above the highest bar, so that a line at the top can still be dragged. */
 const TOP = 14;
 const MAX_BAR = 26;
 const HEADROOM = 1.5;
@@ -25,7 +25,7 @@ export function ThresholdLine({ answer, canSet }: { answer: CategoryAnswer; canS
   const present = advice.threshold;
   const [trial, setTrial] = useState<number>();
   const line = trial ?? present ?? advice.suggestion?.threshold ?? Math.max(1, advice.percentiles.p99);
-  // Only typed values exceed the scale: a scale that followed the line would move away from the pointer.
+  // Only a typed value extends the scale. If the scale followed the dragged line, it would move away from the pointer.
   const [typed, setTyped] = useState(1);
   const max = Math.max(tenants[0]?.peak ?? 0, (present ?? 0) * HEADROOM, advice.suggestion?.threshold ?? 0, typed, 4);
   const scale = useMemo(() => new RootScale(max, HEIGHT), [max]);

@@ -11,7 +11,7 @@ export function stepAt(curve: readonly AdviceStep[], threshold: number): AdviceS
   return { threshold, alerts, tenants };
 }
 
-/** A square-root axis from 0: small tenants stay visible next to one a hundred times larger, and one pixel is a small step everywhere. */
+/** A square-root axis from 0. Small tenants stay visible next to one a hundred times larger, and one pixel is a small step everywhere. */
 export class RootScale {
   constructor(
     /** Value at the top. */
@@ -33,7 +33,7 @@ export class RootScale {
 
 const GRID_SPACE = 18;
 
-/** Round values for a few grid lines, from top to bottom, with enough distance between them. */
+/** Round values for a few well-spaced grid lines, from top to bottom. */
 export function gridValues(scale: RootScale): number[] {
   const top = 10 ** Math.floor(Math.log10(scale.max));
   const values: number[] = [];
@@ -45,7 +45,7 @@ export function gridValues(scale: RootScale): number[] {
   return values;
 }
 
-/** Keyboard step: about 10%, a whole number, at least 1. */
+/** The keyboard step: about 10 %, a whole number, at least 1. */
 export function leap(value: number): number {
   return Math.max(1, Math.round(value / 10));
 }

@@ -27,7 +27,7 @@ export async function attempt(work: () => Promise<Notice | undefined>): Promise<
   }
 }
 
-/** Where notices appear; read out by a screen reader. */
+/** Where notices appear. Screen readers read them out. */
 export function Notices(): JSX.Element {
   const [notice, setNotice] = useState<Notice>();
   show = setNotice;

@@ -22,7 +22,7 @@ export function Who({ tenant, category, chip }: { tenant: PageTenant; category: 
   );
 }
 
-/** State of an alert in each channel. */
+/** The state of an alert in each channel. */
 export function Told({ told, now }: { told: readonly PageDelivery[]; now: number }): JSX.Element | null {
   if (told.length === 0) return null;
   return (

@@ -4,7 +4,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** An instance reports itself every ten seconds; one that missed a report is called silent, in milliseconds. */
+/** Instances report every ten seconds. One not heard from for this long, in milliseconds, is called silent. */
 export const SILENT_MS = 20_000;
 
 const number = new Intl.NumberFormat('en');
@@ -23,7 +23,7 @@ export function many(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
 }
 
-/** `20.8×`, `312×`; truncated, so that a ratio below 1 is never shown as 1. */
+/** `20.8×`, `312×`. Truncated, so that a ratio below 1 is never shown as 1. */
 export function times(ratio: number): string {
   const digits = ratio >= 100 ? 0 : 1;
   return `${(Math.floor(ratio * 10 ** digits + 1e-9) / 10 ** digits).toFixed(digits)}×`;
@@ -85,7 +85,7 @@ export function deliveryWord({ channel, status, attempts = 0, retryAt }: PageDel
   return `${channel} ↻ ${Math.max(0, Math.ceil((retryAt - now) / 1_000))} s`;
 }
 
-/** The same as a sentence, for a tooltip. */
+/** The state of an alert in a channel as a sentence, for a tooltip. */
 export function deliverySentence({ channel, status, attempts, reason }: PageDelivery): string {
   const what = { sent: 'sent', waiting: 'waiting', failed: 'given up', suppressed: 'held back by a mute' }[status];
   const details = [attempts !== undefined && attempts > 1 ? `after ${attempts} attempts` : '', reason ?? ''].filter(
