@@ -36,7 +36,7 @@ export interface AlwaysOver {
   p95: number;
 }
 
-/** What history tells about a threshold. */
+/** What history says about a threshold. */
 export interface ThresholdAdvice {
   /** Percentiles of the counts above 0 of each tenant and window. */
   percentiles: { p50: number; p95: number; p99: number; max: number };
@@ -57,9 +57,9 @@ export interface ThresholdAdvice {
 
 /** What the advice is about. */
 export interface AdviceQuestion {
-  /** The present threshold; undefined if each tenant has its own. */
+  /** The current threshold; undefined if each tenant has its own. */
   readonly threshold: number | undefined;
-  /** Further thresholds to be looked at. */
+  /** Further thresholds to evaluate. */
   readonly at?: readonly number[];
   /** The time that the history covers, in words: `24 h`. */
   readonly over: string;
@@ -70,16 +70,16 @@ export interface AdviceQuestion {
 const MAX_STEPS = 200;
 const MAX_WHOM = 10;
 const MAX_ALWAYS_OVER = 20;
-/** With fewer counts there is no advice. */
+/** With fewer counts there is no suggestion. */
 const MIN_SAMPLES = 100;
-/** With fewer windows a tenant is not yet called always over. */
+/** With fewer windows, a tenant does not qualify as always over. */
 const MIN_WINDOWS = 10;
 /** People still read this many alerts in the time that the advice covers. */
 const FEW_ALERTS = 10;
-/** Less than any step of {@link roundUp}, but a step also of counts so high that adding 1 changes nothing. */
+/** Smaller than any step of {@link roundUp}, but still a step for counts so high that adding 1 changes nothing. */
 const STEP_UP = 1.01;
 
-/** Works out from complete history which thresholds would have alerted on whom, and which one to suggest. */
+/** Calculates from complete history which thresholds would have alerted on which tenants, and which one to suggest. */
 export function advise(
   usage: readonly TenantUsage[],
   { threshold, at = [], over, window }: AdviceQuestion,
@@ -104,8 +104,8 @@ export function advise(
 }
 
 /**
- * The lowest round number that covers 99 % of a usual tenant's counts and causes few alerts. Tenants that are always over do not count
- * here: they need a threshold of their own.
+ * The lowest round number that covers 99 % of a usual tenant's counts and causes few alerts. Ignores tenants that are always over: they
+ * need a threshold of their own.
  */
 function suggest(usage: readonly TenantUsage[], alwaysOver: readonly AlwaysOver[]): number | undefined {
   const apart = new Set(alwaysOver.map(({ tenant }) => tenant.id));
@@ -132,7 +132,7 @@ function reasonFor(
   return `At ${threshold} there were ${plural(alerts, 'alert')} in ${over}, for ${plural(tenants, 'tenant')}; ${below} % of all counts in ${window} stay at or below it.${now}${apart}`;
 }
 
-/** A suggestion within a fifth of the present threshold is not worth a change. */
+/** Whether a change is worthwhile: not within a fifth of the current threshold. */
 function isFar(suggested: number, threshold: number): boolean {
   return Math.abs(suggested - threshold) > Math.max(threshold * 0.2, 1);
 }
@@ -182,7 +182,7 @@ function curveOf(usage: readonly TenantUsage[], all: ReadonlyMap<number, number>
   return thinned(steps);
 }
 
-/** As many steps as a chart can show: those kept are exact, and each count from the highest down to the 100th is among them. */
+/** As many steps as a chart can show: those kept are exact, and include each of the 100 highest counts. */
 function thinned(steps: AdviceStep[]): AdviceStep[] {
   if (steps.length <= MAX_STEPS) return steps;
   const tail = steps.slice(-MAX_STEPS / 2);
@@ -213,14 +213,14 @@ function alwaysOverOf(usage: readonly TenantUsage[], threshold: number): AlwaysO
     .slice(0, MAX_ALWAYS_OVER);
 }
 
-/** Two digits at most, the second a 0 or a 5 from 10 on. */
+/** Rounds up to at most two digits; from 10 on, the second is 0 or 5. */
 export function roundUp(count: number): number {
   const whole = Math.max(Math.ceil(count), 1);
   const step = 10 ** Math.floor(Math.log10(whole)) / 2;
   return Math.ceil(whole / step) * step;
 }
 
-/** A few numbers from what is usual to the highest. */
+/** A few round numbers from a usual count to the highest. */
 function roundNumbers(from: number, to: number): number[] {
   const numbers: number[] = [];
   if (to === 0) return numbers;

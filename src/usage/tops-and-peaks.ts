@@ -5,18 +5,18 @@ import { MAX_LIVE, SLOT_MS, type LiveTop, type TenantCount } from '../store/usag
 const TOP_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
 
-/** By tenant, what was last written. */
+/** What was last written, by tenant. */
 export interface Written {
   /** Its count in the live top. */
   readonly reported: Map<string, number>;
-  /** The part of its threshold, of those that are near it. */
+  /** Its ratio of count to threshold, if near the threshold. */
   readonly nearest: Map<string, number>;
 }
 
-/** The tenants of a span that are shown, as far as they have changed. */
+/** The tenants of a span to show, as far as they have changed. */
 export class Top {
   readonly busiest: Highest;
-  /** Those nearest to their threshold, which may be a low one: they need not be among the busiest. */
+  /** Those nearest to their thresholds; if these are low, they need not be among the busiest. */
   readonly nearest: Highest;
 
   constructor(
@@ -41,7 +41,7 @@ export class Top {
   }
 }
 
-/** As many of the highest as a live top holds. */
+/** The highest counts, as many as a live top holds. */
 class Highest {
   private counts: TenantCount[] = [];
   /** Counts up to this are not among the highest. */

@@ -23,7 +23,7 @@ import { baseWindow, isLong } from './usage-units.js';
 const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
-/** More than are kept of any window. */
+/** More rows than are kept of any window. */
 const MAX_ROWS = 1_000_000;
 const HOUR_MS = HOUR_SLOTS * SLOT_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -129,13 +129,13 @@ export interface UsageSettings extends UsageRetention {
   ) => number | undefined;
 }
 
-/** The first and the last. */
+/** The first and the last slot. */
 interface Slots {
   readonly from: number;
   readonly to: number;
 }
 
-/** Reads usage. What is not yet in the history is taken from the counters, so each replica gives the same answer. */
+/** Reads usage. What is not yet in the history is read from the counters, so all replicas return the same. */
 export class UsageReader {
   constructor(private readonly settings: UsageSettings) {}
 
@@ -155,7 +155,7 @@ export class UsageReader {
     const time = millisecondsOf(at ?? now, 'at');
     if (typeof limit !== 'number' || !(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
     const most = Math.floor(Math.min(limit, MAX_ROWS));
-    // Nothing was counted then, and a calendar has no such far dates.
+    // Nothing was counted then, and a calendar cannot handle dates that far away.
     if (time < 0 || time >= window.spanAt(now).end) return [];
     const span = window.spanAt(time);
     const isLive = now - span.end < LIVE_WINDOWS * (span.end - span.start);
@@ -165,7 +165,8 @@ export class UsageReader {
       from: Math.floor(span.start / SLOT_MS),
       to: Math.floor(Math.min(span.end - 1, now) / SLOT_MS),
     };
-    // Most often nobody is listed because nobody was counted. Reading every tenant's history each second would be a high price for that.
+    // Usually the list is empty because nobody was counted, and reading every tenant's history each second would be a high price to find
+    // that out.
     if (isLive && (isLong(window) || !(await this.isCounted(category, slots)))) return [];
     return this.rows(category, window, time, await this.pastTop(category, slots, most));
   }
@@ -174,7 +175,7 @@ export class UsageReader {
     return [...(await this.settings.store.totals(name, from, to)).values()].some((count) => count > 0);
   }
 
-  /** Rows of tenants whose counts are known; `counts` are those of the window that holds `time`. */
+  /** Rows of tenants whose counts are known; `counts` are those of the window that contains `time`. */
   private async rows(
     category: Category,
     window: CategoryWindow,
@@ -204,7 +205,9 @@ export class UsageReader {
     return rows;
   }
 
-  /** Rows of some tenants in the window that holds `at`, including those that used nothing. As far back as counters are kept. */
+  /**
+   * Rows of some tenants in the window that contains `at`, including those that used nothing. It reaches as far back as counters are kept.
+   */
   async present(
     category: Category,
     window: CategoryWindow,
@@ -221,7 +224,7 @@ export class UsageReader {
     );
   }
 
-  /** The tenants that came near their threshold in the window that holds `at`, as they were counted: the worst first. */
+  /** The tenants that came near their threshold in the window that contains `at`, worst first, as compared when they were counted. */
   nearest(category: Category, window: CategoryWindow, at: number): Promise<string[]> {
     return this.settings.store.near(category.name, window.name, window.spanAt(at).key);
   }
@@ -342,7 +345,7 @@ export class UsageReader {
     return usage;
   }
 
-  /** Every tenant seen in the time, its newest entry last. */
+  /** Every tenant seen in that time, with its newest entry. */
   private async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
     const all = new Map<string, SeenTenant>();
     for (const block of blocksOf(from, to))
@@ -350,7 +353,7 @@ export class UsageReader {
     return all;
   }
 
-  /** Last known entries of tenants of a window, which may be longer than a block: in its blocks or the one before. */
+  /** The last known entries of tenants of a window, from its blocks or the one before; it may be longer than a block. */
   private async seenOf(
     category: string,
     tenants: readonly string[],
@@ -399,14 +402,14 @@ export class UsageReader {
     return Math.floor(this.now() / SLOT_MS);
   }
 
-  /** Slots of a range, within what is kept. */
+  /** The slots of a range, limited to those that are kept. */
   private slots(range: TimeRange): Slots {
     const { from, to } = given(range, 'from, to');
     const now = this.now();
     const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
     const last = Math.floor(Math.min(millisecondsOf(to ?? now, 'to'), now) / SLOT_MS);
     const first = Math.max(Math.floor(millisecondsOf(from, 'from') / SLOT_MS), oldest);
-    // Far in the future there is no date.
+    // Limited, because a `Date` cannot represent the far future.
     return { from: Math.min(first, Math.floor(now / SLOT_MS) + 1), to: last };
   }
 
@@ -461,7 +464,7 @@ export class UsageReader {
     });
   }
 
-  /** The busiest tenants of a past window, out of all that were seen then, by their counts at its end. */
+  /** The busiest tenants of a past window, of all that were seen then, by their counts at its end. */
   private async pastTop(category: Category, { from, to }: Slots, limit: number): Promise<TenantCount[]> {
     const seen = [...(await this.seenBetween(category.name, from, to)).keys()];
     const counts: TenantCount[] = [];
@@ -475,7 +478,7 @@ export class UsageReader {
       .slice(0, limit);
   }
 
-  /** What all tenants counted in a window. Below a minute only the busiest are known. */
+  /** The count of all tenants in a window; for one under a minute, only of the busiest. */
   private async totalIn(
     category: Category,
     window: CategoryWindow,
@@ -495,7 +498,7 @@ export class UsageReader {
     return Math.max(total, known);
   }
 
-  /** Since when each tenant that is over has been over in every window. */
+  /** Since when each of these tenants has been over its threshold in every window. */
   private async since(
     category: Category,
     window: CategoryWindow,
@@ -521,7 +524,7 @@ export class UsageReader {
     return starts.map((start) => new Date(Math.min(start, here)));
   }
 
-  /** How often each count occurred; of a long window, only its last count. */
+  /** How often each count occurred; for a long window, only its last count. */
   private perWindow(category: Category, counts: SlotCounts): Map<number, number> {
     const window = baseWindow(category);
     const histogram = new Map<number, number>();
@@ -540,7 +543,7 @@ export class UsageReader {
   }
 }
 
-/** @throws TypeError if options are none. */
+/** @throws TypeError if `options` is not an object. */
 function given<T extends object>(options: T, names: string): T {
   if (typeof options === 'object' && options !== null) return options;
   throw new TypeError(`the options are ${kindOf(options)}: write an object with ${names}`);
@@ -548,7 +551,7 @@ function given<T extends object>(options: T, names: string): T {
 
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
 function millisecondsOf(time: Time, name: string): number {
-  // Of null, a boolean or a text a number would be made that nobody meant.
+  // `Number` would convert null, a boolean or a text to a number that nobody meant.
   const milliseconds = typeof time === 'number' || (typeof time === 'object' && time !== null) ? Number(time) : NaN;
   if (Number.isNaN(milliseconds))
     throw new RangeError(`${name} is not a time: write a Date or milliseconds since the epoch`);
@@ -564,7 +567,7 @@ function windowOf(category: Category, name: string | undefined): CategoryWindow 
   );
 }
 
-/** A sliding window begins a window's length before the end of the part that runs, and has no end, as in alerts. */
+/** A sliding window begins one length before the end of its running part, and has no end, as in alerts. */
 function datesOf(
   { parts, windowMs }: CategoryWindow,
   { start, end }: WindowSpan,
@@ -586,7 +589,7 @@ function series(counts: SlotCounts, from: number, to: number): UsageSeries {
   };
 }
 
-/** The running counts of a long window, in minutes without a request too. */
+/** The running counts of a long window, including minutes without a request. */
 function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: number): SlotCounts {
   const all = new Map<number, number>();
   const first = Math.min(from, ...counts.keys());
@@ -600,7 +603,7 @@ function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: n
   return all;
 }
 
-/** Start of the first window of the run that is over `threshold` up to the one that holds `time`. */
+/** Start of the first of the consecutive windows over `threshold` up to the one that contains `time`. */
 function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow, time: number, from: number): number {
   let span = window.spanAt(time);
   for (;;) {

@@ -31,7 +31,7 @@ const SPREAD = 0.5;
 const LATE_UNITS = 3;
 /** How many tenants each look checks in the store, to notice if it lost them. */
 const LOOKED_FOR = 20;
-/** How long a shutdown takes for copying. */
+/** The longest that a shutdown spends on copying. */
 const COPIES_FOR_MS = 1_000;
 
 /** Source of counts for usage, read once a second and never while a request waits. */
@@ -40,7 +40,7 @@ export interface UsageSource {
   readonly instance: string;
   /** The store's clock. */
   now(): number;
-  /** Tenants whose counts have changed: each change is given once. Undefined for each tenant that has not changed. */
+  /** Tenants whose counts have changed: each change is reported once. Undefined for each tenant that has not changed. */
   changed(): Iterable<ChangedTotal | undefined>;
   /** The store's counts, in the order of `reads`. */
   counts(reads: readonly CountRead[]): Promise<number[]>;
@@ -48,15 +48,15 @@ export interface UsageSource {
 
 /** Settings of the recorder. */
 export interface RecorderSettings extends UsageRetention {
-  /** Tenants with history, per category and 8 hours. Those at half of their threshold or more always get one. */
+  /** The most tenants with history, per category and 8 hours. Those at half of their threshold or more always get one. */
   readonly maxTenants: number;
   /** How long after its end a window's totals may still arrive. */
   readonly settleMs: number;
 }
 
 /**
- * Once a second, writes usage from totals that counting already has. Each write is absolute, so a look may fail, repeat or come late. When
- * a window is over, one replica copies its counters into the history for all.
+ * Once a second, writes usage from totals that counting already has. Each write is absolute, so a look may fail, repeat or be late. When a
+ * window is over, one replica copies its counters into the history for all.
  */
 export class UsageRecorder {
   private readonly records: ReadonlyMap<string, CategoryRecord>;
@@ -86,7 +86,7 @@ export class UsageRecorder {
     }
   }
 
-  /** Writes the last totals when the process ends, including those of the running window. */
+  /** Writes the last totals at shutdown, including those of the running window. */
   async stop(): Promise<void> {
     const end = performance.now() + COPIES_FOR_MS;
     const now = await this.collect();
@@ -94,7 +94,7 @@ export class UsageRecorder {
       record.addAgain(Infinity);
       await this.report(record);
       for (const { unit } of this.units(record, now)) {
-        // Also what another one copies: if it ends too, it may not see what was counted here since. Copying twice does no harm.
+        // Also what another instance is copying: if it ends too, it may miss what was counted here since. Copying twice does no harm.
         while (performance.now() < end && (await this.store.claimCopy(unit, this.source.instance, 0)) > 0)
           await this.copy(record, unit);
       }
@@ -102,18 +102,18 @@ export class UsageRecorder {
     }
   }
 
-  /** Reads what has changed; returns the time as of which it did. */
+  /** Reads what has changed; returns the time to which that belongs. */
   private async collect(): Promise<number> {
     const block = blockOf(Math.floor(this.source.now() / SLOT_MS));
     for (const record of this.records.values()) {
-      // Also for tenants that other replicas saw.
+      // Counts tenants that other replicas saw, too.
       record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
-      // Of earlier blocks the store forgets them by itself.
+      // Only in the current block: the store drops earlier ones itself.
       const some = record.block === block ? record.nextSeen(LOOKED_FOR) : [];
       if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
         record.seenAgain();
     }
-    // Not earlier: while the store answers, the process may be suspended, and what is counted then belongs to a later minute.
+    // Read only now: the process may have been suspended during these calls, and what is counted then belongs to a later minute.
     const now = this.source.now();
     let walked = 0;
     for (const total of this.source.changed()) {
@@ -214,11 +214,11 @@ interface Closing {
   readonly lengthMs: number;
 }
 
-/** What is known of a span. */
+/** What is known about a span. */
 interface SpanMarks extends Written {
   readonly key: string;
   readonly span: WindowSpan;
-  /** In which its counts are copied, as of the last count: of a long window, the minute. */
+  /** The unit in which its counts are copied, as of the last count; for a long window, the minute. */
   unit?: UsageUnit;
 }
 
@@ -231,7 +231,7 @@ class Active extends Map<string, { readonly unit: UsageUnit; readonly tenants: S
   }
 }
 
-/** What the next report holds. */
+/** What the next report contains. */
 class Pending {
   readonly sums = new Map<number, number>();
   readonly active = new Active();
@@ -243,7 +243,7 @@ class Pending {
   }
 }
 
-/** What this instance knows of one category's usage. */
+/** What this instance knows about one category's usage. */
 class CategoryRecord {
   readonly name: string;
   readonly window: CategoryWindow;
@@ -252,8 +252,8 @@ class CategoryRecord {
   readonly done = new Set<string>();
   readonly closedSums = new Set<number>();
   /**
-   * Tenants that keep counting in a unit that they were reported in, and when they are reported again. They wait in the store already,
-   * unless it lost them or a replica that ended has copied the running unit.
+   * Tenants that keep counting in a unit in which they were reported, and when to report them again. They already wait in the store, unless
+   * it lost them or a replica copied the running unit when it ended.
    */
   private readonly again = { tenants: new Active(), at: 0 };
   /** How many more tenants may get a history. */
@@ -261,17 +261,17 @@ class CategoryRecord {
   block = 0;
   warnedFullAt: number | undefined;
   private readonly spans = new Map<string, SpanMarks>();
-  /** Most totals are of the same span as the one before. */
+  /** Most totals have the same span as the one before. */
   private last: { readonly window: string; readonly marks: SpanMarks } | undefined;
   private readonly sums = new Map<number, number>();
-  /** Tenants of the current block. Only the name if the shared thresholds apply, because there may be a million. */
+  /** Tenants of the current block; just the name if the shared thresholds apply, because there may be a million. */
   private seen = new Map<string, string | SeenTenant>();
   private walk: Iterator<string, undefined> | undefined;
   private peaks: { hour: number; highest: HighestOf } | undefined;
 
   private readonly isLong: boolean;
   private readonly windowNames: readonly string[];
-  /** The thresholds of its windows, 0 if that depends on the tenant. */
+  /** The thresholds of its windows; 0 if it depends on the tenant. */
   private readonly shared: readonly number[];
 
   constructor(readonly category: Category) {
@@ -290,7 +290,7 @@ class CategoryRecord {
     const ratio = ratioOf(total);
     if (ratio > (marks.nearest.get(total.tenant) ?? 0)) this.topOf(total, marks).nearest.add(total.tenant, ratio);
     if (total.more > 0 && total.window === this.window.name) return this.count(total, marks, now);
-    // A threshold that changes is noted with the next request, or at once if the tenant is shown.
+    // A changed threshold is noted with the next request, or at once if the tenant is shown.
     if ((total.more > 0 || ratio >= NEAR) && this.seen.has(total.tenant)) this.note(total);
     return undefined;
   }
@@ -316,7 +316,7 @@ class CategoryRecord {
     this.pending.seen.set(this.block, new Map(all));
   }
 
-  /** Adds those that are to be reported again by `now` to the next report. */
+  /** Adds tenants that are due to be reported again by `now` to the next report. */
   addAgain(now: number): void {
     if (now < this.again.at) return;
     for (const { unit, tenants } of this.again.tenants.values())
@@ -380,7 +380,7 @@ class CategoryRecord {
   /** Adds what is new about a tenant to the block's list of seen tenants. */
   private note({ tenant, name, window, threshold }: ChangedTotal): void {
     const noted = this.seen.get(tenant);
-    // Mostly nothing is new.
+    // Usually nothing is new.
     const isShared = threshold === undefined || threshold === this.shared[this.windowNames.indexOf(window)];
     if (typeof noted === 'string' && isShared && (name === undefined || name === noted)) return;
     const known = noted === undefined ? undefined : aboutOf(noted);
@@ -418,7 +418,7 @@ function aboutOf(noted: string | SeenTenant): SeenTenant {
   return typeof noted === 'string' ? { name: noted } : noted;
 }
 
-/** A tenant's part of its threshold; 0 unless it is near, and of one that is exempt or has none that is known. */
+/** A tenant's ratio of count to threshold; 0 if it is not near, is exempt, or its threshold is not known. */
 function ratioOf({ known, threshold = Infinity }: ChangedTotal): number {
   const ratio = known / Math.max(threshold, 1);
   return ratio >= NEAR ? ratio : 0;

@@ -2,7 +2,7 @@ import type { WindowSpan } from '../model/window.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
-/** From this part of its threshold on, a tenant is near it. */
+/** From this part of its threshold on, a tenant is near the threshold. */
 export const NEAR = 0.5;
 
 /** The window that a category's history is about: its shortest. */
@@ -15,7 +15,7 @@ export function isLong({ windowMs, parts }: CategoryWindow): boolean {
   return windowMs / (parts ?? 1) > SLOT_MS;
 }
 
-/** The unit in which a span's counts are copied: the span itself, or for a longer one, the minute that holds `now`. */
+/** The unit in which a span's counts are copied: the span itself, or for a longer one, the minute that contains `now`. */
 export function unitOf({ name }: Category, window: CategoryWindow, span: WindowSpan, now: number): UsageUnit {
   const counters = countersOf(window, span);
   if (!isLong(window)) {
@@ -26,7 +26,7 @@ export function unitOf({ name }: Category, window: CategoryWindow, span: WindowS
   return { category: name, key: `${span.key}@${slot}`, slot, counters };
 }
 
-/** The counters that make up the count of a span: of a sliding window the last parts. */
+/** The counters that make up the count of a span: for a sliding window, the latest parts. */
 export function countersOf({ spanAt, parts = 1 }: CategoryWindow, span: WindowSpan): string[] {
   const keys = [span.key];
   for (let earlier = span; keys.length < parts; keys.push(earlier.key)) earlier = spanAt(earlier.start - 1);
