@@ -53,7 +53,7 @@ export class LevelCrossings {
   ) {}
 
   /**
-   * Handles that the store has taken `total`, and may have given this instance a level.
+   * Applies the store's answer to `total`, which may give this instance a level.
    *
    * @param wasCutOff - Whether the store was away during the lease of a level, so that the others could not confirm theirs either.
    * @returns a promise that settles once the level is raised, if there is one.

@@ -217,7 +217,7 @@ export class TenantTotal {
     };
   }
 
-  /** Handles that the store has taken `total`; returns the level that this instance must raise, if any. */
+  /** Applies the store's answer to `total`; returns the level that this instance must raise, if any. */
   taken(total: number, { count, earlier = 0, announced, announce }: Counted): AlertLevel | undefined {
     const others = Math.max(plus(count, -total), 0);
     if (others !== this.others || earlier !== this.earlier) this.state |= CHANGED;

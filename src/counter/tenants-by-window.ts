@@ -76,7 +76,7 @@ export class TenantsByWindow {
     return tracked;
   }
 
-  /** The tenant in the window that `at` lies in, if it is tracked. */
+  /** The tenant in the window that contains `at`, if it is tracked. */
   find(window: CountedWindow, key: string, at: number): TenantTotal | undefined {
     return this.rooms
       .get(window)

@@ -13,7 +13,7 @@ export interface Instance {
   /** Milliseconds since the epoch, by the store's clock. */
   readonly startedAt: number;
   readonly lastSeen: number;
-  /** Requests, or their cost, per second since the heartbeat before. */
+  /** Requests, or their cost, per second since the previous heartbeat. */
   readonly perSecond: number;
   /** Requests that went uncounted since its start. */
   readonly uncounted: number;

@@ -1,4 +1,4 @@
-/** How urgent an alert may be, the least urgent first. */
+/** How urgent an alert may be, least urgent first. */
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 /** How urgent an alert is. */

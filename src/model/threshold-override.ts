@@ -1,4 +1,4 @@
-/** Says which threshold: its category, and optionally its tenant and window. */
+/** Identifies a threshold: its category, and optionally its tenant and window. */
 export interface ThresholdScope {
   /** A configured category. */
   category: string;

@@ -61,7 +61,7 @@ export function earlierParts(
   return earlier;
 }
 
-/** Says which count to read: of a tenant in a window of a category. */
+/** Identifies a count to read: of a tenant in a window of a category. */
 export interface CountRead {
   readonly category: string;
   /** Either name of the category's window. */

@@ -44,7 +44,7 @@ export interface SharedState {
   /** Records in the order of `ids`; undefined for a missing one. */
   read(kind: string, ids: readonly string[]): Promise<(string | undefined)[]>;
   /**
-   * Atomically replaces `expected` by `next`; undefined stands for no record.
+   * Atomically replaces `expected` with `next`; undefined stands for no record.
    *
    * @param due - When the record is due, in milliseconds since the epoch; undefined for never.
    */

@@ -9,7 +9,7 @@ export const OPEN_SLOTS = 4;
 export const MAX_LIVE = 200;
 export const MAX_PEAKS = 100;
 
-/** The block that a slot lies in. */
+/** The block that contains a slot. */
 export function blockOf(slot: number): number {
   return Math.floor(slot / BLOCK_SLOTS);
 }

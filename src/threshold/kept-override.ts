@@ -25,7 +25,7 @@ export interface KeptOverride {
   readonly reason: string;
 }
 
-/** The new record of a scope, and the previous one. */
+/** What the next record of a scope contains. */
 export interface NextOverride {
   readonly scope: Pick<KeptOverride, 'category' | 'window' | 'tenant'>;
   readonly threshold: number | null;
@@ -85,7 +85,7 @@ export function toChange(kept: KeptOverride, from: number | undefined, categorie
   };
 }
 
-/** What the window is called now: '' if it is the category's only one, undefined if it is not configured. */
+/** The window's current name: '' if it is the category's only one, undefined if it is not configured. */
 export function presentName(categories: Categories, { category, window }: KeptOverride): string | undefined {
   return windowNamed(categories.get(category)?.windows, window)?.name;
 }

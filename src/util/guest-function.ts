@@ -18,7 +18,7 @@ interface Call {
  * are outstanding, how long each may take, and how many requests a hanging function keeps in memory.
  */
 export class GuestFunction<Q, A> {
-  /** Outstanding calls, oldest first: those still in the time that a request may wait, and older ones. */
+  /** Outstanding calls, oldest first: those within the time that a request may wait, and older ones. */
   private readonly fresh = new Set<Call>();
   private readonly late = new Set<Call>();
   private lateInARow = 0;

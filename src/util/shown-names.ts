@@ -28,7 +28,7 @@ export function idLabel(id: string, most: number, write: Writer = oneLine): stri
   return `${isPlain ? label : `"${label}"`}${isExact ? '' : ` [altered ${markOf(id)}]`}`;
 }
 
-/** An id that stands by itself, on one line, with the same mark. */
+/** An id that stands alone, on one line, with the same mark. */
 export function shownId(id: string, most: number): string {
   const shown = oneLine(id, most);
   return shown === id ? id : `${shown} [altered ${markOf(id)}]`.trim();

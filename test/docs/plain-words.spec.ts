@@ -15,6 +15,11 @@ const DIALECT: Record<string, string> = {
   'held against': 'compared with',
   'of another form': 'not in the expected form',
   'set beside': 'set together with',
+  'for good': 'permanently',
+  'for ever': 'forever',
+  'lets go of': 'drops',
+  'worth while': 'worthwhile',
+  'late comers': 'latecomers',
 };
 const WORDS = new RegExp(`\\b(${Object.keys(DIALECT).join('|')})\\b`, 'gi');
 

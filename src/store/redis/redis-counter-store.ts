@@ -21,7 +21,7 @@ import { RedisSharedState } from './redis-shared-state.js';
 import { RedisUsageStore } from './redis-usage-store.js';
 
 const COMMAND = 'rateMonitorPublish';
-/** Keys read in one pipeline. */
+/** Keys read at once. */
 const READ_AT_ONCE = 500;
 
 /** A connection that has not answered for this long is considered dead and is reopened. */

@@ -33,7 +33,7 @@ import {
 const CHUNK = 500;
 /** Sets that hold the waiting tenants of a unit: with 10,000 tenants each is small enough to be taken whole. */
 const PARTS = 32;
-/** For how long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
+/** How long tenants may wait to be copied. Their counters are gone by then, unless windows are long. */
 const WAITING_MS = 15 * SLOT_MS;
 /** The instances' counts of a slot are added up in the next one; a late replica still finds them for this many slots. */
 const SUM_SLOTS = 10;

@@ -106,7 +106,8 @@ end
 export const TAKE_AND_COPY_SCRIPT = `
 -- KEYS   the set being copied; the sets of waiting tenants
 -- ARGV   how many at most; expiry of these sets in ms; the minute of the block; expiry of a block in ms; 1 if a minute is usually copied
---        several times; only counts above this are in the reply; then the text before and after a tenant in its history key and in each counter key
+--        several times; only counts above this are in the reply; then the text before and after a tenant in its history key, and in each
+--        counter key
 -- reply  tenants and counts in turn
 ${COPY}
 ${TAKE}
@@ -155,7 +156,7 @@ ${TAKE}
 return take(tonumber(ARGV[1]), ARGV[2])
 `;
 
-/** Removes copied tenants from the set, all at once if it has no others. */
+/** Removes the copied tenants, all at once, if no others are being copied. */
 export const COPIED_SCRIPT = `
 -- KEYS   the set being copied
 -- ARGV   how many were copied; one of them
