@@ -36,7 +36,7 @@ export function checkHandlers(
         );
     }
   }
-  const { lost, accessors, replaced, overriding, empty } = handlers.problems();
+  const { lost, accessors, replaced, overriding, empty, foreign } = handlers.problems();
   for (const name of lost)
     problems.add(
       `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
@@ -77,6 +77,11 @@ export function checkHandlers(
     logger.warn(
       `@MonitorRate on ${name} is lost, and nothing is counted there: the instance has another function in place of the method, bound in the ` +
         "constructor or made by a proxy, without the method's metadata. Guards on the method are lost too. Remove that function, or copy the metadata",
+    );
+  for (const name of foreign)
+    logger.warn(
+      `@MonitorRate on ${name} is lost, and nothing is counted there: the class that it marks has instances of another one, as a proxy of a ` +
+        'class has. Move @MonitorRate to that other class, below the decorator that makes the proxy',
     );
   for (const name of overriding)
     logger.warn(

@@ -91,9 +91,10 @@ export class MarkedHandlers {
 
   /**
    * Names of methods whose mark another decorator removed (`lost`) or that it made accessors, methods that the instance replaces by a function
-   * without the mark, unmarked handlers that override a marked one, and marked classes without handlers (`empty`).
+   * without the mark, unmarked handlers that override a marked one, marked classes without handlers (`empty`), and marked classes that the app
+   * lists but that have instances of another class (`foreign`).
    */
-  problems(): { lost: string[]; accessors: string[]; replaced: string[]; overriding: string[]; empty: string[] } {
+  problems(): Record<'lost' | 'accessors' | 'replaced' | 'overriding' | 'empty' | 'foreign', string[]> {
     const methods = [...this.marked()];
     const marked = new Set(methods.map(([, owner]) => owner));
     const replaced = methods
@@ -104,6 +105,7 @@ export class MarkedHandlers {
     const accessors: string[] = [];
     const overriding: string[] = [];
     const empty: string[] = [];
+    const foreign: string[] = [];
     for (const [wrapper, owner] of this.classes()) {
       const name = this.nameOf(owner, wrapper);
       const lostOfClass = attempt(() => lostMarks(owner));
@@ -111,8 +113,9 @@ export class MarkedHandlers {
       accessors.push(...(lostOfClass?.accessors ?? []).map((key) => `${name}.${key}`));
       overriding.push(...(attempt(() => overridingHandlers(owner, places)) ?? []).map((key) => `${name}.${key}`));
       if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
+      if (attempt(() => hasOnlyListedMark(wrapper, owner))) foreign.push(name);
     }
-    return { lost, accessors, replaced, overriding, empty };
+    return { lost, accessors, replaced, overriding, empty, foreign };
   }
 
   /** Class and property key of any handler. A handler that was created per request, around a method, has the method's name. */
@@ -218,9 +221,19 @@ export class MarkedHandlers {
 
 /** The class of the instance, which may come from a value or a factory. */
 function classOf({ instance, metatype }: Wrapper): Class | undefined {
-  const { constructor } = Object(instance as unknown) as { constructor?: unknown };
-  const owner = constructor === undefined || constructor === Object ? metatype : constructor;
-  return typeof owner === 'function' && typeof owner.prototype === 'object' ? (owner as unknown as Class) : undefined;
+  const object = Object(instance as unknown) as object;
+  // A proxy of the app's that wraps every method wraps the constructor too; Nest looks for handlers in the prototype.
+  const { constructor: ofPrototype } = Object(Object.getPrototypeOf(object)) as object;
+  return [object.constructor, ofPrototype, metatype].find(isClass);
+}
+
+function isClass(of: unknown): of is Class {
+  return typeof of === 'function' && of !== Object && typeof of.prototype === 'object';
+}
+
+/** Whether the app lists a marked class, and the class of its instance has no mark: the one that is listed is a proxy of it, say. */
+function hasOnlyListedMark({ metatype }: Wrapper, owner: Class): boolean {
+  return isClass(metatype) && metatype !== owner && marksOf(metatype, metatype).length > marksOf(owner, owner).length;
 }
 
 /** Whether the instance has its own function instead of a marked method. Nest then calls that function, with only its guards. */

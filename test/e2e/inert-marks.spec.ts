@@ -244,6 +244,50 @@ describe('a mark without effect', () => {
     },
   );
 
+  it.each([
+    ['its method', MonitorRate('llm_call'), undefined],
+    ['its class', undefined, MonitorRate('llm_call')],
+  ])(
+    'that is lost because a proxy wraps every method of the instance, on %s, is warned of, and not named as monitored',
+    async (_where, onMethod, onClass) => {
+      class Api {
+        constructor() {
+          return new Proxy(this, {
+            get: (api, key) => {
+              const value = Reflect.get(api, key) as unknown;
+              return typeof value === 'function' ? (...args: unknown[]): unknown => value.apply(api, args) : value;
+            },
+          });
+        }
+
+        call() {}
+      }
+      const method = Object.getOwnPropertyDescriptor(Api.prototype, 'call') as PropertyDescriptor;
+      for (const decorate of [Post('call'), onMethod]) decorate?.(Api.prototype, 'call', method);
+      for (const decorate of [Controller(), onClass]) decorate?.(Api);
+      const app = await startApp({ metadata: { controllers: [Api] } });
+      expect(app.log.of('Api.call')).toEqual([
+        expect.stringMatching(/^warn .* is lost, and nothing is counted there: .* made by a proxy/),
+      ]);
+      await app.close();
+    },
+  );
+
+  it('on the proxy of a class is warned of: Nest asks the class itself', async () => {
+    class Api {
+      call() {}
+    }
+    const method = Object.getOwnPropertyDescriptor(Api.prototype, 'call') as PropertyDescriptor;
+    Post('call')(Api.prototype, 'call', method);
+    const Listed = new Proxy(Api, {});
+    for (const decorate of [Controller(), MonitorRate('llm_call')]) decorate(Listed);
+    const app = await startApp({ metadata: { controllers: [Listed] } });
+    expect(app.log.of('Api is lost')).toEqual([
+      expect.stringMatching(/^warn .*nothing is counted there: .* below the decorator that makes the proxy/),
+    ]);
+    await app.close();
+  });
+
   it('is not passed to a method that overrides: the boot names it once, and none that is meant so', async () => {
     class Base {
       @Post('call')
