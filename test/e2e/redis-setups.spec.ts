@@ -106,6 +106,12 @@ describe('Redis as teams run it', () => {
     expect(app.log.of('Counting in Redis Sentinel main;')).toHaveLength(1);
   });
 
+  it('behind a Sentinel whose client reads from replicas', async () => {
+    const sentinel = await RedisSentinel.start();
+    after(() => sentinel.stop());
+    await countsThrough(() => connect(sentinel.client({ role: 'slave' })));
+  });
+
   it('as a Cluster, whose every node gets its share of the tenants', async () => {
     const cluster = await RedisCluster.start();
     after(() => cluster.stop());

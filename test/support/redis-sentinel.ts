@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 
 import { freePort } from './free-port.js';
 import { RedisServer } from './redis-server.js';
@@ -43,9 +43,9 @@ export class RedisSentinel {
   }
 
   /** A client that asks the Sentinel for the master. */
-  client(): Redis {
+  client(options: RedisOptions = {}): Redis {
     const sentinels = [{ host: '127.0.0.1', port: this.port }];
-    return new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });
+    return new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true, ...options });
   }
 
   async failedOver(): Promise<void> {

@@ -16,7 +16,7 @@ const EMPTY_TAG = /^[^{]*\{\}/;
 /**
  * Options that the app's own connection rarely has: by default, ioredis queues commands while it is disconnected and resends them for
  * seconds. Here a command is sent now or fails now, and the next one carries everything again. Client settings that would break this are
- * reset: strategies that give up, reads from replicas, automatic pipelines.
+ * reset: strategies that give up, reads from replicas (also through a Sentinel), automatic pipelines.
  */
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
@@ -26,6 +26,7 @@ const OPTIONS: RedisOptions = {
   // A command that loses its connection fails at once, not at its timeout.
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT_MS,
+  role: 'master',
   // One Sentinel that hangs must not keep the others from being asked.
   sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
