@@ -399,8 +399,8 @@ describe('the redis store alone', () => {
     const errors: Error[] = [];
     connection.on('error', (error: Error) => errors.push(error));
     cutOff.open(() => undefined);
-    await until(() => connection.status === 'connect');
-    proxy.drop();
+    await until(() => connection.status === 'connect' && proxy.opened === 1);
+    proxy.hangUp();
     await until(() => errors.length > 0);
     expect(await cutOff.publish([total], NOW)).toEqual([{ refused: 'the connection was lost', ofKey: false }]);
     await cutOff.close();

@@ -64,6 +64,11 @@ export class TcpProxy {
     for (const link of this.links) link.cut();
   }
 
+  /** Ends every connection politely. If something is still unread, cutting one resets it, which the client sees as another fault. */
+  hangUp(): void {
+    for (const link of this.links) link.end();
+  }
+
   private link(client: Socket): void {
     this.opened++;
     const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this);
@@ -100,6 +105,10 @@ class Link {
   cut(): void {
     this.client.destroy();
     this.server.destroy();
+  }
+
+  end(): void {
+    this.client.end();
   }
 
   private pass(to: Socket, data: Buffer): void {
