@@ -3,9 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 
-import { Redis, type Cluster } from 'ioredis';
+import { Redis, type Cluster, type RedisOptions } from 'ioredis';
 
-import { AlertService, RateCounterService, ThresholdService, UsageService } from '../../src/index.js';
+import {
+  AlertService,
+  RateCounterService,
+  RedisCounterStore,
+  ThresholdService,
+  UsageService,
+} from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -97,6 +103,19 @@ describe('Redis as teams run it', () => {
     const alerts = app.app.get(AlertService);
     await alerts.mute({ forMs: 60_000, reason: 'x' });
     expect(await alerts.unmute({})).toBe(true);
+  });
+
+  it('with replies in the shapes of RESP3, which ioredis 6 has', async () => {
+    const { port } = await serve();
+    const client = (): Redis => connect(new Redis({ port, replyMapping: 'resp3' } as RedisOptions));
+    const [one, two] = [await start(client()), await start(client())];
+    await one.counter.increment('evaluations', 'proj_1', 3);
+    const usage = two.app.app.get(UsageService);
+    await until(async () => (await usage.top('evaluations')).length === 1);
+    expect(await usage.top('evaluations')).toEqual([expect.objectContaining({ tenant: { id: 'proj_1' }, count: 3 })]);
+    // ioredis 5 does not read the option, but keeps it.
+    const { connection } = new RedisCounterStore(client()) as unknown as { connection: Redis };
+    expect(connection.options).toMatchObject({ replyMapping: 'legacy' });
   });
 
   it('behind a Sentinel', async () => {

@@ -18,7 +18,7 @@ const EMPTY_TAG = /^[^{]*\{\}/;
  * seconds. Here a command is sent now or fails now, and the next one carries everything again. Client settings that would break this are
  * reset: strategies that give up, reads from replicas (also through a Sentinel), automatic pipelines.
  */
-const OPTIONS: RedisOptions = {
+const OPTIONS: RedisOptions & { replyMapping: 'legacy' } = {
   lazyConnect: true,
   enableOfflineQueue: false,
   enableAutoPipelining: false,
@@ -32,8 +32,9 @@ const OPTIONS: RedisOptions = {
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
   sentinelRetryStrategy: (attempt) => Math.min(retryStrategy(attempt), LAST_SENTINEL_RETRY_MS),
-  // Numbers in replies stay numbers.
+  // Numbers in replies stay numbers, and lists flat: ioredis 6 can nest them as RESP3 does.
   stringNumbers: false,
+  replyMapping: 'legacy',
   // The master has become a replica; reconnecting finds the new master.
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
