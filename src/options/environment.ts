@@ -1,8 +1,10 @@
 import type { ModuleRef } from '@nestjs/core';
 
+import { RateMonitorConfigError } from '../model/config-error.js';
 import { windowName } from '../model/window-name.js';
 import { isRecord } from '../util/is-record.js';
 import { configService } from '../util/optional-peers.js';
+import { kindOf } from '../util/text.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 
 /** Where variables come from: the app's ConfigService, or the process's environment if it has none. */
@@ -85,16 +87,17 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
       threshold = read(`${path}.threshold`, variable, 'number') ?? threshold;
     }
     thresholdVariables.set(path, sources.get(`${path}.threshold`) ?? (variables[0] as string));
-    return threshold === undefined ? given : { ...(given as object), threshold };
+    // What is no object is left to validation.
+    return threshold === undefined || !isRecord(given) ? given : { ...given, threshold };
   };
-  const given = isRecord(options.categories) ? options.categories : undefined;
-  const categories: [string, unknown][] = Object.entries(given ?? {}).map(([name, category]) => {
+  const given = isRecord(options.categories) ? options.categories : {};
+  const categories: [string, unknown][] = Object.entries(given).map(([name, category]) => {
     const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
     const nameWith = (window: unknown): string => `${name}_${windowName(Object(window) as WindowOptions)}`;
     if (!Array.isArray(category?.windows)) {
       const long = nameWith(category);
       // A category that is called so was there before its variable could mean this one's only window.
-      const isTaken = given !== undefined && Object.hasOwn(given, long);
+      const isTaken = Object.hasOwn(given, long);
       return [name, withThreshold(category, path, variable, ...(isTaken ? [] : [thresholdVariable(long)]))];
     }
     // The category's variable also sets the first window, as it did when a category had only one.
@@ -104,8 +107,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
     });
     return [name, { ...category, windows }];
   });
-  // What is no object is left to validation.
-  if (given) overridden.categories = Object.fromEntries(categories);
+  if (isRecord(options.categories)) overridden.categories = Object.fromEntries(categories);
 
   const known = [...Object.values(VARIABLES).map(([name]) => name), ...Object.values(WEBHOOK_VARIABLES)];
   const unread = environment
@@ -121,9 +123,15 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
   return { options: overridden, sources, thresholdVariables, unread };
 }
 
-/** A variable's value without surrounding white space, which a secret or a file may add. Empty means not set. */
+/**
+ * A variable's value without surrounding white space, which a secret or a file may add. Empty means not set.
+ *
+ * @throws RateMonitorConfigError if a ConfigService gives what no variable can hold.
+ */
 export function valueOf(environment: Environment, variable: string): unknown {
   const value = environment.get(variable) ?? undefined;
+  if (typeof value === 'object' || typeof value === 'function')
+    throw new RateMonitorConfigError([`${variable} is ${kindOf(value)}: write text, a number, true or false`]);
   if (typeof value !== 'string') return value;
   return value.trim() === '' ? undefined : value.trim();
 }

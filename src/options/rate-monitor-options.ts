@@ -57,8 +57,8 @@ export interface CategoryOptions extends Partial<WindowOptions> {
    */
   windows?: WindowOptions[];
   /**
-   * Highest cost of one request, above 0, so that a cost taken from a request cannot make a count useless. A higher cost is reduced to
-   * this, and the log reports it.
+   * Highest cost of one request, above 0 and 1,000,000,000,000,000 at most, so that a cost taken from a request cannot make a count useless.
+   * A higher cost is reduced to this, and the log reports it.
    * @defaultValue 1_000_000_000
    */
   maxCost?: number;

@@ -61,71 +61,49 @@ it('variables that look like ours and are not read are named with what to do, ot
   expect(thresholdVariable('llm_call')).toBe('RATE_MONITOR_THRESHOLD_LLM_CALL');
 });
 
-it('without options or variables, all have their documented defaults', () => {
+it('null is not given, also in what a class gives', () => {
+  class Incidents {
+    remindAfterMs = null;
+    get resolveAfterMs(): number {
+      return 7;
+    }
+  }
+  class Category {
+    threshold = 1;
+    windowMs = null;
+    get levels(): unknown {
+      return [{ at: 2, severity: 'info' }];
+    }
+    get keyPrefix(): string {
+      throw new Error('a helper of the class');
+    }
+  }
+  const channel = { name: 'mine', send: () => undefined, minSeverity: null, repeatEveryMs: null };
+  const given = { enabled: null, channels: [channel], incidents: new Incidents(), categories: { a: new Category() } };
+  const { options } = read({}, given as never);
+  expect(options).toMatchObject({ enabled: true, incidents: { remindAfterMs: 1_800_000, resolveAfterMs: 7 } });
+  expect(options.channels?.[0]).toBe(channel);
+  expect(options.categories.get('a')).toMatchObject({ windowMs: 60_000, levels: [{ at: 2 }] });
+});
+
+it('a class may give options by getters', () => {
+  class Options {
+    get enabled(): boolean {
+      return false;
+    }
+    get threshold(): number {
+      throw new Error('a helper of the class');
+    }
+  }
+  expect(read({}, new Options() as never).options.enabled).toBe(false);
+});
+
+it('without options or variables there are the default categories', () => {
   const { options } = read({});
-  expect(options).toMatchObject({
-    ...{ enabled: true, keyPrefix: 'rate_monitor', counting: 'auto', waitAtMostMs: 50, flushIntervalMs: 100 },
-    ...{ maxTrackedTenants: 100_000, maxOpenIncidents: 10_000, thresholdTtlMs: 60_000, groupWaitMs: 1_000 },
-    ...{ shutdownFlushMs: 5_000, blindAfterMs: 30_000, incidents: undefined, metrics: { tenants: 50 } },
-    usage: { retentionMs: 86_400_000, hourlyRetentionMs: 2_592_000_000 },
-    service: 'nestjs-rate-monitor',
-    environment: process.env.NODE_ENV,
-  });
   expect([...options.categories.values()].map(({ name, threshold, windowMs }) => [name, threshold, windowMs])).toEqual([
     ['llm_call', 15, 60_000],
     ['collections', 3, 60_000],
     ['evaluations', 3, 60_000],
   ]);
-  expect(options.categories.get('llm_call')).toMatchObject({
-    maxCost: 1e9,
-    levels: [{ at: 1, severity: 'warning' }],
-    tenant: expect.any(Function),
-  });
-});
-
-it('what is given in code is kept', () => {
-  const tenant = () => 'acme';
-  const { options } = read(
-    {},
-    {
-      incidents: { resolveAfterMs: 7 },
-      usage: { retentionMs: 7_200_000 },
-      metrics: { tenants: 0 },
-      categories: {
-        a: {
-          ...{ threshold: 7, maxCost: 70, tenant },
-          levels: [
-            { at: 2, severity: 'critical' },
-            { at: 0.5, severity: 'info' },
-          ],
-        },
-      },
-    },
-  );
-  expect(options).toMatchObject({
-    incidents: { remindAfterMs: 1_800_000, resolveAfterMs: 7 },
-    usage: { retentionMs: 7_200_000, hourlyRetentionMs: 2_592_000_000 },
-    metrics: { tenants: 0 },
-  });
-  const category = options.categories.get('a');
-  expect(category).toMatchObject({ threshold: 7, maxCost: 70, tenant });
-  // The lowest level first, in whatever order they are written.
-  expect(category?.levels.map(({ at }) => at)).toEqual([0.5, 2]);
-  expect(read({}, { usage: false, incidents: true }).options).toMatchObject({
-    usage: undefined,
-    incidents: { remindAfterMs: 1_800_000 },
-  });
-});
-
-it('null and undefined are not given, at any depth; lists keep their holes for validation', () => {
-  const channel = { name: 'mine', send: () => undefined };
-  const given = {
-    enabled: null,
-    channels: [channel],
-    metrics: { tenants: null },
-    categories: { a: { threshold: 1, levels: null } },
-  };
-  const { options } = read({}, given as never);
-  expect(options).toMatchObject({ enabled: true, metrics: { tenants: 50 }, channels: [channel] });
-  expect(() => read({}, { channels: [null] } as never)).toThrow('channels[0].name is missing');
+  expect(read({ RATE_MONITOR_THRESHOLD_LLM_CALL: '7' }).options.categories.get('llm_call')?.threshold).toBe(7);
 });

@@ -3,7 +3,7 @@ import { applyEnvironment, type Environment } from './environment.js';
 import { optionsOf } from './isolated-class-validator.js';
 import { withoutNulls } from './without-nulls.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
-import { OptionsShape } from './rules.js';
+import { CategoryShape, IncidentsShape, LevelShape, MetricsShape, OptionsShape, UsageShape } from './rules.js';
 import { validate } from './validation.js';
 
 /** The complete options, and a line about each variable that looks like ours but is unknown. */
@@ -12,14 +12,18 @@ export interface ReadOptions {
   readonly unreadVariables: readonly string[];
 }
 
+const NESTED = new Set(
+  [CategoryShape, LevelShape, IncidentsShape, UsageShape, MetricsShape].flatMap((shape) => [...optionsOf(shape)]),
+);
+
 /**
  * Combines the given options with the environment variables that override them into complete, frozen options.
  *
  * @throws RateMonitorConfigError if a value is wrong.
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
-  const names = optionsOf(OptionsShape);
-  const read = withoutNulls(given, (name) => names.has(name));
+  const outermost = optionsOf(OptionsShape);
+  const read = withoutNulls(given, (name, path) => (path === '' ? outermost : NESTED).has(name));
   const overridden = applyEnvironment({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
   return {
     options: withDefaults(validate(overridden), overridden.thresholdVariables),

@@ -25,6 +25,13 @@ export const IsRecord = (message: string): PropertyDecorator => Passes('isRecord
 export const IsFunction = (message: string): PropertyDecorator =>
   Passes('isFunction', (value) => typeof value === 'function', message);
 
+export const IsTruth = (message: string): PropertyDecorator =>
+  // Not class-validator's, which takes a Boolean object: it is true even of false.
+  Passes('isTruth', (value) => typeof value === 'boolean', message);
+
+export const IsTruthOrRecord = (message: string): PropertyDecorator =>
+  Passes('isTruthOrRecord', (value) => typeof value === 'boolean' || isRecord(value), message);
+
 export const HasMethods = (methods: string[], message: string): PropertyDecorator => {
   const has = (value: unknown, method: string): boolean =>
     typeof (Object(value) as Record<string, unknown>)[method] === 'function';

@@ -1,13 +1,13 @@
 import {
   ArrayNotEmpty,
   IsArray,
-  IsBoolean,
   IsIn,
   IsInt,
   IsNumber,
   IsOptional,
   IsPositive,
   Matches,
+  Max,
   Min,
   ValidateIf,
 } from 'class-validator';
@@ -17,15 +17,27 @@ import { SEVERITIES } from '../model/level.js';
 import { isHttpUrl } from '../util/http-url.js';
 import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
-import { HasMethods, IsFunction, IsRecord, IsWhole, Passes, writeInstead } from './rule-decorators.js';
+import {
+  HasMethods,
+  IsFunction,
+  IsRecord,
+  IsTruth,
+  IsTruthOrRecord,
+  IsWhole,
+  Passes,
+  writeInstead,
+} from './rule-decorators.js';
 
 const leaveOwnMetadata = enterOwnMetadata();
 
 /** What each option may be. */
+export const MIN_WINDOW_MS = 1_000;
 const WHOLE = 'a whole number, 0 or more';
 const NAME = /^(?=.*\S).{1,100}$/;
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
-const COST = 'a number above 0, or leave it out for 1000000000';
+const COST = 'a number above 0, 1000000000000000 at most, or leave it out for 1000000000';
+/** Up to here the sum of some costs is exact; those near the end of numbers would add up to infinity. */
+const MAX_COST = 1e15;
 const TENANT = 'a function of the execution context that returns a tenant, or leave it out';
 const CONTRIBUTOR = 'a function of the execution context that returns a name, or leave it out';
 const EXEMPT = 'a function of the tenant that returns true or false, or leave it out';
@@ -50,7 +62,7 @@ export class WindowShape {
   threshold: unknown;
 
   @IsOptional()
-  @IsWhole(1_000, 'milliseconds', 60_000, 2_678_400_000)
+  @IsWhole(MIN_WINDOW_MS, 'milliseconds', 60_000, 2_678_400_000)
   windowMs: unknown;
 
   @IsOptional()
@@ -62,7 +74,7 @@ export class WindowShape {
   timeZone: unknown;
 
   @IsOptional()
-  @IsBoolean(writeInstead('true or false, or leave it out for false'))
+  @IsTruth('true or false, or leave it out for false')
   sliding: unknown;
 
   @IsOptional()
@@ -80,6 +92,7 @@ export class CategoryShape extends WindowShape {
   @IsOptional()
   @IsNumber({}, writeInstead(COST))
   @IsPositive(writeInstead(COST))
+  @Max(MAX_COST, writeInstead(COST))
   maxCost: unknown;
 
   @IsOptional()
@@ -100,6 +113,12 @@ function isThresholdWithoutShape(threshold: unknown): boolean {
   return typeof threshold === 'function' || threshold === Infinity;
 }
 
+function isRedis(value: unknown): boolean {
+  const { namespace, duplicate } = Object(value) as Record<string, unknown>;
+  // An address, which may hold a password, is no namespace: the error that nestjs-redis has no such client would show it.
+  return typeof namespace === 'string' ? !namespace.includes('://') : typeof duplicate === 'function';
+}
+
 export class OptionsShape {
   @IsRecord('an object such as { llm_call: { threshold: 15 } }, or leave it out')
   categories: unknown;
@@ -117,9 +136,9 @@ export class OptionsShape {
   exempt: unknown;
 
   @IsOptional()
-  @ValidateIf(({ redis }: OptionsShape) => typeof (Object(redis) as { namespace?: unknown }).namespace !== 'string')
-  @HasMethods(
-    ['duplicate'],
+  @Passes(
+    'isRedis',
+    isRedis,
     "an ioredis client or Cluster, or { namespace: 'name of a nestjs-redis client' }, or leave it out",
   )
   redis: unknown;
@@ -173,8 +192,7 @@ export class OptionsShape {
   channels: unknown;
 
   @IsOptional()
-  @ValidateIf(({ incidents }: OptionsShape) => typeof incidents !== 'object')
-  @IsBoolean(writeInstead('true, false, or { remindAfterMs, resolveAfterMs }, or leave it out for false'))
+  @IsTruthOrRecord('true, false, or { remindAfterMs, resolveAfterMs }, or leave it out for false')
   incidents: unknown;
 
   @IsOptional()
@@ -194,8 +212,7 @@ export class OptionsShape {
   blindAfterMs: unknown;
 
   @IsOptional()
-  @ValidateIf(({ usage }: OptionsShape) => typeof usage !== 'object')
-  @IsBoolean(writeInstead('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true'))
+  @IsTruthOrRecord('true, false, or { retentionMs, hourlyRetentionMs }, or leave it out for true')
   usage: unknown;
 
   @IsOptional()
@@ -207,7 +224,7 @@ export class OptionsShape {
   skipIf: unknown;
 
   @IsOptional()
-  @IsBoolean(writeInstead('true or false, or leave it out for true'))
+  @IsTruth('true or false, or leave it out for true')
   enabled: unknown;
 }
 

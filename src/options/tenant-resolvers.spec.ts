@@ -1,14 +1,18 @@
+import type { ExecutionContext } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 
-import { defaultTenantResolver } from './tenant-resolvers.js';
+import { defaultTenantResolver, identityOf, tenantFrom, whyNoTenant } from './tenant-resolvers.js';
+
+const contextOf = (type: string, ...args: unknown[]): ExecutionContext => {
+  const context = new ExecutionContextHost(args);
+  context.setType(type);
+  return context;
+};
+const http = (request: unknown): ExecutionContext => contextOf('http', request);
 
 describe('the default resolver', () => {
   const [project, organization] = [{ id: 'p1' }, { id: 'o1' }];
-  const resolve = (type: string, ...args: unknown[]) => {
-    const context = new ExecutionContextHost(args);
-    context.setType(type);
-    return defaultTenantResolver(context);
-  };
+  const resolve = (type: string, ...args: unknown[]) => defaultTenantResolver(contextOf(type, ...args));
 
   it.each([
     [{ auth: { project, organization } }, project],
@@ -17,10 +21,22 @@ describe('the default resolver', () => {
     [{ auth: {}, user: { organization } }, organization],
     [{ auth: { organization }, user: { project } }, organization],
     [{ auth: { project: 'p2' } }, { id: 'p2' }],
+    // The most specific field, in whatever order they are.
+    [{ user: { tenantId: 't', orgId: 'o' } }, { id: 'o' }],
+    [{ user: { orgId: 'o', organizationId: 'i' } }, { id: 'i' }],
+    [{ user: { organizationId: 'i', organization: 'n' } }, { id: 'n' }],
+    [{ user: { organization: 'n', projectId: 'p' } }, { id: 'p' }],
+    [{ user: { projectId: 'p', project } }, project],
+    [{ user: { project: null, tenantId: 7 } }, { id: '7' }],
+    [{ user: { project: {}, tenantId: 8n } }, { id: '8' }],
+    [{ user: { id: 'u', sub: 'u', userId: 'u' } }, undefined],
+    // Nothing of the app's own objects but id and name.
+    [{ user: { project: { id: 'p', name: 'Acme', attributes: { iban: 'DE02' } } } }, { id: 'p', name: 'Acme' }],
+    [{ user: { project: { id: 'p', attributes: { iban: 'DE02' } } } }, { id: 'p' }],
     [{ ip: '127.0.0.1' }, undefined],
     [{ auth: 'key' }, undefined],
     [{ auth: null, user: undefined }, undefined],
-  ])('finds in %p %p', (request, tenant) => expect(resolve('http', request)).toEqual(tenant));
+  ])('finds in %p %p', (request, tenant) => expect(resolve('http', request)).toStrictEqual(tenant));
 
   it('finds the request of a GraphQL operation', () => {
     expect(resolve('graphql', undefined, {}, { req: { user: { project } } }, {})).toEqual(project);
@@ -52,5 +68,163 @@ describe('the default resolver', () => {
     expect(resolve('http', { raw: { user: { project } } })).toEqual(project);
     expect(resolve('http', { auth: { organization }, raw: { auth: { project } } })).toEqual(organization);
     expect(resolve('graphql', undefined, {}, { reply: { request: { raw: { auth: { project } } } } })).toEqual(project);
+  });
+});
+
+describe('the identity', () => {
+  const identity = { tenantId: 't' };
+
+  it.each([
+    ['http', [{ auth: identity, user: 'u' }], identity],
+    ['http', [{ user: identity }], identity],
+    ['http', [{ auth: null, user: identity }], identity],
+    ['http', [{ auth: '', user: identity }], ''],
+    ['http', [{ raw: { user: identity } }], identity],
+    ['http', [{ auth: undefined, user: null }], undefined],
+    ['http', [null], undefined],
+    ['ws', [], undefined],
+    ['http', [{}], undefined],
+    ['graphql', [{}, {}, { req: { user: identity } }, {}], identity],
+    // Of a subscription over a socket: on the context itself, behind the request.
+    ['graphql', [{}, {}, { user: identity }, {}], identity],
+    ['graphql', [{}, {}, { user: 'u', req: { user: identity } }, {}], identity],
+    ['graphql', [{}, {}, { user: 'u', req: { raw: { user: identity } } }, {}], identity],
+    ['graphql', [{}, {}, { reply: {} }, {}], undefined],
+    ['ws', [{ data: { user: identity } }], identity],
+    ['rpc', [{ user: 'u' }, { auth: identity }], identity],
+    ['cron', [{ user: identity }, { user: identity }, { user: identity }], undefined],
+  ])('in %s with %j is %j', (type, args, found) => expect(identityOf(contextOf(type, ...args))).toBe(found));
+
+  it('is found for a federated reference, which has its context one place before', () => {
+    const operation = { req: { user: identity } };
+    const info = { fieldName: '_entities', parentType: {}, schema: {} };
+    for (const args of [
+      [{ __typename: 'User' }, operation, info],
+      [{}, {}, operation, info],
+    ]) {
+      const context = contextOf('graphql', ...args);
+      expect(identityOf(context)).toEqual({ tenantId: 't' });
+      expect(defaultTenantResolver(context)).toEqual({ id: 't' });
+      expect(tenantFrom('tenantId')(context)).toBe('t');
+    }
+  });
+
+  it('is nothing that a caller gave as arguments', () => {
+    const operation = { req: { user: identity } };
+    const info = { fieldName: '_entities', parentType: {} };
+    for (const last of [{}, null, 'fieldName', { fieldName: '_entities' }, { parentType: {} }])
+      expect(identityOf(contextOf('graphql', {}, operation, last))).toBeUndefined();
+    expect(identityOf(contextOf('graphql', {}, operation, {}, info))).toBeUndefined();
+    // Neither if the context looks like what is asked.
+    expect(identityOf(contextOf('graphql', {}, operation, info, info))).toBeUndefined();
+  });
+});
+
+describe('tenantFrom', () => {
+  it.each([
+    ['userId', { user: { userId: 'u' } }, 'u'],
+    ['account.id', { user: { account: { id: 3 } } }, 3],
+    ['account', { user: { account: { id: 'a' } } }, { id: 'a' }],
+    ['length', { user: 'four' }, 4],
+    ['id', { auth: {}, user: { id: 'u' } }, 'u'],
+    ['id', { auth: { id: null }, user: { id: 'u' } }, 'u'],
+    ['id', { auth: { id: '' }, user: { id: 'u' } }, ''],
+    ['id', { auth: { id: null } }, undefined],
+    ['account.id', { user: { account: null } }, undefined],
+    ['account.id', {}, undefined],
+  ])('%j finds in %j %j', (path, request, tenant) => expect(tenantFrom(path)(http(request))).toEqual(tenant));
+
+  it.each([undefined, null, 5, ['userId'], '', 'account.', '.', '.id', 'a..b'])('%j throws', (path) => {
+    expect(() => tenantFrom(path as string)).toThrow(
+      new TypeError("tenantFrom() expects the name of a field, or a path such as 'account.id': tenantFrom('userId')"),
+    );
+  });
+});
+
+describe('why there is no tenant', () => {
+  const of = (context: ExecutionContext): [string, string] => {
+    const { fault, reason } = whyNoTenant(context);
+    return [fault, reason()];
+  };
+
+  it.each([
+    ['http', 'neither request.auth nor request.user is set'],
+    ['graphql', "neither auth nor user is set on the request in the operation's context"],
+    ['ws', 'neither auth nor user is set on the client or its data'],
+    ['rpc', "neither auth nor user is set on the transport's context"],
+    ['cron', 'no identity, because such a context has none'],
+  ])('in %s: %s', (type, place) => {
+    expect(of(contextOf(type, {}))).toEqual(['', `${place}: let a guard set one, or write tenant: (context) => …`]);
+  });
+
+  it.each([
+    ['key', 'string'],
+    [7, 'number'],
+    [true, 'boolean'],
+  ])('the identity is %p', (user, type) => {
+    expect(of(http({ user }))).toEqual([
+      type,
+      `auth or user is a ${type}: make it an object, or write tenant: (context) => …`,
+    ]);
+  });
+
+  const NONE = 'none of project, projectId, organization, organizationId, orgId, tenantId';
+  it.each<[object, string]>([
+    [{}, `is empty: it has ${NONE}. Write tenant: tenantFrom('field')`],
+    [{ email: 'a@b.c' }, `has email, and ${NONE}. Write tenant: tenantFrom('field')`],
+    [{ project: null, email: 'a' }, `has project, email, and ${NONE}. Write tenant: tenantFrom('field')`],
+    // The likeliest first, and never a part of another word.
+    [{ sub: 'u', user_id: 'u', OrgID: 'o' }, `has sub, user_id, OrgID, and ${NONE}. Write tenant: tenantFrom('OrgID')`],
+    [{ id: 'u', userId: 'u' }, `has id, userId, and ${NONE}. Write tenant: tenantFrom('userId')`],
+    [{ aud: 'x', sub: 'u' }, `has aud, sub, and ${NONE}. Write tenant: tenantFrom('sub')`],
+    [{ id: 'u' }, `has id, and ${NONE}. Write tenant: tenantFrom('id')`],
+    [
+      { myAccountId: 1, accountIds: 1, auserId: 1, userIds: 1, subject: 1, aid: 1 },
+      `has myAccountId, accountIds, auserId, userIds, subject, aid, and ${NONE}. Write tenant: tenantFrom('field')`,
+    ],
+    [{ 'a\nb': 1 }, `has a b, and ${NONE}. Write tenant: tenantFrom('field')`],
+  ])('the identity is %j', (user, reason) => {
+    expect(of(http({ user }))).toEqual(['fields', `the identity ${reason}`]);
+  });
+
+  it.each([
+    'organisationId',
+    'organization_id',
+    'tenant_id',
+    'accountid',
+    'customerId',
+    'workspaceId',
+    'teamId',
+    'companyId',
+  ])('the identity has %s', (field) => {
+    expect(of(http({ user: { id: 'u', [field]: 'x' } }))[1]).toMatch(`Write tenant: tenantFrom('${field}')`);
+  });
+
+  it('names a dozen fields, cut', () => {
+    const user = Object.fromEntries(Array.from({ length: 13 }, (_, i) => [`${'x'.repeat(45)}${i}`, 'secret']));
+    expect(of(http({ user }))[1]).toBe(
+      `the identity has ${Array(12)
+        .fill(`${'x'.repeat(39)}…`)
+        .join(', ')}, and ${NONE}. Write tenant: tenantFrom('field')`,
+    );
+    const id = `userId`;
+    expect(of(http({ user: { ...user, [id]: 'u' } }))[1]).toMatch("Write tenant: tenantFrom('userId')");
+  });
+
+  it.each<[unknown, string]>([
+    [{ organizationId: { $oid: 'o-secret' } }, 'organizationId gives no id (string or number): it is an object'],
+    [{ orgId: '' }, 'orgId gives no id (string or number): it is empty'],
+    [{ project: null, tenantId: new Date() }, 'tenantId gives no id (string or number): it is an object (Date)'],
+    [{ project: NaN }, 'project gives no id (string or number): it is a number'],
+  ])('the identity is %p', (auth, reason) => {
+    const field = /^\w+/.exec(reason)?.[0];
+    expect(of(http({ auth }))).toEqual([field, `the identity's ${reason}. Write tenant: (context) => …`]);
+  });
+
+  it('a resolver of the app does not take what there is', () => {
+    expect(of(http({ user: { email: 'x', projectId: 'p' } }))).toEqual([
+      'projectId',
+      "the identity has projectId, which your resolver does not take. Write tenant: tenantFrom('projectId'), or leave tenant out",
+    ]);
   });
 });

@@ -76,7 +76,7 @@ export function whyNoTenant(context: ExecutionContext): { readonly fault: string
     const place = PLACES[kind] ?? 'no identity, because such a context has none';
     return { fault: '', reason: () => `${place}: let a guard set one, or write tenant: (context) => …` };
   }
-  if (typeof identity !== 'object' || identity === null) {
+  if (typeof identity !== 'object') {
     const type = typeof identity;
     return {
       fault: type,
@@ -86,7 +86,7 @@ export function whyNoTenant(context: ExecutionContext): { readonly fault: string
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
   if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field]) };
-  return { fault: 'fields', reason: () => whyNoField(identity) };
+  return { fault: 'fields', reason: () => whyNoField(values) };
 }
 
 function whyNoField(identity: object): string {

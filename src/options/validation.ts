@@ -3,6 +3,8 @@ import type { ValidationError } from 'class-validator';
 import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { PERIOD_MS } from '../model/window-spans.js';
+import type { AlertLevel } from '../model/level.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 import { DEFAULT_FLUSH_INTERVAL_MS } from './with-defaults.js';
 import { thresholdVariable, type Overridden } from './environment.js';
@@ -14,6 +16,7 @@ import {
   IncidentsShape,
   LevelShape,
   MetricsShape,
+  MIN_WINDOW_MS,
   OptionsShape,
   UsageShape,
   WindowShape,
@@ -32,6 +35,7 @@ const OWNERS: [string, Shape][] = [
   ['metrics', MetricsShape],
   ['a level', LevelShape],
   ['the module', OptionsShape],
+  ['a channel', ChannelShape],
 ];
 const CATEGORY_NAME = /^[a-z][a-z0-9_]*$/;
 
@@ -46,13 +50,14 @@ export function validate({ options, sources }: Overridden): RateMonitorOptions {
   const names = categories.map(([name]) => name);
   for (const [name, category] of categories) problems.push(...checkCategory(name, category, names));
   listOf(options.channels).forEach((channel, i) => problems.push(...checkChannel(channel, `channels[${i}]`, names)));
-  if (typeof options.incidents === 'object') problems.push(...check(IncidentsShape, options.incidents, 'incidents'));
-  if (typeof options.usage === 'object') problems.push(...check(UsageShape, options.usage, 'usage'));
-  if (typeof options.metrics === 'object') problems.push(...check(MetricsShape, options.metrics, 'metrics'));
+  if (isRecord(options.incidents)) problems.push(...check(IncidentsShape, options.incidents, 'incidents'));
+  if (isRecord(options.usage)) problems.push(...check(UsageShape, options.usage, 'usage'));
+  if (isRecord(options.metrics)) problems.push(...check(MetricsShape, options.metrics, 'metrics'));
   if (options.redis !== undefined && options.store !== undefined) {
     problems.push({ path: 'store', found: 'set together with redis', remedy: 'one of the two' });
   }
-  problems.push(...checkFlushInterval(options, categories));
+  if (!problems.some(({ path }) => path === 'flushIntervalMs'))
+    problems.push(...checkFlushInterval(options, categories));
   if (problems.length === 0) return options;
   throw new RateMonitorConfigError(
     problems.map(({ path, found, remedy }) => `${nameOf(path, sources)} is ${found}: write ${remedy}`),
@@ -66,10 +71,13 @@ function checkFlushInterval(options: Record<string, unknown>, categories: [strin
     const { windows } = Object(category) as { windows?: unknown };
     return windows === undefined ? [category] : listOf(windows);
   });
-  const lengths = windows.map((window) => (Object(window) as Partial<WindowOptions>).windowMs ?? DEFAULT_WINDOW_MS);
-  // What is no number has a line of its own.
-  const most = Math.min(...lengths.filter((length) => typeof length === 'number')) / 2;
-  if (typeof flushIntervalMs !== 'number' || !(flushIntervalMs > most)) return [];
+  const lengths = windows.map((window) => {
+    const { period, windowMs = DEFAULT_WINDOW_MS } = Object(window) as Partial<WindowOptions>;
+    return typeof period === 'string' ? PERIOD_MS[period] : windowMs;
+  });
+  // What is no length has a line of its own.
+  const most = Math.min(...lengths.filter((length) => typeof length === 'number' && length >= MIN_WINDOW_MS)) / 2;
+  if ((flushIntervalMs as number) <= most) return [];
   const remedy = `${most} at most, half of the shortest window`;
   return [{ path: 'flushIntervalMs', found: String(flushIntervalMs), remedy }];
 }
@@ -83,12 +91,11 @@ interface Problem {
 const NO_OPTION = { found: 'not an option', remedy: 'its name as in the docs, or leave it out' };
 
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
-  const path = `categories.${oneLine(name, 40)}`;
   if (!CATEGORY_NAME.test(name)) {
-    return [
-      { path, found: 'not a name', remedy: 'snake_case: lowercase letters, digits and _, starting with a letter' },
-    ];
+    const remedy = 'snake_case: lowercase letters, digits and _, starting with a letter';
+    return [{ path: `categories.${oneLine(name, 40)}`, found: 'not a name', remedy }];
   }
+  const path = `categories.${name}`;
   const problems = check(CategoryShape, category, path);
   const { windows, ...rest } = Object(category) as { windows?: unknown };
   if (windows === undefined) return [...problems, ...checkWindow(rest, path)];
@@ -105,15 +112,18 @@ function checkCategory(name: string, category: unknown, categories: readonly str
 
 function checkWindows(windows: unknown[], category: string, path: string, categories: readonly string[]): Problem[] {
   const problems: Problem[] = [];
-  const names = windows.map((window) => windowName(Object(window) as Partial<WindowOptions>));
-  const lengths = names.map((name) => ({ '24h': 'day', '168h': 'week' })[name] ?? name);
+  const lengths = new Set<string>();
   windows.forEach((window, i) => {
     const at = `${path}.windows[${i}]`;
-    problems.push(...check(WindowShape, window, at), ...checkWindow(window, at));
-    const name = names[i] as string;
-    if (lengths.indexOf(lengths[i] as string) < i) {
+    const own = [...check(WindowShape, window, at), ...checkWindow(window, at)];
+    problems.push(...own);
+    // What is wrong in itself may have no length.
+    if (own.length > 0) return;
+    const name = windowName(window as WindowOptions);
+    const length = { '24h': 'day', '168h': 'week' }[name] ?? name;
+    if (lengths.has(length))
       problems.push({ path: at, found: `a second window of the same length (${name})`, remedy: 'each length once' });
-    }
+    lengths.add(length);
     if (categories.includes(`${category}_${name}`)) {
       const variable = thresholdVariable(`${category}_${name}`);
       problems.push({
@@ -141,24 +151,27 @@ function checkWindow(window: unknown, path: string): Problem[] {
       found: 'set without a period',
       remedy: "a period such as 'day' as well",
     });
-  (listOf(levels) as { at?: unknown }[]).forEach((level, i) => {
-    problems.push(...check(LevelShape, level, `${path}.levels[${i}]`));
-    if (listOf(levels).findIndex((other) => (other as typeof level)?.at === level?.at) < i) {
-      problems.push({
-        path: `${path}.levels[${i}].at`,
-        found: `${show(level?.at)} again`,
-        remedy: 'each multiple once',
-      });
-    }
+  const multiples = new Set<unknown>();
+  listOf(levels).forEach((level, i) => {
+    const at = `${path}.levels[${i}]`;
+    const own = check(LevelShape, level, at);
+    problems.push(...own);
+    if (own.length > 0) return;
+    const { at: multiple } = level as AlertLevel;
+    if (multiples.has(multiple))
+      problems.push({ path: `${at}.at`, found: `${multiple} again`, remedy: 'each multiple once' });
+    multiples.add(multiple);
   });
   return problems;
 }
 
 function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
+  if (typeof channel !== 'object' || channel === null)
+    return [{ path, found: kindOf(channel), remedy: 'an alert channel, such as new LogChannel()' }];
   // A channel is an instance with state: validate it, do not copy it.
   let read: Record<string, unknown>;
   try {
-    const { name, send, minSeverity, categories, repeatEveryMs } = Object(channel) as Record<string, unknown>;
+    const { name, send, minSeverity, categories, repeatEveryMs } = channel as Record<string, unknown>;
     read = { name, send, minSeverity, categories, repeatEveryMs };
   } catch (error) {
     return [
@@ -186,8 +199,7 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
 function check(shape: Shape, value: unknown, path: string): Problem[] {
   if (!isRecord(value)) return [{ path, found: show(value), remedy: 'an object' }];
   const prefix = path === '' ? '' : `${path}.`;
-  // `undefined` means that an option is absent.
-  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  const given = Object.entries(value);
   // Of every object, such as `constructor`: as an option they would hide its shape.
   const strange = given.filter(([name]) => name in Object.prototype);
   const options = Object.fromEntries(given.filter((option) => !strange.includes(option)));
@@ -220,6 +232,7 @@ function show(value: unknown): string {
   if (typeof value === 'string' && value.includes('://')) return 'an address';
   if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';
+  if (Array.isArray(value) && value.length === 0) return 'an empty list';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);
 }
 

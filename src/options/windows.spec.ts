@@ -118,7 +118,7 @@ describe('windows of a category', () => {
   it.each([
     [{ threshold: 1, contributor: 'key' }, "llm_call.contributor is 'key': write a function of the execution context"],
     [{ threshold: 1, exempt: ['a'] }, 'llm_call.exempt is a list: write a function of the tenant'],
-    [{ windows: [] }, 'llm_call.windows is a list: write a list such as'],
+    [{ windows: [] }, 'llm_call.windows is an empty list: write a list such as'],
     [
       { windows: [{ threshold: 1 }], threshold: 2 },
       'llm_call.threshold is set together with windows: write it in one of',

@@ -106,11 +106,11 @@ export function withDefaults(
     store,
     redis,
     channels,
-    incidents: incidents ? completeIncidents(incidents === true ? {} : incidents) : undefined,
+    incidents: incidents ? completeIncidents(Object(incidents) as IncidentOptions) : undefined,
     groupWaitMs,
     shutdownFlushMs,
     blindAfterMs,
-    usage: usage ? completeUsage(usage === true ? {} : usage) : undefined,
+    usage: usage ? completeUsage(Object(usage) as UsageOptions) : undefined,
     metrics: { tenants: options.metrics?.tenants ?? 50 },
   });
 }

@@ -1,64 +1,72 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { isRecord } from '../util/is-record.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 
+/** What holds options is copied, even if it is an instance of a class. A client, a store or a channel has a state: it is only read. */
+const HOLDS_OPTIONS =
+  /^(categories(\.[^.]+(\.windows(\[\d+\])?)?(\.levels(\[\d+\])?)?)?|channels|incidents|usage|metrics)$/;
 /** Options are nested five deep. */
 const MAX_DEPTH = 10;
+
+/** Whether an option has that name, in the object at that path; `''` is the outermost. */
+type IsOption = (name: string, path: string) => boolean;
 
 /**
  * A copy of the options without `null` and `undefined`: JSON and configuration services write `null` for "not given", at any depth. The
  * options may be an instance of a class: of its getters, those named as options are read too.
  *
- * @param isOption - Whether an option has that name. Not looked up here: class-validator knows, which is not to be loaded by an import.
+ * @param isOption - Not looked up here: class-validator knows, which is not to be loaded by an import.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
  */
-export function withoutNulls(given: object, isOption: (name: string) => boolean): RateMonitorOptions {
+export function withoutNulls(given: object, isOption: IsOption): RateMonitorOptions {
   const problems: string[] = [];
-  const options = readable('', problems, () =>
-    plainRecord(given, '', problems, [given], gettersOfClass(given, isOption)),
-  );
+
+  const copyOf = (record: object, path: string, around: readonly unknown[]): object => {
+    const names = [...gettersOfClass(record, (name) => isOption(name, path)), ...Object.keys(record)];
+    const parts = names.map((name) => {
+      const at = (path && `${path}.`) + oneLine(name, 40);
+      return [name, readable(at, () => plain((record as Record<string, unknown>)[name], at, around))];
+    });
+    return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
+  };
+
+  /** @param around - What contains the value. */
+  const plain = (value: unknown, path: string, around: readonly unknown[]): unknown => {
+    const isList = Array.isArray(value);
+    const holdsOptions = HOLDS_OPTIONS.test(path);
+    if (!isList && !(holdsOptions ? isRecord(value) : isPlain(value))) return value;
+    if (around.includes(value) && holdsOptions) throw new Error('it contains itself');
+    if (around.includes(value) || around.length > MAX_DEPTH) return value;
+    const within = [...around, value];
+    const at = (i: number): string => `${path}[${i}]`;
+    const copy = isList
+      ? // Not `map`, which would leave the holes of a list.
+        Array.from(value.keys(), (i) => readable(at(i), () => plain(value[i], at(i), within)))
+      : copyOf(value as object, path, within);
+    return holdsOptions ? copy : value;
+  };
+
+  /** What `read` gives; undefined, and a problem more, if that throws. */
+  const readable = (path: string, read: () => unknown): unknown => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push(`${path || 'the options'} cannot be read (${reasonOf(error)}): write a plain value`);
+      return undefined;
+    }
+  };
+
+  const options = readable('', () => copyOf(given, '', [given]));
   if (problems.length > 0) throw new RateMonitorConfigError(problems);
   return options as RateMonitorOptions;
 }
 
-function plainRecord(
-  record: object,
-  prefix: string,
-  problems: string[],
-  around: readonly unknown[],
-  getters: string[] = [],
-): object {
-  const parts = [...getters, ...Object.keys(record)].map((name) => {
-    const path = prefix + oneLine(name, 40);
-    const read = (): unknown => plain((record as Record<string, unknown>)[name], path, problems, around);
-    return [name, readable(path, problems, read)];
-  });
-  return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
-}
-
-/** @param around - What contains the value. */
-function plain(value: unknown, path: string, problems: string[], around: readonly unknown[]): unknown {
-  const isList = Array.isArray(value);
-  // A client, a store or a channel is an instance with state: do not copy it.
-  if (!isList && (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype))
-    return value;
-  if (around.length > MAX_DEPTH || around.includes(value))
-    throw new Error('it is nested too deeply, or contains itself');
-  const within = [...around, value];
-  if (!isList) return plainRecord(value, `${path}.`, problems, within);
-  const at = (i: number): string => `${path}[${i}]`;
-  // Not `map`, which would leave the holes of a list.
-  return Array.from(value.keys(), (i) => readable(at(i), problems, () => plain(value[i], at(i), problems, within)));
-}
-
-/** What `read` gives; undefined, and a problem more, if that throws. */
-function readable(path: string, problems: string[], read: () => unknown): unknown {
-  try {
-    return read();
-  } catch (error) {
-    problems.push(`${path || 'the options'} cannot be read (${reasonOf(error)}): write a plain value`);
-    return undefined;
-  }
+/** An object without a class, of this realm or another, such as a copy by structuredClone in a test. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Getters that are not own properties. Others than those of options may be helpers of the class. */

@@ -112,7 +112,12 @@ it.each([
   [() => 'x', 'a function'],
   [['x'], 'a list'],
   [{}, 'an object'],
+  [Object.create(null), 'an object'],
   [new Date(NaN), 'an invalid date'],
+  [new Date(0), 'an object (Date)'],
+  [new Map(), 'an object (Map)'],
+  [Promise.resolve(), 'an object (Promise)'],
+  [{ [Symbol.toStringTag]: 'a\nb'.repeat(50) }, 'an object (a ba ba ba ba ba ba ba ba ba ba ba ba b…)'],
 ])('kindOf names %p: %s', (value, kind) => expect(kindOf(value)).toBe(kind));
 
 it('kindOf takes a proxy that was revoked for one that cannot be read', () =>

@@ -1,3 +1,5 @@
+import { isRecord } from './is-record.js';
+
 /** Control characters, line separators and whitespace of any kind; a run of them becomes one space. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;
 /** Invisible characters and those that reverse the text: they could hide a word, or make two names look the same. */
@@ -41,13 +43,16 @@ export function reasonOf(error: unknown): string {
   }
 }
 
-/** The kind of a value, for an error about it: `a string`, `a list`. */
+/** The kind of a value, for an error about it: `a string`, `a list`, `an object (Map)`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;
   try {
     if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid date';
-    return Array.isArray(value) ? 'a list' : 'an object';
+    if (Array.isArray(value)) return 'a list';
+    return isRecord(value)
+      ? 'an object'
+      : `an object (${oneLine(Object.prototype.toString.call(value).slice(8, -1), 40)})`;
   } catch {
     // A revoked proxy.
     return 'an object that cannot be read';

@@ -158,16 +158,6 @@ describe('configuration', () => {
       expect((app as TestApp).log.of('1 tenants are tracked in evaluations, the maximum')).toHaveLength(1);
     });
 
-    it.each(['true', 'TRUE ', '1', 'yes', 'on\n'])('takes %j for true', async (value) => {
-      await withEnvironment({ RATE_MONITOR_ENABLED: value, RATE_MONITOR_THRESHOLD_EVALUATIONS: ' 0\r\n' });
-      expect(await alertsAfter(1)).toHaveLength(1);
-    });
-
-    it.each(['false', 'False', '0', 'no', 'OFF'])('takes %j for false', async (value) => {
-      await withEnvironment({ RATE_MONITOR_ENABLED: value });
-      expect((app as TestApp).log.of('')).toEqual(['log RateMonitor: Off: nothing is counted']);
-    });
-
     it('takes an empty variable for one that is not set, of each kind', async () => {
       const names = [
         'ENABLED',
@@ -259,179 +249,19 @@ describe('configuration', () => {
   });
 
   describe('that is wrong stops the boot with an error that names the remedy', () => {
-    it.each([
-      ['abc', "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more"],
-      ['-1', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '-1': write a whole number, 0 or more"],
-      ['1.5', "RATE_MONITOR_THRESHOLD_EVALUATIONS is '1.5': write a whole number, 0 or more"],
-    ])('a threshold of %p', async (value, message) => {
-      await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: value })).rejects.toThrow(message);
+    it('a variable', async () => {
+      await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: 'abc' })).rejects.toThrow(
+        "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more",
+      );
     });
 
-    it.each([
-      [{ RATE_MONITOR_ENABLED: 'maybe' }, "RATE_MONITOR_ENABLED is 'maybe': write true or false"],
-      [{ RATE_MONITOR_ENABLED: 'constructor' }, "RATE_MONITOR_ENABLED is 'constructor': write true or false"],
-      [{ RATE_MONITOR_COUNTING: 'later' }, "RATE_MONITOR_COUNTING is 'later': write 'auto', 'await' or 'background'"],
-      [
-        { RATE_MONITOR_WAIT_AT_MOST_MS: '0' },
-        'RATE_MONITOR_WAIT_AT_MOST_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 50',
-      ],
-      [
-        { RATE_MONITOR_BLIND_AFTER_MS: '0' },
-        'RATE_MONITOR_BLIND_AFTER_MS is 0: write a whole number of milliseconds, 1 or more, or leave it out for 30000',
-      ],
-      [
-        { RATE_MONITOR_FLUSH_INTERVAL_MS: '99999999999' },
-        'RATE_MONITOR_FLUSH_INTERVAL_MS is 99999999999: write 2147483647 at most',
-      ],
-      [{ RATE_MONITOR_KEY_PREFIX: 'redis://:hunter2@db' }, 'RATE_MONITOR_KEY_PREFIX is an address: write letters'],
-      [{ RATE_MONITOR_KEY_PREFIX: '{x}' }, "RATE_MONITOR_KEY_PREFIX is '{x}': write letters"],
-      [
-        { RATE_MONITOR_MAX_TRACKED_TENANTS: 'all' },
-        "RATE_MONITOR_MAX_TRACKED_TENANTS is 'all': write a whole number of tenants",
-      ],
-    ])('the environment %p', async (variables, message) => {
-      await expect(withEnvironment(variables as Record<string, string>)).rejects.toThrow(message);
-    });
-
-    const rest = { evaluations: { threshold: 1 }, collections: { threshold: 1 } };
-    const wrong: [string, unknown, string][] = [
-      ['a misspelt option', { treshold: 3 }, 'treshold is not an option: write its name as in the docs'],
-      [
-        'a threshold below 0',
-        { categories: { ...rest, evaluations: { threshold: -1 } } },
-        'categories.evaluations.threshold is -1: write a whole number, 0 or more',
-      ],
-      [
-        'a missing threshold',
-        { categories: { ...rest, evaluations: {} } },
-        'categories.evaluations.threshold is missing: write',
-      ],
-      [
-        'a category that is no object',
-        { categories: { ...rest, evaluations: 3 } },
-        'categories.evaluations is 3: write an object',
-      ],
-      [
-        'a category that is not snake_case',
-        { categories: { ...rest, LlmCall: { threshold: 1 } } },
-        'categories.LlmCall is not a name: write snake_case',
-      ],
-      [
-        'a short window',
-        { categories: { ...rest, evaluations: { threshold: 1, windowMs: 10 } } },
-        'categories.evaluations.windowMs is 10: write a whole number of milliseconds, 1000 to 2678400000, or leave it out for 60000',
-      ],
-      [
-        'an option of a category, given to the module',
-        { windowMs: 60_000 },
-        'windowMs is an option of a category, not of the module: write it there',
-      ],
-      [
-        'an option of the module, given to a category',
-        { categories: { ...rest, evaluations: { threshold: 1, keyPrefix: 'x' } } },
-        'keyPrefix is an option of the module, not of categories.evaluations: write it there',
-      ],
-      [
-        'totals published less often than twice a window',
-        { flushIntervalMs: 700, categories: { ...rest, evaluations: { threshold: 1, windowMs: 1_000 } } },
-        'flushIntervalMs is 700: write 500 at most, half of the shortest window',
-      ],
-      [
-        'no open incidents',
-        { maxOpenIncidents: 0 },
-        'maxOpenIncidents is 0: write a whole number of incidents, 1 to 1000000, or leave it out for 10000',
-      ],
-      ['a required option that is null', { categories: { ...rest, evaluations: { threshold: null } } }, 'is missing'],
-      [
-        'a password in a public address, which it does not show',
-        { publicUrl: 'https://me:hunter2@host' },
-        "publicUrl is a string: write an address such as 'https://api.example.com/rate-monitor'",
-      ],
-      ['a service of no name', { service: '' }, 'service is empty: write a name of 100 characters at most'],
-      ['a service of blanks', { service: '  ' }, "service is '': write a name of 100 characters at most"],
-      ['an environment of blanks', { environment: '\t' }, "environment is '': write a name such as 'production'"],
-      [
-        'a store without a name, which the log would show',
-        { store: { publish: () => [], read: () => [] } },
-        'store is an object: write an object with the methods of CounterStore and its name',
-      ],
-      [
-        'no levels',
-        { categories: { ...rest, evaluations: { threshold: 1, levels: [] } } },
-        'categories.evaluations.levels is a list: write a list such as',
-      ],
-      [
-        'a level at 0',
-        { categories: { ...rest, evaluations: { threshold: 1, levels: [{ at: 0, severity: 'info' }] } } },
-        'categories.evaluations.levels[0].at is 0: write a multiple of the threshold above 0',
-      ],
-      [
-        'a severity there is not',
-        { categories: { ...rest, evaluations: { threshold: 1, levels: [{ at: 1, severity: 'bad' }] } } },
-        "levels[0].severity is 'bad': write 'info', 'warning' or 'critical'",
-      ],
-      [
-        'a level twice',
-        {
-          categories: {
-            ...rest,
-            evaluations: {
-              threshold: 1,
-              levels: [
-                { at: 1, severity: 'info' },
-                { at: 1, severity: 'critical' },
-              ],
-            },
-          },
-        },
-        'levels[1].at is 1 again: write each multiple once',
-      ],
-      ['a tenant that is no function', { tenant: 'acme' }, "tenant is 'acme': write a function"],
-      [
-        'a Redis URL, which it does not show',
-        { redis: 'redis://:hunter2@db' },
-        'redis is a string: write an ioredis client or Cluster',
-      ],
-      [
-        'a store without methods',
-        { store: {} },
-        'store is an object: write an object with the methods of CounterStore',
-      ],
-      [
-        'a store beside redis',
-        { store: { publish: () => [], read: () => 0 }, redis: { namespace: 'x' } },
-        'store is set together with redis: write one of the two',
-      ],
-      ['categories that are a number', { categories: -1 }, 'categories is -1: write an object such as { llm_call:'],
-      ['categories by a function', { categories: () => rest }, 'categories is a function: write an object'],
-      ['categories as a list', { categories: [rest] }, 'categories is a list: write an object'],
-      ['incidents that are to come', { incidents: Promise.resolve({}) }, 'incidents is an object: write an object'],
-      ['usage as a list', { usage: [] }, 'usage is a list: write an object'],
-      [
-        'a length that is no number',
-        { categories: { ...rest, evaluations: { threshold: 1, windowMs: 60_000n } } },
-        'categories.evaluations.windowMs is a bigint: write a whole number of milliseconds',
-      ],
-      [
-        'an option that every object has',
-        { constructor: 1 },
-        'constructor is not an option: write its name as in the docs',
-      ],
-      ['an option that JSON may bring', JSON.parse('{ "__proto__": {} }'), '__proto__ is not an option'],
-      ['a channel that cannot send', { channels: [{ name: 'x' }] }, 'channels[0].send is missing: write a method'],
-      [
-        'a channel that wants to be told again without a pause',
-        { channels: [{ name: 'x', send: () => undefined, repeatEveryMs: 0 }] },
-        'channels[0].repeatEveryMs is 0: write a whole number of milliseconds, 1000 or more',
-      ],
-    ];
-    it.each(wrong)('%s', async (_what, options, message) => {
-      const boot = start(RateMonitorModule.forRoot(options as RateMonitorOptions));
-      await expect(boot).rejects.toThrow(message);
-      await expect(boot).rejects.toMatchObject({
-        name: 'RateMonitorConfigError',
-        message: expect.not.stringContaining('hunter2'),
-      });
+    it('an option, all of them at once and without a secret', async () => {
+      const redis = 'redis://:hunter2@db';
+      const boot = start(RateMonitorModule.forRoot({ redis, publicUrl: redis, treshold: 3 } as never));
+      await expect(boot).rejects.toMatchObject({ name: 'RateMonitorConfigError' });
+      await expect(boot).rejects.toThrow(
+        /cannot start:(\n {2}- (redis is a string: write an ioredis|publicUrl is a string: write an address|treshold is not an option: write its name).*){3}$/,
+      );
     });
 
     it.each([
@@ -445,7 +275,7 @@ describe('configuration', () => {
       // Nest waits for promises of factories.
       const given = kind === 'a promise' ? Promise.resolve(new Date()) : options;
       const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => given as RateMonitorOptions }));
-      await expect(boot).rejects.toThrow(kind === 'a promise' ? 'the options are an object: give' : message);
+      await expect(boot).rejects.toThrow(kind === 'a promise' ? 'the options are an object (Date): give' : message);
     });
 
     const revoked = <T extends object>(target: T): T => {
@@ -463,24 +293,14 @@ describe('configuration', () => {
     class Channel {
       send() {}
     }
-    const unreadable: [string, object, RegExp][] = [
+    it.each<[string, object, RegExp]>([
       ['a revoked proxy', { redis: revoked({}) }, / redis cannot be read \(.*revoked\): write a plain value/],
       [
-        'a revoked proxy deep within',
-        { categories: { ...rest, evaluations: { windows: [revoked({})] } } },
-        / categories\.evaluations\.windows\[0\] cannot be read \(.*revoked\)/,
-      ],
-      ['a revoked function', { tenant: revoked(() => 'acme') }, / tenant cannot be read \(.*revoked\)/],
-      ['a getter that throws', { categories: throwing('x') }, / categories\.x cannot be read \(not for you\)/],
-      [
-        'a channel with such a getter',
+        'a channel with a getter that throws',
         { channels: [throwing('name', new Channel())] },
         / channels\[0\] is a channel that cannot be read \(not for you\)/,
       ],
-      ['a store with such a getter', { store: throwing('publish', new Channel()) }, / store is an object: write/],
-      ['a list with a hole', { channels: Array(1) }, / channels\[0\]\.send is missing/],
-    ];
-    it.each(unreadable)('%s', async (_what, options, message) => {
+    ])('%s', async (_what, options, message) => {
       const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => options }));
       await expect(boot).rejects.toThrow(message);
       await expect(boot).rejects.toMatchObject({ name: 'RateMonitorConfigError' });
@@ -491,28 +311,6 @@ describe('configuration', () => {
       [throwing('categories'), 'categories cannot be read (not for you): write a plain value'],
     ])('options that cannot be read at all', (options, message) => {
       expect(() => RateMonitorModule.forRoot(options as RateMonitorOptions)).toThrow(message);
-    });
-
-    it('of what cannot be read, all at once', async () => {
-      const categories = { ...rest, evaluations: { threshold: 1, tenant: revoked(() => 'acme') } };
-      const options = throwing('channels', throwing('redis', { categories, tenant: revoked(() => 'acme') }));
-      const boot = start(RateMonitorModule.forRootAsync({ useFactory: () => options }));
-      for (const path of ['channels', 'redis', 'tenant', 'categories.evaluations.tenant'])
-        await expect(boot).rejects.toThrow(`  - ${path} cannot be read (`);
-    });
-
-    it('options that contain themselves', () => {
-      const options: Record<string, object> = {};
-      Object.assign(options, { metrics: options, usage: options, categories: options });
-      expect(() => RateMonitorModule.forRoot(options)).toThrow(
-        /cannot start:(\n {2}- (metrics|usage|categories) cannot be read \(it is nested too deeply, or contains itself\): write a plain value){3}$/,
-      );
-    });
-
-    it('all of it at once', async () => {
-      await expect(start(RateMonitorModule.forRoot({ counting: 'x' as never, keyPrefix: '' }))).rejects.toThrow(
-        /cannot start:\n {2}- .*keyPrefix is empty.*\n {2}- .*counting is 'x'|cannot start:\n {2}- .*counting is 'x'.*\n {2}- .*keyPrefix is empty/,
-      );
     });
 
     it('a decorator with an unknown category, on any handler', async () => {

@@ -176,6 +176,9 @@ describe('what a channel is due of a story', () => {
     expect(due(after(true, breach(0)), told({}), channel, settings, at(1), true)).toBeUndefined();
     const over = { ...after(true, breach(0)), closedAt: at(3) };
     expect(due(over, told({ '': 1 }, { resolved: true }), channel, settings, at(5))).toBeUndefined();
+    // A channel is not copied, so null, which is not given, arrives here.
+    const never = { repeatEveryMs: null as never };
+    expect(due(after(true, breach(0)), told({ '': 1 }), never, settings, at(1))).toBeUndefined();
   });
 
   it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {

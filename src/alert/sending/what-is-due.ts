@@ -111,15 +111,10 @@ function newsOfStory(
 }
 
 /** When to repeat the last alert to a channel that forgets alerts unless they are repeated; `Infinity` for never. */
-function repeatAt(
-  incident: Incident,
-  told: Told | undefined,
-  { repeatEveryMs = Infinity }: Wanting,
-  now: number,
-): number {
+function repeatAt(incident: Incident, told: Told | undefined, { repeatEveryMs }: Wanting, now: number): number {
   const { start, end } = lastOf(incident);
   if (!told?.levels[incident.story ? '' : start] || incident.closedAt !== undefined) return Infinity;
-  const at = (told.when ?? 0) + repeatEveryMs;
+  const at = (told.when ?? 0) + (repeatEveryMs ?? Infinity);
   // Without a story, a window is not repeated once it is over, even if no replica looked in time.
   return incident.story || Math.max(at, now) < end ? at : Infinity;
 }

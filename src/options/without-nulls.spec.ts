@@ -1,0 +1,275 @@
+import { RateMonitorConfigError } from '../model/config-error.js';
+import { withoutNulls } from './without-nulls.js';
+
+const OPTIONS = ['categories', 'channels', 'enabled', 'redis', 'usage'];
+const OF_CATEGORIES = ['threshold', 'windowMs'];
+const read = (given: unknown): Record<string, unknown> =>
+  withoutNulls(given as object, (name, path) => (path === '' ? OPTIONS : OF_CATEGORIES).includes(name)) as never;
+const linesOf = (given: unknown): string[] => {
+  try {
+    read(given);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(RateMonitorConfigError);
+    return (error as Error).message.split('\n  - ').slice(1);
+  }
+};
+const fail = (): never => {
+  throw new Error('not for you');
+};
+
+const ITSELF = 'cannot be read (it contains itself): write a plain value';
+
+it.each<[object, object]>([
+  [{}, {}],
+  [
+    { enabled: null, service: undefined, usage: false, keyPrefix: '', waitAtMostMs: 0 },
+    { usage: false, keyPrefix: '', waitAtMostMs: 0 },
+  ],
+  [
+    { usage: { retentionMs: null }, metrics: { tenants: 0 } },
+    { usage: {}, metrics: { tenants: 0 } },
+  ],
+  [
+    { categories: { a: { windows: [{ threshold: 1, period: null, levels: [{ at: 1, severity: null }] }] } } },
+    { categories: { a: { windows: [{ threshold: 1, levels: [{ at: 1 }] }] } } },
+  ],
+  // Of lists, validation says what is wrong.
+  [{ channels: [null, undefined] }, { channels: [null, undefined] }],
+])('%j is %j', (given, options) => expect(read(given)).toStrictEqual(options));
+
+it('a hole in a list is a part of it', () => {
+  expect(read({ channels: Array(2) })).toStrictEqual({ channels: [undefined, undefined] });
+});
+
+it('options may be frozen, without a prototype, or of another realm', () => {
+  const bare = (values: object): object => Object.assign(Object.create(null) as object, values);
+  const foreign = structuredClone({ usage: { retentionMs: null, hourlyRetentionMs: 7 } });
+  expect(Object.getPrototypeOf(foreign.usage)).not.toBe(Object.prototype);
+  expect(read(foreign)).toStrictEqual({ usage: { hourlyRetentionMs: 7 } });
+  expect(read(bare({ usage: bare({ retentionMs: null, x: 1 }) }))).toStrictEqual({ usage: { x: 1 } });
+  expect(read(Object.freeze({ usage: Object.freeze({ retentionMs: null }) }))).toStrictEqual({ usage: {} });
+});
+
+it('the options given are left as they are', () => {
+  const given = { usage: { retentionMs: null }, channels: [] };
+  const options = read(given);
+  expect(given).toStrictEqual({ usage: { retentionMs: null }, channels: [] });
+  expect(options.usage).not.toBe(given.usage);
+});
+
+describe('an instance of a class', () => {
+  class Client {
+    options = null;
+  }
+
+  it.each([
+    ['redis', new Client()],
+    ['store', new Client()],
+    ['usage', new Date()],
+    ['usage', new Map()],
+    ['usage', Promise.resolve()],
+    ['tenant', () => 'acme'],
+  ])('as %s is not copied: %p', (option, value) => expect(read({ [option]: value })[option]).toBe(value));
+
+  // A literal may have a state as well: `this.sent`.
+  it.each([
+    ['a client', new Client()],
+    ['a literal', { sent: [], options: null, nested: { deep: null } }],
+    ['a list', [null, { options: null }]],
+  ])('is not copied as a channel, nor in a wrong place: %s', (_what, value) => {
+    expect((read({ channels: [value] }).channels as unknown[])[0]).toBe(value);
+    for (const path of [
+      'redis',
+      's',
+      'x.categories',
+      'categories.a.redis',
+      'categories.a.usage',
+      'categories.a.windows.0.x',
+      'usage.x',
+      'categoriesx',
+    ]) {
+      const names = path.split('.');
+      const given = names.reduceRight<unknown>((within, name) => (name === '0' ? [within] : { [name]: within }), value);
+      const found = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], read(given));
+      expect(found).toBe(value);
+    }
+    expect(value).not.toEqual({});
+  });
+
+  class Options {
+    keyPrefix = null;
+    waitAtMostMs = 5;
+    get enabled(): boolean {
+      return false;
+    }
+    get isProduction(): boolean {
+      return fail();
+    }
+    get threshold(): number {
+      return fail();
+    }
+    redis(): void {}
+  }
+  class Category {
+    period = null;
+    threshold = 1;
+    get windowMs(): number {
+      return 5_000;
+    }
+    get enabled(): boolean {
+      return fail();
+    }
+  }
+
+  it('gives its options by fields and by getters, of which others may be helpers', () => {
+    expect(read(new Options())).toStrictEqual({ enabled: false, waitAtMostMs: 5 });
+  });
+
+  it('gives those that its class inherits, and its own win', () => {
+    class Shared {
+      get channels(): unknown {
+        return [];
+      }
+      get usage(): unknown {
+        return false;
+      }
+    }
+    class Own extends Shared {
+      override get usage(): unknown {
+        return true;
+      }
+    }
+    expect(read(new Own())).toStrictEqual({ channels: [], usage: true });
+    expect(read(Object.defineProperty(new Own(), 'usage', { value: 5, enumerable: true }))).toMatchObject({ usage: 5 });
+  });
+
+  it.each<[string, object, (options: never) => unknown]>([
+    ['a category', { categories: { a: new Category() } }, ({ categories: { a } }: { categories: { a: unknown } }) => a],
+    [
+      'a window',
+      { categories: { a: { windows: [new Category()] } } },
+      ({ categories: { a } }: { categories: { a: { windows: unknown[] } } }) => a.windows[0],
+    ],
+    [
+      'a level of a window',
+      { categories: { a_2: { windows: [{ levels: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, new Category()] }] } } },
+      ({ categories }: { categories: { a_2: { windows: [{ levels: unknown[] }] } } }) =>
+        categories.a_2.windows[0].levels[10],
+    ],
+    [
+      'the eleventh window',
+      { categories: { a: { windows: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, new Category()] } } },
+      ({ categories: { a } }: { categories: { a: { windows: unknown[] } } }) => a.windows[10],
+    ],
+    [
+      'a level',
+      { categories: { a: { levels: [new Category()] } } },
+      ({ categories: { a } }: { categories: { a: { levels: unknown[] } } }) => a.levels[0],
+    ],
+    ['usage', { usage: new Category() }, ({ usage }: { usage: unknown }) => usage],
+    ['incidents', { incidents: new Category() }, ({ incidents }: { incidents: unknown }) => incidents],
+    ['metrics', { metrics: new Category() }, ({ metrics }: { metrics: unknown }) => metrics],
+  ])('may be %s', (_what, given, part) => {
+    expect(part(read(given) as never)).toStrictEqual({ windowMs: 5_000, threshold: 1 });
+  });
+
+  it('may hold the categories', () => {
+    class Categories {
+      a = new Category();
+      b = null;
+    }
+    expect(read({ categories: new Categories() })).toStrictEqual({
+      categories: { a: { windowMs: 5_000, threshold: 1 } },
+    });
+  });
+});
+
+describe('what cannot be read', () => {
+  const throwing = (name: string, of: object = {}): object =>
+    Object.defineProperty(of, name, { enumerable: true, get: fail });
+  const revoked = (): object => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+  class Settings {
+    get enabled(): boolean {
+      return fail();
+    }
+  }
+
+  it.each<[string, object, string]>([
+    ['a getter that throws', throwing('usage'), 'usage cannot be read (not for you)'],
+    ['a getter of the class', new Settings(), 'enabled cannot be read (not for you)'],
+    ['a getter deep within', { categories: { a: throwing('x') } }, 'categories.a.x cannot be read (not for you)'],
+    [
+      'a getter of an instance within',
+      { usage: throwing('x', new Settings()) },
+      'usage.x cannot be read (not for you)',
+    ],
+    [
+      'in a list',
+      { categories: { a: { windows: [1, throwing('x')] } } },
+      'categories.a.windows[1].x cannot be read (not for you)',
+    ],
+    ['of a name in two lines', throwing('a\nb'), 'a b cannot be read (not for you)'],
+    ['of a long name', throwing('x'.repeat(50)), `${'x'.repeat(39)}… cannot be read (not for you)`],
+    ['a revoked proxy', { redis: revoked() }, expect.stringMatching(/^redis cannot be read \(.*revoked\)/) as string],
+    [
+      'a revoked proxy in a list',
+      { channels: [1, revoked()] },
+      expect.stringMatching(/^channels\[1\] cannot be read \(.*revoked\)/) as string,
+    ],
+    ['all of it', revoked(), expect.stringMatching(/^the options cannot be read \(.*revoked\)/) as string],
+  ])('%s is named', (_what, given, line) => {
+    expect(linesOf(given)).toEqual([typeof line === 'string' ? `${line}: write a plain value` : line]);
+  });
+
+  it('is named in a literal that is no options, but not looked for in an instance', () => {
+    expect(linesOf({ redis: throwing('x', Object.create(null) as object) })).toEqual([
+      'redis.x cannot be read (not for you): write a plain value',
+    ]);
+    expect(linesOf({ channels: [throwing('x')] })).toEqual([
+      'channels[0].x cannot be read (not for you): write a plain value',
+    ]);
+    expect(linesOf({ redis: throwing('x', new Settings()), channels: [throwing('x', new Settings())] })).toEqual([]);
+  });
+
+  it('is named all at once', () => {
+    const given = throwing('redis', { usage: throwing('x'), channels: [throwing('y')], enabled: true });
+    expect(linesOf(given).map((line) => line.split(' ')[0])).toEqual(['usage.x', 'channels[0].y', 'redis']);
+  });
+
+  it('is what contains itself', () => {
+    const given: Record<string, unknown> = {};
+    const a = { levels: [] as unknown[], windows: [given] };
+    a.levels.push(a);
+    Object.assign(given, { usage: given, categories: { a } });
+    expect(linesOf(given)).toEqual([
+      `usage ${ITSELF}`,
+      `categories.a.levels[0] ${ITSELF}`,
+      `categories.a.windows[0] ${ITSELF}`,
+    ]);
+  });
+
+  it('but not a literal that is no options and contains itself, or is deep', () => {
+    const channel: Record<string, unknown> = { sent: [] };
+    Object.assign(channel, { self: channel });
+    (channel.sent as unknown[]).push(channel.sent, channel);
+    let made = 0;
+    const endless = (): object => ({
+      get next(): object {
+        return ++made < 1_000 ? endless() : fail();
+      },
+    });
+    const given = { channels: [channel], store: endless() };
+    expect(read(given).channels).toStrictEqual([channel]);
+    expect(made).toBe(10);
+  });
+
+  it('but not what is there twice', () => {
+    const level = { at: 1 };
+    expect(linesOf({ categories: { a: { levels: [level, level] }, b: { levels: [level] } } })).toEqual([]);
+  });
+});
