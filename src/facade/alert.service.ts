@@ -24,7 +24,7 @@ export class AlertService {
   ) {}
 
   /**
-   * Sends an alert of the app's own through every channel that accepts it. Does not wait. The module sets `id`, `service`, `environment`,
+   * Sends one of the app's own alerts through every channel that accepts it. Does not wait. The module sets `id`, `service`, `environment`,
    * `countAtCrossing`, `streak`, `incident`, `link` and `timeZone` itself, as in every alert, and ignores `test`.
    *
    * @throws TypeError if the alert is wrong, even if the module is disabled.

@@ -401,7 +401,7 @@ describe('the threshold line', () => {
     const { page, server } = await open();
     const card = cardOf(page, 'llm_call');
     await card.getByLabel('Trial threshold of llm_call').fill('20');
-    await card.getByText('Set 20 while it runs').click();
+    await card.getByText('Set 20 at run time').click();
     await card.getByLabel('Reason').fill('advice of today');
     await card.getByRole('button', { name: 'Set', exact: true }).click();
     await card.getByText('Set to 20 by dana: advice of today').waitFor();

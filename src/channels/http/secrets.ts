@@ -1,4 +1,4 @@
-/** This many characters in a row of a secret give it away. */
+/** This many consecutive characters of a secret give it away. */
 const TELLING_LENGTH = 6;
 /** Shorter parts of an address are not secret, and would match any text. */
 const SHORTEST_SECRET = 3;

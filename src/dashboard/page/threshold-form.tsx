@@ -44,7 +44,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
         </p>
       )}
       <details class="set" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>Set {tenant === undefined ? count(threshold) : 'a threshold'} while it runs</summary>
+        <summary>Set {tenant === undefined ? count(threshold) : 'a threshold'} at run time</summary>
         <form
           class="form"
           onSubmit={(event) => {
