@@ -156,7 +156,7 @@ export class Counter {
     if (!whom || !window) return 0;
     const now = this.clock.now();
     await this.add(category, whom, cost);
-    // Of the window it counted in, because another one may have begun before the store answered.
+    // Read from the window it counted in: another one may have begun before the store answered.
     return this.windows.find(window, tenantKey(whom.id), now)?.known ?? 0;
   }
 

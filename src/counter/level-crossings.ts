@@ -41,7 +41,7 @@ export class LevelCrossings {
   private toJudge: TenantTotal[] = [];
   private readonly unconfirmed: TenantTotal[] = [];
   private lookAgainTimer: NodeJS.Timeout | undefined;
-  /** Totals whose level another instance may have announced already, with the time since which that is so. */
+  /** Totals whose level another instance may have announced already, and since when. */
   private readonly doubted = new WeakMap<TenantTotal, number>();
   private isStopped = false;
   /** A level belongs to no request, so its timers neither keep one alive nor carry its trace. */

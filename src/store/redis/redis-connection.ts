@@ -14,9 +14,9 @@ const LAST_SENTINEL_RETRY_MS = 500;
 const EMPTY_TAG = /^[^{]*\{\}/;
 
 /**
- * Options that the app's own connection rarely has: by default, ioredis queues commands while it is disconnected and resends them for
- * seconds. Here a command is sent now or fails now, and the next one carries everything again. Client settings that would break this are
- * reset: strategies that give up, reads from replicas (also through a Sentinel), automatic pipelines.
+ * Why we open our own connection: by default, ioredis queues commands while it is disconnected and resends them for seconds. Here a command
+ * is sent now or fails now, and the next one carries everything again. Client settings that would break this are reset: strategies that
+ * give up, reads from replicas (also through a Sentinel), automatic pipelines.
  */
 const OPTIONS: RedisOptions & { replyMapping: 'legacy' } = {
   lazyConnect: true,
