@@ -56,7 +56,8 @@ export class RateCounterService {
   }
 
   /**
-   * Counts `cost` for a tenant at once, for code that counts many and waits for none. An unknown category counts nothing, which the log explains once.
+   * Counts `cost` for a tenant at once, for code that counts many and waits for none. An unknown category counts nothing, which the log
+   * explains once.
    *
    * @param category - A configured category.
    * @param tenant - The tenant.
