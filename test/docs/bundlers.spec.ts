@@ -93,17 +93,21 @@ describe.each(['commonjs', 'es6'] as const)('an app bundled as %s, without the o
 
   it('starts and counts, by webpack', async () => {
     const isModule = format === 'es6';
-    const filename = isModule ? 'webpack.mjs' : 'webpack.cjs';
     writeFileSync(join(app, 'webpack.config.cjs'), /```js\n([\s\S]*?)```/.exec(docs)?.[1] as string);
     const { default: documented } = (await import(join(app, 'webpack.config.cjs'))) as { default: Configuration };
+    const asModule: Configuration = {
+      experiments: { outputModule: true },
+      output: { ...documented.output, filename: 'main.mjs', library: { type: 'module' } },
+    };
     await bundleByWebpack({
       ...documented,
       context: app,
       resolve: { symlinks: false },
-      ...(isModule && { experiments: { outputModule: true } }),
-      output: { path: app, filename, library: { type: isModule ? 'module' : 'commonjs' } },
+      ...(isModule && asModule),
     });
-    await expect(output(join(app, filename))).resolves.toBe('201 1 EvaluationsController Compiled\n');
+    await expect(output(join(app, 'bundle', isModule ? 'main.mjs' : 'main.cjs'))).resolves.toBe(
+      '201 1 EvaluationsController Compiled\n',
+    );
   });
 });
 
