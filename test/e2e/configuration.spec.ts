@@ -233,6 +233,19 @@ describe('configuration', () => {
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
+  it('sends to a channel that is a literal itself, not to a copy', async () => {
+    const channel = {
+      ...{ name: 'mine', repeatEveryMs: null, sent: [] as string[], self: undefined as unknown },
+      send(alert: RateAlert) {
+        this.sent.push(alert.tenant.id);
+      },
+    };
+    channel.self = channel;
+    await start(RateMonitorModule.forRoot({ channels: [channel] } as unknown as RateMonitorOptions));
+    await alertsAfter(4);
+    expect(channel.sent).toEqual(['proj_1']);
+  });
+
   it('reads options of another realm, as a copy by structuredClone in a test is', async () => {
     const options = structuredClone({ categories: { evaluations: { threshold: 1 }, collections: { threshold: 1 } } });
     expect(Object.getPrototypeOf(options)).not.toBe(Object.prototype);
