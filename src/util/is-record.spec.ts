@@ -1,5 +1,8 @@
 import { isRecord } from './is-record.js';
 
+const { proxy, revoke } = Proxy.revocable({}, {});
+revoke();
+
 it.each([
   ['an object', {}, true],
   ['one without a prototype', Object.create(null), true],
@@ -10,4 +13,5 @@ it.each([
   ['a promise', Promise.resolve({}), false],
   ['a function', () => ({}), false],
   ['null', null, false],
+  ['what can no longer be read', proxy, false],
 ])('tells whether options can be in %s', (_, value: unknown, may) => expect(isRecord(value)).toBe(may));

@@ -15,6 +15,7 @@ it.each([
   ['a line break', 'a\nb', '"a b"', '40'],
   ['a double quote', 'say "no"', `"say 'no'"`, '40'],
   ['two single quotes, which look like one', "say ''no", `"say 'no"`, '40'],
+  ['a letter that looks like a quote', 'a\u02bab', `"a'b"`, '40'],
   ['different quotes side by side', 'say "\u201cno', `"say 'no"`, '40'],
   ['more than fits', 'a'.repeat(20), `${'a'.repeat(9)}…`, '10'],
 ])('an id with %s is marked, because it may look like another one', (_, id, label, most) => {
@@ -46,5 +47,6 @@ it('a name cannot close its quotes, whatever they look like', () => {
   expect(quoted('Acme "Inc"', 40)).toBe(`"Acme 'Inc'"`);
   expect(quoted('\u201cAcme\u201d \u00abInc\u00bb \uff02x\uff02 \u{1F676}y', 40)).toBe(`"'Acme' 'Inc' 'x' 'y"`);
   expect(quoted("O'Neill''s `'x", 40)).toBe(`"O'Neill's 'x"`);
+  expect(quoted('a`b', 40)).toBe('"a`b"');
   expect(quoted('a'.repeat(20), 10, (text, most) => text.slice(0, most))).toBe(`"${'a'.repeat(10)}"`);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { amountOf, copied, duration, kindOf, oneLine, plural, reasonOf } from './text.js';
+import { amountOf, capitalized, copied, duration, kindOf, moment, oneLine, plural, reasonOf } from './text.js';
 
 describe('oneLine', () => {
   it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
@@ -138,3 +138,8 @@ it.each([
   [1, '1 alert'],
   [5_000, '5,000 alerts'],
 ])('plural writes %d as %s', (count, text) => expect(plural(count, 'alert')).toBe(text));
+
+it('capitalized and moment write as people do', () => {
+  expect([capitalized('slack is off'), capitalized('')]).toEqual(['Slack is off', '']);
+  expect(moment(new Date(Date.UTC(2026, 0, 1, 12, 0, 0, 999)))).toBe('2026-01-01 12:00:00 UTC');
+});

@@ -87,7 +87,7 @@ export function plural(count: number, one: string, several = `${one}s`): string 
 /** A count or cost, rounded for people: `47`, `5,000`, `0.125`. Only 0 is shown as 0. */
 export function amountOf(count: number): string {
   // With an exponent below a millionth: written out, the smallest number has 324 decimals.
-  if (count > 0 && count < 0.001) return String(Number(count.toPrecision(2)));
+  if (count < 0.001) return String(Number(count.toPrecision(2)));
   // Larger numbers have no decimals and too many digits.
   return count < 1e15 ? count.toLocaleString('en-US') : count.toPrecision(6);
 }

@@ -272,7 +272,8 @@ describe('a delivery', () => {
   let presents: Map<string, Partial<Present>>;
   let reports: [id: string, outcome: Outcome][];
   let again: string[];
-  let waitMs: number;
+  let waitMs: number | Record<string, number>;
+  let onReport: (id: string) => void;
   let delivery: ChannelDelivery;
 
   const dueFor = (more: Partial<Due> = {}, count = 16): Due => ({
@@ -289,7 +290,9 @@ describe('a delivery', () => {
       }),
     report: (_key, id, _present, outcome) => {
       reports.push([id, outcome]);
-      return Promise.resolve(outcome.delivered ? 0 : Math.max(waitMs, outcome.waitMs));
+      onReport(id);
+      const wait = typeof waitMs === 'number' ? waitMs : (waitMs[id] ?? 0);
+      return Promise.resolve(outcome.delivered ? 0 : Math.max(wait, outcome.waitMs));
     },
     again: (_key, id) => {
       again.push(id);
@@ -332,9 +335,12 @@ describe('a delivery', () => {
       Promise.reject(error);
   const outcomes = () => delivery.status(0).outcomes;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     useFakeTimers();
+    // No process starts at 0.
+    await pass(10_000);
     jest.spyOn(Math, 'random').mockReturnValue(1);
+    onReport = () => undefined;
     [lines, messages, presents, reports, again, waitMs] = [[], [], new Map(), [], [], 0];
     answer = () => undefined;
   });
@@ -472,6 +478,34 @@ describe('a delivery', () => {
       expect(again.sort()).toEqual(['a', 'left']);
     });
 
+    it('sends the others at the end of a pause, though what it is about waits for longer', async () => {
+      open();
+      waitMs = 60_000;
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
+      delivery.push('a', dueFor());
+      await pass(0);
+      answer = () => undefined;
+      delivery.push('b', dueFor());
+      await pass(9_999);
+      expect(messages).toEqual(['a']);
+      await pass(1);
+      expect(messages).toContain('b');
+    });
+
+    it('does not try again what its record has queued again already', async () => {
+      open();
+      waitMs = 4_000;
+      onReport = (id) => delivery.push(id, dueFor());
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
+      delivery.push('a', dueFor());
+      await pass(9_999);
+      expect([messages, again, delivery.status(0).queued]).toEqual([['a'], [], 1]);
+      onReport = () => undefined;
+      answer = () => undefined;
+      await pass(10);
+      expect([messages, again, delivery.status(0).queued]).toEqual([['a', 'a'], [], 0]);
+    });
+
     it('is tested with success or a reason, and success brings back what waits', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
@@ -538,6 +572,24 @@ describe('a delivery', () => {
       expect(reports.filter(([, { delivered }]) => delivered)).toHaveLength(13);
     });
 
+    it('counts none if each message is about one', async () => {
+      openGroups({ batchSize: 1 });
+      for (let i = 0; i < 7; i++) delivery.push(`t${i}`, dueFor());
+      await pass(500);
+      expect(messages).toEqual(Array.from({ length: 7 }, (_, i) => `t${i}`));
+    });
+
+    it('drops what is not due any more, and sends nothing if that is all', async () => {
+      openGroups();
+      presents.set('gone', undefined as never);
+      delivery.push('gone', dueFor());
+      await pass(500);
+      expect([messages, again, lines]).toEqual([[], ['gone'], []]);
+      for (const id of ['a', 'gone', 'b']) delivery.push(id, dueFor());
+      await pass(500);
+      expect([messages, again, lines]).toEqual([['a,b'], ['gone', 'gone'], []]);
+    });
+
     it('sends alone what has a message of its own or was at fault, and what may be at fault with its like only', async () => {
       openGroups();
       presents.set('a', { due: dueFor({}, 100), memory: '1' }).set('fault', { due: dueFor({}, 90), isAtFault: true });
@@ -588,6 +640,46 @@ describe('a delivery', () => {
       await pass(30);
       expect([await isDone(flushing), await flushing, messages]).toEqual([true, true, ['a', 'a']]);
       expect(await delivery.flush(0)).toBe(true);
+      // Others wait for a group again.
+      delivery.push('b', dueFor());
+      await pass(499);
+      expect(messages).toHaveLength(2);
+    });
+
+    it('what is tried again in that time, and does not wait for what is not', async () => {
+      open();
+      waitMs = { a: 2_000, b: 10_000 };
+      answer = fails();
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      const flushing = delivery.flush(5_000);
+      await pass(0);
+      answer = (ids) => (ids.includes('b') ? Promise.reject(new Error('answered 500')) : undefined);
+      await pass(1_000);
+      expect(await isDone(flushing)).toBe(false);
+      await pass(1_100);
+      expect([await isDone(flushing), await flushing]).toEqual([true, false]);
+      expect(messages.filter((id) => id === 'a').length).toBe(2);
+    });
+
+    it.each([
+      [2_000, true],
+      [60_000, false],
+    ])('what waits while the channel asks for a pause of %i ms, if that ends in time: %s', async (pause, isAll) => {
+      open();
+      const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: pause });
+      answer = () => new Promise((_, reject) => setTimeout(reject, 10, error));
+      for (let i = 0; i < 40; i++) delivery.push(`t${i}`, dueFor());
+      await pass(20);
+      const flushing = delivery.flush(5_000);
+      await pass(1_000);
+      answer = () => undefined;
+      if (isAll) {
+        await pass(900);
+        expect(await isDone(flushing)).toBe(false);
+        await pass(2_200);
+      }
+      expect([await isDone(flushing), isAll && (await flushing)]).toEqual([true, isAll]);
+      expect(new Set(messages).size).toBe(isAll ? 40 : 32);
     });
 
     it('not for longer than asked, and tells that something is left', async () => {
@@ -658,9 +750,21 @@ describe('a delivery', () => {
       expect(await isDone(stopping)).toBe(false);
       await pass(1);
       expect([await isDone(stopping), await stopping]).toEqual([true, ['a']]);
+      expect(lines).toEqual(['The chat channel did not send 1 alert: the process ended first']);
       fail();
       await pass(0);
       expect(reports).toEqual([]);
+    });
+
+    it('and sends at once what comes while the channel sends what it has queued itself', async () => {
+      openGroups({ flush: () => new Promise((resolve) => setTimeout(resolve, 200, true)) });
+      const stopping = delivery.stop(300);
+      await pass(100);
+      delivery.push('late', dueFor());
+      await pass(0);
+      expect(messages).toEqual(['late']);
+      await pass(100);
+      expect(await stopping).toEqual([]);
     });
 
     it.each<[how: string, flush: AlertChannel['flush'], isGood: boolean]>([

@@ -47,6 +47,7 @@ describe('discordText', () => {
 
 it('discordCategory leaves names that do not affect formatting unchanged', () => {
   expect(discordCategory('llm_call', 80)).toBe('llm_call');
+  expect([discordCategory('a_b_c', 80), discordCategory('a_b', 3)]).toEqual(['a_b_c', 'a_b']);
   expect(discordCategory('a__b__c', 80)).toBe('a\\_\\_b\\_\\_c');
   expect(discordCategory('a_', 80)).toBe('a\\_');
   expect(discordCategory('a'.repeat(90), 80)).toHaveLength(80);
