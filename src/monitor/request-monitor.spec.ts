@@ -10,12 +10,13 @@ import { RequestMonitor } from './request-monitor.js';
 const MINUTE_MS = 60_000;
 type Asked = 'skipIf' | 'tenant' | 'cost' | 'after' | 'contributor';
 
-describe("faults of the app's functions", () => {
+describe("faults of the app's functions, and of our own", () => {
   let lines: string[];
   /** What each function does with the next request. */
   let faults: Partial<Record<Asked, string>>;
   let monitor: RequestMonitor;
   let isAsync: boolean;
+  let add: () => undefined;
 
   const answer = <T>(of: Asked, good: T): T => {
     const fault = faults[of];
@@ -36,7 +37,7 @@ describe("faults of the app's functions", () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    [lines, faults, isAsync] = [[], {}, false];
+    [lines, faults, isAsync, add] = [[], {}, false, () => undefined];
     const category = (name: string): Category =>
       ({
         name,
@@ -52,7 +53,7 @@ describe("faults of the app's functions", () => {
     monitor = new RequestMonitor(
       { categories, skipIf: () => answer('skipIf', false), counting: 'auto', waitAtMostMs: 100 },
       { handlerName: () => 'Api.call', isBound: () => true },
-      { add: () => undefined },
+      { add: () => add() },
       { count: () => undefined },
       new SayOnce(logger),
     );
@@ -92,5 +93,24 @@ describe("faults of the app's functions", () => {
       await request({ [asked]: 'no database' });
       expect(logged()).toBe(places);
     });
+
+    it('a fault of our own stops no request, and is logged once', async () => {
+      add = () => {
+        throw new Error('of our own');
+      };
+      for (let i = 0; i < 3; i++) {
+        await expect(Promise.resolve(monitor.observe(context, false))).resolves.toBeUndefined();
+        expect(monitor.outcome(context, { failed: false, result: {} })).toBeUndefined();
+        await jest.advanceTimersByTimeAsync(0);
+      }
+      expect(lines).toEqual(['A request was not counted (of our own)']);
+    });
+  });
+
+  it('a context that cannot be read stops no request', () => {
+    const unreadable = {} as ExecutionContext;
+    expect(monitor.observe(unreadable, false)).toBeUndefined();
+    expect(monitor.outcome(unreadable, { failed: false, result: {} })).toBeUndefined();
+    expect(lines).toEqual([expect.stringContaining('A request was not counted (')]);
   });
 });
