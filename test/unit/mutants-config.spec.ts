@@ -26,3 +26,17 @@ it.each(mutate.flatMap(spelledOut))(
     expect(tested).toContain(file);
   },
 );
+
+it('CONTRIBUTING scores only files that are mutated', () => {
+  const rows = readFileSync('CONTRIBUTING.md', 'utf8').match(/^\| `.*\|$/gm) ?? [];
+  const scored = rows
+    .flatMap((row) => row.split('|').filter((_, i) => i % 2 === 1))
+    .flatMap((cell) => {
+      const [first = '', ...beside] = Array.from(cell.matchAll(/`(.*?)`/g), ([, name = '']) => name);
+      return [first, ...beside.map((name) => join(dirname(first), name))];
+    })
+    .filter((name) => name !== '');
+  expect(scored.length).toBeGreaterThan(30);
+  const mutated = mutate.flatMap(spelledOut);
+  expect(scored.filter((name) => !mutated.includes(`src/${name}.ts`))).toEqual([]);
+});
