@@ -221,10 +221,9 @@ export class MarkedHandlers {
 
 /** The class of the instance, which may come from a value or a factory. */
 function classOf({ instance, metatype }: Wrapper): Class | undefined {
-  const object = Object(instance as unknown) as object;
-  // A proxy of the app's that wraps every method wraps the constructor too; Nest looks for handlers in the prototype.
-  const { constructor: ofPrototype } = Object(Object.getPrototypeOf(object)) as object;
-  return [object.constructor, ofPrototype, metatype].find(isClass);
+  // From the prototype, where Nest looks for handlers too: a proxy that wraps every method of the instance wraps its constructor as well.
+  const { constructor } = Object(Object.getPrototypeOf(Object(instance))) as object;
+  return [constructor, metatype].find(isClass);
 }
 
 function isClass(of: unknown): of is Class {

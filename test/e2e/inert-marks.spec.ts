@@ -244,18 +244,30 @@ describe('a mark without effect', () => {
     },
   );
 
+  type Method = (...args: unknown[]) => unknown;
+  const byArrow = (method: Method, of: object): Method => {
+    return (...args) => method.apply(of, args);
+  };
+  const byFunction = (method: Method, of: object): Method => {
+    return function (...args) {
+      return method.apply(of, args);
+    };
+  };
+
   it.each([
-    ['its method', MonitorRate('llm_call'), undefined],
-    ['its class', undefined, MonitorRate('llm_call')],
+    ['an arrow function', 'its method', byArrow, MonitorRate('llm_call'), undefined],
+    ['an arrow function', 'its class', byArrow, undefined, MonitorRate('llm_call')],
+    ['a function', 'its method', byFunction, MonitorRate('llm_call'), undefined],
+    ['a function', 'its class', byFunction, undefined, MonitorRate('llm_call')],
   ])(
-    'that is lost because a proxy wraps every method of the instance, on %s, is warned of, and not named as monitored',
-    async (_where, onMethod, onClass) => {
+    'that is lost because a proxy wraps every method of the instance by %s, on %s, is warned of, and not named as monitored',
+    async (_how, _where, wrapped, onMethod, onClass) => {
       class Api {
         constructor() {
           return new Proxy(this, {
             get: (api, key) => {
               const value = Reflect.get(api, key) as unknown;
-              return typeof value === 'function' ? (...args: unknown[]): unknown => value.apply(api, args) : value;
+              return typeof value === 'function' ? wrapped(value as Method, api) : value;
             },
           });
         }
