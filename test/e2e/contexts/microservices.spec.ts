@@ -9,7 +9,6 @@ import { MonitorRate, RateCounterService, RateMonitorModule } from '../../../src
 import { CapturingChannel, startApp, type TestApp } from '../../support/app.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { until } from '../../support/until.js';
-import { connectConsumers } from './hybrid.example.js';
 import { EvaluationsConsumer } from './microservice.example.js';
 
 const tcp = { transport: Transport.TCP, options: { host: '127.0.0.1', port: 0 } } as const;
@@ -76,16 +75,13 @@ describe('a hybrid app', () => {
     @MonitorRate('evaluations')
     evaluate() {}
   }
-  const start = async (
-    connect: (app: INestApplication) => INestMicroservice,
-    beforeListening?: (app: INestApplication) => Promise<void>,
-  ): Promise<void> => {
+  const start = async (options: object, beforeListening?: (app: INestApplication) => Promise<void>): Promise<void> => {
     let service: INestMicroservice | undefined;
     app = await startApp({
       options: { tenant: () => 'acme' },
       metadata: { controllers: [Http, EvaluationsConsumer] },
       prepare: async (it) => {
-        service = connect(it);
+        service = it.connectMicroservice<MicroserviceOptions>(tcp, options);
         await beforeListening?.(it);
       },
     });
@@ -103,7 +99,7 @@ describe('a hybrid app', () => {
     ['without the config of the app', {}],
     ['inheriting the config of the app', { inheritAppConfig: true }],
   ])('counts requests and messages together, each once, %s', async (_how, options) => {
-    await start((it) => it.connectMicroservice<MicroserviceOptions>(tcp, options));
+    await start(options);
     await ask(client, {});
     expect((await app.post('/evaluations')).status).toBe(201);
     expect(await count()).toBe(2);
@@ -111,7 +107,7 @@ describe('a hybrid app', () => {
 
   it('counts messages that come before the app listens', async () => {
     let answered: Promise<string> | undefined;
-    await start(connectConsumers, async (service) => {
+    await start({}, async (service) => {
       await service.startAllMicroservices();
       const early = connectTo(service.getMicroservices()[0] as INestMicroservice);
       answered = ask(early, {});
