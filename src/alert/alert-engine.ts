@@ -563,7 +563,8 @@ function endedSilently(incident: Incident, now: number): Incident {
 
 function readOf(incident: Incident, { start, end }: Span): CountRead {
   const { category, tenant } = incident;
-  // A sliding window counts back from `at`. Any other may be longer or shorter than recorded here; its middle is inside either way.
+  // A sliding window counts back from `at`. Others may have another length than recorded here; the middle of the
+  // recorded span is in them either way.
   const at = lastOf(incident).lengthMs === undefined ? Math.floor((start + end) / 2) : end - 1;
   return { category, window: sharedName(incident), tenantId: tenant.id, at };
 }

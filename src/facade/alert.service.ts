@@ -103,7 +103,7 @@ export class AlertService {
   }
 
   /**
-   * Sends alerts that wait to be grouped or retried now. For serverless functions, which are frozen after their response.
+   * Sends now what waits to be grouped or retried. For serverless functions, which are frozen after their response.
    *
    * @param withinMs - Time limit in milliseconds; 2,000 by default.
    * @returns Whether nothing is left.

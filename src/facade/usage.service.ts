@@ -35,7 +35,7 @@ export class UsageService {
 
   /**
    * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, each is the highest count in that
-   * minute; for longer ones, the running count at its end. If the category has several windows, this is the shortest.
+   * minute; for longer ones, the running count at its end. If the category has several windows, the shortest is used.
    *
    * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
    */

@@ -48,7 +48,7 @@ export interface AlertChannel {
   readonly addressHash?: string;
   /**
    * How often to send an open incident again, in milliseconds, 1,000 or more, for a receiver that forgets alerts unless they are repeated.
-   * It is sent unchanged, even during a mute.
+   * It is sent with the level it was last sent with, even during a mute.
    * @defaultValue never
    */
   readonly repeatEveryMs?: number;

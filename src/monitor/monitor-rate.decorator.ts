@@ -27,8 +27,8 @@ export interface MonitorRateOptions {
   cost?: Cost;
   /**
    * Computes the cost from the handler's result, such as tokens or rows. For an Observable it is called when that ends, with the last value.
-   * Nothing is counted if the handler throws, or if this function throws or returns anything but a number, 0 or more, which is logged once.
-   * Not together with `cost`.
+   * Nothing is counted if the handler throws. If this function throws or returns anything but a number, 0 or more, nothing is counted
+   * either, which is logged once. Not together with `cost`.
    * @defaultValue the request is counted before the handler runs, at `cost`
    */
   after?: After;
