@@ -45,6 +45,13 @@ describe('the default resolver', () => {
     expect(resolve('graphql', undefined, {}, undefined, {})).toBeUndefined();
   });
 
+  it("finds what onConnect wrote for a subscription over Apollo's graphql-ws, not what the client sent", () => {
+    const ofSocket = (req: object) => resolve('graphql', undefined, {}, { req }, {});
+    expect(ofSocket({ extra: { user: { project } } })).toEqual(project);
+    expect(ofSocket({ extra: { request: { auth: { organization } } } })).toEqual(organization);
+    expect(ofSocket({ connectionParams: { user: { project } }, extra: { request: {} } })).toBeUndefined();
+  });
+
   it('asks the client of a socket, and what the app keeps with it, but not what it claims', () => {
     expect(resolve('ws', { user: { project } }, {})).toEqual(project);
     expect(resolve('ws', { data: { auth: { organization } } }, {})).toEqual(organization);

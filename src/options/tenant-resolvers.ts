@@ -59,7 +59,7 @@ export function tenantFrom(path: string): TenantResolver {
  * | context | where |
  * | --- | --- |
  * | HTTP | the request; on Fastify also its `raw` request, which is what middleware sees |
- * | GraphQL | the request in the operation's context (`req`, `request` or, with mercurius, `reply.request`), else that context itself |
+ * | GraphQL | the request in the operation's context (`req`, `request` or, with mercurius, `reply.request`), else that context itself; over a socket of graphql-ws also `extra`, and the request in it |
  * | WebSocket | the client, else its `data`, which socket.io apps use |
  * | RPC | the transport's context, if a guard of yours puts it there |
  * | any other | nowhere |
@@ -144,6 +144,8 @@ function tenantOf(identity: unknown): TenantLike | undefined {
 
 interface Request extends Authenticated {
   raw?: Authenticated;
+  /** With graphql-ws: what the app's onConnect wrote, and the request that opened the socket. */
+  extra?: Authenticated & { request?: Authenticated };
 }
 
 interface Operation extends Authenticated {
@@ -164,8 +166,8 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
       const isReference = context.getArgs().length === 3 && isResolveInfo(argument(2));
       const operation = argument<Operation>(isReference ? 1 : 2);
       const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
-      // Of a subscription over a socket, what the app's onConnect gave is on the context itself.
-      return [request, request?.raw, operation];
+      // Of a subscription over a socket, what the app's onConnect gave is on the context itself, or in `extra` of what Apollo has as request.
+      return [request, request?.raw, operation, request?.extra, request?.extra?.request];
     }
     case 'ws': {
       const client = argument<Authenticated & { data?: Authenticated }>(0);
