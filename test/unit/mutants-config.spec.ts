@@ -9,10 +9,11 @@ function spelledOut(pattern: string): string[] {
   return choices === undefined ? [pattern] : choices.split(',').map((choice) => before + choice + after);
 }
 
-/** The files that a spec imports more than types of. */
-function importedBy(spec: string): string[] {
-  const imports = readFileSync(spec, 'utf8').matchAll(/^import (?!type )[^;]*from '(\.[^']*)\.js'/gm);
-  return Array.from(imports, ([, path]) => join(dirname(spec), `${path}.ts`));
+/** The files that a spec imports more than types of, by itself or with a helper. */
+function importedBy(file: string): string[] {
+  const imports = readFileSync(file, 'utf8').matchAll(/^import (?!type )[^;]*from '(\.[^']*)\.js'/gm);
+  const paths = Array.from(imports, ([, path]) => join(dirname(file), `${path}.ts`));
+  return paths.flatMap((path) => (path.startsWith('test/support/') ? importedBy(path) : path));
 }
 
 /** What `jest.mutants.config.js` runs. */
