@@ -20,6 +20,7 @@ describe('a channel', () => {
     ['no url', discord, {}, /DiscordChannel\.url is missing: write the whole address/],
     ['an empty url', slack, { url: '' }, /SlackChannel\.url is empty: write/],
     ['a url that is a number', webhook, { url: 7 }, /WebhookChannel\.url is a number: write/],
+    ['a misspelled option', discord, { url, mentionrole: '1' }, /mentionrole is not an option: write mentionRole/],
     ['no host', discord, { url: 'https://' }, /DiscordChannel\.url is not in the expected form: write/],
     ['another protocol', discord, { url: 'ftp://host/kept-secret' }, /DiscordChannel\.url is/],
     ['no protocol', slack, { url: 'hooks.slack.com/kept-secret' }, /SlackChannel\.url is/],

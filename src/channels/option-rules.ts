@@ -1,5 +1,6 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { isSeverity } from '../model/level.js';
+import { meantName } from '../util/meant-name.js';
 import { oneLine } from '../util/text.js';
 import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isSecret } from './webhook/signature.js';
@@ -109,7 +110,10 @@ export function checkOptions<T extends object>(channel: string, rules: OptionRul
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
   const unknown = Object.keys(given)
     .filter((name) => !Object.hasOwn(rules, name))
-    .map((name) => `${oneLine(name, 40)} is not an option: write its name as in the docs`);
+    .map((name) => {
+      const meant = meantName(name, Object.keys(rules)) ?? 'its name as in the docs, or leave it out';
+      return `${oneLine(name, 40)} is not an option: write ${meant}`;
+    });
   const wrong = Object.entries(rules)
     .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
     .map(([name, { remedy }]) => `${name} is ${found(name, given[name])}: write ${remedy}`);

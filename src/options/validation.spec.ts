@@ -489,6 +489,7 @@ describe('a channel', () => {
 describe('an option in the wrong place', () => {
   it.each([
     [{ treshold: 3 }, `treshold ${NO_OPTION}`],
+    [{ chanels: [] }, 'chanels is not an option: write channels'],
     [{ 'a\nb': 3 }, `a b ${NO_OPTION}`],
     [{ constructor: 1 }, `constructor ${NO_OPTION}`],
     [{ hasOwnProperty: () => true }, `hasOwnProperty ${NO_OPTION}`],
@@ -499,7 +500,7 @@ describe('an option in the wrong place', () => {
     [{ tenants: 5 }, 'tenants is an option of metrics, not of the module: write it there'],
     [{ severity: 'info' }, 'severity is an option of a level, not of the module: write it there'],
     [{ minSeverity: 'info' }, 'minSeverity is an option of a channel, not of the module: write it there'],
-    [{ incidents: { resolveAfter: 1 } }, `incidents.resolveAfter ${NO_OPTION}`],
+    [{ incidents: { resolveAfter: 1 } }, 'incidents.resolveAfter is not an option: write resolveAfterMs'],
     [{ usage: { tenants: 5 } }, 'usage.tenants is an option of metrics, not of usage: write it there'],
     [{ metrics: { toString: 5 } }, `metrics.toString ${NO_OPTION}`],
   ])('%j stops the boot', (options, line) => expect(linesOf(options)).toEqual([line]));

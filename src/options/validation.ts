@@ -1,6 +1,7 @@
 import type { ValidationError } from 'class-validator';
 
 import { isRecord } from '../util/is-record.js';
+import { meantName } from '../util/meant-name.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { PERIOD_MS } from '../model/window-spans.js';
@@ -204,17 +205,17 @@ function check(shape: Shape, value: unknown, path: string): Problem[] {
   const strange = given.filter(([name]) => name in Object.prototype);
   const options = Object.fromEntries(given.filter((option) => !strange.includes(option)));
   return [
-    ...errorsOf(Object.assign(new shape(), options)).map((error) => problemOf(error, prefix)),
+    ...errorsOf(Object.assign(new shape(), options)).map((error) => problemOf(error, prefix, shape)),
     ...strange.map(([name]) => ({ path: prefix + name, ...NO_OPTION })),
   ];
 }
 
-function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string): Problem {
+function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string, shape: Shape): Problem {
   const path = prefix + oneLine(property, 40);
   if ('whitelistValidation' in constraints) {
-    const owner = OWNERS.find(([, shape]) => optionsOf(shape).has(property))?.[0];
+    const owner = OWNERS.find(([, other]) => optionsOf(other).has(property))?.[0];
     const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : NO_OPTION.found;
-    return { path, found, remedy: owner ? 'it there' : NO_OPTION.remedy };
+    return { path, found, remedy: owner ? 'it there' : (meantName(property, optionsOf(shape)) ?? NO_OPTION.remedy) };
   }
   return {
     path,
