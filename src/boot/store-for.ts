@@ -17,8 +17,13 @@ import { RateMonitorConfigError } from '../model/config-error.js';
  */
 export function storeFor({ store, redis, keyPrefix }: CompleteOptions, app: ModuleRef, clock: Clock): CounterStore {
   if (store) return store;
-  const client = redis && !('namespace' in redis) ? redis : kept(app, redis?.namespace);
+  const client = isClient(redis) ? redis : kept(app, redis?.namespace);
   return client ? new RedisCounterStore(client, keyPrefix) : new MemoryCounterStore(() => clock.now());
+}
+
+/** A client may have a property of that name too, but no namespace of nestjs-redis in it. */
+function isClient(redis: CompleteOptions['redis']): redis is Redis | Cluster {
+  return redis !== undefined && typeof (redis as { namespace?: unknown }).namespace !== 'string';
 }
 
 function kept(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {

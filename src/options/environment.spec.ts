@@ -178,6 +178,12 @@ describe('a variable', () => {
     ]);
   });
 
+  it('of a threshold is warned of also if there are no categories', () => {
+    expect(apply({ categories: {} }, { RATE_MONITOR_THRESHOLD_B: '1' }).unread).toEqual([
+      'RATE_MONITOR_THRESHOLD_B is set, but nothing reads it: the categories here have none',
+    ]);
+  });
+
   it('that means another category is not offered for this one', () => {
     const categories = { a: { threshold: 1, period: 'day' }, a_day: { threshold: 1 } };
     expect(apply({ categories }, { RATE_MONITOR_THRESHOLD_B: '1' }).unread).toEqual([

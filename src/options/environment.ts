@@ -116,7 +116,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
     // Another service may share the environment: what it sets is no reason not to start.
     .map((name) => {
       const remedy = name.startsWith(THRESHOLD)
-        ? `the categories here have ${[...readVariables].join(', ')}`
+        ? `the categories here have ${[...readVariables].join(', ') || 'none'}`
         : 'see .env.example for the names';
       return `${name} is set, but nothing reads it: ${remedy}`;
     });

@@ -255,7 +255,7 @@ export class IncidentsShape {
 }
 
 export class ChannelShape {
-  @Matches(/\S/, writeInstead('a name, for the log'))
+  @Matches(NAME, writeInstead('a name of 100 characters at most on one line'))
   name: unknown;
 
   @IsFunction('a method that sends one alert')

@@ -451,8 +451,13 @@ describe('a channel', () => {
   });
 
   it.each([
-    [{ name: undefined }, 'name is missing: write a name, for the log'],
-    [{ name: ' ' }, "name is '': write a name, for the log"],
+    [{ name: undefined }, 'name is missing: write a name of 100 characters at most on one line'],
+    [{ name: ' ' }, "name is '': write a name of 100 characters at most on one line"],
+    [{ name: 'a\nb' }, "name is 'a b': write a name of 100 characters at most on one line"],
+    [
+      { name: 'https://hooks.example.com/hunter2'.repeat(4) },
+      'name is an address: write a name of 100 characters at most on one line',
+    ],
     [{ send: undefined }, 'send is missing: write a method that sends one alert'],
     [{ send: 'x' }, "send is 'x': write a method that sends one alert"],
     [{ minSeverity: 'bad' }, "minSeverity is 'bad': write 'info', 'warning' or 'critical', or leave it out for all"],

@@ -49,6 +49,13 @@ describe('the connection to Redis', () => {
     expect(await keys()).toHaveLength(1);
   });
 
+  it.each([7, null, undefined])('is a client that keeps %p as its namespace', async (namespace) => {
+    const client = Object.assign(new Redis(url(), { lazyConnect: true }), { namespace });
+    await start({ redis: client });
+    await (app as TestApp).post('/llm/call', acme);
+    expect(await keys()).toHaveLength(1);
+  });
+
   it('stops the boot if that namespace does not exist, and names what to install', async () => {
     await expect(start({ redis: { namespace: 'counters' } })).rejects.toThrow(
       /redis.namespace is 'counters'.* install @liaoliaots\/nestjs-redis/,
