@@ -41,7 +41,7 @@ const descriptor = { ...Object.getOwnPropertyDescriptor(Evaluations.prototype, '
 for (const decorate of [Post(), esm.MonitorRate('evaluations')]) decorate(Evaluations.prototype, 'create', descriptor);
 Controller('evaluations')(Evaluations);
 
-// The tenant becomes known after the global guards, where both copies look a second time.
+// The tenant becomes known after the global guards: the handler's own guard, bound by the other copy, counts.
 /** @type {import('@nestjs/common').CanActivate} */
 const authenticate = {
   canActivate: (context) => Boolean((context.switchToHttp().getRequest().user = { project: 'acme' })),

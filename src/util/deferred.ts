@@ -33,17 +33,11 @@ export class Deferred<T> {
     this.state().waiting = undefined;
   }
 
-  /**
-   * Runs `work` now, or as soon as there is a value.
-   *
-   * @returns false if the work is dropped, because too much is waiting or there will be no value.
-   */
-  whenSet(work: (value: T) => void): boolean {
+  /** Runs `work` now, or as soon as there is a value. Drops it if too much is waiting or there will be no value. */
+  whenSet(work: (value: T) => void): void {
     const { value, waiting } = this.state();
     if (value !== undefined) work(value);
     else if (waiting && waiting.length < MAX_WAITING) waiting.push(work);
-    else return false;
-    return true;
   }
 }
 
