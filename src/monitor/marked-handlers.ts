@@ -230,7 +230,7 @@ function isClass(of: unknown): of is Class {
   return typeof of === 'function' && of !== Object && typeof of.prototype === 'object';
 }
 
-/** Whether the app lists a marked class, and the class of its instance has no mark: the one that is listed is a proxy of it, say. */
+/** Whether the app lists a marked class whose instance is of an unmarked one, for example because the listed class is a proxy. */
 function hasOnlyListedMark({ metatype }: Wrapper, owner: Class): boolean {
   return isClass(metatype) && metatype !== owner && marksOf(metatype, metatype).length > marksOf(owner, owner).length;
 }

@@ -7,14 +7,14 @@ import { configService } from '../util/optional-peers.js';
 import { kindOf } from '../util/text.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 
-/** Where variables come from: the app's ConfigService, or the process's environment if it has none. */
+/** Where variables come from: the app's ConfigService, or the process's environment. */
 export interface Environment {
   get(name: string): unknown;
-  /** The names that are set, as far as they can be listed. */
+  /** The names of the variables that are set, as far as they can be listed. */
   names(): string[];
 }
 
-/** The app's ConfigService; the process's environment if it has none. */
+/** The app's ConfigService, or the process's environment if the app has none. */
 export async function environmentOf(app: ModuleRef): Promise<Environment> {
   const config = await configService(app);
   return {
@@ -48,7 +48,7 @@ const VARIABLES = {
   blindAfterMs: [`${PREFIX}BLIND_AFTER_MS`, 'number'],
 } satisfies Partial<Record<keyof RateMonitorOptions, [string, Kind]>>;
 
-/** Each adds a channel. They hold secrets, so they never become options, which may be shown. */
+/** Each of these adds a channel. They hold secrets, so they never become options, which may be shown. */
 export const WEBHOOK_VARIABLES = {
   discord: `${PREFIX}DISCORD_WEBHOOK_URL`,
   slack: `${PREFIX}SLACK_WEBHOOK_URL`,
@@ -57,11 +57,11 @@ export const WEBHOOK_VARIABLES = {
 /** Options after the environment has overridden the code. */
 export interface Overridden {
   readonly options: Record<string, unknown>;
-  /** The variable that set an option, by the option's path: `categories.llm_call.threshold`. */
+  /** The variable that set an option, by the option's path, such as `categories.llm_call.threshold`. */
   readonly sources: ReadonlyMap<string, string>;
-  /** The variable that a window's threshold would be set with, by the window's path: of several, the one that is set and wins. */
+  /** The variable that sets a window's threshold, by the window's path. If there are several, the one that is set and wins. */
   readonly thresholdVariables: ReadonlyMap<string, string>;
-  /** One line for each variable that looks like ours but is not read, with the names that exist. */
+  /** One line for each variable that looks like ours but is unknown, with the names that exist. */
   readonly unread: readonly string[];
 }
 
@@ -87,7 +87,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
       threshold = read(`${path}.threshold`, variable, 'number') ?? threshold;
     }
     thresholdVariables.set(path, sources.get(`${path}.threshold`) ?? (variables[0] as string));
-    // What is no object is left to validation.
+    // Anything but an object is left to validation.
     return threshold === undefined || !isRecord(given) ? given : { ...given, threshold };
   };
   const given = isRecord(options.categories) ? options.categories : {};
@@ -96,11 +96,11 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
     const nameWith = (window: unknown): string => `${name}_${windowName(Object(window) as WindowOptions)}`;
     if (!Array.isArray(category?.windows)) {
       const long = nameWith(category);
-      // A category that is called so was there before its variable could mean this one's only window.
+      // If a category has this name, the variable belongs to it, as it did before windows had variables.
       const isTaken = Object.hasOwn(given, long);
       return [name, withThreshold(category, path, variable, ...(isTaken ? [] : [thresholdVariable(long)]))];
     }
-    // The category's variable also sets the first window, as it did when a category had only one.
+    // The category's variable also sets the first window, as it did when categories had only one.
     const windows = category.windows.map((window, i) => {
       const own = thresholdVariable(nameWith(window));
       return withThreshold(window, `${path}.windows[${i}]`, ...(i === 0 ? [variable] : []), own);
@@ -113,7 +113,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
   const unread = environment
     .names()
     .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !readVariables.has(name))
-    // Another service may share the environment: what it sets is no reason not to start.
+    // Not a reason to stop the boot: another service may share the environment.
     .map((name) => {
       const remedy = name.startsWith(THRESHOLD)
         ? `the categories here have ${[...readVariables].join(', ') || 'none'}`
@@ -124,9 +124,9 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
 }
 
 /**
- * A variable's value without surrounding white space, which a secret or a file may add. Empty means not set.
+ * A variable's value without surrounding white space, which secret files may add. Empty means not set.
  *
- * @throws RateMonitorConfigError if a ConfigService gives what no variable can hold.
+ * @throws RateMonitorConfigError if a ConfigService returns something that no variable can hold.
  */
 export function valueOf(environment: Environment, variable: string): unknown {
   const value = environment.get(variable) ?? undefined;

@@ -1,13 +1,14 @@
 import { MetadataStorage, validateSync, type ValidationError } from 'class-validator';
 
 /**
- * class-validator keeps the rules of all classes in one global storage. An OpenAPI generator, for example, would list ours among the app's.
- * So our rules have their own storage, which is the global one only during synchronous code between `enter()` and `leave()`.
+ * class-validator keeps the rules of all classes in one global storage, so that an OpenAPI generator, for example, would list ours as the
+ * app's. Our rules have their own storage, which is made global only for synchronous code, until the function returned by
+ * {@link enterOwnMetadata} is called.
  */
 const own = new MetadataStorage();
 const scope = globalThis as { classValidatorMetadataStorage?: MetadataStorage | undefined };
 
-/** Rules are declared and looked up in our own storage until the returned function is called. */
+/** Declares and looks up rules in our own storage until the returned function is called. */
 export function enterOwnMetadata(): () => void {
   const { classValidatorMetadataStorage: before } = scope;
   scope.classValidatorMetadataStorage = own;
@@ -27,7 +28,7 @@ export function errorsOf(object: object): ValidationError[] {
   }
 }
 
-/** The options that a class has rules for. */
+/** Names of the options that a class has rules for. */
 export function optionsOf(shape: new () => object): Set<string> {
   return new Set(own.getTargetValidationMetadatas(shape, '', true, false).map(({ propertyName }) => propertyName));
 }

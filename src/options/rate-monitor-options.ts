@@ -7,7 +7,7 @@ import type { Tenant, TenantResolver } from '../model/tenant.js';
 import type { ContributorResolver, Period, ThresholdResolver } from '../model/category.js';
 import type { AlertLevel } from '../model/level.js';
 
-/** One window of a category: a threshold, and the time that it applies to. */
+/** One window of a category: a threshold, and the length of time it applies to. */
 export interface WindowOptions {
   /**
    * The count per window that may not be exceeded: a whole number, 0 or more, `Infinity` for no alerts, or a function that returns one.
@@ -30,13 +30,13 @@ export interface WindowOptions {
    */
   timeZone?: string;
   /**
-   * `true`: counts the last `windowMs`, in steps of a sixth, instead of windows that start at whole multiples of `windowMs`. It also
+   * `true` counts the last `windowMs`, in steps of a sixth, instead of windows that start at whole multiples of `windowMs`. This also
    * detects a burst across two windows, and costs as much as six short windows. Not together with `period`.
    * @defaultValue false
    */
   sliding?: boolean;
   /**
-   * When to alert, as multiples of the threshold, each multiple once.
+   * When to alert, as multiples of the threshold. Each multiple may appear only once.
    * @defaultValue `[{ at: 1, severity: 'warning' }]`
    */
   levels?: AlertLevel[];
@@ -58,12 +58,12 @@ export interface CategoryOptions extends Partial<WindowOptions> {
   windows?: WindowOptions[];
   /**
    * Highest cost of one request, above 0 and 1,000,000,000,000,000 at most, so that a cost taken from a request cannot make a count useless.
-   * A higher cost is reduced to this, and the log reports it.
+   * A higher cost is reduced to this and logged.
    * @defaultValue 1_000_000_000
    */
   maxCost?: number;
   /**
-   * Who requests of this category count against, if not the module's tenant, such as the API key.
+   * Who requests of this category count against instead of the module's tenant, such as the API key.
    * @defaultValue the module's `tenant`
    */
   tenant?: TenantResolver;
@@ -88,7 +88,7 @@ export interface IncidentOptions {
   remindAfterMs?: number;
   /**
    * How long after its last window with a breach an incident ends, in milliseconds (1 or more).
-   * @defaultValue five windows of the category, five minutes at most, two windows at least
+   * @defaultValue five windows of the category, at most five minutes, but at least two windows
    */
   resolveAfterMs?: number;
 }
@@ -96,12 +96,12 @@ export interface IncidentOptions {
 /** How long usage is kept. */
 export interface UsageOptions {
   /**
-   * How long each tenant's counts per minute are kept, in milliseconds, an hour to 7 days.
+   * How long each tenant's counts per minute are kept, in milliseconds: an hour to 7 days.
    * @defaultValue 86_400_000
    */
   retentionMs?: number;
   /**
-   * How long the highest counts of each hour are kept, in milliseconds, a day to 90 days.
+   * How long the highest counts of each hour are kept, in milliseconds: a day to 90 days.
    * @defaultValue 2_592_000_000
    */
   hourlyRetentionMs?: number;
@@ -110,7 +110,7 @@ export interface UsageOptions {
 /** How many tenants metrics distinguish. */
 export interface MetricsOptions {
   /**
-   * How many tenants get their own label: the first that breach, for the lifetime of the process. All others are `other`. 0 to 1,000.
+   * How many tenants get their own label, 0 to 1,000: the first that breach, for the lifetime of the process. All others are `other`.
    * @defaultValue 50
    */
   tenants?: number;
@@ -146,7 +146,7 @@ export interface RateMonitorOptions {
    */
   redis?: Redis | Cluster | { namespace: string };
   /**
-   * Your own store, or `new MemoryCounterStore()` to count in memory although the app has a nestjs-redis client. The app does not start if
+   * Your own store, or `new MemoryCounterStore()` to count in memory even if the app has a nestjs-redis client. The app does not start if
    * `redis` is set too.
    * @defaultValue Redis or memory, depending on `redis`
    */
@@ -179,7 +179,7 @@ export interface RateMonitorOptions {
    */
   counting?: 'auto' | 'await' | 'background';
   /**
-   * The longest time that a request waits, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
+   * How long a request waits at most, in milliseconds, 1 or more. `RATE_MONITOR_WAIT_AT_MOST_MS`.
    * @defaultValue 50
    */
   waitAtMostMs?: number;
@@ -189,9 +189,8 @@ export interface RateMonitorOptions {
    */
   flushIntervalMs?: number;
   /**
-   * Most tenants that an instance tracks in each window of a category, 1 or more. Requests of further tenants are not counted, and the log
-   * reports it.
-   * `RATE_MONITOR_MAX_TRACKED_TENANTS`.
+   * How many tenants an instance tracks at most in each window of a category, 1 or more. Requests of further tenants are not counted, which
+   * is logged. `RATE_MONITOR_MAX_TRACKED_TENANTS`.
    * @defaultValue 100_000
    */
   maxTrackedTenants?: number;
@@ -213,8 +212,8 @@ export interface RateMonitorOptions {
    */
   incidents?: boolean | IncidentOptions;
   /**
-   * Most incidents that replicas share at a time, 1 or more. Further ones are sent only by the replica that noticed them, and the log reports
-   * it. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
+   * How many incidents replicas share at most at a time, 1 or more. Further ones are sent only by the replica that noticed them, which is
+   * logged. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
    * @defaultValue 10_000
    */
   maxOpenIncidents?: number;
@@ -230,13 +229,13 @@ export interface RateMonitorOptions {
    */
   shutdownFlushMs?: number;
   /**
-   * How long the store must have been away, in milliseconds, 1 or more, so that one replica sends a notice when it is back: from when to when,
-   * and what each instance counted meanwhile. `RATE_MONITOR_BLIND_AFTER_MS`.
+   * If the store was away for this long, in milliseconds, 1 or more, one replica sends a notice once it is back, with the period and what
+   * each instance counted meanwhile. `RATE_MONITOR_BLIND_AFTER_MS`.
    * @defaultValue 30_000
    */
   blindAfterMs?: number;
   /**
-   * How long usage is kept, for the page, advice and `UsageService`. `false`: no usage is kept.
+   * How long usage is kept, for the page, advice and `UsageService`. `false` keeps none.
    * @defaultValue a day of minutes and 30 days of hours
    */
   usage?: boolean | UsageOptions;
@@ -246,12 +245,12 @@ export interface RateMonitorOptions {
    */
   metrics?: MetricsOptions;
   /**
-   * Requests that are not counted. If it throws, the request is counted and the log reports it once.
+   * Which requests not to count. If it throws, the request is counted, and the error is logged once.
    * @defaultValue every request is counted
    */
   skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /**
-   * `false`: nothing is counted, and no connection is opened. `RATE_MONITOR_ENABLED`.
+   * `false` counts nothing and opens no connection. `RATE_MONITOR_ENABLED`.
    * @defaultValue true
    */
   enabled?: boolean;
@@ -259,6 +258,6 @@ export interface RateMonitorOptions {
 
 /** What `forRootAsync({ useClass })` and `useExisting` expect. */
 export interface RateMonitorOptionsFactory {
-  /** Called once, when the app starts. What it throws stops the boot. */
+  /** Called once, when the app starts. An error stops the boot. */
   createRateMonitorOptions(): RateMonitorOptions | Promise<RateMonitorOptions>;
 }

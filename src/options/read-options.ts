@@ -17,7 +17,7 @@ const NESTED = new Set(
 );
 
 /**
- * Combines the given options with the environment variables that override them into complete, frozen options.
+ * Merges the given options with the environment variables that override them into complete, frozen options.
  *
  * @throws RateMonitorConfigError if a value is wrong.
  */

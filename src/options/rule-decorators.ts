@@ -13,7 +13,7 @@ export const Passes = (name: string, passes: (value: unknown) => boolean, messag
     try {
       return passes(value);
     } catch {
-      // A getter of a client, a store or a channel.
+      // A getter of a client, a store or a channel threw.
       return false;
     }
   };
@@ -26,7 +26,7 @@ export const IsFunction = (message: string): PropertyDecorator =>
   Passes('isFunction', (value) => typeof value === 'function', message);
 
 export const IsTruth = (message: string): PropertyDecorator =>
-  // Not class-validator's, which takes a Boolean object: it is true even of false.
+  // Not class-validator's rule, which accepts a Boolean object. Such an object is truthy even for false.
   Passes('isTruth', (value) => typeof value === 'boolean', message);
 
 export const IsTruthOrRecord = (message: string): PropertyDecorator =>

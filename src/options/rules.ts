@@ -36,7 +36,7 @@ const WHOLE = 'a whole number, 0 or more';
 const NAME = /^(?=.*\S).{1,100}$/;
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
 const COST = 'a number above 0, 1000000000000000 at most, or leave it out for 1000000000';
-/** Up to here the sum of some costs is exact; those near the end of numbers would add up to infinity. */
+/** Sums of several costs up to this are still exact. Costs near the largest number would add up to Infinity. */
 const MAX_COST = 1e15;
 const TENANT = 'a function of the execution context that returns a tenant, or leave it out';
 const CONTRIBUTOR = 'a function of the execution context that returns a name, or leave it out';
@@ -108,14 +108,14 @@ export class CategoryShape extends WindowShape {
   exempt: unknown;
 }
 
-/** A function is asked later; `Infinity` is a number that no count exceeds. */
+/** Functions are called later, and `Infinity` is a number that no count exceeds. */
 function isThresholdWithoutShape(threshold: unknown): boolean {
   return typeof threshold === 'function' || threshold === Infinity;
 }
 
 function isRedis(value: unknown): boolean {
   const { namespace, duplicate } = Object(value) as Record<string, unknown>;
-  // An address, which may hold a password, is no namespace: the error that nestjs-redis has no such client would show it.
+  // An address is not a namespace. It may hold a password, which the error about a missing nestjs-redis client would show.
   return typeof namespace === 'string' ? !namespace.includes('://') : typeof duplicate === 'function';
 }
 

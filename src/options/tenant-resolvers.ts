@@ -3,16 +3,16 @@ import type { ExecutionContext } from '@nestjs/common';
 import { toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
 import { kindOf, oneLine } from '../util/text.js';
 
-/** Where the default looks for a tenant in an identity, the most specific first. Never at a user's own id: not everyone bills users. */
+/** Where the default looks for a tenant in an identity, most specific first. Never at the user's id, because not every app bills users. */
 const TENANT_FIELDS = ['project', 'projectId', 'organization', 'organizationId', 'orgId', 'tenantId'] as const;
-/** Of an identity's fields a warning names this many. */
+/** How many fields of an identity a warning names. */
 const MAX_NAMED_FIELDS = 12;
 
 /**
- * The default `tenant`: the first of `project`, `projectId`, `organization`, `organizationId`, `orgId` and `tenantId` of the identity that
+ * The default `tenant`: the first of `project`, `projectId`, `organization`, `organizationId`, `orgId` and `tenantId` in the identity that
  * {@link identityOf} finds. From an object it takes only `id` and `name`.
  *
- * It never falls back to a user or an IP address, because neither is who pays.
+ * It never falls back to a user or an IP address, because neither is the one who pays.
  */
 export function defaultTenantResolver(context: ExecutionContext): TenantLike | undefined {
   for (const carrier of carriersIn(context)) {
@@ -32,7 +32,7 @@ export function defaultTenantResolver(context: ExecutionContext): TenantLike | u
  * RateMonitorModule.forRoot({ tenant: tenantFrom('userId') })
  * ```
  * @param path - Field names, separated by dots. The value is an id, or an object with an id and a name.
- * @throws TypeError if the path is not a string, or a field in it has no name.
+ * @throws TypeError if the path is not a string, or contains an empty field name.
  */
 export function tenantFrom(path: string): TenantResolver {
   const fields = typeof path === 'string' ? path.split('.') : [''];
@@ -53,7 +53,7 @@ export function tenantFrom(path: string): TenantResolver {
 }
 
 /**
- * The identity of the caller that authentication set: `auth`, else `user`; undefined if there is none. It looks only where the app itself
+ * The caller's identity that authentication has set: `auth`, else `user`; undefined if there is none. It looks only where the app itself
  * writes, never at what a client claims (a message, the `auth` of a socket.io handshake):
  *
  * | context | where |
@@ -68,7 +68,7 @@ export function identityOf(context: ExecutionContext): unknown {
   return identitiesIn(context).next().value;
 }
 
-/** Why there is no tenant, as a log line may show it: names of fields, no values. The fault is the kind of reason. */
+/** Why there is no tenant, for the log: names of fields, no values. `fault` is the kind of reason. */
 export function whyNoTenant(context: ExecutionContext): { readonly fault: string; readonly reason: () => string } {
   const kind = context.getType<string>();
   const identity = identityOf(context);
@@ -105,7 +105,7 @@ function whyNotField(field: string, value: unknown): string {
   return `the identity's ${field} gives no id (string or number): it is ${kind}. Write tenant: (context) => …`;
 }
 
-/** Names of fields that may hold who pays, the likeliest first: users only if there is nothing else. */
+/** Names of fields that may hold who pays, likeliest first. Users come last. */
 const IDS = [
   /^(project|organi[sz]ation|org|tenant|account|customer|workspace|team|company)_?id$/i,
   /^user_?id$/i,
@@ -136,7 +136,7 @@ function tenantOf(identity: unknown): TenantLike | undefined {
   if (typeof identity !== 'object' || identity === null) return undefined;
   for (const field of TENANT_FIELDS) {
     const tenant = toTenant((identity as Record<string, unknown>)[field]);
-    // Only what is known to be meant: an object of the app's may have attributes of its own.
+    // Only id and name: the app's object may have unrelated `attributes`.
     if (tenant) return tenant.name === undefined ? { id: tenant.id } : { id: tenant.id, name: tenant.name };
   }
   return undefined;
@@ -156,13 +156,13 @@ interface Operation extends Authenticated {
 
 type Carrier = Authenticated | null | undefined;
 
-/** What may carry who asks, the likeliest first. */
+/** Objects that may carry the caller's identity, likeliest first. */
 function carriersIn(context: ExecutionContext): readonly Carrier[] {
   const argument = <T>(index: number): T | null | undefined => context.getArgByIndex<T | null | undefined>(index);
   switch (context.getType<string>()) {
     case 'graphql': {
-      // A federated reference (`@ResolveReference`) has no arguments before the context: the reference, the context, and what is asked. Where
-      // others have their arguments, which callers choose, nothing is believed.
+      // A federated reference (`@ResolveReference`) is called with the reference, the context and the info. Other resolvers have their arguments
+      // in the context's place, and callers choose those, so they are never trusted.
       const isReference = context.getArgs().length === 3 && isResolveInfo(argument(2));
       const operation = argument<Operation>(isReference ? 1 : 2);
       const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
@@ -177,7 +177,7 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
       return [argument<Authenticated>(1)];
     case 'http': {
       const request = argument<Request>(0);
-      // Fastify's middleware runs on the raw request, and its guards on another.
+      // In Fastify, middleware gets the raw request and guards the wrapped one.
       return [request, request?.raw];
     }
     default:
@@ -185,7 +185,7 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
   }
 }
 
-/** What GraphQL tells a resolver of the field that is asked for. */
+/** Whether this is the info that GraphQL passes to a resolver about the requested field. */
 function isResolveInfo(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'fieldName' in value && 'parentType' in value;
 }

@@ -25,10 +25,10 @@ import {
 
 type Shape = new () => object;
 
-/** Options that may hold a secret or a client: errors show their type, never their value. */
+/** Options that may hold a secret or a client, so errors show their type, never their value. */
 const UNSHOWN = new Set(['redis', 'store', 'channels', 'publicUrl']);
 const WINDOW_OPTIONS = ['threshold', 'windowMs', 'period', 'timeZone', 'sliding', 'levels'];
-/** Where an option belongs if it was written elsewhere. */
+/** Where each option belongs, for errors about options in the wrong place. */
 const OWNERS: [string, Shape][] = [
   ['a category', CategoryShape],
   ['incidents', IncidentsShape],
@@ -65,7 +65,7 @@ export function validate({ options, sources }: Overridden): RateMonitorOptions {
   );
 }
 
-/** Totals that are published less than twice per window may come too late for it. */
+/** Totals published less than twice per window may come too late for the window. */
 function checkFlushInterval(options: Record<string, unknown>, categories: [string, unknown][]): Problem[] {
   const { flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
   const windows = categories.flatMap(([, category]) => {
@@ -76,7 +76,7 @@ function checkFlushInterval(options: Record<string, unknown>, categories: [strin
     const { period, windowMs = DEFAULT_WINDOW_MS } = Object(window) as Partial<WindowOptions>;
     return typeof period === 'string' ? PERIOD_MS[period] : windowMs;
   });
-  // What is no length has a line of its own.
+  // Anything but a length is reported by its own rule.
   const most = Math.min(...lengths.filter((length) => typeof length === 'number' && length >= MIN_WINDOW_MS)) / 2;
   if ((flushIntervalMs as number) <= most) return [];
   const remedy = `${most} at most, half of the shortest window`;
@@ -118,7 +118,7 @@ function checkWindows(windows: unknown[], category: string, path: string, catego
     const at = `${path}.windows[${i}]`;
     const own = [...check(WindowShape, window, at), ...checkWindow(window, at)];
     problems.push(...own);
-    // What is wrong in itself may have no length.
+    // A wrong window may have no length.
     if (own.length > 0) return;
     const name = windowName(window as WindowOptions);
     const length = { '24h': 'day', '168h': 'week' }[name] ?? name;
@@ -137,7 +137,7 @@ function checkWindows(windows: unknown[], category: string, path: string, catego
   return problems;
 }
 
-/** Rules that concern several options of a window. */
+/** Rules about several options of a window. */
 function checkWindow(window: unknown, path: string): Problem[] {
   const { windowMs, period, timeZone, sliding, levels } = Object(window) as Partial<Record<string, unknown>>;
   const problems: Problem[] = [];
@@ -169,7 +169,7 @@ function checkWindow(window: unknown, path: string): Problem[] {
 function checkChannel(channel: unknown, path: string, known: readonly string[]): Problem[] {
   if (typeof channel !== 'object' || channel === null)
     return [{ path, found: kindOf(channel), remedy: 'an alert channel, such as new LogChannel()' }];
-  // A channel is an instance with state: validate it, do not copy it.
+  // A channel is an instance with state, so it is validated but not copied.
   let read: Record<string, unknown>;
   try {
     const { name, send, minSeverity, categories, repeatEveryMs } = channel as Record<string, unknown>;
@@ -201,7 +201,7 @@ function check(shape: Shape, value: unknown, path: string): Problem[] {
   if (!isRecord(value)) return [{ path, found: show(value), remedy: 'an object' }];
   const prefix = path === '' ? '' : `${path}.`;
   const given = Object.entries(value);
-  // Of every object, such as `constructor`: as an option they would hide its shape.
+  // Names that every object has, such as `constructor`, would hide the members of the shape.
   const strange = given.filter(([name]) => name in Object.prototype);
   const options = Object.fromEntries(given.filter((option) => !strange.includes(option)));
   return [
@@ -229,7 +229,7 @@ function nameOf(path: string, sources: ReadonlyMap<string, string>): string {
 }
 
 function show(value: unknown): string {
-  // Set in the wrong place it may hold a password or a webhook's key.
+  // In the wrong place, an address may contain a password or a webhook's key.
   if (typeof value === 'string' && value.includes('://')) return 'an address';
   if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
   if (value === undefined) return 'missing';

@@ -33,12 +33,12 @@ export interface CompleteOptions {
   readonly store: RateMonitorOptions['store'];
   readonly redis: RateMonitorOptions['redis'];
   readonly channels: RateMonitorOptions['channels'];
-  /** Undefined: off. */
+  /** Undefined if off. */
   readonly incidents: CompleteIncidents | undefined;
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
   readonly blindAfterMs: number;
-  /** Undefined: off. */
+  /** Undefined if off. */
   readonly usage: Required<UsageOptions> | undefined;
   readonly metrics: Required<MetricsOptions>;
 }
@@ -46,13 +46,13 @@ export interface CompleteOptions {
 /** Timing of incidents. */
 interface CompleteIncidents {
   readonly remindAfterMs: number;
-  /** Undefined: five windows of the category in five minutes at most, but two at least. */
+  /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
   readonly resolveAfterMs: number | undefined;
 }
 
 export const DEFAULT_FLUSH_INTERVAL_MS = 100;
 
-/** Strictly more than this many requests a minute. */
+/** More than this many requests a minute raise an alert. */
 export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
   llm_call: { threshold: 15 },
   collections: { threshold: 3 },
@@ -62,7 +62,7 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
 /**
  * Fills in the defaults; `options` are valid.
  *
- * @param variables - The variable that a window's threshold would be set with, by the window's path.
+ * @param variables - The variable that sets a window's threshold, by the window's path.
  */
 export function withDefaults(
   options: RateMonitorOptions,

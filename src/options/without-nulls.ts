@@ -3,7 +3,7 @@ import { isRecord } from '../util/is-record.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 
-/** What holds options is copied, even if it is an instance of a class. A client, a store or a channel has a state: it is only read. */
+/** Objects that hold options are copied, even instances of a class. A client, a store or a channel has state, so it is only read. */
 const HOLDS_OPTIONS =
   /^(categories(\.[^.]+(\.windows(\[\d+\])?)?(\.levels(\[\d+\])?)?)?|channels|incidents|usage|metrics)$/;
 /** Options are nested five deep. */
@@ -13,10 +13,10 @@ const MAX_DEPTH = 10;
 type IsOption = (name: string, path: string) => boolean;
 
 /**
- * A copy of the options without `null` and `undefined`: JSON and configuration services write `null` for "not given", at any depth. The
- * options may be an instance of a class: of its getters, those named as options are read too.
+ * A copy of the options without `null` and `undefined`, because JSON and configuration services write `null` for "not given", at any depth.
+ * If the options are an instance of a class, getters with an option's name are read too.
  *
- * @param isOption - Not looked up here: class-validator knows, which is not to be loaded by an import.
+ * @param isOption - A parameter, because only class-validator knows, and importing this must not load it.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
  */
 export function withoutNulls(given: object, isOption: IsOption): RateMonitorOptions {
@@ -31,7 +31,7 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
     return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
   };
 
-  /** @param around - What contains the value. */
+  /** @param around - The objects that contain the value. */
   const plain = (value: unknown, path: string, around: readonly unknown[]): unknown => {
     const isList = Array.isArray(value);
     const holdsOptions = HOLDS_OPTIONS.test(path);
@@ -41,13 +41,13 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
     const within = [...around, value];
     const at = (i: number): string => `${path}[${i}]`;
     const copy = isList
-      ? // Not `map`, which would leave the holes of a list.
+      ? // Not `map`, which would skip the holes of a list.
         Array.from(value.keys(), (i) => readable(at(i), () => plain(value[i], at(i), within)))
       : copyOf(value as object, path, within);
     return holdsOptions ? copy : value;
   };
 
-  /** What `read` gives; undefined, and a problem more, if that throws. */
+  /** Returns what `read` returns. If it throws, adds a problem and returns undefined. */
   const readable = (path: string, read: () => unknown): unknown => {
     try {
       return read();
@@ -62,14 +62,14 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
   return options as RateMonitorOptions;
 }
 
-/** An object without a class, of this realm or another, such as a copy by structuredClone in a test. */
+/** Whether this is an object without a class, of this realm or another, such as one that structuredClone made in a test. */
 function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Getters that are not own properties. Others than those of options may be helpers of the class. */
+/** Getters of the class that are named as options. Others may be helpers of the class. */
 function gettersOfClass(object: object, isOption: (name: string) => boolean): string[] {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === null) return [];
