@@ -56,9 +56,6 @@ it.each([
   'k'.repeat(1_000),
   'k'.repeat(1_001),
   tenantKey('k'.repeat(1_001)),
-  // A key with something before it or behind it is none.
-  `k${tenantKey('k'.repeat(1_001))}`,
-  `${tenantKey('k'.repeat(1_001))}k`,
   `${'\n'.repeat(100)}~${'x'.repeat(43)}`,
 ])('an id is shown as it is up to 1,000 characters, and what is shown leads to its key and to no other: %j', (id) => {
   expect(shownTenantId(id).length).toBeLessThanOrEqual(1_000);
@@ -67,3 +64,8 @@ it.each([
 });
 
 it('shows an id of 1,000 characters whole', () => expect(shownTenantId('k'.repeat(1_000))).toHaveLength(1_000));
+
+it('takes a key with something before it or behind it for none', () => {
+  const key = tenantKey('k'.repeat(1_001));
+  for (const id of [`k${key}`, `${key}k`]) expect([shownTenantId(id), keyOfShown(id)]).toEqual([id, tenantKey(id)]);
+});
