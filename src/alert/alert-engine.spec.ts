@@ -157,7 +157,8 @@ describe('AlertEngine', () => {
       const contributors = jest.fn((_of: unknown, _end: number, count: number) =>
         Promise.resolve(count > 20 ? [{ label: 'ben', count }] : []),
       );
-      const engine = await replica([heard], { contributors });
+      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const engine = await replica([heard], { contributors, windowOf });
       counts.set('a', 40);
       const early = [{ label: 'ann', count: 7 }];
       for (const tenant of ['a', 'b']) await engine.breached(aBreach(tenant, { contributors: early }));
@@ -169,7 +170,8 @@ describe('AlertEngine', () => {
         ['b', 16, [b]],
       ]);
       const at = START;
-      expect(reads).toEqual([['a', 'b'].map((tenantId) => ({ category: 'llm', window: '', tenantId, at }))]);
+      expect(reads).toEqual([['a', 'b'].map((tenantId) => ({ category: 'llm', window: 'minute', tenantId, at }))]);
+      expect(contributors.mock.calls[0]?.[0]).toMatchObject({ category: 'llm', window: 'minute', tenant: { id: 'a' } });
       expect(contributors.mock.calls.map(([, end, count]) => [end, count])).toEqual([
         [START + 30 * SECOND, 40],
         [START + 30 * SECOND, 16],
@@ -425,6 +427,22 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
+    it('is told by the other if that dies and the clock of the store then falls back', async () => {
+      const [dead, heard] = [new Hearing(), new Hearing()];
+      const side = brittle(state);
+      let offset = 0;
+      const now = () => Date.now() + offset;
+      const one = await replica([dead], { now }, side);
+      await replica([heard], { now });
+      dead.answer = never;
+      void one.breached(aBreach('a', {}, 24 * HOUR));
+      await pass(1_500);
+      side.away = true;
+      offset = -HOUR;
+      await pass(3 * SECOND);
+      expect(heard.heard).toEqual(['a 16']);
+    });
+
     it('is told by one, however long its channel takes', async () => {
       const [slow, heard] = [new Hearing(), new Hearing()];
       const one = await replica([slow]);
@@ -562,5 +580,19 @@ describe('AlertEngine', () => {
     expect(heard.alerts).toHaveLength(1);
     await pass(2 * SECOND);
     expect([heard.alerts.length, await statuses(engine)]).toEqual([2, ['a delivered']]);
+  });
+
+  it('tries again at once what waits for the end of a pause, when a test alert goes through', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard]);
+    heard.answer = () => {
+      throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+    };
+    await engine.breached(aBreach('a', {}, HOUR));
+    await pass(10);
+    heard.answer = () => undefined;
+    expect(await engine.sendTest()).toEqual([{ channel: 'hearing', delivered: true }]);
+    await pass(0);
+    expect([heard.heard, await statuses(engine)]).toEqual([['a 16', 'test 2', 'a 16'], ['a delivered']]);
   });
 });
