@@ -251,6 +251,11 @@ describe('thresholds that are set while the app runs', () => {
     ]);
   });
 
+  it('are logged with their window, if the category has several', async () => {
+    await one.set({ ...base, category: 'tokens', window: 'day' });
+    expect(lines).toEqual(['Threshold of tokens (day) for every tenant is set to 100, by dana: import']);
+  });
+
   it('are traced in the order in which they were made, even if the clocks of two replicas differ', async () => {
     await one.set({ ...base, tenant: 'first' });
     now -= 300;
