@@ -150,13 +150,6 @@ describe('TenantTotal', () => {
     expect(total.send().others).toBe(0);
   });
 
-  it('knows what replicas of 0.1 have counted, and gives none of it to a store that lost it: they bring it back', () => {
-    const total = known(3, { count: 9, withV01: true });
-    expect([total.known, total.send().others]).toEqual([9, 0]);
-    answer(total, { count: 8 });
-    expect([total.known, total.send().others]).toEqual([8, 5]);
-  });
-
   it('is held for one reason or the other, until it is released or the store takes it', () => {
     for (const [why, isRefused] of [
       ['refused', true],

@@ -30,8 +30,6 @@ const REFUSED = 4;
 const AWAITS_LEASE = 8;
 /** Its count has changed since usage last read it. */
 const CHANGED = 16;
-/** Replicas of 0.1 have a share in what the others counted. */
-const WITH_V01 = 32;
 
 /** Levels by their `at`: announced by anyone, raised by this instance, waited for by a request. */
 interface PassedLevels {
@@ -200,8 +198,7 @@ export class TenantTotal {
   /** Returns what to send to the store now. */
   send(): OwnTotal {
     const { category, span, earlier, keepMs } = this.window;
-    const { own: total, sent, instance, key: tenant } = this;
-    const others = this.state & WITH_V01 ? 0 : this.others;
+    const { own: total, sent, others, instance, key: tenant } = this;
     const { announced } = this.passed;
     this.sent = Math.max(sent, total);
     const levels = this.heldAgainst;
@@ -221,12 +218,11 @@ export class TenantTotal {
   }
 
   /** Applies the store's answer to `total`; returns the level that this instance must raise, if any. */
-  taken(total: number, { count, earlier = 0, announced, announce, withV01 }: Counted): AlertLevel | undefined {
+  taken(total: number, { count, earlier = 0, announced, announce }: Counted): AlertLevel | undefined {
     const others = Math.max(plus(count, -total), 0);
     if (others !== this.others || earlier !== this.earlier) this.state |= CHANGED;
     this.published = Math.max(this.published, total);
     this.others = others;
-    this.state = withV01 ? this.state | WITH_V01 : this.state & ~WITH_V01;
     this.earlier = earlier;
     if (announced > this.passed.announced) this.pass({ announced });
     if (this.isRefused) this.release();

@@ -21,7 +21,7 @@ export interface OwnTotal extends CounterKey {
   readonly total: number;
   /** The highest total that this instance sent before, whether or not it arrived; 0 for the first. */
   readonly sent: number;
-  /** The count of the other instances as known here; a store that has lost the counter starts with it. 0 if it is not to be restored. */
+  /** The count of the other instances as known here; a store that has lost the counter starts with it. */
   readonly others: number;
   /** The levels that the count is compared with. */
   readonly levels: Levels;
@@ -50,8 +50,6 @@ export interface Counted {
   lost?: boolean;
   /** The level to announce was given to another instance before, which did not confirm it in time. */
   takenOver?: boolean;
-  /** Replicas of 0.1 have a share in the count. If the store loses it, they add that share themselves: nobody else may restore it. */
-  withV01?: boolean;
 }
 
 /** A total that the store did not take. */

@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
-import { Redis } from 'ioredis';
-
 import { calmWindowMs } from '../support/calm-window.js';
 import { VersionProcess, type Version } from '../support/version-process.js';
-import { RedisServer } from '../support/redis-server.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -25,9 +22,9 @@ const other: Record<Version, Version> = { '0.1': 'this', this: '0.1' };
 describe('apps of both versions on one Redis', () => {
   const { client, keyPrefix } = sharedRedis();
   const started: VersionProcess[] = [];
-  const start = async (version: Version, url = process.env.TEST_REDIS_URL as string): Promise<VersionProcess> => {
+  const start = async (version: Version): Promise<VersionProcess> => {
     const options = { keyPrefix, categories, counting: 'await' as const, waitAtMostMs: 5_000 };
-    const app = await VersionProcess.start(version, url, options);
+    const app = await VersionProcess.start(version, process.env.TEST_REDIS_URL as string, options);
     started.push(app);
     return app;
   };
@@ -46,9 +43,11 @@ describe('apps of both versions on one Redis', () => {
       const alerted = (): number[] =>
         started.flatMap(({ alerts }) => alerts.filter((alert) => alert.tenant === tenant).map(({ at }) => at));
       // The last one knows nothing of what was announced until it counts.
-      const [old, next, again] = (await Promise.all(
-        [before, other[before], before].map((version) => start(version)),
-      )) as [VersionProcess, VersionProcess, VersionProcess];
+      const [old, next, again] = (await Promise.all([before, other[before], before].map(start))) as [
+        VersionProcess,
+        VersionProcess,
+        VersionProcess,
+      ];
       expect(await old.count(tenant, 6)).toBe(6);
       expect(await next.count(tenant, 3)).toBe(9);
       // Over the first level, by the sum of both.
@@ -71,46 +70,4 @@ describe('apps of both versions on one Redis', () => {
       await again.stop();
     },
   );
-
-  describe('share counts over a loss of Redis', () => {
-    let server: RedisServer;
-
-    beforeEach(async () => (server = await RedisServer.start()));
-    afterEach(() => server.kill());
-
-    it.each<[how: string, lose: () => Promise<void>]>([
-      ['restarted empty', () => server.restart()],
-      [
-        'flushed',
-        async () => {
-          const admin = new Redis(server.url);
-          await admin.flushall();
-          admin.disconnect();
-        },
-      ],
-    ])('that is %s: no share is counted twice', async (_how, lose) => {
-      const [tenant, began] = [randomUUID(), started.length];
-      const versions: Version[] = ['this', '0.1', '0.1', 'this'];
-      const apps = await Promise.all(versions.map((version) => start(version, server.url)));
-      let counted = 0;
-      const countAll = async (times: number): Promise<number[]> => {
-        const sums: number[] = [];
-        for (const app of apps) {
-          counted += times;
-          sums.push(await app.count(tenant, times));
-        }
-        return sums;
-      };
-      expect((await countAll(1)).at(-1)).toBe(4);
-      expect(await countAll(1)).toEqual([5, 6, 7, 8]);
-      await lose();
-      await until(async () => {
-        const sums = await countAll(1);
-        expect(Math.max(...sums)).toBeLessThanOrEqual(counted);
-        return sums.at(-1) === counted;
-      });
-      await Promise.all(apps.map((app) => app.stop()));
-      started.splice(began);
-    });
-  });
 });

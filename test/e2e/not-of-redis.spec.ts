@@ -157,7 +157,7 @@ describe('what is not the fault of Redis', () => {
       await counter.increment('llm_call', 'over', 1);
       const sums = async (): Promise<(string | null)[]> =>
         Promise.all((await left()).sort().map((key) => client.hget(key, 'total')));
-      await until(async () => String(await sums()) === '+12,+17');
+      await until(async () => String(await sums()) === '12,17');
       await counter.increment('llm_call', 'near', 4);
       await until(() => app.alerts.length === 2);
       await new Promise((resolve) => setTimeout(resolve, 1_800));

@@ -45,7 +45,7 @@ describe('Redis clients as people have them', () => {
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await counter.increment('llm_call', 'proj_1');
     const key = (await admin.keys('*{llm_call:*}:[0-9]*'))[0] as string;
-    await until(async () => (await admin.hget(key, 'total')) === '+2');
+    await until(async () => (await admin.hget(key, 'total')) === '2');
     await app.close();
     for (const each of [client, admin]) each.disconnect();
     await server.kill();

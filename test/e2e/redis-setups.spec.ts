@@ -316,7 +316,7 @@ describe('Redis as teams run it', () => {
       expect(await counter.increment('evaluations', 'proj_1', 2)).toBe(2);
       const reader = connect(new Redis({ port }));
       const [key] = (await reader.keys('rate_monitor:{evaluations:proj_1}:[0-9]*')) as [string];
-      expect(await reader.hget(key, 'total')).toBe('+2');
+      expect(await reader.hget(key, 'total')).toBe('2');
     });
   });
 });

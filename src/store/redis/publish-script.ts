@@ -11,7 +11,7 @@ export const MAX_FIELDS = 76;
  *
  * - `<instance>`    that instance's own total, one field each
  * - `base`          the part of the sum in no instance's field; `based` when it last grew, `folded` if fields were folded into it
- * - `total`         the sum of them all; with a plus sign unless 0.1, which writes none, has written the hash
+ * - `total`         the sum of them all
  * - `given`         the value of the highest level given out; `lease:<value>` when and to which instance
  * - `told`          the value of the highest level that an instance confirmed as announced
  * - `level`, `by:<n>`, `announced`   the same by the place of a level, as 0.1 has it; with a fraction if this version wrote it
@@ -27,9 +27,9 @@ export const PUBLISH_SCRIPT = `
 --        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, the highest
 --        level value known to be announced, number of levels, for each level its value and the count above which it is reached;
 --        then for each total of the group: itself, and as one text the highest sent before and what the others counted
--- reply  a text for each total: the sum, with a plus sign if 0.1 has no share in it, and if the instance does not know the rest, sum of the
---        earlier spans, place of the highest level announced, place of the level that this instance is to announce, or 0, 1 if its field
---        was lost, and 1 if that level was given to another instance before; or ! and the error of a key that cannot be used
+-- reply  a text for each total: the sum, and if the instance does not know the rest, sum of the earlier spans, place of the
+--        highest level announced, place of the level that this instance is to announce, or 0, 1 if its field was lost, and 1 if that level
+--        was given to another instance before; or ! and the error of a key that cannot be used
 local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
 local now, lease, maxFields = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -122,7 +122,7 @@ while at <= last do
     if error then
       reply[r + 1] = '!' .. error
     else
-      local sum, lost, ownNumber = before or '+0', 0, tonumber(own)
+      local sum, lost, ownNumber = before or '0', 0, tonumber(own)
       local grown = ownNumber - owned
       -- First, so that a user without the right to set an expiry is refused before there is a key, which would never expire.
       if not before and (grown > 0 or known > 0) then call('PEXPIRE', key, expiry) end
@@ -158,7 +158,7 @@ while at <= last do
           end
         end
         total = plus(total, grown)
-        sum = format(sub(sum, 1, 1) == '+' and '%+.17g' or '%.17g', total)
+        sum = format('%.17g', total)
         call('HSET', key, me, own, 'total', sum)
         if not before then
           call('PEXPIRE', key, expiry)

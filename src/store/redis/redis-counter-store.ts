@@ -301,6 +301,5 @@ function readReply(reply: unknown, { levels, earlier, announced: known }: OwnTot
   if (earlier) counted.earlier = before;
   if (lost) counted.lost = true;
   if (takenOver) counted.takenOver = true;
-  if (!reply.startsWith('+')) counted.withV01 = true;
   return counted;
 }

@@ -27,14 +27,13 @@ const LETTERS = 26;
  * Most of its time goes to finding keys and calling commands: two for each tenant with one counter.
  */
 const COPY = `
-local call, pcall, type, tonumber, sub = redis.call, redis.pcall, type, tonumber, string.sub
+local call, pcall, type, tonumber = redis.call, redis.pcall, type, tonumber
 
--- Returns text, so that the total of a single counter is copied unchanged, but for its sign.
+-- Returns text, so that the total of a single counter is copied unchanged.
 local function countOf(keys)
   if #keys == 2 then
     local total = pcall('HGET', keys[2], 'total')
-    if type(total) ~= 'string' then return '' end
-    return sub(total, 1, 1) == '+' and sub(total, 2) or total
+    return type(total) == 'string' and total or ''
   end
   local sum
   for i = 2, #keys do
