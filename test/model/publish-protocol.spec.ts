@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { happenings } from './commands.js';
 import type { Instance } from './instance.js';
 import { folding, memory, redis, type PlayedStore } from './stores.js';
-import { MINUTE, MONTH, SEVERAL } from './settings.js';
+import type { Call } from './link.js';
+import { MINUTE, MONTH, SEVERAL, STEP_MS } from './settings.js';
 import { World } from './world.js';
 
 const STORES = { memory, redis, folding };
@@ -51,6 +52,21 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
     await world.connect(instance);
     instance.count(world.tenant(1), 1);
     await world.stop(instance);
+    jest.clearAllTimers();
+  });
+
+  it('gives a level to another instance if the one that holds its lease never heard of it', async () => {
+    const world = await World.begin('auto', played, SEVERAL);
+    const [first, second, third] = world.instances as [Instance, Instance, Instance];
+    third.count(world.tenant(1), 1);
+    await world.pass(STEP_MS);
+    first.count(world.tenant(1), 2);
+    // The publish of the third arrives a day late, so its lease is over, and one of the first arrives twice.
+    world.rollOver(1);
+    await world.stop(second);
+    await world.take(world.calls[1] as Call);
+    first.count(world.tenant(0), 1);
+    await world.agree();
     jest.clearAllTimers();
   });
 

@@ -129,13 +129,21 @@ export class World {
     for (const instance of this.alive) await this.connect(instance);
     await this.settle();
     for (const fault of this.faults) throw fault;
+    // A level may be leased to an instance that never hears of it, by a call that was late or came twice.
+    const isOpen = (): boolean => this.truth.live(this.now).some((counter) => !this.isAnnounced(counter));
+    if (isOpen()) await this.settle(2 * LEVEL_LEASE_MS);
     for (const counter of this.truth.live(this.now)) {
       const isEvicted = this.evicted.has(counter.key.tenant);
       await this.expectSum(counter, isEvicted);
-      if (!isEvicted) expect(this.truth.isAnnounced(counter, true)).toBe(true);
+      expect(this.isAnnounced(counter)).toBe(true);
     }
     await this.agreeOnTheCurrent();
     for (const fault of this.faults) throw fault;
+  }
+
+  /** Whether the highest level was announced, or may have died with its instance. An evicted counter may stay unannounced. */
+  private isAnnounced(counter: ReturnType<Truth['live']>[number]): boolean {
+    return this.evicted.has(counter.key.tenant) || this.truth.isAnnounced(counter, true);
   }
 
   /** Nobody knows that the store is in time again who has nothing to publish: all publish something of each tenant. */
