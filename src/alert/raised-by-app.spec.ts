@@ -16,6 +16,27 @@ describe('an alert that the app raises', () => {
     });
   });
 
+  it('names its contributors in a copy of their labels and counts', () => {
+    const contributors = [
+      { label: 'key_1', count: 40, secret: 'x' },
+      { label: '', count: 0 },
+    ];
+    const breach = breachOf(anAlert({ contributors }));
+    contributors.splice(0, 1, { label: 'key_2', count: 1, secret: 'y' });
+    expect(breach.contributors).toEqual([
+      { label: 'key_1', count: 40 },
+      { label: '', count: 0 },
+    ]);
+    expect(breachOf(anAlert({ contributors: [] })).contributors).toEqual([]);
+    expect(breachOf(anAlert())).not.toHaveProperty('contributors');
+  });
+
+  it('may last until the last time that a Date can hold', () => {
+    const windowEnd = new Date(8.64e15);
+    expect(breachOf(anAlert({ windowEnd })).windowEnd).toBe(8.64e15);
+    expect(breachOf(anAlert({ windowMs: 8.64e15 - START })).windowEnd).toBe(8.64e15);
+  });
+
   it.each([
     ['nothing', undefined, 'the alert is undefined'],
     ['a list', [], 'the alert is a list'],
@@ -42,9 +63,14 @@ describe('an alert that the app raises', () => {
     ['a start that is no date', { windowStart: new Date('x') }, 'windowStart is an invalid date'],
     ['no length', { windowMs: 0 }, 'windowMs is 0'],
     ['an end before the start', { windowEnd: new Date(START - 1) }, `the end of the window is ${START - 1}`],
+    ['an end at the start', { windowEnd: new Date(START) }, `the end of the window is ${START}, write a windowEnd`],
     ['an end that no date can hold', { windowMs: 9e15 }, 'the end of the window is'],
     ['a route as text', { route: 'POST /llm' }, 'route is a string'],
     ['contributors without counts', { contributors: [{ label: 'a' }] }, 'contributors is a list'],
+    ['contributors without labels', { contributors: [{ count: 1 }] }, 'contributors is a list'],
+    ['a contributor that is none', { contributors: [{ label: 'a', count: 1 }, 'b'] }, 'contributors is a list'],
+    ['one contributor', { contributors: { label: 'a', count: 1 } }, 'contributors is an object, write a list of'],
+    ['no contributors', { contributors: null }, 'contributors is null'],
     ['another way to count', { countedBy: 'me' }, "countedBy is a string, write 'all' or 'instance'"],
   ])('is refused with %s', (_, wrong, reason) => {
     const alert = Array.isArray(wrong) || wrong === undefined ? wrong : { ...anAlert(), ...wrong };

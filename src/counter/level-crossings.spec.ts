@@ -108,6 +108,29 @@ describe('LevelCrossings', () => {
     expect(breaches).toMatchObject([{ level: { at: 1 } }]);
   });
 
+  it('delays a level whose counter is lost again only if 30 s have passed', async () => {
+    jest.useRealTimers();
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    counted(2);
+    const given = { count: 4, announced: 0, announce: 1, lost: true };
+    const isDelayed = (): boolean => crossings.taken(total, 2, given, false) === undefined;
+    record = () => Promise.reject(new Error('no room'));
+    const settled = (): Promise<void> => crossings.settled();
+    expect(isDelayed()).toBe(true);
+    jest.advanceTimersByTime(1_498);
+    expect(isDelayed()).toBe(true);
+    // A timer may be a millisecond early: what it asked for is not delayed once more.
+    jest.advanceTimersByTime(1);
+    expect(isDelayed()).toBe(false);
+    await settled();
+    jest.advanceTimersByTime(30_000 - 1_499 - 1);
+    expect(isDelayed()).toBe(false);
+    await settled();
+    jest.advanceTimersByTime(1);
+    expect(isDelayed()).toBe(true);
+    expect(breaches).toHaveLength(2);
+  });
+
   it("raises another instance's level at once if the store was there all the time", () => {
     counted(2);
     void crossings.taken(total, 2, { count: 4, announced: 0, announce: 1, takenOver: true }, false);
@@ -132,6 +155,19 @@ describe('LevelCrossings', () => {
     crossings.judgeAlone([total]);
     await crossings.settled();
     expect([breaches.length, done()]).toEqual([1, []]);
+  });
+
+  it('asks the store for nothing more once it is stopped', async () => {
+    jest.useRealTimers();
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    counted(2);
+    expect(crossings.taken(total, 2, { count: 4, announced: 0, announce: 1, lost: true }, false)).toBeUndefined();
+    done();
+    await crossings.stop();
+    total.release();
+    expect(crossings.taken(total, 2, { count: 4, announced: 0, announce: 0 }, false)).toBeUndefined();
+    jest.advanceTimersByTime(60_000);
+    expect(done()).toEqual([]);
   });
 
   it('watches nothing any more once it is stopped, which takes until all alerts are recorded', async () => {
