@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+
 import fc from 'fast-check';
 
 import { amountOf, capitalized, copied, duration, kindOf, moment, oneLine, plural, reasonOf } from './text.js';
@@ -83,6 +85,10 @@ it('reasonOf tells what went wrong on one line', () => {
     'undefined',
     'Error',
   ]);
+});
+
+it('reasonOf knows an error of another realm, such as a worker, a sandbox or a test runner', () => {
+  expect(reasonOf(runInNewContext('new TypeError("refused")'))).toBe('refused');
 });
 
 it('reasonOf leaves out what Redis repeats of a command that it does not know', () => {

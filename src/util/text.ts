@@ -36,11 +36,16 @@ export function copied(text: string): string {
 /** What went wrong, on one line. Never throws, even if the app threw a value that cannot be converted to a string. */
 export function reasonOf(error: unknown): string {
   try {
-    const text = error instanceof Error && error.message !== '' ? error.message : String(error);
+    const text = isError(error) && error.message !== '' ? error.message : String(error);
     return oneLine(text.replace(ARGUMENTS, ''));
   } catch {
     return 'an error without a message';
   }
+}
+
+/** Also of another realm, such as a sandbox: there `instanceof` fails. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
 }
 
 /** The kind of a value, for an error about it: `a string`, `a list`, `an object (Map)`. */
