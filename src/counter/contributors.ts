@@ -5,7 +5,7 @@ import type { Breach } from '../model/breach.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { LiveTotal } from '../model/live-total.js';
 import { keyOfShown, tenantKey } from '../model/tenant.js';
-import type { WindowSpan } from '../model/window.js';
+import { keptAfterMs, type WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
@@ -360,8 +360,8 @@ function nextWrite(table: Table): Write {
 }
 
 /** A part of a sliding window counts until the window has slid past it. */
-function keptUntil({ start, end }: WindowSpan, parts = 1): number {
-  return end + (parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_FOR_ALERTS_MS));
+function keptUntil(span: WindowSpan, parts?: number): number {
+  return span.end + keptAfterMs(span, parts, MAX_KEPT_FOR_ALERTS_MS);
 }
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {

@@ -46,9 +46,13 @@ export interface CountedCategory {
  */
 const MAX_KEPT_AFTER_MS = 86_400_000;
 
-/** How long after its end a window may still be published and read, in milliseconds. */
-export function keptAfterMs({ start, end }: WindowSpan, parts = 1): number {
-  return parts > 1 ? parts * (end - start) : Math.min(end - start, MAX_KEPT_AFTER_MS);
+/**
+ * How long after its end a window may still be published and read, in milliseconds.
+ *
+ * @param mostMs - The maximum, except for a part of a sliding window: that counts until the window has slid past it.
+ */
+export function keptAfterMs({ start, end }: WindowSpan, parts = 1, mostMs = MAX_KEPT_AFTER_MS): number {
+  return parts > 1 ? parts * (end - start) : Math.min(end - start, mostMs);
 }
 
 /** The spans before `span` that a sliding window adds to it, newest first. */
