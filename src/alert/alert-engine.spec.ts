@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-import { useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
+import { isDone, pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
 import { brittle } from '../../test/support/replica-with-alerts.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
@@ -94,13 +94,6 @@ describe('AlertEngine', () => {
       ...{ category: 'llm', window: '', tenant: { id: tenant }, count: 16, threshold: 15, level: WARNING },
       ...{ windowStart, windowEnd: windowStart + windowMs, countedBy: 'all', ...more },
     };
-  };
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
-  const isDone = async (work: Promise<unknown>): Promise<boolean> => {
-    let done = false;
-    void work.then(() => (done = true));
-    await pass(0);
-    return done;
   };
   const statuses = async (engine: AlertEngine, channel = 'hearing') =>
     (await engine.list()).map(({ alert, channels }) => `${alert.tenant.id} ${channels[channel]?.status}`).sort();

@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import { counted } from '../../test/support/counted.js';
+import { isDone } from '../../test/support/fake-timers.js';
 import type { Breach } from '../model/breach.js';
 import type { ChangedTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
@@ -85,12 +86,6 @@ describe('Counter', () => {
   const pass = async (ms: number): Promise<void> => {
     now += ms;
     await jest.advanceTimersByTimeAsync(ms);
-  };
-  const isDone = async (work: Promise<unknown> | undefined): Promise<boolean> => {
-    let done = false;
-    void work?.then(() => (done = true));
-    await jest.advanceTimersByTimeAsync(0);
-    return done;
   };
   const raised = () => breaches.map(({ tenant, count, countedBy }) => [tenant.id, count, countedBy]);
 
@@ -586,7 +581,7 @@ describe('Counter', () => {
     expect(told).toEqual([]);
   });
 
-  it('does not wait for alerts for ever when it closes', async () => {
+  it('stops waiting for alerts after two seconds when it closes', async () => {
     store.is = 'away';
     raise = () => new Promise(() => undefined);
     const counter = replica();

@@ -436,7 +436,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise.mock.calls).toEqual([[expect.objectContaining({ countedBy: 'instance' })]]);
   });
 
-  it('makes one line and one alert of a total that is refused for good, and asks every five seconds, however many requests come', async () => {
+  it('makes one line and one alert of a total that is always refused, and asks every five seconds, however many requests come', async () => {
     answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE Operation', ofKey: true })));
     // Recording the alert takes a while.
     raise.mockImplementationOnce(() => new Promise((resolve) => setTimeout(resolve, 1_000)));

@@ -270,7 +270,7 @@ describe('TenantTotal', () => {
     expect(total.breach(WARNING as AlertLevel, 'all').tenant).toEqual({ id: tenantKey(id), name: 'Acme' });
   });
 
-  describe('lets go of its last request', () => {
+  describe('forgets its last request', () => {
     const tenantOf = (total: TenantTotal) => total.breach(WARNING as AlertLevel, 'all');
 
     it('if all is published and no level is near', () => {

@@ -216,7 +216,7 @@ describe('TenantsByWindow', () => {
     expect(track(windows, 'a', 60 * MINUTE)?.window.earlier).toBeUndefined();
   });
 
-  it('lets late comers in by more and more requests', () => {
+  it('admits latecomers after more and more requests', () => {
     const windows = filled(10);
     expect(['x', 'y', 'z'].map((key) => triesOf(windows, key))).toEqual([2, 4, 8]);
     expect(keys(windows)).toHaveLength(10);

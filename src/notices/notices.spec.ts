@@ -1,4 +1,4 @@
-import { useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
+import { pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
 import { MemoryLogger } from '../../test/support/memory-logger.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { DeliveryError } from '../model/delivery-error.js';
@@ -21,7 +21,6 @@ describe('sending notices', () => {
     ...{ name, send: () => undefined, ...(notify ? { notify } : {}) },
     ...more,
   });
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
   /** What `work` has come to by now. */
   const by = async <T>(work: Promise<T>): Promise<T | 'pending'> => {
     let outcome: T | 'pending' = 'pending';

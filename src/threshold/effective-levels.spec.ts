@@ -192,7 +192,7 @@ describe('the threshold of a tenant', () => {
       expect([shown(), shown(undefined, 7), shown(() => true, Infinity)]).toEqual([20, 20, 20]);
     });
 
-    it('is what the tenant was held against if only a function knows', () => {
+    it('is what the tenant was compared with if only a function knows', () => {
       const ask = (): number => 10;
       expect([shown(undefined, 7, 'acme', ask), shown(undefined, undefined, 'acme', ask)]).toEqual([7, undefined]);
       expect(shown(undefined, 7)).toBe(10);

@@ -1,3 +1,4 @@
+import { pass } from '../../test/support/fake-timers.js';
 import { MemoryLogger } from '../../test/support/memory-logger.js';
 import { Poller } from './poller.js';
 
@@ -5,7 +6,6 @@ describe('Poller', () => {
   let log: MemoryLogger;
   let work: jest.Mock<Promise<void>, []>;
   let poller: Poller;
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
 
   beforeEach(() => {
     jest.useFakeTimers();

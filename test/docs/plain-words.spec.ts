@@ -25,12 +25,12 @@ const WORDS = new RegExp(`\\b(${Object.keys(DIALECT).join('|')})\\b`, 'gi');
 
 const files = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', '.env.example'],
-  ...['docs', 'src', 'demo'].flatMap((root) =>
+  ...['docs', 'src', 'demo', 'test'].flatMap((root) =>
     readdirSync(root, { recursive: true, encoding: 'utf8' }).map((file) => `${root}/${file}`),
   ),
-].filter((file) => /\.(md|tsx?)$|\.example$/.test(file) && !/built-assets|\.spec\.ts$/.test(file));
+].filter((file) => /\.(md|tsx?)$|\.example$/.test(file) && !/built-assets|plain-words/.test(file));
 
-it('pages, messages and comments are in plain words of today', () => {
+it('pages, messages, comments and names of tests are in plain words of today', () => {
   const found = files.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(WORDS)].map(
       ([word]) => `${file}: "${word}", write "${DIALECT[word.toLowerCase()]}"`,

@@ -75,7 +75,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     ['a fraction of seconds in the body', { body: { message: 'Slow down', retry_after: 0.4 } }, 400, 400],
     ['seconds in the header', { headers: { 'retry-after': '2' } }, 2_000, 2_000],
     ['both, and the body is exact', { body: { retry_after: 0.25 }, headers: { 'retry-after': '1' } }, 250, 250],
-    ['for ever', { headers: { 'retry-after': '1e12' } }, 1e15, 1e15],
+    ['forever', { headers: { 'retry-after': '1e12' } }, 1e15, 1e15],
   ])('waits as long as a 429 requires: %s', async (_, answer, least, most) => {
     server.answerNext({ status: 429, ...answer });
     const { retry, retryAfterMs } = await fault();
@@ -99,7 +99,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(await fault()).toMatchObject({ retry: true, retryAfterMs: undefined });
   });
 
-  it('is gone for good after a 410 only', async () => {
+  it('is gone permanently after a 410 only', async () => {
     server.answerNext({ status: 410, body: { message: 'Gone' } });
     expect(await fault()).toMatchObject({ message: 'answered 410: Gone', retry: false, probe: false, switchOff: true });
   });

@@ -234,7 +234,7 @@ describe('Redis as teams run it', () => {
     it.each([
       ['the least rights', NEEDED],
       ['all rights', [...NEEDED, ...FOR_ALL_ELSE]],
-    ])('with %s but that to set an expiry, leaves no key behind that would stay for good', async (_, rights) => {
+    ])('with %s but that to set an expiry, leaves no key behind that would stay forever', async (_, rights) => {
       let reader: Redis | undefined;
       const others = rights.filter((name) => name !== 'pexpire');
       await deniedTo(others, async (client) => {

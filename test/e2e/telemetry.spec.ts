@@ -56,7 +56,7 @@ const named = (category: string, tenant: string) => ({
 });
 
 describe('metrics', () => {
-  it('gives labels to the first tenants for good, and other to all that come later', () => {
+  it('gives labels to the first tenants permanently, and other to all that come later', () => {
     const labels = new StickyLabels(2);
     expect(['a', 'b', 'c', 'a', 'd', 'b'].map((tenant) => labels.labelOf(tenant))).toEqual([
       ...['a', 'b', 'other', 'a', 'other', 'b'],

@@ -115,7 +115,7 @@ describe('thresholds', () => {
       ],
     };
 
-    it('are each held against their own count, through the days', async () => {
+    it('are each compared with their own count, through the days', async () => {
       const one = await start(windows);
       await one.call('acme', 3);
       expect(one.alerts).toEqual(['acme minute 3/2 x1']);

@@ -32,7 +32,7 @@ interface Counter {
   wasLost: boolean;
 }
 
-/** What is true, kept in the plainest way; what happens is held against it as it happens. */
+/** What is true, kept in the plainest way. Each event is compared with it as it happens. */
 export class Truth {
   private readonly counters = new Map<string, Counter>();
   /** Whether counts come out exact if nothing is lost; otherwise they are only never too high. */

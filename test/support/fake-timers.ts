@@ -18,3 +18,16 @@ export function useRealTimers(): void {
   jest.restoreAllMocks();
   jest.useRealTimers();
 }
+
+/** Runs what is due within that time of the faked timers. */
+export function pass(ms: number): Promise<void> {
+  return jest.advanceTimersByTimeAsync(ms);
+}
+
+/** Whether the work is done, without any time passing. */
+export async function isDone(work: Promise<unknown> | undefined): Promise<boolean> {
+  let done = false;
+  void work?.then(() => (done = true));
+  await pass(0);
+  return done;
+}

@@ -332,7 +332,7 @@ describe('an incident', () => {
       expect(withCount(two, at(7), 99)).toBe(two);
     });
 
-    it('for good in windows that are over: those without a breach after the last one are calm', () => {
+    it('permanently in windows that are over: those without a breach after the last one are calm', () => {
       const settled = withSettled(two, first, 50);
       expect(settled).toEqual({
         ...two,

@@ -1,7 +1,7 @@
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { DeliveryError } from '../../model/delivery-error.js';
 import { anAlert } from '../../../test/support/alerts.js';
-import { useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
+import { isDone, pass, useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
 import { ChannelDelivery, type Incidents, type Outcome, type Present } from './channel-delivery.js';
 import type { Due, WindowOver } from '../incident/incident.js';
 
@@ -321,13 +321,6 @@ describe('a delivery', () => {
       },
       ...more,
     });
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
-  const isDone = async (work: Promise<unknown>): Promise<boolean> => {
-    let done = false;
-    void work.then(() => (done = true));
-    await pass(0);
-    return done;
-  };
   const never = () => new Promise(() => undefined);
   const fails =
     (error: Error = new Error('answered 500')) =>
