@@ -129,6 +129,19 @@ describe('sending notices', () => {
     expect(log.lines).toEqual(['error : The hanging channel did not send a notice (no answer within 100 s): Title']);
   });
 
+  it('keeps no process alive, neither for an answer nor for a retry', async () => {
+    useRealTimers();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const hanging = own('hanging', () => new Promise(() => undefined));
+    const busy = own('busy', () => Promise.reject(new Error('busy')));
+    const all = notices([hanging, busy], { shutdownFlushMs: 0 });
+    void all.send(given);
+    await new Promise(setImmediate);
+    expect([log.lines.length, timers()]).toEqual([1, before]);
+    await all.stop();
+  });
+
   describe('that one replica sends for all', () => {
     let state: MemorySharedState;
     let heard: string[];
@@ -148,6 +161,18 @@ describe('sending notices', () => {
       ]);
       await replicas[0]?.sendOnce('day 2', make('2'));
       expect(heard).toEqual(['1', '2']);
+    });
+
+    it('stays with another replica that took it after the store lost all, though it then could not be made here', async () => {
+      const failed = replica().sendOnce('day 1', async () => {
+        for (const [key, text] of await state.list('notices:api:'))
+          await state.swap('notices:api:', key, text, undefined);
+        await replica({ now: () => NOW + 1 }).sendOnce('day 1', make('1'));
+        throw new Error('no usage');
+      });
+      await expect(failed).rejects.toThrow('no usage');
+      expect(await replica().sendOnce('day 1', make('again'))).toBeUndefined();
+      expect(heard).toEqual(['1']);
     });
 
     it('is made by nobody while the store is away, and its maker learns what failed if the store goes meanwhile', async () => {

@@ -16,6 +16,15 @@ class BrittleState extends MemorySharedState {
       for (const [id, text] of await super.list(kind)) await this.swap(kind, id, text, undefined);
   }
 
+  /** Lets this happen between the next time that thresholds are read and what follows from it. */
+  meanwhile(work: () => Promise<unknown>): void {
+    jest.spyOn(this as MemorySharedState, 'list').mockImplementationOnce(async (...args) => {
+      const found = await super.list(...args);
+      await work();
+      return found;
+    });
+  }
+
   override list(...args: Parameters<MemorySharedState['list']>): ReturnType<MemorySharedState['list']> {
     this.reads++;
     return this.away ? Promise.reject(this.awayWith) : super.list(...args);
@@ -62,7 +71,8 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(other, 'proj_1')).toBe(100);
     expect(one.version).toBeGreaterThan(before[0]);
     expect(other.version).toBeGreaterThan(before[1]);
-    await other.remove({ ...base, tenant: 'proj_1' });
+    expect(await other.remove({ ...base, tenant: 'proj_2' })).toBe(false);
+    expect(await other.remove({ ...base, tenant: 'proj_1' })).toBe(true);
     await one.look();
     expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([undefined, undefined]);
   });
@@ -73,6 +83,7 @@ describe('thresholds that are set while the app runs', () => {
       await (i % 2 ? one : other).set({ ...base, tenant: `proj_${i % 3}`, threshold: i });
     }
     await one.remove({ ...base, tenant: 'proj_0' });
+    expect(await state.size('threshold-changes')).toBe(200);
     const before = await one.changes();
     expect([before.length, before[0]?.to, before[1]?.to, before.at(-1)?.to]).toEqual([200, undefined, 204, 6]);
     await other.look();
@@ -123,6 +134,27 @@ describe('thresholds that are set while the app runs', () => {
     expect(await other.list()).toEqual([]);
   });
 
+  it('keep the levels that were found with them until one changes or ends, however often they are read', async () => {
+    await one.set(base);
+    await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
+    await other.look();
+    const versions = (): number[] => [one.version, other.version];
+    const before = versions();
+    now += 59_999;
+    await Promise.all([one.list(), other.list()]);
+    expect([versions(), versions()]).toEqual([before, before]);
+    now += 1;
+    const after = versions();
+    expect(after.map((version, i) => version > (before[i] as number))).toEqual([true, true]);
+    expect(versions()).toEqual(after);
+    await one.look();
+    // That of all tenants has not run out.
+    expect([found(one, 'a'), ranOut]).toEqual([100, ['llm_call']]);
+    await one.set({ ...base, threshold: 7 });
+    await one.look();
+    expect(ranOut).toEqual(['llm_call']);
+  });
+
   it('are reported by every replica when they have run out, once, and not when they are replaced or removed', async () => {
     await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
     await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 60_000) });
@@ -167,6 +199,36 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.list('thresholds')).size).toBe(1);
   });
 
+  it('are put back by the replica that set them, even if the store lost them before it looked again', async () => {
+    await one.set(base);
+    await state.forget();
+    await one.look();
+    await other.look();
+    expect(found(other, 'a')).toBe(100);
+  });
+
+  it('are not put back over what is set meanwhile', async () => {
+    await one.set(base);
+    await state.forget();
+    now += 1_000;
+    state.meanwhile(() => other.set({ ...base, threshold: 7 }));
+    await one.look();
+    await one.look();
+    expect([found(one, 'a'), found(other, 'a')]).toEqual([7, 7]);
+  });
+
+  it('are deleted from the store a month after they ended, but not if they are set again meanwhile', async () => {
+    await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
+    await one.set({ ...base, tenant: 'b', until: new Date(now + 60_000) });
+    now += 31 * DAY_MS;
+    const late = replica();
+    state.meanwhile(() => other.set({ ...base, tenant: 'b', threshold: 7 }));
+    await late.look();
+    expect(await state.size('thresholds')).toBe(1);
+    await late.look();
+    expect([found(late, 'a'), found(late, 'b')]).toEqual([undefined, 7]);
+  });
+
   it('are known to all at the next look after the last replica has put its own back', async () => {
     await one.set({ ...base, tenant: 'a' });
     await other.look();
@@ -197,6 +259,14 @@ describe('thresholds that are set while the app runs', () => {
     await one.set({ ...base, threshold: 7 });
     await other.look();
     expect(found(other, 'a')).toBe(7);
+  });
+
+  it('are neither read nor written while none was ever set', async () => {
+    const swap = jest.spyOn(state, 'swap');
+    for (let i = 0; i < 29; i++) await one.look();
+    expect(state.reads).toBe(0);
+    await one.look();
+    expect(swap).not.toHaveBeenCalled();
   });
 
   it('are refused while the store is away, and those in force stay', async () => {
@@ -235,7 +305,9 @@ describe('thresholds that are set while the app runs', () => {
       },
       { category: 'llm_call', tenant: 'proj_1', at: at(2_000), by: 'dana', reason: 'import', to: 100 },
     ];
+    const swap = jest.spyOn(state, 'swap');
     expect(await other.changes()).toEqual(changes);
+    expect(swap).not.toHaveBeenCalled();
     expect(told).toEqual(changes.toReversed());
     expect(lines).toEqual([
       'Threshold of llm_call for tenant proj_1 is set to 100, by dana: import',
@@ -316,22 +388,25 @@ describe('thresholds that are set while the app runs', () => {
     await one.set({ ...base, tenant: 'first' });
     for (let i = 0; i < 6_000; i++) {
       const of = { category: 'llm_call', window: 'minute', tenant: `t${i}` };
-      const ended = { version: i + 1, ...of, threshold: null, until: null, keepUntil: now + DAY_MS, at: now + i };
+      const ended = { version: i + 1, ...of, threshold: null, until: null, keepUntil: now + DAY_MS, at: now - i };
       const text = JSON.stringify({ schema: 1, ...ended, by: 'dana', reason: 'test' });
       await state.swap('thresholds', JSON.stringify(Object.values(of)), undefined, text);
     }
+    // One that ended long ago is set again just then.
+    state.meanwhile(() => replica().set({ ...base, tenant: 't5999', threshold: 7 }));
     await other.look();
     expect(found(other, 'first')).toBe(100);
-    expect(await state.size('thresholds')).toBe(4_001);
+    expect(await state.size('thresholds')).toBe(4_002);
     // A replica that knew more of them does not restore them, and all settle.
     await one.set({ ...base, tenant: 'another' });
     for (let i = 0; i < 3; i++) for (const each of [one, other]) await each.look();
     const { reads } = state;
     for (let i = 0; i < 10; i++) for (const each of [one, other]) await each.look();
     expect(state.reads - reads).toBeLessThanOrEqual(2);
-    expect(await state.size('thresholds')).toBe(4_002);
-    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't1999'])]))[0]).toBeUndefined();
-    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't2000'])]))[0]).toBeDefined();
+    expect(await state.size('thresholds')).toBe(4_003);
+    expect([found(one, 't5999'), found(other, 't5999')]).toEqual([7, 7]);
+    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't4000'])]))[0]).toBeUndefined();
+    expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't3999'])]))[0]).toBeDefined();
   });
 
   it('are 1,000 at most, of which each may be replaced, and a removed one only set again if there is room', async () => {
@@ -387,6 +462,22 @@ describe('thresholds that are set while the app runs', () => {
     // The trace is put back by the one that made the change.
     await one.changes();
     expect((await other.changes())[0]?.to).toBe(7);
+  });
+
+  it('are found by all at their next look once one has found them, even if their mark was the first', async () => {
+    await other.look();
+    const swap = jest.spyOn(state, 'swap');
+    swap.mockImplementation((kind, ...rest) =>
+      kind === 'thresholds'
+        ? MemorySharedState.prototype.swap.call(state, kind, ...rest)
+        : Promise.reject(new Error('away')),
+    );
+    await one.set(base);
+    swap.mockRestore();
+    const finder = replica();
+    while (found(finder, 'a') !== 100) await finder.look();
+    await other.look();
+    expect(found(other, 'a')).toBe(100);
   });
 
   it('are traced whatever else is in the trace', async () => {

@@ -214,9 +214,8 @@ export class Overrides {
 
   /** Replicas with the same records get the same result. */
   private tooLongEnded(now: number): string[] {
-    const ended = [...this.known].filter(([, kept]) => !holds(kept, now));
-    if (ended.length <= MAX_ENDED) return [];
-    return ended
+    return [...this.known]
+      .filter(([, kept]) => !holds(kept, now))
       .sort(([, a], [, b]) => b.at - a.at)
       .slice(MAX_ENDED)
       .map(([id]) => id);
