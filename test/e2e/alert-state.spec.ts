@@ -208,13 +208,13 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('is one message if three levels are crossed within a second, with the current count', async () => {
     const counts = () => Promise.resolve([5_000]);
     const contributors = (_of: unknown, _end: number, count: number) => Promise.resolve([{ label: 'ben', count }]);
-    const alerts = await replica([toDiscord()], { groupWaitMs: 400, counts, contributors });
+    const alerts = await replica([toDiscord()], { groupWaitMs: 1_500, counts, contributors });
     const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];
     const early = [{ label: 'ann', count: 7 }];
     for (const level of levels)
       await alerts.breached(aBreach(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1, contributors: early }));
     await until(() => discord.messages.length > 0);
-    await wait(600);
+    await wait(1_600);
     expect(discord.messages).toHaveLength(1);
     expect(JSON.stringify(discord.messages[0]?.now)).toMatch(/5[,  ]?000/);
     expect(JSON.stringify(discord.messages[0]?.now)).toMatch(/\\"ben\\" 5,000/);
@@ -403,7 +403,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         return Promise.resolve();
       },
     };
-    const alerts = await replica([channel], { groupWaitMs: 500 });
+    const alerts = await replica([channel], { groupWaitMs: 1_500 });
     const ids = Array.from({ length: 10 }, (_, i) => `t${i}`);
     await Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
     await until(() => sizes.length === 3);

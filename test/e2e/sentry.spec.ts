@@ -168,6 +168,7 @@ describe('the Sentry channel', () => {
     const [key] = await client.keys(`${keyPrefix}:{evaluations:*`);
     await client.set(key as string, 'of another type');
     await evaluate(5);
+    await until(() => ingest.events.length > 0);
     await client.quit();
     expect(ingest.events[0]?.extra.counted_by).toBe('instance');
     expectNothingOfTheRequest();
