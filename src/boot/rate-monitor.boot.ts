@@ -35,6 +35,7 @@ import { OVERRIDES, ThresholdService } from '../facade/threshold.service.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
 import { Poller } from '../util/poller.js';
+import { plural } from '../util/text.js';
 import { within } from '../util/within.js';
 import { blindNotice } from '../notices/blind-notice.js';
 import { countedCategories, thresholdNotReached } from './counted-categories.js';
@@ -198,6 +199,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     );
     this.logger.log(bootLine(store.name, handlers, options.categories, await shownChannels(channels)));
     this.warnOfMemory(store);
+    this.warnOfDropped();
   }
 
   /** Runs once no request is in progress: publishes the last counts, and sends the alerts they raise. */
@@ -212,6 +214,14 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       this.instances?.stop(),
     ]);
     await this.counter.value?.disconnect();
+  }
+
+  private warnOfDropped(): void {
+    const dropped = this.requests.dropped + this.counter.dropped + this.alerts.dropped;
+    if (dropped > 0)
+      this.logger.warn(
+        `${plural(dropped, 'request or call', 'requests or calls')} from before the module had started could not be kept, and count nothing`,
+      );
   }
 
   private warnOfMemory(store: CounterStore): void {

@@ -12,13 +12,18 @@ export class Deferred<T> {
   private readonly state: () => State<T>;
 
   constructor() {
-    const state: State<T> = { value: undefined, waiting: [] };
+    const state: State<T> = { value: undefined, waiting: [], dropped: 0 };
     this.state = () => state;
   }
 
   /** Undefined until the app has started; always undefined if the module is disabled. */
   get value(): T | undefined {
     return this.state().value;
+  }
+
+  /** How much work was dropped because too much was waiting. */
+  get dropped(): number {
+    return this.state().dropped;
   }
 
   set(value: T): void {
@@ -35,13 +40,16 @@ export class Deferred<T> {
 
   /** Runs `work` now, or as soon as there is a value. Drops it if too much is waiting or there will be no value. */
   whenSet(work: (value: T) => void): void {
-    const { value, waiting } = this.state();
+    const state = this.state();
+    const { value, waiting } = state;
     if (value !== undefined) work(value);
     else if (waiting && waiting.length < MAX_WAITING) waiting.push(work);
+    else if (waiting) state.dropped++;
   }
 }
 
 interface State<T> {
   value: T | undefined;
   waiting: ((value: T) => void)[] | undefined;
+  dropped: number;
 }

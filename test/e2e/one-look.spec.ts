@@ -382,6 +382,19 @@ it('counts what comes before the module has started once it has, and holds no st
   await app.close();
 });
 
+it('says how much of what came before the module had started there was no room for', async () => {
+  @Injectable()
+  class Early {
+    constructor(counter: RateCounterService) {
+      for (let i = 0; i < 10_003; i++) void counter.increment('evaluations', 'acme');
+    }
+  }
+  const app = await startApp({ metadata: { providers: [Early] } });
+  expect(await app.app.get(RateCounterService).read('evaluations', 'acme')).toBe(10_000);
+  expect(app.log.of('3 requests or calls from before the module had started could not be kept')).toHaveLength(1);
+  await app.close();
+});
+
 it('the module itself, loaded later, explains that it counts nothing', async () => {
   @Module({ imports: [RateMonitorModule.forRoot()] })
   class LazyModule {}
