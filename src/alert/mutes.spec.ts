@@ -70,6 +70,14 @@ it.each([
   await mutes.mute({ tenant, forMs: 1_000, reason: 'x' });
   expect(mutes.of('llm_call', tenantKey(LONG))).toBeDefined();
   expect(mutes.of('llm_call', `${LONG}x`)).toBeUndefined();
+  expect(await mutes.unmute({ tenant: LONG })).toBe(true);
+  expect(mutes.of('llm_call', LONG)).toBeUndefined();
+});
+
+it('a mute of a long id replaces the one of what is shown of it', async () => {
+  const mutes = replica();
+  for (const tenant of [tenantKey(LONG), LONG]) await mutes.mute({ tenant, forMs: 1_000, reason: 'x' });
+  expect(await mutes.list()).toHaveLength(1);
 });
 
 it('says what it took, and logs who muted whom until when', async () => {

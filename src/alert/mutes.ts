@@ -289,8 +289,9 @@ function scopeOf({ tenant, category }: MutedScope): MutedScope {
   return { ...(tenant === undefined ? {} : { tenant }), ...(category === undefined ? {} : { category }) };
 }
 
+/** The same for a long id and its shortened one. */
 function idOf({ tenant, category }: MutedScope): string {
-  return JSON.stringify([category ?? null, tenant ?? null]);
+  return JSON.stringify([category ?? null, tenant === undefined ? null : keyOfShown(tenant)]);
 }
 
 function whom({ tenant, category }: MutedScope): string {

@@ -24,13 +24,13 @@ describe('TenantTotal', () => {
     spanAt: fixedSpans(windowMs),
     levelsFor: () => LEVELS,
   });
-  const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number): TenantTotal => {
+  const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number, key = 'acme'): TenantTotal => {
     const spanAt = fixedSpans(windowMs);
     const span = spanAt(10 * windowMs);
     const earlier =
       earlierMs === undefined ? undefined : [spanAt(9 * windowMs), spanAt(8 * windowMs), spanAt(7 * windowMs)];
     const of = { category, window: window(windowMs), span, earlier, keepMs: 2 * windowMs };
-    const total = new TenantTotal(of, 'acme', 'me');
+    const total = new TenantTotal(of, key, 'me');
     if (levels !== NO_LEVELS) total.setLevels(levels);
     return total;
   };
@@ -263,11 +263,17 @@ describe('TenantTotal', () => {
     expect(sliding.breach(WARNING as AlertLevel, 'all').windowStart).toBe(7 * MINUTE);
   });
 
-  it('describes its breach with the key of a tenant whose id is too long to be shown', () => {
-    const total = open();
-    const id = 'x'.repeat(2_000);
+  it.each([
+    ['is too long to be shown', 'x'.repeat(2_000)],
+    ['looks like a key', tenantKey('x'.repeat(2_000))],
+  ])('describes its breach with the key of a tenant whose id %s, before and after it is forgotten', (_, id) => {
+    const total = open(MINUTE, LEVELS, undefined, tenantKey(id));
+    const tenant = () => total.breach(WARNING as AlertLevel, 'all').tenant;
     total.add(11, { id, name: 'Acme' });
-    expect(total.breach(WARNING as AlertLevel, 'all').tenant).toEqual({ id: tenantKey(id), name: 'Acme' });
+    expect(tenant()).toEqual({ id: tenantKey(id), name: 'Acme' });
+    answer(total, { announced: 1 });
+    total.forgetTenant();
+    expect(tenant().id).toBe(tenantKey(id));
   });
 
   describe('forgets its last request', () => {

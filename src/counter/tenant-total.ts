@@ -275,7 +275,7 @@ export class TenantTotal {
   breach(level: AlertLevel, countedBy: Breach['countedBy']): Breach {
     const { category, window, span, earlier } = this.window;
     const { tenant = { id: this.key }, route } = this;
-    const id = shownTenantId(tenant.id);
+    const id = shownTenantId(tenant.id, this.key);
     return {
       category: category.name,
       window: window.name,

@@ -39,7 +39,7 @@ export class RateCounterService {
    * one.
    *
    * @param category - A configured category.
-   * @param tenant - The tenant, or its id.
+   * @param tenant - The tenant, or its id; a very long one also as alerts show it.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
     return (await this.counter.value?.read(category, tenant)) ?? 0;

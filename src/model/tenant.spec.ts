@@ -1,4 +1,4 @@
-import { keyOfShown, shownTenantId, tenantKey, toTenant } from './tenant.js';
+import { boundedTenantId, keyOfShown, shownTenantId, tenantKey, toTenant } from './tenant.js';
 
 describe('toTenant', () => {
   it.each([
@@ -58,14 +58,21 @@ it.each([
   tenantKey('k'.repeat(1_001)),
   `${'\n'.repeat(100)}~${'x'.repeat(43)}`,
 ])('an id is shown as it is up to 1,000 characters, and what is shown leads to its key and to no other: %j', (id) => {
-  expect(shownTenantId(id).length).toBeLessThanOrEqual(1_000);
-  expect(keyOfShown(shownTenantId(id))).toBe(tenantKey(id));
+  const shown = shownTenantId(id, tenantKey(id));
+  expect(shown.length).toBeLessThanOrEqual(1_000);
+  expect(keyOfShown(shown)).toBe(tenantKey(id));
+  expect([shownTenantId(shown, tenantKey(id)), boundedTenantId(shown)]).toEqual([shown, shown]);
   expect(keyOfShown(tenantKey(id)).length).toBeLessThanOrEqual(144);
 });
 
-it('shows an id of 1,000 characters whole', () => expect(shownTenantId('k'.repeat(1_000))).toHaveLength(1_000));
+it('shows and keeps an id of 1,000 characters whole', () => {
+  const [id, longer] = ['k'.repeat(1_000), 'k'.repeat(1_001)];
+  expect([shownTenantId(id, 'key'), boundedTenantId(id)]).toEqual([id, id]);
+  expect([shownTenantId(longer, 'key'), boundedTenantId(longer)]).toEqual(['key', tenantKey(longer)]);
+});
 
 it('takes a key with something before it or behind it for none', () => {
   const key = tenantKey('k'.repeat(1_001));
-  for (const id of [`k${key}`, `${key}k`]) expect([shownTenantId(id), keyOfShown(id)]).toEqual([id, tenantKey(id)]);
+  for (const id of [`k${key}`, `${key}k`])
+    expect([shownTenantId(id, 'key'), keyOfShown(id)]).toEqual([id, tenantKey(id)]);
 });

@@ -62,14 +62,27 @@ export function tenantKey(id: string): string {
   return `${id.slice(0, KEPT_OF_LONG_ID)}~${createHash('sha256').update(id, 'utf16le').digest('base64url')}`;
 }
 
-/** A tenant's id as alerts show it: the id, or its key beyond 1,000 characters. An id that looks like a key is shown as its own key. */
-export function shownTenantId(id: string): string {
-  return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : tenantKey(id);
+/**
+ * The id of the tenant with that key as alerts show it: the id, or the key beyond 1,000 characters. An id that looks like a key is shown as its
+ * own key. An id that is already as shown stays the same.
+ */
+export function shownTenantId(id: string, key: string): string {
+  return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : key;
+}
+
+/** An id to keep or to show, which may be a key already. */
+export function boundedTenantId(id: string): string {
+  return id.length <= MAX_SHOWN_ID ? id : tenantKey(id);
 }
 
 /** The key of a tenant, given its id as alerts show it, or the key itself. */
 export function keyOfShown(id: string): string {
   return isKey(id) ? id : tenantKey(id);
+}
+
+/** The keys of the tenants that an id may mean: the one that has it, and the one whose alerts show it. */
+export function keysMeant(id: string): string[] {
+  return isKey(id) ? [tenantKey(id), id] : [tenantKey(id)];
 }
 
 function isKey(id: string): boolean {

@@ -1,4 +1,5 @@
 import type { Category } from '../model/category.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { ThresholdChange, ThresholdOverride, ThresholdScope } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
 
@@ -34,8 +35,10 @@ export interface NextOverride {
   readonly reason: string;
 }
 
+/** The same for a long id of a tenant and its shortened one. */
 export function idOf({ category, window, tenant }: NextOverride['scope']): string {
-  return JSON.stringify([category, window, tenant]);
+  const isOne = tenant !== null && !tenant.endsWith('*');
+  return JSON.stringify([category, window, isOne ? keyOfShown(tenant) : tenant]);
 }
 
 export function nextRecord(next: NextOverride, before: KeptOverride | undefined, now: number): KeptOverride {

@@ -1,4 +1,5 @@
 import type { Category } from '../model/category.js';
+import { tenantKey } from '../model/tenant.js';
 import type { ThresholdChange } from '../model/threshold-override.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { Overrides } from './overrides.js';
@@ -61,6 +62,15 @@ describe('thresholds that are set while the app runs', () => {
   beforeEach(() => {
     [state, now, lines, told, ranOut] = [new BrittleState(), Date.parse('2026-11-25T12:00:00Z'), [], [], []];
     [one, other] = [replica(), replica()];
+  });
+
+  it('are one for a long id and what is shown of it', async () => {
+    const long = 'k'.repeat(500);
+    await one.set({ ...base, tenant: long, threshold: 1 });
+    await one.set({ ...base, tenant: tenantKey(long), threshold: 2 });
+    expect([found(one, long), (await one.list()).length]).toEqual([2, 1]);
+    expect(await one.remove({ ...base, tenant: long })).toBe(true);
+    expect(found(one, long)).toBeUndefined();
   });
 
   it('hold where they are set at once, and elsewhere after the next look', async () => {

@@ -51,6 +51,18 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.alerts[0]).not.toHaveProperty('route');
   });
 
+  it('reads the count of an id as an alert shows it, and nobody hides behind an id of that form', async () => {
+    await start();
+    await counter.increment('evaluations', 'k'.repeat(1_001), 4);
+    await until(() => app.alerts.length === 1);
+    const shown = app.alerts[0]?.tenant.id as string;
+    expect([shown.length, await counter.read('evaluations', shown)]).toEqual([144, 4]);
+    const like = `${'k'.repeat(100)}~${'h'.repeat(43)}`;
+    await counter.increment('evaluations', like, 2);
+    await counter.increment('evaluations', shown, 5);
+    expect([await counter.read('evaluations', like), await counter.read('evaluations', shown)]).toEqual([2, 5]);
+  });
+
   it('reads what other instances counted', async () => {
     await start();
     const other = await startApp({

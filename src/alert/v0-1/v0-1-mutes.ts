@@ -19,7 +19,8 @@ interface V01Changes {
 
 /**
  * Mutes where 0.1 reads and writes them, so that a mute applies to replicas of both versions during a rolling deployment. Ids are the same
- * in both. Version 0.1 has no environments: its mutes apply to everything that shares the store.
+ * in both, except those of tenants whose id has more than 128 characters. Version 0.1 has no environments: its mutes apply to everything
+ * that shares the store.
  */
 export class V01Mutes {
   /** The mutes of this service and environment at the last look. */
