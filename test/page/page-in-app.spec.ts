@@ -12,6 +12,7 @@ import { AlertService, MonitorRate } from '../../src/index.js';
 import { ASSETS, type Assets } from '../../src/dashboard/assets.js';
 import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { calmCategories, calmWindowMs } from '../support/calm-window.js';
 import { AuthGuard, LlmController } from '../support/controllers.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -72,7 +73,7 @@ async function start(authorize: () => string | boolean = () => 'dana', fastify =
   const app = await startApp({
     fastify,
     metadata: { imports: [dashboard(authorize)], controllers: [LlmController] },
-    options: { redis: redis.client, keyPrefix: redis.keyPrefix },
+    options: { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() },
     prepare: (nest) => void nest.setGlobalPrefix('ops'),
   });
   apps.push(app);
@@ -98,7 +99,10 @@ it.each([
   await Promise.all([call(one, 20, HOSTILE), call(other, 20, HOSTILE)]);
   let looks = 0;
   page.on('request', (request) => void (looks += Number(request.url().endsWith('/api/overview'))));
-  await page.locator('.hot').getByText('of 15 in 1 min').waitFor();
+  await page
+    .locator('.hot')
+    .getByText(/of 15 in \d/)
+    .waitFor();
   expect(looks).toBeLessThanOrEqual(3);
   await until(async () => (await page.locator('.state').textContent()) === '1 over');
   await page.locator('.hot tbody b', { hasText: '40' }).waitFor();
@@ -107,11 +111,12 @@ it.each([
 });
 
 it('shows categories that are counted by outcome', async () => {
+  const windowMs = calmWindowMs();
   const app = await startApp({
     metadata: { imports: [dashboard(() => 'dana')], controllers: [OutcomeController] },
     options: {
       ...{ redis: redis.client, keyPrefix: redis.keyPrefix },
-      categories: { llm_tokens: { threshold: 1_000 }, failures: { threshold: 2 } },
+      categories: { llm_tokens: { threshold: 1_000, windowMs }, failures: { threshold: 2, windowMs } },
     },
     prepare: (nest) => void nest.setGlobalPrefix('ops'),
   });
@@ -128,8 +133,12 @@ it('shows categories that are counted by outcome', async () => {
     expect((await app.post('/ops/outcome/fail', { 'x-project': 'proj_1' })).status).toBe(500);
   }
   const row = (category: string) => page.locator('.hot tbody tr').filter({ hasText: category });
-  await row('llm_tokens').getByText('1,350 of 1,000 in 1 min').waitFor();
-  await row('failures').getByText('3 of 2 in 1 min').waitFor();
+  await row('llm_tokens')
+    .getByText(/1,350 of 1,000 in \d/)
+    .waitFor();
+  await row('failures')
+    .getByText(/3 of 2 in \d/)
+    .waitFor();
   // One tenant, in two categories.
   expect(await page.locator('.state').textContent()).toBe('1 over');
 });
