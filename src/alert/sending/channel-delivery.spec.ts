@@ -350,20 +350,63 @@ describe('a delivery', () => {
       const push = (id: string, due: Partial<Due>, count?: number, isSuspect?: boolean): void =>
         delivery.push(id, dueFor(due, count), isSuspect);
       push('suspect', { level: CRITICAL }, 1_000, true);
+      push('mild end', { status: 'resolved', level: CRITICAL }, 17);
       push('resolved', { status: 'resolved', level: CRITICAL }, 1_000);
       push('high', {}, 100);
       push('critical', { level: CRITICAL }, 17);
       push('t17', {}, 16);
-      expect(delivery.ids()).toHaveLength(22);
-      expect(delivery.status(0)).toMatchObject({ name: 'chat', on: true, queued: 22 });
-      for (let i = 0; i < 22; i++) {
+      expect(delivery.ids()).toHaveLength(23);
+      expect(delivery.status(0)).toMatchObject({ name: 'chat', on: true, queued: 23 });
+      for (let i = 0; i < 23; i++) {
         answers[i]?.();
         await pass(0);
       }
-      expect(messages.slice(16)).toEqual(['critical', 'high', 't16', 't17', 'resolved', 'suspect']);
-      expect(outcomes()).toEqual({ delivered: 22, retried: 0, failed: 0, suppressed: 0 });
+      expect(messages.slice(16)).toEqual(['critical', 'high', 't16', 't17', 'resolved', 'mild end', 'suspect']);
+      expect(outcomes()).toEqual({ delivered: 23, retried: 0, failed: 0, suppressed: 0 });
       delivery.suppressed();
       expect(outcomes().suppressed).toBe(1);
+    });
+
+    it('keeps no process alive with what it sends, and no timer without a use', async () => {
+      const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 });
+      open();
+      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      await pass(1);
+      expect([messages.length, jest.getTimerCount()]).toEqual([18, 0]);
+      answer = fails(error);
+      delivery.push('a', dueFor());
+      await pass(1);
+      // That of its retry.
+      expect(jest.getTimerCount()).toBe(1);
+      answer = never;
+      open();
+      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      await pass(1);
+      // Those of the messages under way.
+      expect(jest.getTimerCount()).toBe(1 + 16);
+      useRealTimers();
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+      const before = timers();
+      answer = never;
+      open();
+      delivery.push('a', dueFor());
+      void delivery.test(anAlert());
+      expect([messages.slice(-2), timers()]).toEqual([['a', 'proj_1'], before]);
+    });
+
+    it('pauses once three incidents fail, but not if one fails three times', async () => {
+      open();
+      answer = fails();
+      for (let i = 0; i < 3; i++) {
+        delivery.push('a', dueFor());
+        await pass(0);
+      }
+      expect([messages.length, delivery.pausedMs]).toEqual([3, 0]);
+      for (const id of ['b', 'c']) {
+        delivery.push(id, dueFor());
+        await pass(0);
+      }
+      expect(delivery.pausedMs).toBe(250);
     });
 
     it('keeps its place when it is pushed again', async () => {
@@ -565,6 +608,16 @@ describe('a delivery', () => {
       expect(reports.filter(([, { delivered }]) => delivered)).toHaveLength(13);
     });
 
+    it('ranks 2,000 by their present counts, chosen by those that they were queued with', async () => {
+      openGroups();
+      delivery.push('risen', dueFor({}, 16));
+      presents.set('risen', { due: dueFor({}, 1_000) });
+      for (let i = 0; i < 2_000; i++) delivery.push(`t${i}`, dueFor({}, 17));
+      await pass(500);
+      expect(messages.map((message) => message.split(',').indexOf('risen')).slice(0, 2)).toEqual([-1, 0]);
+      expect(messages[0]).toMatch(/,t24 and 1875$/);
+    });
+
     it('counts none if each message is about one', async () => {
       openGroups({ batchSize: 1 });
       for (let i = 0; i < 7; i++) delivery.push(`t${i}`, dueFor());
@@ -632,11 +685,66 @@ describe('a delivery', () => {
       expect(await isDone(flushing)).toBe(false);
       await pass(30);
       expect([await isDone(flushing), await flushing, messages]).toEqual([true, true, ['a', 'a']]);
-      expect(await delivery.flush(0)).toBe(true);
       // Others wait for a group again.
       delivery.push('b', dueFor());
       await pass(499);
       expect(messages).toHaveLength(2);
+      await pass(1);
+      expect([messages.length, await delivery.flush(0)]).toEqual([3, true]);
+      delivery.push('c', dueFor());
+      expect(messages).toHaveLength(3);
+    });
+
+    it('what is tried again at the end of that time, for as long as asked and no longer', async () => {
+      open();
+      waitMs = 2_000;
+      answer = fails();
+      delivery.push('a', dueFor());
+      const flushing = delivery.flush(3_010);
+      await pass(0);
+      answer = never;
+      await pass(3_009);
+      expect([await isDone(flushing), messages.length]).toEqual([false, 2]);
+      await pass(1);
+      expect([await isDone(flushing), await flushing]).toEqual([true, false]);
+    });
+
+    it('what waits for the end of a pause, if what is under way ends it', async () => {
+      open();
+      waitMs = { a: 2_100, b: 2_000 };
+      answer = fails();
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      const flushing = delivery.flush(10_000);
+      await pass(0);
+      let done = (): void => undefined;
+      answer = (ids) =>
+        ids.includes('b')
+          ? new Promise<void>((resolve) => (done = resolve))
+          : Promise.reject(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
+      await pass(3_000);
+      expect([await isDone(flushing), delivery.pausedMs > 0]).toEqual([false, true]);
+      answer = () => undefined;
+      done();
+      await pass(100);
+      expect([await isDone(flushing), await flushing]).toEqual([true, true]);
+    });
+
+    it('and tells that something is left, though it is queued again already or its outcome is yet to be reported', async () => {
+      open();
+      onReport = (id) => delivery.push(id, dueFor());
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
+      delivery.push('a', dueFor());
+      expect([await delivery.flush(1_000), delivery.status(0).queued]).toEqual([false, 1]);
+      const report = jest.spyOn(incidents, 'report');
+      report.mockImplementation(() => new Promise((resolve) => setTimeout(resolve, 100, 60_000)));
+      open();
+      answer = fails();
+      delivery.push('a', dueFor());
+      const flushing = delivery.flush(1_000);
+      await pass(99);
+      expect(await isDone(flushing)).toBe(false);
+      await pass(1_000);
+      expect([await isDone(flushing), await flushing]).toEqual([true, false]);
     });
 
     it('what is tried again in that time, and does not wait for what is not', async () => {
@@ -747,6 +855,39 @@ describe('a delivery', () => {
       fail();
       await pass(0);
       expect(reports).toEqual([]);
+    });
+
+    it('once what is under way has ended a pause, and what waited for that is sent', async () => {
+      open();
+      let done = (): void => undefined;
+      answer = (ids) =>
+        ids.includes('b')
+          ? new Promise<void>((resolve) => (done = resolve))
+          : Promise.reject(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      const stopping = delivery.stop(300);
+      await pass(100);
+      expect(await isDone(stopping)).toBe(false);
+      answer = () => undefined;
+      done();
+      await pass(0);
+      expect([await isDone(stopping), await stopping, messages.at(-1)]).toEqual([true, [], 'a']);
+    });
+
+    it.each([
+      [200, 20],
+      [300, 16],
+    ])('at the end of a pause of %i ms, if that is before the end of its time: %i are sent', async (pause, sent) => {
+      open();
+      const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: pause });
+      answer = () => new Promise((_, reject) => setTimeout(reject, 10, error));
+      for (let i = 0; i < 20; i++) delivery.push(`t${i}`, dueFor());
+      const stopping = delivery.stop(310);
+      await pass(10);
+      answer = () => undefined;
+      expect(await isDone(stopping)).toBe(pause === 300);
+      await pass(300);
+      expect([await isDone(stopping), new Set(messages).size]).toEqual([true, sent]);
     });
 
     it('and sends at once what comes while the channel sends what it has queued itself', async () => {

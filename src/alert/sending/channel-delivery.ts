@@ -294,7 +294,7 @@ export class ChannelDelivery {
   }
 
   private start(items: readonly Item[]): void {
-    if (this.isGrouped) this.isGroupUnderWay = true;
+    this.isGroupUnderWay = true;
     const work = this.run(() => (this.isGrouped ? this.sendGroup(items) : this.sendOne(items[0] as Item)));
     const failed = (error: unknown): void => {
       for (const { id } of items) this.sending.delete(id);
@@ -302,7 +302,7 @@ export class ChannelDelivery {
     };
     const done = work.catch(failed).finally(() => {
       this.working.delete(done);
-      if (this.isGrouped) this.isGroupUnderWay = false;
+      this.isGroupUnderWay = false;
       this.pump();
     });
     this.working.add(done);
@@ -433,7 +433,7 @@ export class ChannelDelivery {
   }
 
   private get isIdle(): boolean {
-    return this.pending.size === 0 && this.sending.size === 0 && this.working.size === 0;
+    return this.pending.size === 0 && this.working.size === 0;
   }
 
   private get title(): string {
