@@ -29,7 +29,7 @@ describe('usage, as it is read', () => {
   const pass = async (ms: number, a: Replica): Promise<void> => {
     for (const end = clock.now + ms; clock.now < end; await a.recorder.look()) clock.now += 1_000;
   };
-  /** Counts these in a minute each. */
+  /** Counts these in a minute each, which is copied in the next one. */
   const minutes = async (a: Replica, ...counts: Record<string, number>[]): Promise<void> => {
     for (const each of counts) {
       for (const [tenant, count] of Object.entries(each)) if (count > 0) await a.count('llm', tenant, count);
@@ -47,7 +47,9 @@ describe('usage, as it is read', () => {
       expect(ids(await a.usage.top('llm'))).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
       expect(await a.usage.top('llm', { limit: 25 })).toHaveLength(25);
       expect(await a.usage.top('llm', { limit: 2.9 })).toHaveLength(2);
-      await expect(a.usage.top('llm', { limit: 0.9 })).rejects.toThrow('limit is wrong: write a number from 1');
+      expect(await a.usage.top('llm', { limit: 1 })).toHaveLength(1);
+      for (const limit of [0.9, '3' as never])
+        await expect(a.usage.top('llm', { limit })).rejects.toThrow('limit is wrong: write a number from 1');
       await expect(a.usage.top('x')).rejects.toThrow('unknown category: write one of llm');
       await expect(a.usage.top('llm', { window: 'day' })).rejects.toThrow(
         "llm has no window of that name: write one of ''",
@@ -64,7 +66,10 @@ describe('usage, as it is read', () => {
       for (const [tenant, count] of Object.entries({ hot: 30, none: 5, free: 5, cool: 10 }))
         await a.count('llm', tenant, count);
       await pass(2_000, a);
+      const history = jest.spyOn(store.usage, 'history');
       const rows = await a.usage.top('llm');
+      // No more than an hour, since none was over for all of it.
+      expect(history.mock.calls.map(([, tenants, from, to]) => [tenants.length, to - from])).toEqual([[2, 59]]);
       const about = rows.map(({ tenant, threshold, ratio, share, since }) => [
         ...[tenant.id, threshold, ratio, share],
         since && (since.getTime() - START) / MINUTE,
@@ -104,18 +109,39 @@ describe('usage, as it is read', () => {
       expect(hours.usage.retention.retentionMs).toBe(2 * HOUR);
     });
 
+    it.each([
+      [10 * MINUTE, 30],
+      [HOUR, 5],
+    ])('have been over for several windows of %i ms, too', async (windowMs, windows) => {
+      const a = replica({ llm: { threshold: 10, windowMs } });
+      await minutes(a, { cool: 10 });
+      for (let i = 1; i <= windows; i++) {
+        clock.now = START + i * windowMs;
+        await minutes(a, { hot: 11, ...(i === windows ? { late: 11 } : {}) }, {});
+      }
+      const rows = await a.usage.top('llm');
+      expect(Object.fromEntries(rows.map(({ tenant, since }) => [tenant.id, since]))).toEqual({
+        hot: new Date(START + windowMs),
+        late: new Date(START + windows * windowMs),
+      });
+    });
+
     it('of a window beside the shortest have been over since it began, and of the last ten are known', async () => {
       const windows = [
         { threshold: 100, windowMs: 10 * MINUTE },
         { threshold: 10, windowMs: MINUTE },
       ];
       const a = replica({ llm: { windows } });
-      await a.count('llm', 'one', 101);
-      await pass(MINUTE, a);
+      await minutes(a, { one: 101 }, {});
+      clock.now = START + 10 * MINUTE;
+      await minutes(a, { one: 101 });
       const [row] = await a.usage.top('llm', { window: '10min' });
       expect(row).toMatchObject({ window: '10min', threshold: 100, since: new Date(row?.windowStart as Date) });
       expect((await a.usage.top('llm', { at: START }))[0]).toMatchObject({ window: 'minute', threshold: 10 });
       const begun = row?.windowStart.getTime() as number;
+      expect(begun).toBe(START + 10 * MINUTE);
+      clock.now = begun + 9 * MINUTE;
+      await minutes(a, { one: 5 });
       clock.now = begun + 110 * MINUTE - 1;
       expect(await a.usage.top('llm', { window: '10min', at: begun })).toHaveLength(1);
       clock.now += 1;
@@ -135,6 +161,22 @@ describe('usage, as it is read', () => {
       expect(await a.usage.top('llm', { at: new Date(clock.now + MINUTE) })).toEqual([]);
       expect(await a.usage.top('llm', { at: -1 })).toEqual([]);
       expect(await a.usage.top('llm', { at: 0 })).toEqual([]);
+      const daily = replica({ llm: { threshold: 10, period: 'day' } });
+      for (const at of [-1e17, 1e17]) expect(await daily.usage.top('llm', { at })).toEqual([]);
+    });
+
+    it('of an hour long ago are read from history, and so are those of a minute whose list the store has lost', async () => {
+      const hours = replica({ llm: { threshold: 10, windowMs: HOUR } });
+      await minutes(hours, { one: 3 }, { one: 1, two: 5 }, {});
+      clock.now += 12 * HOUR;
+      const of = async (each: Replica, at: number) =>
+        (await each.usage.top('llm', { at })).map(({ tenant, count }) => `${tenant.id} ${count}`);
+      expect(await of(hours, START)).toEqual(['two 5', 'one 4']);
+      const a = replica();
+      const at = clock.now;
+      await minutes(a, { one: 3 });
+      jest.spyOn(store.usage, 'top').mockResolvedValue([]);
+      expect(await of(a, at)).toEqual(['one 3']);
     });
 
     it('share what is known of a window that is shorter than a minute, or sliding', async () => {
@@ -149,7 +191,29 @@ describe('usage, as it is read', () => {
       const [row] = await a.usage.top('slow');
       expect(row?.windowStart).toEqual(new Date(START - 50_000));
       expect(row).not.toHaveProperty('windowEnd');
+      await pass(10_000, a);
+      for (const tenant of ['one', 'two']) await a.count('llm', tenant, 1);
+      await pass(1_000, a);
+      expect((await a.usage.top('llm')).map(({ count, share }) => [count, share])).toEqual([
+        [1, 0.5],
+        [1, 0.5],
+      ]);
     });
+
+    it.each([false, true])(
+      'share what all counted in an hour, from its first minute on, sliding: %s',
+      async (sliding) => {
+        const a = replica({ llm: { threshold: 10, windowMs: HOUR, sliding } });
+        for (let i = 0; i < 3; i++) {
+          await minutes(a, { one: 3, two: 1 });
+          for (const limit of [1, 2]) expect((await a.usage.top('llm', { limit }))[0]?.share).toBe(0.75);
+        }
+        await minutes(a, {});
+        clock.now += 10 * MINUTE;
+        await minutes(a, { three: 24 });
+        expect((await a.usage.top('llm'))[0]).toMatchObject({ tenant: { id: 'three' }, share: 24 / 36 });
+      },
+    );
 
     it('are asked of the store alone while nobody counts', async () => {
       const a = replica();
@@ -160,8 +224,17 @@ describe('usage, as it is read', () => {
       expect(await a.usage.top('llm', { at: clock.now - MINUTE })).toEqual([]);
       expect([history.mock.calls, seen.mock.calls]).toEqual([[], []]);
       const monthly = replica({ llm: { threshold: 10, period: 'month' } });
+      const both = replica({
+        llm: {
+          windows: [
+            { threshold: 10, windowMs: MINUTE },
+            { threshold: 10, windowMs: HOUR },
+          ],
+        },
+      });
       const totals = jest.spyOn(store.usage, 'totals');
       expect(await monthly.usage.top('llm')).toEqual([]);
+      expect(await both.usage.top('llm', { window: 'hour', at: clock.now - 2 * HOUR })).toEqual([]);
       expect(totals).not.toHaveBeenCalled();
     });
   });
@@ -184,6 +257,24 @@ describe('usage, as it is read', () => {
     expect(await a.usage.nearest(a.of(), window as never, clock.now)).toEqual([]);
   });
 
+  it('names tenants as they were known then, or within the 8 hours before', async () => {
+    const a = replica();
+    const [window] = a.of().windows as [never];
+    await a.count('llm', 'one', 1, { name: 'Old' });
+    await a.count('llm', 'two', 1, { name: 'Two' });
+    await pass(1_000, a);
+    clock.now = START + 8 * HOUR;
+    await a.count('llm', 'one', 1, { name: 'New' });
+    await pass(1_000, a);
+    const namesAt = async (at: number) =>
+      (await a.usage.present(a.of(), window, ['one', 'two'], START + at)).map(({ tenant }) => tenant.name);
+    expect(await namesAt(8 * HOUR)).toEqual(['New', 'Two']);
+    expect(await namesAt(8 * HOUR - MINUTE)).toEqual(['Old', 'Two']);
+    expect(await namesAt(0)).toEqual(['Old', 'Two']);
+    clock.now = START + 16 * HOUR;
+    expect(await namesAt(16 * HOUR)).toEqual(['New', undefined]);
+  });
+
   describe('of one tenant', () => {
     it('is a count per minute, from history and, for the last minutes, from the counters', async () => {
       const a = replica();
@@ -197,8 +288,9 @@ describe('usage, as it is read', () => {
       expect((await a.usage.history('llm', 'one', { from: START + MINUTE, to: START + 2 * MINUTE })).counts).toEqual([
         2, 3,
       ]);
+      expect((await a.usage.history('llm', 'one', { from: clock.now })).counts).toEqual([7]);
       // Beyond what is still open in counters.
-      const read = jest.spyOn(store, 'read');
+      const read = jest.spyOn(a, 'counts');
       await pass(10 * MINUTE, a);
       read.mockClear();
       expect((await a.usage.history('llm', 'one', { from: START, to: START + MINUTE })).counts).toEqual([1, 2]);
@@ -214,9 +306,19 @@ describe('usage, as it is read', () => {
       const a = replica();
       for (let minute = 1; minute <= 5; minute++) {
         await a.count('llm', 'one', minute);
+        await a.count('llm', 'two', 10 * minute);
         clock.now += MINUTE;
       }
-      expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([0, 0, 0, 4, 5, 0]);
+      const both = await a.usage.histories(a.of(), ['one', 'two'], { from: START });
+      expect(both.map(({ counts }) => counts)).toEqual([
+        [0, 0, 0, 4, 5, 0],
+        [0, 0, 0, 40, 50, 0],
+      ]);
+      const hours = replica({ llm: { threshold: 10, windowMs: HOUR } });
+      clock.now = START + HOUR - MINUTE;
+      await hours.count('llm', 'three', 7);
+      clock.now = START + HOUR;
+      expect((await hours.usage.history('llm', 'three', { from: clock.now - MINUTE })).counts).toEqual([7, 0]);
     });
 
     it('is refused for what is no tenant, no range, no time', async () => {
@@ -228,6 +330,8 @@ describe('usage, as it is read', () => {
       await expect(of('a', null)).rejects.toThrow('the options are null: write an object with from, to');
       await expect(of('a', { from: null })).rejects.toThrow('from is not a time: write a Date or milliseconds');
       await expect(of('a', { from: START, to: 'x' })).rejects.toThrow('to is not a time');
+      await expect(of('a', { from: String(START) })).rejects.toThrow('from is not a time');
+      await expect(of('a', { from: true })).rejects.toThrow('from is not a time');
       await expect(usage.history('x', 'a', { from: 0 })).rejects.toThrow('unknown category: write one of llm');
     });
 
@@ -252,6 +356,11 @@ describe('usage, as it is read', () => {
       expect(await of(3)).toEqual([7, 7]);
       await pass(57 * MINUTE, a);
       expect(await of(58)).toEqual([7, 7, 0, 0]);
+      await minutes(a, { one: 5 }, {}, {}, {}, {});
+      const history = jest.spyOn(store.usage, 'history');
+      expect(await of(59)).toEqual([7, 0, 5, 5, 5, 5, 5, 5]);
+      // No more than these hours.
+      expect(history.mock.lastCall?.[2]).toBe(START / MINUTE);
     });
 
     it('is the highest of windows that are shorter than a minute', async () => {
@@ -261,6 +370,14 @@ describe('usage, as it is read', () => {
         await pass(10_000, a);
       }
       expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([9]);
+      // Also once the counter of that is gone, and that of a later one is not.
+      await pass(20_000, a);
+      await a.count('llm', 'one', 2);
+      expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([9]);
+      await a.count('llm', 'two', 3);
+      clock.now += 9_000;
+      await a.count('llm', 'two', 4);
+      expect((await a.usage.history('llm', 'two', { from: START })).counts).toEqual([7]);
       await pass(3 * MINUTE, a);
       expect((await a.usage.history('llm', 'one', { from: START })).counts).toEqual([9, 0, 0, 0]);
     });
@@ -339,10 +456,22 @@ describe('usage, as it is read', () => {
       expect(await active(0, 480)).toBe(1);
       expect(await active(0, 481)).toBe(2);
       await expect(a.usage.active('x', { from: START })).rejects.toThrow('unknown category');
-      // Of whole blocks no history is needed.
+      expect(await a.usage.usageIn(a.of(), { from: START - 10 * MINUTE })).toHaveLength(48);
+      // Of whole blocks no history is needed, nor of tenants that are in one.
       const history = jest.spyOn(store.usage, 'history');
-      expect(await active(0, 479)).toBe(1);
+      expect([await active(0, 479), await active(480), await active(1)]).toEqual([1, 2, 2]);
       expect(history).not.toHaveBeenCalled();
+    });
+
+    it('has how many counted in a window of hours up to then, though not in the range itself', async () => {
+      const a = replica({ llm: { threshold: 10, windowMs: HOUR } });
+      await minutes(a, { before: 1 }, {});
+      clock.now = START + 2 * HOUR;
+      await minutes(a, { early: 1 }, {});
+      clock.now = START + 3 * HOUR;
+      const active = (from: number, to: number) =>
+        a.usage.active('llm', { from: START + from * MINUTE, to: START + to * MINUTE });
+      expect([await active(10, 59), await active(60, 119), await active(130, 140)]).toEqual([1, 0, 1]);
     });
 
     it('has how often each count occurred, and of a longer window only its last', async () => {
@@ -359,9 +488,12 @@ describe('usage, as it is read', () => {
         ['one', { 3: 2, 5: 1 }, 10],
         ['two', { 4: 1 }, 7],
       ]);
-      expect(await a.usage.usageIn(a.of(), { from: START + MINUTE, to: START + MINUTE })).toMatchObject([
-        { tenant: { id: 'one' } },
-      ]);
+      const usage = async (from: number, to: number) =>
+        (await a.usage.usageIn(a.of(), { from: START + from * MINUTE, to: START + to * MINUTE })).map(
+          ({ tenant, counts }) => [tenant, [...counts]],
+        );
+      expect(await usage(1, 1)).toEqual([[{ id: 'one' }, [[3, 1]]]]);
+      expect(await usage(2, 3)).toEqual([[{ id: 'one' }, [[5, 1]]]]);
       store = new MemoryCounterStore(() => clock.now);
       clock.now = START;
       const hours = replica({ llm: { threshold: 10, windowMs: HOUR } });

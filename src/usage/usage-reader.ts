@@ -172,7 +172,7 @@ export class UsageReader {
   }
 
   private async isCounted({ name }: Category, { from, to }: Slots): Promise<boolean> {
-    return [...(await this.settings.store.totals(name, from, to)).values()].some((count) => count > 0);
+    return (await this.settings.store.totals(name, from, to)).size > 0;
   }
 
   /** Rows of tenants whose counts are known; `counts` are those of the window that contains `time`. */
@@ -446,7 +446,6 @@ export class UsageReader {
     const times: number[] = [];
     for (let at = now; Math.floor(at / SLOT_MS) > this.slot() - OPEN_SLOTS; at = window.spanAt(at).start - 1) {
       if (Math.floor(at / SLOT_MS) <= to && Math.floor(at / SLOT_MS) >= from) times.push(at);
-      if (isLong(window)) break;
     }
     const reads = tenants.flatMap((tenantId): CountRead[] =>
       times.map((at) => ({ category: name, window: window.name, tenantId, at })),
@@ -487,11 +486,11 @@ export class UsageReader {
   ): Promise<number> {
     const span = window.spanAt(time);
     const known = counts.reduce((sum, { count }) => sum + count, 0);
-    if (span.end - span.start < SLOT_MS || window.parts !== undefined) return known;
+    if (span.end - span.start < SLOT_MS) return known;
     const totals = await this.settings.store.totals(
       category.name,
-      Math.floor(span.start / SLOT_MS),
-      Math.floor((span.end - 1) / SLOT_MS),
+      Math.floor(datesOf(window, span).windowStart.getTime() / SLOT_MS),
+      Math.floor(Math.min(span.end - 1, this.now()) / SLOT_MS),
     );
     let total = 0;
     for (const count of totals.values()) total += count;
@@ -517,7 +516,7 @@ export class UsageReader {
     const starts = await runs(tenants, to - 59);
     // More is read only if the tenant was over for the whole hour.
     const longer = tenants.filter((_, i) => (starts[i] as number) <= (to - 58) * SLOT_MS);
-    if (longer.length > 0 && !isLong(window)) {
+    if (longer.length > 0) {
       const earlier = await runs(longer, to - Math.ceil(this.settings.retentionMs / SLOT_MS));
       longer.forEach((tenant, i) => (starts[tenants.indexOf(tenant)] = earlier[i] as number));
     }
@@ -593,12 +592,11 @@ function series(counts: SlotCounts, from: number, to: number): UsageSeries {
 function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: number): SlotCounts {
   const all = new Map<number, number>();
   const first = Math.min(from, ...counts.keys());
-  let span = window.spanAt(first * SLOT_MS);
-  let running = 0;
+  let [end, running] = [0, 0];
   for (let slot = first; slot <= to; slot++) {
-    if (slot * SLOT_MS >= span.end) [span, running] = [window.spanAt(slot * SLOT_MS), 0];
+    if (slot * SLOT_MS >= end) [end, running] = [window.spanAt(slot * SLOT_MS).end, 0];
     running = Math.max(running, counts.get(slot) ?? 0);
-    if (running > 0 && slot >= from) all.set(slot, running);
+    if (running > 0) all.set(slot, running);
   }
   return all;
 }
@@ -608,6 +606,7 @@ function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow,
   let span = window.spanAt(time);
   for (;;) {
     const before = window.spanAt(span.start - 1);
+    // Nothing is known before `from`: a month need not be searched for it.
     if (before.end <= from || !isOver(counts, threshold, before.start, before.end)) return span.start;
     span = before;
   }
