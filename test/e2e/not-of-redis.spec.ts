@@ -109,7 +109,7 @@ describe('what is not the fault of Redis', () => {
     const maxTrackedTenants = 2_000;
     const { client, keyPrefix } = redis;
     const categories = {
-      exports: { windows: [{ period: 'day' as const, threshold: 100 }] },
+      exports: { windows: [{ period: 'month' as const, threshold: 100 }] },
       llm_call: { threshold: 15, windowMs: calmWindowMs() },
     };
     app = await startApp({ options: { redis: client, keyPrefix, categories, maxTrackedTenants } });
@@ -134,7 +134,7 @@ describe('what is not the fault of Redis', () => {
     expect(app.log.of('2000 tenants are tracked in exports')).toHaveLength(1);
     await app.close();
     const lost = /: ([\d,]+) requests were not counted in exports/.exec(app.log.of('not counted in exports')[0] ?? '');
-    const keys = (await client.keys(`${keyPrefix}:{exports:*}:day:*`)).length;
+    const keys = (await client.keys(`${keyPrefix}:{exports:*}:month:*`)).length;
     expect(keys).toBeLessThanOrEqual(maxTrackedTenants);
     expect(keys + Number(lost?.[1]?.replaceAll(',', ''))).toBe(id + 1);
   });
