@@ -8,7 +8,7 @@ import { DeliveryError } from '../model/delivery-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { CountRead } from '../model/window.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import type { SharedState } from '../store/shared-state.js';
+import type { SharedState, V01State } from '../store/shared-state.js';
 import { AlertEngine, type AlertSettings } from './alert-engine.js';
 
 const SECOND = 1_000;
@@ -44,9 +44,36 @@ class Hearing implements AlertChannel {
 
 /** Takes alerts in groups. */
 class HearingGroups extends Hearing {
+  readonly groups: string[] = [];
+
   sendBatch(alerts: readonly RateAlert[]): void {
+    this.groups.push(alerts.map(({ tenant }) => tenant.id).join());
     for (const alert of alerts) this.alerts.push(alert);
     return this.answer() as void;
+  }
+}
+
+/** State in which 0.1 has left incidents. */
+class StateOf01 extends MemorySharedState {
+  readonly old = new Map<string, string>();
+  runs = true;
+  readonly v01: V01State = {
+    isAlive: () => Promise.resolve(this.runs),
+    list: (kind) => Promise.resolve(new Map(kind === 'incidents' ? this.old : [])),
+    write: () => Promise.resolve(),
+    remove: (_kind, id, isIt) => Promise.resolve(void (isIt(this.old.get(id) ?? '') && this.old.delete(id))),
+  };
+
+  /** An incident of the running minute that 0.1 has told. */
+  leave(tenant: string): void {
+    const last = Math.floor(Date.now() / MINUTE);
+    const counted = { peak: { count: 20, window: last }, total: 20, calm: 0, unsettled: last };
+    const about = { category: 'llm', tenant: { id: tenant }, windowMs: MINUTE, threshold: 15, worst: WARNING };
+    const told = { told: 1, toldAt: Date.now(), notes: { hearing: 'message 1' } };
+    this.old.set(
+      `key ${tenant}`,
+      JSON.stringify({ id: `01 ${tenant}`, ...about, ...counted, ...told, first: last, last }),
+    );
   }
 }
 
@@ -139,6 +166,12 @@ describe('AlertEngine', () => {
       await engine.breached(aBreach('a', {}, HOUR));
       expect(heard.alerts[0]).toMatchObject({ windowMs: HOUR });
       expect(heard.alerts[0]).not.toHaveProperty('windowEnd');
+      const later = await replica([new HearingGroups()], { windowOf, service: 'later' });
+      const breach = aBreach('a', {}, HOUR);
+      await later.breached(breach);
+      await pass(SECOND + 10);
+      // A sliding window is read by its end.
+      expect(reads.flat().map(({ at }) => at)).toEqual([breach.windowEnd - 1]);
       const fixed = new Hearing();
       const other = await replica([fixed], { windowOf: () => ({ ...windowOf(), parts: 1 }), service: 'other' });
       await other.breached(aBreach('a', {}, HOUR));
@@ -162,6 +195,7 @@ describe('AlertEngine', () => {
         ['a', 40, [a]],
         ['b', 16, [b]],
       ]);
+      expect(heard.groups).toEqual(['a,b']);
       const at = START;
       expect(reads).toEqual([['a', 'b'].map((tenantId) => ({ category: 'llm', window: 'minute', tenantId, at }))]);
       expect(contributors.mock.calls[0]?.[0]).toMatchObject({ category: 'llm', window: 'minute', tenant: { id: 'a' } });
@@ -184,6 +218,30 @@ describe('AlertEngine', () => {
       await engine.breached(aBreach());
       await pass(SECOND + 510);
       expect(heard.heard).toEqual(['a 16']);
+      expect(heard.alerts[0]).not.toHaveProperty('contributors');
+    });
+
+    it('with present counts for all, if those of one have waited for too long', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      await engine.breached(aBreach('a'));
+      counts.set('a', 40);
+      await pass(900);
+      await engine.breached(aBreach('b'));
+      await pass(110);
+      expect(heard.heard).toEqual(['a 40', 'b 16']);
+    });
+
+    it('not if another replica has taken it meanwhile', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      await engine.breached(aBreach());
+      const [[id, text] = ['', '']] = [...(await state.list('incidents::'))];
+      const record = JSON.parse(text) as { told: Record<string, object> };
+      Object.assign(record.told['hearing#'] as object, { by: 'another', until: START + 4 * SECOND });
+      await state.swap('incidents::', id, text, JSON.stringify(record));
+      await pass(3 * SECOND);
+      expect([heard.heard, lines]).toEqual([[], []]);
     });
 
     it('of a tenant and its end in one story, with the counts of all its windows', async () => {
@@ -223,6 +281,70 @@ describe('AlertEngine', () => {
       await pass(2 * MINUTE);
       expect(heard.heard.slice(2).sort()).toEqual(['a opened 30', 'a resolved 16']);
     });
+  });
+
+  describe('goes on with a story', () => {
+    it('that was open when stories were turned off: a reminder after half an hour, and its end', async () => {
+      const heard = new Hearing();
+      const often = { incidents: { remindAfterMs: 10 * MINUTE, resolveAfterMs: MINUTE } };
+      await (await replica([new Hearing()], often)).breached(aBreach('a', {}, 2 * HOUR));
+      await replicas[0]?.stop();
+      await replica([heard]);
+      counts.set('a', 30);
+      await pass(29 * MINUTE);
+      expect(heard.heard).toEqual([]);
+      await pass(3 * MINUTE);
+      expect(heard.heard).toEqual(['a reminded 30']);
+      counts.set('a', 0);
+      await pass(8 * HOUR);
+      expect(heard.heard.at(-1)).toBe('a resolved 30');
+    });
+
+    it('of 0.1 once none of its replicas runs, and removes it from where 0.1 keeps it at its end', async () => {
+      const old = new StateOf01();
+      old.leave('a');
+      const heard = new Hearing();
+      const engine = await replica([heard], story, old);
+      await pass(10 * SECOND);
+      expect(engine.openIncidents).toBe(0);
+      old.runs = false;
+      await pass(5 * SECOND);
+      expect([engine.openIncidents, old.old.size, heard.heard]).toEqual([1, 1, []]);
+      await pass(5 * MINUTE);
+      expect([engine.openIncidents, old.old.size, heard.heard]).toEqual([0, 0, ['a resolved 20']]);
+    });
+
+    it('of 0.1, which alone ends it while it runs again', async () => {
+      const old = new StateOf01();
+      for (const tenant of ['a', 'b']) old.leave(tenant);
+      old.runs = false;
+      const heard = new Hearing();
+      const engine = await replica([heard], story, old);
+      await pass(5 * SECOND);
+      expect(engine.openIncidents).toBe(2);
+      old.runs = true;
+      await engine.breached(aBreach('own'));
+      await pass(10 * MINUTE);
+      expect(heard.heard).toEqual(['own opened 16', 'own resolved 16']);
+      // It has told the end of one.
+      old.old.delete('key b');
+      old.runs = false;
+      await pass(MINUTE);
+      expect([engine.openIncidents, heard.heard.slice(2), lines]).toEqual([0, ['a resolved 20'], []]);
+    });
+  });
+
+  it('asks the store for incidents only if one is due', async () => {
+    const engine = await replica([new Hearing()]);
+    await engine.breached(aBreach('a', {}, 24 * HOUR));
+    await engine.mute({ tenant: 'b', forMs: HOUR, reason: 'on it' });
+    await engine.unmute({ tenant: 'b' });
+    await pass(5 * SECOND);
+    const asked = [jest.spyOn(state, 'list'), jest.spyOn(state, 'read')];
+    await pass(5 * SECOND);
+    expect(asked.map(({ mock }) => mock.calls.filter(([kind]) => kind === 'incidents::'))).toEqual([[], []]);
+    await engine.thresholdsChanged('exports');
+    expect(reads).toEqual([]);
   });
 
   it('logs what could not be raised, and never rejects', async () => {
@@ -290,6 +412,7 @@ describe('AlertEngine', () => {
         'chat#2',
         'chat 2#1',
       ]);
+      expect(Object.keys((await engine.list())[0]?.channels ?? {})).toEqual(['chat', 'chat 2']);
     });
 
     it('and does not start if one of them does not', async () => {
@@ -307,11 +430,13 @@ describe('AlertEngine', () => {
       await engine.breached(aBreach('b', {}, 24 * HOUR));
       expect([heard.heard, await statuses(engine)]).toEqual([['b 16'], ['a suppressed', 'b delivered']]);
       expect(engine.channels()[0]?.outcomes).toMatchObject({ suppressed: 1 });
+      // It is the same alert.
+      await engine.breached(aBreach('a', { count: 17 }, 24 * HOUR));
       await pass(2 * SECOND);
       expect(await engine.mutes.list()).toMatchObject([{ tenant: 'a', heldBack: 1 }]);
       expect(await engine.unmute({ tenant: 'a' })).toBe(true);
       await pass(0);
-      expect(heard.heard).toEqual(['b 16', 'a 16']);
+      expect(heard.heard).toEqual(['b 16', 'a 17']);
       expect(await engine.unmute({ tenant: 'a' })).toBe(false);
     });
 
@@ -324,6 +449,49 @@ describe('AlertEngine', () => {
       await engine.unmute({ tenant: 'a' });
       await pass(5 * SECOND);
       expect(heard.heard).toEqual([]);
+    });
+
+    it('hold back what waits for a group, too, and no longer than they last', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      await engine.breached(aBreach('a', {}, HOUR));
+      await pass(500);
+      await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      await pass(600);
+      expect([heard.heard, await statuses(engine)]).toEqual([[], ['a suppressed']]);
+      await engine.unmute({ tenant: 'a' });
+      await pass(SECOND + 10);
+      expect([heard.heard, lines.filter((line) => !/mute/i.test(line))]).toEqual([['a 16'], []]);
+    });
+
+    it('that end leave alone what another tenant is owed of a window that has ended', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      heard.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 2 * MINUTE });
+      };
+      for (const tenant of ['a', 'b']) await engine.breached(aBreach(tenant));
+      await pass(MINUTE);
+      heard.answer = () => undefined;
+      await engine.unmute({ tenant: 'a' });
+      await pass(2 * MINUTE);
+      expect(heard.heard).toEqual(['b 16', 'b 16']);
+    });
+
+    it('hold back in channels that only another replica has, and reach it without an alert', async () => {
+      const [heard, elsewhere] = [new Hearing(), new Hearing('elsewhere')];
+      const engine = await replica([heard]);
+      const other = await replica([elsewhere]);
+      await pass(3 * SECOND);
+      await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
+      await engine.breached(aBreach('a', {}, HOUR));
+      await engine.mute({ tenant: 'b', forMs: HOUR, reason: 'on it' });
+      await pass(2 * SECOND);
+      await other.breached(aBreach('b', {}, HOUR));
+      await pass(5 * SECOND);
+      expect([heard.heard, elsewhere.heard, lines.filter((line) => !line.startsWith('Muted'))]).toEqual([[], [], []]);
+      expect(await statuses(engine, 'elsewhere')).toEqual(['a suppressed', 'b suppressed']);
     });
 
     it('that are ended or replaced by a shorter one while the store goes away are followed once it is back', async () => {
@@ -360,7 +528,7 @@ describe('AlertEngine', () => {
       const present = new Map([
         ['a', 30],
         ['b', undefined],
-        ['c', 10],
+        ['c', 15],
       ] as const);
       const asked: unknown[] = [];
       const engine = await replica([heard], {
@@ -401,6 +569,41 @@ describe('AlertEngine', () => {
       await engine.breached(aBreach());
       await engine.thresholdsChanged('llm');
       expect(thresholdNotReached).not.toHaveBeenCalled();
+      const other = await replica([], story);
+      const one = await replica([], {
+        ...{ ...story, thresholdNotReached },
+        counts: async (asked) => {
+          await other.thresholdsChanged('llm');
+          await other.breached(aBreach('again', { windowStart: START + HOUR, windowEnd: START + HOUR + MINUTE }));
+          return asked.map(() => 0);
+        },
+      });
+      Object.assign(other, { options: { ...Reflect.get(other, 'options'), thresholdNotReached: () => 30 } });
+      for (const tenant of ['again', 'over']) await one.breached(aBreach(tenant));
+      await one.thresholdsChanged('llm');
+      expect(thresholdNotReached).toHaveBeenCalledTimes(2);
+      const shown = (await one.list()).map(({ alert }) => [alert.tenant.id, alert.incident?.status]);
+      expect(shown.sort()).toEqual([
+        ['a', undefined],
+        ['again', 'opened'],
+        ['again', 'resolved'],
+        ['over', 'resolved'],
+      ]);
+    });
+
+    it('goes by the counts that are known if the present ones cannot be read, and ends each once', async () => {
+      const heard = new Hearing();
+      const asked = jest.fn(() => 30);
+      const counts = () => Promise.reject(new Error('away'));
+      const engine = await replica([heard], { ...story, thresholdNotReached: asked, counts });
+      await engine.breached(aBreach());
+      heard.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+      };
+      for (let i = 0; i < 2; i++) await engine.thresholdsChanged('llm');
+      await pass(0);
+      expect(asked.mock.calls).toEqual([[{ category: 'llm', window: '', tenantId: 'a' }, 16]]);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
   });
 
@@ -446,6 +649,31 @@ describe('AlertEngine', () => {
       expect([slow.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
+    it('is told by the one that is at it, however long that takes, though another looks after what is due', async () => {
+      const [heard, slow] = [new Hearing(), new Hearing()];
+      await replica([heard]);
+      const one = await replica([slow]);
+      await pass(2 * SECOND);
+      slow.answer = () => inMs(30 * SECOND);
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(MINUTE);
+      expect([slow.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
+    });
+
+    it('is told by the other after a pause of one, and then not by that too', async () => {
+      const [slow, paused] = [new Hearing(), new Hearing()];
+      await replica([slow]);
+      const one = await replica([paused]);
+      await pass(2 * SECOND);
+      paused.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+      };
+      slow.answer = () => inMs(20 * SECOND);
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(90 * SECOND);
+      expect([slow.heard, paused.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
+    });
+
     it('is handed on by one that stops, at once', async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const one = await replica([dead]);
@@ -482,6 +710,17 @@ describe('AlertEngine', () => {
       expect(new Set(behind)).toEqual(new Set([0, 2_000]));
     });
 
+    it('is looked after by one that sends for a channel of groups, too', async () => {
+      await replica([new Hearing()]);
+      const one = await replica([new Hearing(), new HearingGroups('groups')]);
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(2 * SECOND);
+      const due = jest.spyOn(state, 'due');
+      await pass(3 * SECOND);
+      expect(new Set(due.mock.calls.map(([, until]) => until % SECOND))).toEqual(new Set([0]));
+      expect(due.mock.calls.map(([, until]) => (until - START) / SECOND)).toEqual([3, 3, 4, 4, 5, 5]);
+    });
+
     it('is told by each while the store is away, and is one story when it is back', async () => {
       const sides = [brittle(state), brittle(state)];
       const channels = [new Hearing(), new Hearing()];
@@ -490,6 +729,8 @@ describe('AlertEngine', () => {
       for (const engine of engines) await engine.breached(aBreach('a', { countedBy: 'instance' }));
       expect(channels.map(({ heard }) => heard)).toEqual([['a opened 16'], ['a opened 16']]);
       await pass(3 * SECOND);
+      // Counts are away, too.
+      expect(reads).toEqual([]);
       for (const side of sides) side.away = false;
       await pass(5 * SECOND);
       expect(await engines[0]?.list()).toHaveLength(1);
@@ -497,6 +738,32 @@ describe('AlertEngine', () => {
       await pass(5 * MINUTE);
       const ends = channels.flatMap(({ heard }) => heard.filter((line) => line.includes('resolved')));
       expect(ends).toEqual(['a resolved 16']);
+    });
+  });
+
+  describe('while the store is away', () => {
+    it('is told in groups by each', async () => {
+      const sides = [brittle(state), brittle(state)];
+      const channels = [new HearingGroups(), new HearingGroups()];
+      const engines = await Promise.all(sides.map((side, i) => replica([channels[i] as Hearing], {}, side)));
+      await engines[0]?.breached(aBreach('before', {}, HOUR));
+      await pass(2 * SECOND);
+      for (const side of sides) side.away = true;
+      await pass(SECOND);
+      for (const engine of engines) await engine.breached(aBreach('a', { countedBy: 'instance' }));
+      await pass(2 * SECOND);
+      expect(channels.map(({ groups }) => groups)).toEqual([[], []]);
+      expect(channels.map(({ heard }) => heard)).toEqual([['before 16', 'a 16'], ['a 16']]);
+    });
+
+    it('a story is ended all the same', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], story, side);
+      await engine.breached(aBreach());
+      side.away = true;
+      await pass(10 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
   });
 
@@ -515,6 +782,11 @@ describe('AlertEngine', () => {
       expect(await isDone(hanging)).toBe(false);
       await pass(50);
       expect([await isDone(hanging), await hanging]).toEqual([true, false]);
+      const both = await replica([new Hearing('good'), heard], { service: 'both' });
+      await both.breached(aBreach('c'));
+      const partly = both.flush(SECOND);
+      await pass(SECOND + 50);
+      expect([await isDone(partly), await partly]).toEqual([true, false]);
     });
 
     it('and waits for breaches that are being recorded', async () => {
@@ -575,6 +847,22 @@ describe('AlertEngine', () => {
     expect([heard.alerts.length, await statuses(engine)]).toEqual([2, ['a delivered']]);
   });
 
+  it('tries again what failed after a quarter of a second, then after twice that', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(1);
+    const heard = new Hearing();
+    const engine = await replica([heard]);
+    heard.answer = () => {
+      throw new Error('answered 500');
+    };
+    await engine.breached(aBreach('a', {}, HOUR));
+    const tries: number[] = [];
+    for (const ms of [240, 20, 480, 30]) {
+      await pass(ms);
+      tries.push(heard.alerts.length);
+    }
+    expect(tries).toEqual([1, 2, 2, 3]);
+  });
+
   it('tries again at once what waits for the end of a pause, when a test alert goes through', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);
@@ -587,5 +875,6 @@ describe('AlertEngine', () => {
     expect(await engine.sendTest()).toEqual([{ channel: 'hearing', delivered: true }]);
     await pass(0);
     expect([heard.heard, await statuses(engine)]).toEqual([['a 16', 'test 2', 'a 16'], ['a delivered']]);
+    expect((await engine.list())[0]?.channels['hearing']).toEqual({ status: 'delivered', attempts: 2 });
   });
 });

@@ -99,11 +99,11 @@ describe('Publisher, if requests wait', () => {
   });
 
   it.each<[what: string, odd: (totals: readonly OwnTotal[]) => unknown]>([
-    ['nothing', () => undefined],
-    ['no answer to each', () => Promise.resolve([])],
-    ['null for an answer', (totals) => Promise.resolve(totals.map(() => null))],
-    ['undefined for an answer', (totals) => Promise.resolve(totals.map(() => undefined))],
-  ])('publishes a total again, and lets others go on, if a store of the app gives %s', async (_, odd) => {
+    ['undefined', () => undefined],
+    ['0 answers to 1 totals', () => Promise.resolve([])],
+    ['null', (totals) => Promise.resolve(totals.map(() => null))],
+    ['undefined', (totals) => Promise.resolve(totals.map(() => undefined))],
+  ])('publishes a total again, and lets others go on, if a store of the app gives %s', async (what, odd) => {
     answer = odd as unknown as CounterStore['publish'];
     void count();
     await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS);
@@ -113,6 +113,7 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(1);
     await jest.advanceTimersByTimeAsync(6_000);
     expect(taken()).toBe(2);
+    expect(lines[0]).toContain(what);
   });
 
   it('takes the other answers if a store of the app gives null for one total', async () => {
@@ -475,6 +476,66 @@ describe('Publisher, if requests wait', () => {
     expect(raise.mock.calls).toEqual([
       [expect.objectContaining({ tenant: { id: 'k'.repeat(200), name: 'Acme Ltd' }, route, count: 12 })],
     ]);
+  });
+
+  it('lets the request that crosses a level wait until its alert is recorded', async () => {
+    answer = (totals) => Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 1 })));
+    raise.mockImplementationOnce(() => new Promise((resolve) => setTimeout(resolve, 30)));
+    const tracked = track();
+    tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
+    const released = jest.fn();
+    void count(tracked)?.then(released);
+    await jest.advanceTimersByTimeAsync(29);
+    expect(released).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(released).toHaveBeenCalledTimes(1);
+  });
+
+  describe('takes a store for away', () => {
+    /** Fails after the event loop was blocked for so long. */
+    const failsAfter = (ms: number) => () => {
+      blockedMs += ms;
+      return fails();
+    };
+    let blockedMs: number;
+    const publishOnce = async (how: CounterStore['publish']): Promise<boolean> => {
+      answer = how;
+      void count();
+      await jest.advanceTimersByTimeAsync(49);
+      return health.away;
+    };
+    // No process starts at 0.
+    beforeEach(async () => {
+      await jest.advanceTimersByTimeAsync(10_000);
+      blockedMs = 0;
+      const clock = performance.now.bind(performance);
+      jest.spyOn(performance, 'now').mockImplementation(() => clock() + blockedMs);
+    });
+
+    it('at the first failure, unless the event loop was blocked for longer than a call may take', async () => {
+      expect(await publishOnce(failsAfter(1_020))).toBe(true);
+      open('await');
+      expect(await publishOnce(failsAfter(1_021))).toBe(false);
+      expect(await publishOnce(fails)).toBe(true);
+    });
+
+    it('at the second failure in a row, though the event loop was blocked again', async () => {
+      expect(await publishOnce(failsAfter(1_100))).toBe(false);
+      expect(await publishOnce(answers)).toBe(false);
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(await publishOnce(failsAfter(1_100))).toBe(false);
+      expect(await publishOnce(failsAfter(1_100))).toBe(true);
+    });
+
+    it('and a question alike', async () => {
+      const ask = async (ms: number): Promise<boolean> => {
+        Object.assign(store, { time: failsAfter(ms) });
+        await publisher.probe();
+        return health.away;
+      };
+      expect([await ask(1_100), await ask(0)]).toEqual([false, true]);
+      Reflect.deleteProperty(store, 'time');
+    });
   });
 
   it('releases requests of one turn together, by one publish', async () => {
