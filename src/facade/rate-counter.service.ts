@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import type { Route } from '../model/route.js';
-import type { Tenant, TenantLike } from '../model/tenant.js';
+import type { TenantLike } from '../model/tenant.js';
 import type { Deferred } from '../util/deferred.js';
 import type { Counter } from '../counter/counter.js';
 
@@ -53,24 +52,5 @@ export class RateCounterService {
    */
   async flush(withinMs = 2_000): Promise<boolean> {
     return (await this.counter.value?.flush(withinMs)) ?? true;
-  }
-
-  /**
-   * Counts `cost` for a tenant at once, for code that counts many and waits for none. An unknown category counts nothing, which the log
-   * explains once.
-   *
-   * @param category - A configured category.
-   * @param tenant - The tenant.
-   * @param cost - How much to count, 0 or more.
-   * @param route - Where the request went, for alerts to show; none by default.
-   * @returns A promise for callers that want to wait until the store has answered: it never rejects, and takes `waitAtMostMs` at most.
-   *   Undefined if there is nothing to wait for.
-   */
-  add(category: string, tenant: Tenant, cost: number, route?: Route): Promise<void> | undefined {
-    const { value } = this.counter;
-    const routeOf = route && ((): Route => route);
-    if (value) return value.add(category, tenant, cost, routeOf);
-    this.counter.whenSet((counter) => void counter.add(category, tenant, cost, routeOf));
-    return undefined;
   }
 }

@@ -1,7 +1,10 @@
 import { Redis } from 'ioredis';
 
 import { RateCounterService, type RateMonitorOptions } from '../../src/index.js';
+import type { Counter } from '../../src/counter/counter.js';
+import { COUNTER } from '../../src/facade/rate-counter.service.js';
 import { redisKey } from '../../src/store/redis/counter-key.js';
+import type { Deferred } from '../../src/util/deferred.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { LlmController } from '../support/controllers.js';
@@ -44,7 +47,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
 
   it('publishes what is close to a level at once, and what is far from one with the next flush', async () => {
     const app = await start();
-    const counter = app.app.get(RateCounterService);
+    const counter = app.app.get<Deferred<Counter>>(COUNTER).value as Counter;
     const add = (): Promise<void> | undefined => counter.add('llm_call', { id: 'acme' }, 1);
     const waits = (): boolean => add() !== undefined;
     // Until the store has answered once: in a longer window others may have counted the tenant before.

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-import type { RateCounterService } from '../../src/index.js';
+import type { Counter } from '../../src/counter/counter.js';
 import { LoopWatch } from './loop-watch.js';
 
 /** Commands to an instance; every reply is a number. */
@@ -18,7 +18,7 @@ const AT_ONCE = 500;
 export class Flood {
   private readonly watch = new LoopWatch();
 
-  constructor(private readonly counter: RateCounterService) {}
+  constructor(private readonly counter: Counter) {}
 
   async answer(asked: Asked): Promise<number> {
     if ('flood' in asked) return this.count(asked.flood.from, asked.flood.to);
