@@ -33,7 +33,8 @@ export interface MonitorRateOptions {
    */
   after?: After;
   /**
-   * Counts only requests whose handler returned (`success`) or threw (`failure`).
+   * Counts only requests whose handler returned (`success`) or threw (`failure`). An Observable that ends without a value is a failure, as it
+   * is for Nest, unless the handler streams.
    * @defaultValue the request is counted before the handler runs
    */
   when?: 'success' | 'failure';

@@ -14,6 +14,8 @@ import { Observable, type Subscriber } from 'rxjs';
 import type { Deferred } from '../util/deferred.js';
 import { MONITOR, monitorIn, type Monitor, type Outcome } from './rate-monitor.guard.js';
 
+/** Where Nest keeps that a handler sends events. */
+const SSE = '__sse__';
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
 
 /**
@@ -80,6 +82,8 @@ class Watch {
 
   complete(): void {
     this.isComplete = true;
+    // Nest answers with an error.
+    if (!this.hasResult && needsResult(this.context)) this.end({ failed: true, result: undefined });
     const stream = this.hasResult ? streamIn(this.result) : undefined;
     const response = this.result === undefined ? openResponse(this.context, this.iterates) : undefined;
     if (stream) this.endWith(stream);
@@ -140,6 +144,11 @@ class Watch {
     this.isOver = true;
     this.tell(outcome);
   }
+}
+
+/** Whether Nest takes the last value of an Observable as the response, so that there must be one. */
+function needsResult(context: ExecutionContext): boolean {
+  return !['rpc', 'ws'].includes(context.getType()) && !Reflect.hasMetadata(SSE, context.getHandler());
 }
 
 function streamIn(result: unknown): Readable | undefined {

@@ -24,7 +24,7 @@ import {
 import { GraphQLModule, Int, Query as GraphqlQuery, Resolver } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, MessagePattern, RpcException, Transport } from '@nestjs/microservices';
-import { concat, delay, lastValueFrom, map, NEVER, of, tap, throwError, toArray, type Observable } from 'rxjs';
+import { concat, delay, EMPTY, lastValueFrom, map, NEVER, of, tap, throwError, toArray, type Observable } from 'rxjs';
 
 import { MonitorRate, RateCounterService, SkipMonitorRate } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -95,6 +95,19 @@ class OutcomeController {
   @MonitorRate('failures', { when: 'failure' })
   rejects(): Observable<never> {
     return throwError(() => thrown);
+  }
+
+  @Post('empty')
+  @MonitorRate('calls', { when: 'success' })
+  @MonitorRate('failures', { when: 'failure' })
+  empty(): Observable<never> {
+    return EMPTY;
+  }
+
+  @Sse('no-events')
+  @MonitorRate('calls', { when: 'success' })
+  noEvents(): Observable<never> {
+    return EMPTY;
   }
 
   @Sse('sse')
@@ -225,6 +238,13 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     expect(await counts()).toEqual([5, 3, 2]);
   });
 
+  it('counts an Observable without a value as Nest answers it: as a failure, except for a stream', async () => {
+    expect((await app.post('/empty', acme)).status).toBe(500);
+    expect(await counts()).toEqual([0, 1, 0]);
+    expect((await fetch(`${app.url}/no-events`, { headers: acme })).status).toBe(200);
+    expect(await counts()).toEqual([0, 1, 1]);
+  });
+
   it('counts a stream of events when it ends, with the last one', async () => {
     await (await fetch(`${app.url}/sse`, { headers: acme })).text();
     expect(await counts()).toEqual([40, 0, 0]);
@@ -313,6 +333,12 @@ describe('by outcome, beyond HTTP', () => {
       fail(): number {
         throw new Error('no model');
       }
+
+      @GraphqlQuery(() => Int)
+      @MonitorRate('failures', { when: 'failure' })
+      empty(): Observable<never> {
+        return EMPTY;
+      }
     }
     const graphql = GraphQLModule.forRoot<MercuriusDriverConfig>({ driver: MercuriusDriver, autoSchemaFile: true });
     const { app, post, close } = await startApp({
@@ -323,7 +349,8 @@ describe('by outcome, beyond HTTP', () => {
     const ask = async (query: string): Promise<unknown> => (await post('/graphql', {}, { query })).json();
     expect(await ask('{ complete }')).toEqual({ data: { complete: 42 } });
     expect(await ask('{ fail }')).toMatchObject({ errors: [{ message: 'no model' }] });
-    expect([await count(app, 'tokens'), await count(app, 'failures')]).toEqual([42, 1]);
+    expect(await ask('{ empty }')).toMatchObject({ errors: [{ message: 'no elements in sequence' }] });
+    expect([await count(app, 'tokens'), await count(app, 'failures')]).toEqual([42, 2]);
     await close();
   });
 
@@ -334,6 +361,12 @@ describe('by outcome, beyond HTTP', () => {
       @MonitorRate('tokens', { after: (result) => result as number })
       complete(): Observable<number> {
         return of(1, 2, 40);
+      }
+
+      @MessagePattern('empty')
+      @MonitorRate('failures', { when: 'failure' })
+      empty(): Observable<never> {
+        return EMPTY;
       }
 
       @MessagePattern('breaks')
@@ -365,6 +398,7 @@ describe('by outcome, beyond HTTP', () => {
     const { port } = service.unwrap().address() as AddressInfo;
     const client = ClientProxyFactory.create({ ...tcp, options: { ...tcp.options, port } });
     expect(await lastValueFrom(client.send('complete', {}).pipe(toArray()))).toEqual([1, 2, 40]);
+    expect(await lastValueFrom(client.send('empty', {}).pipe(toArray()))).toEqual([]);
     await expect(lastValueFrom(client.send('fail', {}))).rejects.toEqual(
       expect.objectContaining({ message: 'no model' }),
     );
