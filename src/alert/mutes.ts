@@ -273,7 +273,7 @@ export class Mutes {
 function checkNames(scope: MutedScope, options: readonly string[]): void {
   if (typeof scope !== 'object' || (scope as unknown) === null)
     throw new TypeError(`no options are given: write an object with ${options.join(', ')}`);
-  for (const name of Object.keys(scope)) {
+  for (const name of Reflect.ownKeys(scope).map(String)) {
     if (options.includes(name)) continue;
     throw new TypeError(`${oneLine(name, 40)} is not an option here: write one of ${options.join(', ')}`);
   }

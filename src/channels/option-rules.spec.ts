@@ -27,6 +27,12 @@ describe('a channel', () => {
     ['a password in the url', webhook, { url: 'https://me:kept-secret@host/' }, /no user name or password in it/],
     ['an unknown severity', discord, { url, minSeverity: 'urgent' }, /minSeverity is 'urgent': write 'info', 'war/],
     ['a role that is a name', discord, { url, mentionRole: 'abc' }, /mentionRole is 'abc': write the role's id/],
+    [
+      'an option named by a symbol',
+      slack,
+      { url, [Symbol('link')]: 1 },
+      /SlackChannel\.Symbol\(link\) is not an option/,
+    ],
     ['an unknown option', slack, { url, mentionRole: '1' }, /SlackChannel\.mentionRole is not an option/],
     [
       'no category',

@@ -107,7 +107,8 @@ const SHOWN = new Set(['minSeverity', 'mentionRole', 'mentionFrom', 'environment
 export function checkOptions<T extends object>(channel: string, rules: OptionRules, options: T): T {
   if (typeof options !== 'object' || (options as unknown) === null)
     throw new RateMonitorConfigError([`${channel} has no options: write new ${channel}({ ... })`]);
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
+  const entries = Reflect.ownKeys(options).map((key) => [String(key), Reflect.get(options, key) as unknown] as const);
+  const given: Record<string, unknown> = Object.fromEntries(entries.filter(([, value]) => value != null));
   const unknown = Object.keys(given)
     .filter((name) => !Object.hasOwn(rules, name))
     .map((name) => {

@@ -105,7 +105,9 @@ function readArguments(args: readonly unknown[]): { categories: string[]; option
   if (notNames.length > 0 || !isRecord(options))
     throw new TypeError(`@MonitorRate() is given ${kindOf(notNames.length > 0 ? notNames[0] : options)}: ${remedy}`);
   if (categories.length === 0) throw new TypeError(`@MonitorRate() names no category: ${remedy}`);
-  const strange = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  const strange = Reflect.ownKeys(options)
+    .map(String)
+    .find((name) => !OPTIONS.includes(name));
   if (strange !== undefined)
     throw new TypeError(`@MonitorRate() has no option ${oneLine(strange, 40)}: write ${OPTIONS.join(', ')}`);
   return { categories: categories as string[], options };

@@ -23,12 +23,14 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
   const problems: string[] = [];
 
   const copyOf = (record: object, path: string, around: readonly unknown[]): object => {
-    const names = [...gettersOfClass(record, (name) => isOption(name, path)), ...Object.keys(record)];
-    const parts = names.map((name) => {
+    const names = [...gettersOfClass(record, (name) => isOption(name, path)), ...enumerableKeys(record)];
+    const parts = names.map((key) => {
+      // No option is named by a symbol, so as a text it is refused like any other unknown name.
+      const name = String(key);
       const at = (path && `${path}.`) + oneLine(name, 40);
-      return [name, readable(at, () => plain((record as Record<string, unknown>)[name], at, around))];
+      return [name, readable(at, () => plain((record as Record<PropertyKey, unknown>)[key], at, around))] as const;
     });
-    return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined)) as object;
+    return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined));
   };
 
   /** @param around - The objects that contain the value. */
@@ -67,6 +69,10 @@ function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function enumerableKeys(object: object): PropertyKey[] {
+  return Reflect.ownKeys(object).filter((key) => Object.prototype.propertyIsEnumerable.call(object, key));
 }
 
 /** Getters of the class that are named as options. Others may be helpers of the class. */

@@ -20,7 +20,9 @@ export function checkSet(
 ): NextOverride {
   checkGiven(options);
   // A misspelled `until` would set a threshold without an end.
-  const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
+  const unknown = Reflect.ownKeys(options)
+    .map(String)
+    .find((option) => !OPTIONS.includes(option));
   if (unknown !== undefined)
     throw new TypeError(`${oneLine(unknown, 40)} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
   const { threshold, until } = options;
