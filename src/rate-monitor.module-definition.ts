@@ -28,6 +28,35 @@ export function optionsIn(given: unknown): RateMonitorOptions {
   ]);
 }
 
+/** The method of a class that gives the options. */
+const METHOD = 'createRateMonitorOptions';
+
+/** @throws RateMonitorConfigError if there is no source of options, or it is of the wrong type. */
+export function checkSource(given: unknown): void {
+  const { useFactory, useClass, useExisting } = Object(given) as Partial<Record<string, unknown>>;
+  const wrong = (problem: string): RateMonitorConfigError => new RateMonitorConfigError([`forRootAsync() ${problem}`]);
+  if (!(useFactory ?? useClass ?? useExisting))
+    throw wrong('has no source of options: write useFactory, useClass or useExisting, or call forRoot()');
+  if (useFactory && typeof useFactory !== 'function')
+    throw wrong(`has ${kindOf(useFactory)} as useFactory: write a function that returns the options`);
+  if (useClass && !(typeof useClass === 'function' && 'prototype' in useClass))
+    throw wrong(`has ${kindOf(useClass)} as useClass: write a class with the method ${METHOD}()`);
+}
+
+/**
+ * What `useClass` or `useExisting` gives.
+ *
+ * @throws RateMonitorConfigError if it has no such method.
+ */
+export function optionsOfClass(source: unknown): unknown {
+  const { [METHOD]: method, constructor } = Object(source) as Partial<Record<string, unknown>>;
+  if (typeof method === 'function') return method.call(source) as unknown;
+  const name = isRecord(source) && typeof constructor === 'function' ? constructor.name : kindOf(source);
+  throw new RateMonitorConfigError([
+    `forRootAsync() is given ${name}, which has no method ${METHOD}(): add it, and return the options there`,
+  ]);
+}
+
 /** The symbol is global, so that two copies of this package share it. */
 const OPTIONS_TOKEN = Symbol.for('nestjs-rate-monitor:options');
 
@@ -36,7 +65,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: RATE_MONITOR_OPTIO
     optionsInjectionToken: OPTIONS_TOKEN,
   })
     .setClassMethodName('forRoot')
-    .setFactoryMethodName('createRateMonitorOptions')
+    .setFactoryMethodName(METHOD)
     .build();
 
 /** Options that win over code and environment, such as the store of a test. */

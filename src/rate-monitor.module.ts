@@ -6,10 +6,16 @@ import { CLOCK, PROCESS_CLOCK } from './counter/clock.js';
 import { COUNTER, RateCounterService } from './facade/rate-counter.service.js';
 import { DIGESTS } from './notices/digests.js';
 import { MarkedHandlers } from './monitor/marked-handlers.js';
-import { RateMonitorConfigError } from './model/config-error.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
 import { RateMonitorBoot } from './boot/rate-monitor.boot.js';
-import { OPTIONS_OF_TEST, ConfigurableModuleClass, optionsIn } from './rate-monitor.module-definition.js';
+import {
+  checkSource,
+  ConfigurableModuleClass,
+  OPTIONS_OF_TEST,
+  optionsIn,
+  optionsOfClass,
+  RATE_MONITOR_OPTIONS,
+} from './rate-monitor.module-definition.js';
 import { MONITOR, UnboundHandlersGuard } from './monitor/rate-monitor.guard.js';
 import { RateMonitorService } from './facade/rate-monitor.service.js';
 import { MONITOR_VIEW } from './facade/monitor-view.js';
@@ -59,14 +65,17 @@ export class RateMonitorModule extends ConfigurableModuleClass {
   /**
    * Sets the module up with options from a factory, a class or an existing provider.
    *
-   * @throws RateMonitorConfigError if none of the three is given.
+   * @throws RateMonitorConfigError if none of the three is given, or it cannot give options.
    */
   static override forRootAsync(options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]): DynamicModule {
-    const { useFactory, useClass, useExisting } = Object(options) as Partial<typeof options>;
-    if (!(useFactory ?? useClass ?? useExisting))
-      throw new RateMonitorConfigError([
-        'forRootAsync() has no source of options: write useFactory, useClass or useExisting, or call forRoot()',
-      ]);
-    return { ...super.forRootAsync(options), global: true };
+    checkSource(options);
+    const definition = super.forRootAsync(options);
+    // Nest's own error about a class without the method does not name it.
+    const providers = definition.providers?.map((provider) =>
+      'useFactory' in provider && provider.provide === RATE_MONITOR_OPTIONS && !options.useFactory
+        ? { ...provider, useFactory: optionsOfClass }
+        : provider,
+    );
+    return { ...definition, providers, global: true };
   }
 }

@@ -5,6 +5,7 @@ import {
   MonitorRate,
   type RateAlert,
   RateCounterService,
+  RateMonitorConfigError,
   RateMonitorModule,
   type RateMonitorOptions,
   type RateMonitorOptionsFactory,
@@ -83,6 +84,29 @@ describe('configuration', () => {
       expect(() => RateMonitorModule.forRootAsync(source as never)).toThrow(
         'forRootAsync() has no source of options: write useFactory, useClass or useExisting, or call forRoot()',
       );
+    });
+
+    it.each<[object, string]>([
+      [{ useFactory: {} }, 'has an object as useFactory: write a function that returns the options'],
+      [{ useClass: 'Factory' }, 'has a string as useClass: write a class with the method'],
+      [{ useClass: () => ({}) }, 'has a function as useClass: write a class with the method'],
+    ])('but not by %p', (source, message) => {
+      const giveThem = () => RateMonitorModule.forRootAsync(source);
+      expect(giveThem).toThrow(RateMonitorConfigError);
+      expect(giveThem).toThrow(message);
+    });
+
+    it('but not by a class or a provider without the method, which is named', async () => {
+      class Other {}
+      const provider = { provide: 'OPTIONS', useValue: null };
+      const imports = [{ module: class {}, providers: [provider], exports: [provider] }];
+      for (const [source, name] of [
+        [{ useClass: Other }, 'Other'],
+        [{ imports, useExisting: 'OPTIONS' }, 'null'],
+      ] as const)
+        await expect(start(RateMonitorModule.forRootAsync(source as never))).rejects.toThrow(
+          `forRootAsync() is given ${name}, which has no method createRateMonitorOptions(): add it`,
+        );
     });
 
     it('by a factory that uses ConfigService', async () => {
@@ -277,6 +301,13 @@ describe('configuration', () => {
       );
     });
 
+    it('an option named by a symbol, wherever options are', async () => {
+      const categories = { evaluations: { threshold: 3, [Symbol('levels')]: [] }, [Symbol('llm')]: { threshold: 1 } };
+      const boot = start(RateMonitorModule.forRoot({ categories, [Symbol('redis')]: 1 }));
+      for (const place of ['Symbol(redis)', 'categories.Symbol(llm)', 'categories.evaluations.Symbol(levels)'])
+        await expect(boot).rejects.toThrow(`${place} is not a`);
+    });
+
     it.each([
       ['a number', 3],
       ['a list', []],
@@ -353,6 +384,7 @@ describe('configuration', () => {
       [['a', () => 3], '@MonitorRate() is given a function: write'],
       [[{ cost: 1 }, 'a'], '@MonitorRate() is given an object: write'],
       [[undefined, 'a'], '@MonitorRate() is given undefined: write'],
+      [['a', { [Symbol('cost')]: 3 }], '@MonitorRate() has no option Symbol(cost): write cost, after, when'],
       [['a', { cots: 3 }], '@MonitorRate() has no option cots: write cost, after, when'],
     ])('a decorator with %j, when its file is imported', (args, message) => {
       expect(() => MonitorRate(...(args as [string]))).toThrow(new TypeError(message).message);
