@@ -97,8 +97,8 @@ const NO_TIME = [LAST_MS + 1, -LAST_MS - 1, '1', true, {}, [], null, undefined];
 const TIME: Kind = { right: [0, LAST_MS, -LAST_MS], wrong: NO_TIME };
 const OBJECT: Kind = { right: [{}, { plan: 'pro' }], wrong: [[], 'x', 1, true, null, undefined] };
 const ONE_OF = (...right: string[]): Kind => ({ right, wrong: ['', 'x', [right[0]], 1, true, {}, null, undefined] });
-/** Not checked. */
-const UNCHECKED = (...right: unknown[]): Kind => ({ right: [...right, undefined], wrong: [] });
+/** Never stored: the history adds it. */
+const NOT_STORED: Kind = { right: [undefined], wrong: [] };
 /** An object with fields that must be there; they have a table of their own. */
 const PARTS: Kind = { right: [], wrong: [{}, [], 'x', 1, true, null, undefined] };
 
@@ -122,11 +122,11 @@ const WINDOW_FIELDS: Record<keyof WindowOver, Kind> = {
 };
 const DELIVERY_FIELDS: Record<keyof Delivery, Kind> = {
   status: ONE_OF('queued', 'retried', 'delivered', 'suppressed', 'failed'),
-  ...{ attempts: AMOUNT, reason: optional(STRING), retryAt: UNCHECKED() },
+  ...{ attempts: AMOUNT, reason: optional(STRING), retryAt: NOT_STORED },
 };
 const TOLD_FIELDS: Record<keyof Told, Kind> = {
   levels: { right: [{}, { 5: 0.5 }], wrong: [[], { 5: '1' }, { 5: 1, 6: -1 }, { 5: null }, 'x', null, undefined] },
-  ...{ level: optional(PARTS), when: optional(TIME), count: optional(AMOUNT), resolved: UNCHECKED(true) },
+  ...{ level: optional(PARTS), when: optional(TIME), count: optional(AMOUNT), resolved: optional(BOOLEAN) },
   ...{ memory: optional(STRING), also: optional(TEXTS), by: optional(STRING) },
   ...{ held: optional(TIME), until: optional(TIME), next: optional(TIME), faults: optional(AMOUNT) },
   ...{ isAtFault: optional(BOOLEAN), isSuspect: optional(BOOLEAN), delivery: PARTS },
@@ -139,7 +139,7 @@ const INCIDENT_FIELDS: Record<keyof Incident, Kind> = {
     settledTo: TIME,
     closedAt: optional(TIME),
     raisedTo: optional(AMOUNT),
-    status: UNCHECKED('opened', 'escalated', 'reminded', 'resolved'),
+    status: optional(ONE_OF('opened', 'escalated', 'reminded', 'resolved')),
   },
   ...{ lookAt: optional(TIME), v01: optional(STRING) },
   windows: { right: [[WINDOW]], wrong: [[], [1], [WINDOW, {}], [{}, WINDOW], WINDOW, 'x', null, undefined] },

@@ -1,4 +1,5 @@
 import { isSeverity } from '../../model/level.js';
+import type { IncidentStatus } from '../../model/rate-alert.js';
 import { isRecord } from '../../util/is-record.js';
 import type { Delivery, Incident } from './incident.js';
 
@@ -38,6 +39,7 @@ export const isShares = listOf(shaped({ label: isString, count: isAmount }));
 
 const isLevel = shaped({ at: isPositive, severity: isSeverity });
 const STATUSES: readonly Delivery['status'][] = ['queued', 'retried', 'delivered', 'suppressed', 'failed'];
+const STEPS: readonly IncidentStatus[] = ['opened', 'escalated', 'reminded', 'resolved'];
 
 const isWindow = shaped({
   ...{ start: isTime, end: isTime, seenAt: isTime, lengthMs: isOptional(isPositive) },
@@ -49,7 +51,7 @@ const isTold = shaped({
   ...{ levels: mapOf(isAmount), level: isOptional(isLevel), when: isOptional(isTime), count: isOptional(isAmount) },
   ...{ memory: isOptional(isString), also: isOptional(listOf(isString)), by: isOptional(isString) },
   ...{ held: isOptional(isTime), until: isOptional(isTime), next: isOptional(isTime), faults: isOptional(isAmount) },
-  ...{ isAtFault: isOptional(isBoolean), isSuspect: isOptional(isBoolean) },
+  ...{ isAtFault: isOptional(isBoolean), isSuspect: isOptional(isBoolean), resolved: isOptional(isBoolean) },
   delivery: shaped({
     ...{ status: (status) => STATUSES.includes(status as Delivery['status']), attempts: isAmount },
     reason: isOptional(isString),
@@ -64,6 +66,7 @@ const hasShape = shaped({
   ...{ hot: isAmount, streak: shaped({ windows: isAmount, since: isTime }), worst: isLevel },
   ...{ peak: shaped({ count: isAmount, start: isTime }), total: isAmount, calm: isAmount },
   ...{ closedAt: isOptional(isTime), raisedTo: isOptional(isAmount), lookAt: isOptional(isTime) },
+  status: isOptional((status) => STEPS.includes(status as IncidentStatus)),
   ...{ told: mapOf(isTold), v01: isOptional(isString) },
 });
 
