@@ -26,6 +26,7 @@ const ROOMS = {
   cli: ['store', 'util'],
 };
 
+/** @type {(name: string, from: string, to: string, comment: string) => import('dependency-cruiser').IForbiddenRuleType} */
 const forbid = (name, from, to, comment) => ({
   name,
   severity: 'error',

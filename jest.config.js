@@ -25,7 +25,7 @@ module.exports = {
     '^nestjs-rate-monitor/([a-z]+)$': '<rootDir>/src/$1/index.ts',
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // The page runs in Chromium, where its tests are.
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts', '!src/index.ts', '!src/dashboard/page/**'],
   coverageThreshold: { global: { statements: 95 } },

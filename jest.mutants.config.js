@@ -1,4 +1,14 @@
-const { globalSetup, globalTeardown, coverageThreshold, ...config } = require('./jest.config.js');
+const config = require('./jest.config.js');
 
-/** For `npm run mutants`: the unit specs beside the sources, which need no server. Stryker runs those that import what it mutates. */
-module.exports = { ...config, testMatch: ['<rootDir>/src/**/*.spec.ts'] };
+/**
+ * For `npm run mutants`: the unit specs beside the sources, which need no server. Stryker runs those that import what it mutates.
+ *
+ * @type {import('jest').Config}
+ */
+module.exports = {
+  ...config,
+  testMatch: ['<rootDir>/src/**/*.spec.ts'],
+  globalSetup: undefined,
+  globalTeardown: undefined,
+  coverageThreshold: undefined,
+};

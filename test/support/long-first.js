@@ -1,6 +1,10 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** How many seconds the longest specs take. Without a cache of earlier runs jest begins with the largest files, and the last may then run alone. */
+/**
+ * How many seconds the longest specs take. Without a cache of earlier runs jest begins with the largest files, and the last may then run alone.
+ *
+ * @type {Record<string, number>}
+ */
 const SECONDS = {
   'alert-state': 122,
   'edges-over-faults': 65,
@@ -37,10 +41,18 @@ const SECONDS = {
   bundlers: 12,
 };
 
+/** @param {import('@jest/test-result').Test} test */
+function secondsOf({ path }) {
+  return SECONDS[/([\w-]+)\.spec\.ts$/.exec(path)?.[1] ?? ''] ?? 0;
+}
+
 module.exports = class LongFirst extends Sequencer {
-  /** @param {import('@jest/test-result').Test[]} tests */
-  sort(tests) {
-    const seconds = ({ path }) => SECONDS[/([\w-]+)\.spec\.ts$/.exec(path)?.[1]] ?? 0;
-    return super.sort(tests).sort((a, b) => seconds(b) - seconds(a));
+  /**
+   * @override
+   * @param {import('@jest/test-result').Test[]} tests
+   */
+  async sort(tests) {
+    const sorted = await super.sort(tests);
+    return sorted.sort((a, b) => secondsOf(b) - secondsOf(a));
   }
 };
