@@ -11,7 +11,7 @@ import {
 } from '../model/window.js';
 import type { ChangedTotal, LiveTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
-import { keyOfShown, keysMeant, tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
+import { keyOfShown, tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
 import { windowNamed } from '../model/window-name.js';
 import type { CounterKey, CounterStore } from '../store/counter-store.js';
 import { levelReached } from '../threshold/levels.js';
@@ -163,14 +163,15 @@ export class Counter {
   /**
    * The count of all instances in the category's current first window; if the store does not answer in time, the count as known here.
    *
-   * An id may also be given as alerts show it. If it could mean two tenants, the higher count is returned: nobody may hide behind an id that
-   * looks like a shortened one.
+   * An id may be given as alerts show it. If it could mean two tenants, the higher count is returned: nobody may hide behind an id that looks
+   * like a shortened one.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
     const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
     const window = counted?.windows[0];
     if (!whom || !window) return 0;
-    const [keys, at] = [keysMeant(whom.id), this.clock.now()];
+    const keys = [...new Set([tenantKey(whom.id), keyOfShown(whom.id)])];
+    const at = this.clock.now();
     const tracked = keys.flatMap((key) => this.windows.find(window, key, at) ?? []);
     const ask = async (): Promise<number> => {
       if (tracked.some(({ isPending }) => isPending)) await this.publisher.flush();

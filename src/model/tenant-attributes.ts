@@ -1,4 +1,4 @@
-import { boundedTenantId, type Tenant } from './tenant.js';
+import { shownTenantId, type Tenant } from './tenant.js';
 import { copied, oneLine } from '../util/text.js';
 
 /** Attributes that an alert shows; more would bury the alert. */
@@ -28,7 +28,7 @@ export function attributesOf({ attributes }: Tenant): ShownAttributes {
 export function keptTenant(tenant: Tenant): Tenant {
   const { shown } = attributesOf(tenant);
   return {
-    id: copied(boundedTenantId(tenant.id)),
+    id: copied(shownTenantId(tenant.id)),
     ...(tenant.name === undefined ? {} : { name: copied(oneLine(tenant.name)) }),
     ...(shown.length > 0
       ? { attributes: Object.fromEntries(shown.map(([name, value]) => [copied(name), copied(value)] as const)) }

@@ -63,26 +63,16 @@ export function tenantKey(id: string): string {
 }
 
 /**
- * The id of the tenant with that key as alerts show it: the id, or the key beyond 1,000 characters. An id that looks like a key is shown as its
- * own key. An id that is already as shown stays the same.
+ * A tenant's id as alerts show it: the id, or its key beyond 1,000 characters. Given its key, an id that looks like another's is shown as its
+ * own; else it is taken for one that is already shortened.
  */
-export function shownTenantId(id: string, key: string): string {
+export function shownTenantId(id: string, key = keyOfShown(id)): string {
   return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : key;
-}
-
-/** An id to keep or to show, which may be a key already. */
-export function boundedTenantId(id: string): string {
-  return id.length <= MAX_SHOWN_ID ? id : tenantKey(id);
 }
 
 /** The key of a tenant, given its id as alerts show it, or the key itself. */
 export function keyOfShown(id: string): string {
   return isKey(id) ? id : tenantKey(id);
-}
-
-/** The keys of the tenants that an id may mean: the one that has it, and the one whose alerts show it. */
-export function keysMeant(id: string): string[] {
-  return isKey(id) ? [tenantKey(id), id] : [tenantKey(id)];
 }
 
 function isKey(id: string): boolean {
