@@ -244,6 +244,25 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines]).toEqual([[], []]);
     });
 
+    it('after one that failed with others, and not with it: that may be at fault', async () => {
+      jest.spyOn(Math, 'random').mockReturnValue(1);
+      const heard = new HearingGroups();
+      const engine = await replica([heard]);
+      heard.answer = () => {
+        throw new Error('answered 500');
+      };
+      await engine.breached(aBreach('a', {}, HOUR));
+      await pass(SECOND);
+      await engine.breached(aBreach('b', {}, HOUR));
+      await pass(SECOND);
+      expect(new Set(heard.heard)).toEqual(new Set(['a 16', 'b 16']));
+      heard.alerts.length = 0;
+      heard.answer = () => undefined;
+      await engine.breached(aBreach('c', {}, HOUR));
+      await pass(5 * SECOND);
+      expect([heard.groups, heard.heard.sort()]).toEqual([[], ['a 16', 'b 16', 'c 16']]);
+    });
+
     it('of a tenant and its end in one story, with the counts of all its windows', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], story);
@@ -331,6 +350,7 @@ describe('AlertEngine', () => {
       old.runs = false;
       await pass(MINUTE);
       expect([engine.openIncidents, heard.heard.slice(2), lines]).toEqual([0, ['a resolved 20'], []]);
+      expect((await engine.list()).map(({ alert }) => alert.tenant.id).sort()).toEqual(['a', 'b', 'own']);
     });
   });
 
@@ -412,7 +432,9 @@ describe('AlertEngine', () => {
         'chat#2',
         'chat 2#1',
       ]);
-      expect(Object.keys((await engine.list())[0]?.channels ?? {})).toEqual(['chat', 'chat 2']);
+      const both = await replica([new Hearing('chat', '1'), new Hearing('chat', '2')], { service: 'both' });
+      await both.breached(aBreach());
+      expect(Object.keys((await both.list())[0]?.channels ?? {})).toEqual(['chat', 'chat 2']);
     });
 
     it('and does not start if one of them does not', async () => {
@@ -430,6 +452,7 @@ describe('AlertEngine', () => {
       await engine.breached(aBreach('b', {}, 24 * HOUR));
       expect([heard.heard, await statuses(engine)]).toEqual([['b 16'], ['a suppressed', 'b delivered']]);
       expect(engine.channels()[0]?.outcomes).toMatchObject({ suppressed: 1 });
+      expect(await engine.mutes.list()).toMatchObject([{ tenant: 'a', heldBack: 1 }]);
       // It is the same alert.
       await engine.breached(aBreach('a', { count: 17 }, 24 * HOUR));
       await pass(2 * SECOND);
@@ -654,10 +677,19 @@ describe('AlertEngine', () => {
       await replica([heard]);
       const one = await replica([slow]);
       await pass(2 * SECOND);
-      slow.answer = () => inMs(30 * SECOND);
+      slow.answer = () => {
+        slow.answer = () => inMs(30 * SECOND);
+        throw new Error('answered 500');
+      };
       void one.breached(aBreach('a', {}, HOUR));
+      await pass(SECOND);
+      const swap = jest.spyOn(state, 'swap');
+      await pass(15 * SECOND);
+      // The lease is written when half of it is over, not at each look.
+      expect(swap.mock.calls.filter(([kind]) => kind === 'incidents::')).toHaveLength(5);
       await pass(MINUTE);
-      expect([slow.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
+      expect([slow.heard, heard.heard]).toEqual([['a 16', 'a 16'], []]);
+      expect((await one.list())[0]?.channels['hearing']).toEqual({ status: 'delivered', attempts: 2 });
     });
 
     it('is told by the other after a pause of one, and then not by that too', async () => {
@@ -688,6 +720,32 @@ describe('AlertEngine', () => {
       expect(await isDone(stopping)).toBe(true);
       await pass(SECOND);
       expect(heard.heard).toEqual(['a 16']);
+    });
+
+    it('is left alone by a count that was read of the one before it', async () => {
+      let meanwhile: (() => Promise<unknown>) | undefined;
+      const counts = async (asked: readonly CountRead[]) => {
+        await meanwhile?.();
+        meanwhile = undefined;
+        return asked.map(() => 20);
+      };
+      const one = await replica([new Hearing()], { ...story, counts });
+      await one.breached(aBreach());
+      const stored = async () => [...(await state.list('incidents::'))][0] as [string, string];
+      let next = '';
+      meanwhile = async () => {
+        const [id, text] = await stored();
+        next = JSON.stringify({ ...(JSON.parse(text) as object), uid: 'next' });
+        await state.swap('incidents::', id, text, next);
+      };
+      while (next === '') await pass(SECOND);
+      const [before, after] = [next, (await stored())[1]].map((text) => JSON.parse(text) as Record<string, unknown>);
+      expect(after).toMatchObject({
+        uid: 'next',
+        settledTo: before?.['settledTo'],
+        total: 0,
+        windows: before?.['windows'],
+      });
     });
 
     it('is told to a channel that only a new one has, once all know of it', async () => {
@@ -742,6 +800,29 @@ describe('AlertEngine', () => {
   });
 
   describe('while the store is away', () => {
+    it('a story is not added to one that others have begun and ended meanwhile', async () => {
+      const side = brittle(state);
+      const one = await replica([new Hearing('own')], story, side);
+      const others = new Hearing('theirs');
+      const other = await replica([others], { ...story, thresholdNotReached: () => 30 });
+      side.away = true;
+      await one.breached(aBreach());
+      await pass(MINUTE);
+      await other.breached(aBreach());
+      others.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 10 * MINUTE });
+      };
+      await other.thresholdsChanged('llm');
+      await pass(0);
+      side.away = false;
+      await pass(5 * SECOND);
+      const records = Array.from(
+        await state.list('incidents::'),
+        ([, text]) => JSON.parse(text) as { windows: object[] },
+      );
+      expect(records.map(({ windows }) => windows.length)).toEqual([1]);
+    });
+
     it('is told in groups by each', async () => {
       const sides = [brittle(state), brittle(state)];
       const channels = [new HearingGroups(), new HearingGroups()];

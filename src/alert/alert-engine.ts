@@ -117,7 +117,7 @@ export class AlertEngine implements Incidents {
   private readonly leases: Leases;
   private readonly once: SayOnce;
   private lost = 0;
-  private lookedAt = -Infinity;
+  private lookedAt = 0;
 
   constructor(
     private readonly options: AlertSettings,
@@ -286,9 +286,7 @@ export class AlertEngine implements Incidents {
 
   async report(key: string, id: string, { due, alert, memory }: Present, outcome: Outcome): Promise<number> {
     let waitMs = 0;
-    await this.attend(id, (incident) => {
-      const told = incident?.told[key];
-      if (!incident || !told) return incident;
+    await this.changeTold(id, key, (told, incident) => {
       const now = this.options.now();
       const sent = { ...due, count: alert.count };
       if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
@@ -300,20 +298,17 @@ export class AlertEngine implements Incidents {
 
   /** Retries a failed alert now, even if the store's clock says it is too early. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
-    const free = (told: Told): Told =>
-      told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
-    await this.changeTold(id, key, free).catch(() => undefined);
+    await this.changeTold(id, key, (told, incident) => {
+      const free = told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
+      return withTold(incident, key, free);
+    }).catch(() => undefined);
   }
 
   private async take(noticed: Breach): Promise<void> {
     const { incidents, now, windowOf } = this.options;
     const story = incidents !== undefined;
     const { lengthName, parts = 1, windowMs } = windowOf?.(noticed.category, noticed.window) ?? {};
-    const breach = {
-      ...noticed,
-      ...(lengthName === undefined ? {} : { lengthName }),
-      ...(parts > 1 && windowMs !== undefined ? { lengthMs: windowMs } : {}),
-    };
+    const breach = { ...noticed, lengthName, lengthMs: parts > 1 ? windowMs : undefined };
     const id = recordId(breach, story);
     await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
     let over: Incident | undefined;
@@ -368,10 +363,14 @@ export class AlertEngine implements Incidents {
   }
 
   /** Changes a channel's part of an incident's record. */
-  private async changeTold(id: string, key: string, change: (told: Told) => Told): Promise<void> {
+  private async changeTold(
+    id: string,
+    key: string,
+    change: (told: Told, incident: Incident) => Incident,
+  ): Promise<void> {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
-      return incident && told ? withTold(incident, key, change(told)) : incident;
+      return incident && told ? change(told, incident) : incident;
     });
   }
 
@@ -389,7 +388,9 @@ export class AlertEngine implements Incidents {
   /** Applies a change to every incident that it affects. */
   private async changeAll(change: (told: Told) => Told): Promise<void> {
     for (const [id, { told }] of await this.records.list())
-      for (const [key, one] of Object.entries(told)) if (change(one) !== one) await this.changeTold(id, key, change);
+      for (const [key, one] of Object.entries(told))
+        if (change(one) !== one)
+          await this.changeTold(id, key, (present, incident) => withTold(incident, key, change(present)));
   }
 
   /** Takes over incidents that 0.1 left open. */
@@ -422,10 +423,10 @@ export class AlertEngine implements Incidents {
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
     const told = incident?.told[key];
-    const delivery = this.deliveries.get(key);
-    if (!incident || !told || told.by !== this.me || !delivery) return undefined;
+    if (!incident || told?.by !== this.me) return undefined;
+    const { channel } = this.deliveries.get(key) as ChannelDelivery;
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
-    const next = due(incident, told, delivery.channel, this.settings, this.options.now(), isMuted);
+    const next = due(incident, told, channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
     const alert = alertOf(incident, next, this.options, told.when, this.options.now());
     const { memory, also = [], isAtFault = false, isSuspect = false } = told;
@@ -539,9 +540,9 @@ export class AlertEngine implements Incidents {
       const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
       await Promise.all(
         ending.map((id) =>
-          this.changeTold(id, delivery.key, (told) => extended(told, this.me, this.options.now())).catch(
-            () => undefined,
-          ),
+          this.changeTold(id, delivery.key, (told, incident) =>
+            withTold(incident, delivery.key, extended(told, this.me, this.options.now())),
+          ).catch(() => undefined),
         ),
       );
     }

@@ -126,9 +126,14 @@ export interface Due {
   readonly level: AlertLevel;
 }
 
+interface WindowNames {
+  readonly window: string;
+  readonly lengthName?: string | undefined;
+}
+
 /** The id of the record that a breach belongs to. */
 export function recordId(
-  { category, tenant, ...of }: Pick<Incident, 'category' | 'tenant' | 'window' | 'lengthName'>,
+  { category, tenant, ...of }: Pick<Incident, 'category' | 'tenant'> & WindowNames,
   story: boolean,
 ): string {
   const parts = [story ? 'story' : 'windows', category, sharedName(of), keyOfShown(tenant.id)];
@@ -136,14 +141,14 @@ export function recordId(
 }
 
 /** The window's name that all replicas share. Its display name changes when a deployment adds another window. */
-export function sharedName({ window, lengthName = window }: Pick<Incident, 'window' | 'lengthName'>): string {
+export function sharedName({ window, lengthName = window }: WindowNames): string {
   return lengthName;
 }
 
 /** Adds a breach, or opens an incident with it. */
 export function withBreach(
   before: Incident | undefined,
-  breach: Breach & Pick<Incident, 'lengthName'> & Pick<WindowOver, 'lengthMs'>,
+  breach: Breach & WindowNames & { readonly lengthMs?: number | undefined },
   story: boolean,
   now: number,
 ): Incident {
@@ -257,7 +262,7 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
 }
 
 /** Replicas that notice the same first breach get the same id, even if they cannot reach each other. */
-function uidOf(breach: Breach & Pick<Incident, 'lengthName'>, story: boolean): string {
+function uidOf(breach: Breach & WindowNames, story: boolean): string {
   const { category, tenant, windowStart, windowEnd } = breach;
   return hashOf([category, sharedName(breach), tenant.id, windowStart, windowEnd, story]);
 }
