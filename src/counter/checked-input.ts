@@ -2,6 +2,11 @@ import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
 
+/** What a cost counts as. Callers without types, and functions of the app, may give anything. */
+export function countedCost(cost: unknown, maxCost: number): number {
+  return typeof cost === 'number' && cost >= 0 ? Math.min(cost, maxCost) : 1;
+}
+
 /** Checks what callers want to count, and logs once what cannot be counted. */
 export class CheckedInput {
   /** Categories whose last cost could not be counted as it was. */
@@ -58,6 +63,6 @@ export class CheckedInput {
         ? `A cost in ${name} was ${shown}: it counts as ${maxCost} (maxCost)`
         : `A cost in ${name} was ${shown}: it counts as 1. Use a number, 0 to ${maxCost}`,
     );
-    return isTooMuch ? maxCost : 1;
+    return countedCost(cost, maxCost);
   }
 }

@@ -46,6 +46,7 @@ describe('contributors', () => {
   const HALF = 0.5;
   const category = {
     name: 'llm_call',
+    maxCost: 100,
     contributor: () => undefined,
     windows: [
       { name: 'minute', levels: [], windowMs: MINUTE, spanAt: fixedSpans(MINUTE) },
@@ -125,9 +126,15 @@ describe('contributors', () => {
   });
 
   it('of what costs nothing are nobody', async () => {
-    for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 0, [`l${i}`]: -1 });
+    for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 0, [`l${i}`]: -0 });
     add(one, { a: 5 });
     expect(await top(one, 5)).toBe('a 5');
+  });
+
+  it('of what is no cost, or too much, are named with what the tenant is counted', async () => {
+    for (const cost of [-1, NaN, '3', 5n, [3], {}, null]) add(one, { a: cost as number });
+    for (const cost of [Infinity, 101]) add(one, { b: cost });
+    expect(await top(one, 207)).toBe('b 200, a 7');
   });
 
   it('of the window before are not those of this one', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
+import { countedCost } from './checked-input.js';
 import type { Breach } from '../model/breach.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { LiveTotal } from '../model/live-total.js';
@@ -115,15 +116,16 @@ export class Contributors {
     this.records = new Records(state, KIND, ({ until }) => until);
   }
 
-  /** Adds `cost` to a contributor of a tenant, in each window of the category. */
-  count({ name: category, windows }: Category, tenantId: string, label: string, cost: number): void {
-    if (cost <= 0) return;
+  /** Adds `cost` to a contributor of a tenant, in each window of the category, as the counter does to the tenant. */
+  count({ name: category, windows, maxCost }: Category, tenantId: string, label: string, cost: number): void {
+    const worth = countedCost(cost, maxCost);
+    if (worth === 0) return;
     const [now, tenant] = [this.now(), tenantKey(tenantId)];
     for (const window of windows) {
       const table = this.table(category, window, tenant, window.spanAt(now));
       const share = table.shares.get(label) ?? newShare(table.shares, label);
       if (!share) continue;
-      share.count = plus(share.count, cost);
+      share.count = plus(share.count, worth);
       table.isChanged = true;
     }
   }

@@ -309,6 +309,23 @@ describe.each([
     expect(app.log.of('cost')).toHaveLength(3);
   });
 
+  it('counts 1 where a function gives no cost, also if it names who made the request', async () => {
+    const costs: unknown[] = ['3', 5n, [3], NaN, -2, {}];
+    @UseGuards(AuthGuard)
+    @Controller()
+    class Odd {
+      @Post('odd')
+      @MonitorRate('llm_call', { cost: () => costs.shift() as number })
+      call() {}
+    }
+    const categories = { llm_call: { threshold: 5, windowMs: 3_600_000 } };
+    await start({ ...controllers(Odd), options: { categories, contributor: () => 'dana' } });
+    for (let i = 0; i < 6; i++) expect((await app.post('/odd', acme)).status).toBe(201);
+    expect(await count('llm_call')).toBe(6);
+    expect(app.alerts.map(({ contributors }) => contributors)).toEqual([[{ label: 'dana', count: 6 }]]);
+    expect(app.log.of('not counted')).toEqual([]);
+  });
+
   it('counts requests that come together, each once', async () => {
     await start();
     const answers = await Promise.all(
