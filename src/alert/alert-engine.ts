@@ -72,6 +72,8 @@ export interface AlertSettings extends AlertOrigin {
     end: number,
     count: number,
   ) => Promise<Contributors>;
+  /** Whether the store is unreachable, which the log says already. */
+  readonly isStoreAway?: () => boolean;
 }
 
 /** The outcome of a test alert in one channel. */
@@ -123,7 +125,7 @@ export class AlertEngine implements Incidents {
     private readonly options: AlertSettings,
     private readonly logger: Logger,
   ) {
-    const { state, now, categories, incidents } = options;
+    const { state, now, categories, incidents, isStoreAway } = options;
     this.scope = scopeOf(options);
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
@@ -133,9 +135,9 @@ export class AlertEngine implements Incidents {
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
     this.leases = new Leases(state, this.scope, this.me, () => this.records.isAway);
     this.pollers = [
-      new Poller(() => this.mutes.refresh(), logger, 'Mutes'),
-      new Poller(() => this.look(), logger, 'Incidents'),
-      new Poller(() => this.adopt(), logger, 'Incidents of 0.1'),
+      new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
+      new Poller(() => this.look(), logger, 'Incidents', isStoreAway),
+      new Poller(() => this.adopt(), logger, 'Incidents of 0.1', isStoreAway),
     ];
   }
 

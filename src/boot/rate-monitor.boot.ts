@@ -134,6 +134,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
         contributors: ({ category, window, tenant }, end, count) =>
           contributors.top(category, window, tenant.id, end, count),
+        isStoreAway: () => counter.isStoreAway,
         windowOf: (category, name) => windowNamed(categories.get(category)?.windows, name),
       },
       this.logger,
@@ -161,10 +162,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       },
       this.logger,
     );
-    this.pollers.push(new Poller(() => blind.look(), this.logger, 'Blind times'));
-    this.pollers.push(new Poller(() => overrides.look(), this.logger, 'Thresholds'));
+    const poll = (work: () => Promise<void>, subject: string): unknown =>
+      this.pollers.push(new Poller(work, this.logger, subject, () => counter.isStoreAway));
+    poll(() => blind.look(), 'Blind times');
+    poll(() => overrides.look(), 'Thresholds');
     if ([...categories.values()].some(({ contributor }) => contributor))
-      this.pollers.push(new Poller(() => contributors.look(counter.live()), this.logger, 'Contributors'));
+      poll(() => contributors.look(counter.live()), 'Contributors');
     for (const poller of this.pollers) poller.start();
     // Thresholds set at run time apply from the first request on, if the store can be read.
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);

@@ -34,7 +34,12 @@ export class UsageAndMetrics {
     const settings = { ...kept, maxTenants: maxTrackedTenants, settleMs: Math.max(1_000, 2 * flushIntervalMs) };
     const recorder = new UsageRecorder(categories.values(), counter, store.usage, settings, logger);
     this.recorder = recorder;
-    this.poller = new Poller(() => recorder.look(), logger, 'Usage records');
+    this.poller = new Poller(
+      () => recorder.look(),
+      logger,
+      'Usage records',
+      () => counter.isStoreAway,
+    );
   }
 
   async start(view: MonitorView): Promise<void> {

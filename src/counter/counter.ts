@@ -220,6 +220,11 @@ export class Counter {
     }
   }
 
+  /** Whether the store is unreachable. The log says so, unless it is back within a moment. */
+  get isStoreAway(): boolean {
+    return this.health.unreachableForMs !== undefined;
+  }
+
   /** What this instance has counted and published since its start. */
   status(): CounterStatus {
     const { counted, uncounted } = this;

@@ -54,7 +54,7 @@ export class InstanceRegistry {
     { service, environment, categories }: Identity,
     private readonly state: SharedState,
     private readonly now: () => number,
-    private readonly figures: () => InstanceFigures,
+    private readonly figures: () => InstanceFigures & { readonly blindSince?: number },
     private readonly logger: Pick<Logger, 'warn'>,
   ) {
     this.own = {
@@ -71,7 +71,8 @@ export class InstanceRegistry {
     };
     this.last = { at: this.own.startedAt, counted: 0, perSecond: 0 };
     this.lastRead = { readAt: this.own.startedAt, others: [] };
-    this.poller = new Poller(() => this.beat(), logger, 'Instances', HEARTBEAT_MS);
+    const isAway = (): boolean => figures().blindSince !== undefined;
+    this.poller = new Poller(() => this.beat(), logger, 'Instances', isAway, HEARTBEAT_MS);
   }
 
   /** Starts the heartbeat. Never rejects: if the store is away, the next one tries again. */

@@ -67,4 +67,22 @@ describe('Poller', () => {
     await pass(62_000);
     expect(log.lines).toHaveLength(2);
   });
+
+  it('does not warn while the log says why, and a minute later if the work still fails', async () => {
+    let isReported = true;
+    const quiet = new Poller(
+      () => Promise.reject(new Error('away')),
+      log,
+      'Mutes',
+      () => isReported,
+    );
+    quiet.start();
+    await pass(120_000);
+    isReported = false;
+    await pass(59_000);
+    expect(log.lines).toEqual([]);
+    await pass(2_000);
+    expect(log.lines).toHaveLength(1);
+    await quiet.stop();
+  });
 });

@@ -17,12 +17,14 @@ export class Poller {
 
   /**
    * @param subject - What goes stale while the work fails, for the log: `Mutes`.
+   * @param isReported - Whether the log says already that the store is away, which is why the work fails then.
    * @param everyMs - The interval in milliseconds, a second by default.
    */
   constructor(
     private readonly work: () => Promise<void>,
     private readonly logger: Pick<Logger, 'warn'>,
     private readonly subject: string,
+    private readonly isReported: () => boolean = () => false,
     private readonly everyMs = EVERY_MS,
   ) {}
 
@@ -54,8 +56,10 @@ export class Poller {
   }
 
   private failed(error: unknown): void {
-    const since = (this.failingSince ??= performance.now());
-    if (performance.now() - since < REPORT_AFTER_MS) return;
+    const now = performance.now();
+    if (this.isReported()) this.failingSince = now;
+    const since = (this.failingSince ??= now);
+    if (now - since < REPORT_AFTER_MS) return;
     // Warn once, until the work succeeds again.
     this.failingSince = Infinity;
     this.logger.warn(`${this.subject} have not been updated for a minute (${reasonOf(error)})`);

@@ -118,6 +118,24 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
+  it('is reported as away by one line, also after more than a minute', async () => {
+    const server = await RedisServer.start();
+    const client = new Redis(server.url, { lazyConnect: true });
+    await start({ redis: client, contributor: () => 'dana' });
+    await server.kill();
+    await until(() => (app as TestApp).log.of('is away (').length === 1);
+    // What runs once a second fails now, and more than a minute later.
+    const passes = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_500));
+    await passes();
+    const { now } = performance;
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 90_000);
+    await passes();
+    later.mockRestore();
+    expect((app as TestApp).log.of('for a minute')).toEqual([]);
+    client.disconnect();
+    await server.kill();
+  });
+
   it('is reported as back even if nothing is left to publish', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url, { lazyConnect: true });
