@@ -12,6 +12,8 @@ import {
   ThresholdService,
   UsageService,
 } from '../../src/index.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
+import type { Deferred } from '../../src/util/deferred.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -229,6 +231,21 @@ describe('Redis as teams run it', () => {
         await new Promise((resolve) => setTimeout(resolve, 2_200));
         expect(app.log.of(' is away ')).toEqual([]);
       });
+    });
+
+    it('is not taken for away if its user may no longer ask for the time', async () => {
+      const { port } = await serve();
+      const admin = connect(new Redis({ port }));
+      const { app, counter } = await start(connect(new Redis({ port, lazyConnect: true })));
+      await admin.call('ACL', 'SETUSER', 'default', '-time');
+      await until(async () => (await deniedBy(admin)).includes('time'));
+      // Longer than a failure takes to be logged.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(app.log.of(' is away ')).toEqual([]);
+      expect(app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value?.store()).toMatchObject({ up: true });
+      expect(await counter.increment('evaluations', 'proj_1', 4)).toBe(4);
+      await until(() => app.alerts.length === 1);
+      expect(app.alerts).toMatchObject([{ countedBy: 'all' }]);
     });
 
     it.each([

@@ -120,7 +120,10 @@ export class RedisCounterStore implements CounterStore {
     try {
       answer = await this.connection.time();
     } catch (error) {
-      throw new Error(this.refusal(error as Error).refused, { cause: error });
+      const { refused, ofKey } = this.refusal(error as Error);
+      // Its user may not ask for the time. That is no fault of the store, and the clock keeps what it knows.
+      if (ofKey) return NaN;
+      throw new Error(refused, { cause: error });
     }
     this.silentSince = undefined;
     const [seconds = NaN, microseconds = NaN] = Array.isArray(answer) ? answer.map(Number) : [];
