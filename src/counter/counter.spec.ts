@@ -365,12 +365,21 @@ describe('Counter', () => {
       for (let i = 0; i < 130; i++) await count();
       expect(raised()).toEqual([['a', expect.any(Number), 'all']]);
       expect([...counter.live()]).toEqual([expect.objectContaining({ tenant: 'a', threshold: 10 })]);
-      // All was well since: it begins with a second again.
+      // All was well since: it begins with a second again, and is said again.
       fails = true;
       now += 20 * MINUTE;
       asked.splice(0);
       for (let i = 0; i < 4; i++) await count();
       expect(asked.map((at) => at - (asked[0] as number))).toEqual([0, 1_000]);
+      expect(lines).toHaveLength(2);
+    });
+
+    it('says each reason why one is not known', async () => {
+      const reasons = ['db away', 'no such plan', 'db away'];
+      const counter = replica({}, () => Promise.reject(new Error(reasons.shift())));
+      for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);
+      await pass(1);
+      expect(lines).toEqual([expect.stringContaining('(db away)'), expect.stringContaining('(no such plan)')]);
     });
 
     it('asks for those of a tenant once in a window', () => {

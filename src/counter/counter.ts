@@ -84,6 +84,8 @@ export class Counter {
   private readonly windows: TenantsByWindow;
   private readonly publisher: Publisher;
   private readonly failing = new WeakMap<TenantTotal, { times: number; againAt: number }>();
+  /** Categories whose threshold could not be asked for the last time. */
+  private readonly lacksLevels = new Set<string>();
   private readonly versions = new Map<CountedWindow, number>();
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
@@ -337,12 +339,13 @@ export class Counter {
     tracked.asking(version);
     const found = levelsFor(tenant);
     if (!(found instanceof Promise)) {
+      this.hasLevels(tracked);
       tracked.setLevels(found);
       return undefined;
     }
     return within(found, LEVELS_WITHIN_MS, 'no answer', false).then(
       (levels) => {
-        this.failing.delete(tracked);
+        this.hasLevels(tracked);
         return this.publisher.publish(tracked, tracked.setLevels(levels));
       },
       (error: unknown) => this.hasNoLevels(tracked, error),
@@ -355,11 +358,20 @@ export class Counter {
     this.failing.set(tracked, { times, againAt: performance.now() + waitMs });
     tracked.askAgain();
     const { name } = tracked.window.category;
+    const reason = reasonOf(error);
+    this.lacksLevels.add(name);
     this.once.warn(
       `threshold ${name}`,
       () =>
-        `No threshold for a tenant of ${name} (${reasonOf(error)}): it is counted, and its threshold will be asked for again`,
+        `No threshold for a tenant of ${name} (${reason}): it is counted, and its threshold will be asked for again`,
+      reason,
     );
+  }
+
+  private hasLevels(tracked: TenantTotal): void {
+    this.failing.delete(tracked);
+    const { name } = tracked.window.category;
+    if (this.lacksLevels.delete(name)) this.once.good(`threshold ${name}`);
   }
 
   /** Applies thresholds that changed while the app runs, without waiting for a request. */
