@@ -4,7 +4,7 @@ import { RateMonitorConfigError } from '../model/config-error.js';
 import { windowName } from '../model/window-name.js';
 import { isRecord } from '../util/is-record.js';
 import { configService } from '../util/optional-peers.js';
-import { kindOf } from '../util/text.js';
+import { kindOf, reasonOf } from '../util/text.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';
 
 /** Where variables come from: the app's ConfigService, or the process's environment. */
@@ -126,14 +126,24 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
 /**
  * A variable's value without surrounding white space, which secret files may add. Empty means not set.
  *
- * @throws RateMonitorConfigError if a ConfigService returns something that no variable can hold.
+ * @throws RateMonitorConfigError if a ConfigService throws, or returns something that no variable can hold.
  */
 export function valueOf(environment: Environment, variable: string): unknown {
-  const value = environment.get(variable) ?? undefined;
+  const value = read(environment, variable) ?? undefined;
   if (typeof value === 'object' || typeof value === 'function')
     throw new RateMonitorConfigError([`${variable} is ${kindOf(value)}: write text, a number, true or false`]);
   if (typeof value !== 'string') return value;
   return value.trim() === '' ? undefined : value.trim();
+}
+
+function read(environment: Environment, variable: string): unknown {
+  try {
+    return environment.get(variable);
+  } catch (error) {
+    throw new RateMonitorConfigError([
+      `${variable} cannot be read from ConfigService (${reasonOf(error)}): let it return undefined for a variable that is not set`,
+    ]);
+  }
 }
 
 export function thresholdVariable(category: string): string {

@@ -2,7 +2,7 @@ import type { ValidationError } from 'class-validator';
 
 import { isRecord } from '../util/is-record.js';
 import { meantName } from '../util/meant-name.js';
-import { kindOf, oneLine, reasonOf } from '../util/text.js';
+import { hasUnseen, kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { PERIOD_MS } from '../model/window-spans.js';
 import type { AlertLevel } from '../model/level.js';
@@ -231,7 +231,8 @@ function nameOf(path: string, sources: ReadonlyMap<string, string>): string {
 function show(value: unknown): string {
   // In the wrong place, an address may contain a password or a webhook's key.
   if (typeof value === 'string' && value.includes('://')) return 'an address';
-  if (typeof value === 'string') return value === '' ? 'empty' : `'${oneLine(value, 40)}'`;
+  if (typeof value === 'string')
+    return value === '' ? 'empty' : `'${oneLine(value, 40)}'${hasUnseen(value) ? ' with invisible characters' : ''}`;
   if (value === undefined) return 'missing';
   if (Array.isArray(value) && value.length === 0) return 'an empty list';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);

@@ -6,7 +6,9 @@ import type { Cluster, Redis } from 'ioredis';
 /** The app's `ConfigService` of `@nestjs/config`, if it has one. */
 export async function configService(app: ModuleRef): Promise<{ get(name: string): unknown } | undefined> {
   const config = await optional('@nestjs/config', () => import('@nestjs/config'));
-  return config && find(app, config.ConfigService);
+  const service = config && find(app, config.ConfigService);
+  // A test of the app may have put something else in its place.
+  return typeof service?.get === 'function' ? service : undefined;
 }
 
 /** The part of nestjs-redis's `RedisService` and `ClusterService` that is used here. */

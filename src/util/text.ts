@@ -22,6 +22,11 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
+/** Whether `text` has invisible characters, which {@link oneLine} leaves out. */
+export function hasUnseen(text: string): boolean {
+  return text.search(UNSEEN) >= 0;
+}
+
 export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

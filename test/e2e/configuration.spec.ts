@@ -158,6 +158,13 @@ describe('configuration', () => {
       expect(await alertsAfter(1)).toHaveLength(1);
     });
 
+    it("comes from the process if a test has put something without get() in its ConfigService's place", async () => {
+      process.env.RATE_MONITOR_THRESHOLD_EVALUATIONS = '0';
+      const config = { provide: ConfigService, useValue: { getOrThrow: () => 'x' } };
+      await start(RateMonitorModule.forRoot(), [{ module: class Config {}, providers: [config] }]);
+      expect(await alertsAfter(1)).toHaveLength(1);
+    });
+
     it('turns the module off: nothing is counted or connected to', async () => {
       await withEnvironment({ RATE_MONITOR_ENABLED: 'false' }, { redis: { namespace: 'not there' } });
       expect(await alertsAfter(5)).toHaveLength(0);
@@ -289,6 +296,22 @@ describe('configuration', () => {
     it('a variable', async () => {
       await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: 'abc' })).rejects.toThrow(
         "RATE_MONITOR_THRESHOLD_EVALUATIONS is 'abc': write a whole number, 0 or more",
+      );
+    });
+
+    it('a variable that looks right, because part of it is invisible', async () => {
+      await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: '15\u200b' })).rejects.toThrow(
+        "RATE_MONITOR_THRESHOLD_EVALUATIONS is '15' with invisible characters: write a whole number, 0 or more",
+      );
+    });
+
+    it('a ConfigService that throws', async () => {
+      const get = (name: string): never => {
+        throw new Error(`no ${name} here`);
+      };
+      const providers = [{ provide: ConfigService, useValue: { get } }];
+      await expect(start(RateMonitorModule.forRoot(), [{ module: class Config {}, providers }])).rejects.toThrow(
+        /- RATE_MONITOR_\w+ cannot be read from ConfigService \(no RATE_MONITOR_\w+ here\): let it return undefined for/,
       );
     });
 
