@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import type { Redis } from 'ioredis';
@@ -56,9 +56,16 @@ interface V01 {
 
 /** Unpacks 0.1: once, in the global set-up, before tests run in parallel. */
 export function unpackV01(folder = UNPACKED): void {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  execFileSync('tar', ['xzf', PACKED, '-C', folder, '--strip-components=1']);
+  if (existsSync(folder)) return;
+  const own = `${folder}-${process.pid}`;
+  mkdirSync(own, { recursive: true });
+  execFileSync('tar', ['xzf', PACKED, '-C', own, '--strip-components=1']);
+  // Whole from the first moment on, because two runs of the tests may start together.
+  try {
+    renameSync(own, folder);
+  } catch {
+    rmSync(own, { recursive: true });
+  }
 }
 
 export async function v01(): Promise<V01> {
