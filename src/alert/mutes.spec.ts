@@ -210,6 +210,20 @@ it('is ended once, in every replica, and logged with what was held back until th
   expect(await state.size('mutes:here')).toBe(0);
 });
 
+it('logs the end once, also if a replica whose clock is behind restores the mute meanwhile', async () => {
+  const [one, other] = [replica(), replica()];
+  await one.mute(forAMinute);
+  await other.refresh();
+  now += MINUTE + 2_000;
+  await one.refresh();
+  now -= 500;
+  await other.refresh();
+  now += 500;
+  for (const mutes of [one, other]) await mutes.refresh();
+  expect(await state.size('mutes:here')).toBe(0);
+  expect(overLines()).toHaveLength(1);
+});
+
 it('that has run out was not there to end, and is logged two seconds later, by one replica', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);

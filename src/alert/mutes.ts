@@ -79,7 +79,6 @@ export class Mutes {
   private known = new Map<string, Kept>();
   /** How many alerts were held back here and are not yet in the record. */
   private readonly heldBack = new Map<string, number>();
-  private readonly me = randomUUID();
   /** Set if a mute was ended or shortened here: what it held back is still recorded with the former end. */
   endsSooner = false;
 
@@ -222,11 +221,14 @@ export class Mutes {
     if (before && !after && !before.ended) await this.over(id, before);
   }
 
-  /** Logs the end from one replica. A lease elects it, because the store may have lost the record. */
+  /**
+   * Logs the end once. A lease decides, because the store may lose the record, or a replica whose clock is behind may restore it. Its owner is
+   * this call, not this replica, which may come here again.
+   */
   private async over(id: string, mute: Kept): Promise<void> {
     await this.v01.remove(id, mute.until);
     const lease = `mute-over:${this.scope}:${mute.version}:${id}`;
-    if (!(await this.state.claim(lease, this.me, LOGS_ONCE_MS))) return;
+    if (!(await this.state.claim(lease, randomUUID(), LOGS_ONCE_MS))) return;
     this.logger.log(
       `The mute of ${whom(mute)} (${oneLine(mute.reason)}) is over: it held back ${plural(mute.heldBack, 'alert')}`,
     );
