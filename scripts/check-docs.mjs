@@ -2,7 +2,7 @@
 // Compiles every block marked ```ts in README.md and docs/. A block is a module or one of the fragments below, whichever it compiles as;
 // names it does not import come from the packages below or from docs-prelude.d.ts. A block under `<!-- from FILE -->` is part of a file that
 // is compiled, and run, as it is: it must stand there, line for line, at any indentation, and one with imports is all of the file. The tests
-// that the threat model names must exist.
+// that the threat model names must exist. No block reads from a value of type `any`, which the ESLint of a new Nest app refuses.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -69,7 +69,7 @@ for (const { file, line, tries: attempts } of drafts) {
   if (tries.some(({ errors }) => errors.length === 0)) continue;
   wrong++;
   const { form, errors } = tries.reduce((best, next) => (next.errors.length < best.errors.length ? next : best));
-  console.error(`${file}:${line}: this block does not compile; read as ${form}:`);
+  console.error(`${file}:${line}: this block is wrong; read as ${form}:`);
   for (const error of errors) {
     const at = error.file?.getLineAndCharacterOfPosition(error.start ?? 0).line ?? 0;
     console.error(`  ${file}:${line + 1 + at}: ${ts.flattenDiagnosticMessageText(error.messageText, '\n    ')}`);
@@ -188,5 +188,26 @@ function compile(roots) {
 
 /** @param {ts.SourceFile | undefined} source */
 function errorsOf(source) {
-  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source), ...readsOfAny(source)];
+}
+
+/**
+ * @param {ts.SourceFile | undefined} file
+ * @returns {Pick<ts.Diagnostic, 'file' | 'start' | 'messageText'>[]}
+ */
+function readsOfAny(file) {
+  /** @type {ReturnType<typeof readsOfAny>} */
+  const found = [];
+  /** @param {ts.Node} node */
+  const visit = (node) => {
+    const from =
+      ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node)
+        ? node.expression
+        : ts.isVariableDeclaration(node) && ts.isObjectBindingPattern(node.name) && node.initializer;
+    if (from && program.getTypeChecker().getTypeAtLocation(from).flags & ts.TypeFlags.Any)
+      found.push({ file, start: from.getEnd(), messageText: `${from.getText()} is of type any: write its type` });
+    ts.forEachChild(node, visit);
+  };
+  if (file) visit(file);
+  return found;
 }

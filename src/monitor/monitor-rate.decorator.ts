@@ -66,7 +66,7 @@ type Decorated = MethodDecorator & ClassDecorator;
  * ```ts
  * @MonitorRate('evaluations')
  * @MonitorRate('llm_call', 'llm_call_per_key')
- * @MonitorRate('collections', { cost: (context) => Number(context.switchToHttp().getRequest().query.pages) })
+ * @MonitorRate('collections', { cost: (context) => Number(context.switchToHttp().getRequest<Request>().query.pages) })
  * @MonitorRate('llm_tokens', { after: (result) => (result as Completion).usage.total_tokens })
  * @MonitorRate('failures', { when: 'failure' })
  * ```
