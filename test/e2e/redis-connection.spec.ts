@@ -1,4 +1,5 @@
 import { RedisModule } from '@liaoliaots/nestjs-redis';
+import type { INestApplication } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
 import { RateCounterService, type CounterStore, type RateMonitorOptions } from '../../src/index.js';
@@ -90,6 +91,28 @@ describe('the connection to Redis', () => {
     await client.quit();
     await server.kill();
   });
+
+  it.each(['onModuleInit', 'onApplicationBootstrap'])(
+    'is closed by app.close() if the %s of another provider fails, which calls no hook by itself',
+    async (hook) => {
+      const server = await RedisServer.start();
+      const client = new Redis(server.url);
+      const isOpen = async (): Promise<boolean> => String(await client.client('LIST')).trim().includes('\n');
+      const provider = { provide: 'BAD', useValue: { [hook]: () => Promise.reject(new Error('not today')) } };
+      let failed: INestApplication | undefined;
+      const boot = startApp({
+        metadata: { providers: [provider] },
+        options: { redis: client },
+        prepare: (created) => void (failed = created),
+      });
+      await expect(boot).rejects.toThrow('not today');
+      expect(await isOpen()).toBe(true);
+      await failed?.close();
+      await until(async () => !(await isOpen()));
+      client.disconnect();
+      await server.kill();
+    },
+  );
 
   it('is awaited at boot, so that the first request counts', async () => {
     await start({ redis: redis.client });
