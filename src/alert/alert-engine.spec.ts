@@ -333,6 +333,24 @@ describe('AlertEngine', () => {
       expect([engine.openIncidents, old.old.size, heard.heard]).toEqual([0, 0, ['a resolved 20']]);
     });
 
+    it('of 0.1, but not in one of its own that is over and not told to all', async () => {
+      const old = new StateOf01();
+      const heard = new Hearing();
+      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const engine = await replica([heard], { ...story, windowOf, thresholdNotReached: () => 30 }, old);
+      await engine.breached(aBreach());
+      heard.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+      };
+      await engine.thresholdsChanged('llm');
+      await pass(0);
+      old.leave('a');
+      old.runs = false;
+      await pass(10 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      expect(Array.from(await old.list('incidents::'), ([, text]) => text.includes('key a'))).toEqual([false]);
+    });
+
     it('of 0.1, which alone ends it while it runs again', async () => {
       const old = new StateOf01();
       for (const tenant of ['a', 'b']) old.leave(tenant);
@@ -358,11 +376,15 @@ describe('AlertEngine', () => {
     const engine = await replica([new Hearing()]);
     await engine.breached(aBreach('a', {}, 24 * HOUR));
     await engine.mute({ tenant: 'b', forMs: HOUR, reason: 'on it' });
-    await engine.unmute({ tenant: 'b' });
     await pass(5 * SECOND);
     const asked = [jest.spyOn(state, 'list'), jest.spyOn(state, 'read')];
+    const ofIncidents = () => asked.map(({ mock }) => mock.calls.filter(([kind]) => kind === 'incidents::').length);
     await pass(5 * SECOND);
-    expect(asked.map(({ mock }) => mock.calls.filter(([kind]) => kind === 'incidents::'))).toEqual([[], []]);
+    expect(ofIncidents()).toEqual([0, 0]);
+    // Of what was held back.
+    await engine.unmute({ tenant: 'b' });
+    await pass(5 * SECOND);
+    expect(ofIncidents()).toEqual([1, 0]);
     await engine.thresholdsChanged('exports');
     expect(reads).toEqual([]);
   });
@@ -759,6 +781,20 @@ describe('AlertEngine', () => {
       expect([old.heard, both.heard, added.heard]).toEqual([['a 16'], [], ['a 16']]);
     });
 
+    it('is told to a channel that comes with one that knows it already', async () => {
+      const one = await replica([new Hearing('back')]);
+      await replica([new Hearing('another')]);
+      await pass(3 * SECOND);
+      await one.breached(aBreach('a', {}, HOUR));
+      await one.stop();
+      // Until the other one takes that channel for gone.
+      await pass(30 * SECOND);
+      const [back, added] = [new Hearing('back'), new Hearing('added')];
+      await replica([back, added]);
+      await pass(5 * SECOND);
+      expect([back.heard, added.heard]).toEqual([[], ['a 16']]);
+    });
+
     it('is looked after by one: the other only takes what is overdue', async () => {
       await replica([new Hearing()]);
       await replica([new Hearing()]);
@@ -800,6 +836,27 @@ describe('AlertEngine', () => {
   });
 
   describe('while the store is away', () => {
+    it('what was told of a story is added to it, though others have ended it', async () => {
+      const side = brittle(state);
+      const refuses = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 10 * MINUTE });
+      };
+      const [own, theirs] = [new Hearing('own'), new Hearing('theirs')];
+      const one = await replica([own], story, side);
+      const other = await replica([theirs], { ...story, thresholdNotReached: () => 30 });
+      side.away = true;
+      await one.breached(aBreach());
+      await other.breached(aBreach());
+      await pass(0);
+      theirs.answer = own.answer = refuses;
+      await other.thresholdsChanged('llm');
+      await pass(0);
+      side.away = false;
+      await pass(5 * SECOND);
+      const [record] = Array.from(await state.list('incidents::'), ([, text]) => JSON.parse(text) as object);
+      expect(record).toMatchObject({ closedAt: START, told: { 'own#': { levels: { '': 1 } } } });
+    });
+
     it('a story is not added to one that others have begun and ended meanwhile', async () => {
       const side = brittle(state);
       const one = await replica([new Hearing('own')], story, side);

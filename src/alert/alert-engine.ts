@@ -354,8 +354,8 @@ export class AlertEngine implements Incidents {
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
-    for (const [key, next] of taken) this.deliveries.get(key)?.push(id, next, incident.told[key]?.isSuspect);
-    for (const key of paused) this.deliveries.get(key)?.awaitPause(id);
+    for (const [key, next] of taken) this.own(key).push(id, next, (incident.told[key] as Told).isSuspect);
+    for (const key of paused) this.own(key).awaitPause(id);
     if (incident.closedAt !== undefined) await this.v01.ended(incident).catch(() => undefined);
     if (isDone) {
       for (const delivery of this.deliveries.values()) delivery.forget(id);
@@ -372,7 +372,7 @@ export class AlertEngine implements Incidents {
   ): Promise<void> {
     await this.attend(id, (incident) => {
       const told = incident?.told[key];
-      return incident && told ? change(told, incident) : incident;
+      return told ? change(told, incident) : incident;
     });
   }
 
@@ -416,17 +416,22 @@ export class AlertEngine implements Incidents {
       settings: this.settings,
       channels: this.roster.channels,
       own: (key) => this.deliveries.get(key),
-      isMine: (key) => this.leases.holds(this.deliveries.get(key) as ChannelDelivery),
+      isMine: (key) => this.leases.holds(this.own(key)),
       mute,
       mayClose: after?.v01 === undefined || this.v01.isGone,
       mayTakeOver: !this.records.isJustBack,
     });
   }
 
+  /** Of a channel that this replica has. */
+  private own(key: string): ChannelDelivery {
+    return this.deliveries.get(key) as ChannelDelivery;
+  }
+
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
     const told = incident?.told[key];
     if (!incident || told?.by !== this.me) return undefined;
-    const { channel } = this.deliveries.get(key) as ChannelDelivery;
+    const { channel } = this.own(key);
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
     const next = due(incident, told, channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
