@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { APP_GUARD, DiscoveryService, MetadataScanner } from '@nestjs/core';
 
 import {
   bindEnhancers,
@@ -116,6 +116,13 @@ export class MarkedHandlers {
       if (attempt(() => hasOnlyListedMark(wrapper, owner))) foreign.push(name);
     }
     return { lost, accessors, replaced, overriding, empty, foreign };
+  }
+
+  /** Whether the app makes our guard a global one too. */
+  isBoundGlobally(): boolean {
+    return this.discovery
+      .getProviders()
+      .some((each) => String(each.token).startsWith(APP_GUARD) && isRateMonitorGuard(attempt(() => classOf(each))));
   }
 
   /** Class and property key of any handler. A handler that was created per request, around a method, has the method's name. */

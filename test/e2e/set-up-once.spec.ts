@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
-import { RateMonitorConfigError, RateMonitorModule } from '../../src/index.js';
+import { RateMonitorConfigError, RateMonitorGuard, RateMonitorModule } from '../../src/index.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 
 describe('the module', () => {
@@ -32,6 +33,17 @@ describe('the module', () => {
     class Feature {}
     await expect(boot(RateMonitorModule.forRoot(), Feature)).rejects.toThrow(
       'RateMonitorModule is imported without options by Feature: remove it there. forRoot() in the root module makes it global',
+    );
+  });
+
+  it.each([
+    ['useClass', { provide: APP_GUARD, useClass: RateMonitorGuard }],
+    ['useExisting', { provide: APP_GUARD, useExisting: RateMonitorGuard }],
+  ])('stops the boot if its guard is bound as APP_GUARD by %s: it would count twice', async (_how, guard) => {
+    @Module({ providers: [RateMonitorGuard, guard] })
+    class Guarded {}
+    await expect(boot(RateMonitorModule.forRoot(), Guarded)).rejects.toThrow(
+      'RateMonitorGuard is bound as APP_GUARD, so each request would count twice: remove it',
     );
   });
 
