@@ -72,7 +72,6 @@ export interface AlertSettings extends AlertOrigin {
     end: number,
     count: number,
   ) => Promise<Contributors>;
-  /** Whether the store is unreachable, which the log says already. */
   readonly isStoreAway?: () => boolean;
 }
 

@@ -38,7 +38,7 @@ export function checkHandlers(
   }
   if (handlers.isBoundGlobally())
     problems.add(
-      'RateMonitorGuard is bound as APP_GUARD, so each request would count twice: remove it. @MonitorRate binds it where it is needed',
+      'RateMonitorGuard is bound as APP_GUARD, so each request would count twice: remove it, @MonitorRate binds it',
     );
   const { lost, accessors, replaced, overriding, empty, foreign } = handlers.problems();
   for (const name of lost)

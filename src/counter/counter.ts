@@ -84,7 +84,6 @@ export class Counter {
   private readonly windows: TenantsByWindow;
   private readonly publisher: Publisher;
   private readonly failing = new WeakMap<TenantTotal, { times: number; againAt: number }>();
-  /** Categories whose threshold could not be asked for the last time. */
   private readonly lacksLevels = new Set<string>();
   private readonly versions = new Map<CountedWindow, number>();
   private lookTimer: NodeJS.Timeout | undefined;
@@ -222,7 +221,7 @@ export class Counter {
     }
   }
 
-  /** Whether the store is unreachable. The log says so, unless it is back within a moment. */
+  /** Whether the store is unreachable, as the log says. */
   get isStoreAway(): boolean {
     return this.health.unreachableForMs !== undefined;
   }

@@ -141,7 +141,7 @@ function read(environment: Environment, variable: string): unknown {
     return environment.get(variable);
   } catch (error) {
     throw new RateMonitorConfigError([
-      `${variable} cannot be read from ConfigService (${reasonOf(error)}): let it return undefined for a variable that is not set`,
+      `${variable} cannot be read from ConfigService (${reasonOf(error)}): let it return undefined if it is not set`,
     ]);
   }
 }

@@ -17,7 +17,7 @@ export class Poller {
 
   /**
    * @param subject - What goes stale while the work fails, for the log: `Mutes`.
-   * @param isReported - Whether the log says already that the store is away, which is why the work fails then.
+   * @param isReported - Whether the log already says why the work fails.
    * @param everyMs - The interval in milliseconds, a second by default.
    */
   constructor(

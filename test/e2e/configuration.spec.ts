@@ -311,7 +311,7 @@ describe('configuration', () => {
       };
       const providers = [{ provide: ConfigService, useValue: { get } }];
       await expect(start(RateMonitorModule.forRoot(), [{ module: class Config {}, providers }])).rejects.toThrow(
-        /- RATE_MONITOR_\w+ cannot be read from ConfigService \(no RATE_MONITOR_\w+ here\): let it return undefined for/,
+        /- RATE_MONITOR_\w+ cannot be read from ConfigService \(no RATE_MONITOR_\w+ here\): let it return undefined if/,
       );
     });
 

@@ -121,7 +121,7 @@ export class RedisCounterStore implements CounterStore {
       answer = await this.connection.time();
     } catch (error) {
       const { refused, ofKey } = this.refusal(error as Error);
-      // Its user may not ask for the time. That is no fault of the store, and the clock keeps what it knows.
+      // Its user may not ask, which is no fault of the store.
       if (ofKey) return NaN;
       throw new Error(refused, { cause: error });
     }
