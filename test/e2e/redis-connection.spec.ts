@@ -97,7 +97,10 @@ describe('the connection to Redis', () => {
     async (hook) => {
       const server = await RedisServer.start();
       const client = new Redis(server.url);
-      const isOpen = async (): Promise<boolean> => String(await client.client('LIST')).trim().includes('\n');
+      const isOpen = async (): Promise<boolean> =>
+        String(await client.client('LIST'))
+          .trim()
+          .includes('\n');
       const provider = { provide: 'BAD', useValue: { [hook]: () => Promise.reject(new Error('not today')) } };
       let failed: INestApplication | undefined;
       const boot = startApp({
