@@ -157,6 +157,19 @@ it('is not ended by a misspelled scope', async () => {
   );
 });
 
+it.each([
+  ...['tenant', 'category', 'by', 'reason'].map((field) => ({ [field]: 7 })),
+  ...['until', 'heldBack', 'version'].map((field) => ({ [field]: 'many' })),
+])('is not broken by a stored record that is none, with %j', async (wrong) => {
+  await replica().mute({ ...forAMinute, category: 'llm_call' });
+  const [[id, text]] = [...(await state.list('mutes:here'))] as [[string, string]];
+  const record = JSON.stringify({ ...(JSON.parse(text) as object), tenant: 'b', ...wrong });
+  await state.swap('mutes:here', `${id}2`, undefined, record);
+  const other = replica();
+  expect(await other.list()).toContainEqual(expect.objectContaining({ tenant: 'a' }));
+  expect(other.of('llm_call', 'a')).toMatchObject({ tenant: 'a' });
+});
+
 it('counts what all replicas have held back', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);

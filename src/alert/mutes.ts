@@ -93,7 +93,9 @@ export class Mutes {
     private readonly now: () => number,
     private readonly logger: Pick<Logger, 'log'>,
   ) {
-    this.records = new Records(state, `mutes:${scope}`);
+    // One that is malformed must not break the others.
+    const isOne = ({ tenant = '' }: Partial<Kept>): boolean => typeof tenant === 'string';
+    this.records = new Records(state, `mutes:${scope}`, undefined, isOne);
     this.v01 = new V01Mutes(state, scope);
   }
 

@@ -64,6 +64,21 @@ describe('thresholds that are set while the app runs', () => {
     [one, other] = [replica(), replica()];
   });
 
+  it.each([
+    ...['version', 'at', 'until', 'keepUntil', 'threshold'].map((field) => ({ [field]: 'many' })),
+    ...['category', 'window', 'tenant', 'by', 'reason'].map((field) => ({ [field]: 7 })),
+    { tenant: undefined },
+    { until: 'Infinity' },
+  ])('are not broken by a stored record that is none, with %j', async (wrong) => {
+    await one.set({ ...base, tenant: 'proj_1' });
+    const [[id, text]] = [...(await state.list('thresholds'))] as [[string, string]];
+    const record = JSON.stringify({ ...(JSON.parse(text) as object), tenant: 'proj_2', ...wrong });
+    await state.swap('thresholds', `${id}2`, undefined, record);
+    const third = replica();
+    expect(await third.list()).toContainEqual(expect.objectContaining({ tenant: 'proj_1' }));
+    expect(found(third, 'proj_1')).toBe(100);
+  });
+
   it('are one for a long id and what is shown of it', async () => {
     const long = 'k'.repeat(500);
     await one.set({ ...base, tenant: long, threshold: 1 });

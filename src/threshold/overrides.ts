@@ -80,7 +80,9 @@ export class Overrides {
   private looks = 0;
 
   constructor(private readonly options: OverridesOptions) {
-    this.records = new Records(options.state, 'thresholds');
+    // One that is malformed must not break the others.
+    const isOne = ({ tenant }: Partial<KeptOverride>): boolean => tenant === null || typeof tenant === 'string';
+    this.records = new Records(options.state, 'thresholds', undefined, isOne);
     this.marks = new Records(options.state, 'thresholds-mark');
   }
 
