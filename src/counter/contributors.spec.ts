@@ -260,7 +260,7 @@ describe('contributors', () => {
     });
 
     it('are those that are known, also if the store answers slowly', async () => {
-      state.answersAfterMs = 45;
+      state.answersAfterMs = 25;
       add(one, { a: 6 });
       expect(await alerted(one, breach(11, 6, 'sliding'))).toBe('a 6, other 5');
     });

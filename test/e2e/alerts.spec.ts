@@ -249,8 +249,11 @@ describe('an alert', () => {
     @Injectable()
     class Worker {
       constructor(counter: RateCounterService) {
-        const counting = setInterval(() => void counter.increment('evaluations', 'proj_1'), 5);
-        setTimeout(() => clearInterval(counting), 300);
+        let times = 0;
+        const counting = setInterval(() => {
+          void counter.increment('evaluations', 'proj_1');
+          if (++times === 20) clearInterval(counting);
+        }, 5);
       }
     }
     const store = new MemoryCounterStore();

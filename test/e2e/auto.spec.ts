@@ -28,6 +28,9 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
       },
     });
     apps.push(app);
+    // On a busy machine, an app may have started before it is connected, and waits for no answer until then.
+    const counter = app.app.get<Deferred<Counter>>(COUNTER).value as Counter;
+    await until(() => !counter.isStoreAway);
     return app;
   };
 
