@@ -55,8 +55,16 @@ async function tsc(...options) {
  */
 function keepLines(file) {
   const map = JSON.parse(readFileSync(file, 'utf8'));
-  const lines = decode(map.mappings).map((segments) => segments.slice(0, 1));
+  const lines = decode(map.mappings).map(([first]) => (first && first.length !== 1 ? [startOf(first)] : []));
   write(file, JSON.stringify({ ...map, names: [], mappings: encode(lines) }));
+}
+
+/**
+ * @param {Exclude<import('@jridgewell/sourcemap-codec').SourceMapSegment, [number]>} segment
+ * @returns {[number, number, number, number]}
+ */
+function startOf([, file, line]) {
+  return [0, file, line, 0];
 }
 
 /** Removes modules that no entry point reaches: types of internals, and code of modules that hold only types. */
