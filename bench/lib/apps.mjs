@@ -21,13 +21,13 @@ export class App {
 
   /**
    * @param {string} contestant
-   * @param {{ platform: string, redis: { port: number }, db?: number, processes: number, nodeFlags: string[] }} options
+   * @param {{ platform: string, redis: { port: number }, db?: number, processes: number }} options
    */
-  static async start(contestant, { platform, redis, db, processes, nodeFlags }) {
+  static async start(contestant, { platform, redis, db, processes }) {
     const argument = { contestant, platform, redis: { port: redis.port, db } };
     // One process gets its own processor; several share the rest.
     const role = processes === 1 ? 'app' : undefined;
-    const start = () => startChild(APP, argument, { role, nodeFlags });
+    const start = () => startChild(APP, argument, { role });
     const started = await Promise.all(Array.from({ length: processes }, start));
     const ports = await Promise.all(started.map((child) => child.ask('port')));
     return new App(started, ports, contestant.endsWith(', page'));

@@ -8,8 +8,6 @@ import { RedisServer } from '../lib/redis-server.mjs';
 import { median } from '../lib/statistics.mjs';
 
 const APP = fileURLToPath(new URL('../apps/app.mjs', import.meta.url));
-/** See `load.mjs`. */
-const STEADY_HEAP = '--heap-growing-percent=50';
 
 /**
  * How much more a request costs than one behind a guard that does nothing. Both are endpoints of one process and take turns of a tenth of a
@@ -54,7 +52,7 @@ export async function added({ contestants, rounds, tell, ...options }) {
  */
 async function measure(contestant, client, { base, besides, connections, warmUpMs, turns, turnMs, platform, redis }) {
   const argument = { contestant, platform, redis, besides: [base, ...besides] };
-  const app = await startChild(APP, argument, { role: 'app', nodeFlags: [STEADY_HEAP] });
+  const app = await startChild(APP, argument, { role: 'app' });
   try {
     const ports = [await app.ask('port')];
     /** @type {[string, string][]} */

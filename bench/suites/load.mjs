@@ -7,12 +7,6 @@ import { startChild } from '../lib/children.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
 /**
- * Collects before the heap grows. Otherwise up to a third of what is measured is the system handing out new pages, which in a virtual
- * machine may cost 14 us each, and falls on whichever app happens to need them.
- */
-const STEADY_HEAP = '--heap-growing-percent=50';
-
-/**
  * @typedef {import('../results.js').Variant} Variant
  * @typedef {import('../lib/turn.mjs').Times & { turns: number }} Times
  * @typedef {Omit<import('../lib/turn.mjs').Parties, 'app'>} Others
@@ -72,7 +66,7 @@ async function measureAll({ contestants, dbs, variants, platform, redis, client,
     try {
       for (const contestant of contestants) {
         const db = dbs.get(contestant);
-        const app = await App.start(contestant, { platform, redis, db, processes, nodeFlags: [STEADY_HEAP] });
+        const app = await App.start(contestant, { platform, redis, db, processes });
         apps.set(contestant, app);
         app.halt();
       }
