@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-import type { Counter } from '../../src/counter/counter.js';
+import type { RateCounterService } from '../../src/index.js';
 import { LoopWatch } from './loop-watch.js';
 
 /** Commands to an instance; every reply is a number. */
@@ -18,7 +18,7 @@ const AT_ONCE = 500;
 export class Flood {
   private readonly watch = new LoopWatch();
 
-  constructor(private readonly counter: Counter) {}
+  constructor(private readonly counter: RateCounterService) {}
 
   async answer(asked: Asked): Promise<number> {
     if ('flood' in asked) return this.count(asked.flood.from, asked.flood.to);
@@ -30,7 +30,7 @@ export class Flood {
   private async count(from: number, to: number): Promise<number> {
     this.watch.start();
     for (let i = from; i < to; i++) {
-      void this.counter.add('llm_call', { id: `flood_${i}` }, 1);
+      void this.counter.increment('llm_call', `flood_${i}`);
       if (i % AT_ONCE === 0) await turn();
     }
     return to - from;

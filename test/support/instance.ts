@@ -6,10 +6,9 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 
 import { CLOCK } from '../../src/counter/clock.js';
-import type { Counter } from '../../src/counter/counter.js';
-import { COUNTER } from '../../src/facade/rate-counter.service.js';
 import {
   MonitorRate,
+  RateCounterService,
   RateMonitorModule,
   RateMonitorService,
   RedisCounterStore,
@@ -20,7 +19,6 @@ import {
   type Tenant,
   type ThresholdScope,
 } from '../../src/index.js';
-import type { Deferred } from '../../src/util/deferred.js';
 import { AuthGuard, LlmController } from './controllers.js';
 import { Flood, type Asked } from './flood.js';
 import { monotonicMs } from './load.js';
@@ -153,7 +151,7 @@ async function main(): Promise<void> {
     : await NestFactory.create(AppModule, { logger });
   app.enableShutdownHooks();
   await app.listen(0, '127.0.0.1');
-  const flood = new Flood(app.get<Deferred<Counter>>(COUNTER).value as Counter);
+  const flood = new Flood(app.get(RateCounterService));
   const thresholds = app.get(ThresholdService);
   const change = async (asked: ChangeThreshold): Promise<number> => {
     const why = { reason: 'test', by: 'dana' };
