@@ -5,7 +5,7 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
 import { isRecord } from '../util/is-record.js';
-import { kindOf, oneLine } from '../util/text.js';
+import { kindOf, oneLine, unknownName } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
@@ -105,11 +105,9 @@ function readArguments(args: readonly unknown[]): { categories: string[]; option
   if (notNames.length > 0 || !isRecord(options))
     throw new TypeError(`@MonitorRate() is given ${kindOf(notNames.length > 0 ? notNames[0] : options)}: ${remedy}`);
   if (categories.length === 0) throw new TypeError(`@MonitorRate() names no category: ${remedy}`);
-  const strange = Reflect.ownKeys(options)
-    .map(String)
-    .find((name) => !OPTIONS.includes(name));
-  if (strange !== undefined)
-    throw new TypeError(`@MonitorRate() has no option ${oneLine(strange, 40)}: write ${OPTIONS.join(', ')}`);
+  const unknown = unknownName(options, OPTIONS);
+  if (unknown !== undefined)
+    throw new TypeError(`@MonitorRate() has no option ${unknown}: write ${OPTIONS.join(', ')}`);
   return { categories: categories as string[], options };
 }
 

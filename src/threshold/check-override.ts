@@ -1,7 +1,7 @@
 import type { Category } from '../model/category.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
-import { kindOf, oneLine } from '../util/text.js';
+import { kindOf, oneLine, unknownName } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const MAX_TENANT_LENGTH = 1_000;
@@ -20,11 +20,9 @@ export function checkSet(
 ): NextOverride {
   checkGiven(options);
   // A misspelled `until` would set a threshold without an end.
-  const unknown = Reflect.ownKeys(options)
-    .map(String)
-    .find((option) => !OPTIONS.includes(option));
+  const unknown = unknownName(options, OPTIONS);
   if (unknown !== undefined)
-    throw new TypeError(`${oneLine(unknown, 40)} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
+    throw new TypeError(`${unknown} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
   const { threshold, until } = options;
   if (threshold !== Infinity && !(Number.isSafeInteger(threshold) && threshold >= 0))
     throw new RangeError(`threshold is ${show(threshold)}: write a whole number, 0 or more, or Infinity for no alerts`);

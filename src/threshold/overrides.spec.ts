@@ -56,6 +56,15 @@ describe('thresholds that are set while the app runs', () => {
       ranOut: (category) =>
         state.away ? Promise.reject(new Error('away')) : Promise.resolve(void ranOut.push(category)),
     });
+  /** From now on the store takes thresholds, but neither marks nor traces of them. */
+  const takesThresholdsOnly = (): jest.SpyInstance => {
+    const swap = jest.spyOn(state, 'swap');
+    return swap.mockImplementation((kind, ...rest) =>
+      kind === 'thresholds'
+        ? MemorySharedState.prototype.swap.call(state, kind, ...rest)
+        : Promise.reject(new Error('away')),
+    );
+  };
   const found = (overrides: Overrides, tenant: string, category = 'llm_call', window = ''): unknown =>
     overrides.exactly(category, window, tenant) ?? overrides.broadly(category, window, tenant);
 
@@ -471,12 +480,7 @@ describe('thresholds that are set while the app runs', () => {
   it('are found by a replica that missed their mark, half a minute later', async () => {
     await one.set(base);
     await other.look();
-    const swap = jest.spyOn(state, 'swap');
-    swap.mockImplementation((kind, ...rest) =>
-      kind === 'thresholds'
-        ? MemorySharedState.prototype.swap.call(state, kind, ...rest)
-        : Promise.reject(new Error('away')),
-    );
+    const swap = takesThresholdsOnly();
     // It died in between: neither a mark nor a trace.
     await one.set({ ...base, threshold: 7 });
     swap.mockRestore();
@@ -491,12 +495,7 @@ describe('thresholds that are set while the app runs', () => {
 
   it('are found by all at their next look once one has found them, even if their mark was the first', async () => {
     await other.look();
-    const swap = jest.spyOn(state, 'swap');
-    swap.mockImplementation((kind, ...rest) =>
-      kind === 'thresholds'
-        ? MemorySharedState.prototype.swap.call(state, kind, ...rest)
-        : Promise.reject(new Error('away')),
-    );
+    const swap = takesThresholdsOnly();
     await one.set(base);
     swap.mockRestore();
     const finder = replica();

@@ -22,6 +22,14 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
+/** The first key of `given` that is none of `names`, as a text to show. No name is a symbol. */
+export function unknownName(given: object, names: readonly string[]): string | undefined {
+  const unknown = Reflect.ownKeys(given)
+    .map(String)
+    .find((name) => !names.includes(name));
+  return unknown === undefined ? undefined : oneLine(unknown, 40);
+}
+
 /** Whether `text` has invisible characters, which {@link oneLine} leaves out. */
 export function hasUnseen(text: string): boolean {
   return text.search(UNSEEN) >= 0;
