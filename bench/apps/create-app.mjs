@@ -7,7 +7,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 
 import { CONTESTANTS, GUARDS } from './contestants.mjs';
-import { decorate, guardedEndpoint } from './llm.controller.mjs';
+import { decorate, guardedEndpoint, pathBeside } from './llm.controller.mjs';
 
 /**
  * @typedef {{
@@ -22,7 +22,7 @@ import { decorate, guardedEndpoint } from './llm.controller.mjs';
 
 /**
  * The same app for every contestant: one endpoint, and a tenant on each request before any guard runs. Contestants that are a guard and
- * nothing else may have an endpoint `/besides/<contestant>` in it.
+ * nothing else may have an endpoint of their own in it.
  *
  * @param {AppArgument} argument
  */
@@ -34,17 +34,13 @@ export async function createApp({ contestant, platform = 'fastify', redis, optio
   const { imports = [], providers = [] } = await CONTESTANTS[kind]({ redis, monitor, options });
   class AppModule {}
   const controllers = [decorate(kind.startsWith('rate-monitor') ? monitor.MonitorRate : undefined)];
-  Module({ imports, providers, controllers: [...controllers, ...besides.map(endpointOf)] })(AppModule);
+  const others = besides.map((name, i) => guardedEndpoint(pathBeside(i), GUARDS[name]));
+  Module({ imports, providers, controllers: [...controllers, ...others] })(AppModule);
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = await NestFactory.create(AppModule, adapter, { logger: ['error', 'warn'] });
   if (platform === 'express') app.use(identifyFirst);
   else app.getHttpAdapter().getInstance().decorateRequest('auth', null).addHook('onRequest', identifyFirst);
   return app;
-}
-
-/** @param {keyof typeof GUARDS} name */
-function endpointOf(name) {
-  return guardedEndpoint(`besides/${name.replaceAll(' ', '-')}`, GUARDS[name]);
 }
 
 /**

@@ -24,6 +24,15 @@ export function decorate(MonitorRate) {
 }
 
 /**
+ * The path of a further endpoint, as long as that of the first: a longer one takes longer to read and to find.
+ *
+ * @param {number} index
+ */
+export function pathBeside(index) {
+  return `/llm/no-${index}`;
+}
+
+/**
  * The same endpoint again, with a guard of its own.
  *
  * @param {string} path

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { pathBeside } from '../apps/llm.controller.mjs';
 import { startLoad } from '../lib/apps.mjs';
 import { startChild } from '../lib/children.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
@@ -56,11 +57,8 @@ async function measure(contestant, client, { base, besides, connections, warmUpM
   try {
     const ports = [await app.ask('port')];
     /** @type {[string, string][]} */
-    const paths = [
-      [base, pathOf(base)],
-      ...besides.map((name) => /** @type {[string, string]} */ ([name, pathOf(name)])),
-      [contestant, '/llm/call'],
-    ];
+    const paths = [...[base, ...besides].entries()].map(([i, name]) => [name, pathBeside(i)]);
+    paths.push([contestant, '/llm/call']);
     const rows = [];
     for (const count of connections) {
       await client.ask('start', { ports, connections: count, tenants: 100 });
@@ -103,11 +101,6 @@ async function turn(app, client, path, turnMs) {
   const [after, answered] = await Promise.all([app.ask('mark'), client.ask('mark')]);
   const requests = answered.answered - asked.answered;
   return { cpuUs: (after.cpuUs - before.cpuUs) / requests, perSecond: requests / ((after.at - before.at) / 1_000) };
-}
-
-/** @param {string} contestant */
-function pathOf(contestant) {
-  return `/besides/${contestant.replaceAll(' ', '-')}`;
 }
 
 /** @param {number} value */

@@ -1,3 +1,4 @@
+import type { CountedCategory } from '../model/window.js';
 import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, oneLine, reasonOf } from '../util/text.js';
@@ -14,12 +15,19 @@ export class CheckedInput {
   /** Whether there ever was one; a request with a good cost checks nothing else. */
   private isTroubled = false;
 
-  constructor(private readonly once: SayOnce) {}
+  /** The category of the last call: the next one usually names the same. */
+  private last: CountedCategory | undefined;
 
-  category<T>(name: string, categories: ReadonlyMap<string, T>): T | undefined {
-    const category = categories.get(name);
+  constructor(
+    private readonly categories: ReadonlyMap<string, CountedCategory>,
+    private readonly once: SayOnce,
+  ) {}
+
+  category(name: string): CountedCategory | undefined {
+    if (this.last?.name === name) return this.last;
+    const category = (this.last = this.categories.get(name));
     if (!category) {
-      const known = [...categories.keys()].join(', ');
+      const known = [...this.categories.keys()].join(', ');
       // A caller without types may pass anything.
       const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
       this.once.warn(

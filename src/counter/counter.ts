@@ -101,7 +101,7 @@ export class Counter {
     private readonly near?: Near,
   ) {
     this.once = new SayOnce(logger);
-    this.given = new CheckedInput(this.once);
+    this.given = new CheckedInput(categories, this.once);
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);
     this.losses = new CountLosses(store.name, options.maxTrackedTenants, logger);
@@ -135,7 +135,7 @@ export class Counter {
    * @param routeOf - Returns the route of `request`; called only if an alert may name it.
    */
   add<R>(category: string, tenant: Tenant, cost: number, routeOf?: RouteOf<R>, request?: R): Promise<void> | undefined {
-    const counted = this.given.category(category, this.categories);
+    const counted = this.given.category(category);
     if (!counted) return undefined;
     const much = this.given.cost(counted, cost);
     const key = tenantKey(tenant.id);
@@ -152,7 +152,7 @@ export class Counter {
 
   /** Counts, waits as a request would, and returns the count in the category's first window. */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
-    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
+    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category)];
     const window = counted?.windows[0];
     if (!whom || !window) return 0;
     const now = this.clock.now();
@@ -168,7 +168,7 @@ export class Counter {
    * like a shortened one.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
-    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category, this.categories)];
+    const [whom, counted] = [this.given.tenant(tenant), this.given.category(category)];
     const window = counted?.windows[0];
     if (!whom || !window) return 0;
     const keys = [...new Set([tenantKey(whom.id), keyOfShown(whom.id)])];

@@ -35,6 +35,7 @@ interface MonitoredHandler {
 
 /** What is known about a method, as a list over the classes that have it. Usually there is only one. */
 interface Known {
+  readonly handler: object;
   readonly owner: object;
   readonly monitored: MonitoredHandler | undefined;
   readonly next: Known | undefined;
@@ -85,6 +86,8 @@ export class RequestMonitor implements Monitor {
   private readonly logger = new Logger('RateMonitor');
   /** Weak, because wrapped handlers of request-scoped controllers are new for each request. */
   private readonly known = new WeakMap<object, Known>();
+  /** The method of the last request: the next guard, or the next request, usually asks about the same. */
+  private last: Known | undefined;
   private readonly guests = new Map<unknown, GuestFunction<never, unknown>>();
   private readonly skip: GuestFunction<ExecutionContext, unknown> | undefined;
 
@@ -125,11 +128,17 @@ export class RequestMonitor implements Monitor {
 
   /** What is monitored about a handler, looked up once; undefined if nothing is. */
   private find(owner: object, handler: object): MonitoredHandler | undefined {
+    const { last } = this;
+    if (last?.handler === handler && last.owner === owner) return last.monitored;
     const first = this.known.get(handler);
-    for (let known = first; known; known = known.next) if (known.owner === owner) return known.monitored;
-    const monitored = this.lookUp(owner, handler);
-    this.known.set(handler, { owner, monitored, next: first });
-    return monitored;
+    let known = first;
+    while (known && known.owner !== owner) known = known.next;
+    if (!known) {
+      known = { handler, owner, monitored: this.lookUp(owner, handler), next: first };
+      this.known.set(handler, known);
+    }
+    this.last = known;
+    return known.monitored;
   }
 
   private lookUp(owner: object, handler: object): MonitoredHandler | undefined {

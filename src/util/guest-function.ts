@@ -41,7 +41,8 @@ export class GuestFunction<Q, A> {
    * @throws what the function throws; an Error if too many calls are outstanding.
    */
   answer(question: Q): A | Promise<A> {
-    if (this.fresh.size + this.late.size > 0) this.makeRoom();
+    // Without a timer there is nothing outstanding.
+    if (this.timer) this.makeRoom();
     const answer = this.ask(question);
     // Any thenable: a query builder, for example, runs no query until it is awaited.
     return isThenable(answer) ? this.outstanding(answer) : answer;
