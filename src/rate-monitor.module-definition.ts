@@ -31,12 +31,17 @@ export function optionsIn(given: unknown): RateMonitorOptions {
 /** The method of a class that gives the options. */
 const METHOD = 'createRateMonitorOptions';
 
-/** @throws RateMonitorConfigError if there is no source of options, or it is of the wrong type. */
+/** @throws RateMonitorConfigError if there is no source of options, more than one, or it is of the wrong type. */
 export function checkSource(given: unknown): void {
   const { useFactory, useClass, useExisting } = Object(given) as Partial<Record<string, unknown>>;
+  const sources = Object.entries({ useFactory, useClass, useExisting }).flatMap(([name, source]) =>
+    source ? name : [],
+  );
   const wrong = (problem: string): RateMonitorConfigError => new RateMonitorConfigError([`forRootAsync() ${problem}`]);
-  if (!(useFactory ?? useClass ?? useExisting))
+  if (sources.length === 0)
     throw wrong('has no source of options: write useFactory, useClass or useExisting, or call forRoot()');
+  // Nest would take one and ignore the others.
+  if (sources.length > 1) throw wrong(`has ${sources.join(' and ')}: give one of them`);
   if (useFactory && typeof useFactory !== 'function')
     throw wrong(`has ${kindOf(useFactory)} as useFactory: write a function that returns the options`);
   if (useClass && !(typeof useClass === 'function' && 'prototype' in useClass))

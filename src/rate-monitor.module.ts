@@ -65,7 +65,7 @@ export class RateMonitorModule extends ConfigurableModuleClass {
   /**
    * Sets the module up with options from a factory, a class or an existing provider.
    *
-   * @throws RateMonitorConfigError if none of the three is given, or it cannot give options.
+   * @throws RateMonitorConfigError if none or several of the three are given, or the one cannot give options.
    */
   static override forRootAsync(options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]): DynamicModule {
     checkSource(options);

@@ -87,6 +87,12 @@ describe('configuration', () => {
     });
 
     it.each<[object, string]>([
+      [{ useFactory: () => options, useClass: Factory }, 'has useFactory and useClass: give one of them'],
+      [{ useClass: Factory, useExisting: Factory }, 'has useClass and useExisting: give one of them'],
+      [
+        { useFactory: () => options, useClass: Factory, useExisting: 'OPTIONS' },
+        'has useFactory and useClass and useExisting: give one of them',
+      ],
       [{ useFactory: {} }, 'has an object as useFactory: write a function that returns the options'],
       [{ useClass: 'Factory' }, 'has a string as useClass: write a class with the method'],
       [{ useClass: () => ({}) }, 'has a function as useClass: write a class with the method'],
