@@ -48,8 +48,9 @@ const page = `# Options
 
 Every option, with its type and default. Durations are in milliseconds. If an environment variable is named, it wins over code. A wrong
 value throws a \`RateMonitorConfigError\` at boot, or when the channel is created, that names the option, the value and what to write; it never
-shows a secret. \`null\` and \`undefined\` mean that an option is not given. An object with options may be an instance of a class, with fields or
-getters. A variable that is empty is not set; one that begins with \`RATE_MONITOR_\` and is none of ours is only named in the log.
+shows a secret. \`null\` and \`undefined\` mean that an option is not given. An object with options may inherit them, or be an instance of a class
+with fields, getters or methods. A variable that is empty is not set; one that begins with \`RATE_MONITOR_\` and is none of ours is only
+named in the log.
 
 ${Object.entries(LISTED).map(section).join('\n\n')}
 `;

@@ -98,6 +98,50 @@ it('a class may give options by getters', () => {
   expect(read({}, new Options() as never).options.enabled).toBe(false);
 });
 
+it('a class may give options by methods, which are functions, and categories by getters', () => {
+  class Categories {
+    get llm_call(): unknown {
+      return new Category();
+    }
+    helper(): void {}
+  }
+  class Category {
+    tenant(): string {
+      return 'acme';
+    }
+    threshold(): number {
+      return 5;
+    }
+  }
+  class Options {
+    get categories(): Categories {
+      return new Categories();
+    }
+    skipIf(): boolean {
+      return true;
+    }
+    createRateMonitorOptions(): this {
+      return this;
+    }
+  }
+  const { tenant, threshold } = Category.prototype;
+  const { options } = read({}, new Options() as never);
+  expect(options.skipIf).toBe(Options.prototype.skipIf);
+  expect([...options.categories]).toEqual([['llm_call', expect.objectContaining({ tenant, threshold })]]);
+});
+
+it('options may be inherited, and unknown ones are refused', () => {
+  const shared = { keyPrefix: 'shared', counting: 'await', categories: { llm_call: { threshold: 9 } } };
+  const given = Object.assign(Object.create(shared) as object, { keyPrefix: 'own' });
+  const { options } = read({}, given);
+  expect([options.keyPrefix, options.counting, options.categories.get('llm_call')?.threshold]).toEqual([
+    ...['own', 'await', 9],
+  ]);
+  expect(() => read({}, Object.create({ keyPrefx: 'x' }) as object)).toThrow('keyPrefx is not an option');
+  const within = { categories: { llm_call: Object.create({ threshold: 9, windowMS: 5 }) as object } };
+  expect(() => read({}, within as never)).toThrow('categories.llm_call.windowMS is not an option');
+});
+
 it('without options or variables there are the default categories', () => {
   const { options } = read({});
   expect([...options.categories.values()].map(({ name, threshold, windowMs }) => [name, threshold, windowMs])).toEqual([

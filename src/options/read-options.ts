@@ -23,7 +23,10 @@ const NESTED = new Set(
  */
 export function readOptions(given: RateMonitorOptions, environment: Environment): ReadOptions {
   const outermost = optionsOf(OptionsShape);
-  const read = withoutNulls(given, (name, path) => (path === '' ? outermost : NESTED).has(name));
+  const read = withoutNulls(given, (name, path, { value }) =>
+    // Categories may have any name, but are no methods.
+    path === 'categories' ? typeof value !== 'function' : (path === '' ? outermost : NESTED).has(name),
+  );
   const overridden = applyEnvironment({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
   return {
     options: withDefaults(validate(overridden), overridden.thresholdVariables),

@@ -1,7 +1,7 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { withoutNulls } from './without-nulls.js';
 
-const OPTIONS = ['categories', 'channels', 'enabled', 'redis', 'usage'];
+const OPTIONS = ['categories', 'channels', 'enabled', 'redis', 'tenant', 'usage'];
 const OF_CATEGORIES = ['threshold', 'windowMs'];
 const read = (given: unknown): Record<string, unknown> =>
   withoutNulls(given as object, (name, path) => (path === '' ? OPTIONS : OF_CATEGORIES).includes(name)) as never;
@@ -109,7 +109,10 @@ describe('an instance of a class', () => {
     get threshold(): number {
       return fail();
     }
-    redis(): void {}
+    tenant(): string {
+      return 'acme';
+    }
+    close(): void {}
   }
   class Category {
     period = null;
@@ -122,8 +125,9 @@ describe('an instance of a class', () => {
     }
   }
 
-  it('gives its options by fields and by getters, of which others may be helpers', () => {
-    expect(read(new Options())).toStrictEqual({ enabled: false, waitAtMostMs: 5 });
+  it('gives its options by fields, getters and methods, of which others may be helpers', () => {
+    const { tenant } = Options.prototype;
+    expect(read(new Options())).toStrictEqual({ enabled: false, waitAtMostMs: 5, tenant });
   });
 
   it('gives those that its class inherits, and its own win', () => {
@@ -182,6 +186,69 @@ describe('an instance of a class', () => {
     expect(read({ categories: new Categories() })).toStrictEqual({
       categories: { a: { windowMs: 5_000, threshold: 1 } },
     });
+  });
+});
+
+describe('a plain object', () => {
+  const foreign = structuredClone({ redis: 1, usage: {} });
+
+  it.each<[string, object, object]>([
+    ['all of it', Object.create({ keyPrefix: 'x', usage: false }), { keyPrefix: 'x', usage: false }],
+    ['over several', Object.create(Object.create({ usage: 1, x: null }) as object), { usage: 1 }],
+    ['from one of another realm', Object.create(foreign), { redis: 1, usage: {} }],
+    [
+      'from one without a prototype',
+      Object.create(Object.assign(Object.create(null) as object, { usage: 1 })),
+      { usage: 1 },
+    ],
+    [
+      'what its own does not replace',
+      { __proto__: { usage: 1, redis: 2, x: 3 }, usage: null, x: 4 },
+      { redis: 2, x: 4 },
+    ],
+    ['nested', { usage: Object.create({ x: 1 }) }, { usage: { x: 1 } }],
+    [
+      'categories',
+      { categories: Object.create({ a: Object.create({ x: 1 }) as object }) },
+      { categories: { a: { x: 1 } } },
+    ],
+    [
+      'from an instance',
+      Object.create({
+        __proto__: new (class {
+          usage = 1;
+        })(),
+      }),
+      { usage: 1 },
+    ],
+  ])('inherits: %s', (_what, given, options) => expect(read(given)).toStrictEqual(options));
+
+  it('inherits nothing that every object has', () => {
+    const polluted = ['enabled', 'x'];
+    const every = Object.prototype as Record<string, unknown>;
+    for (const name of polluted) every[name] = 1;
+    try {
+      expect(Object.keys(read({ usage: {} }))).toEqual(['usage']);
+      expect(Object.keys(read({ usage: {} }).usage as object)).toEqual([]);
+      expect(Object.keys(read(new (class {})()))).toEqual([]);
+    } finally {
+      for (const name of polluted) delete every[name];
+    }
+  });
+
+  it('has its getters read once', () => {
+    let reads = 0;
+    class Options {
+      get usage(): number {
+        return ++reads;
+      }
+    }
+    class More extends Options {
+      override get usage(): number {
+        return super.usage;
+      }
+    }
+    expect(read(new More())).toStrictEqual({ usage: 1 });
   });
 });
 

@@ -9,12 +9,12 @@ const HOLDS_OPTIONS =
 /** Options are nested five deep. */
 const MAX_DEPTH = 10;
 
-/** Whether an option has that name, in the object at that path; `''` is the outermost. */
-type IsOption = (name: string, path: string) => boolean;
+/** Whether an option has the name of that member, in the object at that path; `''` is the outermost. */
+type IsOption = (name: string, path: string, member: PropertyDescriptor) => boolean;
 
 /**
  * A copy of the options without `null` and `undefined`, because JSON and configuration services write `null` for "not given", at any depth.
- * If the options are an instance of a class, getters with an option's name are read too.
+ * Options may be inherited: from a plain object all, from a class its getters and methods that are named as options.
  *
  * @param isOption - A parameter, because only class-validator knows, and importing this must not load it.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
@@ -23,8 +23,11 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
   const problems: string[] = [];
 
   const copyOf = (record: object, path: string, around: readonly unknown[]): object => {
-    const names = [...gettersOfClass(record, (name) => isOption(name, path)), ...enumerableKeys(record)];
-    const parts = names.map((key) => {
+    const names = new Set([
+      ...inheritedKeys(record, (name, member) => isOption(name, path, member)),
+      ...enumerableKeys(record),
+    ]);
+    const parts = Array.from(names, (key) => {
       // No option is named by a symbol, so as a text it is refused like any other unknown name.
       const name = String(key);
       const at = (path && `${path}.`) + oneLine(name, 40);
@@ -75,11 +78,16 @@ function enumerableKeys(object: object): PropertyKey[] {
   return Reflect.ownKeys(object).filter((key) => Object.prototype.propertyIsEnumerable.call(object, key));
 }
 
-/** Getters of the class that are named as options. Others may be helpers of the class. */
-function gettersOfClass(object: object, isOption: (name: string) => boolean): string[] {
+/** Keys of prototypes, except those that every object has. Members of a class that are no options may be its helpers. */
+function inheritedKeys(object: object, isOption: (name: string, member: PropertyDescriptor) => boolean): PropertyKey[] {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === null) return [];
+  const isOfClass = Object.hasOwn(prototype, 'constructor');
+  // The `Object.prototype` of this realm or another.
+  if (isOfClass && Object.getPrototypeOf(prototype) === null) return [];
   const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
-  const getters = members.filter(([name, member]) => !('value' in member) && isOption(name));
-  return [...gettersOfClass(prototype, isOption), ...getters.map(([name]) => name)];
+  const own = isOfClass
+    ? members.filter(([name, member]) => isOption(name, member)).map(([name]) => name)
+    : enumerableKeys(prototype);
+  return [...inheritedKeys(prototype, isOption), ...own];
 }

@@ -80,6 +80,24 @@ describe('configuration', () => {
       expect(await alertsAfter(2)).toHaveLength(1);
     });
 
+    it('by a class whose members are the options', async () => {
+      class Members {
+        get categories(): RateMonitorOptions['categories'] {
+          return options.categories;
+        }
+        createRateMonitorOptions(): this {
+          return this;
+        }
+      }
+      await start(RateMonitorModule.forRootAsync({ useClass: Members }));
+      expect(await alertsAfter(2)).toHaveLength(1);
+    });
+
+    it('or inherited', async () => {
+      await start(RateMonitorModule.forRoot(Object.create(options) as RateMonitorOptions));
+      expect(await alertsAfter(2)).toHaveLength(1);
+    });
+
     it.each([{}, { imports: [] }, undefined, null])('but not by %j', (source) => {
       expect(() => RateMonitorModule.forRootAsync(source as never)).toThrow(
         'forRootAsync() has no source of options: write useFactory, useClass or useExisting, or call forRoot()',
