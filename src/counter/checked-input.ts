@@ -10,10 +10,8 @@ export function countedCost(cost: unknown, maxCost: number): number {
 
 /** Checks what callers want to count, and logs once what cannot be counted. */
 export class CheckedInput {
-  /** Categories whose last cost could not be counted as it was. */
-  private readonly troubled = new Set<string>();
-  /** Whether there ever was one; a request with a good cost checks nothing else. */
-  private isTroubled = false;
+  /** Categories whose last cost could not be counted as it was; undefined until there is one, so that a good cost is one look. */
+  private troubled: Set<string> | undefined;
 
   /** The category of the last call: the next one usually names the same. */
   private last: CountedCategory | undefined;
@@ -24,7 +22,8 @@ export class CheckedInput {
   ) {}
 
   category(name: string): CountedCategory | undefined {
-    if (this.last?.name === name) return this.last;
+    // Not `last?.name`: without a last category, that would equal a name which is undefined.
+    if (this.last && this.last.name === name) return this.last;
     const category = (this.last = this.categories.get(name));
     if (!category) {
       const known = [...this.categories.keys()].join(', ');
@@ -58,12 +57,11 @@ export class CheckedInput {
   /** A cost may come from a request, so it is limited: one request must not make a count useless. */
   cost({ name, maxCost }: { readonly name: string; readonly maxCost: number }, cost: number): number {
     if (typeof cost === 'number' && cost >= 0 && cost <= maxCost) {
-      if (this.isTroubled && this.troubled.delete(name))
+      if (this.troubled?.delete(name))
         for (const isTooMuch of [true, false]) this.once.good(`cost ${isTooMuch} ${name}`);
       return cost;
     }
-    this.troubled.add(name);
-    this.isTroubled = true;
+    (this.troubled ??= new Set()).add(name);
     const isTooMuch = typeof cost === 'number' && cost > maxCost;
     const shown = typeof cost === 'number' ? cost : kindOf(cost);
     this.once.warn(`cost ${isTooMuch} ${name}`, () =>

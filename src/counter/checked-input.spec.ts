@@ -1,0 +1,111 @@
+import type { CountedCategory } from '../model/window.js';
+import type { TenantLike } from '../model/tenant.js';
+import { SayOnce } from '../util/say-once.js';
+import { CheckedInput, countedCost } from './checked-input.js';
+
+const MINUTE_MS = 60_000;
+
+describe('CheckedInput', () => {
+  const category = (name: string): CountedCategory => ({ name, maxCost: 100, windows: [] });
+  const [calls, tokens] = [category('calls'), category('tokens')];
+  let lines: string[];
+  let input: CheckedInput;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    lines = [];
+    const categories = new Map([calls, tokens].map((each) => [each.name, each]));
+    input = new CheckedInput(categories, new SayOnce({ warn: (line: string) => lines.push(line) }));
+  });
+  afterEach(() => jest.useRealTimers());
+
+  describe('of a category', () => {
+    it('gives what is configured by that name', () => {
+      for (const each of [calls, calls, tokens, calls]) expect(input.category(each.name)).toBe(each);
+      expect(lines).toEqual([]);
+    });
+
+    it.each([
+      ['cals', "'cals'"],
+      [`x\n${'x'.repeat(50)}`, `'x ${'x'.repeat(37)}…'`],
+      [7 as unknown as string, 'a number'],
+      [undefined as unknown as string, 'undefined'],
+    ])('that is not configured gives none, which the log says once: %p', (name, shown) => {
+      for (let i = 0; i < 2; i++) expect(input.category(name)).toBeUndefined();
+      expect(input.category('calls')).toBe(calls);
+      expect(lines).toEqual([
+        `Nothing is counted for ${shown}, which is not a category: use one of calls, tokens, or add it to categories`,
+      ]);
+    });
+  });
+
+  describe('of a tenant', () => {
+    const line = (unread = ''): string =>
+      `Nothing is counted for a tenant that is neither an id (string or number) nor an object with one${unread}: pass its id, or { id, name }`;
+
+    it('reads an id, or an object with one', () => {
+      expect(input.tenant(7)).toEqual({ id: '7' });
+      expect(input.tenant({ id: 'acme', name: 'Acme' })).toEqual({ id: 'acme', name: 'Acme' });
+      expect(lines).toEqual([]);
+    });
+
+    it('gives none if there is none or it cannot be read, each of which the log says once', () => {
+      const unreadable = {
+        get id(): string {
+          throw new Error('no session');
+        },
+      };
+      for (const none of ['', {}, unreadable, null, unreadable])
+        expect(input.tenant(none as TenantLike)).toBeUndefined();
+      expect(lines).toEqual([line(), line(' (no session)')]);
+    });
+  });
+
+  describe('of a cost', () => {
+    it('takes any number from 0 to the highest', () => {
+      for (const cost of [0, 0.5, 1, 100]) expect(input.cost(calls, cost)).toBe(cost);
+      expect(lines).toEqual([]);
+    });
+
+    it.each([101, Infinity])('counts %p as the highest, which the log says', (cost) => {
+      expect(input.cost(calls, cost)).toBe(100);
+      expect(lines).toEqual([`A cost in calls was ${cost}: it counts as 100 (maxCost)`]);
+    });
+
+    it.each<[unknown, unknown]>([
+      [-1, -1],
+      [NaN, NaN],
+      ['5', 'a string'],
+      ['500', 'a string'],
+      [undefined, 'undefined'],
+      [{}, 'an object'],
+    ])('counts %p as 1, which the log says', (cost, shown) => {
+      expect(input.cost(calls, cost as number)).toBe(1);
+      expect(lines).toEqual([`A cost in calls was ${String(shown)}: it counts as 1. Use a number, 0 to 100`]);
+    });
+
+    it.each([
+      ['too high', 101],
+      ['none', -1],
+    ])('says that one is %s once for each category, and again if that comes back after a good one', (_what, cost) => {
+      const said = (of: CountedCategory, given = cost): number => {
+        input.cost(of, given);
+        return lines.splice(0).length;
+      };
+      expect([said(calls), said(calls), said(tokens), said(calls)]).toEqual([1, 0, 1, 0]);
+      jest.advanceTimersByTime(MINUTE_MS);
+      expect([said(tokens, 1), said(calls)]).toEqual([0, 0]);
+      expect([said(calls, 1), said(calls)]).toEqual([0, 1]);
+    });
+  });
+});
+
+it.each<[unknown, number]>([
+  [0, 0],
+  [2.5, 2.5],
+  [10, 10],
+  [11, 10],
+  [-1, 1],
+  [NaN, 1],
+  ['5', 1],
+])('a cost of %p counts as %p if 10 is the highest', (cost, counts) => expect(countedCost(cost, 10)).toBe(counts));
