@@ -119,8 +119,9 @@ export class RequestMonitor implements Monitor {
   outcome(context: ExecutionContext, { failed, result }: Outcome): void {
     try {
       const handler = this.find(context.getClass(), context.getHandler());
-      const counts = handler?.outcomes.filter(({ when }) => (when === 'failure') === failed) ?? [];
-      if (handler && counts.length > 0) void this.count(counts, context, handler, result);
+      if (handler === undefined) return;
+      const counts = handler.outcomes.filter(({ when }) => (when === 'failure') === failed);
+      void this.count(counts, context, handler, result);
     } catch (error) {
       this.notCounted(error);
     }
@@ -154,7 +155,6 @@ export class RequestMonitor implements Monitor {
       else if (mark.when) outcomes.push(this.countsIn(category, mark, name));
       else counts.set(mark.category, this.countsIn(category, mark, name));
     }
-    if (counts.size + outcomes.length === 0) return undefined;
     const bound = this.handlers.isBound(owner, handler);
     const skipFault = new Fault(this.once, `skipIf ${name}`);
     const routeOf = routesOf(name);
@@ -393,7 +393,8 @@ export class RequestMonitor implements Monitor {
     };
     const known = (cost: unknown): number => {
       if (typeof cost !== 'number') return wrong(`returned ${kindOf(cost)}`);
-      if (!(cost >= 0 && Number.isFinite(cost))) return wrong(`returned ${cost < 0 ? 'less than 0' : cost}`);
+      if (cost < 0) return wrong('returned less than 0');
+      if (!Number.isFinite(cost)) return wrong(`returned ${cost}`);
       costFault.good();
       return cost;
     };
