@@ -388,6 +388,20 @@ describe('RequestMonitor', () => {
         expect(await countedNow()).toEqual(['calls acme 2.5']);
       });
 
+      it('may be a function that gives a cost before elsewhere, where it is called with the context alone', async () => {
+        const both = jest.fn(() => answering(2));
+        class Both {
+          @MonitorRate('calls', { cost: both })
+          @MonitorRate('tokens', { after: both })
+          call(): void {}
+        }
+        observe(Both);
+        succeed(Both, 'the result');
+        const context: unknown = expect.any(ExecutionContextHost);
+        expect(both.mock.calls).toEqual([[context], ['the result', context]]);
+        expect(await countedNow()).toEqual(['calls acme 2', 'tokens acme 2']);
+      });
+
       it('may be 0, which counts nothing', async () => {
         succeed(costing({ after: () => answering(0) }));
         expect(await countedNow()).toEqual([]);

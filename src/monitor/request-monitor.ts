@@ -89,6 +89,8 @@ export class RequestMonitor implements Monitor {
   /** The method of the last request: the next guard, or the next request, usually asks about the same. */
   private last: Known | undefined;
   private readonly guests = new Map<unknown, GuestFunction<never, unknown>>();
+  /** Those of `after`, which are called with the result too. */
+  private readonly afterGuests = new Map<unknown, GuestFunction<never, unknown>>();
   private readonly skip: GuestFunction<ExecutionContext, unknown> | undefined;
 
   constructor(
@@ -103,7 +105,7 @@ export class RequestMonitor implements Monitor {
 
   /** Stops waiting for the app's functions. */
   stop(): void {
-    for (const guest of this.guests.values()) guest.stop();
+    for (const guests of [this.guests, this.afterGuests]) for (const guest of guests.values()) guest.stop();
   }
 
   observe(context: ExecutionContext, isUnbound: boolean): Wait {
@@ -167,7 +169,7 @@ export class RequestMonitor implements Monitor {
       category,
       tenant: this.guest(category.tenant),
       cost: typeof cost === 'number' ? cost : this.guest(cost),
-      after: after && this.guest(after, ({ result, context }) => after(result, context)),
+      after: after && this.guest(after, ({ result, context }) => after(result, context), this.afterGuests),
       when,
       tenantFault: fault('tenant'),
       costFault: fault(after ? 'after' : 'cost'),
@@ -176,11 +178,10 @@ export class RequestMonitor implements Monitor {
   }
 
   /** One per function, because a function that hangs does so for all its callers. */
-  private guest<Q>(of: unknown, ask = of as (question: Q) => unknown): GuestFunction<Q, unknown> {
+  private guest<Q>(of: unknown, ask = of as (question: Q) => unknown, guests = this.guests): GuestFunction<Q, unknown> {
     const guest =
-      (this.guests.get(of) as GuestFunction<Q, unknown> | undefined) ??
-      new GuestFunction(ask, this.options.waitAtMostMs);
-    this.guests.set(of, guest);
+      (guests.get(of) as GuestFunction<Q, unknown> | undefined) ?? new GuestFunction(ask, this.options.waitAtMostMs);
+    guests.set(of, guest);
     return guest;
   }
 
