@@ -1,19 +1,9 @@
 import type { Breach } from '../model/breach.js';
 import { isSeverity, SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { isRecord } from '../util/is-record.js';
 import { kindOf, oneLine } from '../util/text.js';
-import {
-  isAmount,
-  isCountedBy,
-  isOptional,
-  isPositive,
-  isRoute,
-  isShares,
-  isString,
-  isText,
-  LAST_MS,
-} from './incident/incident-from-store.js';
+import { isAmount, isOptional, isPositive, isRecord, isString, isText, LAST_MS } from '../util/is-record.js';
+import { isCountedBy, isRoute, isShares } from './incident/incident-from-store.js';
 
 /**
  * Turns an alert that the app raises itself into a breach. Channels trust what they are given, so a mistake is rejected here, where the

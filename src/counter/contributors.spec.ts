@@ -101,6 +101,29 @@ describe('contributors', () => {
     [one, other] = [replica(), replica()];
   });
 
+  it.each([
+    { counts: undefined },
+    { counts: { a: 'many' } },
+    { counts: 7 },
+    { writes: undefined },
+    { writes: { one: 'many' } },
+    { until: 'soon' },
+    { forgot: 7 },
+  ])('are named and shared despite a stored record that is none, with %j', async (wrong) => {
+    add(one, { a: 10 });
+    add(one, { b: 5 }, '__proto__');
+    await one.look(totals());
+    for (const [id, text] of await state.list('contributors')) {
+      if (!id.includes('"p"')) continue;
+      await state.swap('contributors', id, text, JSON.stringify({ ...(JSON.parse(text) as object), ...wrong }));
+    }
+    add(other, { a: 3 });
+    add(other, { c: 2 }, '__proto__');
+    await other.look(totals());
+    expect(await top(other, 7, 'minute', '__proto__')).toBe('b 5, c 2');
+    expect(await top(other, 3)).toBe('a 3');
+  });
+
   it('of all instances are named with their shares, the largest first', async () => {
     add(one, { a: 10, b: 3 });
     add(other, { b: 9, c: 1 });

@@ -11,6 +11,7 @@ import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
+import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/is-record.js';
 import { copied, oneLine } from '../util/text.js';
 import { within } from '../util/within.js';
 
@@ -92,6 +93,11 @@ interface Kept {
   readonly forgot?: boolean;
 }
 
+/** A malformed record in the store must not break the others. */
+const isKept = shaped({
+  ...{ counts: mapOf(isAmount), writes: mapOf(isAmount), until: isTime, forgot: isOptional(isBoolean) },
+});
+
 /**
  * Who makes up the counts of tenants: API keys, users, models. Counted in this process; shared with the others once a tenant is near a
  * level, so that an alert can name them.
@@ -113,7 +119,7 @@ export class Contributors {
     private readonly categories: ReadonlyMap<string, Category>,
     private readonly now: () => number,
   ) {
-    this.records = new Records(state, KIND, ({ until }) => until);
+    this.records = new Records(state, KIND, ({ until }) => until, isKept);
   }
 
   /** Adds `cost` to a contributor of a tenant, in each window of the category, as the counter does to the tenant. */

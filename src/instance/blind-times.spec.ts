@@ -137,4 +137,27 @@ describe('a time without the store', () => {
     await scene.pass(10);
     expect(scene.told).toHaveLength(1);
   });
+
+  it.each([
+    ...['instance', 'host'].map((field) => ({ [field]: 7 })),
+    ...['pid', 'from', 'to', 'counted', 'lost', 'writtenAt', 'isTold'].map((field) => ({ [field]: 'many' })),
+    { from: 1e300 },
+    { to: undefined },
+  ])('is told despite a stored report that is none, with %j', async (wrong) => {
+    const scene = new Scene();
+    scene.replica();
+    await scene.pass(1);
+    scene.leave(0);
+    await scene.pass(31);
+    scene.back(0);
+    await scene.pass(4);
+    const [[id, text]] = [...(await scene.state.list('blind:api'))] as [[string, string]];
+    const record = JSON.stringify({ ...(JSON.parse(text) as object), host: 'malformed', ...wrong });
+    await scene.state.swap('blind:api', `${id}2`, undefined, record);
+    await scene.pass(10);
+    const hosts = (times: readonly BlindTime[]) => times.map(({ instances }) => instances.map(({ host }) => host));
+    expect(hosts(scene.told)).toEqual([['host-i0']]);
+    const [{ blind }] = scene.replicas as [(typeof scene.replicas)[0]];
+    expect(hosts(await blind.between(0, scene.now))).toEqual([['host-i0']]);
+  });
 });

@@ -3,6 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { BlindTime } from '../model/blind-time.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
+import { isAmount, isBoolean, isOptional, isString, isTime, shaped } from '../util/is-record.js';
 import { reasonOf } from '../util/text.js';
 
 /** How long the store must be back before a blind time is over: a store that flaps causes one, not a hundred. */
@@ -25,6 +26,12 @@ interface Report {
   readonly writtenAt: number;
   readonly isTold?: true;
 }
+
+/** A malformed report in the store must not break the others. */
+const isReport = shaped({
+  ...{ instance: isString, host: isString, pid: isAmount, from: isTime, to: isTime },
+  ...{ counted: isAmount, lost: isAmount, writtenAt: isTime, isTold: isOptional(isBoolean) },
+});
 
 /** What is watched, and where it is reported. */
 export interface BlindSettings {
@@ -66,7 +73,7 @@ export class BlindTimes {
     private readonly settings: BlindSettings,
     private readonly logger: Pick<Logger, 'warn'>,
   ) {
-    this.reports = new Records(settings.state, `blind:${settings.scope}`);
+    this.reports = new Records(settings.state, `blind:${settings.scope}`, undefined, isReport);
     this.lease = `blind:${settings.scope}`;
   }
 

@@ -104,6 +104,21 @@ describe('the instances that share keys', () => {
     ]);
   });
 
+  it.each([
+    ...['id', 'service', 'version', 'host'].map((field) => ({ [field]: 7 })),
+    ...['pid', 'startedAt', 'lastSeen', 'perSecond', 'uncounted'].map((field) => ({ [field]: {} })),
+    ...[{ thresholds: null }, { thresholds: { llm_call: 7 } }],
+  ])('leave out a stored one that is none, with %j', async (wrong) => {
+    const one = await start();
+    const [text] = [...(await state.list('instances')).values()] as [string];
+    const record = JSON.stringify({ ...(JSON.parse(text) as object), id: 'wrong', ...wrong });
+    await state.swap('instances', 'wrong', undefined, record);
+    const two = await start();
+    await two.beat();
+    expect((await two.list()).map(({ id }) => id).sort()).toEqual([one.id, two.id].sort());
+    expect(lines).toEqual([]);
+  });
+
   it('warn once the store is there, if it was away at the start', async () => {
     await start({ service: 'billing', environment: 'staging' });
     const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));

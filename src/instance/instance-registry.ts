@@ -5,6 +5,7 @@ import type { Logger } from '@nestjs/common';
 import type { Category } from '../model/category.js';
 import type { SharedState } from '../store/shared-state.js';
 import { Poller } from '../util/poller.js';
+import { isAmount, isOptional, isString, isTime, mapOf, shaped } from '../util/is-record.js';
 import { oneLine } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import { conflictOf, thresholdsOf, type Instance } from './instance.js';
@@ -153,14 +154,17 @@ export class InstanceRegistry {
   }
 }
 
-/** Undefined if a later version wrote it in another format. */
+const isInstance = shaped({
+  ...{ id: isString, service: isOptional(isString), environment: isOptional(isString), version: isString },
+  ...{ host: isString, pid: isAmount, startedAt: isTime, lastSeen: isTime, perSecond: isAmount, uncounted: isAmount },
+  thresholds: mapOf(isString),
+});
+
+/** Undefined if it is malformed, or a later version wrote it in another format. */
 function parse(record: string): Instance | undefined {
   try {
-    const instance = JSON.parse(record) as Partial<Instance> | null;
-    const isOne = typeof instance?.id === 'string' && typeof instance.lastSeen === 'number';
-    return isOne && typeof instance.thresholds === 'object' && typeof instance.startedAt === 'number'
-      ? (instance as Instance)
-      : undefined;
+    const instance: unknown = JSON.parse(record);
+    return isInstance(instance) ? (instance as Instance) : undefined;
   } catch {
     return undefined;
   }

@@ -10,3 +10,34 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
     return false;
   }
 }
+
+/** Tests whether a value from outside, such as a stored record, has the right shape. */
+export type Test = (value: unknown) => boolean;
+
+/** The latest time that a Date can hold. */
+export const LAST_MS = 8.64e15;
+
+export const isString: Test = (value) => typeof value === 'string';
+export const isText: Test = (value) => typeof value === 'string' && value !== '';
+export const isAmount: Test = (value) => Number.isFinite(value) && (value as number) >= 0;
+export const isPositive: Test = (value) => Number.isFinite(value) && (value as number) > 0;
+export const isBoolean: Test = (value) => typeof value === 'boolean';
+export const isTime: Test = (value) => Number.isFinite(value) && Math.abs(value as number) <= LAST_MS;
+
+export function isOptional(isRight: Test): Test {
+  return (value) => value === undefined || isRight(value);
+}
+
+export function listOf(isRight: Test): Test {
+  return (value) => Array.isArray(value) && value.every(isRight);
+}
+
+export function mapOf(isRight: Test): Test {
+  return (value) => isRecord(value) && Object.values(value).every(isRight);
+}
+
+/** An object whose fields pass their tests; other fields are allowed. */
+export function shaped(fields: Readonly<Record<string, Test>>): Test {
+  const entries = Object.entries(fields);
+  return (value) => isRecord(value) && entries.every(([name, isRight]) => isRight(value[name]));
+}

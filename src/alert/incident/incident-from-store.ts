@@ -1,37 +1,20 @@
 import { isSeverity } from '../../model/level.js';
 import type { IncidentStatus } from '../../model/rate-alert.js';
-import { isRecord } from '../../util/is-record.js';
+import {
+  isAmount,
+  isBoolean,
+  isOptional,
+  isPositive,
+  isRecord,
+  isString,
+  isText,
+  isTime,
+  listOf,
+  mapOf,
+  shaped,
+  type Test,
+} from '../../util/is-record.js';
 import type { Delivery, Incident } from './incident.js';
-
-type Test = (value: unknown) => boolean;
-
-/** The latest time that a Date can hold. */
-export const LAST_MS = 8.64e15;
-
-export const isString: Test = (value) => typeof value === 'string';
-export const isText: Test = (value) => typeof value === 'string' && value !== '';
-export const isAmount: Test = (value) => Number.isFinite(value) && (value as number) >= 0;
-export const isPositive: Test = (value) => Number.isFinite(value) && (value as number) > 0;
-const isBoolean: Test = (value) => typeof value === 'boolean';
-const isTime: Test = (value) => Number.isFinite(value) && Math.abs(value as number) <= LAST_MS;
-
-export function isOptional(isRight: Test): Test {
-  return (value) => value === undefined || isRight(value);
-}
-
-function listOf(isRight: Test): Test {
-  return (value) => Array.isArray(value) && value.every(isRight);
-}
-
-function mapOf(isRight: Test): Test {
-  return (value) => isRecord(value) && Object.values(value).every(isRight);
-}
-
-/** An object whose fields pass their tests; other fields are allowed. */
-function shaped(fields: Readonly<Record<string, Test>>): Test {
-  const entries = Object.entries(fields);
-  return (value) => isRecord(value) && entries.every(([name, isRight]) => isRight(value[name]));
-}
 
 export const isCountedBy: Test = (by) => by === 'all' || by === 'instance';
 export const isRoute = shaped({ method: isString, path: isString, handler: isString });

@@ -1,7 +1,8 @@
 import type { AlertChannel } from '../../model/alert-channel.js';
-import type { Severity } from '../../model/level.js';
+import { isSeverity, type Severity } from '../../model/level.js';
 import { Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
+import { isPositive, isString, isText, isTime, listOf, shaped, type Test } from '../../util/is-record.js';
 
 /** The settings of a channel that decide what it is sent. */
 export type Wanting = Pick<AlertChannel, 'minSeverity' | 'categories' | 'repeatEveryMs'>;
@@ -13,6 +14,18 @@ interface Entry {
   readonly repeatEveryMs?: number | undefined;
   readonly seenAt: number;
 }
+
+/** A channel may have null for what it leaves out. */
+const isGiven =
+  (isRight: Test): Test =>
+  (value) =>
+    value === undefined || value === null || isRight(value);
+
+/** A malformed entry in the store must not break the others. */
+const isEntry = shaped({
+  ...{ key: isText, seenAt: isTime, minSeverity: isGiven(isSeverity) },
+  ...{ categories: isGiven(listOf(isString)), repeatEveryMs: isGiven(isPositive) },
+});
 
 /** How often a replica writes its channels, unless another replica with the same channels has. */
 const SEEN_EVERY_MS = 5_000;
@@ -38,7 +51,7 @@ export class ChannelRoster {
     scope: string,
     private readonly own: ReadonlyMap<string, Wanting>,
   ) {
-    this.records = new Records(state, `channels:${scope}`);
+    this.records = new Records(state, `channels:${scope}`, undefined, isEntry);
     this.channels = own;
   }
 

@@ -1,0 +1,38 @@
+import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
+import { ChannelRoster } from './channel-roster.js';
+
+const NOW = 1_000_000;
+let state: MemorySharedState;
+
+const roster = (key: string, wanting: object = {}): ChannelRoster =>
+  new ChannelRoster(state, 'api', new Map([[key, wanting]]));
+
+beforeEach(() => (state = new MemorySharedState()));
+
+it('knows the channels of other replicas, whatever they leave out', async () => {
+  const nothing = { minSeverity: null, categories: null, repeatEveryMs: undefined };
+  const all = { minSeverity: 'critical', categories: ['llm_call'], repeatEveryMs: 60_000 };
+  await roster('nothing', nothing).look(NOW);
+  await roster('all', all).look(NOW);
+  const own = roster('own');
+  await own.look(NOW);
+  expect([...own.channels.keys()].sort()).toEqual(['all', 'nothing', 'own']);
+  expect(own.channels.get('all')).toMatchObject(all);
+});
+
+it.each([
+  ...['key', 'minSeverity', 'categories', 'repeatEveryMs', 'seenAt'].map((field) => ({ [field]: {} })),
+  { key: undefined },
+  { key: '' },
+  { seenAt: undefined },
+  { minSeverity: 'loud' },
+  { categories: [7] },
+  { repeatEveryMs: -1 },
+])('leaves out a stored entry that is none, with %j', async (wrong) => {
+  await roster('other').look(NOW);
+  const entry = JSON.stringify({ schema: 1, key: 'wrong', seenAt: NOW, ...wrong });
+  await state.swap('channels:api', 'wrong', undefined, entry);
+  const own = roster('own');
+  await own.look(NOW);
+  expect([...own.channels.keys()].sort()).toEqual(['other', 'own']);
+});
