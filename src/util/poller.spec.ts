@@ -53,6 +53,33 @@ describe('Poller', () => {
     finish();
   });
 
+  it('warns once of all that fail for one reason, and of each other reason', async () => {
+    const fails = (reason: string): Promise<void> => Promise.reject(new Error(reason));
+    work.mockImplementation(() => fails('NOPERM'));
+    const beside = [
+      new Poller(() => fails('NOPERM'), log, 'Instances', undefined, 10_000),
+      new Poller(() => fails('WRONGTYPE'), log, 'Thresholds'),
+      new Poller(() => Promise.resolve(), log, 'Blind times'),
+      new Poller(() => fails('NOPERM'), log, 'Usage records'),
+      new Poller(
+        () => fails('NOPERM'),
+        log,
+        'Incidents',
+        () => true,
+      ),
+    ];
+    const elsewhere = new MemoryLogger();
+    beside.push(new Poller(() => fails('NOPERM'), elsewhere, 'Contributors'));
+    for (const poller of beside) poller.start();
+    await pass(180_000);
+    expect(log.lines).toEqual([
+      'warn : Mutes, Instances, Usage records have not been updated for a minute (NOPERM)',
+      'warn : Thresholds have not been updated for a minute (WRONGTYPE)',
+    ]);
+    expect(elsewhere.lines).toHaveLength(1);
+    for (const poller of beside) await poller.stop();
+  });
+
   it('warns once when the work has failed for a minute, and again only after it has worked in between', async () => {
     work.mockRejectedValue(new Error('away'));
     // Failing since the first second.

@@ -6,6 +6,8 @@ import { within } from './within.js';
 const EVERY_MS = 1_000;
 /** How long the work must fail before a warning: shorter outages of the store are reported by its users. */
 const REPORT_AFTER_MS = 60_000;
+/** Pollers by the log that they write to: what makes several of them fail is said once. */
+const pollersOf = new WeakMap<object, Set<Poller>>();
 /** How long a run in progress may delay the app's shutdown. */
 const STOP_WITHIN_MS = 2_000;
 
@@ -14,6 +16,8 @@ export class Poller {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private failingSince: number | undefined;
+  private reason: string | undefined;
+  private readonly beside: Set<Poller>;
 
   /**
    * @param subject - What goes stale while the work fails, for the log: `Mutes`.
@@ -26,9 +30,13 @@ export class Poller {
     private readonly subject: string,
     private readonly isReported: () => boolean = () => false,
     private readonly everyMs = EVERY_MS,
-  ) {}
+  ) {
+    this.beside = pollersOf.get(logger) ?? new Set();
+    pollersOf.set(logger, this.beside);
+  }
 
   start(): void {
+    this.beside.add(this);
     this.timer ??= setInterval(() => void this.now(), this.everyMs).unref();
   }
 
@@ -41,6 +49,7 @@ export class Poller {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
+    this.beside.delete(this);
     await within(this.running ?? Promise.resolve(), STOP_WITHIN_MS, 'not done').catch(() => undefined);
   }
 
@@ -59,9 +68,15 @@ export class Poller {
     const now = performance.now();
     if (this.isReported()) this.failingSince = now;
     const since = (this.failingSince ??= now);
+    this.reason = reasonOf(error);
     if (now - since < REPORT_AFTER_MS) return;
+    // Those of one cause fail a little later, by their intervals.
+    const isSame = ({ reason, failingSince = Infinity }: Poller): boolean =>
+      reason === this.reason && now - failingSince >= REPORT_AFTER_MS / 2;
+    const failing = [this, ...[...this.beside].filter((poller) => poller !== this && isSame(poller))];
     // Warn once, until the work succeeds again.
-    this.failingSince = Infinity;
-    this.logger.warn(`${this.subject} have not been updated for a minute (${reasonOf(error)})`);
+    for (const poller of failing) poller.failingSince = Infinity;
+    const subjects = failing.map(({ subject }) => subject).join(', ');
+    this.logger.warn(`${subjects} have not been updated for a minute (${this.reason})`);
   }
 }
