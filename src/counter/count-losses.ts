@@ -13,8 +13,8 @@ export class CountLosses {
   private lost = 0;
   private lostBefore = 0;
   private lostDataAt = -Infinity;
-  /** Reasons that were logged, by category, and the window they were logged in. */
-  private readonly saidRefused = new Map<string, string>();
+  /** Reasons that were logged, by category and window, and the end of the latest span they were logged in. */
+  private readonly saidRefused = new Map<string, number>();
 
   constructor(
     private readonly store: string,
@@ -49,10 +49,11 @@ export class CountLosses {
   }
 
   /** Logs that the store refuses a total for now. */
-  refused({ window: { category, span } }: TenantTotal, reason: string): void {
-    const about = `${category.name} ${reason.split(' ', 1)[0]}`;
-    if (this.saidRefused.get(about) === span.key) return;
-    this.saidRefused.set(about, span.key);
+  refused({ window: { category, window, span } }: TenantTotal, reason: string): void {
+    const about = `${category.name} ${window.name} ${reason.split(' ', 1)[0]}`;
+    // Totals of the span before are tried again too.
+    if ((this.saidRefused.get(about) ?? 0) >= span.end) return;
+    this.saidRefused.set(about, span.end);
     this.logger.error(
       `A counter of ${category.name} was refused (${oneLine(reason)}): this instance counts it alone, and retries every few seconds. ${remedyFor(reason)}`,
     );

@@ -452,6 +452,18 @@ describe('Publisher, if requests wait', () => {
     expect(publishes).toHaveLength(3);
   });
 
+  it('says once of a span that its totals are refused, though those of the one before are tried again', () => {
+    const losses = new CountLosses('store', 10_000, logger);
+    const day = { ...window, name: 'day', spanAt: fixedSpans(86_400_000) };
+    const ofDay = windows.track(category, day, 'acme', now) as TenantTotal;
+    const before = track();
+    now += 60_000;
+    const after = track();
+    for (let i = 0; i < 3; i++)
+      for (const tracked of [before, ofDay, after]) losses.refused(tracked, 'NOPERM no rights');
+    expect(lines).toHaveLength(3);
+  });
+
   it('raises a level with the name, tenant and route of a request that came while its publish was under way', async () => {
     const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
     // The others have counted 10 between the two answers.
