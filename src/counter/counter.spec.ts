@@ -4,6 +4,7 @@ import { counted } from '../../test/support/counted.js';
 import { isDone } from '../../test/support/fake-timers.js';
 import type { Breach } from '../model/breach.js';
 import type { ChangedTotal } from '../model/live-total.js';
+import { tenantKey } from '../model/tenant.js';
 import type { Route } from '../model/route.js';
 import type { LevelsFor } from '../model/window.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
@@ -211,6 +212,21 @@ describe('Counter', () => {
       expect([await one.read('llm', { id: 'b' }), await one.read('llm', 'nobody')]).toEqual([3, 0]);
     });
 
+    it('of both tenants that an id as alerts show it may mean: the higher, and the store first takes what waits of either', async () => {
+      const [one, other] = [replica({ counting: 'background' }), replica()];
+      const long = 'x'.repeat(1_200);
+      // A tenant may have an id that looks like the shortened one of another.
+      const shown = tenantKey(long);
+      void one.add('llm', { id: long }, 5);
+      void one.add('llm', { id: shown }, 2);
+      expect(await one.read('llm', shown)).toBe(5);
+      void other.add('llm', { id: shown }, 20);
+      await pass(200);
+      void one.add('llm', { id: shown }, 1);
+      const counts = [{ category: 'llm', window: 'minute', tenantId: long, at: now }];
+      expect([await one.read('llm', shown), await one.counts(counts)]).toEqual([23, [5]]);
+    });
+
     it('that it knows itself if the store is away, or takes longer than a request may wait', async () => {
       const counter = replica();
       void counter.add('llm', { id: 'a' }, 4);
@@ -222,7 +238,9 @@ describe('Counter', () => {
       await pass(2);
       expect([await isDone(read), await read]).toEqual([true, 4]);
       void counter.add('llm', { id: 'a' }, 1);
+      expect(counter.isStoreAway).toBe(false);
       await pass(2_000);
+      expect(counter.isStoreAway).toBe(true);
       const { reads } = store;
       expect([await counter.read('llm', 'a'), await counter.read('llm', 'b'), store.reads - reads]).toEqual([5, 0, 0]);
     });
