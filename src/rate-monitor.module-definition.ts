@@ -6,7 +6,7 @@ import { RateMonitorConfigError } from './model/config-error.js';
 import type { CompleteOptions } from './options/with-defaults.js';
 import { withoutNulls } from './options/without-nulls.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
-import { isRecord } from './util/is-record.js';
+import { isRecord } from './util/shapes.js';
 import { kindOf } from './util/text.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Breach } from '../model/breach.js';
 import { isSeverity, SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { kindOf, oneLine } from '../util/text.js';
-import { isAmount, isOptional, isPositive, isRecord, isString, isText, LAST_MS } from '../util/is-record.js';
+import { isAmount, isOptional, isPositive, isRecord, isString, isText, LAST_MS } from '../util/shapes.js';
 import { isCountedBy, isRoute, isShares } from './incident/incident-from-store.js';
 
 /**

@@ -11,7 +11,7 @@ import { windowNamed } from '../model/window-name.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
-import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/is-record.js';
+import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/shapes.js';
 import { copied, oneLine } from '../util/text.js';
 import { within } from '../util/within.js';
 

@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { BlindTime } from '../model/blind-time.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
-import { isAmount, isBoolean, isOptional, isString, isTime, shaped } from '../util/is-record.js';
+import { isAmount, isBoolean, isOptional, isString, isTime, shaped } from '../util/shapes.js';
 import { reasonOf } from '../util/text.js';
 
 /** How long the store must be back before a blind time is over: a store that flaps causes one, not a hundred. */

@@ -5,7 +5,7 @@ import type { Logger } from '@nestjs/common';
 import type { Category } from '../model/category.js';
 import type { SharedState } from '../store/shared-state.js';
 import { Poller } from '../util/poller.js';
-import { isAmount, isOptional, isString, isTime, mapOf, shaped } from '../util/is-record.js';
+import { isAmount, isOptional, isString, isTime, mapOf, shaped } from '../util/shapes.js';
 import { oneLine } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import { conflictOf, thresholdsOf, type Instance } from './instance.js';

@@ -4,7 +4,7 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
-import { isRecord } from '../util/is-record.js';
+import { isRecord } from '../util/shapes.js';
 import { kindOf, oneLine, unknownName } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');

@@ -2,7 +2,7 @@ import type { ModuleRef } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { windowName } from '../model/window-name.js';
-import { isRecord } from '../util/is-record.js';
+import { isRecord } from '../util/shapes.js';
 import { configService } from '../util/optional-peers.js';
 import { kindOf, reasonOf } from '../util/text.js';
 import type { RateMonitorOptions, WindowOptions } from './rate-monitor-options.js';

@@ -1,6 +1,6 @@
 import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 
-import { isRecord } from '../util/is-record.js';
+import { isRecord } from '../util/shapes.js';
 
 /** The maximum of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 import type { ValidationError } from 'class-validator';
 
-import { isRecord } from '../util/is-record.js';
+import { isRecord } from '../util/shapes.js';
 import { meantName } from '../util/meant-name.js';
 import { hasUnseen, kindOf, oneLine, reasonOf } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';

@@ -1,5 +1,5 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { isRecord } from '../util/is-record.js';
+import { isRecord } from '../util/shapes.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 

@@ -1,4 +1,4 @@
-import { isRecord } from './is-record.js';
+import { isRecord } from './shapes.js';
 
 /** Control characters, line separators and whitespace of any kind; a run of them becomes one space. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\s]+/gu;

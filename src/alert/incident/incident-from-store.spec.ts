@@ -11,7 +11,7 @@ import { plan } from '../sending/what-is-due.js';
 import { lastOf, withBreach, type Delivery, type Incident, type Told, type WindowOver } from './incident.js';
 import { spansToCount, withCounted } from './counts-of-windows.js';
 import { withConfirmed } from './told.js';
-import { LAST_MS } from '../../util/is-record.js';
+import { LAST_MS } from '../../util/shapes.js';
 import { isIncident } from './incident-from-store.js';
 
 const MINUTE = 60_000;

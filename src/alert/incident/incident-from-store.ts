@@ -13,7 +13,7 @@ import {
   mapOf,
   shaped,
   type Test,
-} from '../../util/is-record.js';
+} from '../../util/shapes.js';
 import type { Delivery, Incident } from './incident.js';
 
 export const isCountedBy: Test = (by) => by === 'all' || by === 'instance';

@@ -2,7 +2,7 @@ import type { AlertChannel } from '../../model/alert-channel.js';
 import { isSeverity, type Severity } from '../../model/level.js';
 import { Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
-import { isPositive, isString, isText, isTime, listOf, shaped, type Test } from '../../util/is-record.js';
+import { isPositive, isString, isText, isTime, listOf, shaped, type Test } from '../../util/shapes.js';
 
 /** The settings of a channel that decide what it is sent. */
 export type Wanting = Pick<AlertChannel, 'minSeverity' | 'categories' | 'repeatEveryMs'>;

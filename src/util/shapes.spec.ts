@@ -1,4 +1,4 @@
-import { isRecord } from './is-record.js';
+import { isRecord } from './shapes.js';
 
 const { proxy, revoke } = Proxy.revocable({}, {});
 revoke();
