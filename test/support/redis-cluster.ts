@@ -9,8 +9,11 @@ import { RedisServer } from './redis-server.js';
 import { until } from './until.js';
 
 const SLOTS = 16_384;
-/** How long a node may be silent until others take it for dead: little if one is killed, much otherwise, since the machine may be busy. */
-const NODE_TIMEOUT_MS = { soon: 800, late: 15_000 };
+/**
+ * How long a node may be silent until others take it for dead: little while they find each other, much otherwise, since the machine may be
+ * busy. If one is killed, so long that it is away for over a second for every client: with 800 ms, its replica may take over in less.
+ */
+const NODE_TIMEOUT_MS = { soon: 800, killed: 2_000, late: 15_000 };
 
 interface Node {
   readonly server: RedisServer;
@@ -60,7 +63,7 @@ export class RedisCluster {
 
   /** Kills the master that holds `key`. */
   async killMasterOf(key: string): Promise<void> {
-    await this.giveUpNodesAfter(NODE_TIMEOUT_MS.soon);
+    await this.giveUpNodesAfter(NODE_TIMEOUT_MS.killed);
     await this.holding(await this.slotOf(key)).server.kill();
   }
 
