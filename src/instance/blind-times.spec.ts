@@ -47,6 +47,18 @@ class Scene {
   }
 }
 
+/** One replica that was blind for long enough to be told of, and is back. */
+async function afterABlindTime(): Promise<Scene> {
+  const scene = new Scene();
+  scene.replica();
+  await scene.pass(1);
+  scene.leave(0);
+  await scene.pass(31);
+  scene.back(0);
+  await scene.pass(4);
+  return scene;
+}
+
 describe('a time without the store', () => {
   it('is told once by all replicas, with what each counted and lost', async () => {
     const scene = new Scene();
@@ -92,13 +104,7 @@ describe('a time without the store', () => {
   });
 
   it('is told by another replica if the one that was told of it first has ended', async () => {
-    const scene = new Scene();
-    scene.replica();
-    await scene.pass(1);
-    scene.leave(0);
-    await scene.pass(31);
-    scene.back(0);
-    await scene.pass(4);
+    const scene = await afterABlindTime();
     // It ends before it has heard of the others, and another one starts.
     scene.replicas.length = 0;
     scene.replica();
@@ -144,13 +150,7 @@ describe('a time without the store', () => {
     { from: 1e300 },
     { to: undefined },
   ])('is told despite a stored report that is none, with %j', async (wrong) => {
-    const scene = new Scene();
-    scene.replica();
-    await scene.pass(1);
-    scene.leave(0);
-    await scene.pass(31);
-    scene.back(0);
-    await scene.pass(4);
+    const scene = await afterABlindTime();
     const [[id, text]] = [...(await scene.state.list('blind:api'))] as [[string, string]];
     const record = JSON.stringify({ ...(JSON.parse(text) as object), host: 'malformed', ...wrong });
     await scene.state.swap('blind:api', `${id}2`, undefined, record);
