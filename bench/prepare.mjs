@@ -1,9 +1,11 @@
 // @ts-check
-// Installs what the benchmark needs, and of this package the published files alone: linked, it would bring a second copy of Nest.
+// Installs what the benchmark needs, and of this package what is published, with what it depends on.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+
+import { PLACE } from './lib/place.mjs';
 
 const here = import.meta.dirname;
 const root = resolve(here, '..');
@@ -18,32 +20,28 @@ const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['
 export function prepare(otherBuild) {
   if (!isInstalled()) run('npm', ['ci'], here);
   run('npm', ['run', 'build'], root);
-  place(root, 'nestjs-rate-monitor');
+  for (const part of ['apps', 'lib']) rmSync(resolve(PLACE, part), { recursive: true, force: true });
+  mkdirSync(PLACE, { recursive: true });
+  for (const part of ['apps', 'lib', 'package.json', 'package-lock.json'])
+    cpSync(resolve(here, part), resolve(PLACE, part), { recursive: true });
+  run('npm', ['ci'], PLACE);
+  const packages = [`nestjs-rate-monitor@file:${packed(root)}`];
   if (otherBuild)
-    place(otherBuild.endsWith('.tgz') ? unpacked(otherBuild) : resolve(otherBuild), 'nestjs-rate-monitor-other');
+    packages.push(
+      `nestjs-rate-monitor-other@file:${otherBuild.endsWith('.tgz') ? resolve(otherBuild) : packed(resolve(otherBuild))}`,
+    );
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', ...packages], PLACE);
 }
 
-/** @param {string} archive */
-function unpacked(archive) {
-  const folder = mkdtempSync(resolve(tmpdir(), 'rate-monitor-other-'));
-  run('tar', ['-xzf', resolve(archive), '-C', folder], root);
-  return resolve(folder, 'package');
+/** @param {string} checkout */
+function packed(checkout) {
+  const folder = mkdtempSync(resolve(tmpdir(), 'rate-monitor-packed-'));
+  run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], checkout);
+  const [archive] = readdirSync(folder);
+  return resolve(folder, archive);
 }
 
 function isInstalled() {
   const installed = resolve(here, 'node_modules/.package-lock.json');
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(resolve(here, 'package-lock.json')).mtimeMs;
-}
-
-/**
- * @param {string} from
- * @param {string} name
- */
-function place(from, name) {
-  const to = resolve(here, 'node_modules', name);
-  rmSync(to, { recursive: true, force: true });
-  const { files } = JSON.parse(readFileSync(resolve(from, 'package.json'), 'utf8'));
-  for (const file of ['package.json', ...files]) {
-    if (existsSync(resolve(from, file))) cpSync(resolve(from, file), resolve(to, file), { recursive: true });
-  }
 }

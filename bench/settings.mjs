@@ -10,6 +10,7 @@ const THROTTLER = 'throttler, Redis';
 const COUNTER = 'prom-client counter';
 const NO_GUARD = 'no guard';
 const NOTHING = 'do-nothing guard';
+const WAITING = 'guard that waits a turn';
 const SOME = [NOTHING, THROTTLER, AUTO, AWAIT];
 
 /** One connection comes last: so few requests would not have everything compiled in the warm-up. */
@@ -45,7 +46,12 @@ export const FULL = {
   tenants: { contestants: SOME, variants: tenants, rounds: 3, ...FULL_TIMES },
   rates: { contestants: [AUTO, AWAIT], variants: rates, rounds: 5, ...FULL_TIMES },
   windows: { contestants: WINDOWS, variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
-  beside: { contestants: [AWAIT, MEMORY], variants: connections.slice(0, 1), rounds: 7, ...FULL_TIMES },
+  beside: {
+    contestants: [NOTHING, WAITING, AWAIT, MEMORY],
+    variants: [connections[0], connections[2]],
+    rounds: 7,
+    ...FULL_TIMES,
+  },
   added: {
     contestants: [AUTO, MEMORY],
     ...{ base: NOTHING, besides: [COUNTER], connections: [50, 200, 1], rounds: 7 },

@@ -3,8 +3,9 @@
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createApp } from './apps/create-app.mjs';
+import { contestantFile } from './lib/place.mjs';
 import { RedisServer } from './lib/redis-server.mjs';
+import { prepare } from './prepare.mjs';
 
 const PACKAGES = {
   'throttler, Redis': /node_modules\/(@nestjs\/throttler|@nest-lab\/throttler-storage-redis)\//,
@@ -14,6 +15,9 @@ const PACKAGES = {
   'rate-monitor, memory': /node_modules\/nestjs-rate-monitor\//,
 };
 
+prepare();
+/** @type {typeof import('./apps/create-app.mjs')} */
+const { createApp } = await import(contestantFile('create-app.mjs'));
 await measure();
 // Nobody closes the client of the throttler's storage.
 process.exit();

@@ -45,6 +45,9 @@ export const CONTESTANTS = {
 
   'do-nothing guard': () => guarded(GUARDS['do-nothing guard']),
 
+  // Each request waits for the end of the event loop's turn, with all others of the turn.
+  'guard that waits a turn': () => guarded({ canActivate: endOfTurn }),
+
   'throttler, Redis': ({ redis }) => throttled(new ThrottlerStorageRedisService(connect(redis))),
 
   'prom-client counter': () => guarded(GUARDS['prom-client counter']),
@@ -149,6 +152,18 @@ class TenantThrottlerGuard extends ThrottlerGuard {
 /** @param {import('@nestjs/common').CanActivate} guard */
 function guarded(guard) {
   return { providers: [{ provide: APP_GUARD, useValue: guard }] };
+}
+
+/** @type {Promise<true> | undefined} */
+let turn;
+
+function endOfTurn() {
+  return (turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve(true);
+    });
+  }));
 }
 
 /** @param {RedisAddress} address */

@@ -2,8 +2,9 @@
 import { fileURLToPath } from 'node:url';
 
 import { startChild } from './children.mjs';
+import { contestantFile } from './place.mjs';
 
-const APP = fileURLToPath(new URL('../apps/app.mjs', import.meta.url));
+const APP = contestantFile('app.mjs');
 const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 
 /** One contestant: an app of one or more processes. */

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { arch, cpus, release, totalmem, type } from 'node:os';
 
 import { placement } from './pinning.mjs';
+import { contestantFile } from './place.mjs';
 
-const require = createRequire(import.meta.url);
+const require = createRequire(contestantFile('app.mjs'));
 const PACKAGES = [
   '@nestjs/core',
   'fastify',

@@ -63,7 +63,11 @@ export function report(results) {
     ],
     [
       'Beside the other build',
-      table(loaded(beside), ['contestant'], ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCpuUs']),
+      table(
+        loaded(beside),
+        ['contestant', 'connections'],
+        ['requestsPerSecond', 'p50Us', 'p99Us', 'appCpuUs', 'redisCpuUs'],
+      ),
     ],
     [
       'Request rate and Redis commands',

@@ -1,14 +1,14 @@
 // @ts-check
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { pathBeside } from '../apps/llm.controller.mjs';
 import { startLoad } from '../lib/apps.mjs';
 import { startChild } from '../lib/children.mjs';
+import { contestantFile } from '../lib/place.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 import { median } from '../lib/statistics.mjs';
 
-const APP = fileURLToPath(new URL('../apps/app.mjs', import.meta.url));
+const APP = contestantFile('app.mjs');
 
 /**
  * How much more a request costs than one behind a guard that does nothing. Both are endpoints of one process and take turns of a tenth of a

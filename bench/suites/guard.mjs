@@ -1,10 +1,9 @@
 // @ts-check
-import { fileURLToPath } from 'node:url';
-
 import { startChild } from '../lib/children.mjs';
+import { contestantFile } from '../lib/place.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
-const GUARD_COST = fileURLToPath(new URL('../apps/guard-cost.mjs', import.meta.url));
+const GUARD_COST = contestantFile('guard-cost.mjs');
 /** Room for everything that a measurement allocates, so that no garbage collection interrupts it. */
 const NODE_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 

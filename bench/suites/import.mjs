@@ -1,6 +1,8 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
 
+import { PLACE } from '../lib/place.mjs';
+
 /**
  * What it costs to load a package into an app that has loaded Nest: CPU time, heap and files, in a process of its own each time. CPU time
  * instead of elapsed time, because it depends less on what else the machine does.
@@ -36,7 +38,7 @@ function measured(name) {
       importFiles: Object.keys(require.cache).length - files,
     }));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', '-e', program], {
-    cwd: import.meta.dirname,
+    cwd: PLACE,
     encoding: 'utf8',
   });
   if (!stdout) throw new Error(`${name} cannot be loaded:\n${stderr}`);

@@ -1,9 +1,8 @@
 // @ts-check
-import { fileURLToPath } from 'node:url';
-
 import { App, startLoad } from '../lib/apps.mjs';
 import { takeTurn, warmUp } from '../lib/turn.mjs';
 import { startChild } from '../lib/children.mjs';
+import { contestantFile } from '../lib/place.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
 /**
@@ -12,7 +11,7 @@ import { RedisServer } from '../lib/redis-server.mjs';
  * @typedef {Omit<import('../lib/turn.mjs').Parties, 'app'>} Others
  */
 
-const PING = fileURLToPath(new URL('../apps/ping.mjs', import.meta.url));
+const PING = contestantFile('ping.mjs');
 
 /**
  * Contestants under load, in interleaved rounds. In each round all of them take short turns, starting with a different one each time: a

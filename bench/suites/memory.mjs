@@ -1,10 +1,9 @@
 // @ts-check
-import { fileURLToPath } from 'node:url';
-
 import { startChild } from '../lib/children.mjs';
+import { contestantFile } from '../lib/place.mjs';
 import { RedisServer } from '../lib/redis-server.mjs';
 
-const TENANT_MEMORY = fileURLToPath(new URL('../apps/tenant-memory.mjs', import.meta.url));
+const TENANT_MEMORY = contestantFile('tenant-memory.mjs');
 
 /**
  * Bytes per additional tenant. Each measurement runs in a process of its own.
