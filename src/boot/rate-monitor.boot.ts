@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../facade/alert.service.js';
@@ -24,6 +24,7 @@ import { InstanceRegistry } from '../instance/instance-registry.js';
 import { environmentOf, NO_ENVIRONMENT } from '../options/environment.js';
 import { OPTIONS_OF_TEST, type OptionsOfTest } from '../rate-monitor.module-definition.js';
 import type { Deferred } from '../util/deferred.js';
+import { OwnLogger } from '../util/own-logger.js';
 import { SayOnce } from '../util/say-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
@@ -54,7 +55,7 @@ const LOOK_WITHIN_MS = 1_000;
 /** Starts the module when the app starts, and stops it when the app stops. */
 @Injectable()
 export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger('RateMonitor');
+  private readonly logger = new OwnLogger();
   private instances: InstanceRegistry | undefined;
   private observers: UsageAndMetrics | undefined;
   private notices: Notices | undefined;

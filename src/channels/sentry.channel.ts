@@ -1,12 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 
-import { Logger } from '@nestjs/common';
-
 import { sentry, type Sentry } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { keyOfShown } from '../model/tenant.js';
 import type { Severity } from '../model/level.js';
 import { DeliveryError } from '../model/delivery-error.js';
+import { OwnLogger } from '../util/own-logger.js';
 import { amountOf, oneLine } from '../util/text.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertLine } from './message/alert-line.js';
@@ -80,7 +79,7 @@ export class SentryChannel implements AlertChannel {
       ]);
     const { sampleRate } = this.sentry.getClient()?.getOptions() ?? {};
     if (sampleRate !== undefined && sampleRate < 1)
-      new Logger('RateMonitor').warn(
+      new OwnLogger().warn(
         `Sentry drops alerts at random because its sampleRate is ${sampleRate}: those are retried and arrive late. Set sampleRate to 1, or add another channel`,
       );
   }

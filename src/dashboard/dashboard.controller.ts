@@ -4,7 +4,6 @@ import {
   Controller,
   Get,
   Inject,
-  Logger,
   NotFoundException,
   Optional,
   Post,
@@ -21,6 +20,7 @@ import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
+import { OwnLogger } from '../util/own-logger.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
@@ -82,7 +82,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
   @UseGuards(...(guard ? [guard] : []), DashboardGuard)
   @Controller({ path, version: VERSION_NEUTRAL })
   class RateMonitorDashboardController {
-    private readonly logger = new Logger('RateMonitor');
+    private readonly logger = new OwnLogger();
     private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
 
     constructor(

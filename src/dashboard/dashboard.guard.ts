@@ -1,12 +1,6 @@
-import {
-  ForbiddenException,
-  Inject,
-  Injectable,
-  Logger,
-  type CanActivate,
-  type ExecutionContext,
-} from '@nestjs/common';
+import { ForbiddenException, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 
+import { OwnLogger } from '../util/own-logger.js';
 import { SayOnce } from '../util/say-once.js';
 import { oneLine, reasonOf } from '../util/text.js';
 
@@ -37,7 +31,7 @@ export function whoOf(request: object): string | undefined {
 /** Denies access unless `authorize` grants it. */
 @Injectable()
 export class DashboardGuard implements CanActivate {
-  private readonly once = new SayOnce(new Logger('RateMonitor'));
+  private readonly once = new SayOnce(new OwnLogger());
 
   constructor(@Inject(AUTHORIZE) private readonly authorize: DashboardAuthorize) {}
 

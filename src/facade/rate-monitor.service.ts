@@ -1,6 +1,7 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 
 import type { TenantLike } from '../model/tenant.js';
+import { OwnLogger } from '../util/own-logger.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { AlertService } from './alert.service.js';
@@ -9,7 +10,7 @@ import { RateCounterService } from './rate-counter.service.js';
 /** Counts work without a request, and publishes what was counted. */
 @Injectable()
 export class RateMonitorService {
-  private readonly once = new SayOnce(new Logger('RateMonitor'));
+  private readonly once = new SayOnce(new OwnLogger());
 
   constructor(
     private readonly counter: RateCounterService,

@@ -1,10 +1,11 @@
 import 'reflect-metadata';
 
-import { Inject, Injectable, Logger, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isObservable } from 'rxjs';
 
 import type { Deferred } from '../util/deferred.js';
 import { isThenable } from '../util/guest-function.js';
+import { OwnLogger } from '../util/own-logger.js';
 
 /** Injection token for what counts requests, once the app has started. The symbol is global, so that two copies of this package share it. */
 export const MONITOR = Symbol.for('nestjs-rate-monitor:monitor');
@@ -48,7 +49,7 @@ export class RateMonitorGuard implements CanActivate {
     this.monitor = monitorIn(monitor);
     if (!this.monitor && !missingModuleIsReported) {
       missingModuleIsReported = true;
-      new Logger('RateMonitor').warn(
+      new OwnLogger().warn(
         '@MonitorRate is used in an app without RateMonitorModule, so nothing is counted: import RateMonitorModule.forRoot() in its root module',
       );
     }

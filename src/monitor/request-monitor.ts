@@ -1,4 +1,4 @@
-import { Logger, type ExecutionContext } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
 
 import type { Counter, RouteOf } from '../counter/counter.js';
 import type { Category } from '../model/category.js';
@@ -7,6 +7,7 @@ import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/with-defaults.js';
 import { givenAtOnce, GuestFunction } from '../util/guest-function.js';
 import { contributorLabel, UNNAMED, type Contributors } from '../counter/contributors.js';
+import { OwnLogger } from '../util/own-logger.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
@@ -83,7 +84,7 @@ type Wait = Promise<void> | undefined;
 export class RequestMonitor implements Monitor {
   /** Names of the handlers that counted a request. */
   readonly seen = new Set<string>();
-  private readonly logger = new Logger('RateMonitor');
+  private readonly logger = new OwnLogger();
   /** Weak, because wrapped handlers of request-scoped controllers are new for each request. */
   private readonly known = new WeakMap<object, Known>();
   /** The method of the last request: the next guard, or the next request, usually asks about the same. */

@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-
 import type { AlertChannel } from '../../model/alert-channel.js';
 import type { Severity } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
@@ -7,6 +5,7 @@ import type { ChannelFilter } from '../common-options.js';
 import type { Answer } from './answer.js';
 import { HttpClient, type HttpRequest } from './http-client.js';
 import { isPrivate } from '../../util/http-url.js';
+import { OwnLogger } from '../../util/own-logger.js';
 
 /** Options that all posting channels share. */
 interface HttpOptions extends ChannelFilter {
@@ -36,7 +35,7 @@ export abstract class HttpChannel implements AlertChannel {
   /** {@inheritDoc AlertChannel.start} */
   start(): void {
     if (this.#isPrivate) return;
-    new Logger('RateMonitor').warn(
+    new OwnLogger().warn(
       `The ${this.name} channel posts over plain http: anyone on the network path can read and change alerts. Use https`,
     );
   }

@@ -1,6 +1,6 @@
-import { Logger } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
 
+import { OwnLogger } from '../../util/own-logger.js';
 import { kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
@@ -51,7 +51,7 @@ export class RedisCounterStore implements CounterStore {
   readonly usage: RedisUsageStore;
   /** A hash with more fields than this is folded. */
   protected readonly maxFields: number = MAX_FIELDS;
-  private readonly logger = new Logger('RateMonitor');
+  private readonly logger = new OwnLogger();
   private readonly connection: Redis | Cluster;
   /** Whether each call is limited to one tenant, because on a Cluster its keys must share a slot. */
   private isByTenant: boolean;
