@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { finished, Readable } from 'node:stream';
 
 import {
@@ -34,9 +35,11 @@ export class OutcomeInterceptor implements NestInterceptor {
     const { monitor } = this;
     if (!monitor) return next.handle();
     return new Observable((subscriber) => {
-      const watch = new Watch(subscriber, context, (outcome) =>
+      // When a client leaves, the socket's event has none of the request's AsyncLocalStorage, where an app may keep the tenant.
+      const tell = AsyncResource.bind((outcome: Outcome) =>
         monitor.whenSet((started) => started.outcome(context, outcome)),
       );
+      const watch = new Watch(subscriber, context, tell);
       const subscription = next.handle().subscribe(watch);
       return () => {
         subscription.unsubscribe();

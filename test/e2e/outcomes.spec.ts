@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 
@@ -58,6 +59,8 @@ class Sent implements NestInterceptor {
 const thrown = new ConflictException({ code: 'already there' });
 let open: ServerResponse | undefined;
 let source: PassThrough | undefined;
+/** The request's tenant, as nestjs-cls keeps it. */
+const storage = new AsyncLocalStorage<unknown>();
 
 @UseGuards(AuthGuard)
 @Controller()
@@ -194,7 +197,11 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     const controllers = [OutcomeController, ByClassController];
     app = await startApp({ fastify, options: { categories }, metadata: { controllers } });
   });
-  afterEach(() => app.close());
+  afterEach(() => {
+    // The client keeps a connection for its next request, and Fastify would wait for over a minute until that is idle long enough.
+    (app.app.getHttpServer() as HttpServer).closeAllConnections();
+    return app.close();
+  });
 
   it('counts what the handler returned, even if other interceptors change it', async () => {
     expect(await (await app.post('/tokens', acme, answer(70))).json()).toEqual({ data: answer(70) });
@@ -292,6 +299,30 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     open?.end();
     expect(await response.text()).toBe('ab');
     await counted([3, 0, 0]);
+  });
+
+  it.each([
+    ['sse?open=1', 'tokens', 40],
+    ['file', 'tokens', 7],
+    ['by-hand', 'tokens', 3],
+  ])('finds a tenant that is in AsyncLocalStorage if the client of %s leaves', async (path, category, count) => {
+    await app.close();
+    app = await startApp({
+      fastify,
+      options: { categories, tenant: () => storage.getStore() as string },
+      metadata: { controllers: [OutcomeController] },
+      prepare: (nest) =>
+        void nest.use(({ headers }: { headers: Record<string, string> }, _response: unknown, next: () => void) =>
+          storage.run(headers['x-project'], next),
+        ),
+    });
+    const leave = new AbortController();
+    const response = await fetch(`${app.url}/${path}`, { headers: acme, signal: leave.signal });
+    await (response.body as ReadableStream<Uint8Array>).getReader().read();
+    leave.abort();
+    const read = (): Promise<number> => app.app.get(RateCounterService).read(category, 'acme');
+    await until(async () => (await read()) > 0 || app.log.of('No tenant').length > 0);
+    expect([await read(), app.log.of('No tenant')]).toEqual([count, []]);
   });
 
   it('applies to a class, unless a method overrides it', async () => {
