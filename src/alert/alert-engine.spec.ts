@@ -894,13 +894,50 @@ describe('AlertEngine', () => {
       expect(channels.map(({ heard }) => heard)).toEqual([['before 16', 'a 16'], ['a 16']]);
     });
 
-    it('a story is ended all the same', async () => {
+    it('a story does not end: nobody knows what all count. It ends once a whole window is seen again', async () => {
+      const sides = [brittle(state), brittle(state)];
+      const heard = new Hearing();
+      const engine = await replica([heard], story, sides[0]);
+      await replica([heard], story, sides[1]);
+      await engine.breached(aBreach());
+      for (const side of sides) side.away = true;
+      await pass(10 * MINUTE);
+      for (const side of sides) side.away = false;
+      await pass(MINUTE);
+      expect(heard.heard).toEqual(['a opened 16']);
+      await pass(5 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    });
+
+    it('a story that is over again once the store is back goes on', async () => {
       const side = brittle(state);
       const heard = new Hearing();
       const engine = await replica([heard], story, side);
       await engine.breached(aBreach());
       side.away = true;
       await pass(10 * MINUTE);
+      side.away = false;
+      await pass(50 * SECOND);
+      await engine.breached(aBreach());
+      await pass(2 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16']);
+      await pass(MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      expect(heard.alerts[1]?.incident).toMatchObject({ lastedMs: 12 * MINUTE, windowsOver: 2 });
+    });
+
+    it('a story ends in time if the store was away for less than a window', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], story, side);
+      await engine.breached(aBreach());
+      await pass(2 * MINUTE);
+      side.away = true;
+      await pass(20 * SECOND);
+      side.away = false;
+      await pass(8 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16']);
+      await pass(4 * SECOND);
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
   });

@@ -30,6 +30,7 @@ import { alertRecord, type AlertRecord } from './history-entry.js';
 import {
   CLOCK_FELL_BACK_MS,
   lastOf,
+  lengthOf,
   merged,
   recordId,
   sharedName,
@@ -119,6 +120,10 @@ export class AlertEngine implements Incidents {
   private readonly once: SayOnce;
   private lost = 0;
   private lookedAt = 0;
+  /** While the store is away: when it was last seen. */
+  private blindFrom: number | undefined;
+  /** The last time without the store. */
+  private blind = { from: 0, to: 0 };
 
   constructor(
     private readonly options: AlertSettings,
@@ -418,8 +423,16 @@ export class AlertEngine implements Incidents {
       isMine: (key) => this.leases.holds(this.own(key)),
       mute,
       mayClose: after?.v01 === undefined || this.v01.isGone,
+      seesSince: after && this.seesSince(after),
       mayTakeOver: !this.records.isJustBack,
     });
+  }
+
+  /** Nobody knows what was counted in windows that passed without the store, so an incident does not end then, or at once afterwards. */
+  private seesSince(incident: Incident): number | undefined {
+    if (this.records.isAway) return this.options.now();
+    const { from, to } = this.blind;
+    return to - from > lengthOf(incident) ? to : undefined;
   }
 
   /** Of a channel that this replica has. */
@@ -487,9 +500,12 @@ export class AlertEngine implements Incidents {
       ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
       this.records.storeIsAway();
+      this.blindFrom ??= this.lookedAt;
       await this.lookAt(this.records.dueHere(now()));
       throw error;
     }
+    if (this.blindFrom !== undefined) this.blind = { from: this.blindFrom, to: now() };
+    this.blindFrom = undefined;
     for (const [id, mine] of this.records.takeUnshared())
       await this.attend(id, (there) =>
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 
-import { AlertService, type RateMonitorOptions } from '../../src/index.js';
+import { AlertService, type RateAlert, type RateMonitorOptions } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { LlmController } from '../support/controllers.js';
 import { MovedClock } from '../support/moved-clock.js';
@@ -99,6 +99,22 @@ describe('incidents', () => {
     await told('opened', 'reminded');
     clock.advance(2 * MINUTE_MS);
     await told('opened', 'reminded', 'resolved');
+  });
+
+  it('end as soon after a long window as the options say', async () => {
+    const incidents = { remindAfterMs: 60 * MINUTE_MS, resolveAfterMs: 2 * MINUTE_MS };
+    const others = { collections: { threshold: 3 }, evaluations: { threshold: 3 } };
+    const categories = { llm_call: { threshold: 15, windowMs: 30 * MINUTE_MS }, ...others };
+    await start({ incidents, categories });
+    await hot();
+    await told('opened');
+    const { windowEnd = new Date(NaN) } = app.alerts[0] as RateAlert;
+    // The window is settled, and a minute later the incident is over.
+    clock.advance(windowEnd.getTime() - clock.now() + MINUTE_MS);
+    await looked();
+    await told('opened');
+    clock.advance(MINUTE_MS + 1_000);
+    await told('opened', 'resolved');
   });
 
   it('are sent after a mute if they continue, and never if no channel had been sent them', async () => {

@@ -30,6 +30,15 @@ describe('the end of an incident', () => {
     expect(overAt(opened(), 0)).toBe(at(1, 1_000));
   });
 
+  it('comes no sooner than a window after what all replicas count is seen again', () => {
+    expect(overAt(opened(), undefined, at(5))).toBe(at(6, 1_000));
+    expect(overAt(opened(), undefined, at(4))).toBe(at(6));
+    expect(overAt(opened(false), undefined, at(5))).toBe(at(3));
+    const settled = counted(opened(), at(3, 1_000));
+    expect(closedIfOver(settled, undefined, at(6), at(5))).toBe(settled);
+    expect(closedIfOver(settled, undefined, at(6, 1_000), at(5))).toMatchObject({ closedAt: at(6, 1_000) });
+  });
+
   it('comes two windows after the end of a window that is an alert of its own, or after a breach that came later', () => {
     expect(overAt(opened(false), 6 * MINUTE)).toBe(at(3));
     const late = withBreach(undefined, breach, false, at(1, 500));

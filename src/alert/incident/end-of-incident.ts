@@ -6,18 +6,25 @@ const MAX_CALM_MS = 5 * 60_000;
  * When an incident is over if no further window has a breach. Channels may not have been sent the end by then.
  *
  * @param resolveAfterMs - If undefined: five windows of the category, at most five minutes, but at least two windows.
+ * @param seesSince - Since when this replica sees what all replicas count, if it missed windows before: one has to pass without a breach.
  */
-export function overAt(incident: Incident, resolveAfterMs: number | undefined): number {
+export function overAt(incident: Incident, resolveAfterMs: number | undefined, seesSince = -Infinity): number {
   const { end, seenAt } = lastOf(incident);
   const length = lengthOf(incident);
   const lasts = incident.story ? (resolveAfterMs ?? calmFor(length)) : 2 * length;
   // The last window's count becomes final a little after its end.
-  return Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
+  const calmAt = Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
+  return incident.story ? Math.max(calmAt, seesSince + length + SETTLES_AFTER_MS) : calmAt;
 }
 
 /** Closes an incident that is over and has all its windows counted; returns any other unchanged. */
-export function closedIfOver(incident: Incident, resolveAfterMs: number | undefined, now: number): Incident {
-  if (incident.closedAt !== undefined || now < overAt(incident, resolveAfterMs)) return incident;
+export function closedIfOver(
+  incident: Incident,
+  resolveAfterMs: number | undefined,
+  now: number,
+  seesSince?: number,
+): Incident {
+  if (incident.closedAt !== undefined || now < overAt(incident, resolveAfterMs, seesSince)) return incident;
   const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
   return isSettled ? { ...incident, closedAt: now } : incident;
 }

@@ -260,7 +260,7 @@ describe('the plan for an incident', () => {
     const settled = withSettled(open, { start: at(0, 0), end: at(1, 0) }, 20);
     const ends = (resolveAfterMs: number) =>
       plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1)).lookAt;
-    expect([0, 62_000, 90_000].map(ends)).toEqual([at(2, 1_000), at(2, 2_000), at(2, 6_000)]);
+    expect([0, 30_000, 62_000, 90_000].map(ends)).toEqual([at(1, 1_000), at(1, 30_000), at(2, 2_000), at(2, 6_000)]);
   });
 
   it('looks when a window is settled', () => {

@@ -158,6 +158,7 @@ export interface Plan {
 /**
  * @param channels - The channels of all replicas, by key.
  * @param muted - When the mute ends; undefined if there is none.
+ * @param seesSince - As in {@link overAt}.
  */
 export function plan(
   incident: Incident,
@@ -165,6 +166,7 @@ export function plan(
   settings: IncidentSettings,
   muted: number | undefined,
   now: number,
+  seesSince?: number,
 ): Plan {
   const ready = new Map<string, Due>();
   const held: string[] = [];
@@ -193,7 +195,7 @@ export function plan(
     const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
-  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings));
+  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince));
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
@@ -210,11 +212,12 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
-function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings): number {
-  const over = overAt(incident, resolveAfterMs);
+function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings, seesSince?: number): number {
+  const over = overAt(incident, resolveAfterMs, seesSince);
   if (!incident.story) return over;
   const settled = endOfSpan(incident, incident.settledTo) + SETTLES_AFTER_MS;
   const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
   const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
-  return Math.min(settled + spread, Math.max(over, settled));
+  // Only windows up to the last breach have to be settled before the end.
+  return Math.min(settled + spread, incident.settledTo < lastOf(incident).end ? Math.max(over, settled) : over);
 }
