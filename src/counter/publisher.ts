@@ -133,7 +133,7 @@ export class Publisher {
     // Set before waiting, so that a publish that begins in the meantime takes everything, not only what is urgent.
     this.isFlushDue = true;
     await this.publishing;
-    if (this.isFlushDue && this.publishing === undefined) this.start();
+    if (this.isFlushDue && this.publishing === undefined) this.outside(() => this.start());
     await this.publishing;
   }
 
@@ -190,10 +190,11 @@ export class Publisher {
     if (!this.publishing) this.start();
   }
 
+  /** Called outside of requests. */
   private start(): void {
     clearImmediate(this.immediate);
     this.immediate = undefined;
-    this.publishing = this.outside(() => this.run()).catch((error: unknown) => this.failed(error));
+    this.publishing = this.run().catch((error: unknown) => this.failed(error));
   }
 
   private async run(): Promise<void> {
@@ -216,7 +217,8 @@ export class Publisher {
     } finally {
       this.urgent = this.urgent.concat(unsent);
       this.publishing = undefined;
-      if (batch) void Promise.all(raised).then(() => batch.settle());
+      if (raised.length > 0) void Promise.all(raised).then(() => batch?.settle());
+      else batch?.settle();
       // A total that was updated during this publish may already have left the queue; its waiters need another publish.
       this.schedule();
     }
@@ -250,6 +252,7 @@ export class Publisher {
   }
 
   private async sendAll(totals: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
+    if (totals.length <= CHUNK) return this.sendChunk(totals, raised);
     const sending: Promise<TenantTotal[]>[] = [];
     for (let at = 0; at < totals.length; at += CHUNK)
       sending.push(this.sendChunk(totals.slice(at, at + CHUNK), raised));
@@ -408,7 +411,13 @@ function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(new Error(`no answer within ${duration(PUBLISH_WITHIN_MS)}`));
     const timer = setTimeout(() => setImmediate(giveUp), PUBLISH_WITHIN_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    const settle =
+      <V>(by: (value: V) => void) =>
+      (value: V): void => {
+        clearTimeout(timer);
+        by(value);
+      };
+    answer.then(settle(resolve), settle(reject));
   });
 }
 

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 
 import { MemoryCounterStore, RedisCounterStore } from '../../src/index.js';
 import type { CounterStore } from '../../src/store/counter-store.js';
+import { publishScript } from '../../src/store/redis/publish-script.js';
 import { sharedRedis } from '../support/redis.js';
 
 /** A store that many worlds count in, one after the other. */
@@ -33,7 +34,9 @@ export function memory(): Promise<PlayedStore> {
 
 /** Folds the fields of instances as soon as there are two: as a counter is that very many instances have written. */
 class FoldingStore extends RedisCounterStore {
-  protected override readonly maxFields = 5;
+  protected override get script(): string {
+    return publishScript(5);
+  }
 }
 
 export function redis(): Promise<PlayedStore> {

@@ -1,10 +1,12 @@
+import { LEVEL_LEASE_MS } from '../counter-store.js';
+
 /** Prefix of every instance's field in this version. Fields of 0.1 do not have it, and are never folded. */
 export const FIELD_MARK = '~';
 /**
  * A hash with more fields is folded: all instances' fields except the caller's are added to `base`. Enough for 64 instances, and for a
  * tenant over a few levels.
  */
-export const MAX_FIELDS = 76;
+const MAX_FIELDS = 76;
 
 /**
  * Publishes one instance's own totals, one hash per counter:
@@ -21,17 +23,16 @@ export const MAX_FIELDS = 76;
  *
  * `HMGET` goes through `pcall`, so that a key of another type does not affect the others; a failing write fails the call.
  */
-export const PUBLISH_SCRIPT = `
+export const publishScript = (maxFields = MAX_FIELDS): string => `
 -- KEYS   for each total its hash, then for a sliding window the hashes of its earlier spans
--- ARGV   the time in ms; how long a level may stay unconfirmed, in ms; how many fields a hash may have;
---        then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of totals, the highest
---        level value known to be announced, number of levels, for each level its value and the count above which it is reached;
---        then for each total of the group: itself, and as one text the highest sent before and what the others counted
+-- ARGV   the time in ms; then groups of totals with this in common: the instance, expiry in ms, number of earlier spans, number of
+--        totals, the highest level value known to be announced, number of levels, for each level its value and the count above which it
+--        is reached; then for each total of the group: itself, and as one text the highest sent before and what the others counted
 -- reply  a text for each total: the sum, and if the instance does not know the rest, sum of the earlier spans, place of the
 --        highest level announced, place of the level that this instance is to announce, or 0, 1 if its field was lost, and 1 if that level
 --        was given to another instance before; or ! and the error of a key that cannot be used
 local call, pcall, format, tonumber, find, sub = redis.call, redis.pcall, string.format, tonumber, string.find, string.sub
-local now, lease, maxFields = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = tonumber(ARGV[1])
 
 local function plus(a, b)
   local sum = a + b
@@ -87,7 +88,7 @@ local function sentAndOthers(text)
   return tonumber(sub(text, 1, space - 1)), sub(text, space + 1)
 end
 
-local at, last, k, reply, r = 4, #ARGV, 0, {}, 0
+local at, last, k, reply, r = 2, #ARGV, 0, {}, 0
 while at <= last do
   local me, expiry, parts, totals = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local known, levels, knownPlace = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), 0
@@ -165,7 +166,7 @@ while at <= last do
         elseif not mine then
           -- A user with the permissions of 0.1 may not call HLEN.
           local fields = pcall('HLEN', key)
-          if type(fields) == 'number' and fields > maxFields then fold(key, me, base) end
+          if type(fields) == 'number' and fields > ${maxFields} then fold(key, me, base) end
         end
       end
       local count, reached, announced, announce, takenOver = plus(total, earlier), 0, 0, 0, 0
@@ -194,7 +195,7 @@ while at <= last do
           local space = found and find(found, ' ', 1, true)
           local isMine = space and sub(found, space + 1) == me
           local isFree
-          if space then isFree = now - (tonumber(sub(found, 1, space - 1)) or 0) >= lease else isFree = value > given end
+          if space then isFree = now - (tonumber(sub(found, 1, space - 1)) or 0) >= ${LEVEL_LEASE_MS} else isFree = value > given end
           -- Also for its previous holder: a publish that arrived late may have left a lease that was already over.
           if isFree then
             call('HSET', key, 'given', math.max(hereGiven, value), 'level', math.max(tonumber(level) or 0, place + 0.5),

@@ -5,7 +5,6 @@ import { kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
   CONNECTION_LOST,
-  LEVEL_LEASE_MS,
   ODD_ANSWER,
   type Counted,
   type CounterKey,
@@ -15,7 +14,7 @@ import {
   type Refused,
 } from '../counter-store.js';
 import { redisKey } from './counter-key.js';
-import { FIELD_MARK, MAX_FIELDS, PUBLISH_SCRIPT, type ScriptReply } from './publish-script.js';
+import { FIELD_MARK, publishScript, type ScriptReply } from './publish-script.js';
 import { addressOf, ownConnection } from './redis-connection.js';
 import { RedisSharedState } from './redis-shared-state.js';
 import { RedisUsageStore } from './redis-usage-store.js';
@@ -49,8 +48,6 @@ export class RedisCounterStore implements CounterStore {
   readonly state: RedisSharedState;
   /** {@inheritDoc CounterStore.usage} */
   readonly usage: RedisUsageStore;
-  /** A hash with more fields than this is folded. */
-  protected readonly maxFields: number = MAX_FIELDS;
   private readonly logger = new OwnLogger();
   private readonly connection: Redis | Cluster;
   /** Whether each call is limited to one tenant, because on a Cluster its keys must share a slot. */
@@ -73,10 +70,15 @@ export class RedisCounterStore implements CounterStore {
   ) {
     this.connection = ownConnection(client);
     this.name = addressOf(client);
-    this.connection.defineCommand(COMMAND, { lua: PUBLISH_SCRIPT });
+    this.connection.defineCommand(COMMAND, { lua: this.script });
     this.isByTenant = this.connection.isCluster;
     this.state = new RedisSharedState(this.connection, keyPrefix);
     this.usage = new RedisUsageStore(this.connection, keyPrefix);
+  }
+
+  /** What publishes, in Lua. */
+  protected get script(): string {
+    return publishScript();
   }
 
   /** {@inheritDoc CounterStore.open} */
@@ -144,9 +146,7 @@ export class RedisCounterStore implements CounterStore {
     // The usual case: requests of one category.
     const ordered = groups.length === 1 ? totals : groups.flat();
     try {
-      const reply = await (this.connection as unknown as Scripted)[COMMAND](
-        ...toCall(this.keyPrefix, groups, now, this.maxFields),
-      );
+      const reply = await (this.connection as unknown as Scripted)[COMMAND](...toCall(this.keyPrefix, groups, now));
       this.silentSince = undefined;
       const answers = readReplies(reply, ordered);
       if (answers.some(isOdd)) this.reopenOutOfStep();
@@ -247,14 +247,9 @@ function together(totals: readonly OwnTotal[]): OwnTotal[][] {
 }
 
 /** The script's keys and arguments, and how many of them are keys. */
-function toCall(
-  prefix: string,
-  groups: readonly (readonly OwnTotal[])[],
-  now: number,
-  maxFields: number,
-): [number, (string | number)[]] {
+function toCall(prefix: string, groups: readonly (readonly OwnTotal[])[], now: number): [number, (string | number)[]] {
   const keys: (string | number)[] = [];
-  const args: (string | number)[] = [now, LEVEL_LEASE_MS, maxFields];
+  const args: (string | number)[] = [Math.round(now)];
   for (const group of groups) {
     const [{ instance, keepMs, earlier = [], levels, announced }] = group as [OwnTotal];
     args.push(FIELD_MARK + instance, keepMs, earlier.length, group.length, announced, levels.steps.length);
