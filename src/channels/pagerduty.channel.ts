@@ -44,18 +44,24 @@ export class PagerDutyChannel extends HttpChannel {
     this.#routingKey = given.routingKey;
   }
 
-  /** {@inheritDoc AlertChannel.send} */
-  async send(alert: RateAlert): Promise<void> {
-    if (isOpen(alert)) await this.#enqueue('trigger', alert);
-    if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert);
+  /**
+   * {@inheritDoc AlertChannel.send}
+   *
+   * @returns The key of what was triggered. Replicas that cannot reach each other trigger several for one incident; all are resolved.
+   */
+  async send(alert: RateAlert, previous?: string): Promise<string> {
+    const key = previous ?? dedupKeyOf(alert);
+    if (isOpen(alert)) await this.#enqueue('trigger', alert, key);
+    if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert, key);
+    return key;
   }
 
-  async #enqueue(action: 'trigger' | 'resolve', alert: RateAlert): Promise<void> {
+  async #enqueue(action: 'trigger' | 'resolve', alert: RateAlert, key: string): Promise<void> {
     const link = linkOf(alert);
     const event = {
       routing_key: this.#routingKey,
       event_action: action,
-      dedup_key: dedupKeyOf(alert),
+      dedup_key: key,
       client: 'nestjs-rate-monitor',
       payload: payloadOf(alert),
       ...(link === undefined ? {} : { links: [{ href: link, text: 'Open' }] }),

@@ -4,13 +4,21 @@ import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
 import type { AlertEngine, AlertSettings } from '../../src/alert/alert-engine.js';
-import { DeliveryError, DiscordChannel, WebhookChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
+import {
+  DeliveryError,
+  DiscordChannel,
+  PagerDutyChannel,
+  WebhookChannel,
+  type AlertChannel,
+  type RateAlert,
+} from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
 import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/replica-with-alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
+import { PagerDutyServer } from '../support/pagerduty-server.js';
 import { RedisServer } from '../support/redis-server.js';
 import { endsWithin, until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
@@ -277,6 +285,33 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => colors().length > 0 && colors().every((color) => color === GREEN));
     expect(discord.messages.length).toBeLessThanOrEqual(3);
     expect(await all[1]?.list()).toHaveLength(1);
+  });
+
+  it('ends what replicas opened under several ids, because they could not reach each other', async () => {
+    const pagerDuty = await new PagerDutyServer().start();
+    const sides = [brittle(state), brittle(state)];
+    const channels = () => [
+      toHook(),
+      new PagerDutyChannel({ url: pagerDuty.url, routingKey: 'R0123456789abcdef0123456789abcde' }),
+    ];
+    const [one, other] = await Promise.all(sides.map((side) => replica(channels(), story, side)));
+    const ids = (status: string) =>
+      hook.requests
+        .map(({ body }) => (JSON.parse(body) as RateAlert).incident)
+        .flatMap((incident) => (incident?.status === status ? [incident.id] : []))
+        .sort();
+    for (const side of sides) side.away = true;
+    const first = aBreach(1_000, { countedBy: 'instance' });
+    await one?.breached(first);
+    // Each has noticed another window first.
+    await other?.breached({ ...first, windowStart: first.windowEnd, windowEnd: first.windowEnd + 1_000 });
+    await until(() => ids('opened').length === 2 && pagerDuty.open.size === 2);
+    for (const side of sides) side.away = false;
+    await until(() => ids('resolved').length === 2 && pagerDuty.open.size === 0);
+    expect(ids('resolved')).toEqual(ids('opened'));
+    // A receiver that takes each only once takes all four.
+    expect(new Set(hook.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
+    await pagerDuty.close();
   });
 
   it('tells levels that are crossed while a message is under way in one message about the highest, with the present count', async () => {

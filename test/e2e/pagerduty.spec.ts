@@ -65,7 +65,7 @@ describe('the PagerDuty channel', () => {
     await channel.send(longest);
     await channel.send(longestResolved);
     await fc.assert(
-      fc.asyncProperty(hostileAlert, (alert) => channel.send(alert)),
+      fc.asyncProperty(hostileAlert, async (alert) => void (await channel.send(alert))),
       { numRuns: 50 },
     );
   });

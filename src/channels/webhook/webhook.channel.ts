@@ -47,9 +47,15 @@ export class WebhookChannel extends HttpChannel {
     this.#secrets = secrets;
   }
 
-  /** {@inheritDoc AlertChannel.send} */
-  async send(alert: RateAlert): Promise<void> {
-    await this.#post(webhookBody(alert), alertId(alert));
+  /**
+   * {@inheritDoc AlertChannel.send}
+   *
+   * @returns The id of the incident. Replicas that cannot reach each other give one incident several ids; the end is sent for each.
+   */
+  async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
+    const told = previous === undefined ? alert : calledAsBefore(alert, previous);
+    await this.#post(webhookBody(told), alertId(told));
+    return told.incident?.id;
   }
 
   /** {@inheritDoc AlertChannel.notify} */
@@ -62,4 +68,11 @@ export class WebhookChannel extends HttpChannel {
     if (this.#secrets.length > 0) sign(headers, id, body, this.#secrets);
     accept(await this.request({ body, headers }));
   }
+}
+
+/** The alert with the incident's id that the receiver knows. */
+function calledAsBefore(alert: RateAlert, id: string): RateAlert {
+  const { incident } = alert;
+  if (!incident || incident.id === id) return alert;
+  return { ...alert, id: `${alertId(alert)}:${id}`, incident: { ...incident, id } };
 }
