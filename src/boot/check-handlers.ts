@@ -36,9 +36,10 @@ export function checkHandlers(
         );
     }
   }
-  if (handlers.isBoundGlobally())
+  const globalBy = handlers.globalBy();
+  if (globalBy)
     problems.add(
-      'RateMonitorGuard is bound as APP_GUARD, so each request would count twice: remove it, @MonitorRate binds it',
+      `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}, @MonitorRate binds it`,
     );
   const { lost, accessors, replaced, overriding, empty, foreign } = handlers.problems();
   for (const name of lost)

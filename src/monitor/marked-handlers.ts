@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { APP_GUARD, DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 
 import {
   bindEnhancers,
@@ -68,6 +68,7 @@ export class MarkedHandlers {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly config: ApplicationConfig,
   ) {
     // In the constructor, because Nest reads guards when it creates routes, which is before it calls onModuleInit.
     this.bindLast(GUARDS, isRateMonitorGuard, () => true);
@@ -118,11 +119,16 @@ export class MarkedHandlers {
     return { lost, accessors, replaced, overriding, empty, foreign };
   }
 
-  /** Whether the app makes our guard a global one too. */
-  isBoundGlobally(): boolean {
-    return this.discovery
+  /** How the app makes our guard a global one too, if it does. */
+  globalBy(): 'APP_GUARD' | 'useGlobalGuards()' | undefined {
+    const isProvided = this.discovery
       .getProviders()
       .some((each) => String(each.token).startsWith(APP_GUARD) && isRateMonitorGuard(attempt(() => classOf(each))));
+    if (isProvided) return 'APP_GUARD';
+    const isPassed = this.config
+      .getGlobalGuards()
+      .some((guard) => isRateMonitorGuard(attempt(() => guard.constructor)));
+    return isPassed ? 'useGlobalGuards()' : undefined;
   }
 
   /** Class and property key of any handler. A handler that was created per request, around a method, has the method's name. */

@@ -43,8 +43,21 @@ describe('the module', () => {
     @Module({ providers: [RateMonitorGuard, guard] })
     class Guarded {}
     await expect(boot(RateMonitorModule.forRoot(), Guarded)).rejects.toThrow(
-      'RateMonitorGuard is bound as APP_GUARD, so each request would count twice: remove it',
+      'RateMonitorGuard is bound globally, so each request would count twice: remove it from APP_GUARD',
     );
+  });
+
+  it('stops the boot if the app passes its guard to useGlobalGuards', async () => {
+    const app = (
+      await Test.createTestingModule({ imports: [RateMonitorModule.forRoot()], providers: [RateMonitorGuard] })
+        .setLogger(new MemoryLogger())
+        .compile()
+    ).createNestApplication();
+    app.useGlobalGuards(app.get(RateMonitorGuard));
+    await expect(app.init()).rejects.toThrow(
+      'RateMonitorGuard is bound globally, so each request would count twice: remove it from useGlobalGuards()',
+    );
+    await app.close();
   });
 
   it('may be imported by several modules of an app, where that is one and the same set-up', async () => {
