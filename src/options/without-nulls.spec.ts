@@ -109,8 +109,9 @@ describe('an instance of a class', () => {
     get threshold(): number {
       return fail();
     }
+    readonly #owner = 'acme';
     tenant(): string {
-      return 'acme';
+      return this.#owner;
     }
     close(): void {}
   }
@@ -126,8 +127,23 @@ describe('an instance of a class', () => {
   }
 
   it('gives its options by fields, getters and methods, of which others may be helpers', () => {
-    const { tenant } = Options.prototype;
-    expect(read(new Options())).toStrictEqual({ enabled: false, waitAtMostMs: 5, tenant });
+    const options = read(new Options());
+    expect(options).toStrictEqual({ enabled: false, waitAtMostMs: 5, tenant: expect.any(Function) as unknown });
+    // It is called alone, but may use what its object has.
+    const { tenant } = options as unknown as Pick<Options, 'tenant'>;
+    expect(tenant.call(undefined)).toBe('acme');
+  });
+
+  it('gives the functions of its fields and getters as they are', () => {
+    const [resolver, skip] = [() => 'acme', () => true];
+    class Given {
+      tenant = resolver;
+      get usage(): unknown {
+        return skip;
+      }
+    }
+    const { tenant, usage } = read(new Given());
+    expect([tenant === resolver, usage === skip]).toEqual([true, true]);
   });
 
   it('gives those that its class inherits, and its own win', () => {

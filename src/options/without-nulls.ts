@@ -31,7 +31,7 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
       // No option is named by a symbol, so as a text it is refused like any other unknown name.
       const name = String(key);
       const at = (path && `${path}.`) + oneLine(name, 40);
-      return [name, readable(at, () => plain((record as Record<PropertyKey, unknown>)[key], at, around))] as const;
+      return [name, readable(at, () => methodOf(record, key) ?? plain(Reflect.get(record, key), at, around))] as const;
     });
     return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined));
   };
@@ -76,6 +76,15 @@ function isPlain(value: unknown): boolean {
 
 function enumerableKeys(object: object): PropertyKey[] {
   return Reflect.ownKeys(object).filter((key) => Object.prototype.propertyIsEnumerable.call(object, key));
+}
+
+/** An inherited method, which may use what its object has. */
+function methodOf(object: object, key: PropertyKey): unknown {
+  if (Object.hasOwn(object, key)) return undefined;
+  let holder = Object.getPrototypeOf(object) as object | null;
+  while (holder && !Object.hasOwn(holder, key)) holder = Object.getPrototypeOf(holder) as object | null;
+  const value: unknown = holder && Object.getOwnPropertyDescriptor(holder, key)?.value;
+  return typeof value === 'function' ? (value.bind(object) as unknown) : undefined;
 }
 
 /** Keys of prototypes, except those that every object has. Members of a class that are no options may be its helpers. */
