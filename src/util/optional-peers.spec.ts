@@ -37,11 +37,18 @@ describe('a package that the app does without', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
-  it('stops the boot if it is there and broken', async () => {
+  it.each([
+    ['broken', "Cannot find module 'dotenv'", 'MODULE_NOT_FOUND'],
+    ['an ES module, which Jest does not load', 'Must use import to load ES Module', 'ERR_REQUIRE_ESM'],
+  ])('stops the boot if it is there and %s, but only if the app uses it', async (_how, message, code) => {
     jest.doMock('@nestjs/config', () => {
-      throw Object.assign(new Error("Cannot find module 'dotenv'"), { code: 'MODULE_NOT_FOUND' });
+      throw Object.assign(new Error(message), { code });
     });
-    await expect(configService({} as ModuleRef)).rejects.toThrow('dotenv');
+    class ConfigService {}
+    const appWith = (...tokens: unknown[]): ModuleRef =>
+      ({ get: () => ({ getProviders: () => tokens.map((token) => ({ token })) }) }) as unknown as ModuleRef;
+    await expect(configService(appWith('url', ConfigService))).rejects.toThrow(message);
+    expect(await configService(appWith('url', class PlansService {}))).toBeUndefined();
   });
 });
 

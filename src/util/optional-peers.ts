@@ -5,7 +5,10 @@ import type { Cluster, Redis } from 'ioredis';
 
 /** The app's `ConfigService` of `@nestjs/config`, if it has one. */
 export async function configService(app: ModuleRef): Promise<{ get(name: string): unknown } | undefined> {
-  const config = await optional('@nestjs/config', () => import('@nestjs/config'));
+  const config = await optional('@nestjs/config', () => import('@nestjs/config')).catch((error: unknown) => {
+    // It may be merely installed, in a format that the tests of the app cannot load: Jest loads no ES modules.
+    if (providersOf(app).some(({ token }) => isClassNamed('ConfigService', token))) throw error;
+  });
   const service = config && find(app, config.ConfigService);
   // A test of the app may have put something else in its place.
   return typeof service?.get === 'function' ? service : undefined;
@@ -22,14 +25,21 @@ interface ClientKeeper {
  * peers (Nest 10) would break the install of apps that never use it.
  */
 export function nestRedisClient(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
-  const providers = find(app, DiscoveryService)?.getProviders() ?? [];
   for (const service of ['RedisService', 'ClusterService'])
-    for (const { metatype, instance } of providers) {
-      if (metatype?.name !== service || !isClientKeeper(instance)) continue;
+    for (const { metatype, instance } of providersOf(app)) {
+      if (!isClassNamed(service, metatype) || !isClientKeeper(instance)) continue;
       const client = instance.getOrNil(namespace);
       if (client) return client;
     }
   return undefined;
+}
+
+function providersOf(app: ModuleRef): ReturnType<DiscoveryService['getProviders']> {
+  return find(app, DiscoveryService)?.getProviders() ?? [];
+}
+
+function isClassNamed(name: string, of: unknown): boolean {
+  return typeof of === 'function' && of.name === name;
 }
 
 /** The app may have an unrelated `RedisService` of its own. */

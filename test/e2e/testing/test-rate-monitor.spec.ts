@@ -57,6 +57,18 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
+  it('needs no timer but setImmediate once the app has started', async () => {
+    const [app, monitor] = await start();
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    try {
+      for (let i = 0; i < 2; i++) await app.get(RateMonitorService).record('imports', 'acme');
+      expect(monitor.alerts).toHaveLength(1);
+      await app.close();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('gives each app counts and alerts of its own', async () => {
     const [[one, oneMonitor], [other, otherMonitor]] = [await start(), await start()];
     for (let i = 0; i < 2; i++) await one.get(RateMonitorService).record('imports', 'acme');
