@@ -1,9 +1,10 @@
 import type { AlertRecord } from '../alert/history-entry.js';
+import { MAX_LISTED } from '../alert/incident/incident-records.js';
 import type { NewNotice } from './notices.js';
 import { categoryLabel, PLAIN, tenantLabel } from '../channels/message/names.js';
 import type { BlindTime } from '../model/blind-time.js';
 import { amountOf, capitalized, duration, plural } from '../util/text.js';
-import { isCalm, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
+import { isCalm, MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 
 /** How many entries of each kind are listed. The rest are only counted. */
 const MAX_OF_A_KIND = 5;
@@ -14,18 +15,20 @@ export function digestNotice(digest: Digest, id: string): NewNotice {
   const { from, to, incidents, peaks, near, blind, failures, advice } = digest;
   const time = duration(to.getTime() - from.getTime());
   const found = [
-    ...listed('alert', 'alerts', incidents, incidentLine),
+    ...listed('alert', 'alerts', incidents, incidentLine, MAX_LISTED),
     ...listed(
       'tenant over its threshold',
       'tenants over their thresholds',
       peaks,
       (peak) => `Over: ${countLine(peak)}`,
+      MAX_TENANTS,
     ),
     ...listed(
       'tenant near its threshold',
       'tenants near their thresholds',
       near,
       (count) => `Near: ${countLine(count)}`,
+      MAX_TENANTS,
     ),
     ...listed('time without the store', 'times without the store', blind, blindLine),
     ...listed('alert not delivered', 'alerts not delivered', failures, failureLine),
@@ -39,11 +42,19 @@ export function digestNotice(digest: Digest, id: string): NewNotice {
   };
 }
 
-function listed<T>(one: string, several: string, all: readonly T[], line: (each: T) => string): string[] {
+/** @param limit - A list of this length may have been cut. */
+function listed<T>(
+  one: string,
+  several: string,
+  all: readonly T[],
+  line: (each: T) => string,
+  limit = Infinity,
+): string[] {
   const more = all.length - MAX_OF_A_KIND;
+  const atLeast = all.length >= limit ? 'at least ' : '';
   return [
     ...all.slice(0, MAX_OF_A_KIND).map(line),
-    ...(more > 0 ? [`and ${plural(more, `more ${one}`, `more ${several}`)}`] : []),
+    ...(more > 0 ? [`and ${atLeast}${plural(more, `more ${one}`, `more ${several}`)}`] : []),
   ];
 }
 

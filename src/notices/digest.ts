@@ -1,6 +1,9 @@
 import type { AlertRecord } from '../alert/history-entry.js';
 import type { BlindTime } from '../model/blind-time.js';
 
+/** How many tenants are listed as over, and how many as near. */
+export const MAX_TENANTS = 20;
+
 /** The highest count of a tenant in one window during the period. */
 export interface DigestCount {
   /** Name of the category. */
@@ -53,7 +56,7 @@ export interface Digest {
   to: Date;
   /** Incidents (alerts, if `incidents` is off) that were raised or continued in the period, most severe first. */
   incidents: AlertRecord[];
-  /** Tenants over their threshold, highest multiple first, 20 at most. */
+  /** Tenants over their threshold, highest multiple first, 20 at most. If there are 20, there may be more. */
   peaks: DigestCount[];
   /** Tenants that reached 80 % of their threshold but did not exceed it, 20 at most. */
   near: DigestCount[];

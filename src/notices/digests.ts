@@ -5,7 +5,7 @@ import type { Category } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
 import { baseWindow } from '../usage/usage-units.js';
-import type { Digest, DigestAdvice, DigestCount, DigestFailure } from './digest.js';
+import { MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
 
 /** Injection token for what makes digests, once the app has started. */
@@ -13,7 +13,6 @@ export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
 
 /** A tenant at this share of its threshold is near it. */
 const NEARLY_OVER = 0.8;
-const MAX_LISTED = 20;
 /** Clocks of replicas differ, so ranges are compared by the minute. */
 const KEY_MS = 60_000;
 
@@ -49,8 +48,8 @@ export class Digests {
     return {
       ...{ from: new Date(from), to: new Date(to) },
       incidents: records.sort(bySeverity),
-      peaks: counts.filter(({ count, threshold }) => count > threshold).slice(0, MAX_LISTED),
-      near: counts.filter(({ count, threshold }) => count <= threshold).slice(0, MAX_LISTED),
+      peaks: counts.filter(isOver).slice(0, MAX_TENANTS),
+      near: counts.filter((one) => !isOver(one)).slice(0, MAX_TENANTS),
       blind: await blindTimes(from, to),
       failures: records.flatMap(failuresOf),
       advice,
@@ -77,13 +76,16 @@ export class Digests {
     const { usage } = this.sources;
     if (!usage) return [];
     const base = baseWindow(category);
-    const worst = (await usage.usageIn(category, { from, to }))
+    const close = (await usage.usageIn(category, { from, to }))
       .flatMap(({ tenant, counts, threshold = Infinity }) => {
         const count = Math.max(...counts.keys());
         return isNear(count, threshold) ? [{ tenant, count, threshold }] : [];
       })
-      .sort((a, b) => ratioOf(b) - ratioOf(a))
-      .slice(0, 2 * MAX_LISTED);
+      .sort((a, b) => ratioOf(b) - ratioOf(a));
+    // Each by itself: those that are over must not leave no room for those that are near.
+    const worst = [close.filter(isOver), close.filter((one) => !isOver(one))].flatMap((each) =>
+      each.slice(0, MAX_TENANTS),
+    );
     const ids = worst.map(({ tenant }) => tenant.id);
     const series = ids.length === 0 ? [] : await usage.histories(category, ids, { from, to });
     const found = worst.map(({ tenant, count, threshold }, i) => {
@@ -126,6 +128,10 @@ function failuresOf({ alert: { category, window, tenant }, channels }: AlertReco
       tenant: { id: tenant.id, ...(tenant.name === undefined ? {} : { name: tenant.name }) },
       ...(reason === undefined ? {} : { reason }),
     }));
+}
+
+function isOver({ count, threshold }: { count: number; threshold: number }): boolean {
+  return count > threshold;
 }
 
 function isNear(count: number, threshold: number): boolean {

@@ -71,6 +71,13 @@ describe('a digest', () => {
     expect([later.peaks[0]?.count, later.near]).toEqual([12, []]);
   });
 
+  it('names who was near, however many were over', async () => {
+    const { digests, minutes } = digestsOf();
+    await minutes({ ...Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`t${i}`, 20 + i])), near: 9 });
+    const { peaks, near } = await digests.digest({ from: START });
+    expect([peaks.length, near.map(({ tenant }) => tenant.id)]).toEqual([20, ['near']]);
+  });
+
   it('names a threshold that advice would change', async () => {
     const { digests, minutes } = digestsOf();
     for (let i = 0; i < 13; i++) {
@@ -149,6 +156,16 @@ describe('a digest', () => {
       'Blind: 1 instance from 2026-09-21 15:00 for 5 min, 4 lost',
       `Not delivered by slack: "Acme', calm" (p), llm_call day`,
     ]);
+  });
+
+  it('says that there may be more if it knows of no more', async () => {
+    const { digests, sent, minutes, monitor } = digestsOf();
+    await minutes(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`t${i}`, (i < 15 ? 20 : 30) + i])));
+    for (let i = 0; i < 500; i++)
+      monitor.alerts.push({ id: `${i}`, raisedAt: new Date(START), channels: {}, alert: anAlert() });
+    await digests.sendDigest({ from: START });
+    const more = sent[0]?.notice.lines.filter((line) => line.startsWith('and '));
+    expect(more).toEqual(['and at least 495 more alerts', 'and at least 15 more tenants over their thresholds']);
   });
 
   it('has one key for replicas that ask at the same time, and another for the next', async () => {

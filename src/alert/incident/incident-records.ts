@@ -4,7 +4,8 @@ import { reasonOf } from '../../util/text.js';
 import { lastOf, type Incident } from './incident.js';
 import { isIncident } from './incident-from-store.js';
 
-const MAX_LISTED = 500;
+/** How many alerts the history holds. */
+export const MAX_LISTED = 500;
 /** How many due records are handled at once. */
 const MAX_AT_ONCE = 500;
 /** How many incidents beyond `maxOpenIncidents` to remember that other replicas may be handling. */
