@@ -340,7 +340,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         enum: ['calm', 'over', 'blind'],
         description: '`blind`: the store is away, and counts are those of this instance only.',
       },
-      over: { type: 'number', description: 'Tenants over a threshold now.' },
+      over: { type: 'number', description: 'Tenants over a threshold now; from 200 on, there may be more.' },
       blindSince: { type: 'number', description: 'When the store went away.' },
       store: {
         type: 'object',
@@ -361,7 +361,10 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         items: { $ref: '#/components/schemas/TenantRow' },
         description: 'Tenants at half of a threshold or more, worst first, 20 at most. Includes muted tenants.',
       },
-      moreRows: { type: 'number', description: 'How many more such tenants there are.' },
+      moreRows: {
+        type: 'number',
+        description: 'How many more such tenants are known; from 180 on, there may be more.',
+      },
       incidents: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageIncident' },

@@ -225,7 +225,7 @@ export interface Overview {
   who?: string;
   /** `blind`: the store is away, and counts are those of this instance only. */
   state: 'calm' | 'over' | 'blind';
-  /** Tenants over a threshold now. */
+  /** Tenants over a threshold now; from 200 on, there may be more. */
   over: number;
   /** When the store went away. */
   blindSince?: number;
@@ -239,7 +239,7 @@ export interface Overview {
   categories: CategorySummary[];
   /** Tenants at half of a threshold or more, worst first, 20 at most. Includes muted tenants. */
   rows: TenantRow[];
-  /** How many more such tenants there are. */
+  /** How many more such tenants are known; from 180 on, there may be more. */
   moreRows: number;
   /** Open incidents, worst first. */
   incidents: PageIncident[];

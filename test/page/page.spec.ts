@@ -238,6 +238,17 @@ describe('the first look', () => {
     await page.getByText('500 of 15').first().waitFor();
   });
 
+  it('counts tenants as far as it hears of them', async () => {
+    const { page, server } = await open();
+    await page.locator('.hot').waitFor();
+    server.patch({ over: 366, moreRows: 346 });
+    await page.getByText('366+ over').waitFor();
+    expect(await page.locator('.hot + .more').textContent()).toMatch(/^346\+ more at half of a threshold or above/);
+    server.patch({ over: 199, moreRows: 179 });
+    await page.getByText('199 over').waitFor();
+    expect(await page.locator('.hot + .more').textContent()).toMatch(/^179 more /);
+  });
+
   it('shows when it is not live, and continues once it is', async () => {
     const { page, server } = await open();
     await page.locator('.hot').waitFor();

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 
 import type { Overview } from '../api.js';
 import { Refused, type Live } from './live.js';
-import { SILENT_MS, clockWithSeconds, count, lasting } from './words.js';
+import { SILENT_MS, clockWithSeconds, count, lasting, tenants } from './words.js';
 
 const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '#667085' };
 
@@ -95,7 +95,7 @@ function stateOf({ data, failingSince }: Live<Overview>): keyof typeof COLOURS {
 
 function stateWords(state: keyof typeof COLOURS, data: Overview | undefined, now: number): string {
   if (state === 'unknown' || !data) return data ? 'Not live' : 'Loading';
-  if (state === 'over') return `${count(data.over)} over`;
+  if (state === 'over') return `${tenants(data.over)} over`;
   if (state === 'calm') return 'Calm';
   if (data.blindSince === undefined || now - data.blindSince < 60_000) return 'Blind';
   return `Blind for ${lasting(now - data.blindSince)}`;

@@ -6,7 +6,7 @@ import { useLive } from './live.js';
 import { MuteButton } from './mutes.js';
 import { Bar, Spark, toneOf } from './small-charts.js';
 import { Contributors, Told, Who } from './who.js';
-import { clock, count, lasting, length, percent, times } from './words.js';
+import { clock, count, lasting, length, percent, tenants, times } from './words.js';
 
 /** The search starts after a pause in typing of this length. */
 const TYPING_PAUSE_MS = 200;
@@ -34,8 +34,8 @@ export function HotRows({ overview, now }: { overview: Overview; now: number }):
       {found.problem && isSearch && <p class="empty">{found.problem.message}</p>}
       {more > 0 && (
         <p class="more">
-          {count(more)} more {isSearch ? 'match' : 'at half of a threshold or above'}: type a part of a name or id to
-          find one.
+          {isSearch ? count(more) : tenants(more, overview.rows.length)} more{' '}
+          {isSearch ? 'match' : 'at half of a threshold or above'}: type a part of a name or id to find one.
         </p>
       )}
     </section>

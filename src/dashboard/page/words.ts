@@ -18,6 +18,14 @@ export function count(value: number): string {
   return number.format(Math.round(value * 100) / 100);
 }
 
+/** Of how many tenants the page hears, per window: the API reads the 200 busiest and the 200 nearest to their threshold. */
+const MAX_KNOWN = 200;
+
+/** A number of tenants: `199`, or `200+` if there may be more. `shown` are listed besides. */
+export function tenants(value: number, shown = 0): string {
+  return `${count(value)}${value + shown < MAX_KNOWN ? '' : '+'}`;
+}
+
 /** `4 alerts`, `1 tenant`. */
 export function many(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
