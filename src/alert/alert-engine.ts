@@ -459,7 +459,7 @@ export class AlertEngine implements Incidents {
     return Promise.all(
       incidents.map(async (incident, i) => {
         if (!incident) return undefined;
-        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0));
+        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0, 'all'));
         this.records.noteCounted(ids[i] as string, counted, this.options.now());
         return counted;
       }),

@@ -78,7 +78,7 @@ describe('the Discord channel', () => {
     });
     expect(fields()).toMatchObject({
       Count: '13 in 1 min, threshold 15, 0.9x',
-      'Counted by': 'one instance alone because the store is away: at least this many',
+      'Counted by': 'one instance alone, without the store: at least this many',
     });
   });
 

@@ -1,4 +1,4 @@
-import { lastOf, lengthOf, SETTLES_AFTER_MS, type Contributors, type Incident } from './incident.js';
+import { lastOf, lengthOf, SETTLES_AFTER_MS, type Contributors, type Incident, type WindowOver } from './incident.js';
 
 /** If a window's count cannot be read for this long after its end, the last count seen becomes final. */
 const COUNTS_GIVEN_UP_MS = 60_000;
@@ -40,25 +40,36 @@ export function withSettled(incident: Incident, { start, end }: Span, counted: n
   const seen = known?.lengthMs !== undefined && counted > 0 ? 0 : (known?.count ?? 0);
   const count = Math.max(counted, seen);
   const isCalm = start >= lastOf(incident).end;
+  const countedBy = known && counted < known.count ? known.countedBy : 'all';
   return {
     ...incident,
     settledTo: end,
     total: incident.total + (isCalm ? 0 : count),
     calm: incident.calm + (isCalm ? count : 0),
     windows: incident.windows.map((window) =>
-      window === known ? { ...window, count: Math.max(count, window.count) } : window,
+      window === known ? { ...window, count: Math.max(count, window.count), countedBy } : window,
     ),
     peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
   };
 }
 
-/** Updates the count of the running window. */
-export function withCount(incident: Incident, start: number, count: number): Incident {
+/**
+ * Updates the count of the running window.
+ *
+ * @param countedBy - `all` if the store gave the count, which a single instance may have counted alone before.
+ */
+export function withCount(
+  incident: Incident,
+  start: number,
+  count: number,
+  countedBy?: WindowOver['countedBy'],
+): Incident {
   const window = incident.windows.find((one) => one.start === start);
   if (!window || count <= window.count) return incident;
+  const counted = { ...window, count, countedBy: countedBy ?? window.countedBy };
   return {
     ...incident,
-    windows: incident.windows.map((one) => (one === window ? { ...one, count } : one)),
+    windows: incident.windows.map((one) => (one === window ? counted : one)),
     peak: count > incident.peak.count ? { count, start } : incident.peak,
   };
 }
@@ -85,7 +96,7 @@ export function withCounted(
   isAway: boolean,
 ): Incident {
   const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
-  if (!isFinal) return withCount(incident, span.start, count ?? 0);
+  if (!isFinal) return withCount(incident, span.start, count ?? 0, 'all');
   if (count === undefined && !isAway && now < span.end + COUNTS_GIVEN_UP_MS) return incident;
   return withSettled(incident, span, count ?? 0);
 }

@@ -349,6 +349,18 @@ describe('an incident', () => {
       });
     });
 
+    it('by all replicas, once the store has a count that is no lower than that of the one that counted alone', () => {
+      const alone = withBreach(undefined, breach(0, 20, { countedBy: 'instance' }), true, at(0, 500));
+      const by = (incident: Incident) => lastOf(incident).countedBy;
+      const running = (count: number | undefined) => by(withCounted(alone, lastOf(alone), count, at(0, 900), false));
+      expect([undefined, 20, 21].map(running)).toEqual(['instance', 'instance', 'all']);
+      const over = (count: number | undefined, isAway = false) =>
+        by(withCounted(alone, { start: at(0), end: at(1) }, count, at(1, 1_000), isAway));
+      expect([over(undefined, true), over(19), over(20), over(21)]).toEqual(['instance', 'instance', 'all', 'all']);
+      // What a channel was sent may still be of one alone.
+      expect(by(withCount(alone, at(0), 21))).toBe('instance');
+    });
+
     it('in the windows that are over, or in the one that runs, and not once it is closed', () => {
       expect(spansToCount(two, at(1, 500))).toEqual([last]);
       expect(spansToCount(two, at(1, 1_000))).toEqual([{ start: at(0), end: at(1) }]);

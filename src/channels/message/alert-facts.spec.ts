@@ -41,7 +41,7 @@ describe('the facts of', () => {
       'tenant.field0': '0',
       'Not shown': expect.stringMatching(/^\d more attributes?$/),
       Service: 'api, production',
-      'Counted by': 'one instance alone because the store is away: at least this many',
+      'Counted by': 'one instance alone, without the store: at least this many',
     });
     expect(Object.keys(shown).length).toBeLessThanOrEqual(24);
   });

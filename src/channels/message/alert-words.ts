@@ -6,7 +6,7 @@ import { categoryLabel, tenantLabel, type Dialect, type Room } from './names.js'
 
 /** Prefix of a test alert in every channel. */
 export const TEST_MARK = '[Test] ';
-export const COUNTED_ALONE = 'counted by one instance alone because the store is away: at least this many';
+export const COUNTED_ALONE = 'counted by one instance alone, without the store: at least this many';
 /** Messages show when the next window begins if windows are at least this long. */
 const LONG_WINDOW_MS = 10 * 60_000;
 const MAX_CONTRIBUTORS = 5;
