@@ -89,6 +89,7 @@ export class Counter {
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
   private uncounted = 0;
+  private isClosed = false;
   private walked = { at: -Infinity, pending: 0 };
 
   constructor(
@@ -142,6 +143,7 @@ export class Counter {
     const now = this.clock.now();
     let wait: Promise<void> | undefined;
     this.counted += much;
+    if (this.isClosed) this.tooLate();
     for (const window of counted.windows) {
       const tracked = this.track(counted, window, key, now, much);
       if (!tracked) this.uncounted += much;
@@ -261,6 +263,7 @@ export class Counter {
   async close(): Promise<void> {
     clearInterval(this.lookTimer);
     await within(this.publisher.flush(), LAST_PUBLISH_MS, 'not published').catch(() => undefined);
+    this.isClosed = true;
     const left = [...this.windows.all()].filter((tracked) => tracked.isPending);
     await within(this.publisher.stop(left), LAST_PUBLISH_MS, 'not raised').catch(() => undefined);
     for (const tracked of left) this.losses.unpublished(tracked);
@@ -274,6 +277,15 @@ export class Counter {
     const closed = Promise.resolve().then(() => this.store.close?.());
     await within(closed, CLOSE_WITHIN_MS, 'no answer').catch((error: unknown) =>
       this.logger.warn(`${this.store.name} could not be closed (${reasonOf(error)})`),
+    );
+  }
+
+  private tooLate(): void {
+    this.once.warn(
+      'late',
+      () =>
+        'Something was counted after RateMonitorModule had shut down, and is lost: import it before other global modules, such as ' +
+        'BullModule.forRoot() (in Nest 10, after the modules that count while they shut down)',
     );
   }
 

@@ -1,6 +1,13 @@
+import { Inject } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 
-import { type RateAlert, RateCounterService, type RateMonitorOptions, type TenantLike } from '../../src/index.js';
+import {
+  type RateAlert,
+  RateCounterService,
+  RateMonitorModule,
+  type RateMonitorOptions,
+  type TenantLike,
+} from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { MovedClock } from '../support/moved-clock.js';
@@ -152,4 +159,40 @@ it('an app ends in time if its last publish takes long: what is over is alerted 
   expect(alerts).toEqual([expect.objectContaining({ tenant: { id: 'proj_1' }, count: 16, countedBy: 'instance' })]);
   expect(flush).toHaveBeenCalledTimes(1);
   expect(app.log.of('were never published')).toHaveLength(1);
+});
+
+describe('what a global module counts while it shuts down, as BullModule does if a worker ends its last job,', () => {
+  class LateModule {
+    constructor(@Inject(RateCounterService) private readonly counter: RateCounterService) {}
+
+    async onApplicationShutdown(): Promise<void> {
+      for (let i = 0; i < 2; i++) await this.counter.increment('llm_call', 'late');
+    }
+  }
+  const late = { module: LateModule, global: true };
+  const published: number[] = [];
+  const store = {
+    name: 'mine',
+    publish: async (totals: readonly { total: number }[]) => {
+      published.push(...totals.map(({ total }) => total));
+      return totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }));
+    },
+    read: () => Promise.resolve([]),
+  };
+  beforeEach(() => (published.length = 0));
+
+  it('is published if ours is imported before it', async () => {
+    const imports = [RateMonitorModule.forRoot({ store })];
+    const app = await startApp({ metadata: { imports }, monitor: late });
+    await app.close();
+    expect(published.at(-1)).toBe(2);
+    expect(app.log.of('had shut down')).toEqual([]);
+  });
+
+  it('is lost if ours is imported after it, which is logged once', async () => {
+    const app = await startApp({ metadata: { imports: [late] }, options: { store } });
+    await app.close();
+    expect(published).toEqual([]);
+    expect(app.log.of('counted after RateMonitorModule had shut down')).toHaveLength(1);
+  });
 });
