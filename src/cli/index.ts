@@ -15,7 +15,7 @@ const HELP = `Shows the busiest tenants now, read from Redis. The app does not h
   --redis <url>       URL of Redis; default: REDIS_URL, or redis://127.0.0.1:6379. The password is read from the URL or from REDIS_PASSWORD
                       and is never printed
   --cluster           the URL is that of a node of a Cluster
-  --prefix <text>     the module's keyPrefix; default: rate_monitor
+  --prefix <text>     the module's keyPrefix, after that of the app's Redis client if it has one; default: rate_monitor
   --category <name>   one category; default: all
   --limit <number>    rows per window of a category; default: 20
   --watch             refresh every second, until Ctrl-C

@@ -9,6 +9,7 @@ import {
   Post,
   Req,
   Res,
+  SetMetadata,
   UseGuards,
   VERSION_NEUTRAL,
   type CanActivate,
@@ -40,6 +41,8 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ['Cross-Origin-Resource-Policy', 'same-origin'],
 ];
 const JSON_TYPE = 'application/json; charset=utf-8';
+/** What `@ApiExcludeController()` of @nestjs/swagger sets: the page is no part of the API that the app describes. */
+const OUT_OF_SWAGGER = 'swagger/apiExcludeController';
 const MAX_TEXT = 500;
 /** The name shown for changes by an unnamed user. */
 const NAMELESS = 'somebody';
@@ -80,6 +83,7 @@ export function acceptSlash({ prototype }: Type<unknown>, adapter: string): void
 export function controllerAt(path: string, guard: Type<CanActivate> | undefined): Type<unknown> {
   /** Responds through the adapter, so that global interceptors cannot change the responses. */
   @UseGuards(...(guard ? [guard] : []), DashboardGuard)
+  @SetMetadata(OUT_OF_SWAGGER, [true])
   @Controller({ path, version: VERSION_NEUTRAL })
   class RateMonitorDashboardController {
     private readonly logger = new OwnLogger();

@@ -304,6 +304,11 @@ describe('the API of the page', () => {
     expect(files).not.toHaveProperty('useValue');
   });
 
+  it('is left out of the API that @nestjs/swagger describes', () => {
+    const { controllers } = RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' });
+    expect(Reflect.getMetadata('swagger/apiExcludeController', controllers?.[0] as object)).toEqual([true]);
+  });
+
   it('fails the boot without authorize, and with a path that is none', () => {
     const forRoot = (options: unknown) => () =>
       RateMonitorDashboardModule.forRoot(options as RateMonitorDashboardOptions);
