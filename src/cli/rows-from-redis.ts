@@ -12,6 +12,7 @@ export interface LiveRow {
   tenant: string;
   name?: string;
   count: number;
+  /** Absent if it is not known, or cannot be exceeded. */
   threshold?: number;
   ratio?: number;
   /** Share of the total of the category's busiest tenants. */
@@ -105,7 +106,9 @@ export class RowsFromRedis {
       const name = seen.slice(seen.indexOf(' ') + 1);
       const count = counts.get(tenant) ?? 0;
       const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[about.index]);
-      const threshold = own ?? about.threshold;
+      const applied = own ?? about.threshold ?? Infinity;
+      // One that cannot be exceeded is null in JSON, read and written.
+      const threshold = applied < Infinity ? applied : undefined;
       return {
         ...{ category, window, tenant, ...(name === '' ? {} : { name }), count },
         ...(threshold === undefined ? {} : { threshold, ratio: count / Math.max(threshold, 1) }),

@@ -74,8 +74,8 @@ export interface AboutWindow {
   /** Its index among the category's windows; thresholds of tenants are in that order. */
   readonly index: number;
   readonly windowMs: number;
-  /** Undefined if each tenant has its own. */
-  readonly threshold: number | undefined;
+  /** Undefined if each tenant has its own; null once it is JSON if it is infinite. */
+  readonly threshold: number | null | undefined;
   /** Key of the running span. */
   readonly span: string;
   /** When that span begins and ends, in milliseconds since the epoch. Absent if an earlier version wrote it. */

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { Cluster, Redis } from 'ioredis';
 
 import type { LiveRow } from '../../src/cli/rows-from-redis.js';
-import { RedisCounterStore } from '../../src/index.js';
+import { RedisCounterStore, type WindowOptions } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
 import { withDefaults } from '../../src/options/with-defaults.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
@@ -34,9 +34,12 @@ async function refused(...args: string[]): Promise<[number, string, string]> {
 }
 
 /** A category with windows of a minute and an hour, counted by an app whose clock a test moves. */
-async function counted(client: Redis | Cluster, keyPrefix: string) {
+async function counted(
+  client: Redis | Cluster,
+  keyPrefix: string,
   // The hour may have begun with the last minute that is counted.
-  const windows = [{ threshold: 10 }, { threshold: 20, windowMs: 60 * MINUTE }];
+  windows: WindowOptions[] = [{ threshold: 10 }, { threshold: 20, windowMs: 60 * MINUTE }],
+) {
   const categories = withDefaults({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
   const store = new RedisCounterStore(client, keyPrefix);
   await new Promise<void>((resolve) => store.open(resolve));
@@ -141,6 +144,24 @@ describe('the command line', () => {
     expect(rows.map(({ window, name, threshold }) => [window, name, threshold]).sort()).toEqual([
       ['hour', 'Own', 40],
       ['minute', 'Own', 7],
+    ]);
+    await store.close();
+    await client.quit();
+  });
+
+  it('shows nobody as over a threshold that cannot be exceeded, whether all tenants share it or not', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    const { store, clock, minute } = await counted(client, keyPrefix, [{ threshold: Infinity }]);
+    clock.now += 6 * MINUTE;
+    await minute({ shared: 5, own: 4 });
+    const [seen] = await client.keys(`${keyPrefix}:usage:{LLM_CALL}:seen/*`);
+    await client.hset(seen as string, 'own', 'Infinity Own');
+    const row = { category: 'llm_call', window: '' };
+    const { rows } = JSON.parse(await top('--redis', URL, '--prefix', keyPrefix, '--json')) as Look;
+    expect(rows).toEqual([
+      { ...row, tenant: 'shared', count: 5, share: 5 / 9 },
+      { ...row, tenant: 'own', name: 'Own', count: 4, share: 4 / 9 },
     ]);
     await store.close();
     await client.quit();
