@@ -25,7 +25,8 @@ export class UsageService {
   constructor(@Inject(USAGE) private readonly usage: Deferred<UsageReader>) {}
 
   /**
-   * The busiest tenants of a window, highest count first.
+   * The busiest tenants of a window, highest count first. For one shorter than a minute that ended ten windows ago or earlier, counts are
+   * the highest of its minute.
    *
    * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */

@@ -215,6 +215,16 @@ describe('usage, as it is read', () => {
       },
     );
 
+    it('of a running window shorter than a minute are not those of another window in its minute', async () => {
+      const a = replica({ llm: { threshold: 2, windowMs: 10_000 } });
+      await a.count('llm', 'one', 3);
+      await pass(1_000, a);
+      expect(await a.usage.top('llm')).toMatchObject([{ count: 3, windowStart: new Date(START) }]);
+      await pass(10_000, a);
+      expect(await a.usage.top('llm')).toEqual([]);
+      expect(await a.usage.top('llm', { at: START })).toMatchObject([{ count: 3 }]);
+    });
+
     it('are asked of the store alone while nobody counts', async () => {
       const a = replica();
       await minutes(a, { one: 3 });
