@@ -681,7 +681,10 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     properties: {
       category: { type: 'string' },
       tenant: { type: 'string' },
-      threshold: { type: 'number', description: 'The threshold that applies now; absent if each tenant has its own.' },
+      threshold: {
+        type: 'number',
+        description: 'The threshold that applies now; absent if each tenant has its own, or if there are no alerts.',
+      },
       until: { type: 'number' },
     },
   },

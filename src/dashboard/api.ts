@@ -413,7 +413,7 @@ export interface ThresholdRequest {
 export interface ThresholdAnswer {
   category: string;
   tenant?: string;
-  /** The threshold that applies now; absent if each tenant has its own. */
+  /** The threshold that applies now; absent if each tenant has its own, or if there are no alerts. */
   threshold?: number;
   until?: number;
 }

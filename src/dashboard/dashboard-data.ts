@@ -213,7 +213,9 @@ export class DashboardData {
       thresholds.list(),
     ]);
     const base = baseWindow(category).name;
-    const override = overrides.find((one) => isFor(one, name, base) && one.tenant === id);
+    const isOfTenant = ({ tenant }: ThresholdOverride): boolean =>
+      tenant !== undefined && keyOfShown(tenant) === keyOfShown(id);
+    const override = overrides.find((one) => isFor(one, name, base) && isOfTenant(one));
     return {
       now,
       rows: await this.withDetails(rows.flat(), told),

@@ -27,7 +27,7 @@ import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
 import { DashboardData } from './dashboard-data.js';
-import { toPageMute } from './to-api.js';
+import { shown, toPageMute } from './to-api.js';
 import { DashboardGuard, whoOf } from './dashboard.guard.js';
 import { openApi } from './open-api.js';
 
@@ -44,6 +44,8 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** What `@ApiExcludeController()` of @nestjs/swagger sets: the page is no part of the API that the app describes. */
 const OUT_OF_SWAGGER = 'swagger/apiExcludeController';
 const MAX_TEXT = 500;
+/** The longest id that alerts show, and that a threshold can be set for. */
+const MAX_ID = 1_000;
 /** The name shown for changes by an unnamed user. */
 const NAMELESS = 'somebody';
 
@@ -232,14 +234,20 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         if (threshold === null) {
           await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
           data.changed();
-          const holds = view.thresholdOf(view.categories.get(category) as Category, window, scope.tenant);
+          const holds = shown(view.thresholdOf(view.categories.get(category) as Category, window, scope.tenant));
           return { category, ...tenant, ...(holds === undefined ? {} : { threshold: holds }) };
         }
         if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is neither a number nor null');
         const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
+        if (Number.isNaN(until?.getTime()))
+          throw new Refusal(400, 'forMs is too long: leave it out for a threshold without an end');
         const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
         data.changed();
-        return { category, ...tenant, threshold: set.threshold, ...(set.until ? { until: set.until.getTime() } : {}) };
+        const applies = shown(set.threshold);
+        return {
+          ...{ category, ...tenant, ...(applies === undefined ? {} : { threshold: applies }) },
+          ...(set.until ? { until: set.until.getTime() } : {}),
+        };
       });
     }
 
@@ -359,12 +367,12 @@ function headerOf({ headers }: PageRequest, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** String parameters of the query. Repeated names are ignored. */
+/** The parameters of the query. Leaving out a wrong one would answer another question. */
 function queryOf({ query }: PageRequest): Record<string, string | undefined> {
-  const entries = Object.entries(Object(query) as Record<string, unknown>);
-  return Object.fromEntries(
-    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length <= MAX_TEXT),
-  );
+  for (const [name, value] of Object.entries(Object(query) as Record<string, unknown>))
+    if (typeof value !== 'string' || value.length > MAX_ID)
+      throw new Refusal(400, `${oneLine(name, 40)} is not one string of at most ${MAX_ID} characters`);
+  return Object(query) as Record<string, string | undefined>;
 }
 
 function known(view: MonitorView, category: unknown): string {
@@ -384,7 +392,7 @@ function windowIn(category: Category, name: unknown): CategoryWindow {
 function scopeIn(category: unknown, tenant: unknown): { category?: string; tenant?: string } {
   return {
     ...(category === undefined ? {} : { category: textIn('category', category) }),
-    ...(tenant === undefined ? {} : { tenant: textIn('tenant', tenant) }),
+    ...(tenant === undefined ? {} : { tenant: textIn('tenant', tenant, MAX_ID) }),
   };
 }
 
@@ -393,9 +401,9 @@ function scopeText(category: unknown, tenant: unknown): string {
   return `${oneLine(who as string)}, ${oneLine(where as string)}`;
 }
 
-function textIn(name: string, value: unknown): string {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= MAX_TEXT) return value;
-  throw new Refusal(400, `${name} is not a string of 1 to ${MAX_TEXT} characters`);
+function textIn(name: string, value: unknown, most = MAX_TEXT): string {
+  if (typeof value === 'string' && value.trim() !== '' && value.length <= most) return value;
+  throw new Refusal(400, `${name} is not a string of 1 to ${most} characters`);
 }
 
 function positive(name: string, value: unknown): number {

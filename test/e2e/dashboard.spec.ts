@@ -16,6 +16,7 @@ import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 
 import type { Category } from '../../src/model/category.js';
+import { tenantKey } from '../../src/model/tenant.js';
 import { MONITOR_VIEW } from '../../src/facade/monitor-view.js';
 import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { ASSETS } from '../../src/dashboard/assets.js';
@@ -623,6 +624,49 @@ describe('the API of the page', () => {
     ]);
     const day = { category: 'llm_call', window: 'day', threshold: 3 };
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
+  });
+
+  it('takes an id as long as alerts show it, and refuses a longer one by its name', async () => {
+    const { monitor, get, post } = await started();
+    const tenant = 'x'.repeat(1_000);
+    await monitor.replica.count('llm_call', tenantKey(tenant), 60);
+    const answer = await get(`/rate-monitor/api/tenant?category=llm_call&tenant=${tenant}`);
+    expect(((await answer.json()) as TenantAnswer).rows).toMatchObject([{ count: 60 }]);
+    const of = { category: 'llm_call', tenant };
+    expect((await post('/rate-monitor/api/mute', { ...of, forMs: MINUTE, reason: 'import' })).status).toBe(200);
+    expect((await post('/rate-monitor/api/threshold', { ...of, threshold: 90 })).status).toBe(200);
+    const shown = await get(
+      `/rate-monitor/api/tenant?category=llm_call&tenant=${encodeURIComponent(tenantKey(tenant))}`,
+    );
+    expect(((await shown.json()) as TenantAnswer).override).toMatchObject({ threshold: 90 });
+    const wrong = { ...of, tenant: `${tenant}x`, forMs: MINUTE, reason: 'import' };
+    expect(await (await post('/rate-monitor/api/mute', wrong)).json()).toEqual({
+      error: 'tenant is not a string of 1 to 1000 characters',
+    });
+    // Without what is wrong, these would ask for something else.
+    for (const [name, query] of [
+      ['tenant', `tenant?category=llm_call&tenant=${tenant}x`],
+      ['category', `tenants?category=${tenant}x`],
+      ['category', 'tenants?category=llm_call&category=evaluations'],
+      ['search', `tenants?search=${tenant}x`],
+    ] as const) {
+      const refused = await get(`/rate-monitor/api/${query}`);
+      expect([refused.status, await refused.json()]).toEqual([
+        400,
+        { error: `${name} is not one string of at most 1000 characters` },
+      ]);
+    }
+  });
+
+  it('leaves out a threshold that cannot be exceeded, and names a time that is too long', async () => {
+    const { monitor, post } = await started();
+    jest.spyOn(monitor.view, 'thresholdOf').mockReturnValue(Infinity);
+    const of = { category: 'llm_call', tenant: 'proj_1' };
+    const address = '/rate-monitor/api/threshold';
+    expect(await (await post(address, { ...of, threshold: null })).json()).toEqual(of);
+    expect(await (await post(address, { ...of, threshold: 5, forMs: Number.MAX_SAFE_INTEGER })).json()).toEqual({
+      error: 'forMs is too long: leave it out for a threshold without an end',
+    });
   });
 
   it('counts a tenant that is over in two categories as one that is over', async () => {
