@@ -40,9 +40,10 @@ describe('an alert that the app raises', () => {
   it.each([
     ['nothing', undefined, 'the alert is undefined'],
     ['a list', [], 'the alert is a list'],
-    ['no category', { category: '' }, 'category is a string, write its name'],
+    ['no category', { category: '' }, 'category is empty, write its name'],
     ['a tenant by its id', { tenant: 'proj_1' }, "tenant is a string, write an object such as { id: 'proj_1' }"],
     ['a tenant without an id', { tenant: { name: 'Acme' } }, 'tenant.id is undefined'],
+    ['an empty id', { tenant: { id: '' } }, 'tenant.id is empty, write the id of the tenant'],
     ['a number as an id', { tenant: { id: 1 } }, 'tenant.id is 1, write the id of the tenant'],
     ['a name that is none', { tenant: { id: '1', name: {} } }, 'tenant.name is an object'],
     ['a count that is none', { count: NaN }, 'count is NaN, write a number, 0 or more'],

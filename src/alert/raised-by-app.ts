@@ -55,7 +55,7 @@ export function breachOf(alert: RateAlert): Breach {
 /** Shows only the type of a wrong value, which may be a misplaced secret. */
 function check<T>(name: string, value: T, isRight: (value: T) => boolean, remedy: string): void {
   if (isRight(value)) return;
-  const found = typeof value === 'number' ? String(value) : kindOf(value);
+  const found = typeof value === 'number' ? String(value) : value === '' ? 'empty' : kindOf(value);
   throw new TypeError(`No alert was raised: ${oneLine(name)} is ${found}, write ${remedy}`);
 }
 
