@@ -926,6 +926,36 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident).toMatchObject({ lastedMs: 12 * MINUTE, windowsOver: 2 });
     });
 
+    it('a window that ends then is counted once the store is back, so total and peak are not those of the crossing', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], story, side);
+      await engine.breached(aBreach());
+      counts.set('a', 500);
+      side.away = true;
+      await pass(40 * SECOND);
+      side.away = false;
+      await pass(5 * SECOND);
+      counts.delete('a');
+      await pass(2 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 500']);
+      expect(heard.alerts[1]?.incident).toMatchObject({ total: 500, peak: { count: 500 } });
+    });
+
+    it('a story is counted and ended if only its records are away, as without the rights to them', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], { ...story, isStoreAway: () => false }, side);
+      await pass(2 * SECOND);
+      side.away = true;
+      await engine.breached(aBreach());
+      counts.set('a', 500);
+      await pass(32 * SECOND);
+      counts.delete('a');
+      await pass(2 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 500']);
+    });
+
     it('a story ends in time if the store was away for less than a window', async () => {
       const side = brittle(state);
       const heard = new Hearing();

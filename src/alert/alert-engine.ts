@@ -120,9 +120,9 @@ export class AlertEngine implements Incidents {
   private readonly once: SayOnce;
   private lost = 0;
   private lookedAt = 0;
-  /** While the store is away: when it was last seen. */
+  // While the store is away: when it was last seen.
   private blindFrom: number | undefined;
-  /** The last time without the store. */
+  // The last time without the store.
   private blind = { from: 0, to: 0 };
 
   constructor(
@@ -428,9 +428,14 @@ export class AlertEngine implements Incidents {
     });
   }
 
-  /** Nobody knows what was counted in windows that passed without the store, so an incident does not end then, or at once afterwards. */
+  // Counts are away, too, and not only records, for which a user may lack the rights.
+  private get isBlind(): boolean {
+    return this.records.isAway && (this.options.isStoreAway?.() ?? true);
+  }
+
+  // Without the store, nobody knows who is over, so no incident ends.
   private seesSince(incident: Incident): number | undefined {
-    if (this.records.isAway) return this.options.now();
+    if (this.isBlind) return this.options.now();
     const { from, to } = this.blind;
     return to - from > lengthOf(incident) ? to : undefined;
   }
@@ -478,7 +483,7 @@ export class AlertEngine implements Incidents {
   /** Counts in the order of `wanted`; undefined if they cannot be read now. */
   private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
     const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
-    if (reads.length === 0 || this.records.isAway) return undefined;
+    if (reads.length === 0 || this.isBlind) return undefined;
     const counts = await within(this.options.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
     if (!counts) return undefined;
     let at = 0;
@@ -544,10 +549,7 @@ export class AlertEngine implements Incidents {
         const change = (incident: Incident | undefined): Incident | undefined =>
           // An unreadable record is treated as missing and removed.
           incident && incident.uid === read?.uid
-            ? counted.reduce(
-                (next, [span, count]) => withCounted(next, span, count, now, this.records.isAway),
-                incident,
-              )
+            ? counted.reduce((next, [span, count]) => withCounted(next, span, count, now, this.isBlind), incident)
             : incident;
         return this.attend(id, change, read).catch(() => undefined);
       }),

@@ -44,12 +44,9 @@ export class PagerDutyChannel extends HttpChannel {
     this.#routingKey = given.routingKey;
   }
 
-  /**
-   * {@inheritDoc AlertChannel.send}
-   *
-   * @returns The key of what was triggered. Replicas that cannot reach each other trigger several for one incident; all are resolved.
-   */
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert, previous?: string): Promise<string> {
+    // Replicas that could not reach each other triggered several for an incident: all are resolved.
     const key = previous ?? dedupKeyOf(alert);
     if (isOpen(alert)) await this.#enqueue('trigger', alert, key);
     if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert, key);

@@ -86,7 +86,7 @@ export function spansToCount(incident: Incident, now: number): readonly Span[] {
 /**
  * Applies the count of one of {@link spansToCount}.
  *
- * @param count - Undefined if it cannot be read. An ended window then waits a while for it, unless the store is away.
+ * @param count - Undefined if it cannot be read. An ended window then waits a while for it, or until the store is back.
  */
 export function withCounted(
   incident: Incident,
@@ -97,7 +97,7 @@ export function withCounted(
 ): Incident {
   const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
   if (!isFinal) return withCount(incident, span.start, count ?? 0, 'all');
-  if (count === undefined && !isAway && now < span.end + COUNTS_GIVEN_UP_MS) return incident;
+  if (count === undefined && (isAway || now < span.end + COUNTS_GIVEN_UP_MS)) return incident;
   return withSettled(incident, span, count ?? 0);
 }
 

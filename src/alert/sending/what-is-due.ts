@@ -215,7 +215,7 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings, seesSince?: number): number {
   const over = overAt(incident, resolveAfterMs, seesSince);
   if (!incident.story) return over;
-  const settled = endOfSpan(incident, incident.settledTo) + SETTLES_AFTER_MS;
+  const settled = Math.max(endOfSpan(incident, incident.settledTo) + SETTLES_AFTER_MS, seesSince ?? 0);
   const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
   const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
   // Only windows up to the last breach have to be settled before the end.

@@ -47,12 +47,9 @@ export class WebhookChannel extends HttpChannel {
     this.#secrets = secrets;
   }
 
-  /**
-   * {@inheritDoc AlertChannel.send}
-   *
-   * @returns The id of the incident. Replicas that cannot reach each other give one incident several ids; the end is sent for each.
-   */
+  /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert, previous?: string): Promise<string | undefined> {
+    // Replicas that could not reach each other opened an incident under several ids: the end is sent for each.
     const told = previous === undefined ? alert : calledAsBefore(alert, previous);
     await this.#post(webhookBody(told), alertId(told));
     return told.incident?.id;
