@@ -3,6 +3,7 @@ import type { NoticeOutcome, Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { Category } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
+import { withStore } from '../store/records.js';
 import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
 import { baseWindow } from '../usage/usage-units.js';
 import { MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
@@ -34,8 +35,21 @@ export class Digests {
 
   /** Rejects while the store is away. */
   async digest(range: TimeRange): Promise<Digest> {
-    const { history, blindTimes, categories } = this.sources;
     const [from, to] = this.bounds(range);
+    return withStore('There is no digest', () => this.between(from, to));
+  }
+
+  /** Sends a digest from one replica. Resolves to undefined if another replica sends it. */
+  async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
+    const [from, to] = this.bounds(range);
+    const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;
+    return withStore('The digest was not sent', () =>
+      this.sources.notices.sendOnce(key, async () => digestNotice(await this.between(from, to), key)),
+    );
+  }
+
+  private async between(from: number, to: number): Promise<Digest> {
+    const { history, blindTimes, categories } = this.sources;
     const records = (await history()).filter((record) => touches(record, from, to));
     const counts: DigestCount[] = [];
     const advice: DigestAdvice[] = [];
@@ -54,13 +68,6 @@ export class Digests {
       failures: records.flatMap(failuresOf),
       advice,
     };
-  }
-
-  /** Sends a digest from one replica. Resolves to undefined if another replica sends it. */
-  sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
-    const [from, to] = this.bounds(range);
-    const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;
-    return this.sources.notices.sendOnce(key, async () => digestNotice(await this.digest({ from, to }), key));
   }
 
   private bounds(range: TimeRange): [number, number] {

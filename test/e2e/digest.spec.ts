@@ -50,6 +50,15 @@ describe('a digest', () => {
     });
   });
 
+  it('says in plain words that the store is away', async () => {
+    const away = () => Promise.reject(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
+    const reason = 'the store is away (there is no connection). Try again when it is back';
+    const { digests } = digestsOf({ blindTimes: away });
+    const range = { from: START - HOUR };
+    await expect(digests.digest(range)).rejects.toThrow(`There is no digest: ${reason}`);
+    await expect(digests.sendDigest(range)).rejects.toThrow(`The digest was not sent: ${reason}`);
+  });
+
   it('names tenants over and near their threshold with their highest count and its minute, and nobody else', async () => {
     const { digests, minutes } = digestsOf();
     await minutes({ calm: 7, near: 8, edge: 8, over: 4 });
