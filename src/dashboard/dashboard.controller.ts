@@ -295,7 +295,10 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
         else {
           this.logger.warn(`A request of the page failed (${reasonOf(error)})`);
-          [status, body] = [503, { error: 'this cannot be read at the moment' }];
+          [status, body] = [
+            503,
+            { error: 'this cannot be read or changed at the moment: the log of the app says why' },
+          ];
         }
       }
       // A different `now` alone is not a change.

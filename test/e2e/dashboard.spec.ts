@@ -728,7 +728,10 @@ describe('the API of the page', () => {
     const { monitor, get, log } = await started();
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('WRONGTYPE of something'));
     const answer = await get('/rate-monitor/api/overview');
-    expect([answer.status, await answer.json()]).toEqual([503, { error: 'this cannot be read at the moment' }]);
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { error: 'this cannot be read or changed at the moment: the log of the app says why' },
+    ]);
     expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
   });
 
