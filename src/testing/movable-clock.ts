@@ -13,8 +13,10 @@ export class MovableClock implements Clock {
    * Moves the clock forward. Moving it by the length of a window starts the next window.
    *
    * @param ms - How far, in milliseconds.
+   * @throws RangeError if it is not a finite number.
    */
   advance(ms: number): void {
+    if (!Number.isFinite(ms)) throw new RangeError('the clock was not moved: write a finite number of milliseconds');
     this.time += ms;
   }
 }

@@ -47,6 +47,17 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
+  it('does not move the clock to a time that is none, in which nothing could be counted', async () => {
+    const [app, monitor] = await start();
+    const before = monitor.clock.now();
+    for (const ms of [NaN, Infinity, '5', undefined])
+      expect(() => monitor.clock.advance(ms as number)).toThrow(
+        new RangeError('the clock was not moved: write a finite number of milliseconds'),
+      );
+    expect(monitor.clock.now()).toBe(before);
+    await app.close();
+  });
+
   it('alerts once a window, though the app makes one incident of them', async () => {
     const [app, monitor] = await start();
     for (const alerts of [1, 2]) {
