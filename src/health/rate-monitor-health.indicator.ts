@@ -2,11 +2,14 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
+import { OwnLogger } from '../util/own-logger.js';
+import { SayOnce } from '../util/say-once.js';
+import { kindOf } from '../util/text.js';
 
 /** What makes a check fail. Nothing does by default, because a monitor must not take the app out of rotation. */
 export interface RateMonitorHealthOptions {
   /**
-   * Down once the store has been away for this long, in milliseconds.
+   * Down once the store has been away for this long, in milliseconds, 0 or more. Anything else never fails a check, and is logged once.
    * @defaultValue never
    */
   failIfBlindForMs?: number;
@@ -41,26 +44,26 @@ export interface RateMonitorHealth {
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
+  private readonly once = new SayOnce(new OwnLogger());
+
   constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined) {}
 
   /** The state of the monitor as this process knows it. Returns at once. */
   check<Key extends string = 'rate-monitor'>(
     key: Key = 'rate-monitor' as Key,
-    options: RateMonitorHealthOptions = {},
+    options?: RateMonitorHealthOptions,
   ): Record<Key, RateMonitorHealth> {
-    return { [key]: this.health(options) } as Record<Key, RateMonitorHealth>;
+    return { [key]: this.health(Object(options) as RateMonitorHealthOptions) } as Record<Key, RateMonitorHealth>;
   }
 
-  private health({
-    failIfBlindForMs = Infinity,
-    failIfChannelOff = false,
-  }: RateMonitorHealthOptions): RateMonitorHealth {
+  private health({ failIfBlindForMs, failIfChannelOff }: RateMonitorHealthOptions): RateMonitorHealth {
     const view = this.view?.value;
     if (!view) return { status: 'up', monitoring: false };
     const { name, up, blindSince } = view.store();
     const channels = view.channels();
     const channelsOff = channels.filter(({ on }) => !on).map((channel) => channel.name);
-    const isBlind = blindSince !== undefined && view.now() - blindSince >= failIfBlindForMs;
+    const limit = this.limitOf(failIfBlindForMs);
+    const isBlind = blindSince !== undefined && view.now() - blindSince >= limit;
     return {
       status: isBlind || (failIfChannelOff && channelsOff.length > 0) ? 'down' : 'up',
       monitoring: true,
@@ -70,5 +73,17 @@ export class RateMonitorHealthIndicator {
       queue: channels.reduce((sum, { queued }) => sum + queued, 0),
       uncounted: view.counter().uncounted,
     };
+  }
+
+  /** It does not throw, which would take the app out of rotation for a wrong option of its monitor. */
+  private limitOf(given: unknown): number {
+    const limit = given ?? Infinity;
+    if (typeof limit === 'number' && limit >= 0) return limit;
+    const found = typeof limit === 'number' ? String(limit) : kindOf(limit);
+    this.once.warn(
+      'failIfBlindForMs',
+      () => `The health check ignores failIfBlindForMs, which is ${found}: write milliseconds, 0 or more`,
+    );
+    return Infinity;
   }
 }

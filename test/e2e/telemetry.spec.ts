@@ -24,6 +24,7 @@ import { LlmController } from '../support/controllers.js';
 import { SentryIngest } from '../support/sentry-ingest.js';
 import { seenMonitor } from '../support/dashboard.js';
 import { freePort } from '../support/free-port.js';
+import { MemoryLogger } from '../support/memory-logger.js';
 import { until } from '../support/until.js';
 
 const NOW = 1_790_002_800_000;
@@ -223,13 +224,15 @@ describe('metrics', () => {
 });
 
 describe('the health check', () => {
-  const started = async () => {
+  const started = async (logger = new MemoryLogger()) => {
     const monitor = seenMonitor(NOW);
     const view = new Deferred<typeof monitor.view>();
     const testing = await Test.createTestingModule({
       imports: [TerminusModule],
       providers: [RateMonitorHealthIndicator, { provide: MONITOR_VIEW, useValue: view }],
-    }).compile();
+    })
+      .setLogger(logger)
+      .compile();
     return {
       monitor,
       view,
@@ -266,5 +269,31 @@ describe('the health check', () => {
     await expect(check({ failIfChannelOff: true })).rejects.toThrow();
     Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
     await expect(check({ failIfBlindForMs: 30_000 })).rejects.toThrow();
+    await expect(check({ failIfBlindForMs: 0 })).rejects.toThrow();
+  });
+
+  it.each([
+    [NaN, 'NaN'],
+    [-1, '-1'],
+    ['30000', 'a string'],
+  ])('says once that a limit of %p cannot be one: it would never fail, without a word', async (limit, found) => {
+    const logger = new MemoryLogger();
+    const { monitor, view, indicator } = await started(logger);
+    view.set(monitor.view);
+    for (const blindSince of [undefined, NOW - 60_000, NOW - 60_000]) {
+      Object.assign(monitor.status, { up: blindSince === undefined, blindSince });
+      expect(indicator.check('rate-monitor', { failIfBlindForMs: limit as number })['rate-monitor'].status).toBe('up');
+    }
+    expect(logger.of('failIf')).toEqual([
+      `warn RateMonitor: The health check ignores failIfBlindForMs, which is ${found}: write milliseconds, 0 or more`,
+    ]);
+  });
+
+  it('takes null for not given', async () => {
+    const { monitor, view, indicator } = await started();
+    view.set(monitor.view);
+    Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
+    for (const options of [null, { failIfBlindForMs: null, failIfChannelOff: null }])
+      expect(indicator.check('rate-monitor', options as never)['rate-monitor'].status).toBe('up');
   });
 });
