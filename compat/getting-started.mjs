@@ -143,6 +143,7 @@ async function start(app, [command, ...args]) {
  * @param {[Running, ...Running[]]} replicas
  */
 async function callUntilAlert(replicas) {
+  for (const { url } of replicas) await listens(url);
   const minute = () => Math.floor(Date.now() / 60_000);
   const began = minute();
   for (let i = 0; i < 7; i++) {
@@ -154,4 +155,20 @@ async function callUntilAlert(replicas) {
   const logs = replicas.map(({ output }) => output()).join('');
   const alerts = logs.split(TITLE).length - 1;
   if (alerts === 0 || (alerts > 1 && began === minute())) throw new Error(`${alerts} alerts instead of one:\n${logs}`);
+}
+
+/**
+ * Resolves once an app takes connections, which is after its boot line.
+ *
+ * @param {string} url
+ */
+async function listens(url) {
+  for (const givingUpAt = Date.now() + GIVE_UP_AFTER_MS; ; await setTimeout(50)) {
+    try {
+      await fetch(url);
+      return;
+    } catch (error) {
+      if (Date.now() > givingUpAt) throw error;
+    }
+  }
 }
