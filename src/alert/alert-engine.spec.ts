@@ -894,6 +894,15 @@ describe('AlertEngine', () => {
       expect(channels.map(({ heard }) => heard)).toEqual([['before 16', 'a 16'], ['a 16']]);
     });
 
+    /** The replica of a story that is over. */
+    const opened = async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], story, side);
+      await engine.breached(aBreach());
+      return { side, heard, engine };
+    };
+
     it('a story does not end: nobody knows what all count. It ends once a whole window is seen again', async () => {
       const sides = [brittle(state), brittle(state)];
       const heard = new Hearing();
@@ -910,10 +919,7 @@ describe('AlertEngine', () => {
     });
 
     it('a story that is over again once the store is back goes on', async () => {
-      const side = brittle(state);
-      const heard = new Hearing();
-      const engine = await replica([heard], story, side);
-      await engine.breached(aBreach());
+      const { side, heard, engine } = await opened();
       side.away = true;
       await pass(10 * MINUTE);
       side.away = false;
@@ -927,10 +933,7 @@ describe('AlertEngine', () => {
     });
 
     it('a window that ends then is counted once the store is back, so total and peak are not those of the crossing', async () => {
-      const side = brittle(state);
-      const heard = new Hearing();
-      const engine = await replica([heard], story, side);
-      await engine.breached(aBreach());
+      const { side, heard } = await opened();
       counts.set('a', 500);
       side.away = true;
       await pass(40 * SECOND);
@@ -957,10 +960,7 @@ describe('AlertEngine', () => {
     });
 
     it('a story ends in time if the store was away for less than a window', async () => {
-      const side = brittle(state);
-      const heard = new Hearing();
-      const engine = await replica([heard], story, side);
-      await engine.breached(aBreach());
+      const { side, heard } = await opened();
       await pass(2 * MINUTE);
       side.away = true;
       await pass(20 * SECOND);

@@ -1,7 +1,7 @@
 import type { Breach } from '../model/breach.js';
 import { isSeverity, SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { kindOf, oneLine } from '../util/text.js';
+import { numberOrKind, oneLine } from '../util/text.js';
 import { isAmount, isOptional, isPositive, isRecord, isString, isText, LAST_MS } from '../util/shapes.js';
 import { isCountedBy, isRoute, isShares } from './incident/incident-from-store.js';
 
@@ -55,7 +55,7 @@ export function breachOf(alert: RateAlert): Breach {
 /** Shows only the type of a wrong value, which may be a misplaced secret. */
 function check<T>(name: string, value: T, isRight: (value: T) => boolean, remedy: string): void {
   if (isRight(value)) return;
-  const found = typeof value === 'number' ? String(value) : value === '' ? 'empty' : kindOf(value);
+  const found = value === '' ? 'empty' : numberOrKind(value);
   throw new TypeError(`No alert was raised: ${oneLine(name)} is ${found}, write ${remedy}`);
 }
 

@@ -5,7 +5,7 @@ import type { Category } from '../model/category.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import type { MarkedHandler, MarkedHandlers } from '../monitor/marked-handlers.js';
 import { unknownCategory } from '../monitor/request-monitor.js';
-import { capitalized, kindOf } from '../util/text.js';
+import { capitalized, numberOrKind } from '../util/text.js';
 
 /** Where GraphQLModule keeps its options. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
@@ -32,7 +32,7 @@ export function checkHandlers(
       if (!known) problems.add(unknownCategory(name, category, categories));
       else if (!isCost(cost, known.maxCost))
         problems.add(
-          `@MonitorRate on ${name} has a cost in ${category} that cannot be counted: ${shown(cost)}. Write a number, 0 to ${known.maxCost} (maxCost), or a function`,
+          `@MonitorRate on ${name} has a cost in ${category} that cannot be counted: ${numberOrKind(cost)}. Write a number, 0 to ${known.maxCost} (maxCost), or a function`,
         );
     }
   }
@@ -121,8 +121,4 @@ function guardsFields(discovery: DiscoveryService): boolean | undefined {
 
 function isCost(cost: unknown, most: number): boolean {
   return typeof cost === 'function' || (typeof cost === 'number' && cost >= 0 && cost <= most);
-}
-
-function shown(cost: unknown): string {
-  return typeof cost === 'number' ? String(cost) : kindOf(cost);
 }

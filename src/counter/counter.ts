@@ -89,7 +89,6 @@ export class Counter {
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
   private uncounted = 0;
-  private isClosed = false;
   private walked = { at: -Infinity, pending: 0 };
 
   constructor(
@@ -143,7 +142,7 @@ export class Counter {
     const now = this.clock.now();
     let wait: Promise<void> | undefined;
     this.counted += much;
-    if (this.isClosed) this.tooLate();
+    if (this.publisher.isStopped) this.tooLate();
     for (const window of counted.windows) {
       const tracked = this.track(counted, window, key, now, much);
       if (!tracked) this.uncounted += much;
@@ -263,7 +262,6 @@ export class Counter {
   async close(): Promise<void> {
     clearInterval(this.lookTimer);
     await within(this.publisher.flush(), LAST_PUBLISH_MS, 'not published').catch(() => undefined);
-    this.isClosed = true;
     const left = [...this.windows.all()].filter((tracked) => tracked.isPending);
     await within(this.publisher.stop(left), LAST_PUBLISH_MS, 'not raised').catch(() => undefined);
     for (const tracked of left) this.losses.unpublished(tracked);

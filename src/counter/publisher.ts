@@ -58,7 +58,8 @@ export class Publisher {
   private failedAt = -Infinity;
   /** A failure was ignored by `isBelieved`, and the store has not answered since. */
   private isUnsure = false;
-  private isStopped = false;
+  /** Whether nothing is published any more. */
+  isStopped = false;
   /** A publish belongs to no request: run outside of them, it neither keeps one alive nor carries its trace. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly crossings: LevelCrossings;

@@ -19,6 +19,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
+import { MAX_SHOWN_ID } from '../model/tenant.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
@@ -44,8 +45,6 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** What `@ApiExcludeController()` of @nestjs/swagger sets: the page is no part of the API that the app describes. */
 const OUT_OF_SWAGGER = 'swagger/apiExcludeController';
 const MAX_TEXT = 500;
-/** The longest id that alerts show, and that a threshold can be set for. */
-const MAX_ID = 1_000;
 /** The name shown for changes by an unnamed user. */
 const NAMELESS = 'somebody';
 
@@ -373,8 +372,8 @@ function headerOf({ headers }: PageRequest, name: string): string | undefined {
 /** The parameters of the query. Leaving out a wrong one would answer another question. */
 function queryOf({ query }: PageRequest): Record<string, string | undefined> {
   for (const [name, value] of Object.entries(Object(query) as Record<string, unknown>))
-    if (typeof value !== 'string' || value.length > MAX_ID)
-      throw new Refusal(400, `${oneLine(name, 40)} is not one string of at most ${MAX_ID} characters`);
+    if (typeof value !== 'string' || value.length > MAX_SHOWN_ID)
+      throw new Refusal(400, `${oneLine(name, 40)} is not one string of at most ${MAX_SHOWN_ID} characters`);
   return Object(query) as Record<string, string | undefined>;
 }
 
@@ -395,7 +394,7 @@ function windowIn(category: Category, name: unknown): CategoryWindow {
 function scopeIn(category: unknown, tenant: unknown): { category?: string; tenant?: string } {
   return {
     ...(category === undefined ? {} : { category: textIn('category', category) }),
-    ...(tenant === undefined ? {} : { tenant: textIn('tenant', tenant, MAX_ID) }),
+    ...(tenant === undefined ? {} : { tenant: textIn('tenant', tenant, MAX_SHOWN_ID) }),
   };
 }
 

@@ -4,7 +4,7 @@ import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { SayOnce } from '../util/say-once.js';
-import { kindOf } from '../util/text.js';
+import { numberOrKind } from '../util/text.js';
 
 /** What makes a check fail. Nothing does by default, because a monitor must not take the app out of rotation. */
 export interface RateMonitorHealthOptions {
@@ -79,10 +79,9 @@ export class RateMonitorHealthIndicator {
   private limitOf(given: unknown): number {
     const limit = given ?? Infinity;
     if (typeof limit === 'number' && limit >= 0) return limit;
-    const found = typeof limit === 'number' ? String(limit) : kindOf(limit);
     this.once.warn(
       'failIfBlindForMs',
-      () => `The health check ignores failIfBlindForMs, which is ${found}: write milliseconds, 0 or more`,
+      () => `The health check ignores failIfBlindForMs, which is ${numberOrKind(limit)}: write milliseconds, 0 or more`,
     );
     return Infinity;
   }

@@ -6,8 +6,11 @@ const MAX_ID_LENGTH = 128;
 const KEPT_OF_LONG_ID = 100;
 /** What {@link tenantKey} returns for a longer id; `[^]` also matches a line break. */
 const KEY_OF_LONG_ID = /^[^]{100}~[\w-]{43}$/;
-/** Alerts show longer ids as their keys: records must not grow with what strangers send. */
-const MAX_SHOWN_ID = 1_000;
+/**
+ * Alerts show longer ids as their keys: records must not grow with what strangers send. So thresholds are set for ids up to this length, or
+ * for the key of a longer one.
+ */
+export const MAX_SHOWN_ID = 1_000;
 
 /** Who a request counts against: a project, an organization, an API key. */
 export interface Tenant {

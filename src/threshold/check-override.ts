@@ -1,10 +1,10 @@
 import type { Category } from '../model/category.js';
+import { MAX_SHOWN_ID } from '../model/tenant.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
 import { kindOf, oneLine, unknownName } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
-const MAX_TENANT_LENGTH = 1_000;
 /** With `since`, so that a listed threshold can be passed back with another value. */
 const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by', 'since'];
 
@@ -81,8 +81,8 @@ function checkTenant(tenant: string): void {
       `tenant is ${show(tenant)}: write an id, or a prefix of ids followed by *, or leave it out for all`,
     );
   if (tenant === '*') throw new RangeError("tenant is '*': leave it out for all tenants");
-  if (tenant.length > MAX_TENANT_LENGTH)
-    throw new RangeError(`tenant has ${tenant.length} characters: write an id of up to ${MAX_TENANT_LENGTH}`);
+  if (tenant.length > MAX_SHOWN_ID)
+    throw new RangeError(`tenant has ${tenant.length} characters: write an id of up to ${MAX_SHOWN_ID}`);
 }
 
 function show(value: unknown): string {

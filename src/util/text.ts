@@ -77,6 +77,11 @@ export function kindOf(value: unknown): string {
   }
 }
 
+/** A number as it is; of anything else only the kind, because it may be a misplaced secret. */
+export function numberOrKind(value: unknown): string {
+  return typeof value === 'number' ? String(value) : kindOf(value);
+}
+
 /** A duration for people, in one or two units: `250 ms`, `90 s`, `5 min`, `24 h`, `7 days`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
