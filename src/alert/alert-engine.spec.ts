@@ -7,6 +7,7 @@ import type { Breach } from '../model/breach.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { CountRead } from '../model/window.js';
+import { calendarSpans, PERIOD_MS } from '../model/window-spans.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import type { SharedState, V01State } from '../store/shared-state.js';
 import { AlertEngine, type AlertSettings } from './alert-engine.js';
@@ -14,6 +15,7 @@ import { AlertEngine, type AlertSettings } from './alert-engine.js';
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 /** The middle of a minute. */
 const START = Date.parse('2026-01-01T12:00:30Z');
 const WARNING = { at: 1, severity: 'warning' } as const;
@@ -284,6 +286,49 @@ describe('AlertEngine', () => {
         ['a delivered'],
         0,
       ]);
+    });
+
+    it.each([
+      ['day of 25 hours', 'day', ['2026-10-24', '2026-10-25', '2026-10-26'], '2026-10-25T22:30Z'],
+      ['day of 23 hours', 'day', ['2026-03-28', '2026-03-29', '2026-03-30'], '2026-03-29T21:30Z'],
+      ['long month', 'month', ['2026-02-10', '2026-03-10', '2026-04-01'], '2026-03-29T12:00Z'],
+      ['short month', 'month', ['2026-01-10', '2026-02-10', '2026-03-10'], '2026-02-28T22:30Z'],
+    ] as const)('of a tenant that was calm for a %s, which is counted once, and while it can be', async (...of) => {
+      const [, period, [first, calm, last], before] = of;
+      const spanAt = calendarSpans(period, 'Europe/Berlin');
+      const heard = new Hearing();
+      const window = { name: '', lengthName: period, timeZone: 'Europe/Berlin', windowMs: PERIOD_MS[period], spanAt };
+      const counted = new Map([
+        [spanAt(Date.parse(first)).key, 5],
+        [spanAt(Date.parse(calm)).key, 2],
+        [spanAt(Date.parse(last)).key, 7],
+      ]);
+      // As the store, which forgets a counter a day after its window.
+      const read = (at: number) => (Date.now() < spanAt(at).end + DAY ? (counted.get(spanAt(at).key) ?? 0) : 0);
+      const engine = await replica([heard], {
+        ...{ incidents: { remindAfterMs: 40 * DAY, resolveAfterMs: undefined }, windowOf: () => window },
+        counts: (reads) => Promise.resolve(reads.map(({ at }) => read(at))),
+      });
+      const go = async (to: number) => {
+        jest.setSystemTime(to);
+        await pass(20 * SECOND);
+      };
+      const breach = async (day: string, count: number) => {
+        await go(Date.parse(`${day}T12:00Z`));
+        const { start, end } = spanAt(Date.now());
+        await engine.breached(aBreach('a', { count, windowStart: start, windowEnd: end }));
+        await go(Date.now());
+      };
+      await breach(first, 5);
+      await go(spanAt(Date.now()).end);
+      await go(Date.parse(before));
+      await go(spanAt(Date.parse(calm)).end);
+      await breach(last, 7);
+      expect((await engine.list())[0]?.alert.incident?.total).toBe(14);
+      await go(spanAt(Date.now()).end);
+      await go(Date.now() + 3 * PERIOD_MS[period]);
+      expect(heard.heard.at(-1)).toBe('a resolved 7');
+      expect(heard.alerts.at(-1)?.incident).toMatchObject({ windowsOver: 2, windows: 3, total: 14 });
     });
 
     it('that begins a new story after the end of one that a channel has not taken yet, which is told all the same', async () => {

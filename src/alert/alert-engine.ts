@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import type { CountRead } from '../model/window.js';
+import type { SpanAt } from '../model/window-spans.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
@@ -424,6 +425,7 @@ export class AlertEngine implements Incidents {
       mute,
       mayClose: after?.v01 === undefined || this.v01.isGone,
       seesSince: after && this.seesSince(after),
+      periodAt: after && this.periodAt(after),
       mayTakeOver: !this.records.isJustBack,
     });
   }
@@ -438,6 +440,12 @@ export class AlertEngine implements Incidents {
     if (this.isBlind) return this.options.now();
     const { from, to } = this.blind;
     return to - from > lengthOf(incident) ? to : undefined;
+  }
+
+  // Undefined if its windows have one length.
+  private periodAt(incident: Incident): SpanAt | undefined {
+    const { timeZone, spanAt } = this.options.windowOf?.(incident.category, sharedName(incident)) ?? {};
+    return timeZone === undefined ? undefined : spanAt;
   }
 
   /** Of a channel that this replica has. */
@@ -536,7 +544,7 @@ export class AlertEngine implements Incidents {
     if (ids.length === 0) return;
     const now = this.options.now();
     const incidents = await this.records.read(ids);
-    const spans = incidents.map((incident) => (incident ? spansToCount(incident, now) : []));
+    const spans = incidents.map((incident) => (incident ? spansToCount(incident, now, this.periodAt(incident)) : []));
     const wanted = incidents.flatMap((incident, i) =>
       (spans[i] as Span[]).map((span) => [incident as Incident, span] as const),
     );

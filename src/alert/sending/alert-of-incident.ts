@@ -20,7 +20,9 @@ export interface AlertOrigin {
   readonly windowOf?: (
     category: string,
     window: string,
-  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> | undefined;
+  ) =>
+    | (Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> & Partial<CategoryWindow>)
+    | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { SpanAt } from '../../model/window-spans.js';
 import { SEVERITIES, type AlertLevel } from '../../model/level.js';
 import {
   CLOCK_FELL_BACK_MS,
@@ -159,6 +160,7 @@ export interface Plan {
  * @param channels - The channels of all replicas, by key.
  * @param muted - When the mute ends; undefined if there is none.
  * @param seesSince - As in {@link overAt}.
+ * @param periodAt - As in {@link endOfSpan}.
  */
 export function plan(
   incident: Incident,
@@ -167,6 +169,7 @@ export function plan(
   muted: number | undefined,
   now: number,
   seesSince?: number,
+  periodAt?: SpanAt,
 ): Plan {
   const ready = new Map<string, Due>();
   const held: string[] = [];
@@ -195,7 +198,7 @@ export function plan(
     const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
-  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince));
+  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince, periodAt));
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
@@ -212,10 +215,15 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
-function settleAt(incident: Incident, { resolveAfterMs }: IncidentSettings, seesSince?: number): number {
+function settleAt(
+  incident: Incident,
+  { resolveAfterMs }: IncidentSettings,
+  seesSince?: number,
+  periodAt?: SpanAt,
+): number {
   const over = overAt(incident, resolveAfterMs, seesSince);
   if (!incident.story) return over;
-  const settled = Math.max(endOfSpan(incident, incident.settledTo) + SETTLES_AFTER_MS, seesSince ?? 0);
+  const settled = Math.max(endOfSpan(incident, incident.settledTo, periodAt) + SETTLES_AFTER_MS, seesSince ?? 0);
   const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
   const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
   // Only windows up to the last breach have to be settled before the end.
