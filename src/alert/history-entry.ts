@@ -1,5 +1,4 @@
 import type { RateAlert } from '../model/rate-alert.js';
-import { oneLine } from '../util/text.js';
 import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
 import { lastOf, type Delivery, type Incident } from './incident/incident.js';
 
@@ -43,7 +42,7 @@ export function alertRecord(
   return {
     id: uid,
     raisedAt: new Date(raisedAt),
-    alert: { ...alert, tenant: { ...alert.tenant, id: oneLine(alert.tenant.id) } },
+    alert,
     channels,
   };
 }
