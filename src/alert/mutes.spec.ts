@@ -133,7 +133,7 @@ it.each([
   [{ forMs: MINUTE, reason: 7 }, 'reason is empty: write why, for those who read the log'],
   [{ forMs: MINUTE, reason: 'x', by: 7 }, 'by is not a string: write who mutes'],
   [{ forMs: MINUTE, reason: 'x', tenant: 7 }, 'tenant is not a string: write its id, or leave it out for all'],
-  [{ forMs: MINUTE, reason: 'x', category: '' }, 'category is not a string: write its name, or leave it out for all'],
+  [{ forMs: MINUTE, reason: 'x', category: '' }, 'category is empty: write its name, or leave it out for all'],
   [
     { forMs: MINUTE, reason: 'x', category: 'llm' },
     "category is 'llm', which is not configured: write one of llm_call, evaluations",

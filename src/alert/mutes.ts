@@ -283,7 +283,7 @@ function checkNames(scope: MutedScope, options: readonly string[]): void {
   for (const name of ['tenant', 'category'] as const) {
     if (name in scope && (typeof scope[name] !== 'string' || scope[name] === ''))
       throw new TypeError(
-        `${name} is not a string: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
+        `${name} is ${scope[name] === '' ? 'empty' : 'not a string'}: write its ${name === 'tenant' ? 'id' : 'name'}, or leave it out for all`,
       );
   }
 }

@@ -126,7 +126,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
       'forMs is 2592000001: write 2592000000 (30 days) at most, and mute',
     ],
     [{ forMs: 1, reason: ' ' }, 'reason is empty'],
-    [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is not a string'],
+    [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is empty'],
     // An id that was not loaded must not mute everybody.
     [{ forMs: 1, reason: 'x', tenant: undefined }, 'tenant is not a string: write its id, or leave it out for all'],
     [undefined as never, 'no options are given: write an object with tenant, category, forMs, reason, by'],
