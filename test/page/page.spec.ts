@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
 import { startPageStandIn, type PageStandIn, type StandInOptions } from '../support/page-stand-in.js';
-import type { CategoryAnswer, Overview } from '../../src/dashboard/api.js';
+import type { CategoryAnswer, Overview, TenantRow } from '../../src/dashboard/api.js';
 import { until } from '../support/until.js';
 import { launchChromium, LOOKS, openPage, type WatchedPage } from './browser.js';
 
@@ -293,6 +293,51 @@ describe('names from strangers', () => {
   );
 });
 
+it('an id that differs from another only in what is not seen looks different', async () => {
+  const { page, server } = await open();
+  const { rows } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
+  const [row] = rows as [TenantRow];
+  const ids = ['proj_1', 'proj_1\u200b', ' proj_1', 'proj\u202e_1', 'proj_1 ', 'proj\u00a0_1', 'proj  1', 'proj 1'];
+  server.patch({ rows: ids.map((id) => ({ ...row, tenant: { id, name: 'Acme' } })) });
+  await page
+    .locator('.hot .name', { hasText: /^Acme$/ })
+    .nth(ids.length - 1)
+    .waitFor();
+  expect(await page.locator('.hot .id').allTextContents()).toEqual([
+    ...['proj_1', 'proj_1\\u{200b}', '\\u{20}proj_1', 'proj\\u{202e}_1', 'proj_1\\u{20}', 'proj\\u{a0}_1'],
+    ...['proj \\u{20}1', 'proj 1'],
+  ]);
+});
+
+it('the window of an alert is named if the category has several', async () => {
+  const { page, server } = await open();
+  const overview = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
+  const named = <T extends object>(entries: readonly T[]): T[] => entries.map((entry) => ({ ...entry, window: 'day' }));
+  server.patch({ incidents: named(overview.incidents), alerts: named(overview.alerts), rows: named(overview.rows) });
+  await page.locator('.event .chip', { hasText: 'llm_call · day' }).first().waitFor();
+  const chips = page.locator('.chip:visible', { hasText: ' · day' });
+  expect(await chips.count()).toBeGreaterThan(overview.incidents.length + overview.rows.length);
+  const cut = await chips.evaluateAll((all) => all.filter((chip) => chip.scrollWidth > chip.clientWidth).length);
+  expect(cut).toBe(0);
+});
+
+it('nothing is cut off on a narrow screen, or after the window was wide', async () => {
+  const { page } = await open();
+  try {
+    await page.locator('.ladder').first().waitFor();
+    await page.setViewportSize({ width: 320, height: 800 });
+    const beyond = (): Promise<string[]> =>
+      page.locator('main *, header *').evaluateAll((all) => {
+        const seen = all.filter((one) => !one.closest('.unseen, .as-table, .canvas'));
+        const { clientWidth } = document.documentElement;
+        return seen.filter((one) => one.getBoundingClientRect().right > clientWidth).map((one) => one.outerHTML);
+      });
+    await until(async () => (await beyond()).length === 0);
+  } finally {
+    await page.setViewportSize(LOOKS.light.viewport);
+  }
+});
+
 describe.each([1, 500])('with %i tenants', (tenants) => {
   it('is drawn at once and stays within its width', async () => {
     const { page } = await open({ tenants });
@@ -422,6 +467,14 @@ describe('the threshold line', () => {
     });
     await card.getByRole('button', { name: 'Remove it' }).click();
     await until(() => server.posted.at(-1)?.body['threshold'] === null);
+  });
+
+  it('says for whom it was set', async () => {
+    const { page } = await open({}, { hash: '#/llm_call/proj_1' });
+    await page.getByText('Set a threshold at run time').click();
+    await page.getByLabel('Threshold', { exact: true }).fill('100');
+    await page.getByRole('button', { name: 'Set', exact: true }).click();
+    await page.getByText('The threshold of llm_call for proj_1 is now 100.').waitFor();
   });
 });
 

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 import type { PageAlert, PageIncident } from '../api.js';
 import { Contributors, Told, Who } from './who.js';
-import { clock, count, dateAndTime, lasting } from './words.js';
+import { categoryOf, clock, count, dateAndTime, lasting } from './words.js';
 
 const FIRST = 8;
 
@@ -48,13 +48,20 @@ export function IncidentList({ entries, now, own = false }: ListProps<PageIncide
       {entries.map((incident) => (
         <li key={incident.id} class={`event ${incident.severity}`}>
           <Time at={incident.startedAt} now={now} />
-          {!own && <Who tenant={incident.tenant} category={incident.category} chip />}
+          {!own && (
+            <Who
+              tenant={incident.tenant}
+              category={incident.category}
+              chip={categoryOf(incident.category, incident.window)}
+            />
+          )}
           <p class="what">
             <b>
               {incident.resolvedAt === undefined ? 'open for' : 'lasted'}{' '}
               {lasting(incident.resolvedAt === undefined ? now - incident.startedAt : incident.lastedMs)}
             </b>
-            , peak {count(incident.peak.count)} of {count(incident.threshold)}, {count(incident.total)} in all
+            , peak {count(incident.peak.count)} of {count(incident.threshold)}, {count(incident.total)} in all{' '}
+            {own && <Window name={incident.window} />}
           </p>
           <Told told={incident.told} now={now} />
         </li>
@@ -74,9 +81,11 @@ export function AlertList({ entries, now, own = false }: ListProps<PageAlert>): 
             class={`event ${alert.status === 'resolved' ? 'resolved' : alert.severity}`}
           >
             <Time at={alert.at} now={now} />
-            {!own && <Who tenant={alert.tenant} category={alert.category} chip />}
+            {!own && (
+              <Who tenant={alert.tenant} category={alert.category} chip={categoryOf(alert.category, alert.window)} />
+            )}
             <div class="what">
-              <b>{alert.test ? 'test alert' : wordsOf(alert)}</b>
+              <b>{alert.test ? 'test alert' : wordsOf(alert)}</b> {own && <Window name={alert.window} />}
               {alert.route !== undefined && <small>{alert.route}</small>}
               <Contributors of={alert} limit={2} />
             </div>
@@ -95,6 +104,11 @@ export function AlertList({ entries, now, own = false }: ListProps<PageAlert>): 
   );
 }
 
+/** The window of an entry on the tenant's own page, if there are several. */
+function Window({ name }: { name: string }): JSX.Element | null {
+  return name === '' ? null : <span class="chip">{name}</span>;
+}
+
 function Time({ at, now }: { at: number; now: number }): JSX.Element {
   return (
     <time class="num" dateTime={new Date(at).toISOString()} title={dateAndTime(at)}>
@@ -106,8 +120,8 @@ function Time({ at, now }: { at: number; now: number }): JSX.Element {
 function wordsOf({ status, severity, count: seen, threshold, levelAt, lastedMs = 0, peak, total }: PageAlert): string {
   const against = `${count(seen)} of ${count(threshold)}`;
   if (status === 'resolved')
-    return `over after ${lasting(lastedMs)}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
-  if (status === 'reminded') return `still over, ${against}`;
+    return `ended after ${lasting(lastedMs)}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
+  if (status === 'reminded') return `still ${seen > threshold ? 'over' : 'near'}, ${against}`;
   if (status === 'escalated') return `escalated to ${severity}, ${against}`;
   return levelAt > 1 ? `${severity} at ${levelAt}×, ${against}` : `${severity}, ${against}`;
 }

@@ -6,7 +6,7 @@ import { useLive } from './live.js';
 import { MuteButton } from './mutes.js';
 import { Bar, Spark, toneOf } from './small-charts.js';
 import { Contributors, Told, Who } from './who.js';
-import { clock, count, lasting, length, percent, tenants, times } from './words.js';
+import { categoryOf, clock, count, lasting, length, percent, tenants, times } from './words.js';
 
 /** The search starts after a pause in typing of this length. */
 const TYPING_PAUSE_MS = 200;
@@ -77,7 +77,7 @@ function Row({ row, now }: { row: TenantRow; now: number }): JSX.Element {
         <Who tenant={tenant} category={category} />
       </th>
       <td class="cell-category">
-        <span class="chip">{window === '' ? category : `${category} · ${window}`}</span>
+        <span class="chip">{categoryOf(category, window)}</span>
       </td>
       <td class="cell-bar">
         <Bar row={row} />

@@ -64,7 +64,7 @@ export function Mutes({ overview, now }: { overview: Overview; now: number }): J
             <li key={`${mute.category ?? ''}/${mute.tenant?.id ?? ''}`} class="mute">
               <div>
                 {mute.tenant && mute.category !== undefined ? (
-                  <Who tenant={mute.tenant} category={mute.category} chip />
+                  <Who tenant={mute.tenant} category={mute.category} chip={mute.category} />
                 ) : (
                   <>
                     <b>

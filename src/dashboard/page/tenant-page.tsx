@@ -12,7 +12,7 @@ import { MuteButton, MuteForm } from './mutes.js';
 import { Bar, Spark, toneOf } from './small-charts.js';
 import { ThresholdForm } from './threshold-form.js';
 import { Contributors, Told } from './who.js';
-import { clock, count, lasting, length, many, nameOf, percent, times } from './words.js';
+import { clock, count, idOf, lasting, length, many, nameOf, percent, times } from './words.js';
 
 const EVERY_MS = 1_000;
 const HEIGHT = 240;
@@ -52,7 +52,8 @@ export function TenantPage({
             <bdi>{nameOf(tenant)}</bdi>
           </h1>
           <p>
-            {nameOf(tenant) !== tenant.id && <bdi class="id">{tenant.id}</bdi>} <span class="chip">{category}</span>
+            {nameOf(tenant) !== idOf(tenant) && <bdi class="id">{idOf(tenant)}</bdi>}{' '}
+            <span class="chip">{category}</span>
           </p>
         </div>
         {problem && !data && <p class="empty">{problem.message}</p>}

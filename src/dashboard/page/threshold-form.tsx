@@ -5,7 +5,7 @@ import type { CategoryAnswer, ThresholdAnswer, ThresholdRequest } from '../api.j
 import { post } from './live.js';
 import { textOf } from './mutes.js';
 import { attempt } from './toast.js';
-import { clock, count, length } from './words.js';
+import { clock, count, length, nameOf } from './words.js';
 
 const HOUR = 3_600_000;
 const LENGTHS = [HOUR, 24 * HOUR, 7 * 24 * HOUR];
@@ -29,7 +29,9 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
       const answer = await post<ThresholdAnswer>('api/threshold', body);
       setOpen(false);
       const holds = answer.threshold === undefined ? 'one per tenant' : count(answer.threshold);
-      return { text: `The threshold of ${category} is now ${holds}.` };
+      return {
+        text: `The threshold of ${category}${tenant === undefined ? '' : ` for ${nameOf({ id: tenant })}`} is now ${holds}.`,
+      };
     });
   return (
     <>

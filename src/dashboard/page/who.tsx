@@ -2,21 +2,17 @@ import type { JSX } from 'preact';
 
 import type { PageDelivery, PageTenant, TenantRow } from '../api.js';
 import { addressOf } from './address.js';
-import { deliverySentence, deliveryWord, nameOf, percent } from './words.js';
+import { deliverySentence, deliveryWord, idOf, nameOf, percent } from './words.js';
 
 /** A tenant's name and id, linked to its page. Both come from users, so `bdi` isolates their text direction. */
-export function Who({ tenant, category, chip }: { tenant: PageTenant; category: string; chip?: boolean }): JSX.Element {
-  const name = nameOf(tenant);
+export function Who({ tenant, category, chip }: { tenant: PageTenant; category: string; chip?: string }): JSX.Element {
+  const [name, id] = [nameOf(tenant), idOf(tenant)];
   return (
-    <a
-      class="who"
-      href={addressOf({ category, tenant: tenant.id })}
-      title={name === tenant.id ? name : `${name}\n${tenant.id}`}
-    >
+    <a class="who" href={addressOf({ category, tenant: tenant.id })} title={name === id ? name : `${name}\n${id}`}>
       <bdi class="name">{name}</bdi>
       <span class="second">
-        {name !== tenant.id && <bdi class="id">{tenant.id}</bdi>}
-        {chip && <span class="chip">{category}</span>}
+        {name !== id && <bdi class="id">{id}</bdi>}
+        {chip !== undefined && <span class="chip">{chip}</span>}
       </span>
     </a>
   );

@@ -79,9 +79,23 @@ export function bytes(value: number): string {
   return `${(value / 1_000_000).toFixed(1)} MB`;
 }
 
+/** Characters that are not seen, and spaces that are not seen to be there. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}|^ | $|(?<= ) /gu;
+
+/** An id, with what is invisible in it written as its number, because the id could look like that of another tenant. */
+export function idOf({ id }: PageTenant): string {
+  return id.replace(UNSEEN, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
+}
+
 /** Display name of a tenant. */
-export function nameOf({ id, name }: PageTenant): string {
-  return name === undefined || name.trim() === '' ? id : name;
+export function nameOf(tenant: PageTenant): string {
+  const { name = '' } = tenant;
+  return name.trim() === '' ? idOf(tenant) : name;
+}
+
+/** `evaluations`, or `evaluations · day` if the category has several windows. */
+export function categoryOf(category: string, window: string): string {
+  return window === '' ? category : `${category} · ${window}`;
 }
 
 /** State of an alert in a channel, in a few characters. */
