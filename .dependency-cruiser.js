@@ -23,7 +23,7 @@ const ROOMS = {
   telemetry: ['facade', 'model', 'util'],
   health: ['facade', 'util'],
   dashboard: ['facade', 'alert', 'usage', 'options', 'model', 'util'],
-  cli: ['store', 'util'],
+  cli: ['store', 'model', 'util'],
 };
 
 /** @type {(name: string, from: string, to: string, comment: string) => import('dependency-cruiser').IForbiddenRuleType} */

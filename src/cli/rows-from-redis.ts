@@ -1,5 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
+import { earlierParts } from '../model/window.js';
+import { slidingSpans } from '../model/window-spans.js';
 import type { AboutWindow } from '../store/usage-store.js';
 import { redisKey } from '../store/redis/counter-key.js';
 import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
@@ -78,31 +80,37 @@ export class RowsFromRedis {
     return [...found].sort();
   }
 
-  private async ofWindow(category: string, window: string, about: AboutWindow, now: number): Promise<LiveRow[]> {
+  private async ofWindow(category: string, window: string, known: AboutWindow, now: number): Promise<LiveRow[]> {
+    const about = atPresent(known, now);
     // If no tenant is counted, no app reports the next window.
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
+    const { counters = [about.span] } = about;
     const block = blockOf(Math.floor(now / SLOT_MS));
     const key = (rest: string): string => usageKey(this.keyPrefix, category, rest);
     // By count and by share of the threshold, because the worst need not be among the busiest.
-    const [busiest, nearest] = await Promise.all([
+    const [busiest, ...lists] = await Promise.all([
       this.client.zrevrange(key(`live/${window}/${about.span}`), 0, MAX_LIVE - 1, 'WITHSCORES'),
-      this.client.zrevrange(key(`near/${window}/${about.span}`), 0, MAX_LIVE - 1),
+      ...counters.map((span) => this.client.zrevrange(key(`near/${window}/${span}`), 0, MAX_LIVE - 1)),
+      // Of a sliding window, also those that were counted only in an earlier part of it.
+      ...counters.slice(1).map((span) => this.client.zrevrange(key(`live/${window}/${span}`), 0, MAX_LIVE - 1)),
     ]);
     const counts = new Map<string, number>();
     for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
-    // At most as many as are shown, because each takes a read of its own, or several for a sliding window.
-    const others = nearest.filter((tenant) => !counts.has(tenant)).slice(0, this.limit);
+    // Of each list at most as many as are shown, because each tenant takes a read of its own, or several for a sliding window.
+    const first = lists.flatMap((list) => list.filter((tenant) => !counts.has(tenant)).slice(0, this.limit));
+    const others = [...new Set(first)];
     const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
     others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
     const tenants = [...counts.keys()];
     if (tenants.length === 0) return [];
     // A tenant is listed in the 8-hour block in which it was last seen, and the window may be longer than that.
-    const since = blockOf(Math.floor((about.start ?? now) / SLOT_MS)) - 1;
+    const start = (about.start ?? now) - (counters.length > 1 ? about.windowMs : 0);
+    const since = blockOf(Math.floor(start / SLOT_MS)) - 1;
     const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
-    const lists = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
+    const seenIn = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const all = tenants.map((tenant, i): LiveRow => {
-      const seen = lists.map((list) => list[i]).find((one) => one !== undefined && one !== null) ?? ' ';
+      const seen = seenIn.map((list) => list[i]).find((one) => one !== undefined && one !== null) ?? ' ';
       const name = seen.slice(seen.indexOf(' ') + 1);
       const count = counts.get(tenant) ?? 0;
       const own = seen.startsWith(' ') ? undefined : Number(seen.slice(0, seen.indexOf(' ')).split(',')[about.index]);
@@ -175,4 +183,18 @@ export class RowsFromRedis {
 
 function worstFirst(a: LiveRow, b: LiveRow): number {
   return (b.ratio ?? 0) - (a.ratio ?? 0) || b.count - a.count;
+}
+
+/** A sliding window moves on while nobody is counted, so the part that was reported last may not be the running one. */
+function atPresent(reported: AboutWindow, now: number): AboutWindow {
+  const { windowMs, start = now, counters = [] } = reported;
+  if (counters.length < 2) return reported;
+  const window = { spanAt: slidingSpans(windowMs), parts: counters.length };
+  const running = window.spanAt(Math.max(now, start));
+  return {
+    ...reported,
+    ...running,
+    span: running.key,
+    counters: [running, ...earlierParts(window, running)].map(({ key }) => key),
+  };
 }

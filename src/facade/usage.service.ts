@@ -26,7 +26,7 @@ export class UsageService {
 
   /**
    * The busiest tenants of a window, highest count first. For one shorter than a minute that ended ten windows ago or earlier, counts are
-   * the highest of its minute. In a sliding window, a tenant that was not counted in the running sixth of it may be missing.
+   * the highest of its minute.
    *
    * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */

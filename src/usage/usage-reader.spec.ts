@@ -1,5 +1,5 @@
 import { UsageReplica, type TestClock } from '../../test/support/replica-with-usage.js';
-import type { Category } from '../model/category.js';
+import type { Category, CategoryWindow } from '../model/category.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { withDefaults } from '../options/with-defaults.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
@@ -198,6 +198,36 @@ describe('usage, as it is read', () => {
         [1, 0.5],
         [1, 0.5],
       ]);
+    });
+
+    it('of a sliding window are also those who were counted in an earlier part of it only', async () => {
+      const a = replica({ slow: { threshold: 10, sliding: true } });
+      await a.count('slow', 'burst', 30);
+      await a.count('slow', 'steady', 4);
+      await pass(1_000, a);
+      for (let part = 1; part < 6; part++) {
+        await pass(9_000, a);
+        // The first look at a part may come before anything was counted in it.
+        if (part > 1)
+          expect((await a.usage.top('slow')).map(({ tenant, count }) => [tenant.id, count])).toEqual([
+            ['burst', 30],
+            ['steady', 3 + part],
+          ]);
+        await a.count('slow', 'steady', 1);
+        await pass(1_000, a);
+        const rows = await a.usage.top('slow');
+        expect(rows.map(({ tenant, count }) => [tenant.id, count])).toEqual([
+          ['burst', 30],
+          ['steady', 4 + part],
+        ]);
+        expect(rows[0]).toHaveProperty('since');
+        expect(ids(await a.usage.top('slow', { limit: 1 }))).toEqual(['burst']);
+        expect(await a.usage.nearest(a.of('slow'), a.of('slow').windows[0] as CategoryWindow, clock.now)).toContain(
+          'burst',
+        );
+      }
+      await pass(10_000, a);
+      expect((await a.usage.top('slow')).map(({ tenant, count }) => [tenant.id, count])).toEqual([['steady', 5]]);
     });
 
     it.each([false, true])(

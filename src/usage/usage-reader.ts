@@ -6,6 +6,7 @@ import {
   blocksOf,
   BLOCK_SLOTS,
   HOUR_SLOTS,
+  MAX_LIVE,
   OPEN_SLOTS,
   SLOT_MS,
   type SeenTenant,
@@ -17,7 +18,7 @@ import {
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import type { UsageSource } from './usage-recorder.js';
-import { baseWindow, isLong } from './usage-units.js';
+import { baseWindow, countersOf, isLong } from './usage-units.js';
 
 /** Live tops are kept for this many windows. */
 const LIVE_WINDOWS = 10;
@@ -159,7 +160,7 @@ export class UsageReader {
     if (time < 0 || time >= window.spanAt(now).end) return [];
     const span = window.spanAt(time);
     const isLive = now - span.end < LIVE_WINDOWS * (span.end - span.start);
-    const counts = isLive ? await this.settings.store.top(name, window.name, span.key, most) : [];
+    const counts = isLive ? await this.liveTop(name, window, time, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
     const slots = {
       from: Math.floor(span.start / SLOT_MS),
@@ -171,6 +172,30 @@ export class UsageReader {
     const isShort = window.parts === undefined && window.windowMs < SLOT_MS;
     if (isLive && (isLong(window) || isShort || !(await this.isCounted(category, slots)))) return [];
     return this.rows(category, window, time, await this.pastTop(category, slots, most));
+  }
+
+  /** The busiest tenants as instances reported them; of a sliding window also those that were counted only in an earlier part of it. */
+  private async liveTop(category: string, window: CategoryWindow, at: number, limit: number): Promise<TenantCount[]> {
+    const { store, source } = this.settings;
+    const [running = [], ...earlier] = await Promise.all(
+      countersOf(window, window.spanAt(at)).map((span) => store.top(category, window.name, span, limit)),
+    );
+    const known = new Set(running.map(({ tenant }) => tenant));
+    // A count of an earlier part is the most that is left of it, so the highest of them are read.
+    const left = new Set(
+      earlier
+        .flat()
+        .sort((a, b) => b.count - a.count)
+        .map(({ tenant }) => tenant)
+        .filter((tenant) => !known.has(tenant)),
+    );
+    if (left.size === 0) return running;
+    const others = [...left].slice(0, limit);
+    const counts = await source.counts(others.map((tenantId) => ({ category, window: window.name, tenantId, at })));
+    return [...running, ...others.map((tenant, i) => ({ tenant, count: counts[i] ?? 0 }))]
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count)
+      .slice(0, limit);
   }
 
   private async isCounted({ name }: Category, { from, to }: Slots): Promise<boolean> {
@@ -188,7 +213,7 @@ export class UsageReader {
     const span = window.spanAt(time);
     const tenants = counts.map(({ tenant }) => tenant);
     const [seen, total] = await Promise.all([
-      this.seenOf(category.name, tenants, span),
+      this.seenOf(category.name, tenants, datesOf(window, span).windowStart.getTime(), span.end),
       this.totalIn(category, window, time, counts),
     ]);
     const rows = counts.map(({ tenant, count }, i): UsageRow => {
@@ -227,8 +252,11 @@ export class UsageReader {
   }
 
   /** The tenants that came near their threshold in the window that contains `at`, worst first, as compared when they were counted. */
-  nearest(category: Category, window: CategoryWindow, at: number): Promise<string[]> {
-    return this.settings.store.near(category.name, window.name, window.spanAt(at).key);
+  async nearest({ name }: Category, window: CategoryWindow, at: number): Promise<string[]> {
+    const spans = countersOf(window, window.spanAt(at));
+    const lists = await Promise.all(spans.map((span) => this.settings.store.near(name, window.name, span)));
+    const ranked = lists.flatMap((list) => list.map((tenant, rank) => ({ tenant, rank })));
+    return [...new Set(ranked.sort((a, b) => a.rank - b.rank).map(({ tenant }) => tenant))].slice(0, MAX_LIVE);
   }
 
   /** Each tenant's usage in a time range, as how often each count occurred. */
@@ -359,7 +387,8 @@ export class UsageReader {
   private async seenOf(
     category: string,
     tenants: readonly string[],
-    { start, end }: WindowSpan,
+    start: number,
+    end: number,
   ): Promise<(SeenTenant | undefined)[]> {
     const now = this.now();
     const blockAt = (time: number): number => blockOf(Math.floor(time / SLOT_MS));

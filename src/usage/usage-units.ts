@@ -1,4 +1,4 @@
-import type { WindowSpan } from '../model/window.js';
+import { earlierParts, type WindowSpan } from '../model/window.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
@@ -27,8 +27,6 @@ export function unitOf({ name }: Category, window: CategoryWindow, span: WindowS
 }
 
 /** The counters that make up the count of a span: for a sliding window, the latest parts. */
-export function countersOf({ spanAt, parts = 1 }: CategoryWindow, span: WindowSpan): string[] {
-  const keys = [span.key];
-  for (let earlier = span; keys.length < parts; keys.push(earlier.key)) earlier = spanAt(earlier.start - 1);
-  return keys;
+export function countersOf(window: CategoryWindow, span: WindowSpan): string[] {
+  return [span, ...earlierParts(window, span)].map(({ key }) => key);
 }

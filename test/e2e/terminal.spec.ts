@@ -132,6 +132,32 @@ describe('the command line', () => {
     await client.quit();
   });
 
+  it('shows a tenant that is still over in a sliding window, though nobody was counted in the running part of it', async () => {
+    const { client, keyPrefix } = sharedRedis();
+    const { store, clock, replica, minute } = await counted(client, keyPrefix, [
+      { threshold: 10, windowMs: 60 * MINUTE, sliding: true },
+    ]);
+    // The part that runs now, and by the clock of the test the one before.
+    clock.now = Date.now() - 10 * MINUTE;
+    await minute({ burst: 30, calm: 1 });
+    for (let i = 0; i < 3; i++) await replica.count('llm_call', 'trial', 1, { threshold: 4 });
+    await replica.recorder.look();
+    const look = async () =>
+      (JSON.parse(await top('--redis', URL, '--prefix', keyPrefix, '--json', '--limit', '2')) as Look).rows.map(
+        ({ tenant, count, since }) => [tenant, count, since !== undefined],
+      );
+    const worst = [
+      ['burst', 30, true],
+      ['trial', 3, false],
+    ];
+    expect(await look()).toEqual(worst);
+    clock.now = Date.now();
+    await minute({ calm: 2 });
+    expect(await look()).toEqual(worst);
+    await store.close();
+    await client.quit();
+  });
+
   it('shows a tenant that has thresholds of its own with the one of each window', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();

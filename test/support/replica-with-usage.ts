@@ -1,6 +1,6 @@
 import type { CounterStore } from '../../src/index.js';
-import type { Category } from '../../src/model/category.js';
-import type { WindowSpan, CountRead } from '../../src/model/window.js';
+import type { Category, CategoryWindow } from '../../src/model/category.js';
+import { earlierParts, keptAfterMs, type CountRead } from '../../src/model/window.js';
 import { NO_LEVELS } from '../../src/threshold/levels.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
 import { UsageReader } from '../../src/usage/usage-reader.js';
@@ -36,7 +36,7 @@ export class UsageReplica implements UsageSource {
     settings: { maxTenants?: number; retentionMs?: number } = {},
   ) {
     const all = { ...RETENTION, maxTenants: 100_000, settleMs: 1_000, ...settings };
-    const thresholdOf = (_: Category, { threshold }: Category['windows'][number], tenant = '', seen?: number) =>
+    const thresholdOf = (_: Category, { threshold }: CategoryWindow, tenant = '', seen?: number) =>
       this.thresholds.get(tenant) ?? (typeof threshold === 'number' ? threshold : seen);
     this.usage = new UsageReader({ ...all, categories, source: this, store: store.usage, thresholdOf });
     const logger = { warn: (line: string) => void this.log.push(line) };
@@ -55,7 +55,7 @@ export class UsageReplica implements UsageSource {
       const key = `${category}/${window.name}/${span.key}/${tenant}`;
       const threshold = about.threshold ?? (typeof window.threshold === 'number' ? window.threshold : undefined);
       const own = (this.totals.get(key)?.own ?? 0) + more;
-      const known = await this.publish(category, span, tenant, own);
+      const known = await this.publish(category, window, tenant, own);
       const counted = { own, given: this.totals.get(key)?.given ?? 0, known };
       this.totals.set(key, { category, window: window.name, span, tenant, name: about.name, threshold, ...counted });
     }
@@ -74,16 +74,26 @@ export class UsageReplica implements UsageSource {
     return Promise.all(
       reads.map(async ({ category, window: name, tenantId, at }) => {
         const window = (this.categories.get(category) as Category).windows.find((other) => other.name === name);
-        const span = (window as Category['windows'][number]).spanAt(at);
-        return (await this.store.read([{ category, tenant: tenantId, window: span }]))[0] as number;
+        const counted = window as CategoryWindow;
+        const spans = [counted.spanAt(at), ...earlierParts(counted, counted.spanAt(at))];
+        const counts = await this.store.read(spans.map((span) => ({ category, tenant: tenantId, window: span })));
+        return counts.reduce((sum, count) => sum + count, 0);
       }),
     );
   }
 
-  private async publish(category: string, window: WindowSpan, tenant: string, total: number) {
+  private async publish(category: string, of: CategoryWindow, tenant: string, total: number) {
+    const window = of.spanAt(this.now());
     const own = { category, tenant, window, instance: this.instance, total, sent: 0, others: 0 };
-    const kept = { levels: NO_LEVELS, announced: 0, keepMs: 2 * (window.end - window.start) };
+    const keepMs = window.end - window.start + keptAfterMs(window, of.parts);
+    const kept = {
+      levels: NO_LEVELS,
+      announced: 0,
+      keepMs,
+      ...(of.parts ? { earlier: earlierParts(of, window) } : {}),
+    };
     const [answer] = await this.store.publish([{ ...own, ...kept }], this.now());
-    return (answer as { count: number }).count;
+    const { count, earlier = 0 } = answer as { count: number; earlier?: number };
+    return count + earlier;
   }
 }
