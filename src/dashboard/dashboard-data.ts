@@ -369,8 +369,11 @@ export class DashboardData {
           (tenant === undefined || keyOfShown(tenant.id) === row.tenant.id) &&
           (category ?? row.category) === row.category,
       );
+      // Usage knows the start of the window, the alert when it was crossed.
+      const crossed = row.windowMs > 60_000 ? (record?.raisedAt.getTime() ?? 0) : 0;
       return {
         ...row,
+        ...(row.since === undefined ? {} : { since: Math.max(row.since, crossed) }),
         // The alert already has the name, because it is sent before usage is written.
         tenant: {
           ...(record?.alert.tenant.name === undefined ? {} : { name: record.alert.tenant.name }),

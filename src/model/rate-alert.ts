@@ -57,7 +57,7 @@ export interface AlertIncident {
   id: string;
   /** Whether this alert reports the start, a higher level, a reminder or the end. */
   status: IncidentStatus;
-  /** Start of the first window that was over a level. */
+  /** Start of the first window that was over a level; in windows longer than a minute, when the level was crossed. */
   startedAt: Date;
   /** How long it has lasted, in milliseconds: to the end of the last window over a level, or until now if that window is running. */
   lastedMs: number;

@@ -18,7 +18,7 @@ import { map } from 'rxjs';
 import type { Category } from '../../src/model/category.js';
 import { tenantKey } from '../../src/model/tenant.js';
 import { MONITOR_VIEW } from '../../src/facade/monitor-view.js';
-import type { Overview, TenantAnswer, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
+import type { Overview, TenantAnswer, TenantRow, TenantsAnswer, CategoryAnswer } from '../../src/dashboard/api.js';
 import { ASSETS } from '../../src/dashboard/assets.js';
 import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
 import { EXAMPLES } from '../../src/dashboard/api-examples.js';
@@ -519,6 +519,24 @@ describe('the API of the page', () => {
       [MINUTE, 10, 20, 10],
       [31 * 24 * 60 * MINUTE, 30, 20, undefined],
     ]);
+  });
+
+  it('shows since when a long window is over by its alert, not by its beginning', async () => {
+    const windows = [{ period: 'month' as const, threshold: 30 }];
+    const { monitor, get } = await started({ monitor: seenMonitor(START, { tokens: { windows } }) });
+    await monitor.replica.count('tokens', 'acme', 40);
+    await monitor.replica.recorder.look();
+    const row = async () => ((await (await get('/rate-monitor/api/overview')).json()) as Overview).rows[0];
+    const { windowStart, windowMs, window } = (await row()) as TenantRow;
+    expect(windowStart).toBeLessThan(START - 10 * MINUTE);
+    monitor.alerts.push({
+      ...{ id: 'r1', raisedAt: new Date(START - 9 * MINUTE), channels: {} },
+      alert: {
+        ...{ category: 'tokens', tenant: { id: 'acme' }, count: 31, threshold: 30, countedBy: 'all', window },
+        ...{ level: { at: 1, severity: 'warning' }, windowStart: new Date(windowStart), windowMs },
+      },
+    });
+    await until(async () => (await row())?.since === START - 9 * MINUTE);
   });
 
   it('finds the busiest of many first', async () => {

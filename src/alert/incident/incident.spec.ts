@@ -104,11 +104,22 @@ describe('an incident', () => {
     expect(withBreach(before, breach(60, 50), false, at(59, 30_000)).raisedAt).toBe(before.raisedAt);
   });
 
-  it('has lasted until now, not until the end of a day that goes on', () => {
+  it('has lasted since a long window was crossed, until now, not from the beginning of the day to its end', () => {
     const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
-    expect(alertOf(day, of, {}, 0, at(61)).incident?.lastedMs).toBe(61 * MINUTE);
-    expect(alertOf(day, of, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_440 * MINUTE);
+    expect(alertOf(day, of, {}, 0, at(61)).incident).toMatchObject({ startedAt: new Date(at(60)), lastedMs: MINUTE });
+    expect(alertOf(day, of, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_380 * MINUTE);
+    // Noticed once it was over, or by a clock that is behind: what is known is its window.
+    for (const noticed of [at(1_440), at(-1)]) {
+      const late = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, noticed);
+      expect(alertOf(late, { ...of, window: lastOf(late) }, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_440 * MINUTE);
+    }
+  });
+
+  it('of windows of a minute has lasted for whole windows', () => {
+    const of = { status: 'reminded', window: lastOf(opened()), level: opened().worst } as const;
+    const { incident } = alertOf(opened(), of, {}, 0, at(9));
+    expect(incident).toMatchObject({ startedAt: new Date(at(0)), lastedMs: MINUTE });
   });
 
   it('keeps a tenant that JSON can hold, no matter what its resolver returned', () => {

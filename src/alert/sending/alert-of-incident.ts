@@ -10,6 +10,9 @@ import {
   type WindowOver,
 } from '../incident/incident.js';
 
+/** In longer windows an incident has lasted since the crossing, in shorter ones for whole windows. */
+const WHOLE_WINDOWS_MS = 60_000;
+
 /** What the sending app contributes to an alert. */
 export interface AlertOrigin {
   readonly service?: string | undefined;
@@ -85,17 +88,20 @@ function linkTo(publicUrl: string, category: string, tenantId: string): string {
 }
 
 function progressOf(incident: Incident, status: IncidentStatus, now: number): AlertIncident {
-  const { uid, startedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
+  const { uid, startedAt, raisedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
   const open = windows.filter(({ start }) => start >= settledTo);
   const { end, lengthMs } = lastOf(incident);
   // Sliding windows overlap, so they cannot be counted.
   const lasted = lengthMs === undefined ? Math.round((end - startedAt) / lengthOf(incident)) : 0;
+  // A budget that is used up in the evening was not over all day.
+  const isLong = lengthOf(incident) > WHOLE_WINDOWS_MS && raisedAt > startedAt && raisedAt < end;
+  const since = isLong ? raisedAt : startedAt;
   return {
     id: uid,
     status,
-    startedAt: new Date(startedAt),
+    startedAt: new Date(since),
     // Whole seconds so far, at least one.
-    lastedMs: Math.min(Math.max(Math.ceil((now - startedAt) / 1_000), 1) * 1_000, end - startedAt),
+    lastedMs: Math.min(Math.max(Math.ceil((now - since) / 1_000), 1) * 1_000, end - since),
     peak: { count: peak.count, windowStart: new Date(peak.start) },
     total: Math.max(
       open.reduce((sum, { count }) => sum + count, total),

@@ -64,7 +64,7 @@ function progress(
   return [
     ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
     ...(status === 'opened' ? [] : [lasted]),
-    ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, lastedMs)}`],
+    ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, Math.max(lastedMs, alert.windowMs))}`],
     ['Total', `${amountOf(total)} in all`],
   ];
 }
