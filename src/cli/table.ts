@@ -1,8 +1,8 @@
 import { oneLine } from '../util/text.js';
 import type { LiveRow } from './rows-from-redis.js';
 
-/** The rows as text, with a header. */
-export function table(rows: readonly LiveRow[]): string {
+/** The rows as text, with a header. A time of another day than `now` has its date: a window may be a month. */
+export function table(rows: readonly LiveRow[], now = new Date()): string {
   if (rows.length === 0) return 'No tenant was counted in the current window.';
   const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
     oneLine(name ?? tenant, 32),
@@ -11,7 +11,7 @@ export function table(rows: readonly LiveRow[]): string {
     threshold === undefined ? String(count) : `${count} of ${threshold}`,
     ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
     `${Math.round(share * 100)} %`,
-    since === undefined ? '' : `${since.slice(11, 16)} UTC`,
+    since === undefined ? '' : `${since.slice(isToday(since, now) ? 11 : 0, 16).replace('T', ' ')} UTC`,
   ]);
   const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'], ...cells];
   const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
@@ -23,4 +23,8 @@ export function table(rows: readonly LiveRow[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function isToday(time: string, now: Date): boolean {
+  return time.slice(0, 10) === now.toISOString().slice(0, 10);
 }
