@@ -193,13 +193,16 @@ export function withBreach(
   };
 }
 
-/** Sliding windows overlap: a breach in an overlapping one extends the same stretch of time. */
+/**
+ * Sliding windows overlap: a breach in an overlapping one extends the same stretch of time. Its start stays, also if a breach of an earlier
+ * one comes late, because what channels were told goes by it.
+ */
 function joined(old: WindowOver, over: WindowOver): WindowOver {
   if (over.start >= old.end || over.end <= old.start) return old;
   const isHigher = over.level.at > old.level.at;
   return {
     ...(isHigher ? over : old),
-    start: Math.min(old.start, over.start),
+    start: old.start,
     end: Math.max(old.end, over.end),
     seenAt: Math.max(old.seenAt, over.seenAt),
     count: Math.max(old.count, over.count),

@@ -71,6 +71,14 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(wants({ categories: ['x'] }, undefined, OVER)).toBe(true);
   });
 
+  it('is nothing new of a sliding window if a breach of an earlier one comes late: another replica, or a clock that fell back', () => {
+    const early = { ...breach(0), windowStart: START - 10_000, windowEnd: at(1, -10_000) };
+    const slid = after(false, breach(0), early);
+    expect(hear(slid, told({ [START]: 1 }), at(0))).toBeUndefined();
+    const hot = after(false, breach(0), { ...early, level: FAR, count: 200 });
+    expect(hear(hot, told({ [START]: 1 }), at(0))).toEqual(['escalated', 'critical', 0]);
+  });
+
   it('counts the windows in a row, and begins again after one without a breach', () => {
     const windows = after(false, ...[0, 1, 2, 3, 4, 5, 6].map((window) => breach(window)));
     expect(windows.streak).toEqual({ windows: 7, since: START });
