@@ -173,6 +173,8 @@ export function withBreach(
   }
   const last = lastOf(before);
   const isNew = start >= last.end;
+  // Replicas that could not reach the store may publish a window after others have published a later one. A story goes on from that.
+  const isMissed = !story && !isNew && !before.windows.some((old) => overlap(old, over));
   const follows = start <= last.end + SETTLES_AFTER_MS;
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
@@ -183,8 +185,8 @@ export function withBreach(
   const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
   return {
     ...{ ...known, ...whom },
-    windows: isNew ? [...before.windows, over].slice(-MAX_WINDOWS) : before.windows.map((old) => joined(old, over)),
-    hot: before.hot + (isNew ? 1 : 0),
+    windows: isNew || isMissed ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
+    hot: before.hot + (isNew || isMissed ? 1 : 0),
     streak: isNew ? streak : before.streak,
     worst: level.at > before.worst.at ? level : before.worst,
     peak: count > before.peak.count ? { count, start } : before.peak,
@@ -198,7 +200,7 @@ export function withBreach(
  * one comes late, because what channels were told goes by it.
  */
 function joined(old: WindowOver, over: WindowOver): WindowOver {
-  if (over.start >= old.end || over.end <= old.start) return old;
+  if (!overlap(old, over)) return old;
   const isHigher = over.level.at > old.level.at;
   return {
     ...(isHigher ? over : old),
@@ -208,6 +210,14 @@ function joined(old: WindowOver, over: WindowOver): WindowOver {
     count: Math.max(old.count, over.count),
     ...((over.route ?? old.route) ? { route: over.route ?? old.route } : {}),
   };
+}
+
+function overlap(one: WindowOver, other: WindowOver): boolean {
+  return one.start < other.end && other.start < one.end;
+}
+
+function latest(windows: WindowOver[]): WindowOver[] {
+  return windows.sort((a, b) => a.start - b.start).slice(-MAX_WINDOWS);
 }
 
 export function lastOf({ windows }: Incident): WindowOver {
@@ -228,7 +238,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
     const other = starts.get(window.start);
     starts.set(window.start, other ? joined(other, window) : window);
   }
-  const windows = [...starts.values()].sort((a, b) => a.start - b.start).slice(-MAX_WINDOWS);
+  const windows = latest([...starts.values()]);
   const told = { ...shared.told };
   for (const [key, other] of Object.entries(mine.told)) told[key] = mergedTold(told[key], other);
   const ahead = mine.settledTo > shared.settledTo ? mine : shared;

@@ -71,6 +71,18 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(wants({ categories: ['x'] }, undefined, OVER)).toBe(true);
   });
 
+  it('is also a window whose breach is noticed after that of a later one, as a replica does that could not publish', () => {
+    const windows = after(false, breach(1), breach(0), breach(3), breach(2, FAR));
+    expect(windows.windows.map(({ start }) => (start - START) / MINUTE)).toEqual([0, 1, 2, 3]);
+    expect(windows.hot).toBe(4);
+    const known = { [at(1, 0)]: 1, [at(3, 0)]: 1 };
+    expect(hear(windows, told(known), at(3))).toEqual(['opened', 'warning', 0]);
+    expect(hear(windows, told({ ...known, [START]: 1 }), at(3))).toEqual(['opened', 'critical', 2]);
+    expect(hear(windows, told({ ...known, [START]: 1, [at(2, 0)]: 5 }), at(3))).toBeUndefined();
+    // A story goes on from its last window.
+    expect(after(true, breach(1), breach(0)).windows).toHaveLength(1);
+  });
+
   it('is nothing new of a sliding window if a breach of an earlier one comes late: another replica, or a clock that fell back', () => {
     const early = { ...breach(0), windowStart: START - 10_000, windowEnd: at(1, -10_000) };
     const slid = after(false, breach(0), early);
