@@ -4,27 +4,32 @@ import { nestRedisClient, sentryInUse, untraced, withoutTracing } from './option
 
 describe('a package that the app does without', () => {
   let configService: typeof import('./optional-peers.js').configService;
+  let openTelemetry: typeof import('./optional-peers.js').openTelemetry;
 
   beforeEach(async () => {
     // A missing package is remembered.
     jest.resetModules();
-    ({ configService } = await import('./optional-peers.js'));
+    ({ configService, openTelemetry } = await import('./optional-peers.js'));
   });
-  afterEach(() => jest.dontMock('@nestjs/config'));
+  afterEach(() => {
+    jest.dontMock('@nestjs/config');
+    jest.dontMock('@opentelemetry/api');
+  });
 
   it.each([
-    ['Node', 'MODULE_NOT_FOUND', "Cannot find module '@nestjs/config'"],
-    ['Node, of ES modules', 'ERR_MODULE_NOT_FOUND', "Cannot find package '@nestjs/config' imported from /app"],
+    ['Node', 'MODULE_NOT_FOUND', "Cannot find module '@opentelemetry/api'"],
+    ['Node, of ES modules', 'ERR_MODULE_NOT_FOUND', "Cannot find package '@opentelemetry/api' imported from /app"],
+    ['ts-node, of ES modules', undefined, "Cannot find package '@opentelemetry/api' imported from /app"],
     [
       "Yarn's Plug'n'Play",
       'MODULE_NOT_FOUND',
-      "nestjs-rate-monitor tried to access @nestjs/config (a peer dependency) but it isn't provided by your application",
+      "nestjs-rate-monitor tried to access @opentelemetry/api (a peer dependency) but it isn't provided by your application",
     ],
   ])('is not needed if it is missing, as %s reports it', async (_who, code, message) => {
-    jest.doMock('@nestjs/config', () => {
+    jest.doMock('@opentelemetry/api', () => {
       throw Object.assign(new Error(message), { code });
     });
-    expect(await configService({} as ModuleRef)).toBeUndefined();
+    expect(await openTelemetry()).toBeUndefined();
   });
 
   it('is not asked for again: webpack gives an empty object for it the second time', async () => {

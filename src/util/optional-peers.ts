@@ -90,9 +90,9 @@ async function optional<T>(name: string, load: () => Promise<T>): Promise<T | un
     return await load();
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    // Node quotes the name, Yarn's Plug'n'Play does not.
+    // Node quotes the name, Yarn's Plug'n'Play does not. The ES module loader of ts-node gives no code.
     const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
-    if (!code.endsWith('MODULE_NOT_FOUND') || !isMissing) throw error;
+    if (!isMissing || !(code.endsWith('MODULE_NOT_FOUND') || message.startsWith('Cannot find '))) throw error;
     missing.add(name);
     return undefined;
   }
