@@ -63,13 +63,13 @@ async function main(): Promise<void> {
   });
   try {
     await client.connect();
-    // If the database does not exist, the client would silently read the first one.
-    if (client instanceof Redis && client.options.db) await client.select(client.options.db);
-    // One node of a Cluster has only some of the tenants, and would show them as if they were all.
-    if (client instanceof Redis && /^cluster_enabled:1/m.test(await client.info('cluster').catch(() => ''))) {
-      process.stderr.write('This is a node of a Cluster: add --cluster\n');
-      process.exitCode = USAGE_ERROR;
-      return;
+    if (client instanceof Redis) {
+      const info = await client.info().catch(() => '');
+      // One node of a Cluster has only some of the tenants, and would show them as if they were all.
+      if (/^cluster_enabled:1/m.test(info)) return wrongServer('a node of a Cluster: add --cluster');
+      if (/^redis_mode:sentinel/m.test(info)) return wrongServer('a Sentinel: give the address of its master');
+      // If the database does not exist, the client would silently read the first one.
+      if (client.options.db) await client.select(client.options.db);
     }
     const { category } = args;
     if (category !== undefined && !(await looking.isKnown(category))) {
@@ -133,6 +133,11 @@ function refused(reason: string): undefined {
   process.stderr.write(`${reason}\n\n${HELP}`);
   process.exitCode = USAGE_ERROR;
   return undefined;
+}
+
+function wrongServer(what: string): void {
+  process.stderr.write(`This is ${what}\n`);
+  process.exitCode = USAGE_ERROR;
 }
 
 function nothingCounted(prefix: string): string {

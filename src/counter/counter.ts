@@ -118,9 +118,11 @@ export class Counter {
       this.lookAtLevels();
       if (this.clock.isSynced) void this.publisher.probe();
     }, LOOK_EVERY_MS).unref();
-    await within(this.connect(), CONNECT_WITHIN_MS, 'no connection').catch((error: unknown) =>
-      this.health.failed(error),
-    );
+    await within(this.connect(), CONNECT_WITHIN_MS, 'no connection').catch((error: unknown) => {
+      this.health.failed(error);
+      // The store may know why.
+      void this.publisher.probe();
+    });
   }
 
   /** The store's clock, in milliseconds since the epoch. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 
-import { Redis, type Cluster, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import {
   AlertService,
@@ -70,6 +70,19 @@ describe('Redis as teams run it', () => {
   it('behind a password', async () => {
     const { port } = await serve('--requirepass', 'hunter2');
     await countsThrough(() => connect(new Redis({ port, password: 'hunter2' })));
+  });
+
+  it('behind a password that is wrong: the log has the reason before anything is counted, of a Cluster too', async () => {
+    const { port } = await serve('--requirepass', 'hunter2', '--cluster-enabled', 'yes');
+    const single = connect(new Redis({ port, password: 'hunter3' }));
+    const cluster = new Cluster([{ host: '127.0.0.1', port }], { redisOptions: { password: 'hunter3' } });
+    cluster.on('error', () => undefined);
+    after(() => cluster.disconnect());
+    for (const client of [single, cluster]) {
+      const { app } = await start(client);
+      await until(() => app.log.of('is away').length === 1);
+      expect(app.log.of('is away')).toEqual([expect.stringContaining('(WRONGPASS ')]);
+    }
   });
 
   it('over TLS', async () => {

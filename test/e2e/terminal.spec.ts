@@ -11,6 +11,7 @@ import { withDefaults } from '../../src/options/with-defaults.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
+import { RedisSentinel } from '../support/redis-sentinel.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 import { UsageReplica, type TestClock } from '../support/replica-with-usage.js';
@@ -261,6 +262,16 @@ describe('the command line', () => {
     }
     // Not the first one instead.
     expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
+  });
+
+  it('refuses a Sentinel, which has no counts, and tells what to give instead', async () => {
+    const sentinel = await RedisSentinel.start();
+    try {
+      const address = `redis://127.0.0.1:${sentinel.port}/1`;
+      expect(await refused('--redis', address)).toEqual([2, '', 'This is a Sentinel: give the address of its master']);
+    } finally {
+      await sentinel.stop();
+    }
   });
 
   it('takes the user from the address and the password from the variable', async () => {

@@ -83,7 +83,9 @@ export class RedisCounterStore implements CounterStore {
 
   /** {@inheritDoc CounterStore.open} */
   open(ready: () => void): void {
-    this.connection.on('error', (fault: Error) => {
+    this.connection.on('error', (error: Error & { lastNodeError?: Error }) => {
+      // A Cluster reports why in the error of the last node it asked.
+      const fault = error.lastNodeError ?? error;
       if (!CUT_OFF.test(fault.message)) this.fault = fault;
     });
     this.connection.on('ready', () => {
