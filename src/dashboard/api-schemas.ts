@@ -94,7 +94,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       since: {
         type: 'number',
         description:
-          'Start of the first consecutive window over the threshold; in a window longer than a minute, when the alert was raised. Absent if it is\nnot over.',
+          'Start of the first consecutive window over the threshold, or when a window longer than a minute was crossed; absent if it is not over.',
       },
       hour: { $ref: '#/components/schemas/Series' },
       hourThreshold: {
@@ -232,10 +232,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       window: { type: 'string' },
       tenant: { $ref: '#/components/schemas/PageTenant' },
       severity: { type: 'string', enum: ['info', 'warning', 'critical'] },
-      startedAt: {
-        type: 'number',
-        description: 'Start of its first window; in windows longer than a minute, when the level was crossed.',
-      },
+      startedAt: { type: 'number' },
       lastedMs: { type: 'number' },
       peak: {
         type: 'object',
