@@ -266,7 +266,29 @@ describe('the first look', () => {
     server.fail(403);
     await page.reload();
     await page.getByRole('heading', { name: 'You do not have access to this page' }).waitFor();
+    expect(await page.locator('.state').textContent()).toBe('Not live');
     if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('403'));
+  });
+
+  it.each([
+    ['401', { status: 401, body: '{"message":"Unauthorized","statusCode":401}' }, 'The server answered 401.'],
+    ['a sign-in page', { status: 200, body: '<!doctype html>' }, 'The server answered with a page, not with data.'],
+    ['nothing', { status: 200, body: 'null' }, 'The server answered with a page, not with data.'],
+  ])('tells users whose session has expired what to do (%s)', async (_, answer, says) => {
+    const { page } = await open();
+    await page.locator('.hot').waitFor();
+    await page.route('**/api/**', (route) => route.fulfill(answer));
+    await page.getByRole('alert').getByText(`${says} Sign in, then reload this page`).waitFor();
+    expect(await page.locator('.hot').count()).toBe(1);
+    await page.unroute('**/api/**');
+    if (watched) watched.complaints = watched.complaints.filter((complaint) => !complaint.includes('401'));
+  });
+
+  it('is printed dark on white', async () => {
+    const { page } = await open({}, { look: LOOKS.dark });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(246, 247, 249)');
+    await page.emulateMedia({ media: 'screen' });
   });
 });
 

@@ -6,7 +6,7 @@ import { useAddress } from './address.js';
 import { Alerts } from './alerts.js';
 import { Categories } from './category-card.js';
 import { HotRows } from './hot-rows.js';
-import { Refused, useLive } from './live.js';
+import { isClosed, Refused, useLive } from './live.js';
 import { Mutes } from './mutes.js';
 import { Notices } from './toast.js';
 import { Channels, Foot, Instances } from './channels-and-instances.js';
@@ -76,10 +76,10 @@ function Blind({ overview: { blindSince, store } }: { overview: Overview }): JSX
 }
 
 function Unavailable({ problem }: { problem: Error }): JSX.Element {
-  const closed = problem instanceof Refused && (problem.status === 401 || problem.status === 403);
+  const closed = problem instanceof Refused && isClosed(problem.status);
   return (
     <section>
-      <h1>{closed ? 'You do not have access to this page' : 'No answer'}</h1>
+      <h1>{closed ? 'You do not have access to this page' : 'No data'}</h1>
       <p class="empty">{problem.message}</p>
     </section>
   );

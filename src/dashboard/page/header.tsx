@@ -11,7 +11,7 @@ const COLOURS = { calm: '#099268', over: '#c2255c', blind: '#d9480f', unknown: '
 export function Header({ live, now }: { live: Live<Overview>; now: number }): JSX.Element {
   const { data } = live;
   const state = stateOf(live);
-  const words = stateWords(state, data, now);
+  const words = stateWords(state, live, now);
   useEffect(() => {
     document.title = data ? `${words} · ${data.service}` : 'Rate monitor';
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
@@ -93,8 +93,8 @@ function stateOf({ data, failingSince }: Live<Overview>): keyof typeof COLOURS {
   return data === undefined || failingSince !== undefined ? 'unknown' : data.state;
 }
 
-function stateWords(state: keyof typeof COLOURS, data: Overview | undefined, now: number): string {
-  if (state === 'unknown' || !data) return data ? 'Not live' : 'Loading';
+function stateWords(state: keyof typeof COLOURS, { data, failingSince }: Live<Overview>, now: number): string {
+  if (state === 'unknown' || !data) return failingSince === undefined ? 'Loading' : 'Not live';
   if (state === 'over') return `${tenants(data.over)} over`;
   if (state === 'calm') return 'Calm';
   if (data.blindSince === undefined || now - data.blindSince < 60_000) return 'Blind';

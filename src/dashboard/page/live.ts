@@ -146,15 +146,27 @@ export async function post<T>(path: string, body: object): Promise<T> {
 }
 
 async function read<T>(response: Response): Promise<T> {
-  if (response.ok) return (await response.json()) as T;
-  const text = await response.text();
-  throw new Refused(response.status, reasonIn(text) ?? `The server answered ${response.status}`);
+  const { ok, status } = response;
+  const answer = objectIn(await response.text());
+  if (ok && answer) return answer as T;
+  const { error } = (answer ?? {}) as Partial<ErrorAnswer>;
+  const reason = ok
+    ? 'The server answered with a page, not with data'
+    : typeof error === 'string'
+      ? error
+      : `The server answered ${status}`;
+  // A session that has expired: the server answers so, or redirects to where users sign in.
+  throw new Refused(status, ok || isClosed(status) ? `${reason}. Sign in, then reload this page` : reason);
 }
 
-function reasonIn(text: string): string | undefined {
+export function isClosed(status: number): boolean {
+  return status === 401 || status === 403;
+}
+
+function objectIn(text: string): object | undefined {
   try {
-    const { error } = JSON.parse(text) as Partial<ErrorAnswer>;
-    return typeof error === 'string' ? error : undefined;
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === 'object' && answer !== null ? answer : undefined;
   } catch {
     return undefined;
   }
