@@ -30,11 +30,15 @@ for (const target of Object.values(exports)) {
   write(esm.types, `export * from '${relative(dirname(esm.types), cjs.default)}';\n`);
 }
 // Large, and data only, so packed once like the page.
-const schemas = 'dashboard/api-schemas.js';
-const { SCHEMAS } = createRequire(import.meta.url)(`../dist/cjs/${schemas}`);
-write(`dist/cjs/${schemas}`, `exports.SCHEMAS = ${JSON.stringify(SCHEMAS)};\n`);
-write(`dist/esm/${schemas}`, `import shared from '../../cjs/${schemas}';\nexport const { SCHEMAS } = shared;\n`);
-for (const format of ['cjs', 'esm']) rmSync(`dist/${format}/${schemas}.map`);
+for (const [name, file] of /** @type {const} */ ([
+  ['SCHEMAS', 'dashboard/api-schemas.js'],
+  ['EXAMPLES', 'dashboard/api-examples.js'],
+])) {
+  const data = createRequire(import.meta.url)(`../dist/cjs/${file}`)[name];
+  write(`dist/cjs/${file}`, `exports.${name} = ${JSON.stringify(data)};\n`);
+  write(`dist/esm/${file}`, `import shared from '../../cjs/${file}';\nexport const { ${name} } = shared;\n`);
+  for (const format of ['cjs', 'esm']) rmSync(`dist/${format}/${file}.map`);
+}
 await import('./build-page.mjs');
 removeUnused();
 
