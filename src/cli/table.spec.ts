@@ -17,4 +17,18 @@ describe('the table of a terminal', () => {
       '2026-11-26 23:00 UTC',
     ]);
   });
+
+  it('shows an id of usual length in full, and marks one that looks like another or is cut', () => {
+    const uuid = '0b4c5d6e-7f80-4912-a345-6789abcdef01';
+    const rows = [uuid, 'proj_1', 'proj_1\u200b', 'a'.repeat(37), 'red\u001b[31m'].map((tenant) => ({
+      ...{ ...of, window: '', tenant, name: 'Acme' },
+    }));
+    const ids = table(rows)
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)[1]?.replace(/#[0-9a-f]{6}/, '#HASH'));
+    expect(ids).toEqual([
+      ...['ID', uuid, 'proj_1', 'proj_1 [altered #HASH]', `${'a'.repeat(35)}… [altered #HASH]`],
+      'red [31m [altered #HASH]',
+    ]);
+  });
 });

@@ -1,12 +1,16 @@
+import { shownId } from '../util/shown-names.js';
 import { oneLine } from '../util/text.js';
 import type { LiveRow } from './rows-from-redis.js';
+
+/** A UUID, which people copy. */
+const ID_ROOM = 36;
 
 /** The rows as text, with a header. A time of another day than `now` has its date: a window may be a month. */
 export function table(rows: readonly LiveRow[], now = new Date()): string {
   if (rows.length === 0) return 'No tenant was counted in the current window.';
   const cells = rows.map(({ category, window, tenant, name, count, threshold, ratio, share, since }) => [
     oneLine(name ?? tenant, 32),
-    oneLine(tenant, 24),
+    shownId(tenant, ID_ROOM),
     window === '' ? category : `${category} ${window}`,
     threshold === undefined ? String(count) : `${count} of ${threshold}`,
     ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
