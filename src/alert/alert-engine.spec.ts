@@ -789,6 +789,26 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
+    it('is counted by one that has its window, if another without it leads, as while a deployment adds it', async () => {
+      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const none = (asked: readonly CountRead[]) => Promise.resolve(asked.map(() => 0));
+      const [heard, other] = [new Hearing(), new Hearing('other')];
+      const lacks = await replica([other], { ...story, windowOf: () => undefined, counts: none });
+      await pass(2 * SECOND);
+      const has = await replica([heard], { ...story, windowOf });
+      counts.set('a', 30);
+      await has.breached(aBreach());
+      await pass(4 * MINUTE);
+      for (const { alerts } of [heard, other])
+        expect(alerts.at(-1)?.incident).toMatchObject({ status: 'resolved', total: 30, peak: { count: 30 } });
+      // Once no replica has it, the highest count that was seen stands.
+      await has.breached(aBreach());
+      await has.stop();
+      await pass(4 * MINUTE);
+      expect(other.alerts.at(-1)?.incident).toMatchObject({ status: 'resolved', total: 16 });
+      expect(lacks.openIncidents).toBe(0);
+    });
+
     it('is left alone by a count that was read of the one before it', async () => {
       let meanwhile: (() => Promise<unknown>) | undefined;
       const counts = async (asked: readonly CountRead[]) => {

@@ -488,14 +488,23 @@ export class AlertEngine implements Incidents {
     return now.length > 0 ? withContributors(incident, now) : incident;
   }
 
-  /** Counts in the order of `wanted`; undefined if they cannot be read now. */
-  private async countsOf(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<number[] | undefined> {
-    const reads = wanted.flatMap((one) => (one ? [readOf(...one)] : []));
+  /** Counts in the order of `wanted`, or what cannot be read now: undefined. */
+  private async countsOf(
+    wanted: readonly (readonly [Incident, Span] | undefined)[],
+  ): Promise<(number | undefined)[] | undefined> {
+    const asked = wanted.map((one) => (one && this.isCounted(one[0]) ? readOf(...one) : undefined));
+    const reads = asked.filter((read) => read !== undefined);
     if (reads.length === 0 || this.isBlind) return undefined;
     const counts = await within(this.options.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
     if (!counts) return undefined;
     let at = 0;
-    return wanted.map((one) => (one ? (counts[at++] as number) : 0));
+    return asked.map((read) => read && counts[at++]);
+  }
+
+  // While a deployment adds or removes a window, only replicas with it can read its counts. Of what an app raises, there are none.
+  private isCounted(incident: Incident): boolean {
+    const { windowOf } = this.options;
+    return !windowOf || incident.lengthName === undefined || !!windowOf(incident.category, sharedName(incident));
   }
 
   /** Runs once a second: handles due incidents, and those that the store lost or never had. */
