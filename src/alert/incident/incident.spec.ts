@@ -70,6 +70,21 @@ describe('an incident', () => {
     expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
   });
 
+  it('shows a window at its length if one that slides overlaps it, as while a deployment changes that', () => {
+    const fixed = breach(0, 16);
+    const slides = {
+      ...breach(0, 18, { windowStart: at(0, 10_000), windowEnd: at(1, 10_000) }),
+      lengthMs: MINUTE,
+    };
+    for (const [one, other, end] of [
+      [fixed, slides, at(1, 10_000)],
+      [slides, breach(1, 18), at(2)],
+    ] as const) {
+      const both = withBreach(withBreach(undefined, one, true, at(0, 500)), other, true, at(0, 700));
+      expect(shown(both, 'reminded')).toMatchObject({ windowMs: MINUTE, windowStart: new Date(end - MINUTE) });
+    }
+  });
+
   it('shows a sliding window at its own length, and counts a long stretch of them piece by piece', () => {
     const sliding = (from: number, count: number) => ({
       ...breach(0, count, { windowStart: from, windowEnd: from + MINUTE }),

@@ -202,8 +202,11 @@ export function withBreach(
 function joined(old: WindowOver, over: WindowOver): WindowOver {
   if (!overlap(old, over)) return old;
   const isHigher = over.level.at > old.level.at;
+  // Of a deployment that changes `sliding`, one may lack it, and a stretch is no window.
+  const lengthMs = over.lengthMs ?? old.lengthMs;
   return {
     ...(isHigher ? over : old),
+    ...(lengthMs === undefined ? {} : { lengthMs }),
     start: old.start,
     end: Math.max(old.end, over.end),
     seenAt: Math.max(old.seenAt, over.seenAt),
