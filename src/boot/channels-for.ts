@@ -5,7 +5,7 @@ import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/sending/channel-delivery.js';
 import { isHttpUrl } from '../util/http-url.js';
-import { sentry, sentryInUse } from '../util/optional-peers.js';
+import { sendingClient, sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { valueOf, WEBHOOK_VARIABLES, type Environment } from '../options/environment.js';
 
@@ -26,7 +26,7 @@ export async function channelsFor(
 
 /** Names of the channels for the log. Marks Sentry if it has no DSN, because it would silently accept nothing. */
 export async function shownChannels(channels: readonly NamedChannel[]): Promise<string[]> {
-  const isIdle = !(await sentryInUse())?.isEnabled();
+  const isIdle = !sendingClient(await sentryInUse());
   return channels.map(({ name, channel }) =>
     channel.name === 'sentry' && isIdle ? `${name} (installed, not set up)` : name,
   );

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 
-import { sentry, type Sentry } from '../util/optional-peers.js';
+import { sendingClient, sentry, type Sentry, type SentryClient } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { keyOfShown } from '../model/tenant.js';
 import type { Severity } from '../model/level.js';
@@ -32,8 +32,6 @@ const MIN_STEPS = 3;
 const STEP_MS = 100;
 const SENTRY_LEVEL = { info: 'info', warning: 'warning', critical: 'error' } as const;
 
-type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
-
 /**
  * Sends alerts to Sentry, as events of one issue per category and tenant. Sends nothing if the app has not set Sentry up.
  *
@@ -62,9 +60,9 @@ export class SentryChannel implements AlertChannel {
     return this.sentry && !this.client ? [] : this.given;
   }
 
-  /** Undefined if Sentry cannot send. `isInitialized()` would be true without a DSN and after a close. */
+  /** Undefined if Sentry cannot send. */
   private get client(): SentryClient | undefined {
-    return this.sentry?.isEnabled() ? this.sentry.getClient() : undefined;
+    return sendingClient(this.sentry);
   }
 
   /**
@@ -96,9 +94,12 @@ export class SentryChannel implements AlertChannel {
       tags: tagsOf(alert),
       extra: extraOf(alert),
     };
-    const scope = sentry.getCurrentScope();
     await this.posted(client, eventIdOf(alert), (event_id) =>
-      scope.captureMessage(alertLine(alert), undefined, { event_id, captureContext }),
+      sentry.withIsolationScope((scope) => {
+        // What the process did lately, and for whom, is not about this tenant. Tags that the app set for all its events stay.
+        scope.setUser(null).clearBreadcrumbs();
+        sentry.getCurrentScope().captureMessage(alertLine(alert), undefined, { event_id, captureContext });
+      }),
     );
   }
 

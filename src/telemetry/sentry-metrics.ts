@@ -1,5 +1,5 @@
 import type { MonitorView } from '../facade/monitor-view.js';
-import { sentryInUse, type Sentry } from '../util/optional-peers.js';
+import { sendingClient, sentryInUse, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 
 /** How often figures are sent to Sentry, in milliseconds. It has no reader that collects them. */
@@ -22,7 +22,7 @@ export function sendToSentry(view: MonitorView, everyMs = SEND_EVERY_MS): () => 
   let peer: Sentry | undefined;
   const send = (): void => {
     const metrics = (peer as { metrics?: Partial<SentryMetrics> } | undefined)?.metrics;
-    if (!peer?.isEnabled() || !isMetrics(metrics)) return;
+    if (!sendingClient(peer) || !isMetrics(metrics)) return;
     for (const { name, kind, unit, observe } of FIGURES)
       for (const { value, attributes } of observe(view)) {
         const options = { attributes: { ...attributes }, unit };

@@ -51,8 +51,10 @@ function isClientKeeper(service: unknown): service is ClientKeeper {
 /** The part of Sentry that is used here. */
 export type Sentry = Pick<
   typeof import('@sentry/nestjs'),
-  'isEnabled' | 'getClient' | 'getCurrentScope' | 'suppressTracing'
+  'getClient' | 'getCurrentScope' | 'suppressTracing' | 'withIsolationScope'
 >;
+
+export type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 
 export function sentry(): Promise<Sentry | undefined> {
   return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
@@ -64,6 +66,15 @@ export function sentry(): Promise<Sentry | undefined> {
  */
 export async function sentryInUse(): Promise<Sentry | undefined> {
   return '__SENTRY__' in globalThis ? sentry() : undefined;
+}
+
+/**
+ * Sentry's client if it can send; not without a DSN or after a close. Older versions lack `isEnabled()`, and `isInitialized()` tells
+ * something else.
+ */
+export function sendingClient(peer: Sentry | undefined): SentryClient | undefined {
+  const client = peer?.getClient();
+  return client?.getTransport() && client.getOptions().enabled !== false ? client : undefined;
 }
 
 /** The OpenTelemetry API. It does nothing until the app registers an SDK. */

@@ -174,6 +174,30 @@ describe('the Sentry channel', () => {
     expectNothingOfTheRequest();
   });
 
+  it('sends nothing of what the process did outside of requests, and the tags that the app set for all', async () => {
+    init({ dsn: ingest.dsn, ...everything });
+    // Of a queue worker, for another tenant: without a scope of its own, this is kept for the whole process.
+    Sentry.setUser({ id: 'of another tenant', segment: 'vip' });
+    Sentry.addBreadcrumb({ message: 'job of another tenant' });
+    Sentry.setTag('region', 'eu');
+    await start();
+    try {
+      await evaluate(4);
+      expect(ingest.events).toEqual([
+        expect.objectContaining({ tags: expect.objectContaining({ region: 'eu' }) as unknown }),
+      ]);
+      expect(ingest.bodies.find((body) => body.includes('is over the'))).not.toMatch(/another tenant|vip/);
+      // It is still there for events of the app.
+      Sentry.captureMessage('of the app');
+      await Sentry.flush(2_000);
+      expect(JSON.stringify(ingest.events[1])).toMatch(
+        /of another tenant.*job of another tenant|job of another tenant.*of another tenant/,
+      );
+    } finally {
+      Sentry.getIsolationScope().clear();
+    }
+  });
+
   it('keeps no trace of where other channels send to', async () => {
     const hook = await new WebhookServer().start();
     init({ dsn: ingest.dsn });
