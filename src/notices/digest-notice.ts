@@ -60,11 +60,12 @@ function listed<T>(
 
 function incidentLine({ raisedAt, alert }: AlertRecord): string {
   const { level, tenant, count, threshold, windowMs, incident } = alert;
-  const peak = incident ? `, peak ${amountOf(incident.peak.count)}` : '';
+  const peak = incident && incident.peak.count !== count ? `, peak ${amountOf(incident.peak.count)}` : '';
+  // First, because a long line is cut at its end.
   const state = incident && incident.status !== 'resolved' ? ', still open' : '';
   const lasted = incident ? ` for ${duration(incident.lastedMs)}` : '';
   const much = `${amountOf(count)} of ${amountOf(threshold)} in ${duration(windowMs)}`;
-  return `${capitalized(level.severity)}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}${state}`;
+  return `${capitalized(level.severity)}${state}: ${tenantLabel(tenant, PLAIN, ROOM)}, ${categoryLabel(alert, PLAIN, ROOM.category)} ${much}, from ${shown(incident?.startedAt ?? raisedAt)}${lasted}${peak}`;
 }
 
 function countLine(peak: DigestCount): string {

@@ -138,7 +138,6 @@ describe('a digest', () => {
       alert: anAlert({ window: 'day', tenant: { id: 'p', name: 'Acme", calm\n' } }),
     });
     const peak = { count: 50, windowStart: new Date(START) };
-    // It crossed at 15:00, in a window that began at midnight.
     const incident = {
       id: 'i',
       status: 'opened' as const,
@@ -149,13 +148,19 @@ describe('a digest', () => {
       ...{ id: 'y', raisedAt: new Date(START), channels: {} },
       alert: anAlert({ window: 'day', count: 16, windowMs: 24 * HOUR, incident: { ...incident, peak, total: 50 } }),
     });
+    const ended = { ...incident, status: 'resolved' as const, peak: { ...peak, count: 16 }, total: 16 };
+    monitor.alerts.push({
+      ...{ id: 'z', raisedAt: new Date(START), channels: {} },
+      alert: anAlert({ window: 'day', count: 16, windowMs: 24 * HOUR, incident: ended }),
+    });
     await digests.sendDigest({ from: START });
     expect(sent[0]?.notice.title).toBe('What happened in 1 min');
     expect(sent[0]?.notice.severity).toBe('warning');
     expect(sent[0]?.notice.lines).toEqual([
       'From 2026-09-21 15:00 to 2026-09-21 15:01 UTC',
       `Warning: "Acme', calm" (p), llm_call day 47 of 15 in 1 min, from 2026-09-21 15:00`,
-      `Warning: "Acme" (proj_1), llm_call day 16 of 15 in 24 h, from 2026-09-21 00:00 for 15 h, peak 50, still open`,
+      `Warning, still open: "Acme" (proj_1), llm_call day 16 of 15 in 24 h, from 2026-09-21 00:00 for 15 h, peak 50`,
+      `Warning: "Acme" (proj_1), llm_call day 16 of 15 in 24 h, from 2026-09-21 00:00 for 15 h`,
       'Over: t7, llm_call 27 of 10 at 2026-09-21 15:00',
       'Over: t6, llm_call 26 of 10 at 2026-09-21 15:00',
       'Over: t5, llm_call 25 of 10 at 2026-09-21 15:00',
