@@ -340,7 +340,9 @@ export class Contributors {
 export function contributorLabel(answer: unknown): string | undefined {
   if (typeof answer !== 'string' && typeof answer !== 'number') return undefined;
   const label = oneLine(String(answer), MAX_LABEL_LENGTH);
-  return label === '' ? undefined : label;
+  if (label === '') return undefined;
+  // Nobody can hide in the rest by its name.
+  return label === OTHER ? `${OTHER} [name]` : label;
 }
 
 function newShare(shares: Table['shares'], given: string): Share | undefined {

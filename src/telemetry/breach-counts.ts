@@ -1,4 +1,5 @@
 import type { Breach } from '../model/breach.js';
+import { keyOfShown } from '../model/tenant.js';
 import type { Observation } from '../facade/monitor-view.js';
 import { attributes } from './metrics.js';
 
@@ -34,7 +35,8 @@ export class BreachCounts {
   }
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
-    const label = this.labels.labelOf(tenant.id.slice(0, 128));
+    // Two long ids, or one that is called as the rest is, must not share a label.
+    const label = this.labels.labelOf(tenant.id === OTHER ? `${OTHER} [id]` : keyOfShown(tenant.id));
     const by = attributes({ category, tenant: label, severity: level.severity });
     const key = JSON.stringify(by);
     const counted = this.counts.get(key);

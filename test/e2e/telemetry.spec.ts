@@ -71,6 +71,18 @@ describe('metrics', () => {
     ]);
   });
 
+  it('gives no two tenants one label, nor one the label of the rest', () => {
+    const counts = new BreachCounts(3);
+    for (const id of [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'rest'])
+      counts.add({ category: 'llm', tenant: { id }, level: { at: 1, severity: 'warning' } });
+    expect(counts.observe().map(({ attributes }) => attributes)).toEqual([
+      named('llm', expect.stringMatching(/^x{100}~/) as string),
+      named('llm', expect.stringMatching(/^x{100}~/) as string),
+      ...['other [id]', 'other'].map((tenant) => named('llm', tenant)),
+    ]);
+    expect(new Set(counts.observe().map(({ attributes }) => attributes?.['rate_monitor.tenant'])).size).toBe(4);
+  });
+
   it('is observed by the OpenTelemetry SDK and scraped by Prometheus', async () => {
     const { view } = seenMonitor(NOW);
     const exporter = new PrometheusExporter({ port: await freePort(), host: '127.0.0.1', preventServerStart: true });
