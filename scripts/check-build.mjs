@@ -1,6 +1,6 @@
 // @ts-check
-// Checks what only the build can get wrong: the CommonJS and the ES module copy in one process, the loading of optional packages, and what
-// a developer sees of a boot error.
+// Checks what only the build can get wrong: the CommonJS and the ES module copy in one process, the types, the loading of optional packages,
+// and what a developer sees of a boot error.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -25,6 +25,13 @@ assert.equal(spawnSync('node', ['-e', loaded], { encoding: 'utf8' }).stdout.trim
 // A native import() would load the ES module copy of Sentry, which the app has not set up.
 const { sentry } = load('../dist/cjs/util/optional-peers.js');
 assert.ok((await sentry()).isEnabled === load('@sentry/nestjs').isEnabled, 'the app and the package use one Sentry');
+
+// An app may check the types of its packages too, with rules that this repository does not have.
+const rules =
+  '--strict --exactOptionalPropertyTypes --skipLibCheck false --target es2022 --lib es2023 --module nodenext --types node';
+const entries = ['', 'dashboard/', 'health/', 'testing/'].map((entry) => `dist/esm/${entry}index.d.ts`);
+const tsc = ['node_modules/typescript-7/bin/tsc', '--noEmit', '--ignoreConfig', ...rules.split(' '), ...entries];
+assert.equal(spawnSync('node', tsc, { encoding: 'utf8' }).stdout, '');
 
 // Thrown by a constructor, so that Node itself prints it. Only the throwing line comes before it.
 const program = `new (require('./dist/cjs/index.js').DiscordChannel)({ url: 'here' })`;

@@ -28,6 +28,8 @@ const options = {
   ...config.options,
   noUnusedLocals: false,
   noUnusedParameters: false,
+  // As the app of a reader may have it.
+  exactOptionalPropertyTypes: true,
   paths: Object.fromEntries(
     entryPoints.map(
       ([

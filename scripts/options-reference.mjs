@@ -104,6 +104,10 @@ function row(owner, property) {
   const value = property.getJsDocTags(checker).find(({ name }) => name === 'defaultValue');
   if (what === '') problems.push(`${owner}.${property.name} has no comment`);
   if (questionToken && !value) problems.push(`${owner}.${property.name} may be left out, and has no @defaultValue`);
+  if (questionToken && !/ \| undefined$/.test(type.getText()))
+    problems.push(
+      `${owner}.${property.name} takes no undefined from apps with exactOptionalPropertyTypes: add it to the type`,
+    );
   const otherwise = value ? prose(value.text) : 'required';
   return `| \`${property.name}\` | \`${typeText(type)}\` | ${[otherwise, what].map(cell).join(' | ')} |`;
 }

@@ -13,14 +13,14 @@ export interface RateMonitorDashboardOptions {
    * Path of the page, after the app's global prefix.
    * @defaultValue 'rate-monitor'
    */
-  path?: string;
+  path?: string | undefined;
   /** Decides who may see and use the page: a function of the request, or a guard class. Required: without it the app does not start. */
   authorize: DashboardAuthorize | Type<CanActivate>;
   /**
    * Modules that provide what a guard class injects.
    * @defaultValue none
    */
-  imports?: DynamicModule['imports'];
+  imports?: DynamicModule['imports'] | undefined;
 }
 
 const PATH = /^[\w~-]+(\/[\w~-]+)*$/;

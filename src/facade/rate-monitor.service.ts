@@ -27,7 +27,7 @@ export class RateMonitorService {
    * @param tenant - The tenant, or its id.
    * @param options - `cost`: how much to count, 0 or more; 1 by default.
    */
-  async record(category: string, tenant: TenantLike, options?: { cost?: number }): Promise<void> {
+  async record(category: string, tenant: TenantLike, options?: { cost?: number | undefined }): Promise<void> {
     try {
       await this.counter.increment(category, tenant, options?.cost);
     } catch (error) {

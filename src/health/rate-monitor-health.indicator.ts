@@ -12,12 +12,12 @@ export interface RateMonitorHealthOptions {
    * Down once the store has been away for this long, in milliseconds, 0 or more. Anything else never fails a check, and is logged once.
    * @defaultValue never
    */
-  failIfBlindForMs?: number;
+  failIfBlindForMs?: number | undefined;
   /**
    * Down while a channel is off.
    * @defaultValue false
    */
-  failIfChannelOff?: boolean;
+  failIfChannelOff?: boolean | undefined;
 }
 
 /** The result of a check, under its key. */

@@ -24,7 +24,7 @@ export interface Tenant {
 
 /** What a tenant resolver may return: an object with an id, or the id alone. */
 export type TenantLike =
-  | { id: string | number | bigint; name?: string | null; attributes?: Record<string, string> }
+  | { id: string | number | bigint; name?: string | null | undefined; attributes?: Record<string, string> | undefined }
   | string
   | number
   | bigint;

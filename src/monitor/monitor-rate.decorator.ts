@@ -24,20 +24,20 @@ export interface MonitorRateOptions {
    * The cost of one request, 0 or more. If a function throws, rejects or returns anything else, the request counts as 1, which is logged once.
    * @defaultValue 1
    */
-  cost?: Cost;
+  cost?: Cost | undefined;
   /**
    * Computes the cost from the handler's result, such as tokens or rows. For an Observable it is called when that ends, with the last value.
    * Nothing is counted if the handler throws. If this function throws or returns anything but a number, 0 or more, nothing is counted
    * either, which is logged once. Not together with `cost`.
    * @defaultValue the request is counted before the handler runs, at `cost`
    */
-  after?: After;
+  after?: After | undefined;
   /**
    * Counts only requests whose handler returned (`success`) or threw (`failure`). An Observable that ends without a value is a failure, as it
    * is for Nest, unless the handler streams.
    * @defaultValue the request is counted before the handler runs
    */
-  when?: 'success' | 'failure';
+  when?: 'success' | 'failure' | undefined;
 }
 
 const OPTIONS = ['cost', 'after', 'when'];
