@@ -23,6 +23,7 @@ import { MAX_SHOWN_ID } from '../model/tenant.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
+import { idLabel } from '../util/shown-names.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
@@ -399,8 +400,8 @@ function scopeIn(category: unknown, tenant: unknown): { category?: string; tenan
 }
 
 function scopeText(category: unknown, tenant: unknown): string {
-  const [who, where] = [tenant ?? 'every tenant', category ?? 'every category'] as string[];
-  return `${oneLine(who as string)}, ${oneLine(where as string)}`;
+  const who = typeof tenant === 'string' ? idLabel(tenant, 100) : 'every tenant';
+  return `${who}, ${typeof category === 'string' ? oneLine(category) : 'every category'}`;
 }
 
 function textIn(name: string, value: unknown, most = MAX_TEXT): string {

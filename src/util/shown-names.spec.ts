@@ -41,6 +41,7 @@ it('an id outside sentences is never quoted, and marked in the same way', () => 
   expect(shownId('acme, "inc"', 40)).toBe('acme, "inc"');
   expect(shownId('acme\n', 40)).toBe(`acme ${idLabel('acme\n', 40).slice(5)}`);
   expect(shownId('\u200b', 40)).toMatch(/^\[altered #[0-9a-f]{6}\]$/);
+  for (const id of ['acme\n', '\u200b']) expect(shownId(shownId(id, 40), 40)).not.toBe(shownId(id, 40));
 });
 
 it('a name cannot close its quotes, whatever they look like', () => {

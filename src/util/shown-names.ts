@@ -31,7 +31,8 @@ export function idLabel(id: string, most: number, write: Writer = oneLine): stri
 /** An id that stands alone, on one line, with the same mark. */
 export function shownId(id: string, most: number): string {
   const shown = oneLine(id, most);
-  return shown === id ? id : `${shown} [altered ${markOf(id)}]`.trim();
+  // An id that ends as a mark does would pass for the one that has the mark.
+  return shown === id && !id.includes('[altered #') ? id : `${shown} [altered ${markOf(id)}]`.trim();
 }
 
 /** A name in quotes that the name itself cannot close. */

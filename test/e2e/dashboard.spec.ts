@@ -602,9 +602,13 @@ describe('the API of the page', () => {
     expect(await (await post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: null })).json()).toEqual(
       { category: 'llm_call', threshold: 10 },
     );
+    const alike = { tenant: 'proj_1\u200b', category: 'llm_call' };
+    await post('/rate-monitor/api/mute', { ...alike, forMs: 3_600_000, reason: 'x' });
+    await post('/rate-monitor/api/unmute', alike);
     expect(log.lines.filter((line) => line.includes('dana')).map((line) => line.replace(/^.*?dana/, 'dana'))).toEqual([
       'dana unmuted proj_1, llm_call',
       'dana sent a test alert',
+      expect.stringMatching(/^dana unmuted proj_1 \[altered #[0-9a-f]{6}\], llm_call$/),
     ]);
     expect(monitor.mutes).toEqual([]);
   });
