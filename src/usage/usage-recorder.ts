@@ -73,24 +73,27 @@ export class UsageRecorder {
 
   /** One look: reports what is new, copies what is over. */
   async look(): Promise<void> {
-    const now = await this.collect();
-    for (const record of this.records.values()) {
-      record.addAgain(now);
-      await this.report(record);
-      for (const { unit, end, lengthMs } of this.units(record, now)) {
-        const isSettled = now >= end + Math.min(this.settings.settleMs, lengthMs / 4);
-        if (isSettled && !record.done.has(unit.key)) await this.copySome(record, unit, end + lengthMs * SPREAD - now);
-      }
-      await this.closeSums(record, Math.floor((now - this.settings.settleMs) / SLOT_MS));
-      record.forget(now);
+    const { now, records, failures } = await this.collect();
+    try {
+      await this.each(records, failures, async (record) => {
+        record.addAgain(now);
+        await this.report(record);
+        for (const { unit, end, lengthMs } of this.units(record, now)) {
+          const isSettled = now >= end + Math.min(this.settings.settleMs, lengthMs / 4);
+          if (isSettled && !record.done.has(unit.key)) await this.copySome(record, unit, end + lengthMs * SPREAD - now);
+        }
+        await this.closeSums(record, Math.floor((now - this.settings.settleMs) / SLOT_MS));
+      });
+    } finally {
+      for (const record of this.records.values()) record.forget(now);
     }
   }
 
   /** Writes the last totals at shutdown, including those of the running window. */
   async stop(): Promise<void> {
     const end = performance.now() + COPIES_FOR_MS;
-    const now = await this.collect();
-    for (const record of this.records.values()) {
+    const { now, records, failures } = await this.collect();
+    await this.each(records, failures, async (record) => {
       record.addAgain(Infinity);
       await this.report(record);
       for (const { unit } of this.units(record, now)) {
@@ -99,20 +102,28 @@ export class UsageRecorder {
           await this.copy(record, unit);
       }
       await this.closeSums(record, Math.floor(now / SLOT_MS) + 1);
-    }
+    });
   }
 
-  /** Reads what has changed; returns the time to which that belongs. */
-  private async collect(): Promise<number> {
+  /** A key that holds something else stops its own category, not the others. */
+  private async each(
+    records: readonly CategoryRecord[],
+    failures: unknown[],
+    work: (record: CategoryRecord) => Promise<void>,
+  ): Promise<void> {
+    for (const record of records) await work(record).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Reads what has changed; returns the time to which that belongs, and the categories whose keys can be read. */
+  private async collect(): Promise<Collected> {
+    const all = [...this.records.values()];
     const block = blockOf(Math.floor(this.source.now() / SLOT_MS));
-    for (const record of this.records.values()) {
-      // Counts tenants that other replicas saw, too.
-      record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
-      // Only in the current block: the store drops earlier ones itself.
-      const some = record.block === block ? record.nextSeen(LOOKED_FOR) : [];
-      if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
-        record.seenAgain();
-    }
+    const read = await Promise.allSettled(all.map((record) => this.readSeen(record, block)));
+    const failures = read.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    // The store is away: what has changed is read once it is back.
+    if (failures.length > 0 && failures.length === all.length) throw failures[0];
+    const records = all.filter((_, i) => read[i]?.status === 'fulfilled');
     // Read only now: the process may have been suspended during these calls, and what is counted then belongs to a later minute.
     const now = this.source.now();
     let walked = 0;
@@ -127,7 +138,16 @@ export class UsageRecorder {
         );
       }
     }
-    return now;
+    return { now, records, failures };
+  }
+
+  private async readSeen(record: CategoryRecord, block: number): Promise<void> {
+    // Counts tenants that other replicas saw, too.
+    record.room = this.settings.maxTenants - (await this.store.seenCount(record.name, block));
+    // Only in the current block: the store drops earlier ones itself.
+    const some = record.block === block ? record.nextSeen(LOOKED_FOR) : [];
+    if (some.length > 0 && (await this.store.seenOf(record.name, record.block, some)).includes(undefined))
+      record.seenAgain();
   }
 
   private async report(record: CategoryRecord): Promise<void> {
@@ -206,6 +226,12 @@ export class UsageRecorder {
       closedSums.add(slot);
     }
   }
+}
+
+interface Collected {
+  readonly now: number;
+  readonly records: readonly CategoryRecord[];
+  readonly failures: unknown[];
 }
 
 interface Closing {

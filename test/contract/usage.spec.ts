@@ -372,6 +372,29 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(nonZero((await a.usage.totals('llm', day)).counts)).toEqual([[10, 9]]);
   });
 
+  it.each(['about', 'seen', 'sums'])(
+    'of one category goes on while the %s key of another holds something else',
+    async (kind) => {
+      if (place !== 'Redis') return;
+      const a = replica('a', { broken: { threshold: 10 }, llm: { threshold: 10 } });
+      const { client } = sharedRedis();
+      cleanUp.push(() => client.quit());
+      const rest = { about: 'about', seen: `seen/${blockOf(START / MINUTE)}`, sums: `sums/${START / MINUTE}` }[kind];
+      await client.set(`${prefix}:usage:{BROKEN}:${rest}`, 'not ours');
+      await a.count('broken', 'one', 7);
+      await a.count('llm', 'one', 7);
+      for (; clock.now < START + MINUTE + 30_000; clock.now += 1_000) {
+        // What fails is reported by the poller.
+        await a.recorder.look().catch((error: Error) => expect(error.message).toContain('WRONGTYPE'));
+      }
+      expect((await store.usage.history('llm', ['one'], START / MINUTE, START / MINUTE))[0]).toEqual(
+        new Map([[START / MINUTE, 7]]),
+      );
+      expect(nonZero((await a.usage.totals('llm', day)).counts)).toEqual([[10, 7]]);
+      expect(await client.get(`${prefix}:usage:{BROKEN}:${rest}`)).toBe('not ours');
+    },
+  );
+
   it('reports again what the store did not take', async () => {
     const a = replica('a');
     await a.count('llm', 'one', 7, { name: 'One' });
