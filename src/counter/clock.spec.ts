@@ -100,6 +100,44 @@ describe('StoreClock', () => {
       expect(time).toHaveBeenCalledTimes(1);
     });
 
+    it.each([
+      ['failed', () => Promise.reject(new Error('Command timed out'))],
+      [
+        'came too late',
+        () => {
+          [monotonic, local] = [monotonic + 1_001, local + 1_001];
+          return Promise.resolve(2_000_000);
+        },
+      ],
+    ])(
+      'asks again with the next check if the answer %s: until then it counts in a window that is over',
+      async (...of) => {
+        const hour = 3_600_000;
+        time.mockImplementationOnce(of[1]);
+        pass(1, hour);
+        expect(time).toHaveBeenCalledTimes(1);
+        await Promise.resolve();
+        await Promise.resolve();
+        time.mockResolvedValue(2_000_000 + hour);
+        pass(1);
+        expect(time).toHaveBeenCalledTimes(2);
+        await Promise.resolve();
+        expect(mine.now()).toBe(2_000_000 + hour);
+        pass(1);
+        expect(time).toHaveBeenCalledTimes(2);
+      },
+    );
+
+    it('asks a store that never told its time once a minute only: the user may lack the right', async () => {
+      mine.stop();
+      time.mockRejectedValue(new Error('NOPERM'));
+      mine = new StoreClock({ now: () => local, monotonic: () => monotonic });
+      await mine.sync(storeAt(time));
+      mine.start(storeAt(time));
+      for (let i = 0; i < 59; i++) pass(1);
+      expect(time).toHaveBeenCalledTimes(1);
+    });
+
     it('goes on by monotonic time, however the local clock jumps', () => {
       pass(1, -3_600_000);
       expect(mine.now()).toBe(2_001_000);

@@ -68,10 +68,15 @@ export class StoreClock implements Clock {
       const time = await store.time();
       const tookMs = this.monotonic() - asked;
       // The app's own store, or a proxy, may answer anything, and without a valid time there are no windows.
-      if (tookMs <= FRESH_WITHIN_MS && Number.isFinite(time)) this.offsetMs = time - (asked + tookMs / 2);
+      if (tookMs <= FRESH_WITHIN_MS && Number.isFinite(time)) {
+        this.offsetMs = time - (asked + tookMs / 2);
+        return;
+      }
     } catch {
       // The next publish fails in the same way and reports it.
     }
+    // The next check asks again: after a suspension, the network is often back later than the process.
+    if (this.isSynced) this.syncedAt = -Infinity;
   }
 
   monotonic(): number {
