@@ -334,10 +334,11 @@ it('an id that differs from another only in what is not seen looks different', a
 it('the window of an alert is named if the category has several', async () => {
   const { page, server } = await open();
   const overview = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
-  const named = <T extends object>(entries: readonly T[]): T[] => entries.map((entry) => ({ ...entry, window: 'day' }));
+  const named = <T extends object>(entries: readonly T[]): T[] =>
+    entries.map((entry) => ({ ...entry, window: 'minute', category: 'evaluations' }));
   server.patch({ incidents: named(overview.incidents), alerts: named(overview.alerts), rows: named(overview.rows) });
-  await page.locator('.event .chip', { hasText: 'llm_call · day' }).first().waitFor();
-  const chips = page.locator('.chip:visible', { hasText: ' · day' });
+  await page.locator('.event .chip', { hasText: 'evaluations · minute' }).first().waitFor();
+  const chips = page.locator('.chip:visible', { hasText: ' · minute' });
   expect(await chips.count()).toBeGreaterThan(overview.incidents.length + overview.rows.length);
   const cut = await chips.evaluateAll((all) => all.filter((chip) => chip.scrollWidth > chip.clientWidth).length);
   expect(cut).toBe(0);
