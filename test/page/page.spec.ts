@@ -492,6 +492,21 @@ describe('the threshold line', () => {
     await until(() => server.posted.at(-1)?.body['threshold'] === null);
   });
 
+  it('keeps what is typed while somebody else sets another', async () => {
+    const { page, server } = await open({}, { hash: '#/llm_call/proj_1' });
+    await page.getByText('Set a threshold at run time').click();
+    await page.getByLabel('Threshold', { exact: true }).fill('100');
+    await fetch(`${server.url}api/threshold`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+      body: JSON.stringify({ category: 'llm_call', tenant: 'proj_1', threshold: 33, reason: 'other tab' }),
+    });
+    await page.getByText('Set to 33 by').waitFor();
+    await page.locator('.now').getByText('of 33 in').first().waitFor();
+    await page.getByRole('button', { name: 'Set', exact: true }).click();
+    await until(() => server.posted.at(-1)?.body['threshold'] === 100);
+  });
+
   it('says for whom it was set', async () => {
     const { page } = await open({}, { hash: '#/llm_call/proj_1' });
     await page.getByText('Set a threshold at run time').click();

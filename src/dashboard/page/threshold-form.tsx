@@ -23,11 +23,14 @@ export interface ThresholdFormProps {
 /** Sets a threshold on all instances at run time, or removes it. */
 export function ThresholdForm({ category, tenant, threshold, override, now }: ThresholdFormProps): JSX.Element {
   const [open, setOpen] = useState(false);
+  /** Stays if somebody else sets another threshold meanwhile. */
+  const [typed, setTyped] = useState<string>();
   const send = (change: Omit<ThresholdRequest, 'category' | 'tenant'>): Promise<void> =>
     attempt(async () => {
       const body: ThresholdRequest = { category, ...(tenant === undefined ? {} : { tenant }), ...change };
       const answer = await post<ThresholdAnswer>('api/threshold', body);
       setOpen(false);
+      setTyped(undefined);
       const holds = answer.threshold === undefined ? 'one per tenant' : count(answer.threshold);
       return {
         text: `The threshold of ${category}${tenant === undefined ? '' : ` for ${nameOf({ id: tenant })}`} is now ${holds}.`,
@@ -64,13 +67,13 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
           <label>
             Threshold
             <input
-              key={threshold}
               name="threshold"
               type="number"
               min={1}
               step={1}
               required
-              defaultValue={String(threshold)}
+              value={typed ?? String(threshold)}
+              onInput={(event) => setTyped(event.currentTarget.value)}
             />
           </label>
           <label>
