@@ -166,6 +166,17 @@ describe('the instances that share keys', () => {
     ]);
   });
 
+  it('are warned of another time zone: the same day of each is another window, and they count apart', async () => {
+    const of = (timeZone?: string) => ({ llm_call: { period: 'day' as const, threshold: 15, timeZone } });
+    await start({ ...api, categories: of() });
+    await start({ ...api, categories: of('UTC') });
+    expect(lines).toEqual([]);
+    await start({ ...api, categories: of('Asia/Kolkata') });
+    expect(lines).toEqual([
+      expect.stringContaining('at more than 15 in 1 day, this one at more than 15 in 1 day of Asia/Kolkata. Expected'),
+    ]);
+  });
+
   it('start while the store is away', async () => {
     const away = { swap: () => Promise.reject(new Error('away')), list: () => Promise.reject(new Error('away')) };
     const registry = new InstanceRegistry(

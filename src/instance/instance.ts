@@ -30,12 +30,13 @@ export function thresholdsOf(categories: Iterable<Category>): Record<string, str
   );
 }
 
-function limitOf({ lengthName, threshold, parts }: CategoryWindow): string {
+function limitOf({ lengthName, threshold, parts, timeZone = 'UTC' }: CategoryWindow): string {
   const most =
     typeof threshold === 'function' ? 'its own threshold for each tenant' : `more than ${exactly(threshold)}`;
   // `90s` is 90 s, `day` is 1 day.
   const [, amount = '1', unit = lengthName] = /^([\d.]+)(.+)$/.exec(lengthName) ?? [];
-  return `${most} in ${parts ? 'any ' : ''}${amount} ${unit}`;
+  const where = timeZone === 'UTC' ? '' : ` of ${timeZone}`;
+  return `${most} in ${parts ? 'any ' : ''}${amount} ${unit}${where}`;
 }
 
 /** Not rounded: instances that differ by a tiny amount alert differently. */
