@@ -507,6 +507,14 @@ describe('the threshold line', () => {
     await until(() => server.posted.at(-1)?.body['threshold'] === 100);
   });
 
+  it('may be 0, as in code', async () => {
+    const { page, server } = await open({}, { hash: '#/llm_call/proj_1' });
+    await page.getByText('Set a threshold at run time').click();
+    await page.getByLabel('Threshold', { exact: true }).fill('0');
+    await page.getByRole('button', { name: 'Set', exact: true }).click();
+    await until(() => server.posted.at(-1)?.body['threshold'] === 0);
+  });
+
   it('says for whom it was set', async () => {
     const { page } = await open({}, { hash: '#/llm_call/proj_1' });
     await page.getByText('Set a threshold at run time').click();

@@ -69,7 +69,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
             <input
               name="threshold"
               type="number"
-              min={1}
+              min={0}
               step={1}
               required
               value={typed ?? String(threshold)}
