@@ -24,6 +24,7 @@ import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { idLabel } from '../util/shown-names.js';
+import { SayOnce } from '../util/say-once.js';
 import { oneLine, reasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
@@ -89,6 +90,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
   @Controller({ path, version: VERSION_NEUTRAL })
   class RateMonitorDashboardController {
     private readonly logger = new OwnLogger();
+    private readonly once = new SayOnce(this.logger);
     private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
 
     constructor(
@@ -291,10 +293,15 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       let body: object;
       try {
         body = await answer();
+        this.once.good('page');
       } catch (error) {
         if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
         else {
-          this.logger.warn(`A request of the page failed (${reasonOf(error)})`);
+          const [reason, isLook] = [reasonOf(error), request.method === 'GET'];
+          const line = `A request of the page failed (${reason})`;
+          // A page asks again each second, but what a user presses has an answer of its own.
+          if (isLook) this.once.warn('page', () => line, reason);
+          else this.logger.warn(line);
           [status, body] = [
             503,
             { error: 'this cannot be read or changed at the moment: the log of the app says why' },

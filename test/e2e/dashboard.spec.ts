@@ -757,6 +757,18 @@ describe('the API of the page', () => {
     expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
   });
 
+  it('logs once why pages that ask each second get nothing, and each change that fails', async () => {
+    const { monitor, get, post, log } = await started();
+    const failed = () => log.lines.filter((line) => line.includes('A request of the page failed'));
+    jest.spyOn(monitor.replica.usage, 'history').mockRejectedValue(new Error('the store is away'));
+    for (let i = 0; i < 3; i++) await get('/rate-monitor/api/tenant?category=llm_call&tenant=proj_1');
+    expect(failed()).toHaveLength(1);
+    jest.spyOn(monitor.view.alerts, 'sendTest').mockRejectedValue(new Error('the store is away'));
+    for (let i = 0; i < 2; i++) await post('/rate-monitor/api/test', {});
+    expect(failed()).toHaveLength(3);
+    jest.restoreAllMocks();
+  });
+
   it('describes each answer with its example, by schemas that are there', async () => {
     const { get } = await started();
     const description = (await (await get('/rate-monitor/api/openapi.json')).json()) as {
