@@ -103,6 +103,25 @@ describe('a time without the store', () => {
     expect(scene.told.map(({ from }) => from.getTime())).toEqual([left]);
   });
 
+  it('does not include that in which the process was suspended: the network may be back a little later than it', async () => {
+    const scene = new Scene();
+    const one = scene.replica();
+    await scene.pass(1);
+    scene.leave(one);
+    await scene.pass(2);
+    scene.now += 3_600_000;
+    scene.back(one);
+    await scene.pass(20);
+    expect(scene.told).toEqual([]);
+    scene.leave(one);
+    await scene.pass(2);
+    scene.now += 3_600_000;
+    await scene.pass(32);
+    scene.back(one);
+    await scene.pass(20);
+    expect(scene.told.map(({ from, to }) => (to.getTime() - from.getTime()) / 1_000)).toEqual([34]);
+  });
+
   it('is told by another replica if the one that was told of it first has ended', async () => {
     const scene = await afterABlindTime();
     // It ends before it has heard of the others, and another one starts.

@@ -10,6 +10,8 @@ import { reasonOf } from '../util/text.js';
 const BACK_FOR_MS = 2_000;
 /** How long the notice waits for the reports of other instances. */
 const GATHER_MS = 5_000;
+/** Looks come once a second, so after this long the process was suspended: it was not blind then, it did not run. */
+const SUSPENDED_MS = 10_000;
 /** If an instance dies while it sends the notice, another takes over after this time; sending takes less. */
 const SENDS_WITHIN_MS = 90_000;
 const MAX_REPORTS = 500;
@@ -63,8 +65,8 @@ export class BlindTimes {
   private readonly reports: Records<Report>;
   private readonly lease: string;
   private before: Figures = { counted: 0, lost: 0 };
-  private blind:
-    { readonly from: number; readonly before: Figures; back?: { at: number; counted: number } } | undefined;
+  private lookedAt = Infinity;
+  private blind: { from: number; readonly before: Figures; back?: { at: number; counted: number } } | undefined;
   private unwritten: Report[] = [];
   /** Also at the start: an instance may have ended before its report was sent. */
   private isToLook = true;
@@ -81,6 +83,9 @@ export class BlindTimes {
   async look(): Promise<void> {
     const { now, status } = this.settings;
     const { blindSince, counted, lost } = status();
+    const passedMs = now() - this.lookedAt;
+    this.lookedAt = now();
+    if (this.blind && !this.blind.back && passedMs >= SUSPENDED_MS) this.blind.from += passedMs;
     if (blindSince !== undefined) {
       this.blind ??= { from: blindSince, before: this.before };
       delete this.blind.back;
