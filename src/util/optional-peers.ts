@@ -51,7 +51,7 @@ function isClientKeeper(service: unknown): service is ClientKeeper {
 /** The part of Sentry that is used here. */
 export type Sentry = Pick<
   typeof import('@sentry/nestjs'),
-  'getClient' | 'getCurrentScope' | 'suppressTracing' | 'withIsolationScope'
+  'getActiveSpan' | 'getClient' | 'getCurrentScope' | 'suppressTracing' | 'withIsolationScope'
 >;
 
 export type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
@@ -92,6 +92,15 @@ export async function untraced(): Promise<Untraced> {
   return peer ? (work) => withoutTracing(() => peer.suppressTracing(work)) : withoutTracing;
 }
 
+/**
+ * Like `untraced`, but keeps what is part of a span, such as a read in a request. Sentry makes each command of ioredis that is part of none a
+ * transaction of its own, and background work asks Redis several times a second.
+ */
+export async function withoutRootSpans(): Promise<Untraced> {
+  const [run, peer] = [await untraced(), await sentryInUse().catch(() => undefined)];
+  return (work) => (peer?.getActiveSpan() || hasSpan() ? work() : run(work));
+}
+
 /** Not imported again: webpack throws for a missing package only the first time, then returns an empty object. */
 const missing = new Set<string>();
 
@@ -129,14 +138,24 @@ interface ContextManager {
 }
 
 interface Context {
+  getValue(key: symbol): unknown;
   setValue(key: symbol, value: unknown): Context;
 }
 
 const API = Symbol.for('opentelemetry.js.api.1');
+const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+function contextManager(): ContextManager | undefined {
+  return (globalThis as { [API]?: OpenTelemetryApi })[API]?.context;
+}
+
+function hasSpan(): boolean {
+  return contextManager()?.active().getValue(SPAN) !== undefined;
+}
 
 /** Runs `work`, and everything it starts, without OpenTelemetry spans. Without OpenTelemetry it just runs. */
 export function withoutTracing<T>(work: () => T): T {
-  const manager = (globalThis as { [API]?: OpenTelemetryApi })[API]?.context;
+  const manager = contextManager();
   return manager ? manager.with(manager.active().setValue(SUPPRESS_TRACING, true), work) : work();
 }

@@ -5,12 +5,22 @@ import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import * as Sentry from '@sentry/nestjs';
 
-import { DiscordChannel, SlackChannel, WebhookChannel, type AlertChannel } from '../../src/index.js';
+import {
+  DiscordChannel,
+  RateCounterService,
+  SlackChannel,
+  WebhookChannel,
+  type AlertChannel,
+} from '../../src/index.js';
 import { anAlert, anIncident } from '../support/alerts.js';
+import { startApp } from '../support/app.js';
+import { calmCategories } from '../support/calm-window.js';
 import { DiscordServer } from '../support/discord-server.js';
+import { sharedRedis } from '../support/redis.js';
 import { SentryIngest } from '../support/sentry-ingest.js';
 import { SlackServer } from '../support/slack-server.js';
 import type { StandIn } from '../support/stand-in.js';
+import { until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 
 const KINDS: [string, () => StandIn, (url: string) => AlertChannel][] = [
@@ -76,4 +86,28 @@ describe.each(KINDS)('where a %s channel sends to', (_, serve, make) => {
     expect(sent).toContain('/seen');
     expect(sent).not.toContain('kept-secret');
   });
+});
+
+it('background work in Redis is no transaction in Sentry, and a read in a span of the app is part of that', async () => {
+  const ingest = await SentryIngest.start();
+  Sentry.init({ dsn: ingest.dsn, tracesSampleRate: 1 });
+  const { client, keyPrefix } = sharedRedis();
+  const app = await startApp({ options: { redis: client, keyPrefix, categories: calmCategories() } });
+  const counter = app.app.get(RateCounterService);
+  try {
+    await counter.increment('evaluations', 'proj_1', 4);
+    await until(() => app.alerts.length === 1);
+    await Sentry.startSpan({ name: 'of the app' }, () => counter.read('evaluations', 'proj_1'));
+    await Sentry.flush(2_000);
+    const transactions = ingest.bodies.filter((body) => body.includes('"type":"transaction"'));
+    const named = (name: RegExp): string[] => transactions.filter((body) => name.test(body));
+    // The test's own client connects too.
+    expect(named(/"transaction":"redis-(?!connect|info|client|select)/)).toEqual([]);
+    expect(named(/"transaction":"of the app"/)).toEqual([expect.stringContaining('redis-hget')]);
+  } finally {
+    await app.close();
+    await Sentry.close(1_000);
+    await ingest.close();
+    await client.quit();
+  }
 });

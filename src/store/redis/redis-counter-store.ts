@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import { OwnLogger } from '../../util/own-logger.js';
+import { withoutRootSpans, withoutTracing, type Untraced } from '../../util/optional-peers.js';
 import { kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
@@ -92,7 +93,9 @@ export class RedisCounterStore implements CounterStore {
       this.fault = undefined;
       ready();
     });
-    this.connection.connect().catch(() => undefined);
+    this.sendUntraced();
+    // Its reconnections are what this starts, too.
+    withoutTracing(() => this.connection.connect()).catch(() => undefined);
   }
 
   /** {@inheritDoc CounterStore.publish} */
@@ -182,6 +185,15 @@ export class RedisCounterStore implements CounterStore {
       `${this.name} is a node of a Cluster, but its client is not a Cluster client (CROSSSLOT): each tenant is published in a separate call, ` +
         'and counters of other nodes are refused. Pass an ioredis Cluster as redis',
     );
+  }
+
+  private sendUntraced(): void {
+    const connection = this.connection as Redis;
+    // Looked up for each command, because what else instruments ioredis may do so later.
+    const prototype = Object.getPrototypeOf(connection) as Redis;
+    let run: Untraced = withoutTracing;
+    connection.sendCommand = (...command) => run(() => prototype.sendCommand.apply(connection, command));
+    void withoutRootSpans().then((found) => (run = found));
   }
 
   /** For a lost connection, ioredis reports only that it cannot write. Its last error, if any, has the reason. */
