@@ -209,6 +209,13 @@ describe('the first look', () => {
     expect(await page.locator('.channel').innerText()).toContain('off since 20:31: Discord answered 404');
   });
 
+  it('does not say that nobody is over while that cannot be read', async () => {
+    const { page, server } = await open();
+    server.patch({ state: 'blind', store: { name: 'Redis', up: false }, over: 0, rows: [] });
+    await page.getByText('Who is over cannot be read while Redis is away.').waitFor();
+    expect(await page.getByText('Nobody is near').count()).toBe(0);
+  });
+
   it('lists the monitored handlers before the first tenant, and which were never called', async () => {
     const { page } = await open({ empty: true });
     await page.getByText('No tenant has been seen yet.').waitFor();

@@ -157,6 +157,8 @@ function Search({ typed, onType }: { typed: string; onType: (text: string) => vo
 }
 
 function Nobody({ overview }: { overview: Overview }): JSX.Element {
+  const { state, store } = overview;
+  if (state === 'blind') return <p class="empty">Who is over cannot be read while {store.name} is away.</p>;
   const tenants = overview.categories.reduce((sum, category) => sum + category.tenants, 0);
   if (tenants === 0 && overview.categories.every(({ total }) => total === 0)) return <Handlers overview={overview} />;
   return (
