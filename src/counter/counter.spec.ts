@@ -195,6 +195,16 @@ describe('Counter', () => {
     ]);
   });
 
+  it('says what it had no room for once its window is over for good', async () => {
+    const counter = replica({ maxTrackedTenants: 1 });
+    for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);
+    await pass(200);
+    lines.length = 0;
+    await pass(3 * MINUTE);
+    void counter.add('llm', { id: 'a' }, 1);
+    expect(lines).toEqual([expect.stringContaining('2 requests were not counted in llm: too many tenants')]);
+  });
+
   describe('gives the count', () => {
     it('of all instances, also while some of its own waits for the next publish', async () => {
       const [one, other] = [replica({ counting: 'background' }), replica()];
@@ -478,6 +488,25 @@ describe('Counter', () => {
       ]);
     });
 
+    it('with the next request, if they cannot be known by a key', async () => {
+      const levels = { now: 10 };
+      const levelsFor = Object.defineProperty(() => levelsOf(levels.now, [WARNING]), 'version', {
+        get: () => levels.now,
+      });
+      const counter = replica({}, levelsFor);
+      await counter.open();
+      await replica().increment('llm', 'gone', 5);
+      void counter.add('llm', { id: 'a' }, 5);
+      await pass(200);
+      levels.now = 4;
+      await pass(1_000);
+      await counter.look('llm', '', 'gone');
+      expect([raised(), lines]).toEqual([[], []]);
+      void counter.add('llm', { id: 'a' }, 1);
+      await pass(10);
+      expect(raised()).toEqual([['a', 6, 'all']]);
+    });
+
     it('to a tenant that only instances which have ended have counted', async () => {
       const [gone, counter] = [replica(), replica()];
       for (const id of ['a', 'b']) void gone.add('llm', { id }, 5);
@@ -565,6 +594,16 @@ describe('Counter', () => {
       expect(await isDone(flushing)).toBe(false);
       await pass(1);
       expect([await isDone(flushing), await flushing]).toEqual([true, false]);
+    });
+
+    it('never once it has closed, and says so once', async () => {
+      const counter = replica();
+      await counter.close();
+      expect(lines).toEqual([]);
+      for (let i = 0; i < 2; i++) void counter.add('llm', { id: 'a' }, 1);
+      expect(lines).toEqual([
+        expect.stringContaining('was counted after RateMonitorModule had shut down, and is lost'),
+      ]);
     });
 
     it('when it closes, and after two seconds judges alone what is left, which is lost', async () => {

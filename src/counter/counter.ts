@@ -357,7 +357,8 @@ export class Counter {
     return within(found, LEVELS_WITHIN_MS, 'no answer', false).then(
       (levels) => {
         this.hasLevels(tracked);
-        return this.publisher.publish(tracked, tracked.setLevels(levels));
+        tracked.setLevels(levels);
+        return this.publisher.publish(tracked, tracked.urgency());
       },
       (error: unknown) => this.hasNoLevels(tracked, error),
     );
@@ -426,7 +427,8 @@ export class Counter {
     // Without the tenant itself, a threshold function might return something else: it is called with the next request.
     if (!levels) return;
     tracked.asking(version);
-    const urgency = tracked.setLevels(levels);
+    tracked.setLevels(levels);
+    const urgency = tracked.urgency();
     if (urgency !== 'later') void this.publisher.publish(tracked, urgency);
   }
 }

@@ -1,4 +1,4 @@
-import type { AlertLevel } from '../model/level.js';
+import type { AlertLevel, Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import { tenantKey } from '../model/tenant.js';
 import { fixedSpans } from '../model/window-spans.js';
@@ -37,6 +37,10 @@ describe('TenantTotal', () => {
   const answer = (total: TenantTotal, more: Partial<Counted> = {}) =>
     total.taken(total.send().total, { count: total.total, announced: 0, announce: 0, ...more });
   const add = (total: TenantTotal, cost = 1) => total.add(cost, acme);
+  const judged = (total: TenantTotal, levels: Levels) => {
+    total.setLevels(levels);
+    return total.urgency();
+  };
   /** Counted and published, so that the first request is over. */
   const known = (count: number, more: Partial<Counted> = {}): TenantTotal => {
     const total = open();
@@ -95,8 +99,8 @@ describe('TenantTotal', () => {
     it('by what the others count too, and no more once levels are higher', () => {
       const total = known(1, { count: 5 });
       expect(add(total)).toBe('now');
-      expect([total.setLevels(levelsOf(1_000, LEVELS.steps)), add(total, 400)]).toEqual(['later', 'later']);
-      expect([add(total, 99), total.setLevels(LEVELS)]).toEqual(['now', 'wait']);
+      expect([judged(total, levelsOf(1_000, LEVELS.steps)), add(total, 400)]).toEqual(['later', 'later']);
+      expect([add(total, 99), judged(total, LEVELS)]).toEqual(['now', 'wait']);
     });
 
     it('not while its levels are unknown', () => {
@@ -105,7 +109,7 @@ describe('TenantTotal', () => {
       add(total);
       answer(total);
       expect(add(total, 1e6)).toBe('later');
-      expect(total.setLevels(LEVELS)).toBe('wait');
+      expect(judged(total, LEVELS)).toBe('wait');
       expect(total.knownLevels).toBe(LEVELS);
     });
   });

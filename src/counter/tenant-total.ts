@@ -149,6 +149,30 @@ export class TenantTotal {
     return end - start > WAITS_AT_FIRST_SIGHT_MS ? 'wait' : 'now';
   }
 
+  /** How soon it must be published, as it is now. Says once per level that a request should wait. */
+  urgency(): Urgency {
+    const { known } = this;
+    if (known <= this.calmUpTo) return 'later';
+    const { settled } = this;
+    const { steps, counts } = this.heldAgainst;
+    for (let i = 0; i < steps.length; i++) {
+      const { at } = steps[i] as AlertLevel;
+      const count = counts[i] as number;
+      if (at <= settled) continue;
+      if (known > count) {
+        // One wait for each level: if another instance was given it, further requests gain nothing by waiting.
+        if (this.passed.waitedFor >= at) return 'later';
+        this.pass({ waitedFor: at });
+        return 'wait';
+      }
+      if (known > count / 2) return 'now';
+      this.calmUpTo = Math.min(Math.floor(count / 2), ALWAYS_CALM);
+      return 'later';
+    }
+    this.calmUpTo = ALWAYS_CALM;
+    return 'later';
+  }
+
   get hasRoute(): boolean {
     return this.route !== undefined;
   }
@@ -173,11 +197,10 @@ export class TenantTotal {
     this.version = -1;
   }
 
-  setLevels(levels: Levels): Urgency {
+  setLevels(levels: Levels): void {
     if (this.levels?.threshold !== levels.threshold) this.state |= CHANGED;
     this.levels = levels;
     this.calmUpTo = 0;
-    return this.urgency();
   }
 
   /** Puts it into a queue; returns false if it was in that one or in a more urgent one already. */
@@ -325,28 +348,5 @@ export class TenantTotal {
 
   private pass(levels: Partial<PassedLevels>): void {
     this.passed = { ...this.passed, ...levels };
-  }
-
-  private urgency(): Urgency {
-    const { known } = this;
-    if (known <= this.calmUpTo) return 'later';
-    const { settled } = this;
-    const { steps, counts } = this.heldAgainst;
-    for (let i = 0; i < steps.length; i++) {
-      const { at } = steps[i] as AlertLevel;
-      const count = counts[i] as number;
-      if (at <= settled) continue;
-      if (known > count) {
-        // One wait for each level: if another instance was given it, further requests gain nothing by waiting.
-        if (this.passed.waitedFor >= at) return 'later';
-        this.pass({ waitedFor: at });
-        return 'wait';
-      }
-      if (known > count / 2) return 'now';
-      this.calmUpTo = Math.min(Math.floor(count / 2), ALWAYS_CALM);
-      return 'later';
-    }
-    this.calmUpTo = ALWAYS_CALM;
-    return 'later';
   }
 }
