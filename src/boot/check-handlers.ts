@@ -68,7 +68,7 @@ export function checkHandlers(
   for (const { name, reach, isMarkedItself } of marked) {
     if (reach === 'unguarded' && isMarkedItself)
       problems.add(
-        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events and queues. ${capitalized(RECORD)}`,
+        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`,
       );
     if (reach === 'field' && isMarkedItself && fieldsAreGuarded === false)
       problems.add(

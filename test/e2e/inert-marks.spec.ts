@@ -150,7 +150,11 @@ describe('a mark without effect', () => {
     ['on a listener of events', [Listener], /Listener\.created has no effect: .*record\(\)/],
     ['on a processor of a queue', [Processor], /Processor\.process has no effect: .*record\(\)/],
     ["on a queue's worker", [Worker], /Worker\.process has no effect: .*record\(\)/],
-    ['on a handler of commands', [CommandHandler], /CommandHandler\.execute has no effect: .*record\(\)/],
+    [
+      'on a handler of commands',
+      [CommandHandler],
+      /CommandHandler\.execute has no effect: .*queues and commands\. .*record\(\)/,
+    ],
     ['on a class that only timers call', [MarkedJobs], /MarkedJobs has no effect: no method of the class/],
     [
       'on a reference that runs no guards',
