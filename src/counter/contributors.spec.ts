@@ -124,6 +124,22 @@ describe('contributors', () => {
     expect(await top(other, 3)).toBe('a 3');
   });
 
+  it('are shared and forgotten beside records of a newer version, which stay as they are', async () => {
+    add(one, { a: 10 });
+    add(one, { b: 5 }, '__proto__');
+    await one.look(totals());
+    const newer = [...(await state.list('contributors'))].filter(([id]) => id.includes('"p"'));
+    for (const [id, text] of newer)
+      await state.swap('contributors', id, text, JSON.stringify({ ...(JSON.parse(text) as object), schema: 2 }), now);
+    add(one, { a: 1 });
+    add(one, { b: 1 }, '__proto__');
+    await one.look(totals());
+    expect([await top(other, 6, 'minute', '__proto__'), await top(one, 11)]).toEqual(['b 6', 'a 11']);
+    now += 60 * MINUTE;
+    await one.look([]);
+    expect([...(await state.list('contributors')).keys()].sort()).toEqual(newer.map(([id]) => id).sort());
+  });
+
   it('of all instances are named with their shares, the largest first', async () => {
     add(one, { a: 10, b: 3 });
     add(other, { b: 9, c: 1 });

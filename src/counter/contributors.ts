@@ -8,7 +8,7 @@ import type { LiveTotal } from '../model/live-total.js';
 import { keyOfShown, tenantKey } from '../model/tenant.js';
 import { keptAfterMs, type WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
-import { Records } from '../store/records.js';
+import { Records, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
 import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/shapes.js';
@@ -250,7 +250,7 @@ export class Contributors {
     for (const [id, { until }] of this.tables) if (now >= until) this.tables.delete(id);
     if (this.tables.size > 0) await this.shareWith(await this.state.list(KIND, MAX_WRITES), this.nearIn(live));
     const { ids } = await this.records.due(now, MAX_WRITES);
-    for (const id of ids) await this.records.change(id, () => undefined);
+    for (const id of ids) await this.records.change(id, () => undefined).catch(unlessNewer);
     if (++this.looks % LOOKS_PER_TRIM === 0) await this.state.trim(KIND, MAX_RECORDS);
   }
 
@@ -258,7 +258,7 @@ export class Contributors {
     const changed = [...this.tables].filter(
       ([id, table]) => isUnshared(table) && (near.has(nearKey(table)) || others.has(id)),
     );
-    for (const [id, table] of changed.slice(0, MAX_WRITES)) await this.write(id, table);
+    for (const [id, table] of changed.slice(0, MAX_WRITES)) await this.write(id, table).catch(unlessNewer);
   }
 
   /** Tenants over half of their lowest level: an alert may come soon. */

@@ -9,6 +9,14 @@ const SCHEMA = 1;
 /** The store is available, but the record cannot be changed. */
 class RecordConflict extends Error {}
 
+/** A newer version wrote the record. */
+export class NewerRecord extends RecordConflict {}
+
+/** For work on many records: leaves out one that a newer version wrote. Rethrows any other error. */
+export function unlessNewer(error: unknown): void {
+  if (!(error instanceof NewerRecord)) throw error;
+}
+
 /** Names a service and environment, so that those that share a store leave each other's records alone. */
 export function scopeOf({
   service = '',
@@ -110,7 +118,7 @@ export class Records<T extends object> {
   /** @throws if a newer version wrote the record. */
   private recordOf(text: string | undefined): [text: string | undefined, record: T | undefined] {
     const record = parse(text);
-    if (isNewer(record)) throw new RecordConflict(`a record of ${this.kind} was written by a newer version`);
+    if (isNewer(record)) throw new NewerRecord(`a record of ${this.kind} was written by a newer version`);
     return [text, this.ofShape(record)];
   }
 

@@ -1,6 +1,5 @@
-import { Records } from '../../store/records.js';
+import { NewerRecord, Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
-import { reasonOf } from '../../util/text.js';
 import { lastOf, type Incident } from './incident.js';
 import { isIncident } from './incident-from-store.js';
 
@@ -238,7 +237,7 @@ export class IncidentRecords {
       else this.seen.delete(id);
       return changed;
     } catch (error) {
-      if (/newer version/.test(reasonOf(error))) throw error;
+      if (error instanceof NewerRecord) throw error;
       this.away = true;
       return undefined;
     }

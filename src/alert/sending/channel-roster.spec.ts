@@ -36,3 +36,13 @@ it.each([
   await own.look(NOW);
   expect([...own.channels.keys()].sort()).toEqual(['other', 'own']);
 });
+
+it('goes on beside an entry of its own channel that a newer version wrote, and leaves it', async () => {
+  await roster('other').look(NOW);
+  const entry = JSON.stringify({ schema: 2, key: 'own' });
+  await state.swap('channels:api', 'own', undefined, entry);
+  const own = roster('own');
+  await own.look(NOW);
+  expect([...own.channels.keys()].sort()).toEqual(['other', 'own']);
+  expect(await state.read('channels:api', ['own'])).toEqual([entry]);
+});

@@ -1,6 +1,6 @@
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { isSeverity, type Severity } from '../../model/level.js';
-import { Records } from '../../store/records.js';
+import { Records, unlessNewer } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { isPositive, isString, isText, isTime, listOf, shaped, type Test } from '../../util/shapes.js';
 
@@ -67,7 +67,8 @@ export class ChannelRoster {
       if (!there) this.fresh.set(key, now);
       else if (there.seenAt > now - SEEN_EVERY_MS) continue;
       const entry: Entry = { key, minSeverity, categories, repeatEveryMs, seenAt: now };
-      await this.records.change(key, () => entry);
+      // A newer version has this channel too, and its entry does as well.
+      await this.records.change(key, () => entry).catch(unlessNewer);
       found.set(key, entry);
     }
     for (const { key, seenAt } of found.values()) {
