@@ -4,7 +4,10 @@ import type { BlindTime } from '../model/blind-time.js';
 /** How many tenants are listed as over, and how many as near. */
 export const MAX_TENANTS = 20;
 
-/** The highest count of a tenant in one window during the period. */
+/**
+ * The highest count of a tenant in one window during the period. For windows other than the category's shortest, of the last ten of them
+ * that touch the period.
+ */
 export interface DigestCount {
   /** Name of the category. */
   category: string;
@@ -16,7 +19,7 @@ export interface DigestCount {
   count: number;
   /** The tenant's threshold. */
   threshold: number;
-  /** The minute in which it was reached. For windows other than the category's shortest, the time of the digest. */
+  /** The minute in which it was reached. For windows other than the category's shortest, the window's end, or now if it is running. */
   at: Date;
 }
 

@@ -1,10 +1,11 @@
 import type { AlertRecord } from '../alert/history-entry.js';
 import type { NoticeOutcome, Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
-import type { Category } from '../model/category.js';
+import type { Category, CategoryWindow } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { withStore } from '../store/records.js';
-import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
+import { MAX_LIVE } from '../store/usage-store.js';
+import { LIVE_WINDOWS, type TimeRange, type UsageReader } from '../usage/usage-reader.js';
 import { baseWindow } from '../usage/usage-units.js';
 import { MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
@@ -83,7 +84,9 @@ export class Digests {
     const { usage } = this.sources;
     if (!usage) return [];
     const base = baseWindow(category);
-    const close = (await usage.usageIn(category, { from, to }))
+    // A window that begins at the end of the period is not part of it.
+    const range = { from, to: to - 1 };
+    const close = (await usage.usageIn(category, range))
       .flatMap(({ tenant, counts, threshold = Infinity }) => {
         const count = Math.max(...counts.keys());
         return isNear(count, threshold) ? [{ tenant, count, threshold }] : [];
@@ -94,17 +97,14 @@ export class Digests {
       each.slice(0, MAX_TENANTS),
     );
     const ids = worst.map(({ tenant }) => tenant.id);
-    const series = ids.length === 0 ? [] : await usage.histories(category, ids, { from, to });
+    const series = ids.length === 0 ? [] : await usage.histories(category, ids, range);
     const found = worst.map(({ tenant, count, threshold }, i) => {
       const { start, stepMs, counts } = series[i] ?? { start: new Date(from), stepMs: 0, counts: [] };
       const at = new Date(start.getTime() + stepMs * Math.max(counts.indexOf(Math.max(...counts)), 0));
       return { category: category.name, window: base.name, tenant, count, threshold, at };
     });
-    const others = category.windows.filter((window) => window !== base);
-    for (const { name: window } of others)
-      for (const { tenant, count, threshold = Infinity } of await usage.top(category.name, { window, at: to }))
-        if (isNear(count, threshold))
-          found.push({ category: category.name, window, tenant, count, threshold, at: new Date(to) });
+    for (const window of category.windows)
+      if (window !== base) found.push(...(await countsBeside(usage, category.name, window, from, to)));
     return found;
   }
 
@@ -118,6 +118,30 @@ export class Digests {
     const of = { category: name, ...(window === '' ? {} : { window }) };
     return [{ ...of, ...(threshold === undefined ? {} : { threshold }), suggested, reason }];
   }
+}
+
+/** The highest counts in the windows of a period, from their lists of the busiest tenants. */
+async function countsBeside(
+  usage: UsageReader,
+  category: string,
+  { name: window, spanAt }: CategoryWindow,
+  from: number,
+  to: number,
+): Promise<DigestCount[]> {
+  const highest = new Map<string, DigestCount>();
+  let time = Math.min(to, usage.now()) - 1;
+  for (let i = 0; i < LIVE_WINDOWS && time >= from; i++) {
+    const { start, end } = spanAt(time);
+    for (const { tenant, count, threshold = Infinity } of await usage.top(category, {
+      ...{ window, at: time, limit: MAX_LIVE },
+    })) {
+      const one = { category, window, tenant, count, threshold, at: new Date(Math.min(end, usage.now())) };
+      const known = highest.get(tenant.id);
+      if (isNear(count, threshold) && (!known || ratioOf(one) > ratioOf(known))) highest.set(tenant.id, one);
+    }
+    time = start - 1;
+  }
+  return [...highest.values()];
 }
 
 /** Whether an alert was raised in the period, or continued from before it. */

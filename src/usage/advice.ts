@@ -12,7 +12,10 @@ export interface TenantUsage {
 export interface AdviceStep {
   /** The count that may not be exceeded. */
   threshold: number;
-  /** How many alerts it would have caused: one per tenant and window over it. */
+  /**
+   * How many alerts it would have caused: one per tenant and window over it. Windows under a minute cause one a minute here, and sliding ones
+   * one per length of the window, which may be twice as many as there would be.
+   */
   alerts: number;
   /** How many tenants these alerts would have been about. */
   tenants: number;

@@ -191,6 +191,9 @@ describe('usage, as it is read', () => {
       const [row] = await a.usage.top('slow');
       expect(row?.windowStart).toEqual(new Date(START - 50_000));
       expect(row).not.toHaveProperty('windowEnd');
+      // Of all, also if few are asked for.
+      for (const category of ['llm', 'slow'])
+        expect((await a.usage.top(category, { limit: 1 })).map(({ share }) => share)).toEqual([0.75]);
       await pass(10_000, a);
       for (const tenant of ['one', 'two']) await a.count('llm', tenant, 1);
       await pass(1_000, a);
@@ -403,6 +406,71 @@ describe('usage, as it is read', () => {
       expect(history.mock.lastCall?.[2]).toBe(START / MINUTE);
     });
 
+    // Of 90 s: a second window begins in the middle of a minute. Of 10 min sliding: each part has 100 s.
+    it.each([false, true])('has each window that begins within a minute, stopped at once: %s', async (isStopped) => {
+      const a = replica({ llm: { threshold: 10, windowMs: 90_000 } });
+      await a.count('llm', 'one', 2);
+      await pass(95_000, a);
+      await a.count('llm', 'one', 50);
+      await a.count('llm', 'two', 1);
+      await (isStopped ? a.recorder.stop() : pass(5_000, a));
+      const share = async (at?: number) =>
+        (await a.usage.top('llm', { at })).map(({ tenant, count, share, since }) => [
+          tenant.id,
+          count,
+          share,
+          since && since.getTime() - START,
+        ]);
+      const first = [['one', 2, 1, undefined]];
+      const second = [
+        ['one', 50, 50 / 51, 90_000],
+        ['two', 1, 1 / 51, undefined],
+      ];
+      expect([await share(START), await share()]).toEqual([first, second]);
+      clock.now = START + 185_000;
+      await a.count('llm', 'one', 12);
+      await pass(1_000, a);
+      expect(await share()).toEqual([['one', 12, 1, 90_000]]);
+      const told = async () => {
+        expect((await a.usage.history('llm', 'one', { from: START, to: START + 179_999 })).counts).toEqual([2, 2, 50]);
+        expect((await a.usage.totals('llm', { from: START, to: START + 179_999 })).counts).toEqual([2, 0, 51]);
+        const { candidates, samples } = await a.usage.advise('llm', { at: [2, 10] });
+        expect(samples).toBe(4);
+        expect(candidates).toEqual(
+          expect.arrayContaining([
+            { threshold: 2, alerts: 2, tenants: 1, whom: [{ tenant: { id: 'one' }, alerts: 2 }] },
+            { threshold: 10, alerts: 2, tenants: 1, whom: [{ tenant: { id: 'one' }, alerts: 2 }] },
+          ]),
+        );
+      };
+      await told();
+      await pass(15 * MINUTE, a);
+      await told();
+      clock.now += HOUR;
+      expect([await share(START), await share(START + 90_000)]).toEqual([
+        first,
+        second.map(([id, count, part]) => [id, count, part, id === 'one' ? 90_000 : undefined]),
+      ]);
+      expect(await a.usage.hourlyPeaks('llm', { from: START })).toMatchObject([{ tenants: [{ count: 50 }, {}] }]);
+    });
+
+    it('of a window of 45 s, also while it is not copied, is that of the minute in which it began', async () => {
+      const a = replica({ llm: { threshold: 10, windowMs: 45_000 } });
+      await pass(46_000, a);
+      await a.count('llm', 'one', 20);
+      await pass(45_000, a);
+      await a.count('llm', 'one', 5);
+      await pass(1_000, a);
+      const of = async (minute: number) => {
+        const at = START + minute * MINUTE;
+        return (await a.usage.history('llm', 'one', { from: at, to: at })).counts;
+      };
+      expect([await of(0), await of(1)]).toEqual([[20], [5]]);
+      clock.now += HOUR;
+      const top = async (at: number) => (await a.usage.top('llm', { at: START + at })).map(({ count }) => count);
+      expect(await top(89_000)).toEqual([20]);
+    });
+
     it('is the highest of windows that are shorter than a minute', async () => {
       const a = replica({ llm: { threshold: 10, windowMs: 10_000 } });
       for (const count of [3, 9, 5]) {
@@ -545,6 +613,22 @@ describe('usage, as it is read', () => {
       expect((await hours.usage.seenSince('llm', clock.now + 9 * HOUR)).size).toBe(0);
     });
 
+    it.each([5 * MINUTE, 10 * MINUTE])(
+      'has the highest of each length of a sliding window of %i ms',
+      async (windowMs) => {
+        const a = replica({ llm: { threshold: 10, windowMs, sliding: true } });
+        for (let i = 0; i < 2 * windowMs; i += 10_000) {
+          await a.count('llm', 'one', 10);
+          await pass(10_000, a);
+        }
+        await pass(2 * MINUTE, a);
+        const [usage] = await a.usage.usageIn(a.of(), { from: START, to: START + 2 * windowMs - 1 });
+        // It would alert twice, not each minute.
+        expect([...(usage?.counts.values() ?? [])].reduce((sum, times) => sum + times, 0)).toBe(2);
+        expect(Math.max(...(usage?.counts.keys() ?? []))).toBe(windowMs / 1_000);
+      },
+    );
+
     it('takes some bytes, if the store knows', async () => {
       const a = replica({ llm: { threshold: 10 }, exports: { threshold: 10 } });
       expect(await a.usage.bytes()).toBe(0);
@@ -596,20 +680,21 @@ describe('usage, as it is read', () => {
 
     it('in words that name the time and the window', async () => {
       const words: (string | undefined)[] = [];
-      for (const [windowMs, over, count] of [
+      for (const [windowMs, over, count, sliding = false] of [
         [MINUTE, 3 * HOUR, 8],
         [30_000, 90 * MINUTE, 8],
         [2 * MINUTE, 72 * HOUR, 12],
+        [5 * MINUTE, 24 * HOUR, 40, true],
       ] as const) {
         clock.now = START;
         store = new MemoryCounterStore(() => clock.now);
-        const a = replica({ llm: { threshold: 1, windowMs } }, { retentionMs: 4 * DAY });
+        const a = replica({ llm: { threshold: 1, windowMs, sliding } }, { retentionMs: 4 * DAY });
         const busy = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`t${i}`, 2 + (i % 5)]));
         for (let i = 0; i < count; i++) await minutes(a, busy);
         const { reason = '' } = (await a.usage.advise('llm', { over })).suggestion ?? {};
         words.push(/alerts in (.*?),.*counts in (.*?) stay/.exec(reason)?.slice(1).join());
       }
-      expect(words).toEqual(['3 h,1 min', '1 h 30 min,1 min', '72 h,2 min']);
+      expect(words).toEqual(['3 h,1 min', '1 h 30 min,the highest 30 s of a minute', '72 h,2 min', '24 h,5 min']);
     });
   });
 });

@@ -18,10 +18,10 @@ import {
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import type { UsageSource } from './usage-recorder.js';
-import { baseWindow, countersOf, isLong } from './usage-units.js';
+import { baseWindow, countersOf, isLong, slotOf } from './usage-units.js';
 
 /** Live tops are kept for this many windows. */
-const LIVE_WINDOWS = 10;
+export const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
 /** More rows than are kept of any window. */
@@ -58,9 +58,12 @@ export interface UsageRow {
   threshold: number | undefined;
   /** `count / threshold`; undefined if the threshold is. */
   ratio: number | undefined;
-  /** Share of the category's total in the window, 0 to 1. */
+  /** Share of the category's total in the window, 0 to 1; for windows under a minute, of the total of its 200 busiest tenants. */
   share: number;
-  /** Start of the first of the consecutive windows over the threshold; absent if this one is not over it. */
+  /**
+   * Start of the first of the consecutive windows over the threshold; absent if this one is not over it. Windows under a minute count as over
+   * if one of the same minute was, and those beside the category's shortest begin with this one.
+   */
   since?: Date;
 }
 
@@ -86,7 +89,11 @@ export interface HourlyPeaks {
 export interface TopOptions {
   /** How many tenants at most. Of the last ten windows, only the 200 busiest are known. @defaultValue 20 */
   limit?: number | undefined;
-  /** A time in the window. @defaultValue now */
+  /**
+   * A time in the window. Of a window under a minute that is not among the last ten, counts are the highest of its minute.
+   *
+   * @defaultValue now
+   */
   at?: Time | undefined;
   /** Name of the category's window. @defaultValue the shortest */
   window?: string | undefined;
@@ -162,15 +169,11 @@ export class UsageReader {
     const isLive = now - span.end < LIVE_WINDOWS * (span.end - span.start);
     const counts = isLive ? await this.liveTop(name, window, time, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
-    const slots = {
-      from: Math.floor(span.start / SLOT_MS),
-      to: Math.floor(Math.min(span.end - 1, now) / SLOT_MS),
-    };
+    const slots = { from: slotOf(window, span, span.start), to: slotOf(window, span, Math.min(span.end - 1, now)) };
     // Usually the list is empty because nobody was counted, and reading every tenant's history each second would be a high price to find
     // that out.
     // The history of a shorter window has the highest count of its minute, which another window may have had.
-    const isShort = window.parts === undefined && window.windowMs < SLOT_MS;
-    if (isLive && (isLong(window) || isShort || !(await this.isCounted(category, slots)))) return [];
+    if (isLive && (isLong(window) || isShort(window) || !(await this.isCounted(category, slots)))) return [];
     return this.rows(category, window, time, await this.pastTop(category, slots, most));
   }
 
@@ -344,7 +347,8 @@ export class UsageReader {
     const shared = this.settings.thresholdOf(category, window);
     // Without alerts there is nothing to advise against.
     const threshold = shared === Infinity ? undefined : shared;
-    const words = { over: inWords(overMs), window: isLong(window) ? duration(window.windowMs) : '1 min' };
+    const length = duration(window.windowMs);
+    const words = { over: inWords(overMs), window: isShort(window) ? `the highest ${length} of a minute` : length };
     return {
       ...{ category: name, window: window.name, windowMs: window.windowMs },
       ...{ from: new Date(from * SLOT_MS), to: new Date(now) },
@@ -452,7 +456,7 @@ export class UsageReader {
   ): Promise<SlotCounts[]> {
     const window = baseWindow(category);
     // The running count of a long window continues through minutes without a request.
-    const first = isLong(window) ? Math.floor(window.spanAt(from * SLOT_MS).start / SLOT_MS) : from;
+    const first = isLong(window) ? Math.ceil(window.spanAt(from * SLOT_MS).start / SLOT_MS) : from;
     const kept = Math.max(first, Math.floor((this.now() - this.settings.retentionMs) / SLOT_MS) - BLOCK_SLOTS);
     const [found, open] = await Promise.all([
       this.settings.store.history(category.name, tenants, kept, to),
@@ -474,19 +478,19 @@ export class UsageReader {
     to: number,
   ): Promise<SlotCounts[]> {
     const now = this.now();
-    const times: number[] = [];
+    const times: { at: number; slot: number }[] = [];
     for (let at = now; Math.floor(at / SLOT_MS) > this.slot() - OPEN_SLOTS; at = window.spanAt(at).start - 1) {
-      if (Math.floor(at / SLOT_MS) <= to && Math.floor(at / SLOT_MS) >= from) times.push(at);
+      const slot = slotOf(window, window.spanAt(at), at);
+      if (slot <= to && slot >= from) times.push({ at, slot });
     }
     const reads = tenants.flatMap((tenantId): CountRead[] =>
-      times.map((at) => ({ category: name, window: window.name, tenantId, at })),
+      times.map(({ at }) => ({ category: name, window: window.name, tenantId, at })),
     );
     if (reads.length === 0) return tenants.map(() => new Map());
     const counts = await this.settings.source.counts(reads);
     return tenants.map((_, i) => {
       const open = new Map<number, number>();
-      times.forEach((at, k) => {
-        const slot = Math.floor((isLong(window) ? at : window.spanAt(at).start) / SLOT_MS);
+      times.forEach(({ slot }, k) => {
         const count = counts[i * times.length + k] ?? 0;
         if (count > (open.get(slot) ?? 0)) open.set(slot, count);
       });
@@ -517,11 +521,15 @@ export class UsageReader {
   ): Promise<number> {
     const span = window.spanAt(time);
     const known = counts.reduce((sum, { count }) => sum + count, 0);
-    if (span.end - span.start < SLOT_MS) return known;
+    const asked = new Set(counts.map(({ tenant }) => tenant));
+    if (span.end - span.start < SLOT_MS) {
+      const busiest = await this.settings.store.top(category.name, window.name, span.key, MAX_LIVE);
+      return busiest.reduce((sum, { tenant, count }) => (asked.has(tenant) ? sum : sum + count), known);
+    }
     const totals = await this.settings.store.totals(
       category.name,
-      Math.floor(datesOf(window, span).windowStart.getTime() / SLOT_MS),
-      Math.floor(Math.min(span.end - 1, this.now()) / SLOT_MS),
+      Math.ceil(datesOf(window, span).windowStart.getTime() / SLOT_MS),
+      slotOf(window, span, Math.min(span.end - 1, this.now())),
     );
     let total = 0;
     for (const count of totals.values()) total += count;
@@ -554,18 +562,16 @@ export class UsageReader {
     return starts.map((start) => new Date(Math.min(start, here)));
   }
 
-  /** How often each count occurred; for a long window, only its last count. */
+  /** How often each count occurred; of a long window only its last, and of a sliding one the highest of each length, as it alerts. */
   private perWindow(category: Category, counts: SlotCounts): Map<number, number> {
     const window = baseWindow(category);
     const histogram = new Map<number, number>();
     const note = (count: number): void => void (count > 0 && histogram.set(count, (histogram.get(count) ?? 0) + 1));
-    if (!isLong(window)) {
-      for (const count of counts.values()) note(count);
-      return histogram;
-    }
-    const highest = new Map<string, number>();
+    const highest = new Map<string | number, number>();
     for (const [slot, count] of counts) {
-      const { key } = window.spanAt(slot * SLOT_MS);
+      const time = slot * SLOT_MS;
+      const ofParts = window.parts === undefined ? undefined : Math.floor(time / Math.max(window.windowMs, SLOT_MS));
+      const key = ofParts ?? (isLong(window) ? window.spanAt(time).key : slot);
       highest.set(key, Math.max(highest.get(key) ?? 0, count));
     }
     for (const count of highest.values()) note(count);
@@ -606,6 +612,11 @@ function datesOf(
   return { windowStart: new Date(start), windowEnd: new Date(end) };
 }
 
+/** Whether several windows share a minute of history. */
+function isShort({ parts, windowMs }: CategoryWindow): boolean {
+  return parts === undefined && windowMs < SLOT_MS;
+}
+
 function named(id: string, seen: SeenTenant | undefined): { id: string; name?: string } {
   return seen?.name ? { id, name: seen.name } : { id };
 }
@@ -638,14 +649,14 @@ function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow,
   for (;;) {
     const before = window.spanAt(span.start - 1);
     // Nothing is known before `from`: a month need not be searched for it.
-    if (before.end <= from || !isOver(counts, threshold, before.start, before.end)) return span.start;
+    if (before.end <= from || !isOver(counts, threshold, window, before)) return span.start;
     span = before;
   }
 }
 
-/** Whether a count between two times is over the threshold. Windows under a minute share its highest. */
-function isOver(counts: SlotCounts, threshold: number, start: number, end: number): boolean {
-  for (let slot = Math.floor(start / SLOT_MS); slot <= Math.floor((end - 1) / SLOT_MS); slot++)
+/** Whether a count of a window is over the threshold. Windows under a minute share its highest. */
+function isOver(counts: SlotCounts, threshold: number, window: CategoryWindow, span: WindowSpan): boolean {
+  for (let slot = slotOf(window, span, span.start); slot <= slotOf(window, span, span.end); slot++)
     if ((counts.get(slot) ?? 0) > threshold) return true;
   return false;
 }

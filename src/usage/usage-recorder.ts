@@ -15,7 +15,7 @@ import {
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
 import { HighestOf, Top, type Written } from './tops-and-peaks.js';
-import { baseWindow, countersOf, isLong, NEAR, unitOf } from './usage-units.js';
+import { baseWindow, countersOf, isLong, NEAR, slotOf, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;
@@ -101,7 +101,8 @@ export class UsageRecorder {
         while (performance.now() < end && (await this.store.claimCopy(unit, this.source.instance, 0)) > 0)
           await this.copy(record, unit);
       }
-      await this.closeSums(record, Math.floor(now / SLOT_MS) + 1);
+      // A window that has just begun may count into the next one.
+      await this.closeSums(record, Math.floor(now / SLOT_MS) + 2);
     });
   }
 
@@ -196,7 +197,7 @@ export class UsageRecorder {
     for (let at = now; units.length <= LATE_UNITS;) {
       const span = window.spanAt(at);
       const unit = unitOf(category, window, span, at);
-      const start = isLong(window) ? Math.max(unit.slot * SLOT_MS, span.start) : span.start;
+      const start = unit.slot > slotOf(window, span, span.start) ? unit.slot * SLOT_MS : span.start;
       const end = isLong(window) ? Math.min((unit.slot + 1) * SLOT_MS, span.end) : span.end;
       units.unshift({ unit, end, lengthMs: end - start });
       at = start - 1;

@@ -15,15 +15,21 @@ export function isLong({ windowMs, parts }: CategoryWindow): boolean {
   return windowMs / (parts ?? 1) > SLOT_MS;
 }
 
+/**
+ * The slot of what a window counts at a time: the minute in which it began, or for a long window, the running minute. A slot belongs to the
+ * window in which it begins, so of the minute in which a long window begins, its part goes to the next slot.
+ */
+export function slotOf(window: CategoryWindow, { start, end }: WindowSpan, at: number): number {
+  if (!isLong(window)) return Math.floor(start / SLOT_MS);
+  return Math.max(Math.floor(Math.min(at, end - 1) / SLOT_MS), Math.ceil(start / SLOT_MS));
+}
+
 /** The unit in which a span's counts are copied: the span itself, or for a longer one, the minute that contains `now`. */
 export function unitOf({ name }: Category, window: CategoryWindow, span: WindowSpan, now: number): UsageUnit {
   const counters = countersOf(window, span);
-  if (!isLong(window)) {
-    const sharesSlot = span.end - span.start < SLOT_MS;
-    return { category: name, key: span.key, slot: Math.floor(span.start / SLOT_MS), counters, sharesSlot };
-  }
-  const slot = Math.floor(Math.min(Math.max(now, span.start), span.end - 1) / SLOT_MS);
-  return { category: name, key: `${span.key}@${slot}`, slot, counters };
+  const slot = slotOf(window, span, now);
+  if (isLong(window)) return { category: name, key: `${span.key}@${slot}`, slot, counters };
+  return { category: name, key: span.key, slot, counters, sharesSlot: span.end - span.start < SLOT_MS };
 }
 
 /** The counters that make up the count of a span: for a sliding window, the latest parts. */

@@ -3,14 +3,15 @@ import { seenMonitor } from '../support/dashboard.js';
 import type { AlertRecord } from '../../src/alert/history-entry.js';
 import type { NewNotice } from '../../src/notices/notices.js';
 import type { BlindTime } from '../../src/model/blind-time.js';
+import type { RateMonitorOptions } from '../../src/index.js';
 import { Digests, type DigestSources } from '../../src/notices/digests.js';
 
 const START = 1_790_002_800_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-function digestsOf(more: Partial<DigestSources> = {}) {
-  const monitor = seenMonitor(START);
+function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOptions['categories']) {
+  const monitor = seenMonitor(START, categories);
   const { replica, view, clock } = monitor;
   const sent: { key: string; notice: NewNotice }[] = [];
   const digests = new Digests({
@@ -78,6 +79,42 @@ describe('a digest', () => {
     // What was before the time is not in it.
     const later = await digests.digest({ from: START + 2 * MINUTE });
     expect([later.peaks[0]?.count, later.near]).toEqual([12, []]);
+  });
+
+  it('names who was over or near in a longer window of the period, not in the one that begins at its end', async () => {
+    const windows = [{ threshold: 100 }, { threshold: 20, windowMs: HOUR }, { threshold: 30, period: 'day' as const }];
+    const { digests, minutes, clock } = digestsOf({}, { llm_call: { windows } });
+    clock.now += 10 * MINUTE;
+    await minutes({ over: 21, near: 16 });
+    clock.now = START + HOUR;
+    await minutes({ over: 5, near: 17, next: 99 });
+    const told = async (to?: number) => {
+      const { peaks, near } = await digests.digest({ from: START, to });
+      return [peaks, near].map((all) =>
+        all.map(({ tenant, window, count, at }) => [tenant.id, window, count, at.getTime() - START]),
+      );
+    };
+    // The day goes on after the period, so its counts are those of now.
+    const now = HOUR + MINUTE;
+    const ofDay = [
+      ['next', 'day', 99, now],
+      ['near', 'day', 33, now],
+    ];
+    expect(await told(START + HOUR)).toEqual([
+      [...ofDay, ['over', 'hour', 21, HOUR]],
+      [
+        ['over', 'day', 26, now],
+        ['near', 'hour', 16, HOUR],
+      ],
+    ]);
+    expect(await told(START + 400 * 24 * HOUR)).toEqual([
+      [['next', 'hour', 99, now], ...ofDay, ['over', 'hour', 21, HOUR]],
+      [
+        ['next', 'minute', 99, HOUR],
+        ['over', 'day', 26, now],
+        ['near', 'hour', 17, now],
+      ],
+    ]);
   });
 
   it('names who was near, however many were over', async () => {
