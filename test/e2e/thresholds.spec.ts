@@ -423,9 +423,10 @@ describe('thresholds', () => {
       await replicas.pop()?.app.close();
       const after = await Replica.start({ categories: { other: { threshold: 1 } }, ...options }, undefined, []);
       replicas.push(after);
-      await until(() => after.app.alerts.length > 0);
+      // A replica that still has the category would have a minute to count.
+      await until(() => after.app.alerts.length > 0, 90_000);
       expect(after.app.alerts).toMatchObject([{ category: 'llm_call', incident: { status: 'resolved' } }]);
-    });
+    }, 120_000);
 
     it('a window of another length, old and new replicas side by side: counted apart', async () => {
       const options = { redis: sharedRedis().client, keyPrefix: 'side' };
