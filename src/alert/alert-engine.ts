@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import type { CountRead } from '../model/window.js';
-import type { SpanAt } from '../model/window-spans.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
@@ -40,7 +39,14 @@ import {
   type Incident,
   type Told,
 } from './incident/incident.js';
-import { spansToCount, withContributors, withCount, withCounted, type Span } from './incident/counts-of-windows.js';
+import {
+  spansToCount,
+  withContributors,
+  withCount,
+  withCounted,
+  type PeriodEnd,
+  type Span,
+} from './incident/counts-of-windows.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { IncidentRecords } from './incident/incident-records.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
@@ -134,7 +140,11 @@ export class AlertEngine implements Incidents {
     this.scope = scopeOf(options);
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
-    this.settings = incidents ?? DEFAULT_SETTINGS;
+    const periodEnd: PeriodEnd = (incident, at) => {
+      const { timeZone, spanAt } = options.windowOf?.(incident.category, sharedName(incident)) ?? {};
+      return timeZone === undefined ? undefined : spanAt?.(at).end;
+    };
+    this.settings = { ...(incidents ?? DEFAULT_SETTINGS), periodEnd };
     this.once = new SayOnce(logger);
     this.v01 = new V01Incidents(state, this.scope, categories);
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
@@ -425,7 +435,6 @@ export class AlertEngine implements Incidents {
       mute,
       mayClose: after?.v01 === undefined || this.v01.isGone,
       seesSince: after && this.seesSince(after),
-      periodAt: after && this.periodAt(after),
       mayTakeOver: !this.records.isJustBack,
     });
   }
@@ -440,12 +449,6 @@ export class AlertEngine implements Incidents {
     if (this.isBlind) return this.options.now();
     const { from, to } = this.blind;
     return to - from > lengthOf(incident) ? to : undefined;
-  }
-
-  // Undefined if its windows have one length.
-  private periodAt(incident: Incident): SpanAt | undefined {
-    const { timeZone, spanAt } = this.options.windowOf?.(incident.category, sharedName(incident)) ?? {};
-    return timeZone === undefined ? undefined : spanAt;
   }
 
   /** Of a channel that this replica has. */
@@ -553,7 +556,7 @@ export class AlertEngine implements Incidents {
     if (ids.length === 0) return;
     const now = this.options.now();
     const incidents = await this.records.read(ids);
-    const spans = incidents.map((incident) => (incident ? spansToCount(incident, now, this.periodAt(incident)) : []));
+    const spans = incidents.map((incident) => (incident ? spansToCount(incident, now, this.settings.periodEnd) : []));
     const wanted = incidents.flatMap((incident, i) =>
       (spans[i] as Span[]).map((span) => [incident as Incident, span] as const),
     );

@@ -1,4 +1,3 @@
-import type { SpanAt } from '../../model/window-spans.js';
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Contributors, type Incident, type WindowOver } from './incident.js';
 
 /** If a window's count cannot be read for this long after its end, the last count seen becomes final. */
@@ -12,11 +11,14 @@ export interface Span {
   readonly end: number;
 }
 
+/** Returns when the calendar day, week or month that contains `at` ends; undefined if all windows of the incident have one length. */
+export type PeriodEnd = (incident: Incident, at: number) => number | undefined;
+
 /** Windows that have ended and are not settled, oldest first. */
-export function unsettled(incident: Incident, now: number, periodAt?: SpanAt): Span[] {
+export function unsettled(incident: Incident, now: number, periodEnd?: PeriodEnd): Span[] {
   const spans: Span[] = [];
   for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
-    const end = endOfSpan(incident, start, periodAt);
+    const end = endOfSpan(incident, start, periodEnd);
     if (end + SETTLES_AFTER_MS > now) break;
     spans.push({ start, end });
     start = end;
@@ -24,17 +26,13 @@ export function unsettled(incident: Incident, now: number, periodAt?: SpanAt): S
   return spans;
 }
 
-/**
- * When the window that contains `start` ends. A sliding window is counted in consecutive pieces of its length.
- *
- * @param periodAt - The calendar's days, weeks or months, which differ in length.
- */
-export function endOfSpan(incident: Incident, start: number, periodAt?: SpanAt): number {
+/** When the window that contains `start` ends. A sliding window is counted in consecutive pieces of its length. */
+export function endOfSpan(incident: Incident, start: number, periodEnd?: PeriodEnd): number {
   const length = lengthOf(incident);
   if (lastOf(incident).lengthMs !== undefined) return start + length;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
   const later = incident.windows.find((window) => window.start > start);
-  return known?.end ?? Math.min(periodAt?.(start).end ?? start + length, later?.start ?? Infinity);
+  return known?.end ?? Math.min(periodEnd?.(incident, start) ?? start + length, later?.start ?? Infinity);
 }
 
 /** Adds the final count of a span, unless another replica has done so. */
@@ -80,10 +78,10 @@ export function withCount(
 }
 
 /** The windows to count now: ended ones that are not final, or the running one. */
-export function spansToCount(incident: Incident, now: number, periodAt?: SpanAt): readonly Span[] {
+export function spansToCount(incident: Incident, now: number, periodEnd?: PeriodEnd): readonly Span[] {
   if (incident.closedAt !== undefined) return [];
   const last = lastOf(incident);
-  const ended = incident.story ? unsettled(incident, now, periodAt) : [];
+  const ended = incident.story ? unsettled(incident, now, periodEnd) : [];
   if (ended.length > 0) return ended;
   return incident.story && last.end <= incident.settledTo ? [] : [last];
 }

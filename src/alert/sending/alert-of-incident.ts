@@ -24,7 +24,8 @@ export interface AlertOrigin {
     category: string,
     window: string,
   ) =>
-    | (Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> & Partial<CategoryWindow>)
+    | (Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> &
+        Partial<Pick<CategoryWindow, 'spanAt'>>)
     | undefined;
 }
 

@@ -1,4 +1,3 @@
-import type { SpanAt } from '../../model/window-spans.js';
 import { SEVERITIES, type AlertLevel } from '../../model/level.js';
 import {
   CLOCK_FELL_BACK_MS,
@@ -10,7 +9,7 @@ import {
   type Told,
   type WindowOver,
 } from '../incident/incident.js';
-import { endOfSpan } from '../incident/counts-of-windows.js';
+import { endOfSpan, type PeriodEnd } from '../incident/counts-of-windows.js';
 import { overAt } from '../incident/end-of-incident.js';
 import type { Wanting } from './channel-roster.js';
 
@@ -19,6 +18,7 @@ export interface IncidentSettings {
   readonly remindAfterMs: number;
   /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
   readonly resolveAfterMs: number | undefined;
+  readonly periodEnd?: PeriodEnd;
 }
 
 /** How long to keep trying to send what no channel has confirmed. */
@@ -160,7 +160,6 @@ export interface Plan {
  * @param channels - The channels of all replicas, by key.
  * @param muted - When the mute ends; undefined if there is none.
  * @param seesSince - As in {@link overAt}.
- * @param periodAt - As in {@link endOfSpan}.
  */
 export function plan(
   incident: Incident,
@@ -169,7 +168,6 @@ export function plan(
   muted: number | undefined,
   now: number,
   seesSince?: number,
-  periodAt?: SpanAt,
 ): Plan {
   const ready = new Map<string, Due>();
   const held: string[] = [];
@@ -198,7 +196,7 @@ export function plan(
     const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
-  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince, periodAt));
+  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince));
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
@@ -215,15 +213,10 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
-function settleAt(
-  incident: Incident,
-  { resolveAfterMs }: IncidentSettings,
-  seesSince?: number,
-  periodAt?: SpanAt,
-): number {
+function settleAt(incident: Incident, { resolveAfterMs, periodEnd }: IncidentSettings, seesSince?: number): number {
   const over = overAt(incident, resolveAfterMs, seesSince);
   if (!incident.story) return over;
-  const settled = Math.max(endOfSpan(incident, incident.settledTo, periodAt) + SETTLES_AFTER_MS, seesSince ?? 0);
+  const settled = Math.max(endOfSpan(incident, incident.settledTo, periodEnd) + SETTLES_AFTER_MS, seesSince ?? 0);
   const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
   const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
   // Only windows up to the last breach have to be settled before the end.

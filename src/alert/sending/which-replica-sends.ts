@@ -1,4 +1,3 @@
-import type { SpanAt } from '../../model/window-spans.js';
 import { oneLine } from '../../util/text.js';
 import { plan, type IncidentSettings } from './what-is-due.js';
 import { closedIfOver } from '../incident/end-of-incident.js';
@@ -38,8 +37,6 @@ export interface Sender {
   readonly mayClose: boolean;
   /** Since when it sees what all replicas count, if it missed a window of this incident before. */
   readonly seesSince?: number | undefined;
-  /** The days, weeks or months that the incident's category counts in. */
-  readonly periodAt?: SpanAt | undefined;
   /** Whether it may send what another replica began to send and did not confirm in time. */
   readonly mayTakeOver: boolean;
 }
@@ -62,9 +59,9 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
-  const { me, now, settings, channels, own, isMine, mute, mayClose, seesSince, periodAt, mayTakeOver } = sender;
+  const { me, now, settings, channels, own, isMine, mute, mayClose, seesSince, mayTakeOver } = sender;
   let incident = mayClose ? closedIfOver(after, settings.resolveAfterMs, now, seesSince) : after;
-  const first = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince, periodAt);
+  const first = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
   const held: string[] = [];
   for (const key of first.held) {
     const told = incident.told[key] ?? FRESH_TOLD;
@@ -99,7 +96,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     // Left in the record for another replica: perhaps only others have the channel.
     else incident = withTold(incident, key, queued);
   }
-  const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince, periodAt);
+  const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
   if (lookAt === undefined) return { incident: without(incident, 'lookAt'), taken, held, paused, isDone: true };
   // An overdue time is kept, or replicas that cannot send would keep rewriting it.
   const overdue = before?.lookAt ?? Infinity;
