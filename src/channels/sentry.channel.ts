@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 
-import { sendingClient, sentry, type Sentry, type SentryClient } from '../util/optional-peers.js';
+import { sendingClient, sentry, withoutOtherWork, type Sentry, type SentryClient } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { keyOfShown } from '../model/tenant.js';
 import type { Severity } from '../model/level.js';
@@ -95,11 +95,9 @@ export class SentryChannel implements AlertChannel {
       extra: extraOf(alert),
     };
     await this.posted(client, eventIdOf(alert), (event_id) =>
-      sentry.withIsolationScope((scope) => {
-        // What the process did lately, and for whom, is not about this tenant. Tags that the app set for all its events stay.
-        scope.setUser(null).clearBreadcrumbs();
-        sentry.getCurrentScope().captureMessage(alertLine(alert), undefined, { event_id, captureContext });
-      }),
+      withoutOtherWork(sentry, () =>
+        sentry.getCurrentScope().captureMessage(alertLine(alert), undefined, { event_id, captureContext }),
+      ),
     );
   }
 

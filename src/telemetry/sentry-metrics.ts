@@ -1,5 +1,5 @@
 import type { MonitorView } from '../facade/monitor-view.js';
-import { sendingClient, sentryInUse, type Sentry } from '../util/optional-peers.js';
+import { sendingClient, sentryInUse, withoutOtherWork, type Sentry } from '../util/optional-peers.js';
 import { FIGURES } from './metrics.js';
 
 /** How often figures are sent to Sentry, in milliseconds. It has no reader that collects them. */
@@ -21,8 +21,10 @@ export function sendToSentry(view: MonitorView, everyMs = SEND_EVERY_MS): () => 
   const sent = new Map<string, number>();
   let peer: Sentry | undefined;
   const send = (): void => {
-    const metrics = (peer as { metrics?: Partial<SentryMetrics> } | undefined)?.metrics;
-    if (!sendingClient(peer) || !isMetrics(metrics)) return;
+    const { metrics } = (peer ?? {}) as { metrics?: Partial<SentryMetrics> };
+    if (peer && sendingClient(peer) && isMetrics(metrics)) withoutOtherWork(peer, () => sendWith(metrics));
+  };
+  const sendWith = (metrics: SentryMetrics): void => {
     for (const { name, kind, unit, observe } of FIGURES)
       for (const { value, attributes } of observe(view)) {
         const options = { attributes: { ...attributes }, unit };

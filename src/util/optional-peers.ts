@@ -77,6 +77,14 @@ export function sendingClient(peer: Sentry | undefined): SentryClient | undefine
   return client?.getTransport() && client.getOptions().enabled !== false ? client : undefined;
 }
 
+/** Captures without the user and the breadcrumbs of what else the process does. Tags that the app set for all its events stay. */
+export function withoutOtherWork(peer: Sentry, capture: () => void): void {
+  peer.withIsolationScope((scope) => {
+    scope.setUser(null).clearBreadcrumbs();
+    capture();
+  });
+}
+
 /** The OpenTelemetry API. It does nothing until the app registers an SDK. */
 export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
   return optional('@opentelemetry/api', () => import('@opentelemetry/api'));

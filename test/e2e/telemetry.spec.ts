@@ -194,7 +194,9 @@ describe('metrics', () => {
 
   it('goes to Sentry as gauges and as what was added, as far as its SDK has metrics', async () => {
     const ingest = await SentryIngest.start();
-    Sentry.init({ dsn: ingest.dsn });
+    Sentry.init({ dsn: ingest.dsn, sendDefaultPii: true });
+    // Of a queue worker, for one of its jobs: without a scope of its own, this is kept for the whole process.
+    Sentry.setUser({ id: 'of one job' });
     try {
       const { view } = seenMonitor(NOW);
       let breaches = 7;
@@ -220,11 +222,13 @@ describe('metrics', () => {
           return type === 'gauge' && value === 0 && attributes['rate_monitor.channel']?.value === 'discord';
         }),
       ).toBe(true);
+      expect(ingest.bodies.join()).not.toContain('of one job');
       const before = sent().length;
       await new Promise((resolve) => setTimeout(resolve, 60));
       await Sentry.flush(2_000);
       expect(sent()).toHaveLength(before);
     } finally {
+      Sentry.getIsolationScope().clear();
       await Sentry.close();
       await ingest.close();
     }
