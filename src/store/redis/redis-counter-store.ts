@@ -58,6 +58,7 @@ export class RedisCounterStore implements CounterStore {
   private reopenedAt = -Infinity;
   /** Whether the script has had a valid reply since this connection was opened. */
   private wasInStep = false;
+  private run: Untraced = withoutTracing;
   /** Why there is no connection; undefined while there is one. */
   private fault: Error | undefined;
 
@@ -75,6 +76,8 @@ export class RedisCounterStore implements CounterStore {
     this.isByTenant = this.connection.isCluster;
     this.state = new RedisSharedState(this.connection, keyPrefix);
     this.usage = new RedisUsageStore(this.connection, keyPrefix);
+    this.untrace();
+    void this.findSentry();
   }
 
   /** What publishes, in Lua. */
@@ -93,9 +96,9 @@ export class RedisCounterStore implements CounterStore {
       this.fault = undefined;
       ready();
     });
-    this.sendUntraced();
-    // Its reconnections are what this starts, too.
-    withoutTracing(() => this.connection.connect()).catch(() => undefined);
+    // The app may have created this store before it set Sentry up.
+    void this.findSentry();
+    this.connection.connect().catch(() => undefined);
   }
 
   /** {@inheritDoc CounterStore.publish} */
@@ -187,13 +190,17 @@ export class RedisCounterStore implements CounterStore {
     );
   }
 
-  private sendUntraced(): void {
+  /** Each reconnection, too, or an outage would be a trace a second. */
+  private untrace(): void {
     const connection = this.connection as Redis;
-    // Looked up for each command, because what else instruments ioredis may do so later.
+    // Looked up for each call, because what else instruments ioredis may do so later.
     const prototype = Object.getPrototypeOf(connection) as Redis;
-    let run: Untraced = withoutTracing;
-    connection.sendCommand = (...command) => run(() => prototype.sendCommand.apply(connection, command));
-    void withoutRootSpans().then((found) => (run = found));
+    connection.sendCommand = (...command) => this.run(() => prototype.sendCommand.apply(connection, command));
+    connection.connect = (...callback) => this.run(() => prototype.connect.apply(connection, callback));
+  }
+
+  private async findSentry(): Promise<void> {
+    this.run = await withoutRootSpans();
   }
 
   /** For a lost connection, ioredis reports only that it cannot write. Its last error, if any, has the reason. */
