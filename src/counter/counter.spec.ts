@@ -195,7 +195,7 @@ describe('Counter', () => {
     ]);
   });
 
-  it('says what it had no room for once its window is over for good', async () => {
+  it('says what it had no room for once its window can no longer be published', async () => {
     const counter = replica({ maxTrackedTenants: 1 });
     for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);
     await pass(200);

@@ -94,7 +94,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       since: {
         type: 'number',
         description:
-          'Start of the first consecutive window over the threshold, or when a window longer than a minute was crossed; absent if it is not over.',
+          'Start of the first consecutive window over the threshold; for one longer than a minute, when its alert was raised. Absent if it is not over.',
       },
       hour: { $ref: '#/components/schemas/Series' },
       hourThreshold: {

@@ -80,7 +80,7 @@ export interface TenantRow {
   severity?: Severity;
   /** Share of the category's total in this window, 0 to 1. */
   share: number;
-  /** Start of the first consecutive window over the threshold, or when a window longer than a minute was crossed; absent if it is not over. */
+  /** Start of the first consecutive window over the threshold; for one longer than a minute, when its alert was raised. Absent if it is not over. */
   since?: number;
   /**
    * The last hour of the category's shortest window, one count per minute, the current minute last. If that window is longer than a minute,
