@@ -368,6 +368,18 @@ describe('a mute, if the store loses its data', () => {
   });
 });
 
+it('that a newer version wrote stays as it is, and those of others are still heard of', async () => {
+  const [one, other] = [replica(), replica()];
+  await one.mute(forAMinute);
+  const [[id, text] = ['', '']] = [...(await state.list('mutes:here'))];
+  const newer = JSON.stringify({ ...(JSON.parse(text) as object), schema: 2, version: 0 });
+  await state.swap('mutes:here', id, text, newer);
+  await other.mute({ ...forAMinute, tenant: 'b' });
+  await one.refresh();
+  expect([one.of('llm_call', 'a'), one.of('llm_call', 'b')]).toEqual([expect.anything(), expect.anything()]);
+  expect(await state.read('mutes:here', [id])).toEqual([newer]);
+});
+
 describe('beside replicas of 0.1', () => {
   const ofOld = (text: Record<string, unknown>): void =>
     void state.old.set(

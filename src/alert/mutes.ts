@@ -4,7 +4,7 @@ import type { Logger } from '@nestjs/common';
 
 import { idLabel } from '../util/shown-names.js';
 import { keyOfShown } from '../model/tenant.js';
-import { Records, withStore } from '../store/records.js';
+import { Records, unlessNewer, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { oneLine, plural, unknownName } from '../util/text.js';
 import { V01Mutes } from './v0-1/v0-1-mutes.js';
@@ -187,7 +187,7 @@ export class Mutes {
       }
       if (!mine.ended) await this.v01.write(id, mine);
       const later = (other: Kept | undefined): Kept => (other && other.version >= mine.version ? other : mine);
-      kept.set(id, (await this.records.change(id, later)).after ?? mine);
+      kept.set(id, (await this.records.change(id, later).catch(unlessNewer))?.after ?? mine);
     }
     this.known = kept;
     await this.followV01(now);

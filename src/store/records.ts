@@ -13,8 +13,9 @@ class RecordConflict extends Error {}
 export class NewerRecord extends RecordConflict {}
 
 /** For work on many records: leaves out one that a newer version wrote. Rethrows any other error. */
-export function unlessNewer(error: unknown): void {
+export function unlessNewer(error: unknown): undefined {
   if (!(error instanceof NewerRecord)) throw error;
+  return undefined;
 }
 
 /** Names a service and environment, so that those that share a store leave each other's records alone. */

@@ -97,6 +97,19 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(one, long)).toBeUndefined();
   });
 
+  it('that a newer version wrote stay as they are, and those of others apply, without a new mark at each look', async () => {
+    await one.set({ ...base, tenant: 'proj_1' });
+    const [[id, text]] = [...(await state.list('thresholds'))] as [[string, string]];
+    const newer = JSON.stringify({ ...(JSON.parse(text) as object), schema: 2 });
+    await state.swap('thresholds', id, text, newer);
+    await other.set({ ...base, tenant: 'proj_2' });
+    const marked = await state.list('thresholds-mark');
+    await one.look();
+    expect([found(one, 'proj_1'), found(one, 'proj_2')]).toEqual([100, 100]);
+    expect(await state.read('thresholds', [id])).toEqual([newer]);
+    expect(await state.list('thresholds-mark')).toEqual(marked);
+  });
+
   it('hold where they are set at once, and elsewhere after the next look', async () => {
     const before = [one.version, other.version] as const;
     await one.set({ ...base, tenant: 'proj_1' });

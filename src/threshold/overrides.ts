@@ -10,7 +10,7 @@ import type {
   ThresholdOverride,
 } from '../model/threshold-override.js';
 import { idLabel } from '../util/shown-names.js';
-import { Records, withStore } from '../store/records.js';
+import { Records, unlessNewer, withStore } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { amountOf, oneLine, reasonOf } from '../util/text.js';
 import { checkRemove, checkSet } from './check-override.js';
@@ -205,10 +205,7 @@ export class Overrides {
     }
     for (const [id, mine] of this.known) {
       if (isPast(mine, now)) this.known.delete(id);
-      else if ((stored.get(id)?.version ?? 0) < mine.version) {
-        await this.putBack(id, mine);
-        isPutBack = true;
-      }
+      else if ((stored.get(id)?.version ?? 0) < mine.version && (await this.putBack(id, mine))) isPutBack = true;
     }
     if (learned) this.rebuild();
     return isPutBack;
@@ -229,8 +226,10 @@ export class Overrides {
     return true;
   }
 
-  private async putBack(id: string, mine: KeptOverride): Promise<void> {
-    await this.records.change(id, (there) => (there && there.version >= mine.version ? there : mine));
+  /** Resolves to false if a newer version of this package has set it. */
+  private async putBack(id: string, mine: KeptOverride): Promise<boolean> {
+    const restored = (there?: KeptOverride): KeptOverride => (there && there.version >= mine.version ? there : mine);
+    return (await this.records.change(id, restored).catch(unlessNewer)) !== undefined;
   }
 
   /** Syncs the latest changes with the store. Each has its own id, so one that several replicas restore is stored once. */
