@@ -514,6 +514,39 @@ describe('the threshold line', () => {
     await until(() => server.posted.at(-1)?.body['threshold'] === 100);
   });
 
+  it('follows the line that the user drags after typing', async () => {
+    const { page, server } = await open();
+    const card = cardOf(page, 'llm_call');
+    await card.getByText(/^Set \d+ at run time$/).click();
+    const field = card.getByLabel('Threshold', { exact: true });
+    await field.fill('100');
+    await card.getByLabel('Trial threshold of llm_call').fill('40');
+    await card.getByText('Set 40 at run time').waitFor();
+    await card.getByRole('button', { name: 'Set', exact: true }).click();
+    await until(() => server.posted.at(-1)?.body['threshold'] === 40);
+  });
+
+  it('is not taken to be 0 of a tenant that has none', async () => {
+    const { page, server } = await open();
+    const { posted } = server;
+    const before = posted.length;
+    await page.route('**/api/tenant?**', async (route) => {
+      const answer = (await (await route.fetch()).json()) as { rows: TenantRow[] };
+      const rows = answer.rows.map((row) => ({ ...row, threshold: 0, hourThreshold: undefined }));
+      await route.fulfill({ json: { ...answer, rows } });
+    });
+    await page.goto(`${page.url()}#/llm_call/proj_1`);
+    await page.getByText('Set a threshold at run time').click();
+    const field = page.getByLabel('Threshold', { exact: true });
+    expect(await field.inputValue()).toBe('');
+    await page.getByRole('button', { name: 'Set', exact: true }).click();
+    expect([await field.evaluate((input: HTMLInputElement) => input.validity.valueMissing), posted.length]).toEqual([
+      true,
+      before,
+    ]);
+    await page.unroute('**/api/tenant?**');
+  });
+
   it('may be 0, as in code', async () => {
     const { page, server } = await open({}, { hash: '#/llm_call/proj_1' });
     await page.getByText('Set a threshold at run time').click();

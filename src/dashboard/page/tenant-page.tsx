@@ -66,7 +66,7 @@ export function TenantPage({
             <ThresholdForm
               category={category}
               tenant={id}
-              threshold={row.threshold}
+              threshold={row.hourThreshold}
               override={data.override}
               now={now}
             />

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 import type { CategoryAnswer, ThresholdAnswer, ThresholdRequest } from '../api.js';
 import { post } from './live.js';
@@ -14,17 +14,20 @@ export interface ThresholdFormProps {
   category: string;
   /** Absent for the whole category. */
   tenant?: string;
-  /** Initial value. */
-  threshold: number;
+  /** Initial value; undefined for none. */
+  threshold: number | undefined;
+  /** What the user picked on the line. It replaces what was typed. */
+  picked?: number | undefined;
   override: CategoryAnswer['override'];
   now: number;
 }
 
 /** Sets a threshold on all instances at run time, or removes it. */
-export function ThresholdForm({ category, tenant, threshold, override, now }: ThresholdFormProps): JSX.Element {
+export function ThresholdForm({ category, tenant, threshold, picked, override, now }: ThresholdFormProps): JSX.Element {
   const [open, setOpen] = useState(false);
   /** Stays if somebody else sets another threshold meanwhile. */
   const [typed, setTyped] = useState<string>();
+  useEffect(() => setTyped(undefined), [picked]);
   const send = (change: Omit<ThresholdRequest, 'category' | 'tenant'>): Promise<void> =>
     attempt(async () => {
       const body: ThresholdRequest = { category, ...(tenant === undefined ? {} : { tenant }), ...change };
@@ -49,7 +52,9 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
         </p>
       )}
       <details class="set" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>Set {tenant === undefined ? count(threshold) : 'a threshold'} at run time</summary>
+        <summary>
+          Set {tenant === undefined && threshold !== undefined ? count(threshold) : 'a threshold'} at run time
+        </summary>
         <form
           class="form"
           onSubmit={(event) => {
@@ -72,7 +77,7 @@ export function ThresholdForm({ category, tenant, threshold, override, now }: Th
               min={0}
               step={1}
               required
-              value={typed ?? String(threshold)}
+              value={typed ?? threshold?.toString() ?? ''}
               onInput={(event) => setTyped(event.currentTarget.value)}
             />
           </label>

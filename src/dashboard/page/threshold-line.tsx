@@ -80,7 +80,13 @@ export function ThresholdLine({ answer, canSet }: { answer: CategoryAnswer; canS
         )}
       </p>
       {canSet && (
-        <ThresholdForm category={category.name} threshold={line} override={answer.override} now={answer.now} />
+        <ThresholdForm
+          category={category.name}
+          threshold={line}
+          picked={trial}
+          override={answer.override}
+          now={answer.now}
+        />
       )}
       {advice.alwaysOver.length > 0 && (
         <p class="dim">
