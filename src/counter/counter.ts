@@ -86,6 +86,8 @@ export class Counter {
   private readonly failing = new WeakMap<TenantTotal, { times: number; againAt: number }>();
   private readonly lacksLevels = new Set<string>();
   private readonly versions = new Map<CountedWindow, number>();
+  /** Since when the levels of a window hold. */
+  private readonly holdSince = new Map<CountedWindow, number>();
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
   private uncounted = 0;
@@ -386,17 +388,23 @@ export class Counter {
     if (this.lacksLevels.delete(name)) this.once.good(`threshold ${name}`);
   }
 
-  /** Applies thresholds that changed while the app runs, without waiting for a request. */
+  /** Applies thresholds that changed while the app runs, without waiting for a request. Those of a function may have, so it is asked again. */
   private lookAtLevels(): void {
-    const now = this.clock.now();
+    const [now, time] = [this.clock.now(), performance.now()];
     for (const { windows } of this.categories.values())
       for (const window of windows) {
-        const { version = 0 } = window.levelsFor;
-        if ((this.versions.get(window) ?? 0) === version) continue;
+        const { version = 0, holdMs = Infinity } = window.levelsFor;
+        const isAnother = (this.versions.get(window) ?? 0) !== version;
+        const isOver = time - (this.holdSince.get(window) ?? -Infinity) >= holdMs;
+        if (!isAnother && !isOver) continue;
         this.versions.set(window, version);
+        if (isOver) this.holdSince.set(window, time);
         // Windows that have ended have no current count.
         for (const tracked of this.windows.live(now))
-          if (tracked.window.window === window && countsUntil(tracked.window) > now) this.askLevelsAgain(tracked);
+          if (tracked.window.window === window && countsUntil(tracked.window) > now) {
+            if (isAnother) this.askLevelsAgain(tracked);
+            if (isOver) tracked.askAgain();
+          }
       }
   }
 

@@ -192,7 +192,7 @@ export class TenantTotal {
     this.version = version;
   }
 
-  /** Its levels could not be read: ask again. */
+  /** Its levels could not be read, or may have changed: ask again. */
   askAgain(): void {
     this.version = -1;
   }

@@ -17,6 +17,8 @@ export interface LevelsFor {
   (tenant: Tenant): Levels | Promise<Levels>;
   /** Grows whenever levels change while the app runs; counts are then compared with the new levels without a further request. */
   readonly version?: number;
+  /** How long levels hold, in milliseconds; then they are asked for with a tenant's next request. If absent, until the version grows. */
+  readonly holdMs?: number;
   /**
    * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known.
    */

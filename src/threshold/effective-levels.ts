@@ -67,7 +67,8 @@ export function effectiveLevels(
     const broad = overrides.broadly(name, window, key);
     return broad === undefined ? ofOptions.byKey?.(key, before) : levelsOf(broad, levels);
   };
-  return Object.defineProperty(Object.assign(levelsFor, { byKey }), 'version', {
+  const { holdMs } = ofOptions;
+  return Object.defineProperty(Object.assign(levelsFor, { byKey }, holdMs && { holdMs }), 'version', {
     get: () => overrides.version + (ofOptions.version ?? 0),
   });
 }

@@ -53,5 +53,5 @@ export function levelsFor(
     const known = thresholds.known(key);
     return known === undefined ? undefined : levelsOf(known, levels);
   };
-  return Object.defineProperty(Object.assign(of, { byKey }), 'version', { get: () => version });
+  return Object.defineProperty(Object.assign(of, { byKey, holdMs: ttlMs }), 'version', { get: () => version });
 }

@@ -318,8 +318,15 @@ class CategoryRecord {
     if (ratio > (marks.nearest.get(total.tenant) ?? 0)) this.topOf(total, marks).nearest.add(total.tenant, ratio);
     if (total.more > 0 && total.window === this.window.name) return this.count(total, marks, now);
     // A changed threshold is noted with the next request, or at once if the tenant is shown.
-    if ((total.more > 0 || ratio >= NEAR) && this.seen.has(total.tenant)) this.note(total);
+    if ((total.more > 0 || ratio >= NEAR || this.wasNear(total)) && this.seen.has(total.tenant)) this.note(total);
     return undefined;
+  }
+
+  /** Whether it is near the threshold that was noted, so that it is shown. */
+  private wasNear(total: ChangedTotal): boolean {
+    const noted = this.seen.get(total.tenant);
+    const thresholds = typeof noted === 'object' ? (noted.thresholds ?? this.shared) : this.shared;
+    return ratioOf({ ...total, threshold: thresholds[this.windowNames.indexOf(total.window)] }) > 0;
   }
 
   /** Tenants that were reported in the current block, different ones each time. */

@@ -7,6 +7,7 @@ import {
   MonitorRate,
   RateCounterService,
   ThresholdService,
+  UsageService,
   type AlertChannel,
   type CategoryOptions,
   type RateMonitorOptions,
@@ -412,6 +413,41 @@ describe('thresholds', () => {
       now += 92_000;
       await until(() => statuses().length > 1);
       expect(statuses()).toEqual(['opened', 'resolved']);
+    });
+
+    it('a threshold function that answers otherwise within a window: asked again after thresholdTtlMs', async () => {
+      let plan = 1_000_000;
+      const asked = jest.fn(() => plan);
+      const one = await start({ threshold: asked, windowMs: 31 * 86_400_000 }, { thresholdTtlMs: 500 });
+      const counted = async () => (await one.app.app.get(UsageService).top('llm_call'))[0];
+      await one.call('acme', 3);
+      plan = 2;
+      await until(async () => {
+        await one.call('acme');
+        return one.alerts.length > 0;
+      });
+      expect(one.alerts[0]).toMatch(/^acme {2}\d+\/2 x1$/);
+      plan = 1_000_000;
+      await until(async () => {
+        await one.call('acme');
+        return (await counted())?.threshold === 1_000_000;
+      });
+      expect(await counted()).not.toHaveProperty('since');
+      // Not with each request.
+      expect(asked.mock.calls.length).toBeLessThan((await counted())?.count ?? 0);
+    });
+
+    it('removed for a tenant that exempt spares: it is shown as over no longer, also without a request', async () => {
+      const one = await start({ threshold: 2, exempt: () => true });
+      const told = async () =>
+        (await one.app.app.get(UsageService).top('llm_call')).map(({ threshold, since }) => [threshold, !!since]);
+      await one.call('acme', 3);
+      await until(async () => String(await told()) === 'Infinity,false');
+      await one.thresholds.set({ ...set, tenant: 'acme', threshold: 2 });
+      await until(async () => String(await told()) === '2,true');
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await one.thresholds.remove({ ...set, tenant: 'acme' });
+      await until(async () => String(await told()) === 'Infinity,false', 5_000);
     });
 
     it('a category that is removed while an incident is open: the incident ends', async () => {
