@@ -116,8 +116,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       // For a prefix of ids, or if this fails, the next request does it.
       if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
     };
-    const ranOut = (category: string): Promise<void> => alerts.thresholdsChanged(category);
-    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, ranOut });
+    const settled = (category: string): Promise<void> => alerts.thresholdsChanged(category);
+    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, settled });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
     const counted = countedCategories(options, overrides, once);

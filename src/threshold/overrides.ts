@@ -36,6 +36,8 @@ const MAX_ENDED = 4_000;
 const MAX_READ = 10_000;
 /** Changes kept for {@link Overrides.changes}. */
 const MAX_CHANGES = 200;
+/** By then all replicas have a change. */
+const LEARNED_AFTER_MS = 3_000;
 /** Everything is read again after this many looks, in case a replica died between a change and its mark. */
 const LOOKS_PER_FULL_READ = 30;
 
@@ -50,8 +52,11 @@ export interface OverridesOptions {
   readonly logger: Pick<Logger, 'log' | 'warn'>;
   /** Called for each change that is made here. It must not throw. */
   readonly changed: (change: ThresholdChange) => void;
-  /** Called on every replica with a category whose thresholds have expired; called again at the next look if it rejects. */
-  readonly ranOut: (category: string) => Promise<void>;
+  /**
+   * Called on every replica with a category whose thresholds have expired, and on the one that changed some once all have them: until then,
+   * another may alert by the former. Called again at the next look if it rejects.
+   */
+  readonly settled: (category: string) => Promise<void>;
 }
 
 /** Replaced at each change; a replica that sees a new value reads everything again. */
@@ -74,8 +79,10 @@ export class Overrides {
   private currentVersion = 0;
   /** When the next override in force ends. */
   private nextEnd = Infinity;
-  /** Categories whose thresholds have expired, until that is reported. */
-  private readonly ranOut = new Set<string>();
+  /** Categories whose thresholds have settled, until that is reported. */
+  private readonly settled = new Set<string>();
+  /** When categories that were changed here settle. */
+  private readonly settlesAt = new Map<string, number>();
   private seenMark: string | undefined;
   private looks = 0;
 
@@ -145,9 +152,11 @@ export class Overrides {
   async look(): Promise<void> {
     this.present();
     await this.learnAll();
-    for (const category of this.ranOut) {
-      await this.options.ranOut(category);
-      this.ranOut.delete(category);
+    for (const [category, at] of this.settlesAt)
+      if (this.now() >= at && this.settlesAt.delete(category)) this.settled.add(category);
+    for (const category of this.settled) {
+      await this.options.settled(category);
+      this.settled.delete(category);
     }
   }
 
@@ -169,6 +178,7 @@ export class Overrides {
     const kept = after as KeptOverride;
     this.learn(id, kept);
     this.rebuild();
+    this.settlesAt.set(kept.category, now + LEARNED_AFTER_MS);
     const from = before && holds(before, now) ? thresholdOf(before) : undefined;
     await this.tell(toChange(kept, from, this.options.categories));
     return kept;
@@ -249,7 +259,7 @@ export class Overrides {
   private rebuild(): void {
     const inForce = this.inForce();
     const now = this.now();
-    for (const { category, until } of this.held) if (until !== null && until <= now) this.ranOut.add(category);
+    for (const { category, until } of this.held) if (until !== null && until <= now) this.settled.add(category);
     this.held = inForce;
     this.index = new OverrideIndex(this.withPresentNames(inForce));
     this.nextEnd = Math.min(...inForce.map(({ until }) => until ?? Infinity));

@@ -358,6 +358,20 @@ describe('thresholds', () => {
       expect(statuses()).toContainEqual(['stays', 'resolved', 10]);
     });
 
+    it('set, and alerted on by a replica that does not have it yet: that incident ends too', async () => {
+      const options = { redis: sharedRedis().client, keyPrefix: 'late', incidents: true };
+      const [one, other] = [await start(calm(2), options), await start(calm(2), options)];
+      const statuses = (): unknown[] =>
+        [...one.app.alerts, ...other.app.alerts].map(({ incident }) => incident?.status);
+      for (let i = 0; statuses().length === 0; i++) {
+        await one.thresholds.set({ ...set, tenant: `t${i}`, threshold: 100 });
+        await other.call(`t${i}`, 3);
+      }
+      await until(() => statuses().includes('resolved'));
+      const ends = [...one.app.alerts, ...other.app.alerts].filter(({ incident }) => incident?.status === 'resolved');
+      expect(ends[0]?.incident?.thresholdRaisedTo).toBe(100);
+    });
+
     it('set above the present count by removing what was set: the open incident ends', async () => {
       const one = await start({ threshold: 10 }, { incidents: true });
       await one.call('acme', 3);
