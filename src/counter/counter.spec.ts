@@ -488,6 +488,28 @@ describe('Counter', () => {
       ]);
     });
 
+    it('of a threshold function, which is asked again within a month soon after each answer has expired', async () => {
+      const asked: number[] = [];
+      const threshold = () => {
+        asked.push(now);
+        return 1_000_000;
+      };
+      const counter = replica({
+        categories: { llm: { threshold, period: 'month' } },
+        thresholdTtlMs: MINUTE,
+      });
+      await counter.open();
+      await pass(300);
+      for (let i = 0; i < 100; i++) {
+        void counter.add('llm', { id: 'a' }, 1);
+        await pass(7_000);
+      }
+      const after = asked.slice(1).map((time, i) => time - (asked[i] as number));
+      expect(Math.min(...after)).toBeGreaterThanOrEqual(MINUTE);
+      expect(Math.max(...after)).toBeLessThanOrEqual(1.4 * MINUTE);
+      expect(after.length).toBeGreaterThan(6);
+    });
+
     it('with the next request, if they cannot be known by a key', async () => {
       const levels = { now: 10 };
       const levelsFor = Object.defineProperty(() => levelsOf(levels.now, [WARNING]), 'version', {

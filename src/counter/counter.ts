@@ -395,7 +395,7 @@ export class Counter {
       for (const window of windows) {
         const { version = 0, holdMs = Infinity } = window.levelsFor;
         const isAnother = (this.versions.get(window) ?? 0) !== version;
-        const isOver = time - (this.holdSince.get(window) ?? -Infinity) >= holdMs;
+        const isOver = time - (this.holdSince.get(window) ?? 0) >= holdMs;
         if (!isAnother && !isOver) continue;
         this.versions.set(window, version);
         if (isOver) this.holdSince.set(window, time);

@@ -4,6 +4,9 @@ import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { ThresholdFunction, Turns } from './threshold-function.js';
 
+/** Answers expire between two looks at all tenants, so more than one, or a busy tenant's answer would hold for almost two of its times. */
+const LOOKS_PER_TTL = 4;
+
 /** The levels of a tenant whose threshold is not known: no count reaches any. */
 export const NO_LEVELS: Levels = Object.freeze({ threshold: Infinity, counts: [], steps: [] });
 
@@ -53,5 +56,6 @@ export function levelsFor(
     const known = thresholds.known(key);
     return known === undefined ? undefined : levelsOf(known, levels);
   };
-  return Object.defineProperty(Object.assign(of, { byKey, holdMs: ttlMs }), 'version', { get: () => version });
+  const holdMs = ttlMs / LOOKS_PER_TTL;
+  return Object.defineProperty(Object.assign(of, { byKey, holdMs }), 'version', { get: () => version });
 }
