@@ -4,6 +4,7 @@ import { Controller, Post, UseGuards, type ExecutionContext } from '@nestjs/comm
 
 import {
   AlertService,
+  MemoryCounterStore,
   MonitorRate,
   RateCounterService,
   ThresholdService,
@@ -15,6 +16,7 @@ import {
   type ThresholdChange,
 } from '../../src/index.js';
 import type { Category, CategoryWindow } from '../../src/model/category.js';
+import { blockOf, SLOT_MS } from '../../src/store/usage-store.js';
 import type { Deferred } from '../../src/util/deferred.js';
 import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
 import { CapturingChannel, startApp, type TestApp } from '../support/app.js';
@@ -452,14 +454,17 @@ describe('thresholds', () => {
     });
 
     it('removed for a tenant that exempt spares: it is shown as over no longer, also without a request', async () => {
-      const one = await start({ threshold: 2, exempt: () => true });
+      const store = new MemoryCounterStore();
+      const one = await start({ threshold: 2, exempt: () => true }, { store });
+      const noted = async () =>
+        (await store.usage.seenOf('llm_call', blockOf(Math.floor(now / SLOT_MS)), ['acme']))[0]?.thresholds?.[0];
       const told = async () =>
         (await one.app.app.get(UsageService).top('llm_call')).map(({ threshold, since }) => [threshold, !!since]);
       await one.call('acme', 3);
       await until(async () => String(await told()) === 'Infinity,false');
       await one.thresholds.set({ ...set, tenant: 'acme', threshold: 2 });
       await until(async () => String(await told()) === '2,true');
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await until(async () => (await noted()) === 2);
       await one.thresholds.remove({ ...set, tenant: 'acme' });
       await until(async () => String(await told()) === 'Infinity,false', 5_000);
     });
