@@ -43,6 +43,11 @@ export class StoreClock implements Clock {
     return this.offsetMs === undefined ? this.local.now() : this.monotonic() + this.offsetMs;
   }
 
+  /** How far it is ahead of this process's clock; negative if it is behind. */
+  get aheadMs(): number {
+    return this.now() - this.local.now();
+  }
+
   /** Starts to ask the store for its time regularly. */
   start(store: CounterStore): void {
     if (!store.time) return;

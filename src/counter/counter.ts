@@ -13,11 +13,11 @@ import type { ChangedTotal, LiveTotal } from '../model/live-total.js';
 import type { Route } from '../model/route.js';
 import { keyOfShown, tenantKey, type Tenant, type TenantLike } from '../model/tenant.js';
 import { windowNamed } from '../model/window-name.js';
-import type { CounterKey, CounterStore } from '../store/counter-store.js';
+import { ODD_ANSWER, type CounterKey, type CounterStore } from '../store/counter-store.js';
 import { levelReached } from '../threshold/levels.js';
 import { plus } from '../util/plus.js';
 import { SayOnce } from '../util/say-once.js';
-import { reasonOf } from '../util/text.js';
+import { plural, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { StoreClock, type Clock } from './clock.js';
 import { CheckedInput } from './checked-input.js';
@@ -31,6 +31,7 @@ import { TenantsByWindow } from './tenants-by-window.js';
 
 /** The longest that the start of the app waits for the store. */
 const CONNECT_WITHIN_MS = 1_000;
+const DAY_MS = 86_400_000;
 /** What cannot be published in this time at shutdown is lost. */
 const LAST_PUBLISH_MS = 2_000;
 /** How long a store may take to close. */
@@ -201,7 +202,14 @@ export class Counter {
       const keys = parts.map((part): CounterKey => ({ category, tenant, window: part }));
       return { keys, known: this.windows.find(window, tenant, at)?.known ?? 0 };
     });
-    const sums = await this.store.read(asked.flatMap(({ keys }) => keys));
+    const all = asked.flatMap(({ keys }) => keys);
+    const sums = await this.store.read(all);
+    // The app's own store may answer anything, and texts would be joined instead of added.
+    if (!Array.isArray(sums) || sums.length !== all.length || !sums.every(Number.isFinite)) {
+      const { name } = this.store;
+      this.once.warn('read', () => `${name} gave an ${ODD_ANSWER} read() must resolve to one number for each key`);
+      throw new Error(`${ODD_ANSWER} not one number for each key`);
+    }
     let from = 0;
     return asked.map(({ keys, known }) => {
       const sum = sums.slice(from, (from += keys.length)).reduce(plus, 0);
@@ -296,6 +304,7 @@ export class Counter {
     return new Promise((resolve) => {
       const connected = async (): Promise<void> => {
         await this.clock.sync(this.store);
+        this.checkClock();
         this.publisher.publishAll();
         this.losses.say();
         resolve();
@@ -303,6 +312,17 @@ export class Counter {
       if (this.store.open) this.store.open(() => void connected());
       else void connected();
     });
+  }
+
+  /** A store of the app may return seconds: windows of a minute would last for hours. */
+  private checkClock(): void {
+    const days = Math.round(this.clock.aheadMs / DAY_MS);
+    if (days === 0) return;
+    this.once.warn(
+      'clock',
+      () =>
+        `The clock of ${this.store.name} is ${plural(Math.abs(days), 'day')} ${days > 0 ? 'ahead of' : 'behind'} that of this process, and windows follow it: set the wrong one. time() of a store of your own returns milliseconds since the epoch`,
+    );
   }
 
   private track(

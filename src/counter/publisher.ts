@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   LEVEL_LEASE_MS,
   ODD_ANSWER,
+  type Counted,
   type CounterStore,
   type OwnTotal,
   type Published,
@@ -292,13 +293,9 @@ export class Publisher {
     return untaken;
   }
 
-  private taken(
-    tracked: TenantTotal,
-    { total }: OwnTotal,
-    counted: Exclude<Published, { refused: string }>,
-    raised: Promise<void>[],
-  ): void {
-    if (!Number.isFinite(counted.count)) return this.refused(tracked, `${ODD_ANSWER} the count is not a number`);
+  private taken(tracked: TenantTotal, { total }: OwnTotal, counted: Counted, raised: Promise<void>[]): void {
+    const odd = notNumber(counted);
+    if (odd !== undefined) return this.refused(tracked, `${ODD_ANSWER} the ${odd} is not a number`);
     // A total that was sent but never answered may not have arrived, and then its counter was not lost.
     const hasLost = counted.lost === true && tracked.isKnownToStore;
     const raising = this.crossings.taken(tracked, total, counted, this.wasCutOff);
@@ -392,6 +389,14 @@ export class Publisher {
     this.losses.unpublished(tracked);
     return false;
   }
+}
+
+/** What of an answer is not a number, or must be there and is not: without a level to announce, nobody would ever be alerted on. */
+function notNumber({ count, announced, announce, earlier = 0 }: Counted): keyof Counted | undefined {
+  if (!Number.isFinite(count)) return 'count';
+  if (!Number.isFinite(announced)) return 'announced';
+  if (!Number.isFinite(announce)) return 'announce';
+  return Number.isFinite(earlier) ? undefined : 'earlier';
 }
 
 /** One answer for each total. Anything else from the app's own store becomes a refusal, so that the total is published again later. */

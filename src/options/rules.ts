@@ -42,6 +42,21 @@ const TENANT = 'a function of the execution context that returns a tenant, or le
 const CONTRIBUTOR = 'a function of the execution context that returns a name, or leave it out';
 const EXEMPT = 'a function of the tenant that returns true or false, or leave it out';
 const STORE = 'an object with the methods of CounterStore and its name, or leave it out';
+const STORE_PARTS =
+  'a store whose time, open and close are functions, and whose state and usage have all methods of SharedState and UsageStore, as far as it has them';
+const STATE = ['list', 'read', 'swap', 'due', 'size', 'trim', 'claim', 'release'];
+const USAGE = [
+  'report',
+  'claimCopy',
+  'copy',
+  'closeSum',
+  'addPeaks',
+  'top',
+  'near',
+  'history',
+  'totals',
+  'peaks',
+].concat(['seen', 'seenOf', 'seenCount', 'bytes']);
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
 const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
@@ -119,6 +134,17 @@ function isRedis(value: unknown): boolean {
   return typeof namespace === 'string' ? !namespace.includes('://') : typeof duplicate === 'function';
 }
 
+/** What is missing there would be noticed only when it is called, the last of it at shutdown. */
+function hasParts(store: unknown): boolean {
+  const { time, open, close, state, usage } = Object(store) as Record<string, unknown>;
+  const isGiven = (part: unknown): boolean => part !== undefined;
+  const hasAll = (part: unknown, methods: string[]): boolean =>
+    !isGiven(part) ||
+    methods.every((method) => typeof (Object(part) as Record<string, unknown>)[method] === 'function');
+  const functions = [time, open, close].filter(isGiven).every((part) => typeof part === 'function');
+  return functions && hasAll(state, STATE) && hasAll(usage, USAGE);
+}
+
 export class OptionsShape {
   @IsRecord('an object such as { llm_call: { threshold: 15 } }, or leave it out')
   categories: unknown;
@@ -146,6 +172,7 @@ export class OptionsShape {
   @IsOptional()
   @HasMethods(['publish', 'read'], STORE)
   @Passes('hasName', (store) => typeof (store as { name?: unknown }).name === 'string', STORE)
+  @Passes('hasParts', hasParts, STORE_PARTS)
   store: unknown;
 
   @IsOptional()

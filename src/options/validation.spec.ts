@@ -56,6 +56,9 @@ const FUNCTION_OF_CONTEXT = 'write a function of the execution context that retu
 const CATEGORIES = 'write an object such as { llm_call: { threshold: 15 } }, or leave it out';
 const REDIS = "write an ioredis client or Cluster, or { namespace: 'name of a nestjs-redis client' }, or leave it out";
 const STORE = 'write an object with the methods of CounterStore and its name, or leave it out';
+const STORE_PARTS =
+  'write a store whose time, open and close are functions, and whose state and usage have all methods of SharedState and UsageStore, as far as it has them';
+const aStore = { name: 'mine', publish: () => [], read: () => [] };
 const SERVICE = 'write a name of 100 characters at most on one line, or leave it out for the name in package.json';
 const ENVIRONMENT = "write a name such as 'production', 100 characters at most, or leave it out for NODE_ENV";
 const PUBLIC_URL = "write an address such as 'https://api.example.com/rate-monitor', or leave it out";
@@ -94,6 +97,11 @@ describe('an option of the module', () => {
     ['store', { name: 'mine', read: () => 0 }, `an object: ${STORE}`],
     ['store', { publish: () => [], read: () => 0 }, `an object: ${STORE}`],
     ['store', 7, `a number: ${STORE}`],
+    ['store', { ...aStore, time: Date.now() }, `an object: ${STORE_PARTS}`],
+    ['store', { ...aStore, open: true }, `an object: ${STORE_PARTS}`],
+    ['store', { ...aStore, close: null }, `an object: ${STORE_PARTS}`],
+    ['store', { ...aStore, state: {} }, `an object: ${STORE_PARTS}`],
+    ['store', { ...aStore, usage: true }, `an object: ${STORE_PARTS}`],
     ['service', '', `empty: ${SERVICE}`],
     ['service', '  ', `'': ${SERVICE}`],
     ['service', 'a\nb', `'a b': ${SERVICE}`],
@@ -131,6 +139,7 @@ describe('an option of the module', () => {
     { redis: { namespace: 'counters' } },
     { redis: { duplicate: () => undefined } as never },
     { store: new MemoryCounterStore() },
+    { store: { ...aStore, time: () => Promise.resolve(1), state: undefined } as never },
     { service: 'x'.repeat(100), environment: 'production', publicUrl: 'http://localhost:3000/rate-monitor' },
     { service: 'x', environment: ' x y ' },
     { keyPrefix: 'a:B.c-1_' },

@@ -89,7 +89,7 @@ export interface CounterStore {
   /** The sums of all instances' totals, in the order of `keys`; 0 if nothing is known. */
   read(keys: readonly CounterKey[]): Promise<number[]>;
   /**
-   * The store's clock, in milliseconds since the epoch. Absent if the store uses this process's clock. Asked once a second while there is
+   * The store's clock, in milliseconds (not seconds) since the epoch. Absent if the store uses this process's clock. Asked once a second while there is
    * nothing to publish: once it has answered, a rejection means that the store is away.
    */
   time?(): Promise<number>;
@@ -97,7 +97,7 @@ export interface CounterStore {
   open?(ready: () => void): void;
   /** Closes connections. */
   close?(): Promise<void>;
-  /** Stores incidents, mutes and the history. If absent, each replica keeps its own in memory. */
+  /** Stores incidents, mutes, thresholds and the history. If absent, each replica keeps its own in memory. */
   readonly state?: SharedState;
   /** Stores usage: the busiest tenants, history, totals. If absent, there is no usage. */
   readonly usage?: UsageStore;

@@ -200,6 +200,44 @@ describe('the connection to Redis', () => {
     });
 
     it.each([
+      ['no level to announce', { announce: undefined }],
+      ['true for it', { announce: true }],
+      ['no announced level', { announced: undefined }],
+      ['text for earlier parts', { earlier: '1' }],
+    ])('whose answers have %s: that is said, and this instance alerts alone', async (_what, wrong) => {
+      const publish: CounterStore['publish'] = (totals) =>
+        Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, ...(wrong as object) })));
+      await start({ store: mine(publish), keyPrefix: undefined });
+      for (let i = 0; i < 16; i++) await (app as TestApp).post('/llm/call', acme);
+      await until(() => (app as TestApp).alerts.length > 0);
+      expect((app as TestApp).alerts[0]).toMatchObject({ countedBy: 'instance' });
+      expect((app as TestApp).log.of('A counter of llm_call was refused (odd answer: the ')).toHaveLength(1);
+    });
+
+    it.each([
+      ['texts', ['3']],
+      ['too few', []],
+      ['nothing', undefined],
+    ])('whose read() gives %s: that is said once, and what was counted here holds', async (_what, counts) => {
+      const publish: CounterStore['publish'] = (totals) =>
+        Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 })));
+      const store = { ...mine(publish), read: () => Promise.resolve(counts as never) };
+      await start({ store, keyPrefix: undefined });
+      await (app as TestApp).post('/llm/call', acme);
+      for (let i = 0; i < 2; i++)
+        expect(await (app as TestApp).app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(1);
+      const line = 'mine gave an odd answer: read() must resolve to one number for each key';
+      expect((app as TestApp).log.of(line)).toHaveLength(1);
+    });
+
+    it('whose clock gives seconds: that is said', async () => {
+      const time = () => Promise.resolve(Date.now() / 1_000);
+      await start({ store: { ...mine(() => Promise.resolve([])), time }, keyPrefix: undefined });
+      await until(() => (app as TestApp).log.of('The clock of mine is').length > 0);
+      expect((app as TestApp).log.of('days behind that of this process, and windows follow it')).toHaveLength(1);
+    });
+
+    it.each([
       ['answers too little', () => Promise.resolve([])],
       ['answers nonsense', () => Promise.resolve('yes' as never)],
       ['rejects', () => Promise.reject(new Error('no'))],
