@@ -4,7 +4,8 @@ import type { RateAlert } from './rate-alert.js';
 
 /**
  * Sends alerts somewhere. No request waits for it, and its failures do not affect other channels. An alert is delivered once `send` has
- * returned. If `send` throws, the alert is retried while it is true; a {@link DeliveryError} can ask for later retries, or for none.
+ * returned. If `send` throws, the alert is retried while it is true; a {@link DeliveryError} can ask for later retries, or for none. The log and
+ * the history show the error's message, so it must contain neither an address nor a key.
  */
 export interface AlertChannel {
   /** Its name in the log and in the history. */

@@ -89,8 +89,8 @@ export interface CounterStore {
   /** The sums of all instances' totals, in the order of `keys`; 0 if nothing is known. */
   read(keys: readonly CounterKey[]): Promise<number[]>;
   /**
-   * The store's clock, in milliseconds (not seconds) since the epoch. Absent if the store uses this process's clock. Asked once a second while there is
-   * nothing to publish: once it has answered, a rejection means that the store is away.
+   * The store's clock, in milliseconds (not seconds) since the epoch. Absent if the store uses this process's clock. Asked once a second
+   * while there is nothing to publish: once it has answered, a rejection means that the store is away.
    */
   time?(): Promise<number>;
   /** Starts to connect; `ready` is called at every (re)connection. Absent if there is nothing to connect to. */

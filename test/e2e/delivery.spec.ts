@@ -255,6 +255,39 @@ describe('delivery', () => {
     await expect(starting).rejects.not.toThrow('my-secret');
   });
 
+  it.each([false, true])(
+    'keeps the incident of a channel that changes what it is given, several at once: %s',
+    async (isBatch) => {
+      const spoil = (alert: RateAlert): void => {
+        Object.assign(alert, { count: -1, tenant: {}, category: '', incident: undefined });
+      };
+      const heard: RateAlert[] = [];
+      const one = {
+        name: 'masking',
+        send: spoil,
+        ...(isBatch ? { sendBatch: (all: RateAlert[]) => all.forEach(spoil) } : {}),
+      };
+      const alerts = await start({
+        ...{ channels: [one, { name: 'other', send: (alert) => void heard.push(alert) }], incidents: true },
+        groupWaitMs: isBatch ? 100 : 0,
+      });
+      for (const id of ['a', 'b']) alerts.raise(anAlert({ tenant: { id } }));
+      await until(() => heard.length === 2);
+      await until(async () =>
+        (await alerts.history()).every(({ channels }) => channels.masking?.status === 'delivered'),
+      );
+      const kept = (await alerts.history()).map(({ alert }) => [
+        alert.tenant.id,
+        alert.count > 0,
+        alert.incident?.status,
+      ]);
+      expect(kept.sort()).toEqual([
+        ['a', true, 'opened'],
+        ['b', true, 'opened'],
+      ]);
+    },
+  );
+
   it('sends a marked test alert through every channel, and returns the results', async () => {
     const alerts = await start({
       channels: [

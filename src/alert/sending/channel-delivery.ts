@@ -345,7 +345,7 @@ export class ChannelDelivery {
       sent,
       () => {
         if (listed.length === 1) return this.single(first.present);
-        const alerts = listed.map(({ present }) => present.alert);
+        const alerts = listed.map(({ present }) => ({ ...present.alert }));
         const message = this.channel.sendBatch?.(alerts, counted.length);
         return isThenable(message) ? inTime(message) : message;
       },
@@ -365,11 +365,12 @@ export class ChannelDelivery {
   }
 
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
-    const sent = this.channel.send(alert, memory);
+    const isEnd = alert.incident?.status === 'resolved';
+    // A copy, because a custom channel may change what it is given, and the record notes what was sent.
+    const sent = this.channel.send({ ...alert }, memory);
     const next = isThenable(sent) ? await inTime(sent) : sent;
     // Replicas that could not reach each other posted several messages. All of them must show the end.
-    if (alert.incident?.status === 'resolved')
-      for (const other of also) await inTime(this.channel.send(alert, other)).catch(() => undefined);
+    if (isEnd) for (const other of also) await inTime(this.channel.send({ ...alert }, other)).catch(() => undefined);
     return next ?? memory;
   }
 
