@@ -11,7 +11,7 @@ const BACK_FOR_MS = 2_000;
 /** How long the notice waits for the reports of other instances. */
 const GATHER_MS = 5_000;
 /** Looks come once a second, so after this long the process was suspended: it was not blind then, it did not run. */
-const SUSPENDED_MS = 10_000;
+const MISSED_LOOKS_MS = 10_000;
 /** If an instance dies while it sends the notice, another takes over after this time; sending takes less. */
 const SENDS_WITHIN_MS = 90_000;
 const MAX_REPORTS = 500;
@@ -85,7 +85,7 @@ export class BlindTimes {
     const { blindSince, counted, lost } = status();
     const passedMs = now() - this.lookedAt;
     this.lookedAt = now();
-    if (this.blind && !this.blind.back && passedMs >= SUSPENDED_MS) this.blind.from += passedMs;
+    if (this.blind && !this.blind.back && passedMs >= MISSED_LOOKS_MS) this.blind.from += passedMs;
     if (blindSince !== undefined) {
       this.blind ??= { from: blindSince, before: this.before };
       delete this.blind.back;
