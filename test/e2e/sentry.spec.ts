@@ -194,7 +194,7 @@ describe('the Sentry channel', () => {
         /of another tenant.*job of another tenant|job of another tenant.*of another tenant/,
       );
     } finally {
-      Sentry.getIsolationScope().clear();
+      Sentry.getIsolationScope().setUser(null).setTag('region', undefined).clearBreadcrumbs();
     }
   });
 
