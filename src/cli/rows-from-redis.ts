@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 
-import { earlierParts } from '../model/window.js';
+import { countersOf } from '../model/window.js';
 import { slidingSpans } from '../model/window-spans.js';
 import type { AboutWindow } from '../store/usage-store.js';
 import { redisKey } from '../store/redis/counter-key.js';
@@ -195,6 +195,6 @@ function atPresent(reported: AboutWindow, now: number): AboutWindow {
     ...reported,
     ...running,
     span: running.key,
-    counters: [running, ...earlierParts(window, running)].map(({ key }) => key),
+    counters: countersOf(window, running),
   };
 }

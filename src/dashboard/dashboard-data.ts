@@ -1,4 +1,5 @@
 import type { AlertRecord } from '../alert/history-entry.js';
+import { WHOLE_WINDOWS_MS } from '../alert/sending/alert-of-incident.js';
 import type { MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdOverride } from '../model/threshold-override.js';
@@ -370,7 +371,7 @@ export class DashboardData {
           (category ?? row.category) === row.category,
       );
       // Usage knows the start of the window, the alert when it was crossed.
-      const crossed = row.windowMs > 60_000 ? (record?.raisedAt.getTime() ?? 0) : 0;
+      const crossed = row.windowMs > WHOLE_WINDOWS_MS ? (record?.raisedAt.getTime() ?? 0) : 0;
       return {
         ...row,
         ...(row.since === undefined ? {} : { since: Math.max(row.since, crossed) }),

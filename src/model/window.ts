@@ -67,6 +67,11 @@ export function earlierParts(
   return earlier;
 }
 
+/** The keys of the counters that make up the count of a span: for a sliding window, of its parts, newest first. */
+export function countersOf(window: Pick<CountedWindow, 'spanAt' | 'parts'>, span: WindowSpan): string[] {
+  return [span, ...earlierParts(window, span)].map(({ key }) => key);
+}
+
 /** Identifies a count to read: of a tenant in a window of a category. */
 export interface CountRead {
   readonly category: string;

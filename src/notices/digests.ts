@@ -132,9 +132,8 @@ async function countsBeside(
   let time = Math.min(to, usage.now()) - 1;
   for (let i = 0; i < LIVE_WINDOWS && time >= from; i++) {
     const { start, end } = spanAt(time);
-    for (const { tenant, count, threshold = Infinity } of await usage.top(category, {
-      ...{ window, at: time, limit: MAX_LIVE },
-    })) {
+    const busiest = await usage.top(category, { window, at: time, limit: MAX_LIVE });
+    for (const { tenant, count, threshold = Infinity } of busiest) {
       const one = { category, window, tenant, count, threshold, at: new Date(Math.min(end, usage.now())) };
       const known = highest.get(tenant.id);
       if (isNear(count, threshold) && (!known || ratioOf(one) > ratioOf(known))) highest.set(tenant.id, one);

@@ -1,6 +1,6 @@
 import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 
-import { isRecord } from '../util/shapes.js';
+import { hasMethods, isRecord } from '../util/shapes.js';
 
 /** The maximum of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -32,11 +32,8 @@ export const IsTruth = (message: string): PropertyDecorator =>
 export const IsTruthOrRecord = (message: string): PropertyDecorator =>
   Passes('isTruthOrRecord', (value) => typeof value === 'boolean' || isRecord(value), message);
 
-export const HasMethods = (methods: string[], message: string): PropertyDecorator => {
-  const has = (value: unknown, method: string): boolean =>
-    typeof (Object(value) as Record<string, unknown>)[method] === 'function';
-  return Passes('hasMethods', (value) => methods.every((method) => has(value, method)), message);
-};
+export const HasMethods = (methods: string[], message: string): PropertyDecorator =>
+  Passes('hasMethods', hasMethods(methods), message);
 
 /** A whole number of `least` or more, within the range of a timer; `otherwise` is the default. */
 export const IsWhole =

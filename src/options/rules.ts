@@ -15,6 +15,7 @@ import {
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isHttpUrl } from '../util/http-url.js';
+import { hasMethods, isFunction, isOptional } from '../util/shapes.js';
 import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
 import {
@@ -128,12 +129,8 @@ function isRedis(value: unknown): boolean {
 /** What is missing there would be noticed only when it is called, the last of it at shutdown. */
 function hasParts(store: unknown): boolean {
   const { time, open, close, state, usage } = Object(store) as Record<string, unknown>;
-  const isGiven = (part: unknown): boolean => part !== undefined;
-  const hasAll = (part: unknown, methods: string[]): boolean =>
-    !isGiven(part) ||
-    methods.every((method) => typeof (Object(part) as Record<string, unknown>)[method] === 'function');
-  const functions = [time, open, close].filter(isGiven).every((part) => typeof part === 'function');
-  return functions && hasAll(state, STATE) && hasAll(usage, USAGE);
+  const functions = [time, open, close].every(isOptional(isFunction));
+  return functions && isOptional(hasMethods(STATE))(state) && isOptional(hasMethods(USAGE))(usage);
 }
 
 export class OptionsShape {

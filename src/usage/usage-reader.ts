@@ -1,6 +1,6 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import { keyOfShown } from '../model/tenant.js';
-import type { WindowSpan, CountRead } from '../model/window.js';
+import { countersOf, type WindowSpan, type CountRead } from '../model/window.js';
 import {
   blockOf,
   blocksOf,
@@ -18,7 +18,7 @@ import {
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import type { UsageSource } from './usage-recorder.js';
-import { baseWindow, countersOf, isLong, slotOf } from './usage-units.js';
+import { baseWindow, isLong, slotOf } from './usage-units.js';
 
 /** Live tops are kept for this many windows. */
 export const LIVE_WINDOWS = 10;

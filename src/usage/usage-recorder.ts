@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ChangedTotal } from '../model/live-total.js';
-import type { CountRead, WindowSpan } from '../model/window.js';
+import { countersOf, type CountRead, type WindowSpan } from '../model/window.js';
 import {
   blockOf,
   HOUR_SLOTS,
@@ -15,7 +15,7 @@ import {
 } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
 import { HighestOf, Top, type Written } from './tops-and-peaks.js';
-import { baseWindow, countersOf, isLong, NEAR, slotOf, unitOf } from './usage-units.js';
+import { baseWindow, isLong, NEAR, slotOf, unitOf } from './usage-units.js';
 
 /** The event loop gets a turn after this many totals. */
 const TURN = 2_000;

@@ -1,4 +1,4 @@
-import { earlierParts, type WindowSpan } from '../model/window.js';
+import { countersOf, type WindowSpan } from '../model/window.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
@@ -30,9 +30,4 @@ export function unitOf({ name }: Category, window: CategoryWindow, span: WindowS
   const slot = slotOf(window, span, now);
   if (isLong(window)) return { category: name, key: `${span.key}@${slot}`, slot, counters };
   return { category: name, key: span.key, slot, counters, sharesSlot: span.end - span.start < SLOT_MS };
-}
-
-/** The counters that make up the count of a span: for a sliding window, the latest parts. */
-export function countersOf(window: CategoryWindow, span: WindowSpan): string[] {
-  return [span, ...earlierParts(window, span)].map(({ key }) => key);
 }

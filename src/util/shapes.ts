@@ -21,11 +21,16 @@ export const isString: Test = (value) => typeof value === 'string';
 export const isText: Test = (value) => typeof value === 'string' && value !== '';
 export const isAmount: Test = (value) => Number.isFinite(value) && (value as number) >= 0;
 export const isPositive: Test = (value) => Number.isFinite(value) && (value as number) > 0;
+export const isFunction: Test = (value) => typeof value === 'function';
 export const isBoolean: Test = (value) => typeof value === 'boolean';
 export const isTime: Test = (value) => Number.isFinite(value) && Math.abs(value as number) <= LAST_MS;
 
 export function isOptional(isRight: Test): Test {
   return (value) => value === undefined || isRight(value);
+}
+
+export function hasMethods(names: readonly string[]): Test {
+  return (value) => names.every((name) => isFunction((Object(value) as Record<string, unknown>)[name]));
 }
 
 export function listOf(isRight: Test): Test {

@@ -11,7 +11,7 @@ import {
 } from '../incident/incident.js';
 
 /** In longer windows an incident has lasted since the crossing, in shorter ones for whole windows. */
-const WHOLE_WINDOWS_MS = 60_000;
+export const WHOLE_WINDOWS_MS = 60_000;
 
 /** What the sending app contributes to an alert. */
 export interface AlertOrigin {

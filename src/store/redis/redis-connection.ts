@@ -1,6 +1,7 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
 import { isRateMonitorConfigError, RateMonitorConfigError } from '../../model/config-error.js';
+import { hasMethods } from '../../util/shapes.js';
 import { oneLine, reasonOf } from '../../util/text.js';
 
 /** When a command times out. Longer than the wait for a publish, which allows for a busy event loop; ioredis's timeout does not. */
@@ -39,6 +40,8 @@ const OPTIONS: RedisOptions & { replyMapping: 'legacy' } = {
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
 
+const isClient = hasMethods(['duplicate', 'defineCommand', 'disconnect', 'on']);
+
 type ConnectToSentinel = (address: unknown, options?: RedisOptions) => Redis;
 
 /**
@@ -47,9 +50,9 @@ type ConnectToSentinel = (address: unknown, options?: RedisOptions) => Redis;
  * @throws RateMonitorConfigError if the client is not an ioredis client, cannot be duplicated, or its prefix cannot work on a Cluster.
  */
 export function ownConnection(client: Redis | Cluster): Redis | Cluster {
-  if (!hasMethods(client)) throw notIoredis();
+  if (!isClient(client)) throw notIoredis();
   const connection = duplicateOf(client);
-  if (!hasMethods(connection)) throw notIoredis();
+  if (!isClient(connection)) throw notIoredis();
   return connection;
 }
 
@@ -75,7 +78,7 @@ export function addressOf(client: Redis | Cluster): string {
 
 function ownSingle(client: Redis): Redis {
   const connection = client.duplicate({ ...OPTIONS, socketTimeout: undefined });
-  if (!hasMethods(connection)) return connection;
+  if (!isClient(connection)) return connection;
   return followCredentials(endSentinelsInTime(connection), connection.options, () => client.options);
 }
 
@@ -117,11 +120,6 @@ function followCredentials<T>(connection: T, own: RedisOptions, app: () => Redis
     });
   }
   return connection;
-}
-
-function hasMethods(client: unknown): boolean {
-  const methods = Object(client) as Record<string, unknown>;
-  return ['duplicate', 'defineCommand', 'disconnect', 'on'].every((name) => typeof methods[name] === 'function');
 }
 
 function notIoredis(): RateMonitorConfigError {
