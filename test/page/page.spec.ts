@@ -390,6 +390,21 @@ describe.each([1, 500])('with %i tenants', (tenants) => {
   });
 });
 
+it('follows an address that changes while the page is first drawn', async () => {
+  const { server } = await open();
+  const tab = await openPage(browser, 'about:blank', LOOKS.light);
+  await tab.page.addInitScript(() => {
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('.state')) return;
+      observer.disconnect();
+      location.hash = '#/llm_call/proj_1';
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await tab.page.goto(server.url);
+  await tab.page.getByText('Set a threshold at run time').waitFor();
+  await tab.page.context().close();
+});
+
 describe('the threshold line', () => {
   it('sits on top of the bar of a tenant with just that count, to the pixel', async () => {
     const { page, server } = await open();

@@ -21,6 +21,8 @@ export function useAddress(): Address | undefined {
   useEffect(() => {
     const follow = (): void => setHash(location.hash);
     addEventListener('hashchange', follow);
+    // It may have changed since this was drawn.
+    follow();
     return () => removeEventListener('hashchange', follow);
   }, []);
   return readAddress(hash);
