@@ -130,6 +130,17 @@ describe('Counter', () => {
       expect(lines).toEqual([]);
     });
 
+    it.each([
+      [11, []],
+      [24, ['1 day ahead of']],
+      [-24, ['1 day behind']],
+      [-49, ['2 days behind']],
+    ])('with a line if the clock of the store is days away: %i hours', async (hours, said) => {
+      store.time = () => Promise.resolve(now + hours * 60 * MINUTE);
+      await replica().open();
+      expect(lines.map((line) => /The clock of memory is (.*) that of this process,/.exec(line)?.[1])).toEqual(said);
+    });
+
     it('and notices within seconds that a store is away though nothing is counted, unless that never gave its time', async () => {
       const times = [() => Promise.resolve(now), () => Promise.reject(new Error('NOPERM'))];
       for (const time of times) {
@@ -288,6 +299,23 @@ describe('Counter', () => {
       await pass(200);
       store.is = 'empty';
       expect(await one.counts(reads)).toEqual([34, 0, 0, 0, 0]);
+    });
+
+    it.each([
+      ['nothing', undefined],
+      ['too few', [3]],
+      ['too many', [3, 4, 5]],
+      ['a text among numbers', [3, '4']],
+      ['numbers by their index', { 0: 3, 1: 4, length: 2 }],
+    ])('and not what a store makes of it that answers %s, which is said once', async (_, odd) => {
+      const counter = replica();
+      const reads = ['a', 'b'].map((tenantId) => ({ category: 'llm', window: '', tenantId, at: now }));
+      jest.spyOn(store, 'read').mockResolvedValue(odd as never);
+      for (let i = 0; i < 2; i++)
+        await expect(counter.counts(reads)).rejects.toThrow('odd answer: not one number for each key');
+      expect(lines).toEqual(['memory gave an odd answer: read() must resolve to one number for each key']);
+      await counter.increment('llm', 'a', 5);
+      expect(await counter.read('llm', 'a')).toBe(5);
     });
   });
 
@@ -454,6 +482,13 @@ describe('Counter', () => {
         ['b', 6],
         ['before', 10],
       ]);
+      // Of a change that brings nobody near a level, the store hears nothing.
+      const { published } = store;
+      change('b');
+      change('*', 1_000);
+      await pass(1_000);
+      expect([...counter.live()].map(({ threshold }) => threshold)).toEqual([1_000, 1_000, 10]);
+      expect(store.published).toBe(published);
     });
 
     it('to a sliding window until its last part is over', async () => {
@@ -488,11 +523,11 @@ describe('Counter', () => {
       ]);
     });
 
-    it('of a threshold function, which is asked again within a month soon after each answer has expired', async () => {
-      const asked: number[] = [];
-      const threshold = () => {
-        asked.push(now);
-        return 1_000_000;
+    it('of a threshold function, which is asked again within a month soon after each answer has expired, though others change', async () => {
+      const asked: Record<string, number[]> = {};
+      const threshold = ({ id }: { id: string }) => {
+        (asked[id] ??= []).push(now);
+        return now;
       };
       const counter = replica({
         categories: { llm: { threshold, period: 'month' } },
@@ -500,14 +535,17 @@ describe('Counter', () => {
       });
       await counter.open();
       await pass(300);
-      for (let i = 0; i < 100; i++) {
-        void counter.add('llm', { id: 'a' }, 1);
-        await pass(7_000);
+      for (let i = 0; i < 700; i++) {
+        void counter.add('llm', { id: `${i % 7}` }, 1);
+        await pass(1_000);
       }
-      const after = asked.slice(1).map((time, i) => time - (asked[i] as number));
-      expect(Math.min(...after)).toBeGreaterThanOrEqual(MINUTE);
-      expect(Math.max(...after)).toBeLessThanOrEqual(1.4 * MINUTE);
-      expect(after.length).toBeGreaterThan(6);
+      for (const times of Object.values(asked)) {
+        const after = times.slice(1).map((time, i) => time - (times[i] as number));
+        expect(Math.min(...after)).toBeGreaterThanOrEqual(MINUTE);
+        expect(Math.max(...after)).toBeLessThanOrEqual(1.4 * MINUTE);
+        expect(after.length).toBeGreaterThan(6);
+      }
+      expect(Object.keys(asked)).toHaveLength(7);
     });
 
     it('with the next request, if they cannot be known by a key', async () => {

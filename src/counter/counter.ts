@@ -85,10 +85,8 @@ export class Counter {
   private readonly windows: TenantsByWindow;
   private readonly publisher: Publisher;
   private readonly failing = new WeakMap<TenantTotal, { times: number; againAt: number }>();
-  private readonly lacksLevels = new Set<string>();
-  private readonly versions = new Map<CountedWindow, number>();
-  /** Since when the levels of a window hold. */
-  private readonly holdSince = new Map<CountedWindow, number>();
+  /** The version of a window's levels, and since when they hold. */
+  private readonly looked = new Map<CountedWindow, { version: number; at: number }>();
   private lookTimer: NodeJS.Timeout | undefined;
   private counted = 0;
   private uncounted = 0;
@@ -261,11 +259,11 @@ export class Counter {
 
   /** Publishes what is pending and waits until its alerts are recorded. Resolves to whether that was done in time. */
   async flush(withinMs: number): Promise<boolean> {
-    const isDone = await within(this.publisher.settle(), withinMs, 'not published').then(
-      () => true,
-      () => false,
-    );
-    if (!isDone) return false;
+    try {
+      await within(this.publisher.settle(), withinMs, 'not published');
+    } catch {
+      return false;
+    }
     for (const tracked of this.windows.live(this.clock.now())) if (tracked.unpublished > 0) return false;
     return true;
   }
@@ -393,7 +391,6 @@ export class Counter {
     tracked.askAgain();
     const { name } = tracked.window.category;
     const reason = reasonOf(error);
-    this.lacksLevels.add(name);
     this.once.warn(
       `threshold ${name}`,
       () =>
@@ -404,8 +401,7 @@ export class Counter {
 
   private hasLevels(tracked: TenantTotal): void {
     this.failing.delete(tracked);
-    const { name } = tracked.window.category;
-    if (this.lacksLevels.delete(name)) this.once.good(`threshold ${name}`);
+    this.once.good(`threshold ${tracked.window.category.name}`);
   }
 
   /** Applies thresholds that changed while the app runs, without waiting for a request. Those of a function may have, so it is asked again. */
@@ -414,16 +410,16 @@ export class Counter {
     for (const { windows } of this.categories.values())
       for (const window of windows) {
         const { version = 0, holdMs = Infinity } = window.levelsFor;
-        const isAnother = (this.versions.get(window) ?? 0) !== version;
-        const isOver = time - (this.holdSince.get(window) ?? 0) >= holdMs;
-        if (!isAnother && !isOver) continue;
-        this.versions.set(window, version);
-        if (isOver) this.holdSince.set(window, time);
+        const last = this.looked.get(window) ?? { version: 0, at: 0 };
+        const isAnother = last.version !== version;
+        if (!isAnother && time - last.at < holdMs) continue;
+        this.looked.set(window, { version, at: time });
         // Windows that have ended have no current count.
         for (const tracked of this.windows.live(now))
           if (tracked.window.window === window && countsUntil(tracked.window) > now) {
-            if (isAnother) this.askLevelsAgain(tracked);
-            if (isOver) tracked.askAgain();
+            // Only a request has the whole tenant, which a function of the app may look at.
+            tracked.askAgain();
+            if (isAnother) this.takeLevelsByKey(tracked);
           }
       }
   }
@@ -448,13 +444,9 @@ export class Counter {
     void this.publisher.publish(tracked, 'now');
   }
 
-  private askLevelsAgain(tracked: TenantTotal): void {
-    const { version = 0, byKey } = tracked.window.window.levelsFor;
-    if (tracked.isAskedFor(version)) return;
-    const levels = byKey?.(tracked.key, tracked.knownLevels);
-    // Without the tenant itself, a threshold function might return something else: it is called with the next request.
+  private takeLevelsByKey(tracked: TenantTotal): void {
+    const levels = tracked.window.window.levelsFor.byKey?.(tracked.key, tracked.knownLevels);
     if (!levels) return;
-    tracked.asking(version);
     tracked.setLevels(levels);
     const urgency = tracked.urgency();
     if (urgency !== 'later') void this.publisher.publish(tracked, urgency);
