@@ -5,7 +5,7 @@ import { slidingSpans } from '../model/window-spans.js';
 import type { AboutWindow } from '../store/usage-store.js';
 import { redisKey } from '../store/redis/counter-key.js';
 import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
-import { blockOf, MAX_LIVE, OPEN_SLOTS, SLOT_MS } from '../store/usage-store.js';
+import { BLOCK_SLOTS, blockOf, MAX_LIVE, OPEN_SLOTS, SLOT_MS, type SlotCounts } from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
 export interface LiveRow {
@@ -19,7 +19,10 @@ export interface LiveRow {
   ratio?: number;
   /** Share of the total of the category's busiest tenants. */
   share: number;
-  /** Start of the first consecutive window over the threshold, at most an hour back, as an ISO date; absent if the tenant is not over. */
+  /**
+   * When the tenant went over, as an ISO date; absent if it is not over. Of windows up to a minute, the start of the first consecutive one over
+   * the threshold, at most an hour back. Of a longer one, the minute in which it was crossed, or its start if the history does not show it.
+   */
   since?: string;
 }
 
@@ -28,7 +31,7 @@ const SCANNED = 500;
 const MAX_BLOCKS_BACK = 3;
 /** The app may report the next window this late. */
 const LATE_MS = 2_000;
-/** How many minutes back to look for when a tenant went over. */
+/** How many minutes back to look for when a tenant went over, in windows up to a minute. */
 const MAX_SLOTS_BACK = 59;
 /** Does not match a user's own keys. */
 const CATEGORY = /:\{([A-Z][A-Z0-9_]*)\}:about$/;
@@ -48,8 +51,13 @@ export class RowsFromRedis {
     const rows: LiveRow[] = [];
     for (const name of categories) {
       const about = await this.client.hgetall(usageKey(this.keyPrefix, name, 'about'));
-      for (const [window, text] of Object.entries(about))
-        rows.push(...(await this.ofWindow(name, window, JSON.parse(text) as AboutWindow, now)));
+      const windows = Object.entries(about).map(([window, text]) => ({
+        window,
+        about: JSON.parse(text) as AboutWindow,
+      }));
+      const base = Math.min(...windows.map(({ about: { windowMs } }) => windowMs));
+      for (const { window, about } of windows)
+        rows.push(...(await this.ofWindow(name, window, about, now, about.windowMs === base)));
     }
     return rows.sort(worstFirst);
   }
@@ -80,7 +88,14 @@ export class RowsFromRedis {
     return [...found].sort();
   }
 
-  private async ofWindow(category: string, window: string, known: AboutWindow, now: number): Promise<LiveRow[]> {
+  /** `hasHistory` is true of a category's shortest window. */
+  private async ofWindow(
+    category: string,
+    window: string,
+    known: AboutWindow,
+    now: number,
+    hasHistory: boolean,
+  ): Promise<LiveRow[]> {
     const about = atPresent(known, now);
     // If no tenant is counted, no app reports the next window.
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
@@ -104,8 +119,7 @@ export class RowsFromRedis {
     const tenants = [...counts.keys()];
     if (tenants.length === 0) return [];
     // A tenant is listed in the 8-hour block in which it was last seen, and the window may be longer than that.
-    const start = (about.start ?? now) - (counters.length > 1 ? about.windowMs : 0);
-    const since = blockOf(Math.floor(start / SLOT_MS)) - 1;
+    const since = blockOf(Math.floor(firstPart(about, now) / SLOT_MS)) - 1;
     const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
     const seenIn = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
@@ -125,7 +139,7 @@ export class RowsFromRedis {
     });
     const rows = all.sort(worstFirst).slice(0, this.limit);
     const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
-    const starts = await this.since(category, about, over);
+    const starts = hasHistory ? await this.since(category, about, over, now) : over.map(() => about.start);
     over.forEach((row, i) => starts[i] !== undefined && (row.since = new Date(starts[i]).toISOString()));
     return rows;
   }
@@ -138,20 +152,23 @@ export class RowsFromRedis {
     return totals.reduce((sum, total) => sum + Number(total ?? 0), 0);
   }
 
-  /** When each of the rows went over its threshold. For windows longer than a minute, the window's start. */
+  /** When each of the rows went over its threshold. */
   private async since(
     category: string,
-    { name, windowMs, start, span }: AboutWindow,
+    about: AboutWindow,
     over: readonly LiveRow[],
+    now: number,
   ): Promise<(number | undefined)[]> {
-    if (over.length === 0 || start === undefined || windowMs > SLOT_MS) return over.map(() => start);
+    const { name, windowMs, start, span, counters = [] } = about;
+    if (over.length === 0 || start === undefined) return over.map(() => start);
+    if (windowMs / (counters.length || 1) > SLOT_MS)
+      return Promise.all(over.map(async (row) => (await this.crossed(category, about, row, now)) ?? start));
     const slot = Math.floor(start / SLOT_MS);
     const slots = Array.from({ length: MAX_SLOTS_BACK }, (_, i) => slot - 1 - i);
-    const from = slot - MAX_SLOTS_BACK;
     const recent = await this.recent(category, name, windowMs, Number(span));
     return Promise.all(
       over.map(async ({ tenant, threshold = Infinity }) => {
-        const counts = await readHistory(this.client, this.keyPrefix, category, tenant, from, slot - 1);
+        const counts = await this.history(category, tenant, slot - MAX_SLOTS_BACK, slot - 1);
         const end = slots.findIndex(
           (at) => Math.max(counts.get(at) ?? 0, recent.get(`${at} ${tenant}`) ?? 0) <= threshold,
         );
@@ -159,6 +176,28 @@ export class RowsFromRedis {
         return minutes === 0 ? start : (slot - minutes) * SLOT_MS;
       }),
     );
+  }
+
+  /** The minute in which a long window was crossed. Its history has the running count of each minute in which somebody counted. */
+  private async crossed(
+    category: string,
+    about: AboutWindow,
+    { tenant, threshold = Infinity }: LiveRow,
+    now: number,
+  ): Promise<number | undefined> {
+    const start = firstPart(about, now);
+    const [first, running] = [Math.ceil(start / SLOT_MS), Math.floor(now / SLOT_MS)];
+    const from = Math.max(first, running - MAX_BLOCKS_BACK * BLOCK_SLOTS);
+    const counts = [...(await this.history(category, tenant, from, running))].sort(([a], [b]) => a - b);
+    const calm = counts.findLastIndex(([, count]) => count <= threshold);
+    if (calm === -1 && from > first) return undefined;
+    // The running minute may not be in the history yet.
+    const [slot] = counts[calm + 1] ?? [running];
+    return Math.max(slot * SLOT_MS, start);
+  }
+
+  private history(category: string, tenant: string, from: number, to: number): Promise<SlotCounts> {
+    return readHistory(this.client, this.keyPrefix, category, tenant, from, to);
   }
 
   /** The highest counts of the last minutes, by minute and tenant. `span` is the window's number. */
@@ -183,6 +222,11 @@ export class RowsFromRedis {
 
 function worstFirst(a: LiveRow, b: LiveRow): number {
   return (b.ratio ?? 0) - (a.ratio ?? 0) || b.count - a.count;
+}
+
+/** When the window began; of a sliding one, the first part that it counts. */
+function firstPart({ start, windowMs, counters = [] }: AboutWindow, now: number): number {
+  return (start ?? now) - (counters.length > 1 ? windowMs : 0);
 }
 
 /** A sliding window moves on while nobody is counted, so the part that was reported last may not be the running one. */

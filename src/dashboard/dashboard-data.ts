@@ -370,7 +370,7 @@ export class DashboardData {
           (tenant === undefined || keyOfShown(tenant.id) === row.tenant.id) &&
           (category ?? row.category) === row.category,
       );
-      // Usage knows the start of the window, the alert when it was crossed.
+      // Usage may know only the start of the window, the alert knows when it was crossed.
       const crossed = row.windowMs > WHOLE_WINDOWS_MS ? (record?.raisedAt.getTime() ?? 0) : 0;
       return {
         ...row,

@@ -61,8 +61,9 @@ export interface UsageRow {
   /** Share of the category's total in the window, 0 to 1; for windows under a minute, of the total of its 200 busiest tenants. */
   share: number;
   /**
-   * Start of the first of the consecutive windows over the threshold; absent if this one is not over it. Windows under a minute count as over
-   * if one of the same minute was, and those beside the category's shortest begin with this one.
+   * Start of the first of the consecutive windows over the threshold; of windows longer than a minute, the minute in which that one was
+   * crossed, give or take one, or its start if the history does not show it. Absent if this window is not over it. Windows under a minute
+   * count as over if one of the same minute was; for those beside the category's shortest, it is the start of this one.
    */
   since?: Date;
 }
@@ -559,7 +560,7 @@ export class UsageReader {
       const earlier = await runs(longer, to - Math.ceil(this.settings.retentionMs / SLOT_MS));
       longer.forEach((tenant, i) => (starts[tenants.indexOf(tenant)] = earlier[i] as number));
     }
-    return starts.map((start) => new Date(Math.min(start, here)));
+    return starts.map((start) => new Date(start));
   }
 
   /** How often each count occurred; of a long window only its last, and of a sliding one the highest of each length, as it alerts. */
@@ -643,15 +644,28 @@ function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: n
   return all;
 }
 
-/** Start of the first of the consecutive windows over `threshold` up to the one that contains `time`. */
+/**
+ * Start of the first of the consecutive windows over `threshold` up to the one that contains `time`; of a long window, the minute in which it
+ * was crossed.
+ */
 function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow, time: number, from: number): number {
   let span = window.spanAt(time);
   for (;;) {
     const before = window.spanAt(span.start - 1);
     // Nothing is known before `from`: a month need not be searched for it.
-    if (before.end <= from || !isOver(counts, threshold, window, before)) return span.start;
+    if (before.end <= from || !isOver(counts, threshold, window, before))
+      return isLong(window) ? crossedIn(counts, threshold, span, time, from) : span.start;
     span = before;
   }
+}
+
+/** The minute of a long window after the last one known to be calm; its start if none is. */
+function crossedIn(counts: SlotCounts, threshold: number, span: WindowSpan, time: number, from: number): number {
+  const last = Math.floor(Math.min(time, span.end - 1) / SLOT_MS);
+  const first = Math.ceil(Math.max(span.start, from) / SLOT_MS);
+  let calm = last;
+  while (calm >= first && (counts.get(calm) ?? 0) > threshold) calm--;
+  return calm < first ? span.start : Math.min(calm + 1, last) * SLOT_MS;
 }
 
 /** Whether a count of a window is over the threshold. Windows under a minute share its highest. */

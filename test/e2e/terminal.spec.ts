@@ -159,6 +159,38 @@ describe('the command line', () => {
     await client.quit();
   });
 
+  it('shows the minute in which a long window was crossed, also the running one', async () => {
+    await early();
+    const { client, keyPrefix } = sharedRedis();
+    // One that did not begin within the last minutes.
+    const windowMs = [24, 25, 26].map((hours) => hours * 60 * MINUTE).find((ms) => Date.now() % ms > 10 * MINUTE);
+    const { store, clock, minute } = await counted(client, keyPrefix, [{ threshold: 20, windowMs: windowMs }]);
+    const [crossed, last] = [clock.now + MINUTE, clock.now + 6 * MINUTE];
+    const counts: Record<string, number>[] = [
+      { slow: 15 },
+      { slow: 6 },
+      { slow: 1 },
+      {},
+      {},
+      { other: 1 },
+      { burst: 30 },
+    ];
+    for (const each of counts) {
+      // Copies the minute before.
+      await minute({});
+      await minute(each);
+      clock.now += MINUTE;
+    }
+    const { rows } = JSON.parse(await top('--redis', URL, '--prefix', keyPrefix, '--json')) as Look;
+    const minuteOf = (time: number) => new Date(Math.floor(time / MINUTE) * MINUTE).toISOString();
+    expect(rows.flatMap(({ tenant, since }) => (since === undefined ? [] : [[tenant, since]])).sort()).toEqual([
+      ['burst', minuteOf(last)],
+      ['slow', minuteOf(crossed)],
+    ]);
+    await store.close();
+    await client.quit();
+  });
+
   it('shows a tenant that has thresholds of its own with the one of each window', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
