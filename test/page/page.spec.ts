@@ -279,8 +279,9 @@ describe('the first look', () => {
 
   it.each([
     ['401', { status: 401, body: '{"message":"Unauthorized","statusCode":401}' }, 'The server answered 401.'],
-    ['a sign-in page', { status: 200, body: '<!doctype html>' }, 'The server answered with a page, not with data.'],
-    ['nothing', { status: 200, body: 'null' }, 'The server answered with a page, not with data.'],
+    ['a sign-in page', { status: 200, body: '<!doctype html>' }, "The answer is not the monitor's."],
+    ['nothing', { status: 200, body: 'null' }, "The answer is not the monitor's."],
+    ['data of something else', { status: 200, body: '{}' }, "The answer is not the monitor's."],
   ])('tells users whose session has expired what to do (%s)', async (_, answer, says) => {
     const { page } = await open();
     await page.locator('.hot').waitFor();

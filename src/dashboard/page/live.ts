@@ -82,7 +82,7 @@ class Poll<T extends { now: number }> {
         headers: this.etag === undefined ? {} : { 'if-none-match': this.etag },
         signal: AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
-      const data = response.status === 304 ? undefined : await read<T>(response);
+      const data = response.status === 304 ? undefined : await read<T>(response, 'now');
       if (asking.signal.aborted) return;
       this.succeed(data, response.headers.get('etag') ?? undefined);
     } catch (error) {
@@ -145,13 +145,14 @@ export async function post<T>(path: string, body: object): Promise<T> {
   return answer;
 }
 
-async function read<T>(response: Response): Promise<T> {
+/** A proxy may answer with JSON of its own, such as `{}`, which lacks the field that each response of ours `has`. */
+async function read<T>(response: Response, has?: string): Promise<T> {
   const { ok, status } = response;
   const answer = objectIn(await response.text());
-  if (ok && answer) return answer as T;
+  if (ok && answer && (has === undefined || has in answer)) return answer as T;
   const { error } = (answer ?? {}) as Partial<ErrorAnswer>;
   const reason = ok
-    ? 'The server answered with a page, not with data'
+    ? "The answer is not the monitor's"
     : typeof error === 'string'
       ? error
       : `The server answered ${status}`;
