@@ -246,6 +246,16 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines]).toEqual([[], []]);
     });
 
+    it('not if others have told it, and its end, before the group was sent', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard], { groupWaitMs: 5 * SECOND });
+      for (const tenant of ['gone', 'a']) await engine.breached(aBreach(tenant));
+      const [id, text] = [...(await state.list('incidents::'))].find(([key]) => key.includes('gone')) ?? ['', ''];
+      await state.swap('incidents::', id, text, undefined);
+      await pass(6 * SECOND);
+      expect([heard.heard, lines]).toEqual([['a 16'], []]);
+    });
+
     it('after one that failed with others, and not with it: that may be at fault', async () => {
       jest.spyOn(Math, 'random').mockReturnValue(1);
       const heard = new HearingGroups();
@@ -444,6 +454,15 @@ describe('AlertEngine', () => {
     await engine.breached(aBreach());
     expect(lines).toEqual(['A breach of llm did not raise an alert (no such window)']);
     expect(await engine.flush(10)).toBe(true);
+  });
+
+  it('goes on with the others if a record that is due cannot be read, and removes that', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard], story);
+    await engine.breached(aBreach());
+    await state.swap('incidents::', 'broken', undefined, '{', START);
+    await pass(5 * MINUTE);
+    expect([heard.heard, await state.size('incidents::'), lines]).toEqual([['a opened 16', 'a resolved 16'], 0, []]);
   });
 
   it('says that too many are open, and how many breaches no channel was sent', async () => {
@@ -679,6 +698,19 @@ describe('AlertEngine', () => {
         ['again', 'resolved'],
         ['over', 'resolved'],
       ]);
+    });
+
+    it('leaves alone one that another replica has ended and put away meanwhile', async () => {
+      const heard = new Hearing();
+      const counts = async (asked: readonly CountRead[]) => {
+        for (const [id, text] of await state.list('incidents::')) await state.swap('incidents::', id, text, undefined);
+        return asked.map(() => 0);
+      };
+      const engine = await replica([heard], { ...story, thresholdNotReached: () => 30, counts });
+      await engine.breached(aBreach());
+      await engine.thresholdsChanged('llm');
+      await pass(5 * SECOND);
+      expect([heard.heard, engine.openIncidents]).toEqual([['a opened 16'], 0]);
     });
 
     it('goes by the counts that are known if the present ones cannot be read, and ends each once', async () => {
@@ -980,6 +1012,17 @@ describe('AlertEngine', () => {
       await pass(MINUTE);
       expect(heard.heard).toEqual(['a opened 16']);
       await pass(5 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    });
+
+    it('a story does not end, though all its windows had been counted', async () => {
+      const { side, heard } = await opened();
+      await pass(90 * SECOND);
+      side.away = true;
+      await pass(10 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16']);
+      side.away = false;
+      await pass(2 * MINUTE);
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 

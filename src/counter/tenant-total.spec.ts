@@ -76,7 +76,7 @@ describe('TenantTotal', () => {
 
     it('not at half of it, however the count came there', () => {
       const total = known(1);
-      expect([add(total, 4), add(total, 0.1)]).toEqual(['later', 'now']);
+      expect([add(total, 4), judged(total, LEVELS), add(total, 0.1)]).toEqual(['later', 'later', 'now']);
     });
 
     it('for a level above 0, at the first request, and again if its alert could not be recorded', () => {
