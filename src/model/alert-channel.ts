@@ -40,19 +40,19 @@ export interface AlertChannel {
    * The most alerts that `sendBatch` takes at once, 1 or more.
    * @defaultValue 25
    */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /**
    * A keyed hash of the address it sends to, never the address itself. Replicas whose hashes differ neither wait for each other's channel
    * nor turn it off.
    * @defaultValue the name
    */
-  readonly addressHash?: string;
+  readonly addressHash?: string | undefined;
   /**
    * How often to send an open incident again, in milliseconds, 1,000 or more, for a receiver that forgets alerts unless they are repeated.
    * It is sent with the level it was last sent with, even during a mute.
    * @defaultValue never
    */
-  readonly repeatEveryMs?: number;
+  readonly repeatEveryMs?: number | undefined;
   /**
    * Sends a message that is not about one tenant: a time without the store, a digest, a changed threshold. One replica calls it. If it
    * throws, it is retried three times. A channel without it gets no notices.

@@ -38,7 +38,7 @@ export interface Counted {
   /** The sum of all instances' totals; for a sliding window, without its earlier spans. */
   count: number;
   /** For a sliding window, the sum of its earlier spans. */
-  earlier?: number;
+  earlier?: number | undefined;
   /** The highest level of `levels` that is announced, as its `at`; 0 for none. A level above all of them counts as the highest. */
   announced: number;
   /**
@@ -47,9 +47,9 @@ export interface Counted {
    */
   announce: number;
   /** The store no longer had what this instance had sent, because it was evicted or all data was lost. */
-  lost?: boolean;
+  lost?: boolean | undefined;
   /** The level to announce was given to another instance before, which did not confirm it in time. */
-  takenOver?: boolean;
+  takenOver?: boolean | undefined;
 }
 
 /** A total that the store did not take. */
@@ -98,7 +98,7 @@ export interface CounterStore {
   /** Closes connections. */
   close?(): Promise<void>;
   /** Stores incidents, mutes, thresholds and the history. If absent, each replica keeps its own in memory. */
-  readonly state?: SharedState;
+  readonly state?: SharedState | undefined;
   /** Stores usage: the busiest tenants, history, totals. If absent, there is no usage. */
-  readonly usage?: UsageStore;
+  readonly usage?: UsageStore | undefined;
 }
