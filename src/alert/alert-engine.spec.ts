@@ -434,6 +434,7 @@ describe('AlertEngine', () => {
     await pass(5 * SECOND);
     const asked = [jest.spyOn(state, 'list'), jest.spyOn(state, 'read')];
     const ofIncidents = () => asked.map(({ mock }) => mock.calls.filter(([kind]) => kind === 'incidents::').length);
+    await engine.mute({ tenant: 'b', forMs: 2 * HOUR, reason: 'still on it' });
     await pass(5 * SECOND);
     expect(ofIncidents()).toEqual([0, 0]);
     // Of what was held back.

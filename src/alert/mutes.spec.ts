@@ -274,6 +274,7 @@ describe('a mute, if the store loses its data', () => {
     await one.mute(forAMinute);
     heldBackTimes(one, 1);
     await one.flush();
+    now += MINUTE - 1;
     await state.lose();
     heldBackTimes(one, 2);
     await one.refresh();
@@ -398,6 +399,18 @@ describe('beside replicas of 0.1', () => {
     expect((await replica().list())[0]?.heldBack).toBe(1);
     ofOld({ tenant: 'a', category: 'llm_call', until: START + 2 * MINUTE, reason: 'longer' });
     expect((await mutes.list())[0]).toMatchObject({ reason: 'longer', heldBack: 0 });
+  });
+
+  it('one that another replica has set here meanwhile keeps what that has held back', async () => {
+    const [one, other] = [replica(), replica()];
+    ofOld({ tenant: 'a', until: START + MINUTE, reason: 'by 0.1' });
+    state.onceListed = async () => {
+      await other.refresh();
+      heldBackTimes(other, 1);
+      await other.flush();
+    };
+    await one.refresh();
+    expect((await one.list()).map(({ heldBack }) => heldBack)).toEqual([1]);
   });
 
   it('one that has run out there is not set here', async () => {

@@ -250,8 +250,9 @@ export class Mutes {
 
   private async change(id: string, change: (before: Kept | undefined) => Kept | undefined): Promise<Kept | undefined> {
     const { before, after } = await this.records.change(id, change);
-    if (after) this.known.set(id, after);
-    if (before && !before.ended && (!after || after.ended || after.until < before.until)) this.endsSooner = true;
+    if (!after) return before;
+    this.known.set(id, after);
+    if (before && !before.ended && (after.ended || after.until < before.until)) this.endsSooner = true;
     return before;
   }
 

@@ -1,5 +1,6 @@
 import { type Logger } from '@nestjs/common';
 
+import { isDone } from '../../test/support/fake-timers.js';
 import type { Breach } from '../model/breach.js';
 import type { CountedCategory } from '../model/window.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
@@ -539,6 +540,15 @@ describe('Publisher, if requests wait', () => {
       expect(await publishOnce(failsAfter(1_100))).toBe(true);
     });
 
+    it('not because requests gave up while the event loop was blocked', async () => {
+      answer = hangs;
+      const waits = count();
+      await jest.advanceTimersByTimeAsync(1);
+      blockedMs += 100;
+      await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS);
+      expect([await isDone(waits), health.away]).toEqual([true, false]);
+    });
+
     it('and a question alike', async () => {
       const ask = async (ms: number): Promise<boolean> => {
         Object.assign(store, { time: failsAfter(ms) });
@@ -656,7 +666,7 @@ describe('Publisher, if requests wait', () => {
     void count(track('lost'));
     await jest.advanceTimersByTimeAsync(10);
     [answer, publishes] = [answers, []];
-    await jest.advanceTimersByTimeAsync(1_000);
+    await jest.advanceTimersByTimeAsync(500);
     expect(publishes.flat().map(({ tenant }) => tenant)).toEqual(['hot']);
   });
 

@@ -219,8 +219,7 @@ export class Publisher {
     } finally {
       this.urgent = this.urgent.concat(unsent);
       this.publishing = undefined;
-      if (raised.length > 0) void Promise.all(raised).then(() => batch?.settle());
-      else batch?.settle();
+      void Promise.all(raised).then(() => batch?.settle());
       // A total that was updated during this publish may already have left the queue; its waiters need another publish.
       this.schedule();
     }
