@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
+import { idLabel } from '../util/shown-names.js';
 import { amountOf, oneLine, plural } from '../util/text.js';
 import { ODD_ANSWER } from '../store/counter-store.js';
 import type { TenantTotal } from './tenant-total.js';
@@ -49,13 +50,13 @@ export class CountLosses {
   }
 
   /** Logs that the store refuses a total for now. */
-  refused({ window: { category, window, span } }: TenantTotal, reason: string): void {
+  refused({ key, window: { category, window, span } }: TenantTotal, reason: string): void {
     const about = `${category.name} ${window.name} ${reason.split(' ', 1)[0]}`;
     // Totals of the span before are tried again too.
     if ((this.saidRefused.get(about) ?? 0) >= span.end) return;
     this.saidRefused.set(about, span.end);
     this.logger.error(
-      `A counter of ${category.name} was refused (${oneLine(reason)}): this instance counts it alone, and retries every few seconds. ${remedyFor(reason)}`,
+      `A counter of ${category.name} was refused (${oneLine(reason)}): this instance counts it alone, and retries every few seconds. ${remedyFor(reason, key)}`,
     );
   }
 
@@ -80,7 +81,7 @@ export class CountLosses {
   }
 }
 
-function remedyFor(reason: string): string {
+function remedyFor(reason: string, tenant: string): string {
   if (reason.startsWith(ODD_ANSWER))
     return 'Check the store, and any proxy in between: a server that is not fully compatible with Redis may answer like this';
   if (/^MOVED /.test(reason))
@@ -89,5 +90,5 @@ function remedyFor(reason: string): string {
     return 'Its keys are in different slots of a Cluster: remove {} from the keyPrefix of the client, and pass an ioredis Cluster as redis';
   if (/NOPERM|can't run this command/.test(reason))
     return 'Grant its user the rights that the docs list under "The least rights"';
-  return 'Set a keyPrefix that nothing else uses, and delete that key';
+  return `Set a keyPrefix that nothing else uses, or delete the key of tenant ${idLabel(tenant, 100)}`;
 }

@@ -336,6 +336,13 @@ describe('the redis store alone', () => {
     expect(await redis.client.get(keyName())).toBe('not ours');
   });
 
+  it('reads nothing from a key that holds something else, and the others as they are', async () => {
+    await redis.client.set(keyName(), 'not ours');
+    await store.publish([{ ...total, window: at(8) }], NOW);
+    const keys = [7, 8].map((number) => ({ category: 'llm_call', tenant: 'p1', window: at(number) }));
+    expect(await store.read(keys)).toEqual([0, 1]);
+  });
+
   it('reports that the connection was lost in its own words, before ioredis notices', async () => {
     await store.publish([total], NOW);
     const { connection } = store as unknown as { connection: { status: string; stream: Socket } };

@@ -32,6 +32,8 @@ const TIMED_OUT = /timed out/;
 const CUT_OFF = /isn't writeable|max retries per request/;
 /** Errors that one key causes, while the server and the connection are fine. */
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
+/** Errors of a key that holds no counter of ours: another app's, or of a node that this client does not reach. */
+const NOT_OURS = /^(WRONGTYPE|MOVED) /;
 /** Errors of the server as a whole, which older servers wrap in a script error. */
 const OF_SERVER = /OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN/;
 /** One call has keys in several slots: a plain client is connected to a node of a Cluster. */
@@ -112,7 +114,7 @@ export class RedisCounterStore implements CounterStore {
     for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
       const names = keys.slice(at, at + READ_AT_ONCE).map((key) => redisKey(this.keyPrefix, key, key.window.key));
       // Not a pipeline, which may not span nodes of a Cluster; ioredis writes the commands of one turn together anyway.
-      const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total')));
+      const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total').catch(noneOfOthers)));
       for (const sum of found as unknown[]) {
         if (sum !== null && typeof sum !== 'string') {
           this.reopenOutOfStep();
@@ -292,6 +294,12 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
     one.announced === other.announced &&
     one.earlier?.length === other.earlier?.length
   );
+}
+
+/** One key that cannot be read must not hide the counts of all others. Rethrows any other error. */
+function noneOfOthers(error: Error): null {
+  if (NOT_OURS.test(error.message)) return null;
+  throw error;
 }
 
 function isOdd(answer: Published): boolean {
