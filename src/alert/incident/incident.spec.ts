@@ -33,15 +33,15 @@ describe('an incident', () => {
     expect(unsettled(opened(), at(1_000))).toHaveLength(20);
     const two = withBreach(
       opened(),
-      breach(0, 30, { windowStart: at(2, 30_000), windowEnd: at(4) }),
+      breach(0, 30, { windowStart: at(2, 30_000), windowEnd: at(5) }),
       true,
       at(2, 30_500),
     );
     // A window in which no level was crossed is as long as the last one, and ends where the next one begins.
-    expect(unsettled(two, at(4, 1_000))).toEqual([
+    expect(unsettled(two, at(5, 1_000))).toEqual([
       { start: at(0), end: at(1) },
       { start: at(1), end: at(2, 30_000) },
-      { start: at(2, 30_000), end: at(4) },
+      { start: at(2, 30_000), end: at(5) },
     ]);
   });
 
@@ -49,6 +49,8 @@ describe('an incident', () => {
     const [span] = unsettled(opened(), at(2)) as [{ start: number; end: number }];
     const settled = withSettled(opened(), span, 0);
     expect(settled).toMatchObject({ total: 20, settledTo: at(1) });
+    // Of a store that has lost a part.
+    expect(withSettled(opened(), span, 19)).toEqual(settled);
     expect(withSettled(settled, span, 99)).toBe(settled);
     expect(withSettled(settled, { start: at(5), end: at(6) }, 99)).toBe(settled);
   });
@@ -66,8 +68,10 @@ describe('an incident', () => {
     const sliding = (start: number, count: number) =>
       breach(0, count, { windowStart: start, windowEnd: start + MINUTE });
     const once = withBreach(undefined, sliding(START, 16), false, START);
-    const { windows, hot } = withBreach(once, sliding(START + 10_000, 30), false, START);
-    expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
+    const twice = withBreach(once, sliding(START + 10_000, 30), false, START);
+    // An earlier one that comes late takes nothing of it back.
+    for (const { windows, hot } of [twice, withBreach(twice, sliding(START + 5_000, 20), false, START)])
+      expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
   });
 
   it('shows a window at its length if one that slides overlaps it, as while a deployment changes that', () => {
@@ -79,6 +83,7 @@ describe('an incident', () => {
     for (const [one, other, end] of [
       [fixed, slides, at(1, 10_000)],
       [slides, breach(1, 18), at(2)],
+      [slides, breach(1, 80, { level: { at: 5, severity: 'critical' } }), at(2)],
     ] as const) {
       const both = withBreach(withBreach(undefined, one, true, at(0, 500)), other, true, at(0, 700));
       expect(shown(both, 'reminded')).toMatchObject({ windowMs: MINUTE, windowStart: new Date(end - MINUTE) });
@@ -117,6 +122,9 @@ describe('an incident', () => {
     // Clocks of replicas differ a little.
     expect(withBreach(before, breach(60, 50), false, at(59, 30_000)).windows[0]?.count).toBe(50);
     expect(withBreach(before, breach(60, 50), false, at(59, 30_000)).raisedAt).toBe(before.raisedAt);
+    // A story goes on with the windows it has.
+    const story = withBreach(undefined, breach(60, 40), true, at(60, 500));
+    expect(withBreach(story, breach(0, 20), true, at(0, 500))).toEqual(story);
   });
 
   it('has lasted since a long window was crossed, until now, not from the beginning of the day to its end', () => {

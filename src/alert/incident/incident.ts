@@ -174,7 +174,7 @@ export function withBreach(
   const last = lastOf(before);
   const isNew = start >= last.end;
   // Replicas that could not reach the store may publish a window after others have published a later one. A story goes on from that.
-  const isMissed = !story && !isNew && !before.windows.some((old) => overlap(old, over));
+  const isAnother = isNew || (!story && !before.windows.some((old) => overlap(old, over)));
   const follows = start <= last.end + SETTLES_AFTER_MS;
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
@@ -185,8 +185,8 @@ export function withBreach(
   const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
   return {
     ...{ ...known, ...whom },
-    windows: isNew || isMissed ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
-    hot: before.hot + (isNew || isMissed ? 1 : 0),
+    windows: isAnother ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
+    hot: before.hot + (isAnother ? 1 : 0),
     streak: isNew ? streak : before.streak,
     worst: level.at > before.worst.at ? level : before.worst,
     peak: count > before.peak.count ? { count, start } : before.peak,
