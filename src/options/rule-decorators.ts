@@ -1,6 +1,6 @@
 import { IsInt, Max, Min, ValidateBy } from 'class-validator';
 
-import { hasMethods, isRecord } from '../util/shapes.js';
+import { hasMethods, isBoolean, isFunction, isRecord } from '../util/shapes.js';
 
 /** The maximum of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -22,15 +22,14 @@ export const Passes = (name: string, passes: (value: unknown) => boolean, messag
 
 export const IsRecord = (message: string): PropertyDecorator => Passes('isRecord', isRecord, message);
 
-export const IsFunction = (message: string): PropertyDecorator =>
-  Passes('isFunction', (value) => typeof value === 'function', message);
+export const IsFunction = (message: string): PropertyDecorator => Passes('isFunction', isFunction, message);
 
 export const IsTruth = (message: string): PropertyDecorator =>
   // Not class-validator's rule, which accepts a Boolean object. Such an object is truthy even for false.
-  Passes('isTruth', (value) => typeof value === 'boolean', message);
+  Passes('isTruth', isBoolean, message);
 
 export const IsTruthOrRecord = (message: string): PropertyDecorator =>
-  Passes('isTruthOrRecord', (value) => typeof value === 'boolean' || isRecord(value), message);
+  Passes('isTruthOrRecord', (value) => isBoolean(value) || isRecord(value), message);
 
 export const HasMethods = (methods: string[], message: string): PropertyDecorator =>
   Passes('hasMethods', hasMethods(methods), message);
