@@ -1041,6 +1041,27 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident).toMatchObject({ lastedMs: 12 * MINUTE, windowsOver: 2 });
     });
 
+    it.each([
+      ['expired meanwhile has a total that is at least so high', 3, { isStoreAway: () => true }, true],
+      ['are still in the store has the whole total', 1, { isStoreAway: () => true }, undefined],
+      ['expired while only its records were away has the whole total', 3, { isStoreAway: () => false }, undefined],
+    ])('a story whose windows %s', async (_, minutes, about, isPartial) => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const engine = await replica([heard], { ...story, ...about }, side);
+      await engine.breached(aBreach());
+      await pass(MINUTE);
+      await engine.breached(aBreach());
+      side.away = true;
+      await pass(minutes * MINUTE);
+      side.away = false;
+      await pass(2 * SECOND);
+      await engine.breached(aBreach());
+      await pass(5 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      expect(heard.alerts[1]?.incident?.isPartial).toBe(isPartial);
+    });
+
     it('a window that ends then is counted once the store is back, so total and peak are not those of the crossing', async () => {
       const { side, heard } = await opened();
       counts.set('a', 500);

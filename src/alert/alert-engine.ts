@@ -129,8 +129,9 @@ export class AlertEngine implements Incidents {
   private lookedAt = 0;
   // While the store is away: when it was last seen.
   private blindFrom: number | undefined;
-  // The last time without the store.
-  private blind = { from: 0, to: 0 };
+  // The last time without the store, and whether counts were away too.
+  private blind = { start: 0, end: 0, hidCounts: false };
+  private hidesCounts = false;
 
   constructor(
     private readonly options: AlertSettings,
@@ -447,8 +448,8 @@ export class AlertEngine implements Incidents {
   // Without the store, nobody knows who is over, so no incident ends.
   private seesSince(incident: Incident): number | undefined {
     if (this.isBlind) return this.options.now();
-    const { from, to } = this.blind;
-    return to - from > lengthOf(incident) ? to : undefined;
+    const { start, end } = this.blind;
+    return end - start > lengthOf(incident) ? end : undefined;
   }
 
   /** Of a channel that this replica has. */
@@ -526,11 +527,13 @@ export class AlertEngine implements Incidents {
     } catch (error) {
       this.records.storeIsAway();
       this.blindFrom ??= this.lookedAt;
+      this.hidesCounts ||= this.isBlind;
       await this.lookAt(this.records.dueHere(now()));
       throw error;
     }
-    if (this.blindFrom !== undefined) this.blind = { from: this.blindFrom, to: now() };
+    if (this.blindFrom !== undefined) this.blind = { start: this.blindFrom, end: now(), hidCounts: this.hidesCounts };
     this.blindFrom = undefined;
+    this.hidesCounts = false;
     for (const [id, mine] of this.records.takeUnshared())
       await this.attend(id, (there) =>
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
@@ -566,11 +569,15 @@ export class AlertEngine implements Incidents {
       ids.map((id, i) => {
         const read = incidents[i];
         const counted = (spans[i] as Span[]).map((span) => [span, counts?.[at++]] as const);
-        const change = (incident: Incident | undefined): Incident | undefined =>
+        const change = (incident: Incident | undefined): Incident | undefined => {
           // An unreadable record is treated as missing and removed.
-          incident && incident.uid === read?.uid
-            ? counted.reduce((next, [span, count]) => withCounted(next, span, count, now, this.isBlind), incident)
-            : incident;
+          if (!incident || incident.uid !== read?.uid) return incident;
+          const hidden = this.blind.hidCounts ? this.blind : undefined;
+          return counted.reduce(
+            (next, [span, count]) => withCounted(next, span, count, now, this.isBlind, hidden),
+            incident,
+          );
+        };
         return this.attend(id, change, read).catch(() => undefined);
       }),
     );

@@ -240,6 +240,11 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         properties: { count: { type: 'number' }, at: { type: 'number' } },
       },
       total: { type: 'number' },
+      isPartial: {
+        type: 'boolean',
+        enum: [true],
+        description: 'The store lost some of the counts, so peak and total are at least this high.',
+      },
       threshold: { type: 'number' },
       resolvedAt: { type: 'number', description: 'Absent while it is open.' },
       told: { type: 'array', items: { $ref: '#/components/schemas/PageDelivery' } },
@@ -267,6 +272,11 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       lastedMs: { type: 'number' },
       peak: { type: 'number' },
       total: { type: 'number' },
+      isPartial: {
+        type: 'boolean',
+        enum: [true],
+        description: 'The store lost some of the counts, so peak and total are at least this high.',
+      },
       route: { type: 'string', description: '`POST /projects/:id/evaluations`, if known.' },
       contributors: {
         type: 'array',

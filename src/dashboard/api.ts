@@ -162,6 +162,8 @@ export interface PageIncident {
   lastedMs: number;
   peak: { count: number; at: number };
   total: number;
+  /** The store lost some of the counts, so peak and total are at least this high. */
+  isPartial?: true;
   threshold: number;
   /** Absent while it is open. */
   resolvedAt?: number;
@@ -185,6 +187,8 @@ export interface PageAlert {
   lastedMs?: number;
   peak?: number;
   total?: number;
+  /** The store lost some of the counts, so peak and total are at least this high. */
+  isPartial?: true;
   /** `POST /projects/:id/evaluations`, if known. */
   route?: string;
   /** Known contributors to the count of that window, largest first. */

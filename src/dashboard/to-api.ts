@@ -1,6 +1,7 @@
 import type { AlertRecord } from '../alert/history-entry.js';
 import type { Mute } from '../alert/mutes.js';
 import type { Category } from '../model/category.js';
+import type { AlertIncident } from '../model/rate-alert.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { CategoryAdvice, UsageSeries } from '../usage/usage-reader.js';
@@ -48,13 +49,20 @@ export function toPageAlert(record: AlertRecord): PageAlert {
     ...{ tenant: tenantOf(alert), count: alert.count, threshold: alert.threshold },
     ...{ severity: alert.level.severity, levelAt: alert.level.at },
     ...(incident
-      ? { status: incident.status, lastedMs: incident.lastedMs, peak: incident.peak.count, total: incident.total }
+      ? {
+          ...{ status: incident.status, lastedMs: incident.lastedMs, peak: incident.peak.count },
+          ...totalOf(incident),
+        }
       : {}),
     ...(route ? { route: `${route.method} ${route.path}` } : {}),
     ...(alert.contributors ? { contributors: alert.contributors } : {}),
     told: deliveriesOf(record),
     ...(alert.test ? { test: true as const } : {}),
   };
+}
+
+function totalOf({ total, isPartial }: AlertIncident): Pick<PageIncident, 'total' | 'isPartial'> {
+  return { total, ...(isPartial ? { isPartial } : {}) };
 }
 
 export function endOf({ windowStart, windowMs }: AlertRecord['alert']): number {
@@ -77,7 +85,7 @@ export function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
       ...{ id: incident.id, category: alert.category, window: alert.window ?? '', tenant: tenantOf(alert) },
       ...{ severity: alert.level.severity, startedAt: incident.startedAt.getTime(), lastedMs: incident.lastedMs },
       peak: { count: incident.peak.count, at: incident.peak.windowStart.getTime() },
-      ...{ total: incident.total, threshold: alert.threshold },
+      ...{ ...totalOf(incident), threshold: alert.threshold },
       ...(incident.status === 'resolved' ? { resolvedAt: end } : {}),
       told: deliveriesOf(record),
     });

@@ -65,6 +65,8 @@ export interface AlertIncident {
   peak: { count: number; windowStart: Date };
   /** The sum of all counts from the first to the last window over a level. Final only once the incident is resolved. */
   total: number;
+  /** `true`: the store lost the counts of a window before they were read, so that `peak` and `total` are at least this high. */
+  isPartial?: true;
   /** In how many windows a level was crossed so far. */
   windowsOver?: number;
   /** How many windows it has lasted, including those that were not over: more than `windowsOver` if the tenant comes and goes. */

@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import Ajv from 'ajv';
 import { Webhook } from 'standardwebhooks';
 
-import { SlackChannel, WebhookChannel, type RateAlert } from '../../src/index.js';
+import { SlackChannel, WebhookChannel, type AlertIncident, type RateAlert } from '../../src/index.js';
 import { anAlert, anIncident } from '../support/alerts.js';
 import { isGenuine } from '../docs/verify-webhook.js';
 import { fits, SlackServer } from '../support/slack-server.js';
@@ -62,6 +62,8 @@ describe('the webhook channel', () => {
   beforeEach(async () => (server = await new WebhookServer().start()));
   afterEach(() => server.close());
 
+  const resolved = anIncident('resolved');
+  const inPart = { ...resolved, incident: { ...(resolved.incident as AlertIncident), isPartial: true as const } };
   const matches = new Ajv({ formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ } }).compile(
     JSON.parse(readFileSync(`${__dirname}/../../docs/webhook.schema.json`, 'utf8')) as object,
   );
@@ -100,6 +102,7 @@ describe('the webhook channel', () => {
     ['escalated', anIncident('escalated')],
     ['reminded', anIncident('reminded')],
     ['resolved', anIncident('resolved')],
+    ['resolved in part', inPart],
   ])('posts what its schema defines: %s', async (_, alert) => {
     await new WebhookChannel({ url: server.url }).send(alert);
     const body = JSON.parse((server.requests[0] as Received).body) as { id: string; message: string };
@@ -108,6 +111,12 @@ describe('the webhook channel', () => {
     expect(server.requests[0]?.headers['webhook-id']).toBe(body.id);
     expect(server.requests[0]?.headers['content-type']).toBe('application/json');
     expect(server.requests[0]?.headers).not.toHaveProperty('x-rate-monitor-signature');
+  });
+
+  it('posts whether the store lost some of an incident', async () => {
+    for (const alert of [anIncident('resolved'), inPart]) await new WebhookChannel({ url: server.url }).send(alert);
+    const bodies = server.requests.map(({ body }) => JSON.parse(body) as { incident: { isPartial?: true } });
+    expect(bodies.map(({ incident }) => incident.isPartial)).toEqual([undefined, true]);
   });
 
   it('posts what docs/channels.md shows', async () => {

@@ -35,8 +35,12 @@ export function endOfSpan(incident: Incident, start: number, periodEnd?: PeriodE
   return known?.end ?? Math.min(periodEnd?.(incident, start) ?? start + length, later?.start ?? Infinity);
 }
 
-/** Adds the final count of a span, unless another replica has done so. */
-export function withSettled(incident: Incident, { start, end }: Span, counted: number): Incident {
+/**
+ * Adds the final count of a span, unless another replica has done so.
+ *
+ * @param isLost - Whether the store no longer had the span's counts.
+ */
+export function withSettled(incident: Incident, { start, end }: Span, counted: number, isLost = false): Incident {
   if (incident.settledTo !== start) return incident;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
   // The count of a sliding stretch is the highest of its pieces, so this piece may have a lower one.
@@ -53,6 +57,7 @@ export function withSettled(incident: Incident, { start, end }: Span, counted: n
       window === known ? { ...window, count: Math.max(count, window.count), countedBy } : window,
     ),
     peak: !isCalm && count > incident.peak.count ? { count, start } : incident.peak,
+    ...(isLost ? { isPartial: true } : {}),
   };
 }
 
@@ -90,6 +95,7 @@ export function spansToCount(incident: Incident, now: number, periodEnd?: Period
  * Applies the count of one of {@link spansToCount}.
  *
  * @param count - Undefined if it cannot be read. An ended window then waits a while for it, or until the store is back.
+ * @param hidden - The last time in which no counts could be published or read.
  */
 export function withCounted(
   incident: Incident,
@@ -97,11 +103,14 @@ export function withCounted(
   count: number | undefined,
   now: number,
   isAway: boolean,
+  hidden?: Span,
 ): Incident {
   const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
   if (!isFinal) return withCount(incident, span.start, count ?? 0, 'all');
   if (count === undefined && (isAway || now < span.end + COUNTS_GIVEN_UP_MS)) return incident;
-  return withSettled(incident, span, count ?? 0);
+  // The store keeps counters for one more window, so nobody could publish what was counted meanwhile.
+  const isExpired = hidden !== undefined && span.end > hidden.start && span.end + lengthOf(incident) <= hidden.end;
+  return withSettled(incident, span, count ?? 0, isExpired && count !== undefined);
 }
 
 /** Updates the contributors of the last window. */

@@ -142,7 +142,7 @@ const INCIDENT_FIELDS: Record<keyof Incident, Kind> = {
     raisedTo: optional(AMOUNT),
     status: optional(ONE_OF('opened', 'escalated', 'reminded', 'resolved')),
   },
-  ...{ lookAt: optional(TIME), v01: optional(STRING) },
+  ...{ lookAt: optional(TIME), v01: optional(STRING), isPartial: optional(BOOLEAN) },
   windows: { right: [[WINDOW]], wrong: [[], [1], [WINDOW, {}], [{}, WINDOW], WINDOW, 'x', null, undefined] },
   told: {
     right: [{}, { 'chat#': TOLD, 'mail#': TOLD }],

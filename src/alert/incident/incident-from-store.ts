@@ -50,7 +50,7 @@ const hasShape = shaped({
   ...{ peak: shaped({ count: isAmount, start: isTime }), total: isAmount, calm: isAmount },
   ...{ closedAt: isOptional(isTime), raisedTo: isOptional(isAmount), lookAt: isOptional(isTime) },
   status: isOptional((status) => STEPS.includes(status as IncidentStatus)),
-  ...{ told: mapOf(isTold), v01: isOptional(isString) },
+  ...{ told: mapOf(isTold), v01: isOptional(isString), isPartial: isOptional(isBoolean) },
 });
 
 /** Whether a stored record is an incident, in every field that is read. A malformed record must not break the others. */

@@ -5,7 +5,15 @@ import type { Breach } from '../../model/breach.js';
 import type { Tenant } from '../../model/tenant.js';
 import { alertOf, type AlertOrigin } from '../sending/alert-of-incident.js';
 import { lastOf, merged, recordId, withBreach, type Incident, type Told } from './incident.js';
-import { spansToCount, unsettled, withContributors, withCount, withCounted, withSettled } from './counts-of-windows.js';
+import {
+  spansToCount,
+  unsettled,
+  withContributors,
+  withCount,
+  withCounted,
+  withSettled,
+  type Span,
+} from './counts-of-windows.js';
 import { withConfirmed, withFailed, withTold } from './told.js';
 
 const MINUTE = 60_000;
@@ -316,9 +324,10 @@ describe('an incident', () => {
       const five = [1, 2, 3, 4].reduce((one, window) => withBreach(one, ...crossing(window, 20)), opened());
       expect(five).toMatchObject({ total: 0, settledTo: at(0) });
       expect(withBreach(five, ...crossing(4, 30))).toMatchObject({ total: 0, settledTo: at(0) });
-      expect(withBreach(five, ...crossing(5, 30))).toMatchObject({ total: 20, settledTo: at(1) });
+      expect(withBreach(five, ...crossing(5, 30))).toMatchObject({ total: 20, settledTo: at(1), isPartial: true });
       const settled = withSettled(five, { start: at(0), end: at(1) }, 25);
       expect(withBreach(settled, ...crossing(5, 30))).toMatchObject({ total: 25, settledTo: at(1) });
+      expect(withBreach(settled, ...crossing(5, 30))).not.toHaveProperty('isPartial');
     });
 
     it('and keeps the worst level and the peak that came first', () => {
@@ -418,6 +427,18 @@ describe('an incident', () => {
       expect(counted(30, at(2))).toEqual(withSettled(two, first, 30));
     });
 
+    it('in part, if the store was away until it no longer had the counts of a window', () => {
+      const counted = (hidden: Span, count?: number) =>
+        withCounted(two, first, count, at(3), false, hidden).isPartial ?? false;
+      expect(counted({ start: at(0), end: at(2) }, 16)).toBe(true);
+      expect(counted({ start: at(0), end: at(2) - 1 }, 16)).toBe(false);
+      expect(counted({ start: at(1), end: at(9) }, 16)).toBe(false);
+      // It has no counts, as one that the app raised.
+      expect(counted({ start: at(0), end: at(2) })).toBe(false);
+      const settled = withSettled({ ...two, isPartial: true }, first, 30);
+      expect([settled.isPartial, withSettled(two, first, 30).isPartial]).toEqual([true, undefined]);
+    });
+
     it('by contributor in its last window', () => {
       const contributors = [{ label: 'key_1', count: 12 }];
       expect(withContributors(two, contributors)).toEqual({ ...two, windows: [first, { ...last, contributors }] });
@@ -447,6 +468,16 @@ describe('an incident', () => {
           ...{ streak: other.streak, worst: high, peak: other.peak, total: 60, calm: 0, settledTo: at(4), v01: 'old' },
         });
       expect(merged({ ...one, hot: 9 }, other).hot).toBe(9);
+    });
+
+    it('is in part if one is, or if a replica alone counted in a window that the other had already settled', () => {
+      expect(merged(one, { ...other, isPartial: true })).toMatchObject({ isPartial: true });
+      expect(merged({ ...one, isPartial: true }, other)).toMatchObject({ isPartial: true });
+      const alone = (start: number): Incident => ({
+        ...other,
+        windows: windowsAt(start).map((window) => ({ ...window, countedBy: 'instance' })),
+      });
+      expect([1, 2].map((start) => merged(one, alone(start)).isPartial)).toEqual([true, undefined]);
     });
 
     it('is as the store has it if both know the same', () => {
@@ -595,11 +626,11 @@ describe('an incident', () => {
       ...{ windowStart: new Date(at(0)), windowEnd: new Date(at(1)), windowMs: MINUTE },
     };
     const end = { ...progress, status: 'resolved', thresholdRaisedTo: 100 };
-    const higher = { ...withCount(two, at(0), 95), raisedTo: 100 };
+    const higher = { ...withCount(two, at(0), 95), raisedTo: 100, isPartial: true };
     expect(alert('resolved', higher)).toStrictEqual({
       ...shownFirst,
       count: 95,
-      incident: { ...end, total: 125, peak: { ...progress.peak, count: 95 } },
+      incident: { ...end, total: 125, isPartial: true, peak: { ...progress.peak, count: 95 } },
     });
     expect(alert('opened', { ...two, story: false }, at(0))).toStrictEqual(shownFirst);
     const third = withBreach(withCount(two, at(1), 99), breach(2, 20, { tenant }), true, at(2));

@@ -107,6 +107,8 @@ export interface Incident {
   readonly calm: number;
   /** The counts are final up to this time. */
   readonly settledTo: number;
+  /** The store no longer had the counts of a window when they became final, so the total is at least this high. */
+  readonly isPartial?: boolean;
   readonly closedAt?: number;
   /** The raised threshold that ended the incident. Absent if the tenant calmed down. */
   readonly raisedTo?: number;
@@ -182,7 +184,9 @@ export function withBreach(
   // A window dropped before it is settled counts with the last count seen.
   const oldest = before.windows[0] as WindowOver;
   const isLetGo = isNew && before.windows.length === MAX_WINDOWS && oldest.end > before.settledTo;
-  const known = isLetGo ? { ...before, total: before.total + oldest.count, settledTo: oldest.end } : before;
+  const known = isLetGo
+    ? { ...before, total: before.total + oldest.count, settledTo: oldest.end, isPartial: true }
+    : before;
   return {
     ...{ ...known, ...whom },
     windows: isAnother ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
@@ -245,6 +249,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
   const told = { ...shared.told };
   for (const [key, other] of Object.entries(mine.told)) told[key] = mergedTold(told[key], other);
   const ahead = mine.settledTo > shared.settledTo ? mine : shared;
+  const isMissed = mine.windows.some(({ start, countedBy }) => countedBy === 'instance' && start < shared.settledTo);
   return {
     ...shared,
     windows,
@@ -256,6 +261,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
     worst: mine.worst.at > shared.worst.at ? mine.worst : shared.worst,
     peak: mine.peak.count > shared.peak.count ? mine.peak : shared.peak,
     ...{ total: ahead.total, calm: ahead.calm, settledTo: ahead.settledTo },
+    ...(shared.isPartial || mine.isPartial || isMissed ? { isPartial: true } : {}),
     ...((shared.v01 ?? mine.v01) ? { v01: shared.v01 ?? mine.v01 } : {}),
   };
 }

@@ -89,7 +89,7 @@ function linkTo(publicUrl: string, category: string, tenantId: string): string {
 }
 
 function progressOf(incident: Incident, status: IncidentStatus, now: number): AlertIncident {
-  const { uid, startedAt, raisedAt, peak, total, settledTo, windows, hot, raisedTo } = incident;
+  const { uid, startedAt, raisedAt, peak, total, settledTo, windows, hot, raisedTo, isPartial } = incident;
   const open = windows.filter(({ start }) => start >= settledTo);
   const { end, lengthMs } = lastOf(incident);
   // Sliding windows overlap, so they cannot be counted.
@@ -108,6 +108,7 @@ function progressOf(incident: Incident, status: IncidentStatus, now: number): Al
       open.reduce((sum, { count }) => sum + count, total),
       peak.count,
     ),
+    ...(isPartial ? { isPartial } : {}),
     windowsOver: hot,
     windows: Math.max(hot, lasted),
     ...(raisedTo === undefined ? {} : { thresholdRaisedTo: raisedTo }),

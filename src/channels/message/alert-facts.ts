@@ -1,7 +1,7 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { idLabel } from '../../util/shown-names.js';
 import { attributesOf } from '../../model/tenant-attributes.js';
-import { amountOf, duration, plural } from '../../util/text.js';
+import { duration, plural } from '../../util/text.js';
 import {
   amount,
   resetsAt,
@@ -9,6 +9,7 @@ import {
   COUNTED_ALONE,
   crossing,
   howOften,
+  inAll,
   inARow,
   isOpen,
   raised,
@@ -54,17 +55,14 @@ function windowFact(alert: RateAlert, { time }: Dialect): string {
   return [range, resetsAt(alert)].filter(Boolean).join(', ');
 }
 
-function progress(
-  { status, startedAt, lastedMs, peak, total }: AlertIncident,
-  alert: RateAlert,
-  { time }: Dialect,
-): [string, string][] {
+function progress(incident: AlertIncident, alert: RateAlert, { time }: Dialect): [string, string][] {
+  const { status, startedAt, lastedMs, peak } = incident;
   const times = [`${duration(lastedMs)} from ${time(startedAt, lastedMs)}`, howOften(alert)];
   const lasted: [string, string] = ['Lasted', times.filter(Boolean).join(', ')];
   return [
     ['Incident', status === 'escalated' ? `escalated to ${alert.level.severity}` : status],
     ...(status === 'opened' ? [] : [lasted]),
     ['Peak', `${amount(peak.count, alert)}, at ${time(peak.windowStart, Math.max(lastedMs, alert.windowMs))}`],
-    ['Total', `${amountOf(total)} in all`],
+    ['Total', inAll(incident)],
   ];
 }

@@ -51,6 +51,12 @@ it.each([
       ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | 120 in all',
   ],
   [
+    'an incident resolved of which the store lost some counts',
+    anIncidentWith('resolved', { isPartial: true }),
+    '"Acme" (proj_1) is back under the llm_call threshold after 3 min' +
+      ' | peak 47 in 1 min from 2026-01-01T12:00:00.000Z, threshold 15 | at least 120 in all',
+  ],
+  [
     'an incident resolved that was never over',
     anIncident('resolved', { threshold: 50 }),
     '"Acme" (proj_1) is no longer near the llm_call threshold after 3 min' +

@@ -1,6 +1,16 @@
 import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { amountOf, duration, oneLine } from '../../util/text.js';
-import { resetsAt, contributors, COUNTED_ALONE, crossing, headline, howOften, inARow, raised } from './alert-words.js';
+import {
+  resetsAt,
+  contributors,
+  COUNTED_ALONE,
+  crossing,
+  headline,
+  howOften,
+  inAll,
+  inARow,
+  raised,
+} from './alert-words.js';
 import { PLAIN, placeOf, type Dialect } from './names.js';
 
 const LOG: Dialect = { ...PLAIN, time: (at) => at.toISOString() };
@@ -35,19 +45,21 @@ function breached(who: string, alert: RateAlert): (string | undefined)[] {
   ];
 }
 
-function progress({ status, lastedMs, peak, total }: AlertIncident, { level }: RateAlert): string {
+function progress(incident: AlertIncident, { level }: RateAlert): string {
+  const { status, lastedMs, peak } = incident;
   if (status === 'opened') return 'incident opened';
-  const soFar = `${duration(lastedMs)}, peak ${amountOf(peak.count)}, ${amountOf(total)} in all`;
+  const soFar = `${duration(lastedMs)}, peak ${amountOf(peak.count)}, ${inAll(incident)}`;
   return status === 'escalated' ? `escalated to ${level.severity} after ${soFar}` : `for ${soFar}`;
 }
 
-function resolved(who: string, alert: RateAlert, { lastedMs, peak, total }: AlertIncident): (string | undefined)[] {
+function resolved(who: string, alert: RateAlert, incident: AlertIncident): (string | undefined)[] {
   const { threshold, windowMs } = alert;
+  const { lastedMs, peak } = incident;
   const highest = `peak ${amountOf(peak.count)} in ${duration(windowMs)} from ${peak.windowStart.toISOString()}`;
   return [
     [`${who} after ${duration(lastedMs)}`, raised(alert)].filter(Boolean).join(': '),
     `${highest}, threshold ${amountOf(threshold)}`,
-    `${amountOf(total)} in all`,
+    inAll(incident),
     howOften(alert),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Severity } from '../../model/level.js';
-import type { RateAlert } from '../../model/rate-alert.js';
+import type { AlertIncident, RateAlert } from '../../model/rate-alert.js';
 import { quoted } from '../../util/shown-names.js';
 import { amountOf, duration } from '../../util/text.js';
 import { categoryLabel, tenantLabel, type Dialect, type Room } from './names.js';
@@ -62,6 +62,11 @@ export function howOften({ incident, threshold }: RateAlert): string | undefined
   const { windowsOver = 0, windows = 0, peak } = incident ?? {};
   if (!peak || windowsOver >= windows) return undefined;
   return `${peak.count > threshold ? 'over' : 'near'} in ${windowsOver} of the last ${windows} windows`;
+}
+
+/** `340 in all`, or `at least 340 in all` if the store lost some of it. */
+export function inAll({ total, isPartial }: Pick<AlertIncident, 'total' | 'isPartial'>): string {
+  return `${isPartial ? 'at least ' : ''}${amountOf(total)} in all`;
 }
 
 /** `threshold raised to 100`, if that ended the incident. */

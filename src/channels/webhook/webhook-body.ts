@@ -52,6 +52,7 @@ export function webhookBody(alert: RateAlert): string {
       lastedMs: incident.lastedMs,
       peak: { count: incident.peak.count, windowStart: incident.peak.windowStart },
       total: incident.total,
+      isPartial: incident.isPartial,
       windowsOver: incident.windowsOver,
       windows: incident.windows,
       thresholdRaisedTo: incident.thresholdRaisedTo,

@@ -60,7 +60,7 @@ export function IncidentList({ entries, now, own = false }: ListProps<PageIncide
               {incident.resolvedAt === undefined ? 'open for' : 'lasted'}{' '}
               {lasting(incident.resolvedAt === undefined ? now - incident.startedAt : incident.lastedMs)}
             </b>
-            , peak {count(incident.peak.count)} of {count(incident.threshold)}, {count(incident.total)} in all{' '}
+            , peak {count(incident.peak.count)} of {count(incident.threshold)}, {inAll(incident)}{' '}
             {own && <Window name={incident.window} />}
           </p>
           <Told told={incident.told} now={now} />
@@ -117,11 +117,16 @@ function Time({ at, now }: { at: number; now: number }): JSX.Element {
   );
 }
 
-function wordsOf({ status, severity, count: seen, threshold, levelAt, lastedMs = 0, peak, total }: PageAlert): string {
+function wordsOf(alert: PageAlert): string {
+  const { status, severity, count: seen, threshold, levelAt, lastedMs = 0, peak, total = seen, isPartial } = alert;
   const against = `${count(seen)} of ${count(threshold)}`;
   if (status === 'resolved')
-    return `ended after ${lasting(lastedMs)}, peak ${count(peak ?? seen)}, ${count(total ?? seen)} in all`;
+    return `ended after ${lasting(lastedMs)}, peak ${count(peak ?? seen)}, ${inAll({ total, isPartial })}`;
   if (status === 'reminded') return `still ${seen > threshold ? 'over' : 'near'}, ${against}`;
   if (status === 'escalated') return `escalated to ${severity}, ${against}`;
   return levelAt > 1 ? `${severity} at ${levelAt}×, ${against}` : `${severity}, ${against}`;
+}
+
+function inAll({ total, isPartial }: { total: number; isPartial?: true | undefined }): string {
+  return `${isPartial ? 'at least ' : ''}${count(total)} in all`;
 }
