@@ -792,6 +792,25 @@ describe('AlertEngine', () => {
       expect((await one.list())[0]?.channels['hearing']).toEqual({ status: 'delivered', attempts: 2 });
     });
 
+    it('is told by the one that is at it, however many wait, for a few writes a record', async () => {
+      const slow = [new Hearing('one'), new Hearing('two'), new Hearing('three')];
+      const heard = new Hearing('one');
+      const one = await replica(slow, { maxOpenIncidents: 1_000 });
+      await replica([heard], { maxOpenIncidents: 1_000 });
+      await pass(2 * SECOND);
+      for (const each of slow) each.answer = () => inMs(50 * SECOND);
+      const swap = jest.spyOn(state, 'swap');
+      const read = jest.spyOn(state, 'read');
+      await Promise.all(Array.from({ length: 800 }, (_, i) => one.breached(aBreach(`t${i}`, {}, HOUR))));
+      const written = (): number => swap.mock.calls.filter(([kind]) => kind === 'incidents::').length;
+      expect([written(), read.mock.calls.length]).toEqual([800, 800]);
+      await pass(40 * SECOND);
+      // Leases of 9 s, those of three channels written together: every 6 s, not one by one.
+      expect(written()).toBeLessThan(800 * 8);
+      expect(read.mock.calls.length).toBeLessThan(800 + 400);
+      expect(heard.heard).toEqual([]);
+    });
+
     it('is told by the other after a pause of one, and then not by that too', async () => {
       const [slow, paused] = [new Hearing(), new Hearing()];
       await replica([slow]);

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
@@ -9,6 +10,7 @@ import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { scopeOf } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
+import { chunks } from '../util/chunks.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
 import { SayOnce } from '../util/say-once.js';
@@ -48,7 +50,7 @@ import {
   type Span,
 } from './incident/counts-of-windows.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
-import { IncidentRecords } from './incident/incident-records.js';
+import { IncidentRecords, MAX_IN_A_TURN } from './incident/incident-records.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
@@ -125,6 +127,8 @@ export class AlertEngine implements Incidents {
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
   private readonly once: SayOnce;
+  private nextTurn = Promise.resolve();
+  private noticed = 0;
   private lost = 0;
   private lookedAt = 0;
   // While the store is away: when it was last seen.
@@ -186,9 +190,11 @@ export class AlertEngine implements Incidents {
    * alerts. Never rejects.
    */
   breached(breach: Breach): Promise<void> {
-    const raising = this.take(breach).catch((error: unknown) => {
-      this.logger.error(`A breach of ${oneLine(breach.category)} did not raise an alert (${reasonOf(error)})`);
-    });
+    const raising = this.turn()
+      .then(() => this.take(breach))
+      .catch((error: unknown) => {
+        this.logger.error(`A breach of ${oneLine(breach.category)} did not raise an alert (${reasonOf(error)})`);
+      });
     this.raising.add(raising);
     return raising.finally(() => this.raising.delete(raising));
   }
@@ -320,6 +326,13 @@ export class AlertEngine implements Incidents {
       const free = told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
       return withTold(incident, key, free);
     }).catch(() => undefined);
+  }
+
+  /** Thousands of breaches at once are taken a few in each turn of the event loop, so that requests are answered in between. */
+  private turn(): Promise<void> {
+    const mine = this.nextTurn;
+    if (++this.noticed % MAX_IN_A_TURN === 0) this.nextTurn = mine.then(() => turn());
+    return mine;
   }
 
   private async take(noticed: Breach): Promise<void> {
@@ -471,6 +484,12 @@ export class AlertEngine implements Incidents {
 
   /** The incidents with their current counts and contributors. */
   private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
+    const found: (Incident | undefined)[] = [];
+    for (const some of chunks(ids, MAX_IN_A_TURN)) found.push(...(await this.refreshedTogether(some)));
+    return found;
+  }
+
+  private async refreshedTogether(ids: readonly string[]): Promise<(Incident | undefined)[]> {
     const incidents = await this.records.read(ids);
     const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
     return Promise.all(
@@ -556,7 +575,10 @@ export class AlertEngine implements Incidents {
 
   /** Updates the counts of due incidents, closes those that are over, and sends each channel what it is due. */
   private async lookAt(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
+    for (const some of chunks(ids, MAX_IN_A_TURN)) await this.lookAtTogether(some);
+  }
+
+  private async lookAtTogether(ids: readonly string[]): Promise<void> {
     const now = this.options.now();
     const incidents = await this.records.read(ids);
     const spans = incidents.map((incident) => (incident ? spansToCount(incident, now, this.settings.periodEnd) : []));
@@ -583,20 +605,32 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /** Extends the leases on what this replica is sending. */
+  /** Extends the leases on what this replica is sending: those of a record together. */
   private async keepLeases(): Promise<void> {
+    const ending = new Map<string, ChannelDelivery[]>();
     for (const delivery of this.deliveries.values()) {
       await this.leases.claim(delivery);
       const soon = this.options.now() + SEND_LEASE_MS / 2;
-      const ending = delivery.ids().filter((id) => (this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon);
+      for (const id of delivery.ids())
+        if ((this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon)
+          ending.set(id, [...(ending.get(id) ?? []), delivery]);
+    }
+    for (const some of chunks([...ending], MAX_IN_A_TURN)) {
+      const read = await this.records.read(some.map(([id]) => id));
       await Promise.all(
-        ending.map((id) =>
-          this.changeTold(id, delivery.key, (told, incident) =>
-            withTold(incident, delivery.key, extended(told, this.me, this.options.now())),
-          ).catch(() => undefined),
+        some.map(([id, deliveries], i) =>
+          this.attend(id, (there) => this.withLeases(there, deliveries), read[i]).catch(() => undefined),
         ),
       );
     }
+  }
+
+  private withLeases(incident: Incident | undefined, deliveries: readonly ChannelDelivery[]): Incident | undefined {
+    const now = this.options.now();
+    return deliveries.reduce((next, { key, leaseMs }) => {
+      const told = next?.told[key];
+      return next && told ? withTold(next, key, extended(told, this.me, now + leaseMs)) : next;
+    }, incident);
   }
 
   private reportLost(): void {

@@ -7,6 +7,8 @@ import { isIncident } from './incident-from-store.js';
 export const MAX_LISTED = 500;
 /** How many due records are handled at once. */
 const MAX_AT_ONCE = 500;
+/** How many records are changed in one turn of the event loop, so that requests are answered in between. */
+export const MAX_IN_A_TURN = 50;
 /** How many incidents beyond `maxOpenIncidents` to remember that other replicas may be handling. */
 const MAX_REMEMBERED = 2_000;
 /** The history is trimmed after this many archived incidents. */

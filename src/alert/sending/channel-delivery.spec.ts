@@ -669,6 +669,17 @@ describe('a delivery', () => {
       expect(messages).toEqual(['a,b', 'a,b']);
       expect(outcomes()).toEqual({ delivered: 2, retried: 2, failed: 0, suppressed: 0 });
     });
+
+    it.each([
+      ['nothing after a pause that is waited out in the queue', 3_000, []],
+      ['the failures before a longer one, in which others may send', 6_000, [false, false]],
+    ])('notes in the records %s', async (_, retryAfterMs, noted) => {
+      openGroups();
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs }));
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      await pass(500);
+      expect(reports.map(([, { delivered }]) => delivered)).toEqual(noted);
+    });
   });
 
   describe('flushes', () => {

@@ -5,11 +5,15 @@ import type { Logger } from '@nestjs/common';
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { SEVERITIES } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
+import { chunks } from '../../util/chunks.js';
 import { isThenable } from '../../util/guest-function.js';
 import { plural, reasonOf } from '../../util/text.js';
 import { within } from '../../util/within.js';
 import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.js';
+import { byRank, RankedQueue, type Item } from './ranked-queue.js';
+import { leaseOf, SEND_LEASE_MS } from './which-replica-sends.js';
 import type { Due } from '../incident/incident.js';
+import { MAX_IN_A_TURN } from '../incident/incident-records.js';
 
 /** A channel with its unique name. */
 export interface NamedChannel {
@@ -65,12 +69,6 @@ export interface Incidents {
   again(key: string, id: string): Promise<void>;
 }
 
-interface Item {
-  readonly id: string;
-  readonly since: number;
-  readonly rank: readonly number[];
-}
-
 /** A queued item with what is still due for it, as it is now. */
 interface Live {
   readonly item: Item;
@@ -99,7 +97,9 @@ const MAX_RANKED = 2_000;
 
 /** Sends what one channel is due: most severe first, in groups if the channel takes them. */
 export class ChannelDelivery {
-  private readonly pending = new Map<string, Item>();
+  private readonly pending = new RankedQueue();
+  /** Something waits that was in a message's turn before, so it waits for no others now. */
+  private hasWaited = false;
   private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private readonly sending = new Set<string>();
   private readonly working = new Set<Promise<unknown>>();
@@ -141,6 +141,11 @@ export class ChannelDelivery {
     return this.health.pausedMs;
   }
 
+  /** How long this replica may take to send what it takes now, before another one does. */
+  get leaseMs(): number {
+    return leaseOf(this.pending.size);
+  }
+
   /** @param now - Milliseconds since the epoch. */
   status(now: number): ChannelStatus {
     const queued = new Set([...this.ids(), ...this.retries.keys()]).size;
@@ -154,7 +159,7 @@ export class ChannelDelivery {
 
   /** Ids of what this replica is sending, so that its leases are extended. */
   ids(): string[] {
-    return [...this.pending.keys(), ...this.sending];
+    return [...this.pending.ids(), ...this.sending];
   }
 
   push(id: string, due: Due, isSuspect = false): void {
@@ -163,7 +168,7 @@ export class ChannelDelivery {
     this.forget(id);
     const rank = rankOf(due, isSuspect);
     const { since = performance.now() } = this.pending.get(id) ?? {};
-    this.pending.set(id, { id, since, rank });
+    this.pending.set({ id, since, rank });
     this.pump();
   }
 
@@ -189,7 +194,7 @@ export class ChannelDelivery {
     const left = [...new Set([...this.ids(), ...this.retries.keys()])];
     for (const { timer } of this.retries.values()) clearTimeout(timer);
     clearTimeout(this.timer);
-    this.pending.clear();
+    this.pending.take(Infinity);
     if (left.length > 0)
       this.logger.warn(`${this.title} did not send ${plural(left.length, 'alert')}: the process ended first`);
     this.isEnded = true;
@@ -263,9 +268,13 @@ export class ChannelDelivery {
 
   private pumpGroup(): void {
     if (this.isGroupUnderWay || this.pending.size === 0) return;
-    const oldest = Math.min(...[...this.pending.values()].map(({ since }) => since));
-    const waitMs = Math.max(this.hurry ? 0 : oldest + this.groupWaitMs - performance.now(), this.pausedMs);
-    if (waitMs <= 0) return this.start(this.take(MAX_RANKED));
+    const { since } = this.pending.first as Item;
+    const groupWaitMs = this.hurry || this.hasWaited ? 0 : since + this.groupWaitMs - performance.now();
+    const waitMs = Math.max(groupWaitMs, this.pausedMs);
+    if (waitMs <= 0) {
+      this.hasWaited = false;
+      return this.start(this.take(MAX_RANKED));
+    }
     this.pumpIn(waitMs);
   }
 
@@ -280,16 +289,9 @@ export class ChannelDelivery {
     return batchSize >= 1 ? Math.floor(Math.min(batchSize, 10_000)) : BATCH_SIZE;
   }
 
-  /** Takes the most urgent items from the queue. */
   private take(most: number): Item[] {
-    const waiting = [...this.pending.values()];
-    // Sorting the whole queue for each of a thousand alerts would cost too much.
-    const taken =
-      most === 1 ? [waiting.reduce((a, b) => (byRank(a, b) <= 0 ? a : b))] : waiting.sort(byRank).slice(0, most);
-    for (const { id } of taken) {
-      this.pending.delete(id);
-      this.sending.add(id);
-    }
+    const taken = this.pending.take(most);
+    for (const { id } of taken) this.sending.add(id);
     return taken;
   }
 
@@ -361,7 +363,8 @@ export class ChannelDelivery {
 
   private putBack(item: Item): void {
     this.sending.delete(item.id);
-    this.pending.set(item.id, item);
+    this.pending.set(item);
+    this.hasWaited = true;
   }
 
   private async single({ alert, memory, also }: Present): Promise<string | undefined> {
@@ -400,11 +403,20 @@ export class ChannelDelivery {
         for (const { item } of sent) this.putBack(item);
         return;
       }
-      outcome = { delivered: false, ...this.health.failed(...subjectsOf(sent), error, since) };
+      const failure = this.health.failed(...subjectsOf(sent), error, since);
+      // A group waits out a short pause in the queue: noting a rate limit in hundreds of records would cost more than the message.
+      if (sent.length > 1 && !failure.refused && !failure.isSuspect && failure.waitMs <= SEND_LEASE_MS) {
+        this.outcomes.retried += sent.length;
+        for (const { item } of sent) this.putBack(item);
+        return;
+      }
+      outcome = { delivered: false, ...failure };
     }
-    // Before reporting, which may start another message about the same incident.
-    for (const { item } of sent) this.sending.delete(item.id);
-    await Promise.all(sent.map((one) => this.report(one, outcome)));
+    for (const some of chunks(sent, MAX_IN_A_TURN)) {
+      // Before reporting, which may start another message about the same incident.
+      for (const { item } of some) this.sending.delete(item.id);
+      await Promise.all(some.map((one) => this.report(one, outcome)));
+    }
   }
 
   private async report({ item, present }: Live, outcome: Outcome): Promise<void> {
@@ -414,7 +426,7 @@ export class ChannelDelivery {
   }
 
   private retryAfter(id: string, waitMs: number): void {
-    if (this.isEnded || this.pending.has(id)) return;
+    if (this.isEnded || this.pending.get(id)) return;
     clearTimeout(this.retries.get(id)?.timer);
     // A little later than the record says, so that it is due by then.
     const laterMs = waitMs + 5;
@@ -459,9 +471,4 @@ function rankOf({ status, level, window }: Due, isSuspect: boolean): readonly nu
   const ratio = window.count / window.threshold;
   const urgency = status === 'resolved' ? [0, 0, ratio] : [1, SEVERITIES.indexOf(level.severity), ratio];
   return [isSuspect ? 0 : 1, ...urgency];
-}
-
-function byRank(a: Item, b: Item): number {
-  for (const [i, rank] of b.rank.entries()) if (rank !== a.rank[i]) return rank - (a.rank[i] as number);
-  return a.since - b.since;
 }

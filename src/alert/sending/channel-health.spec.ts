@@ -89,6 +89,23 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBeGreaterThan(0);
   });
 
+  it('is on if a message about many alerts meets a rate limit, and off if a pause is asked for three times in a row', () => {
+    const many = Array.from({ length: 25 }, (_, i) => `t${i}`);
+    const meets = (): void => void health.failed(many, '25 alerts of llm_call', limited);
+    for (let i = 0; i < 3; i++) {
+      meets();
+      jest.advanceTimersByTime(1_000);
+      health.works();
+    }
+    for (let i = 0; i < 2; i++) {
+      meets();
+      expect(health.status(NOW)).toMatchObject({ on: true, retryAt: NOW + 1_000 });
+      jest.advanceTimersByTime(1_000);
+    }
+    meets();
+    expect(health.status(NOW)).toMatchObject({ on: false, reason: 'answered 429' });
+  });
+
   it('states since when and why nothing goes through, and when it is tried again', () => {
     jest.advanceTimersByTime(5_000);
     health.failed(['a', 'b', 'c'], 'alerts', new Error('answered 503'));

@@ -35,6 +35,8 @@ export class ChannelHealth {
   private pausedUntil = 0;
   private pausedAt = -Infinity;
   private pauses = 0;
+  /** How often in a row the receiver asked for a pause. */
+  private asks = 0;
   private probes = 0;
   private fault: { readonly since: number; readonly reason: string } | undefined;
   /** A rate limit comes and goes, so it is not logged each time. */
@@ -86,7 +88,7 @@ export class ChannelHealth {
     const waited = this.pausedMs > 0;
     this.off = this.fault = undefined;
     this.failing.clear();
-    this.pausedUntil = this.pauses = this.probes = 0;
+    this.pausedUntil = this.pauses = this.probes = this.asks = 0;
     this.once.good(this.title);
     if (wasAway) this.logger.log(`${this.title} works again`);
     return wasAway || waited;
@@ -111,7 +113,9 @@ export class ChannelHealth {
     const asked = Math.min(retryAfterMs, MAX_WAIT_ASKED_MS);
     if (asked > 0) this.pause(asked);
     const refused = isRefused(error);
-    const isFaulty = !refused && this.failing.size >= FAULTS_TO_PAUSE;
+    if (asked > 0 && isNews) this.asks++;
+    // A message about many alerts that meets a rate limit is not many faults.
+    const isFaulty = !refused && Math.min(this.failing.size, asked > 0 ? this.asks : Infinity) >= FAULTS_TO_PAUSE;
     const isSuspect = mayBeOfOneAlert(error);
     if (isFaulty && isNews) this.pause(backoff(FIRST_WAIT_MS, this.pauses++, isSuspect ? MAX_PAUSE_MS : MAX_WAIT_MS));
     if (isFaulty || switchOff || probe) this.fault = { since: this.fault?.since ?? performance.now(), reason };

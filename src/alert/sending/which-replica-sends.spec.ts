@@ -1,6 +1,6 @@
 import type { AlertLevel } from '../../model/level.js';
-import { extended, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
-import { withBreach, type Incident, type Told } from '../incident/incident.js';
+import { extended, leaseOf, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
+import { CLOCK_FELL_BACK_MS, withBreach, type Incident, type Told } from '../incident/incident.js';
 import { withTold } from '../incident/told.js';
 import type { Mute } from '../mutes.js';
 
@@ -41,7 +41,7 @@ function begun(): Incident {
 const sender = (more: Partial<Sender>): Sender => ({
   ...{ me: 'me', now: NOW, settings: { remindAfterMs: 60_000, resolveAfterMs: undefined }, mute: undefined },
   channels: new Map([['log', {}]]),
-  own: () => ({ pausedMs: 0 }),
+  own: () => ({ pausedMs: 0, leaseMs: SEND_LEASE_MS }),
   isMine: () => true,
   mayClose: true,
   mayTakeOver: true,
@@ -120,7 +120,7 @@ describe('what is due to channels', () => {
   });
 
   it('waits if the channel is paused, and the record states why', () => {
-    const paused = { own: () => ({ pausedMs: 30_000 }) };
+    const paused = { own: () => ({ pausedMs: 30_000, leaseMs: SEND_LEASE_MS }) };
     const fresh = take(over(undefined), paused);
     expect([fresh.paused, fresh.taken.size]).toEqual([['log'], 0]);
     expect(fresh.incident?.told.log).toEqual({
@@ -135,7 +135,9 @@ describe('what is due to channels', () => {
   });
 
   it('is taken during a short pause, to be ranked with all that waits when that is over', () => {
-    const { incident, taken, paused } = take(over(undefined), { own: () => ({ pausedMs: 5_000 }) });
+    const { incident, taken, paused } = take(over(undefined), {
+      own: () => ({ pausedMs: 5_000, leaseMs: SEND_LEASE_MS }),
+    });
     expect([[...taken.keys()], paused, incident?.told.log?.delivery.status]).toEqual([['log'], [], 'queued']);
   });
 
@@ -219,8 +221,23 @@ describe('the lease of what is being sent', () => {
   const sending: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 }, by: 'me', until: NOW + 100 };
 
   it('is extended by the replica that has it', () => {
-    expect(extended(sending, 'me', NOW)).toEqual({ ...sending, until: NOW + SEND_LEASE_MS });
+    expect(extended(sending, 'me', NOW + SEND_LEASE_MS)).toEqual({ ...sending, until: NOW + SEND_LEASE_MS });
     expect(extended(sending, 'other', NOW)).toBe(sending);
+  });
+
+  it.each([
+    [0, 5_000],
+    [100, 5_500],
+    [8_000, 45_000],
+    [100_000, 45_000],
+  ])('lasts longer the more others wait: with %i %i ms', (waiting, ms) => {
+    expect(leaseOf(waiting)).toBe(ms);
+    const own = () => ({ pausedMs: 0, leaseMs: leaseOf(waiting) });
+    expect(takeToSend(undefined, over(undefined), sender({ own })).incident?.told.log).toMatchObject({
+      until: NOW + ms,
+    });
+    // A lease much longer than this is taken for one from before the clock fell back.
+    expect(ms).toBeLessThan(CLOCK_FELL_BACK_MS);
   });
 
   it('is given up by it, so that another may send at once', () => {

@@ -8,9 +8,19 @@ import type { Wanting } from './channel-roster.js';
 /** After this time another replica takes over from a dead one. */
 export const SEND_LEASE_MS = 5_000;
 
+/** How much longer the lease is for each alert that waits: leases of thousands, extended every few seconds, cost more than sending. */
+const LEASE_PER_WAITING_MS = 5;
+/** Below {@link CLOCK_FELL_BACK_MS}: a lease that ends later than that is taken for a wrong one. */
+const MAX_LEASE_MS = 45_000;
+
+/** The lease on an alert in a channel for which so many others wait. */
+export function leaseOf(waiting: number): number {
+  return Math.min(SEND_LEASE_MS + waiting * LEASE_PER_WAITING_MS, MAX_LEASE_MS);
+}
+
 /** Extends the lease on what this replica is still sending. */
-export function extended(told: Told, me: string, now: number): Told {
-  return told.by === me ? { ...told, until: now + SEND_LEASE_MS } : told;
+export function extended(told: Told, me: string, until: number): Told {
+  return told.by === me ? { ...told, until } : told;
 }
 
 /** Releases what this replica did not send, so that another one may take it at once. */
@@ -27,8 +37,8 @@ export interface Sender {
   readonly settings: IncidentSettings;
   /** Channels of all replicas, by key. */
   readonly channels: ReadonlyMap<string, Wanting>;
-  /** A channel of this replica, and how much longer it is paused, in milliseconds. */
-  readonly own: (key: string) => { readonly pausedMs: number } | undefined;
+  /** A channel of this replica: how much longer it is paused, and how long a lease is, in milliseconds. */
+  readonly own: (key: string) => { readonly pausedMs: number; readonly leaseMs: number } | undefined;
   /** Whether this replica is the one that sends through a channel now. */
   readonly isMine: (key: string) => boolean;
   /** The mute in force. */
@@ -90,7 +100,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
       incident = withTold({ ...incident, status: next.status }, key, {
         ...queued,
         by: me,
-        until: now + SEND_LEASE_MS,
+        until: now + delivery.leaseMs,
       });
     }
     // Left in the record for another replica: perhaps only others have the channel.

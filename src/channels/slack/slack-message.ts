@@ -10,6 +10,7 @@ import { noticeLines } from '../message/notice-text.js';
 import { linkOf, safeLink } from '../message/safe-link.js';
 import { plainText, slackText } from '../message/safe-text.js';
 import { moment } from '../../util/text.js';
+import { chunks } from '../../util/chunks.js';
 
 /** The channel options that affect its messages. */
 type Look = Pick<MessageOptions, 'environment' | 'link'>;
@@ -90,8 +91,4 @@ function buttonTo(url: string | undefined): Block[] {
 
 function plain(text: string): PlainText {
   return { type: 'plain_text', text, emoji: false };
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
