@@ -167,8 +167,9 @@ describe('a category', () => {
 
 describe('the name of the app', () => {
   const before = process.cwd();
-  const directory = mkdtempSync(join(tmpdir(), 'app-name-'));
+  let directory: string;
 
+  beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'app-name-'))));
   afterAll(() => {
     process.chdir(before);
     rmSync(directory, { recursive: true });
