@@ -1,13 +1,11 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import { keyOfShown } from '../model/tenant.js';
-import { countersOf, type WindowSpan, type CountRead } from '../model/window.js';
+import { countersOf, type WindowSpan } from '../model/window.js';
 import {
-  blockOf,
   blocksOf,
   BLOCK_SLOTS,
   HOUR_SLOTS,
   MAX_LIVE,
-  OPEN_SLOTS,
   SLOT_MS,
   type SeenTenant,
   type SlotCounts,
@@ -17,6 +15,7 @@ import {
 } from '../store/usage-store.js';
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
+import { UsageHistory } from './usage-history.js';
 import type { UsageSource } from './usage-recorder.js';
 import { baseWindow, isLong, slotOf } from './usage-units.js';
 
@@ -146,7 +145,11 @@ interface Slots {
 
 /** Reads usage. What is not yet in the history is read from the counters, so all replicas return the same. */
 export class UsageReader {
-  constructor(private readonly settings: UsageSettings) {}
+  private readonly past: UsageHistory;
+
+  constructor(private readonly settings: UsageSettings) {
+    this.past = new UsageHistory(settings);
+  }
 
   get retention(): UsageRetention {
     return this.settings;
@@ -217,7 +220,7 @@ export class UsageReader {
     const span = window.spanAt(time);
     const tenants = counts.map(({ tenant }) => tenant);
     const [seen, total] = await Promise.all([
-      this.seenOf(category.name, tenants, datesOf(window, span).windowStart.getTime(), span.end),
+      this.past.seenOf(category.name, tenants, datesOf(window, span).windowStart.getTime(), span.end),
       this.totalIn(category, window, time, counts),
     ]);
     const rows = counts.map(({ tenant, count }, i): UsageRow => {
@@ -231,7 +234,7 @@ export class UsageReader {
       };
     });
     const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
-    const since = await this.since(category, window, over, time);
+    const since = await this.past.since(category, window, over, time);
     over.forEach((row, i) => (row.since = since[i] as Date));
     return rows;
   }
@@ -272,7 +275,7 @@ export class UsageReader {
   /** Every tenant seen since a time. */
   seenSince(category: string, from: number): Promise<Map<string, SeenTenant>> {
     const slots = this.slots({ from });
-    return this.seenBetween(category, slots.from, slots.to);
+    return this.past.seenBetween(category, slots.from, slots.to);
   }
 
   /** One count per minute: for a window shorter than that, the highest; for a longer one, the running count at the end of the minute. */
@@ -286,7 +289,7 @@ export class UsageReader {
 
   async histories(category: Category, tenants: readonly string[], range: TimeRange): Promise<UsageSeries[]> {
     const { from, to } = this.slots(range);
-    const found = await this.slotCounts(category, tenants, from, to);
+    const found = await this.past.counts(category, tenants, from, to);
     return found.map((counts) => series(counts, from, to));
   }
 
@@ -317,13 +320,14 @@ export class UsageReader {
     const sure = new Set<string>();
     const maybe = new Set<string>();
     for (const block of blocksOf(from, to)) {
-      const isWhole = block * BLOCK_SLOTS >= from && ((block + 1) * BLOCK_SLOTS - 1 <= to || to === this.slot());
+      const isWhole =
+        block * BLOCK_SLOTS >= from && ((block + 1) * BLOCK_SLOTS - 1 <= to || to === Math.floor(this.now() / SLOT_MS));
       const seen = await this.settings.store.seen(name, block);
       for (const tenant of seen.keys()) (isWhole ? sure : maybe).add(tenant);
     }
     const unsure = [...maybe].filter((tenant) => !sure.has(tenant));
     for (const some of batches(unsure)) {
-      const counts = await this.slotCounts(category, some, from, to);
+      const counts = await this.past.counts(category, some, from, to);
       some.forEach((tenant, i) => (counts[i] as SlotCounts).size > 0 && sure.add(tenant));
     }
     return sure.size;
@@ -360,11 +364,11 @@ export class UsageReader {
 
   /** Each tenant's usage, as how often each count occurred. */
   private async usageOf(category: Category, from: number, to: number): Promise<TenantUsage[]> {
-    const seen = await this.seenBetween(category.name, from, to);
+    const seen = await this.past.seenBetween(category.name, from, to);
     const window = baseWindow(category);
     const usage: TenantUsage[] = [];
     for (const some of batches([...seen])) {
-      const found = await this.slotCounts(
+      const found = await this.past.counts(
         category,
         some.map(([tenant]) => tenant),
         from,
@@ -378,32 +382,6 @@ export class UsageReader {
       await new Promise(setImmediate);
     }
     return usage;
-  }
-
-  /** Every tenant seen in that time, with its newest entry. */
-  private async seenBetween(category: string, from: number, to: number): Promise<Map<string, SeenTenant>> {
-    const all = new Map<string, SeenTenant>();
-    for (const block of blocksOf(from, to))
-      for (const [tenant, about] of await this.settings.store.seen(category, block)) all.set(tenant, about);
-    return all;
-  }
-
-  /** The last known entries of tenants of a window, from its blocks or the one before; it may be longer than a block. */
-  private async seenOf(
-    category: string,
-    tenants: readonly string[],
-    start: number,
-    end: number,
-  ): Promise<(SeenTenant | undefined)[]> {
-    const now = this.now();
-    const blockAt = (time: number): number => blockOf(Math.floor(time / SLOT_MS));
-    const first = Math.max(blockAt(start) - 1, blockAt(now - this.settings.retentionMs));
-    const seen: (SeenTenant | undefined)[] = tenants.map(() => undefined);
-    for (let block = blockAt(Math.min(end - 1, now)); block >= first && !seen.every(Boolean); block--) {
-      const found = await this.settings.store.seenOf(category, block, tenants);
-      found.forEach((about, i) => (seen[i] ??= about));
-    }
-    return seen;
   }
 
   /** About how many bytes history takes; undefined if the store does not know. */
@@ -434,10 +412,6 @@ export class UsageReader {
     return this.settings.thresholdOf(category, window, tenant, seen?.thresholds?.[category.windows.indexOf(window)]);
   }
 
-  private slot(): number {
-    return Math.floor(this.now() / SLOT_MS);
-  }
-
   /** The slots of a range, limited to those that are kept. */
   private slots(range: TimeRange): Slots {
     const { from, to } = given(range, 'from, to');
@@ -449,62 +423,12 @@ export class UsageReader {
     return { from: Math.min(first, Math.floor(now / SLOT_MS) + 1), to: last };
   }
 
-  private async slotCounts(
-    category: Category,
-    tenants: readonly string[],
-    from: number,
-    to: number,
-  ): Promise<SlotCounts[]> {
-    const window = baseWindow(category);
-    // The running count of a long window continues through minutes without a request.
-    const first = isLong(window) ? Math.ceil(window.spanAt(from * SLOT_MS).start / SLOT_MS) : from;
-    const kept = Math.max(first, Math.floor((this.now() - this.settings.retentionMs) / SLOT_MS) - BLOCK_SLOTS);
-    const [found, open] = await Promise.all([
-      this.settings.store.history(category.name, tenants, kept, to),
-      this.openCounts(category, window, tenants, kept, to),
-    ]);
-    return found.map((counts, i) => {
-      const all = new Map(counts);
-      for (const [slot, count] of open[i] as SlotCounts) if (count > (all.get(slot) ?? 0)) all.set(slot, count);
-      return isLong(window) ? carried(all, window, from, to) : all;
-    });
-  }
-
-  /** Counts of windows that may not be copied yet. */
-  private async openCounts(
-    { name }: Category,
-    window: CategoryWindow,
-    tenants: readonly string[],
-    from: number,
-    to: number,
-  ): Promise<SlotCounts[]> {
-    const now = this.now();
-    const times: { at: number; slot: number }[] = [];
-    for (let at = now; Math.floor(at / SLOT_MS) > this.slot() - OPEN_SLOTS; at = window.spanAt(at).start - 1) {
-      const slot = slotOf(window, window.spanAt(at), at);
-      if (slot <= to && slot >= from) times.push({ at, slot });
-    }
-    const reads = tenants.flatMap((tenantId): CountRead[] =>
-      times.map(({ at }) => ({ category: name, window: window.name, tenantId, at })),
-    );
-    if (reads.length === 0) return tenants.map(() => new Map());
-    const counts = await this.settings.source.counts(reads);
-    return tenants.map((_, i) => {
-      const open = new Map<number, number>();
-      times.forEach(({ slot }, k) => {
-        const count = counts[i * times.length + k] ?? 0;
-        if (count > (open.get(slot) ?? 0)) open.set(slot, count);
-      });
-      return open;
-    });
-  }
-
   /** The busiest tenants of a past window, of all that were seen then, by their counts at its end. */
   private async pastTop(category: Category, { from, to }: Slots, limit: number): Promise<TenantCount[]> {
-    const seen = [...(await this.seenBetween(category.name, from, to)).keys()];
+    const seen = [...(await this.past.seenBetween(category.name, from, to)).keys()];
     const counts: TenantCount[] = [];
     for (const some of batches(seen, 10 * READ_AT_ONCE)) {
-      const found = await this.slotCounts(category, some, to, to);
+      const found = await this.past.counts(category, some, to, to);
       some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(to) ?? 0 }));
     }
     return counts
@@ -535,32 +459,6 @@ export class UsageReader {
     let total = 0;
     for (const count of totals.values()) total += count;
     return Math.max(total, known);
-  }
-
-  /** Since when each of these tenants has been over its threshold in every window. */
-  private async since(
-    category: Category,
-    window: CategoryWindow,
-    over: readonly UsageRow[],
-    time: number,
-  ): Promise<Date[]> {
-    const here = window.spanAt(time).start;
-    if (over.length === 0 || window !== baseWindow(category)) return over.map(() => new Date(here));
-    const tenants = over.map(({ tenant }) => tenant.id);
-    const to = Math.floor(time / SLOT_MS);
-    const runs = async (some: readonly string[], from: number): Promise<number[]> =>
-      (await this.slotCounts(category, some, from, to)).map((counts, i) => {
-        const { threshold = Infinity } = over[tenants.indexOf(some[i] as string)] as UsageRow;
-        return runStart(counts, threshold, window, time, from * SLOT_MS);
-      });
-    const starts = await runs(tenants, to - 59);
-    // More is read only if the tenant was over for the whole hour.
-    const longer = tenants.filter((_, i) => (starts[i] as number) <= (to - 58) * SLOT_MS);
-    if (longer.length > 0) {
-      const earlier = await runs(longer, to - Math.ceil(this.settings.retentionMs / SLOT_MS));
-      longer.forEach((tenant, i) => (starts[tenants.indexOf(tenant)] = earlier[i] as number));
-    }
-    return starts.map((start) => new Date(start));
   }
 
   /** How often each count occurred; of a long window only its last, and of a sliding one the highest of each length, as it alerts. */
@@ -629,50 +527,6 @@ function series(counts: SlotCounts, from: number, to: number): UsageSeries {
     stepMs: SLOT_MS,
     counts: Array.from({ length }, (_, i) => counts.get(from + i) ?? 0),
   };
-}
-
-/** The running counts of a long window, including minutes without a request. */
-function carried(counts: SlotCounts, window: CategoryWindow, from: number, to: number): SlotCounts {
-  const all = new Map<number, number>();
-  const first = Math.min(from, ...counts.keys());
-  let [end, running] = [0, 0];
-  for (let slot = first; slot <= to; slot++) {
-    if (slot * SLOT_MS >= end) [end, running] = [window.spanAt(slot * SLOT_MS).end, 0];
-    running = Math.max(running, counts.get(slot) ?? 0);
-    if (running > 0) all.set(slot, running);
-  }
-  return all;
-}
-
-/**
- * Start of the first of the consecutive windows over `threshold` up to the one that contains `time`; of a long window, the minute in which it
- * was crossed.
- */
-function runStart(counts: SlotCounts, threshold: number, window: CategoryWindow, time: number, from: number): number {
-  let span = window.spanAt(time);
-  for (;;) {
-    const before = window.spanAt(span.start - 1);
-    // Nothing is known before `from`: a month need not be searched for it.
-    if (before.end <= from || !isOver(counts, threshold, window, before))
-      return isLong(window) ? crossedIn(counts, threshold, span, time, from) : span.start;
-    span = before;
-  }
-}
-
-/** The minute of a long window after the last one known to be calm; its start if none is. */
-function crossedIn(counts: SlotCounts, threshold: number, span: WindowSpan, time: number, from: number): number {
-  const last = Math.floor(Math.min(time, span.end - 1) / SLOT_MS);
-  const first = Math.ceil(Math.max(span.start, from) / SLOT_MS);
-  let calm = last;
-  while (calm >= first && (counts.get(calm) ?? 0) > threshold) calm--;
-  return calm < first ? span.start : Math.min(calm + 1, last) * SLOT_MS;
-}
-
-/** Whether a count of a window is over the threshold. Windows under a minute share its highest. */
-function isOver(counts: SlotCounts, threshold: number, window: CategoryWindow, span: WindowSpan): boolean {
-  for (let slot = slotOf(window, span, span.start); slot <= slotOf(window, span, span.end); slot++)
-    if ((counts.get(slot) ?? 0) > threshold) return true;
-  return false;
 }
 
 function* batches<T>(list: readonly T[], most = READ_AT_ONCE): Generator<T[]> {
