@@ -229,6 +229,61 @@ describe('incidents', () => {
     expect(records.takeUnshared()).toEqual([]);
   });
 
+  describe('that another replica has handled since', () => {
+    const look = async (until: number): Promise<void> => {
+      for (const each of [records, other]) await each.due(until);
+    };
+    const endedByOther = async (id: string): Promise<void> => {
+      const [there] = await other.read([id]);
+      await other.change(id, () => ({ ...(there as Incident), closedAt: 9 }));
+      await other.archive(id, { ...(there as Incident), closedAt: 9 });
+    };
+
+    it('and that are over are not opened again after an outage, nor if the store loses its data', async () => {
+      await open(records, 'a', { lookAt: 5 });
+      await open(records, 'b', { lookAt: 5_000 });
+      await endedByOther('a');
+      await look(1_005);
+      expect(records.lastSeen('a')).toBeDefined();
+      await look(1_006);
+      await goAway();
+      expect(records.dueHere(9_000)).toEqual(['b']);
+      await comeBack();
+      await state.loseDueTimes('incidents:app');
+      await comeBack();
+      expect(records.takeUnshared().map(([id]) => id)).toEqual(['b']);
+    });
+
+    it('and that go on are known here as they are now, so that they can be restored', async () => {
+      await open(records, 'a', { lookAt: 5 });
+      await other.change('a', (there) => there && { ...there, calm: 1, lookAt: 9_000 });
+      await look(1_006);
+      expect(records.lastSeen('a')?.calm).toBe(1);
+      await other.change('a', (there) => there && { ...there, calm: 2 });
+      await look(1_006);
+      expect(records.lastSeen('a')?.calm).toBe(1);
+    });
+
+    it('are not taken for over by a look in which the store loses its data', async () => {
+      await open(records, 'a', { lookAt: 5 });
+      const due = state.due.bind(state);
+      jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
+        const found = await due(...args);
+        await state.trim('incidents:app', 0);
+        await state.loseDueTimes('incidents:app');
+        return found;
+      });
+      for (let i = 0; i < 2; i++) await records.due(1_006);
+      expect(records.takeUnshared().map(([id]) => id)).toEqual(['a']);
+    });
+
+    it('are read five hundred at a time', async () => {
+      for (let i = 0; i < 501; i++) records.noteCounted(`t${i}`, of('x', { lookAt: 5 }), 0);
+      await records.due(1_006);
+      expect([0, 499, 500].map((i) => records.lastSeen(`t${i}`) !== undefined)).toEqual([false, false, true]);
+    });
+  });
+
   it('of a newer version are left alone', async () => {
     const text = JSON.stringify({ ...of('a'), schema: 2 });
     await state.swap('incidents:app', 'a', undefined, text);

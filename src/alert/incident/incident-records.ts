@@ -14,6 +14,9 @@ const MAX_REMEMBERED = 2_000;
 /** The history is trimmed after this many archived incidents. */
 const TRIM_EVERY = 20;
 
+/** What is overdue by this much was handled by another replica. */
+const HANDLED_AFTER_MS = 1_000;
+
 /** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
 
@@ -145,10 +148,14 @@ export class IncidentRecords {
    * @throws if the store is away.
    */
   async due(until: number): Promise<readonly string[]> {
+    const handled = this.handledElsewhere(until);
+    // Before the generation is read: if the store loses its data in between, that shows.
+    const present = handled.length > 0 ? await this.store.readAll(handled.map(([id]) => id)) : [];
     const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
     // The store has lost its records or their due times, perhaps while no replica was running.
     const isOther = this.generation !== undefined && this.generation !== generation;
     if (isOther) for (const id of this.seen.keys()) this.unshared.add(id);
+    else handled.forEach(([id, mine], i) => this.catchUp(id, mine, present[i]));
     this.isToRewrite ||= isOther || isNew;
     if (this.isToRewrite) await this.store.rewrite(this.max);
     this.isToRewrite = false;
@@ -198,6 +205,24 @@ export class IncidentRecords {
       if (this.seen.size <= this.max + MAX_REMEMBERED) return;
       if (!this.unshared.has(id)) this.seen.delete(id);
     }
+  }
+
+  /** What another replica has dealt with since it was last seen here. */
+  private handledElsewhere(until: number): (readonly [id: string, mine: Incident])[] {
+    const handled: (readonly [string, Incident])[] = [];
+    for (const [id, { incident }] of this.seen) {
+      if (handled.length >= MAX_AT_ONCE) break;
+      const { lookAt = Infinity } = incident;
+      if (lookAt < until - HANDLED_AFTER_MS && !this.unshared.has(id)) handled.push([id, incident]);
+    }
+    return handled;
+  }
+
+  /** Forgets an incident that has ended, or an outage would open it again here. */
+  private catchUp(id: string, mine: Incident, present: Incident | undefined): void {
+    if (this.lastSeen(id) !== mine || this.unshared.has(id)) return;
+    if (present) this.note(id, present);
+    else this.seen.delete(id);
   }
 
   private note(id: string, incident: Incident): void {
