@@ -95,65 +95,6 @@ describe('usage, as it is read', () => {
       expect(row).not.toHaveProperty('since');
     });
 
-    it('have been over for longer than an hour if they were, as far as history goes', async () => {
-      const hours = replica({ llm: { threshold: 10 } }, { retentionMs: 2 * HOUR });
-      for (let minute = 0; minute < 90; minute++)
-        await minutes(hours, { hot: 11, ...(minute > 31 ? { late: 11 } : {}) });
-      for (const tenant of ['hot', 'late']) await hours.count('llm', tenant, 11);
-      await pass(2_000, hours);
-      const since = (await hours.usage.top('llm')).map(({ tenant, since }) => [
-        tenant.id,
-        ((since as Date).getTime() - START) / MINUTE,
-      ]);
-      expect(Object.fromEntries(since)).toEqual({ hot: 0, late: 32 });
-      expect(hours.usage.retention.retentionMs).toBe(2 * HOUR);
-    });
-
-    it.each([
-      [10 * MINUTE, 30],
-      [HOUR, 5],
-    ])('have been over for several windows of %i ms, too', async (windowMs, windows) => {
-      const a = replica({ llm: { threshold: 10, windowMs } });
-      await minutes(a, { cool: 10 });
-      for (let i = 1; i <= windows; i++) {
-        clock.now = START + i * windowMs;
-        await minutes(a, { hot: 11, ...(i === windows ? { late: 11 } : {}) }, {});
-      }
-      const rows = await a.usage.top('llm');
-      expect(Object.fromEntries(rows.map(({ tenant, since }) => [tenant.id, since]))).toEqual({
-        hot: new Date(START + windowMs),
-        late: new Date(START + windows * windowMs),
-      });
-    });
-
-    it('of a long window have been over since the minute in which it was crossed, as far as history goes', async () => {
-      const a = replica({ llm: { threshold: 10, windowMs: 4 * HOUR } }, { retentionMs: 3 * HOUR });
-      // Each is counted in the middle of a minute, which is copied in the next one.
-      const counted = async (...counts: Record<string, number>[]): Promise<void> => {
-        for (const each of counts) {
-          await pass(MINUTE / 2, a);
-          for (const [tenant, count] of Object.entries(each)) await a.count('llm', tenant, count);
-          await pass(MINUTE / 2, a);
-        }
-      };
-      const since = async () =>
-        Object.fromEntries(
-          (await a.usage.top('llm')).map(({ tenant, since }) => [
-            tenant.id,
-            ((since as Date).getTime() - START) / MINUTE,
-          ]),
-        );
-      await counted({ day: 10, old: 11 }, { day: 1 }, {}, { late: 11 }, {});
-      expect(await since()).toEqual({ day: 1, old: 0, late: 3 });
-      clock.now += 2 * HOUR;
-      await counted({ burst: 11 }, {});
-      expect(await since()).toEqual({ day: 1, old: 0, late: 3, burst: 125 });
-      // The next window is crossed as late as its fourth minute, and still follows the one before.
-      clock.now = START + 4 * HOUR;
-      await counted({}, {}, {}, { day: 11, next: 11 }, {});
-      expect(await since()).toEqual({ day: 0, next: 243 });
-    });
-
     it('of a window beside the shortest have been over since it began, and of the last ten are known', async () => {
       const windows = [
         { threshold: 100, windowMs: 10 * MINUTE },
