@@ -656,6 +656,43 @@ describe('Counter', () => {
       expect([await isDone(flushing), await flushing]).toEqual([true, false]);
     });
 
+    it.each(['flush', 'close'] as const)(
+      'together with what is counted once a function of the app has answered (%s), but not of one that hangs',
+      async (end) => {
+        const run = (counter: Counter): Promise<unknown> => (end === 'flush' ? counter.flush(2_000) : counter.close());
+        let answer!: (threshold: number) => void;
+        const threshold = () => new Promise<number>((resolve) => (answer = resolve));
+        const counter = replica({ categories: { llm: { threshold } } });
+        const answers: (() => void)[] = [];
+        const ask = () => new Promise<void>((resolve) => answers.push(resolve));
+        const known = (): void => counter.expect(ask().then(() => void counter.add('llm', { id: 'a' }, 1)));
+        counter.expect(ask().then(known));
+        const done = run(counter);
+        for (let i = 0; i < 2; i++) {
+          await pass(500);
+          answers[i]?.();
+        }
+        await pass(500);
+        expect([await isDone(done), store.published]).toEqual([false, 1]);
+        answer(0);
+        await pass(0);
+        expect([await isDone(done), raised()]).toEqual([true, [['a', 1, 'all']]]);
+        if (end === 'flush') expect(await done).toBe(true);
+
+        const stuck = replica({ categories: { llm: { threshold: 10 } } });
+        stuck.expect(new Promise(() => undefined));
+        void stuck.add('llm', { id: 'b' }, 11);
+        const late = run(stuck);
+        await pass(100);
+        expect(raised()).toContainEqual(['b', 11, 'all']);
+        await pass(1_899);
+        expect(await isDone(late)).toBe(false);
+        await pass(1);
+        expect(await isDone(late)).toBe(true);
+        if (end === 'flush') expect(await late).toBe(false);
+      },
+    );
+
     it('never once it has closed, and says so once', async () => {
       const counter = replica();
       await counter.close();

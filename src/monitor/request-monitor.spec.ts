@@ -39,6 +39,8 @@ describe('RequestMonitor', () => {
   let routeOf: AnyRoute;
   /** What the request should wait for once it is counted. */
   let nextWait: (category: string) => Promise<void> | undefined;
+  /** What the counter is told to wait for when it publishes all. */
+  let expected: Promise<void>[];
   /** Handlers that were looked up. */
   let lookedUp: string[];
   let isBound: boolean;
@@ -52,6 +54,7 @@ describe('RequestMonitor', () => {
         routeOf = of;
         return nextWait(category);
       },
+      expect: (counting: Promise<void>) => void expected.push(counting),
     };
     monitor = new RequestMonitor(
       withDefaults({ waitAtMostMs: WAIT_AT_MOST_MS, categories, ...options }),
@@ -100,7 +103,7 @@ describe('RequestMonitor', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    [lines, errors, counted, contributed, lookedUp] = [[], [], [], [], []];
+    [lines, errors, counted, contributed, expected, lookedUp] = [[], [], [], [], [], []];
     [nextWait, isBound] = [() => undefined, true];
     jest.spyOn(Logger.prototype, 'error').mockImplementation((line: string) => void errors.push(line));
     start();
@@ -603,6 +606,17 @@ describe('RequestMonitor', () => {
         expect(await countedNow()).toEqual(['calls acme 1']);
       });
 
+      it.each(['auto', 'background'] as const)('and the counter knows of it, if counting is %s', async (counting) => {
+        startWith(counting);
+        observe(owner);
+        await pass(WAIT_AT_MOST_MS);
+        expect(expected).toHaveLength(1);
+        expect(await isDone(expected[0])).toBe(false);
+        reply();
+        expect(await isDone(expected[0])).toBe(true);
+        expect(counted).toEqual(['calls acme 1']);
+      });
+
       it('at most waitAtMostMs, and no longer at all after three late answers, until one is in time', async () => {
         startWith('auto');
         for (let i = 0; i < 3; i++) {
@@ -695,7 +709,7 @@ describe("faults of the app's functions, and of our own", () => {
     monitor = new RequestMonitor(
       { categories, skipIf: () => answer('skipIf', false), counting: 'auto', waitAtMostMs: 100 },
       { handlerName: () => 'Api.call', isBound: () => true },
-      { add: () => add() },
+      { add: () => add(), expect: () => undefined },
       { count: () => undefined },
       new SayOnce(logger),
     );

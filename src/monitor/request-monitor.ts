@@ -97,7 +97,7 @@ export class RequestMonitor implements Monitor {
   constructor(
     private readonly options: Pick<CompleteOptions, 'categories' | 'skipIf' | 'counting' | 'waitAtMostMs'>,
     private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
-    private readonly counter: Pick<Counter, 'add'>,
+    private readonly counter: Pick<Counter, 'add' | 'expect'>,
     private readonly contributors: Pick<Contributors, 'count'>,
     private readonly once: SayOnce,
   ) {
@@ -272,6 +272,7 @@ export class RequestMonitor implements Monitor {
   /** What a request waits for if one of the app's functions is asynchronous. */
   private later(counted: Promise<void>, isPrompt: boolean): Wait {
     const caught = counted.catch((error: unknown) => this.notCounted(error));
+    this.counter.expect(caught);
     if (this.options.counting === 'background' || !isPrompt) return undefined;
     return within(caught, this.options.waitAtMostMs, 'not counted').catch(() => undefined);
   }
