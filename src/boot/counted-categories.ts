@@ -19,8 +19,9 @@ export function countedCategories(
   { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   overrides: SetThresholds,
   once: SayOnce,
+  now?: () => number,
 ): Map<string, CountedCategory> {
-  const asked = { ttlMs: thresholdTtlMs, turns: new Turns() };
+  const asked = { ttlMs: thresholdTtlMs, turns: new Turns(), now };
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 

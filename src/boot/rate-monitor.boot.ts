@@ -120,7 +120,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, settled });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
-    const counted = countedCategories(options, overrides, once);
+    const counted = countedCategories(options, overrides, once, () => counter.monotonic());
     const raise = async (breach: Breach): Promise<void> => {
       breaches.add(breach);
       return alerts.breached(await contributors.withContributors(breach));

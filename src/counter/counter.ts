@@ -133,6 +133,11 @@ export class Counter {
     return this.clock.now();
   }
 
+  /** Milliseconds since an arbitrary moment, unaffected by corrections of a clock. */
+  monotonic(): number {
+    return this.clock.monotonic();
+  }
+
   /**
    * Counts at once. Returns a promise if the request should wait until the store has answered and its alert is out; it never rejects and
    * never takes longer than `waitAtMostMs`.
@@ -439,7 +444,7 @@ export class Counter {
 
   /** Applies thresholds that changed while the app runs, without waiting for a request. Those of a function may have, so it is asked again. */
   private lookAtLevels(): void {
-    const [now, time] = [this.clock.now(), performance.now()];
+    const [now, time] = [this.clock.now(), this.clock.monotonic()];
     for (const { windows } of this.categories.values())
       for (const window of windows) {
         const { version = 0, holdMs = Infinity } = window.levelsFor;

@@ -35,19 +35,21 @@ export interface AskedThresholds {
   readonly ttlMs: number;
   /** Shared by all functions. */
   readonly turns: Turns;
+  /** Milliseconds since an arbitrary moment. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** With a fixed threshold all tenants share the same levels, computed once; the result of a function is cached. */
 export function levelsFor(
   { threshold, levels }: Thresholds,
-  { ttlMs, turns }: AskedThresholds = { ttlMs: 60_000, turns: new Turns() },
+  { ttlMs, turns, now }: AskedThresholds = { ttlMs: 60_000, turns: new Turns() },
 ): LevelsFor {
   if (typeof threshold === 'number') {
     const same = levelsOf(threshold, levels);
     return Object.assign(() => same, { byKey: () => same });
   }
   let version = 0;
-  const thresholds = new ThresholdFunction(threshold, { ttlMs, turns, changed: () => version++ });
+  const thresholds = new ThresholdFunction(threshold, { ttlMs, turns, changed: () => version++, now });
   const of = (tenant: Tenant): Levels | Promise<Levels> => {
     const known = thresholds.of(tenant);
     return typeof known === 'number' ? levelsOf(known, levels) : known.then((later) => levelsOf(later, levels));

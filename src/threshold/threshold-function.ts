@@ -62,7 +62,7 @@ export interface ThresholdFunctionOptions {
   readonly turns: Turns;
   /** Called if an answer differs from the previous one. */
   readonly changed: () => void;
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /**

@@ -439,12 +439,14 @@ describe('thresholds', () => {
       await one.call('acme', 3);
       plan = 2;
       await until(async () => {
+        now += 100;
         await one.call('acme');
         return one.alerts.length > 0;
       });
       expect(one.alerts[0]).toMatch(/^acme {2}\d+\/2 x1$/);
       plan = 1_000_000;
       await until(async () => {
+        now += 100;
         await one.call('acme');
         return (await counted())?.threshold === 1_000_000;
       });

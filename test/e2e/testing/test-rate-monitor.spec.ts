@@ -4,6 +4,10 @@ import { RateCounterService, RateMonitorModule, RateMonitorService } from 'nestj
 import { testRateMonitor, type TestedRateMonitor } from 'nestjs-rate-monitor/testing';
 
 import { MemoryLogger } from '../../support/memory-logger.js';
+import { until } from '../../support/until.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 describe('testRateMonitor', () => {
   const told: string[] = [];
@@ -55,6 +59,47 @@ describe('testRateMonitor', () => {
         new RangeError('the clock was not moved: write a finite number of milliseconds'),
       );
     expect(monitor.clock.now()).toBe(before);
+    await app.close();
+  });
+
+  it('asks a threshold function again once its result has expired by the clock', async () => {
+    const asked: string[] = [];
+    let limit = 1;
+    const threshold = ({ id }: { id: string }) => {
+      asked.push(id);
+      return Promise.resolve(limit);
+    };
+    const day = { windowMs: DAY_MS, threshold };
+    const builder = Test.createTestingModule({
+      imports: [RateMonitorModule.forRoot({ thresholdTtlMs: HOUR_MS, categories: { imports: { threshold }, day } })],
+    });
+    const monitor = testRateMonitor(builder);
+    const app = await builder.setLogger(new MemoryLogger()).compile();
+    await app.init();
+    const record = async (): Promise<void> => app.get(RateMonitorService).record('imports', 'acme');
+    for (let i = 0; i < 2; i++) await record();
+    limit = 5;
+    monitor.clock.advance(HOUR_MS);
+    for (let i = 0; i < 5; i++) await record();
+    expect(monitor.alerts.map(({ count, threshold }) => [count, threshold])).toEqual([[2, 1]]);
+    await record();
+    expect(monitor.alerts.map(({ count, threshold }) => [count, threshold])).toEqual([
+      [2, 1],
+      [6, 5],
+    ]);
+
+    // Within a window, soon after that.
+    monitor.clock.advance(DAY_MS - (monitor.clock.now() % DAY_MS));
+    const times = (): number => asked.filter((id) => id === 'longer').length;
+    await app.get(RateMonitorService).record('day', 'longer');
+    for (let known = 1; known < 3; known++) {
+      expect(times()).toBe(known);
+      monitor.clock.advance(HOUR_MS);
+      await until(async () => {
+        await app.get(RateMonitorService).record('day', 'longer');
+        return times() > known;
+      });
+    }
     await app.close();
   });
 
