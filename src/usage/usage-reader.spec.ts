@@ -110,7 +110,7 @@ describe('usage, as it is read', () => {
       const begun = row?.windowStart.getTime() as number;
       expect(begun).toBe(START + 10 * MINUTE);
       clock.now = begun + 9 * MINUTE;
-      await minutes(a, { one: 5 });
+      await minutes(a, { one: 5 }, {});
       clock.now = begun + 110 * MINUTE - 1;
       expect(await a.usage.top('llm', { window: '10min', at: begun })).toHaveLength(1);
       clock.now += 1;
@@ -143,9 +143,11 @@ describe('usage, as it is read', () => {
       expect(await of(hours, START)).toEqual(['two 5', 'one 4']);
       const a = replica();
       const at = clock.now;
-      await minutes(a, { one: 3 });
+      await minutes(a, { one: 3, two: 1 }, {});
       jest.spyOn(store.usage, 'top').mockResolvedValue([]);
-      expect(await of(a, at)).toEqual(['one 3']);
+      expect(await of(a, at)).toEqual(['one 3', 'two 1']);
+      // Of all, also if few are asked for.
+      expect(await a.usage.top('llm', { at, limit: 1 })).toMatchObject([{ share: 0.75 }]);
     });
 
     it('share what is known of a window that is shorter than a minute, or sliding', async () => {
@@ -166,9 +168,17 @@ describe('usage, as it is read', () => {
       await pass(10_000, a);
       for (const tenant of ['one', 'two']) await a.count('llm', tenant, 1);
       await pass(1_000, a);
-      expect((await a.usage.top('llm')).map(({ count, share }) => [count, share])).toEqual([
-        [1, 0.5],
-        [1, 0.5],
+      const shares = async (at: number) => (await a.usage.top('llm', { at })).map(({ count, share }) => [count, share]);
+      const second = await shares(clock.now);
+      expect(second).toEqual(Array(2).fill([1, 0.5]));
+      // Also once the sum of their minute is in the history.
+      await pass(80_000, a);
+      expect([await shares(START), await shares(START + 10_000)]).toEqual([
+        [
+          [3, 0.75],
+          [1, 0.25],
+        ],
+        second,
       ]);
     });
 
@@ -202,6 +212,25 @@ describe('usage, as it is read', () => {
       expect((await a.usage.top('slow')).map(({ tenant, count }) => [tenant.id, count])).toEqual([['steady', 5]]);
     });
 
+    it('of a sliding window are the highest of all its parts, and nobody whose count the store has lost', async () => {
+      const a = replica({ slow: { threshold: 10, sliding: true } });
+      const window = a.of('slow').windows[0] as CategoryWindow;
+      const near = async () => await a.usage.nearest(a.of('slow'), window, clock.now);
+      for (const part of ['far 20', 'mid 9,low 8', 'now 6']) {
+        for (const each of part.split(',')) await a.count('slow', each.slice(0, 3), Number(each.slice(4)));
+        await pass(10_000, a);
+      }
+      await a.count('slow', 'now', 1);
+      await pass(1_000, a);
+      expect(ids(await a.usage.top('slow'))).toEqual(['far', 'mid', 'low', 'now']);
+      expect(ids(await a.usage.top('slow', { limit: 1 }))).toEqual(['far']);
+      expect(ids(await a.usage.top('slow', { limit: 2 }))).toEqual(['far', 'mid']);
+      // The nearest of each part come before what is second in one.
+      expect((await near()).at(-1)).toBe('low');
+      jest.spyOn(a, 'counts').mockImplementation((reads) => Promise.resolve(Array<number>(reads.length).fill(0)));
+      expect(ids(await a.usage.top('slow'))).toEqual(['now']);
+    });
+
     it.each([false, true])(
       'share what all counted in an hour, from its first minute on, sliding: %s',
       async (sliding) => {
@@ -217,15 +246,22 @@ describe('usage, as it is read', () => {
       },
     );
 
-    it('of a running window shorter than a minute are not those of another window in its minute', async () => {
-      const a = replica({ llm: { threshold: 2, windowMs: 10_000 } });
-      await a.count('llm', 'one', 3);
-      await pass(1_000, a);
-      expect(await a.usage.top('llm')).toMatchObject([{ count: 3, windowStart: new Date(START) }]);
-      await pass(10_000, a);
-      expect(await a.usage.top('llm')).toEqual([]);
-      expect(await a.usage.top('llm', { at: START })).toMatchObject([{ count: 3 }]);
-    });
+    it.each([
+      [10_000, false],
+      [12_000, true],
+    ])(
+      'of a running window of %i ms, sliding: %s, are not those of another window in its minute',
+      async (windowMs, sliding) => {
+        const a = replica({ llm: { threshold: 2, windowMs, sliding } });
+        await a.count('llm', 'one', 3);
+        await pass(1_000, a);
+        expect(await a.usage.top('llm')).toMatchObject([{ tenant: { id: 'one' }, count: 3 }]);
+        // Until it is in the history.
+        await pass(50_000, a);
+        expect(await a.usage.top('llm')).toEqual([]);
+        expect(await a.usage.top('llm', { at: START })).toMatchObject([{ count: 3 }]);
+      },
+    );
 
     it('are asked of the store alone while nobody counts', async () => {
       const a = replica();
@@ -554,6 +590,7 @@ describe('usage, as it is read', () => {
     it('has how often each count occurred, and of a longer window only its last', async () => {
       const a = replica();
       a.thresholds.set('two', 7);
+      await a.count('llm', 'free', 0);
       await minutes(a, { one: 3, two: 4 }, { one: 3 }, { one: 5 });
       const of = async (each: Replica) =>
         (await each.usage.usageIn(each.of(), { from: START })).map(({ tenant, counts, threshold }) => [
@@ -579,6 +616,14 @@ describe('usage, as it is read', () => {
       await minutes(hours, { one: 5 });
       expect(await of(hours)).toEqual([['one', { 5: 1, 7: 1 }, 10]]);
       expect([...(await hours.usage.seenSince('llm', START)).keys()]).toEqual(['one']);
+      store = new MemoryCounterStore(() => clock.now);
+      clock.now = START;
+      // At half past six in the evening in UTC.
+      const days = replica({ llm: { threshold: 10, period: 'day', timeZone: 'Asia/Kolkata' } });
+      const midnight = days.of().windows[0]?.spanAt(START).end as number;
+      clock.now = midnight - 2 * MINUTE;
+      await minutes(days, { one: 3 }, {}, { one: 4 }, {});
+      expect(await of(days)).toEqual([['one', { 3: 1, 4: 1 }, 10]]);
       expect((await hours.usage.seenSince('llm', clock.now + 9 * HOUR)).size).toBe(0);
     });
 
@@ -654,6 +699,7 @@ describe('usage, as it is read', () => {
         [30_000, 90 * MINUTE, 8],
         [2 * MINUTE, 72 * HOUR, 12],
         [5 * MINUTE, 24 * HOUR, 40, true],
+        [30_000, 3 * HOUR, 8, true],
       ] as const) {
         clock.now = START;
         store = new MemoryCounterStore(() => clock.now);
@@ -663,7 +709,10 @@ describe('usage, as it is read', () => {
         const { reason = '' } = (await a.usage.advise('llm', { over })).suggestion ?? {};
         words.push(/alerts in (.*?),.*counts in (.*?) stay/.exec(reason)?.slice(1).join());
       }
-      expect(words).toEqual(['3 h,1 min', '1 h 30 min,the highest 30 s of a minute', '72 h,2 min', '24 h,5 min']);
+      expect(words).toEqual([
+        ...['3 h,1 min', '1 h 30 min,the highest 30 s of a minute', '72 h,2 min', '24 h,5 min'],
+        '3 h,the highest 30 s of a minute',
+      ]);
     });
   });
 });

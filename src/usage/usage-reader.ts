@@ -173,7 +173,7 @@ export class UsageReader {
     const isLive = now - span.end < LIVE_WINDOWS * (span.end - span.start);
     const counts = isLive ? await this.liveTop(name, window, time, most) : [];
     if (counts.length > 0 || window !== baseWindow(category)) return this.rows(category, window, time, counts);
-    const slots = { from: slotOf(window, span, span.start), to: slotOf(window, span, Math.min(span.end - 1, now)) };
+    const slots = { from: slotOf(window, span, span.start), to: slotOf(window, span, span.end) };
     // Usually the list is empty because nobody was counted, and reading every tenant's history each second would be a high price to find
     // that out.
     // The history of a shorter window has the highest count of its minute, which another window may have had.
@@ -454,7 +454,7 @@ export class UsageReader {
     const totals = await this.settings.store.totals(
       category.name,
       Math.ceil(datesOf(window, span).windowStart.getTime() / SLOT_MS),
-      slotOf(window, span, Math.min(span.end - 1, this.now())),
+      slotOf(window, span, this.now()),
     );
     let total = 0;
     for (const count of totals.values()) total += count;
@@ -465,7 +465,6 @@ export class UsageReader {
   private perWindow(category: Category, counts: SlotCounts): Map<number, number> {
     const window = baseWindow(category);
     const histogram = new Map<number, number>();
-    const note = (count: number): void => void (count > 0 && histogram.set(count, (histogram.get(count) ?? 0) + 1));
     const highest = new Map<string | number, number>();
     for (const [slot, count] of counts) {
       const time = slot * SLOT_MS;
@@ -473,7 +472,7 @@ export class UsageReader {
       const key = ofParts ?? (isLong(window) ? window.spanAt(time).key : slot);
       highest.set(key, Math.max(highest.get(key) ?? 0, count));
     }
-    for (const count of highest.values()) note(count);
+    for (const count of highest.values()) histogram.set(count, (histogram.get(count) ?? 0) + 1);
     return histogram;
   }
 }
@@ -512,8 +511,8 @@ function datesOf(
 }
 
 /** Whether several windows share a minute of history. */
-function isShort({ parts, windowMs }: CategoryWindow): boolean {
-  return parts === undefined && windowMs < SLOT_MS;
+function isShort({ windowMs }: CategoryWindow): boolean {
+  return windowMs < SLOT_MS;
 }
 
 function named(id: string, seen: SeenTenant | undefined): { id: string; name?: string } {
