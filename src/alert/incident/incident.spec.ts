@@ -119,6 +119,9 @@ describe('an incident', () => {
       windowsOver: 1,
       windows: 1,
     });
+    // No piece need hold as much as the highest window.
+    const little = spans.reduce((before, span) => withSettled(before, span, 5), third);
+    expect(shown(little, 'resolved').incident).toMatchObject({ total: 30, peak: { count: 30 } });
     // Nothing could be read: the highest that was seen stands for it.
     expect(withSettled(third, spans[0] as never, 0)).toMatchObject({ total: 30 });
   });
@@ -140,6 +143,7 @@ describe('an incident', () => {
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
     expect(alertOf(day, of, {}, 0, at(61)).incident).toMatchObject({ startedAt: new Date(at(60)), lastedMs: MINUTE });
     expect(alertOf(day, of, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_380 * MINUTE);
+    expect(alertOf(day, of, {}, 0, at(60)).incident?.lastedMs).toBe(1_000);
     // Noticed once it was over, or by a clock that is behind: what is known is its window.
     for (const noticed of [at(1_440), at(-1)]) {
       const late = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, noticed);
@@ -642,8 +646,8 @@ describe('an incident', () => {
     ]);
     expect(shown(opened(), 'opened')).not.toHaveProperty('streak');
     expect(shown(opened(), 'opened', {}, 7).id).toBe(shown(opened(), 'opened', {}, 8).id);
-    expect(shown(opened(), 'opened', { publicUrl: 'https://a.example//' }).link).toBe(
-      'https://a.example/#/llm_call/proj_1',
+    expect(shown(opened(), 'opened', { publicUrl: 'https://a.example/monitor//' }).link).toBe(
+      'https://a.example/monitor#/llm_call/proj_1',
     );
   });
 
