@@ -1,5 +1,6 @@
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { DeliveryError } from '../../model/delivery-error.js';
+import type { RateAlert } from '../../model/rate-alert.js';
 import { anAlert } from '../../../test/support/alerts.js';
 import { isDone, pass, useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
 import { ChannelDelivery, type Incidents, type Outcome, type Present } from './channel-delivery.js';
@@ -121,6 +122,36 @@ describe('a storm of a thousand tenants', () => {
 });
 
 describe("a channel of the app's", () => {
+  it.each([false, true])(
+    'may change what it is given, in groups: %s: nothing else has it from there',
+    async (isGrouped) => {
+      jest.useFakeTimers();
+      const [given, reported]: [unknown[], unknown[]] = [[], []];
+      const take = (alert: RateAlert): void => {
+        given.push(alert.count);
+        Object.assign(alert, { count: 'many', incident: undefined });
+      };
+      const sendBatch = (alerts: readonly RateAlert[]): void => alerts.forEach(take);
+      const channel: AlertChannel = { name: 'chat', send: take, ...(isGrouped ? { sendBatch } : {}) };
+      const alert = { ...anAlert(), incident: { status: 'resolved' } } as RateAlert;
+      const due: Due = { status: 'resolved', level: alert.level, window: { count: 16, threshold: 15 } as WindowOver };
+      const incidents: Incidents = {
+        present: (_key, ids) =>
+          ids.map(() => ({ due, alert, memory: undefined, also: ['message 2'], isAtFault: false, isSuspect: false })),
+        report: (_key, _id, { alert: { count } }) => Promise.resolve(reported.push(count)).then(() => 0),
+        again: () => Promise.resolve(),
+      };
+      const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
+      const named = { channel, name: 'chat', option: 'channels[0]' };
+      const delivery = new ChannelDelivery('chat#', named, 10, incidents, (work) => work(), logger);
+      for (const id of ['a', 'b']) delivery.push(id, due);
+      await jest.advanceTimersByTimeAsync(20);
+      jest.useRealTimers();
+      const { count } = anAlert();
+      expect([given, reported]).toEqual([Array(isGrouped ? 2 : 4).fill(count), Array(2).fill(count)]);
+    },
+  );
+
   it('is given what only looks like a promise its turn: a query builder writes nothing until it is awaited', async () => {
     const written: string[] = [];
     const insert = (row: string) => ({
