@@ -1,4 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
@@ -39,21 +40,39 @@ export interface RateMonitorHealth {
 }
 
 /**
- * For `@nestjs/terminus`: `health.check([() => rateMonitor.check('rate-monitor')])`. It does not depend on that package and works with both
- * versions of its API. It always reports, and fails only if {@link RateMonitorHealthOptions} ask for it.
+ * For `@nestjs/terminus` 10 and later: `health.check([() => rateMonitor.check('rate-monitor')])`. It does not depend on that package. It
+ * always reports, and fails only if {@link RateMonitorHealthOptions} ask for it.
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
   private readonly once = new SayOnce(new OwnLogger());
 
-  constructor(@Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined) {}
+  constructor(
+    @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
+    @Optional() private readonly modules?: ModulesContainer,
+  ) {}
 
-  /** The state of the monitor as this process knows it. Returns at once. */
+  /**
+   * The state of the monitor as this process knows it. Returns at once.
+   *
+   * @throws an Error of terminus's kind instead of returning `down`, if the app has terminus 10, which takes any check that returns for healthy.
+   */
   check<Key extends string = 'rate-monitor'>(
     key: Key = 'rate-monitor' as Key,
     options?: RateMonitorHealthOptions,
   ): Record<Key, RateMonitorHealth> {
-    return { [key]: this.health(Object(options) as RateMonitorHealthOptions) } as Record<Key, RateMonitorHealth>;
+    const health = this.health(Object(options) as RateMonitorHealthOptions);
+    const result = { [key]: health } as Record<Key, RateMonitorHealth>;
+    if (health.status === 'down' && this.failsByThrowing())
+      throw Object.assign(new Error(`${key} is down`), { isHealthCheckError: true, causes: result });
+    return result;
+  }
+
+  /** Whether the app has a terminus from before 11: that release brought the service that checks use since then. */
+  private failsByThrowing(): boolean {
+    const all = [...(this.modules?.values() ?? [])];
+    const terminus = all.find(({ name }) => name === 'TerminusModule');
+    return !!terminus && ![...terminus.providers.values()].some(({ name }) => name === 'HealthIndicatorService');
   }
 
   private health({ failIfBlindForMs, failIfChannelOff }: RateMonitorHealthOptions): RateMonitorHealth {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { Module } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
@@ -286,6 +287,28 @@ describe('the health check', () => {
     Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
     await expect(check({ failIfBlindForMs: 30_000 })).rejects.toThrow();
     await expect(check({ failIfBlindForMs: 0 })).rejects.toThrow();
+  });
+
+  it('throws what a terminus from before 11 takes for a failure: it takes each check that returns for healthy', async () => {
+    const Before11 = { TerminusModule: class {} }.TerminusModule;
+    Module({})(Before11);
+    const monitor = seenMonitor(NOW);
+    const view = new Deferred<typeof monitor.view>();
+    view.set(monitor.view);
+    const testing = await Test.createTestingModule({
+      imports: [Before11],
+      providers: [RateMonitorHealthIndicator, { provide: MONITOR_VIEW, useValue: view }],
+    }).compile();
+    const indicator = testing.get(RateMonitorHealthIndicator);
+    expect(indicator.check()['rate-monitor'].status).toBe('up');
+    const down = expect.objectContaining({ status: 'down', channelsOff: ['discord'] }) as unknown;
+    expect(() => indicator.check('monitor', { failIfChannelOff: true })).toThrow(
+      expect.objectContaining({
+        message: 'monitor is down',
+        isHealthCheckError: true,
+        causes: { monitor: down },
+      }) as Error,
+    );
   });
 
   it.each([
