@@ -194,10 +194,11 @@ export class Mutes {
     for (const [id, mute] of kept) if (mute.until + LOGS_END_AFTER_MS <= now) await this.end(id);
   }
 
-  /** Sets or ends the mutes that a replica of 0.1 has set or ended. */
+  /** Sets or ends the mutes that a replica of 0.1 has set or ended, and puts back what Redis has lost. */
   private async followV01(now: number): Promise<void> {
-    const { set, ended } = await this.v01.look();
+    const { set, ended, lost } = await this.v01.look();
     for (const id of ended) await this.endNow(id);
+    for (const mute of this.running()) if (lost.includes(idOf(mute))) await this.v01.write(idOf(mute), mute);
     for (const [id, { tenant, category, until, reason }] of set) {
       if (until <= now || this.known.get(id)?.until === until) continue;
       await this.change(id, (there) => {

@@ -35,7 +35,10 @@ describe('mutes, in a rolling deployment from 0.1', () => {
   const mutedByOld = async (scope: MutedScope, forMs = MINUTE): Promise<void> =>
     void (await old.alerts.mute({ ...scope, forMs, reason: 'set by 0.1' }));
   /** The mutes as 0.1 keeps them. */
-  const keptByOld = (): Promise<Record<string, string>> => client.hgetall(`${keyPrefix}:{alerts}:mutes`);
+  const keptByOld = async (): Promise<Record<string, string>> => {
+    const kept = await client.hgetall(`${keyPrefix}:{alerts}:mutes`);
+    return Object.fromEntries(Object.entries(kept).filter(([id]) => id !== ''));
+  };
   /** Whether 0.1 holds an alert on the tenant back, as it now knows the mutes, and counts it in the mute's record. */
   const oldHoldsBack = async (tenant: string): Promise<boolean> => {
     await old.alerts.mutes();
@@ -119,5 +122,25 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     await until(async () => Object.values(await keptByOld()).some((mute) => mute.includes('"tenant":"a"')));
     await wait(2_200);
     expect(both.map((one) => isMuted(one, 'a'))).toEqual([true, true]);
+  });
+
+  it('go on if Redis evicts only what 0.1 reads, and are put back there', async () => {
+    const both = [await replica(), await replica()] as const;
+    for (const tenant of ['a', 'b']) await both[0].mutes.mute({ tenant, forMs: MINUTE, reason: 'set here' });
+    await until(() => isMuted(both[1], 'b'));
+    await wait(1_100);
+    await client.del(`${keyPrefix}:{alerts}:mutes`);
+    await until(async () => Object.keys(await keptByOld()).length === 2);
+    await wait(1_100);
+    expect(both.map((one) => [isMuted(one, 'a'), isMuted(one, 'b')])).toEqual(Array(2).fill([true, true]));
+    expect([await oldHoldsBack('a'), (await old.alerts.mutes()).map(({ tenant }) => tenant).sort()]).toEqual([
+      true,
+      ['a', 'b'],
+    ]);
+    // What 0.1 ends afterwards is over, the last one too.
+    for (const tenant of ['a', 'b']) {
+      await old.alerts.unmute({ tenant });
+      await until(() => both.every((one) => !isMuted(one, tenant)));
+    }
   });
 });

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { SharedState } from '../../store/shared-state.js';
 
 /** A mute as 0.1 stores it. 0.1 preserves unknown fields, except when it sets the mute again. */
@@ -11,11 +13,15 @@ interface V01Mute {
   readonly scope?: string;
 }
 
-/** What 0.1 has changed since the last look. */
+/** What has changed since the last look: what 0.1 has set and ended, and what Redis has lost. */
 interface V01Changes {
   readonly set: ReadonlyMap<string, V01Mute>;
-  readonly ended: ReadonlySet<string>;
+  readonly ended: readonly string[];
+  readonly lost: readonly string[];
 }
+
+/** The id of a text that is no mute for either version, and another one after each write: if the last one is gone, so are its mutes. */
+const MARK = '';
 
 /**
  * Mutes where 0.1 reads and writes them, so that a mute applies to replicas of both versions during a rolling deployment. Ids are the same
@@ -25,6 +31,7 @@ interface V01Changes {
 export class V01Mutes {
   /** The mutes of this service and environment at the last look. */
   private last = new Set<string>();
+  private mark: string | undefined;
 
   constructor(
     private readonly state: SharedState,
@@ -35,6 +42,7 @@ export class V01Mutes {
   async write(id: string, { tenant, category, until, reason, heldBack }: Omit<V01Mute, 'scope'>): Promise<void> {
     const mute: V01Mute = { tenant, category, until, reason, heldBack, scope: this.scope };
     await this.state.v01?.write('mutes', id, JSON.stringify(mute));
+    await this.state.v01?.write('mutes', MARK, JSON.stringify({ mark: randomUUID() }));
   }
 
   /** Call this after ending the mute's own record. A mute written by another service or environment stays. */
@@ -48,17 +56,18 @@ export class V01Mutes {
   /** Call this after reading the records. */
   async look(): Promise<V01Changes> {
     const set = new Map<string, V01Mute>();
-    const there = new Set<string>();
+    const there = (await this.state.v01?.list('mutes')) ?? new Map<string, string>();
     const mine = new Set<string>();
-    for (const [id, text] of (await this.state.v01?.list('mutes')) ?? []) {
-      there.add(id);
+    for (const [id, text] of there) {
       const mute = parse(text);
       if (mute && mute.scope === undefined) set.set(id, mute);
       if (mute && (mute.scope ?? this.scope) === this.scope) mine.add(id);
     }
-    const ended = new Set([...this.last].filter((id) => !there.has(id)));
+    const gone = [...this.last].filter((id) => !there.has(id));
+    const isLost = this.mark !== undefined && there.get(MARK) !== this.mark;
+    this.mark = there.get(MARK);
     this.last = mine;
-    return { set, ended };
+    return { set, ended: isLost ? [] : gone, lost: isLost ? gone : [] };
   }
 }
 
