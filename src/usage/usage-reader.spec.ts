@@ -223,11 +223,15 @@ describe('usage, as it is read', () => {
       await a.count('slow', 'now', 1);
       await pass(1_000, a);
       expect(ids(await a.usage.top('slow'))).toEqual(['far', 'mid', 'low', 'now']);
+      const counts = jest.spyOn(a, 'counts');
       expect(ids(await a.usage.top('slow', { limit: 1 }))).toEqual(['far']);
       expect(ids(await a.usage.top('slow', { limit: 2 }))).toEqual(['far', 'mid']);
+      // No more are read than are shown, and then since when one is over.
+      const read = counts.mock.calls.map(([reads]) => new Set(reads.map(({ tenantId }) => tenantId)).size);
+      expect(read).toEqual([1, 1, 2, 1]);
       // The nearest of each part come before what is second in one.
       expect((await near()).at(-1)).toBe('low');
-      jest.spyOn(a, 'counts').mockImplementation((reads) => Promise.resolve(Array<number>(reads.length).fill(0)));
+      counts.mockImplementation((reads) => Promise.resolve(Array<number>(reads.length).fill(0)));
       expect(ids(await a.usage.top('slow'))).toEqual(['now']);
     });
 
