@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
 import { startPageStandIn, type PageStandIn, type StandInOptions } from '../support/page-stand-in.js';
-import type { CategoryAnswer, Overview, TenantRow } from '../../src/dashboard/api.js';
+import type { CategoryAnswer, Overview, PageIncident, TenantRow } from '../../src/dashboard/api.js';
 import { until } from '../support/until.js';
 import { launchChromium, LOOKS, openPage, type WatchedPage } from './browser.js';
 
@@ -254,6 +254,17 @@ describe('the first look', () => {
     server.patch({ over: 199, moreRows: 179 });
     await page.getByText('199 over').waitFor();
     expect(await page.locator('.hot + .more').textContent()).toMatch(/^179 more /);
+  });
+
+  it('counts open incidents as far as it hears of them', async () => {
+    const { page, server } = await open();
+    const { incidents } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
+    const some = (length: number) =>
+      Array.from({ length }, (_, i) => ({ ...(incidents[0] as PageIncident), id: `i${i}` }));
+    server.patch({ incidents: some(499) });
+    await page.getByRole('heading', { name: /^Open incidents 499$/ }).waitFor();
+    server.patch({ incidents: some(500) });
+    await page.getByRole('heading', { name: /^Open incidents 500\+$/ }).waitFor();
   });
 
   it('shows when it is not live, and continues once it is', async () => {

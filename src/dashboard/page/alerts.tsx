@@ -3,9 +3,11 @@ import { useState } from 'preact/hooks';
 
 import type { PageAlert, PageIncident } from '../api.js';
 import { Contributors, Told, Who } from './who.js';
-import { categoryOf, clock, count, dateAndTime, lasting } from './words.js';
+import { categoryOf, clock, count, dateAndTime, known, lasting } from './words.js';
 
 const FIRST = 8;
+/** The API finds open incidents among this many latest alerts. */
+const MAX_LATEST = 500;
 
 /** Open incidents, then the latest alerts with their delivery state. */
 export function Alerts({
@@ -22,7 +24,7 @@ export function Alerts({
       {incidents.length > 0 && (
         <>
           <h2>
-            Open incidents <small>{incidents.length}</small>
+            Open incidents <small>{known(incidents.length, MAX_LATEST)}</small>
           </h2>
           <IncidentList entries={incidents} now={now} />
         </>

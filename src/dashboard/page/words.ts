@@ -23,7 +23,12 @@ const MAX_KNOWN = 200;
 
 /** A number of tenants: `199`, or `200+` if there may be more. `shown` are listed besides. */
 export function tenants(value: number, shown = 0): string {
-  return `${count(value)}${value + shown < MAX_KNOWN ? '' : '+'}`;
+  return known(value, MAX_KNOWN - shown);
+}
+
+/** A number that is known up to `most`: `499`, or `500+`. */
+export function known(value: number, most: number): string {
+  return `${count(value)}${value < most ? '' : '+'}`;
 }
 
 /** `4 alerts`, `1 tenant`. */
