@@ -164,6 +164,18 @@ describe('the health of a channel', () => {
     ]);
   });
 
+  it.each([
+    [MINUTE - 1, []],
+    [MINUTE, ['The chat channel works again']],
+  ])('logs that everything goes through again if nothing did for a minute: after %i ms', (ms, ended) => {
+    for (const id of ['a', 'b', 'c']) health.failed([id], 'an alert', new Error('answered 503'));
+    jest.advanceTimersByTime(ms);
+    failed(new Error('answered 502'));
+    health.works();
+    health.works();
+    expect(lines.slice(1)).toEqual(ended);
+  });
+
   it('is tried less and less often, and logs that once, if the address seems wrong', () => {
     const pauses = Array.from({ length: 9 }, () => {
       const began = performance.now();

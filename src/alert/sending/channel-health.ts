@@ -28,6 +28,8 @@ const MAX_PAUSE_MS = 5_000;
 const MAX_WAIT_ASKED_MS = 5 * 60_000;
 const MAX_PROBE_MS = 15 * 60_000;
 const OFF_WAIT_MS = 60 * 60_000;
+/** The end of a fault is logged if it lasted this long: short ones come and go. */
+const LONG_FAULT_MS = 60_000;
 
 /** Tracks and logs whether a channel works, and when to try again if it does not. */
 export class ChannelHealth {
@@ -86,11 +88,12 @@ export class ChannelHealth {
   works(): boolean {
     const wasAway = this.isOff || this.probes > 0;
     const waited = this.pausedMs > 0;
+    const isWorthALine = wasAway || performance.now() - (this.fault?.since ?? Infinity) >= LONG_FAULT_MS;
     this.off = this.fault = undefined;
     this.failing.clear();
     this.pausedUntil = this.pauses = this.probes = this.asks = 0;
     this.once.good(this.title);
-    if (wasAway) this.logger.log(`${this.title} works again`);
+    if (isWorthALine) this.logger.log(`${this.title} works again`);
     return wasAway || waited;
   }
 
