@@ -25,7 +25,20 @@ import {
 import { GraphQLModule, Int, Query as GraphqlQuery, Resolver } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, MessagePattern, RpcException, Transport } from '@nestjs/microservices';
-import { concat, delay, EMPTY, lastValueFrom, map, NEVER, of, tap, throwError, toArray, type Observable } from 'rxjs';
+import {
+  concat,
+  delay,
+  EMPTY,
+  lastValueFrom,
+  map,
+  NEVER,
+  of,
+  retry,
+  tap,
+  throwError,
+  toArray,
+  type Observable,
+} from 'rxjs';
 
 import { MonitorRate, RateCounterService, SkipMonitorRate } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -56,9 +69,18 @@ class Sent implements NestInterceptor {
   }
 }
 
+/** Calls a handler again if it fails, as apps do with calls of a model. */
+@Injectable()
+class Repeated implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(retry(2));
+  }
+}
+
 const thrown = new ConflictException({ code: 'already there' });
 let open: ServerResponse | undefined;
 let source: PassThrough | undefined;
+let calls: number;
 /** The request's tenant, as nestjs-cls keeps it. */
 const storage = new AsyncLocalStorage<unknown>();
 
@@ -86,6 +108,16 @@ class OutcomeController {
   both(@Query('fail') fail?: string): string {
     if (fail) throw thrown;
     return 'ok';
+  }
+
+  @Post('repeated')
+  @UseInterceptors(Repeated)
+  @MonitorRate('calls')
+  @MonitorRate('failures', { when: 'failure' })
+  @MonitorRate('tokens', { after: tokens })
+  repeated(): Answer {
+    if (calls++ < 2) throw thrown;
+    return { usage: { total_tokens: 10 } };
   }
 
   @Post('piped')
@@ -200,7 +232,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
   const answer = (total_tokens: unknown): unknown => ({ usage: { total_tokens } });
 
   beforeEach(async () => {
-    [open, source] = [undefined, undefined];
+    [open, source, calls] = [undefined, undefined, 0];
     const controllers = [OutcomeController, ByClassController];
     app = await startApp({ fastify, options: { categories }, metadata: { controllers } });
   });
@@ -250,6 +282,11 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     // Refused by a guard: it came to nothing.
     await app.post('/both?fail=1', { ...acme, 'x-refuse': '1' });
     expect(await counts()).toEqual([5, 3, 2]);
+  });
+
+  it('counts each call of an interceptor that calls the handler again, and the request once', async () => {
+    expect(await (await app.post('/repeated', acme)).json()).toEqual(answer(10));
+    expect(await counts()).toEqual([10, 2, 1]);
   });
 
   it('counts an Observable without a value as Nest answers it: as a failure, except for a stream', async () => {
