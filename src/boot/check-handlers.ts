@@ -102,6 +102,10 @@ export function checkHandlers(
     if (group.every((each) => isInert(each) || each.reach === 'unknown')) unsure(group[0].ownerName);
   const monitored = marked.filter((each) => !isInert(each));
   for (const { name, reach, isMarkedItself, bound } of monitored) {
+    if (reach === 'field' && isMarkedItself && fieldsAreGuarded === 'some')
+      logger.warn(
+        `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards'], as one of this app's has and another has not`,
+      );
     if (reach === 'unknown' && isMarkedItself) unsure(name);
     else if (!bound)
       logger.warn(
@@ -112,11 +116,14 @@ export function checkHandlers(
   return monitored.filter(({ name, reach }) => reach !== 'unknown' && !replaced.includes(name));
 }
 
-/** Whether Nest runs guards for GraphQL fields; undefined if the app's GraphQL module is unknown. */
-function guardsFields(discovery: DiscoveryService): boolean | undefined {
-  const options = discovery.getProviders().find(({ token }) => token === GRAPHQL_OPTIONS)?.instance as
-    { fieldResolverEnhancers?: string[] } | undefined;
-  return options && (options.fieldResolverEnhancers ?? []).includes('guards');
+/** Whether Nest runs guards for GraphQL fields: of `some` if the app has several GraphQL modules; undefined if it has none that is known. */
+function guardsFields(discovery: DiscoveryService): boolean | 'some' | undefined {
+  const modules = discovery.getProviders().filter(({ token }) => token === GRAPHQL_OPTIONS);
+  const guarded = modules.map(
+    ({ instance }) =>
+      !!(Object(instance) as { fieldResolverEnhancers?: string[] }).fieldResolverEnhancers?.includes('guards'),
+  );
+  return guarded.includes(true) && guarded.includes(false) ? 'some' : guarded[0];
 }
 
 function isCost(cost: unknown, most: number): boolean {

@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, Post, SetMetadata, UseGuards } from '@nestjs/common';
+import { Controller, Get, Injectable, Post, SetMetadata, UseGuards, type DynamicModule } from '@nestjs/common';
 import { OnEvent } from '@nestjs/event-emitter';
 import { Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { MessagePattern } from '@nestjs/microservices';
@@ -170,6 +170,26 @@ describe('a mark without effect', () => {
   ])('%s stops the boot with the remedy', async (_where, providers, message) => {
     await expect(startApp({ metadata: { providers } })).rejects.toThrow(message);
   });
+
+  it.each([
+    ['first', [true, false]],
+    ['last', [false, true]],
+    ['only', [true]],
+  ])(
+    'is not said to be on a field whose GraphQL module, the %s of the app, runs guards for fields',
+    async (_which, all) => {
+      const imports = all.map((guards): DynamicModule => {
+        const useValue = guards ? { fieldResolverEnhancers: ['guards'] } : {};
+        return { module: class GraphQLModule {}, providers: [{ provide: 'GqlModuleOptions', useValue }] };
+      });
+      const app = await startApp({ metadata: { imports, providers: [Fields] } });
+      expect(app.log.of('Fields.summary counts only if')).toEqual(
+        all.length === 1 ? [] : [expect.stringMatching(/^warn .*fieldResolverEnhancers: \['guards'\]/)],
+      );
+      expect(app.log.of('monitoring Fields.summary')).toHaveLength(1);
+      await app.close();
+    },
+  );
 
   it.each([
     ['below 0', -5, '-5'],
