@@ -167,7 +167,7 @@ function crossedIn(counts: SlotCounts, threshold: number, span: WindowSpan, time
   const last = Math.floor(Math.min(time, span.end - 1) / SLOT_MS);
   const first = Math.ceil(Math.max(span.start, from) / SLOT_MS);
   let calm = last;
-  while (calm >= first && (counts.get(calm) ?? 0) > threshold) calm--;
+  while ((counts.get(calm) ?? 0) > threshold) calm--;
   return calm < first ? span.start : Math.min(calm + 1, last) * SLOT_MS;
 }
 
