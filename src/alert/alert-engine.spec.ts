@@ -440,7 +440,7 @@ describe('AlertEngine', () => {
     // Of what was held back.
     await engine.unmute({ tenant: 'b' });
     await pass(5 * SECOND);
-    expect(ofIncidents()).toEqual([1, 0]);
+    expect(ofIncidents()).toEqual([0, 1]);
     await engine.thresholdsChanged('exports');
     expect(reads).toEqual([]);
   });
@@ -917,7 +917,9 @@ describe('AlertEngine', () => {
       await replica([new Hearing()]);
       const due = jest.spyOn(state, 'due');
       await pass(5 * SECOND);
-      const behind = due.mock.calls.map(([, until], i) => Date.now() - until - 4_000 + Math.floor(i / 2) * 1_000);
+      // Each also asks for all once, for channels that the other one introduces.
+      const looks = due.mock.calls.filter(([, until]) => until < 2 * START);
+      const behind = looks.map(([, until], i) => Date.now() - until - 4_000 + Math.floor(i / 2) * 1_000);
       expect(new Set(behind)).toEqual(new Set([0, 2_000]));
     });
 

@@ -240,16 +240,18 @@ export class AlertEngine implements Incidents {
   async thresholdsChanged(category: string): Promise<void> {
     const { thresholdNotReached, now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
-    const open = [...(await this.records.list())].filter(([, each]) => each.category === category && isOpen(each));
-    const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
-    for (const [i, [id, incident]] of open.entries()) {
-      const { tenant, uid } = incident;
-      const { count, threshold } = lastOf(incident);
-      const of = { category, window: sharedName(incident), tenantId: tenant.id };
-      const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
-      if (present === undefined) continue;
-      const end = { closedAt: now(), ...(present > threshold ? { raisedTo: present } : {}) };
-      await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
+    for await (const some of this.records.some()) {
+      const open = some.filter(([, each]) => each.category === category && isOpen(each));
+      const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
+      for (const [i, [id, incident]] of open.entries()) {
+        const { tenant, uid } = incident;
+        const { count, threshold } = lastOf(incident);
+        const of = { category, window: sharedName(incident), tenantId: tenant.id };
+        const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
+        if (present === undefined) continue;
+        const end = { closedAt: now(), ...(present > threshold ? { raisedTo: present } : {}) };
+        await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
+      }
     }
   }
 
@@ -418,10 +420,11 @@ export class AlertEngine implements Incidents {
 
   /** Applies a change to every incident that it affects. */
   private async changeAll(change: (told: Told) => Told): Promise<void> {
-    for (const [id, { told }] of await this.records.list())
-      for (const [key, one] of Object.entries(told))
-        if (change(one) !== one)
-          await this.changeTold(id, key, (present, incident) => withTold(incident, key, change(present)));
+    for await (const some of this.records.some())
+      for (const [id, { told }] of some)
+        for (const [key, one] of Object.entries(told))
+          if (change(one) !== one)
+            await this.changeTold(id, key, (present, incident) => withTold(incident, key, change(present)));
   }
 
   /** Takes over incidents that 0.1 left open. */
@@ -560,7 +563,8 @@ export class AlertEngine implements Incidents {
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
     await this.holdAgain();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
-    if (fellBack) for (const id of (await this.records.list()).keys()) await this.attend(id, (there) => there);
+    if (fellBack)
+      for await (const some of this.records.some()) for (const [id] of some) await this.attend(id, (there) => there);
     this.lookedAt = now();
     this.records.forget();
   }
@@ -569,8 +573,9 @@ export class AlertEngine implements Incidents {
   private async lookAtRoster(): Promise<void> {
     const introduced = await this.roster.look(this.options.now());
     if (introduced.length === 0) return;
-    for (const [id, { told }] of await this.records.list())
-      if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
+    for await (const some of this.records.some())
+      for (const [id, { told }] of some)
+        if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
   }
 
   /** Updates the counts of due incidents, closes those that are over, and sends each channel what it is due. */

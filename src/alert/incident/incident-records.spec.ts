@@ -60,6 +60,13 @@ describe('when incidents are due', () => {
     expect(await started.due(9)).toEqual(['a']);
   });
 
+  it('is restored if all were asked for before a replica looked for what is due', async () => {
+    const started = new IncidentRecords(state, 'app', 10);
+    for await (const some of started.some()) expect(some).toEqual([]);
+    await started.due(9);
+    expect(await started.due(9)).toEqual(['a']);
+  });
+
   it('is restored later if the store goes away in between', async () => {
     const started = new IncidentRecords(state, 'app', 10);
     state.away = true;
@@ -83,7 +90,12 @@ describe('incidents', () => {
     return { ...withBreach(undefined, breach, true, SEEN), ...more };
   };
   const open = (on: IncidentRecords, id: string, more: Partial<Incident> = {}): Promise<Incident | undefined> =>
-    on.change(id, () => of(id, more));
+    on.change(id, () => of(id, { lookAt: SEEN, ...more }));
+  const all = async (on: IncidentRecords): Promise<(readonly [string, Incident])[]> => {
+    const found = [];
+    for await (const some of on.some()) found.push(...some);
+    return found;
+  };
   const stored = async (): Promise<string[]> => [...(await state.list('incidents:app')).keys()].sort();
   const archived = (): Promise<number> => state.size('history:app');
   const goAway = async (): Promise<void> => {
@@ -108,7 +120,7 @@ describe('incidents', () => {
     const a = await open(records, 'a');
     expect([records.size, records.lastSeen('a')]).toEqual([1, a]);
     expect(await other.read(['b', 'a'])).toEqual([undefined, a]);
-    expect([...(await other.list())]).toEqual([['a', a]]);
+    expect(await all(other)).toEqual([['a', a]]);
     expect(await other.newest()).toEqual([a]);
     await other.change('a', (there) => there && { ...there, calm: 7 });
     expect([records.lastSeen('a')?.calm, (await records.read(['a']))[0]?.calm]).toEqual([0, 7]);
@@ -150,6 +162,26 @@ describe('incidents', () => {
     expect(records.size).toBe(1);
   });
 
+  it('are given a few at a time, each once, though one is changed meanwhile', async () => {
+    const many = new IncidentRecords(state, 'app', 1_000);
+    for (let i = 0; i < 120; i++) await open(many, `t${i}`);
+    const sizes: number[] = [];
+    const found = new Set<string>();
+    for await (const some of many.some()) {
+      sizes.push(some.length);
+      for (const [id] of some) found.add(id);
+      await many.change('t0', (there) => there && { ...there, calm: 1, lookAt: 2 * SEEN });
+    }
+    expect([sizes, found.size]).toEqual([[50, 50, 20], 120]);
+  });
+
+  it('are not all given if the store goes away meanwhile', async () => {
+    await open(records, 'a');
+    state.away = true;
+    const [next] = await Promise.allSettled([other.some().next()]);
+    expect(next.status).toBe('rejected');
+  });
+
   describe('while the store is away', () => {
     it('are changed in memory, and taken once to be written when it is back', async () => {
       const a = await open(records, 'a', { lookAt: 5 });
@@ -159,14 +191,14 @@ describe('incidents', () => {
       const b = await open(records, 'b', { lookAt: 6 });
       await records.change('a', (there) => there && { ...there, calm: 1 });
       expect(await records.read(['a', 'b'])).toEqual([{ ...a, calm: 1 }, b]);
-      expect([...(await records.list()).keys()]).toEqual(['a', 'b']);
+      expect((await all(records)).map(([id]) => id)).toEqual(['a', 'b']);
       expect((await records.newest()).map(({ tenant }) => tenant.id).sort()).toEqual(['a', 'b']);
       expect([records.dueHere(4), records.dueHere(5), records.dueHere(6)]).toEqual([[], ['a'], ['a', 'b']]);
       expect(records.takeUnshared()).toEqual([]);
       await comeBack();
       // The store has an older one: what is here is newer until it is written.
       expect((await records.read(['a']))[0]?.calm).toBe(1);
-      expect([...(await records.list()).values()].map(({ calm }) => calm)).toEqual([1, 0]);
+      expect((await all(records)).map(([, { calm }]) => calm)).toEqual([1, 0]);
       const taken = records.takeUnshared();
       expect(taken.map(([id, { calm }]) => [id, calm])).toEqual([
         ['b', 0],
@@ -300,7 +332,7 @@ describe('incidents', () => {
       expect(await open(records, 'd')).toMatchObject({ tenant: { id: 'd' } });
       expect([records.isAlone('d'), records.isAlone('a'), await stored()]).toEqual([true, false, ['a', 'b', 'c']]);
       expect(await records.change('d', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
-      expect([...(await records.list()).keys()]).toEqual(['c', 'b', 'a', 'd']);
+      expect((await all(records)).map(([id]) => id)).toEqual(['a', 'b', 'c', 'd']);
       for (const id of ['e', 'f']) expect(await open(records, id)).toBeDefined();
       expect([await open(records, 'g'), records.lastSeen('g')]).toEqual([undefined, undefined]);
       expect(await records.change('d', (there) => there && { ...there, calm: 2 })).toMatchObject({ calm: 2 });

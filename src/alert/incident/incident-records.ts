@@ -1,5 +1,6 @@
 import { NewerRecord, Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
+import { chunks } from '../../util/chunks.js';
 import { lastOf, type Incident } from './incident.js';
 import { isIncident } from './incident-from-store.js';
 
@@ -19,6 +20,9 @@ const HANDLED_AFTER_MS = 1_000;
 
 /** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
+
+/** Later than any record is due. */
+const EVER = 8.64e15;
 
 type Change = (incident: Incident | undefined) => Incident | undefined;
 
@@ -126,10 +130,18 @@ export class IncidentRecords {
     return ids.map((id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.lastSeen(id));
   }
 
-  /** All incidents that are open or have an unsent end, by id. */
-  async list(): Promise<Map<string, Incident>> {
-    const shared = this.away ? [] : await this.store.entries(this.max);
-    return new Map([...shared, ...this.here()]);
+  /** All incidents that are open or have an unsent end: a few at a time, since there may be thousands. */
+  async *some(): AsyncGenerator<readonly (readonly [id: string, incident: Incident])[]> {
+    const here = this.here();
+    const { ids, isNew = false } = this.away ? { ids: [] } : await this.store.due(EVER, this.max);
+    this.isToRewrite ||= isNew;
+    for (const some of chunks([...new Set([...ids, ...here.keys()])], MAX_IN_A_TURN)) {
+      const shared = this.away ? [] : await this.store.readAll(some);
+      yield some.flatMap((id, i) => {
+        const incident = here.get(id) ?? shared[i];
+        return incident ? [[id, incident] as const] : [];
+      });
+    }
   }
 
   /** The latest incidents, open or over, newest first; while the store is away, those seen here. */
