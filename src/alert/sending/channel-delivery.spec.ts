@@ -702,14 +702,40 @@ describe('a delivery', () => {
     });
 
     it.each([
-      ['nothing after a pause that is waited out in the queue', 3_000, []],
-      ['the failures before a longer one, in which others may send', 6_000, [false, false]],
-    ])('notes in the records %s', async (_, retryAfterMs, noted) => {
+      ['nothing after a pause that is waited out in the queue', 'ab', { retry: true, retryAfterMs: 5_000 }, []],
+      ['the failures before a longer one, in which others may send', 'ab', { retry: true, retryAfterMs: 5_001 }, 'ab'],
+      ['the failures if the receiver is gone', 'ab', { retry: false, switchOff: true }, 'ab'],
+      ['the failures if its address seems wrong', 'ab', { retry: true, probe: true }, 'ab'],
+      ['the failure of one alert, which costs little', 'a', { retry: true, retryAfterMs: 1_000 }, 'a'],
+    ])('notes in the records %s', async (_, ids, fault, noted) => {
       openGroups();
-      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs }));
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      answer = fails(new DeliveryError('answered 4xx', fault));
+      for (const id of ids) delivery.push(id, dueFor());
       await pass(500);
-      expect(reports.map(([, { delivered }]) => delivered)).toEqual(noted);
+      expect(reports.map(([id, { delivered }]) => [id, delivered])).toEqual(Array.from(noted, (id) => [id, false]));
+    });
+
+    it('waits for no others again with what had its turn, but with the next', async () => {
+      openGroups();
+      answer = (ids) => new Promise((_, reject) => setTimeout(reject, 400, new Error(`answered 500 to ${ids.join()}`)));
+      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      await pass(800);
+      delivery.push('c', dueFor());
+      expect(messages).toEqual(['a,b']);
+      answer = () => undefined;
+      await pass(100);
+      expect(messages.slice(1).join().split(',').sort()).toEqual(['a', 'b', 'c']);
+      delivery.push('d', dueFor());
+      await pass(499);
+      expect(messages.join()).not.toContain('d');
+      await pass(1);
+      expect(messages.at(-1)).toBe('d');
+    });
+
+    it('takes a longer lease the more alerts wait', () => {
+      openGroups();
+      for (let i = 0; i < 100; i++) delivery.push(`t${i}`, dueFor());
+      expect(delivery.leaseMs).toBe(5_500);
     });
   });
 

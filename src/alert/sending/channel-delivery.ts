@@ -405,7 +405,7 @@ export class ChannelDelivery {
       }
       const failure = this.health.failed(...subjectsOf(sent), error, since);
       // A group waits out a short pause in the queue: noting a rate limit in hundreds of records would cost more than the message.
-      if (sent.length > 1 && !failure.refused && !failure.isSuspect && failure.waitMs <= SEND_LEASE_MS) {
+      if (sent.length > 1 && failure.waitMs <= SEND_LEASE_MS) {
         this.outcomes.retried += sent.length;
         for (const { item } of sent) this.putBack(item);
         return;
