@@ -13,6 +13,7 @@ import {
   type UsageRetention,
   type UsageStore,
 } from '../store/usage-store.js';
+import { chunks } from '../util/chunks.js';
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { UsageHistory } from './usage-history.js';
@@ -326,7 +327,7 @@ export class UsageReader {
       for (const tenant of seen.keys()) (isWhole ? sure : maybe).add(tenant);
     }
     const unsure = [...maybe].filter((tenant) => !sure.has(tenant));
-    for (const some of batches(unsure)) {
+    for (const some of chunks(unsure, READ_AT_ONCE)) {
       const counts = await this.past.counts(category, some, from, to);
       some.forEach((tenant, i) => (counts[i] as SlotCounts).size > 0 && sure.add(tenant));
     }
@@ -367,7 +368,7 @@ export class UsageReader {
     const seen = await this.past.seenBetween(category.name, from, to);
     const window = baseWindow(category);
     const usage: TenantUsage[] = [];
-    for (const some of batches([...seen])) {
+    for (const some of chunks([...seen], READ_AT_ONCE)) {
       const found = await this.past.counts(
         category,
         some.map(([tenant]) => tenant),
@@ -427,7 +428,7 @@ export class UsageReader {
   private async pastTop(category: Category, { from, to }: Slots, limit: number): Promise<TenantCount[]> {
     const seen = [...(await this.past.seenBetween(category.name, from, to)).keys()];
     const counts: TenantCount[] = [];
-    for (const some of batches(seen, 10 * READ_AT_ONCE)) {
+    for (const some of chunks(seen, 10 * READ_AT_ONCE)) {
       const found = await this.past.counts(category, some, to, to);
       some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(to) ?? 0 }));
     }
@@ -526,10 +527,6 @@ function series(counts: SlotCounts, from: number, to: number): UsageSeries {
     stepMs: SLOT_MS,
     counts: Array.from({ length }, (_, i) => counts.get(from + i) ?? 0),
   };
-}
-
-function* batches<T>(list: readonly T[], most = READ_AT_ONCE): Generator<T[]> {
-  for (let at = 0; at < list.length; at += most) yield list.slice(at, at + most);
 }
 
 function inWords(ms: number): string {
