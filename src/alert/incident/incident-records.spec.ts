@@ -296,6 +296,23 @@ describe('incidents', () => {
       expect(records.lastSeen('a')?.calm).toBe(1);
     });
 
+    it('are left as this replica has changed them in between', async () => {
+      await open(records, 'a', { lookAt: 5 });
+      const due = state.due.bind(state);
+      jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
+        await records.change('a', (there) => there && { ...there, calm: 7, lookAt: 9_000 });
+        return due(...args);
+      });
+      await records.due(1_006);
+      expect(records.lastSeen('a')?.calm).toBe(7);
+    });
+
+    it('are not those that only this one has, as there is no room for them', async () => {
+      for (const id of ['a', 'b', 'c', 'd']) await open(records, id, { lookAt: 5 });
+      await look(1_006);
+      expect(['a', 'd'].map((id) => records.lastSeen(id) !== undefined)).toEqual([true, true]);
+    });
+
     it('are not taken for over by a look in which the store loses its data', async () => {
       await open(records, 'a', { lookAt: 5 });
       const due = state.due.bind(state);

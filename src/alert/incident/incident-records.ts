@@ -232,7 +232,7 @@ export class IncidentRecords {
 
   /** Forgets an incident that has ended, or an outage would open it again here. */
   private catchUp(id: string, mine: Incident, present: Incident | undefined): void {
-    if (this.lastSeen(id) !== mine || this.unshared.has(id)) return;
+    if (this.lastSeen(id) !== mine) return;
     if (present) this.note(id, present);
     else this.seen.delete(id);
   }
