@@ -13,6 +13,7 @@ import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import { LevelCrossings, type Raise } from './level-crossings.js';
 import { HELD_MS, type StoreHealth } from './store-health.js';
+import { chunks } from '../util/chunks.js';
 import { duration, kindOf } from '../util/text.js';
 import type { TenantTotal, Urgency } from './tenant-total.js';
 import { isOver, type TenantsByWindow } from './tenants-by-window.js';
@@ -254,9 +255,7 @@ export class Publisher {
 
   private async sendAll(totals: readonly TenantTotal[], raised: Promise<void>[]): Promise<TenantTotal[]> {
     if (totals.length <= CHUNK) return this.sendChunk(totals, raised);
-    const sending: Promise<TenantTotal[]>[] = [];
-    for (let at = 0; at < totals.length; at += CHUNK)
-      sending.push(this.sendChunk(totals.slice(at, at + CHUNK), raised));
+    const sending = chunks(totals, CHUNK).map((some) => this.sendChunk(some, raised));
     return (await Promise.all(sending)).flat();
   }
 

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 
+import { chunks } from '../../util/chunks.js';
 import { OwnLogger } from '../../util/own-logger.js';
 import { withoutRootSpans, withoutTracing, type Untraced } from '../../util/optional-peers.js';
 import { kindOf, reasonOf } from '../../util/text.js';
@@ -111,8 +112,8 @@ export class RedisCounterStore implements CounterStore {
   /** {@inheritDoc CounterStore.read} */
   async read(keys: readonly CounterKey[]): Promise<number[]> {
     const sums: number[] = [];
-    for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
-      const names = keys.slice(at, at + READ_AT_ONCE).map((key) => redisKey(this.keyPrefix, key, key.window.key));
+    for (const some of chunks(keys, READ_AT_ONCE)) {
+      const names = some.map((key) => redisKey(this.keyPrefix, key, key.window.key));
       // Not a pipeline, which may not span nodes of a Cluster; ioredis writes the commands of one turn together anyway.
       const found = await Promise.all(names.map((name) => this.connection.hget(name, 'total').catch(noneOfOthers)));
       for (const sum of found as unknown[]) {

@@ -1,5 +1,6 @@
 import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 
+import { chunks } from '../../util/chunks.js';
 import { around, decodeTenant, encodeTenant } from './counter-key.js';
 import {
   CLAIM_SCRIPT,
@@ -106,7 +107,7 @@ export class RedisUsageStore implements UsageStore {
     for (const { unit, tenants } of active) {
       for (const [part, members] of inParts(tenants.map(encodeTenant))) {
         const key = this.waitingKey(unit, part);
-        for (const some of chunks(members)) {
+        for (const some of chunks(members, CHUNK)) {
           commands.sadd(key, ...some).pexpire(key, WAITING_MS);
           await sendIfFull(some.length);
         }
@@ -114,7 +115,7 @@ export class RedisUsageStore implements UsageStore {
     }
     for (const { block, tenants } of seen) {
       const key = this.key(category, `seen/${block}`);
-      for (const some of chunks([...tenants])) {
+      for (const some of chunks([...tenants], CHUNK)) {
         for (const [tenant, about] of some) {
           if (about.name === '' && !about.thresholds) commands.hsetnx(key, tenant, write(about));
           else commands.hset(key, tenant, write(about));
@@ -426,10 +427,6 @@ function read(about: string): SeenTenant {
 
 function* pairs(list: readonly string[]): Generator<[string, string]> {
   for (let i = 0; i + 1 < list.length; i += 2) yield [list[i] as string, list[i + 1] as string];
-}
-
-function* chunks<T>(list: readonly T[]): Generator<T[]> {
-  for (let at = 0; at < list.length; at += CHUNK) yield list.slice(at, at + CHUNK);
 }
 
 async function executed(commands: ChainableCommander): Promise<void> {
