@@ -1,3 +1,5 @@
+import promised from 'node:timers/promises';
+
 import type { Logger } from '@nestjs/common';
 
 import { isDone, pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
@@ -254,6 +256,37 @@ describe('AlertEngine', () => {
       await state.swap('incidents::', id, text, undefined);
       await pass(6 * SECOND);
       expect([heard.heard, lines]).toEqual([['a 16'], []]);
+    });
+
+    it('and is not opened again by that, if others have told its end while it was being sent', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      heard.answer = () => inMs(500);
+      void engine.breached(aBreach());
+      await pass(100);
+      const [[id, text] = ['', '']] = [...(await state.list('incidents::'))];
+      await state.swap('incidents::', id, text, undefined);
+      await pass(5 * SECOND);
+      expect([heard.heard, await state.size('incidents::'), engine.openIncidents]).toEqual([['a 16'], 0, 0]);
+    });
+
+    it('of an app, of which nothing is counted, and its end in time', async () => {
+      const heard = new Hearing();
+      const soon = { incidents: { remindAfterMs: DAY, resolveAfterMs: SECOND } };
+      const engine = await replica([heard], { ...soon, windowOf: () => undefined });
+      await engine.breached(aBreach());
+      await pass(34 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    });
+
+    it('of fifty in one turn of the event loop, so that requests are answered in between', async () => {
+      const turns = jest.spyOn(promised, 'setImmediate');
+      const heard = new Hearing();
+      const engine = await replica([heard], { maxOpenIncidents: 1_000 });
+      const raised = Promise.all(Array.from({ length: 120 }, (_, i) => engine.breached(aBreach(`t${i}`, {}, HOUR))));
+      await raised;
+      await pass(SECOND);
+      expect([turns.mock.calls.length, heard.heard.length]).toEqual([2, 120]);
     });
 
     it('after one that failed with others, and not with it: that may be at fault', async () => {
