@@ -23,6 +23,8 @@ const START = Date.parse('2026-01-01T12:00:30Z');
 const WARNING = { at: 1, severity: 'warning' } as const;
 const CRITICAL = { at: 5, severity: 'critical' } as const;
 const story = { incidents: { remindAfterMs: 24 * HOUR, resolveAfterMs: 2 * MINUTE } };
+/** When such a story ends that has one window, from the start on. */
+const ENDS_AFTER = 2.5 * MINUTE;
 
 /** Takes alerts one by one. */
 class Hearing implements AlertChannel {
@@ -1078,6 +1080,39 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16']);
       side.away = false;
       await pass(2 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    });
+
+    it('a story that was to end then ends once, though its replicas see the store again one after another', async () => {
+      const sides = [brittle(state), brittle(state)];
+      const heard = new Hearing();
+      const engines = await Promise.all(sides.map((side) => replica([heard], story, side)));
+      for (const engine of engines) await engine.breached(aBreach());
+      await pass(ENDS_AFTER - 2 * SECOND);
+      for (const side of sides) side.away = true;
+      await pass(10 * SECOND);
+      for (const side of sides) {
+        side.away = false;
+        await pass(1.5 * SECOND);
+      }
+      await pass(MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    });
+
+    it('a story does not end before the counter has noticed', async () => {
+      const side = brittle(state);
+      let isStoreAway = false;
+      const heard = new Hearing();
+      const engine = await replica([heard], { ...story, isStoreAway: () => isStoreAway }, side);
+      await engine.breached(aBreach());
+      await pass(ENDS_AFTER - SECOND / 2);
+      side.away = true;
+      await pass(2.5 * SECOND);
+      isStoreAway = true;
+      await pass(20 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16']);
+      isStoreAway = side.away = false;
+      await pass(10 * SECOND);
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 

@@ -450,10 +450,15 @@ export class AlertEngine implements Incidents {
       own: (key) => this.deliveries.get(key),
       isMine: (key) => this.leases.holds(this.own(key)),
       mute,
-      mayClose: after?.v01 === undefined || this.v01.isGone,
+      mayClose: this.mayClose && (after?.v01 === undefined || this.v01.isGone),
       seesSince: after && this.seesSince(after),
       mayTakeOver: !this.records.isJustBack,
     });
+  }
+
+  // Ended before other replicas have written what they know of it, an incident would be opened and ended once more.
+  private get mayClose(): boolean {
+    return !this.records.isJustBack && !this.records.isJustAway;
   }
 
   // Counts are away, too, and not only records, for which a user may lack the rights.

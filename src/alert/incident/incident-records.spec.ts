@@ -246,6 +246,19 @@ describe('incidents', () => {
       expect(records.isJustBack).toBe(true);
       jest.advanceTimersByTime(1);
       expect([records.isAway, records.isJustBack]).toEqual([false, false]);
+      // Nor after it has lost its data.
+      await state.loseDueTimes('incidents:app');
+      await records.due(0);
+      expect(records.isJustBack).toBe(true);
+    });
+
+    it('are known to be so only since it went away', async () => {
+      await goAway();
+      jest.advanceTimersByTime(2_999);
+      await records.read(['x']);
+      expect(records.isJustAway).toBe(true);
+      jest.advanceTimersByTime(1);
+      expect(records.isJustAway).toBe(false);
     });
   });
 

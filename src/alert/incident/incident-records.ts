@@ -20,6 +20,8 @@ const HANDLED_AFTER_MS = 1_000;
 
 /** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
+/** How long the counter may take to notice that the store is away: without requests, it looks once a second. */
+const NOTICED_WITHIN_MS = 3_000;
 
 /** Later than any record is due. */
 const EVER = 8.64e15;
@@ -41,6 +43,7 @@ export class IncidentRecords {
   /** Set if the store may have lost the due times of its records. */
   private isToRewrite = false;
   private away = false;
+  private awayAt = -Infinity;
   private backAt = -Infinity;
   private open = 0;
   private archived = 0;
@@ -64,13 +67,19 @@ export class IncidentRecords {
     return this.away;
   }
 
-  /** Whether the store came back so recently that other replicas may not yet have written what they sent during the outage. */
+  /** Whether the store came back, or lost its data, so recently that other replicas may not yet have written what they know. */
   get isJustBack(): boolean {
     return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS;
   }
 
+  /** Whether the store went away so recently that the counter may not have noticed yet. */
+  get isJustAway(): boolean {
+    return Date.now() - this.awayAt < NOTICED_WITHIN_MS;
+  }
+
   /** Changes incidents in memory until a read of due ones succeeds. */
   storeIsAway(): void {
+    if (!this.away) this.awayAt = Date.now();
     this.away = true;
   }
 
@@ -124,7 +133,7 @@ export class IncidentRecords {
     const shared = this.away
       ? []
       : await this.store.readAll(ids).catch(() => {
-          this.away = true;
+          this.storeIsAway();
           return [];
         });
     return ids.map((id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.lastSeen(id));
@@ -147,7 +156,7 @@ export class IncidentRecords {
   /** The latest incidents, open or over, newest first; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
     const shared = await Promise.all([this.history.list(MAX_LISTED), this.store.list(MAX_LISTED)]).catch(() => {
-      this.away = true;
+      this.storeIsAway();
       return [];
     });
     const found = new Map([...shared.flat(), ...this.here().values()].map((incident) => [incident.uid, incident]));
@@ -173,7 +182,7 @@ export class IncidentRecords {
     this.isToRewrite = false;
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
-    if (this.away) this.backAt = Date.now();
+    if (this.away || isOther) this.backAt = Date.now();
     this.away = false;
     return ids;
   }
@@ -277,7 +286,7 @@ export class IncidentRecords {
       return changed;
     } catch (error) {
       if (error instanceof NewerRecord) throw error;
-      this.away = true;
+      this.storeIsAway();
       return undefined;
     }
   }
