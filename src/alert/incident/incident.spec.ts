@@ -4,7 +4,7 @@ import type { IncidentStatus } from '../../model/rate-alert.js';
 import type { Breach } from '../../model/breach.js';
 import type { Tenant } from '../../model/tenant.js';
 import { alertOf, type AlertOrigin } from '../sending/alert-of-incident.js';
-import { lastOf, merged, recordId, withBreach, type Incident, type Told } from './incident.js';
+import { lastOf, merged, recordId, withBreach, type Incident, type Told, type WindowOver } from './incident.js';
 import {
   spansToCount,
   unsettled,
@@ -345,6 +345,14 @@ describe('an incident', () => {
     });
 
     it('of the same window as the higher of both, and leaves other windows alone', () => {
+      const two = [0, 1].reduce<Incident | undefined>(
+        (before, window) => withBreach(before, breach(window, 20), false, at(window)),
+        undefined,
+      );
+      for (const window of [0, 1]) {
+        const { windows, hot } = withBreach(two, breach(window, 90), false, at(1, 900));
+        expect([windows.map(({ count }) => count), hot]).toEqual([window === 0 ? [90, 20] : [20, 90], 2]);
+      }
       const known = withBreach(undefined, ...crossing(0, 20, at(0, 500), { route }));
       const [window] = known.windows;
       const other = { ...route, handler: 'LlmController.stream' };
@@ -479,7 +487,8 @@ describe('an incident', () => {
       expect(merged({ ...one, isPartial: true }, other)).toMatchObject({ isPartial: true });
       const alone = (start: number): Incident => ({
         ...other,
-        windows: windowsAt(start).map((window) => ({ ...window, countedBy: 'instance' })),
+        // The latest is counted by all.
+        windows: [{ ...windowsAt(start)[0], countedBy: 'instance' } as WindowOver, ...windowsAt(5)],
       });
       expect([1, 2].map((start) => merged(one, alone(start)).isPartial)).toEqual([true, undefined]);
     });
