@@ -128,6 +128,17 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(1);
   });
 
+  it.each(['count', 'announced', 'announce', 'earlier'])(
+    'refuses an answer of a store of the app whose %s is no number, with a line about it',
+    async (field) => {
+      answer = (totals) =>
+        Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, [field]: true })));
+      void count();
+      await jest.advanceTimersByTimeAsync(10);
+      expect([taken(), lines]).toEqual([0, [expect.stringContaining(`(odd answer: the ${field} is not a number)`)]]);
+    },
+  );
+
   it('takes answers that are there at once', async () => {
     answer = ((totals: readonly OwnTotal[]) =>
       totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }))) as unknown as CounterStore['publish'];
