@@ -501,6 +501,15 @@ describe('an incident', () => {
       expect(merged(one, same)).toEqual(one);
     });
 
+    it('has an end to tell if it went on elsewhere after one replica had told its end', () => {
+      const told = { x: { levels: { '': 1 }, when: 2, delivery } };
+      const ended: Incident = { ...other, closedAt: at(5), told: { x: { ...told.x, when: 3, resolved: true } } };
+      expect(merged({ ...one, told }, ended).told.x?.resolved).toBe(false);
+      // Not if nothing came after, nor if it is over in the store, too.
+      expect(merged({ ...one, windows: windowsAt(4), told }, ended).told.x?.resolved).toBe(true);
+      expect(merged({ ...one, closedAt: at(6), told }, ended).told.x?.resolved).toBe(true);
+    });
+
     it('was heard by a channel as the later one was, up to the higher level of each window', () => {
       const told = (shared: Told | undefined, mine: Told) =>
         merged({ ...one, told: shared ? { x: shared } : {} }, { ...one, told: { x: mine } }).told.x;

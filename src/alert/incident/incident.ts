@@ -247,7 +247,10 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
   }
   const windows = latest([...starts.values()]);
   const told = { ...shared.told };
-  for (const [key, other] of Object.entries(mine.told)) told[key] = mergedTold(told[key], other);
+  // Its end was told before it went on.
+  const goesOn = shared.closedAt === undefined && lastOf(shared).start > lastOf(mine).start;
+  for (const [key, other] of Object.entries(mine.told))
+    told[key] = mergedTold(told[key], goesOn ? { ...other, resolved: false } : other);
   const ahead = mine.settledTo > shared.settledTo ? mine : shared;
   const isMissed = mine.windows.some(({ start, countedBy }) => countedBy === 'instance' && start < shared.settledTo);
   return {
