@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as immediate } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
@@ -131,11 +131,10 @@ export class AlertEngine implements Incidents {
   private noticed = 0;
   private lost = 0;
   private lookedAt = 0;
-  // While the store is away: when it was last seen.
-  private blindFrom: number | undefined;
-  // The last time without the store, and whether counts were away too.
-  private blind = { start: 0, end: 0, hidCounts: false };
-  private hidesCounts = false;
+  // While the store is away: when it was last seen, and whether counts are away too.
+  private away: { readonly start: number; hidesCounts: boolean } | undefined;
+  // The last time without the store.
+  private blind = { start: 0, end: 0, hidesCounts: false };
 
   constructor(
     private readonly options: AlertSettings,
@@ -333,7 +332,7 @@ export class AlertEngine implements Incidents {
   /** Thousands of breaches at once are taken a few in each turn of the event loop, so that requests are answered in between. */
   private turn(): Promise<void> {
     const mine = this.nextTurn;
-    if (++this.noticed % MAX_IN_A_TURN === 0) this.nextTurn = mine.then(() => turn());
+    if (++this.noticed % MAX_IN_A_TURN === 0) this.nextTurn = mine.then(() => immediate());
     return mine;
   }
 
@@ -553,14 +552,13 @@ export class AlertEngine implements Incidents {
       ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
       this.records.storeIsAway();
-      this.blindFrom ??= this.lookedAt;
-      this.hidesCounts ||= this.isBlind;
+      this.away ??= { start: this.lookedAt, hidesCounts: false };
+      this.away.hidesCounts ||= this.isBlind;
       await this.lookAt(this.records.dueHere(now()));
       throw error;
     }
-    if (this.blindFrom !== undefined) this.blind = { start: this.blindFrom, end: now(), hidCounts: this.hidesCounts };
-    this.blindFrom = undefined;
-    this.hidesCounts = false;
+    if (this.away) this.blind = { ...this.away, end: now() };
+    this.away = undefined;
     for (const [id, mine] of this.records.takeUnshared())
       await this.attend(id, (there) =>
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
@@ -604,7 +602,7 @@ export class AlertEngine implements Incidents {
         const change = (incident: Incident | undefined): Incident | undefined => {
           // An unreadable record is treated as missing and removed.
           if (!incident || incident.uid !== read?.uid) return incident;
-          const hidden = this.blind.hidCounts ? this.blind : undefined;
+          const hidden = this.blind.hidesCounts ? this.blind : undefined;
           return counted.reduce(
             (next, [span, count]) => withCounted(next, span, count, now, this.isBlind, hidden),
             incident,
