@@ -47,7 +47,7 @@ export function targets(results, build = '') {
       perSecond('`auto`', AUTO, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('memory', MEMORY, NO_GUARD, connections, AUTO_LEAST[connections]),
       perSecond('`auto`', AUTO, NOTHING, connections, AUTO_LEAST[connections]),
-      perSecond('`auto` with usage', AUTO, USAGE_OFF, connections, 0.98),
+      perSecond('memory', MEMORY, NOTHING, connections, AUTO_LEAST[connections]),
     ]),
     ...[50, 200].flatMap((connections) =>
       [
