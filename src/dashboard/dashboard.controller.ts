@@ -25,7 +25,7 @@ import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { idLabel } from '../util/shown-names.js';
 import { SayOnce } from '../util/say-once.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { oneLine, storeReasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
@@ -297,7 +297,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
       } catch (error) {
         if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
         else {
-          const [reason, isLook] = [reasonOf(error), request.method === 'GET'];
+          const [reason, isLook] = [storeReasonOf(error), request.method === 'GET'];
           const line = `A request of the page failed (${reason})`;
           // A page asks again each second, but what a user presses has an answer of its own.
           if (isLook) this.once.warn('page', () => line, reason);

@@ -1,4 +1,4 @@
-import { reasonOf } from '../util/text.js';
+import { storeReasonOf } from '../util/text.js';
 import type { DueRecords, SharedState } from './shared-state.js';
 
 /** Losing to other replicas this often in a row means that something is wrong. */
@@ -176,7 +176,7 @@ export async function withStore<T>(failed: string, work: () => Promise<T>): Prom
 
 /** ioredis describes its own state; people want to know what is wrong and what to do. */
 function inPlainWords(error: unknown): string {
-  const reason = reasonOf(error);
+  const reason = storeReasonOf(error);
   if (error instanceof RecordConflict) return reason;
   if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
   const again = 'Try again when it is back';

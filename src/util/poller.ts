@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-import { reasonOf } from './text.js';
+import { storeReasonOf } from './text.js';
 import { within } from './within.js';
 
 const EVERY_MS = 1_000;
@@ -68,7 +68,7 @@ export class Poller {
     const now = performance.now();
     if (this.isReported()) this.failingSince = now;
     const since = (this.failingSince ??= now);
-    this.reason = reasonOf(error);
+    this.reason = storeReasonOf(error);
     if (now - since < REPORT_AFTER_MS) return;
     // Those of one cause fail a little later, by their intervals.
     const isSame = ({ reason, failingSince = Infinity }: Poller): boolean =>

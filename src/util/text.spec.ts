@@ -2,7 +2,18 @@ import { runInNewContext } from 'node:vm';
 
 import fc from 'fast-check';
 
-import { amountOf, capitalized, copied, duration, kindOf, moment, oneLine, plural, reasonOf } from './text.js';
+import {
+  amountOf,
+  capitalized,
+  copied,
+  duration,
+  kindOf,
+  moment,
+  oneLine,
+  plural,
+  reasonOf,
+  storeReasonOf,
+} from './text.js';
 
 describe('oneLine', () => {
   it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
@@ -95,6 +106,20 @@ it('reasonOf leaves out what Redis repeats of a command that it does not know', 
   const echoed = "ERR unknown command 'hmget', with args beginning with: 'rate_monitor:proj_1'\n 'x' ";
   const errors = [new Error(echoed), echoed, echoed.replace(',', '')];
   expect(errors.map(reasonOf)).toEqual(Array(3).fill("ERR unknown command 'hmget'"));
+});
+
+it('storeReasonOf names the keys of what Redis refuses because one holds something else, and what to do', () => {
+  const refused = (name: string, args: unknown[], message = 'WRONGTYPE Operation') =>
+    storeReasonOf(Object.assign(new Error(message), { command: { name, args } }));
+  const remedy = 'WRONGTYPE Operation. Set a keyPrefix that nothing else uses, or delete what is of the wrong type: ';
+  expect(refused('hlen', ['ours:a\nb', 'x'])).toBe(`${remedy}DEL ours:a b`);
+  expect(refused('evalsha', ['4f2a', 2, 'a', 'b', 'a record'])).toBe(`${remedy}DEL a, DEL b`);
+  expect(refused('eval', ['return 1', '3', 'a', 'b', 'c'])).toBe(`${remedy}DEL a, DEL b, DEL c`);
+  expect(refused('evalsha', ['4f2a', 4, 'a', 'b', 'c', 'd'])).toBe(`${remedy}DEL a, DEL b, DEL c, …`);
+  expect(refused('hlen', ['x'.repeat(300)])).toBe(`${remedy}DEL ${'x'.repeat(199)}…`);
+  expect(refused('hlen', ['a'], 'OOM')).toBe('OOM');
+  expect(refused('hlen', 'a' as never)).toBe('WRONGTYPE Operation');
+  expect([storeReasonOf(new Error('WRONGTYPE')), storeReasonOf(undefined)]).toEqual(['WRONGTYPE', 'undefined']);
 });
 
 it.each([

@@ -8,6 +8,8 @@ const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
 const ARGUMENTS = /,? with args beginning with:.*/s;
+/** How many keys of a refused command are named. */
+const MAX_KEYS = 3;
 
 /** `text` on one line, without invisible characters, cut to `most` characters: for a log line or a title. */
 export function oneLine(text: string, most = 200): string {
@@ -54,6 +56,23 @@ export function reasonOf(error: unknown): string {
   } catch {
     return 'an error without a message';
   }
+}
+
+/**
+ * {@link reasonOf} what our own connection to the store could not do. If a key holds something else, with the keys of that command and the
+ * remedy: Redis does not say which. Not for errors of the app's functions, whose keys may be secret.
+ */
+export function storeReasonOf(error: unknown): string {
+  const reason = reasonOf(error);
+  if (!reason.includes('WRONGTYPE')) return reason;
+  const { name, args } = Object((Object(error) as { command?: unknown }).command) as Record<string, unknown>;
+  // A store of the app may have errors of another shape.
+  if (!Array.isArray(args)) return reason;
+  // The arguments of a script: its hash or text, the number of its keys, and these.
+  const keys: unknown[] = String(name).startsWith('eval') ? args.slice(2, 2 + Number(args[1])) : args.slice(0, 1);
+  const named = keys.slice(0, MAX_KEYS).map((key) => `DEL ${oneLine(String(key))}`);
+  const more = keys.length > MAX_KEYS ? ', …' : '';
+  return `${reason}. Set a keyPrefix that nothing else uses, or delete what is of the wrong type: ${named.join(', ')}${more}`;
 }
 
 /** Also of another realm, such as a sandbox: there `instanceof` fails. */

@@ -4,6 +4,8 @@ import { Redis } from 'ioredis';
 
 import { RateCounterService, type CounterStore, type RateMonitorOptions } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
+import { RedisUsageStore } from '../../src/store/redis/redis-usage-store.js';
 import { calmCategories } from '../support/calm-window.js';
 import { LlmController } from '../support/controllers.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -160,6 +162,28 @@ describe('the connection to Redis', () => {
     expect((app as TestApp).log.of('for a minute')).toEqual([]);
     client.disconnect();
     await server.kill();
+  });
+
+  it('is fine if keys of ours hold something else: after a minute the log names them, and what to do', async () => {
+    const { client, keyPrefix } = redis;
+    const incidents = `${keyPrefix}:{alerts}:v2:incidents:api:test`;
+    const about = `${keyPrefix}:usage:{LLM_CALL}:about`;
+    for (const key of [incidents, about]) await client.set(key, 'not ours');
+    const tries = [jest.spyOn(RedisSharedState.prototype, 'due'), jest.spyOn(RedisUsageStore.prototype, 'report')];
+    const { log, post } = await start({ redis: client, service: 'api', environment: 'test' });
+    await post('/llm/call', acme);
+    await until(() => tries.every(({ mock }) => mock.calls.length > 1));
+    const { now } = performance;
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 90_000);
+    await until(() => log.of('for a minute').length === 2);
+    for (const spy of [later, ...tries]) spy.mockRestore();
+    const remedy = 'Set a keyPrefix that nothing else uses, or delete what is of the wrong type: DEL';
+    expect(log.of('for a minute').sort()).toEqual([
+      expect.stringMatching(
+        new RegExp(`Incidents have .* \\(WRONGTYPE .*\\. ${remedy} ${incidents}, DEL ${incidents}:due\\)$`),
+      ),
+      expect.stringMatching(new RegExp(`Usage records have .* \\(WRONGTYPE .*\\. ${remedy} ${about}\\)$`)),
+    ]);
   });
 
   it('is reported as back even if nothing is left to publish', async () => {
