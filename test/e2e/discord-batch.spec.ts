@@ -36,6 +36,11 @@ describe('a batch at Discord', () => {
     expect(lines.map((line) => /\((p\d+)\)/.exec(line)?.[1])).toEqual(alerts.map(({ tenant }) => tenant.id));
   });
 
+  it('begins with the first alert if neither place nor time is known', async () => {
+    await channel.sendBatch([anAlert(), anAlert({ windowMs: 86_400_000 })]);
+    expect(server.messages[0]?.now.embeds?.[0]?.description).toMatch(/^🟠 \*\*"Acme".*\n🟠 .* in 24 h, 3\.1x$/);
+  });
+
   it('counts what it does not list, as Slack does', async () => {
     const alerts = [anAlert(), anAlert({ tenant: { id: 'p2' } })];
     await channel.sendBatch(alerts, 40);

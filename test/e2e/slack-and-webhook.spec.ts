@@ -49,6 +49,15 @@ describe('the Slack channel', () => {
     await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 1_000 });
   });
 
+  it('has no empty block if neither place nor time of a batch is known', async () => {
+    server = await new SlackServer().start();
+    await new SlackChannel({ url: server.url }).sendBatch([anAlert(), anAlert({ windowMs: 86_400_000 })]);
+    expect(server.messages[0]?.blocks.map(({ text }) => text?.text)).toEqual([
+      '🟠 2 warning over their thresholds',
+      '🟠 "Acme" (proj_1): llm_call 47 of 15 in 1 min, 3.1x\n🟠 "Acme" (proj_1): llm_call 47 of 15 in 24 h, 3.1x',
+    ]);
+  });
+
   it("reports Slack's reason, which is a single word", async () => {
     server = await new SlackServer().start();
     server.answerNext({ status: 400, body: 'invalid_blocks' });

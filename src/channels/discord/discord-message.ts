@@ -77,7 +77,7 @@ export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage 
 export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): DiscordMessage {
   const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM, unlisted);
   const color = colorOf(worst);
-  const [first = '', ...more] = packed([context, ...lines]);
+  const [first = '', ...more] = packed([context, ...lines].filter(Boolean));
   const head = withLink({ title, color, description: first }, linkOf(worst, link));
   return messageOf([head, ...more.map((rest) => ({ color, description: rest }))]);
 }

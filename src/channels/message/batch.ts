@@ -8,7 +8,7 @@ import { categoryLabel, placeOf, tenantLabel, type Dialect } from './names.js';
 export interface Batch {
   /** Summary: `3 critical, 20 warning over their thresholds, 2 back under`. */
   readonly title: string;
-  /** Where and when: `api, production, 12:00:00 to 12:01:00`. */
+  /** Where and, if all windows are of one length, when: `api, production, 12:00:00 to 12:01:00`. */
   readonly context: string;
   /** One line per alert, most urgent first, resolved ones last; a final line may count those not listed. */
   readonly lines: readonly string[];
@@ -105,7 +105,9 @@ function lineOf(alert: RateAlert, dialect: Dialect): string {
   return `${who}: ${categoryLabel(alert, dialect, ROOM.category)} ${over ? 'peak ' : ''}${much}${end}`;
 }
 
-function spanOf(alerts: readonly RateAlert[], { time }: Dialect): string {
+/** Left out for windows of several lengths: when a month begins and ends says nothing of a minute. */
+function spanOf(alerts: readonly RateAlert[], { time }: Dialect): string | undefined {
+  if (alerts.some(({ windowMs }) => windowMs !== alerts[0]?.windowMs)) return undefined;
   const from = Math.min(...alerts.map(({ windowStart }) => windowStart.getTime()));
   const to = Math.max(...alerts.map((alert) => windowEndOf(alert).getTime()));
   return `${time(new Date(from), to - from)} to ${time(new Date(to), to - from)}`;
