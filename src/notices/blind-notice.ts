@@ -23,7 +23,7 @@ export function blindNotice({ from, to, instances }: BlindTime, store: string): 
     id: `blind:${from.getTime()}:${to.getTime()}`,
     kind: 'blind',
     severity: 'warning',
-    title: `Blind for ${duration(to.getTime() - from.getTime())}: ${plainText(store, 80)} was away`,
+    title: `Rate monitor blind for ${duration(to.getTime() - from.getTime())}: ${plainText(store, 80)} was away`,
     lines: [
       `From ${moment(from)} to ${moment(to)}`,
       'Each instance alerted on its own counts meanwhile: alerts may be late or missing',

@@ -107,7 +107,7 @@ describe('a notice', () => {
       { from: AT, to: new Date(AT.getTime() + 250_000), instances: Array.from({ length: 25 }, () => one) },
       'Redis 127.0.0.1:6379',
     );
-    expect(title).toBe('Blind for 4 min 10 s: Redis 127.0.0.1:6379 was away');
+    expect(title).toBe('Rate monitor blind for 4 min 10 s: Redis 127.0.0.1:6379 was away');
     expect(lines[0]).toBe('From 2026-01-01 12:00:00 UTC to 2026-01-01 12:04:10 UTC');
     expect(lines).toHaveLength(23);
     expect(lines[2]).toMatch(/\(pid 7\) counted 1,240 alone, 40 lost: their windows ended first$/);
@@ -142,7 +142,7 @@ it('tells once of a Redis that was away, from which instance counted what, also 
     await until(() => notices().some(({ type }) => type === 'notice'));
     const [notice, ...more] = notices().filter(({ type }) => type === 'notice');
     expect(more).toEqual([]);
-    expect(notice?.title).toMatch(/^Blind for .* s: Redis 127\.0\.0\.1:\d+ was away$/);
+    expect(notice?.title).toMatch(/^Rate monitor blind for .* s: Redis 127\.0\.0\.1:\d+ was away$/);
     expect(notice?.lines.slice(2).map((line) => line.slice(line.indexOf(') ') + 2))).toEqual([
       'counted 3 alone, all published since',
       'counted 2 alone, all published since',
