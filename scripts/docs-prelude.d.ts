@@ -21,6 +21,10 @@ declare class PlansService {
 declare class PlansModule {}
 declare class DatabaseModule {}
 declare class MonitoringModule {}
+declare class AuthModule {}
+declare class AdminGuard {
+  canActivate(): boolean;
+}
 declare const REDIS: unique symbol;
 declare class MonitorOptions {
   createRateMonitorOptions(): import('nestjs-rate-monitor').RateMonitorOptions;

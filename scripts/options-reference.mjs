@@ -22,6 +22,7 @@ const LISTED = {
   AlertmanagerChannelOptions: '`new AlertmanagerChannel({ ... })`',
   PagerDutyChannelOptions: '`new PagerDutyChannel({ ... })`',
   MuteOptions: '`AlertService.mute({ ... })`',
+  RateMonitorDashboardOptions: '`RateMonitorDashboardModule.forRoot({ ... })`',
 };
 
 const { options } = ts.parseJsonConfigFileContent(
@@ -29,15 +30,16 @@ const { options } = ts.parseJsonConfigFileContent(
   ts.sys,
   '.',
 );
-const program = ts.createProgram(['src/index.ts'], options);
+const ENTRIES = ['src/index.ts', 'src/dashboard/index.ts'];
+const program = ts.createProgram(ENTRIES, options);
 const checker = program.getTypeChecker();
-const index = program.getSourceFile('src/index.ts');
-const entry = index && checker.getSymbolAtLocation(index);
-if (!entry) throw new Error('src/index.ts exports nothing');
 const exported = new Map(
-  checker
-    .getExportsOfModule(entry)
-    .map((symbol) => [symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol]),
+  ENTRIES.flatMap((path) => {
+    const file = program.getSourceFile(path);
+    const entry = file && checker.getSymbolAtLocation(file);
+    if (!entry) throw new Error(`${path} exports nothing`);
+    return checker.getExportsOfModule(entry);
+  }).map((symbol) => [symbol.name, symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol]),
 );
 
 /** @type {string[]} */
@@ -68,7 +70,7 @@ if (problems.length > 0) {
 /** @param {[name: string, how: string]} listed */
 function section([name, how]) {
   const symbol = exported.get(name);
-  if (!symbol) throw new Error(`src/index.ts does not export ${name}`);
+  if (!symbol) throw new Error(`${ENTRIES.join(' and ')} do not export ${name}`);
   const properties = checker.getDeclaredTypeOfSymbol(symbol).getProperties();
   const rows = properties.filter((property) => !isElsewhere(name, property)).map((property) => row(name, property));
   const others = new Set(properties.filter((property) => isElsewhere(name, property)).map(ownerOf));
