@@ -24,18 +24,19 @@ export class CountLosses {
   ) {}
 
   /** Logs the first request of a window whose tenant there was no room for. */
-  full({ category }: LiveWindow): void {
+  full(live: LiveWindow): void {
     this.logger.warn(
-      `${this.maxTrackedTenants} tenants are tracked in ${category.name}, the maximum: requests of other tenants are not counted, except for the busiest. ` +
+      `${this.maxTrackedTenants} tenants are tracked in ${nameOf(live)}, the maximum: requests of other tenants are not counted, except for the busiest. ` +
         'Raise maxTrackedTenants, or check which ids your tenant resolver returns',
     );
   }
 
   /** Logs how much was not counted, once the window or its process has ended. */
-  untracked({ category, untracked: { requests, cost } }: LiveWindow): void {
+  untracked(live: LiveWindow): void {
+    const { requests, cost } = live.untracked;
     const much = cost === requests ? '' : `, ${amountOf(cost)} in cost`;
     this.logger.warn(
-      `${plural(requests, 'request was', 'requests were')} not counted in ${category.name}${much}: too many tenants to track`,
+      `${plural(requests, 'request was', 'requests were')} not counted in ${nameOf(live)}${much}: too many tenants to track`,
     );
   }
 
@@ -79,6 +80,11 @@ export class CountLosses {
     this.lostBefore += this.lost;
     this.lost = 0;
   }
+}
+
+/** With several windows, each counts and loses on its own. */
+function nameOf({ category, window: { name } }: LiveWindow): string {
+  return name === '' ? category.name : `${category.name} (${name})`;
 }
 
 function remedyFor(reason: string, tenant: string): string {

@@ -207,6 +207,27 @@ describe('Counter', () => {
     ]);
   });
 
+  it('says once for each window that it is full, and counts a request once that several windows had no room for', async () => {
+    const windows = [{ threshold: 10 }, { threshold: 50, windowMs: 2 * MINUTE }];
+    const categories = { llm: { windows }, exports: { threshold: 3 } };
+    const counter = replica({ categories, maxTrackedTenants: 1 });
+    // Exactly one request of exports finds no room.
+    for (const id of ['a', 'b']) void counter.add('exports', { id }, 1);
+    for (const id of ['a', 'b', 'c', 'd']) void counter.add('llm', { id }, 1);
+    expect(lines).toEqual([
+      expect.stringContaining('1 tenants are tracked in exports, the maximum'),
+      expect.stringContaining('1 tenants are tracked in llm (minute), the maximum'),
+      expect.stringContaining('1 tenants are tracked in llm (2min), the maximum'),
+    ]);
+    expect(counter.status()).toMatchObject({ counted: 6, uncounted: 4 });
+    await counter.close();
+    expect(lines.slice(3)).toEqual([
+      expect.stringContaining('1 request was not counted in exports: too many tenants'),
+      expect.stringContaining('3 requests were not counted in llm (minute): too many tenants'),
+      expect.stringContaining('3 requests were not counted in llm (2min): too many tenants'),
+    ]);
+  });
+
   it('says what it had no room for once its window can no longer be published', async () => {
     const counter = replica({ maxTrackedTenants: 1 });
     for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);

@@ -61,7 +61,7 @@ export type RouteOf<R> = (request: R, isExact: boolean) => Route;
 export interface CounterStatus {
   /** Requests, or their cost, since the start. */
   readonly counted: number;
-  /** The part of `counted` for which there was no room. */
+  /** The part of `counted` for which there was no room, in one window of its category at least. */
   readonly uncounted: number;
   /** Counted and never published: their window, or this process, ended before the store was back. */
   readonly lost: number;
@@ -108,9 +108,7 @@ export class Counter {
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);
     this.losses = new CountLosses(store.name, options.maxTrackedTenants, logger);
-    this.windows = new TenantsByWindow(this.instance, options.maxTrackedTenants, (window) =>
-      this.losses.untracked(window),
-    );
+    this.windows = new TenantsByWindow(this.instance, options.maxTrackedTenants, this.losses);
     this.publisher = new Publisher(store, options, this.clock, this.windows, this.health, this.losses, raise);
   }
 
@@ -151,13 +149,15 @@ export class Counter {
     const key = tenantKey(tenant.id);
     const now = this.clock.now();
     let wait: Promise<void> | undefined;
+    let isWhole = true;
     this.counted += much;
     if (this.publisher.isStopped) this.tooLate();
     for (const window of counted.windows) {
-      const tracked = this.track(counted, window, key, now, much);
-      if (!tracked) this.uncounted += much;
+      const tracked = this.windows.track(counted, window, key, now, much);
       if (tracked) wait = this.addTo(tracked, much, tenant, routeOf, request as R) ?? wait;
+      else isWhole = false;
     }
+    if (!isWhole) this.uncounted += much;
     return wait;
   }
 
@@ -357,19 +357,6 @@ export class Counter {
       () =>
         `The clock of ${this.store.name} is ${plural(Math.abs(days), 'day')} ${days > 0 ? 'ahead of' : 'behind'} that of this process, and windows follow it: set the wrong one. time() of a store of your own returns milliseconds since the epoch`,
     );
-  }
-
-  private track(
-    counted: CountedCategory,
-    window: CountedWindow,
-    key: string,
-    now: number,
-    cost: number,
-  ): TenantTotal | undefined {
-    const tracked = this.windows.track(counted, window, key, now, cost);
-    if (!tracked)
-      for (const crowded of this.windows.crowded()) if (crowded.untracked.requests === 1) this.losses.full(crowded);
-    return tracked;
   }
 
   private addTo<R>(

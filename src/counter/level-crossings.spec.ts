@@ -35,7 +35,12 @@ describe('LevelCrossings', () => {
       confirm: (of) => void then.push(['confirm', of]),
       hold: (of) => (of.hold('lease'), void then.push(['hold', of])),
     });
-    total = new TenantsByWindow('me', 100, () => undefined).track(category, window, 'acme', 60_000) as TenantTotal;
+    total = new TenantsByWindow('me', 100, { full: () => undefined, untracked: () => undefined }).track(
+      category,
+      window,
+      'acme',
+      60_000,
+    ) as TenantTotal;
   });
   afterEach(async () => {
     await crossings.stop();

@@ -60,7 +60,7 @@ describe('Publisher, if requests wait', () => {
     const options = { counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: 100 };
     const losses = new CountLosses('store', 10_000, logger);
     health = new StoreHealth('store', logger);
-    windows = new TenantsByWindow('me', 20_000, () => undefined);
+    windows = new TenantsByWindow('me', 20_000, { full: () => undefined, untracked: () => undefined });
     publisher = new Publisher(store, options, { now: () => now }, windows, health, losses, raise);
   };
 

@@ -18,7 +18,8 @@ function category(name: string): CountedCategory {
 describe('TenantsByWindow', () => {
   const [calls, evaluations] = [category('llm_call'), category('evaluations')];
   let closed: LiveWindow[];
-  const open = (most: number): TenantsByWindow => new TenantsByWindow('me', most, (window) => closed.push(window));
+  const open = (most: number): TenantsByWindow =>
+    new TenantsByWindow('me', most, { full: () => undefined, untracked: (window) => closed.push(window) });
   const track = (windows: TenantsByWindow, key: string, now: number, of = calls): TenantTotal | undefined =>
     windows.track(of, of.windows[0] as CountedCategory['windows'][0], key, now, 1);
   const count = (tracked: TenantTotal | undefined, cost = 1): void => {
@@ -232,6 +233,16 @@ describe('TenantsByWindow', () => {
     expect(triesOf(filled(2, 2), 'x')).toBe(Infinity);
     // A hundred are looked at each time.
     expect([triesOf(filled(100, 99), 'x'), triesOf(filled(101, 100), 'x')]).toEqual([2, 3]);
+  });
+
+  it('finds a busy tenant among invented ids, also in a small room', () => {
+    const windows = filled(1_000);
+    let isFound = false;
+    for (let i = 0; i < 10_000; i++) {
+      track(windows, `invented_${i}`, 0);
+      if (i % 250 === 0) isFound ||= track(windows, 'busy', 0) !== undefined;
+    }
+    expect(isFound).toBe(true);
   });
 
   it('has all of its room in the next window, also after one was let in for another', () => {

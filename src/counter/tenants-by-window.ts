@@ -25,8 +25,18 @@ interface Room {
   lookedForSpaceAt: number;
 }
 
+/** Whom to tell about a window that lacks room. */
+interface Losses {
+  /** Called with the first request that is not counted. */
+  full(window: LiveWindow): void;
+  /** Called when the window is dropped. */
+  untracked(window: LiveWindow): void;
+}
+
 /** The bar for latecomers doubles with each tenth of the room that was admitted. */
 const ADMITTED_AT_A_BAR = 10;
+/** A tenant with more than one request in this many is found among any number of invented ids. */
+const MIN_LOOKED_FOR = 1_000;
 /** How many tenants are checked to find one to remove. */
 const MAX_LOOKED_AT = 100;
 
@@ -47,12 +57,11 @@ export class TenantsByWindow {
    * @param instance - A name that no other process has.
    * @param maxTracked - The most tenants in one room, over all of its windows; also the most keys that this instance creates in the store
    * for a window.
-   * @param closed - Called when a window that lacked room is dropped.
    */
   constructor(
     private readonly instance: string,
     private readonly maxTracked: number,
-    private readonly closed: (window: LiveWindow) => void,
+    private readonly losses: Losses,
   ) {}
 
   /** The tenant in the window at `now`; undefined if it is new and there is no room for it. */
@@ -63,8 +72,8 @@ export class TenantsByWindow {
     if (known) return known;
     const isFull = live.created >= this.maxTracked || (room.tracked >= this.maxTracked && !this.makeRoom(room, now));
     if (isFull && !this.admit(room, live, key)) {
-      live.untracked.requests++;
       live.untracked.cost += cost;
+      if (++live.untracked.requests === 1) this.losses.full(live);
       return undefined;
     }
     // Reuses the string that the previous window has.
@@ -159,7 +168,7 @@ export class TenantsByWindow {
       ...{
         created: 0,
         admitted: 0,
-        heavyHitters: new HeavyHitters(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, 100)),
+        heavyHitters: new HeavyHitters(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, MIN_LOOKED_FOR)),
       },
       untracked: { requests: 0, cost: 0 },
     };
@@ -183,7 +192,7 @@ export class TenantsByWindow {
   private drop(room: Room, old: LiveWindow): void {
     room.live = room.live.filter((live) => live !== old);
     room.tracked -= old.tenants.size;
-    if (old.untracked.requests > 0) this.closed(old);
+    if (old.untracked.requests > 0) this.losses.untracked(old);
   }
 }
 
