@@ -24,34 +24,27 @@ export function checkHandlers(
   discovery: DiscoveryService,
   logger: Logger,
 ): MarkedHandler[] {
+  const found = lookAt(handlers, discovery);
+  const problems = new Set([...costProblems(found, categories), ...bindingProblems(found)]);
+  if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
+  for (const doubt of doubtsAbout(found)) logger.warn(doubt);
+  return found.monitored.filter(({ name, reach }) => reach !== 'unknown' && !found.replaced.includes(name));
+}
+
+/** What the app marks, and how Nest sees it. */
+interface Found extends ReturnType<MarkedHandlers['problems']> {
+  readonly marked: readonly MarkedHandler[];
+  /** Those that Nest runs guards for, as far as is known. */
+  readonly monitored: readonly MarkedHandler[];
+  /** The handlers of each marked class that are not marked themselves. */
+  readonly classes: readonly (readonly [MarkedHandler, ...MarkedHandler[]])[];
+  readonly isInert: (handler: MarkedHandler) => boolean;
+  readonly fieldsAreGuarded: ReturnType<typeof guardsFields>;
+  readonly globalBy: ReturnType<MarkedHandlers['globalBy']>;
+}
+
+function lookAt(handlers: MarkedHandlers, discovery: DiscoveryService): Found {
   const marked = handlers.list();
-  const problems = new Set<string>();
-  for (const { name, marks } of marked) {
-    for (const { category, cost } of marks) {
-      const known = categories.get(category);
-      if (!known) problems.add(unknownCategory(name, category, categories));
-      else if (!isCost(cost, known.maxCost))
-        problems.add(
-          `@MonitorRate on ${name} has a cost in ${category} that cannot be counted: ${numberOrKind(cost)}. Write a number, 0 to ${known.maxCost} (maxCost), or a function`,
-        );
-    }
-  }
-  const globalBy = handlers.globalBy();
-  if (globalBy)
-    problems.add(
-      `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}, @MonitorRate binds it`,
-    );
-  const { lost, accessors, replaced, overriding, empty, foreign } = handlers.problems();
-  for (const name of lost)
-    problems.add(
-      `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
-        'and marks below it. Move @MonitorRate above that decorator, or make it copy the metadata',
-    );
-  for (const name of accessors)
-    problems.add(
-      `@MonitorRate on ${name} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
-        'Remove that decorator: Nest binds handlers to their instance itself',
-    );
   const fieldsAreGuarded = guardsFields(discovery);
   const isInert = ({ reach }: MarkedHandler): boolean =>
     reach === 'unguarded' || (reach === 'field' && fieldsAreGuarded === false);
@@ -59,61 +52,82 @@ export function checkHandlers(
   for (const each of marked)
     if (!each.isMarkedItself) byClassMark.set(each.owner, [...(byClassMark.get(each.owner) ?? []), each]);
   const classes = [...byClassMark.values()] as [MarkedHandler, ...MarkedHandler[]][];
-  for (const group of classes) if (group.every(isInert)) empty.push(group[0].ownerName);
-  for (const name of empty)
-    problems.add(
-      `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`,
+  const monitored = marked.filter((each) => !isInert(each));
+  return {
+    ...handlers.problems(),
+    ...{ marked, monitored, classes, isInert, fieldsAreGuarded, globalBy: handlers.globalBy() },
+  };
+}
+
+function* costProblems({ marked }: Found, categories: ReadonlyMap<string, Category>): Generator<string> {
+  for (const { name, marks } of marked)
+    for (const { category, cost } of marks) {
+      const known = categories.get(category);
+      if (!known) yield unknownCategory(name, category, categories);
+      else if (!isCost(cost, known.maxCost))
+        yield `@MonitorRate on ${name} has a cost in ${category} that cannot be counted: ${numberOrKind(cost)}. Write a number, 0 to ${known.maxCost} (maxCost), or a function`;
+    }
+}
+
+/** Decorators that certainly have no effect, or count twice. */
+function* bindingProblems(found: Found): Generator<string> {
+  const { marked, classes, isInert, fieldsAreGuarded, globalBy, lost, accessors, empty } = found;
+  if (globalBy)
+    yield `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}, @MonitorRate binds it`;
+  for (const name of lost)
+    yield (
+      `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
+      'and marks below it. Move @MonitorRate above that decorator, or make it copy the metadata'
     );
-
-  for (const { name, reach, isMarkedItself } of marked) {
-    if (reach === 'unguarded' && isMarkedItself)
-      problems.add(
-        `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`,
-      );
-    if (reach === 'field' && isMarkedItself && fieldsAreGuarded === false)
-      problems.add(
-        `@MonitorRate on ${name} has no effect: Nest runs no guards for fields by default. Set fieldResolverEnhancers: ['guards'] in GraphQLModule`,
-      );
+  for (const name of accessors)
+    yield (
+      `@MonitorRate on ${name} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
+      'Remove that decorator: Nest binds handlers to their instance itself'
+    );
+  const inert = classes.filter((group) => group.every(isInert)).map(([{ ownerName }]) => ownerName);
+  for (const name of [...empty, ...inert])
+    yield `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`;
+  for (const { name, reach } of marked.filter(({ isMarkedItself }) => isMarkedItself)) {
+    if (reach === 'unguarded')
+      yield `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`;
+    if (reach === 'field' && fieldsAreGuarded === false)
+      yield `@MonitorRate on ${name} has no effect: Nest runs no guards for fields by default. Set fieldResolverEnhancers: ['guards'] in GraphQLModule`;
   }
-  if (problems.size > 0) throw new RateMonitorConfigError([...problems]);
+}
 
-  // Does not stop the boot: a test may have put a spy there.
+/** What may have no effect. It does not stop the boot: a test may have put a spy in place of a method. */
+function* doubtsAbout(found: Found): Generator<string> {
+  const { monitored, classes, isInert, fieldsAreGuarded, replaced, foreign, overriding } = found;
   for (const name of replaced)
-    logger.warn(
+    yield (
       `@MonitorRate on ${name} is lost, and nothing is counted there: the instance has another function in place of the method, bound in the ` +
-        "constructor or made by a proxy, without the method's metadata. Guards on the method are lost too. Remove that function, or copy the metadata",
+      "constructor or made by a proxy, without the method's metadata. Guards on the method are lost too. Remove that function, or copy the metadata"
     );
   for (const name of foreign)
-    logger.warn(
+    yield (
       `@MonitorRate on ${name} is lost, and nothing is counted there: the class that it marks has instances of another one, as a proxy of a ` +
-        'class has. Move @MonitorRate to that other class, below the decorator that makes the proxy',
+      'class has. Move @MonitorRate to that other class, below the decorator that makes the proxy'
     );
   for (const name of overriding)
-    logger.warn(
+    yield (
       `${name} overrides a method that has @MonitorRate, and is not counted: an overriding method does not inherit decorators. Write ` +
-        '@MonitorRate there too, or @SkipMonitorRate() if nothing should be counted',
+      '@MonitorRate there too, or @SkipMonitorRate() if nothing should be counted'
     );
-  const unsure = (name: string): void =>
-    logger.warn(
-      `@MonitorRate on ${name}: no request is known to reach it through Nest's guards. If nothing is counted, list the class where ` +
-        `Nest looks for such handlers (in controllers; a gateway or a resolver in providers), or ${RECORD}`,
-    );
+  const unsure = (name: string): string =>
+    `@MonitorRate on ${name}: no request is known to reach it through Nest's guards. If nothing is counted, list the class where ` +
+    `Nest looks for such handlers (in controllers; a gateway or a resolver in providers), or ${RECORD}`;
   for (const group of classes)
-    if (group.every((each) => isInert(each) || each.reach === 'unknown')) unsure(group[0].ownerName);
-  const monitored = marked.filter((each) => !isInert(each));
+    if (group.every((each) => isInert(each) || each.reach === 'unknown')) yield unsure(group[0].ownerName);
   for (const { name, reach, isMarkedItself, bound } of monitored) {
     if (reach === 'field' && isMarkedItself && fieldsAreGuarded === 'some')
-      logger.warn(
-        `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards'], as one of this app's has and another has not`,
-      );
-    if (reach === 'unknown' && isMarkedItself) unsure(name);
+      yield `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards'], as one of this app's has and another has not`;
+    if (reach === 'unknown' && isMarkedItself) yield unsure(name);
     else if (!bound)
-      logger.warn(
+      yield (
         `The guard of ${name} could not be bound: requests are counted only if Nest runs global guards there, even those that other guards refuse. ` +
-          'List the class itself in providers or controllers, not { provide, useClass } or { provide, useFactory }',
+        'List the class itself in providers or controllers, not { provide, useClass } or { provide, useFactory }'
       );
   }
-  return monitored.filter(({ name, reach }) => reach !== 'unknown' && !replaced.includes(name));
 }
 
 /** Whether Nest runs guards for GraphQL fields: of `some` if the app has several GraphQL modules; undefined if it has none that is known. */
