@@ -17,16 +17,16 @@ import { RateMonitorConfigError } from '../model/config-error.js';
  */
 export function storeFor({ store, redis, keyPrefix }: CompleteOptions, app: ModuleRef, clock: Clock): CounterStore {
   if (store) return store;
-  const client = isClient(redis) ? redis : kept(app, redis?.namespace);
+  const client = isClient(redis) ? redis : ofNestRedis(app, redis?.namespace);
   return client ? new RedisCounterStore(client, keyPrefix) : new MemoryCounterStore(() => clock.now());
 }
 
-/** A client may have a property of that name too, but no namespace of nestjs-redis in it. */
+/** Not `{ namespace }`: a client may have a property of that name too, but no text in it. */
 function isClient(redis: CompleteOptions['redis']): redis is Redis | Cluster {
   return redis !== undefined && typeof (redis as { namespace?: unknown }).namespace !== 'string';
 }
 
-function kept(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
+function ofNestRedis(app: ModuleRef, namespace?: string): Redis | Cluster | undefined {
   const client = nestRedisClient(app, namespace);
   if (client || namespace === undefined) return client;
   throw new RateMonitorConfigError([

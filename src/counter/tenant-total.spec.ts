@@ -34,8 +34,10 @@ describe('TenantTotal', () => {
     if (levels !== NO_LEVELS) total.setLevels(levels);
     return total;
   };
-  const answer = (total: TenantTotal, more: Partial<Counted> = {}) =>
-    total.taken(total.send().total, { count: total.total, announced: 0, announce: 0, ...more });
+  const answer = (tracked: TenantTotal, more: Partial<Counted> = {}) => {
+    const { total } = tracked.send();
+    return tracked.taken(total, { count: total, announced: 0, announce: 0, ...more });
+  };
   const add = (total: TenantTotal, cost = 1) => total.add(cost, acme);
   const judged = (total: TenantTotal, levels: Levels) => {
     total.setLevels(levels);

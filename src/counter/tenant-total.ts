@@ -91,11 +91,6 @@ export class TenantTotal {
     private readonly instance: string,
   ) {}
 
-  /** What this instance has counted. */
-  get total(): number {
-    return this.own;
-  }
-
   /** The count as far as this instance knows: the store's last answer, and what was counted here since. */
   get known(): number {
     return plus(plus(this.own, this.others), this.earlier);

@@ -165,11 +165,9 @@ export class TenantsByWindow {
       keepMs: span.end - span.start + keptAfterMs(span, parts),
       tenants: new Map(),
       instance: this.newName(),
-      ...{
-        created: 0,
-        admitted: 0,
-        heavyHitters: new HeavyHitters(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, MIN_LOOKED_FOR)),
-      },
+      created: 0,
+      admitted: 0,
+      heavyHitters: new HeavyHitters(Math.max(this.maxTracked / ADMITTED_AT_A_BAR, MIN_LOOKED_FOR)),
       untracked: { requests: 0, cost: 0 },
     };
     for (const old of room.live) if (isOver(old, now) || old.span.start > span.start) this.drop(room, old);

@@ -36,7 +36,6 @@ type Reach =
 /** A handler that a decorator marks, as found in the app's modules. */
 export interface MarkedHandler {
   readonly owner: Class;
-  readonly handler: object;
   /** Class and property key: `EvaluationsController.create`. */
   readonly name: string;
   /** The name of the class. If two classes share a name, the later one is prefixed with its module. */
@@ -80,7 +79,6 @@ export class MarkedHandlers {
     const places = this.places();
     return [...this.marked()].map(([wrapper, owner, key, handler]) => ({
       owner,
-      handler,
       name: `${this.nameOf(owner, wrapper)}.${key}`,
       ownerName: this.nameOf(owner, wrapper),
       marks: marksOf(handler, owner),

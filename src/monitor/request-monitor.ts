@@ -299,12 +299,7 @@ export class RequestMonitor implements Monitor {
         );
       return answer === true;
     };
-    try {
-      const answer = skip.answer(context);
-      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
-    } catch (error) {
-      return threw(error);
-    }
+    return answered(skip, context, known, threw);
   }
 
   private tenantOf(
@@ -372,12 +367,7 @@ export class RequestMonitor implements Monitor {
       // The counter turns anything that is not a cost into 1, and logs it.
       return answer as number;
     };
-    try {
-      const answer = cost.answer(context);
-      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
-    } catch (error) {
-      return threw(error);
-    }
+    return answered(cost, context, known, threw);
   }
 
   /** Like `cost`, except that a failure counts as 0. */
@@ -402,12 +392,7 @@ export class RequestMonitor implements Monitor {
       return cost;
     };
     const threw = (error: unknown): number => wrong(`threw (${reasonOf(error)})`);
-    try {
-      const answer = after.answer({ result, context });
-      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
-    } catch (error) {
-      return threw(error);
-    }
+    return answered(after, { result, context }, known, threw);
   }
 
   private hasNoTenant(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
@@ -426,6 +411,21 @@ export class RequestMonitor implements Monitor {
 export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
   const names = [...categories.keys()].join(', ');
   return `@MonitorRate on ${handler} names '${category}', which is not a category: write one of ${names}, or add it to categories`;
+}
+
+/** What `known` makes of a function's answer, at once unless that is a promise; what `threw` does if it throws or rejects. */
+function answered<Q, T>(
+  guest: GuestFunction<Q, unknown>,
+  question: Q,
+  known: (answer: unknown) => T,
+  threw: (error: unknown) => T,
+): T | Promise<T> {
+  try {
+    const answer = guest.answer(question);
+    return answer instanceof Promise ? answer.then(known, threw) : known(answer);
+  } catch (error) {
+    return threw(error);
+  }
 }
 
 function both(a: Wait, b: Wait): Wait {

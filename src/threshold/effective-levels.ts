@@ -21,14 +21,51 @@ export function effectiveLevels(
   once: SayOnce,
 ): LevelsFor {
   const { name, exempt } = category;
-  const wrong = (tenant: Tenant, how: string, reason = ''): void =>
+  const isExempt = exemptionOf(category, once);
+  /** For levels from a threshold set for exactly one tenant: whether the tenant would be exempt without it, if known. */
+  const exemptWithout = new WeakMap<Levels, boolean | undefined>();
+  /** Undefined while its levels are not known. */
+  const wasExempt = (before: Levels | undefined): boolean | undefined =>
+    before && (exemptWithout.has(before) ? exemptWithout.get(before) : before === NO_LEVELS);
+  const levelsSetFor = (key: string, isSpared: boolean | undefined): Levels | undefined => {
+    const own = overrides.exactly(name, window, key);
+    if (own === undefined) return undefined;
+    const found = levelsOf(own, levels);
+    exemptWithout.set(found, isSpared);
+    return found;
+  };
+  const levelsFor = (tenant: Tenant): Levels | Promise<Levels> => {
+    const isSpared = isExempt(tenant);
+    const own = levelsSetFor(tenantKey(tenant.id), isSpared);
+    if (own) return own;
+    if (isSpared) return NO_LEVELS;
+    const broad = overrides.broadly(name, window, tenant.id);
+    return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
+  };
+  const byKey = (key: string, before: Levels | undefined): Levels | undefined => {
+    const isSpared = exempt ? wasExempt(before) : false;
+    const own = levelsSetFor(key, isSpared);
+    if (own) return own;
+    if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
+    const broad = overrides.broadly(name, window, key);
+    return broad === undefined ? ofOptions.byKey?.(key, before) : levelsOf(broad, levels);
+  };
+  const { holdMs } = ofOptions;
+  return Object.defineProperty(Object.assign(levelsFor, { byKey }, holdMs && { holdMs }), 'version', {
+    get: () => overrides.version + (ofOptions.version ?? 0),
+  });
+}
+
+/** Whether the category's `exempt` spares a tenant. If it throws or returns anything else than it should, it spares nobody. */
+function exemptionOf({ name, exempt }: Category, once: SayOnce): (tenant: Tenant) => boolean {
+  if (!exempt) return () => false;
+  const wrong = (tenant: Tenant, how: string, reason: string): void =>
     once.warn(
       `exempt ${name}`,
       () => `exempt ${how} for tenant ${idLabel(tenant.id, 100)} of ${name}${reason}: it is treated as not exempt`,
       how + reason,
     );
-  const isExempt = (tenant: Tenant): boolean => {
-    if (!exempt) return false;
+  return (tenant) => {
     try {
       const answer = givenAtOnce<unknown>(exempt(tenant));
       if (typeof answer === 'boolean' || answer === undefined || answer === null) once.good(`exempt ${name}`);
@@ -39,38 +76,6 @@ export function effectiveLevels(
       return false;
     }
   };
-  /** For levels from a threshold set for exactly one tenant: whether the tenant would be exempt without it, if known. */
-  const exemptWithout = new WeakMap<Levels, boolean | undefined>();
-  /** Undefined while its levels are not known. */
-  const wasExempt = (before: Levels | undefined): boolean | undefined =>
-    before && (exemptWithout.has(before) ? exemptWithout.get(before) : before === NO_LEVELS);
-  const levelsFor = (tenant: Tenant): Levels | Promise<Levels> => {
-    const own = overrides.exactly(name, window, tenantKey(tenant.id));
-    if (own !== undefined) {
-      const found = levelsOf(own, levels);
-      exemptWithout.set(found, isExempt(tenant));
-      return found;
-    }
-    if (isExempt(tenant)) return NO_LEVELS;
-    const broad = overrides.broadly(name, window, tenant.id);
-    return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
-  };
-  const byKey = (key: string, before: Levels | undefined): Levels | undefined => {
-    const isSpared = exempt ? wasExempt(before) : false;
-    const own = overrides.exactly(name, window, key);
-    if (own !== undefined) {
-      const found = levelsOf(own, levels);
-      exemptWithout.set(found, isSpared);
-      return found;
-    }
-    if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
-    const broad = overrides.broadly(name, window, key);
-    return broad === undefined ? ofOptions.byKey?.(key, before) : levelsOf(broad, levels);
-  };
-  const { holdMs } = ofOptions;
-  return Object.defineProperty(Object.assign(levelsFor, { byKey }, holdMs && { holdMs }), 'version', {
-    get: () => overrides.version + (ofOptions.version ?? 0),
-  });
 }
 
 /**

@@ -148,6 +148,6 @@ export class ThresholdFunction {
   }
 
   private now(): number {
-    return (this.options.now ?? performance.now.bind(performance))();
+    return this.options.now?.() ?? performance.now();
   }
 }

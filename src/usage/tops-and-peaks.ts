@@ -2,7 +2,7 @@ import type { WindowSpan } from '../model/window.js';
 import { MAX_LIVE, SLOT_MS, type LiveTop, type TenantCount } from '../store/usage-store.js';
 
 /** Live tops are kept for this many windows, and at least for this long. */
-const TOP_WINDOWS = 10;
+export const LIVE_WINDOWS = 10;
 const MIN_TOP_MS = 10 * SLOT_MS;
 
 /** What was last written, by tenant. */
@@ -30,7 +30,7 @@ export class Top {
   }
 
   toLive(): LiveTop {
-    const keepMs = Math.max(TOP_WINDOWS * (this.span.end - this.span.start), MIN_TOP_MS);
+    const keepMs = Math.max(LIVE_WINDOWS * (this.span.end - this.span.start), MIN_TOP_MS);
     const near = this.nearest.list().map(({ tenant, count: ratio }) => ({ tenant, ratio }));
     return { window: this.window, span: this.span.key, keepMs, counts: this.busiest.list(), near };
   }

@@ -16,12 +16,11 @@ import {
 import { chunks } from '../util/chunks.js';
 import { duration, kindOf } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
+import { LIVE_WINDOWS } from './tops-and-peaks.js';
 import { UsageHistory } from './usage-history.js';
 import type { UsageSource } from './usage-recorder.js';
 import { baseWindow, isLong, slotOf } from './usage-units.js';
 
-/** Live tops are kept for this many windows. */
-export const LIVE_WINDOWS = 10;
 /** Tenants whose history is read at once; then the event loop gets a turn. */
 const READ_AT_ONCE = 20;
 /** More rows than are kept of any window. */
@@ -200,10 +199,7 @@ export class UsageReader {
     if (left.size === 0) return running;
     const others = [...left].slice(0, limit);
     const counts = await source.counts(others.map((tenantId) => ({ category, window: window.name, tenantId, at })));
-    return [...running, ...others.map((tenant, i) => ({ tenant, count: counts[i] ?? 0 }))]
-      .filter(({ count }) => count > 0)
-      .sort((a, b) => b.count - a.count)
-      .slice(0, limit);
+    return busiest([...running, ...others.map((tenant, i) => ({ tenant, count: counts[i] ?? 0 }))], limit);
   }
 
   private async isCounted({ name }: Category, { from, to }: Slots): Promise<boolean> {
@@ -432,10 +428,7 @@ export class UsageReader {
       const found = await this.past.counts(category, some, to, to);
       some.forEach((tenant, i) => counts.push({ tenant, count: found[i]?.get(to) ?? 0 }));
     }
-    return counts
-      .filter(({ count }) => count > 0)
-      .sort((a, b) => b.count - a.count)
-      .slice(0, limit);
+    return busiest(counts, limit);
   }
 
   /** The count of all tenants in a window; for one under a minute, only of the busiest. */
@@ -476,6 +469,13 @@ export class UsageReader {
     for (const count of highest.values()) histogram.set(count, (histogram.get(count) ?? 0) + 1);
     return histogram;
   }
+}
+
+function busiest(counts: readonly TenantCount[], limit: number): TenantCount[] {
+  return counts
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, limit);
 }
 
 /** @throws TypeError if `options` is not an object. */
