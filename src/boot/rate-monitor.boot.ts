@@ -224,7 +224,8 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const dropped = this.requests.dropped + this.counter.dropped + this.alerts.dropped;
     if (dropped > 0)
       this.logger.warn(
-        `${plural(dropped, 'request or call', 'requests or calls')} from before the module had started could not be kept, and count nothing`,
+        `${plural(dropped, 'request or call', 'requests or calls')} from before the module had started could not be kept, and count nothing: in a hybrid ` +
+          'app, await app.init() before startAllMicroservices()',
       );
   }
 

@@ -116,7 +116,9 @@ const PLACES: Readonly<Record<string, string>> = {
   http: 'neither request.auth nor request.user is set',
   graphql: "neither auth nor user is set on the request in the operation's context",
   ws: 'neither auth nor user is set on the client or its data',
-  rpc: "neither auth nor user is set on the transport's context",
+  rpc:
+    'neither auth nor user is set on context.switchToRpc().getContext() (the message is not read, and global guards of a hybrid app see ' +
+    'messages only with inheritAppConfig: true)',
 };
 
 interface Authenticated {

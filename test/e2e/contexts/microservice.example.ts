@@ -1,6 +1,6 @@
 import { Controller, Injectable, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
-import { MonitorRate } from 'nestjs-rate-monitor';
+import { EventPattern, MessagePattern, MqttContext, NatsContext, RmqContext } from '@nestjs/microservices';
+import { defaultTenantResolver, MonitorRate, RateMonitorModule } from 'nestjs-rate-monitor';
 
 @Injectable()
 class AuthGuard implements CanActivate {
@@ -28,3 +28,26 @@ export class EvaluationsConsumer {
     return message;
   }
 }
+
+interface Headers {
+  get(name: 'x-project'): string | undefined;
+}
+
+interface Delivery {
+  fields: { redelivered: boolean };
+  properties: { headers?: { 'x-project'?: string } };
+}
+
+export const fromTransports = RateMonitorModule.forRoot({
+  tenant: (context) => {
+    const transport: unknown = context.switchToRpc().getContext();
+    if (transport instanceof NatsContext) return (transport.getHeaders() as Headers | undefined)?.get('x-project');
+    if (transport instanceof RmqContext) return (transport.getMessage() as Delivery).properties.headers?.['x-project'];
+    if (transport instanceof MqttContext) return transport.getTopic().split('/')[1]; // projects/acme/evaluate
+    return defaultTenantResolver(context);
+  },
+  skipIf: (context) => {
+    const transport: unknown = context.switchToRpc().getContext();
+    return transport instanceof RmqContext && (transport.getMessage() as Delivery).fields.redelivered;
+  },
+});

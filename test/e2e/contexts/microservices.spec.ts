@@ -1,7 +1,19 @@
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
 
-import { Post, Controller, type INestApplication, type INestMicroservice } from '@nestjs/common';
-import { ClientProxyFactory, Transport, type ClientProxy, type MicroserviceOptions } from '@nestjs/microservices';
+import { Post, Controller, type ExecutionContext, type INestApplication, type INestMicroservice } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import {
+  ClientProxyFactory,
+  MessagePattern,
+  MqttContext,
+  NatsContext,
+  RedisContext,
+  RmqContext,
+  Server,
+  Transport,
+  type ClientProxy,
+  type MicroserviceOptions,
+} from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom } from 'rxjs';
 
@@ -9,19 +21,43 @@ import { MonitorRate, RateCounterService, RateMonitorModule } from '../../../src
 import { CapturingChannel, startApp, type TestApp } from '../../support/app.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { until } from '../../support/until.js';
-import { EvaluationsConsumer } from './microservice.example.js';
+import { EvaluationsConsumer, fromTransports } from './microservice.example.js';
 
 const tcp = { transport: Transport.TCP, options: { host: '127.0.0.1', port: 0 } } as const;
 
 /** Nest 10 has no `unwrap` yet. */
 const portOf = (service: INestMicroservice): number => {
-  const { unwrap, server } = service as unknown as { unwrap?: () => Server; server: { server: Server } };
+  const { unwrap, server } = service as unknown as { unwrap?: () => TcpServer; server: { server: TcpServer } };
   return ((unwrap?.call(service) ?? server.server).address() as AddressInfo).port;
 };
 const connectTo = (service: INestMicroservice): ClientProxy =>
   ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port: portOf(service) } });
 const ask = (client: ClientProxy, message: object): Promise<string> =>
   firstValueFrom(client.send<string>('evaluate', message));
+
+/** Stands for a broker: delivers a message with the context that Nest's server of that broker makes. */
+class BrokerStandIn extends Server {
+  constructor(private readonly backlog = 0) {
+    super();
+  }
+
+  async listen(started: () => void): Promise<void> {
+    await Promise.all(Array.from({ length: this.backlog }, () => this.deliver('evaluate', {})));
+    started();
+  }
+
+  async deliver(pattern: string, context: object): Promise<void> {
+    await this.getHandlerByPattern(pattern)?.({}, context);
+  }
+
+  close(): void {}
+
+  on(): void {}
+
+  unwrap<T>(): T {
+    throw new Error('there is no broker');
+  }
+}
 
 describe('a microservice', () => {
   const channel = new CapturingChannel();
@@ -62,6 +98,42 @@ describe('a microservice', () => {
     for (let i = 0; i < 2; i++) expect(await ask(client, { user: { project: 'acme' } })).toBe('done');
     expect(log.of('No tenant on rpc evaluate')).toHaveLength(1);
     expect(log.of('not counted (')).toEqual([]);
+  });
+});
+
+describe('an app of several brokers', () => {
+  const strategy = new BrokerStandIn();
+  let app: TestApp;
+  const count = (tenant: string): Promise<number> => app.app.get(RateCounterService).read('evaluations', tenant);
+
+  beforeAll(async () => {
+    app = await startApp({
+      monitor: fromTransports,
+      metadata: { controllers: [EvaluationsConsumer] },
+      prepare: (it) => void it.connectMicroservice({ strategy }),
+    });
+    await app.app.startAllMicroservices();
+  });
+  afterAll(() => app.close());
+
+  it.each([
+    [
+      'a header of NATS',
+      new NatsContext(['evaluate', { get: (name: string) => ({ 'x-project': 'ofNats' })[name] }]),
+      'ofNats',
+    ],
+    ['a topic of MQTT', new MqttContext(['projects/ofMqtt/evaluate', {}]), 'ofMqtt'],
+    ['its guard', Object.assign(new RedisContext(['evaluate']), { user: { project: 'ofRedis' } }), 'ofRedis'],
+  ])('takes the tenant from %s', async (_from, context, tenant) => {
+    await strategy.deliver('evaluate', context);
+    expect(await count(tenant)).toBe(1);
+  });
+
+  it('counts only the first delivery of RabbitMQ, if skipIf says so', async () => {
+    const delivery = (redelivered: boolean): RmqContext =>
+      new RmqContext([{ fields: { redelivered }, properties: { headers: { 'x-project': 'ofRmq' } } }, {}, 'evaluate']);
+    for (const redelivered of [false, true, true]) await strategy.deliver('evaluate', delivery(redelivered));
+    expect(await count('ofRmq')).toBe(1);
   });
 });
 
@@ -115,5 +187,52 @@ describe('a hybrid app', () => {
       await early.close();
     });
     expect(await count()).toBe(1);
+  });
+});
+
+describe('a hybrid app of a broker', () => {
+  @Controller()
+  class Consumer {
+    @MessagePattern('evaluate')
+    @MonitorRate('evaluations')
+    evaluate() {}
+  }
+  const guard = {
+    canActivate: (context: ExecutionContext) =>
+      !!Object.assign(context.switchToRpc().getContext<object>(), { user: { project: 'acme' } }),
+  };
+  const metadata = { controllers: [Consumer], providers: [{ provide: APP_GUARD, useValue: guard }] };
+  const count = ({ app }: TestApp): Promise<number> => app.get(RateCounterService).read('evaluations', 'acme');
+
+  it.each([true, false])(
+    'finds the tenant of a global guard, if it inherits the config: %p',
+    async (inheritAppConfig) => {
+      const strategy = new BrokerStandIn();
+      const app = await startApp({
+        metadata,
+        prepare: (it) => void it.connectMicroservice({ strategy }, { inheritAppConfig }),
+      });
+      await app.app.startAllMicroservices();
+      await strategy.deliver('evaluate', new RedisContext(['evaluate']));
+      expect(await count(app)).toBe(inheritAppConfig ? 1 : 0);
+      expect(app.log.of('global guards of a hybrid app see messages only with inheritAppConfig: true')).toHaveLength(
+        inheritAppConfig ? 0 : 1,
+      );
+      await app.close();
+    },
+  );
+
+  it('counts all of a backlog, if it is initialized before its microservices start', async () => {
+    const app = await startApp({
+      metadata,
+      prepare: async (it) => {
+        it.connectMicroservice({ strategy: new BrokerStandIn(10_001) }, { inheritAppConfig: true });
+        await it.init();
+        await it.startAllMicroservices();
+      },
+    });
+    expect(await count(app)).toBe(10_001);
+    expect(app.log.of('could not be kept')).toEqual([]);
+    await app.close();
   });
 });
