@@ -1249,6 +1249,17 @@ describe('AlertEngine', () => {
     });
   });
 
+  it('ends in time what the store has lost, however many records a newer version has written', async () => {
+    const [heard, newer] = [new Hearing(), 200];
+    const engine = await replica([heard], { ...story, maxOpenIncidents: 2 * newer });
+    for (let i = 0; i < newer; i++) await engine.breached(aBreach(`t${i}`));
+    await engine.breached(aBreach('lost'));
+    for (const [id, text] of await state.list('incidents::'))
+      await state.swap('incidents::', id, text, id.endsWith('lost') ? undefined : '{"schema":2}');
+    await pass(ENDS_AFTER + 2 * SECOND);
+    expect([heard.heard.slice(newer + 1), await state.size('incidents::')]).toEqual([['lost resolved 16'], newer]);
+  });
+
   it('tries again what a channel did not take, no sooner than it asked for', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);

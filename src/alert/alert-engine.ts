@@ -8,7 +8,7 @@ import type { CountRead } from '../model/window.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { scopeOf } from '../store/records.js';
+import { scopeOf, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { chunks } from '../util/chunks.js';
 import { untraced } from '../util/optional-peers.js';
@@ -562,7 +562,7 @@ export class AlertEngine implements Incidents {
     for (const [id, mine] of this.records.takeUnshared())
       await this.attend(id, (there) =>
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
-      );
+      ).catch(unlessNewer);
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
     await this.holdAgain();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.

@@ -8,6 +8,7 @@ import {
   DeliveryError,
   DiscordChannel,
   PagerDutyChannel,
+  RedisCounterStore,
   WebhookChannel,
   type AlertChannel,
   type RateAlert,
@@ -617,5 +618,70 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(heard.alerts.slice(6).map(({ incident }) => incident?.status)).toEqual(Array(3).fill('resolved'));
     await until(async () => (await state.size('history::')) === 3);
     expect((await alerts.list()).length).toBe(6);
+  });
+});
+
+describe('alerts as state, if Redis loses what it acknowledged', () => {
+  let server: RedisServer;
+  let client: Redis;
+  let stores: RedisCounterStore[];
+  let replicas: AlertEngine[];
+  let heard: CapturingChannel[];
+  const statuses = () => heard.flatMap(({ alerts }) => alerts.map(({ incident }) => incident?.status));
+  const start = async (): Promise<AlertEngine> => {
+    const store = new RedisCounterStore(client);
+    await new Promise<void>((resolve) => store.open(resolve));
+    const channel = new CapturingChannel();
+    const replica = await alertReplica(store.state, [channel], story);
+    heard.push(channel);
+    stores.push(store);
+    replicas.push(replica);
+    return replica;
+  };
+
+  beforeEach(async () => {
+    for (const level of ['log', 'warn', 'error'] as const)
+      jest.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
+    server = await RedisServer.start();
+    client = new Redis(server.url).on('error', () => undefined);
+    [stores, replicas, heard] = [[], [], []];
+  });
+  afterEach(async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await Promise.all(stores.map((store) => store.close()));
+    client.disconnect();
+    await server.kill();
+    jest.restoreAllMocks();
+  });
+
+  const opened = async (on: AlertEngine): Promise<void> => {
+    const windowStart = Date.now();
+    await on.breached(aBreach(3_000, { windowStart, windowEnd: windowStart + 3_000 }));
+    // Confirmed, too, so that no failing write shows that it was lost.
+    await until(async () => (await on.list())[0]?.channels.capturing?.status === 'delivered');
+  };
+
+  it('tells the end, once, of an incident that was opened in the last second before a failover', async () => {
+    const [one] = [await start(), await start()];
+    const looks = jest.spyOn(RedisSharedState.prototype, 'due');
+    await until(() => looks.mock.calls.length > 2);
+    await client.save();
+    await opened(one);
+    await server.restartAsSaved();
+    await until(() => statuses().length === 2);
+    // Each replica looks at least once more.
+    looks.mockClear();
+    await until(() => looks.mock.calls.length > 4);
+    expect(statuses()).toEqual(['opened', 'resolved']);
+  });
+
+  it('tells the end of an incident that a replica opened before its first look, and that was lost before it too', async () => {
+    const looks = jest.spyOn(RedisSharedState.prototype, 'due');
+    const one = await start();
+    await opened(one);
+    await client.flushall();
+    expect(looks).not.toHaveBeenCalled();
+    await until(() => statuses().length === 2);
+    expect(statuses()).toEqual(['opened', 'resolved']);
   });
 });

@@ -43,11 +43,7 @@ export class RedisServer {
 
   /** Kills it, like a crash. */
   async kill(): Promise<void> {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      this.process.kill('SIGCONT');
-      this.process.kill('SIGKILL');
-      await once(this.process, 'exit');
-    }
+    await this.crash();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -55,6 +51,12 @@ export class RedisServer {
   async restart(): Promise<void> {
     await this.kill();
     await this.launch();
+  }
+
+  /** Starts it again on the same port, with what it had at the last SAVE, like a failover that loses acknowledged writes. */
+  async restartAsSaved(): Promise<void> {
+    await this.crash();
+    await this.launch(this.folder);
   }
 
   /** Keeps its connections but does not respond. */
@@ -66,9 +68,16 @@ export class RedisServer {
     this.process.kill('SIGCONT');
   }
 
-  private async launch(): Promise<void> {
+  private async crash(): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    this.process.kill('SIGCONT');
+    this.process.kill('SIGKILL');
+    await once(this.process, 'exit');
+  }
+
+  private async launch(folder = mkdtempSync(join(tmpdir(), 'redis-'))): Promise<void> {
     const listen = ['--port', String(this.port), '--bind', '127.0.0.1'];
-    this.folder = mkdtempSync(join(tmpdir(), 'redis-'));
+    this.folder = folder;
     const keepNothing = ['--save', '', '--appendonly', 'no', '--dir', this.folder];
     const args = [...listen, ...keepNothing, ...this.args];
     const program = process.env.REDIS_SERVER_BINARY ?? 'redis-server';

@@ -340,17 +340,72 @@ describe('incidents', () => {
     });
 
     it('are read five hundred at a time', async () => {
+      await other.archive('x', of('x', { closedAt: 9 }));
       for (let i = 0; i < 501; i++) records.noteCounted(`t${i}`, of('x', { lookAt: 5 }), 0);
       await records.due(1_006);
       expect([0, 499, 500].map((i) => records.lastSeen(`t${i}`) !== undefined)).toEqual([false, false, true]);
     });
   });
 
+  describe('that the store has lost with the last writes that it acknowledged', () => {
+    const lose = async (id: string): Promise<unknown> => {
+      const [text] = await state.read('incidents:app', [id]);
+      return state.swap('incidents:app', id, text, undefined);
+    };
+    const taken = () => records.takeUnshared().map(([id]) => id);
+    const endOthers = async (count: number, closedAt: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await other.archive(`o${i}`, of(`o${i}`, { closedAt }));
+    };
+
+    beforeEach(async () => {
+      for (const id of ['a', 'b']) await open(records, id, { lookAt: 5 });
+      await lose('a');
+    });
+
+    it('are restored once they are due, and not ended before others can have done the same', async () => {
+      await records.due(1_005);
+      expect([taken(), records.isJustBack]).toEqual([[], false]);
+      await records.due(1_006);
+      expect([taken(), records.isJustBack]).toEqual([['a'], true]);
+    });
+
+    it('are restored at once if it was away', async () => {
+      await goAway();
+      await comeBack();
+      expect(taken()).toEqual(['a']);
+    });
+
+    it('are taken for ended if so many ended since that the history may have dropped them', async () => {
+      await endOthers(500, SEEN);
+      await records.due(1_006);
+      expect([taken(), records.lastSeen('a')]).toEqual([[], undefined]);
+    });
+
+    it.each([
+      ['the history still has what ended before', 500, SEEN - 1],
+      ['the history is not full', 499, SEEN],
+    ])('are restored as long as %s', async (_, count, closedAt) => {
+      await endOthers(count, closedAt);
+      await records.due(1_006);
+      expect(taken()).toEqual(['a']);
+    });
+
+    it('are not those that a newer version has ended', async () => {
+      await state.swap('history:app', of('a').uid, undefined, JSON.stringify({ ...of('a'), schema: 2 }));
+      await records.due(1_006);
+      expect([taken(), records.lastSeen('a')]).toEqual([[], undefined]);
+    });
+  });
+
   it('of a newer version are left alone', async () => {
+    await open(records, 'a');
+    const [before] = await state.read('incidents:app', ['a']);
     const text = JSON.stringify({ ...of('a'), schema: 2 });
-    await state.swap('incidents:app', 'a', undefined, text);
+    await state.swap('incidents:app', 'a', before, text);
     await expect(open(records, 'a')).rejects.toThrow('newer version');
     expect([records.isAway, await state.read('incidents:app', ['a'])]).toEqual([false, [text]]);
+    // Nor taken for lost, look after look.
+    expect(records.lastSeen('a')).toBeUndefined();
   });
 
   describe('that are too many', () => {

@@ -172,17 +172,18 @@ export class IncidentRecords {
     const handled = this.handledElsewhere(until);
     // Before the generation is read: if the store loses its data in between, that shows.
     const present = handled.length > 0 ? await this.store.readAll(handled.map(([id]) => id)) : [];
+    const lost = await this.lostOf(handled.filter((_, i) => !present[i]));
     const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
     // The store has lost its records or their due times, perhaps while no replica was running.
     const isOther = this.generation !== undefined && this.generation !== generation;
     if (isOther) for (const id of this.seen.keys()) this.unshared.add(id);
-    else handled.forEach(([id, mine], i) => this.catchUp(id, mine, present[i]));
+    else handled.forEach(([id, mine], i) => this.catchUp(id, mine, present[i], lost.has(mine)));
     this.isToRewrite ||= isOther || isNew;
     if (this.isToRewrite) await this.store.rewrite(this.max);
     this.isToRewrite = false;
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
-    if (this.away || isOther) this.backAt = Date.now();
+    if (this.away || isOther || lost.size > 0) this.backAt = Date.now();
     this.away = false;
     return ids;
   }
@@ -228,21 +229,38 @@ export class IncidentRecords {
     }
   }
 
-  /** What another replica has dealt with since it was last seen here. */
+  /** What another replica has dealt with since it was last seen here; after an outage, all that may be so. */
   private handledElsewhere(until: number): (readonly [id: string, mine: Incident])[] {
     const handled: (readonly [string, Incident])[] = [];
     for (const [id, { incident }] of this.seen) {
       if (handled.length >= MAX_AT_ONCE) break;
       const { lookAt = Infinity } = incident;
-      if (lookAt < until - HANDLED_AFTER_MS && !this.unshared.has(id)) handled.push([id, incident]);
+      if ((this.away || lookAt < until - HANDLED_AFTER_MS) && !this.unshared.has(id)) handled.push([id, incident]);
     }
     return handled;
   }
 
-  /** Forgets an incident that has ended, or an outage would open it again here. */
-  private catchUp(id: string, mine: Incident, present: Incident | undefined): void {
+  /**
+   * Which of the missing incidents have not ended: a restart or failover lost them, with the last writes that the store had acknowledged. One
+   * that ended is in the history, unless so many others ended after it that this cannot be known.
+   */
+  private async lostOf(missing: readonly (readonly [id: string, mine: Incident])[]): Promise<ReadonlySet<Incident>> {
+    if (missing.length === 0) return new Set();
+    const uids = missing.map(([, { uid }]) => uid);
+    // Not parsed: a newer version may have ended it.
+    const ended = await this.state.read(this.kinds.history, uids);
+    const others = missing.map(([, mine]) => mine).filter((_, i) => ended[i] === undefined);
+    if (others.length === 0) return new Set();
+    const kept = await this.history.list(MAX_LISTED);
+    const since = kept.length < MAX_LISTED ? -Infinity : (kept.at(-1)?.closedAt ?? Infinity);
+    return new Set(others.filter((mine) => lastOf(mine).seenAt > since));
+  }
+
+  /** Forgets an incident that has ended, or an outage would open it again here. One that was lost is written to the store again. */
+  private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): void {
     if (this.lastSeen(id) !== mine) return;
-    if (present) this.note(id, present);
+    if (isLost) this.unshared.add(id);
+    else if (present) this.note(id, present);
     else this.seen.delete(id);
   }
 
@@ -285,7 +303,10 @@ export class IncidentRecords {
       else this.seen.delete(id);
       return changed;
     } catch (error) {
-      if (error instanceof NewerRecord) throw error;
+      if (error instanceof NewerRecord) {
+        this.seen.delete(id);
+        throw error;
+      }
       this.storeIsAway();
       return undefined;
     }
