@@ -224,14 +224,14 @@ export class AlertEngine implements Incidents {
   /** Sets a mute, which may end sooner than the one it replaces. */
   async mute(options: MuteOptions): Promise<Mute> {
     const mute = await this.mutes.mute(options);
-    await this.holdAgain();
+    await this.releaseHeld();
     return mute;
   }
 
   /** Ends a mute early. Alerts it held back are sent if they are still true. */
   async unmute(scope: MutedScope): Promise<boolean> {
     const wasMuted = await this.mutes.unmute(scope);
-    await this.holdAgain();
+    await this.releaseHeld();
     return wasMuted;
   }
 
@@ -407,7 +407,7 @@ export class AlertEngine implements Incidents {
   }
 
   /** After a mute was ended or shortened, sends what it held back unless another mute now applies. Retried if it fails. */
-  private async holdAgain(): Promise<void> {
+  private async releaseHeld(): Promise<void> {
     if (!this.mutes.endsSooner) return;
     this.mutes.endsSooner = false;
     // Windows that ended under the mute are not sent.
@@ -564,7 +564,7 @@ export class AlertEngine implements Incidents {
         there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
       ).catch(unlessNewer);
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
-    await this.holdAgain();
+    await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
     if (fellBack)
       for await (const some of this.records.some()) for (const [id] of some) await this.attend(id, (there) => there);

@@ -21,7 +21,8 @@ import { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Breach } from '../model/breach.js';
 import { BlindTimes } from '../instance/blind-times.js';
 import { InstanceRegistry } from '../instance/instance-registry.js';
-import { environmentOf, NO_ENVIRONMENT } from '../options/environment.js';
+import { environmentOf, NO_ENVIRONMENT, type Environment } from '../options/environment.js';
+import type { CompleteOptions } from '../options/with-defaults.js';
 import { OPTIONS_OF_TEST, type OptionsOfTest } from '../rate-monitor.module-definition.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
@@ -97,6 +98,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       for (const late of [counter, alerts, requests, overrides, usage, digests, view]) late.never();
       return this.logger.log('Off: nothing is counted');
     }
+    await this.start(options, environment);
+  }
+
+  private async start(options: CompleteOptions, environment: Environment): Promise<void> {
     const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
     const state = store.state ?? new MemorySharedState();

@@ -44,7 +44,7 @@ export class StoreHealth {
     return this.unreachableSince !== undefined && performance.now() - this.unreachableSince >= ALONE_AFTER_MS;
   }
 
-  /** A publish failed. */
+  /** A call to the store failed. */
   failed(error: unknown): void {
     this.unreachableSince ??= performance.now();
     this.trouble();
@@ -59,7 +59,7 @@ export class StoreHealth {
     this.sayTimer ??= setTimeout(sayIfKnown, SAY_AFTER_MS).unref();
   }
 
-  /** Requests gave up waiting for a publish. */
+  /** Requests gave up waiting for a publish, or a call took longer than they may wait. */
   late(): void {
     this.lateSince ??= performance.now();
     this.trouble();
@@ -94,7 +94,7 @@ export class StoreHealth {
     };
   }
 
-  /** A publish was answered in time. */
+  /** A call to the store was answered in time. */
   answered(): void {
     this.away = false;
     this.unreachableSince = undefined;
@@ -107,7 +107,7 @@ export class StoreHealth {
     else this.backTimer ??= setTimeout(() => this.back(), steadyInMs).unref();
   }
 
-  /** A publish was answered, but later than requests may wait. */
+  /** A call to the store was answered, but later than requests may wait. */
   slow(): void {
     this.unreachableSince = undefined;
     this.late();

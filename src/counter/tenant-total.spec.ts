@@ -107,7 +107,7 @@ describe('TenantTotal', () => {
 
     it('not while its levels are unknown', () => {
       const total = open(MINUTE, NO_LEVELS);
-      expect([total.knownLevels, total.heldAgainst]).toEqual([undefined, NO_LEVELS]);
+      expect([total.knownLevels, total.currentLevels]).toEqual([undefined, NO_LEVELS]);
       add(total);
       answer(total);
       expect(add(total, 1e6)).toBe('later');

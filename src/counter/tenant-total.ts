@@ -74,7 +74,7 @@ export class TenantTotal {
    */
   private tenant: Tenant | undefined;
   private route: Route | undefined;
-  /** What the count is compared with; undefined until known. */
+  /** Undefined until they are known. */
   private levels: Levels | undefined;
   /** How much of it the store has taken, and the most that was ever sent there. */
   private published = 0;
@@ -96,7 +96,8 @@ export class TenantTotal {
     return plus(plus(this.own, this.others), this.earlier);
   }
 
-  get heldAgainst(): Levels {
+  /** What the count is compared with now. */
+  get currentLevels(): Levels {
     return this.levels ?? NO_LEVELS;
   }
 
@@ -129,7 +130,7 @@ export class TenantTotal {
 
   /** Over half of the first level, or already over a level: such a total is never evicted. */
   get isHot(): boolean {
-    return this.settled > 0 || this.known > (this.heldAgainst.counts[0] ?? Infinity) / 2;
+    return this.settled > 0 || this.known > (this.currentLevels.counts[0] ?? Infinity) / 2;
   }
 
   /** Counts, and returns how soon the total must be published. */
@@ -149,7 +150,7 @@ export class TenantTotal {
     const { known } = this;
     if (known <= this.calmUpTo) return 'later';
     const { settled } = this;
-    const { steps, counts } = this.heldAgainst;
+    const { steps, counts } = this.currentLevels;
     for (let i = 0; i < steps.length; i++) {
       const { at } = steps[i] as AlertLevel;
       const count = counts[i] as number;
@@ -219,7 +220,7 @@ export class TenantTotal {
     const { own: total, sent, others, instance, key: tenant } = this;
     const { announced } = this.passed;
     this.sent = Math.max(sent, total);
-    const levels = this.heldAgainst;
+    const levels = this.currentLevels;
     return {
       category: category.name,
       tenant,
@@ -244,20 +245,20 @@ export class TenantTotal {
     this.earlier = earlier;
     if (announced > this.passed.announced) this.pass({ announced });
     if (this.isRefused) this.release();
-    const level = announce > this.settled ? this.heldAgainst.steps.find(({ at }) => at === announce) : undefined;
+    const level = announce > this.settled ? this.currentLevels.steps.find(({ at }) => at === announce) : undefined;
     if (level) this.pass({ raised: level.at });
     return level;
   }
 
   /** Whether another instance was given a level that it has not announced yet. */
   get awaitsAnother(): boolean {
-    const reached = levelReached(this.heldAgainst, this.known);
+    const reached = levelReached(this.currentLevels, this.known);
     return this.published === this.own && reached !== undefined && reached.at > this.settled;
   }
 
   /** The level to raise while the store cannot be asked: the highest that this instance's own count exceeds. */
   alone(): AlertLevel | undefined {
-    const level = levelReached(this.heldAgainst, this.own);
+    const level = levelReached(this.currentLevels, this.own);
     if (!level || level.at <= this.settled) return undefined;
     this.pass({ raised: level.at });
     return level;
@@ -300,7 +301,7 @@ export class TenantTotal {
       tenant: id === tenant.id ? tenant : { ...tenant, id },
       count: countedBy === 'all' ? this.known : this.own,
       own: this.own,
-      threshold: this.heldAgainst.threshold,
+      threshold: this.currentLevels.threshold,
       level,
       windowStart: earlier?.at(-1)?.start ?? span.start,
       windowEnd: span.end,
