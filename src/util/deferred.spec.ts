@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 
 import { Deferred } from './deferred.js';
@@ -13,6 +14,15 @@ it('Deferred does what waited in order once it is set, and everything after at o
   expect(seen).toEqual(['a 1', 'a 2', 'a 3']);
   late.set('b');
   expect([late.value, seen.length]).toEqual(['b', 3]);
+});
+
+it('Deferred does what waited in the AsyncLocalStorage of who asked for it', () => {
+  const late = new Deferred<string>();
+  const tenant = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  for (const id of ['acme', 'umbrella']) tenant.run(id, () => late.whenSet(() => seen.push(tenant.getStore())));
+  tenant.run('boot', () => late.set('a'));
+  expect(seen).toEqual(['acme', 'umbrella']);
 });
 
 it('Deferred keeps a limited amount of work, and counts what it drops', () => {

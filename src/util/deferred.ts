@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 /** The most work items that may wait for the value. */
 const MAX_WAITING = 10_000;
 
@@ -38,12 +40,15 @@ export class Deferred<T> {
     this.state().waiting = undefined;
   }
 
-  /** Runs `work` now, or as soon as there is a value. Drops it if too much is waiting or there will be no value. */
+  /**
+   * Runs `work` now, or as soon as there is a value: then with the AsyncLocalStorage of the caller, where an app may keep the tenant. Drops it
+   * if too much is waiting or there will be no value.
+   */
   whenSet(work: (value: T) => void): void {
     const state = this.state();
     const { value, waiting } = state;
     if (value !== undefined) work(value);
-    else if (waiting && waiting.length < MAX_WAITING) waiting.push(work);
+    else if (waiting && waiting.length < MAX_WAITING) waiting.push(AsyncResource.bind(work));
     else if (waiting) state.dropped++;
   }
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 
 import { Post, Controller, type ExecutionContext, type INestApplication, type INestMicroservice } from '@nestjs/common';
@@ -221,6 +222,23 @@ describe('a hybrid app of a broker', () => {
       await app.close();
     },
   );
+
+  it('counts early messages against the tenants that an AsyncLocalStorage has for them', async () => {
+    const tenants = new AsyncLocalStorage<string>();
+    const app = await startApp({
+      metadata,
+      options: { tenant: () => tenants.getStore() },
+      prepare: async (it) => {
+        const strategy = new BrokerStandIn();
+        it.connectMicroservice({ strategy });
+        await it.startAllMicroservices();
+        for (const tenant of ['acme', 'umbrella'])
+          await tenants.run(tenant, () => strategy.deliver('evaluate', new RedisContext(['evaluate'])));
+      },
+    });
+    expect(await count(app)).toBe(1);
+    await app.close();
+  });
 
   it('counts all of a backlog, if it is initialized before its microservices start', async () => {
     const app = await startApp({
