@@ -10,7 +10,7 @@ import { amountOf, oneLine } from '../util/text.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { alertLine } from './message/alert-line.js';
 import { isOpen } from './message/alert-words.js';
-import type { RateAlert } from '../model/rate-alert.js';
+import type { AlertIncident, RateAlert } from '../model/rate-alert.js';
 import { linkOf } from './message/safe-link.js';
 import { shownId } from '../util/shown-names.js';
 import { accept } from './http/answer.js';
@@ -194,8 +194,13 @@ function extraOf(alert: RateAlert): Record<string, unknown> {
     ...(streak ? { windows_in_a_row: streak.windows, since: streak.since.toISOString() } : {}),
     ...(contributors ? { contributors: contributors.slice(0, 10).map(contributor) } : {}),
     ...(link === undefined ? {} : { link }),
-    ...(incident ? { incident } : {}),
+    ...(incident ? { incident: { ...incident, peak: peakOf(incident) } } : {}),
   };
+}
+
+/** As text, because Sentry shows an object this deep, a date too, by its kind only. */
+function peakOf({ peak: { count, windowStart } }: AlertIncident): object {
+  return { count, windowStart: windowStart.toISOString() };
 }
 
 function contributor({ label, count }: { label: string; count: number }): string {

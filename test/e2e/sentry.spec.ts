@@ -11,7 +11,7 @@ import {
   WebhookChannel,
   type RateMonitorOptions,
 } from '../../src/index.js';
-import { anAlert } from '../support/alerts.js';
+import { anAlert, anIncident } from '../support/alerts.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
@@ -150,6 +150,17 @@ describe('the Sentry channel', () => {
         link: 'https://a.example/x',
       },
     });
+  });
+
+  it('shows every date of an incident, however deep', async () => {
+    init({ dsn: ingest.dsn });
+    await start();
+    const channel = new SentryChannel();
+    await channel.start();
+    const alert = anIncident('escalated');
+    await Promise.resolve(channel.send(alert));
+    await Sentry.flush(2_000);
+    expect(ingest.events[0]?.extra.incident).toEqual(JSON.parse(JSON.stringify(alert.incident)));
   });
 
   it('sends nothing of the request that asks for a test', async () => {
