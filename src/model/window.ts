@@ -47,14 +47,17 @@ export interface CountedCategory {
  * two.
  */
 const MAX_KEPT_AFTER_MS = 86_400_000;
+/** A sliding window is counted for the last time a while after its end, for which its first part has to be there. */
+const COUNTED_WITHIN_MS = 20_000;
 
 /**
  * How long after its end a window may still be published and read, in milliseconds.
  *
- * @param mostMs - The maximum, except for a part of a sliding window: that counts until the window has slid past it.
+ * @param mostMs - The maximum, except for a part of a sliding window: that counts until the window has slid past it, and is final then.
  */
 export function keptAfterMs({ start, end }: WindowSpan, parts = 1, mostMs = MAX_KEPT_AFTER_MS): number {
-  return parts > 1 ? parts * (end - start) : Math.min(end - start, mostMs);
+  const length = parts * (end - start);
+  return parts > 1 ? length + Math.min(length / 2, COUNTED_WITHIN_MS) : Math.min(length, mostMs);
 }
 
 /** The spans before `span` that a sliding window adds to it, newest first. */

@@ -53,6 +53,27 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident?.lastedMs).toBeLessThan(31 * MINUTE_MS);
   });
 
+  it('count all of a sliding window, whose first part ended long before it', async () => {
+    const sliding = { llm_call: { threshold: 15, sliding: true }, evaluations: { threshold: 3 } };
+    await start({ categories: sliding, incidents: { resolveAfterMs: MINUTE_MS } });
+    await hot();
+    await told('opened');
+    clock.advance(10_000);
+    for (let i = 0; i < 4; i++) await app.post('/llm/call', acme);
+    // The window of the first requests is final.
+    clock.advance(10_000);
+    await looked();
+    clock.advance(40_000);
+    await hot();
+    // The window from the four to here has been over for 20 s: incidents take turns.
+    clock.advance(25_000);
+    await app.post('/llm/call', acme);
+    await looked();
+    clock.advance(50_000);
+    await told('opened', 'resolved');
+    expect(app.alerts[1]?.incident).toMatchObject({ total: 36 });
+  });
+
   it('continue over a calm window, count its requests, and end after five', async () => {
     await start();
     await hot();
