@@ -236,6 +236,22 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
+    it('sets no mute if only counting is allowed, and none turns up once all is', async () => {
+      const { port } = await serve();
+      const admin = connect(new Redis({ port }));
+      const allow = (names: readonly string[]) =>
+        admin.call('ACL', 'SETUSER', 'rate_monitor', 'on', '>password', '~rate_monitor:*', ...added(names));
+      await allow(NEEDED);
+      const { app } = await start(connect(new Redis({ port, username: 'rate_monitor', password: 'password' })));
+      const alerts = app.app.get(AlertService);
+      await expect(alerts.mute({ tenant: 'proj_2', forMs: 60_000, reason: 'x' })).rejects.toThrow(
+        /^The mute was not set: the store refused it/,
+      );
+      await allow(FOR_ALL_ELSE);
+      await alerts.mute({ tenant: 'proj_1', forMs: 60_000, reason: 'x' });
+      expect((await alerts.mutes()).map(({ tenant }) => tenant)).toEqual(['proj_1']);
+    });
+
     it('is not taken for away if its user may not ask for the time', async () => {
       const others = NEEDED.filter((name) => name !== 'time');
       await deniedTo([...others, ...FOR_ALL_ELSE], async (client) => {

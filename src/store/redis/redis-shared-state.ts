@@ -37,22 +37,24 @@ for i = 3, #ARGV, 4 do
     replies[#replies + 1] = found
   else
     replies[#replies + 1] = 1
-    if after == '' then
-      redis.call('HDEL', KEYS[1], id)
-      redis.call('ZREM', KEYS[3], id)
-    else
-      redis.call('HSET', KEYS[1], id, after)
-    end
     if after == '' or due == '' then
       redis.call('ZREM', KEYS[2], id)
     elseif redis.call('ZADD', KEYS[2], due, id) == 1 then
       -- The first member creates the set, which has no expiry yet.
       renew = true
     end
-    if after ~= '' and found == '' then
+    if after == '' then
+      redis.call('ZREM', KEYS[3], id)
+    elseif found == '' then
       renew = true
       local now = redis.call('TIME')
       redis.call('ZADD', KEYS[3], now[1] * 1000000 + now[2], id)
+    end
+    -- Last, because a script is not undone if one of its commands is refused: a record that was not set must not turn up later.
+    if after == '' then
+      redis.call('HDEL', KEYS[1], id)
+    else
+      redis.call('HSET', KEYS[1], id, after)
     end
   end
 end
