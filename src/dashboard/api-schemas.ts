@@ -378,7 +378,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       incidents: {
         type: 'array',
         items: { $ref: '#/components/schemas/PageIncident' },
-        description: 'Open incidents among the latest 500 alerts, worst first.',
+        description: 'Open incidents, worst first; the 500 latest if there are more.',
       },
       alerts: {
         type: 'array',

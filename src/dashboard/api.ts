@@ -245,7 +245,7 @@ export interface Overview {
   rows: TenantRow[];
   /** How many more such tenants are known; from 180 on, there may be more. */
   moreRows: number;
-  /** Open incidents among the latest 500 alerts, worst first. */
+  /** Open incidents, worst first; the 500 latest if there are more. */
   incidents: PageIncident[];
   /** Alerts of the last 24 hours, newest first, 50 at most. */
   alerts: PageAlert[];

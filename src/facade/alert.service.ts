@@ -69,7 +69,7 @@ export class AlertService {
     return (await this.alerts.value?.mutes.list()) ?? [];
   }
 
-  /** The latest 500 alerts of all replicas, newest first, with their delivery in each channel. */
+  /** The latest 500 alerts of all replicas, newest first, with their delivery in each channel. What is open is among them, however old. */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
   }

@@ -500,6 +500,15 @@ describe('incidents', () => {
     });
   });
 
+  it('are listed as long as they are open, however many are newer', async () => {
+    await open(records, 'a', { raisedAt: 1 });
+    for (let i = 0; i < 500; i++) await other.archive(`h${i}`, of(`h${i}`, { raisedAt: 1_000 + i, closedAt: 2_000 }));
+    const listed = await records.newest();
+    expect([listed.length, listed.at(-1)?.raisedAt, listed.at(-2)?.raisedAt, listed[0]?.raisedAt]).toEqual([
+      ...[500, 1, 1_001, 1_499],
+    ]);
+  });
+
   it('are listed newest first, each once, five hundred at most', async () => {
     for (let i = 1; i <= 500; i++)
       await state.swap('history:app', `h${i}`, undefined, JSON.stringify(of(`h${i}`, { raisedAt: 1_000 - i })));

@@ -153,14 +153,17 @@ export class IncidentRecords {
     }
   }
 
-  /** The latest incidents, open or over, newest first; while the store is away, those seen here. */
+  /** The latest incidents, newest first: those that are open, and as many that are over as there is room for; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
     const shared = await Promise.all([this.history.list(MAX_LISTED), this.store.list(MAX_LISTED)]).catch(() => {
       this.storeIsAway();
       return [];
     });
     const found = new Map([...shared.flat(), ...this.here().values()].map((incident) => [incident.uid, incident]));
-    return [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt).slice(0, MAX_LISTED);
+    const isOver = ({ closedAt }: Incident): number => Number(closedAt !== undefined);
+    const newestFirst = (a: Incident, b: Incident): number => b.raisedAt - a.raisedAt;
+    const openFirst = [...found.values()].sort((a, b) => isOver(a) - isOver(b) || newestFirst(a, b));
+    return openFirst.slice(0, MAX_LISTED).sort(newestFirst);
   }
 
   /**

@@ -6,7 +6,7 @@ import { Contributors, Told, Who } from './who.js';
 import { categoryOf, clock, count, dateAndTime, known, lasting } from './words.js';
 
 const FIRST = 8;
-/** The API finds open incidents among this many latest alerts. */
+/** The API lists this many open incidents at most. */
 const MAX_LATEST = 500;
 
 /** Open incidents, then the latest alerts with their delivery state. */
