@@ -183,7 +183,6 @@ describe('why there is no tenant', () => {
   it.each<[object, string]>([
     [{}, `is empty: it has ${NONE}. Write tenant: tenantFrom('field')`],
     [{ email: 'a@b.c' }, `has email, and ${NONE}. Write tenant: tenantFrom('field')`],
-    [{ project: null, email: 'a' }, `has project, email, and ${NONE}. Write tenant: tenantFrom('field')`],
     // The likeliest first, and never a part of another word.
     [{ sub: 'u', user_id: 'u', OrgID: 'o' }, `has sub, user_id, OrgID, and ${NONE}. Write tenant: tenantFrom('OrgID')`],
     [{ id: 'u', userId: 'u' }, `has id, userId, and ${NONE}. Write tenant: tenantFrom('userId')`],
@@ -196,6 +195,26 @@ describe('why there is no tenant', () => {
     [{ 'a\nb': 1 }, `has a b, and ${NONE}. Write tenant: tenantFrom('field')`],
   ])('the identity is %j', (user, reason) => {
     expect(of(http({ user }))).toEqual(['fields', `the identity ${reason}`]);
+  });
+
+  it.each<[object, string, string]>([
+    [
+      { project: null, email: 'a' },
+      'no project',
+      "has email, and no value in project. Set it, or write tenant: tenantFrom('field')",
+    ],
+    [
+      { sub: 'u', organizationId: undefined, orgId: null, role: null },
+      'no organizationId',
+      "has sub, and no value in organizationId, orgId. Set it, or write tenant: tenantFrom('sub')",
+    ],
+    [
+      { tenantId: null },
+      'no tenantId',
+      "is empty: it has no value in tenantId. Set it, or write tenant: tenantFrom('field')",
+    ],
+  ])('the identity has a field without a value: %j', (user, fault, reason) => {
+    expect(of(http({ user }))).toEqual([fault, `the identity ${reason}`]);
   });
 
   it.each([

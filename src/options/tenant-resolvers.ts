@@ -86,16 +86,19 @@ export function whyNoTenant(context: ExecutionContext): { readonly fault: string
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
   if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field]) };
-  return { fault: 'fields', reason: () => whyNoField(values) };
+  const empty = TENANT_FIELDS.filter((name) => name in values);
+  return { fault: empty[0] ? `no ${empty[0]}` : 'fields', reason: () => whyNoField(values, empty) };
 }
 
-function whyNoField(identity: object): string {
-  const names = Object.keys(identity);
+/** @param empty - Those of {@link TENANT_FIELDS} that are there without a value, as for a user who belongs to no organization. */
+function whyNoField(identity: Record<string, unknown>, empty: readonly string[]): string {
+  const names = Object.keys(identity).filter((name) => identity[name] !== undefined && identity[name] !== null);
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
-  const none = `the identity ${fields} none of ${TENANT_FIELDS.join(', ')}`;
-  return `${none}. Write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
+  const lacks = empty.length > 0 ? `no value in ${empty.join(', ')}` : `none of ${TENANT_FIELDS.join(', ')}`;
+  const remedy = `tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
+  return `the identity ${fields} ${lacks}. ${empty.length > 0 ? 'Set it, or write' : 'Write'} ${remedy}`;
 }
 
 function whyNotField(field: string, value: unknown): string {
