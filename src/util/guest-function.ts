@@ -2,9 +2,12 @@ import { duration, reasonOf } from './text.js';
 
 /** Calls that take longer are abandoned. */
 export const ANSWER_WITHIN_MS = 10_000;
-/** The most outstanding calls: normally, and while none has been answered since one was abandoned. */
-const MAX_OUTSTANDING = 1_000;
-const MAX_OUTSTANDING_IF_HANGING = 10;
+/** The most outstanding calls that requests may still wait for. Many, because a message broker delivers thousands at once. */
+const MAX_FRESH = 10_000;
+/** The most older ones, which keep in memory what is otherwise over. */
+const MAX_LATE = 1_000;
+/** The most of both while none has been answered since one was abandoned. */
+const MAX_IF_HANGING = 10;
 /** After this many late answers in a row, requests stop waiting until an answer arrives in time. */
 const MAX_LATE_IN_A_ROW = 3;
 
@@ -24,6 +27,7 @@ export class GuestFunction<Q, A> {
   private lateInARow = 0;
   private isHanging = false;
   private timer: NodeJS.Timeout | undefined;
+  private looked: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly ask: (question: Q) => A | PromiseLike<A>,
@@ -81,9 +85,15 @@ export class GuestFunction<Q, A> {
   }
 
   private makeRoom(): void {
-    this.lookAtTime();
-    const most = this.isHanging ? MAX_OUTSTANDING_IF_HANGING : MAX_OUTSTANDING;
-    if (this.fresh.size + this.late.size >= most) throw new Error(`no answer to ${most} calls`);
+    // Once per turn of the event loop: until it ends, hardly any function can answer, however long the turn takes.
+    if (!this.looked) {
+      this.lookAtTime();
+      this.looked = setImmediate(() => (this.looked = undefined)).unref();
+    }
+    const { fresh, late } = this;
+    if (this.isHanging && fresh.size + late.size >= MAX_IF_HANGING) throw unanswered(MAX_IF_HANGING);
+    if (late.size >= MAX_LATE) throw unanswered(MAX_LATE);
+    if (fresh.size >= MAX_FRESH) throw unanswered(MAX_FRESH);
   }
 
   /** Marks late calls and abandons old ones. The oldest come first, so each call is checked only twice. */
@@ -111,6 +121,10 @@ export class GuestFunction<Q, A> {
       if (this.fresh.size + this.late.size > 0) this.watch();
     }, 1_000).unref();
   }
+}
+
+function unanswered(calls: number): Error {
+  return new Error(`no answer to ${calls} calls`);
 }
 
 export function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {

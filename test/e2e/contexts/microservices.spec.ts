@@ -18,7 +18,7 @@ import {
 import { Test } from '@nestjs/testing';
 import { firstValueFrom } from 'rxjs';
 
-import { MonitorRate, RateCounterService, RateMonitorModule } from '../../../src/index.js';
+import { MonitorRate, RateCounterService, RateMonitorModule, RateMonitorService } from '../../../src/index.js';
 import { CapturingChannel, startApp, type TestApp } from '../../support/app.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { until } from '../../support/until.js';
@@ -237,6 +237,20 @@ describe('a hybrid app of a broker', () => {
       },
     });
     expect(await count(app)).toBe(1);
+    await app.close();
+  });
+
+  it('counts what a queue held while nobody was there, with a tenant that takes a query', async () => {
+    const app = await startApp({
+      metadata,
+      options: { tenant: () => new Promise((found) => setTimeout(() => found('acme'), 10)) },
+      prepare: async (it) => {
+        it.connectMicroservice({ strategy: new BrokerStandIn(3_000) });
+        await it.startAllMicroservices();
+      },
+    });
+    await app.app.get(RateMonitorService).flush(10_000);
+    expect(await count(app)).toBe(3_000);
     await app.close();
   });
 
