@@ -42,7 +42,7 @@ function addedBy(environment: Environment): Unnamed[] {
     if (url === undefined) return [];
     if (isHttpUrl(url)) return [{ channel: channel(url), option }];
     throw new RateMonitorConfigError([
-      `${option} is not the address of a webhook: write all of it, with https://, or unset it`,
+      `${option} is not the address of a webhook: write all of it, with https:// and without quotes, or unset it`,
     ]);
   };
   return [

@@ -248,12 +248,18 @@ describe('delivery', () => {
     ]);
   });
 
-  it('does not start with something else for an address, and does not show it', async () => {
-    process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = 'my-secret';
-    const starting = start({});
-    await expect(starting).rejects.toThrow('RATE_MONITOR_SLACK_WEBHOOK_URL is not the address of a webhook');
-    await expect(starting).rejects.not.toThrow('my-secret');
-  });
+  // `docker --env-file` leaves quotes in a value, which nobody sees who looks for them in the error.
+  it.each(['my-secret', '"https://hooks.example/my-secret"'])(
+    'does not start with %s for an address, and does not show it',
+    async (value) => {
+      process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = value;
+      const starting = start({});
+      await expect(starting).rejects.toThrow(
+        'RATE_MONITOR_SLACK_WEBHOOK_URL is not the address of a webhook: write all of it, with https:// and without quotes',
+      );
+      await expect(starting).rejects.not.toThrow('my-secret');
+    },
+  );
 
   it.each([false, true])(
     'keeps the incident of a channel that changes what it is given, several at once: %s',
