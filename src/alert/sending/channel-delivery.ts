@@ -148,7 +148,7 @@ export class ChannelDelivery {
 
   /** @param now - Milliseconds since the epoch. */
   status(now: number): ChannelStatus {
-    const queued = new Set([...this.ids(), ...this.retries.keys()]).size;
+    const queued = this.unsent.length;
     return { name: this.name, ...this.health.status(now), queued, outcomes: { ...this.outcomes } };
   }
 
@@ -160,6 +160,11 @@ export class ChannelDelivery {
   /** Ids of what this replica is sending, so that its leases are extended. */
   ids(): string[] {
     return [...this.pending.ids(), ...this.sending];
+  }
+
+  /** Ids of that, and of what is retried later. */
+  private get unsent(): string[] {
+    return [...new Set([...this.ids(), ...this.retries.keys()])];
   }
 
   push(id: string, due: Due, isSuspect = false): void {
@@ -191,7 +196,7 @@ export class ChannelDelivery {
     this.hurry = true;
     if (!(await this.handedOn(Math.max(end - performance.now(), 1))))
       this.logger.warn(`${this.title} may not have sent its last alerts: the process ended first`);
-    const left = [...new Set([...this.ids(), ...this.retries.keys()])];
+    const left = this.unsent;
     for (const { timer } of this.retries.values()) clearTimeout(timer);
     clearTimeout(this.timer);
     this.pending.take(Infinity);
