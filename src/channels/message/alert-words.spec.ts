@@ -47,6 +47,19 @@ describe('words about an alert', () => {
     expect([resets(10 * MINUTE - 1), resets(10 * MINUTE)]).toEqual([undefined, 'resets at 2026-01-01 12:00 UTC']);
   });
 
+  it('make what formats times once for each time zone, however many alerts there are', () => {
+    const made = jest.spyOn(Intl, 'DateTimeFormat');
+    const resets = ['Asia/Tokyo', 'America/Lima', 'Asia/Tokyo', 'America/Lima'].map((timeZone) =>
+      resetsAt(anAlert({ windowMs: 10 * MINUTE, windowEnd: AT, timeZone })),
+    );
+    expect(made).toHaveBeenCalledTimes(2);
+    made.mockRestore();
+    expect(resets.slice(2)).toEqual([
+      'resets at 2026-01-01 21:00 Asia/Tokyo',
+      'resets at 2026-01-01 07:00 America/Lima',
+    ]);
+  });
+
   it('name five contributors at most', () => {
     const named = (many: number): string | undefined =>
       contributors(

@@ -81,10 +81,20 @@ export function resetsAt({ windowMs, windowEnd, timeZone = 'UTC' }: RateAlert): 
   return `resets at ${inZone(windowEnd, timeZone)}`;
 }
 
+/** By time zone. One for each of thousands of alerts would block the event loop when they are freed together. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatFor(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone);
+  if (known) return known;
+  const format = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone });
+  formats.set(timeZone, format);
+  return format;
+}
+
 function inZone(at: Date, timeZone: string): string {
   try {
-    const whole = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone });
-    return `${whole.format(at)} ${timeZone}`;
+    return `${formatFor(timeZone).format(at)} ${timeZone}`;
   } catch {
     // Alerts that the app raises itself may name a time zone that does not exist.
     return inZone(at, 'UTC');
