@@ -353,8 +353,9 @@ describe('incidents', () => {
       return state.swap('incidents:app', id, text, undefined);
     };
     const taken = () => records.takeUnshared().map(([id]) => id);
-    const endOthers = async (count: number, closedAt: number): Promise<void> => {
-      for (let i = 0; i < count; i++) await other.archive(`o${i}`, of(`o${i}`, { closedAt }));
+    const endOthers = async (count: number, firstAt: number): Promise<void> => {
+      for (let i = 0; i < count; i++)
+        await other.archive(`o${i}`, of(`o${i}`, { closedAt: i === 0 ? firstAt : SEEN + i }));
     };
 
     beforeEach(async () => {
@@ -384,8 +385,8 @@ describe('incidents', () => {
     it.each([
       ['the history still has what ended before', 500, SEEN - 1],
       ['the history is not full', 499, SEEN],
-    ])('are restored as long as %s', async (_, count, closedAt) => {
-      await endOthers(count, closedAt);
+    ])('are restored as long as %s', async (_, count, firstAt) => {
+      await endOthers(count, firstAt);
       await records.due(1_006);
       expect(taken()).toEqual(['a']);
     });
