@@ -140,6 +140,9 @@ describe('a function of the app', () => {
     ask.mockClear();
     askAll(guest, 100);
     expect(ask).toHaveBeenCalledTimes(10);
+    jest.advanceTimersByTime(IN_TIME_MS + 1);
+    // Late ones count too.
+    expect(askAll(guest, 1)).toEqual(['no answer to 10 calls']);
     answers.at(-1)?.('back');
     await jest.advanceTimersByTimeAsync(0);
     ask.mockClear();
