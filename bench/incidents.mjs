@@ -35,9 +35,14 @@ const channel = { name: 'bench', send: () => undefined };
 const alerts = new AlertEngine(
   {
     channels: [{ channel, name: 'bench', option: 'channels[0]' }],
-    ...{ categories: ['llm_call'], groupWaitMs: 0, shutdownFlushMs: 1_000, maxOpenIncidents: 10_000 },
+    categories: ['llm_call'],
+    groupWaitMs: 0,
+    shutdownFlushMs: 1_000,
+    maxOpenIncidents: 10_000,
     incidents: { remindAfterMs: 60 * MINUTE, resolveAfterMs: 60 * MINUTE },
-    ...{ state: store.state, now: Date.now, thresholdNotReached: () => undefined },
+    state: store.state,
+    now: Date.now,
+    thresholdNotReached: () => undefined,
     counts: async (/** @type {readonly unknown[]} */ reads) => reads.map(() => 0),
   },
   new Logger(),
@@ -47,8 +52,15 @@ await measure('none open');
 const windowStart = Math.floor(Date.now() / MINUTE) * MINUTE;
 for (let i = 0; i < INCIDENTS; i++)
   await alerts.breached({
-    ...{ category: 'llm_call', window: '', tenant: { id: `project_${i}` }, count: 16, threshold: 15 },
-    ...{ level: { at: 1, severity: 'warning' }, windowStart, windowEnd: windowStart + MINUTE, countedBy: 'all' },
+    category: 'llm_call',
+    window: '',
+    tenant: { id: `project_${i}` },
+    count: 16,
+    threshold: 15,
+    level: { at: 1, severity: 'warning' },
+    windowStart,
+    windowEnd: windowStart + MINUTE,
+    countedBy: 'all',
   });
 await wait(MINUTE - (Date.now() % MINUTE));
 await measure(`${INCIDENTS} open`);

@@ -28,8 +28,16 @@ for (const instances of [1, 4]) {
       const instance = `${randomBytes(9).toString('base64url')}.0`;
       for (let at = 0; at < COUNTERS; at += AT_ONCE) {
         const totals = tenants.slice(at, at + AT_ONCE).map((tenant) => ({
-          ...{ category: 'llm_call', tenant, window: WINDOW, keepMs: 1_800_000, instance, total: 16 },
-          ...{ sent: 0, others: 0, levels: levelsAt(isOver ? 15 : 1_000), announced: isOver ? 1 : 0 },
+          category: 'llm_call',
+          tenant,
+          window: WINDOW,
+          keepMs: 1_800_000,
+          instance,
+          total: 16,
+          sent: 0,
+          others: 0,
+          levels: levelsAt(isOver ? 15 : 1_000),
+          announced: isOver ? 1 : 0,
         }));
         await store.publish(totals, WINDOW.start);
       }

@@ -56,8 +56,13 @@ export const FULL = {
   },
   added: {
     contestants: [AUTO, MEMORY],
-    ...{ base: NOTHING, besides: [COUNTER], connections: [50, 200, 1], rounds: 7 },
-    ...{ warmUpMs: 3_000, turns: 60, turnMs: 100 },
+    base: NOTHING,
+    besides: [COUNTER],
+    connections: [50, 200, 1],
+    rounds: 7,
+    warmUpMs: 3_000,
+    turns: 60,
+    turnMs: 100,
   },
   guard: { contestants: [NOTHING, COUNTER, AUTO], warmUps: 300, rounds: 700 },
   memory: {

@@ -32,8 +32,14 @@ const TENANTS = 10_000;
 const instance = 'bench';
 const live = (span = spanAt(now)) =>
   Array.from({ length: TENANTS }, (_, i) => ({
-    ...{ category: 'llm_call', window: '', span, tenant: `project_${i}`, name: `Project ${i}` },
-    ...{ own: 1 + (i % 40), known: 1 + (i % 40), threshold: 1_000_000 },
+    category: 'llm_call',
+    window: '',
+    span,
+    tenant: `project_${i}`,
+    name: `Project ${i}`,
+    own: 1 + (i % 40),
+    known: 1 + (i % 40),
+    threshold: 1_000_000,
   }));
 let totals = live();
 const source = {
@@ -54,8 +60,16 @@ const publish = async () => {
   for (let at = 0; at < TENANTS; at += 200)
     await store.publish(
       totals.slice(at, at + 200).map(({ tenant, own, span }) => ({
-        ...{ category: 'llm_call', tenant, window: span, instance: 'bench', total: own, sent: 0, others: 0 },
-        ...{ levels, announced: 0, keepMs: 600_000 },
+        category: 'llm_call',
+        tenant,
+        window: span,
+        instance: 'bench',
+        total: own,
+        sent: 0,
+        others: 0,
+        levels,
+        announced: 0,
+        keepMs: 600_000,
       })),
       now,
     );
@@ -103,7 +117,10 @@ console.log(
 );
 observer.disconnect();
 const usage = new UsageReader({
-  ...{ ...RETENTION, categories, source, store: store.usage },
+  ...RETENTION,
+  categories,
+  source,
+  store: store.usage,
   thresholdOf: (/** @type {unknown} */ _, /** @type {{ threshold: number }} */ { threshold }) => threshold,
 });
 // While tenants count: what the looks of a minute write before it is over.

@@ -47,7 +47,12 @@ const alike = { windowMs: 60_000, window: Math.floor(now / 60_000), levels: [thr
 const first = () =>
   firstStore.publish(
     tenants.map((tenant) => ({
-      ...{ ...alike, category: 'llm_call', tenant, instance: 'instance.0', total: published, announced: 0 },
+      ...alike,
+      category: 'llm_call',
+      tenant,
+      instance: 'instance.0',
+      total: published,
+      announced: 0,
     })),
   );
 /** @type {[string, () => Promise<unknown>][]} */
@@ -67,8 +72,14 @@ for (const [name, windows] of Object.entries(WINDOWS)) {
         start = before.start;
       }
       return {
-        ...{ category: category.name, tenant, window: span, instance: 'instance.0', others: 0, announced: 0 },
-        ...{ levels: levels[i], keepMs: 120_000 },
+        category: category.name,
+        tenant,
+        window: span,
+        instance: 'instance.0',
+        others: 0,
+        announced: 0,
+        levels: levels[i],
+        keepMs: 120_000,
         ...(earlier.length > 0 ? { earlier } : {}),
       };
     }),

@@ -50,7 +50,9 @@ async function remember(
   const unit = { category, key: window.key, slot, counters: [window.key] };
   await store.usage.report(
     {
-      ...{ category, instance: INSTANCE, tops: [] },
+      category,
+      instance: INSTANCE,
+      tops: [],
       sums: [{ slot, count: counts.reduce((sum, { count }) => sum + count, 0) }],
       active: [{ unit, tenants: counts.map(({ customer }) => customer.id) }],
       seen:

@@ -76,7 +76,9 @@ async function measure(contestant, client, { base, besides, connections, warmUpM
       await client.ask('stop');
       for (const [name] of paths.slice(1))
         rows.push({
-          ...{ contestant: name, connections: count, sharedWith: contestant },
+          contestant: name,
+          connections: count,
+          sharedWith: contestant,
           addedCpuUs: digits(median(taken.map((each) => each[name].cpuUs - each[base].cpuUs))),
           requestsRatio: digits(median(taken.map((each) => each[name].perSecond / each[base].perSecond))),
         });

@@ -39,7 +39,12 @@ export async function load({ contestants, rounds, tell, variants, platform, ...t
     for (let round = 0; round < rounds; round++) {
       rows.push({ round, contestant: 'PING', ...(await ping.ask('measure')) });
       const measured = await measureAll({
-        ...{ variants, platform, dbs, contestants: inOrder(contestants, round), redis, client },
+        variants,
+        platform,
+        dbs,
+        contestants: inOrder(contestants, round),
+        redis,
+        client,
         ...times,
       });
       rows.push(...measured.map((row) => ({ round, ...row })));

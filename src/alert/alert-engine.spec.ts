@@ -107,8 +107,14 @@ describe('AlertEngine', () => {
     const engine = new AlertEngine(
       {
         channels: channels.map((channel, i) => ({ channel, name: names[i] as string, option: `channels[${i}]` })),
-        ...{ categories: ['llm', 'exports'], groupWaitMs: SECOND, shutdownFlushMs: 300, incidents: undefined },
-        ...{ maxOpenIncidents: 100, state: on, now: Date.now, thresholdNotReached: () => undefined },
+        categories: ['llm', 'exports'],
+        groupWaitMs: SECOND,
+        shutdownFlushMs: 300,
+        incidents: undefined,
+        maxOpenIncidents: 100,
+        state: on,
+        now: Date.now,
+        thresholdNotReached: () => undefined,
         counts: (asked) => {
           reads.push(asked);
           return Promise.resolve(asked.map(({ tenantId }) => counts.get(tenantId) ?? 0));
@@ -124,8 +130,16 @@ describe('AlertEngine', () => {
   const aBreach = (tenant = 'a', more: Partial<Breach> = {}, windowMs = MINUTE): Breach => {
     const windowStart = Date.now() - (Date.now() % windowMs);
     return {
-      ...{ category: 'llm', window: '', tenant: { id: tenant }, count: 16, threshold: 15, level: WARNING },
-      ...{ windowStart, windowEnd: windowStart + windowMs, countedBy: 'all', ...more },
+      category: 'llm',
+      window: '',
+      tenant: { id: tenant },
+      count: 16,
+      threshold: 15,
+      level: WARNING,
+      windowStart,
+      windowEnd: windowStart + windowMs,
+      countedBy: 'all',
+      ...more,
     };
   };
   const statuses = async (engine: AlertEngine, channel = 'hearing') =>
@@ -351,7 +365,8 @@ describe('AlertEngine', () => {
       // As the store, which forgets a counter a day after its window.
       const read = (at: number) => (Date.now() < spanAt(at).end + DAY ? (counted.get(spanAt(at).key) ?? 0) : 0);
       const engine = await replica([heard], {
-        ...{ incidents: { remindAfterMs: 40 * DAY, resolveAfterMs: undefined }, windowOf: () => window },
+        incidents: { remindAfterMs: 40 * DAY, resolveAfterMs: undefined },
+        windowOf: () => window,
         counts: (reads) => Promise.resolve(reads.map(({ at }) => read(at))),
       });
       const go = async (to: number) => {
@@ -528,9 +543,18 @@ describe('AlertEngine', () => {
       ]);
       expect(good.alerts).toEqual([
         {
-          ...{ service: 'api', environment: 'test', category: 'test', tenant: { id: 'test', name: 'Test tenant' } },
-          ...{ count: 2, threshold: 1, level: { at: 1, severity: 'info' }, windowMs: MINUTE, countedBy: 'all' },
-          ...{ windowStart: new Date(START), windowEnd: new Date(START + MINUTE), test: true },
+          service: 'api',
+          environment: 'test',
+          category: 'test',
+          tenant: { id: 'test', name: 'Test tenant' },
+          count: 2,
+          threshold: 1,
+          level: { at: 1, severity: 'info' },
+          windowMs: MINUTE,
+          countedBy: 'all',
+          windowStart: new Date(START),
+          windowEnd: new Date(START + MINUTE),
+          test: true,
         },
       ]);
       const bare = new Hearing();
@@ -716,7 +740,8 @@ describe('AlertEngine', () => {
       expect(thresholdNotReached).not.toHaveBeenCalled();
       const other = await replica([], story);
       const one = await replica([], {
-        ...{ ...story, thresholdNotReached },
+        ...story,
+        thresholdNotReached,
         counts: async (asked) => {
           await other.thresholdsChanged('llm');
           await other.breached(aBreach('again', { windowStart: START + HOUR, windowEnd: START + HOUR + MINUTE }));

@@ -4,8 +4,15 @@ import { withBreach } from './incident/incident.js';
 
 const START = 29_000_000 * 60_000;
 const breach: Breach = {
-  ...{ category: 'llm_call', window: '', tenant: { id: 'proj_1' }, count: 20, threshold: 15 },
-  ...{ level: { at: 1, severity: 'warning' }, windowStart: START, windowEnd: START + 60_000, countedBy: 'all' },
+  category: 'llm_call',
+  window: '',
+  tenant: { id: 'proj_1' },
+  count: 20,
+  threshold: 15,
+  level: { at: 1, severity: 'warning' },
+  windowStart: START,
+  windowEnd: START + 60_000,
+  countedBy: 'all',
 };
 
 it.each([

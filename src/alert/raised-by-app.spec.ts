@@ -10,8 +10,15 @@ describe('an alert that the app raises', () => {
     const breach = breachOf(alert);
     alert.level.severity = 'info';
     expect(breach).toEqual({
-      ...{ category: 'llm_call', window: 'day', tenant: { id: 'proj_1', name: 'Acme' }, count: 47, threshold: 15 },
-      ...{ level: { at: 1, severity: 'warning' }, windowStart: START, windowEnd: START + 90_000_000, countedBy: 'all' },
+      category: 'llm_call',
+      window: 'day',
+      tenant: { id: 'proj_1', name: 'Acme' },
+      count: 47,
+      threshold: 15,
+      level: { at: 1, severity: 'warning' },
+      windowStart: START,
+      windowEnd: START + 90_000_000,
+      countedBy: 'all',
       route: { method: 'POST', path: '/llm/call', handler: 'LlmController.call' },
     });
   });

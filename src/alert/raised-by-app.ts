@@ -45,8 +45,15 @@ export function breachOf(alert: RateAlert): Breach {
   check('contributors', contributors, isOptional(isShares), 'a list of { label, count }, or leave it out');
   check('countedBy', countedBy, isCountedBy, "'all' or 'instance'");
   return {
-    ...{ category, window, tenant, count, threshold, level: { at: level.at, severity: level.severity } },
-    ...{ windowStart: start, windowEnd: end, countedBy },
+    category,
+    window,
+    tenant,
+    count,
+    threshold,
+    level: { at: level.at, severity: level.severity },
+    windowStart: start,
+    windowEnd: end,
+    countedBy,
     ...(route ? { route: { method: route.method, path: route.path, handler: route.handler } } : {}),
     ...(contributors ? { contributors: contributors.map(({ label, count: share }) => ({ label, count: share })) } : {}),
   };

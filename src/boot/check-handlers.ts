@@ -55,7 +55,12 @@ function lookAt(handlers: MarkedHandlers, discovery: DiscoveryService): Found {
   const monitored = marked.filter((each) => !isInert(each));
   return {
     ...handlers.problems(),
-    ...{ marked, monitored, classes, isInert, fieldsAreGuarded, globalBy: handlers.globalBy() },
+    marked,
+    monitored,
+    classes,
+    isInert,
+    fieldsAreGuarded,
+    globalBy: handlers.globalBy(),
   };
 }
 

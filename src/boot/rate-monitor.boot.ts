@@ -134,7 +134,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, near);
     const alerts: AlertEngine = new AlertEngine(
       {
-        ...{ ...about, groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, channels },
+        ...about,
+        groupWaitMs,
+        shutdownFlushMs,
+        incidents,
+        maxOpenIncidents,
+        channels,
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
         thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
@@ -154,15 +159,13 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     this.requests.set(requests);
     const blind = new BlindTimes(
       {
-        ...{
-          instance: counter.instance,
-          host: hostname(),
-          pid: process.pid,
-          scope: scopeOf(options),
-          blindAfterMs,
-          state,
-          now,
-        },
+        instance: counter.instance,
+        host: hostname(),
+        pid: process.pid,
+        scope: scopeOf(options),
+        blindAfterMs,
+        state,
+        now,
         status: () => counter.status(),
         tell: (time) => notices.send(blindNotice(time, store.name)),
       },
@@ -192,8 +195,16 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     if (usage) this.usage.set(usage);
     else this.usage.never();
     const view = viewFor({
-      ...{ options, store, counter, engine: alerts, requests, handlers, breaches },
-      ...{ usage, instances, thresholdOf },
+      options,
+      store,
+      counter,
+      engine: alerts,
+      requests,
+      handlers,
+      breaches,
+      usage,
+      instances,
+      thresholdOf,
       alerts: this.app.get(AlertService, { strict: false }),
       thresholds: this.app.get(ThresholdService, { strict: false }),
     });
@@ -201,7 +212,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     await observers.start(view);
     this.digests.set(
       new Digests({
-        ...{ categories, notices, now, usage },
+        categories,
+        notices,
+        now,
+        usage,
         history: () => alerts.list(),
         blindTimes: (from, to) => blind.between(from, to),
       }),

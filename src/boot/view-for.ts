@@ -31,7 +31,10 @@ export function viewFor({
 }: Viewed): MonitorView {
   const { service = '', environment = '', categories } = options;
   return {
-    ...{ ...shown, service, environment, categories },
+    ...shown,
+    service,
+    environment,
+    categories,
     now: () => counter.now(),
     store: () => {
       const { blindSince } = counter.status();

@@ -21,7 +21,10 @@ export function connectTo(
   const { password: inUrl = '', username = '' } = URL.canParse(url) ? new URL(url) : {};
   const password = inUrl === '' ? fromVariable : decodeURIComponent(inUrl);
   const options = {
-    ...{ lazyConnect: true, enableOfflineQueue: isCluster, maxRetriesPerRequest: 0, connectTimeout: 5_000 },
+    lazyConnect: true,
+    enableOfflineQueue: isCluster,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 5_000,
     ...(password === '' ? {} : { password }),
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     // In a Cluster, the URL names only one node. The others need TLS too.

@@ -111,8 +111,14 @@ function read(): Arguments | undefined {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
       options: {
-        ...{ redis: text, prefix: text, category: text, limit: text },
-        ...{ cluster: truth, watch: truth, json: truth, help: truth },
+        redis: text,
+        prefix: text,
+        category: text,
+        limit: text,
+        cluster: truth,
+        watch: truth,
+        json: truth,
+        help: truth,
       },
     });
     if (values.help) {

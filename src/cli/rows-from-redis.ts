@@ -132,7 +132,11 @@ export class RowsFromRedis {
       // One that cannot be exceeded is null in JSON, read and written.
       const threshold = applied < Infinity ? applied : undefined;
       return {
-        ...{ category, window, tenant, ...(name === '' ? {} : { name }), count },
+        category,
+        window,
+        tenant,
+        ...(name === '' ? {} : { name }),
+        count,
         ...(threshold === undefined ? {} : { threshold, ratio: count / Math.max(threshold, 1) }),
         share: count / Math.max(total, 1),
       };

@@ -21,7 +21,10 @@ describe('the table of a terminal', () => {
   it('shows an id of usual length in full, and marks one that looks like another or is cut', () => {
     const uuid = '0b4c5d6e-7f80-4912-a345-6789abcdef01';
     const rows = [uuid, 'proj_1', 'proj_1\u200b', 'a'.repeat(37), 'red\u001b[31m'].map((tenant) => ({
-      ...{ ...of, window: '', tenant, name: 'Acme' },
+      ...of,
+      window: '',
+      tenant,
+      name: 'Acme',
     }));
     const ids = table(rows)
       .split('\n')

@@ -54,7 +54,8 @@ describe('contributors', () => {
     ],
   } as unknown as Category;
   const day = {
-    ...{ name: 'day', contributor: () => undefined },
+    name: 'day',
+    contributor: () => undefined,
     windows: [{ name: '', levels: [], spanAt: fixedSpans(24 * 60 * MINUTE) }],
   } as unknown as Category;
   const unnamed = { ...day, name: 'unnamed', contributor: undefined } as unknown as Category;
@@ -68,8 +69,12 @@ describe('contributors', () => {
     for (const [label, count] of Object.entries(counts)) to.count(category, tenant, label, count);
   };
   const live = ({ name, spanAt }: CategoryWindow, tenant: string, isNear: boolean): LiveTotal => ({
-    ...{ category: 'llm_call', window: name, tenant, span: spanAt(now) },
-    ...{ known: isNear ? 6 : 5, threshold: name === 'sliding' ? 10 / HALF : 10 },
+    category: 'llm_call',
+    window: name,
+    tenant,
+    span: spanAt(now),
+    known: isNear ? 6 : 5,
+    threshold: name === 'sliding' ? 10 / HALF : 10,
   });
   const totals = (isNear = true, tenants = ['p', '__proto__']): LiveTotal[] =>
     tenants.flatMap((tenant) => category.windows.map((window) => live(window, tenant, isNear)));
@@ -77,8 +82,15 @@ describe('contributors', () => {
     for (const replica of [one, other]) await replica.look(totals(isNear)).catch(() => undefined);
   };
   const breach = (count: number, own: number, window = 'minute', id = 'p'): Breach => ({
-    ...{ category: 'llm_call', window, tenant: { id }, count, own, threshold: 4, countedBy: 'all' },
-    ...{ level: { at: 1, severity: 'warning' }, windowStart: now },
+    category: 'llm_call',
+    window,
+    tenant: { id },
+    count,
+    own,
+    threshold: 4,
+    countedBy: 'all',
+    level: { at: 1, severity: 'warning' },
+    windowStart: now,
     windowEnd: category.windows.find(({ name }) => name === window)?.spanAt(now).end as number,
   });
   const alerted = async (of: Contributors, breach: Breach): Promise<string> => {

@@ -95,7 +95,10 @@ interface Kept {
 
 /** A malformed record in the store must not break the others. */
 const isKept = shaped({
-  ...{ counts: mapOf(isAmount), writes: mapOf(isAmount), until: isTime, forgot: isOptional(isBoolean) },
+  counts: mapOf(isAmount),
+  writes: mapOf(isAmount),
+  until: isTime,
+  forgot: isOptional(isBoolean),
 });
 
 /**
@@ -282,8 +285,15 @@ export class Contributors {
         this.tables.delete(oldest);
       }
       table = {
-        ...{ category, window, tenant: copied(tenant), span, until: keptUntil(span, parts), shares: new Map() },
-        ...{ isChanged: false, writes: 0, pending: undefined },
+        category,
+        window,
+        tenant: copied(tenant),
+        span,
+        until: keptUntil(span, parts),
+        shares: new Map(),
+        isChanged: false,
+        writes: 0,
+        pending: undefined,
       };
     }
     // Reinserted, so that the least recently counted table comes first.
@@ -364,7 +374,9 @@ function isUnshared({ isChanged, pending }: Table): boolean {
 function nextWrite(table: Table): Write {
   table.isChanged = false;
   const added = Array.from(table.shares.values(), (share) => ({
-    ...{ share, more: plus(share.count, -share.sent), all: share.count },
+    share,
+    more: plus(share.count, -share.sent),
+    all: share.count,
   }));
   return { number: table.writes + 1, added };
 }

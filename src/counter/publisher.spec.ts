@@ -380,7 +380,10 @@ describe('Publisher, if requests wait', () => {
       let takenOver = true;
       answer = (totals) => {
         const answered = totals.map(({ total }) => ({
-          ...{ count: total + 1, announced, announce: announced ? 0 : 1, takenOver },
+          count: total + 1,
+          announced,
+          announce: announced ? 0 : 1,
+          takenOver,
         }));
         takenOver = false;
         return Promise.resolve(answered);

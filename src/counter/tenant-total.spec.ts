@@ -239,11 +239,20 @@ describe('TenantTotal', () => {
   it('describes its breach: who, where, how much, and against what', () => {
     const total = open();
     const told = {
-      ...{ category: 'llm_call', window: 'hour', threshold: 10, level: WARNING, route: undefined },
-      ...{ windowStart: total.window.span.start, windowEnd: total.window.span.end },
+      category: 'llm_call',
+      window: 'hour',
+      threshold: 10,
+      level: WARNING,
+      route: undefined,
+      windowStart: total.window.span.start,
+      windowEnd: total.window.span.end,
     };
     expect(total.breach(WARNING as AlertLevel, 'all')).toEqual({
-      ...{ ...told, tenant: { id: 'acme' }, count: 0, own: 0, countedBy: 'all' },
+      ...told,
+      tenant: { id: 'acme' },
+      count: 0,
+      own: 0,
+      countedBy: 'all',
     });
     expect(total.hasRoute).toBe(false);
     add(total, 11);

@@ -181,8 +181,12 @@ export const EXAMPLES: {
     channels: [
       { name: 'log', on: true, queued: 0 },
       {
-        ...{ name: 'discord', on: false, reason: 'Discord answered 404', offSince: NOW - 600_000 },
-        ...{ retryAt: NOW + 120_000, queued: 3 },
+        name: 'discord',
+        on: false,
+        reason: 'Discord answered 404',
+        offSince: NOW - 600_000,
+        retryAt: NOW + 120_000,
+        queued: 3,
       },
     ],
     categories: [categoryExample],

@@ -100,7 +100,8 @@ export class DashboardData {
       return {
         now: this.view.now(),
         thresholds: set.map((override) => ({
-          ...{ category: override.category, window: override.window ?? '' },
+          category: override.category,
+          window: override.window ?? '',
           ...(override.tenant === undefined ? {} : { tenant: override.tenant }),
           ...toOverride(override),
         })),
@@ -130,14 +131,24 @@ export class DashboardData {
     ]);
     return {
       now: view.now(),
-      ...{ service: view.service, environment: view.environment, version: VERSION },
+      service: view.service,
+      environment: view.environment,
+      version: VERSION,
       state: store.blindSince !== undefined ? 'blind' : over > 0 ? 'over' : 'calm',
       over,
       ...(store.blindSince === undefined ? {} : { blindSince: store.blindSince }),
       store: { name: store.name, up: store.up },
       instances: instances.map(({ id, service = '', environment = '', ...one }) => ({
-        ...{ id, service, environment, version: one.version, host: one.host, pid: one.pid },
-        ...{ startedAt: one.startedAt, lastSeen: one.lastSeen, perSecond: one.perSecond, uncounted: one.uncounted },
+        id,
+        service,
+        environment,
+        version: one.version,
+        host: one.host,
+        pid: one.pid,
+        startedAt: one.startedAt,
+        lastSeen: one.lastSeen,
+        perSecond: one.perSecond,
+        uncounted: one.uncounted,
         self: id === view.instances.id,
       })),
       ...(readAt === undefined ? {} : { instancesReadAt: readAt }),
@@ -146,7 +157,9 @@ export class DashboardData {
         uncounted,
       ),
       channels: view.channels().map(({ name, on, reason, offSince, retryAt, queued }) => ({
-        ...{ name, on, queued },
+        name,
+        on,
+        queued,
         ...(reason === undefined ? {} : { reason }),
         ...(offSince === undefined ? {} : { offSince }),
         ...(retryAt === undefined ? {} : { retryAt }),
@@ -330,9 +343,16 @@ export class DashboardData {
     const reached = known === undefined ? undefined : levels.filter(({ count }) => row.count > count).at(-1);
     const windowStart = row.windowStart.getTime();
     return {
-      ...{ category: row.category, window: row.window, windowMs: window.windowMs },
-      ...{ windowStart, tenant: row.tenant },
-      ...{ count: row.count, threshold, levels, ratio: row.ratio ?? 0, share: row.share },
+      category: row.category,
+      window: row.window,
+      windowMs: window.windowMs,
+      windowStart,
+      tenant: row.tenant,
+      count: row.count,
+      threshold,
+      levels,
+      ratio: row.ratio ?? 0,
+      share: row.share,
       ...(row.windowEnd ? { windowEnd: row.windowEnd.getTime() } : {}),
       ...(reached ? { severity: reached.severity } : {}),
       ...(row.since ? { since: row.since.getTime() } : {}),
@@ -417,7 +437,8 @@ export class DashboardData {
       windows: windows.map((window) => {
         const threshold = shown(this.view.thresholdOf(category, window));
         return {
-          ...{ name: window.name, windowMs: window.windowMs },
+          name: window.name,
+          windowMs: window.windowMs,
           ...(threshold === undefined ? {} : { threshold }),
           levels: window.levels.map(({ at, severity }) => ({ at, severity })),
         };

@@ -228,7 +228,8 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         const window = windowIn(view.categories.get(category) as Category, body.window);
         const scope = {
           ...scopeIn(category, body.tenant),
-          ...{ category, ...(window.name === '' ? {} : { window: window.name }) },
+          category,
+          ...(window.name === '' ? {} : { window: window.name }),
         };
         const reason =
           body.reason === undefined || body.reason === '' ? 'set on the page' : textIn('reason', body.reason);
@@ -247,7 +248,9 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         data.changed();
         const applies = shown(set.threshold);
         return {
-          ...{ category, ...tenant, ...(applies === undefined ? {} : { threshold: applies }) },
+          category,
+          ...tenant,
+          ...(applies === undefined ? {} : { threshold: applies }),
           ...(set.until ? { until: set.until.getTime() } : {}),
         };
       });

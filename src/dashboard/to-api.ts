@@ -35,7 +35,9 @@ const STATUS = {
 
 export function deliveriesOf({ channels }: AlertRecord): PageDelivery[] {
   return Object.entries(channels).map(([channel, { status, attempts, reason, retryAt }]) => ({
-    ...{ channel, status: STATUS[status], attempts },
+    channel,
+    status: STATUS[status],
+    attempts,
     ...(retryAt ? { retryAt: retryAt.getTime() } : {}),
     ...(reason === undefined ? {} : { reason }),
   }));
@@ -45,12 +47,20 @@ export function toPageAlert(record: AlertRecord): PageAlert {
   const { alert } = record;
   const { incident, route } = alert;
   return {
-    ...{ id: record.id, at: record.raisedAt.getTime(), category: alert.category, window: alert.window ?? '' },
-    ...{ tenant: tenantOf(alert), count: alert.count, threshold: alert.threshold },
-    ...{ severity: alert.level.severity, levelAt: alert.level.at },
+    id: record.id,
+    at: record.raisedAt.getTime(),
+    category: alert.category,
+    window: alert.window ?? '',
+    tenant: tenantOf(alert),
+    count: alert.count,
+    threshold: alert.threshold,
+    severity: alert.level.severity,
+    levelAt: alert.level.at,
     ...(incident
       ? {
-          ...{ status: incident.status, lastedMs: incident.lastedMs, peak: incident.peak.count },
+          status: incident.status,
+          lastedMs: incident.lastedMs,
+          peak: incident.peak.count,
           ...totalOf(incident),
         }
       : {}),
@@ -82,10 +92,16 @@ export function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
     if (!incident || newest.has(incident.id)) continue;
     const end = incident.startedAt.getTime() + incident.lastedMs;
     newest.set(incident.id, {
-      ...{ id: incident.id, category: alert.category, window: alert.window ?? '', tenant: tenantOf(alert) },
-      ...{ severity: alert.level.severity, startedAt: incident.startedAt.getTime(), lastedMs: incident.lastedMs },
+      id: incident.id,
+      category: alert.category,
+      window: alert.window ?? '',
+      tenant: tenantOf(alert),
+      severity: alert.level.severity,
+      startedAt: incident.startedAt.getTime(),
+      lastedMs: incident.lastedMs,
       peak: { count: incident.peak.count, at: incident.peak.windowStart.getTime() },
-      ...{ ...totalOf(incident), threshold: alert.threshold },
+      ...totalOf(incident),
+      threshold: alert.threshold,
       ...(incident.status === 'resolved' ? { resolvedAt: end } : {}),
       told: deliveriesOf(record),
     });
@@ -100,7 +116,9 @@ export function toPageMute({ tenant, category, until, reason, by, heldBack }: Mu
   return {
     ...(category === undefined ? {} : { category }),
     ...(tenant === undefined ? {} : { tenant: { id: tenant } }),
-    ...{ until: until.getTime(), reason, heldBack },
+    until: until.getTime(),
+    reason,
+    heldBack,
     ...(by === undefined ? {} : { by }),
   };
 }
@@ -115,7 +133,9 @@ export function toOverride({ threshold, until, by, reason, since }: ThresholdOve
   return {
     ...(value === undefined ? {} : { threshold: value }),
     ...(until ? { until: until.getTime() } : {}),
-    ...{ by, reason, since: since.getTime() },
+    by,
+    reason,
+    since: since.getTime(),
   };
 }
 
@@ -134,7 +154,11 @@ export function toPageChange({
     threshold === Infinity ? null : threshold;
   const [was, is] = [value(from), value(to)];
   return {
-    ...{ at: at.getTime(), category, window, by, reason },
+    at: at.getTime(),
+    category,
+    window,
+    by,
+    reason,
     ...(tenant === undefined ? {} : { tenant }),
     ...(was === undefined ? {} : { from: was }),
     ...(is === undefined ? {} : { to: is }),
@@ -149,8 +173,15 @@ export function toAdvice({ from, to, ...advice }: CategoryAdvice): Advice {
 export function noAdvice(category: Category, now: number): Advice {
   const window = baseWindow(category);
   return {
-    ...{ category: category.name, window: window.name, windowMs: window.windowMs, from: now, to: now },
+    category: category.name,
+    window: window.name,
+    windowMs: window.windowMs,
+    from: now,
+    to: now,
     percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
-    ...{ samples: 0, curve: [], candidates: [], alwaysOver: [] },
+    samples: 0,
+    curve: [],
+    candidates: [],
+    alwaysOver: [],
   };
 }

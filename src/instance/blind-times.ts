@@ -31,8 +31,15 @@ interface Report {
 
 /** A malformed report in the store must not break the others. */
 const isReport = shaped({
-  ...{ instance: isString, host: isString, pid: isAmount, from: isTime, to: isTime },
-  ...{ counted: isAmount, lost: isAmount, writtenAt: isTime, isTold: isOptional(isBoolean) },
+  instance: isString,
+  host: isString,
+  pid: isAmount,
+  from: isTime,
+  to: isTime,
+  counted: isAmount,
+  lost: isAmount,
+  writtenAt: isTime,
+  isTold: isOptional(isBoolean),
 });
 
 /** What is watched, and where it is reported. */
@@ -118,8 +125,13 @@ export class BlindTimes {
     if (back.at - from < blindAfterMs) return;
     const figures = { counted: back.counted - before.counted, lost: lost - before.lost };
     this.unwritten.push({
-      ...{ instance, host, pid, from: Math.round(from), to: Math.round(back.at) },
-      ...{ ...figures, writtenAt: Math.round(now()) },
+      instance,
+      host,
+      pid,
+      from: Math.round(from),
+      to: Math.round(back.at),
+      ...figures,
+      writtenAt: Math.round(now()),
     });
     this.isToLook = true;
   }
@@ -193,7 +205,13 @@ function blindTime(reports: readonly Report[]): BlindTime {
     instances: [...reports]
       .sort((a, b) => b.lost - a.lost || b.counted - a.counted)
       .map(({ instance, host, pid, from, to, counted, lost }) => ({
-        ...{ instance, host, pid, from: new Date(from), to: new Date(to), counted, lost },
+        instance,
+        host,
+        pid,
+        from: new Date(from),
+        to: new Date(to),
+        counted,
+        lost,
       })),
   };
 }

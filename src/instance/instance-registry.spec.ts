@@ -72,15 +72,17 @@ describe('the instances that share keys', () => {
     await one.beat();
     expect(await one.list()).toEqual([
       {
-        ...{
-          id: one.id,
-          service: 'api',
-          environment: 'production',
-          version: VERSION,
-          host: hostname(),
-          pid: process.pid,
-        },
-        ...{ startedAt: now - 10_000, lastSeen: now, perSecond: 2.5, uncounted: 2, thresholds: expect.any(Object) },
+        id: one.id,
+        service: 'api',
+        environment: 'production',
+        version: VERSION,
+        host: hostname(),
+        pid: process.pid,
+        startedAt: now - 10_000,
+        lastSeen: now,
+        perSecond: 2.5,
+        uncounted: 2,
+        thresholds: expect.any(Object),
       },
     ]);
   });

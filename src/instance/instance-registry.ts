@@ -59,15 +59,13 @@ export class InstanceRegistry {
     private readonly logger: Pick<Logger, 'warn'>,
   ) {
     this.own = {
-      ...{
-        id,
-        service,
-        environment,
-        version: VERSION,
-        host: hostname(),
-        pid: process.pid,
-        startedAt: Math.round(now()),
-      },
+      id,
+      service,
+      environment,
+      version: VERSION,
+      host: hostname(),
+      pid: process.pid,
+      startedAt: Math.round(now()),
       thresholds: thresholdsOf(categories.values()),
     };
     this.last = { at: this.own.startedAt, counted: 0, perSecond: 0 };
@@ -155,8 +153,16 @@ export class InstanceRegistry {
 }
 
 const isInstance = shaped({
-  ...{ id: isString, service: isOptional(isString), environment: isOptional(isString), version: isString },
-  ...{ host: isString, pid: isAmount, startedAt: isTime, lastSeen: isTime, perSecond: isAmount, uncounted: isAmount },
+  id: isString,
+  service: isOptional(isString),
+  environment: isOptional(isString),
+  version: isString,
+  host: isString,
+  pid: isAmount,
+  startedAt: isTime,
+  lastSeen: isTime,
+  perSecond: isAmount,
+  uncounted: isAmount,
   thresholds: mapOf(isString),
 });
 

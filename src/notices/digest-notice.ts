@@ -36,7 +36,9 @@ export function digestNotice(digest: Digest, id: string): NewNotice {
   ];
   const calm = isCalm(digest);
   return {
-    ...{ id, kind: 'digest', severity: calm ? 'info' : 'warning' },
+    id,
+    kind: 'digest',
+    severity: calm ? 'info' : 'warning',
     title: calm ? `Calm: nothing to report in ${time}` : `What happened in ${time}`,
     lines: [`From ${shown(from)} to ${shown(to)} UTC`, ...found],
   };

@@ -62,7 +62,8 @@ export class Digests {
     }
     counts.sort((a, b) => ratioOf(b) - ratioOf(a));
     return {
-      ...{ from: new Date(from), to: new Date(to) },
+      from: new Date(from),
+      to: new Date(to),
       incidents: records.sort(bySeverity),
       peaks: counts.filter(isOver).slice(0, MAX_TENANTS),
       near: counts.filter((one) => !isOver(one)).slice(0, MAX_TENANTS),
@@ -155,7 +156,9 @@ function failuresOf({ alert: { category, window, tenant }, channels }: AlertReco
   return Object.entries(channels)
     .filter(([, { status }]) => status === 'failed' || status === 'retried')
     .map(([channel, { reason }]) => ({
-      ...{ channel, category, ...(window === undefined ? {} : { window }) },
+      channel,
+      category,
+      ...(window === undefined ? {} : { window }),
       tenant: { id: tenant.id, ...(tenant.name === undefined ? {} : { name: tenant.name }) },
       ...(reason === undefined ? {} : { reason }),
     }));

@@ -18,7 +18,9 @@ describe('sending notices', () => {
     return new Notices({ ...about, channels: named, state, now: () => NOW, ...more }, log);
   };
   const own = (name: string, notify: AlertChannel['notify'], more: Partial<AlertChannel> = {}): AlertChannel => ({
-    ...{ name, send: () => undefined, ...(notify ? { notify } : {}) },
+    name,
+    send: () => undefined,
+    ...(notify ? { notify } : {}),
     ...more,
   });
   /** What `work` has come to by now. */

@@ -167,9 +167,15 @@ describe('a variable', () => {
     const { unread } = apply(
       { categories: { a: { threshold: 1 } } },
       {
-        ...{ RATE_MONITOR_ENABLE: '1', RATE_MONITOR_THRESHOLD_B: '1', RATE_MONITOR_DISCORD_WEBHOOK_URL: 'x' },
-        ...{ RATE_MONITOR_SLACK_WEBHOOK_URL: 'x', RATE_MONITOR_THRESHOLD_A: '1', RATE_MONITOR_COUNTING: 'auto' },
-        ...{ MY_RATE_MONITOR_ENABLED: '1', RATE_MONITORING: '1', THRESHOLD_A: '1' },
+        RATE_MONITOR_ENABLE: '1',
+        RATE_MONITOR_THRESHOLD_B: '1',
+        RATE_MONITOR_DISCORD_WEBHOOK_URL: 'x',
+        RATE_MONITOR_SLACK_WEBHOOK_URL: 'x',
+        RATE_MONITOR_THRESHOLD_A: '1',
+        RATE_MONITOR_COUNTING: 'auto',
+        MY_RATE_MONITOR_ENABLED: '1',
+        RATE_MONITORING: '1',
+        THRESHOLD_A: '1',
       },
     );
     expect(unread).toEqual([

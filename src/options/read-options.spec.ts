@@ -37,7 +37,9 @@ it('what a ConfigService gives as a number or a truth value is taken as it is', 
 it('the code holds where a variable is not set, null or empty', () => {
   const empty = { RATE_MONITOR_ENABLED: null, RATE_MONITOR_COUNTING: undefined, RATE_MONITOR_SERVICE: ' \n' };
   expect(read(empty, { enabled: false, counting: 'await', service: 'mine' }).options).toMatchObject({
-    ...{ enabled: false, counting: 'await', service: 'mine' },
+    enabled: false,
+    counting: 'await',
+    service: 'mine',
   });
 });
 

@@ -43,8 +43,14 @@ describe('what is not given', () => {
     const levels = [{ at: 1, severity: 'warning' }];
     const spanAt = expect.any(Function) as unknown;
     expect(category).toStrictEqual({
-      ...{ name: 'a', maxCost: 1_000_000_000, threshold: 7, windowMs: 60_000, levels },
-      ...{ tenant: defaultTenantResolver, contributor: undefined, exempt: undefined },
+      name: 'a',
+      maxCost: 1_000_000_000,
+      threshold: 7,
+      windowMs: 60_000,
+      levels,
+      tenant: defaultTenantResolver,
+      contributor: undefined,
+      exempt: undefined,
       windows: [{ name: '', lengthName: 'minute', variable: '', threshold: 7, levels, windowMs: 60_000, spanAt }],
     });
   });
@@ -52,10 +58,24 @@ describe('what is not given', () => {
 
 it('what is given is kept', () => {
   const given = {
-    ...{ enabled: false, service: 'api', environment: 'staging', publicUrl: 'https://host', keyPrefix: 'x' },
-    ...{ counting: 'await' as const, waitAtMostMs: 1, flushIntervalMs: 2, maxTrackedTenants: 3, maxOpenIncidents: 4 },
-    ...{ thresholdTtlMs: 5, groupWaitMs: 0, shutdownFlushMs: 0, blindAfterMs: 6, channels: [] },
-    ...{ skipIf: () => true, redis: { namespace: 'x' }, store: { name: 'mine' } as never },
+    enabled: false,
+    service: 'api',
+    environment: 'staging',
+    publicUrl: 'https://host',
+    keyPrefix: 'x',
+    counting: 'await' as const,
+    waitAtMostMs: 1,
+    flushIntervalMs: 2,
+    maxTrackedTenants: 3,
+    maxOpenIncidents: 4,
+    thresholdTtlMs: 5,
+    groupWaitMs: 0,
+    shutdownFlushMs: 0,
+    blindAfterMs: 6,
+    channels: [],
+    skipIf: () => true,
+    redis: { namespace: 'x' },
+    store: { name: 'mine' } as never,
     incidents: { remindAfterMs: 7, resolveAfterMs: 8 },
     usage: { retentionMs: 9, hourlyRetentionMs: 10 },
     metrics: { tenants: 0 },
@@ -94,7 +114,9 @@ describe('a category', () => {
   it('has the functions of the module, unless it has its own', () => {
     const own = { tenant: () => 'own', contributor: () => 'own', exempt: () => false };
     const { categories } = withDefaults({
-      ...{ tenant, contributor, exempt },
+      tenant,
+      contributor,
+      exempt,
       categories: { a: { threshold: 1 }, b: { threshold: 1, ...own } },
     });
     expect(categories.get('a')).toMatchObject({ tenant, contributor, exempt });

@@ -47,8 +47,14 @@ export function nextRecord(next: NextOverride, before: KeptOverride | undefined,
   const contradicted = Math.max(now + CONTRADICTED_FOR_MS, until ?? 0, before?.keepUntil ?? 0, before?.until ?? 0);
   const lasts = threshold !== null && until === null;
   return {
-    ...{ version, ...scope, threshold: threshold === Infinity ? 'Infinity' : threshold, until },
-    ...{ keepUntil: lasts ? null : contradicted, at: now, by, reason },
+    version,
+    ...scope,
+    threshold: threshold === Infinity ? 'Infinity' : threshold,
+    until,
+    keepUntil: lasts ? null : contradicted,
+    at: now,
+    by,
+    reason,
   };
 }
 
@@ -71,8 +77,11 @@ export function toOverride(kept: KeptOverride, categories: Categories): Threshol
   const { until, by, reason, at } = kept;
   return {
     ...scopeOf(kept, categories),
-    ...{ threshold: thresholdOf(kept) as number, ...(until === null ? {} : { until: new Date(until) }) },
-    ...{ reason, by, since: new Date(at) },
+    threshold: thresholdOf(kept) as number,
+    ...(until === null ? {} : { until: new Date(until) }),
+    reason,
+    by,
+    since: new Date(at),
   };
 }
 
@@ -81,7 +90,10 @@ export function toChange(kept: KeptOverride, from: number | undefined, categorie
   const { until, by, reason, at } = kept;
   const to = thresholdOf(kept);
   return {
-    ...{ ...scopeOf(kept, categories), at: new Date(at), by, reason },
+    ...scopeOf(kept, categories),
+    at: new Date(at),
+    by,
+    reason,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(until === null ? {} : { until: new Date(until) }),

@@ -52,7 +52,11 @@ describe('thresholds that are set while the app runs', () => {
   const logger = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
   const replica = (of: ReadonlyMap<string, Category> = categories): Overrides =>
     new Overrides({
-      ...{ categories: of, state, now: () => now, logger, changed: (change) => told.push(change) },
+      categories: of,
+      state,
+      now: () => now,
+      logger,
+      changed: (change) => told.push(change),
       settled: (category) =>
         state.away ? Promise.reject(new Error('away')) : Promise.resolve(void settled.push(category)),
     });

@@ -319,7 +319,8 @@ function readChange(line: string): ThresholdChange | undefined {
     const { at, until, from, to, ...rest } = JSON.parse(line) as Omit<ThresholdChange, 'from' | 'to'> &
       Record<'from' | 'to', number | string | undefined>;
     return {
-      ...{ ...rest, at: new Date(at) },
+      ...rest,
+      at: new Date(at),
       ...(from === undefined ? {} : { from: Number(from) }),
       ...(to === undefined ? {} : { to: Number(to) }),
       ...(until === undefined ? {} : { until: new Date(until) }),

@@ -15,7 +15,9 @@ describe('advice on a threshold', () => {
   it('has no advice without history', () => {
     expect(advise([], { ...QUESTION })).toEqual({
       percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
-      ...{ samples: 0, curve: [], alwaysOver: [] },
+      samples: 0,
+      curve: [],
+      alwaysOver: [],
       candidates: [{ threshold: 15, alerts: 0, tenants: 0, whom: [] }],
     });
   });
@@ -26,7 +28,9 @@ describe('advice on a threshold', () => {
     expect(samples).toBe(7);
     expect(percentiles).toEqual({ p50: 16, p95: 25, p99: 25, max: 25 });
     expect(candidates.find(({ threshold }) => threshold === 15)).toEqual({
-      ...{ threshold: 15, alerts: 4, tenants: 2 },
+      threshold: 15,
+      alerts: 4,
+      tenants: 2,
       whom: [
         { tenant: { id: 'a' }, alerts: 2 },
         { tenant: { id: 'b' }, alerts: 2 },

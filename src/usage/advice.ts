@@ -100,7 +100,10 @@ export function advise(
   const isNews = threshold === undefined || isFar(suggested ?? threshold, threshold);
   const reason = found && isNews ? reasonFor(found, threshold, all, alwaysOver, over, window) : undefined;
   return {
-    ...{ percentiles, samples, curve, candidates },
+    percentiles,
+    samples,
+    curve,
+    candidates,
     ...(found && reason ? { suggestion: { threshold: found.threshold, reason } } : {}),
     alwaysOver,
   };

@@ -223,10 +223,13 @@ export class UsageReader {
     const rows = counts.map(({ tenant, count }, i): UsageRow => {
       const threshold = this.thresholdFor(category, window, tenant, seen[i]);
       return {
-        ...{ category: category.name, window: window.name },
+        category: category.name,
+        window: window.name,
         ...datesOf(window, span),
         tenant: named(tenant, seen[i]),
-        ...{ count, threshold, ratio: threshold === undefined ? undefined : count / Math.max(threshold, 1) },
+        count,
+        threshold,
+        ratio: threshold === undefined ? undefined : count / Math.max(threshold, 1),
         share: Math.min(count / Math.max(total, 1), 1),
       };
     });
@@ -352,8 +355,11 @@ export class UsageReader {
     const length = duration(window.windowMs);
     const words = { over: inWords(overMs), window: isShort(window) ? `the highest ${length} of a minute` : length };
     return {
-      ...{ category: name, window: window.name, windowMs: window.windowMs },
-      ...{ from: new Date(from * SLOT_MS), to: new Date(now) },
+      category: name,
+      window: window.name,
+      windowMs: window.windowMs,
+      from: new Date(from * SLOT_MS),
+      to: new Date(now),
       ...(threshold === undefined ? {} : { threshold }),
       ...advise(usage, { threshold, ...words, ...(at ? { at } : {}) }),
     };

@@ -158,7 +158,8 @@ export class UsageRecorder {
     try {
       await this.store.report(
         {
-          ...{ category: record.name, instance: this.source.instance },
+          category: record.name,
+          instance: this.source.instance,
           sums: Array.from(pending.sums, ([slot, count]) => ({ slot, count })),
           active: Array.from(pending.active.values(), ({ unit, tenants }) => ({ unit, tenants: [...tenants] })),
           seen: Array.from(pending.seen, ([block, tenants]) => ({ block, tenants })),

@@ -32,8 +32,16 @@ function span(number: number): WindowSpan {
 
 function ownTotal(given: Partial<OwnTotal>): OwnTotal {
   return {
-    ...{ category: 'llm_call', tenant: 'p1', window: span(7), instance: 'a', total: 0, sent: 0, others: 0 },
-    ...{ levels: NO_LEVELS, announced: 0, keepMs: 120_000 },
+    category: 'llm_call',
+    tenant: 'p1',
+    window: span(7),
+    instance: 'a',
+    total: 0,
+    sent: 0,
+    others: 0,
+    levels: NO_LEVELS,
+    announced: 0,
+    keepMs: 120_000,
     ...given,
   };
 }
@@ -288,8 +296,12 @@ describe('the redis store alone', () => {
   let store: RedisCounterStore;
   const at = (number: number): WindowSpan => ({ key: String(number), start: number * 200, end: (number + 1) * 200 });
   const total = ownTotal({
-    ...{ category: 'llm_call', tenant: 'p1', window: at(7), keepMs: 60_000 },
-    ...{ total: 1, levels: levelsOf(0, STEPS.slice(0, 1)) },
+    category: 'llm_call',
+    tenant: 'p1',
+    window: at(7),
+    keepMs: 60_000,
+    total: 1,
+    levels: levelsOf(0, STEPS.slice(0, 1)),
   });
 
   beforeEach(async () => {

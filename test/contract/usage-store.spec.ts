@@ -59,8 +59,16 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     store.publish(
       [
         {
-          ...{ category, tenant, instance, total, sent: 0, others: 0, levels: NO_LEVELS, announced: 0 },
-          ...{ window: fixedSpans(60_000)(window * 60_000), keepMs: 120_000 },
+          category,
+          tenant,
+          instance,
+          total,
+          sent: 0,
+          others: 0,
+          levels: NO_LEVELS,
+          announced: 0,
+          window: fixedSpans(60_000)(window * 60_000),
+          keepMs: 120_000,
         },
       ],
       window * 60_000,
@@ -227,7 +235,9 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       report({
         tops: [
           {
-            ...{ window: '', span: '7', keepMs: 60_000 },
+            window: '',
+            span: '7',
+            keepMs: 60_000,
             counts: Object.entries(counted).map(([tenant, number]) => ({ tenant, count: number })),
           },
         ],
@@ -253,7 +263,9 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       report({
         tops: [
           {
-            ...{ window: '', span: '7', keepMs: 60_000 },
+            window: '',
+            span: '7',
+            keepMs: 60_000,
             counts: Object.entries(counts).map(([tenant, number]) => ({ tenant, count: number })),
             near: Object.entries(ratios).map(([tenant, ratio]) => ({ tenant, ratio })),
           },

@@ -127,7 +127,9 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     for (const id of ['', null, 5, {}])
       await expect(usage.history('llm', id as never, { from: START })).rejects.toThrow(/^tenantId is .*: write the id/);
     expect(await usage.history('llm', 'one', { from: 9e15 })).toEqual({
-      ...{ start: new Date(START + MINUTE), stepMs: MINUTE, counts: [] },
+      start: new Date(START + MINUTE),
+      stepMs: MINUTE,
+      counts: [],
     });
     // There is no history of less than a minute.
     expect((await usage.advise('llm', { over: 1 })).from).toEqual(new Date(START - MINUTE));
@@ -502,7 +504,9 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(advice).toMatchObject({ category: 'llm', threshold: 10, samples: 132, percentiles: { p50: 2, max: 30 } });
     expect(advice.alwaysOver).toEqual([{ tenant: { id: 'always' }, windowsOver: 12, windows: 12, p95: 30 }]);
     expect(advice.candidates.find(({ threshold }) => threshold === 29)).toEqual({
-      ...{ threshold: 29, alerts: 12, tenants: 1 },
+      threshold: 29,
+      alerts: 12,
+      tenants: 1,
       whom: [{ tenant: { id: 'always' }, alerts: 12 }],
     });
     expect(advice.suggestion?.threshold).toBe(3);

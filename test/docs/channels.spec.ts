@@ -23,7 +23,9 @@ describe('the channel for Teams', () => {
         {
           contentType: 'application/vnd.microsoft.card.adaptive',
           content: {
-            ...{ type: 'AdaptiveCard', version: '1.4', actions },
+            type: 'AdaptiveCard',
+            version: '1.4',
+            actions,
             body: [{ type: 'RichTextBlock', inlines: [{ type: 'TextRun', color, text: expect.stringMatching(text) }] }],
           },
         },
@@ -31,7 +33,9 @@ describe('the channel for Teams', () => {
     });
     expect(opened).toEqual(
       card('warning', '^"Acme" \\(proj_1\\) is over the llm_call threshold: 47 in 1 min, .* production$', {
-        ...{ type: 'Action.OpenUrl', title: 'Open', url: 'https://a.example/x' },
+        type: 'Action.OpenUrl',
+        title: 'Open',
+        url: 'https://a.example/x',
       }),
     );
     expect(resolved).toEqual(card('good', 'is back under'));

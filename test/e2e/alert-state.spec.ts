@@ -196,7 +196,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await old.stop();
     const names = ['discord', 'discord 2'];
     const channels = [new DiscordChannel({ url: other.url }), toDiscord()].map((channel, i) => ({
-      ...{ channel, name: names[i] as string, option: `channels[${i}]` },
+      channel,
+      name: names[i] as string,
+      option: `channels[${i}]`,
     }));
     const now = await replica([], { ...settings, channels });
     await until(() => colors().includes(GREEN));

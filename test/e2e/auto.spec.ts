@@ -20,7 +20,9 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
       metadata: { controllers: [LlmController] },
       options: {
         ...(where === 'Redis' ? { redis: client, keyPrefix } : {}),
-        ...{ categories: calmCategories(), flushIntervalMs: 60_000, ...options },
+        categories: calmCategories(),
+        flushIntervalMs: 60_000,
+        ...options,
       },
     });
     apps.push(app);

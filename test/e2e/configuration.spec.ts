@@ -290,7 +290,10 @@ describe('configuration', () => {
 
   it('sends to a channel that is a literal itself, not to a copy', async () => {
     const channel = {
-      ...{ name: 'mine', repeatEveryMs: null, sent: [] as string[], self: undefined as unknown },
+      name: 'mine',
+      repeatEveryMs: null,
+      sent: [] as string[],
+      self: undefined as unknown,
       send(alert: RateAlert) {
         this.sent.push(alert.tenant.id);
       },

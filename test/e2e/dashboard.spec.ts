@@ -182,7 +182,8 @@ describe.each([
   it.each([false, true])('is found with a slash at the end, if the app ignores it: %s', async (ignoreTrailingSlash) => {
     for (const version of [VersioningType.URI, VersioningType.HEADER] as const) {
       const { url } = await started({
-        ...{ fastify, ignoreTrailingSlash },
+        fastify,
+        ignoreTrailingSlash,
         path: 'ops/rates',
         prepare: (app) => {
           app.setGlobalPrefix('v9');
@@ -345,25 +346,42 @@ describe('the API of the page', () => {
       id: 'r1',
       raisedAt: new Date(START + MINUTE),
       alert: {
-        ...{ category: 'llm_call', tenant: { id: 'proj_1' }, count: 51, threshold: 10, countedBy: 'all' },
-        ...{ level: { at: 5, severity: 'critical' }, windowStart: new Date(START + MINUTE), windowMs: MINUTE },
+        category: 'llm_call',
+        tenant: { id: 'proj_1' },
+        count: 51,
+        threshold: 10,
+        countedBy: 'all',
+        level: { at: 5, severity: 'critical' },
+        windowStart: new Date(START + MINUTE),
+        windowMs: MINUTE,
         contributors: [{ label: 'sk-****1', count: 50 }],
         incident: {
-          ...{ id: 'i1', status: 'escalated', startedAt: new Date(START + MINUTE), lastedMs: MINUTE, total: 60 },
+          id: 'i1',
+          status: 'escalated',
+          startedAt: new Date(START + MINUTE),
+          lastedMs: MINUTE,
+          total: 60,
           peak: { count: 60, windowStart: new Date(START + MINUTE) },
         },
       },
       channels: {
         log: { status: 'delivered', attempts: 1 },
         discord: {
-          ...{ status: 'retried', attempts: 2, reason: 'Discord answered 503' },
+          status: 'retried',
+          attempts: 2,
+          reason: 'Discord answered 503',
           retryAt: new Date(START + 3 * MINUTE),
         },
       },
     });
     const overview = (await (await get('/rate-monitor/api/overview')).json()) as Overview;
     expect(overview).toMatchObject({
-      ...{ service: 'checkout-api', environment: 'production', who: 'dana', state: 'over', over: 1, uncounted: 2 },
+      service: 'checkout-api',
+      environment: 'production',
+      who: 'dana',
+      state: 'over',
+      over: 1,
+      uncounted: 2,
       store: { name: 'memory', up: true },
       instances: [{ id: 'a', self: true, uncounted: 2 }],
       channels: [
@@ -382,7 +400,12 @@ describe('the API of the page', () => {
     expect(near).toMatchObject({ tenant: { id: 'proj_2' }, count: 6, ratio: 0.6, told: [] });
     expect(hot).toMatchObject({
       tenant: { id: 'proj_1', name: '<img src=x onerror=alert(1)>' },
-      ...{ count: 60, threshold: 10, ratio: 6, severity: 'critical', since: START + MINUTE, share: 60 / 67 },
+      count: 60,
+      threshold: 10,
+      ratio: 6,
+      severity: 'critical',
+      since: START + MINUTE,
+      share: 60 / 67,
       levels: [
         { at: 1, count: 10 },
         { at: 5, count: 50 },
@@ -391,7 +414,10 @@ describe('the API of the page', () => {
       told: [
         { channel: 'log', status: 'sent', attempts: 1 },
         {
-          ...{ channel: 'discord', status: 'waiting', attempts: 2, reason: 'Discord answered 503' },
+          channel: 'discord',
+          status: 'waiting',
+          attempts: 2,
+          reason: 'Discord answered 503',
           retryAt: START + 3 * MINUTE,
         },
       ],
@@ -426,11 +452,9 @@ describe('the API of the page', () => {
     expect(unknown).toMatchObject({ rows: [{ count: 0, share: 0 }], alerts: [] });
     const category = (await (await get('/rate-monitor/api/category?category=llm_call')).json()) as CategoryAnswer;
     expect(category).toMatchObject({
-      ...{
-        active: 3,
-        alerts: [{ tenant: { id: 'proj_1' }, severity: 'critical' }],
-        advice: { threshold: 10, samples: 9 },
-      },
+      active: 3,
+      alerts: [{ tenant: { id: 'proj_1' }, severity: 'critical' }],
+      advice: { threshold: 10, samples: 9 },
       tenants: [{ tenant: { id: 'proj_1' }, peak: 60, total: 124, threshold: 10 }, { peak: 6 }, { peak: 1 }],
     });
     expect(category.totals.counts.slice(-3)).toEqual([11, 67, 67]);
@@ -455,7 +479,8 @@ describe('the API of the page', () => {
     await monitor.replica.count('llm_call', 'proj_1', 8);
     await monitor.replica.recorder.look();
     expect(await (await get('/rate-monitor/api/overview')).json()).toMatchObject({
-      ...{ state: 'calm', over: 0 },
+      state: 'calm',
+      over: 0,
       rows: [{ tenant: { id: 'proj_1' }, severity: 'info' }],
     });
   });
@@ -478,10 +503,18 @@ describe('the API of the page', () => {
     await replica.count('llm_call', 'trial', 3);
     alerts.push({
       // Windows in a row are one record, whose first is long ago.
-      ...{ id: 'r1', raisedAt: new Date(START - 9 * MINUTE), channels: { log: { status: 'delivered', attempts: 1 } } },
+      id: 'r1',
+      raisedAt: new Date(START - 9 * MINUTE),
+      channels: { log: { status: 'delivered', attempts: 1 } },
       alert: {
-        ...{ category: 'llm_call', tenant: { id: 'trial' }, count: 3, threshold: 2, countedBy: 'all' },
-        ...{ level: { at: 1, severity: 'warning' }, windowStart: new Date(START), windowMs: MINUTE },
+        category: 'llm_call',
+        tenant: { id: 'trial' },
+        count: 3,
+        threshold: 2,
+        countedBy: 'all',
+        level: { at: 1, severity: 'warning' },
+        windowStart: new Date(START),
+        windowMs: MINUTE,
         windowEnd: new Date(START + MINUTE),
       },
     });
@@ -531,10 +564,19 @@ describe('the API of the page', () => {
     const { windowStart, windowMs, window } = (await row()) as TenantRow;
     expect(windowStart).toBeLessThan(START - 10 * MINUTE);
     monitor.alerts.push({
-      ...{ id: 'r1', raisedAt: new Date(START - 9 * MINUTE), channels: {} },
+      id: 'r1',
+      raisedAt: new Date(START - 9 * MINUTE),
+      channels: {},
       alert: {
-        ...{ category: 'tokens', tenant: { id: 'acme' }, count: 31, threshold: 30, countedBy: 'all', window },
-        ...{ level: { at: 1, severity: 'warning' }, windowStart: new Date(windowStart), windowMs },
+        category: 'tokens',
+        tenant: { id: 'acme' },
+        count: 31,
+        threshold: 30,
+        countedBy: 'all',
+        window,
+        level: { at: 1, severity: 'warning' },
+        windowStart: new Date(windowStart),
+        windowMs,
       },
     });
     await until(async () => (await row())?.since === START - 9 * MINUTE);
@@ -710,13 +752,23 @@ describe('the API of the page', () => {
       id: status,
       raisedAt: new Date(START - minutesAgo * MINUTE),
       alert: {
-        ...{ category: 'llm_call', tenant: { id: 'proj_1' }, count: 51, threshold: 10, countedBy: 'all' as const },
+        category: 'llm_call',
+        tenant: { id: 'proj_1' },
+        count: 51,
+        threshold: 10,
+        countedBy: 'all' as const,
         level: { at: 5, severity: 'critical' as const },
-        ...{ windowStart: new Date(START - minutesAgo * MINUTE), windowMs: MINUTE },
+        windowStart: new Date(START - minutesAgo * MINUTE),
+        windowMs: MINUTE,
         contributors: [{ label: 'sk-****1', count: 50 }],
         incident: {
-          ...{ id: status, status, startedAt: new Date(START - minutesAgo * MINUTE), lastedMs: MINUTE, total: 60 },
-          ...{ windowsOver: 1, windows: 1 },
+          id: status,
+          status,
+          startedAt: new Date(START - minutesAgo * MINUTE),
+          lastedMs: MINUTE,
+          total: 60,
+          windowsOver: 1,
+          windows: 1,
           peak: { count: 60, windowStart: new Date(START - minutesAgo * MINUTE) },
         },
       },
@@ -739,7 +791,10 @@ describe('the API of the page', () => {
     jest.spyOn(monitor.view.alerts, 'history').mockRejectedValue(new Error('away'));
     jest.spyOn(monitor.view.instances, 'list').mockRejectedValue(new Error('away'));
     expect((await (await get('/rate-monitor/api/overview')).json()) as Overview).toMatchObject({
-      ...{ state: 'blind', blindSince: START - MINUTE, rows: [], alerts: [] },
+      state: 'blind',
+      blindSince: START - MINUTE,
+      rows: [],
+      alerts: [],
       store: { up: false },
       instances: [{ id: 'a', self: true }],
       instancesReadAt: START,
@@ -801,10 +856,16 @@ describe('the API of the page', () => {
         [],
       );
     for (const [name, example] of Object.entries({
-      ...{ Overview: EXAMPLES.overview, TenantAnswer: EXAMPLES.tenant, CategoryAnswer: EXAMPLES.category },
-      ...{ MuteRequest: EXAMPLES.muteRequest, MuteAnswer: EXAMPLES.mute, TestAnswer: EXAMPLES.test },
-      ...{ ThresholdRequest: EXAMPLES.thresholdRequest, ThresholdAnswer: EXAMPLES.threshold },
-      ...{ UnmuteAnswer: EXAMPLES.unmute, ThresholdsAnswer: EXAMPLES.thresholds },
+      Overview: EXAMPLES.overview,
+      TenantAnswer: EXAMPLES.tenant,
+      CategoryAnswer: EXAMPLES.category,
+      MuteRequest: EXAMPLES.muteRequest,
+      MuteAnswer: EXAMPLES.mute,
+      TestAnswer: EXAMPLES.test,
+      ThresholdRequest: EXAMPLES.thresholdRequest,
+      ThresholdAnswer: EXAMPLES.threshold,
+      UnmuteAnswer: EXAMPLES.unmute,
+      ThresholdsAnswer: EXAMPLES.thresholds,
     }))
       expect(unlike(example, { $ref: `/${name}` }, name)).toEqual([]);
   });

@@ -274,7 +274,8 @@ describe('delivery', () => {
         ...(isBatch ? { sendBatch: (all: RateAlert[]) => all.forEach(spoil) } : {}),
       };
       const alerts = await start({
-        ...{ channels: [one, { name: 'other', send: (alert) => void heard.push(alert) }], incidents: true },
+        channels: [one, { name: 'other', send: (alert) => void heard.push(alert) }],
+        incidents: true,
         groupWaitMs: isBatch ? 100 : 0,
       });
       for (const id of ['a', 'b']) alerts.raise(anAlert({ tenant: { id } }));

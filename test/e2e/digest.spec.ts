@@ -15,7 +15,9 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
   const { replica, view, clock } = monitor;
   const sent: { key: string; notice: NewNotice }[] = [];
   const digests = new Digests({
-    ...{ categories: view.categories, usage: view.usage, now: () => clock.now },
+    categories: view.categories,
+    usage: view.usage,
+    now: () => clock.now,
     history: () => Promise.resolve(monitor.alerts),
     blindTimes: () => Promise.resolve([]),
     notices: {
@@ -46,7 +48,9 @@ describe('a digest', () => {
     expect([incidents, peaks, near, blind, failures, advice]).toEqual([[], [], [], [], [], []]);
     await digests.sendDigest({ from: START, to: clock.now });
     expect(sent[0]?.notice).toMatchObject({
-      ...{ kind: 'digest', severity: 'info', title: 'Calm: nothing to report in 3 min' },
+      kind: 'digest',
+      severity: 'info',
+      title: 'Calm: nothing to report in 3 min',
       lines: ['From 2026-09-21 15:00 to 2026-09-21 15:03 UTC'],
     });
   });
@@ -68,7 +72,11 @@ describe('a digest', () => {
     const { peaks, near } = await digests.digest({ from: START });
     expect(peaks).toEqual([
       {
-        ...{ category: 'llm_call', window: '', tenant: { id: 'over' }, count: 47, threshold: 10 },
+        category: 'llm_call',
+        window: '',
+        tenant: { id: 'over' },
+        count: 47,
+        threshold: 10,
         at: new Date(START + MINUTE),
       },
     ]);
@@ -138,7 +146,9 @@ describe('a digest', () => {
   it('has the alerts of the time, the worst first, and those that were not delivered', async () => {
     const { digests, monitor } = digestsOf();
     const record = (id: string, at: number, more: Partial<AlertRecord> = {}): AlertRecord => ({
-      ...{ id, raisedAt: new Date(at), channels: { log: { status: 'delivered', attempts: 1 } } },
+      id,
+      raisedAt: new Date(at),
+      channels: { log: { status: 'delivered', attempts: 1 } },
       alert: anAlert({ windowStart: new Date(at), windowEnd: new Date(at + MINUTE) }),
       ...more,
     });
@@ -165,13 +175,16 @@ describe('a digest', () => {
   it('says all of it in lines, five of each kind', async () => {
     const [from, to] = [new Date(START), new Date(START + 5 * MINUTE)];
     const blind: BlindTime = {
-      ...{ from, to },
+      from,
+      to,
       instances: [{ instance: 'a', host: 'h', pid: 1, from, to, counted: 50, lost: 4 }],
     };
     const { digests, sent, minutes, monitor } = digestsOf({ blindTimes: () => Promise.resolve([blind]) });
     await minutes(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`t${i}`, 20 + i])));
     monitor.alerts.push({
-      ...{ id: 'x', raisedAt: new Date(START), channels: { slack: { status: 'retried', attempts: 2 } } },
+      id: 'x',
+      raisedAt: new Date(START),
+      channels: { slack: { status: 'retried', attempts: 2 } },
       alert: anAlert({ window: 'day', tenant: { id: 'p', name: 'Acme", calm\n' } }),
     });
     const peak = { count: 50, windowStart: new Date(START) };
@@ -182,12 +195,16 @@ describe('a digest', () => {
       lastedMs: 15 * HOUR,
     };
     monitor.alerts.push({
-      ...{ id: 'y', raisedAt: new Date(START), channels: {} },
+      id: 'y',
+      raisedAt: new Date(START),
+      channels: {},
       alert: anAlert({ window: 'day', count: 16, windowMs: 24 * HOUR, incident: { ...incident, peak, total: 50 } }),
     });
     const ended = { ...incident, status: 'resolved' as const, peak: { ...peak, count: 16 }, total: 16 };
     monitor.alerts.push({
-      ...{ id: 'z', raisedAt: new Date(START), channels: {} },
+      id: 'z',
+      raisedAt: new Date(START),
+      channels: {},
       alert: anAlert({ window: 'day', count: 16, windowMs: 24 * HOUR, incident: ended }),
     });
     await digests.sendDigest({ from: START });

@@ -44,8 +44,10 @@ describe('the PagerDuty channel', () => {
     const { payload } = server.events[0] ?? {};
     expect(payload).not.toHaveProperty('timestamp');
     expect(payload?.custom_details).toMatchObject({
-      ...{ window_start: '2026-01-01T12:00:00.000Z', since: '2025-12-26T12:00:00.000Z' },
-      ...{ windows_in_a_row: 7, count_at_crossing: 16 },
+      window_start: '2026-01-01T12:00:00.000Z',
+      since: '2025-12-26T12:00:00.000Z',
+      windows_in_a_row: 7,
+      count_at_crossing: 16,
     });
   });
 

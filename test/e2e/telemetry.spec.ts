@@ -54,7 +54,9 @@ function metricsIn(line: string): SentMetric[] {
 }
 
 const named = (category: string, tenant: string) => ({
-  ...{ 'rate_monitor.category': category, 'rate_monitor.tenant': tenant, 'rate_monitor.severity': 'warning' },
+  'rate_monitor.category': category,
+  'rate_monitor.tenant': tenant,
+  'rate_monitor.severity': 'warning',
 });
 
 describe('metrics', () => {
@@ -271,8 +273,13 @@ describe('the health check', () => {
       status: 'ok',
       details: {
         'rate-monitor': {
-          ...{ status: 'up', monitoring: true, store: { name: 'memory', up: false }, queue: 3, uncounted: 2 },
-          ...{ blindSince: new Date(NOW - 60_000).toISOString(), channelsOff: ['discord'] },
+          status: 'up',
+          monitoring: true,
+          store: { name: 'memory', up: false },
+          queue: 3,
+          uncounted: 2,
+          blindSince: new Date(NOW - 60_000).toISOString(),
+          channelsOff: ['discord'],
         },
       },
     });

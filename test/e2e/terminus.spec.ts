@@ -62,11 +62,13 @@ describe('the health check of an app with terminus', () => {
     await until(async () => (await get('/health/strict')).code !== 200);
     const blind = { monitoring: true, store: { name: 'a store', up: false } };
     expect(await get('/health')).toMatchObject({
-      ...{ code: 200, body: { status: 'ok', info: { 'rate-monitor': { status: 'up', ...blind } }, error: {} } },
+      code: 200,
+      body: { status: 'ok', info: { 'rate-monitor': { status: 'up', ...blind } }, error: {} },
     });
     const down = { 'rate-monitor': { status: 'down', ...blind } };
     expect(await get('/health/strict')).toMatchObject({
-      ...{ code: 503, body: { status: 'error', info: {}, error: down, details: down } },
+      code: 503,
+      body: { status: 'error', info: {}, error: down, details: down },
     });
 
     isAway = false;

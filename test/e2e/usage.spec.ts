@@ -85,7 +85,11 @@ describe('usage in an app', () => {
       await until(async () => (await overviewOf(app)).instances.length === 2);
       const overview = await overviewOf(app);
       expect(overview).toMatchObject({
-        ...{ state: 'over', over: 1, service: 'checkout-api', environment: 'test', who: 'dana' },
+        state: 'over',
+        over: 1,
+        service: 'checkout-api',
+        environment: 'test',
+        who: 'dana',
         store: { up: true },
         rows: [{ tenant: { id: 'proj_1', name: 'Name of proj_1' }, threshold: 15, severity: 'warning' }],
       });

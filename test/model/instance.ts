@@ -24,7 +24,9 @@ export class Instance {
     const { counting, windows } = world;
     const options = withDefaults({
       categories: { [CATEGORY]: windows.options },
-      ...{ counting, waitAtMostMs: WAIT_AT_MOST_MS, flushIntervalMs: STEP_MS },
+      counting,
+      waitAtMostMs: WAIT_AT_MOST_MS,
+      flushIntervalMs: STEP_MS,
     });
     const raise = (breach: Breach): Promise<void> => {
       const span = world.spansAt(breach.windowStart).find(({ end }) => end === breach.windowEnd);

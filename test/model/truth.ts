@@ -133,8 +133,14 @@ export class Truth {
     if (known) return known;
     const counter: Counter = {
       key: { category, tenant, window },
-      ...{ counted: new Map(), arrived: new Map(), taken: new Map(), owners: new Map() },
-      ...{ told: 0, claims: [], announced: [], wasLost: false },
+      counted: new Map(),
+      arrived: new Map(),
+      taken: new Map(),
+      owners: new Map(),
+      told: 0,
+      claims: [],
+      announced: [],
+      wasLost: false,
     };
     this.counters.set(name, counter);
     return counter;

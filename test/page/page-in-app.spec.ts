@@ -115,7 +115,8 @@ it('shows categories that are counted by outcome', async () => {
   const app = await startApp({
     metadata: { imports: [dashboard(() => 'dana')], controllers: [OutcomeController] },
     options: {
-      ...{ redis: redis.client, keyPrefix: redis.keyPrefix },
+      redis: redis.client,
+      keyPrefix: redis.keyPrefix,
       categories: { llm_tokens: { threshold: 1_000, windowMs }, failures: { threshold: 2, windowMs } },
     },
     prepare: (nest) => void nest.setGlobalPrefix('ops'),

@@ -11,7 +11,11 @@ import { InstanceRegistry } from '../../src/instance/instance-registry.js';
 import { UsageReplica, type TestClock } from './replica-with-usage.js';
 
 const stats = {
-  ...{ publishes: 9, failures: 3, publishMs: 450, waits: 7, waitMs: 3_500 },
+  publishes: 9,
+  failures: 3,
+  publishMs: 450,
+  waits: 7,
+  waitMs: 3_500,
   listeners: new Set<(ms: number) => void>(),
 } as PublishStats;
 const NO_OUTCOMES = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
@@ -54,7 +58,9 @@ export function seenMonitor(now: number, more: RateMonitorOptions['categories'] 
   const overrides = new Map<string, ThresholdOverride>();
   const view: SeenMonitor['view'] = {
     ...about,
-    ...{ categories, usage: replica.usage, instances },
+    categories,
+    usage: replica.usage,
+    instances,
     alerts: {
       history: async () => alerts,
       mutes: async () => mutes,
@@ -91,8 +97,12 @@ export function seenMonitor(now: number, more: RateMonitorOptions['categories'] 
     channels: () => [
       { name: 'log', on: true, queued: 0, outcomes: NO_OUTCOMES },
       {
-        ...{ name: 'discord', on: false, reason: 'Discord answered 404', queued: 3 },
-        ...{ offSince: now - 600_000, retryAt: now + 60_000 },
+        name: 'discord',
+        on: false,
+        reason: 'Discord answered 404',
+        queued: 3,
+        offSince: now - 600_000,
+        retryAt: now + 60_000,
         outcomes: NO_OUTCOMES,
       },
     ],

@@ -257,7 +257,9 @@ class Backend {
     else
       this.overrides.set(key, {
         threshold,
-        ...{ by: 'dana', reason: reason ?? 'set on the page', since: STAND_IN_NOW },
+        by: 'dana',
+        reason: reason ?? 'set on the page',
+        since: STAND_IN_NOW,
         ...(forMs === undefined ? {} : { until: STAND_IN_NOW + forMs }),
       });
     return { category, ...(tenant === undefined ? {} : { tenant }), threshold: threshold ?? thresholdOf(category) };

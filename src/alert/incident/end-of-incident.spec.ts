@@ -10,7 +10,10 @@ const breach: Breach = {
   category: 'llm_call',
   window: '',
   tenant: { id: 'proj_1' },
-  ...{ count: 20, threshold: 15, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+  count: 20,
+  threshold: 15,
+  level: { at: 1, severity: 'warning' },
+  countedBy: 'all',
   windowStart: START,
   windowEnd: at(1),
 };

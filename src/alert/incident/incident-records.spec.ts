@@ -39,8 +39,15 @@ class BrittleState extends MemorySharedState {
 
 describe('when incidents are due', () => {
   const breach: Breach = {
-    ...{ category: 'llm_call', window: '', tenant: { id: 'proj_1' }, windowStart: 0, windowEnd: 60_000 },
-    ...{ count: 20, threshold: 15, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+    category: 'llm_call',
+    window: '',
+    tenant: { id: 'proj_1' },
+    windowStart: 0,
+    windowEnd: 60_000,
+    count: 20,
+    threshold: 15,
+    level: { at: 1, severity: 'warning' },
+    countedBy: 'all',
   };
   const incident = { ...withBreach(undefined, breach, true, 0), lookAt: 5 };
   let state: BrittleState;
@@ -84,8 +91,15 @@ describe('incidents', () => {
   let other: IncidentRecords;
   const of = (tenant: string, more: Partial<Incident> = {}): Incident => {
     const breach: Breach = {
-      ...{ category: 'llm_call', window: '', tenant: { id: tenant }, windowStart: 0, windowEnd: 60_000 },
-      ...{ count: 20, threshold: 15, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+      category: 'llm_call',
+      window: '',
+      tenant: { id: tenant },
+      windowStart: 0,
+      windowEnd: 60_000,
+      count: 20,
+      threshold: 15,
+      level: { at: 1, severity: 'warning' },
+      countedBy: 'all',
     };
     return { ...withBreach(undefined, breach, true, SEEN), ...more };
   };

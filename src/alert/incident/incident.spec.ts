@@ -23,7 +23,10 @@ const breach = (window: number, count: number, more: Partial<Breach> = {}): Brea
   category: 'llm_call',
   window: '',
   tenant: { id: 'proj_1', name: 'Acme' },
-  ...{ count, threshold: THRESHOLD, level: { at: 1, severity: 'warning' }, countedBy: 'all' },
+  count,
+  threshold: THRESHOLD,
+  level: { at: 1, severity: 'warning' },
+  countedBy: 'all',
   windowStart: START + window * MINUTE,
   windowEnd: START + (window + 1) * MINUTE,
   ...more,
@@ -187,7 +190,11 @@ describe('an incident', () => {
     const production = { service: 'api', environment: 'production' };
     const alert = shown(now, 'escalated', production);
     expect(alert).toMatchObject({
-      ...{ service: 'api', environment: 'production', count: 5_000, countAtCrossing: 80, windowEnd: new Date(at(2)) },
+      service: 'api',
+      environment: 'production',
+      count: 5_000,
+      countAtCrossing: 80,
+      windowEnd: new Date(at(2)),
       streak: { windows: 2, since: new Date(START) },
       incident: { status: 'escalated', windowsOver: 2, total: 5_020, lastedMs: 2 * MINUTE },
     });
@@ -297,16 +304,36 @@ describe('an incident', () => {
       const first = { ...breach(0, 20, { route, contributors }), lengthName: 'minute' };
       const level = { at: 1, severity: 'warning' };
       expect(withBreach(undefined, first, true, at(0, 500))).toEqual({
-        ...{ uid: expect.stringMatching(/^[\w-]{22}$/), category: 'llm_call', window: '', lengthName: 'minute' },
-        ...{ tenant: { id: 'proj_1', name: 'Acme' }, story: true, raisedAt: at(0, 500), startedAt: at(0) },
+        uid: expect.stringMatching(/^[\w-]{22}$/),
+        category: 'llm_call',
+        window: '',
+        lengthName: 'minute',
+        tenant: { id: 'proj_1', name: 'Acme' },
+        story: true,
+        raisedAt: at(0, 500),
+        startedAt: at(0),
         windows: [
           {
-            ...{ start: at(0), end: at(1), seenAt: at(0, 500), count: 20, crossing: 20, threshold: 15, level },
-            ...{ countedBy: 'all', route, contributors },
+            start: at(0),
+            end: at(1),
+            seenAt: at(0, 500),
+            count: 20,
+            crossing: 20,
+            threshold: 15,
+            level,
+            countedBy: 'all',
+            route,
+            contributors,
           },
         ],
-        ...{ hot: 1, streak: { windows: 1, since: at(0) }, worst: level, peak: { count: 20, start: at(0) } },
-        ...{ total: 0, calm: 0, settledTo: at(0), told: {} },
+        hot: 1,
+        streak: { windows: 1, since: at(0) },
+        worst: level,
+        peak: { count: 20, start: at(0) },
+        total: 0,
+        calm: 0,
+        settledTo: at(0),
+        told: {},
       });
       expect(opened()).not.toHaveProperty('lengthName');
       expect(opened()).toHaveProperty('window', '');
@@ -391,7 +418,9 @@ describe('an incident', () => {
       const settled = withSettled(two, first, 50);
       expect(settled).toEqual({
         ...two,
-        ...{ settledTo: at(1), total: 50, peak: { count: 50, start: at(0) } },
+        settledTo: at(1),
+        total: 50,
+        peak: { count: 50, start: at(0) },
         windows: [{ ...first, count: 50 }, last],
       });
       expect(withSettled(two, first, 20).peak).toBe(two.peak);
@@ -463,21 +492,48 @@ describe('an incident', () => {
     const [a] = opened().windows as [Incident['windows'][0]];
     const windowsAt = (...starts: number[]) => starts.map((start) => ({ ...a, start: at(start), end: at(start + 1) }));
     const one: Incident = {
-      ...{ ...opened(), windows: windowsAt(0, 5), hot: 2, raisedAt: at(0, 500), startedAt: at(0) },
-      ...{ streak: { windows: 1, since: at(5) }, worst: high, peak: { count: 20, start: at(0) } },
-      ...{ total: 20, calm: 3, settledTo: at(2) },
+      ...opened(),
+      windows: windowsAt(0, 5),
+      hot: 2,
+      raisedAt: at(0, 500),
+      startedAt: at(0),
+      streak: { windows: 1, since: at(5) },
+      worst: high,
+      peak: { count: 20, start: at(0) },
+      total: 20,
+      calm: 3,
+      settledTo: at(2),
     };
     const other: Incident = {
-      ...{ ...one, windows: windowsAt(1, 2, 3, 4), hot: 4, raisedAt: at(1, 500), startedAt: at(1) },
-      ...{ streak: { windows: 4, since: at(1) }, worst: low, peak: { count: 90, start: at(3) } },
-      ...{ total: 60, calm: 0, settledTo: at(4), v01: 'old' },
+      ...one,
+      windows: windowsAt(1, 2, 3, 4),
+      hot: 4,
+      raisedAt: at(1, 500),
+      startedAt: at(1),
+      streak: { windows: 4, since: at(1) },
+      worst: low,
+      peak: { count: 90, start: at(3) },
+      total: 60,
+      calm: 0,
+      settledTo: at(4),
+      v01: 'old',
     };
 
     it('is the sum of both, whichever is in the store', () => {
       for (const both of [merged(one, other), merged(other, one)])
         expect(both).toEqual({
-          ...{ ...one, windows: windowsAt(1, 2, 3, 4, 5), hot: 5, raisedAt: at(0, 500), startedAt: at(0) },
-          ...{ streak: other.streak, worst: high, peak: other.peak, total: 60, calm: 0, settledTo: at(4), v01: 'old' },
+          ...one,
+          windows: windowsAt(1, 2, 3, 4, 5),
+          hot: 5,
+          raisedAt: at(0, 500),
+          startedAt: at(0),
+          streak: other.streak,
+          worst: high,
+          peak: other.peak,
+          total: 60,
+          calm: 0,
+          settledTo: at(4),
+          v01: 'old',
         });
       expect(merged({ ...one, hot: 9 }, other).hot).toBe(9);
     });
@@ -495,8 +551,11 @@ describe('an incident', () => {
 
     it('is as the store has it if both know the same', () => {
       const same = {
-        ...{ ...one, streak: { ...one.streak, windows: 9 }, worst: { ...high, severity: 'info' as const } },
-        ...{ peak: { ...one.peak, start: at(5) }, total: 21 },
+        ...one,
+        streak: { ...one.streak, windows: 9 },
+        worst: { ...high, severity: 'info' as const },
+        peak: { ...one.peak, start: at(5) },
+        total: 21,
       };
       expect(merged(one, same)).toEqual(one);
     });
@@ -532,7 +591,12 @@ describe('an incident', () => {
   describe('once a channel', () => {
     const level = { at: 1, severity: 'warning' } as const;
     const known: Told = {
-      ...{ levels: { '': 5, [at(0)]: 5, [at(-9)]: 1 }, memory: 'a', by: 'me', until: 1, next: 2, faults: 3 },
+      levels: { '': 5, [at(0)]: 5, [at(-9)]: 1 },
+      memory: 'a',
+      by: 'me',
+      until: 1,
+      next: 2,
+      faults: 3,
       delivery: { status: 'retried', attempts: 3, reason: 'slow' },
     };
     const confirmed = (incident: Incident, told: Told, sent: object, memory?: string, previous?: string) =>
@@ -557,7 +621,11 @@ describe('an incident', () => {
       const windows = { ...opened(), story: false };
       const fresh: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
       expect(confirmed(windows, fresh, {}, 'b').told.x).toEqual({
-        ...{ levels: { [at(0)]: 1 }, level, when: at(0, 900), count: 30, memory: 'b' },
+        levels: { [at(0)]: 1 },
+        level,
+        when: at(0, 900),
+        count: 30,
+        memory: 'b',
         delivery: { status: 'delivered', attempts: 1 },
       });
     });
@@ -626,26 +694,39 @@ describe('an incident', () => {
       level: critical,
     };
     const progress = {
-      ...{ id: two.uid, startedAt: new Date(at(0)), lastedMs: 2 * MINUTE, total: 120, windowsOver: 2, windows: 2 },
+      id: two.uid,
+      startedAt: new Date(at(0)),
+      lastedMs: 2 * MINUTE,
+      total: 120,
+      windowsOver: 2,
+      windows: 2,
       peak: { count: 90, windowStart: new Date(at(0)) },
     };
     const streak = { windows: 2, since: new Date(at(0)) };
     expect(alert('reminded')).toStrictEqual({
-      ...{
-        ...both,
-        id: expect.stringMatching(/^[\w-]{22}$/),
-        count: 30,
-        countAtCrossing: 20,
-        countedBy: 'all',
-        streak,
-      },
-      ...{ windowStart: new Date(at(1)), windowEnd: new Date(at(2)), windowMs: MINUTE },
+      ...both,
+      id: expect.stringMatching(/^[\w-]{22}$/),
+      count: 30,
+      countAtCrossing: 20,
+      countedBy: 'all',
+      streak,
+      windowStart: new Date(at(1)),
+      windowEnd: new Date(at(2)),
+      windowMs: MINUTE,
       incident: { ...progress, status: 'reminded' },
     });
     // The end shows the worst of it; so does an alert about a window that is not the last one.
     const shownFirst = {
-      ...{ ...both, id: expect.any(String), count: 90, countedBy: 'all', streak, route, contributors },
-      ...{ windowStart: new Date(at(0)), windowEnd: new Date(at(1)), windowMs: MINUTE },
+      ...both,
+      id: expect.any(String),
+      count: 90,
+      countedBy: 'all',
+      streak,
+      route,
+      contributors,
+      windowStart: new Date(at(0)),
+      windowEnd: new Date(at(1)),
+      windowMs: MINUTE,
     };
     const end = { ...progress, status: 'resolved', thresholdRaisedTo: 100 };
     const higher = { ...withCount(two, at(0), 95), raisedTo: 100, isPartial: true };

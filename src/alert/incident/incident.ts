@@ -168,9 +168,20 @@ export function withBreach(
   const isOfLater = before && !story && lastOf(before).start > now + CLOCK_FELL_BACK_MS;
   if (!before || before.closedAt !== undefined || isOfLater) {
     return {
-      ...{ uid: uidOf(breach, story), ...whom, story, raisedAt: now, startedAt: start, windows: [over] },
-      ...{ hot: 1, streak: { windows: 1, since: start }, worst: level, peak: { count, start } },
-      ...{ total: 0, calm: 0, settledTo: start, told: {} },
+      uid: uidOf(breach, story),
+      ...whom,
+      story,
+      raisedAt: now,
+      startedAt: start,
+      windows: [over],
+      hot: 1,
+      streak: { windows: 1, since: start },
+      worst: level,
+      peak: { count, start },
+      total: 0,
+      calm: 0,
+      settledTo: start,
+      told: {},
     };
   }
   const last = lastOf(before);
@@ -188,7 +199,8 @@ export function withBreach(
     ? { ...before, total: before.total + oldest.count, settledTo: oldest.end, isPartial: true }
     : before;
   return {
-    ...{ ...known, ...whom },
+    ...known,
+    ...whom,
     windows: isAnother ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
     hot: before.hot + (isAnother ? 1 : 0),
     streak: isNew ? streak : before.streak,
@@ -263,7 +275,9 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
     streak: mine.streak.since < shared.streak.since ? mine.streak : shared.streak,
     worst: mine.worst.at > shared.worst.at ? mine.worst : shared.worst,
     peak: mine.peak.count > shared.peak.count ? mine.peak : shared.peak,
-    ...{ total: ahead.total, calm: ahead.calm, settledTo: ahead.settledTo },
+    total: ahead.total,
+    calm: ahead.calm,
+    settledTo: ahead.settledTo,
     ...(shared.isPartial || mine.isPartial || isMissed ? { isPartial: true } : {}),
     ...((shared.v01 ?? mine.v01) ? { v01: shared.v01 ?? mine.v01 } : {}),
   };

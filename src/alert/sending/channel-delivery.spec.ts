@@ -308,7 +308,10 @@ describe('a delivery', () => {
   let delivery: ChannelDelivery;
 
   const dueFor = (more: Partial<Due> = {}, count = 16): Due => ({
-    ...{ status: 'opened', level: WARNING, window: { count, threshold: 15 } as WindowOver, ...more },
+    status: 'opened',
+    level: WARNING,
+    window: { count, threshold: 15 } as WindowOver,
+    ...more,
   });
   const incidents: Incidents = {
     present: (_key, ids) =>
@@ -340,7 +343,9 @@ describe('a delivery', () => {
     };
     const named = { channel: { name: 'chat', send, ...more }, name: 'chat', option: 'channels[0]' };
     return (delivery = new ChannelDelivery('chat#', named, groupWaitMs, incidents, (work) => work(), {
-      ...{ log, warn: log, error: log },
+      log,
+      warn: log,
+      error: log,
     }));
   };
   const openGroups = (more: Partial<AlertChannel> = {}): ChannelDelivery =>

@@ -113,7 +113,10 @@ describe('the health of a channel', () => {
     health.failed(['d'], 'an alert', new Error('answered 502'));
     const { pausedMs } = health;
     expect(health.status(NOW)).toEqual({
-      ...{ on: false, reason: 'answered 502', offSince: NOW - 90_000, retryAt: Math.round(NOW + pausedMs) },
+      on: false,
+      reason: 'answered 502',
+      offSince: NOW - 90_000,
+      retryAt: Math.round(NOW + pausedMs),
     });
     jest.advanceTimersByTime(60_000);
     expect(health.status(NOW)).toEqual({ on: false, reason: 'answered 502', offSince: NOW - 150_000 });

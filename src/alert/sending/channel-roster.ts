@@ -23,8 +23,11 @@ const isGiven =
 
 /** A malformed entry in the store must not break the others. */
 const isEntry = shaped({
-  ...{ key: isText, seenAt: isTime, minSeverity: isGiven(isSeverity) },
-  ...{ categories: isGiven(listOf(isString)), repeatEveryMs: isGiven(isPositive) },
+  key: isText,
+  seenAt: isTime,
+  minSeverity: isGiven(isSeverity),
+  categories: isGiven(listOf(isString)),
+  repeatEveryMs: isGiven(isPositive),
 });
 
 /** How often a replica writes its channels, unless another replica with the same channels has. */

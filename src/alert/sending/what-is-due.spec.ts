@@ -18,7 +18,10 @@ const breach = (window: number, level = OVER, count = 16): Breach => ({
   category: 'llm_call',
   window: '',
   tenant: { id: 'proj_1' },
-  ...{ count, threshold: 15, level, countedBy: 'all' },
+  count,
+  threshold: 15,
+  level,
+  countedBy: 'all',
   windowStart: START + window * MINUTE,
   windowEnd: START + (window + 1) * MINUTE,
 });

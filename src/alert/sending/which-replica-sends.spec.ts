@@ -14,12 +14,15 @@ const END = NOW + 50_000;
 /** A breach of a window of a minute that began ten seconds ago, or that many windows later. */
 function over(before: Incident | undefined, { isStory = false, level = OVER, windowsLater = 0 } = {}): Incident {
   const breach = {
-    ...{ category: 'llm_call', window: '', tenant: { id: 'proj_1' }, count: 16, threshold: 15, level },
-    ...{
-      countedBy: 'all' as const,
-      windowStart: START + windowsLater * MINUTE,
-      windowEnd: END + windowsLater * MINUTE,
-    },
+    category: 'llm_call',
+    window: '',
+    tenant: { id: 'proj_1' },
+    count: 16,
+    threshold: 15,
+    level,
+    countedBy: 'all' as const,
+    windowStart: START + windowsLater * MINUTE,
+    windowEnd: END + windowsLater * MINUTE,
   };
   return withBreach(before, breach, isStory, START + windowsLater * MINUTE);
 }
@@ -30,8 +33,15 @@ const tell = (incident: Incident, told: Partial<Told>, key = 'log'): Incident =>
 /** An incident that another replica began to send, and has not confirmed in time. */
 function begun(): Incident {
   const breach = {
-    ...{ category: 'llm_call', window: '', tenant: { id: 'proj_1' }, count: 16, threshold: 15, level: OVER },
-    ...{ countedBy: 'all' as const, windowStart: NOW - 10_000, windowEnd: NOW + 50_000 },
+    category: 'llm_call',
+    window: '',
+    tenant: { id: 'proj_1' },
+    count: 16,
+    threshold: 15,
+    level: OVER,
+    countedBy: 'all' as const,
+    windowStart: NOW - 10_000,
+    windowEnd: NOW + 50_000,
   };
   const incident = withBreach(undefined, breach, false, NOW - 10_000);
   const delivery = { status: 'queued' as const, attempts: 0 };
@@ -39,7 +49,10 @@ function begun(): Incident {
 }
 
 const sender = (more: Partial<Sender>): Sender => ({
-  ...{ me: 'me', now: NOW, settings: { remindAfterMs: 60_000, resolveAfterMs: undefined }, mute: undefined },
+  me: 'me',
+  now: NOW,
+  settings: { remindAfterMs: 60_000, resolveAfterMs: undefined },
+  mute: undefined,
   channels: new Map([['log', {}]]),
   own: () => ({ pausedMs: 0, leaseMs: SEND_LEASE_MS }),
   isMine: () => true,
@@ -80,7 +93,11 @@ describe('what is due to channels', () => {
 
   it('is nothing without a record', () => {
     expect(take(undefined)).toEqual({
-      ...{ incident: undefined, taken: new Map(), held: [], paused: [], isDone: false },
+      incident: undefined,
+      taken: new Map(),
+      held: [],
+      paused: [],
+      isDone: false,
     });
   });
 
@@ -124,13 +141,16 @@ describe('what is due to channels', () => {
     const fresh = take(over(undefined), paused);
     expect([fresh.paused, fresh.taken.size]).toEqual([['log'], 0]);
     expect(fresh.incident?.told.log).toEqual({
-      ...{ levels: {}, next: NOW + 30_000 },
+      levels: {},
+      next: NOW + 30_000,
       delivery: { status: 'failed', attempts: 0, reason: 'the channel accepts nothing at the moment' },
     });
     expect(fresh.incident?.lookAt).toBe(NOW + 30_000);
     const delivery = { status: 'retried', attempts: 3, reason: 'answered 503' } as const;
     expect(take(tell(over(undefined), { delivery }), paused).incident?.told.log).toEqual({
-      ...{ levels: {}, next: NOW + 30_000, delivery },
+      levels: {},
+      next: NOW + 30_000,
+      delivery,
     });
   });
 
@@ -158,7 +178,8 @@ describe('what is due to channels', () => {
       const { incident, held, taken } = change(undefined, over(undefined), { mute });
       expect([held, taken.size]).toEqual([['log'], 0]);
       expect(incident?.told.log).toEqual({
-        ...{ levels: {}, held: NOW + HOUR },
+        levels: {},
+        held: NOW + HOUR,
         delivery: { status: 'suppressed', attempts: 0, reason: 'muted: a load test' },
       });
       expect(incident?.told.log?.levels).toEqual({});

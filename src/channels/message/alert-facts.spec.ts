@@ -26,10 +26,14 @@ describe('the facts of', () => {
   it('an alert about which all is known', () => {
     const attributes = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`field${i}`, String(i)]));
     const alert = anAlert({
-      ...{ count: 5_000, countAtCrossing: 16, windowMs: 86_400_000, windowEnd: new Date('2026-01-02T12:00:00Z') },
+      count: 5_000,
+      countAtCrossing: 16,
+      windowMs: 86_400_000,
+      windowEnd: new Date('2026-01-02T12:00:00Z'),
       streak: { windows: 3, since: new Date('2025-12-30T12:00:00Z') },
       contributors: [{ label: 'alice', count: 3_000 }],
-      ...{ service: 'api', countedBy: 'instance' },
+      service: 'api',
+      countedBy: 'instance',
       tenant: { id: 'proj_1', name: 'Acme', attributes },
     });
     const shown = facts(alert, 'production');
@@ -55,7 +59,8 @@ describe('the facts of', () => {
     const shown = facts(anIncident(status));
     expect(shown).toMatchObject({
       ...expected,
-      ...{ Peak: '47 in 1 min, threshold 15, 3.1x, at 12:00/3', Total: '120 in all' },
+      Peak: '47 in 1 min, threshold 15, 3.1x, at 12:00/3',
+      Total: '120 in all',
     });
     expect('Lasted' in shown).toBe(status !== 'opened');
     // The last count and window of one that is over are those of its peak.
@@ -71,7 +76,8 @@ describe('the facts of', () => {
       thresholdRaisedTo: 100,
     } as RateAlert['incident'];
     expect(facts({ ...alert, incident })).toMatchObject({
-      ...{ Ended: 'threshold raised to 100', Lasted: '3 min from 12:00/3, over in 3 of the last 15 windows' },
+      Ended: 'threshold raised to 100',
+      Lasted: '3 min from 12:00/3, over in 3 of the last 15 windows',
     });
   });
 });

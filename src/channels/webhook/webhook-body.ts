@@ -66,7 +66,10 @@ export function webhookNoticeBody(notice: Notice): string {
   return JSON.stringify({
     version: 1,
     type: 'notice',
-    ...{ id, kind, severity, at },
+    id,
+    kind,
+    severity,
+    at,
     title: oneLine(title),
     lines: lines.map((line) => oneLine(line, MAX_NOTICE_LINE)),
     service: service && oneLine(service),

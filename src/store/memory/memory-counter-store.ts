@@ -82,8 +82,13 @@ export class MemoryCounterStore implements CounterStore {
 
   private create(key: OwnTotal): Counter {
     const counter: Counter = {
-      ...{ totals: new Map(), sum: 0, base: 0, basedAt: 0 },
-      ...{ given: 0, told: 0, leases: new Map() },
+      totals: new Map(),
+      sum: 0,
+      base: 0,
+      basedAt: 0,
+      given: 0,
+      told: 0,
+      leases: new Map(),
     };
     this.windowOf(key).counters.set(key.tenant, counter);
     return counter;

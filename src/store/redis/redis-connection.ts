@@ -102,8 +102,12 @@ function ownCluster(client: Cluster): Cluster {
   const { lazyConnect, enableOfflineQueue, enableAutoPipelining, ...each } = OPTIONS;
   const redisOptions = { ...client.options.redisOptions, ...each };
   const connection = client.duplicate([], {
-    ...{ lazyConnect, enableOfflineQueue, enableAutoPipelining, redisOptions },
-    ...{ clusterRetryStrategy: retryStrategy, scaleReads: 'master' },
+    lazyConnect,
+    enableOfflineQueue,
+    enableAutoPipelining,
+    redisOptions,
+    clusterRetryStrategy: retryStrategy,
+    scaleReads: 'master',
   });
   return followCredentials(connection, redisOptions, () => client.options.redisOptions);
 }
