@@ -1,3 +1,4 @@
+import { aBreach } from '../../../test/support/a-breach.js';
 import type { Breach } from '../../model/breach.js';
 import { unsettled, withSettled } from './counts-of-windows.js';
 import { closedIfOver, overAt } from './end-of-incident.js';
@@ -6,19 +7,8 @@ import { withBreach, type Incident } from './incident.js';
 const MINUTE = 60_000;
 const START = 29_000_000 * MINUTE;
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
-const breach: Breach = {
-  category: 'llm_call',
-  window: '',
-  tenant: { id: 'proj_1' },
-  count: 20,
-  threshold: 15,
-  level: { at: 1, severity: 'warning' },
-  countedBy: 'all',
-  windowStart: START,
-  windowEnd: at(1),
-};
 const opened = (story = true, more: Partial<Breach> = {}): Incident =>
-  withBreach(undefined, { ...breach, ...more }, story, at(0, 1_000));
+  withBreach(undefined, aBreach(START, more), story, at(0, 1_000));
 /** All windows until then are counted. */
 const counted = (incident: Incident, until: number): Incident =>
   unsettled(incident, until).reduce((next, span) => withSettled(next, span, 20), incident);
@@ -44,7 +34,7 @@ describe('the end of an incident', () => {
 
   it('comes two windows after the end of a window that is an alert of its own, or after a breach that came later', () => {
     expect(overAt(opened(false), 6 * MINUTE)).toBe(at(3));
-    const late = withBreach(undefined, breach, false, at(1, 500));
+    const late = withBreach(undefined, aBreach(START), false, at(1, 500));
     expect(overAt(late, undefined)).toBe(at(3, 500));
   });
 

@@ -1,4 +1,4 @@
-import type { Breach } from '../../model/breach.js';
+import { aBreach } from '../../../test/support/a-breach.js';
 import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
 import type { DueRecords } from '../../store/shared-state.js';
 import { withBreach, type Incident } from './incident.js';
@@ -38,18 +38,7 @@ class BrittleState extends MemorySharedState {
 }
 
 describe('when incidents are due', () => {
-  const breach: Breach = {
-    category: 'llm_call',
-    window: '',
-    tenant: { id: 'proj_1' },
-    windowStart: 0,
-    windowEnd: 60_000,
-    count: 20,
-    threshold: 15,
-    level: { at: 1, severity: 'warning' },
-    countedBy: 'all',
-  };
-  const incident = { ...withBreach(undefined, breach, true, 0), lookAt: 5 };
+  const incident = { ...withBreach(undefined, aBreach(0), true, 0), lookAt: 5 };
   let state: BrittleState;
 
   beforeEach(async () => {
@@ -89,20 +78,10 @@ describe('incidents', () => {
   let state: BrittleState;
   let records: IncidentRecords;
   let other: IncidentRecords;
-  const of = (tenant: string, more: Partial<Incident> = {}): Incident => {
-    const breach: Breach = {
-      category: 'llm_call',
-      window: '',
-      tenant: { id: tenant },
-      windowStart: 0,
-      windowEnd: 60_000,
-      count: 20,
-      threshold: 15,
-      level: { at: 1, severity: 'warning' },
-      countedBy: 'all',
-    };
-    return { ...withBreach(undefined, breach, true, SEEN), ...more };
-  };
+  const of = (tenant: string, more: Partial<Incident> = {}): Incident => ({
+    ...withBreach(undefined, aBreach(0, { tenant: { id: tenant } }), true, SEEN),
+    ...more,
+  });
   const open = (on: IncidentRecords, id: string, more: Partial<Incident> = {}): Promise<Incident | undefined> =>
     on.change(id, () => of(id, { lookAt: SEEN, ...more }));
   const all = async (on: IncidentRecords): Promise<(readonly [string, Incident])[]> => {

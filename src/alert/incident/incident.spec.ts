@@ -1,3 +1,4 @@
+import { aBreach } from '../../../test/support/a-breach.js';
 import fc from 'fast-check';
 
 import type { IncidentStatus } from '../../model/rate-alert.js';
@@ -19,18 +20,8 @@ import { withConfirmed, withFailed, withTold } from './told.js';
 const MINUTE = 60_000;
 const START = 29_000_000 * MINUTE;
 const THRESHOLD = 15;
-const breach = (window: number, count: number, more: Partial<Breach> = {}): Breach => ({
-  category: 'llm_call',
-  window: '',
-  tenant: { id: 'proj_1', name: 'Acme' },
-  count,
-  threshold: THRESHOLD,
-  level: { at: 1, severity: 'warning' },
-  countedBy: 'all',
-  windowStart: START + window * MINUTE,
-  windowEnd: START + (window + 1) * MINUTE,
-  ...more,
-});
+const breach = (window: number, count: number, more: Partial<Breach> = {}): Breach =>
+  aBreach(START + window * MINUTE, { tenant: { id: 'proj_1', name: 'Acme' }, count, threshold: THRESHOLD, ...more });
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
 const stored = (incident: Incident): Incident => JSON.parse(JSON.stringify(incident)) as Incident;
 const opened = (count = 20): Incident => withBreach(undefined, breach(0, count), true, at(0, 500));

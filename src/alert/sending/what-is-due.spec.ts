@@ -1,3 +1,4 @@
+import { aBreach } from '../../../test/support/a-breach.js';
 import type { AlertLevel, Severity } from '../../model/level.js';
 import type { Breach } from '../../model/breach.js';
 import { due, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
@@ -14,17 +15,7 @@ const all = {};
 const only = (minSeverity: Severity) => ({ minSeverity });
 
 /** A breach so many windows after the first, at a moment of it. */
-const breach = (window: number, level = OVER, count = 16): Breach => ({
-  category: 'llm_call',
-  window: '',
-  tenant: { id: 'proj_1' },
-  count,
-  threshold: 15,
-  level,
-  countedBy: 'all',
-  windowStart: START + window * MINUTE,
-  windowEnd: START + (window + 1) * MINUTE,
-});
+const breach = (window: number, level = OVER, count = 16): Breach => aBreach(START + window * MINUTE, { count, level });
 const at = (window: number, ms = 1_000): number => START + window * MINUTE + ms;
 const after = (story: boolean, ...breaches: Breach[]): Incident =>
   breaches.reduce<Incident | undefined>(

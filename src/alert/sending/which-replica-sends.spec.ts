@@ -1,3 +1,4 @@
+import { aBreach } from '../../../test/support/a-breach.js';
 import type { AlertLevel } from '../../model/level.js';
 import { extended, leaseOf, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
 import { CLOCK_FELL_BACK_MS, withBreach, type Incident, type Told } from '../incident/incident.js';
@@ -13,18 +14,8 @@ const END = NOW + 50_000;
 
 /** A breach of a window of a minute that began ten seconds ago, or that many windows later. */
 function over(before: Incident | undefined, { isStory = false, level = OVER, windowsLater = 0 } = {}): Incident {
-  const breach = {
-    category: 'llm_call',
-    window: '',
-    tenant: { id: 'proj_1' },
-    count: 16,
-    threshold: 15,
-    level,
-    countedBy: 'all' as const,
-    windowStart: START + windowsLater * MINUTE,
-    windowEnd: END + windowsLater * MINUTE,
-  };
-  return withBreach(before, breach, isStory, START + windowsLater * MINUTE);
+  const start = START + windowsLater * MINUTE;
+  return withBreach(before, aBreach(start, { count: 16, level }), isStory, start);
 }
 
 const tell = (incident: Incident, told: Partial<Told>, key = 'log'): Incident =>
@@ -32,18 +23,7 @@ const tell = (incident: Incident, told: Partial<Told>, key = 'log'): Incident =>
 
 /** An incident that another replica began to send, and has not confirmed in time. */
 function begun(): Incident {
-  const breach = {
-    category: 'llm_call',
-    window: '',
-    tenant: { id: 'proj_1' },
-    count: 16,
-    threshold: 15,
-    level: OVER,
-    countedBy: 'all' as const,
-    windowStart: NOW - 10_000,
-    windowEnd: NOW + 50_000,
-  };
-  const incident = withBreach(undefined, breach, false, NOW - 10_000);
+  const incident = over(undefined);
   const delivery = { status: 'queued' as const, attempts: 0 };
   return withTold(incident, 'log', { levels: {}, delivery, by: 'other', until: NOW - 1 });
 }
