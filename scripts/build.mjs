@@ -20,6 +20,7 @@ await Promise.all([
   tsc('--outDir', 'dist/esm', '--removeComments', '--declaration', 'false', '--noCheck'),
   tsc('--outDir', 'dist/cjs', '--emitDeclarationOnly', '--noCheck', '--sourceMap', 'false'),
 ]);
+requireInPlace('dist/cjs/util/optional-peers.js');
 write('dist/cjs/package.json', '{"type":"commonjs"}\n');
 write('dist/esm/package.json', '{"type":"module"}\n');
 for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' }))
@@ -50,6 +51,16 @@ async function tsc(...options) {
     console.error(/** @type {{ stdout: string }} */ (error).stdout);
     process.exit(1);
   }
+}
+
+/**
+ * An `import()` becomes a `require` in a function. In place, it is in the `try` of the source, where bundlers accept a missing package.
+ *
+ * @param {string} file
+ */
+function requireInPlace(file) {
+  const text = readFileSync(file, 'utf8');
+  write(file, text.replace(/Promise\.resolve\(\)\.then\(\(\) => (__importStar\(require\('[^']+'\)\))\)/g, '$1'));
 }
 
 /**

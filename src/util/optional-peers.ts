@@ -1,11 +1,22 @@
 import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 
-/** Optional packages that the app may have. They are loaded only here, when the module starts. */
+/**
+ * Optional packages that the app may have. They are loaded only here, when the module starts. Each `import()` stands in a `try` of its own:
+ * bundlers accept that such a package is missing.
+ */
+
+async function nestConfig(): Promise<typeof import('@nestjs/config') | undefined> {
+  try {
+    return missing.has('@nestjs/config') ? undefined : await import('@nestjs/config');
+  } catch (error) {
+    return throwUnlessMissing('@nestjs/config', error);
+  }
+}
 
 /** The app's `ConfigService` of `@nestjs/config`, if it has one. */
 export async function configService(app: ModuleRef): Promise<{ get(name: string): unknown } | undefined> {
-  const config = await optional('@nestjs/config', () => import('@nestjs/config')).catch((error: unknown) => {
+  const config = await nestConfig().catch((error: unknown) => {
     // It may be merely installed, in a format that the tests of the app cannot load: Jest loads no ES modules.
     if (providersOf(app).some(({ token }) => isClassNamed('ConfigService', token))) throw error;
   });
@@ -56,8 +67,12 @@ export type Sentry = Pick<
 
 export type SentryClient = NonNullable<ReturnType<Sentry['getClient']>>;
 
-export function sentry(): Promise<Sentry | undefined> {
-  return optional('@sentry/nestjs', () => import('@sentry/nestjs'));
+export async function sentry(): Promise<Sentry | undefined> {
+  try {
+    return missing.has('@sentry/nestjs') ? undefined : await import('@sentry/nestjs');
+  } catch (error) {
+    return throwUnlessMissing('@sentry/nestjs', error);
+  }
 }
 
 /**
@@ -86,8 +101,12 @@ export function withoutOtherWork(peer: Sentry, capture: () => void): void {
 }
 
 /** The OpenTelemetry API. It does nothing until the app registers an SDK. */
-export function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
-  return optional('@opentelemetry/api', () => import('@opentelemetry/api'));
+export async function openTelemetry(): Promise<typeof import('@opentelemetry/api') | undefined> {
+  try {
+    return missing.has('@opentelemetry/api') ? undefined : await import('@opentelemetry/api');
+  } catch (error) {
+    return throwUnlessMissing('@opentelemetry/api', error);
+  }
 }
 
 /** Runs `work` without spans and breadcrumbs: they would show the whole address, and a webhook's address is secret. */
@@ -112,18 +131,12 @@ export async function withoutRootSpans(): Promise<Untraced> {
 /** Not imported again: webpack throws for a missing package only the first time, then returns an empty object. */
 const missing = new Set<string>();
 
-async function optional<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {
-  if (missing.has(name)) return undefined;
-  try {
-    return await load();
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    // Node quotes the name, Yarn's Plug'n'Play does not. The ES module loader of ts-node gives no code.
-    const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
-    if (!isMissing || !(code.endsWith('MODULE_NOT_FOUND') || message.startsWith('Cannot find '))) throw error;
-    missing.add(name);
-    return undefined;
-  }
+function throwUnlessMissing(name: string, error: unknown): undefined {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  // Node quotes the name, Yarn's Plug'n'Play does not. The ES module loader of ts-node gives no code.
+  const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
+  if (!isMissing || !(code.endsWith('MODULE_NOT_FOUND') || message.startsWith('Cannot find '))) throw error;
+  missing.add(name);
 }
 
 function find<T>(app: ModuleRef, type: new (...args: never[]) => T): T | undefined {
