@@ -393,6 +393,12 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         description: 'Monitored handlers and whether they have seen a tenant, to show before there are any tenants.',
       },
       canSetThreshold: { type: 'boolean', description: 'Whether thresholds can be set from the page.' },
+      unread: {
+        type: 'array',
+        items: { type: 'string' },
+        description:
+          'What is left out because it cannot be read, although the store is up: `usage of llm_call`. The log says why. Absent if nothing is.',
+      },
     },
   },
   PageOverride: {
@@ -466,6 +472,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       now: { type: 'number' },
       rows: { type: 'array', items: { $ref: '#/components/schemas/TenantRow' } },
       more: { type: 'number', description: 'How many more there are at least.' },
+      unread: { type: 'array', items: { type: 'string' }, description: 'As in the overview.' },
     },
   },
   TenantAnswer: {
@@ -494,6 +501,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       incidents: { type: 'array', items: { $ref: '#/components/schemas/PageIncident' } },
       alerts: { type: 'array', items: { $ref: '#/components/schemas/PageAlert' } },
       override: { $ref: '#/components/schemas/PageOverride' },
+      unread: { type: 'array', items: { type: 'string' }, description: 'As in the overview.' },
     },
   },
   CategoryAnswer: {
@@ -534,6 +542,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       active: { type: 'number', description: 'Number of active tenants, of which `tenants` has the first.' },
       advice: { $ref: '#/components/schemas/Advice' },
       override: { $ref: '#/components/schemas/PageOverride' },
+      unread: { type: 'array', items: { type: 'string' }, description: 'As in the overview.' },
     },
   },
   Advice: {

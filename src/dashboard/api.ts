@@ -256,6 +256,8 @@ export interface Overview {
   handlers: PageHandler[];
   /** Whether thresholds can be set from the page. */
   canSetThreshold: boolean;
+  /** What is left out because it cannot be read, although the store is up: `usage of llm_call`. The log says why. Absent if nothing is. */
+  unread?: string[];
 }
 
 /** A threshold that was set at run time. */
@@ -298,6 +300,8 @@ export interface TenantsAnswer {
   rows: TenantRow[];
   /** How many more there are at least. */
   more: number;
+  /** As in the overview. */
+  unread?: string[];
 }
 
 /** `GET api/tenant?category=&tenant=`: one tenant in one category. An unknown tenant has zeros, not a 404. */
@@ -313,6 +317,8 @@ export interface TenantAnswer {
   alerts: PageAlert[];
   /** Thresholds set for this tenant only. */
   override?: PageOverride;
+  /** As in the overview. */
+  unread?: string[];
 }
 
 /** `GET api/category?category=`: one category over the last 24 hours. */
@@ -330,6 +336,8 @@ export interface CategoryAnswer {
   advice: Advice;
   /** Thresholds set for every tenant of the category. */
   override?: PageOverride;
+  /** As in the overview. */
+  unread?: string[];
 }
 
 /** `GET api/advice?category=&over=&at=`: threshold advice from the history of `over` (default 24 h); `at` adds a candidate. */

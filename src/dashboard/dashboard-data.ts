@@ -5,7 +5,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdOverride } from '../model/threshold-override.js';
 import { keyOfShown } from '../model/tenant.js';
 import { baseWindow, NEAR } from '../usage/usage-units.js';
-import type { UsageRow, UsageSeries } from '../usage/usage-reader.js';
+import type { UsageReader, UsageRow } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
 import type {
   Advice,
@@ -20,6 +20,7 @@ import type {
   ThresholdsAnswer,
 } from './api.js';
 import { Cached } from './cached.js';
+import { Parts } from './parts.js';
 import {
   deliveriesOf,
   endOf,
@@ -63,7 +64,11 @@ interface Told {
 export class DashboardData {
   private readonly cached = new Cached();
 
-  constructor(private readonly view: MonitorView) {}
+  /** @param lacking - Called with each overview: what it lacks and why, for the log; empty if it has all. */
+  constructor(
+    private readonly view: MonitorView,
+    private readonly lacking: (reasons: string) => void,
+  ) {}
 
   /** Call after a change on the page, so that the next response includes it. */
   changed(): void {
@@ -118,17 +123,21 @@ export class DashboardData {
     const { view } = this;
     const store = view.store();
     const { uncounted } = view.counter();
-    // Omits what cannot be read while the store is away. The summary shows that it is away.
-    const [told, listed] = await Promise.all([this.told(), this.orNothing(view.instances.list(), undefined)]);
+    const parts = this.parts();
+    const [told, listed] = await Promise.all([
+      this.told(parts),
+      parts.read('instances', view.instances.list(), undefined),
+    ]);
     const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
-    const all = await this.orNothing(this.nearRows(told.alerts), []);
-    const rows = await this.orNothing(this.withDetails(all.slice(0, MAX_ROWS), told), []);
+    const all = await this.nearRows(told.alerts, parts);
+    const rows = await this.withDetails(all.slice(0, MAX_ROWS), told, parts);
     // Counts a tenant once, in however many windows and categories it is over, and only if it is over the threshold, not a lower level.
     const over = new Set(all.filter(({ since }) => since !== undefined).map(({ tenant }) => tenant.id)).size;
     const [categories, storage] = await Promise.all([
-      Promise.all(Array.from(view.categories.values(), (category) => this.summary(category))),
-      this.storage(),
+      Promise.all(Array.from(view.categories.values(), (category) => this.summary(category, parts))),
+      this.storage(parts),
     ]);
+    this.lacking(parts.reasons);
     return {
       now: view.now(),
       service: view.service,
@@ -178,42 +187,63 @@ export class DashboardData {
         .handlers()
         .map(({ handler, categories: names, seen }) => ({ handler, categories: [...names], seen })),
       canSetThreshold: true,
+      ...parts.unread,
     };
   }
 
   private async readTenants(name: string | undefined, search: string): Promise<TenantsAnswer> {
     const { usage } = this.view;
-    const told = await this.told();
-    const wanted = search.toLowerCase();
+    const parts = this.parts();
+    const told = await this.told(parts);
     const rows: TenantRow[] = [];
     let more = 0;
     for (const category of this.view.categories.values()) {
       if (!usage || (name !== undefined && name !== category.name)) continue;
-      const seen = await this.seen(category.name);
-      const found = Array.from(seen)
-        .filter(([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted))
-        .map(([id]) => id);
-      more += Math.max(found.length - MAX_FOUND, 0);
-      // Only some are read, so the busiest come first.
-      const top = await usage.top(category.name, { limit: MAX_TOP });
-      const place = new Map(top.map(({ tenant }, i) => [tenant.id, i]));
-      found.sort((a, b) => (place.get(a) ?? MAX_TOP) - (place.get(b) ?? MAX_TOP));
-      const ids = found.slice(0, MAX_FOUND);
-      rows.push(...(await usage.present(category, baseWindow(category), ids)).map((row) => this.toRow(row)));
+      const finding = this.find(usage, category, search.toLowerCase());
+      const found = await parts.read(usageOf(category), finding, { rows: [], more: 0 });
+      rows.push(...found.rows);
+      more += found.more;
     }
     rows.sort((a, b) => b.ratio - a.ratio);
     const shown = rows.slice(0, MAX_FOUND);
-    return { now: this.view.now(), rows: await this.withDetails(shown, told), more: more + rows.length - shown.length };
+    return {
+      now: this.view.now(),
+      rows: await this.withDetails(shown, told, parts),
+      more: more + rows.length - shown.length,
+      ...parts.unread,
+    };
+  }
+
+  private async find(
+    usage: UsageReader,
+    category: Category,
+    wanted: string,
+  ): Promise<{ readonly rows: readonly TenantRow[]; readonly more: number }> {
+    const seen = await this.seen(category.name);
+    const found = Array.from(seen)
+      .filter(([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted))
+      .map(([id]) => id);
+    // Only some are read, so the busiest come first.
+    const top = await usage.top(category.name, { limit: MAX_TOP });
+    const place = new Map(top.map(({ tenant }, i) => [tenant.id, i]));
+    found.sort((a, b) => (place.get(a) ?? MAX_TOP) - (place.get(b) ?? MAX_TOP));
+    const rows = await usage.present(category, baseWindow(category), found.slice(0, MAX_FOUND));
+    return { rows: rows.map((row) => this.toRow(row)), more: Math.max(found.length - MAX_FOUND, 0) };
   }
 
   private async readTenant(name: string, id: string): Promise<TenantAnswer> {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
-    const told = await this.told();
+    const parts = this.parts();
+    const told = await this.told(parts);
     const mine = told.alerts.filter(
       ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
     );
-    const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
+    const common = {
+      incidents: incidentsOf(mine),
+      alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert),
+      ...parts.unread,
+    };
     if (!usage) return { now, rows: [], day: { start: now, stepMs: 60_000, counts: [] }, hourlyPeaks: [], ...common };
     const category = usage.category(name);
     const rows = await Promise.all(
@@ -232,7 +262,7 @@ export class DashboardData {
     const override = overrides.find((one) => isFor(one, name, base) && isOfTenant(one));
     return {
       now,
-      rows: await this.withDetails(rows.flat(), told),
+      rows: await this.withDetails(rows.flat(), told, parts),
       day: toSeries(day),
       hourlyPeaks: peaks.flatMap(({ hour, tenants }) => {
         const own = tenants.find(({ tenant }) => tenant.id === keyOfShown(id));
@@ -246,7 +276,8 @@ export class DashboardData {
   private async readCategory(name: string): Promise<CategoryAnswer> {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
-    const told = await this.told();
+    const parts = this.parts();
+    const told = await this.told(parts);
     const category = this.categoryOf(name);
     const alerts = told.alerts
       .filter(({ alert, raisedAt }) => alert.category === name && raisedAt.getTime() > now - DAY_MS)
@@ -255,10 +286,11 @@ export class DashboardData {
         tenant: tenantOf(alert),
         severity: alert.level.severity,
       }));
-    const summary = await this.summary(category);
+    const summary = await this.summary(category, parts);
+    const common = { now, category: summary, alerts, ...parts.unread };
     if (!usage) {
       const totals = { start: now, stepMs: 60_000, counts: [] };
-      return { now, category: summary, totals, alerts, tenants: [], active: 0, advice: noAdvice(category, now) };
+      return { ...common, totals, tenants: [], active: 0, advice: noAdvice(category, now) };
     }
     const [totals, used, advice, overrides] = await Promise.all([
       usage.totals(name, { from: now - DAY_MS }),
@@ -269,10 +301,8 @@ export class DashboardData {
     const base = baseWindow(category).name;
     const override = overrides.find((one) => isFor(one, name, base) && one.tenant === undefined);
     return {
-      now,
-      category: summary,
+      ...common,
       totals: toSeries(totals),
-      alerts,
       tenants: used.slice(0, MAX_TENANTS),
       active: used.length,
       advice,
@@ -305,30 +335,31 @@ export class DashboardData {
    * Tenants at half of a threshold or more, worst first. Looks at the busiest, those that came near and those that raised alerts, because a
    * tenant with a low threshold of its own need not be among the busiest.
    */
-  private async nearRows(alerts: readonly AlertRecord[]): Promise<TenantRow[]> {
+  private async nearRows(alerts: readonly AlertRecord[], parts: Parts): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
     if (!usage) return [];
     const now = this.view.now();
+    const nearIn = async (category: Category, window: CategoryWindow): Promise<TenantRow[]> => {
+      const { start, end } = window.spanAt(now);
+      const times = end - start <= MAX_SHOWN_ON_MS ? [now, start - 1] : [now];
+      const since = window.spanAt(times.at(-1) ?? now).start;
+      const alerted = alertedSince(alerts, category.name, window.name, since);
+      const rows = times.map(async (at) => {
+        const [busiest, nearest] = await Promise.all([
+          usage.top(category.name, { limit: MAX_TOP, window: window.name, at }),
+          usage.nearest(category, window, at),
+        ]);
+        const known = new Set(busiest.map(({ tenant }) => tenant.id));
+        const others = [...new Set([...nearest, ...alerted])].filter((tenant) => !known.has(tenant));
+        return [...busiest, ...(await usage.present(category, window, others, at))];
+      });
+      const [running = [], last = []] = await Promise.all(rows);
+      const near = worstOf(running, last).filter(({ ratio = 0 }) => ratio >= NEAR);
+      return near.map((row) => this.toRow(row));
+    };
     const found = await Promise.all(
       Array.from(categories.values()).flatMap((category) =>
-        category.windows.map(async (window) => {
-          const { start, end } = window.spanAt(now);
-          const times = end - start <= MAX_SHOWN_ON_MS ? [now, start - 1] : [now];
-          const since = window.spanAt(times.at(-1) ?? now).start;
-          const alerted = alertedSince(alerts, category.name, window.name, since);
-          const rows = times.map(async (at) => {
-            const [busiest, nearest] = await Promise.all([
-              usage.top(category.name, { limit: MAX_TOP, window: window.name, at }),
-              usage.nearest(category, window, at),
-            ]);
-            const known = new Set(busiest.map(({ tenant }) => tenant.id));
-            const others = [...new Set([...nearest, ...alerted])].filter((tenant) => !known.has(tenant));
-            return [...busiest, ...(await usage.present(category, window, others, at))];
-          });
-          const [running = [], last = []] = await Promise.all(rows);
-          const near = worstOf(running, last).filter(({ ratio = 0 }) => ratio >= NEAR);
-          return near.map((row) => this.toRow(row));
-        }),
+        category.windows.map((window) => parts.read(usageOf(category), nearIn(category, window), [])),
       ),
     );
     return found.flat().sort((a, b) => b.ratio - a.ratio);
@@ -363,7 +394,7 @@ export class DashboardData {
   }
 
   /** Adds the last hour, the channels that were sent the breach, and mutes. */
-  private async withDetails(rows: readonly TenantRow[], { alerts, mutes }: Told): Promise<TenantRow[]> {
+  private async withDetails(rows: readonly TenantRow[], { alerts, mutes }: Told, parts: Parts): Promise<TenantRow[]> {
     const { usage } = this.view;
     const now = this.view.now();
     const hours = new Map<TenantRow, Series>();
@@ -371,8 +402,9 @@ export class DashboardData {
       const own = rows.filter((row) => row.category === category.name);
       if (!usage || own.length === 0) continue;
       const ids = own.map(({ tenant }) => tenant.id);
-      const series = await usage.histories(category, ids, { from: now - HOUR_MS + 60_000 });
-      own.forEach((row, i) => hours.set(row, toSeries(series[i] as UsageSeries)));
+      const reading = usage.histories(category, ids, { from: now - HOUR_MS + 60_000 });
+      const series = await parts.read(usageOf(category), reading, []);
+      series.forEach((hour, i) => hours.set(own[i] as TenantRow, toSeries(hour)));
     }
     return rows.map((row) => {
       const record = alerts.find(
@@ -411,25 +443,34 @@ export class DashboardData {
     });
   }
 
-  private async told(): Promise<Told> {
+  private async told(parts: Parts): Promise<Told> {
     const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
-    return { alerts: await this.orNothing(alerts, []), mutes: await this.orNothing(this.mutes(), []) };
+    return { alerts: await parts.read('alerts', alerts, []), mutes: await parts.read('mutes', this.mutes(), []) };
   }
 
-  private async summary(category: Category): Promise<CategorySummary> {
+  private parts(): Parts {
+    return new Parts(() => this.view.store().up);
+  }
+
+  private async summary(category: Category, parts: Parts): Promise<CategorySummary> {
     const { usage } = this.view;
     const now = this.view.now();
     const base = baseWindow(category);
     const windows = [base, ...category.windows.filter((window) => window !== base)];
     const [totals, tenants] = usage
       ? await Promise.all([
-          this.orNothing(
+          parts.read(
+            usageOf(category),
             usage.totals(category.name, { from: now }).then(({ counts }) => counts),
             [],
           ),
-          this.cached
-            .get(`active ${category.name}`, ADVICE_GOOD_MS, () => usage.active(category.name, { from: now - DAY_MS }))
-            .catch(() => 0),
+          parts.read(
+            usageOf(category),
+            this.cached.get(`active ${category.name}`, ADVICE_GOOD_MS, () =>
+              usage.active(category.name, { from: now - DAY_MS }),
+            ),
+            0,
+          ),
         ])
       : [[], 0];
     return {
@@ -449,14 +490,16 @@ export class DashboardData {
     };
   }
 
-  private async storage(): Promise<Overview['storage']> {
+  private async storage(parts: Parts): Promise<Overview['storage']> {
     const { usage, categories } = this.view;
     if (!usage) return undefined;
     const { retentionMs, hourlyRetentionMs } = usage.retention;
     const bytes = await this.cached.get('bytes', STORAGE_GOOD_MS, () => usage.bytes()).catch(() => undefined);
     const tenants = new Set<string>();
-    for (const name of categories.keys())
-      for (const id of (await this.orNothing(this.seen(name), new Map<string, string>())).keys()) tenants.add(id);
+    for (const category of categories.values()) {
+      const seen = await parts.read(usageOf(category), this.seen(category.name), new Map<string, string>());
+      for (const id of seen.keys()) tenants.add(id);
+    }
     return { ...(bytes === undefined ? {} : { bytes }), tenants: tenants.size, retentionMs, hourlyRetentionMs };
   }
 
@@ -469,16 +512,11 @@ export class DashboardData {
       return new Map(Array.from(seen, ([id, { name }]) => [id, name]));
     });
   }
+}
 
-  /** Returns `nothing` if the read fails while the store is away. */
-  private async orNothing<T>(reading: Promise<T>, nothing: T): Promise<T> {
-    try {
-      return await reading;
-    } catch (error) {
-      if (this.view.store().up) throw error;
-      return nothing;
-    }
-  }
+/** How the page and the log name a category's usage. */
+function usageOf({ name }: Category): string {
+  return `usage of ${name}`;
 }
 
 /** Keys of the tenants that, according to alerts, were over after `since` or have an open incident. */

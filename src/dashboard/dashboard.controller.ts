@@ -259,7 +259,12 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     private present(): { readonly view: MonitorView; readonly data: DashboardData } {
       const view = this.view?.value;
       if (!view) throw new Refusal(503, 'the monitor is off, or has not started yet');
-      return (this.data ??= { view, data: new DashboardData(view) });
+      return (this.data ??= { view, data: new DashboardData(view, (reasons) => this.lacking(reasons)) });
+    }
+
+    private lacking(reasons: string): void {
+      if (reasons === '') this.once.good('parts');
+      else this.once.warn('parts', () => `The page is shown without what cannot be read: ${reasons}`, reasons);
     }
 
     private async answer(

@@ -804,13 +804,60 @@ describe('the API of the page', () => {
 
   it('answers 503 before the monitor has started, and where it fails, without a word of why', async () => {
     const { monitor, get, log } = await started();
-    jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('WRONGTYPE of something'));
-    const answer = await get('/rate-monitor/api/overview');
+    jest.spyOn(monitor.replica.usage, 'history').mockRejectedValue(new Error('WRONGTYPE of something'));
+    const answer = await get('/rate-monitor/api/tenant?category=llm_call&tenant=proj_1');
     expect([answer.status, await answer.json()]).toEqual([
       503,
       { error: 'this cannot be read or changed at the moment: the log of the app says why' },
     ]);
     expect(log.lines.some((line) => line.includes('WRONGTYPE'))).toBe(true);
+  });
+
+  it('shows all that can be read, and names the rest, for which the log has the reason', async () => {
+    const { monitor, get, log } = await started();
+    await monitor.replica.count('llm_call', 'proj_1', 60);
+    await monitor.replica.count('evaluations', 'proj_2', 6);
+    await monitor.replica.recorder.look();
+    const { usage } = monitor.replica;
+    const { top, active } = { top: usage.top.bind(usage), active: usage.active.bind(usage) };
+    const refused = (what: string) => Promise.reject(new Error(`NOPERM to read ${what}`));
+    const unlessLlm = (name: string) => (name === 'llm_call' ? refused('usage') : undefined);
+    const spies = [
+      jest.spyOn(usage, 'top').mockImplementation((name, options) => unlessLlm(name) ?? top(name, options)),
+      jest.spyOn(usage, 'active').mockImplementation((name, range) => unlessLlm(name) ?? active(name, range)),
+      jest.spyOn(monitor.view.alerts, 'history').mockImplementation(() => refused('alerts')),
+      jest.spyOn(monitor.view.alerts, 'mutes').mockImplementation(() => refused('mutes')),
+      jest.spyOn(monitor.view.instances, 'list').mockImplementation(() => refused('instances')),
+    ];
+    const read = async <T>(path: string) => (await (await get(`/rate-monitor/api/${path}`)).json()) as T;
+    const overview = await read<Overview>('overview');
+    expect(overview.unread).toEqual(['alerts', 'instances', 'mutes', 'usage of llm_call']);
+    expect([overview.rows.map(({ tenant }) => tenant.id), overview.over]).toEqual([['proj_2'], 1]);
+    expect(overview.categories.map(({ name, total }) => [name, total])).toEqual([
+      ['llm_call', 60],
+      ['evaluations', 6],
+    ]);
+    expect(overview.instances).toHaveLength(1);
+    const found = await read<TenantsAnswer>('tenants?search=proj');
+    expect([found.rows.map(({ tenant }) => tenant.id), found.unread]).toEqual([
+      ['proj_2'],
+      ['alerts', 'mutes', 'usage of llm_call'],
+    ]);
+    const tenant = await read<TenantAnswer>('tenant?category=llm_call&tenant=proj_1');
+    expect([tenant.rows[0]?.count, tenant.unread]).toEqual([60, ['alerts', 'mutes']]);
+    const category = await read<CategoryAnswer>('category?category=evaluations');
+    expect([category.active, category.unread]).toEqual([1, ['alerts', 'mutes']]);
+    // The same again, as a page that stays open asks for it.
+    monitor.clock.now += 1;
+    await read('overview');
+    expect(log.lines.filter((line) => line.includes('cannot be read'))).toEqual([
+      expect.stringMatching(
+        /The page is shown without what cannot be read: alerts \(NOPERM to read alerts\), instances \(.*\), mutes \(.*\), usage of llm_call \(NOPERM to read usage\)$/,
+      ),
+    ]);
+
+    for (const spy of spies) spy.mockRestore();
+    await until(async () => (await read<Overview>('overview')).unread === undefined);
   });
 
   it('logs once why pages that ask each second get nothing, and each change that fails', async () => {

@@ -216,6 +216,18 @@ describe('the first look', () => {
     expect(await page.getByText('Nobody is near').count()).toBe(0);
   });
 
+  it('names what cannot be read, shows the rest, and does not claim that all is calm', async () => {
+    const { page, server } = await open();
+    const unread = ['alerts', 'usage of llm_call'];
+    server.patch({ unread });
+    await page.getByText('Cannot be read: alerts, usage of llm_call.').waitFor();
+    expect(await page.locator('.hot tbody tr').count()).toBeGreaterThan(0);
+    expect(await page.locator('.state').textContent()).toMatch(/over$/);
+    server.patch({ unread, state: 'calm', over: 0, rows: [] });
+    await page.getByText('Nobody is near a threshold in what can be read.').waitFor();
+    expect(await page.locator('.state').textContent()).toBe('Incomplete');
+  });
+
   it('lists the monitored handlers before the first tenant, and which were never called', async () => {
     const { page } = await open({ empty: true });
     await page.getByText('No tenant has been seen yet.').waitFor();

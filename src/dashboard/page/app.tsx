@@ -30,6 +30,7 @@ function App(): JSX.Element {
       <main>
         {!overview && problem && <Unavailable problem={problem} />}
         {overview?.state === 'blind' && <Blind overview={overview} />}
+        {overview?.unread && <Unread what={overview.unread} />}
         {overview &&
           (address ? (
             <TenantPage address={address} overview={overview} now={now} />
@@ -71,6 +72,15 @@ function Blind({ overview: { blindSince, store } }: { overview: Overview }): JSX
       </b>{' '}
       Requests continue. Each instance counts alone, so counts here are those of one instance: the true ones are this or
       more.
+    </p>
+  );
+}
+
+function Unread({ what }: { what: readonly string[] }): JSX.Element {
+  return (
+    <p class="banner" role="alert">
+      <b>Cannot be read: {what.join(', ')}.</b> The rest of this page is shown without it. The log of the app says why,
+      and what to do.
     </p>
   );
 }

@@ -90,11 +90,14 @@ function LiveSign({ live: { data, failingSince, problem } }: { live: Live<Overvi
 }
 
 function stateOf({ data, failingSince }: Live<Overview>): keyof typeof COLOURS {
-  return data === undefined || failingSince !== undefined ? 'unknown' : data.state;
+  if (data === undefined || failingSince !== undefined) return 'unknown';
+  // Those who are over may be in what cannot be read.
+  return data.state === 'calm' && data.unread ? 'unknown' : data.state;
 }
 
 function stateWords(state: keyof typeof COLOURS, { data, failingSince }: Live<Overview>, now: number): string {
-  if (state === 'unknown' || !data) return failingSince === undefined ? 'Loading' : 'Not live';
+  if (!data || failingSince !== undefined) return failingSince === undefined ? 'Loading' : 'Not live';
+  if (state === 'unknown') return 'Incomplete';
   if (state === 'over') return `${tenants(data.over)} over`;
   if (state === 'calm') return 'Calm';
   if (data.blindSince === undefined || now - data.blindSince < 60_000) return 'Blind';

@@ -157,8 +157,9 @@ function Search({ typed, onType }: { typed: string; onType: (text: string) => vo
 }
 
 function Nobody({ overview }: { overview: Overview }): JSX.Element {
-  const { state, store } = overview;
+  const { state, store, unread } = overview;
   if (state === 'blind') return <p class="empty">Who is over cannot be read while {store.name} is away.</p>;
+  if (unread) return <p class="empty">Nobody is near a threshold in what can be read.</p>;
   const tenants = overview.categories.reduce((sum, category) => sum + category.tenants, 0);
   if (tenants === 0 && overview.categories.every(({ total }) => total === 0)) return <Handlers overview={overview} />;
   return (
