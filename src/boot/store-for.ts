@@ -7,7 +7,7 @@ import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { RedisCounterStore } from '../store/redis/redis-counter-store.js';
 import { nestRedisClient } from '../util/optional-peers.js';
 import type { CompleteOptions } from '../options/with-defaults.js';
-import { oneLine } from '../util/text.js';
+import { shownOption } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 
 /**
@@ -30,7 +30,7 @@ function ofNestRedis(app: ModuleRef, namespace?: string): Redis | Cluster | unde
   const client = nestRedisClient(app, namespace);
   if (client || namespace === undefined) return client;
   throw new RateMonitorConfigError([
-    `redis.namespace is '${oneLine(namespace, 40)}', which nestjs-redis does not have: install @liaoliaots/nestjs-redis and set that namespace in ` +
+    `redis.namespace is '${shownOption(namespace)}', which nestjs-redis does not have: install @liaoliaots/nestjs-redis and set that namespace in ` +
       'RedisModule.forRoot({ config: { namespace } }), or pass an ioredis client as redis',
   ]);
 }

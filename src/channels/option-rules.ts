@@ -1,7 +1,7 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { isSeverity } from '../model/level.js';
 import { meantName } from '../util/meant-name.js';
-import { oneLine } from '../util/text.js';
+import { shownOption } from '../util/text.js';
 import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isSecret } from './webhook/signature.js';
 
@@ -113,7 +113,7 @@ export function checkOptions<T extends object>(channel: string, rules: OptionRul
     .filter((name) => !Object.hasOwn(rules, name))
     .map((name) => {
       const meant = meantName(name, Object.keys(rules)) ?? 'its name as in the docs, or leave it out';
-      return `${oneLine(name, 40)} is not an option: write ${meant}`;
+      return `${shownOption(name)} is not an option: write ${meant}`;
     });
   const wrong = Object.entries(rules)
     .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
@@ -124,7 +124,7 @@ export function checkOptions<T extends object>(channel: string, rules: OptionRul
 }
 
 function found(name: string, value: unknown): string {
-  if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${oneLine(value, 40)}'`;
+  if (SHOWN.has(name) && typeof value === 'string' && value !== '') return `'${shownOption(value)}'`;
   if (value === undefined) return 'missing';
   if (value === '') return 'empty';
   return typeof value === 'string' || typeof value === 'object' ? 'not in the expected form' : `a ${typeof value}`;

@@ -2,6 +2,7 @@ import { Inject, Module, type CanActivate, type DynamicModule, type NestModule, 
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { shownOption } from '../util/text.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
 import { acceptSlash, controllerAt } from './dashboard.controller.js';
@@ -55,7 +56,7 @@ export class RateMonitorDashboardModule implements NestModule {
       );
     if (typeof path !== 'string' || !PATH.test(path))
       problems.push(
-        `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${path.slice(0, 40)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
+        `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${shownOption(path)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
       );
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';

@@ -16,6 +16,7 @@ import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { isHttpUrl } from '../util/http-url.js';
 import { hasMethods, isFunction, isOptional } from '../util/shapes.js';
+import { holdsAddress } from '../util/text.js';
 import { isTimeZone } from '../util/time-zone.js';
 import { enterOwnMetadata } from './isolated-class-validator.js';
 import {
@@ -123,7 +124,7 @@ function isThresholdWithoutShape(threshold: unknown): boolean {
 function isRedis(value: unknown): boolean {
   const { namespace, duplicate } = Object(value) as Record<string, unknown>;
   // An address is not a namespace. It may hold a password, which the error about a missing nestjs-redis client would show.
-  return typeof namespace === 'string' ? !namespace.includes('://') : typeof duplicate === 'function';
+  return typeof namespace === 'string' ? !holdsAddress(namespace) : typeof duplicate === 'function';
 }
 
 /** What is missing there would be noticed only when it is called, the last of it at shutdown. */

@@ -2,7 +2,7 @@ import type { ValidationError } from 'class-validator';
 
 import { isRecord } from '../util/shapes.js';
 import { meantName } from '../util/meant-name.js';
-import { hasUnseen, kindOf, oneLine, reasonOf } from '../util/text.js';
+import { hasUnseen, holdsAddress, kindOf, reasonOf, shownOption } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { PERIOD_MS } from '../model/window-spans.js';
 import type { AlertLevel } from '../model/level.js';
@@ -94,7 +94,7 @@ const NO_OPTION = { found: 'not an option', remedy: 'its name as in the docs, or
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   if (!CATEGORY_NAME.test(name)) {
     const remedy = 'snake_case: lowercase letters, digits and _, starting with a letter';
-    return [{ path: `categories.${oneLine(name, 40)}`, found: 'not a name', remedy }];
+    return [{ path: `categories.${shownOption(name)}`, found: 'not a name', remedy }];
   }
   const path = `categories.${name}`;
   const problems = check(CategoryShape, category, path);
@@ -211,7 +211,7 @@ function check(shape: Shape, value: unknown, path: string): Problem[] {
 }
 
 function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string, shape: Shape): Problem {
-  const path = prefix + oneLine(property, 40);
+  const path = prefix + shownOption(property);
   if ('whitelistValidation' in constraints) {
     const owner = OWNERS.find(([, other]) => optionsOf(other).has(property))?.[0];
     const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : NO_OPTION.found;
@@ -230,9 +230,9 @@ function nameOf(path: string, sources: ReadonlyMap<string, string>): string {
 
 function show(value: unknown): string {
   // In the wrong place, an address may contain a password or a webhook's key.
-  if (typeof value === 'string' && value.includes('://')) return 'an address';
+  if (typeof value === 'string' && holdsAddress(value)) return 'an address';
   if (typeof value === 'string')
-    return value === '' ? 'empty' : `'${oneLine(value, 40)}'${hasUnseen(value) ? ' with invisible characters' : ''}`;
+    return value === '' ? 'empty' : `'${shownOption(value)}'${hasUnseen(value) ? ' with invisible characters' : ''}`;
   if (value === undefined) return 'missing';
   if (Array.isArray(value) && value.length === 0) return 'an empty list';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);

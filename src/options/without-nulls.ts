@@ -1,6 +1,6 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { isRecord } from '../util/shapes.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { reasonOf, shownOption } from '../util/text.js';
 import type { RateMonitorOptions } from './rate-monitor-options.js';
 
 /** Objects that hold options are copied, even instances of a class. A client, a store or a channel has state, so it is only read. */
@@ -30,7 +30,7 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
     const parts = Array.from(names, (key) => {
       // No option is named by a symbol, so as a text it is refused like any other unknown name.
       const name = String(key);
-      const at = (path && `${path}.`) + oneLine(name, 40);
+      const at = (path && `${path}.`) + shownOption(name);
       return [name, readable(at, () => methodOf(record, key) ?? plain(Reflect.get(record, key), at, around))] as const;
     });
     return Object.fromEntries(parts.filter(([, value]) => value !== null && value !== undefined));

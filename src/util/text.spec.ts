@@ -12,6 +12,7 @@ import {
   oneLine,
   plural,
   reasonOf,
+  shownOption,
   storeReasonOf,
 } from './text.js';
 
@@ -107,6 +108,25 @@ it('reasonOf leaves out what Redis repeats of a command that it does not know', 
   const errors = [new Error(echoed), echoed, echoed.replace(',', '')];
   expect(errors.map(reasonOf)).toEqual(Array(3).fill("ERR unknown command 'hmget'"));
 });
+
+it.each([
+  ['request to https://hooks.example.com/services/T1/kept-secret?x=1 failed', 'request to (an address) failed'],
+  ['getaddrinfo ENOTFOUND redis://:kept-secret@db:6379', 'getaddrinfo ENOTFOUND (an address)'],
+  ['getaddrinfo ENOTFOUND default:kept-secret@db', 'getaddrinfo ENOTFOUND (an address)'],
+  ['bad {"url":"https:/\u200B/kept-secret.example"} there', 'bad (an address) there'],
+  [`${'x'.repeat(190)} me:kept-secret@host`, `${'x'.repeat(190)} (an addr…`],
+  ['connect ECONNREFUSED ::1:6379, mail ops@example.com at 12:00', undefined],
+])('reasonOf leaves addresses out of %j', (message, reason) =>
+  expect(reasonOf(new Error(message))).toBe(reason ?? message),
+);
+
+it.each([
+  ['llm-call', 'llm-call'],
+  ['sk_l1veKeptSecretOf24chars', '(a word of 26 characters)'],
+  ['a rediss://me:hunter2@db b', 'a (an address) b'],
+  ['America/Argentina/BuenosAires', 'America/Argentina/BuenosAires'],
+  ['x'.repeat(50), `${'x'.repeat(39)}…`],
+])('shownOption writes %j as %j', (text, shown) => expect(shownOption(text)).toBe(shown));
 
 it('storeReasonOf names the keys of what Redis refuses because one holds something else, and what to do', () => {
   const refused = (name: string, args: unknown[], message = 'WRONGTYPE Operation') =>

@@ -8,6 +8,10 @@ const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
 const ARGUMENTS = /,? with args beginning with:.*/s;
+/** What of a text is searched for addresses: more than is shown, so that a cut never leaves half of one. */
+const MAX_SEARCHED = 2_000;
+/** Words of this length with a digit in them are keys, tokens or passwords, more often than anything that is meant as an option. */
+const LENGTH_OF_KEYS = 20;
 /** How many keys of a refused command are named. */
 const MAX_KEYS = 3;
 
@@ -24,12 +28,36 @@ export function oneLine(text: string, most = 200): string {
   return `${clean.slice(0, most - 1).replace(/\p{Cs}/u, '')}…`;
 }
 
+/** Whether it is or holds an address, or a user and password as in one: `me:secret@host`. */
+export function holdsAddress(text: string): boolean {
+  const colon = text.indexOf(':');
+  return text.includes('://') || (colon >= 0 && colon < text.lastIndexOf('@'));
+}
+
+/** {@link oneLine} of a text that may hold addresses, which are left out: they may be secret, or have a password. */
+export function withoutAddresses(text: string): string {
+  return withWords(text, 200, (word) => (holdsAddress(word) ? '(an address)' : word));
+}
+
+/** A name or value that was written as an option, for an error about it. What may be a secret in the wrong place is left out. */
+export function shownOption(text: string): string {
+  return withWords(text, 40, (word) => {
+    if (holdsAddress(word)) return '(an address)';
+    return word.length >= LENGTH_OF_KEYS && /\d/.test(word) ? `(a word of ${word.length} characters)` : word;
+  });
+}
+
+function withWords(text: string, most: number, write: (word: string) => string): string {
+  // Cleaned first, or invisible characters could split a word.
+  return oneLine(oneLine(text, MAX_SEARCHED).replace(/\S+/g, write), most);
+}
+
 /** The first key of `given` that is none of `names`, as a text to show. No name is a symbol. */
 export function unknownName(given: object, names: readonly string[]): string | undefined {
   const unknown = Reflect.ownKeys(given)
     .map(String)
     .find((name) => !names.includes(name));
-  return unknown === undefined ? undefined : oneLine(unknown, 40);
+  return unknown === undefined ? undefined : shownOption(unknown);
 }
 
 /** Whether `text` has invisible characters, which {@link oneLine} leaves out. */
@@ -48,11 +76,11 @@ export function copied(text: string): string {
   return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
-/** What went wrong, on one line. Never throws, even if the app threw a value that cannot be converted to a string. */
+/** What went wrong, on one line and without addresses. Never throws, even if the app threw a value that cannot be converted to a string. */
 export function reasonOf(error: unknown): string {
   try {
     const text = isError(error) && error.message !== '' ? error.message : String(error);
-    return oneLine(text.replace(ARGUMENTS, ''));
+    return withoutAddresses(text.replace(ARGUMENTS, ''));
   } catch {
     return 'an error without a message';
   }
@@ -76,7 +104,7 @@ export function storeReasonOf(error: unknown): string {
 }
 
 /** Also of another realm, such as a sandbox: there `instanceof` fails. */
-function isError(value: unknown): value is Error {
+export function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
 }
 

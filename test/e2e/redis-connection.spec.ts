@@ -52,6 +52,18 @@ describe('the connection to Redis', () => {
     expect(await keys()).toHaveLength(1);
   });
 
+  it.each(['redis://:kept-secret@redis.invalid:6379', 'default:kept-secret@redis.invalid'])(
+    'shows no password of a client whose host is %s',
+    async (host) => {
+      const client = new Redis({ host, lazyConnect: true });
+      await start({ redis: client });
+      await (app as TestApp).post('/llm/call', acme);
+      await until(() => (app as TestApp).log.of(' is away ').length === 1);
+      expect((app as TestApp).log.of('Redis (an address) is away (getaddrinfo')).toHaveLength(1);
+      expect((app as TestApp).log.lines.join()).not.toContain('kept-secret');
+    },
+  );
+
   it.each([7, null, undefined])('is a client that keeps %p as its namespace', async (namespace) => {
     const client = Object.assign(new Redis(url(), { lazyConnect: true }), { namespace });
     await start({ redis: client });

@@ -1,7 +1,7 @@
 import type { DeliveryError } from '../../model/delivery-error.js';
 import { accept, readAnswer } from './answer.js';
 import { RateLimit } from './rate-limit.js';
-import { Secrets } from './secrets.js';
+import { Secrets, secretsOf } from './secrets.js';
 
 const read = (body: unknown, init?: ResponseInit, secrets: string[] = []) =>
   readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), new Secrets(secrets));
@@ -52,9 +52,15 @@ it.each<[string, unknown, string | undefined]>([
   ['no page', '<html>nginx</html>', undefined],
   ['no list', [1], undefined],
   ['nothing with a secret in it', { message: 'no such hook: s3cret' }, undefined],
+  ['nothing with a secret that invisible characters split', { message: 'no such hook: s3\u200Bcr\u00ADet' }, undefined],
   ['no message that is none', { message: { deep: 1 } }, undefined],
   ['nothing', '', undefined],
   ['null', 'null', 'null'],
 ])('the reason of an answer is %s', async (_, body, reason) =>
   expect((await read(body, {}, ['s3cret'])).reason).toBe(reason),
 );
+
+it('the name of a parameter is a secret of an address, because it may be the whole token', () => {
+  const secrets = new Secrets(secretsOf(new URL('https://hooks.example.com/a?t0ken-kept-secret')));
+  expect(['bad t0ken-kept', 'bad format'].map((text) => secrets.areIn(text))).toEqual([true, false]);
+});

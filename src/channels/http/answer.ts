@@ -31,7 +31,8 @@ const IN_A_MOMENT = new Set([408, 425, 429]);
 export async function readAnswer(response: Response, secrets: Secrets): Promise<Answer> {
   const body = await readBody(response);
   const json = parse(body);
-  const given = (typeof json.message === 'string' ? json.message : body.trim()).slice(0, MAX_REASON);
+  // Cleaned first: invisible characters between those of a secret must not hide it from the check.
+  const given = oneLine(typeof json.message === 'string' ? json.message : body, MAX_REASON);
   const isReadable = typeof json.message === 'string' || ONE_WORD.test(given);
   // A server may respond "Cannot POST /the/secret/path".
   const reason = isReadable && !secrets.areIn(given) ? oneLine(given, 100) : undefined;

@@ -35,7 +35,8 @@ export class Secrets {
 
 /** The parts of an address that are secret or internal. */
 export function secretsOf({ hostname, pathname, searchParams }: URL): string[] {
-  return [hostname, ...pathname.split('/'), ...searchParams.values()];
+  // The whole token may be a parameter's name: `?token`.
+  return [hostname, ...pathname.split('/'), ...searchParams.keys(), ...searchParams.values()];
 }
 
 function formsOf(secret: string): string[] {

@@ -2,7 +2,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
 import { isRateMonitorConfigError, RateMonitorConfigError } from '../../model/config-error.js';
 import { hasMethods } from '../../util/shapes.js';
-import { oneLine, reasonOf } from '../../util/text.js';
+import { oneLine, reasonOf, withoutAddresses } from '../../util/text.js';
 
 /** When a command times out. Longer than the wait for a publish, which allows for a busy event loop; ioredis's timeout does not. */
 const COMMAND_TIMEOUT_MS = 1_500;
@@ -68,12 +68,12 @@ function duplicateOf(client: Redis | Cluster): Redis | Cluster {
   }
 }
 
-/** The address that `client` uses, without a password. */
+/** The address that `client` uses, without a password, which may be in a host that is a whole address by mistake. */
 export function addressOf(client: Redis | Cluster): string {
   if (client.isCluster) return 'Redis Cluster';
   const { host, port, path, db, sentinels, name } = (client as Redis).options;
   const address = sentinels ? `Sentinel ${name ?? ''}`.trim() : (path ?? `${host}:${port}`);
-  return db ? `Redis ${address} db ${db}` : `Redis ${address}`;
+  return withoutAddresses(db ? `Redis ${address} db ${db}` : `Redis ${address}`);
 }
 
 function ownSingle(client: Redis): Redis {
