@@ -2,7 +2,7 @@ import { ForbiddenException, Inject, Injectable, type CanActivate, type Executio
 
 import { OwnLogger } from '../util/own-logger.js';
 import { SayOnce } from '../util/say-once.js';
-import { oneLine, reasonOf } from '../util/text.js';
+import { isError, oneLine, reasonOf } from '../util/text.js';
 
 /**
  * Decides who may see and use the page. A string, or an object with a name, names the user in mutes and in the log. `true` grants access
@@ -58,7 +58,9 @@ export class DashboardGuard implements CanActivate {
   }
 }
 
+/** Functions and errors have names too: returned by mistake, they are nobody. */
 function nameIn(identity: unknown): string | undefined {
-  const { name } = Object(identity) as { name?: unknown };
+  if (typeof identity !== 'object' || identity === null || isError(identity)) return undefined;
+  const { name } = identity as { name?: unknown };
   return typeof name === 'string' && name !== '' ? oneLine(name, MAX_NAME) : undefined;
 }

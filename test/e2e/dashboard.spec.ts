@@ -229,6 +229,9 @@ describe.each([
       () => undefined,
       () => '',
       () => ({}) as never,
+      // A method that was not called, and a failed check that was caught, have names as people do.
+      () => function isAdmin() {} as never,
+      () => Promise.reject(new Error('secret')).catch((error: Error) => error),
       () => Promise.reject(new Error('secret')),
     ]) {
       const { get, post } = await started({ fastify, authorize });
