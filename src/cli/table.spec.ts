@@ -34,4 +34,10 @@ describe('the table of a terminal', () => {
       'red [31m [altered #HASH]',
     ]);
   });
+
+  it('shows no control character of what somebody else wrote to Redis', () => {
+    const hostile = '\u001b]0;x\u0007\u009b2J';
+    const row = { ...of, window: hostile, tenant: hostile, name: hostile, threshold: hostile as never, since: hostile };
+    expect(table([{ ...row, category: hostile }]).replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
 });

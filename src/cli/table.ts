@@ -17,7 +17,11 @@ export function table(rows: readonly LiveRow[], now = new Date()): string {
     `${Math.round(share * 100)} %`,
     since === undefined ? '' : `${since.slice(isToday(since, now) ? 11 : 0, 16).replace('T', ' ')} UTC`,
   ]);
-  const all = [['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'], ...cells];
+  const all = [
+    ['TENANT', 'ID', 'CATEGORY', 'COUNT', 'RATIO', 'SHARE', 'OVER SINCE'],
+    // Whoever can write to Redis writes all of it, and a terminal obeys control characters.
+    ...cells.map((row) => row.map((cell) => oneLine(cell))),
+  ];
   const widths = (all[0] as string[]).map((_, i) => Math.max(...all.map((row) => (row[i] as string).length)));
   return all
     .map((row) =>
