@@ -117,7 +117,7 @@ describe('an option of the module', () => {
     ['keyPrefix', ' x', `'x': ${KEY_PREFIX}`],
     ['keyPrefix', 'redis://:hunter2@db', `an address: ${KEY_PREFIX}`],
     ['keyPrefix', 'me:hunter2@db', `an address: ${KEY_PREFIX}`],
-    ['counting', 'sk-hunter2-hunter2-hunter2', `'(a word of 26 characters)': ${COUNTING}`],
+    ['counting', 'sk-hunter2-hunter2-hunter2', `'sk-… (26 characters)': ${COUNTING}`],
     ['counting', 'later', `'later': ${COUNTING}`],
     ['counting', ['auto'], `a list: ${COUNTING}`],
     ['channels', channel, 'an object: write a list of alert channels, or leave it out'],

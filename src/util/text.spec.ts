@@ -122,7 +122,7 @@ it.each([
 
 it.each([
   ['llm-call', 'llm-call'],
-  ['sk_l1veKeptSecretOf24chars', '(a word of 26 characters)'],
+  ['sk_l1veKeptSecretOf24chars', 'sk_… (26 characters)'],
   ['a rediss://me:hunter2@db b', 'a (an address) b'],
   ['America/Argentina/BuenosAires', 'America/Argentina/BuenosAires'],
   ['x'.repeat(50), `${'x'.repeat(39)}…`],

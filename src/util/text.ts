@@ -39,11 +39,11 @@ export function withoutAddresses(text: string): string {
   return withWords(text, 200, (word) => (holdsAddress(word) ? '(an address)' : word));
 }
 
-/** A name or value that was written as an option, for an error about it. What may be a secret in the wrong place is left out. */
+/** A name or value that was written as an option, for an error about it. What may be a secret in the wrong place shows its beginning only. */
 export function shownOption(text: string): string {
   return withWords(text, 40, (word) => {
     if (holdsAddress(word)) return '(an address)';
-    return word.length >= LENGTH_OF_KEYS && /\d/.test(word) ? `(a word of ${word.length} characters)` : word;
+    return word.length >= LENGTH_OF_KEYS && /\d/.test(word) ? `${word.slice(0, 3)}… (${word.length} characters)` : word;
   });
 }
 
