@@ -48,11 +48,9 @@ const page = `# Options
 
 <!-- Written by npm run docs:options from the comments in src/: change it there. -->
 
-Every option, with its type and default. Durations are in milliseconds. If an environment variable is named, it wins over code. A wrong
-value throws a \`RateMonitorConfigError\` at boot, or when the channel is created, that names the option, the value and what to write; it never
-shows a secret. \`null\` and \`undefined\` mean that an option is not given. An object with options may inherit them, or be an instance of a class
-with fields, getters or methods. A variable that is empty is not set; one that begins with \`RATE_MONITOR_\` and is none of ours is only
-named in the log.
+Every option, with its type and default. A variable that is named wins over code; an empty one is not set. A wrong value throws a
+\`RateMonitorConfigError\` at boot, or when the channel is created, that names the option, the value and what to write, but shows no secret.
+\`null\` and \`undefined\` mean that an option is not given.
 
 ${Object.entries(LISTED).map(section).join('\n\n')}
 `;
@@ -77,7 +75,9 @@ function section([name, how]) {
   const links = [...others].map((other) => `[${other}](#${other.toLowerCase()})`);
   const besides = links.length > 0 ? ` It also takes all of ${links.join(' and ')}.` : '';
   const head = '| option | type | default | what it does |\n| --- | --- | --- | --- |';
-  return `## ${name}\n\n${how}. ${prose(symbol.getDocumentationComment(checker))}${besides}\n\n${head}\n${rows.join('\n')}`;
+  // "Options of `X`" repeats what `how` says.
+  const what = prose(symbol.getDocumentationComment(checker)).replace(/^Options of `[^`]+`\. ?/, '');
+  return `## ${name}\n\n${[`${how}.`, what].filter(Boolean).join(' ')}${besides}\n\n${head}\n${rows.join('\n')}`;
 }
 
 /**
