@@ -19,17 +19,30 @@ const TENANTS_OF_EACH = 100;
 const redis = await RedisServer.start();
 const { client } = redis;
 const silent = { log() {}, warn() {}, error() {}, debug() {} };
-const options = withDefaults({
-  // A long window: none ends in the middle of a measurement.
-  categories: { llm_call: { threshold: 1e9, windowMs: 3_600_000 } },
-  maxTrackedTenants: 2 * TENANTS,
-});
+const options = withDefaults(
+  {
+    // A long window: none ends in the middle of a measurement.
+    categories: { llm_call: { threshold: 1e9, windowMs: 3_600_000 } },
+    maxTrackedTenants: 2 * TENANTS,
+  },
+  new Map(),
+);
 const categories = () =>
-  countedCategories(options, { exactly: () => undefined, broadly: () => undefined, version: 0 }, silent);
+  countedCategories(options, { exactly: () => undefined, broadly: () => undefined, version: 0 }, silent, () =>
+    performance.now(),
+  );
 
 async function startCounter() {
   const store = new RedisCounterStore(client, 'bench');
-  const counter = new Counter(store, categories(), options, PROCESS_CLOCK, silent, () => Promise.resolve());
+  const counter = new Counter(
+    store,
+    categories(),
+    options,
+    PROCESS_CLOCK,
+    silent,
+    () => Promise.resolve(),
+    () => undefined,
+  );
   await counter.open();
   return counter;
 }

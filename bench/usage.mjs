@@ -12,7 +12,7 @@ const { UsageReader } = await from('usage/usage-reader.js');
 
 const MINUTE = 60_000;
 const RETENTION = { retentionMs: 24 * 60 * MINUTE, hourlyRetentionMs: 30 * 24 * 60 * MINUTE };
-const { categories } = withDefaults({ categories: { llm_call: { threshold: 1_000_000 } } });
+const { categories } = withDefaults({ categories: { llm_call: { threshold: 1_000_000 } } }, new Map());
 const [{ spanAt }] = categories.get('llm_call').windows;
 const redis = await RedisServer.start();
 const { client } = redis;

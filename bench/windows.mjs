@@ -58,7 +58,7 @@ const first = () =>
 /** @type {[string, () => Promise<unknown>][]} */
 const contestants = [['0.1, 1 window', first]];
 for (const [name, windows] of Object.entries(WINDOWS)) {
-  const { categories } = withDefaults({ categories: { [name.replaceAll(' ', '_')]: { windows } } });
+  const { categories } = withDefaults({ categories: { [name.replaceAll(' ', '_')]: { windows } } }, new Map());
   const [category] = categories.values();
   // As in an app: tenants with the same threshold share their levels, and what they share is sent once.
   const levels = category.windows.map((/** @type {Window} */ window) => levelsOf(threshold, window.levels));

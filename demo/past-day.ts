@@ -53,6 +53,7 @@ async function remember(
       category,
       instance: INSTANCE,
       tops: [],
+      about: [],
       sums: [{ slot, count: counts.reduce((sum, { count }) => sum + count, 0) }],
       active: [{ unit, tenants: counts.map(({ customer }) => customer.id) }],
       seen:

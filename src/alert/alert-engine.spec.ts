@@ -1,3 +1,4 @@
+import { alertSettings, aWindow } from '../../test/support/alert-settings.js';
 import promised from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
@@ -101,26 +102,16 @@ describe('AlertEngine', () => {
   ): Promise<AlertEngine> => {
     const note = (line: string) => lines.push(line);
     const logger = { log: note, warn: note, error: note } as unknown as Logger;
-    const names = channels.map(({ name }, i) =>
-      channels.findIndex((one) => one.name === name) === i ? name : `${name} 2`,
-    );
     const engine = new AlertEngine(
-      {
-        channels: channels.map((channel, i) => ({ channel, name: names[i] as string, option: `channels[${i}]` })),
-        categories: ['llm', 'exports'],
+      alertSettings(channels, on, {
         groupWaitMs: SECOND,
-        shutdownFlushMs: 300,
-        incidents: undefined,
         maxOpenIncidents: 100,
-        state: on,
-        now: Date.now,
-        thresholdNotReached: () => undefined,
         counts: (asked) => {
           reads.push(asked);
           return Promise.resolve(asked.map(({ tenantId }) => counts.get(tenantId) ?? 0));
         },
         ...more,
-      },
+      }),
       logger,
     );
     replicas.push(engine);
@@ -162,7 +153,7 @@ describe('AlertEngine', () => {
   describe('tells a breach', () => {
     it('at once, with what is known of the app and of the window, and shows it in the history', async () => {
       const heard = new Hearing();
-      const windowOf = () => ({ name: 'hour', lengthName: 'hour', windowMs: HOUR });
+      const windowOf = () => aWindow('hour', HOUR, { name: 'hour' });
       const origin = { service: 'api', environment: 'test', publicUrl: 'https://a.example', windowOf };
       const engine = await replica([heard], origin);
       await engine.breached(aBreach('a', {}, HOUR));
@@ -181,7 +172,7 @@ describe('AlertEngine', () => {
 
     it('of a sliding window without an end', async () => {
       const heard = new Hearing();
-      const windowOf = () => ({ name: '', lengthName: 'hour', windowMs: HOUR, parts: 6 });
+      const windowOf = () => aWindow('hour', HOUR, { parts: 6 });
       const engine = await replica([heard], { windowOf });
       await engine.breached(aBreach('a', {}, HOUR));
       expect(heard.alerts[0]).toMatchObject({ windowMs: HOUR });
@@ -203,7 +194,7 @@ describe('AlertEngine', () => {
       const contributors = jest.fn((_of: unknown, _end: number, count: number) =>
         Promise.resolve(count > 20 ? [{ label: 'ben', count }] : []),
       );
-      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const windowOf = () => aWindow('minute', MINUTE);
       const engine = await replica([heard], { contributors, windowOf });
       counts.set('a', 40);
       const early = [{ label: 'ann', count: 7 }];
@@ -289,7 +280,7 @@ describe('AlertEngine', () => {
     it('of an app, of which nothing is counted, and its end in time', async () => {
       const heard = new Hearing();
       const soon = { incidents: { remindAfterMs: DAY, resolveAfterMs: SECOND } };
-      const engine = await replica([heard], { ...soon, windowOf: () => undefined });
+      const engine = await replica([heard], soon);
       await engine.breached(aBreach());
       await pass(34 * SECOND);
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
@@ -441,7 +432,7 @@ describe('AlertEngine', () => {
     it('of 0.1, but not in one of its own that is over and not told to all', async () => {
       const old = new StateOf01();
       const heard = new Hearing();
-      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const windowOf = () => aWindow('minute', MINUTE);
       const engine = await replica([heard], { ...story, windowOf, thresholdNotReached: () => 30 }, old);
       await engine.breached(aBreach());
       heard.answer = () => {
@@ -902,10 +893,10 @@ describe('AlertEngine', () => {
     });
 
     it('is counted by one that has its window, if another without it leads, as while a deployment adds it', async () => {
-      const windowOf = () => ({ name: '', lengthName: 'minute', windowMs: MINUTE });
+      const windowOf = () => aWindow('minute', MINUTE);
       const none = (asked: readonly CountRead[]) => Promise.resolve(asked.map(() => 0));
       const [heard, other] = [new Hearing(), new Hearing('other')];
-      const lacks = await replica([other], { ...story, windowOf: () => undefined, counts: none });
+      const lacks = await replica([other], { ...story, counts: none });
       await pass(2 * SECOND);
       const has = await replica([heard], { ...story, windowOf });
       counts.set('a', 30);

@@ -25,7 +25,7 @@ import {
   type Present,
 } from './sending/channel-delivery.js';
 import { waitFor } from './sending/channel-health.js';
-import { due, type IncidentSettings } from './sending/what-is-due.js';
+import { due, type IncidentSettings, type IncidentTiming } from './sending/what-is-due.js';
 import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
 import { V01Incidents } from './v0-1/v0-1-incidents.js';
 import { alertRecord, type AlertRecord } from './history-entry.js';
@@ -64,7 +64,7 @@ export interface AlertSettings extends AlertOrigin {
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
   /** Undefined if each window is an alert of its own. */
-  readonly incidents: IncidentSettings | undefined;
+  readonly incidents: IncidentTiming | undefined;
   /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
@@ -77,12 +77,13 @@ export interface AlertSettings extends AlertOrigin {
     count: number,
   ) => number | undefined;
   /** Contributors to the count of the window that ends at `end`; empty if unknown. */
-  readonly contributors?: (
+  readonly contributors: (
     of: Pick<Incident, 'category' | 'window' | 'tenant'>,
     end: number,
     count: number,
   ) => Promise<Contributors>;
-  readonly isStoreAway?: () => boolean;
+  /** Whether counts cannot be published or read. */
+  readonly isStoreAway: () => boolean;
 }
 
 /** The outcome of a test alert in one channel. */
@@ -105,7 +106,7 @@ const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
 /** For incidents opened before the option was turned off. */
-const DEFAULT_SETTINGS: IncidentSettings = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
+const DEFAULT_TIMING: IncidentTiming = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /**
  * Keeps every channel in sync with the incidents. Every change goes through {@link attend}: it updates an incident's record, claims what is
@@ -145,10 +146,10 @@ export class AlertEngine implements Incidents {
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
     const periodEnd: PeriodEnd = (incident, at) => {
-      const { timeZone, spanAt } = options.windowOf?.(incident.category, sharedName(incident)) ?? {};
-      return timeZone === undefined ? undefined : spanAt?.(at).end;
+      const window = options.windowOf(incident.category, sharedName(incident));
+      return window?.timeZone === undefined ? undefined : window.spanAt(at).end;
     };
-    this.settings = { ...(incidents ?? DEFAULT_SETTINGS), periodEnd };
+    this.settings = { ...(incidents ?? DEFAULT_TIMING), periodEnd };
     this.once = new SayOnce(logger);
     this.v01 = new V01Incidents(state, this.scope, categories);
     this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
@@ -343,7 +344,7 @@ export class AlertEngine implements Incidents {
   private async take(noticed: Breach): Promise<void> {
     const { incidents, now, windowOf } = this.options;
     const story = incidents !== undefined;
-    const { lengthName, parts = 1, windowMs } = windowOf?.(noticed.category, noticed.window) ?? {};
+    const { lengthName, parts = 1, windowMs } = windowOf(noticed.category, noticed.window) ?? {};
     const breach = { ...noticed, lengthName, lengthMs: parts > 1 ? windowMs : undefined };
     const id = recordId(breach, story);
     await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
@@ -388,7 +389,7 @@ export class AlertEngine implements Incidents {
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
-    for (const [key, next] of taken) this.own(key).push(id, next, (incident.told[key] as Told).isSuspect);
+    for (const [key, next] of taken) this.own(key).push(id, next, (incident.told[key] as Told).isSuspect ?? false);
     for (const key of paused) this.own(key).awaitPause(id);
     if (incident.closedAt !== undefined) await this.v01.ended(incident).catch(() => undefined);
     if (isDone) {
@@ -466,7 +467,7 @@ export class AlertEngine implements Incidents {
 
   // Counts are away, too, and not only records, for which a user may lack the rights.
   private get isBlind(): boolean {
-    return this.records.isAway && (this.options.isStoreAway?.() ?? true);
+    return this.records.isAway && this.options.isStoreAway();
   }
 
   // Without the store, nobody knows who is over, so no incident ends.
@@ -488,7 +489,7 @@ export class AlertEngine implements Incidents {
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
     const next = due(incident, told, channel, this.settings, this.options.now(), isMuted);
     if (!next) return undefined;
-    const alert = alertOf(incident, next, this.options, told.when, this.options.now());
+    const alert = alertOf(incident, next, this.options, told.when ?? 0, this.options.now());
     const { memory, also = [], isAtFault = false, isSuspect = false } = told;
     return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
@@ -516,7 +517,7 @@ export class AlertEngine implements Incidents {
   /** Adds the current contributors. */
   private async named(incident: Incident): Promise<Incident> {
     const { end, count } = lastOf(incident);
-    if (!this.options.contributors || this.records.isAway) return incident;
+    if (this.records.isAway) return incident;
     const of = { ...incident, window: sharedName(incident) };
     const now = await this.options.contributors(of, end, count).catch(() => []);
     return now.length > 0 ? withContributors(incident, now) : incident;
@@ -538,7 +539,7 @@ export class AlertEngine implements Incidents {
   // While a deployment adds or removes a window, only replicas with it can read its counts. Of what an app raises, there are none.
   private isCounted(incident: Incident): boolean {
     const { windowOf } = this.options;
-    return !windowOf || incident.lengthName === undefined || !!windowOf(incident.category, sharedName(incident));
+    return incident.lengthName === undefined || !!windowOf(incident.category, sharedName(incident));
   }
 
   /** Runs once a second: handles due incidents, and those that the store lost or never had. */

@@ -1,3 +1,4 @@
+import { NOWHERE } from '../../test/support/alert-settings.js';
 import { aBreach } from '../../test/support/a-breach.js';
 import { alertRecord } from './history-entry.js';
 import { withBreach } from './incident/incident.js';
@@ -11,5 +12,5 @@ it.each([
   ['1,000 characters', 'x'.repeat(1_000)],
 ])('the history has an id with %s as it is, not as that of another tenant', (_, id) => {
   const incident = withBreach(undefined, aBreach(START, { tenant: { id } }), false, START + 1_000);
-  expect(alertRecord(incident, {}, new Map(), START + 1_000).alert.tenant.id).toBe(id);
+  expect(alertRecord(incident, NOWHERE, new Map(), START + 1_000).alert.tenant.id).toBe(id);
 });

@@ -19,7 +19,7 @@ export function countedCategories(
   { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   overrides: SetThresholds,
   once: SayOnce,
-  now?: () => number,
+  now: () => number,
 ): Map<string, CountedCategory> {
   const asked = { ttlMs: thresholdTtlMs, turns: new Turns(), now };
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
@@ -33,7 +33,7 @@ export function thresholdNotReached(
 ): number | undefined {
   const window = windowNamed(categories.get(of.category)?.windows, of.window);
   // The tenant was over, so it is not exempt.
-  const levels = window?.levelsFor.byKey?.(keyOfShown(of.tenantId), OVER);
+  const levels = window?.levelsFor.byKey(keyOfShown(of.tenantId), OVER);
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }
 

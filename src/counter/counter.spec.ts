@@ -1,14 +1,14 @@
 import type { Logger } from '@nestjs/common';
 
-import { counted } from '../../test/support/counted.js';
+import { counted, notByKey } from '../../test/support/counted.js';
 import { isDone } from '../../test/support/fake-timers.js';
 import type { Breach } from '../model/breach.js';
 import type { ChangedTotal } from '../model/live-total.js';
-import { tenantKey } from '../model/tenant.js';
+import { tenantKey, type Tenant } from '../model/tenant.js';
+import type { Levels } from '../model/level.js';
 import type { Route } from '../model/route.js';
-import type { LevelsFor } from '../model/window.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
-import { withDefaults } from '../options/with-defaults.js';
+import { completed } from '../../test/support/complete-options.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { levelsOf } from '../threshold/levels.js';
@@ -57,8 +57,11 @@ describe('Counter', () => {
 
   let raise: (breach: Breach) => Promise<void>;
 
-  const replica = (options: RateMonitorOptions = {}, levelsFor?: LevelsFor): Counter => {
-    const all = withDefaults({ categories: { llm: { threshold: 10 } }, ...options });
+  const replica = (
+    options: RateMonitorOptions = {},
+    levelsFor?: (tenant: Tenant) => Levels | Promise<Levels>,
+  ): Counter => {
+    const all = completed({ categories: { llm: { threshold: 10 } }, ...options });
     const overrides = {
       exactly: (_category: string, _window: string, tenant: string) => set.of.get(tenant),
       broadly: () => set.of.get('*'),
@@ -70,7 +73,8 @@ describe('Counter', () => {
     const logger = { warn: note, log: note, error: note } as unknown as Logger;
     const categories = counted(all, overrides);
     if (levelsFor)
-      for (const { windows } of categories.values()) for (const window of windows) Object.assign(window, { levelsFor });
+      for (const { windows } of categories.values())
+        for (const window of windows) Object.assign(window, { levelsFor: notByKey(levelsFor) });
     const clock = { now: () => now };
     const counter = new Counter(
       store,

@@ -101,7 +101,7 @@ export class Counter {
     localClock: Clock,
     private readonly logger: Logger,
     raise: Raise,
-    private readonly near?: Near,
+    private readonly near: Near,
   ) {
     this.once = new SayOnce(logger);
     this.given = new CheckedInput(categories, this.once);
@@ -370,7 +370,7 @@ export class Counter {
     const urgency = tracked.add(cost, tenant);
     const isUrgent = urgency !== 'later';
     const isHot = isUrgent && tracked.isHot;
-    if (isHot && this.near) {
+    if (isHot) {
       const { category, window, span } = tracked.window;
       this.near({ category: category.name, window: window.name, tenant: tracked.key, span });
     }
@@ -461,7 +461,7 @@ export class Counter {
     // A tracked tenant is checked together with all others.
     if (this.windows.find(window, key, now)) return;
     const [count = 0] = await this.counts([{ category, window: name, tenantId, at: now }]);
-    const levels = window.levelsFor.byKey?.(key, undefined);
+    const levels = window.levelsFor.byKey(key, undefined);
     if (!levels || levelReached(levels, count) === undefined) return;
     const tracked = this.windows.track(counted, window, key, now);
     if (!tracked) return;
@@ -470,7 +470,7 @@ export class Counter {
   }
 
   private takeLevelsByKey(tracked: TenantTotal): void {
-    const levels = tracked.window.window.levelsFor.byKey?.(tracked.key, tracked.knownLevels);
+    const levels = tracked.window.window.levelsFor.byKey(tracked.key, tracked.knownLevels);
     if (!levels) return;
     tracked.setLevels(levels);
     const urgency = tracked.urgency();

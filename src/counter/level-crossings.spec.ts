@@ -1,3 +1,4 @@
+import { notByKey } from '../../test/support/counted.js';
 import type { Breach } from '../model/breach.js';
 import { fixedSpans } from '../model/window-spans.js';
 import type { CountedCategory } from '../model/window.js';
@@ -10,7 +11,7 @@ const LEVELS = levelsOf(3, [
   { at: 1, severity: 'warning' },
   { at: 2, severity: 'critical' },
 ]);
-const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: () => LEVELS };
+const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: notByKey(() => LEVELS) };
 const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
 
 describe('LevelCrossings', () => {

@@ -1,3 +1,4 @@
+import { notByKey } from '../../test/support/counted.js';
 import { type Logger } from '@nestjs/common';
 
 import { isDone } from '../../test/support/fake-timers.js';
@@ -29,7 +30,7 @@ describe('Publisher, if requests wait', () => {
   let lines: string[];
   const note = (line: string) => lines.push(line);
   const logger = { warn: note, log: note, error: note } as unknown as Logger;
-  const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: () => NO_LEVELS };
+  const window = { name: '', lengthName: 'minute', spanAt: fixedSpans(60_000), levelsFor: notByKey(() => NO_LEVELS) };
   const category: CountedCategory = { name: 'llm_call', maxCost: 1e9, windows: [window] };
   const raise = jest.fn<Promise<void>, [Breach]>(() => Promise.resolve());
   let windows: TenantsByWindow;

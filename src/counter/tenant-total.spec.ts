@@ -1,3 +1,4 @@
+import { notByKey } from '../../test/support/counted.js';
 import type { AlertLevel, Levels } from '../model/level.js';
 import type { CountedCategory } from '../model/window.js';
 import { tenantKey } from '../model/tenant.js';
@@ -22,7 +23,7 @@ describe('TenantTotal', () => {
     name: 'hour',
     lengthName: 'hour',
     spanAt: fixedSpans(windowMs),
-    levelsFor: () => LEVELS,
+    levelsFor: notByKey(() => LEVELS),
   });
   const open = (windowMs = MINUTE, levels = LEVELS, earlierMs?: number, key = 'acme'): TenantTotal => {
     const spanAt = fixedSpans(windowMs);

@@ -1,3 +1,4 @@
+import { notByKey } from '../../test/support/counted.js';
 import type { CountedCategory } from '../model/window.js';
 import { levelsOf } from '../threshold/levels.js';
 import { fixedSpans, slidingSpans } from '../model/window-spans.js';
@@ -11,7 +12,7 @@ function category(name: string): CountedCategory {
   return {
     name,
     maxCost: 1e9,
-    windows: [{ name: '', lengthName: 'minute', spanAt: fixedSpans(MINUTE), levelsFor: () => LEVELS }],
+    windows: [{ name: '', lengthName: 'minute', spanAt: fixedSpans(MINUTE), levelsFor: notByKey(() => LEVELS) }],
   };
 }
 

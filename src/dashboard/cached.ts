@@ -9,15 +9,13 @@ interface Entry {
 export class Cached {
   private readonly entries = new Map<string, Entry>();
 
-  constructor(private readonly clock: () => number = () => performance.now()) {}
-
   /** @param forMs - How long a result is valid, from the start of its read. */
   get<T>(key: string, forMs: number, read: () => Promise<T>): Promise<T> {
     const known = this.entries.get(key);
-    if (known && this.clock() - known.at < forMs) return known.value as Promise<T>;
+    if (known && performance.now() - known.at < forMs) return known.value as Promise<T>;
     const value = read();
     this.entries.delete(key);
-    this.entries.set(key, { at: this.clock(), value });
+    this.entries.set(key, { at: performance.now(), value });
     if (this.entries.size > MAX_ENTRIES) this.entries.delete(this.entries.keys().next().value as string);
     value.catch(() => this.entries.get(key)?.value === value && this.entries.delete(key));
     return value;

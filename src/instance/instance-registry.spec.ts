@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 
-import { withDefaults } from '../options/with-defaults.js';
+import { completed } from '../../test/support/complete-options.js';
 import type { CategoryOptions, RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { VERSION } from '../util/version.js';
@@ -20,7 +20,7 @@ describe('the instances that share keys', () => {
     const id = `i${registries.length}_${now}`;
     const registry = new InstanceRegistry(
       id,
-      withDefaults(options),
+      completed(options),
       state,
       () => now,
       () => figures,
@@ -183,7 +183,7 @@ describe('the instances that share keys', () => {
     const away = { swap: () => Promise.reject(new Error('away')), list: () => Promise.reject(new Error('away')) };
     const registry = new InstanceRegistry(
       'x',
-      withDefaults(api),
+      completed(api),
       away as never,
       () => now,
       () => figures,

@@ -22,7 +22,7 @@ export interface LevelsFor {
   /**
    * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known.
    */
-  readonly byKey?: (key: string, before: Levels | undefined) => Levels | undefined;
+  readonly byKey: (key: string, before: Levels | undefined) => Levels | undefined;
 }
 
 /** A window as the counter sees it: how it divides time, and its levels. */

@@ -8,7 +8,7 @@ import type { RouteOf } from '../counter/counter.js';
 import type { Category } from '../model/category.js';
 import type { TenantLike } from '../model/tenant.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
-import { withDefaults } from '../options/with-defaults.js';
+import { completed } from '../../test/support/complete-options.js';
 import { SayOnce } from '../util/say-once.js';
 import { MonitorRate, SkipMonitorRate, type MonitorRateOptions } from './monitor-rate.decorator.js';
 import { RequestMonitor } from './request-monitor.js';
@@ -57,7 +57,7 @@ describe('RequestMonitor', () => {
       expect: (counting: Promise<void>) => void expected.push(counting),
     };
     monitor = new RequestMonitor(
-      withDefaults({ waitAtMostMs: WAIT_AT_MOST_MS, categories, ...options }),
+      completed({ waitAtMostMs: WAIT_AT_MOST_MS, categories, ...options }),
       {
         handlerName: (owner, handler) => {
           const name = `${(owner as Class).name}.${(handler as Class).name}`;

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { defaultTenantResolver } from './tenant-resolvers.js';
+import { completed } from '../../test/support/complete-options.js';
 import { withDefaults } from './with-defaults.js';
 
 describe('what is not given', () => {
   it('is the documented default', () => {
-    const { categories, service, environment, ...others } = withDefaults({});
+    const { categories, service, environment, ...others } = completed();
     expect([...categories.values()].map(({ name, threshold }) => [name, threshold])).toEqual([
       ['llm_call', 15],
       ['collections', 3],
@@ -39,7 +40,7 @@ describe('what is not given', () => {
   });
 
   it('of a category is the documented default', () => {
-    const category = withDefaults({ categories: { a: { threshold: 7 } } }).categories.get('a');
+    const category = completed({ categories: { a: { threshold: 7 } } }).categories.get('a');
     const levels = [{ at: 1, severity: 'warning' }];
     const spanAt = expect.any(Function) as unknown;
     expect(category).toStrictEqual({
@@ -80,7 +81,7 @@ it('what is given is kept', () => {
     usage: { retentionMs: 9, hourlyRetentionMs: 10 },
     metrics: { tenants: 0 },
   };
-  const { categories, ...others } = withDefaults({ ...given, categories: {} });
+  const { categories, ...others } = completed({ ...given, categories: {} });
   expect(others).toStrictEqual(given);
   expect(categories.size).toBe(0);
 });
@@ -95,10 +96,10 @@ it.each([
   [{ usage: { hourlyRetentionMs: 7 } }, { usage: { retentionMs: 86_400_000, hourlyRetentionMs: 7 } }],
   [{ usage: false }, { usage: undefined }],
   [{ metrics: {} }, { metrics: { tenants: 50 } }],
-])('%j is %j', (given, complete) => expect(withDefaults(given)).toMatchObject(complete));
+])('%j is %j', (given, complete) => expect(completed(given)).toMatchObject(complete));
 
 it('nothing of it can be changed later', () => {
-  const options = withDefaults({
+  const options = completed({
     incidents: true,
     categories: { a: { threshold: 1 }, b: { threshold: 1, period: 'day' }, c: { threshold: 1, sliding: true } },
   });
@@ -113,7 +114,7 @@ describe('a category', () => {
 
   it('has the functions of the module, unless it has its own', () => {
     const own = { tenant: () => 'own', contributor: () => 'own', exempt: () => false };
-    const { categories } = withDefaults({
+    const { categories } = completed({
       tenant,
       contributor,
       exempt,
@@ -136,7 +137,7 @@ describe('a category', () => {
       { threshold: 1_000, period: 'month' as const, timeZone: 'Asia/Kolkata' },
       { threshold: 7, sliding: true },
     ];
-    const { categories } = withDefaults({
+    const { categories } = completed({
       categories: { several: { windows, maxCost: 7 }, one: { windows: windows.slice(1, 2) } },
     });
     const [first, second, third] = categories.get('several')?.windows ?? [];
@@ -168,7 +169,7 @@ describe('a category', () => {
   });
 
   it('has calendar days of UTC, unless it says otherwise', () => {
-    const { categories } = withDefaults({ categories: { a: { threshold: 1, period: 'day' } } });
+    const { categories } = completed({ categories: { a: { threshold: 1, period: 'day' } } });
     expect(categories.get('a')?.windows[0]).toMatchObject({ timeZone: 'UTC', windowMs: 86_400_000 });
   });
 
@@ -210,8 +211,8 @@ describe('the name of the app', () => {
   ])('with the package.json %j is %j', (text, name) => {
     process.chdir(directory);
     if (text !== undefined) writeFileSync(join(directory, 'package.json'), text);
-    expect(withDefaults({}).service).toBe(name);
-    expect(withDefaults({ service: 'api' }).service).toBe('api');
+    expect(completed().service).toBe(name);
+    expect(completed({ service: 'api' }).service).toBe('api');
   });
 });
 
@@ -224,7 +225,7 @@ it.each([
   if (value === undefined) delete process.env.NODE_ENV;
   else process.env.NODE_ENV = value;
   try {
-    expect(withDefaults({}).environment).toBe(environment);
+    expect(completed().environment).toBe(environment);
   } finally {
     process.env.NODE_ENV = NODE_ENV;
   }

@@ -64,10 +64,7 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
  *
  * @param variables - The variable that sets a window's threshold, by the window's path.
  */
-export function withDefaults(
-  options: RateMonitorOptions,
-  variables: ReadonlyMap<string, string> = new Map(),
-): CompleteOptions {
+export function withDefaults(options: RateMonitorOptions, variables: ReadonlyMap<string, string>): CompleteOptions {
   const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
   const {
     counting = 'auto',

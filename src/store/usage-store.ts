@@ -59,7 +59,7 @@ export interface LiveTop {
   readonly keepMs: number;
   readonly counts: readonly TenantCount[];
   /** The tenants nearest to their thresholds, whatever their counts: the busiest tenants may be far below theirs. */
-  readonly near?: readonly TenantRatio[];
+  readonly near: readonly TenantRatio[];
 }
 
 /** A tenant and its count divided by its threshold. */
@@ -96,7 +96,7 @@ export interface UsageReport {
   /** Tenants that are new in a block, or whose name or threshold has changed. An entry with neither erases nothing. */
   readonly seen: readonly { readonly block: number; readonly tenants: ReadonlyMap<string, SeenTenant> }[];
   readonly tops: readonly LiveTop[];
-  readonly about?: readonly AboutWindow[];
+  readonly about: readonly AboutWindow[];
 }
 
 /** How long history lasts. */

@@ -1,3 +1,4 @@
+import { asked, notByKey } from '../../test/support/counted.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { tenantKey } from '../model/tenant.js';
 import { SayOnce } from '../util/say-once.js';
@@ -27,7 +28,7 @@ describe('the threshold of a tenant', () => {
   };
   const levels = (
     exempt?: (tenant: { id: string }) => unknown,
-    ofOptions = levelsFor({ threshold: 10, levels: steps }),
+    ofOptions = levelsFor({ threshold: 10, levels: steps }, asked()),
   ) =>
     effectiveLevels(
       category(exempt),
@@ -45,7 +46,7 @@ describe('the threshold of a tenant', () => {
 
   it('is the most specific one that was set at run time, else that of the options', () => {
     const of = levels();
-    const both = (id: string) => [of({ id }), of.byKey?.(id, undefined)];
+    const both = (id: string) => [of({ id }), of.byKey(id, undefined)];
     expect(both('acme')).toEqual([OPTIONS, OPTIONS]);
     setBroadly();
     expect(both('acme')).toEqual([BROAD, BROAD]);
@@ -61,7 +62,7 @@ describe('the threshold of a tenant', () => {
     ]);
     const real = jest.spyOn(overrides, 'exactly').mockImplementation((...of) => index.exactly(...of));
     const of = levels();
-    const both = (id: string) => [of({ id }), of.byKey?.(tenantKey(id), undefined)];
+    const both = (id: string) => [of({ id }), of.byKey(tenantKey(id), undefined)];
     expect(both(long)).toEqual([EXACT, EXACT]);
     expect(both(tenantKey(long))).toEqual([OPTIONS, OPTIONS]);
     real.mockRestore();
@@ -70,17 +71,24 @@ describe('the threshold of a tenant', () => {
   it('is what a function of the options answers, now or later', async () => {
     const later = levels(
       undefined,
-      Object.assign(() => Promise.resolve(OPTIONS), { byKey: () => undefined }),
+      notByKey(() => Promise.resolve(OPTIONS)),
     );
     await expect(later({ id: 'acme' })).resolves.toBe(OPTIONS);
-    expect(later.byKey?.('acme', undefined)).toBeUndefined();
-    const bare = levels(undefined, () => OPTIONS);
-    expect([bare.byKey?.('acme', undefined), bare.version]).toEqual([undefined, 0]);
+    expect(later.byKey('acme', undefined)).toBeUndefined();
+    const bare = levels(
+      undefined,
+      notByKey(() => OPTIONS),
+    );
+    expect([bare.byKey('acme', undefined), bare.version]).toEqual([undefined, 0]);
   });
 
   it('is another version after each change', () => {
     let asked = 1;
-    const ofOptions = Object.defineProperty(() => OPTIONS, 'version', { get: () => asked });
+    const ofOptions = Object.defineProperty(
+      notByKey(() => OPTIONS),
+      'version',
+      { get: () => asked },
+    );
     const of = levels(undefined, ofOptions);
     expect(of.version).toBe(1);
     version = 4;
@@ -102,12 +110,12 @@ describe('the threshold of a tenant', () => {
 
     it('is known without the tenant itself if it was known before', () => {
       const of = levels(ours);
-      expect(of.byKey?.('acme', undefined)).toBeUndefined();
-      expect(of.byKey?.('acme', NO_LEVELS)).toBe(NO_LEVELS);
-      expect(of.byKey?.('other', OPTIONS)).toEqual(OPTIONS);
+      expect(of.byKey('acme', undefined)).toBeUndefined();
+      expect(of.byKey('acme', NO_LEVELS)).toBe(NO_LEVELS);
+      expect(of.byKey('other', OPTIONS)).toEqual(OPTIONS);
       setBroadly();
-      expect(of.byKey?.('acme', OPTIONS)).toEqual(BROAD);
-      expect(of.byKey?.('acme', NO_LEVELS)).toBe(NO_LEVELS);
+      expect(of.byKey('acme', OPTIONS)).toEqual(BROAD);
+      expect(of.byKey('acme', NO_LEVELS)).toBe(NO_LEVELS);
     });
 
     it.each([
@@ -116,11 +124,11 @@ describe('the threshold of a tenant', () => {
     ])('is none again once the one set for exactly that tenant is removed: set %s', (_, isAsked, after) => {
       const of = levels(ours);
       setExactly();
-      const set = isAsked ? of({ id: 'acme' }) : of.byKey?.('acme', NO_LEVELS);
+      const set = isAsked ? of({ id: 'acme' }) : of.byKey('acme', NO_LEVELS);
       expect(set).toEqual(EXACT);
       exact.clear();
       setBroadly();
-      expect(of.byKey?.('acme', set as typeof EXACT)).toBe(after);
+      expect(of.byKey('acme', set as typeof EXACT)).toBe(after);
       expect(of({ id: 'acme' })).toBe(after);
     });
 
@@ -130,18 +138,18 @@ describe('the threshold of a tenant', () => {
     ])('is that of the others again for one that is not exempt: set %s', (_, isAsked) => {
       const of = levels(() => false);
       setExactly();
-      const set = isAsked ? of({ id: 'acme' }) : of.byKey?.('acme', OPTIONS);
+      const set = isAsked ? of({ id: 'acme' }) : of.byKey('acme', OPTIONS);
       exact.clear();
-      expect(of.byKey?.('acme', set as typeof EXACT)).toEqual(OPTIONS);
+      expect(of.byKey('acme', set as typeof EXACT)).toEqual(OPTIONS);
     });
 
     it('is asked for with the next request if nobody knows whether the tenant is exempt', () => {
       const of = levels(ours);
       setExactly();
-      const set = of.byKey?.('acme', undefined);
+      const set = of.byKey('acme', undefined);
       expect(set).toEqual(EXACT);
       exact.clear();
-      expect(of.byKey?.('acme', set)).toBeUndefined();
+      expect(of.byKey('acme', set)).toBeUndefined();
     });
 
     it('is as without `exempt` if that fails or gives no truth value, and each fault is logged once', () => {

@@ -48,7 +48,7 @@ export function effectiveLevels(
     if (own) return own;
     if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
     const broad = overrides.broadly(name, window, key);
-    return broad === undefined ? ofOptions.byKey?.(key, before) : levelsOf(broad, levels);
+    return broad === undefined ? ofOptions.byKey(key, before) : levelsOf(broad, levels);
   };
   const { holdMs } = ofOptions;
   return Object.defineProperty(Object.assign(levelsFor, { byKey }, holdMs && { holdMs }), 'version', {

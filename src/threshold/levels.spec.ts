@@ -1,3 +1,4 @@
+import { asked } from '../../test/support/counted.js';
 import { levelsFor, levelReached, levelsOf, NO_LEVELS } from './levels.js';
 
 const steps = [
@@ -33,25 +34,25 @@ describe('levels', () => {
   it('that are not known are never reached', () => expect(levelReached(NO_LEVELS, 1e9)).toBeUndefined());
 
   it('are the same object for every tenant of a fixed threshold', () => {
-    const of = levelsFor({ threshold: 3, levels: steps });
+    const of = levelsFor({ threshold: 3, levels: steps }, asked());
     expect(of({ id: 'a' })).toBe(of({ id: 'b' }));
-    expect([of.byKey?.('c', undefined), of.version]).toEqual([of({ id: 'a' }), undefined]);
+    expect([of.byKey('c', undefined), of.version]).toEqual([of({ id: 'a' }), undefined]);
     expect(of({ id: 'a' })).toEqual({ threshold: 3, counts: [2.4, 3, 15], steps });
   });
 
   it('of a threshold function are known once it has answered, and have another version once it answers otherwise', async () => {
     jest.useFakeTimers();
     const ask = jest.fn<number | Promise<number>, []>(() => 3);
-    const of = levelsFor({ threshold: ask, levels: steps });
-    expect([of.byKey?.('a', undefined), of.version]).toEqual([undefined, 0]);
+    const of = levelsFor({ threshold: ask, levels: steps }, asked());
+    expect([of.byKey('a', undefined), of.version]).toEqual([undefined, 0]);
     expect(of({ id: 'a' })).toEqual(levelsOf(3, steps));
-    expect([of.byKey?.('a', undefined), of.version]).toEqual([levelsOf(3, steps), 0]);
+    expect([of.byKey('a', undefined), of.version]).toEqual([levelsOf(3, steps), 0]);
     ask.mockReturnValue(Promise.resolve(4));
     await expect(of({ id: 'b' })).resolves.toEqual(levelsOf(4, steps));
     jest.advanceTimersByTime(60_000);
     void of({ id: 'a' });
     await jest.advanceTimersByTimeAsync(0);
-    expect([of.byKey?.('a', undefined), of.version]).toEqual([levelsOf(4, steps), 1]);
+    expect([of.byKey('a', undefined), of.version]).toEqual([levelsOf(4, steps), 1]);
     jest.useRealTimers();
   });
 
@@ -60,13 +61,13 @@ describe('levels', () => {
 
   it('of a threshold without end are never reached', async () => {
     for (const threshold of [Infinity, () => Infinity])
-      expect(levelReached(await levelsFor({ threshold, levels: steps })({ id: 'a' }), 1e15)).toBeUndefined();
+      expect(levelReached(await levelsFor({ threshold, levels: steps }, asked())({ id: 'a' }), 1e15)).toBeUndefined();
   });
 
   it.each([Number.NaN, -1, undefined as never])(
     'are refused where a threshold function gives %p',
     async (threshold) => {
-      await expect(levelsFor({ threshold: () => threshold, levels: steps })({ id: 'a' })).rejects.toThrow(
+      await expect(levelsFor({ threshold: () => threshold, levels: steps }, asked())({ id: 'a' })).rejects.toThrow(
         'return a number, 0 or more',
       );
     },

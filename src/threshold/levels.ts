@@ -2,7 +2,7 @@ import type { ThresholdResolver } from '../model/category.js';
 import type { AlertLevel, Levels } from '../model/level.js';
 import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
-import { ThresholdFunction, Turns } from './threshold-function.js';
+import { ThresholdFunction, type Turns } from './threshold-function.js';
 
 /** Answers expire between two looks at all tenants, so more than one, or a busy tenant's answer would hold for almost two of its times. */
 const LOOKS_PER_TTL = 4;
@@ -36,14 +36,11 @@ export interface AskedThresholds {
   /** Shared by all functions. */
   readonly turns: Turns;
   /** Milliseconds since an arbitrary moment. */
-  readonly now?: (() => number) | undefined;
+  readonly now: () => number;
 }
 
 /** With a fixed threshold all tenants share the same levels, computed once; the result of a function is cached. */
-export function levelsFor(
-  { threshold, levels }: Thresholds,
-  { ttlMs, turns, now }: AskedThresholds = { ttlMs: 60_000, turns: new Turns() },
-): LevelsFor {
+export function levelsFor({ threshold, levels }: Thresholds, { ttlMs, turns, now }: AskedThresholds): LevelsFor {
   if (typeof threshold === 'number') {
     const same = levelsOf(threshold, levels);
     return Object.assign(() => same, { byKey: () => same });

@@ -62,7 +62,8 @@ export interface ThresholdFunctionOptions {
   readonly turns: Turns;
   /** Called if an answer differs from the previous one. */
   readonly changed: () => void;
-  readonly now?: (() => number) | undefined;
+  /** Milliseconds since an arbitrary moment. */
+  readonly now: () => number;
 }
 
 /**
@@ -88,7 +89,7 @@ export class ThresholdFunction {
   of(tenant: Tenant): number | Promise<number> {
     const key = tenantKey(tenant.id);
     const known = this.kept.get(key);
-    if (known && (this.now() < known.freshUntil || known.asking)) return this.answer(known);
+    if (known && (this.options.now() < known.freshUntil || known.asking)) return this.answer(known);
     const kept = known ?? { freshUntil: 0, failures: 0 };
     if (!known) this.kept.set(Buffer.from(key, 'utf16le').toString('utf16le'), kept);
     this.call(kept, tenant);
@@ -135,7 +136,7 @@ export class ThresholdFunction {
         `the threshold function returned ${typeof value === 'number' ? value : kindOf(value)}: return a number, 0 or more, or Infinity for no limit`,
       );
     const isAnother = kept.value !== undefined && kept.value !== value;
-    Object.assign(kept, { value, freshUntil: this.now() + this.options.ttlMs, asking: undefined, failures: 0 });
+    Object.assign(kept, { value, freshUntil: this.options.now() + this.options.ttlMs, asking: undefined, failures: 0 });
     if (isAnother) this.options.changed();
     return value;
   }
@@ -143,11 +144,7 @@ export class ThresholdFunction {
   private failed(kept: Kept, error: unknown): Error {
     const pauseMs = Math.min(FIRST_CALL_AGAIN_MS * 2 ** kept.failures++, LAST_CALL_AGAIN_MS);
     const reason = new Error(reasonOf(error));
-    Object.assign(kept, { error: reason, freshUntil: this.now() + pauseMs, asking: undefined });
+    Object.assign(kept, { error: reason, freshUntil: this.options.now() + pauseMs, asking: undefined });
     return reason;
-  }
-
-  private now(): number {
-    return this.options.now?.() ?? performance.now();
   }
 }

@@ -1,6 +1,6 @@
 import { UsageReplica, type TestClock } from '../../test/support/replica-with-usage.js';
 import type { Category } from '../model/category.js';
-import { withDefaults } from '../options/with-defaults.js';
+import { completed } from '../../test/support/complete-options.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { UsageHistory } from './usage-history.js';
 import { baseWindow } from './usage-units.js';
@@ -16,7 +16,7 @@ describe('since when tenants have been over, in minutes', () => {
   beforeEach(() => (clock = { now: START }));
 
   const counted = (windowMs: number, retentionMs = 24 * HOUR) => {
-    const { categories } = withDefaults({ categories: { llm: { threshold: THRESHOLD, windowMs } } });
+    const { categories } = completed({ categories: { llm: { threshold: THRESHOLD, windowMs } } });
     const category = categories.get('llm') as Category;
     const store = new MemoryCounterStore(() => clock.now);
     const replica = new UsageReplica('a', store, categories, clock, { retentionMs });

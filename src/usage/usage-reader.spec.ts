@@ -1,7 +1,7 @@
 import { UsageReplica, type TestClock } from '../../test/support/replica-with-usage.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
-import { withDefaults } from '../options/with-defaults.js';
+import { completed } from '../../test/support/complete-options.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 
 const MINUTE = 60_000;
@@ -19,7 +19,7 @@ describe('usage, as it is read', () => {
   });
 
   const replica = (categories: RateMonitorOptions['categories'] = { llm: { threshold: 10 } }, settings = {}) => {
-    const all = withDefaults({ categories }).categories as Map<string, Category>;
+    const all = completed({ categories }).categories as Map<string, Category>;
     return Object.assign(new UsageReplica('a', store, all, clock, settings), {
       of: (name = 'llm') => all.get(name) as Category,
     });

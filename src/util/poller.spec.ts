@@ -11,7 +11,12 @@ describe('Poller', () => {
     jest.useFakeTimers();
     log = new MemoryLogger();
     work = jest.fn(() => Promise.resolve());
-    poller = new Poller(() => work(), log, 'Mutes');
+    poller = new Poller(
+      () => work(),
+      log,
+      'Mutes',
+      () => false,
+    );
     poller.start();
   });
   afterEach(async () => {
@@ -57,10 +62,31 @@ describe('Poller', () => {
     const fails = (reason: string): Promise<void> => Promise.reject(new Error(reason));
     work.mockImplementation(() => fails('NOPERM'));
     const beside = [
-      new Poller(() => fails('NOPERM'), log, 'Instances', undefined, 10_000),
-      new Poller(() => fails('WRONGTYPE'), log, 'Thresholds'),
-      new Poller(() => Promise.resolve(), log, 'Blind times'),
-      new Poller(() => fails('NOPERM'), log, 'Usage records'),
+      new Poller(
+        () => fails('NOPERM'),
+        log,
+        'Instances',
+        () => false,
+        10_000,
+      ),
+      new Poller(
+        () => fails('WRONGTYPE'),
+        log,
+        'Thresholds',
+        () => false,
+      ),
+      new Poller(
+        () => Promise.resolve(),
+        log,
+        'Blind times',
+        () => false,
+      ),
+      new Poller(
+        () => fails('NOPERM'),
+        log,
+        'Usage records',
+        () => false,
+      ),
       new Poller(
         () => fails('NOPERM'),
         log,
@@ -69,7 +95,14 @@ describe('Poller', () => {
       ),
     ];
     const elsewhere = new MemoryLogger();
-    beside.push(new Poller(() => fails('NOPERM'), elsewhere, 'Contributors'));
+    beside.push(
+      new Poller(
+        () => fails('NOPERM'),
+        elsewhere,
+        'Contributors',
+        () => false,
+      ),
+    );
     for (const poller of beside) poller.start();
     await pass(180_000);
     expect(log.lines).toEqual([

@@ -28,7 +28,7 @@ export class Poller {
     private readonly work: () => Promise<void>,
     private readonly logger: Pick<Logger, 'warn'>,
     private readonly subject: string,
-    private readonly isReported: () => boolean = () => false,
+    private readonly isReported: () => boolean,
     private readonly everyMs = EVERY_MS,
   ) {
     this.beside = pollersOf.get(logger) ?? new Set();

@@ -80,7 +80,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     counters: counters.map(String),
   });
   const report = (what: Partial<Parameters<UsageStore['report']>[0]>, instance = 'a.0') =>
-    usage.report({ category, instance, sums: [], active: [], seen: [], tops: [], ...what }, RETENTION);
+    usage.report({ category, instance, sums: [], active: [], seen: [], tops: [], about: [], ...what }, RETENTION);
   const waits = (tenants: string[], of = unit()) => report({ active: [{ unit: of, tenants }] });
   const counts = async (tenants: string[], from = SLOT, to = SLOT) =>
     (await usage.history(category, tenants, from, to)).map((found) => Object.fromEntries(found));
@@ -239,6 +239,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
             span: '7',
             keepMs: 60_000,
             counts: Object.entries(counted).map(([tenant, number]) => ({ tenant, count: number })),
+            near: [],
           },
         ],
       });
@@ -328,7 +329,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
       sums: [{ slot: SLOT, count: 3 }],
       seen: [{ block: BLOCK, tenants: new Map([['one', { name: '' }]]) }],
       active: [{ unit: unit(), tenants: ['one', 'two'] }],
-      tops: [{ window: '', span: '7', keepMs: 60_000, counts: [{ tenant: 'one', count: 3 }] }],
+      tops: [{ window: '', span: '7', keepMs: 60_000, counts: [{ tenant: 'one', count: 3 }], near: [] }],
     });
     await usage.claimCopy(unit(), 'a', LEASE_MS);
     await usage.copy(unit(), 1, 0, RETENTION);

@@ -1,6 +1,6 @@
 import { MemoryCounterStore, RedisCounterStore, type CounterStore } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
-import { withDefaults } from '../../src/options/with-defaults.js';
+import { completed } from '../support/complete-options.js';
 import type { RateMonitorOptions } from '../../src/index.js';
 import { blockOf, type UsageStore } from '../../src/store/usage-store.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -43,7 +43,7 @@ const MINUTE = 60_000;
 /** A whole hour. */
 const START = 1_790_002_800_000;
 const categoriesOf = (categories: RateMonitorOptions['categories']) =>
-  withDefaults({ categories: categories }).categories as Map<string, Category>;
+  completed({ categories: categories }).categories as Map<string, Category>;
 
 describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) => {
   let clock: TestClock;

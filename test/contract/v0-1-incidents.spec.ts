@@ -2,9 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { Logger } from '@nestjs/common';
 
-import type { AlertEngine } from '../../src/alert/alert-engine.js';
+import type { AlertEngine, AlertSettings } from '../../src/alert/alert-engine.js';
 import { DiscordChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
+import { aWindow } from '../support/alert-settings.js';
 import { aBreach, alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
@@ -49,10 +50,11 @@ class Scene {
     return replica;
   }
 
-  async v1(channels: readonly AlertChannel[] = [this.heard], more = {}): Promise<AlertEngine> {
+  async v1(channels: readonly AlertChannel[] = [this.heard], more: Partial<AlertSettings> = {}): Promise<AlertEngine> {
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: RESOLVE_AFTER_MS };
     const state = new RedisSharedState(this.redis.client, this.redis.keyPrefix);
-    const alerts = await alertReplica(state, channels, { incidents, ...more });
+    const windowOf = () => aWindow(`${WINDOW_MS}ms`, WINDOW_MS);
+    const alerts = await alertReplica(state, channels, { incidents, windowOf, ...more });
     this.started.push(alerts);
     return alerts;
   }
@@ -137,7 +139,7 @@ describe('open incidents of 0.1', () => {
     await old.stop();
     expect(scene.statusesOfOld()).toEqual(['opened']);
     // Another window was added beside its own meanwhile.
-    const named = { windowOf: () => ({ name: '24h', lengthName: '24h' }) };
+    const named = { windowOf: () => aWindow('24h', 86_400_000, { name: '24h' }) };
     const both = [await scene.v1([scene.heard], named), await scene.v1([scene.heard], { ...named, service: 'other' })];
     const stories = async () => (await Promise.all(both.map((alerts) => alerts.list()))).map(({ length }) => length);
     await until(async () => (await stories()).includes(1));

@@ -16,6 +16,7 @@ import {
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
+import { aWindow } from '../support/alert-settings.js';
 import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/replica-with-alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -57,7 +58,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   });
 
   const replica = async (
-    ...[channels, more, on = state]: [AlertChannel[], object?, SharedState?]
+    ...[channels, more, on = state]: [AlertChannel[], Partial<AlertSettings>?, SharedState?]
   ): Promise<AlertEngine> => {
     const started = await alertReplica(on, channels, more);
     replicas.push(started);
@@ -69,7 +70,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('is one story of a window that replicas call by two names, as during a deploy that adds another beside it', async () => {
     const windowMs = 1_500;
-    const called = (name: string) => ({ ...story, windowOf: () => ({ name, lengthName: '1500ms' }) });
+    const called = (name: string) => ({ ...story, windowOf: () => aWindow('1500ms', windowMs, { name }) });
     const [old, next] = [new CapturingChannel(), new CapturingChannel()];
     const before = await replica([old], called(''));
     const after = await replica([next], called('1500ms'));

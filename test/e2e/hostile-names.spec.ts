@@ -85,9 +85,9 @@ describe('whatever a tenant is called', () => {
     ]);
     expect(size.join('').length).toBeLessThanOrEqual(5_900);
     expectHarmless(discordSuperseded(alert, { environment: long, link }));
-    expectHarmless(discordBatch(Array<RateAlert>(25).fill(alert), { environment: long, link }));
+    expectHarmless(discordBatch(Array<RateAlert>(25).fill(alert), { environment: long, link }, 0));
     expectPlain(slackMessage(alert, { environment: long }));
-    expectPlain(slackBatch(Array<RateAlert>(25).fill(alert), { environment: long }));
+    expectPlain(slackBatch(Array<RateAlert>(25).fill(alert), { environment: long }, 0));
   });
 
   it('Discord takes the message, and it mentions, formats, links and forges nothing', () => {
@@ -97,7 +97,7 @@ describe('whatever a tenant is called', () => {
   it('Discord takes a batch, with a line for each alert that fits and a count of the others', () => {
     fc.assert(
       fc.property(batch, look, (alerts, style) => {
-        const message = discordBatch(alerts, style);
+        const message = discordBatch(alerts, style, 0);
         expectHarmless(message);
         const lines = withoutContext(message.embeds.flatMap(({ description = '' }) => description.split('\n')));
         const rest = Number(/^and (\d+) more: /.exec(lines.at(-1) ?? '')?.[1] ?? 0);
@@ -129,7 +129,7 @@ describe('whatever a tenant is called', () => {
   it('Slack takes a batch, with a line for each alert', () => {
     fc.assert(
       fc.property(batch, (alerts) => {
-        const message = slackBatch(alerts, {});
+        const message = slackBatch(alerts, {}, 0);
         expectPlain(message);
         const texts = message.blocks.slice(1).flatMap((block) => ('text' in block ? block.text.text.split('\n') : []));
         const lines = withoutContext(texts);
@@ -155,10 +155,10 @@ describe('whatever a tenant is called', () => {
     const texts = [
       alertLine(alert),
       discordMessage(alert, {}).embeds[0]?.title?.replaceAll('\\', ''),
-      discordBatch([alert, alert], {})
+      discordBatch([alert, alert], {}, 0)
         .embeds[0]?.description?.split('\n')[1]
         ?.replace(/\\|\*\*|^🟠 /g, ''),
-      (slackBatch([alert, alert], {}).blocks[2] as { text: { text: string } }).text.text
+      (slackBatch([alert, alert], {}, 0).blocks[2] as { text: { text: string } }).text.text
         .split('\n')[0]
         ?.replace('🟠 ', ''),
     ];

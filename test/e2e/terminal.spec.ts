@@ -7,7 +7,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { LiveRow } from '../../src/cli/rows-from-redis.js';
 import { RedisCounterStore, type WindowOptions } from '../../src/index.js';
 import type { Category } from '../../src/model/category.js';
-import { withDefaults } from '../../src/options/with-defaults.js';
+import { completed } from '../support/complete-options.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -41,7 +41,7 @@ async function counted(
   // The hour may have begun with the last minute that is counted.
   windows: WindowOptions[] = [{ threshold: 10 }, { threshold: 20, windowMs: 60 * MINUTE }],
 ) {
-  const categories = withDefaults({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
+  const categories = completed({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
   const store = new RedisCounterStore(client, keyPrefix);
   await new Promise<void>((resolve) => store.open(resolve));
   // Early in a minute: what is counted in it is still there when it is looked at.

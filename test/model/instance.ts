@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 
 import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
-import { withDefaults } from '../../src/options/with-defaults.js';
+import { completed } from '../support/complete-options.js';
 import type { Breach } from '../../src/model/breach.js';
 import type { WindowSpan } from '../../src/model/window.js';
 import { CATEGORY, STEP_MS, WAIT_AT_MOST_MS } from './settings.js';
@@ -22,7 +22,7 @@ export class Instance {
   ) {
     link.owner = this;
     const { counting, windows } = world;
-    const options = withDefaults({
+    const options = completed({
       categories: { [CATEGORY]: windows.options },
       counting,
       waitAtMostMs: WAIT_AT_MOST_MS,
@@ -34,7 +34,7 @@ export class Instance {
       return Promise.resolve();
     };
     const clock = { now: () => world.now + skewMs };
-    this.counter = new Counter(link, counted(options), options, clock, new Logger(), raise);
+    this.counter = new Counter(link, counted(options), options, clock, new Logger(), raise, () => undefined);
   }
 
   static async start(world: World, skewMs: number): Promise<Instance> {

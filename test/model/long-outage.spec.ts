@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import { counted } from '../support/counted.js';
 import { Counter } from '../../src/counter/counter.js';
 import { type CounterStore, type OwnTotal, type Published } from '../../src/index.js';
-import { withDefaults } from '../../src/options/with-defaults.js';
+import { completed } from '../support/complete-options.js';
 import { CATEGORY, WINDOW_MS } from './settings.js';
 
 const turnOfTheLoop = setImmediate;
@@ -26,10 +26,16 @@ describe('An outage', () => {
 
   const start = async (maxTrackedTenants: number): Promise<Counter> => {
     const categories = { [CATEGORY]: { threshold: 10, windowMs: WINDOW_MS } };
-    const options = withDefaults({ categories, counting: 'background', maxTrackedTenants });
+    const options = completed({ categories, counting: 'background', maxTrackedTenants });
     const categoriesOf = counted(options);
-    const counter = new Counter(store, categoriesOf, options, { now: () => now }, new Logger(), () =>
-      Promise.resolve(),
+    const counter = new Counter(
+      store,
+      categoriesOf,
+      options,
+      { now: () => now },
+      new Logger(),
+      () => Promise.resolve(),
+      () => undefined,
     );
     await counter.open();
     return counter;

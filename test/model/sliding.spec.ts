@@ -1,3 +1,4 @@
+import { asked } from '../support/counted.js';
 import { randomUUID } from 'node:crypto';
 
 import { Logger } from '@nestjs/common';
@@ -25,7 +26,7 @@ const category: CountedCategory = {
       lengthName: 'minute',
       spanAt: slidingSpans(WINDOW_MS),
       parts: SLIDING_PARTS,
-      levelsFor: levelsFor({ threshold: THRESHOLD, levels: [{ at: 1, severity: 'warning' }] }),
+      levelsFor: levelsFor({ threshold: THRESHOLD, levels: [{ at: 1, severity: 'warning' }] }, asked()),
     },
   ],
 };
@@ -70,7 +71,15 @@ describe.each<[string, number, (now: () => number) => Promise<CounterStore>]>([
         return Promise.resolve();
       };
       const clock = { now: () => now, monotonic: () => now };
-      return new Counter(store, new Map([[category.name, category]]), OPTIONS, clock, new Logger('RateMonitor'), raise);
+      return new Counter(
+        store,
+        new Map([[category.name, category]]),
+        OPTIONS,
+        clock,
+        new Logger('RateMonitor'),
+        raise,
+        () => undefined,
+      );
     });
   });
   afterAll(async () => {

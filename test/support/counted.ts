@@ -1,10 +1,21 @@
 import { Logger } from '@nestjs/common';
 
 import { countedCategories } from '../../src/boot/counted-categories.js';
+import type { Levels } from '../../src/model/level.js';
+import type { Tenant } from '../../src/model/tenant.js';
 import type { CountedCategory } from '../../src/model/window.js';
 import type { CompleteOptions } from '../../src/options/with-defaults.js';
+import type { AskedThresholds } from '../../src/threshold/levels.js';
 import type { Overrides } from '../../src/threshold/overrides.js';
+import { Turns } from '../../src/threshold/threshold-function.js';
 import { SayOnce } from '../../src/util/say-once.js';
+
+/** How threshold functions are called, for one test. */
+export const asked = (): AskedThresholds => ({ ttlMs: 60_000, turns: new Turns(), now: () => performance.now() });
+
+/** Levels that nobody knows by the key of a tenant alone. */
+export const notByKey = <T extends (tenant: Tenant) => Levels | Promise<Levels>>(levelsFor: T) =>
+  Object.assign(levelsFor, { byKey: () => undefined });
 
 const none = (): undefined => undefined;
 
@@ -13,5 +24,5 @@ export function counted(
   options: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   set: Pick<Overrides, 'exactly' | 'broadly' | 'version'> = { exactly: none, broadly: none, version: 0 },
 ): Map<string, CountedCategory> {
-  return countedCategories(options, set, new SayOnce(new Logger()));
+  return countedCategories(options, set, new SayOnce(new Logger()), () => performance.now());
 }

@@ -6,6 +6,7 @@ import type { Breach } from '../../src/model/breach.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
+import { alertSettings } from './alert-settings.js';
 import { sharedRedis } from './redis.js';
 
 /** State that replicas share, in memory or in the suite's Redis. */
@@ -46,22 +47,7 @@ export async function alertReplica(
   channels: readonly AlertChannel[],
   more: Partial<AlertSettings> = {},
 ): Promise<AlertEngine> {
-  const alerts = new AlertEngine(
-    {
-      channels: channels.map((channel, i) => ({ channel, name: channel.name, option: `channels[${i}]` })),
-      categories: ['llm_call'],
-      groupWaitMs: 0,
-      shutdownFlushMs: 300,
-      incidents: undefined,
-      maxOpenIncidents: 10_000,
-      state,
-      now: Date.now,
-      counts: (reads) => Promise.resolve(reads.map(() => 0)),
-      thresholdNotReached: () => undefined,
-      ...more,
-    },
-    new Logger('RateMonitor'),
-  );
+  const alerts = new AlertEngine(alertSettings(channels, state, more), new Logger('RateMonitor'));
   await alerts.start();
   return alerts;
 }

@@ -15,7 +15,7 @@ export interface Span {
 export type PeriodEnd = (incident: Incident, at: number) => number | undefined;
 
 /** Windows that have ended and are not settled, oldest first. */
-export function unsettled(incident: Incident, now: number, periodEnd?: PeriodEnd): Span[] {
+export function unsettled(incident: Incident, now: number, periodEnd: PeriodEnd): Span[] {
   const spans: Span[] = [];
   for (let start = incident.settledTo; spans.length < MAX_SPANS;) {
     const end = endOfSpan(incident, start, periodEnd);
@@ -27,12 +27,12 @@ export function unsettled(incident: Incident, now: number, periodEnd?: PeriodEnd
 }
 
 /** When the window that contains `start` ends. A sliding window is counted in consecutive pieces of its length. */
-export function endOfSpan(incident: Incident, start: number, periodEnd?: PeriodEnd): number {
+export function endOfSpan(incident: Incident, start: number, periodEnd: PeriodEnd): number {
   const length = lengthOf(incident);
   if (lastOf(incident).lengthMs !== undefined) return start + length;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
   const later = incident.windows.find((window) => window.start > start);
-  return known?.end ?? Math.min(periodEnd?.(incident, start) ?? start + length, later?.start ?? Infinity);
+  return known?.end ?? Math.min(periodEnd(incident, start) ?? start + length, later?.start ?? Infinity);
 }
 
 /**
@@ -40,7 +40,7 @@ export function endOfSpan(incident: Incident, start: number, periodEnd?: PeriodE
  *
  * @param isLost - Whether the store no longer had the span's counts.
  */
-export function withSettled(incident: Incident, { start, end }: Span, counted: number, isLost = false): Incident {
+export function withSettled(incident: Incident, { start, end }: Span, counted: number, isLost: boolean): Incident {
   if (incident.settledTo !== start) return incident;
   const known = incident.windows.find((window) => window.start <= start && start < window.end);
   // The count of a sliding stretch is the highest of its pieces, so this piece may have a lower one.
@@ -83,7 +83,7 @@ export function withCount(
 }
 
 /** The windows to count now: ended ones that are not final, or the running one. */
-export function spansToCount(incident: Incident, now: number, periodEnd?: PeriodEnd): readonly Span[] {
+export function spansToCount(incident: Incident, now: number, periodEnd: PeriodEnd): readonly Span[] {
   if (incident.closedAt !== undefined) return [];
   const last = lastOf(incident);
   const ended = incident.story ? unsettled(incident, now, periodEnd) : [];
@@ -103,7 +103,7 @@ export function withCounted(
   count: number | undefined,
   now: number,
   isAway: boolean,
-  hidden?: Span,
+  hidden: Span | undefined,
 ): Incident {
   const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
   if (!isFinal) return withCount(incident, span.start, count ?? 0, 'all');

@@ -1,3 +1,4 @@
+import { oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import type { Breach } from '../../model/breach.js';
 import { unsettled, withSettled } from './counts-of-windows.js';
@@ -11,16 +12,16 @@ const opened = (story = true, more: Partial<Breach> = {}): Incident =>
   withBreach(undefined, aBreach(START, more), story, at(0, 1_000));
 /** All windows until then are counted. */
 const counted = (incident: Incident, until: number): Incident =>
-  unsettled(incident, until).reduce((next, span) => withSettled(next, span, 20), incident);
+  unsettled(incident, until, oneLength).reduce((next, span) => withSettled(next, span, 20, false), incident);
 
 describe('the end of an incident', () => {
   it('comes five windows after the last breach, two of long ones, or when the options say', () => {
-    expect(overAt(opened(), undefined)).toBe(at(6));
-    expect(overAt(opened(true, { windowEnd: at(2) }), undefined)).toBe(at(7));
-    expect(overAt(opened(true, { windowEnd: at(1_440) }), undefined)).toBe(at(3 * 1_440));
-    expect(overAt(opened(), 6 * MINUTE)).toBe(at(7));
+    expect(overAt(opened(), undefined, undefined)).toBe(at(6));
+    expect(overAt(opened(true, { windowEnd: at(2) }), undefined, undefined)).toBe(at(7));
+    expect(overAt(opened(true, { windowEnd: at(1_440) }), undefined, undefined)).toBe(at(3 * 1_440));
+    expect(overAt(opened(), 6 * MINUTE, undefined)).toBe(at(7));
     // The count of its last window is final a second after the window.
-    expect(overAt(opened(), 0)).toBe(at(1, 1_000));
+    expect(overAt(opened(), 0, undefined)).toBe(at(1, 1_000));
   });
 
   it('comes no sooner than a window after what all replicas count is seen again', () => {
@@ -33,20 +34,20 @@ describe('the end of an incident', () => {
   });
 
   it('comes two windows after the end of a window that is an alert of its own, or after a breach that came later', () => {
-    expect(overAt(opened(false), 6 * MINUTE)).toBe(at(3));
+    expect(overAt(opened(false), 6 * MINUTE, undefined)).toBe(at(3));
     const late = withBreach(undefined, aBreach(START), false, at(1, 500));
-    expect(overAt(late, undefined)).toBe(at(3, 500));
+    expect(overAt(late, undefined, undefined)).toBe(at(3, 500));
   });
 
   it('waits until all windows are counted', () => {
     const open = opened();
-    expect(closedIfOver(open, undefined, at(6))).toBe(open);
+    expect(closedIfOver(open, undefined, at(6), undefined)).toBe(open);
     const settled = counted(open, at(3, 1_000));
-    expect(closedIfOver(settled, undefined, at(6, -1))).toBe(settled);
-    const closed = closedIfOver(settled, undefined, at(6));
+    expect(closedIfOver(settled, undefined, at(6, -1), undefined)).toBe(settled);
+    const closed = closedIfOver(settled, undefined, at(6), undefined);
     expect(closed).toEqual({ ...settled, closedAt: at(6) });
-    expect(closedIfOver(closed, undefined, at(9))).toBe(closed);
+    expect(closedIfOver(closed, undefined, at(9), undefined)).toBe(closed);
     // A window that is an alert of its own is not counted on.
-    expect(closedIfOver(opened(false), undefined, at(3))).toMatchObject({ closedAt: at(3) });
+    expect(closedIfOver(opened(false), undefined, at(3), undefined)).toMatchObject({ closedAt: at(3) });
   });
 });

@@ -8,13 +8,13 @@ const MAX_CALM_MS = 5 * 60_000;
  * @param resolveAfterMs - If undefined: five windows of the category, at most five minutes, but at least two windows.
  * @param seesSince - Since when this replica sees what all replicas count, if it missed windows before: one has to pass without a breach.
  */
-export function overAt(incident: Incident, resolveAfterMs: number | undefined, seesSince = -Infinity): number {
+export function overAt(incident: Incident, resolveAfterMs: number | undefined, seesSince: number | undefined): number {
   const { end, seenAt } = lastOf(incident);
   const length = lengthOf(incident);
   const lasts = incident.story ? (resolveAfterMs ?? calmFor(length)) : 2 * length;
   // The last window's count becomes final a little after its end.
   const calmAt = Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
-  return incident.story ? Math.max(calmAt, seesSince + length + SETTLES_AFTER_MS) : calmAt;
+  return incident.story ? Math.max(calmAt, (seesSince ?? -Infinity) + length + SETTLES_AFTER_MS) : calmAt;
 }
 
 /** Closes an incident that is over and has all its windows counted; returns any other unchanged. */
@@ -22,7 +22,7 @@ export function closedIfOver(
   incident: Incident,
   resolveAfterMs: number | undefined,
   now: number,
-  seesSince?: number,
+  seesSince: number | undefined,
 ): Incident {
   if (incident.closedAt !== undefined || now < overAt(incident, resolveAfterMs, seesSince)) return incident;
   const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;

@@ -1,3 +1,4 @@
+import { NOWHERE, oneLength } from '../../../test/support/alert-settings.js';
 import { alertLine } from '../../channels/message/alert-line.js';
 import { discordMessage } from '../../channels/discord/discord-message.js';
 import { webhookBody } from '../../channels/webhook/webhook-body.js';
@@ -28,7 +29,7 @@ const breach: Breach = {
   contributors: [{ label: 'key_1', count: 20 }],
   route: { method: 'POST', path: '/llm', handler: 'Llm.call' },
 };
-const SETTINGS = { remindAfterMs: MINUTE, resolveAfterMs: undefined };
+const SETTINGS = { remindAfterMs: MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
 const channels = new Map([['chat#', {}]]);
 
 /** As the store has it, with every field. */
@@ -69,16 +70,16 @@ function changed(path: readonly string[], value: unknown): Partial<Incident> {
 
 /** All that is made of a record. */
 function use(incident: Incident): void {
-  const isAway = false;
   for (const closedAt of [incident.closedAt, undefined]) {
     const open = { ...incident, closedAt } as Incident;
-    const { ready } = plan(open, channels, SETTINGS, undefined, 10 * MINUTE);
-    for (const span of spansToCount(open, 10 * MINUTE)) withCounted(open, span, 5, 10 * MINUTE, isAway);
+    const { ready } = plan(open, channels, SETTINGS, undefined, 10 * MINUTE, undefined);
+    for (const span of spansToCount(open, 10 * MINUTE, oneLength))
+      withCounted(open, span, 5, 10 * MINUTE, false, undefined);
     withBreach(open, breach, true, 10 * MINUTE);
-    alertRecord(open, {}, new Map(), MINUTE);
+    alertRecord(open, NOWHERE, new Map(), MINUTE);
     const levels = [{ status: 'opened' as const, window: lastOf(open), level: open.worst }, ...ready.values()];
     for (const due of levels) {
-      const alert = alertOf(open, due, { publicUrl: 'https://a.example' }, 0, MINUTE);
+      const alert = alertOf(open, due, { ...NOWHERE, publicUrl: 'https://a.example' }, 0, MINUTE);
       for (const show of [alertLine, webhookBody, (one: typeof alert) => JSON.stringify(discordMessage(one, {}))])
         expect(show(alert)).not.toMatch(/NaN|Invalid Date|undefined|\[object/);
     }

@@ -1,3 +1,4 @@
+import { aWindow, NOWHERE, oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import fc from 'fast-check';
 
@@ -25,14 +26,20 @@ const breach = (window: number, count: number, more: Partial<Breach> = {}): Brea
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
 const stored = (incident: Incident): Incident => JSON.parse(JSON.stringify(incident)) as Incident;
 const opened = (count = 20): Incident => withBreach(undefined, breach(0, count), true, at(0, 500));
-const shown = (incident: Incident, status: IncidentStatus, origin: AlertOrigin = {}, before?: number) =>
-  alertOf(incident, { status, window: lastOf(incident), level: incident.worst }, origin, before);
+const shown = (incident: Incident, status: IncidentStatus, more: Partial<AlertOrigin> = {}, before = 0) =>
+  alertOf(
+    incident,
+    { status, window: lastOf(incident), level: incident.worst },
+    { ...NOWHERE, ...more },
+    before,
+    Infinity,
+  );
 
 describe('an incident', () => {
   it('counts a window as over a second after its end', () => {
-    expect(unsettled(opened(), at(1, 999))).toEqual([]);
-    expect(unsettled(opened(), at(1, 1_000))).toEqual([{ start: at(0), end: at(1) }]);
-    expect(unsettled(opened(), at(1_000))).toHaveLength(20);
+    expect(unsettled(opened(), at(1, 999), oneLength)).toEqual([]);
+    expect(unsettled(opened(), at(1, 1_000), oneLength)).toEqual([{ start: at(0), end: at(1) }]);
+    expect(unsettled(opened(), at(1_000), oneLength)).toHaveLength(20);
     const two = withBreach(
       opened(),
       breach(0, 30, { windowStart: at(2, 30_000), windowEnd: at(5) }),
@@ -40,7 +47,7 @@ describe('an incident', () => {
       at(2, 30_500),
     );
     // A window in which no level was crossed is as long as the last one, and ends where the next one begins.
-    expect(unsettled(two, at(5, 1_000))).toEqual([
+    expect(unsettled(two, at(5, 1_000), oneLength)).toEqual([
       { start: at(0), end: at(1) },
       { start: at(1), end: at(2, 30_000) },
       { start: at(2, 30_000), end: at(5) },
@@ -48,13 +55,13 @@ describe('an incident', () => {
   });
 
   it('takes no final count twice, none out of order, and none below what was seen', () => {
-    const [span] = unsettled(opened(), at(2)) as [{ start: number; end: number }];
-    const settled = withSettled(opened(), span, 0);
+    const [span] = unsettled(opened(), at(2), oneLength) as [{ start: number; end: number }];
+    const settled = withSettled(opened(), span, 0, false);
     expect(settled).toMatchObject({ total: 20, settledTo: at(1) });
     // Of a store that has lost a part.
-    expect(withSettled(opened(), span, 19)).toEqual(settled);
-    expect(withSettled(settled, span, 99)).toBe(settled);
-    expect(withSettled(settled, { start: at(5), end: at(6) }, 99)).toBe(settled);
+    expect(withSettled(opened(), span, 19, false)).toEqual(settled);
+    expect(withSettled(settled, span, 99, false)).toBe(settled);
+    expect(withSettled(settled, { start: at(5), end: at(6) }, 99, false)).toBe(settled);
   });
 
   it('shows in how many of its windows it was over, if it comes and goes', () => {
@@ -104,9 +111,12 @@ describe('an incident', () => {
     expect(alert).toMatchObject({ count: 30, windowMs: MINUTE, windowStart: new Date(at(1, 40_000)) });
     expect(alert).not.toHaveProperty('windowEnd');
     expect(shown(twice, 'reminded').id).toBe(alert.id);
-    const spans = unsettled(third, at(3, 2_000));
+    const spans = unsettled(third, at(3, 2_000), oneLength);
     expect(spans).toEqual([0, 1, 2].map((window) => ({ start: at(window), end: at(window + 1) })));
-    const settled = spans.reduce((before, span, i) => withSettled(before, span, [16, 30, 12][i] as number), third);
+    const settled = spans.reduce(
+      (before, span, i) => withSettled(before, span, [16, 30, 12][i] as number, false),
+      third,
+    );
     expect(shown(settled, 'resolved').incident).toMatchObject({
       total: 58,
       peak: { count: 30 },
@@ -114,10 +124,10 @@ describe('an incident', () => {
       windows: 1,
     });
     // No piece need hold as much as the highest window.
-    const little = spans.reduce((before, span) => withSettled(before, span, 5), third);
+    const little = spans.reduce((before, span) => withSettled(before, span, 5, false), third);
     expect(shown(little, 'resolved').incident).toMatchObject({ total: 30, peak: { count: 30 } });
     // Nothing could be read: the highest that was seen stands for it.
-    expect(withSettled(third, spans[0] as never, 0)).toMatchObject({ total: 30 });
+    expect(withSettled(third, spans[0] as never, 0, false)).toMatchObject({ total: 30 });
   });
 
   it('is not hidden by windows of later, after the clock of the store fell back', () => {
@@ -135,19 +145,24 @@ describe('an incident', () => {
   it('has lasted since a long window was crossed, until now, not from the beginning of the day to its end', () => {
     const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
-    expect(alertOf(day, of, {}, 0, at(61)).incident).toMatchObject({ startedAt: new Date(at(60)), lastedMs: MINUTE });
-    expect(alertOf(day, of, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_380 * MINUTE);
-    expect(alertOf(day, of, {}, 0, at(60)).incident?.lastedMs).toBe(1_000);
+    expect(alertOf(day, of, NOWHERE, 0, at(61)).incident).toMatchObject({
+      startedAt: new Date(at(60)),
+      lastedMs: MINUTE,
+    });
+    expect(alertOf(day, of, NOWHERE, 0, at(1_500)).incident?.lastedMs).toBe(1_380 * MINUTE);
+    expect(alertOf(day, of, NOWHERE, 0, at(60)).incident?.lastedMs).toBe(1_000);
     // Noticed once it was over, or by a clock that is behind: what is known is its window.
     for (const noticed of [at(1_440), at(-1)]) {
       const late = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, noticed);
-      expect(alertOf(late, { ...of, window: lastOf(late) }, {}, 0, at(1_500)).incident?.lastedMs).toBe(1_440 * MINUTE);
+      expect(alertOf(late, { ...of, window: lastOf(late) }, NOWHERE, 0, at(1_500)).incident?.lastedMs).toBe(
+        1_440 * MINUTE,
+      );
     }
   });
 
   it('of windows of a minute has lasted for whole windows', () => {
     const of = { status: 'reminded', window: lastOf(opened()), level: opened().worst } as const;
-    const { incident } = alertOf(opened(), of, {}, 0, at(9));
+    const { incident } = alertOf(opened(), of, NOWHERE, 0, at(9));
     expect(incident).toMatchObject({ startedAt: new Date(at(0)), lastedMs: MINUTE });
   });
 
@@ -347,7 +362,7 @@ describe('an incident', () => {
       expect(five).toMatchObject({ total: 0, settledTo: at(0) });
       expect(withBreach(five, ...crossing(4, 30))).toMatchObject({ total: 0, settledTo: at(0) });
       expect(withBreach(five, ...crossing(5, 30))).toMatchObject({ total: 20, settledTo: at(1), isPartial: true });
-      const settled = withSettled(five, { start: at(0), end: at(1) }, 25);
+      const settled = withSettled(five, { start: at(0), end: at(1) }, 25, false);
       expect(withBreach(settled, ...crossing(5, 30))).toMatchObject({ total: 25, settledTo: at(1) });
       expect(withBreach(settled, ...crossing(5, 30))).not.toHaveProperty('isPartial');
     });
@@ -406,7 +421,7 @@ describe('an incident', () => {
     });
 
     it('permanently in windows that are over: those without a breach after the last one are calm', () => {
-      const settled = withSettled(two, first, 50);
+      const settled = withSettled(two, first, 50, false);
       expect(settled).toEqual({
         ...two,
         settledTo: at(1),
@@ -414,10 +429,10 @@ describe('an incident', () => {
         peak: { count: 50, start: at(0) },
         windows: [{ ...first, count: 50 }, last],
       });
-      expect(withSettled(two, first, 20).peak).toBe(two.peak);
-      const over = withSettled(settled, last, 50);
+      expect(withSettled(two, first, 20, false).peak).toBe(two.peak);
+      const over = withSettled(settled, last, 50, false);
       expect(over).toMatchObject({ total: 100, peak: { count: 50, start: at(0) } });
-      expect(withSettled(over, { start: at(2), end: at(3) }, 60)).toMatchObject({
+      expect(withSettled(over, { start: at(2), end: at(3) }, 60, false)).toMatchObject({
         total: 100,
         calm: 60,
         peak: over.peak,
@@ -427,36 +442,37 @@ describe('an incident', () => {
     it('by all replicas, once the store has a count that is no lower than that of the one that counted alone', () => {
       const alone = withBreach(undefined, breach(0, 20, { countedBy: 'instance' }), true, at(0, 500));
       const by = (incident: Incident) => lastOf(incident).countedBy;
-      const running = (count: number | undefined) => by(withCounted(alone, lastOf(alone), count, at(0, 900), false));
+      const running = (count: number | undefined) =>
+        by(withCounted(alone, lastOf(alone), count, at(0, 900), false, undefined));
       expect([undefined, 20, 21].map(running)).toEqual(['instance', 'instance', 'all']);
       const over = (count: number | undefined, isAway = false) =>
-        by(withCounted(alone, { start: at(0), end: at(1) }, count, at(1, 1_000), isAway));
+        by(withCounted(alone, { start: at(0), end: at(1) }, count, at(1, 1_000), isAway, undefined));
       expect([over(undefined, true), over(19), over(20), over(21)]).toEqual(['instance', 'instance', 'all', 'all']);
       // What a channel was sent may still be of one alone.
       expect(by(withCount(alone, at(0), 21))).toBe('instance');
     });
 
     it('in the windows that are over, or in the one that runs, and not once it is closed', () => {
-      expect(spansToCount(two, at(1, 500))).toEqual([last]);
-      expect(spansToCount(two, at(1, 1_000))).toEqual([{ start: at(0), end: at(1) }]);
+      expect(spansToCount(two, at(1, 500), oneLength)).toEqual([last]);
+      expect(spansToCount(two, at(1, 1_000), oneLength)).toEqual([{ start: at(0), end: at(1) }]);
       const settled = { ...two, settledTo: at(2) };
-      expect(spansToCount(settled, at(2, 500))).toEqual([]);
-      expect(spansToCount({ ...two, settledTo: at(1) }, at(1, 1_000))).toEqual([last]);
-      expect(spansToCount({ ...windows, settledTo: at(2) }, at(9))).toEqual([last]);
-      expect(spansToCount({ ...two, closedAt: at(5) }, at(5))).toEqual([]);
+      expect(spansToCount(settled, at(2, 500), oneLength)).toEqual([]);
+      expect(spansToCount({ ...two, settledTo: at(1) }, at(1, 1_000), oneLength)).toEqual([last]);
+      expect(spansToCount({ ...windows, settledTo: at(2) }, at(9), oneLength)).toEqual([last]);
+      expect(spansToCount({ ...two, closedAt: at(5) }, at(5), oneLength)).toEqual([]);
     });
 
     it('as final a second after the end, and without a count only if none can be read for a while', () => {
       const counted = (count: number | undefined, now: number, isAway = false, incident = two) =>
-        withCounted(incident, first, count, now, isAway);
+        withCounted(incident, first, count, now, isAway, undefined);
       expect(counted(30, at(1, 999))).toEqual(withCount(two, at(0), 30));
       expect(counted(undefined, at(1, 999))).toBe(two);
-      expect(counted(30, at(1, 1_000))).toEqual(withSettled(two, first, 30));
+      expect(counted(30, at(1, 1_000))).toEqual(withSettled(two, first, 30, false));
       expect(counted(30, at(9), false, windows)).toEqual(withCount(windows, at(0), 30));
       expect(counted(undefined, at(1, 59_999))).toBe(two);
-      expect(counted(undefined, at(2))).toEqual(withSettled(two, first, 0));
+      expect(counted(undefined, at(2))).toEqual(withSettled(two, first, 0, false));
       for (const now of [at(1, 1_000), at(9)]) expect(counted(undefined, now, true)).toBe(two);
-      expect(counted(30, at(2))).toEqual(withSettled(two, first, 30));
+      expect(counted(30, at(2))).toEqual(withSettled(two, first, 30, false));
     });
 
     it('in part, if the store was away until it no longer had the counts of a window', () => {
@@ -467,8 +483,8 @@ describe('an incident', () => {
       expect(counted({ start: at(1), end: at(9) }, 16)).toBe(false);
       // It has no counts, as one that the app raised.
       expect(counted({ start: at(0), end: at(2) })).toBe(false);
-      const settled = withSettled({ ...two, isPartial: true }, first, 30);
-      expect([settled.isPartial, withSettled(two, first, 30).isPartial]).toEqual([true, undefined]);
+      const settled = withSettled({ ...two, isPartial: true }, first, 30, false);
+      expect([settled.isPartial, withSettled(two, first, 30, false).isPartial]).toEqual([true, undefined]);
     });
 
     it('by contributor in its last window', () => {
@@ -673,9 +689,9 @@ describe('an incident', () => {
     const critical = { at: 5, severity: 'critical' } as const;
     const first = withBreach(undefined, breach(0, 90, { tenant, route, contributors, level: critical }), true, at(0));
     const two = withCount(withBreach(first, breach(1, 20, { tenant }), true, at(1)), at(1), 30);
-    const windowOf = () => ({ name: 'day', lengthName: 'day', windowMs: MINUTE, timeZone: 'Europe/Berlin' }) as const;
+    const windowOf = () => ({ ...aWindow('day', MINUTE, { name: 'day' }), timeZone: 'Europe/Berlin' });
     const alert = (status: IncidentStatus, incident: Incident = two, start = at(1)) =>
-      alertOf(incident, { status, window: { start }, level: incident.worst }, { windowOf });
+      alertOf(incident, { status, window: { start }, level: incident.worst }, { ...NOWHERE, windowOf }, 0, Infinity);
     const both = {
       category: 'llm_call',
       window: 'day',
@@ -753,8 +769,8 @@ describe('an incident', () => {
       fc.property(fc.array(window, { minLength: 1, maxLength: 12 }), (windows) => {
         const counts = [THRESHOLD + 1, ...windows.map(({ count }) => count)];
         const settled = (incident: Incident, now: number): Incident =>
-          unsettled(incident, now).reduce(
-            (next, span) => withSettled(next, span, counts[(span.start - START) / MINUTE] ?? 0),
+          unsettled(incident, now, oneLength).reduce(
+            (next, span) => withSettled(next, span, counts[(span.start - START) / MINUTE] ?? 0, false),
             incident,
           );
         let incident = opened(THRESHOLD + 1);

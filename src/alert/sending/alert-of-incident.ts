@@ -15,18 +15,15 @@ export const WHOLE_WINDOWS_MS = 60_000;
 
 /** What the sending app contributes to an alert. */
 export interface AlertOrigin {
-  readonly service?: string | undefined;
-  readonly environment?: string | undefined;
+  readonly service: string | undefined;
+  readonly environment: string | undefined;
   /** The address of the page. */
-  readonly publicUrl?: string | undefined;
+  readonly publicUrl: string | undefined;
   /** The category's window with this name, if it is configured here. */
-  readonly windowOf?: (
+  readonly windowOf: (
     category: string,
     window: string,
-  ) =>
-    | (Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts'> &
-        Partial<Pick<CategoryWindow, 'spanAt'>>)
-    | undefined;
+  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts' | 'spanAt'> | undefined;
 }
 
 /**
@@ -38,9 +35,9 @@ export interface AlertOrigin {
 export function alertOf(
   incident: Incident,
   { status, window: { start }, level }: Pick<Due, 'status' | 'level'> & { readonly window: Pick<WindowOver, 'start'> },
-  { service, environment, publicUrl, windowOf }: AlertOrigin = {},
-  before = 0,
-  now = Infinity,
+  { service, environment, publicUrl, windowOf }: AlertOrigin,
+  before: number,
+  now: number,
 ): RateAlert {
   const { uid, category, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';
@@ -51,7 +48,7 @@ export function alertOf(
   const windowMs = told.lengthMs ?? told.end - told.start;
   const windowStart = isResolved ? peak.start : told.end - windowMs;
   const { count, crossing, threshold, route, contributors, countedBy } = told;
-  const { name: window = incident.window, timeZone } = windowOf?.(category, sharedName(incident)) ?? {};
+  const { name: window = incident.window, timeZone } = windowOf(category, sharedName(incident)) ?? {};
   const reminder = status === 'reminded' ? before : 0;
   return {
     // Environments share tenants and categories, and may share a receiver that takes each id once.

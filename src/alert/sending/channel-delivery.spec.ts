@@ -36,13 +36,13 @@ describe('a channel that seems to have a wrong address', () => {
     const incidents: Incidents = {
       present: () => [present],
       report: (_key, _id, _present, outcome) => Promise.resolve(outcome.delivered ? 0 : outcome.waitMs),
-      again: (_key, id) => Promise.resolve(delivery.push(id, due)),
+      again: (_key, id) => Promise.resolve(delivery.push(id, due, false)),
     };
     const log = (line: unknown): void => void lines.push(String(line));
     const named = { channel, name: 'chat', option: 'channels[0]' };
     const logger = { log, warn: log, error: log };
     delivery = new ChannelDelivery('chat#', named, 0, incidents, (work) => work(), logger);
-    delivery.push('a', due);
+    delivery.push('a', due, false);
   });
   afterEach(() => {
     jest.useRealTimers();
@@ -105,7 +105,7 @@ describe('a storm of a thousand tenants', () => {
     const logger = { log: () => undefined, warn, error: () => undefined };
     const named = { channel, name: 'chat', option: 'channels[0]' };
     const delivery = new ChannelDelivery('chat#', named, 500, incidents, (work) => work(), logger);
-    for (let i = 0; i < 1_000; i++) delivery.push(`tenant_${i}`, dueAt(16));
+    for (let i = 0; i < 1_000; i++) delivery.push(`tenant_${i}`, dueAt(16), false);
     await jest.advanceTimersByTimeAsync(60 * SECOND);
     jest.useRealTimers();
     expect(messages[0]?.listed[0]).toBe('tenant_777');
@@ -144,7 +144,7 @@ describe("a channel of the app's", () => {
       const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
       const named = { channel, name: 'chat', option: 'channels[0]' };
       const delivery = new ChannelDelivery('chat#', named, 10, incidents, (work) => work(), logger);
-      for (const id of ['a', 'b']) delivery.push(id, due);
+      for (const id of ['a', 'b']) delivery.push(id, due, false);
       await jest.advanceTimersByTimeAsync(20);
       jest.useRealTimers();
       const { count } = anAlert();
@@ -181,7 +181,7 @@ describe("a channel of the app's", () => {
     const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
     const named = { channel, name: 'table', option: 'channels[0]' };
     const delivery = new ChannelDelivery('table#', named, 0, incidents, (work) => work(), logger);
-    delivery.push('a', due);
+    delivery.push('a', due, false);
     await delivery.flush(1_000);
     expect(written).toEqual([anAlert().tenant.id]);
     expect(outcomes).toEqual([{ delivered: true, memory: 'row 1' }]);
@@ -210,10 +210,13 @@ describe('what is being sent', () => {
   it('stays known while a further message goes out that the report of the one before brought: its lease must be extended', async () => {
     let sent = 0;
     const delivery: ChannelDelivery = deliveryOf(
-      { report: (_key, id) => Promise.resolve(sent === 1 ? void delivery.push(id, due) : undefined).then(() => 0) },
+      {
+        report: (_key, id) =>
+          Promise.resolve(sent === 1 ? void delivery.push(id, due, false) : undefined).then(() => 0),
+      },
       () => (++sent === 1 ? undefined : new Promise(() => undefined)),
     );
-    delivery.push('a', due);
+    delivery.push('a', due, false);
     await new Promise(setImmediate);
     expect([sent, delivery.ids()]).toEqual([2, ['a']]);
   });
@@ -222,13 +225,14 @@ describe('what is being sent', () => {
     const answers: (() => void)[] = [];
     const delivery: ChannelDelivery = deliveryOf(
       {
-        report: (_key, id) => Promise.resolve(answers.length === 1 ? delivery.push(id, due) : undefined).then(() => 0),
+        report: (_key, id) =>
+          Promise.resolve(answers.length === 1 ? delivery.push(id, due, false) : undefined).then(() => 0),
       },
       () => new Promise((answer) => answers.push(() => answer(undefined))),
     );
-    for (let i = 0; i < 3; i++) delivery.push('a', due);
+    for (let i = 0; i < 3; i++) delivery.push('a', due, false);
     await new Promise(setImmediate);
-    delivery.push('a', due);
+    delivery.push('a', due, false);
     expect([answers.length, delivery.ids()]).toEqual([1, ['a']]);
     answers[0]?.();
     await new Promise(setImmediate);
@@ -250,7 +254,7 @@ describe('what is being sent', () => {
         },
         () => SLOW.after(98_000),
       );
-      delivery.push('a', due);
+      delivery.push('a', due, false);
       await jest.advanceTimersByTimeAsync(197_000);
       expect(outcomes).toEqual([true]);
     });
@@ -261,7 +265,7 @@ describe('what is being sent', () => {
         { report: (_key, _id, _present, outcome) => Promise.resolve(reasons.push(outcome)) },
         () => new Promise(() => undefined),
       );
-      delivery.push('a', due);
+      delivery.push('a', due, false);
       await jest.advanceTimersByTimeAsync(101_000);
       expect(reasons).toMatchObject([{ delivered: false, reason: 'no answer within 100 s' }]);
     });
@@ -272,7 +276,7 @@ describe('what is being sent', () => {
         if (isGone) throw new DeliveryError('answered 410', { retry: false, switchOff: true });
         return SLOW.after(12_000);
       });
-      delivery.push('a', due);
+      delivery.push('a', due, false);
       await jest.advanceTimersByTimeAsync(0);
       isGone = false;
       const tested = delivery.test(anAlert());
@@ -287,7 +291,7 @@ describe('what is being sent', () => {
     const lines: string[] = [];
     const broken = () => Promise.reject(new Error('broken'));
     const delivery = deliveryOf({ present: broken }, () => undefined, lines);
-    delivery.push('a', due);
+    delivery.push('a', due, false);
     await new Promise(setImmediate);
     expect([delivery.ids(), lines]).toEqual([[], ['The chat channel could not send (broken)']]);
   });
@@ -330,11 +334,10 @@ describe('a delivery', () => {
     },
     again: (_key, id) => {
       again.push(id);
-      return Promise.resolve(
-        presents.get(id) === undefined && presents.has(id) ? undefined : delivery.push(id, dueFor()),
-      );
+      return Promise.resolve(presents.get(id) === undefined && presents.has(id) ? undefined : push(id));
     },
   };
+  const push = (id: string, due = dueFor(), isSuspect = false): void => delivery.push(id, due, isSuspect);
   const open = (more: Partial<AlertChannel> = {}, groupWaitMs = 500): ChannelDelivery => {
     const log = (line: unknown): void => void lines.push(String(line));
     const send: AlertChannel['send'] = ({ tenant }, memory) => {
@@ -380,17 +383,15 @@ describe('a delivery', () => {
       const answers: (() => void)[] = [];
       answer = () => new Promise<void>((resolve) => answers.push(resolve));
       open();
-      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 18; i++) push(`t${i}`);
       await pass(0);
       expect(messages).toHaveLength(16);
-      const push = (id: string, due: Partial<Due>, count?: number, isSuspect?: boolean): void =>
-        delivery.push(id, dueFor(due, count), isSuspect);
-      push('suspect', { level: CRITICAL }, 1_000, true);
-      push('mild end', { status: 'resolved', level: CRITICAL }, 17);
-      push('resolved', { status: 'resolved', level: CRITICAL }, 1_000);
-      push('high', {}, 100);
-      push('critical', { level: CRITICAL }, 17);
-      push('t17', {}, 16);
+      push('suspect', dueFor({ level: CRITICAL }, 1_000), true);
+      push('mild end', dueFor({ status: 'resolved', level: CRITICAL }, 17));
+      push('resolved', dueFor({ status: 'resolved', level: CRITICAL }, 1_000));
+      push('high', dueFor({}, 100));
+      push('critical', dueFor({ level: CRITICAL }, 17));
+      push('t17', dueFor({}, 16));
       expect(delivery.ids()).toHaveLength(23);
       expect(delivery.status(0)).toMatchObject({ name: 'chat', on: true, queued: 23 });
       for (let i = 0; i < 23; i++) {
@@ -406,17 +407,17 @@ describe('a delivery', () => {
     it('keeps no process alive with what it sends, and no timer without a use', async () => {
       const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 });
       open();
-      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 18; i++) push(`t${i}`);
       await pass(1);
       expect([messages.length, jest.getTimerCount()]).toEqual([18, 0]);
       answer = fails(error);
-      delivery.push('a', dueFor());
+      push('a');
       await pass(1);
       // That of its retry.
       expect(jest.getTimerCount()).toBe(1);
       answer = never;
       open();
-      for (let i = 0; i < 18; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 18; i++) push(`t${i}`);
       await pass(1);
       // Those of the messages under way.
       expect(jest.getTimerCount()).toBe(1 + 16);
@@ -425,7 +426,7 @@ describe('a delivery', () => {
       const before = timers();
       answer = never;
       open();
-      delivery.push('a', dueFor());
+      push('a');
       void delivery.test(anAlert());
       expect([messages.slice(-2), timers()]).toEqual([['a', 'proj_1'], before]);
     });
@@ -434,12 +435,12 @@ describe('a delivery', () => {
       open();
       answer = fails();
       for (let i = 0; i < 3; i++) {
-        delivery.push('a', dueFor());
+        push('a');
         await pass(0);
       }
       expect([messages.length, delivery.pausedMs]).toEqual([3, 0]);
       for (const id of ['b', 'c']) {
-        delivery.push(id, dueFor());
+        push(id);
         await pass(0);
       }
       expect(delivery.pausedMs).toBe(250);
@@ -448,11 +449,11 @@ describe('a delivery', () => {
     it('keeps its place when it is pushed again', async () => {
       answer = never;
       open();
-      for (let i = 0; i < 16; i++) delivery.push(`t${i}`, dueFor());
-      delivery.push('first', dueFor());
+      for (let i = 0; i < 16; i++) push(`t${i}`);
+      push('first');
       await pass(10);
-      delivery.push('second', dueFor());
-      delivery.push('first', dueFor());
+      push('second');
+      push('first');
       answer = () => undefined;
       await pass(101_000);
       const [first, second] = ['first', 'second'].map((id) => messages.indexOf(id)) as [number, number];
@@ -470,7 +471,7 @@ describe('a delivery', () => {
         reports = [];
         for (const given of [memory, Promise.resolve(memory)]) {
           answer = () => given;
-          delivery.push('a', dueFor());
+          push('a');
           await pass(0);
         }
         const outcome = { delivered: true, memory: kept };
@@ -482,7 +483,7 @@ describe('a delivery', () => {
       // Else what it stored before.
       presents.set('a', { memory: 'before' });
       answer = () => undefined;
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       expect([messages.at(-1), reports.at(-1)]).toEqual([
         'a after before',
@@ -496,11 +497,11 @@ describe('a delivery', () => {
       presents.set('a', { alert, memory: '1', also: ['2', '3'] });
       presents.set('b', { memory: '1', also: ['2'] });
       answer = () => (messages.at(-1)?.endsWith('2') ? Promise.reject(new Error('gone')) : undefined);
-      delivery.push('a', dueFor({ status: 'resolved' }));
+      push('a', dueFor({ status: 'resolved' }));
       await pass(0);
       expect(messages).toEqual(['1', '2', '3'].map((memory) => `proj_1 after ${memory}`));
       expect(reports).toEqual([['a', { delivered: true, memory: '1' }]]);
-      delivery.push('b', dueFor());
+      push('b');
       await pass(0);
       expect(messages.slice(3)).toEqual(['b after 1']);
     });
@@ -508,7 +509,7 @@ describe('a delivery', () => {
     it('drops what is not due any more, so that its record shows that', async () => {
       open();
       presents.set('a', undefined as never);
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       expect([messages, again, delivery.ids()]).toEqual([[], ['a'], []]);
     });
@@ -517,7 +518,7 @@ describe('a delivery', () => {
       open();
       waitMs = 4_000;
       answer = fails();
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       expect(delivery.status(0)).toMatchObject({ queued: 1, outcomes: { retried: 1, failed: 0 } });
       answer = fails(new DeliveryError('answered 400', { retry: false }));
@@ -536,12 +537,12 @@ describe('a delivery', () => {
     it('waits with all while the channel is paused, and brings what was left to its record when it works again', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       expect(delivery.pausedMs).toBe(10_000);
       answer = () => undefined;
       delivery.awaitPause('left');
-      delivery.push('b', dueFor());
+      push('b');
       expect(delivery.status(0)).toMatchObject({ queued: 3, retryAt: 10_000 });
       await pass(9_999);
       expect(messages).toEqual(['a']);
@@ -554,10 +555,10 @@ describe('a delivery', () => {
       open();
       waitMs = 60_000;
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       answer = () => undefined;
-      delivery.push('b', dueFor());
+      push('b');
       await pass(9_999);
       expect(messages).toEqual(['a']);
       await pass(1);
@@ -567,9 +568,9 @@ describe('a delivery', () => {
     it('does not try again what its record has queued again already', async () => {
       open();
       waitMs = 4_000;
-      onReport = (id) => delivery.push(id, dueFor());
+      onReport = (id) => push(id);
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       await pass(9_999);
       expect([messages, again, delivery.status(0).queued]).toEqual([['a'], [], 1]);
       onReport = () => undefined;
@@ -581,7 +582,7 @@ describe('a delivery', () => {
     it('is tested with success or a reason, and success brings back what waits', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       expect(await delivery.test(anAlert())).toBe('answered 429');
       answer = () => undefined;
@@ -598,9 +599,9 @@ describe('a delivery', () => {
   describe('in groups', () => {
     it('waits for others before the first message, and sends the most urgent ones of the next with it', async () => {
       openGroups({ batchSize: 3 });
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       await pass(499);
-      delivery.push('c', dueFor());
+      push('c');
       expect(messages).toEqual([]);
       await pass(1);
       expect(messages).toEqual(['a,b,c']);
@@ -611,10 +612,10 @@ describe('a delivery', () => {
       let done = (): void => undefined;
       answer = () => new Promise<void>((resolve) => (done = resolve));
       openGroups();
-      delivery.push('a', dueFor());
+      push('a');
       await pass(500);
-      delivery.push('b', dueFor());
-      delivery.push('c', dueFor());
+      push('b');
+      push('c');
       await pass(60_000);
       expect(messages).toEqual(['a']);
       done();
@@ -630,14 +631,14 @@ describe('a delivery', () => {
       [undefined, 25],
     ])('takes a batch size of %s for %i', async (batchSize, size) => {
       openGroups({ batchSize });
-      for (let i = 0; i < 30; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 30; i++) push(`t${i}`);
       await pass(500);
       expect(messages[0]?.split(',')).toHaveLength(size);
     });
 
     it('only counts what five messages have no room for, and tells it with the first', async () => {
       openGroups({ batchSize: 2 });
-      for (let i = 0; i < 13; i++) delivery.push(`t${i}`, dueFor({}, 100 - i));
+      for (let i = 0; i < 13; i++) push(`t${i}`, dueFor({}, 100 - i));
       for (let i = 0; i < 13; i++) presents.set(`t${i}`, { due: dueFor({}, 100 - i) });
       await pass(500);
       expect(messages).toEqual(['t0,t1 and 3', 't2,t3', 't4,t5', 't6,t7', 't8,t9']);
@@ -646,9 +647,9 @@ describe('a delivery', () => {
 
     it('ranks 2,000 by their present counts, chosen by those that they were queued with', async () => {
       openGroups();
-      delivery.push('risen', dueFor({}, 16));
+      push('risen', dueFor({}, 16));
       presents.set('risen', { due: dueFor({}, 1_000) });
-      for (let i = 0; i < 2_000; i++) delivery.push(`t${i}`, dueFor({}, 17));
+      for (let i = 0; i < 2_000; i++) push(`t${i}`, dueFor({}, 17));
       await pass(500);
       expect(messages.map((message) => message.split(',').indexOf('risen')).slice(0, 2)).toEqual([-1, 0]);
       expect(messages[0]).toMatch(/,t24 and 1875$/);
@@ -656,7 +657,7 @@ describe('a delivery', () => {
 
     it('counts none if each message is about one', async () => {
       openGroups({ batchSize: 1 });
-      for (let i = 0; i < 7; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 7; i++) push(`t${i}`);
       await pass(500);
       expect(messages).toEqual(Array.from({ length: 7 }, (_, i) => `t${i}`));
     });
@@ -664,10 +665,10 @@ describe('a delivery', () => {
     it('drops what is not due any more, and sends nothing if that is all', async () => {
       openGroups();
       presents.set('gone', undefined as never);
-      delivery.push('gone', dueFor());
+      push('gone');
       await pass(500);
       expect([messages, again, lines]).toEqual([[], ['gone'], []]);
-      for (const id of ['a', 'gone', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'gone', 'b']) push(id);
       await pass(500);
       expect([messages, again, lines]).toEqual([['a,b'], ['gone', 'gone'], []]);
     });
@@ -676,7 +677,7 @@ describe('a delivery', () => {
       openGroups();
       presents.set('a', { due: dueFor({}, 100), memory: '1' }).set('fault', { due: dueFor({}, 90), isAtFault: true });
       presents.set('s1', { isSuspect: true }).set('s2', { isSuspect: true });
-      for (const id of ['s1', 'b', 'a', 'fault', 'c', 's2']) delivery.push(id, dueFor());
+      for (const id of ['s1', 'b', 'a', 'fault', 'c', 's2']) push(id);
       await pass(500);
       expect(messages).toEqual(['a after 1', 'fault', 'b,c', 's1,s2']);
     });
@@ -684,7 +685,7 @@ describe('a delivery', () => {
     it('halves a group that fails, and doubles it again once a message goes through', async () => {
       openGroups();
       answer = (ids) => (ids.length > 2 ? Promise.reject(new Error('answered 500')) : undefined);
-      for (let i = 0; i < 12; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 12; i++) push(`t${i}`);
       await pass(500);
       expect(messages.map((message) => message.split(',').length)).toEqual([12, 6, 3, 1, 2, 4, 2, 4, 2, 4, 2, 3, 1, 2]);
       expect(reports.map(([, { delivered }]) => delivered)).toEqual(Array(12).fill(true));
@@ -696,7 +697,7 @@ describe('a delivery', () => {
     it('sends a group again whole if the channel asks for a pause', async () => {
       openGroups();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 3_000 }));
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       await pass(500);
       answer = () => undefined;
       await pass(2_999);
@@ -715,7 +716,7 @@ describe('a delivery', () => {
     ])('notes in the records %s', async (_, ids, fault, noted) => {
       openGroups();
       answer = fails(new DeliveryError('answered 4xx', fault));
-      for (const id of ids) delivery.push(id, dueFor());
+      for (const id of ids) push(id);
       await pass(500);
       expect(reports.map(([id, { delivered }]) => [id, delivered])).toEqual(Array.from(noted, (id) => [id, false]));
     });
@@ -723,14 +724,14 @@ describe('a delivery', () => {
     it('waits for no others again with what had its turn, but with the next', async () => {
       openGroups();
       answer = (ids) => new Promise((_, reject) => setTimeout(reject, 400, new Error(`answered 500 to ${ids.join()}`)));
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       await pass(800);
-      delivery.push('c', dueFor());
+      push('c');
       expect(messages).toEqual(['a,b']);
       answer = () => undefined;
       await pass(100);
       expect(messages.slice(1).join().split(',').sort()).toEqual(['a', 'b', 'c']);
-      delivery.push('d', dueFor());
+      push('d');
       await pass(499);
       expect(messages.join()).not.toContain('d');
       await pass(1);
@@ -739,7 +740,7 @@ describe('a delivery', () => {
 
     it('takes a longer lease the more alerts wait', () => {
       openGroups();
-      for (let i = 0; i < 100; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 100; i++) push(`t${i}`);
       expect(delivery.leaseMs).toBe(5_500);
     });
   });
@@ -749,7 +750,7 @@ describe('a delivery', () => {
       openGroups();
       waitMs = 2_000;
       answer = fails();
-      delivery.push('a', dueFor());
+      push('a');
       const flushing = delivery.flush(5_000);
       await pass(0);
       expect(messages).toEqual(['a']);
@@ -759,12 +760,12 @@ describe('a delivery', () => {
       await pass(30);
       expect([await isDone(flushing), await flushing, messages]).toEqual([true, true, ['a', 'a']]);
       // Others wait for a group again.
-      delivery.push('b', dueFor());
+      push('b');
       await pass(499);
       expect(messages).toHaveLength(2);
       await pass(1);
       expect([messages.length, await delivery.flush(0)]).toEqual([3, true]);
-      delivery.push('c', dueFor());
+      push('c');
       expect(messages).toHaveLength(3);
     });
 
@@ -772,7 +773,7 @@ describe('a delivery', () => {
       open();
       waitMs = 2_000;
       answer = fails();
-      delivery.push('a', dueFor());
+      push('a');
       const flushing = delivery.flush(3_010);
       await pass(0);
       answer = never;
@@ -786,7 +787,7 @@ describe('a delivery', () => {
       open();
       waitMs = { a: 2_100, b: 2_000 };
       answer = fails();
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       const flushing = delivery.flush(10_000);
       await pass(0);
       let done = (): void => undefined;
@@ -804,15 +805,15 @@ describe('a delivery', () => {
 
     it('and tells that something is left, though it is queued again already or its outcome is yet to be reported', async () => {
       open();
-      onReport = (id) => delivery.push(id, dueFor());
+      onReport = (id) => push(id);
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       expect([await delivery.flush(1_000), delivery.status(0).queued]).toEqual([false, 1]);
       const report = jest.spyOn(incidents, 'report');
       report.mockImplementation(() => new Promise((resolve) => setTimeout(resolve, 100, 60_000)));
       open();
       answer = fails();
-      delivery.push('a', dueFor());
+      push('a');
       const flushing = delivery.flush(1_000);
       await pass(99);
       expect(await isDone(flushing)).toBe(false);
@@ -824,7 +825,7 @@ describe('a delivery', () => {
       open();
       waitMs = { a: 2_000, b: 10_000 };
       answer = fails();
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       const flushing = delivery.flush(5_000);
       await pass(0);
       answer = (ids) => (ids.includes('b') ? Promise.reject(new Error('answered 500')) : undefined);
@@ -842,7 +843,7 @@ describe('a delivery', () => {
       open();
       const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: pause });
       answer = () => new Promise((_, reject) => setTimeout(reject, 10, error));
-      for (let i = 0; i < 40; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 40; i++) push(`t${i}`);
       await pass(20);
       const flushing = delivery.flush(5_000);
       await pass(1_000);
@@ -860,14 +861,14 @@ describe('a delivery', () => {
       open();
       waitMs = 10_000;
       answer = fails();
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       // It is tried at once, and would be again after the time is over.
       const flushing = delivery.flush(5_000);
       await pass(0);
       expect([await isDone(flushing), await flushing, messages.length]).toEqual([true, false, 2]);
       answer = never;
-      delivery.push('b', dueFor());
+      push('b');
       const hanging = delivery.flush(1_000);
       await pass(999);
       expect(await isDone(hanging)).toBe(false);
@@ -878,12 +879,12 @@ describe('a delivery', () => {
     it('a channel that is paused at once, and waits for a pause that ends in time', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
-      delivery.push('a', dueFor());
+      push('a');
       await pass(0);
       answer = () => undefined;
       expect([await delivery.flush(1_000), messages]).toEqual([true, ['a', 'a']]);
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 2_000 }));
-      delivery.push('b', dueFor());
+      push('b');
       await pass(0);
       const flushing = delivery.flush(5_000);
       await pass(0);
@@ -900,16 +901,16 @@ describe('a delivery', () => {
   describe('stops', () => {
     it('after it has tried everything once more, and gives what is left', async () => {
       openGroups();
-      delivery.push('a', dueFor());
+      push('a');
       answer = (ids) => (ids.includes('b') ? Promise.reject(new Error('answered 500')) : undefined);
       presents.set('b', { isAtFault: true });
-      delivery.push('b', dueFor());
+      push('b');
       const stopping = delivery.stop(300);
       await pass(300);
       expect([await isDone(stopping), await stopping]).toEqual([true, ['b']]);
       expect(messages.sort()).toEqual(['a', 'b']);
       expect(lines.at(-1)).toBe('The chat channel did not send 1 alert: the process ended first');
-      delivery.push('c', dueFor());
+      push('c');
       await pass(60_000);
       expect(messages).toHaveLength(2);
     });
@@ -918,7 +919,7 @@ describe('a delivery', () => {
       let fail = (): void => undefined;
       answer = () => new Promise((_, reject) => (fail = () => reject(new Error('late'))));
       open();
-      delivery.push('a', dueFor());
+      push('a');
       const stopping = delivery.stop(300);
       await pass(299);
       expect(await isDone(stopping)).toBe(false);
@@ -937,7 +938,7 @@ describe('a delivery', () => {
         ids.includes('b')
           ? new Promise<void>((resolve) => (done = resolve))
           : Promise.reject(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
-      for (const id of ['a', 'b']) delivery.push(id, dueFor());
+      for (const id of ['a', 'b']) push(id);
       const stopping = delivery.stop(300);
       await pass(100);
       expect(await isDone(stopping)).toBe(false);
@@ -954,7 +955,7 @@ describe('a delivery', () => {
       open();
       const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: pause });
       answer = () => new Promise((_, reject) => setTimeout(reject, 10, error));
-      for (let i = 0; i < 20; i++) delivery.push(`t${i}`, dueFor());
+      for (let i = 0; i < 20; i++) push(`t${i}`);
       const stopping = delivery.stop(310);
       await pass(10);
       answer = () => undefined;
@@ -967,7 +968,7 @@ describe('a delivery', () => {
       openGroups({ flush: () => new Promise((resolve) => setTimeout(resolve, 200, true)) });
       const stopping = delivery.stop(300);
       await pass(100);
-      delivery.push('late', dueFor());
+      push('late');
       await pass(0);
       expect(messages).toEqual(['late']);
       await pass(100);

@@ -167,7 +167,7 @@ export class ChannelDelivery {
     return [...new Set([...this.ids(), ...this.retries.keys()])];
   }
 
-  push(id: string, due: Due, isSuspect = false): void {
+  push(id: string, due: Due, isSuspect: boolean): void {
     // The claim expired during a slow attempt. Sending again now would deliver twice; the attempt's report claims what is still due.
     if (this.sending.has(id)) return;
     this.forget(id);
@@ -318,7 +318,7 @@ export class ChannelDelivery {
   private async sendOne(item: Item): Promise<void> {
     const found = this.incidents.present(this.key, [item.id]);
     const [present] = found instanceof Promise ? await found : found;
-    if (present) await this.attempt([{ item, present }], () => this.single(present));
+    if (present) await this.attempt([{ item, present }], () => this.single(present), 1);
     else this.drop(item.id);
   }
 
@@ -386,7 +386,7 @@ export class ChannelDelivery {
   private async attempt(
     sent: readonly Live[],
     send: () => Promise<string | void> | string | void,
-    listed = 1,
+    listed: number,
   ): Promise<void> {
     let outcome: Outcome;
     const since = performance.now();

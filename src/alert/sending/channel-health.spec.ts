@@ -7,7 +7,7 @@ describe('the health of a channel', () => {
   let lines: string[];
   let health: ChannelHealth;
   const limited = new DeliveryError('answered 429', { retry: true, retryAfterMs: 1_000 });
-  const failed = (error: unknown) => health.failed(['a'], 'an alert of llm_call', error);
+  const failed = (error: unknown) => health.failed(['a'], 'an alert of llm_call', error, performance.now());
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -68,7 +68,7 @@ describe('the health of a channel', () => {
   it('pauses for five seconds at most if nobody asked for it, because alerts that always fail may be at fault', () => {
     for (let i = 0; i < 12; i++) {
       jest.advanceTimersByTime(health.pausedMs);
-      health.failed([`t${i % 4}`], 'an alert of llm_call', new Error('answered 500'));
+      health.failed([`t${i % 4}`], 'an alert of llm_call', new Error('answered 500'), performance.now());
     }
     expect(health.pausedMs).toBeGreaterThan(2_500 - 1);
     expect(health.pausedMs).toBeLessThanOrEqual(5_000);
@@ -81,9 +81,10 @@ describe('the health of a channel', () => {
 
   it('is on, and sends, until three incidents in a row have failed', () => {
     expect(health.status(NOW)).toEqual({ on: true });
-    for (const id of ['a', 'b', 'b', 'a']) health.failed([id], 'an alert', new Error('answered 503'));
+    for (const id of ['a', 'b', 'b', 'a'])
+      health.failed([id], 'an alert', new Error('answered 503'), performance.now());
     expect([health.status(NOW), health.pausedMs]).toEqual([{ on: true }, 0]);
-    const { waitMs, refused, reason } = health.failed(['c'], 'an alert', new Error('answered 502'));
+    const { waitMs, refused, reason } = health.failed(['c'], 'an alert', new Error('answered 502'), performance.now());
     expect([refused, reason]).toEqual([false, 'answered 502']);
     expect(waitMs).toBe(health.pausedMs);
     expect(health.pausedMs).toBeGreaterThan(0);
@@ -91,7 +92,7 @@ describe('the health of a channel', () => {
 
   it('is on if a message about many alerts meets a rate limit, and off if a pause is asked for three times in a row', () => {
     const many = Array.from({ length: 25 }, (_, i) => `t${i}`);
-    const meets = (): void => void health.failed(many, '25 alerts of llm_call', limited);
+    const meets = (): void => void health.failed(many, '25 alerts of llm_call', limited, performance.now());
     for (let i = 0; i < 3; i++) {
       meets();
       jest.advanceTimersByTime(1_000);
@@ -108,9 +109,9 @@ describe('the health of a channel', () => {
 
   it('states since when and why nothing goes through, and when it is tried again', () => {
     jest.advanceTimersByTime(5_000);
-    health.failed(['a', 'b', 'c'], 'alerts', new Error('answered 503'));
+    health.failed(['a', 'b', 'c'], 'alerts', new Error('answered 503'), performance.now());
     jest.advanceTimersByTime(90_000);
-    health.failed(['d'], 'an alert', new Error('answered 502'));
+    health.failed(['d'], 'an alert', new Error('answered 502'), performance.now());
     const { pausedMs } = health;
     expect(health.status(NOW)).toEqual({
       on: false,
@@ -171,7 +172,7 @@ describe('the health of a channel', () => {
     [MINUTE - 1, []],
     [MINUTE, ['The chat channel works again']],
   ])('logs that everything goes through again if nothing did for a minute: after %i ms', (ms, ended) => {
-    for (const id of ['a', 'b', 'c']) health.failed([id], 'an alert', new Error('answered 503'));
+    for (const id of ['a', 'b', 'c']) health.failed([id], 'an alert', new Error('answered 503'), performance.now());
     jest.advanceTimersByTime(ms);
     failed(new Error('answered 502'));
     health.works();
@@ -219,7 +220,7 @@ describe('the health of a channel', () => {
     ['fails while no other does', new Error('answered 500'), [true, true, false, false, true]],
     ['is refused', refused, [true, true, true, true, true]],
   ])('takes an alert for the one at fault if it %s', (_, error, blamed) => {
-    const itsFault = (id: string): boolean => health.failed([id], 'an alert', error).itsFault;
+    const itsFault = (id: string): boolean => health.failed([id], 'an alert', error, performance.now()).itsFault;
     const before = ['a', 'a', 'b', 'a'].map(itsFault);
     health.works();
     expect([...before, itsFault('b')]).toEqual(blamed);
@@ -227,7 +228,10 @@ describe('the health of a channel', () => {
 
   it('is not at fault if it refuses alerts, however many', () => {
     for (let i = 0; i < 5; i++)
-      expect(health.failed([`t${i}`], 'an alert', refused)).toMatchObject({ refused: true, waitMs: 0 });
+      expect(health.failed([`t${i}`], 'an alert', refused, performance.now())).toMatchObject({
+        refused: true,
+        waitMs: 0,
+      });
     expect(health.status(NOW)).toEqual({ on: true });
     const any = [refused, gone, wrong, limited, new Error('x')];
     expect(any.map(mayBeOfOneAlert)).toEqual([true, false, false, false, true]);

@@ -104,7 +104,7 @@ export class ChannelHealth {
    * @param what - For the log: `an alert of llm_call`.
    * @param since - When it began, as `performance.now()`.
    */
-  failed(ids: readonly string[], what: string, error: unknown, since = performance.now()): Failure {
+  failed(ids: readonly string[], what: string, error: unknown, since: number): Failure {
     const reason = reasonOf(error);
     const { switchOff, probe, retryAfterMs = 0 } = deliveryFaultIn(error);
     // Concurrent attempts fail together: one pause covers them all, and only the first makes the next pause longer.

@@ -1,3 +1,4 @@
+import { oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import type { AlertLevel, Severity } from '../../model/level.js';
 import type { Breach } from '../../model/breach.js';
@@ -10,7 +11,7 @@ const START = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
 const INFO: AlertLevel = { at: 0.8, severity: 'info' };
 const OVER: AlertLevel = { at: 1, severity: 'warning' };
 const FAR: AlertLevel = { at: 5, severity: 'critical' };
-const settings: IncidentSettings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined };
+const settings: IncidentSettings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
 const all = {};
 const only = (minSeverity: Severity) => ({ minSeverity });
 
@@ -32,7 +33,7 @@ const told = (levels: Record<string, number>, more: Partial<Told> = {}): Told =>
 
 describe('what a channel is due, where each window is told by itself', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
-    const next = due(incident, known, channel, settings, now);
+    const next = due(incident, known, channel, settings, now, false);
     return next && [next.status, next.level.severity, (next.window.start - START) / MINUTE];
   };
 
@@ -57,7 +58,7 @@ describe('what a channel is due, where each window is told by itself', () => {
 
   it('is nothing that the channel does not want, or that ended under a mute', () => {
     expect(hear(after(false, breach(0)), undefined, at(0), only('critical'))).toBeUndefined();
-    expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, settings, at(0))).toBeUndefined();
+    expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, settings, at(0), false)).toBeUndefined();
     const windows = after(false, breach(0), breach(1));
     expect(hear(windows, told({}, { held: at(1, 30_000) }), at(1, 30_000))).toEqual(['opened', 'warning', 1]);
     expect(hear(windows, told({}, { held: at(2, 0) }), at(2))).toBeUndefined();
@@ -95,7 +96,7 @@ describe('what a channel is due, where each window is told by itself', () => {
 
 describe('what a channel is due of a story', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
-    const next = due(incident, known, channel, settings, now);
+    const next = due(incident, known, channel, settings, now, false);
     return next && [next.status, next.level.severity];
   };
   const closed = (incident: Incident, closedAt: number): Incident => ({ ...incident, closedAt });
@@ -123,7 +124,7 @@ describe('what a channel is due of a story', () => {
     const known = told({ '': 5 });
     expect(hear(story, known, at(31), only('critical'))).toEqual(['reminded', 'critical']);
     // Uses that window's count; otherwise a critical message would read "near".
-    expect(due(story, known, all, settings, at(31))?.window.start).toBe(at(30, 0));
+    expect(due(story, known, all, settings, at(31), false)?.window.start).toBe(at(30, 0));
     expect(hear(story, told({ '': 5 }, { when: at(2) }), at(31))).toBeUndefined();
     const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
     expect(hear(calmer, known, at(31), only('critical'))).toBeUndefined();
@@ -144,7 +145,7 @@ describe('what a channel is due of a story', () => {
     const grown = { ...story, windows: story.windows.map((window) => ({ ...window, count: 9_000 })) };
     expect(hear(grown, known, at(31))).toEqual(['reminded', 'warning']);
     const looks = (incident: Incident, heard = known, now = at(1)) =>
-      plan({ ...incident, told: { x: heard } }, new Map([['x', all]]), settings, undefined, now).lookAt;
+      plan({ ...incident, told: { x: heard } }, new Map([['x', all]]), settings, undefined, now, undefined).lookAt;
     expect(looks(story)).toBe(at(30));
     // The tenant has stopped, for now: that is not looked at every second for the rest of the day.
     expect(looks(story, known, at(30))).toBe(at(31));
@@ -183,16 +184,16 @@ describe('what a channel is due of a story', () => {
 
   it('comes again and again for a channel that forgets', () => {
     const channel = { repeatEveryMs: MINUTE };
-    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1))?.status).toBe('reminded');
-    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999))).toBeUndefined();
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1), false)?.status).toBe('reminded');
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999), false)).toBeUndefined();
     // Nothing to repeat: it was never sent, or it is over.
     expect(due(after(true, breach(0)), undefined, channel, settings, at(1), true)).toBeUndefined();
     expect(due(after(true, breach(0)), told({}), channel, settings, at(1), true)).toBeUndefined();
     const over = { ...after(true, breach(0)), closedAt: at(3) };
-    expect(due(over, told({ '': 1 }, { resolved: true }), channel, settings, at(5))).toBeUndefined();
+    expect(due(over, told({ '': 1 }, { resolved: true }), channel, settings, at(5), false)).toBeUndefined();
     // A channel is not copied, so null, which is not given, arrives here.
     const never = { repeatEveryMs: null as never };
-    expect(due(after(true, breach(0)), told({ '': 1 }), never, settings, at(1))).toBeUndefined();
+    expect(due(after(true, breach(0)), told({ '': 1 }), never, settings, at(1), false)).toBeUndefined();
   });
 
   it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {
@@ -207,7 +208,14 @@ describe('what a channel is due of a story', () => {
       const known = told({ [story ? '' : START]: 1 }, { level: OVER });
       expect(repeated(long, known, channel, true)).toEqual(['reminded', 'warning']);
       expect(repeated(long, known, channel, false)).toEqual(['escalated', 'critical']);
-      const planned = plan({ ...long, told: { x: known } }, new Map([['x', channel]]), settings, at(9), at(0, 5_000));
+      const planned = plan(
+        { ...long, told: { x: known } },
+        new Map([['x', channel]]),
+        settings,
+        at(9),
+        at(0, 5_000),
+        undefined,
+      );
       expect([planned.held, planned.lookAt]).toEqual([['x'], at(1)]);
     }
     const lower = after(true, breach(0, FAR, 90), breach(1));
@@ -222,16 +230,24 @@ describe('a repeat of a window by itself', () => {
 
   it('is not sent once the window is over, even if nobody looked in time, and nobody looks for it again', () => {
     const window = after(false, breach(0));
-    expect(due(window, known, channel, settings, at(0, 51_000))?.status).toBe('reminded');
-    expect(due(window, known, channel, settings, at(1, 0))).toBeUndefined();
-    const late = plan({ ...window, told: { x: known } }, new Map([['x', channel]]), settings, undefined, at(1, 0));
+    expect(due(window, known, channel, settings, at(0, 51_000), false)?.status).toBe('reminded');
+    expect(due(window, known, channel, settings, at(1, 0), false)).toBeUndefined();
+    const late = plan(
+      { ...window, told: { x: known } },
+      new Map([['x', channel]]),
+      settings,
+      undefined,
+      at(1, 0),
+      undefined,
+    );
     expect(late).toMatchObject({ ready: new Map(), lookAt: at(3, 0) });
   });
 });
 
 describe('the plan for an incident', () => {
   const channels = new Map([['log#', all]]);
-  const planned = (incident: Incident, now: number, muted?: number) => plan(incident, channels, settings, muted, now);
+  const planned = (incident: Incident, now: number, muted?: number) =>
+    plan(incident, channels, settings, muted, now, undefined);
   const withTold = (incident: Incident, more: Partial<Told>): Incident => ({
     ...incident,
     told: { 'log#': { ...told({}), ...more } },
@@ -271,9 +287,9 @@ describe('the plan for an incident', () => {
     expect(['0000', 'i000', '----'].map((uid) => looksAt(uid))).toEqual([at(1, 1_000), at(1, 6_000), at(1, 1_000)]);
     const short = { ...open, windows: open.windows.map((window) => ({ ...window, end: window.start + 4_000 })) };
     expect(looksAt('i000', short)).toBe(at(0, 5_500));
-    const settled = withSettled(open, { start: at(0, 0), end: at(1, 0) }, 20);
+    const settled = withSettled(open, { start: at(0, 0), end: at(1, 0) }, 20, false);
     const ends = (resolveAfterMs: number) =>
-      plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1)).lookAt;
+      plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1), undefined).lookAt;
     expect([0, 30_000, 62_000, 90_000].map(ends)).toEqual([at(1, 1_000), at(1, 30_000), at(2, 2_000), at(2, 6_000)]);
   });
 
@@ -282,7 +298,10 @@ describe('the plan for an incident', () => {
     const { lookAt = 0 } = planned(open, at(0));
     expect(lookAt).toBeGreaterThanOrEqual(at(1, 1_000));
     expect(lookAt).toBeLessThan(at(1, 16_000));
-    const settled = unsettled(open, at(3, 1_001)).reduce((next, span) => withSettled(next, span, 20), open);
+    const settled = unsettled(open, at(3, 1_001), oneLength).reduce(
+      (next, span) => withSettled(next, span, 20, false),
+      open,
+    );
     expect(settled).toMatchObject({ total: 20, calm: 40, settledTo: at(3, 0) });
   });
 });

@@ -14,11 +14,15 @@ import { overAt } from '../incident/end-of-incident.js';
 import type { Wanting } from './channel-roster.js';
 
 /** Timing of incidents, in milliseconds. */
-export interface IncidentSettings {
+export interface IncidentTiming {
   readonly remindAfterMs: number;
   /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
   readonly resolveAfterMs: number | undefined;
-  readonly periodEnd?: PeriodEnd;
+}
+
+/** When something about an incident is due. */
+export interface IncidentSettings extends IncidentTiming {
+  readonly periodEnd: PeriodEnd;
 }
 
 /** How long to keep trying to send what no channel has confirmed. */
@@ -53,7 +57,7 @@ export function due(
   channel: Wanting,
   settings: IncidentSettings,
   now: number,
-  isMuted = false,
+  isMuted: boolean,
 ): Due | undefined {
   const news = newsFor(incident, told, channel, settings, now);
   if (news && (!isMuted || news.status === 'resolved')) return news;
@@ -167,7 +171,7 @@ export function plan(
   settings: IncidentSettings,
   muted: number | undefined,
   now: number,
-  seesSince?: number,
+  seesSince: number | undefined,
 ): Plan {
   const ready = new Map<string, Due>();
   const held: string[] = [];
@@ -202,7 +206,8 @@ export function plan(
 }
 
 /** When the lease or wait is over. Leases last only seconds, so one that ends much later was written before the clock fell back. */
-function freeAt({ until = 0, next = 0 }: Partial<Told> = {}, now: number): number {
+function freeAt(told: Told | undefined, now: number): number {
+  const { until = 0, next = 0 } = told ?? {};
   return Math.max(until > now + CLOCK_FELL_BACK_MS ? 0 : until, next);
 }
 
@@ -213,7 +218,11 @@ function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs 
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
-function settleAt(incident: Incident, { resolveAfterMs, periodEnd }: IncidentSettings, seesSince?: number): number {
+function settleAt(
+  incident: Incident,
+  { resolveAfterMs, periodEnd }: IncidentSettings,
+  seesSince: number | undefined,
+): number {
   const over = overAt(incident, resolveAfterMs, seesSince);
   if (!incident.story) return over;
   const settled = Math.max(endOfSpan(incident, incident.settledTo, periodEnd) + SETTLES_AFTER_MS, seesSince ?? 0);

@@ -1,3 +1,4 @@
+import { oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import type { AlertLevel } from '../../model/level.js';
 import { extended, leaseOf, released, SEND_LEASE_MS, takeToSend, type Sender } from './which-replica-sends.js';
@@ -31,7 +32,7 @@ function begun(): Incident {
 const sender = (more: Partial<Sender>): Sender => ({
   me: 'me',
   now: NOW,
-  settings: { remindAfterMs: 60_000, resolveAfterMs: undefined },
+  settings: { remindAfterMs: 60_000, resolveAfterMs: undefined, periodEnd: oneLength },
   mute: undefined,
   channels: new Map([['log', {}]]),
   own: () => ({ pausedMs: 0, leaseMs: SEND_LEASE_MS }),

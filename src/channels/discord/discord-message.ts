@@ -74,7 +74,11 @@ export function discordSuperseded(alert: RateAlert, look: Look): DiscordMessage 
 }
 
 /** Several alerts as lines of one message, within 6,000 characters. */
-export function discordBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): DiscordMessage {
+export function discordBatch(
+  alerts: readonly RateAlert[],
+  { environment, link }: Look,
+  unlisted: number,
+): DiscordMessage {
   const { title, context, lines, worst } = batchOf(alerts, environment, DISCORD, BATCH_ROOM, unlisted);
   const color = colorOf(worst);
   const [first = '', ...more] = packed([context, ...lines].filter(Boolean));

@@ -60,11 +60,11 @@ describe('several alerts in one message', () => {
   it('state where the app runs, and from when to when', () => {
     const later = { windowStart: new Date('2026-01-01T12:05:00Z'), service: 'api' };
     const alerts = [of('a', { level: critical, service: 'api' }), of('b', later)];
-    expect(batchOf(alerts, 'production', dialect, ROOM).context).toBe('api, production, 12:00/6 to 12:06/6');
+    expect(batchOf(alerts, 'production', dialect, ROOM, 0).context).toBe('api, production, 12:00/6 to 12:06/6');
     expect(batch([of('a')]).context).toBe('12:00/1 to 12:01/1');
     const ofDay = of('b', { windowStart: new Date('2025-12-31T18:30:00Z'), window: 'day', windowMs: 86_400_000 });
     expect(batch([of('a'), ofDay]).context).toBe('');
-    expect(batchOf([of('a'), ofDay], 'production', dialect, ROOM).context).toBe('production');
+    expect(batchOf([of('a'), ofDay], 'production', dialect, ROOM, 0).context).toBe('production');
   });
 
   it('count those for which there is no room', () => {

@@ -28,7 +28,7 @@ export function batchOf(
   environment: string | undefined,
   dialect: Dialect,
   most: number,
-  more = 0,
+  more: number,
 ): Batch {
   const sorted = [...alerts].sort((a, b) => weight(b) - weight(a) || ratio(b) - ratio(a));
   const worst = sorted[0] as RateAlert;

@@ -62,7 +62,7 @@ export function slackMessage(alert: RateAlert, { environment, link }: Look): Sla
 }
 
 /** Several alerts as lines of one message; the button links to the most urgent one. */
-export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted = 0): SlackMessage {
+export function slackBatch(alerts: readonly RateAlert[], { environment, link }: Look, unlisted: number): SlackMessage {
   const { title, context, lines, worst } = batchOf(alerts, environment, SLACK, BATCH_ROOM, unlisted);
   const sections = [context, ...chunks(lines, LINES_PER_SECTION).map((some) => some.join('\n'))].filter(Boolean);
   return messageOf(`${title}, first: ${lines[0]}`, `${symbolOf(worst)} ${title}`, [

@@ -89,7 +89,7 @@ export class MemoryUsageStore implements UsageStore {
         if (about.name !== '' || about.thresholds || !known.has(tenant)) known.set(tenant, about);
       this.forget(usage, block, retention);
     }
-    for (const { window, span, counts, near = [] } of tops) {
+    for (const { window, span, counts, near } of tops) {
       const top = usage.tops.at(`${window}/${span}`);
       for (const { tenant, count } of counts) raise(top, tenant, count);
       keepHighest(top, MAX_LIVE);

@@ -85,7 +85,7 @@ export class RedisUsageStore implements UsageStore {
   }
 
   async report(
-    { category, instance, sums, active, seen, tops, about = [] }: UsageReport,
+    { category, instance, sums, active, seen, tops, about }: UsageReport,
     retention: UsageRetention,
   ): Promise<void> {
     // First, so that a user without the right to set an expiry is refused before there is a key, which would never expire.
@@ -129,7 +129,7 @@ export class RedisUsageStore implements UsageStore {
       commands.zadd(key, 'GT', ...scores);
       commands.zremrangebyrank(key, 0, -MAX_LIVE - 1).pexpire(key, keepMs);
     };
-    for (const { window, span, keepMs, counts, near = [] } of tops) {
+    for (const { window, span, keepMs, counts, near } of tops) {
       const scores = counts.flatMap(({ tenant, count }) => [count, tenant]);
       addHighest(this.key(category, `live/${window}/${span}`), keepMs, scores);
       const ratios = near.flatMap(({ tenant, ratio }) => [ratio, tenant]);
