@@ -346,6 +346,19 @@ describe('names from strangers', () => {
   );
 });
 
+it('an id with half of a character, which no address can have, takes nothing else from the page', async () => {
+  const { page, server } = await open();
+  const { rows, incidents, alerts } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
+  const strange = { tenant: { id: 'half \ud800' } };
+  server.patch({
+    rows: rows.map((row, i) => (i === 0 ? { ...row, ...strange } : row)),
+    incidents: incidents.map((incident) => ({ ...incident, ...strange })),
+    alerts: alerts.map((alert) => ({ ...alert, ...strange })),
+  });
+  await page.locator('.hot .name', { hasText: 'half' }).first().waitFor();
+  expect(await page.locator('.hot .name').count()).toBe(rows.length);
+});
+
 it('an id that differs from another only in what is not seen looks different', async () => {
   const { page, server } = await open();
   const { rows } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;

@@ -8,7 +8,12 @@ export interface Address {
 
 /** The tenant's address that alerts link to: `#/llm_call/proj_1`. */
 export function addressOf({ category, tenant }: Address): string {
-  return `#/${encodeURIComponent(category)}/${encodeURIComponent(tenant)}`;
+  return `#/${encoded(category)}/${encoded(tenant)}`;
+}
+
+/** Part of an address. One cannot have half of a surrogate pair, which ids may, so that becomes what alerts link to. */
+export function encoded(part: string): string {
+  return encodeURIComponent(part.replace(/\p{Cs}/gu, '\ufffd'));
 }
 
 function readAddress(hash: string): Address | undefined {

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 
 import type { CategoryAnswer, CategorySummary, Overview, Series } from '../api.js';
+import { encoded } from './address.js';
 import { AsTable } from './as-table.js';
 import { Chart, type ChartData } from './chart.js';
 import { useLive } from './live.js';
@@ -34,10 +35,7 @@ export function Categories({ overview }: { overview: Overview }): JSX.Element {
 }
 
 function CategoryCard({ summary, canSet }: { summary: CategorySummary; canSet: boolean }): JSX.Element {
-  const { data, problem } = useLive<CategoryAnswer>(
-    `api/category?category=${encodeURIComponent(summary.name)}`,
-    REFRESH_EVERY_MS,
-  );
+  const { data, problem } = useLive<CategoryAnswer>(`api/category?category=${encoded(summary.name)}`, REFRESH_EVERY_MS);
   const total = data?.totals.counts.reduce((sum, value) => sum + value, 0);
   return (
     <article class="category" aria-label={summary.name}>

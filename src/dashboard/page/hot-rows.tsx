@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import type { Overview, TenantRow, TenantsAnswer } from '../api.js';
+import { encoded } from './address.js';
 import { useLive } from './live.js';
 import { MuteButton } from './mutes.js';
 import { Bar, Spark, toneOf } from './small-charts.js';
@@ -17,7 +18,7 @@ export function HotRows({ overview, now }: { overview: Overview; now: number }):
   const [typed, setTyped] = useState('');
   const search = useSettled(typed.trim(), TYPING_PAUSE_MS);
   const found = useLive<TenantsAnswer>(
-    search === '' ? undefined : `api/tenants?search=${encodeURIComponent(search)}`,
+    search === '' ? undefined : `api/tenants?search=${encoded(search)}`,
     SEARCH_EVERY_MS,
   );
   const isSearch = search !== '';

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import type { Overview, TenantAnswer, TenantRow } from '../api.js';
-import type { Address } from './address.js';
+import { encoded, type Address } from './address.js';
 import { AlertList, IncidentList } from './alerts.js';
 import { AsTable } from './as-table.js';
 import { hoursOf } from './category-card.js';
@@ -29,7 +29,7 @@ export function TenantPage({
 }): JSX.Element {
   const { category, tenant: id } = address;
   const { data, problem } = useLive<TenantAnswer>(
-    `api/tenant?category=${encodeURIComponent(category)}&tenant=${encodeURIComponent(id)}`,
+    `api/tenant?category=${encoded(category)}&tenant=${encoded(id)}`,
     EVERY_MS,
   );
   // The charts and the form are about the category's first window, which is the shortest.
