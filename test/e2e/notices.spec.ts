@@ -89,6 +89,16 @@ describe('a notice', () => {
     await server.close();
   });
 
+  it('has an id for a webhook that is valid in a header, however long the name of its category is', async () => {
+    const server = await new WebhookServer().start();
+    const id = `threshold:1:${'x'.repeat(39)}…`;
+    await new WebhookChannel({ url: server.url }).notify(aNotice({ id }));
+    const { body, headers } = server.requests.at(-1) as (typeof server.requests)[0];
+    expect(headers['webhook-id']).toMatch(/^[\w-]{22}$/);
+    expect((JSON.parse(body) as { id: string }).id).toBe(headers['webhook-id']);
+    await server.close();
+  });
+
   it('is a line of the log, by its severity', () => {
     const log = new MemoryLogger();
     Logger.overrideLogger(log);

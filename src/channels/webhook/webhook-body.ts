@@ -62,11 +62,11 @@ export function webhookBody(alert: RateAlert): string {
 
 /** The body of a webhook request for a notice, described by `docs/webhook-notice.schema.json`. */
 export function webhookNoticeBody(notice: Notice): string {
-  const { id, kind, severity, at, title, lines, service, environment, category, link } = notice;
+  const { kind, severity, at, title, lines, service, environment, category, link } = notice;
   return JSON.stringify({
     version: 1,
     type: 'notice',
-    id,
+    id: noticeId(notice),
     kind,
     severity,
     at,
@@ -77,6 +77,11 @@ export function webhookNoticeBody(notice: Notice): string {
     category: category && oneLine(category),
     link: safeLink(link),
   });
+}
+
+/** The notice's own id, or a hash of it if it is not valid in a header, as of a category with a very long name. */
+export function noticeId({ id }: Notice): string {
+  return GIVEN_ID.test(id) ? id : hashOf(id);
 }
 
 /** Keeps the id exact, because programs use it. Text for people is cleaned and limited in length. */
@@ -98,8 +103,9 @@ export function alertId(alert: RateAlert): string {
   if (id !== undefined && GIVEN_ID.test(id)) return id;
   const { id: incidentId, status } = incident ?? {};
   const about = [category, tenant.id, windowStart.getTime(), windowMs, level.at, incidentId, status, test];
-  return createHash('sha256')
-    .update(JSON.stringify(id === undefined ? about : [...about, id]))
-    .digest('base64url')
-    .slice(0, ID_LENGTH);
+  return hashOf(JSON.stringify(id === undefined ? about : [...about, id]));
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, ID_LENGTH);
 }

@@ -4,7 +4,7 @@ import type { ChannelFilter } from '../common-options.js';
 import { checkOptions, WEBHOOK_RULES } from '../option-rules.js';
 import { HttpChannel } from '../http/http-channel.js';
 import { accept } from '../http/answer.js';
-import { alertId, webhookBody, webhookNoticeBody } from './webhook-body.js';
+import { alertId, noticeId, webhookBody, webhookNoticeBody } from './webhook-body.js';
 import { sign } from './signature.js';
 
 /** Options of {@link WebhookChannel}. */
@@ -57,7 +57,7 @@ export class WebhookChannel extends HttpChannel {
 
   /** {@inheritDoc AlertChannel.notify} */
   async notify(notice: Notice): Promise<void> {
-    await this.#post(webhookNoticeBody(notice), notice.id);
+    await this.#post(webhookNoticeBody(notice), noticeId(notice));
   }
 
   async #post(body: string, id: string): Promise<void> {
