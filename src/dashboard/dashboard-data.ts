@@ -80,7 +80,7 @@ export class DashboardData {
   }
 
   tenants(category: string | undefined, search: string): Promise<TenantsAnswer> {
-    return this.cached.get(`tenants ${category} ${search}`, LIVE_MS, () => this.readTenants(category, search));
+    return this.cached.get(`tenants ${category ?? ''} ${search}`, LIVE_MS, () => this.readTenants(category, search));
   }
 
   tenant(category: string, id: string): Promise<TenantAnswer> {

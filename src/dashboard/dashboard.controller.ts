@@ -25,7 +25,7 @@ import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { idLabel } from '../util/shown-names.js';
 import { SayOnce } from '../util/say-once.js';
-import { oneLine, storeReasonOf } from '../util/text.js';
+import { oneLine, storeReasonOf, unknownName } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
@@ -178,7 +178,8 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
 
     @Post('api/mute')
     mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.change(request, response, async (body, who, data, view): Promise<MuteAnswer> => {
+      const fields = ['category', 'tenant', 'forMs', 'reason'];
+      return this.change(request, response, fields, async (body, who, data, view): Promise<MuteAnswer> => {
         const { category, tenant, forMs, reason } = body;
         if (category !== undefined) known(view, category);
         const options = {
@@ -196,7 +197,9 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
 
     @Post('api/unmute')
     unmute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.change(request, response, async ({ category, tenant }, who, data, view): Promise<UnmuteAnswer> => {
+      const fields = ['category', 'tenant'];
+      return this.change(request, response, fields, async (body, who, data, view): Promise<UnmuteAnswer> => {
+        const { category, tenant } = body;
         const unmuted = await refusing(view.alerts.unmute(scopeIn(category, tenant)));
         if (unmuted) this.log(who, `unmuted ${scopeText(category, tenant)}`);
         data.changed();
@@ -206,7 +209,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
 
     @Post('api/test')
     test(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.change(request, response, async (_, who, data, view): Promise<TestAnswer> => {
+      return this.change(request, response, [], async (_, who, data, view): Promise<TestAnswer> => {
         const tested = await view.alerts.sendTest();
         this.log(who, 'sent a test alert');
         data.changed();
@@ -222,7 +225,8 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
 
     @Post('api/threshold')
     threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.change(request, response, async (body, who, data, view): Promise<ThresholdAnswer> => {
+      const fields = ['category', 'tenant', 'window', 'threshold', 'forMs', 'reason'];
+      return this.change(request, response, fields, async (body, who, data, view): Promise<ThresholdAnswer> => {
         const category = known(view, body.category);
         const { threshold, forMs } = body;
         const window = windowIn(view.categories.get(category) as Category, body.window);
@@ -282,6 +286,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     private async change(
       request: PageRequest,
       response: object,
+      fields: readonly string[],
       make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
     ): Promise<void> {
       await this.reply(request, response, () => {
@@ -291,6 +296,10 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         const { body } = request;
         if (typeof body !== 'object' || body === null || Array.isArray(body))
           throw new Refusal(400, 'the body is not a JSON object');
+        // Without its tenant, which is misspelled, a mute would be one of every tenant.
+        const unknown = unknownName(body, fields);
+        if (unknown !== undefined)
+          throw new Refusal(400, `${unknown} is not a field here: write ${fields.join(', ') || 'none'}`);
         const { data, view } = this.present();
         return make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, data, view);
       });
@@ -353,7 +362,7 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
     }
 
     private log(who: string, what: string): void {
-      this.logger.log(`${who} ${what}`);
+      this.logger.log(`${idLabel(who, 100)} ${what}`);
     }
   }
   return RateMonitorDashboardController;

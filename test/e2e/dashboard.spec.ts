@@ -659,6 +659,14 @@ describe('the API of the page', () => {
     expect(monitor.mutes).toEqual([]);
   });
 
+  it('logs a name that cannot be read as more of the line', async () => {
+    const { post, log } = await started({ authorize: () => 'dana unmuted every tenant. eve' });
+    await post('/rate-monitor/api/test', {});
+    expect(log.of('sent a test alert')).toEqual([
+      expect.stringContaining(' "dana unmuted every tenant. eve" sent a test alert'),
+    ]);
+  });
+
   it('refuses what is wrong, in words', async () => {
     const { get, post } = await started();
     const refused = async (answer: Promise<Response>) => [
@@ -689,6 +697,15 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/threshold', { category: 'llm_call', threshold: '3' }))).toEqual([
       400,
       'threshold is neither a number nor null',
+    ]);
+    // It would be a mute of every tenant.
+    expect(await refused(post('/rate-monitor/api/mute', { tenantId: 'a', forMs: MINUTE, reason: 'x' }))).toEqual([
+      400,
+      'tenantId is not a field here: write category, tenant, forMs, reason',
+    ]);
+    expect(await refused(post('/rate-monitor/api/test', { channel: 'slack' }))).toEqual([
+      400,
+      'channel is not a field here: write none',
     ]);
     const day = { category: 'llm_call', window: 'day', threshold: 3 };
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
