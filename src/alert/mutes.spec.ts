@@ -98,7 +98,7 @@ it('says what it took, and logs who muted whom until when', async () => {
     heldBack: 0,
   });
   expect(lines).toEqual([
-    'Muted a, llm_call by Ann of support until 2026-11-26T12:01:00.000Z (a migration)',
+    'Muted a, llm_call by "Ann of support" until 2026-11-26T12:01:00.000Z (a migration)',
     'Muted every tenant, every category until 2026-11-26T12:01:00.000Z (x)',
   ]);
 });

@@ -122,7 +122,7 @@ export class Mutes {
       await this.v01.write(id, kept);
       await this.change(id, change);
     });
-    const whose = kept.by === undefined ? '' : ` by ${kept.by}`;
+    const whose = kept.by === undefined ? '' : ` by ${idLabel(kept.by, MAX_BY)}`;
     this.logger.log(`Muted ${whom(kept)}${whose} until ${new Date(kept.until).toISOString()} (${kept.reason})`);
     return toMute(this.known.get(id) ?? kept);
   }

@@ -16,7 +16,7 @@ export function thresholdNotice(change: ThresholdChange): NewNotice {
     kind: 'threshold',
     severity: 'info',
     title: `The threshold of ${of} ${what}${before}`,
-    lines: [`By ${oneLine(by, 80)}: ${oneLine(reason)}`, ...(until === undefined ? [] : [`Until ${moment(until)}`])],
+    lines: [`By ${idLabel(by, 80)}: ${oneLine(reason)}`, ...(until === undefined ? [] : [`Until ${moment(until)}`])],
     category,
     change,
   };

@@ -372,9 +372,9 @@ describe('thresholds that are set while the app runs', () => {
   });
 
   it('are logged with a tenant that cannot be read as more of the line, and counts as people write them', async () => {
-    await one.set({ ...base, tenant: 'x is set to 1, by root', threshold: 12_500 });
+    await one.set({ ...base, tenant: 'x is set to 1, by root', threshold: 12_500, by: 'dana: import, by eve' });
     expect(lines).toEqual([
-      'Threshold of llm_call for tenant "x is set to 1, by root" is set to 12,500, by dana: import',
+      'Threshold of llm_call for tenant "x is set to 1, by root" is set to 12,500, by "dana: import, by eve": import',
     ]);
   });
 

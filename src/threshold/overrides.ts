@@ -301,7 +301,7 @@ function describe({ category, window, tenant, from, to, until, by, reason }: Thr
   const was = from === undefined ? '' : ` (was ${amountOf(from)})`;
   const end = until ? ` until ${until.toISOString()}` : '';
   const did = to === undefined ? `no longer set${was}` : `set to ${amountOf(to)}${was}${end}`;
-  return `Threshold of ${what} for ${whom} is ${did}, by ${oneLine(by, 100)}: ${oneLine(reason)}`;
+  return `Threshold of ${what} for ${whom} is ${did}, by ${idLabel(by, 100)}: ${oneLine(reason)}`;
 }
 
 /** JSON has no infinity. */
