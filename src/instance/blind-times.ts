@@ -4,7 +4,7 @@ import type { BlindTime } from '../model/blind-time.js';
 import { Records } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { isAmount, isBoolean, isOptional, isString, isTime, shaped } from '../util/shapes.js';
-import { reasonOf } from '../util/text.js';
+import { storeReasonOf } from '../util/text.js';
 
 /** How long the store must be back before a blind time is over: a store that flaps causes one, not a hundred. */
 const BACK_FOR_MS = 2_000;
@@ -174,7 +174,7 @@ export class BlindTimes {
     }
     await state
       .trim(`blind:${scope}`, MAX_REPORTS)
-      .catch((error: unknown) => this.logger.warn(`Old blind times were not removed (${reasonOf(error)})`));
+      .catch((error: unknown) => this.logger.warn(`Old blind times were not removed (${storeReasonOf(error)})`));
   }
 
   private async untold(): Promise<Report[]> {

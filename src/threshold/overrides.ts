@@ -12,7 +12,7 @@ import type {
 import { idLabel } from '../util/shown-names.js';
 import { Records, unlessNewer, withStore } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
-import { amountOf, oneLine, reasonOf } from '../util/text.js';
+import { amountOf, oneLine, storeReasonOf } from '../util/text.js';
 import { checkRemove, checkSet } from './check-override.js';
 import {
   holds,
@@ -290,7 +290,7 @@ export class Overrides {
       await state.swap(CHANGES, id, undefined, line);
       await state.trim(CHANGES, MAX_CHANGES);
     } catch (error) {
-      logger.warn(`A threshold change was not added to the history (${reasonOf(error)})`);
+      logger.warn(`A threshold change was not added to the history (${storeReasonOf(error)})`);
     }
   }
 }

@@ -75,23 +75,24 @@ class Highest {
   }
 }
 
-/** The highest counts so far. Lower ones need not be sent. */
+/** The highest counts so far. Lower ones need not be sent, and those in `unsent` are still to be. */
 export class HighestOf {
   /** Counts up to this are not among the highest. */
   floor = 0;
+  readonly unsent: TenantCount[] = [];
   private readonly counts = new Map<string, number>();
 
   constructor(private readonly max: number) {}
 
-  /** Those that are higher than the known ones, up to `max`. */
-  higher(counts: readonly TenantCount[]): TenantCount[] {
+  /** Takes those that are higher than the known ones, up to `max`. */
+  add(counts: readonly TenantCount[]): void {
     const higher = counts
       .filter(({ tenant, count }) => count > this.floor && count > (this.counts.get(tenant) ?? 0))
       .sort((a, b) => b.count - a.count)
       .slice(0, this.max);
     for (const { tenant, count } of higher) this.counts.set(tenant, count);
     if (this.counts.size > this.max) this.cut();
-    return higher;
+    this.unsent.push(...higher);
   }
 
   private cut(): void {

@@ -83,6 +83,7 @@ export class UsageRecorder {
           if (isSettled && !record.done.has(unit.key)) await this.copySome(record, unit, end + lengthMs * SPREAD - now);
         }
         await this.closeSums(record, Math.floor((now - this.settings.settleMs) / SLOT_MS));
+        await this.addPeaks(record);
       });
     } finally {
       for (const record of this.records.values()) record.forget(now);
@@ -216,8 +217,16 @@ export class UsageRecorder {
   private async copy(record: CategoryRecord, unit: UsageUnit): Promise<void> {
     const hour = Math.floor(unit.slot / HOUR_SLOTS);
     const peaks = record.peaksOf(hour);
-    const higher = peaks.higher(await this.store.copy(unit, BATCH, peaks.floor, this.settings));
-    if (higher.length > 0) await this.store.addPeaks(record.name, hour, higher, this.settings);
+    peaks.add(await this.store.copy(unit, BATCH, peaks.floor, this.settings));
+    // What fails is sent again at the end of the look, and does not stop the copying.
+    await this.addPeaks(record).catch(() => undefined);
+  }
+
+  private async addPeaks({ name, peaks }: CategoryRecord): Promise<void> {
+    if (!peaks || peaks.highest.unsent.length === 0) return;
+    const sent = [...peaks.highest.unsent];
+    await this.store.addPeaks(name, peaks.hour, sent, this.settings);
+    peaks.highest.unsent.splice(0, sent.length);
   }
 
   /** Adds up each slot before `until` once, and again if it was reported late. */
@@ -295,7 +304,7 @@ class CategoryRecord {
   /** Tenants of the current block; just the name if the shared thresholds apply, because there may be a million. */
   private seen = new Map<string, string | SeenTenant>();
   private walk: Iterator<string, undefined> | undefined;
-  private peaks: { hour: number; highest: HighestOf } | undefined;
+  peaks: { readonly hour: number; readonly highest: HighestOf } | undefined;
 
   private readonly isLong: boolean;
   private readonly windowNames: readonly string[];

@@ -6,6 +6,7 @@ import { blockOf, type UsageStore } from '../../src/store/usage-store.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
+import { storeReasonOf } from '../../src/util/text.js';
 import { UsageReplica, type TestClock } from '../support/replica-with-usage.js';
 
 type Store = CounterStore & { usage: UsageStore };
@@ -397,6 +398,35 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
       expect(await client.get(`${prefix}:usage:{BROKEN}:${rest}`)).toBe('not ours');
     },
   );
+
+  it('adds peaks once it can, and each look says that it cannot: a key holds something else', async () => {
+    if (place !== 'Redis') return;
+    const a = replica('a');
+    const { client } = sharedRedis();
+    cleanUp.push(() => client.quit());
+    const key = `${prefix}:usage:{LLM}:peaks/${START / (60 * MINUTE)}`;
+    await client.set(key, 'not ours');
+    await a.count('llm', 'one', 7);
+    const refusals: string[] = [];
+    const looks = async (many: number) => {
+      for (let i = 0; i < many; i++) {
+        clock.now += 1_000;
+        await a.recorder.look().catch((error: Error) => refusals.push(storeReasonOf(error)));
+      }
+    };
+    await looks(65);
+    expect(refusals.length).toBeGreaterThan(0);
+    const before = refusals.length;
+    await looks(20);
+    expect(refusals.length - before).toBe(20);
+    expect(refusals.at(-1)).toContain(`DEL ${key}`);
+    expect(nonZero((await a.usage.history('llm', 'one', day)).counts)).toEqual([[10, 7]]);
+    await client.del(key);
+    await looks(20);
+    expect(refusals.length - before).toBe(20);
+    const [peaks] = await a.usage.hourlyPeaks('llm', { from: START - MINUTE });
+    expect(peaks?.tenants).toEqual([{ tenant: { id: 'one' }, count: 7 }]);
+  });
 
   it('reports again what the store did not take', async () => {
     const a = replica('a');
