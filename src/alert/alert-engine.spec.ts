@@ -682,6 +682,49 @@ describe('AlertEngine', () => {
     });
   });
 
+  it('puts ended incidents away later if the history is refused, lists what is open, and says why', async () => {
+    let isRefused = true;
+    const unless = <T>(kind: string, work: () => Promise<T>): Promise<T> =>
+      isRefused && kind.startsWith('history') ? Promise.reject(new Error('WRONGTYPE of the history')) : work();
+    const refusing = Object.assign(Object.create(state) as MemorySharedState, {
+      list: (kind: string, most: number) => unless(kind, () => state.list(kind, most)),
+      swap: (kind: string, id: string, expected?: string, next?: string, due?: number) =>
+        unless(kind, () => state.swap(kind, id, expected, next, due)),
+    });
+    const heard = new Hearing();
+    const engine = await replica([heard], { ...story, isStoreAway: () => false }, refusing);
+    await engine.breached(aBreach());
+    await pass(HOUR / 2);
+    expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+    await engine.breached(aBreach('b'));
+    expect(await statuses(engine)).toEqual(['a delivered', 'b delivered']);
+    expect(lines.filter((line) => line.includes('WRONGTYPE'))).toEqual([
+      'Incidents have not been updated for a minute (WRONGTYPE of the history)',
+    ]);
+    isRefused = false;
+    await pass(MINUTE);
+    expect([...(await state.list('incidents::')).keys(), engine.openIncidents]).toEqual(['story:llm::b', 1]);
+    expect((await state.list('history::')).size).toBe(1);
+    expect(heard.heard.slice(2)).toEqual(['b opened 16']);
+  });
+
+  it('sends to a channel that groups although its lease is refused, and says why', async () => {
+    const refusing = Object.assign(Object.create(state) as MemorySharedState, {
+      claim: (lease: string, owner: string, forMs: number) =>
+        lease.startsWith('channel:')
+          ? Promise.reject(new Error('WRONGTYPE of the lease'))
+          : state.claim(lease, owner, forMs),
+    });
+    const heard = new HearingGroups();
+    const engine = await replica([heard], { ...story, isStoreAway: () => false }, refusing);
+    await engine.breached(aBreach());
+    await pass(2 * MINUTE);
+    expect(heard.heard).toEqual(['a opened 16']);
+    expect(lines.filter((line) => line.includes('WRONGTYPE'))).toEqual([
+      'Incidents have not been updated for a minute (WRONGTYPE of the lease)',
+    ]);
+  });
+
   describe('when thresholds have changed', () => {
     it('ends open stories of that category whose count is over none any more', async () => {
       const heard = new Hearing();
@@ -720,6 +763,17 @@ describe('AlertEngine', () => {
       await engine.thresholdsChanged('llm');
       await pass(SECOND);
       expect([asked.length, heard.heard.length]).toEqual([4, 6]);
+    });
+
+    it('ends a story whose tenant has no limit any more', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard], { ...story, thresholdNotReached: () => Infinity });
+      await engine.breached(aBreach());
+      await engine.thresholdsChanged('llm');
+      await pass(5 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      const other = await replica([], story);
+      expect((await other.list()).map(({ alert }) => alert.incident?.status)).toEqual(['resolved']);
     });
 
     it('leaves alone what is no story, and one that another replica has ended meanwhile', async () => {

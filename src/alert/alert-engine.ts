@@ -253,7 +253,9 @@ export class AlertEngine implements Incidents {
         const of = { category, window: sharedName(incident), tenantId: tenant.id };
         const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
         if (present === undefined) continue;
-        const end = { closedAt: now(), ...(present > threshold ? { raisedTo: present } : {}) };
+        // Without a limit there is no number to name.
+        const isRaised = present > threshold && present < Infinity;
+        const end = { closedAt: now(), ...(isRaised ? { raisedTo: present } : {}) };
         await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
       }
     }
@@ -575,6 +577,9 @@ export class AlertEngine implements Incidents {
       for await (const some of this.records.some()) for (const [id] of some) await this.attend(id, (there) => there);
     this.lookedAt = now();
     this.records.forget();
+    // Last: while only these fail, all else goes on.
+    this.leases.throwIfRefused();
+    await this.records.lookAtHistory();
   }
 
   /** Sends open incidents to new channels, which the records do not name yet. */

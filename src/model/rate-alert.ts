@@ -71,6 +71,6 @@ export interface AlertIncident {
   windowsOver?: number;
   /** How many windows it has lasted, including those that were not over: more than `windowsOver` if the tenant comes and goes. */
   windows?: number;
-  /** The new threshold, if the incident ended because the threshold was raised above the count; absent if the tenant calmed down. */
+  /** The new threshold, if the incident ended because the threshold was raised above the count; absent if the tenant calmed down, or has no limit any more. */
   thresholdRaisedTo?: number;
 }

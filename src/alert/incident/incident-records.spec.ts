@@ -487,10 +487,16 @@ describe('incidents', () => {
     });
 
     it('are five hundred at most, trimmed after each twenty', async () => {
-      for (let i = 0; i < 521; i++) await records.archive(`t${i}`, of(`t${i}`, { closedAt: 9 }));
+      const archive = async (name: string, most: number) => {
+        for (let i = 0; i < most; i++) await records.archive(`${name}${i}`, of(`${name}${i}`, { closedAt: 9 }));
+        await records.lookAtHistory();
+      };
+      await archive('t', 520);
       expect(await archived()).toBe(500);
-      for (let i = 0; i < 19; i++) await records.archive(`u${i}`, of(`u${i}`, { closedAt: 9 }));
+      await archive('u', 19);
       expect(await archived()).toBe(519);
+      await archive('v', 1);
+      expect(await archived()).toBe(500);
     });
   });
 

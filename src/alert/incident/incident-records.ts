@@ -46,7 +46,9 @@ export class IncidentRecords {
   private awayAt = -Infinity;
   private backAt = -Infinity;
   private open = 0;
-  private archived = 0;
+  private untrimmed = 0;
+  /** Whether the history could not be read or written although the store was not away, when that was last tried. */
+  private isHistoryFailing = false;
 
   /**
    * @param scope - The service and environment. Records of others in the same store are left alone.
@@ -155,11 +157,11 @@ export class IncidentRecords {
 
   /** The latest incidents, newest first: those that are open, and as many that are over as there is room for; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
-    const shared = await Promise.all([this.history.list(MAX_LISTED), this.store.list(MAX_LISTED)]).catch(() => {
-      this.storeIsAway();
-      return [];
-    });
-    const found = new Map([...shared.flat(), ...this.here().values()].map((incident) => [incident.uid, incident]));
+    const ended = this.history.list(MAX_LISTED).catch(() => undefined);
+    const shared = await this.store.list(MAX_LISTED).catch(() => this.storeIsAway());
+    this.isHistoryFailing ||= shared !== undefined && (await ended) === undefined;
+    const listed = shared ? [...((await ended) ?? []), ...shared] : [];
+    const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
     const isOver = ({ closedAt }: Incident): number => Number(closedAt !== undefined);
     const newestFirst = (a: Incident, b: Incident): number => b.raisedAt - a.raisedAt;
     const openFirst = [...found.values()].sort((a, b) => isOver(a) - isOver(b) || newestFirst(a, b));
@@ -208,7 +210,7 @@ export class IncidentRecords {
     return taken;
   }
 
-  /** Moves a finished incident to the history. */
+  /** Moves a finished incident to the history. If that fails, it is due again soon. */
   async archive(id: string, incident: Incident): Promise<void> {
     if (this.unshared.has(id) && !this.isAlone(id)) return;
     try {
@@ -218,10 +220,23 @@ export class IncidentRecords {
       );
       this.seen.delete(id);
       this.unshared.delete(id);
-      if (this.archived++ % TRIM_EVERY === 0) await this.state.trim(this.kinds.history, MAX_LISTED);
+      this.untrimmed++;
     } catch {
-      // It stays in the store, so the next look finds it again.
+      this.isHistoryFailing = true;
     }
+  }
+
+  /**
+   * Trims the history, and tries it again if it could not be read or written.
+   *
+   * @throws if that fails still, for the log to say so.
+   */
+  async lookAtHistory(): Promise<void> {
+    if (this.isHistoryFailing) await this.history.list(1);
+    this.isHistoryFailing = false;
+    if (this.untrimmed < TRIM_EVERY) return;
+    await this.state.trim(this.kinds.history, MAX_LISTED);
+    this.untrimmed = 0;
   }
 
   /** Forgets incidents not seen for a long time: another replica handles them, or they are over. */

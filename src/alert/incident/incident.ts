@@ -110,7 +110,7 @@ export interface Incident {
   /** The store no longer had the counts of a window when they became final, so the total is at least this high. */
   readonly isPartial?: boolean;
   readonly closedAt?: number;
-  /** The raised threshold that ended the incident. Absent if the tenant calmed down. */
+  /** The raised threshold that ended the incident. Absent if the tenant calmed down, or has no limit any more. */
   readonly raisedTo?: number;
   /** The last status that was sent. */
   readonly status?: IncidentStatus;

@@ -16,6 +16,9 @@ interface Leased {
 export class Leases {
   private readonly held = new Map<string, { readonly until: number; readonly askedAt: number }>();
 
+  /** Why the leases of channels cannot be claimed, by the channel's key. */
+  private readonly refusals = new Map<string, unknown>();
+
   constructor(
     private readonly state: SharedState,
     private readonly scope: string,
@@ -37,15 +40,27 @@ export class Leases {
     return !isGrouped || this.isAway() || (this.held.get(key)?.until ?? 0) > performance.now();
   }
 
-  /** Takes or extends the lease of a channel if needed. */
+  /**
+   * Takes or extends the lease of a channel if needed. If the store refuses it, each replica sends what it takes, or nobody would: the
+   * record of each incident still says which replica that is.
+   */
   async claim({ key, isGrouped }: Leased): Promise<void> {
     if (!isGrouped || this.isAway()) return;
     const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
     const now = performance.now();
     if (until > now + SEND_LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
     this.held.set(key, { until, askedAt: now });
-    const isMine = await this.state.claim(this.leaseOf(key), this.me, SEND_LEASE_MS).catch(() => false);
-    this.held.set(key, { until: isMine ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
+    const isMine = await this.state.claim(this.leaseOf(key), this.me, SEND_LEASE_MS).catch((error: unknown) => {
+      this.refusals.set(key, error);
+      return undefined;
+    });
+    if (isMine !== undefined) this.refusals.delete(key);
+    this.held.set(key, { until: isMine !== false ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
+  }
+
+  /** @throws why a channel's lease cannot be claimed, for the log to say so. */
+  throwIfRefused(): void {
+    for (const error of this.refusals.values()) throw error;
   }
 
   async release(): Promise<void> {

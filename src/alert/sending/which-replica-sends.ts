@@ -64,6 +64,9 @@ export interface ToSend {
   readonly isDone: boolean;
 }
 
+/** When to try again to put an incident away. If it could not be, it would otherwise count as open until it expires. */
+const PUT_AWAY_AGAIN_MS = 10_000;
+
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
@@ -107,7 +110,8 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     else incident = withTold(incident, key, queued);
   }
   const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
-  if (lookAt === undefined) return { incident: without(incident, 'lookAt'), taken, held, paused, isDone: true };
+  if (lookAt === undefined)
+    return { incident: { ...incident, lookAt: now + PUT_AWAY_AGAIN_MS }, taken, held, paused, isDone: true };
   // An overdue time is kept, or replicas that cannot send would keep rewriting it.
   const overdue = before?.lookAt ?? Infinity;
   incident = { ...incident, lookAt: lookAt <= now && overdue <= now ? overdue : lookAt };
