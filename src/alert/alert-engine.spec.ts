@@ -1081,6 +1081,63 @@ describe('AlertEngine', () => {
       expect(record).toMatchObject({ closedAt: START, told: { 'own#': { levels: { '': 1 } } } });
     });
 
+    it('a story that others end and put away meanwhile ends once', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const one = await replica([heard], story, side);
+      await replica([heard], story);
+      await one.breached(aBreach());
+      await pass(2 * SECOND);
+      side.away = true;
+      await one.breached(aBreach('a', { count: 17 }));
+      await pass(ENDS_AFTER + 5 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      side.away = false;
+      await pass(5 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      expect(await one.list()).toHaveLength(1);
+      expect(one.openIncidents).toBe(0);
+    });
+
+    it('a story that others end and put away meanwhile ends in the message of this replica, too', async () => {
+      const side = brittle(state);
+      const messages = new Map<string, string[]>();
+      const posting = (name: string): AlertChannel => ({
+        name: 'posting',
+        send: ({ incident }, previous = name) => {
+          messages.set(previous, [...(messages.get(previous) ?? []), incident?.status ?? '']);
+          return previous;
+        },
+      });
+      const one = await replica([posting('own')], story, side);
+      const other = await replica([posting('theirs')], story);
+      side.away = true;
+      await one.breached(aBreach('a', { countedBy: 'instance' }));
+      await other.breached(aBreach());
+      await pass(ENDS_AFTER + 5 * SECOND);
+      side.away = false;
+      await pass(5 * MINUTE);
+      expect(messages.get('own')).toEqual(['opened', 'resolved']);
+      expect(messages.get('theirs')).toContain('resolved');
+    });
+
+    it('a story that others end and put away meanwhile is not added to the next one', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const one = await replica([heard], story, side);
+      const other = await replica([heard], story);
+      await one.breached(aBreach());
+      await pass(2 * SECOND);
+      side.away = true;
+      await one.breached(aBreach('a', { count: 17 }));
+      await pass(4 * MINUTE);
+      await other.breached(aBreach());
+      side.away = false;
+      await pass(5 * MINUTE);
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16', 'a opened 16', 'a resolved 16']);
+      expect(heard.alerts.at(-1)?.incident).toMatchObject({ lastedMs: MINUTE, total: 16 });
+    });
+
     it('a story is not added to one that others have begun and ended meanwhile', async () => {
       const side = brittle(state);
       const one = await replica([new Hearing('own')], story, side);

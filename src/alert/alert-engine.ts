@@ -566,10 +566,7 @@ export class AlertEngine implements Incidents {
     }
     if (this.away) this.blind = { ...this.away, end: now() };
     this.away = undefined;
-    for (const [id, mine] of this.records.takeUnshared())
-      await this.attend(id, (there) =>
-        there && there.uid !== mine.uid && there.closedAt ? there : merged(there, mine),
-      ).catch(unlessNewer);
+    for (const some of chunks(this.records.takeUnshared(), MAX_IN_A_TURN)) await this.share(some);
     await this.lookAt([...ids, ...this.records.dueHere(now())]);
     await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
@@ -580,6 +577,18 @@ export class AlertEngine implements Incidents {
     // Last: while only these fail, all else goes on.
     this.leases.throwIfRefused();
     await this.records.lookAtHistory();
+  }
+
+  /** Writes what this replica alone knows. What others have ended meanwhile goes back to the history, once its end is in all messages. */
+  private async share(taken: readonly (readonly [id: string, incident: Incident])[]): Promise<void> {
+    const ended = await this.records.ended(taken.map(([, mine]) => mine)).catch(() => []);
+    await Promise.all(
+      taken.map(([id, mine], i) =>
+        this.attend(id, (there = ended[i]) =>
+          there && there.uid !== mine.uid && (there.closedAt ?? ended[i]) ? there : merged(there, mine),
+        ).catch(unlessNewer),
+      ),
+    );
   }
 
   /** Sends open incidents to new channels, which the records do not name yet. */

@@ -210,6 +210,15 @@ export class IncidentRecords {
     return taken;
   }
 
+  /** Those of `incidents` that are in the history, as they are there, in the same order. Not those that went on here after that end. */
+  async ended(incidents: readonly Incident[]): Promise<(Incident | undefined)[]> {
+    const found = await this.history.readAll(incidents.map(({ uid }) => uid));
+    return incidents.map((mine, i) => {
+      const ended = found[i];
+      return ended && lastOf(mine).start <= lastOf(ended).start ? ended : undefined;
+    });
+  }
+
   /** Moves a finished incident to the history. If that fails, it is due again soon. */
   async archive(id: string, incident: Incident): Promise<void> {
     if (this.unshared.has(id) && !this.isAlone(id)) return;

@@ -290,13 +290,14 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   const newer = (mine.when ?? 0) > (shared.when ?? 0) ? mine : shared;
   const memory = shared.memory ?? mine.memory;
   const others = [mine.memory, ...(shared.also ?? []), ...(mine.also ?? [])];
+  const isOther = mine.memory !== undefined && mine.memory !== memory && !shared.also?.includes(mine.memory);
   const also = [...new Set(others.filter((other) => other !== undefined && other !== memory))] as string[];
   return {
     ...newer,
     levels,
     ...(memory === undefined ? {} : { memory }),
     ...(also.length > 0 ? { also } : {}),
-    ...(shared.resolved || mine.resolved ? { resolved: true } : {}),
+    resolved: isOther ? shared.resolved && mine.resolved : shared.resolved || mine.resolved,
   };
 }
 
