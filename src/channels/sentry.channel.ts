@@ -90,7 +90,8 @@ export class SentryChannel implements AlertChannel {
     // The message contains the window's time, or Sentry's Dedupe would drop the next window's event.
     const captureContext = {
       level: isOpen(alert) ? SENTRY_LEVEL[level.severity] : ('info' as const),
-      fingerprint: ['rate-monitor', category, keyOfShown(tenant.id)],
+      // Cleaned, because many parsers refuse JSON with half of a surrogate pair in it.
+      fingerprint: ['rate-monitor', category, shownId(keyOfShown(tenant.id), MAX_TAG)],
       tags: tagsOf(alert),
       extra: extraOf(alert),
     };

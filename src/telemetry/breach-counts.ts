@@ -1,10 +1,12 @@
 import type { Breach } from '../model/breach.js';
 import { keyOfShown } from '../model/tenant.js';
+import { shownId } from '../util/shown-names.js';
 import type { Observation } from '../facade/monitor-view.js';
 import { attributes } from './metrics.js';
 
 /** The label of all tenants that have none of their own. */
 const OTHER = 'other';
+const MAX_LABEL = 200;
 
 /**
  * Labels for the first tenants that need one, for the lifetime of the process. A changing set would grow without bound in a metrics SDK,
@@ -35,8 +37,8 @@ export class BreachCounts {
   }
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
-    // Two long ids, or one that is called as the rest is, must not share a label.
-    const label = this.labels.labelOf(tenant.id === OTHER ? `${OTHER} [id]` : keyOfShown(tenant.id));
+    // Two long ids, or one that is called as the rest is, must not share a label, nor may two that a text format cannot tell apart.
+    const label = this.labels.labelOf(tenant.id === OTHER ? `${OTHER} [id]` : shownId(keyOfShown(tenant.id), MAX_LABEL));
     const by = attributes({ category, tenant: label, severity: level.severity });
     const key = JSON.stringify(by);
     const counted = this.counts.get(key);

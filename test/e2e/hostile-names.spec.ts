@@ -234,8 +234,8 @@ describe('whatever a tenant is called', () => {
     );
   });
 
-  it('Sentry gets tags that it takes', async () => {
-    const captured: { message: string; tags: Record<string, string> }[] = [];
+  it('Sentry gets tags and a fingerprint that it takes', async () => {
+    const captured: { message: string; tags: Record<string, string>; fingerprint: string[] }[] = [];
     Sentry.init({
       dsn: 'http://public@127.0.0.1:1/1',
       integrations: [
@@ -245,7 +245,7 @@ describe('whatever a tenant is called', () => {
             (client.captureMessage = (message, _, hint) => {
               captured.push({
                 message: String(message),
-                ...(hint?.captureContext as { tags: Record<string, string> }),
+                ...(hint?.captureContext as { tags: Record<string, string>; fingerprint: string[] }),
               });
               return '';
             }),
@@ -258,7 +258,8 @@ describe('whatever a tenant is called', () => {
       fc.property(hostileAlert, (alert) => {
         // Its delivery is not tested here.
         channel.send(alert).catch(() => undefined);
-        const { message, tags } = captured.at(-1) as (typeof captured)[number];
+        const { message, tags, fingerprint } = captured.at(-1) as (typeof captured)[number];
+        expect(fingerprint[2]).not.toMatch(/\p{Cs}/u);
         for (const value of Object.values(tags)) {
           expect(value.length).toBeLessThanOrEqual(200);
           expect(value).not.toMatch(LINE_BREAKER);
