@@ -4,6 +4,8 @@ import { SLOT_MS, type UsageUnit } from '../store/usage-store.js';
 
 /** From this part of its threshold on, a tenant is near the threshold. */
 export const NEAR = 0.5;
+/** How many past units are still handled. */
+export const LATE_UNITS = 3;
 
 /** The window that a category's history is about: its shortest. */
 export function baseWindow({ windows }: Category): CategoryWindow {
