@@ -6,7 +6,8 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { Breach } from '../model/breach.js';
 import type { LiveTotal } from '../model/live-total.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
-import { Contributors, contributorLabel, UNNAMED } from './contributors.js';
+import { UNNAMED } from './contributor-table.js';
+import { Contributors, contributorLabel } from './contributors.js';
 import { fixedSpans, slidingSpans, SLIDING_PARTS } from '../model/window-spans.js';
 
 const MINUTE = 60_000;

@@ -2,26 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { countedCost } from './checked-input.js';
+import {
+  ContributorTables,
+  hasRoom,
+  keptUntil,
+  UNNAMED,
+  type ContributorTable,
+  type Write,
+} from './contributor-table.js';
 import type { Breach } from '../model/breach.js';
-import type { Category, CategoryWindow } from '../model/category.js';
+import type { Category } from '../model/category.js';
 import type { LiveTotal } from '../model/live-total.js';
 import { keyOfShown, tenantKey } from '../model/tenant.js';
-import { keptAfterMs, type WindowSpan } from '../model/window.js';
+import type { WindowSpan } from '../model/window.js';
 import { windowNamed } from '../model/window-name.js';
 import { Records, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
 import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/shapes.js';
-import { copied, oneLine } from '../util/text.js';
+import { oneLine } from '../util/text.js';
 import { within } from '../util/within.js';
 
-/** Contributors that are distinguished for each tenant and window. */
-const MAX_LABELS = 16;
 const MAX_LABEL_LENGTH = 60;
 /** Contributors named in an alert. */
 const MAX_NAMED = 5;
-/** Tenants and windows that an instance follows: about 20 MB. Beyond that, the least recently counted one is dropped. */
-const MAX_TABLES = 10_000;
 /** Tenants and windows written in one look; the others follow in the next. */
 const MAX_WRITES = 200;
 /** Tenants close to a level do not wait for the next look, because an alert may come before it. */
@@ -40,46 +44,13 @@ const MAX_RECORDS = 2_000;
 const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
-/** The longest that contributors are kept after their window, since alerts may be rendered later. */
-const MAX_KEPT_FOR_ALERTS_MS = 600_000;
-
 const KIND = 'contributors';
 const OTHER = 'other';
-/** The label for counts without a known contributor. It does not count towards the limit of labels. */
-export const UNNAMED = '';
-
 /** The contributors to a count. */
 export interface Contributor {
   /** Comes from users; on one line, of a bounded length. */
   label: string;
   count: number;
-}
-
-/** What this instance knows about one contributor. */
-interface Share {
-  readonly label: string;
-  count: number;
-  /** How much of it the store has. */
-  sent: number;
-}
-
-/** What one write adds. It is repeated until it is acknowledged; a record applies each number once. */
-interface Write {
-  readonly number: number;
-  readonly added: readonly { readonly share: Share; readonly more: number; readonly all: number }[];
-}
-
-/** The contributors of a tenant in one window, as this instance counted them. */
-interface Table {
-  readonly category: string;
-  readonly window: string;
-  readonly tenant: string;
-  readonly span: WindowSpan;
-  readonly until: number;
-  readonly shares: Map<string, Share>;
-  isChanged: boolean;
-  writes: number;
-  pending: Write | undefined;
 }
 
 /** The contributors that all instances counted, in the store. */
@@ -110,7 +81,7 @@ const isKept = shaped({
  */
 export class Contributors {
   private readonly instance = randomUUID().slice(0, 13);
-  private readonly tables = new Map<string, Table>();
+  private readonly tables = new ContributorTables();
   private readonly records: Records<Kept>;
   private readonly soon = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
@@ -131,11 +102,8 @@ export class Contributors {
     if (worth === 0) return;
     const [now, tenant] = [this.now(), tenantKey(tenantId)];
     for (const window of windows) {
-      const table = this.table(category, window, tenant, window.spanAt(now));
-      const share = table.shares.get(label) ?? newShare(table.shares, label);
-      if (!share) continue;
-      share.count = plus(share.count, worth);
-      table.isChanged = true;
+      const span = window.spanAt(now);
+      this.tables.counting(idOf(category, tenant, span), category, window, tenant, span).add(label, worth);
     }
   }
 
@@ -203,7 +171,7 @@ export class Contributors {
     this.soon.clear();
     const written = ids.map(async (id) => {
       const table = this.tables.get(id);
-      if (table && isUnshared(table)) await this.write(id, table);
+      if (table && table.isUnshared) await this.write(id, table);
     });
     // The next look retries what failed.
     await Promise.allSettled(written);
@@ -250,7 +218,7 @@ export class Contributors {
    */
   async look(live: Iterable<LiveTotal>): Promise<void> {
     const now = this.now();
-    for (const [id, { until }] of this.tables) if (now >= until) this.tables.delete(id);
+    this.tables.forget(now);
     if (this.tables.size > 0) await this.shareWith(await this.state.list(KIND, MAX_WRITES), this.nearIn(live));
     const { ids } = await this.records.due(now, MAX_WRITES);
     for (const id of ids) await this.records.change(id, () => undefined).catch(unlessNewer);
@@ -259,7 +227,7 @@ export class Contributors {
 
   private async shareWith(others: ReadonlyMap<string, unknown>, near: ReadonlySet<string>): Promise<void> {
     const changed = [...this.tables].filter(
-      ([id, table]) => isUnshared(table) && (near.has(nearKey(table)) || others.has(id)),
+      ([id, table]) => table.isUnshared && (near.has(nearKey(table)) || others.has(id)),
     );
     for (const [id, table] of changed.slice(0, MAX_WRITES)) await this.write(id, table).catch(unlessNewer);
   }
@@ -275,54 +243,22 @@ export class Contributors {
     return near;
   }
 
-  private table(category: string, { name: window, parts }: CategoryWindow, tenant: string, span: WindowSpan): Table {
-    const id = idOf(category, tenant, span);
-    let table = this.tables.get(id);
-    if (table) this.tables.delete(id);
-    else {
-      for (const oldest of this.tables.keys()) {
-        if (this.tables.size < MAX_TABLES) break;
-        this.tables.delete(oldest);
-      }
-      table = {
-        category,
-        window,
-        tenant: copied(tenant),
-        span,
-        until: keptUntil(span, parts),
-        shares: new Map(),
-        isChanged: false,
-        writes: 0,
-        pending: undefined,
-      };
-    }
-    // Reinserted, so that the least recently counted table comes first.
-    this.tables.set(id, table);
-    return table;
-  }
-
   /** What all instances know; while the store is away, what this one knows. */
   private async ofSpan(id: string): Promise<[string, number][]> {
     const table = this.tables.get(id);
     const shared = async (): Promise<Kept | undefined> => {
-      if (table && isUnshared(table)) await this.write(id, table);
+      if (table && table.isUnshared) await this.write(id, table);
       return this.records.read(id);
     };
     // This instance's part is better than nothing. The counter reports that the store is away.
     const kept = await shared().catch(() => undefined);
-    if (kept) return Object.entries(kept.counts);
-    return table ? Array.from(table.shares.values(), ({ label, count }) => [label, count]) : [];
+    return kept ? Object.entries(kept.counts) : (table?.counts() ?? []);
   }
 
-  private async write(id: string, table: Table): Promise<void> {
-    table.pending ??= nextWrite(table);
-    const { pending } = table;
-    await this.records.change(id, (kept) => this.with(kept, pending, table.until));
-    // A look and an alert may wait for the same write.
-    if (table.pending !== pending) return;
-    for (const { share, all } of pending.added) share.sent = all;
-    table.writes = pending.number;
-    table.pending = undefined;
+  private async write(id: string, table: ContributorTable): Promise<void> {
+    const write = table.nextWrite();
+    await this.records.change(id, (kept) => this.with(kept, write, table.until));
+    table.wasWritten(write);
   }
 
   private with(kept: Kept | undefined, { number, added }: Write, until: number): Kept {
@@ -353,37 +289,6 @@ export function contributorLabel(answer: unknown): string | undefined {
   if (label === '') return undefined;
   // Nobody can hide in the rest by its name.
   return label === OTHER ? `${OTHER} [name]` : label;
-}
-
-function newShare(shares: Table['shares'], given: string): Share | undefined {
-  if (!hasRoom(shares)) return undefined;
-  const label = copied(given);
-  const share: Share = { label, count: 0, sent: 0 };
-  shares.set(label, share);
-  return share;
-}
-
-function hasRoom(labels: ReadonlyMap<string, unknown>): boolean {
-  return labels.size - (labels.has(UNNAMED) ? 1 : 0) < MAX_LABELS;
-}
-
-function isUnshared({ isChanged, pending }: Table): boolean {
-  return isChanged || pending !== undefined;
-}
-
-function nextWrite(table: Table): Write {
-  table.isChanged = false;
-  const added = Array.from(table.shares.values(), (share) => ({
-    share,
-    more: plus(share.count, -share.sent),
-    all: share.count,
-  }));
-  return { number: table.writes + 1, added };
-}
-
-/** A part of a sliding window counts until the window has slid past it. */
-function keptUntil(span: WindowSpan, parts?: number): number {
-  return span.end + keptAfterMs(span, parts, MAX_KEPT_FOR_ALERTS_MS);
 }
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {
