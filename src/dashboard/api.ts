@@ -7,6 +7,11 @@ import type { Severity } from '../model/level.js';
  * The schemas of `openapi.json` are generated from these types and comments: run `node scripts/api-schemas.mjs --write` after a change.
  */
 
+/** Of how many tenants of a window is read, for each of the two: the busiest, and those nearest to their threshold. */
+export const MAX_TOP = 200;
+/** How many open incidents are listed. */
+export const MAX_INCIDENTS = 500;
+
 /** A tenant as the page shows it: the counted id and the last known name. */
 export interface PageTenant {
   id: string;

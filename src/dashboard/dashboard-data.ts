@@ -7,17 +7,18 @@ import { keyOfShown } from '../model/tenant.js';
 import { baseWindow, NEAR } from '../usage/usage-units.js';
 import type { UsageReader, UsageRow } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
-import type {
-  Advice,
-  CategoryAnswer,
-  CategorySummary,
-  Overview,
-  PageMute,
-  Series,
-  TenantAnswer,
-  TenantRow,
-  TenantsAnswer,
-  ThresholdsAnswer,
+import {
+  MAX_TOP,
+  type Advice,
+  type CategoryAnswer,
+  type CategorySummary,
+  type Overview,
+  type PageMute,
+  type Series,
+  type TenantAnswer,
+  type TenantRow,
+  type TenantsAnswer,
+  type ThresholdsAnswer,
 } from './api.js';
 import { Cached } from './cached.js';
 import { Parts } from './parts.js';
@@ -41,8 +42,6 @@ const MAX_ROWS = 20;
 const MAX_FOUND = 50;
 const MAX_ALERTS = 50;
 const MAX_TENANTS = 200;
-/** How many tenants of a window are checked against their threshold, which is the size of its live top. */
-const MAX_TOP = 200;
 /** Tenants of a window up to this length stay visible after it ends, until the next window has more. */
 const MAX_SHOWN_ON_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;

@@ -1,13 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-import type { PageAlert, PageIncident } from '../api.js';
+import { MAX_INCIDENTS, type PageAlert, type PageIncident } from '../api.js';
 import { Contributors, Told, Who } from './who.js';
 import { categoryOf, clock, count, dateAndTime, known, lasting } from './words.js';
 
 const FIRST = 8;
-/** The API lists this many open incidents at most. */
-const MAX_LATEST = 500;
 
 /** Open incidents, then the latest alerts with their delivery state. */
 export function Alerts({
@@ -24,7 +22,7 @@ export function Alerts({
       {incidents.length > 0 && (
         <>
           <h2>
-            Open incidents <small>{known(incidents.length, MAX_LATEST)}</small>
+            Open incidents <small>{known(incidents.length, MAX_INCIDENTS)}</small>
           </h2>
           <IncidentList entries={incidents} now={now} />
         </>

@@ -1,4 +1,4 @@
-import type { PageDelivery, PageTenant } from '../api.js';
+import { MAX_TOP, type PageDelivery, type PageTenant } from '../api.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -18,12 +18,9 @@ export function count(value: number): string {
   return number.format(Math.round(value * 100) / 100);
 }
 
-/** Of how many tenants the page hears, per window: the API reads the 200 busiest and the 200 nearest to their threshold. */
-const MAX_KNOWN = 200;
-
 /** A number of tenants: `199`, or `200+` if there may be more. `shown` are listed besides. */
 export function tenants(value: number, shown = 0): string {
-  return known(value, MAX_KNOWN - shown);
+  return known(value, MAX_TOP - shown);
 }
 
 /** A number that is known up to `most`: `499`, or `500+`. */
