@@ -162,10 +162,10 @@ export class IncidentRecords {
     this.isHistoryFailing ||= shared !== undefined && (await ended) === undefined;
     const listed = shared ? [...((await ended) ?? []), ...shared] : [];
     const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
-    const isOver = ({ closedAt }: Incident): number => Number(closedAt !== undefined);
-    const newestFirst = (a: Incident, b: Incident): number => b.raisedAt - a.raisedAt;
-    const openFirst = [...found.values()].sort((a, b) => isOver(a) - isOver(b) || newestFirst(a, b));
-    return openFirst.slice(0, MAX_LISTED).sort(newestFirst);
+    const newestFirst = [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt);
+    const isOpen = ({ closedAt }: Incident): boolean => closedAt === undefined;
+    let room = MAX_LISTED - newestFirst.filter(isOpen).length;
+    return newestFirst.filter((incident) => isOpen(incident) || room-- > 0).slice(0, MAX_LISTED);
   }
 
   /**
