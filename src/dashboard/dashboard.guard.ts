@@ -38,9 +38,9 @@ export class DashboardGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<object>();
     const identity = await this.ask(request, context);
-    const name = typeof identity === 'string' ? identity : nameIn(identity);
+    const name = typeof identity === 'string' ? oneLine(identity, MAX_NAME) : nameIn(identity);
     if (identity !== true && !name) throw new ForbiddenException();
-    if (name) names.set(request, oneLine(name, MAX_NAME));
+    if (name) names.set(request, name);
     return true;
   }
 
@@ -62,5 +62,5 @@ export class DashboardGuard implements CanActivate {
 function nameIn(identity: unknown): string | undefined {
   if (typeof identity !== 'object' || identity === null || isError(identity)) return undefined;
   const { name } = identity as { name?: unknown };
-  return typeof name === 'string' && name !== '' ? oneLine(name, MAX_NAME) : undefined;
+  return typeof name === 'string' ? oneLine(name, MAX_NAME) || undefined : undefined;
 }

@@ -38,7 +38,9 @@ export class BreachCounts {
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
     // Two long ids, or one that is called as the rest is, must not share a label, nor may two that a text format cannot tell apart.
-    const label = this.labels.labelOf(tenant.id === OTHER ? `${OTHER} [id]` : shownId(keyOfShown(tenant.id), MAX_LABEL));
+    const label = this.labels.labelOf(
+      tenant.id === OTHER ? `${OTHER} [id]` : shownId(keyOfShown(tenant.id), MAX_LABEL),
+    );
     const by = attributes({ category, tenant: label, severity: level.severity });
     const key = JSON.stringify(by);
     const counted = this.counts.get(key);

@@ -228,6 +228,9 @@ describe.each([
       () => false,
       () => undefined,
       () => '',
+      // Nobody would see who it is.
+      () => '\u200b ',
+      () => ({ name: '\u200b' }),
       () => ({}) as never,
       // A method that was not called, and a failed check that was caught, have names as people do.
       () => function isAdmin() {} as never,
