@@ -27,6 +27,8 @@ export interface PagerDutyChannelOptions extends ChannelFilter {
 
 const US = 'https://events.pagerduty.com/v2/enqueue';
 const MAX_SUMMARY = 1_024;
+/** All our keys begin with it. */
+const KEY_PREFIX = 'rate-monitor-';
 
 /**
  * Triggers and resolves alerts in PagerDuty through its Events API v2, one per incident. Turn on `incidents`; otherwise alerts are never
@@ -47,7 +49,8 @@ export class PagerDutyChannel extends HttpChannel {
   /** {@inheritDoc AlertChannel.send} */
   async send(alert: RateAlert, previous?: string): Promise<string> {
     // Replicas that could not reach each other triggered several for an incident: all are resolved.
-    const key = previous ?? dedupKeyOf(alert);
+    // Whoever can write to Redis must not resolve what others triggered.
+    const key = previous?.startsWith(KEY_PREFIX) ? previous : dedupKeyOf(alert);
     if (isOpen(alert)) await this.#enqueue('trigger', alert, key);
     if (!isOpen(alert) || alert.test) await this.#enqueue('resolve', alert, key);
     return key;
@@ -70,7 +73,7 @@ export class PagerDutyChannel extends HttpChannel {
 /** The same for a whole incident, even if its window is renamed. Without incidents, the same for all alerts of a tenant in a window. */
 function dedupKeyOf({ incident, service, environment, category, window, tenant, test }: RateAlert): string {
   const about = JSON.stringify([service, environment, category, tenant.id, incident?.id ?? window, test]);
-  return `rate-monitor-${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;
+  return `${KEY_PREFIX}${createHash('sha256').update(about, 'utf16le').digest('base64url')}`;
 }
 
 function payloadOf(alert: RateAlert): Record<string, unknown> {

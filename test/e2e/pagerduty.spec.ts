@@ -57,6 +57,13 @@ describe('the PagerDuty channel', () => {
     expect(server.open.size).toBe(0);
   });
 
+  it('resolves nothing that others triggered, whatever somebody wrote to Redis', async () => {
+    const key = await channel.send(anIncident('opened'));
+    expect(await channel.send(anIncident('resolved'), 'the-database-is-down')).toBe(key);
+    expect(server.events.map(({ dedup_key }) => dedup_key)).toEqual([key, key]);
+    expect(server.open.size).toBe(0);
+  });
+
   it('leaves nothing open behind a test', async () => {
     await channel.send(anAlert({ test: true }));
     expect(server.events.map(({ event_action: action }) => action)).toEqual(['trigger', 'resolve']);
