@@ -75,18 +75,19 @@ describe('metrics', () => {
   });
 
   it('gives no two tenants one label, nor one the label of the rest', () => {
-    const counts = new BreachCounts(5);
+    const counts = new BreachCounts(6);
     // In UTF-8, half of a surrogate pair is no other than the other.
-    for (const id of [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'a\ud800', 'a\ud801', 'rest'])
+    const ids = [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'other [id]', 'a\ud800', 'a\ud801', 'rest'];
+    for (const id of ids)
       counts.add({ category: 'llm', tenant: { id }, level: { at: 1, severity: 'warning' } });
     expect(counts.observe().map(({ attributes }) => attributes)).toEqual([
       named('llm', expect.stringMatching(/^x{100}~/) as string),
       named('llm', expect.stringMatching(/^x{100}~/) as string),
-      named('llm', 'other [id]'),
+      ...['other [id]', 'other [id] [id]'].map((tenant) => named('llm', tenant)),
       ...[0, 1].map(() => named('llm', expect.stringMatching(/^a \[altered #[0-9a-f]{6}\]$/) as string)),
       named('llm', 'other'),
     ]);
-    expect(new Set(counts.observe().map(({ attributes }) => attributes?.['rate_monitor.tenant'])).size).toBe(6);
+    expect(new Set(counts.observe().map(({ attributes }) => attributes?.['rate_monitor.tenant'])).size).toBe(7);
   });
 
   it('is observed by the OpenTelemetry SDK and scraped by Prometheus', async () => {
