@@ -427,6 +427,22 @@ describe('incidents', () => {
       expect([records.isAlone('x'), records.isAway]).toEqual([false, false]);
     });
 
+    it('are not those that changed while the store was away, which are written when it is back', async () => {
+      await goAway();
+      await records.change('a', (there) => there && { ...there, calm: 1 });
+      await open(records, 'd');
+      expect([records.isAlone('a'), records.isAlone('d')]).toEqual([false, false]);
+      await comeBack();
+      expect(records.isAlone('a')).toBe(false);
+      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      expect([records.isAlone('a'), records.isAlone('d')]).toEqual([false, true]);
+      expect([(await other.read(['a']))[0]?.calm, await stored(), records.takeUnshared()]).toEqual([
+        1,
+        ['a', 'b', 'c'],
+        [],
+      ]);
+    });
+
     it('are written once there is room', async () => {
       await open(records, 'd');
       await other.change('a', () => undefined);

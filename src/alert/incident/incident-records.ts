@@ -37,8 +37,8 @@ export class IncidentRecords {
   private readonly history: Records<Incident>;
   private readonly kinds: { readonly open: string; readonly history: string };
   private readonly seen = new Map<string, { incident: Incident; countedAt: number }>();
-  /** Incidents whose local state is not in the store yet. */
-  private readonly unshared = new Set<string>();
+  /** Incidents whose local state is not in the store yet, and whether that is because it had no room for them. */
+  private readonly unshared = new Map<string, boolean>();
   private generation: string | undefined;
   /** Set if the store may have lost the due times of its records. */
   private isToRewrite = false;
@@ -92,7 +92,7 @@ export class IncidentRecords {
 
   /** Whether an incident is only in this replica's memory, because too many are open. */
   isAlone(id: string): boolean {
-    return this.unshared.has(id) && this.open >= this.max;
+    return this.unshared.get(id) === true && this.open >= this.max;
   }
 
   /** An incident as last seen here. */
@@ -119,13 +119,15 @@ export class IncidentRecords {
    * @returns The incident as it is now; undefined if there is none, or no room for it even in memory.
    */
   async change(id: string, change: Change, read?: Incident): Promise<Incident | undefined> {
-    if (!this.away && !this.isAlone(id)) {
+    let isTooMany = this.isAlone(id);
+    if (!this.away && !isTooMany) {
       const changed = await this.changeInStore(id, change, read);
-      if (changed) return changed.after;
+      if (typeof changed === 'object') return changed.after;
+      isTooMany = changed === 'no room';
     }
     const after = change(this.lastSeen(id));
     if (!after || (!this.unshared.has(id) && this.unshared.size >= this.max)) return undefined;
-    this.unshared.add(id);
+    this.unshared.set(id, isTooMany);
     this.note(id, after);
     return after;
   }
@@ -181,7 +183,7 @@ export class IncidentRecords {
     const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
     // The store has lost its records or their due times, perhaps while no replica was running.
     const isOther = this.generation !== undefined && this.generation !== generation;
-    if (isOther) for (const id of this.seen.keys()) this.unshared.add(id);
+    if (isOther) for (const id of this.seen.keys()) this.unshared.set(id, false);
     else handled.forEach(([id, mine], i) => this.catchUp(id, mine, present[i], lost.has(mine)));
     this.isToRewrite ||= isOther || isNew;
     if (this.isToRewrite) await this.store.rewrite(this.max);
@@ -201,8 +203,9 @@ export class IncidentRecords {
   /** Incidents to write to the store, which was away or lost them. Each is returned once, and again if the write fails. */
   takeUnshared(): (readonly [id: string, incident: Incident])[] {
     const taken: (readonly [string, Incident])[] = [];
-    for (const id of this.unshared) {
-      if (this.away || taken.length >= MAX_AT_ONCE || this.isAlone(id)) break;
+    for (const id of this.unshared.keys()) {
+      if (this.away || taken.length >= MAX_AT_ONCE) break;
+      if (this.isAlone(id)) continue;
       this.unshared.delete(id);
       const incident = this.lastSeen(id);
       if (incident) taken.push([id, incident]);
@@ -286,7 +289,7 @@ export class IncidentRecords {
   /** Forgets an incident that has ended, or an outage would open it again here. One that was lost is written to the store again. */
   private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): void {
     if (this.lastSeen(id) !== mine) return;
-    if (isLost) this.unshared.add(id);
+    if (isLost) this.unshared.set(id, false);
     else if (present) this.note(id, present);
     else this.seen.delete(id);
   }
@@ -297,7 +300,7 @@ export class IncidentRecords {
 
   /** What this replica knows and the store does not, by id. */
   private here(): Map<string, Incident> {
-    const ids = [...(this.away ? this.seen.keys() : this.unshared)];
+    const ids = [...(this.away ? this.seen : this.unshared).keys()];
     return new Map(
       ids.flatMap((id) => {
         const incident = this.lastSeen(id);
@@ -306,12 +309,12 @@ export class IncidentRecords {
     );
   }
 
-  /** Undefined if the store is away, or if a new incident would exceed the maximum. */
+  /** Undefined if the store is away. */
   private async changeInStore(
     id: string,
     change: Change,
     read: Incident | undefined,
-  ): Promise<{ readonly after: Incident | undefined } | undefined> {
+  ): Promise<{ readonly after: Incident | undefined } | 'no room' | undefined> {
     let isTooMany = false;
     try {
       const changed = await this.store.change(
@@ -323,7 +326,7 @@ export class IncidentRecords {
         },
         read,
       );
-      if (isTooMany) return undefined;
+      if (isTooMany) return 'no room';
       if (!changed.before && changed.after) this.open++;
       this.unshared.delete(id);
       if (changed.after) this.note(id, changed.after);
