@@ -11,6 +11,7 @@ import { DeliveryError } from '../model/delivery-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { CountRead } from '../model/window.js';
 import { calendarSpans, PERIOD_MS } from '../model/window-spans.js';
+import type { CategoryWindow } from '../model/category.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import type { SharedState, V01State } from '../store/shared-state.js';
 import { AlertEngine, type AlertSettings } from './alert-engine.js';
@@ -347,7 +348,8 @@ describe('AlertEngine', () => {
       const [, period, [first, calm, last], before] = of;
       const spanAt = calendarSpans(period, 'Europe/Berlin');
       const heard = new Hearing();
-      const window = { name: '', lengthName: period, timeZone: 'Europe/Berlin', windowMs: PERIOD_MS[period], spanAt };
+      const windowMs = PERIOD_MS[period];
+      const window = { name: '', lengthName: period, timeZone: 'Europe/Berlin', windowMs, threshold: 1, spanAt };
       const counted = new Map([
         [spanAt(Date.parse(first)).key, 5],
         [spanAt(Date.parse(calm)).key, 2],
@@ -774,6 +776,60 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
       const other = await replica([], story);
       expect((await other.list()).map(({ alert }) => alert.incident?.status)).toEqual(['resolved']);
+    });
+
+    describe('with a deployment', () => {
+      const DAY = 24 * HOUR;
+      const configured = (threshold: CategoryWindow['threshold']) => ({
+        incidents: { remindAfterMs: HOUR / 2, resolveAfterMs: undefined },
+        windowOf: () => aWindow('day', DAY, { threshold }),
+        thresholdNotReached: (_: unknown, count: number) => (count > 30 ? undefined : 30),
+      });
+      const ends = ({ alerts }: Hearing) =>
+        alerts
+          .filter(({ incident }) => incident?.status === 'resolved')
+          .map(({ tenant, incident }) => [tenant.id, incident?.thresholdRaisedTo]);
+
+      it('ends a story of a long window once it is calm, and says why', async () => {
+        const heard = new Hearing();
+        const engine = await replica([heard], configured(30));
+        await engine.breached(aBreach('a', {}, DAY));
+        await engine.breached(aBreach('b', {}, DAY));
+        await engine.breached(aBreach('c', {}, DAY));
+        counts.set('c', 31);
+        await pass(28 * MINUTE);
+        // By a replica of before the deployment.
+        await engine.breached(aBreach('b', { level: { at: 2, severity: 'critical' }, count: 29 }, DAY));
+        await pass(4 * MINUTE);
+        expect(ends(heard)).toEqual([['a', 30]]);
+        await pass(31 * MINUTE);
+        expect(ends(heard)).toEqual([
+          ['a', 30],
+          ['b', 30],
+        ]);
+      });
+
+      it('names it at the end of a story of a short window', async () => {
+        const heard = new Hearing();
+        const engine = await replica([heard], configured(30));
+        await engine.breached(aBreach());
+        await pass(4 * MINUTE);
+        expect(ends(heard)).toEqual([]);
+        await pass(3 * MINUTE);
+        expect(ends(heard)).toEqual([['a', 30]]);
+      });
+
+      it('goes by no answer of a function, which may be old', async () => {
+        const heard = new Hearing();
+        const engine = await replica(
+          [heard],
+          configured(() => 30),
+        );
+        await engine.breached(aBreach());
+        await engine.breached(aBreach('b', {}, DAY));
+        await pass(2 * HOUR);
+        expect(ends(heard)).toEqual([['a', undefined]]);
+      });
     });
 
     it('leaves alone what is no story, and one that another replica has ended meanwhile', async () => {

@@ -49,6 +49,7 @@ import {
   type PeriodEnd,
   type Span,
 } from './incident/counts-of-windows.js';
+import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { IncidentRecords, MAX_IN_A_TURN } from './incident/incident-records.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
@@ -253,9 +254,7 @@ export class AlertEngine implements Incidents {
         const of = { category, window: sharedName(incident), tenantId: tenant.id };
         const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
         if (present === undefined) continue;
-        // Without a limit there is no number to name.
-        const isRaised = present > threshold && present < Infinity;
-        const end = { closedAt: now(), ...(isRaised ? { raisedTo: present } : {}) };
+        const end = endBy(present, threshold, now());
         await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
       }
     }
@@ -622,14 +621,31 @@ export class AlertEngine implements Incidents {
           // An unreadable record is treated as missing and removed.
           if (!incident || incident.uid !== read?.uid) return incident;
           const hidden = this.blind.hidesCounts ? this.blind : undefined;
-          return counted.reduce(
+          const after = counted.reduce(
             (next, [span, count]) => withCounted(next, span, count, now, this.isBlind, hidden),
             incident,
           );
+          return this.endedByRaise(after, now);
         };
         return this.attend(id, change, read).catch(() => undefined);
       }),
     );
+  }
+
+  /**
+   * Ends a story whose tenant is over no level any more since a deployment raised the threshold. What functions answer may have been
+   * answered long ago here.
+   */
+  private endedByRaise(incident: Incident, now: number): Incident {
+    const { category, tenant, story, closedAt } = incident;
+    const { count, threshold, seenAt, end } = lastOf(incident);
+    const window = sharedName(incident);
+    const isFixed = typeof this.options.windowOf(category, window)?.threshold === 'number';
+    if (!story || closedAt !== undefined || !isFixed || !this.mayClose) return incident;
+    const calmSince = Math.max(Math.min(seenAt, end), this.seesSince(incident) ?? 0);
+    if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
+    const present = this.options.thresholdNotReached({ category, window, tenantId: tenant.id }, count) ?? 0;
+    return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
   }
 
   /** Extends the leases on what this replica is sending: those of a record together. */
@@ -667,6 +683,11 @@ export class AlertEngine implements Incidents {
       );
     this.lost = 0;
   }
+}
+
+/** The end of a story whose threshold is another now. Without a limit, there is no number to name. */
+function endBy(present: number, threshold: number, now: number): Pick<Incident, 'closedAt' | 'raisedTo'> {
+  return { closedAt: now, ...(present > threshold && present < Infinity ? { raisedTo: present } : {}) };
 }
 
 function endedSilently(incident: Incident, now: number): Incident {

@@ -1,3 +1,4 @@
+import type { CategoryWindow } from '../../src/model/category.js';
 import type { AlertSettings } from '../../src/alert/alert-engine.js';
 import type { PeriodEnd } from '../../src/alert/incident/counts-of-windows.js';
 import type { AlertOrigin } from '../../src/alert/sending/alert-of-incident.js';
@@ -20,8 +21,8 @@ export const oneLength: PeriodEnd = () => undefined;
 export const aWindow = (
   lengthName: string,
   windowMs: number,
-  more: { readonly name?: string; readonly parts?: number } = {},
-) => ({ name: '', lengthName, windowMs, spanAt: fixedSpans(windowMs), ...more });
+  more: { readonly name?: string; readonly parts?: number; readonly threshold?: CategoryWindow['threshold'] } = {},
+) => ({ name: '', lengthName, windowMs, threshold: 15, spanAt: fixedSpans(windowMs), ...more });
 
 /** What the alerts of a replica need, with the settings that a test sets. */
 export function alertSettings(

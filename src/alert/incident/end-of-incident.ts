@@ -17,6 +17,11 @@ export function overAt(incident: Incident, resolveAfterMs: number | undefined, s
   return incident.story ? Math.max(calmAt, (seesSince ?? -Infinity) + length + SETTLES_AFTER_MS) : calmAt;
 }
 
+/** How long a story must be calm before a threshold that a deployment raised ends it: the replicas before it go on with the old one. */
+export function calmAfterRaise(incident: Incident, resolveAfterMs: number | undefined): number {
+  return Math.min(resolveAfterMs ?? calmFor(lengthOf(incident)), MAX_CALM_MS);
+}
+
 /** Closes an incident that is over and has all its windows counted; returns any other unchanged. */
 export function closedIfOver(
   incident: Incident,

@@ -23,7 +23,9 @@ export interface AlertOrigin {
   readonly windowOf: (
     category: string,
     window: string,
-  ) => Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts' | 'spanAt'> | undefined;
+  ) =>
+    | Pick<CategoryWindow, 'name' | 'lengthName' | 'timeZone' | 'windowMs' | 'parts' | 'spanAt' | 'threshold'>
+    | undefined;
 }
 
 /**
