@@ -78,8 +78,7 @@ describe('metrics', () => {
     const counts = new BreachCounts(6);
     // In UTF-8, half of a surrogate pair is no other than the other.
     const ids = [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'other [id]', 'a\ud800', 'a\ud801', 'rest'];
-    for (const id of ids)
-      counts.add({ category: 'llm', tenant: { id }, level: { at: 1, severity: 'warning' } });
+    for (const id of ids) counts.add({ category: 'llm', tenant: { id }, level: { at: 1, severity: 'warning' } });
     expect(counts.observe().map(({ attributes }) => attributes)).toEqual([
       named('llm', expect.stringMatching(/^x{100}~/) as string),
       named('llm', expect.stringMatching(/^x{100}~/) as string),
