@@ -1,3 +1,4 @@
+import { aBreachNow } from '../../test/support/a-breach.js';
 import { alertSettings, aWindow } from '../../test/support/alert-settings.js';
 import promised from 'node:timers/promises';
 
@@ -119,21 +120,8 @@ describe('AlertEngine', () => {
     await engine.start();
     return engine;
   };
-  const aBreach = (tenant = 'a', more: Partial<Breach> = {}, windowMs = MINUTE): Breach => {
-    const windowStart = Date.now() - (Date.now() % windowMs);
-    return {
-      category: 'llm',
-      window: '',
-      tenant: { id: tenant },
-      count: 16,
-      threshold: 15,
-      level: WARNING,
-      windowStart,
-      windowEnd: windowStart + windowMs,
-      countedBy: 'all',
-      ...more,
-    };
-  };
+  const aBreach = (tenant = 'a', more: Partial<Breach> = {}, windowMs = MINUTE): Breach =>
+    aBreachNow(windowMs, { category: 'llm', tenant: { id: tenant }, ...more });
   const statuses = async (engine: AlertEngine, channel = 'hearing') =>
     (await engine.list()).map(({ alert, channels }) => `${alert.tenant.id} ${channels[channel]?.status}`).sort();
 

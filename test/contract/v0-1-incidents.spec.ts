@@ -6,7 +6,8 @@ import type { AlertEngine, AlertSettings } from '../../src/alert/alert-engine.js
 import { DiscordChannel, type AlertChannel, type RateAlert } from '../../src/index.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { aWindow } from '../support/alert-settings.js';
-import { aBreach, alertReplica } from '../support/replica-with-alerts.js';
+import { aBreachNow } from '../support/a-breach.js';
+import { alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert } from '../support/alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -148,7 +149,7 @@ describe('open incidents of 0.1', () => {
     expect(found.sort()).toEqual([0, 1]);
     const [one] = both as [AlertEngine];
     const owner = (await one.list()).length > 0 ? one : both[1];
-    await owner?.breached(aBreach(86_400_000, { window: '24h', level: { at: 5, severity: 'critical' }, count: 90 }));
+    await owner?.breached(aBreachNow(86_400_000, { window: '24h', level: { at: 5, severity: 'critical' }, count: 90 }));
     await until(() => scene.statuses().length > 0);
     expect(scene.statuses()).toEqual(['escalated']);
   });

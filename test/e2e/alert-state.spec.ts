@@ -17,7 +17,8 @@ import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
 import { aWindow } from '../support/alert-settings.js';
-import { aBreach, alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/replica-with-alerts.js';
+import { aBreachNow } from '../support/a-breach.js';
+import { alertReplica, brittle, sharedPlace, type SharedPlace } from '../support/replica-with-alerts.js';
 import { CapturingChannel } from '../support/app.js';
 import { DiscordServer } from '../support/discord-server.js';
 import { PagerDutyServer } from '../support/pagerduty-server.js';
@@ -75,7 +76,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const before = await replica([old], called(''));
     const after = await replica([next], called('1500ms'));
     const seen = () => [...old.alerts, ...next.alerts].map(({ incident }) => incident?.status);
-    const first = aBreach(windowMs);
+    const first = aBreachNow(windowMs);
     await before.breached(first);
     await after.breached({ ...first, window: '1500ms' });
     const [windowStart, windowEnd] = [first.windowEnd, first.windowEnd + windowMs];
@@ -95,14 +96,14 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 30));
     hook.hang();
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'time-out' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'time-out' } }));
     await until(() => hook.requests.length === 1);
     hook.reset();
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'reset' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'reset' } }));
     await until(() => hook.requests.length === 2);
     hook.answerNext(...answers.map((status) => ({ status })));
     for (const id of answers) {
-      await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${id}` } }));
+      await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `t${id}` } }));
       await until(async () =>
         (await alerts.list()).some(
           ({ alert, channels }) => alert.tenant.id === `t${id}` && (channels.webhook?.attempts ?? 0) > 0,
@@ -116,7 +117,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('tries once more when it stops, and leaves the rest to another replica', async () => {
     const alerts = await replica([toHook()]);
     hook.answerNext({ status: 403 });
-    await alerts.breached(aBreach(DAY_MS));
+    await alerts.breached(aBreachNow(DAY_MS));
     await until(async () => (await alerts.list())[0]?.channels.webhook?.status === 'failed');
     hook.answerNext({ status: 503 });
     await alerts.stop();
@@ -128,10 +129,10 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('takes a 404 for a receiver that is away: a test that goes through brings back what was held', async () => {
     const alerts = await replica([toHook()]);
     hook.answerNext({ status: 404 });
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: '1' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: '1' } }));
     await until(() => alerts.channels()[0]?.on === false);
     for (const id of ['2', '3']) {
-      await alerts.breached(aBreach(DAY_MS, { tenant: { id } }));
+      await alerts.breached(aBreachNow(DAY_MS, { tenant: { id } }));
       await wait(50);
     }
     expect(hook.requests).toHaveLength(1);
@@ -154,9 +155,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('is off after a 410 until a test goes through', async () => {
     const alerts = await replica([toHook()]);
     hook.answerNext({ status: 410 });
-    await alerts.breached(aBreach(DAY_MS));
+    await alerts.breached(aBreachNow(DAY_MS));
     await until(() => lines.some((line) => line.includes('is off (answered 410)')));
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'other' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'other' } }));
     await wait(300);
     expect(hook.requests).toHaveLength(1);
     const off = {
@@ -179,7 +180,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await wait(1_100);
     revoked.answerNext({ status: 410 });
     other.remove();
-    await one.breached(aBreach(DAY_MS));
+    await one.breached(aBreachNow(DAY_MS));
     await until(() => hook.requests.length > 0 && discord.messages.length > 0);
     await wait(1_100);
     expect([revoked.requests.length, hook.requests.length, discord.messages.length]).toEqual([1, 1, 1]);
@@ -192,7 +193,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const other = await new DiscordServer(fast).start();
     const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_500 } };
     const old = await replica([toDiscord()], settings);
-    await old.breached(aBreach(1_000));
+    await old.breached(aBreachNow(1_000));
     await until(() => discord.messages.length === 1);
     await old.stop();
     const names = ['discord', 'discord 2'];
@@ -212,7 +213,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('brings the message of a slow Discord to what became true meanwhile, instead of a second one', async () => {
     discord.delayNext(6_000);
     const alerts = await replica([toDiscord()], { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } });
-    await alerts.breached(aBreach(1_000));
+    await alerts.breached(aBreachNow(1_000));
     await until(() => discord.messages.length > 0 && colors().every((color) => color === GREEN));
     expect(discord.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
   });
@@ -224,7 +225,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const levels = [{ at: 0.8, severity: 'info' as const }, { at: 1, severity: 'warning' as const }, critical];
     const early = [{ label: 'ann', count: 7 }];
     for (const level of levels)
-      await alerts.breached(aBreach(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1, contributors: early }));
+      await alerts.breached(aBreachNow(DAY_MS, { level, count: Math.ceil(level.at * 15) + 1, contributors: early }));
     await until(() => discord.messages.length > 0);
     await wait(1_600);
     expect(discord.messages).toHaveLength(1);
@@ -235,11 +236,11 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('leaves the message green where one replica waits with a late word and another sees the end', async () => {
     const [one, other] = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
-    await one.breached(aBreach(1_000));
+    await one.breached(aBreachNow(1_000));
     await until(() => discord.messages.length === 1);
     await wait(100);
     discord.answerNext({ status: 503, headers: { 'retry-after': '3' } });
-    await one.breached(aBreach(1_000, { level: critical, count: 90 }));
+    await one.breached(aBreachNow(1_000, { level: critical, count: 90 }));
     await until(() => discord.requests.length >= 2);
     await until(() => colors().at(-1) === GREEN);
     await wait(1_500);
@@ -249,7 +250,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('posts one message where two replicas notice at once', async () => {
     const both = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
-    await Promise.all(both.map((alerts) => alerts.breached(aBreach(DAY_MS))));
+    await Promise.all(both.map((alerts) => alerts.breached(aBreachNow(DAY_MS))));
     await until(() => discord.messages.length > 0);
     await wait(1_500);
     expect(discord.messages).toHaveLength(1);
@@ -258,10 +259,10 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('tells the end of what was told through a mute, and after a mute what is still true', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], story);
-    await alerts.breached(aBreach(1_000));
+    await alerts.breached(aBreachNow(1_000));
     await alerts.mutes.mute({ tenant: 'proj_1', forMs: 5_000, reason: 'on it', by: 'Ana' });
     await alerts.mutes.mute({ tenant: 'day', forMs: 1_500, reason: 'on it' });
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'day' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'day' } }));
     const statuses = () => heard.alerts.map(({ tenant, incident }) => `${tenant.id} ${incident?.status}`);
     expect(statuses()).toEqual(['proj_1 opened']);
     await until(() => statuses().length === 3);
@@ -276,7 +277,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await wait(1_100);
     for (const side of sides) side.away = true;
     for (let window = 0; window < 4; window++) {
-      await Promise.all(all.map((alerts) => alerts.breached(aBreach(1_000, { countedBy: 'instance' }))));
+      await Promise.all(all.map((alerts) => alerts.breached(aBreachNow(1_000, { countedBy: 'instance' }))));
       await wait(1_000);
     }
     expect(discord.messages.length).toBeLessThanOrEqual(3);
@@ -305,7 +306,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         .flatMap((incident) => (incident?.status === status ? [incident.id] : []))
         .sort();
     for (const side of sides) side.away = true;
-    const first = aBreach(1_000, { countedBy: 'instance' });
+    const first = aBreachNow(1_000, { countedBy: 'instance' });
     await one?.breached(first);
     // Each has noticed another window first.
     await other?.breached({ ...first, windowStart: first.windowEnd, windowEnd: first.windowEnd + 1_000 });
@@ -330,13 +331,13 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     let count = 16;
     const counts: AlertSettings['counts'] = (reads) => Promise.resolve(reads.map(() => count));
     const alerts = await replica([channel], { counts });
-    const first = alerts.breached(aBreach(DAY_MS, { level: { at: 1, severity: 'warning' }, count: 16 }));
+    const first = alerts.breached(aBreachNow(DAY_MS, { level: { at: 1, severity: 'warning' }, count: 16 }));
     await until(() => sent.length === 1);
     for (const [at, crossing] of [
       [2, 31],
       [5, 76],
     ] as const)
-      void alerts.breached(aBreach(DAY_MS, { level: { at, severity: 'critical' }, count: crossing }));
+      void alerts.breached(aBreachNow(DAY_MS, { level: { at, severity: 'critical' }, count: crossing }));
     count = 200;
     await first;
     await wait(1_500);
@@ -354,9 +355,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
         tenant.id === 'poison' ? Promise.reject(new Error('answered 500')) : void got.push(tenant.id),
     };
     const alerts = await replica([channel]);
-    await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'poison' } }));
+    await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'poison' } }));
     const healthy = Array.from({ length: 20 }, (_, i) => `ok${i}`);
-    await Promise.all(healthy.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
+    await Promise.all(healthy.map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id }, level: critical }))));
     expect(
       await endsWithin(
         until(() => got.length === 20),
@@ -382,7 +383,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     };
     const alerts = await replica([channel], { groupWaitMs: 100 });
     const raise = (ids: string[]) =>
-      Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id }, level: critical }))));
+      Promise.all(ids.map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id }, level: critical }))));
     const healthy = (from: number) => Array.from({ length: 20 }, (__, i) => `ok${from + i}`);
     await raise(['poison', ...healthy(0)]);
     expect(
@@ -426,9 +427,9 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       };
       const alerts = await replica([channel], { groupWaitMs: 100 });
       for (let i = 0; i < 4; i++)
-        void alerts.breached(aBreach(DAY_MS, { tenant: { id: `poison${i}` }, level: critical }));
+        void alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `poison${i}` }, level: critical }));
       await until(() => failures >= (groups ? 9 : 12), 15_000);
-      await alerts.breached(aBreach(DAY_MS, { tenant: { id: 'ok' } }));
+      await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'ok' } }));
       await until(() => got.length === 1, 8_000);
     },
     40_000,
@@ -446,7 +447,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     };
     const alerts = await replica([channel], { groupWaitMs: 1_500 });
     const ids = Array.from({ length: 10 }, (_, i) => `t${i}`);
-    await Promise.all(ids.map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
+    await Promise.all(ids.map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id } }))));
     await until(() => sizes.length === 3);
     expect([1, 10]).toContain(sizes[0]);
     // With one that was sent before the others were there.
@@ -461,7 +462,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const dead: AlertChannel = { name: heard.name, send: () => new Promise(() => undefined) };
     const one = await alertReplica(side, [dead], { ...story, now });
     await replica([heard], { ...story, now });
-    await one.breached(aBreach(DAY_MS));
+    await one.breached(aBreachNow(DAY_MS));
     side.away = true;
     // Once both have looked.
     await wait(1_500);
@@ -483,9 +484,11 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       },
     };
     const alerts = await replica([channel], { groupWaitMs: 100 });
-    const junk = Array.from({ length: 60 }, (_, i) => alerts.breached(aBreach(DAY_MS, { tenant: { id: `junk${i}` } })));
+    const junk = Array.from({ length: 60 }, (_, i) =>
+      alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `junk${i}` } })),
+    );
     await until(() => batches.length === 1);
-    await Promise.all([...junk, alerts.breached(aBreach(DAY_MS, { tenant: { id: 'abuser' }, count: 300 }))]);
+    await Promise.all([...junk, alerts.breached(aBreachNow(DAY_MS, { tenant: { id: 'abuser' }, count: 300 }))]);
     await until(() => batches.length === 2);
     expect(batches[1]?.ids[0]).toBe('abuser');
     await until(async () => (await alerts.list()).every(({ channels }) => channels.slow?.status === 'delivered'));
@@ -497,7 +500,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const down = (name: string): AlertChannel => ({ name, send: () => Promise.reject(new Error('answered 503')) });
     const alerts = await replica([down('a'), down('b'), down('c')]);
     await Promise.all(
-      Array.from({ length: 90 }, (_, i) => alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }))),
+      Array.from({ length: 90 }, (_, i) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `t${i}` } }))),
     );
     await wait(1_000);
     const records = await alerts.list();
@@ -510,7 +513,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const heard = { staging: new CapturingChannel(), production: new CapturingChannel() };
     const staging = await replica([heard.staging], { ...story, environment: 'staging' });
     const production = await replica([heard.production], { ...story, environment: 'production' });
-    await production.breached(aBreach(1_000));
+    await production.breached(aBreachNow(1_000));
     await staging.mutes.mute({ forMs: DAY_MS, reason: 'always' });
     await until(() => heard.production.alerts.length === 2);
     expect(heard.production.alerts.map(({ incident, environment }) => [incident?.status, environment])).toEqual([
@@ -537,8 +540,8 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
       await state.swap('incidents::', `broken ${i}`, undefined, text, 0);
       await state.swap('history::', `broken ${i}`, undefined, text);
     }
-    await Promise.all(['\ud800', '\ud801'].map((id) => alerts.breached(aBreach(DAY_MS, { tenant: { id } }))));
-    await alerts.breached(aBreach(1_000, { tenant }));
+    await Promise.all(['\ud800', '\ud801'].map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id } }))));
+    await alerts.breached(aBreachNow(1_000, { tenant }));
     expect(heard.alerts).toHaveLength(3);
     await until(() => heard.alerts.length === 4);
     expect(heard.alerts[3]).toMatchObject({ tenant: { id: 'c' }, incident: { status: 'resolved' } });
@@ -552,7 +555,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const alerts = await replica([heard]);
     await alerts.mute({ tenant: 'a', forMs: DAY_MS, reason: 'all day' });
     await alerts.mute({ tenant: 'b', forMs: DAY_MS, reason: 'all day' });
-    for (const id of ['a', 'b']) await alerts.breached(aBreach(DAY_MS, { tenant: { id } }));
+    for (const id of ['a', 'b']) await alerts.breached(aBreachNow(DAY_MS, { tenant: { id } }));
     await alerts.mute({ tenant: 'a', forMs: 500, reason: 'done soon' });
     await until(() => heard.alerts.length > 0, 3_000);
     expect(heard.alerts.map(({ tenant }) => tenant.id)).toEqual(['a']);
@@ -560,7 +563,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
 
   it('records what a mute holds back that is set while it waits for a group, and tells it when the mute ends', async () => {
     const alerts = await replica([toDiscord()], { groupWaitMs: 300 });
-    await alerts.breached(aBreach(DAY_MS));
+    await alerts.breached(aBreachNow(DAY_MS));
     await alerts.mute({ tenant: 'proj_1', forMs: 1_000, reason: 'on it' });
     const delivery = async () => (await alerts.list())[0]?.channels.discord?.status;
     await until(async () => (await delivery()) === 'suppressed', 900);
@@ -598,7 +601,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     ];
     for (let i = 0; i < 2_000; i += 100)
       await Promise.all(
-        Array.from({ length: 100 }, (_, j) => one.breached(aBreach(5_000, { tenant: { id: `t${i + j}` } }))),
+        Array.from({ length: 100 }, (_, j) => one.breached(aBreachNow(5_000, { tenant: { id: `t${i + j}` } }))),
       );
     await one.mutes.mute({ tenant: 'a', forMs: DAY_MS, reason: 'x' });
     // It reads mutes once a second. How long that takes depends on the machine; which read brings the mute does not: the first that begins
@@ -611,8 +614,8 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it('bounds what is open, and tells the rest all the same', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], { ...story, maxOpenIncidents: 3 });
-    for (let i = 0; i < 3; i++) await alerts.breached(aBreach(DAY_MS, { tenant: { id: `t${i}` } }));
-    for (let i = 3; i < 6; i++) await alerts.breached(aBreach(1_000, { tenant: { id: `t${i}` } }));
+    for (let i = 0; i < 3; i++) await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `t${i}` } }));
+    for (let i = 3; i < 6; i++) await alerts.breached(aBreachNow(1_000, { tenant: { id: `t${i}` } }));
     expect([heard.alerts.length, await state.size('incidents::')]).toEqual([6, 3]);
     expect(lines.filter((line) => line.includes('are open, the maximum'))).toEqual([
       '3 incidents are open, the maximum: further ones of llm_call are sent only by the replica that notices them. Raise maxOpenIncidents, or the thresholds',
@@ -659,7 +662,7 @@ describe('alerts as state, if Redis loses what it acknowledged', () => {
 
   const opened = async (on: AlertEngine): Promise<void> => {
     const windowStart = Date.now();
-    await on.breached(aBreach(3_000, { windowStart, windowEnd: windowStart + 3_000 }));
+    await on.breached(aBreachNow(3_000, { windowStart, windowEnd: windowStart + 3_000 }));
     // Confirmed, too, so that no failing write shows that it was lost.
     await until(async () => (await on.list())[0]?.channels.capturing?.status === 'delivered');
   };

@@ -1,6 +1,7 @@
 import { AlertmanagerChannel, type RateAlert } from '../../src/index.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
-import { aBreach, alertReplica } from '../support/replica-with-alerts.js';
+import { aBreachNow } from '../support/a-breach.js';
+import { alertReplica } from '../support/replica-with-alerts.js';
 import { anAlert, anIncident, ToldIncident } from '../support/alerts.js';
 import { Alertmanager } from '../support/alertmanager.js';
 import { longest } from '../support/hostile.js';
@@ -72,7 +73,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     const now = (): number => Date.now() + ahead;
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: 600_000 };
     const replica = await alertReplica(new MemorySharedState(), [channel], { incidents, now });
-    await replica.breached(aBreach(60_000, { tenant: { id: 'repeated' } }));
+    await replica.breached(aBreachNow(60_000, { tenant: { id: 'repeated' } }));
     const found = async () => (await alertmanager.active()).find(({ labels }) => labels.tenant_id === 'repeated');
     await until(async () => (await found()) !== undefined);
     const first = await found();

@@ -15,3 +15,9 @@ export function aBreach(windowStart: number, more: Partial<Breach> = {}): Breach
     ...more,
   };
 }
+
+/** A breach in the window of this length that runs. */
+export function aBreachNow(windowMs: number, more: Partial<Breach> = {}): Breach {
+  const windowStart = Date.now() - (Date.now() % windowMs);
+  return aBreach(windowStart, { windowEnd: windowStart + windowMs, count: 16, ...more });
+}

@@ -2,7 +2,6 @@ import { Logger } from '@nestjs/common';
 
 import { AlertEngine, type AlertSettings } from '../../src/alert/alert-engine.js';
 import type { AlertChannel } from '../../src/index.js';
-import type { Breach } from '../../src/model/breach.js';
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import { RedisSharedState } from '../../src/store/redis/redis-shared-state.js';
 import type { SharedState } from '../../src/store/shared-state.js';
@@ -50,21 +49,4 @@ export async function alertReplica(
   const alerts = new AlertEngine(alertSettings(channels, state, more), new Logger('RateMonitor'));
   await alerts.start();
   return alerts;
-}
-
-/** A breach in the current window of this length. */
-export function aBreach(windowMs: number, more: Partial<Breach> = {}): Breach {
-  const windowStart = Date.now() - (Date.now() % windowMs);
-  return {
-    category: 'llm_call',
-    window: '',
-    tenant: { id: 'proj_1', name: 'Acme' },
-    count: 16,
-    threshold: 15,
-    level: { at: 1, severity: 'warning' },
-    windowStart,
-    windowEnd: windowStart + windowMs,
-    countedBy: 'all',
-    ...more,
-  };
 }
