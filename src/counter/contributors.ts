@@ -47,7 +47,7 @@ const MAX_INSTANCES = 64;
 const KIND = 'contributors';
 const OTHER = 'other';
 /** The contributors to a count. */
-export interface Contributor {
+interface Contributor {
   /** Comes from users; on one line, of a bounded length. */
   label: string;
   count: number;

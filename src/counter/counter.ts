@@ -47,7 +47,7 @@ const LOOK_EVERY_MS = 1_000;
 const WALK_EVERY_MS = 1_000;
 
 /** The options that the counter needs. */
-export interface CounterOptions extends PublisherOptions {
+interface CounterOptions extends PublisherOptions {
   readonly maxTrackedTenants: number;
 }
 

@@ -22,7 +22,7 @@ const RAISED_AT_ONCE = 100;
 export type Raise = (breach: Breach) => Promise<void>;
 
 /** What to do with a total whose level was crossed. */
-export interface CrossedTotals {
+interface CrossedTotals {
   /** Publishes it with the next publish. */
   publish(tracked: TenantTotal): void;
   /** Publishes that its alert is recorded. */

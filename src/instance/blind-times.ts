@@ -43,7 +43,7 @@ const isReport = shaped({
 });
 
 /** What is watched, and where it is reported. */
-export interface BlindSettings {
+interface BlindSettings {
   /** A name that no other process has. */
   readonly instance: string;
   readonly host: string;

@@ -20,20 +20,20 @@ const MAX_REMOVED = 100;
 const MAX_WARNED = 100;
 
 /** What an instance publishes about itself. */
-export interface Identity {
+interface Identity {
   readonly service: string | undefined;
   readonly environment: string | undefined;
   readonly categories: ReadonlyMap<string, Category>;
 }
 
 /** Instances as of a time, in milliseconds since the epoch. */
-export interface KnownInstances {
+interface KnownInstances {
   readonly readAt: number;
   readonly instances: readonly Instance[];
 }
 
 /** What the instance counted since its start. */
-export interface InstanceFigures {
+interface InstanceFigures {
   readonly counted: number;
   readonly uncounted: number;
 }

@@ -7,7 +7,7 @@ const MAX_NAME = 60;
 const MAX_VALUE = 150;
 
 /** What an alert shows of a tenant besides id and name. */
-export interface ShownAttributes {
+interface ShownAttributes {
   readonly shown: readonly (readonly [name: string, value: string])[];
   /** How many more there are. */
   readonly leftOut: number;

@@ -7,7 +7,7 @@ import { CategoryShape, IncidentsShape, LevelShape, MetricsShape, OptionsShape, 
 import { validate } from './validation.js';
 
 /** The complete options, and a line about each variable that looks like ours but is unknown. */
-export interface ReadOptions {
+interface ReadOptions {
   readonly options: CompleteOptions;
   readonly unreadVariables: readonly string[];
 }

@@ -30,7 +30,7 @@ export function scopeOf({
 }
 
 /** The outcome of a change. */
-export interface Changed<T> {
+interface Changed<T> {
   readonly before: T | undefined;
   readonly after: T | undefined;
 }

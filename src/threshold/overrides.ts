@@ -44,7 +44,7 @@ const LOOKS_PER_FULL_READ = 30;
 const CHANGES = 'threshold-changes';
 const LATEST = 'latest';
 
-export interface OverridesOptions {
+interface OverridesOptions {
   readonly categories: ReadonlyMap<string, Category>;
   readonly state: SharedState;
   /** The store's clock. */

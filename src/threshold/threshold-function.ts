@@ -56,7 +56,7 @@ interface Kept {
   error?: Error;
 }
 
-export interface ThresholdFunctionOptions {
+interface ThresholdFunctionOptions {
   /** How long an answer is cached, in milliseconds. */
   readonly ttlMs: number;
   readonly turns: Turns;

@@ -59,7 +59,7 @@ export interface ThresholdAdvice {
 }
 
 /** What the advice is about. */
-export interface AdviceQuestion {
+interface AdviceQuestion {
   /** The current threshold; undefined if each tenant has its own. */
   readonly threshold: number | undefined;
   /** Further thresholds to evaluate. */

@@ -124,7 +124,7 @@ export interface CategoryAdvice extends ThresholdAdvice {
 }
 
 /** What usage needs from the rest of the module. */
-export interface UsageSettings extends UsageRetention {
+interface UsageSettings extends UsageRetention {
   readonly categories: ReadonlyMap<string, Category>;
   readonly source: UsageSource;
   readonly store: UsageStore;

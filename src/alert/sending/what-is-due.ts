@@ -151,7 +151,7 @@ function expiryOf({ start, end, seenAt }: WindowOver): number {
 }
 
 /** What is due for an incident now, and when to look at it next. */
-export interface Plan {
+interface Plan {
   /** What may be sent now, by channel. */
   readonly ready: ReadonlyMap<string, Due>;
   /** Channels for which a mute holds something back. */

@@ -18,7 +18,7 @@ import {
 import { placeOf, type Dialect } from './names.js';
 
 /** One fact below the title of a message. */
-export interface Fact {
+interface Fact {
   readonly label: string;
   readonly value: string;
 }

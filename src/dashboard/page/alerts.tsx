@@ -35,7 +35,7 @@ export function Alerts({
   );
 }
 
-export interface ListProps<T> {
+interface ListProps<T> {
   entries: readonly T[];
   now: number;
   /** Set on a tenant's page, where every entry belongs to that tenant. */

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-export interface AsTableProps {
+interface AsTableProps {
   /** Caption of the table. */
   caption: string;
   columns: readonly string[];

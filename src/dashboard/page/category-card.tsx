@@ -98,7 +98,7 @@ function Totals({ answer }: { answer: CategoryAnswer }): JSX.Element {
 }
 
 /** Sums of complete steps, counted back from the last complete minute, because the current minute would look like a drop. */
-export function pointsOf({ start, stepMs, counts }: Series, alerts: CategoryAnswer['alerts']): ChartData {
+function pointsOf({ start, stepMs, counts }: Series, alerts: CategoryAnswer['alerts']): ChartData {
   const complete = counts.slice(0, -1);
   const first = complete.length % MINUTES_A_POINT;
   const times: number[] = [];

@@ -15,7 +15,7 @@ export interface ChartData {
   threshold?: number;
 }
 
-export interface ChartProps {
+interface ChartProps {
   data: ChartData;
   height: number;
   /** Description for screen readers. The numbers are in the table next to the chart. */

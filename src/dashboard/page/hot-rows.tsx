@@ -43,7 +43,7 @@ export function HotRows({ overview, now }: { overview: Overview; now: number }):
   );
 }
 
-export function RowTable({ rows, now }: { rows: readonly TenantRow[]; now: number }): JSX.Element {
+function RowTable({ rows, now }: { rows: readonly TenantRow[]; now: number }): JSX.Element {
   return (
     <table class="hot">
       <thead>

@@ -10,7 +10,7 @@ import { clock, count, length, nameOf } from './words.js';
 const HOUR = 3_600_000;
 const LENGTHS = [HOUR, 24 * HOUR, 7 * 24 * HOUR];
 
-export interface ThresholdFormProps {
+interface ThresholdFormProps {
   category: string;
   /** Absent for the whole category. */
   tenant?: string;

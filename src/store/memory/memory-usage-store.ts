@@ -20,7 +20,7 @@ const MAX_POINTS = 1_000_000;
 const BYTES_A_POINT = 40;
 
 /** The total of a counter; undefined if there is none. */
-export type TotalOf = (category: string, tenant: string, span: string) => number | undefined;
+type TotalOf = (category: string, tenant: string, span: string) => number | undefined;
 
 /** A map that drops its oldest entries. */
 class Recent<T> {
