@@ -37,28 +37,21 @@ import {
   recordId,
   sharedName,
   withBreach,
-  type Contributors,
   type Incident,
   type Told,
 } from './incident/incident.js';
-import {
-  spansToCount,
-  withContributors,
-  withCount,
-  withCounted,
-  type PeriodEnd,
-  type Span,
-} from './incident/counts-of-windows.js';
+import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { IncidentRecords, MAX_IN_A_TURN } from './incident/incident-records.js';
+import { PresentCounts, type CountSource } from './present-counts.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
 import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
 
 /** What alerts need from the rest of the module. */
-export interface AlertSettings extends AlertOrigin {
+export interface AlertSettings extends AlertOrigin, CountSource {
   readonly channels: readonly NamedChannel[];
   /** Names of the configured categories; only these can be muted. */
   readonly categories: readonly string[];
@@ -69,22 +62,11 @@ export interface AlertSettings extends AlertOrigin {
   /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
-  /** The store's clock. */
-  readonly now: () => number;
-  readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
   /** The tenant's current threshold if the count is over no level; undefined if it is over one, or if that is unknown. */
   readonly thresholdNotReached: (
     of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
     count: number,
   ) => number | undefined;
-  /** Contributors to the count of the window that ends at `end`; empty if unknown. */
-  readonly contributors: (
-    of: Pick<Incident, 'category' | 'window' | 'tenant'>,
-    end: number,
-    count: number,
-  ) => Promise<Contributors>;
-  /** Whether counts cannot be published or read. */
-  readonly isStoreAway: () => boolean;
 }
 
 /** The outcome of a test alert in one channel. */
@@ -101,7 +83,6 @@ export interface TestedChannel {
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without another read. */
 const FRESH_MS = 250;
-const COUNT_WITHIN_MS = 500;
 /** How long startup waits for mutes. */
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
@@ -118,6 +99,7 @@ export class AlertEngine implements Incidents {
   private readonly me = randomBytes(9).toString('base64url');
   private readonly scope: string;
   private readonly records: IncidentRecords;
+  private readonly counts: PresentCounts;
   private readonly ownChannels = new Map<string, AlertChannel>();
   private readonly deliveries = new Map<string, ChannelDelivery>();
   private readonly pollers: readonly Poller[];
@@ -145,6 +127,7 @@ export class AlertEngine implements Incidents {
     const { state, now, categories, incidents, isStoreAway } = options;
     this.scope = scopeOf(options);
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
+    this.counts = new PresentCounts(this.records, options);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
     const periodEnd: PeriodEnd = (incident, at) => {
       const window = options.windowOf(incident.category, sharedName(incident));
@@ -247,7 +230,7 @@ export class AlertEngine implements Incidents {
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
     for await (const some of this.records.some()) {
       const open = some.filter(([, each]) => each.category === category && isOpen(each));
-      const counts = await this.countsOf(open.map(([, incident]) => [incident, lastOf(incident)]));
+      const counts = await this.counts.of(open.map(([, incident]) => [incident, lastOf(incident)]));
       for (const [i, [id, incident]] of open.entries()) {
         const { tenant, uid } = incident;
         const { count, threshold } = lastOf(incident);
@@ -312,7 +295,7 @@ export class AlertEngine implements Incidents {
     const now = this.options.now();
     if (ids.every((id) => now - this.records.countedAt(id) < FRESH_MS))
       return ids.map((id) => this.presentOf(key, this.records.lastSeen(id)));
-    return this.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
+    return this.counts.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
   }
 
   async report(key: string, id: string, { due, alert, memory }: Present, outcome: Outcome): Promise<number> {
@@ -466,14 +449,9 @@ export class AlertEngine implements Incidents {
     return !this.records.isJustBack && !this.records.isJustAway;
   }
 
-  // Counts are away, too, and not only records, for which a user may lack the rights.
-  private get isBlind(): boolean {
-    return this.records.isAway && this.options.isStoreAway();
-  }
-
   // Without the store, nobody knows who is over, so no incident ends.
   private seesSince(incident: Incident): number | undefined {
-    if (this.isBlind) return this.options.now();
+    if (this.counts.isBlind) return this.options.now();
     const { start, end } = this.blind;
     return end - start > lengthOf(incident) ? end : undefined;
   }
@@ -495,54 +473,6 @@ export class AlertEngine implements Incidents {
     return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
 
-  /** The incidents with their current counts and contributors. */
-  private async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
-    const found: (Incident | undefined)[] = [];
-    for (const some of chunks(ids, MAX_IN_A_TURN)) found.push(...(await this.refreshedTogether(some)));
-    return found;
-  }
-
-  private async refreshedTogether(ids: readonly string[]): Promise<(Incident | undefined)[]> {
-    const incidents = await this.records.read(ids);
-    const counts = await this.countsOf(incidents.map((incident) => incident && [incident, lastOf(incident)]));
-    return Promise.all(
-      incidents.map(async (incident, i) => {
-        if (!incident) return undefined;
-        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0, 'all'));
-        this.records.noteCounted(ids[i] as string, counted, this.options.now());
-        return counted;
-      }),
-    );
-  }
-
-  /** Adds the current contributors. */
-  private async named(incident: Incident): Promise<Incident> {
-    const { end, count } = lastOf(incident);
-    if (this.records.isAway) return incident;
-    const of = { ...incident, window: sharedName(incident) };
-    const now = await this.options.contributors(of, end, count).catch(() => []);
-    return now.length > 0 ? withContributors(incident, now) : incident;
-  }
-
-  /** Counts in the order of `wanted`, or what cannot be read now: undefined. */
-  private async countsOf(
-    wanted: readonly (readonly [Incident, Span] | undefined)[],
-  ): Promise<(number | undefined)[] | undefined> {
-    const asked = wanted.map((one) => (one && this.isCounted(one[0]) ? readOf(...one) : undefined));
-    const reads = asked.filter((read) => read !== undefined);
-    if (reads.length === 0 || this.isBlind) return undefined;
-    const counts = await within(this.options.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
-    if (!counts) return undefined;
-    let at = 0;
-    return asked.map((read) => read && counts[at++]);
-  }
-
-  // While a deployment adds or removes a window, only replicas with it can read its counts. Of what an app raises, there are none.
-  private isCounted(incident: Incident): boolean {
-    const { windowOf } = this.options;
-    return incident.lengthName === undefined || !!windowOf(incident.category, sharedName(incident));
-  }
-
   /** Runs once a second: handles due incidents, and those that the store lost or never had. */
   private async look(): Promise<void> {
     const { now } = this.options;
@@ -559,7 +489,7 @@ export class AlertEngine implements Incidents {
     } catch (error) {
       this.records.storeIsAway();
       this.away ??= { start: this.lookedAt, hidesCounts: false };
-      this.away.hidesCounts ||= this.isBlind;
+      this.away.hidesCounts ||= this.counts.isBlind;
       await this.lookAt(this.records.dueHere(now()));
       throw error;
     }
@@ -611,7 +541,7 @@ export class AlertEngine implements Incidents {
     const wanted = incidents.flatMap((incident, i) =>
       (spans[i] as Span[]).map((span) => [incident as Incident, span] as const),
     );
-    const counts = await this.countsOf(wanted);
+    const counts = await this.counts.of(wanted);
     let at = 0;
     await Promise.all(
       ids.map((id, i) => {
@@ -622,7 +552,7 @@ export class AlertEngine implements Incidents {
           if (!incident || incident.uid !== read?.uid) return incident;
           const hidden = this.blind.hidesCounts ? this.blind : undefined;
           const after = counted.reduce(
-            (next, [span, count]) => withCounted(next, span, count, now, this.isBlind, hidden),
+            (next, [span, count]) => withCounted(next, span, count, now, this.counts.isBlind, hidden),
             incident,
           );
           return this.endedByRaise(after, now);
@@ -693,12 +623,4 @@ function endBy(present: number, threshold: number, now: number): Pick<Incident, 
 function endedSilently(incident: Incident, now: number): Incident {
   const told = Object.entries(incident.told).map(([key, one]) => [key, { ...one, resolved: true }] as const);
   return { ...incident, closedAt: now, told: Object.fromEntries(told) };
-}
-
-function readOf(incident: Incident, { start, end }: Span): CountRead {
-  const { category, tenant } = incident;
-  // A sliding window counts back from `at`. Others may have another length than recorded here; the middle of the
-  // recorded span is in them either way.
-  const at = lastOf(incident).lengthMs === undefined ? Math.floor((start + end) / 2) : end - 1;
-  return { category, window: sharedName(incident), tenantId: tenant.id, at };
 }
