@@ -35,7 +35,8 @@ const leaveOwnMetadata = enterOwnMetadata();
 /** What each option may be. */
 export const MIN_WINDOW_MS = 1_000;
 const WHOLE = 'a whole number, 0 or more';
-const NAME = /^(?=.*\S).{1,100}$/;
+/** No half of a surrogate pair: it names keys in the store, where it could not be encoded. */
+const NAME = /^(?=.*\S)[^\n\r\u2028\u2029\p{Cs}]{1,100}$/u;
 const MULTIPLE = 'a multiple of the threshold above 0, such as 1';
 const COST = 'a number above 0, 1000000000000000 at most, or leave it out for 1000000000';
 /** Sums of several costs up to this are still exact. Costs near the largest number would add up to Infinity. */

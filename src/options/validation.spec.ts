@@ -108,6 +108,7 @@ describe('an option of the module', () => {
     ['service', 'a\nb', `'a b': ${SERVICE}`],
     ['service', 'x'.repeat(101), `'${'x'.repeat(39)}…': ${SERVICE}`],
     ['service', 7, `7: ${SERVICE}`],
+    ['service', 'api\ud83d', `'api' with invisible characters: ${SERVICE}`],
     ['environment', '\t', `'': ${ENVIRONMENT}`],
     ['publicUrl', 'https://me:hunter2@host', `a string: ${PUBLIC_URL}`],
     ['publicUrl', 'ftp://host', `a string: ${PUBLIC_URL}`],
