@@ -93,6 +93,7 @@ class Replica {
 
 describe('thresholds', () => {
   const replicas: Replica[] = [];
+  const { client: redis } = sharedRedis();
   let now: number;
   const clock = { now: () => now };
   const start = async (llm_call: CategoryOptions, more: RateMonitorOptions = {}): Promise<Replica> => {
@@ -108,6 +109,7 @@ describe('thresholds', () => {
   afterEach(async () => {
     for (const { app } of replicas.splice(0)) await app.close();
   });
+  afterAll(() => redis.disconnect());
 
   describe('of several windows', () => {
     const windows: CategoryOptions = {
@@ -141,7 +143,6 @@ describe('thresholds', () => {
     });
 
     it('hold over restarts in Redis, and their keys expire', async () => {
-      const { client: redis } = sharedRedis();
       const [keyPrefix, options] = ['budgets', { ...windows, windows: windows.windows?.slice(1) } as CategoryOptions];
       for (let restart = 0; restart < 3; restart++) {
         const one = await start(options, { redis, keyPrefix });
@@ -177,7 +178,7 @@ describe('thresholds', () => {
 
   describe('that are set while the app runs', () => {
     it('hold on all replicas within two seconds, and each change is told', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'overrides' };
+      const options = { redis, keyPrefix: 'overrides' };
       const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
       await other.call('acme', 4);
       await one.thresholds.set({ ...set, tenant: 'acme', threshold: 3 });
@@ -214,7 +215,6 @@ describe('thresholds', () => {
     });
 
     it('are put back when Redis has lost all', async () => {
-      const { client: redis } = sharedRedis();
       const options = { redis, keyPrefix: 'lost' };
       const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
       await one.thresholds.set({ ...set, threshold: 1 });
@@ -335,7 +335,7 @@ describe('thresholds', () => {
 
     it.each<[string, () => Promise<RateMonitorOptions>]>([
       ['in memory', () => Promise.resolve({})],
-      ['on Redis', () => Promise.resolve({ redis: sharedRedis().client, keyPrefix: 'raised' })],
+      ['on Redis', () => Promise.resolve({ redis, keyPrefix: 'raised' })],
     ])('set above the present count, %s: the open incident ends at once, and once', async (_where, given) => {
       const options = { ...(await given()), incidents: true };
       const category = options.redis ? calm(2) : { threshold: 2 };
@@ -361,7 +361,7 @@ describe('thresholds', () => {
     });
 
     it('set, and alerted on by a replica that does not have it yet: that incident ends too', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'late', incidents: true };
+      const options = { redis, keyPrefix: 'late', incidents: true };
       const [one, other] = [await start(calm(2), options), await start(calm(2), options)];
       const statuses = (): unknown[] =>
         [...one.app.alerts, ...other.app.alerts].map(({ incident }) => incident?.status);
@@ -385,7 +385,7 @@ describe('thresholds', () => {
 
     it.each<[string, () => Promise<RateMonitorOptions>]>([
       ['in memory', () => Promise.resolve({})],
-      ['on Redis', () => Promise.resolve({ redis: sharedRedis().client, keyPrefix: 'ran-out' })],
+      ['on Redis', () => Promise.resolve({ redis, keyPrefix: 'ran-out' })],
     ])(
       'set until a time, %s: then an incident under it ends, and what is over without it is alerted on',
       async (_where, given) => {
@@ -472,7 +472,7 @@ describe('thresholds', () => {
     });
 
     it('a category that is removed while an incident is open: the incident ends', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'gone', incidents: true };
+      const options = { redis, keyPrefix: 'gone', incidents: true };
       const before = await start({ threshold: 1, windowMs: 1_000 }, options);
       await before.call('acme', 5);
       await until(() => before.alerts.length === 1);
@@ -486,7 +486,7 @@ describe('thresholds', () => {
     }, 120_000);
 
     it('a window of another length, old and new replicas side by side: counted apart', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'side' };
+      const options = { redis, keyPrefix: 'side' };
       const windowMs = calmWindowMs();
       const hour = await start({ windows: [{ threshold: 3, windowMs }] }, options);
       const day = await start(
@@ -515,7 +515,7 @@ describe('thresholds', () => {
 
   describe('that are exceeded', () => {
     it('name who made it up, over all replicas', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'who', contributor: keyOf };
+      const options = { redis, keyPrefix: 'who', contributor: keyOf };
       const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
       await other.call('acme', 7, 'sk-****wxyz');
       await other.call('acme', 1, 'sk-\u00ad****evil');
@@ -553,7 +553,7 @@ describe('thresholds', () => {
     );
 
     it('name those whom a replica counted that knew nothing of a level, once it does', async () => {
-      const options = { redis: sharedRedis().client, keyPrefix: 'few', contributor: keyOf };
+      const options = { redis, keyPrefix: 'few', contributor: keyOf };
       const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
       // Not close to a level, and published.
       await other.call('acme', 3, 'sk-****few');
