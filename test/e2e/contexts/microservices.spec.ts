@@ -20,6 +20,7 @@ import { firstValueFrom } from 'rxjs';
 
 import { MonitorRate, RateCounterService, RateMonitorModule, RateMonitorService } from '../../../src/index.js';
 import { CapturingChannel, startApp, type TestApp } from '../../support/app.js';
+import { calmCategories } from '../../support/calm-window.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { until } from '../../support/until.js';
 import { EvaluationsConsumer, fromTransports } from './microservice.example.js';
@@ -68,7 +69,7 @@ describe('a microservice', () => {
   const count = (category: string): Promise<number> => service.get(RateCounterService).read(category, 'acme');
 
   beforeAll(async () => {
-    const imports = [RateMonitorModule.forRoot({ channels: [channel] })];
+    const imports = [RateMonitorModule.forRoot({ channels: [channel], categories: calmCategories() })];
     const testing = Test.createTestingModule({ imports, controllers: [EvaluationsConsumer] }).setLogger(log);
     service = (await testing.compile()).createNestMicroservice<MicroserviceOptions>({ ...tcp, logger: log });
     await service.listen();

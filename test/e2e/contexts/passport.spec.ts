@@ -4,6 +4,7 @@ import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
+import { CLOCK } from '../../../src/counter/clock.js';
 import { RateCounterService } from '../../../src/index.js';
 import { MemoryLogger } from '../../support/memory-logger.js';
 import { JwtAppModule } from './passport.example.js';
@@ -24,8 +25,11 @@ describe.each([
 
   beforeAll(async () => {
     process.env.JWT_SECRET = secret;
+    const startedAt = Date.now();
     const testing = await Test.createTestingModule({ imports: [JwtAppModule] })
       .setLogger(new MemoryLogger())
+      .overrideProvider(CLOCK)
+      .useValue({ now: () => startedAt })
       .compile();
     app = fastify ? testing.createNestApplication(new FastifyAdapter()) : testing.createNestApplication();
     await app.listen(0, '127.0.0.1');
