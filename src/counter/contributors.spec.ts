@@ -597,6 +597,7 @@ describe('contributors', () => {
     expect(contributorLabel('sk-****wxyz')).toBe('sk-****wxyz');
     expect(contributorLabel(7)).toBe('7');
     expect(contributorLabel('other')).toBe('other [name]');
+    expect(contributorLabel('other [name]')).toBe('other [name] [name]');
     expect(contributorLabel('a\n\u202eb')).toBe('a b');
     expect(contributorLabel('x'.repeat(1_000))).toHaveLength(60);
     expect([undefined, null, '', ' \n', {}, Promise.resolve('x')].map(contributorLabel)).toEqual(

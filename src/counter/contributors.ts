@@ -20,6 +20,7 @@ import { Records, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { plus } from '../util/plus.js';
 import { isAmount, isBoolean, isOptional, isTime, mapOf, shaped } from '../util/shapes.js';
+import { OTHER, unlikeOther } from '../util/shown-names.js';
 import { oneLine } from '../util/text.js';
 import { within } from '../util/within.js';
 
@@ -45,7 +46,6 @@ const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
 const KIND = 'contributors';
-const OTHER = 'other';
 /** The contributors to a count. */
 interface Contributor {
   /** Comes from users; on one line, of a bounded length. */
@@ -171,7 +171,7 @@ export class Contributors {
     this.soon.clear();
     const written = ids.map(async (id) => {
       const table = this.tables.get(id);
-      if (table && table.isUnshared) await this.write(id, table);
+      if (table?.isUnshared) await this.write(id, table);
     });
     // The next look retries what failed.
     await Promise.allSettled(written);
@@ -247,7 +247,7 @@ export class Contributors {
   private async ofSpan(id: string): Promise<[string, number][]> {
     const table = this.tables.get(id);
     const shared = async (): Promise<Kept | undefined> => {
-      if (table && table.isUnshared) await this.write(id, table);
+      if (table?.isUnshared) await this.write(id, table);
       return this.records.read(id);
     };
     // This instance's part is better than nothing. The counter reports that the store is away.
@@ -287,8 +287,7 @@ export function contributorLabel(answer: unknown): string | undefined {
   if (typeof answer !== 'string' && typeof answer !== 'number') return undefined;
   const label = oneLine(String(answer), MAX_LABEL_LENGTH);
   if (label === '') return undefined;
-  // Nobody can hide in the rest by its name.
-  return label === OTHER ? `${OTHER} [name]` : label;
+  return unlikeOther(label, 'name');
 }
 
 function named(counts: ReadonlyMap<string, number>, count: number): Contributor[] {

@@ -1,14 +1,10 @@
 import type { Breach } from '../model/breach.js';
 import { keyOfShown } from '../model/tenant.js';
-import { shownId } from '../util/shown-names.js';
+import { OTHER, shownId, unlikeOther } from '../util/shown-names.js';
 import type { Observation } from '../facade/monitor-view.js';
 import { attributes } from './metrics.js';
 
-/** The label of all tenants that have none of their own. */
-const OTHER = 'other';
 const MAX_LABEL = 200;
-/** Ids that could pass for that label, or for that of another such id. */
-const LIKE_OTHER = /^other( \[id\])*$/;
 
 /**
  * Labels for the first tenants that need one, for the lifetime of the process. A changing set would grow without bound in a metrics SDK,
@@ -40,8 +36,7 @@ export class BreachCounts {
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
     // Two long ids, or one that is called as the rest is, must not share a label, nor may two that a text format cannot tell apart.
-    const id = LIKE_OTHER.test(tenant.id) ? `${tenant.id} [id]` : tenant.id;
-    const label = this.labels.labelOf(shownId(keyOfShown(id), MAX_LABEL));
+    const label = this.labels.labelOf(shownId(keyOfShown(unlikeOther(tenant.id, 'id')), MAX_LABEL));
     const by = attributes({ category, tenant: label, severity: level.severity });
     const key = JSON.stringify(by);
     const counted = this.counts.get(key);

@@ -11,6 +11,10 @@ const PLAIN_ID = /^[\p{L}\p{N}_.:@/+=~#-]+$/u;
 const QUOTES =
   /["\u00AB\u00BB\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2034\u2036\u2037\u2057\u275D\u275E\u2E42\u301D-\u301F\u3003\uFF02\u{1F676}-\u{1F678}]|['`\u00B4\u02B9-\u02BD\u02C8\u2018-\u201B\u2032\u2035\uFF07]{2,}/gu;
 const SEVERAL = /'{2,}/g;
+/** The label of all that have none of their own. */
+export const OTHER = 'other';
+/** What could pass for that label, or for one that {@link unlikeOther} made. */
+const LIKE_OTHER = /^other( \[\w+\])*$/;
 /** Long enough to tell altered ids apart. */
 const MARK_LENGTH = 6;
 
@@ -46,4 +50,9 @@ function withoutQuotes(text: string): string {
 
 function markOf(id: string): string {
   return `#${createHash('sha256').update(id, 'utf16le').digest('hex').slice(0, MARK_LENGTH)}`;
+}
+
+/** A label of its own for somebody who is called like the rest, or nobody could tell them apart: `other [id]`. */
+export function unlikeOther(label: string, kind: 'id' | 'name'): string {
+  return LIKE_OTHER.test(label) ? `${label} [${kind}]` : label;
 }
