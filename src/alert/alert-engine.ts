@@ -226,16 +226,15 @@ export class AlertEngine implements Incidents {
 
   /** Closes a category's open incidents whose count is no longer over a level, after its thresholds changed. */
   async thresholdsChanged(category: string): Promise<void> {
-    const { thresholdNotReached, now } = this.options;
+    const { now } = this.options;
     const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
     for await (const some of this.records.some()) {
       const open = some.filter(([, each]) => each.category === category && isOpen(each));
       const counts = await this.counts.of(open.map(([, incident]) => [incident, lastOf(incident)]));
       for (const [i, [id, incident]] of open.entries()) {
-        const { tenant, uid } = incident;
+        const { uid } = incident;
         const { count, threshold } = lastOf(incident);
-        const of = { category, window: sharedName(incident), tenantId: tenant.id };
-        const present = thresholdNotReached(of, Math.max(count, counts?.[i] ?? 0));
+        const present = this.thresholdNotReached(incident, Math.max(count, counts?.[i] ?? 0));
         if (present === undefined) continue;
         const end = endBy(present, threshold, now());
         await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
@@ -567,15 +566,20 @@ export class AlertEngine implements Incidents {
    * answered long ago here.
    */
   private endedByRaise(incident: Incident, now: number): Incident {
-    const { category, tenant, story, closedAt } = incident;
+    const { category, story, closedAt } = incident;
+    if (!story || closedAt !== undefined || !this.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
-    const window = sharedName(incident);
-    const isFixed = typeof this.options.windowOf(category, window)?.threshold === 'number';
-    if (!story || closedAt !== undefined || !isFixed || !this.mayClose) return incident;
+    const isFixed = typeof this.options.windowOf(category, sharedName(incident))?.threshold === 'number';
+    if (!isFixed) return incident;
     const calmSince = Math.max(Math.min(seenAt, end), this.seesSince(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
-    const present = this.options.thresholdNotReached({ category, window, tenantId: tenant.id }, count) ?? 0;
+    const present = this.thresholdNotReached(incident, count) ?? 0;
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
+  }
+
+  private thresholdNotReached(incident: Incident, count: number): number | undefined {
+    const { category, tenant } = incident;
+    return this.options.thresholdNotReached({ category, window: sharedName(incident), tenantId: tenant.id }, count);
   }
 
   /** Extends the leases on what this replica is sending: those of a record together. */

@@ -238,12 +238,11 @@ export class DashboardData {
     const mine = told.alerts.filter(
       ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
     );
-    const common = {
-      incidents: incidentsOf(mine),
-      alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert),
-      ...parts.unread,
-    };
-    if (!usage) return { now, rows: [], day: { start: now, stepMs: 60_000, counts: [] }, hourlyPeaks: [], ...common };
+    const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
+    if (!usage) {
+      const day = { start: now, stepMs: 60_000, counts: [] };
+      return { now, rows: [], day, hourlyPeaks: [], ...common, ...parts.unread };
+    }
     const category = usage.category(name);
     const rows = await Promise.all(
       category.windows.map(async (window) =>
@@ -269,6 +268,8 @@ export class DashboardData {
       }),
       ...common,
       ...(override ? { override: toOverride(override) } : {}),
+      // Last, because the rows may lack something too.
+      ...parts.unread,
     };
   }
 

@@ -159,10 +159,12 @@ export class IncidentRecords {
 
   /** The latest incidents, newest first: those that are open, and as many that are over as there is room for; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
-    const ended = this.history.list(MAX_LISTED).catch(() => undefined);
-    const shared = await this.store.list(MAX_LISTED).catch(() => this.storeIsAway());
-    this.isHistoryFailing ||= shared !== undefined && (await ended) === undefined;
-    const listed = shared ? [...((await ended) ?? []), ...shared] : [];
+    const [ended, open] = await Promise.all([
+      this.history.list(MAX_LISTED).catch(() => undefined),
+      this.store.list(MAX_LISTED).catch(() => this.storeIsAway()),
+    ]);
+    if (open && !ended) this.isHistoryFailing = true;
+    const listed = open ? [...(ended ?? []), ...open] : [];
     const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
     const newestFirst = [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt);
     const isOpen = ({ closedAt }: Incident): boolean => closedAt === undefined;

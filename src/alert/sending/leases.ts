@@ -15,7 +15,6 @@ interface Leased {
 /** Elects one replica to look at due records, and one to send for each channel that groups alerts. Other channels need no lease. */
 export class Leases {
   private readonly held = new Map<string, { readonly until: number; readonly askedAt: number }>();
-
   /** Why the leases of channels cannot be claimed, by the channel's key. */
   private readonly refusals = new Map<string, unknown>();
 
@@ -50,12 +49,14 @@ export class Leases {
     const now = performance.now();
     if (until > now + SEND_LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
     this.held.set(key, { until, askedAt: now });
-    const isMine = await this.state.claim(this.leaseOf(key), this.me, SEND_LEASE_MS).catch((error: unknown) => {
+    let isMine = true;
+    try {
+      isMine = await this.state.claim(this.leaseOf(key), this.me, SEND_LEASE_MS);
+      this.refusals.delete(key);
+    } catch (error) {
       this.refusals.set(key, error);
-      return undefined;
-    });
-    if (isMine !== undefined) this.refusals.delete(key);
-    this.held.set(key, { until: isMine !== false ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
+    }
+    this.held.set(key, { until: isMine ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
   }
 
   /** @throws why a channel's lease cannot be claimed, for the log to say so. */
