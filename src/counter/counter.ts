@@ -289,7 +289,7 @@ export class Counter {
   async close(): Promise<void> {
     clearInterval(this.lookTimer);
     await within(
-      this.complete(() => this.publisher.flush()),
+      this.complete(() => this.publisher.settle()),
       LAST_PUBLISH_MS,
       'not published',
     ).catch(() => undefined);

@@ -140,10 +140,11 @@ export class Publisher {
     await this.publishing;
   }
 
-  /** Publishes what is queued. Resolves when all alerts are raised too. */
+  /** Publishes what is queued. Resolves when all alerts are raised too, and the store knows of their levels: it would give them out again. */
   async settle(): Promise<void> {
     await this.flush();
     await this.crossings.settled();
+    if (this.failures === 0 && !this.isIdle) await this.flush();
   }
 
   /** Stops publishing. What is left is judged alone. Resolves when all alerts are raised. */

@@ -55,6 +55,19 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
     jest.clearAllTimers();
   });
 
+  it.each(['auto', 'background'] as const)(
+    'tells the store of a level that is announced while the instance stops, counting %s',
+    async (counting) => {
+      const world = await World.begin(counting, played, MINUTE);
+      const instance = world.instances[0] as Instance;
+      instance.count(world.tenant(0), 3);
+      await world.stop(instance);
+      // Otherwise another instance would be given it once its lease is over.
+      expect(world.truth.live(world.now)).toMatchObject([{ announced: [{ at: 0.5 }], told: 0.5 }]);
+      jest.clearAllTimers();
+    },
+  );
+
   it('gives a level to another instance if the one that holds its lease never heard of it', async () => {
     const world = await World.begin('auto', played, SEVERAL);
     const [first, second, third] = world.instances as [Instance, Instance, Instance];
