@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { setImmediate as immediate } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
@@ -8,13 +7,14 @@ import type { CountRead } from '../model/window.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
-import { scopeOf, unlessNewer } from '../store/records.js';
+import { MAX_IN_A_TURN, scopeOf, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { chunks } from '../util/chunks.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
 import { SayOnce } from '../util/say-once.js';
 import { oneLine, plural, reasonOf } from '../util/text.js';
+import { Turns } from '../util/turns.js';
 import { within } from '../util/within.js';
 import {
   ChannelDelivery,
@@ -43,7 +43,7 @@ import {
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
-import { IncidentRecords, MAX_IN_A_TURN } from './incident/incident-records.js';
+import { IncidentRecords } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
@@ -83,6 +83,8 @@ export interface TestedChannel {
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without another read. */
 const FRESH_MS = 250;
+/** Of how many alerts that wait the leases are compared in one turn of the event loop. */
+const WALKED_IN_A_TURN = 1_000;
 /** How long startup waits for mutes. */
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
@@ -111,8 +113,9 @@ export class AlertEngine implements Incidents {
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
   private readonly once: SayOnce;
-  private nextTurn = Promise.resolve();
-  private noticed = 0;
+  /** Of breaches, and of what a group of alerts is to say. */
+  private readonly breaches = new Turns(MAX_IN_A_TURN);
+  private readonly groups = new Turns(MAX_IN_A_TURN);
   private lost = 0;
   private lookedAt = 0;
   // While the store is away: when it was last seen, and whether counts are away too.
@@ -174,7 +177,8 @@ export class AlertEngine implements Incidents {
    * alerts. Never rejects.
    */
   breached(breach: Breach): Promise<void> {
-    const raising = this.turn()
+    const raising = this.breaches
+      .mine()
       .then(() => this.take(breach))
       .catch((error: unknown) => {
         this.logger.error(`A breach of ${oneLine(breach.category)} did not raise an alert (${reasonOf(error)})`);
@@ -291,10 +295,10 @@ export class AlertEngine implements Incidents {
   // Called by deliveries.
 
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
-    const now = this.options.now();
-    if (ids.every((id) => now - this.records.countedAt(id) < FRESH_MS))
-      return ids.map((id) => this.presentOf(key, this.records.lastSeen(id)));
-    return this.counts.refreshed(ids).then((incidents) => incidents.map((incident) => this.presentOf(key, incident)));
+    // A single alert at once: it is handed over before its request is answered.
+    return ids.length === 1 && this.isFresh(ids)
+      ? ids.map((id) => this.presentOf(key, this.records.lastSeen(id)))
+      : this.presentTogether(key, ids);
   }
 
   async report(key: string, id: string, { due, alert, memory }: Present, outcome: Outcome): Promise<number> {
@@ -315,13 +319,6 @@ export class AlertEngine implements Incidents {
       const free = told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
       return withTold(incident, key, free);
     }).catch(() => undefined);
-  }
-
-  /** Thousands of breaches at once are taken a few in each turn of the event loop, so that requests are answered in between. */
-  private turn(): Promise<void> {
-    const mine = this.nextTurn;
-    if (++this.noticed % MAX_IN_A_TURN === 0) this.nextTurn = mine.then(() => immediate());
-    return mine;
   }
 
   private async take(noticed: Breach): Promise<void> {
@@ -460,6 +457,23 @@ export class AlertEngine implements Incidents {
     return this.deliveries.get(key) as ChannelDelivery;
   }
 
+  private async presentTogether(key: string, ids: readonly string[]): Promise<(Present | undefined)[]> {
+    const found: (Present | undefined)[] = [];
+    for (const some of chunks(ids, MAX_IN_A_TURN)) {
+      const incidents = this.isFresh(some)
+        ? some.map((id) => this.records.lastSeen(id))
+        : await this.counts.refreshed(some);
+      await this.groups.mine(some.length);
+      found.push(...incidents.map((incident) => this.presentOf(key, incident)));
+    }
+    return found;
+  }
+
+  private isFresh(ids: readonly string[]): boolean {
+    const now = this.options.now();
+    return ids.every((id) => now - this.records.countedAt(id) < FRESH_MS);
+  }
+
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
     const told = incident?.told[key];
     if (!incident || told?.by !== this.me) return undefined;
@@ -585,12 +599,16 @@ export class AlertEngine implements Incidents {
   /** Extends the leases on what this replica is sending: those of a record together. */
   private async keepLeases(): Promise<void> {
     const ending = new Map<string, ChannelDelivery[]>();
+    const walks = new Turns(WALKED_IN_A_TURN);
     for (const delivery of this.deliveries.values()) {
       await this.leases.claim(delivery);
       const soon = this.options.now() + SEND_LEASE_MS / 2;
-      for (const id of delivery.ids())
-        if ((this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon)
-          ending.set(id, [...(ending.get(id) ?? []), delivery]);
+      for (const some of chunks(delivery.ids(), WALKED_IN_A_TURN)) {
+        await walks.mine(some.length);
+        for (const id of some)
+          if ((this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon)
+            ending.set(id, [...(ending.get(id) ?? []), delivery]);
+      }
     }
     for (const some of chunks([...ending], MAX_IN_A_TURN)) {
       const read = await this.records.read(some.map(([id]) => id));

@@ -1,9 +1,8 @@
 import type { CountRead } from '../model/window.js';
-import { chunks } from '../util/chunks.js';
 import { within } from '../util/within.js';
 import { withContributors, withCount, type Span } from './incident/counts-of-windows.js';
 import { lastOf, sharedName, type Contributors, type Incident } from './incident/incident.js';
-import { MAX_IN_A_TURN, type IncidentRecords } from './incident/incident-records.js';
+import type { IncidentRecords } from './incident/incident-records.js';
 import type { AlertOrigin } from './sending/alert-of-incident.js';
 
 /** Counts that take longer are not waited for. */
@@ -38,9 +37,16 @@ export class PresentCounts {
 
   /** The incidents with their current counts and contributors. */
   async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
-    const found: (Incident | undefined)[] = [];
-    for (const some of chunks(ids, MAX_IN_A_TURN)) found.push(...(await this.refreshedTogether(some)));
-    return found;
+    const incidents = await this.records.read(ids);
+    const counts = await this.of(incidents.map((incident) => incident && [incident, lastOf(incident)]));
+    return Promise.all(
+      incidents.map(async (incident, i) => {
+        if (!incident) return undefined;
+        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0, 'all'));
+        this.records.noteCounted(ids[i] as string, counted, this.source.now());
+        return counted;
+      }),
+    );
   }
 
   /** Counts in the order of `wanted`; undefined for what cannot be read now. */
@@ -52,19 +58,6 @@ export class PresentCounts {
     if (!counts) return undefined;
     let at = 0;
     return asked.map((read) => read && counts[at++]);
-  }
-
-  private async refreshedTogether(ids: readonly string[]): Promise<(Incident | undefined)[]> {
-    const incidents = await this.records.read(ids);
-    const counts = await this.of(incidents.map((incident) => incident && [incident, lastOf(incident)]));
-    return Promise.all(
-      incidents.map(async (incident, i) => {
-        if (!incident) return undefined;
-        const counted = await this.named(withCount(incident, lastOf(incident).start, counts?.[i] ?? 0, 'all'));
-        this.records.noteCounted(ids[i] as string, counted, this.source.now());
-        return counted;
-      }),
-    );
   }
 
   private async named(incident: Incident): Promise<Incident> {

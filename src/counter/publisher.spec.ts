@@ -1,6 +1,7 @@
 import { notByKey } from '../../test/support/counted.js';
 import { type Logger } from '@nestjs/common';
 
+import { mostInATurn } from '../../test/support/most-in-a-turn.js';
 import { isDone } from '../../test/support/fake-timers.js';
 import type { Breach } from '../model/breach.js';
 import type { CountedCategory } from '../model/window.js';
@@ -762,6 +763,16 @@ describe('Publisher, if requests wait', () => {
     // The first slice is judged before the first turn is over.
     expect(Math.max(...turns)).toBeLessThanOrEqual(200);
     expect(turns.length).toBeGreaterThanOrEqual(tenants / 200);
+  });
+
+  it('gives the event loop a turn after each call, though a store in memory answers at once', async () => {
+    jest.useRealTimers();
+    answer = answers;
+    for (let i = 0; i < 2_000; i++) void count(track(`tenant_${i}`));
+    const counted = mostInATurn(taken);
+    await publisher.flush();
+    expect(taken()).toBe(2_000);
+    expect(counted()).toBeLessThanOrEqual(200);
   });
 
   describe('publishes', () => {

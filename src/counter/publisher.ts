@@ -235,6 +235,8 @@ export class Publisher {
       const sent = queue.slice(at, at + size).filter((tracked) => tracked.dequeue() && this.isLive(tracked));
       at += size;
       if (sent.length === 0) continue;
+      // A store in memory answers within the turn.
+      if (isAnswered) await new Promise(setImmediate);
       const asked = this.health.ask(this.options.waitAtMostMs);
       const failed = await this.sendAll(sent, raised);
       isSlow = asked() || isSlow;

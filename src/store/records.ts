@@ -1,8 +1,11 @@
 import { storeReasonOf } from '../util/text.js';
+import { Turns } from '../util/turns.js';
 import type { DueRecords, SharedState } from './shared-state.js';
 
 /** Losing to other replicas this often in a row means that something is wrong. */
 const MAX_TRIES = 50;
+/** How many records are handled in one turn of the event loop, so that requests are answered in between. */
+export const MAX_IN_A_TURN = 50;
 /** The schema number that this version writes. */
 const SCHEMA = 1;
 
@@ -42,6 +45,8 @@ interface Changed<T> {
 export class Records<T extends object> {
   /** Texts of records as read, so that a following change need not read again. */
   private readonly texts = new WeakMap<T, string>();
+  /** Of what the store has answered: thousands of answers may come at once, and those of a store in memory always do. */
+  private readonly turns = new Turns(2 * MAX_IN_A_TURN);
 
   /**
    * @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never.
@@ -75,7 +80,7 @@ export class Records<T extends object> {
 
   /** In the order of `ids`. */
   async readAll(ids: readonly string[]): Promise<(T | undefined)[]> {
-    return (await this.state.read(this.kind, ids)).map((text) => this.parsed(text));
+    return (await this.textsOf(ids)).map((text) => this.parsed(text));
   }
 
   /** The records that are due. */
@@ -103,17 +108,24 @@ export class Records<T extends object> {
   async change(id: string, change: (record: T | undefined) => T | undefined, seen?: T): Promise<Changed<T>> {
     let text = seen && this.texts.get(seen);
     let before = seen;
-    if (text === undefined) [text, before] = this.recordOf((await this.state.read(this.kind, [id]))[0]);
+    if (text === undefined) [text, before] = this.recordOf((await this.textsOf([id]))[0]);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = change(before);
       if (after === before && after !== undefined) return { before, after };
       const next = after && JSON.stringify({ schema: SCHEMA, ...after });
       if (next === text) return { before, after };
       const outcome = await this.state.swap(this.kind, id, text, next, after && this.dueAt(after));
+      await this.turns.mine();
       if (outcome.swapped) return { before, after };
       [text, before] = this.recordOf(outcome.found);
     }
     throw new RecordConflict(`other replicas keep changing a record of ${this.kind}`);
+  }
+
+  private async textsOf(ids: readonly string[]): Promise<(string | undefined)[]> {
+    const found = await this.state.read(this.kind, ids);
+    await this.turns.mine(ids.length);
+    return found;
   }
 
   /** @throws if a newer version wrote the record. */

@@ -1,4 +1,4 @@
-import { NewerRecord, Records } from '../../store/records.js';
+import { MAX_IN_A_TURN, NewerRecord, Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { chunks } from '../../util/chunks.js';
 import { lastOf, type Incident } from './incident.js';
@@ -8,8 +8,6 @@ import { isIncident } from './incident-from-store.js';
 export const MAX_LISTED = 500;
 /** How many due records are handled at once. */
 const MAX_AT_ONCE = 500;
-/** How many records are changed in one turn of the event loop, so that requests are answered in between. */
-export const MAX_IN_A_TURN = 50;
 /** How many incidents beyond `maxOpenIncidents` to remember that other replicas may be handling. */
 const MAX_REMEMBERED = 2_000;
 /** The history is trimmed after this many archived incidents. */

@@ -5,6 +5,7 @@ import type { Logger } from '@nestjs/common';
 import type { AlertChannel } from '../../model/alert-channel.js';
 import { SEVERITIES } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
+import { MAX_IN_A_TURN } from '../../store/records.js';
 import { chunks } from '../../util/chunks.js';
 import { isThenable } from '../../util/guest-function.js';
 import { plural, reasonOf } from '../../util/text.js';
@@ -13,7 +14,6 @@ import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.j
 import { byRank, RankedQueue, type Item } from './ranked-queue.js';
 import { leaseOf, SEND_LEASE_MS } from './which-replica-sends.js';
 import type { Due } from '../incident/incident.js';
-import { MAX_IN_A_TURN } from '../incident/incident-records.js';
 
 /** A channel with its unique name. */
 export interface NamedChannel {
