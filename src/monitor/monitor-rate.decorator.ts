@@ -78,7 +78,7 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
   checkOutcome(options);
   const { cost = 1, after, when = after && 'success' } = options;
   const added = categories.map((category): Mark => ({ category, cost, after, when }));
-  return decorate('MonitorRate', (target, isMethod) => {
+  return decorate('MonitorRate', added.length, (target, isMethod) => {
     // A wrapped handler keeps the original's marks; a class's marks replace those of the class it extends.
     const before = (isMethod ? Reflect.getMetadata(MONITORED, target) : Reflect.getOwnMetadata(MONITORED, target)) as
       Mark[] | undefined;
@@ -127,7 +127,7 @@ function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
 
 /** Takes a handler, or every handler of a class that has no `@MonitorRate` of its own, out of monitoring. */
 export function SkipMonitorRate(): Decorated {
-  return decorate('SkipMonitorRate', (target) => Reflect.defineMetadata(SKIPPED, true, target));
+  return decorate('SkipMonitorRate', 0, (target) => Reflect.defineMetadata(SKIPPED, true, target));
 }
 
 /** What the decorators say about a handler; empty if it is not monitored. The nearest wins, and of two in one place, the skip. */
@@ -136,16 +136,22 @@ export function marksOf(handler: object, owner: object): readonly Mark[] {
 }
 
 /**
- * Methods of a class or its base classes that have lost their mark, because another decorator replaced the function without its metadata, or
+ * Methods of a class or its base classes that have lost a mark, because another decorator replaced the function without its metadata, or
  * replaced the method by an accessor.
  */
 export function lostMarks(owner: { prototype: unknown }): { replaced: string[]; accessors: string[] } {
   const marked = markedMembers(owner.prototype);
   const keys = (members: typeof marked): string[] => members.map(([key]) => key);
   return {
-    replaced: keys(marked.filter(([, { value }]) => typeof value === 'function' && !nearestMarks(value as object))),
+    replaced: keys(marked.filter(([, { value }, given]) => typeof value === 'function' && hasLost(value, given))),
     accessors: keys(marked.filter(([, member]) => !('value' in member))),
   };
+}
+
+/** Whether a method has fewer marks than it was given: `MonitorRate` above the decorator that replaced it may have marked it again. */
+function hasLost(method: unknown, given: number): boolean {
+  const marks = nearestMarks(method);
+  return !marks || (marks.length > 0 && marks.length < given);
 }
 
 /** Methods of a class that override a marked one but have no mark, nor has the class. A skip counts as a mark. */
@@ -160,15 +166,20 @@ export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
     .map(([key]) => key);
 }
 
-/** Members that a decorator has marked in a class or its base classes, nearest first: the key, and what is there now. */
-function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor][] {
-  const members: [string, PropertyDescriptor][] = [];
+/** Members that a decorator has marked in a class or its base classes, nearest first: the key, what is there now, and how many marks it got. */
+function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor, given: number][] {
+  const members: [string, PropertyDescriptor, number][] = [];
   for (let each = prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each))
-    for (const key of (Reflect.getOwnMetadata(MARKED_KEYS, each) ?? []) as string[]) {
+    for (const [key, given] of markedKeys(each)) {
       const member = Object.getOwnPropertyDescriptor(each, key);
-      if (member) members.push([key, member]);
+      if (member) members.push([key, member, given]);
     }
   return members;
+}
+
+/** How many marks the members of a prototype were given, by key. */
+function markedKeys(prototype: object): Map<string, number> {
+  return (Reflect.getOwnMetadata(MARKED_KEYS, prototype) ?? new Map()) as Map<string, number>;
 }
 
 /** Guards or interceptors of a handler or a class. Like Nest, reads through prototypes, because a wrapped handler inherits the original's. */
@@ -191,7 +202,7 @@ function nearestMarks(target: unknown): readonly Mark[] | undefined {
   return undefined;
 }
 
-function decorate(name: string, mark: (target: object, isMethod: boolean) => void): Decorated {
+function decorate(name: string, marks: number, mark: (target: object, isMethod: boolean) => void): Decorated {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     if (key === undefined) return mark(target, false);
     const method = descriptor?.value as unknown;
@@ -204,7 +215,7 @@ function decorate(name: string, mark: (target: object, isMethod: boolean) => voi
       );
     }
     mark(method, true);
-    const marked = (Reflect.getOwnMetadata(MARKED_KEYS, target) ?? []) as unknown[];
-    if (!marked.includes(key)) Reflect.defineMetadata(MARKED_KEYS, [...marked, key], target);
+    const marked = markedKeys(target);
+    Reflect.defineMetadata(MARKED_KEYS, marked.set(key, (marked.get(key) ?? 0) + marks), target);
   };
 }

@@ -1,7 +1,7 @@
 import { Controller, Injectable, Post, UseGuards, type CanActivate } from '@nestjs/common';
 import { AopModule, Aspect, createDecorator, type LazyDecorator, type WrapParams } from '@toss/nestjs-aop';
 
-import { MonitorRate, RateCounterService } from '../../src/index.js';
+import { MonitorRate, RateCounterService, SkipMonitorRate } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 const LOGGED = Symbol('logged');
@@ -106,10 +106,26 @@ describe.each([
     await app.close();
   });
 
-  it('whose wrapper keeps no metadata stops the boot: its mark and its guards are lost', async () => {
-    const Losing: MethodDecorator = (_target, _key, descriptor) => {
-      descriptor.value = (() => 'wrapped') as never;
-    };
-    await expect(start(controllerWith(Post(), Losing, monitored))).rejects.toThrow(/Wrapping\.call is lost: /);
+  const Losing: MethodDecorator = (_target, _key, descriptor) => {
+    descriptor.value = (() => 'wrapped') as never;
+  };
+
+  it.each([
+    ['its only mark', [Losing, monitored]],
+    ['the lower of two marks', [MonitorRate('collections'), Losing, monitored]],
+    ['the lower of two marks of one category', [monitored, Losing, monitored]],
+    ['some of the marks below it', [MonitorRate('collections'), Losing, MonitorRate('evaluations', 'llm_call')]],
+  ])('whose wrapper keeps no metadata stops the boot: %s and its guards are lost', async (_what, decorators) => {
+    await expect(start(controllerWith(Post(), ...decorators))).rejects.toThrow(/Wrapping\.call is lost: /);
+  });
+
+  it.each([
+    ['marked above it only', [monitored, MonitorRate('collections'), Losing], 1],
+    ['skipped above it', [SkipMonitorRate(), Losing, monitored], 0],
+  ])('whose wrapper keeps no metadata starts if it is %s', async (_what, decorators, counted) => {
+    await start(controllerWith(Post(), ...decorators));
+    await app.post('/');
+    expect([await count('llm_call'), await count('collections')]).toEqual([counted, counted]);
+    await app.close();
   });
 });
