@@ -1,6 +1,7 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { Levels } from '../model/level.js';
 import { idLabel } from '../util/shown-names.js';
+import { keptTenant } from '../model/tenant-attributes.js';
 import { tenantKey, type Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';
@@ -67,7 +68,8 @@ function exemptionOf({ name, exempt }: Category, once: SayOnce): (tenant: Tenant
     );
   return (tenant) => {
     try {
-      const answer = givenAtOnce<unknown>(exempt(tenant));
+      // A copy, because it may change what it is given.
+      const answer = givenAtOnce<unknown>(exempt(keptTenant(tenant)));
       if (typeof answer === 'boolean' || answer === undefined || answer === null) once.good(`exempt ${name}`);
       else wrong(tenant, `returned ${kindOf(answer)}`, ' instead of true or false');
       return answer === true;

@@ -310,6 +310,16 @@ describe('thresholds', () => {
       ).toHaveLength(1);
     });
 
+    it('exempt that changes what it is given: the alert names the tenant that was counted', async () => {
+      const exempt = (tenant: Tenant): boolean => {
+        tenant.id = tenant.name = 'another';
+        return false;
+      };
+      const one = await start({ threshold: 0, exempt });
+      await one.call('acme', 1);
+      expect(one.alerts).toEqual(['acme  1/0 x1']);
+    });
+
     it('exempt that gives no truth value: alerted on, and the log explains each kind once', async () => {
       const exempt = ({ id }: { id: string }): unknown => (id === 'c' ? undefined : id === 'd' ? 1 : 'yes');
       const one = await start({ threshold: 1, exempt: exempt as () => boolean });
