@@ -16,6 +16,13 @@ import { RequestMonitor } from './request-monitor.js';
 const MINUTE_MS = 60_000;
 const WAIT_AT_MOST_MS = 50;
 /** A request of the tenant `acme` on Express. */
+/** A request with a getter that throws. */
+const throwing = (key: string): object =>
+  Object.defineProperty({ method: 'GET' }, key, {
+    get: () => {
+      throw new Error('no context');
+    },
+  });
 const REQUEST = { method: 'POST', route: { path: '/llm' }, user: { project: 'acme' } };
 const ANONYMOUS = { method: 'POST', route: { path: '/llm' } };
 
@@ -500,6 +507,7 @@ describe('RequestMonitor', () => {
       ['of a request without one', { method: 'PUT' }, 'PUT', 'call'],
       ['without a method', {}, 'http', 'call'],
       ['without a request', null, 'http', 'call'],
+      ['that cannot be read', throwing('routeOptions'), 'unknown', 'route'],
     ])('%s is its method and its pattern, else the name of the handler', (_what, request, method, path) => {
       start({ tenant: () => 'acme' });
       observe(Api, 'call', request);

@@ -453,13 +453,21 @@ function routesOf(handler: string): RouteOf<ExecutionContext> {
   let last: Route | undefined;
   return (context, isExact) => {
     if (last && !isExact) return last;
-    const type = context.getType<string>();
-    const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
-    const method = request?.method ?? type;
-    const path = (request && pattern(request)) ?? context.getHandler().name;
+    const { method, path } = readRoute(context);
     if (last?.path === path && last.method === method) return last;
     return (last = { method, path, handler });
   };
+}
+
+function readRoute(context: ExecutionContext): Omit<Route, 'handler'> {
+  try {
+    const type = context.getType<string>();
+    const request = type === 'http' ? context.getArgByIndex<RoutedRequest | undefined>(0) : undefined;
+    return { method: request?.method ?? type, path: (request && pattern(request)) ?? context.getHandler().name };
+  } catch {
+    // A getter that the app put on its request threw. The request is counted even so.
+    return { method: 'unknown', path: 'route' };
+  }
 }
 
 function pattern(request: RoutedRequest): string | undefined {

@@ -243,17 +243,50 @@ describe.each([
     expect(app.alerts.map(({ category }) => category).sort()).toEqual(['fast', 'slow']);
   });
 
-  it('counts a category that is named twice once, at the cost that stands nearer to the method', async () => {
+  it('counts a category that is named twice once, at the cost that stands nearer to the method, and its outcomes besides', async () => {
     @Controller()
     class Twice {
       @Post('twice')
       @MonitorRate('llm_call', { cost: 2 })
       @MonitorRate('llm_call', { cost: 3 })
       call() {}
+
+      @Post('besides')
+      @MonitorRate('collections', { after: () => 4 })
+      @MonitorRate('collections', { when: 'success', cost: 5 })
+      @MonitorRate('collections', { cost: 3 })
+      after() {}
     }
     await start({ options: { tenant: () => 'acme' }, metadata: { controllers: [Twice] } });
-    await app.post('/twice');
-    expect(await count('llm_call', 'acme')).toBe(3);
+    for (const path of ['/twice', '/besides']) await app.post(path);
+    expect([await count('llm_call', 'acme'), await count('collections', 'acme')]).toEqual([3, 3 + 4 + 5]);
+  });
+
+  it('counts a request whose route cannot be read in all its categories, and alerts', async () => {
+    class Unreadable implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        const get = (): never => {
+          throw new Error('no context');
+        };
+        for (const key of ['route', 'routeOptions'])
+          Object.defineProperty(context.switchToHttp().getRequest(), key, { get });
+        return true;
+      }
+    }
+    @Controller()
+    class Both {
+      @Post('both')
+      @UseGuards(Unreadable)
+      @MonitorRate('evaluations', 'llm_call')
+      call() {}
+    }
+    const categories = { evaluations: { threshold: 0 }, llm_call: { threshold: 0 } };
+    await start({ options: { tenant: () => 'acme', categories }, metadata: { controllers: [Both] } });
+    await app.post('/both');
+    expect(app.alerts.map(({ category, route }) => [category, route?.handler])).toEqual([
+      ['evaluations', 'Both.call'],
+      ['llm_call', 'Both.call'],
+    ]);
   });
 
   it('does not touch an app where it is turned off', async () => {
