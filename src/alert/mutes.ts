@@ -47,7 +47,7 @@ export interface Mute extends MutedScope {
   reason: string;
   /** Who set it, if given. */
   by?: string;
-  /** How many alerts it has held back so far. */
+  /** How many alerts it has held back so far: a run of windows, or an incident, counts once. */
   heldBack: number;
 }
 

@@ -4,7 +4,7 @@ import { LogChannel } from '../channels/log.channel.js';
 import { SentryChannel } from '../channels/sentry.channel.js';
 import { SlackChannel } from '../channels/slack/slack.channel.js';
 import type { NamedChannel } from '../alert/sending/channel-delivery.js';
-import { isHttpUrl } from '../util/http-url.js';
+import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { sendingClient, sentry, sentryInUse } from '../util/optional-peers.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { valueOf, WEBHOOK_VARIABLES, type Environment } from '../options/environment.js';
@@ -40,7 +40,7 @@ function addedBy(environment: Environment): Unnamed[] {
   const added = (option: string, channel: (url: string) => AlertChannel): Unnamed[] => {
     const url = valueOf(environment, option);
     if (url === undefined) return [];
-    if (isHttpUrl(url)) return [{ channel: channel(url), option }];
+    if (isHttpUrl(url) && isPrivate(url)) return [{ channel: channel(url), option }];
     throw new RateMonitorConfigError([
       `${option} is not the address of a webhook: write all of it, with https:// and without quotes, or unset it`,
     ]);

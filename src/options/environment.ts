@@ -77,6 +77,8 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
   const overridden: Record<string, unknown> = { ...options };
   for (const [option, [variable, kind]] of Object.entries(VARIABLES))
     overridden[option] = read(option, variable, kind) ?? overridden[option];
+  // They are on in both, and only the code has their times.
+  if (overridden.incidents === true && isRecord(options.incidents)) overridden.incidents = options.incidents;
 
   const readVariables = new Set<string>();
   const thresholdVariables = new Map<string, string>();

@@ -82,7 +82,8 @@ export interface CategoryOptions extends Omit<WindowOptions, 'threshold'> {
 /** How consecutive breaches of a tenant become one incident. */
 export interface IncidentOptions {
   /**
-   * How long an incident stays silent, in milliseconds (1 or more), before another breach sends a reminder.
+   * How long an incident stays silent, in milliseconds (1 or more), before another breach, or a higher count in a long
+   * window, sends a reminder.
    * @defaultValue 1_800_000
    */
   remindAfterMs?: number | undefined;
@@ -207,7 +208,7 @@ export interface RateMonitorOptions {
   channels?: AlertChannel[] | undefined;
   /**
    * Consecutive breaches of a tenant in a category are one incident, with alerts when it opens, escalates, continues for long and ends.
-   * `RATE_MONITOR_INCIDENTS`.
+   * `RATE_MONITOR_INCIDENTS` turns them on or off, and keeps the times set here.
    * @defaultValue false: one alert per window
    */
   incidents?: boolean | IncidentOptions | undefined;

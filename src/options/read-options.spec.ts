@@ -43,6 +43,17 @@ it('the code holds where a variable is not set, null or empty', () => {
   });
 });
 
+it.each([
+  ['true', { remindAfterMs: 7, resolveAfterMs: 8 }],
+  ['false', undefined],
+])(
+  'RATE_MONITOR_INCIDENTS=%s turns incidents on or off, and keeps the times that the code sets',
+  (value, incidents) => {
+    const times = { remindAfterMs: 7, resolveAfterMs: 8 };
+    expect(read({ RATE_MONITOR_INCIDENTS: value }, { incidents: times }).options.incidents).toEqual(incidents);
+  },
+);
+
 it.each(['7.5', '-7', '7e3', '0x7', '7 000', 'a7', '7a'])('%j is no number', (value) => {
   expect(() => read({ RATE_MONITOR_WAIT_AT_MOST_MS: value })).toThrow(
     `RATE_MONITOR_WAIT_AT_MOST_MS is '${value}': write a whole number of milliseconds`,

@@ -249,7 +249,7 @@ describe('delivery', () => {
   });
 
   // `docker --env-file` leaves quotes in a value, which nobody sees who looks for them in the error.
-  it.each(['my-secret', '"https://hooks.example/my-secret"'])(
+  it.each(['my-secret', '"https://hooks.example/my-secret"', 'http://hooks.example/my-secret'])(
     'does not start with %s for an address, and does not show it',
     async (value) => {
       process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = value;
