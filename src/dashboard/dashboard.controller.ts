@@ -71,34 +71,271 @@ class Refusal extends Error {
   }
 }
 
-/**
- * Makes Fastify accept `/rate-monitor/` as well. A second route for it would be a duplicate, and stop the boot, if the app's router options
- * ignore the slash. So the rest of the path is a wildcard, which Fastify matches after all explicit routes. Express accepts both anyway.
- *
- * Must be called before Nest reads the routes.
- */
-export function acceptSlash({ prototype }: Type<unknown>, adapter: string): void {
-  const root = Object.getOwnPropertyDescriptor(prototype, 'root') as TypedPropertyDescriptor<unknown>;
-  Get(adapter === 'fastify' ? ['', '*'] : '')(prototype as object, 'root', root);
+/** The page and its API. Responds through the adapter, so that global interceptors cannot change the responses. */
+class DashboardController {
+  private readonly logger = new OwnLogger();
+  private readonly once = new SayOnce(this.logger);
+  private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    @Inject(ASSETS) private readonly assets: Assets,
+    @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
+  ) {}
+
+  @Get('page')
+  page(@Req() request: PageRequest, @Res() response: object): void {
+    // The page loads its files from the same folder, so a trailing slash would break the paths.
+    if (lastPartOf(request) === '') this.redirect(response, '../page');
+    else this.file(request, response, 'index.html', 'text/html; charset=utf-8');
+  }
+
+  @Get('app.js')
+  script(@Req() request: PageRequest, @Res() response: object): void {
+    this.file(request, response, 'app.js', 'text/javascript; charset=utf-8');
+  }
+
+  @Get('app.css')
+  style(@Req() request: PageRequest, @Res() response: object): void {
+    this.file(request, response, 'app.css', 'text/css; charset=utf-8');
+  }
+
+  @Get('api/openapi.json')
+  description(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, () => Promise.resolve(openApi(VERSION)));
+  }
+
+  @Get('api/overview')
+  overview(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, async (data) => ({ ...(await data.overview()), who: whoOf(request) }));
+  }
+
+  @Get('api/tenants')
+  tenants(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, (data, view) => {
+      const { category, search = '' } = queryOf(request);
+      if (category !== undefined) known(view, category);
+      return data.tenants(category, search);
+    });
+  }
+
+  @Get('api/tenant')
+  tenant(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, (data, view) => {
+      const { category, tenant } = queryOf(request);
+      if (tenant === undefined || tenant === '') throw new Refusal(400, 'tenant is missing: write its id');
+      return data.tenant(known(view, category), tenant);
+    });
+  }
+
+  @Get('api/category')
+  category(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, (data, view) => data.category(known(view, queryOf(request).category)));
+  }
+
+  @Get('api/advice')
+  advice(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, (data, view) => {
+      const { category, over, at } = queryOf(request);
+      return data.advice(known(view, category), numberIn('over', over, 60_000), numberIn('at', at, 0));
+    });
+  }
+
+  @Get('api/thresholds')
+  thresholds(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.answer(request, response, (data) => data.thresholds());
+  }
+
+  @Post('api/mute')
+  mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    const fields = ['category', 'tenant', 'forMs', 'reason'];
+    return this.change(request, response, fields, async (body, who, data, view): Promise<MuteAnswer> => {
+      const { category, tenant, forMs, reason } = body;
+      if (category !== undefined) known(view, category);
+      const options = {
+        ...scopeIn(category, tenant),
+        forMs: forMs as number,
+        reason: textIn('reason', reason),
+        by: who,
+      };
+      // `mute` itself logs who did it.
+      const mute = await refusing(view.alerts.mute(options));
+      data.changed();
+      return { mute: toPageMute(mute) };
+    });
+  }
+
+  @Post('api/unmute')
+  unmute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    const fields = ['category', 'tenant'];
+    return this.change(request, response, fields, async (body, who, data, view): Promise<UnmuteAnswer> => {
+      const { category, tenant } = body;
+      const unmuted = await refusing(view.alerts.unmute(scopeIn(category, tenant)));
+      if (unmuted) this.log(who, `unmuted ${scopeText(category, tenant)}`);
+      data.changed();
+      return { unmuted };
+    });
+  }
+
+  @Post('api/test')
+  test(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    return this.change(request, response, [], async (_, who, data, view): Promise<TestAnswer> => {
+      const tested = await view.alerts.sendTest();
+      this.log(who, 'sent a test alert');
+      data.changed();
+      return {
+        channels: tested.map(({ channel, delivered, reason }) => ({
+          name: channel,
+          status: delivered ? 'sent' : 'failed',
+          reason,
+        })),
+      };
+    });
+  }
+
+  @Post('api/threshold')
+  threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
+    const fields = ['category', 'tenant', 'window', 'threshold', 'forMs', 'reason'];
+    return this.change(request, response, fields, async (body, who, data, view): Promise<ThresholdAnswer> => {
+      const category = known(view, body.category);
+      const { threshold, forMs } = body;
+      const of = view.categories.get(category) as Category;
+      const window = windowIn(of, body.window);
+      const scope = {
+        ...scopeIn(category, body.tenant),
+        category,
+        ...(window.name === '' ? {} : { window: window.name }),
+      };
+      const reason =
+        body.reason === undefined || body.reason === '' ? 'set on the page' : textIn('reason', body.reason);
+      const { tenant } = scope;
+      if (threshold === null) {
+        await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
+        data.changed();
+        return { category, tenant, threshold: shown(view.thresholdOf(of, window, tenant)) };
+      }
+      if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is neither a number nor null');
+      const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
+      if (Number.isNaN(until?.getTime()))
+        throw new Refusal(400, 'forMs is too long: leave it out for a threshold without an end');
+      const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
+      data.changed();
+      return { category, tenant, threshold: shown(set.threshold), until: set.until?.getTime() };
+    });
+  }
+
+  private present(): { readonly view: MonitorView; readonly data: DashboardData } {
+    const view = this.view?.value;
+    if (!view) throw new Refusal(503, 'the monitor is off, or has not started yet');
+    return (this.data ??= { view, data: new DashboardData(view, (reasons) => this.lacking(reasons)) });
+  }
+
+  private lacking(reasons: string): void {
+    if (reasons === '') this.once.good('parts');
+    else this.once.warn('parts', () => `The page is shown without what cannot be read: ${reasons}`, reasons);
+  }
+
+  private async answer(
+    request: PageRequest,
+    response: object,
+    read: (data: DashboardData, view: MonitorView) => Promise<object>,
+  ): Promise<void> {
+    await this.reply(request, response, () => {
+      const { data, view } = this.present();
+      return read(data, view);
+    });
+  }
+
+  /** Handles a request that changes something. Accepts only JSON that the page itself sent. */
+  private async change(
+    request: PageRequest,
+    response: object,
+    fields: readonly string[],
+    make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
+  ): Promise<void> {
+    await this.reply(request, response, () => {
+      if (!isOfPage(request)) throw new Refusal(403, 'changes are accepted only from the page itself');
+      if (!/^application\/json\b/i.test(headerOf(request, 'content-type') ?? ''))
+        throw new Refusal(415, 'the body is not JSON: send it as application/json');
+      const { body } = request;
+      if (typeof body !== 'object' || body === null || Array.isArray(body))
+        throw new Refusal(400, 'the body is not a JSON object');
+      // Without its tenant, which is misspelled, a mute would be one of every tenant.
+      const unknown = unknownName(body, fields);
+      if (unknown !== undefined)
+        throw new Refusal(400, `${unknown} is not a field here: write ${fields.join(', ') || 'none'}`);
+      const { data, view } = this.present();
+      return make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, data, view);
+    });
+  }
+
+  private async reply(request: PageRequest, response: object, answer: () => Promise<object>): Promise<void> {
+    let status = 200;
+    let body: object;
+    try {
+      body = await answer();
+      this.once.good('page');
+    } catch (error) {
+      if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
+      else {
+        const [reason, isLook] = [storeReasonOf(error), request.method === 'GET'];
+        const line = `A request of the page failed (${reason})`;
+        // A page asks again each second, but what a user presses has an answer of its own.
+        if (isLook) this.once.warn('page', () => line, reason);
+        else this.logger.warn(line);
+        [status, body] = [503, { error: 'this cannot be read or changed at the moment: the log of the app says why' }];
+      }
+    }
+    // A different `now` alone is not a change.
+    const text = JSON.stringify(body);
+    const etag = request.method === 'GET' && status === 200 ? tagOf(JSON.stringify({ ...body, now: 0 })) : undefined;
+    this.head(response, [
+      ['Cache-Control', 'no-store'],
+      ['Content-Type', JSON_TYPE],
+      ...(etag === undefined ? [] : [['ETag', etag] as const]),
+    ]);
+    if (etag !== undefined && isKnown(request, etag)) this.send(response, '', 304);
+    else this.send(response, text, status);
+  }
+
+  private file(request: PageRequest, response: object, name: keyof Assets, type: string): void {
+    const etag = tagOf(this.assets[name]);
+    this.head(response, [
+      ['Cache-Control', 'no-cache'],
+      ['Content-Type', type],
+      ['ETag', etag],
+    ]);
+    if (isKnown(request, etag)) this.send(response, '', 304);
+    else this.send(response, this.assets[name], 200);
+  }
+
+  private head(response: object, headers: readonly (readonly [string, string])[]): void {
+    for (const [name, value] of [...HEADERS, ...headers]) this.host.httpAdapter.setHeader(response, name, value);
+  }
+
+  protected redirect(response: object, to: string): void {
+    this.head(response, [['Cache-Control', 'no-store']]);
+    this.host.httpAdapter.redirect(response, 302, to);
+  }
+
+  private send(response: object, body: string, status: number): void {
+    this.host.httpAdapter.reply(response, body, status);
+  }
+
+  private log(who: string, what: string): void {
+    this.logger.log(`${idLabel(who, 100)} ${what}`);
+  }
 }
 
-/** Creates the controller of the page, at a path that the app chooses. */
+/**
+ * Creates the controller of the page, at a path that the app chooses: a class for each, because {@link acceptSlash} changes the route of
+ * its `root`.
+ */
 export function controllerAt(path: string, guard: Type<CanActivate> | undefined): Type<unknown> {
-  /** Responds through the adapter, so that global interceptors cannot change the responses. */
   @UseGuards(...(guard ? [guard] : []), DashboardGuard)
   @SetMetadata(OUT_OF_SWAGGER, [true])
   @Controller({ path, version: VERSION_NEUTRAL })
-  class RateMonitorDashboardController {
-    private readonly logger = new OwnLogger();
-    private readonly once = new SayOnce(this.logger);
-    private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
-
-    constructor(
-      private readonly host: HttpAdapterHost,
-      @Inject(ASSETS) private readonly assets: Assets,
-      @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
-    ) {}
-
+  class RateMonitorDashboardController extends DashboardController {
     /** Redirects into a folder with all of the page's files, so that relative paths work behind any prefix. */
     @Get()
     root(@Req() request: PageRequest, @Res() response: object): void {
@@ -109,263 +346,19 @@ export function controllerAt(path: string, guard: Type<CanActivate> | undefined)
         throw new NotFoundException(`Cannot ${request.method} ${request.originalUrl ?? request.url}`);
       else this.redirect(response, last ? `${last}/page` : 'page');
     }
-
-    @Get('page')
-    page(@Req() request: PageRequest, @Res() response: object): void {
-      // The page loads its files from the same folder, so a trailing slash would break the paths.
-      if (lastPartOf(request) === '') this.redirect(response, '../page');
-      else this.file(request, response, 'index.html', 'text/html; charset=utf-8');
-    }
-
-    @Get('app.js')
-    script(@Req() request: PageRequest, @Res() response: object): void {
-      this.file(request, response, 'app.js', 'text/javascript; charset=utf-8');
-    }
-
-    @Get('app.css')
-    style(@Req() request: PageRequest, @Res() response: object): void {
-      this.file(request, response, 'app.css', 'text/css; charset=utf-8');
-    }
-
-    @Get('api/openapi.json')
-    description(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, () => Promise.resolve(openApi(VERSION)));
-    }
-
-    @Get('api/overview')
-    overview(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, async (data) => {
-        const who = whoOf(request);
-        return { ...(await data.overview()), ...(who === undefined ? {} : { who }) };
-      });
-    }
-
-    @Get('api/tenants')
-    tenants(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, (data, view) => {
-        const { category, search = '' } = queryOf(request);
-        if (category !== undefined) known(view, category);
-        return data.tenants(category, search);
-      });
-    }
-
-    @Get('api/tenant')
-    tenant(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, (data, view) => {
-        const { category, tenant } = queryOf(request);
-        if (tenant === undefined || tenant === '') throw new Refusal(400, 'tenant is missing: write its id');
-        return data.tenant(known(view, category), tenant);
-      });
-    }
-
-    @Get('api/category')
-    category(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, (data, view) => data.category(known(view, queryOf(request).category)));
-    }
-
-    @Get('api/advice')
-    advice(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, (data, view) => {
-        const { category, over, at } = queryOf(request);
-        return data.advice(known(view, category), numberIn('over', over, 60_000), numberIn('at', at, 0));
-      });
-    }
-
-    @Get('api/thresholds')
-    thresholds(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.answer(request, response, (data) => data.thresholds());
-    }
-
-    @Post('api/mute')
-    mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      const fields = ['category', 'tenant', 'forMs', 'reason'];
-      return this.change(request, response, fields, async (body, who, data, view): Promise<MuteAnswer> => {
-        const { category, tenant, forMs, reason } = body;
-        if (category !== undefined) known(view, category);
-        const options = {
-          ...scopeIn(category, tenant),
-          forMs: forMs as number,
-          reason: textIn('reason', reason),
-          by: who,
-        };
-        // `mute` itself logs who did it.
-        const mute = await refusing(view.alerts.mute(options));
-        data.changed();
-        return { mute: toPageMute(mute) };
-      });
-    }
-
-    @Post('api/unmute')
-    unmute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      const fields = ['category', 'tenant'];
-      return this.change(request, response, fields, async (body, who, data, view): Promise<UnmuteAnswer> => {
-        const { category, tenant } = body;
-        const unmuted = await refusing(view.alerts.unmute(scopeIn(category, tenant)));
-        if (unmuted) this.log(who, `unmuted ${scopeText(category, tenant)}`);
-        data.changed();
-        return { unmuted };
-      });
-    }
-
-    @Post('api/test')
-    test(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      return this.change(request, response, [], async (_, who, data, view): Promise<TestAnswer> => {
-        const tested = await view.alerts.sendTest();
-        this.log(who, 'sent a test alert');
-        data.changed();
-        return {
-          channels: tested.map(({ channel, delivered, reason }) => ({
-            name: channel,
-            status: delivered ? 'sent' : 'failed',
-            ...(reason === undefined ? {} : { reason }),
-          })),
-        };
-      });
-    }
-
-    @Post('api/threshold')
-    threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-      const fields = ['category', 'tenant', 'window', 'threshold', 'forMs', 'reason'];
-      return this.change(request, response, fields, async (body, who, data, view): Promise<ThresholdAnswer> => {
-        const category = known(view, body.category);
-        const { threshold, forMs } = body;
-        const window = windowIn(view.categories.get(category) as Category, body.window);
-        const scope = {
-          ...scopeIn(category, body.tenant),
-          category,
-          ...(window.name === '' ? {} : { window: window.name }),
-        };
-        const reason =
-          body.reason === undefined || body.reason === '' ? 'set on the page' : textIn('reason', body.reason);
-        const tenant = scope.tenant === undefined ? {} : { tenant: scope.tenant };
-        if (threshold === null) {
-          await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
-          data.changed();
-          const holds = shown(view.thresholdOf(view.categories.get(category) as Category, window, scope.tenant));
-          return { category, ...tenant, ...(holds === undefined ? {} : { threshold: holds }) };
-        }
-        if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is neither a number nor null');
-        const until = forMs === undefined ? undefined : new Date(view.now() + positive('forMs', forMs));
-        if (Number.isNaN(until?.getTime()))
-          throw new Refusal(400, 'forMs is too long: leave it out for a threshold without an end');
-        const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
-        data.changed();
-        const applies = shown(set.threshold);
-        return {
-          category,
-          ...tenant,
-          ...(applies === undefined ? {} : { threshold: applies }),
-          ...(set.until ? { until: set.until.getTime() } : {}),
-        };
-      });
-    }
-
-    private present(): { readonly view: MonitorView; readonly data: DashboardData } {
-      const view = this.view?.value;
-      if (!view) throw new Refusal(503, 'the monitor is off, or has not started yet');
-      return (this.data ??= { view, data: new DashboardData(view, (reasons) => this.lacking(reasons)) });
-    }
-
-    private lacking(reasons: string): void {
-      if (reasons === '') this.once.good('parts');
-      else this.once.warn('parts', () => `The page is shown without what cannot be read: ${reasons}`, reasons);
-    }
-
-    private async answer(
-      request: PageRequest,
-      response: object,
-      read: (data: DashboardData, view: MonitorView) => Promise<object>,
-    ): Promise<void> {
-      await this.reply(request, response, () => {
-        const { data, view } = this.present();
-        return read(data, view);
-      });
-    }
-
-    /** Handles a request that changes something. Accepts only JSON that the page itself sent. */
-    private async change(
-      request: PageRequest,
-      response: object,
-      fields: readonly string[],
-      make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
-    ): Promise<void> {
-      await this.reply(request, response, () => {
-        if (!isOfPage(request)) throw new Refusal(403, 'changes are accepted only from the page itself');
-        if (!/^application\/json\b/i.test(headerOf(request, 'content-type') ?? ''))
-          throw new Refusal(415, 'the body is not JSON: send it as application/json');
-        const { body } = request;
-        if (typeof body !== 'object' || body === null || Array.isArray(body))
-          throw new Refusal(400, 'the body is not a JSON object');
-        // Without its tenant, which is misspelled, a mute would be one of every tenant.
-        const unknown = unknownName(body, fields);
-        if (unknown !== undefined)
-          throw new Refusal(400, `${unknown} is not a field here: write ${fields.join(', ') || 'none'}`);
-        const { data, view } = this.present();
-        return make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, data, view);
-      });
-    }
-
-    private async reply(request: PageRequest, response: object, answer: () => Promise<object>): Promise<void> {
-      let status = 200;
-      let body: object;
-      try {
-        body = await answer();
-        this.once.good('page');
-      } catch (error) {
-        if (error instanceof Refusal) [status, body] = [error.status, { error: error.message }];
-        else {
-          const [reason, isLook] = [storeReasonOf(error), request.method === 'GET'];
-          const line = `A request of the page failed (${reason})`;
-          // A page asks again each second, but what a user presses has an answer of its own.
-          if (isLook) this.once.warn('page', () => line, reason);
-          else this.logger.warn(line);
-          [status, body] = [
-            503,
-            { error: 'this cannot be read or changed at the moment: the log of the app says why' },
-          ];
-        }
-      }
-      // A different `now` alone is not a change.
-      const text = JSON.stringify(body);
-      const etag = request.method === 'GET' && status === 200 ? tagOf(JSON.stringify({ ...body, now: 0 })) : undefined;
-      this.head(response, [
-        ['Cache-Control', 'no-store'],
-        ['Content-Type', JSON_TYPE],
-        ...(etag === undefined ? [] : [['ETag', etag] as const]),
-      ]);
-      if (etag !== undefined && isKnown(request, etag)) this.send(response, '', 304);
-      else this.send(response, text, status);
-    }
-
-    private file(request: PageRequest, response: object, name: keyof Assets, type: string): void {
-      const etag = tagOf(this.assets[name]);
-      this.head(response, [
-        ['Cache-Control', 'no-cache'],
-        ['Content-Type', type],
-        ['ETag', etag],
-      ]);
-      if (isKnown(request, etag)) this.send(response, '', 304);
-      else this.send(response, this.assets[name], 200);
-    }
-
-    private head(response: object, headers: readonly (readonly [string, string])[]): void {
-      for (const [name, value] of [...HEADERS, ...headers]) this.host.httpAdapter.setHeader(response, name, value);
-    }
-
-    private redirect(response: object, to: string): void {
-      this.head(response, [['Cache-Control', 'no-store']]);
-      this.host.httpAdapter.redirect(response, 302, to);
-    }
-
-    private send(response: object, body: string, status: number): void {
-      this.host.httpAdapter.reply(response, body, status);
-    }
-
-    private log(who: string, what: string): void {
-      this.logger.log(`${idLabel(who, 100)} ${what}`);
-    }
   }
   return RateMonitorDashboardController;
+}
+
+/**
+ * Makes Fastify accept `/rate-monitor/` as well. A second route for it would be a duplicate, and stop the boot, if the app's router options
+ * ignore the slash. So the rest of the path is a wildcard, which Fastify matches after all explicit routes. Express accepts both anyway.
+ *
+ * Must be called before Nest reads the routes.
+ */
+export function acceptSlash({ prototype }: Type<unknown>, adapter: string): void {
+  const root = Object.getOwnPropertyDescriptor(prototype, 'root') as TypedPropertyDescriptor<unknown>;
+  Get(adapter === 'fastify' ? ['', '*'] : '')(prototype as object, 'root', root);
 }
 
 /** Whether a page of the same origin sent the request. Browsers since 2023 send a header for this; for older ones, compares the origin. */

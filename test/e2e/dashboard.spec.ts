@@ -152,6 +152,16 @@ it.each([
   }
 });
 
+it('is at a path of its own in each of two apps that start together, on Express and on Fastify', async () => {
+  const [express, fastify] = await Promise.all([started({ path: 'one' }), started({ path: 'two', fastify: true })]);
+  const statuses = (url: string) =>
+    Promise.all(
+      ['one', 'one/', 'one/none', 'two', 'two/', 'two/none'].map(async (at) => (await fetch(`${url}/${at}`)).status),
+    );
+  expect(await statuses(express.url)).toEqual([200, 200, 404, 404, 404, 404]);
+  expect(await statuses(fastify.url)).toEqual([404, 404, 404, 200, 200, 404]);
+});
+
 describe.each([
   ['Express', false],
   ['Fastify', true],
