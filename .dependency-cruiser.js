@@ -22,7 +22,7 @@ const ROOMS = {
   facade: ['notices', 'alert', 'instance', 'usage', 'counter', 'threshold', 'store', 'model', 'util'],
   telemetry: ['facade', 'model', 'util'],
   health: ['facade', 'util'],
-  dashboard: ['facade', 'alert', 'usage', 'options', 'model', 'util'],
+  dashboard: ['facade', 'alert', 'usage', 'instance', 'options', 'model', 'util'],
   cli: ['store', 'model', 'util'],
 };
 

@@ -34,6 +34,8 @@ import {
   toOverride,
   toPageAlert,
   toPageChange,
+  toPageChannel,
+  toPageInstance,
   toPageMute,
   toSeries,
 } from './to-api.js';
@@ -106,7 +108,7 @@ export class DashboardData {
         thresholds: set.map((override) => ({
           category: override.category,
           window: override.window ?? '',
-          ...(override.tenant === undefined ? {} : { tenant: override.tenant }),
+          tenant: override.tenant,
           ...toOverride(override),
         })),
         changes: changes.map(toPageChange),
@@ -120,8 +122,7 @@ export class DashboardData {
 
   private async readOverview(): Promise<Overview> {
     const { view } = this;
-    const store = view.store();
-    const { uncounted } = view.counter();
+    const { name, up, blindSince } = view.store();
     const parts = this.parts();
     const [told, listed] = await Promise.all([
       this.told(parts),
@@ -142,36 +143,14 @@ export class DashboardData {
       service: view.service,
       environment: view.environment,
       version: VERSION,
-      state: store.blindSince !== undefined ? 'blind' : over > 0 ? 'over' : 'calm',
+      state: blindSince !== undefined ? 'blind' : over > 0 ? 'over' : 'calm',
       over,
-      ...(store.blindSince === undefined ? {} : { blindSince: store.blindSince }),
-      store: { name: store.name, up: store.up },
-      instances: instances.map(({ id, service = '', environment = '', ...one }) => ({
-        id,
-        service,
-        environment,
-        version: one.version,
-        host: one.host,
-        pid: one.pid,
-        startedAt: one.startedAt,
-        lastSeen: one.lastSeen,
-        perSecond: one.perSecond,
-        uncounted: one.uncounted,
-        self: id === view.instances.id,
-      })),
-      ...(readAt === undefined ? {} : { instancesReadAt: readAt }),
-      uncounted: instances.reduce(
-        (sum, instance) => sum + (instance.id === view.instances.id ? 0 : instance.uncounted),
-        uncounted,
-      ),
-      channels: view.channels().map(({ name, on, reason, offSince, retryAt, queued }) => ({
-        name,
-        on,
-        queued,
-        ...(reason === undefined ? {} : { reason }),
-        ...(offSince === undefined ? {} : { offSince }),
-        ...(retryAt === undefined ? {} : { retryAt }),
-      })),
+      blindSince,
+      store: { name, up },
+      instances: instances.map((instance) => toPageInstance(instance, view.instances.id)),
+      instancesReadAt: readAt,
+      uncounted: instances.reduce((sum, { uncounted }) => sum + uncounted, 0),
+      channels: view.channels().map(toPageChannel),
       categories,
       rows,
       moreRows: Math.max(all.length - rows.length, 0),
@@ -181,7 +160,7 @@ export class DashboardData {
         .slice(0, MAX_ALERTS)
         .map(toPageAlert),
       mutes: [...told.mutes],
-      ...(storage ? { storage } : {}),
+      storage,
       handlers: view
         .handlers()
         .map(({ handler, categories: names, seen }) => ({ handler, categories: [...names], seen })),
@@ -267,7 +246,7 @@ export class DashboardData {
         return own ? [{ at: hour.getTime(), count: own.count }] : [];
       }),
       ...common,
-      ...(override ? { override: toOverride(override) } : {}),
+      override: override && toOverride(override),
       // Last, because the rows may lack something too.
       ...parts.unread,
     };
@@ -306,7 +285,7 @@ export class DashboardData {
       tenants: used.slice(0, MAX_TENANTS),
       active: used.length,
       advice,
-      ...(override ? { override: toOverride(override) } : {}),
+      override: override && toOverride(override),
     };
   }
 
@@ -384,11 +363,11 @@ export class DashboardData {
       levels,
       ratio: row.ratio ?? 0,
       share: row.share,
-      ...(row.windowEnd ? { windowEnd: row.windowEnd.getTime() } : {}),
-      ...(reached ? { severity: reached.severity } : {}),
-      ...(row.since ? { since: row.since.getTime() } : {}),
+      windowEnd: row.windowEnd?.getTime(),
+      severity: reached?.severity,
+      since: row.since?.getTime(),
       hour: { start: windowStart, stepMs: 60_000, counts: [] },
-      ...(known !== undefined && window === baseWindow(category) ? { hourThreshold: known } : {}),
+      hourThreshold: window === baseWindow(category) ? known : undefined,
       told: [],
     };
   }
@@ -407,38 +386,19 @@ export class DashboardData {
       series.forEach((hour, i) => hours.set(own[i] as TenantRow, toSeries(hour)));
     }
     return rows.map((row) => {
-      const record = alerts.find(
-        ({ alert, raisedAt }) =>
-          row.severity !== undefined &&
-          alert.category === row.category &&
-          (alert.window ?? '') === row.window &&
-          keyOfShown(alert.tenant.id) === row.tenant.id &&
-          // An open incident is sent only once, and may have begun before calm windows.
-          (hasOpenIncident(alert) ||
-            raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs),
-      );
-      const mute = mutes.find(
-        ({ tenant, category }) =>
-          (tenant === undefined || keyOfShown(tenant.id) === row.tenant.id) &&
-          (category ?? row.category) === row.category,
-      );
+      const record = alerts.find((one) => hasTold(one, row));
       // Usage may know only the start of the window, the alert knows when it was crossed.
       const crossed = row.windowMs > WHOLE_WINDOWS_MS ? (record?.raisedAt.getTime() ?? 0) : 0;
       return {
         ...row,
-        ...(row.since === undefined ? {} : { since: Math.max(row.since, crossed) }),
+        since: row.since && Math.max(row.since, crossed),
         // The alert already has the name, because it is sent before usage is written.
-        tenant: {
-          ...(record?.alert.tenant.name === undefined ? {} : { name: record.alert.tenant.name }),
-          ...row.tenant,
-        },
+        tenant: { id: row.tenant.id, name: row.tenant.name ?? record?.alert.tenant.name },
         hour: hours.get(row) ?? row.hour,
         // Contributors to an earlier window say nothing about this count.
-        ...(record?.alert.contributors && endOf(record.alert) >= row.windowStart
-          ? { contributors: record.alert.contributors }
-          : {}),
+        contributors: record && endOf(record.alert) >= row.windowStart ? record.alert.contributors : undefined,
         told: record ? deliveriesOf(record) : [],
-        ...(mute ? { mute } : {}),
+        mute: mutes.find((mute) => holdsBack(mute, row)),
       };
     });
   }
@@ -475,15 +435,12 @@ export class DashboardData {
       : [[], 0];
     return {
       name: category.name,
-      windows: windows.map((window) => {
-        const threshold = shown(this.view.thresholdOf(category, window));
-        return {
-          name: window.name,
-          windowMs: window.windowMs,
-          ...(threshold === undefined ? {} : { threshold }),
-          levels: window.levels.map(({ at, severity }) => ({ at, severity })),
-        };
-      }),
+      windows: windows.map((window) => ({
+        name: window.name,
+        windowMs: window.windowMs,
+        threshold: shown(this.view.thresholdOf(category, window)),
+        levels: window.levels.map(({ at, severity }) => ({ at, severity })),
+      })),
       total: totals.at(-1) ?? 0,
       tenants,
       variable: base.variable,
@@ -500,7 +457,7 @@ export class DashboardData {
       const seen = await parts.read(usageOf(category), this.seen(category.name), new Map<string, string>());
       for (const id of seen.keys()) tenants.add(id);
     }
-    return { ...(bytes === undefined ? {} : { bytes }), tenants: tenants.size, retentionMs, hourlyRetentionMs };
+    return { bytes, tenants: tenants.size, retentionMs, hourlyRetentionMs };
   }
 
   /** Names of the tenants of the last day, by id. */
@@ -529,6 +486,25 @@ function alertedSince(alerts: readonly AlertRecord[], category: string, window: 
       ((alert.windowEnd ?? raisedAt).getTime() > since || hasOpenIncident(alert)),
   );
   return [...new Set(alerted.map(({ alert }) => keyOfShown(alert.tenant.id)))].slice(0, MAX_TOP);
+}
+
+/** Whether an alert is about the breach of a row. */
+function hasTold({ alert, raisedAt }: AlertRecord, row: TenantRow): boolean {
+  return (
+    row.severity !== undefined &&
+    alert.category === row.category &&
+    (alert.window ?? '') === row.window &&
+    keyOfShown(alert.tenant.id) === row.tenant.id &&
+    // An open incident is sent only once, and may have begun before calm windows.
+    (hasOpenIncident(alert) ||
+      raisedAt.getTime() >= Math.min(row.since ?? row.windowStart, row.windowStart) - row.windowMs)
+  );
+}
+
+function holdsBack({ tenant, category }: PageMute, row: TenantRow): boolean {
+  return (
+    (tenant === undefined || keyOfShown(tenant.id) === row.tenant.id) && (category ?? row.category) === row.category
+  );
 }
 
 /** For each tenant the higher row of this window and the previous one, so that the page does not look calm when a new minute begins. */

@@ -1,15 +1,18 @@
 import type { AlertRecord } from '../alert/history-entry.js';
 import type { Mute } from '../alert/mutes.js';
+import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
+import type { Instance } from '../instance/instance.js';
 import type { Category } from '../model/category.js';
-import type { AlertIncident } from '../model/rate-alert.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { CategoryAdvice, UsageSeries } from '../usage/usage-reader.js';
 import type {
   Advice,
   PageAlert,
+  PageChannel,
   PageDelivery,
   PageIncident,
+  PageInstance,
   PageMute,
   PageOverride,
   PageTenant,
@@ -17,12 +20,14 @@ import type {
   Series,
 } from './api.js';
 
+// JSON has no undefined: what is undefined here is absent from the answer.
+
 export function toSeries({ start, stepMs, counts }: UsageSeries): Series {
   return { start: start.getTime(), stepMs, counts };
 }
 
 export function tenantOf({ tenant: { id, name } }: AlertRecord['alert']): PageTenant {
-  return name === undefined ? { id } : { id, name };
+  return { id, name };
 }
 
 const STATUS = {
@@ -38,9 +43,30 @@ export function deliveriesOf({ channels }: AlertRecord): PageDelivery[] {
     channel,
     status: STATUS[status],
     attempts,
-    ...(retryAt ? { retryAt: retryAt.getTime() } : {}),
-    ...(reason === undefined ? {} : { reason }),
+    retryAt: retryAt?.getTime(),
+    reason,
   }));
+}
+
+/** @param self - Id of this instance. */
+export function toPageInstance({ service = '', environment = '', ...one }: Instance, self: string): PageInstance {
+  return {
+    id: one.id,
+    service,
+    environment,
+    version: one.version,
+    host: one.host,
+    pid: one.pid,
+    startedAt: one.startedAt,
+    lastSeen: one.lastSeen,
+    perSecond: one.perSecond,
+    uncounted: one.uncounted,
+    self: one.id === self,
+  };
+}
+
+export function toPageChannel({ name, on, reason, offSince, retryAt, queued }: ChannelStatus): PageChannel {
+  return { name, on, reason, offSince, retryAt, queued };
 }
 
 export function toPageAlert(record: AlertRecord): PageAlert {
@@ -56,23 +82,16 @@ export function toPageAlert(record: AlertRecord): PageAlert {
     threshold: alert.threshold,
     severity: alert.level.severity,
     levelAt: alert.level.at,
-    ...(incident
-      ? {
-          status: incident.status,
-          lastedMs: incident.lastedMs,
-          peak: incident.peak.count,
-          ...totalOf(incident),
-        }
-      : {}),
-    ...(route ? { route: `${route.method} ${route.path}` } : {}),
-    ...(alert.contributors ? { contributors: alert.contributors } : {}),
+    status: incident?.status,
+    lastedMs: incident?.lastedMs,
+    peak: incident?.peak.count,
+    total: incident?.total,
+    isPartial: incident?.isPartial,
+    route: route && `${route.method} ${route.path}`,
+    contributors: alert.contributors,
     told: deliveriesOf(record),
-    ...(alert.test ? { test: true as const } : {}),
+    test: alert.test,
   };
-}
-
-function totalOf({ total, isPartial }: AlertIncident): Pick<PageIncident, 'total' | 'isPartial'> {
-  return { total, ...(isPartial ? { isPartial } : {}) };
 }
 
 export function endOf({ windowStart, windowMs }: AlertRecord['alert']): number {
@@ -100,9 +119,10 @@ export function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
       startedAt: incident.startedAt.getTime(),
       lastedMs: incident.lastedMs,
       peak: { count: incident.peak.count, at: incident.peak.windowStart.getTime() },
-      ...totalOf(incident),
+      total: incident.total,
+      isPartial: incident.isPartial,
       threshold: alert.threshold,
-      ...(incident.status === 'resolved' ? { resolvedAt: end } : {}),
+      resolvedAt: incident.status === 'resolved' ? end : undefined,
       told: deliveriesOf(record),
     });
   }
@@ -114,12 +134,12 @@ export function incidentsOf(alerts: readonly AlertRecord[]): PageIncident[] {
 /** A mute as the page shows it. */
 export function toPageMute({ tenant, category, until, reason, by, heldBack }: Mute): PageMute {
   return {
-    ...(category === undefined ? {} : { category }),
-    ...(tenant === undefined ? {} : { tenant: { id: tenant } }),
+    category,
+    tenant: tenant === undefined ? undefined : { id: tenant },
     until: until.getTime(),
     reason,
     heldBack,
-    ...(by === undefined ? {} : { by }),
+    by,
   };
 }
 
@@ -129,14 +149,7 @@ export function shown(threshold: number | undefined): number | undefined {
 }
 
 export function toOverride({ threshold, until, by, reason, since }: ThresholdOverride): PageOverride {
-  const value = shown(threshold);
-  return {
-    ...(value === undefined ? {} : { threshold: value }),
-    ...(until ? { until: until.getTime() } : {}),
-    by,
-    reason,
-    since: since.getTime(),
-  };
+  return { threshold: shown(threshold), until: until?.getTime(), by, reason, since: since.getTime() };
 }
 
 export function toPageChange({
@@ -152,17 +165,16 @@ export function toPageChange({
 }: ThresholdChange): PageThresholdChange {
   const value = (threshold: number | undefined): number | null | undefined =>
     threshold === Infinity ? null : threshold;
-  const [was, is] = [value(from), value(to)];
   return {
     at: at.getTime(),
     category,
     window,
     by,
     reason,
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(was === undefined ? {} : { from: was }),
-    ...(is === undefined ? {} : { to: is }),
-    ...(until ? { until: until.getTime() } : {}),
+    tenant,
+    from: value(from),
+    to: value(to),
+    until: until?.getTime(),
   };
 }
 
