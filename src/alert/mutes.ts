@@ -108,7 +108,7 @@ export class Mutes {
       until: now + forMs,
       // Every replica reads all mutes each second.
       reason: oneLine(reason),
-      ...(by === undefined ? {} : { by: oneLine(by, MAX_BY) }),
+      ...(by == null ? {} : { by: oneLine(by, MAX_BY) }),
       heldBack: 0,
       version: now,
     };
@@ -266,7 +266,7 @@ export class Mutes {
       throw new RangeError(`forMs is ${forMs}: write ${KEPT_FOR_MS} (30 days) at most, and mute again before it ends`);
     if (typeof reason !== 'string' || oneLine(reason) === '')
       throw new TypeError('reason is empty: write why, for those who read the log');
-    if (by !== undefined && typeof by !== 'string') throw new TypeError('by is not a string: write who mutes');
+    if (by != null && typeof by !== 'string') throw new TypeError('by is not a string: write who mutes');
     if (category !== undefined && !this.categories.includes(category))
       throw new TypeError(
         `category is '${oneLine(category, 40)}', which is not configured: write one of ${this.categories.join(', ')}`,

@@ -47,7 +47,10 @@ export class RateMonitorDashboardModule implements NestModule {
    * @throws RateMonitorConfigError if `authorize` is missing or `path` is not a path.
    */
   static forRoot(options: RateMonitorDashboardOptions): DynamicModule {
-    const { path = 'rate-monitor', authorize, imports = [] } = (options ?? {}) as Partial<RateMonitorDashboardOptions>;
+    const given = (options ?? {}) as Partial<RateMonitorDashboardOptions>;
+    // `null` counts as absent.
+    const { authorize } = given;
+    const [path, imports] = [given.path ?? 'rate-monitor', given.imports ?? []];
     const problems: string[] = [];
     if (typeof authorize !== 'function')
       problems.push(

@@ -108,7 +108,11 @@ function readArguments(args: readonly unknown[]): { categories: string[]; option
   const unknown = unknownName(options, OPTIONS);
   if (unknown !== undefined)
     throw new TypeError(`@MonitorRate() has no option ${unknown}: write ${OPTIONS.join(', ')}`);
-  return { categories: categories as string[], options };
+  const { cost, after, when } = options as MonitorRateOptions;
+  return {
+    categories: categories as string[],
+    options: { cost: cost ?? undefined, after: after ?? undefined, when: when ?? undefined },
+  };
 }
 
 function checkOutcome({ cost, after, when }: MonitorRateOptions): void {

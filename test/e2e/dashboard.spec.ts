@@ -331,6 +331,7 @@ describe('the API of the page', () => {
     const forRoot = (options: unknown) => () =>
       RateMonitorDashboardModule.forRoot(options as RateMonitorDashboardOptions);
     expect(forRoot({})).toThrow(RateMonitorConfigError);
+    expect(forRoot({ authorize: () => true, path: null, imports: null })).not.toThrow();
     expect(forRoot(undefined)).toThrow(/authorize of RateMonitorDashboardModule is missing/);
     expect(forRoot({ authorize: 'dana' })).toThrow(/authorize/);
     for (const path of ['/', '', 'a/', '../a', 'a b', ':id', '*', 7])
