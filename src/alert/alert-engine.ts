@@ -83,6 +83,8 @@ export interface TestedChannel {
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without another read. */
 const FRESH_MS = 250;
+/** Fewer than records: what is reported of alerts changes these, too, and would fall behind. */
+const BREACHES_IN_A_TURN = MAX_IN_A_TURN / 2;
 /** Of how many alerts that wait the leases are compared in one turn of the event loop. */
 const WALKED_IN_A_TURN = 1_000;
 /** How long startup waits for mutes. */
@@ -114,7 +116,7 @@ export class AlertEngine implements Incidents {
   private readonly leases: Leases;
   private readonly once: SayOnce;
   /** Of breaches, and of what a group of alerts is to say. */
-  private readonly breaches = new Turns(MAX_IN_A_TURN);
+  private readonly breaches = new Turns(BREACHES_IN_A_TURN);
   private readonly groups = new Turns(MAX_IN_A_TURN);
   private lost = 0;
   private lookedAt = 0;

@@ -7,9 +7,10 @@ export interface Item {
   readonly rank: readonly number[];
 }
 
-/** Alerts that wait, most urgent first. Kept in order: searching thousands for the next one would cost more than sending it. */
+/** Alerts that wait. Kept in order: searching thousands for the next one would cost more than sending it. */
 export class RankedQueue {
   private readonly items = new Map<string, Item>();
+  /** The most urgent last: taking the first of thousands would move all others. */
   private readonly ranked: Item[] = [];
 
   get size(): number {
@@ -37,9 +38,9 @@ export class RankedQueue {
     this.ranked.splice(this.placeOf(item), 0, item);
   }
 
-  /** Removes and returns the most urgent items. */
+  /** Removes and returns the most urgent items, the most urgent first. */
   take(most: number): Item[] {
-    const taken = this.ranked.splice(0, most);
+    const taken = this.ranked.splice(Math.max(this.ranked.length - most, 0)).reverse();
     for (const { id } of taken) this.items.delete(id);
     return taken;
   }
@@ -49,7 +50,7 @@ export class RankedQueue {
     let [from, to] = [0, this.ranked.length];
     while (from < to) {
       const middle = (from + to) >> 1;
-      if (byRank(this.ranked[middle] as Item, item) <= 0) from = middle + 1;
+      if (byRank(this.ranked[middle] as Item, item) > 0) from = middle + 1;
       else to = middle;
     }
     return from;
