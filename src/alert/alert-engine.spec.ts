@@ -13,7 +13,6 @@ import { DeliveryError } from '../model/delivery-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { CountRead } from '../model/window.js';
 import { calendarSpans, PERIOD_MS } from '../model/window-spans.js';
-import type { CategoryWindow } from '../model/category.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import type { SharedState, V01State } from '../store/shared-state.js';
 import { AlertEngine, type AlertSettings } from './alert-engine.js';
@@ -831,10 +830,12 @@ describe('AlertEngine', () => {
 
     describe('with a deployment', () => {
       const DAY = 24 * HOUR;
-      const configured = (threshold: CategoryWindow['threshold']) => ({
+      /** @param saidAt - When a function said the threshold, if one did. */
+      const configured = (saidAt = Infinity) => ({
         incidents: { remindAfterMs: HOUR / 2, resolveAfterMs: undefined },
-        windowOf: () => aWindow('day', DAY, { threshold }),
-        thresholdNotReached: (_: unknown, count: number) => (count > 30 ? undefined : 30),
+        windowOf: () => aWindow('day', DAY),
+        thresholdNotReached: (_: unknown, count: number, maxAgeMs = Infinity) =>
+          count > 30 || Date.now() - saidAt > maxAgeMs ? undefined : 30,
       });
       const ends = ({ alerts }: Hearing) =>
         alerts
@@ -843,26 +844,42 @@ describe('AlertEngine', () => {
 
       it('ends a story of a long window once it is calm, and says why', async () => {
         const heard = new Hearing();
-        const engine = await replica([heard], configured(30));
+        const engine = await replica([heard], configured());
         await engine.breached(aBreach('a', {}, DAY));
         await engine.breached(aBreach('b', {}, DAY));
         await engine.breached(aBreach('c', {}, DAY));
         counts.set('c', 31);
-        await pass(28 * MINUTE);
+        await pass(4 * MINUTE);
         // By a replica of before the deployment.
         await engine.breached(aBreach('b', { level: { at: 2, severity: 'critical' }, count: 29 }, DAY));
         await pass(4 * MINUTE);
         expect(ends(heard)).toEqual([['a', 30]]);
-        await pass(31 * MINUTE);
+        await pass(2 * MINUTE);
         expect(ends(heard)).toEqual([
           ['a', 30],
           ['b', 30],
         ]);
       });
 
+      it('does so within five minutes of the deployment, however seldom the story is reminded of', async () => {
+        const heard = new Hearing();
+        let isRaised = false;
+        const { thresholdNotReached, ...more } = configured();
+        const engine = await replica([heard], {
+          ...more,
+          incidents: { remindAfterMs: 24 * HOUR, resolveAfterMs: undefined },
+          thresholdNotReached: (of, count) => (isRaised ? thresholdNotReached(of, count) : undefined),
+        });
+        await engine.breached(aBreach('a', {}, DAY));
+        await pass(3 * HOUR + MINUTE);
+        isRaised = true;
+        await pass(5 * MINUTE);
+        expect(ends(heard)).toEqual([['a', 30]]);
+      });
+
       it('names it at the end of a story of a short window', async () => {
         const heard = new Hearing();
-        const engine = await replica([heard], configured(30));
+        const engine = await replica([heard], configured());
         await engine.breached(aBreach());
         await pass(4 * MINUTE);
         expect(ends(heard)).toEqual([]);
@@ -870,16 +887,25 @@ describe('AlertEngine', () => {
         expect(ends(heard)).toEqual([['a', 30]]);
       });
 
-      it('goes by no answer of a function, which may be old', async () => {
+      it('goes by no answer that a function gave before the breach, which may be old', async () => {
         const heard = new Hearing();
-        const engine = await replica(
-          [heard],
-          configured(() => 30),
-        );
+        const engine = await replica([heard], configured(START - 1));
         await engine.breached(aBreach());
         await engine.breached(aBreach('b', {}, DAY));
         await pass(2 * HOUR);
         expect(ends(heard)).toEqual([['a', undefined]]);
+      });
+
+      it('goes by an answer that a function gave after it', async () => {
+        const heard = new Hearing();
+        const engine = await replica([heard], configured(START + MINUTE));
+        await engine.breached(aBreach());
+        await engine.breached(aBreach('b', {}, DAY));
+        await pass(2 * HOUR);
+        expect(ends(heard).sort()).toEqual([
+          ['a', 30],
+          ['b', 30],
+        ]);
       });
     });
 

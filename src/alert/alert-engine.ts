@@ -62,10 +62,14 @@ export interface AlertSettings extends AlertOrigin, CountSource {
   /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
-  /** The tenant's current threshold if the count is over no level; undefined if it is over one, or if that is unknown. */
+  /**
+   * The tenant's current threshold if the count is over no level; undefined if it is over one, if that is unknown, or if a function said it
+   * longer ago than `maxAgeMs`.
+   */
   readonly thresholdNotReached: (
     of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
     count: number,
+    maxAgeMs?: number,
   ) => number | undefined;
 }
 
@@ -578,24 +582,23 @@ export class AlertEngine implements Incidents {
   }
 
   /**
-   * Ends a story whose tenant is over no level any more since a deployment raised the threshold. What functions answer may have been
-   * answered long ago here.
+   * Ends a story whose tenant is over no level any more since a deployment, or a function, raised the threshold. An answer of before the
+   * last breach is none: another replica may have had a newer one then.
    */
   private endedByRaise(incident: Incident, now: number): Incident {
-    const { category, story, closedAt } = incident;
+    const { story, closedAt } = incident;
     if (!story || closedAt !== undefined || !this.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
-    const isFixed = typeof this.options.windowOf(category, sharedName(incident))?.threshold === 'number';
-    if (!isFixed) return incident;
     const calmSince = Math.max(Math.min(seenAt, end), this.seesSince(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
-    const present = this.thresholdNotReached(incident, count) ?? 0;
+    const present = this.thresholdNotReached(incident, count, now - seenAt) ?? 0;
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
   }
 
-  private thresholdNotReached(incident: Incident, count: number): number | undefined {
+  private thresholdNotReached(incident: Incident, count: number, maxAgeMs?: number): number | undefined {
     const { category, tenant } = incident;
-    return this.options.thresholdNotReached({ category, window: sharedName(incident), tenantId: tenant.id }, count);
+    const of = { category, window: sharedName(incident), tenantId: tenant.id };
+    return this.options.thresholdNotReached(of, count, maxAgeMs);
   }
 
   /** Extends the leases on what this replica is sending: those of a record together. */

@@ -25,15 +25,20 @@ export function countedCategories(
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 
-/** The tenant's current threshold if `count` is over none of its levels; undefined if it is, or if the id alone cannot tell. */
+/**
+ * The tenant's current threshold if `count` is over none of its levels; undefined if it is, or if that is not known.
+ *
+ * @param maxAgeMs - An answer of a threshold function that is older does not count.
+ */
 export function thresholdNotReached(
   categories: ReadonlyMap<string, CountedCategory>,
   of: { readonly category: string; readonly window: string; readonly tenantId: string },
   count: number,
+  maxAgeMs?: number,
 ): number | undefined {
   const window = windowNamed(categories.get(of.category)?.windows, of.window);
   // The tenant was over, so it is not exempt.
-  const levels = window?.levelsFor.byKey(keyOfShown(of.tenantId), OVER);
+  const levels = window?.levelsFor.byKey(keyOfShown(of.tenantId), OVER, maxAgeMs);
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }
 

@@ -142,7 +142,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         channels,
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
-        thresholdNotReached: (of, count) => thresholdNotReached(counted, of, count),
+        thresholdNotReached: (of, count, maxAgeMs) => thresholdNotReached(counted, of, count, maxAgeMs),
         contributors: ({ category, window, tenant }, end, count) =>
           contributors.top(category, window, tenant.id, end, count),
         isStoreAway: () => counter.isStoreAway,

@@ -20,9 +20,10 @@ export interface LevelsFor {
   /** How long levels hold, in milliseconds; then they are asked for with a tenant's next request. If absent, until the version grows. */
   readonly holdMs?: number;
   /**
-   * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known.
+   * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known, or
+   * what a function said of it is older than `maxAgeMs`.
    */
-  readonly byKey: (key: string, before: Levels | undefined) => Levels | undefined;
+  readonly byKey: (key: string, before: Levels | undefined, maxAgeMs?: number) => Levels | undefined;
 }
 
 /** A window as the counter sees it: how it divides time, and its levels. */

@@ -43,13 +43,13 @@ export function effectiveLevels(
     const broad = overrides.broadly(name, window, tenant.id);
     return broad === undefined ? ofOptions(tenant) : levelsOf(broad, levels);
   };
-  const byKey = (key: string, before: Levels | undefined): Levels | undefined => {
+  const byKey = (key: string, before: Levels | undefined, maxAgeMs?: number): Levels | undefined => {
     const isSpared = exempt ? wasExempt(before) : false;
     const own = levelsSetFor(key, isSpared);
     if (own) return own;
     if (isSpared !== false) return isSpared ? NO_LEVELS : undefined;
     const broad = overrides.broadly(name, window, key);
-    return broad === undefined ? ofOptions.byKey(key, before) : levelsOf(broad, levels);
+    return broad === undefined ? ofOptions.byKey(key, before, maxAgeMs) : levelsOf(broad, levels);
   };
   const { holdMs } = ofOptions;
   return Object.defineProperty(Object.assign(levelsFor, { byKey }, holdMs && { holdMs }), 'version', {

@@ -51,8 +51,8 @@ export function levelsFor({ threshold, levels }: Thresholds, { ttlMs, turns, now
     const known = thresholds.of(tenant);
     return typeof known === 'number' ? levelsOf(known, levels) : known.then((later) => levelsOf(later, levels));
   };
-  const byKey = (key: string): Levels | undefined => {
-    const known = thresholds.known(key);
+  const byKey = (key: string, _before: Levels | undefined, maxAgeMs?: number): Levels | undefined => {
+    const known = thresholds.known(key, maxAgeMs);
     return known === undefined ? undefined : levelsOf(known, levels);
   };
   const holdMs = ttlMs / LOOKS_PER_TTL;

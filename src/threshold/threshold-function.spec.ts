@@ -121,6 +121,19 @@ describe('a threshold function', () => {
     expect([changes, thresholds.known('a')]).toEqual([1, 20]);
   });
 
+  it('is known for as long as asked, by when it answered, also if it has failed since', async () => {
+    const ask = jest.fn(() => 10);
+    const thresholds = asking(ask);
+    void thresholds.of({ id: 'a' });
+    now += TTL_MS;
+    ask.mockImplementation(() => {
+      throw new Error('no database');
+    });
+    void thresholds.of({ id: 'a' });
+    expect([TTL_MS - 1, TTL_MS].map((age) => thresholds.known('a', age))).toEqual([undefined, 10]);
+    expect(thresholds.known('b', Infinity)).toBeUndefined();
+  });
+
   it('may fail at once while its last answer holds', () => {
     const ask = jest.fn(() => 10);
     const thresholds = asking(ask);

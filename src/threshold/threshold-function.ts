@@ -47,8 +47,9 @@ export class Turns {
 
 /** What is known about one tenant's threshold. */
 interface Kept {
-  /** The last good answer, and until when it is fresh. */
+  /** The last good answer, when it was given, and until when it is fresh. */
   value?: number;
+  answeredAt: number;
   freshUntil: number;
   /** The call in progress. */
   asking?: Promise<number> | undefined;
@@ -90,15 +91,16 @@ export class ThresholdFunction {
     const key = tenantKey(tenant.id);
     const known = this.kept.get(key);
     if (known && (this.options.now() < known.freshUntil || known.asking)) return this.answer(known);
-    const kept = known ?? { freshUntil: 0, failures: 0 };
+    const kept: Kept = known ?? { answeredAt: 0, freshUntil: 0, failures: 0 };
     if (!known) this.kept.set(Buffer.from(key, 'utf16le').toString('utf16le'), kept);
     this.call(kept, tenant);
     return this.answer(kept);
   }
 
-  /** The last known threshold of a tenant, by its key. Does not call the function. */
-  known(key: string): number | undefined {
-    return this.kept.peek(key)?.value;
+  /** The last known threshold of a tenant, by its key, unless it is older than `maxAgeMs`. Does not call the function. */
+  known(key: string, maxAgeMs = Infinity): number | undefined {
+    const kept = this.kept.peek(key);
+    return kept && this.options.now() - kept.answeredAt <= maxAgeMs ? kept.value : undefined;
   }
 
   private answer({ value, asking, error }: Kept): number | Promise<number> {
@@ -136,7 +138,14 @@ export class ThresholdFunction {
         `the threshold function returned ${typeof value === 'number' ? value : kindOf(value)}: return a number, 0 or more, or Infinity for no limit`,
       );
     const isAnother = kept.value !== undefined && kept.value !== value;
-    Object.assign(kept, { value, freshUntil: this.options.now() + this.options.ttlMs, asking: undefined, failures: 0 });
+    const now = this.options.now();
+    Object.assign(kept, {
+      value,
+      answeredAt: now,
+      freshUntil: now + this.options.ttlMs,
+      asking: undefined,
+      failures: 0,
+    });
     if (isAnother) this.options.changed();
     return value;
   }

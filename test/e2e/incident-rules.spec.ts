@@ -138,6 +138,21 @@ describe('incidents', () => {
     await told('opened', 'resolved');
   });
 
+  it('end and say so if a function raises the threshold of a tenant that goes on', async () => {
+    let limit = 3;
+    const threshold = () => limit;
+    await start({ categories: { llm_call: { threshold, windowMs: 86_400_000 }, evaluations: { threshold: 3 } } });
+    for (let i = 0; i < 4; i++) await app.post('/llm/call', acme);
+    await told('opened');
+    limit = 100;
+    clock.advance(2 * MINUTE_MS);
+    await looked();
+    await app.post('/llm/call', acme);
+    clock.advance(4 * MINUTE_MS);
+    await told('opened', 'resolved');
+    expect(app.alerts[1]?.incident).toMatchObject({ thresholdRaisedTo: 100 });
+  });
+
   it('are sent after a mute if they continue, and never if no channel had been sent them', async () => {
     await start();
     const alerts = app.app.get(AlertService);

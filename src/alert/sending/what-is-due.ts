@@ -32,6 +32,8 @@ const END_WORTH_TELLING_MS = 60 * 60_000;
 /** Spreads the work for many incidents over this share of a window. */
 const SPREAD = 0.25;
 const MAX_SPREAD_MS = 10_000;
+/** How long a story may go without a look: a deployment or a function may have raised its threshold. */
+const STORY_LOOK_MS = 5 * 60_000;
 /** If a count has not grown when a reminder is due, it is read again this many times per reminder interval. */
 const READS_PER_REMINDER = 30;
 
@@ -201,6 +203,7 @@ export function plan(
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
   if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince));
+  if (incident.closedAt === undefined && incident.story) looks.push(now + STORY_LOOK_MS);
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
 }
