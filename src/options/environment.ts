@@ -68,61 +68,76 @@ export interface Overridden {
 /** Overrides `options` with the environment. A value that cannot be parsed is kept, so that validation reports it. */
 export function applyEnvironment(options: RateMonitorOptions, environment: Environment): Overridden {
   const sources = new Map<string, string>();
-  const read = (path: string, variable: string, kind: Kind): unknown => {
-    const value = valueOf(environment, variable);
-    if (value !== undefined) sources.set(path, variable);
-    return typeof value === 'string' ? parse(value, kind) : value;
+  /** Of several variables, the last that is set wins. */
+  const read = (path: string, kind: Kind, ...variables: string[]): unknown => {
+    let found: unknown;
+    for (const variable of variables) {
+      const value = valueOf(environment, variable);
+      if (value === undefined) continue;
+      sources.set(path, variable);
+      found = typeof value === 'string' ? parse(value, kind) : value;
+    }
+    return found;
   };
 
   const overridden: Record<string, unknown> = { ...options };
   for (const [option, [variable, kind]] of Object.entries(VARIABLES))
-    overridden[option] = read(option, variable, kind) ?? overridden[option];
+    overridden[option] = read(option, kind, variable) ?? overridden[option];
   // They are on in both, and only the code has their times.
   if (overridden.incidents === true && isRecord(options.incidents)) overridden.incidents = options.incidents;
 
-  const readVariables = new Set<string>();
+  const ofThresholds = new Set<string>();
   const thresholdVariables = new Map<string, string>();
-  const withThreshold = (given: unknown, path: string, ...variables: string[]): unknown => {
-    let threshold: unknown;
-    for (const variable of variables) {
-      readVariables.add(variable);
-      threshold = read(`${path}.threshold`, variable, 'number') ?? threshold;
-    }
+  const withThreshold = (given: unknown, path: string, variables: readonly string[]): unknown => {
+    for (const variable of variables) ofThresholds.add(variable);
+    const threshold = read(`${path}.threshold`, 'number', ...variables);
     thresholdVariables.set(path, sources.get(`${path}.threshold`) ?? (variables[0] as string));
     // Anything but an object is left to validation.
     return threshold === undefined || !isRecord(given) ? given : { ...given, threshold };
   };
-  const given = isRecord(options.categories) ? options.categories : {};
-  const categories: [string, unknown][] = Object.entries(given).map(([name, category]) => {
-    const [path, variable] = [`categories.${name}`, thresholdVariable(name)];
-    const nameWith = (window: unknown): string => `${name}_${windowName(Object(window) as WindowOptions)}`;
-    if (!Array.isArray(category?.windows)) {
-      const long = nameWith(category);
-      // If a category has this name, the variable belongs to it, as it did before windows had variables.
-      const isTaken = Object.hasOwn(given, long);
-      return [name, withThreshold(category, path, variable, ...(isTaken ? [] : [thresholdVariable(long)]))];
-    }
-    // The category's variable also sets the first window, as it did when categories had only one.
-    const windows = category.windows.map((window, i) => {
-      const own = thresholdVariable(nameWith(window));
-      return withThreshold(window, `${path}.windows[${i}]`, ...(i === 0 ? [variable] : []), own);
+  const { categories } = options;
+  if (isRecord(categories)) {
+    const complete = Object.entries(categories).map(([name, category]): [string, unknown] => {
+      const [path, variables] = [`categories.${name}`, variablesOf(name, category, categories)];
+      if (!Array.isArray(category?.windows)) return [name, withThreshold(category, path, variables[0] as string[])];
+      const windows = category.windows.map((window, i) =>
+        withThreshold(window, `${path}.windows[${i}]`, variables[i] as string[]),
+      );
+      return [name, { ...category, windows }];
     });
-    return [name, { ...category, windows }];
-  });
-  if (isRecord(options.categories)) overridden.categories = Object.fromEntries(categories);
+    overridden.categories = Object.fromEntries(complete);
+  }
+  return { options: overridden, sources, thresholdVariables, unread: unreadLines(environment, ofThresholds) };
+}
 
-  const known = [...Object.values(VARIABLES).map(([name]) => name), ...Object.values(WEBHOOK_VARIABLES)];
-  const unread = environment
+/** The variables of each of a category's windows. Several, because variables are older than windows: the category's sets the first one. */
+function variablesOf(name: string, category: unknown, categories: object): string[][] {
+  const ofCategory = thresholdVariable(name);
+  const nameWith = (window: unknown): string => `${name}_${windowName(Object(window) as WindowOptions)}`;
+  const { windows } = Object(category) as { windows?: unknown };
+  if (Array.isArray(windows))
+    return windows.map((window, i) => [...(i === 0 ? [ofCategory] : []), thresholdVariable(nameWith(window))]);
+  const long = nameWith(category);
+  // If a category has this name, the variable is that one's.
+  return [Object.hasOwn(categories, long) ? [ofCategory] : [ofCategory, thresholdVariable(long)]];
+}
+
+/** Not a reason to stop the boot: another service may share the environment. */
+function unreadLines(environment: Environment, ofThresholds: ReadonlySet<string>): string[] {
+  const known = new Set([
+    ...Object.values(VARIABLES).map(([name]) => name),
+    ...Object.values(WEBHOOK_VARIABLES),
+    ...ofThresholds,
+  ]);
+  return environment
     .names()
-    .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !readVariables.has(name))
-    // Not a reason to stop the boot: another service may share the environment.
+    .filter((name) => name.startsWith(PREFIX) && !known.has(name))
     .map((name) => {
       const remedy = name.startsWith(THRESHOLD)
-        ? `the categories here have ${[...readVariables].join(', ') || 'none'}`
+        ? `the categories here have ${[...ofThresholds].join(', ') || 'none'}`
         : 'see .env.example for the names';
       return `${name} is set, but nothing reads it: ${remedy}`;
     });
-  return { options: overridden, sources, thresholdVariables, unread };
 }
 
 /**

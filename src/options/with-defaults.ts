@@ -65,48 +65,32 @@ export const DEFAULT_CATEGORIES: Readonly<Record<string, CategoryOptions>> = {
  * @param variables - The variable that sets a window's threshold, by the window's path.
  */
 export function withDefaults(options: RateMonitorOptions, variables: ReadonlyMap<string, string>): CompleteOptions {
-  const { enabled = true, categories = DEFAULT_CATEGORIES, keyPrefix = 'rate_monitor' } = options;
-  const {
-    counting = 'auto',
-    waitAtMostMs = 50,
-    flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS,
-    maxTrackedTenants = 100_000,
-    maxOpenIncidents = 10_000,
-    thresholdTtlMs = 60_000,
-  } = options;
-  const { tenant = defaultTenantResolver, skipIf, store, redis, channels } = options;
-  const {
-    incidents = false,
-    groupWaitMs = 1_000,
-    shutdownFlushMs = 5_000,
-    blindAfterMs = 30_000,
-    usage = true,
-  } = options;
-  const ofModule = { tenant, contributor: options.contributor, exempt: options.exempt };
+  const { categories = DEFAULT_CATEGORIES, tenant = defaultTenantResolver, contributor, exempt } = options;
   const complete = Object.entries(categories).map(([name, category]) =>
-    completeCategory(name, category, ofModule, variables),
+    completeCategory(name, category, { tenant, contributor, exempt }, variables),
   );
+  const { incidents = false, usage = true } = options;
   return Object.freeze({
-    enabled,
+    enabled: options.enabled ?? true,
     categories: new Map(complete.map((category) => [category.name, category])),
     service: options.service ?? appName(),
     environment: options.environment ?? (process.env.NODE_ENV || undefined),
     publicUrl: options.publicUrl,
-    keyPrefix,
-    counting,
-    waitAtMostMs,
-    flushIntervalMs,
-    maxTrackedTenants,
-    maxOpenIncidents,
-    thresholdTtlMs,
-    skipIf,
-    store,
-    redis,
-    channels,
+    keyPrefix: options.keyPrefix ?? 'rate_monitor',
+    counting: options.counting ?? 'auto',
+    waitAtMostMs: options.waitAtMostMs ?? 50,
+    flushIntervalMs: options.flushIntervalMs ?? DEFAULT_FLUSH_INTERVAL_MS,
+    maxTrackedTenants: options.maxTrackedTenants ?? 100_000,
+    maxOpenIncidents: options.maxOpenIncidents ?? 10_000,
+    thresholdTtlMs: options.thresholdTtlMs ?? 60_000,
+    skipIf: options.skipIf,
+    store: options.store,
+    redis: options.redis,
+    channels: options.channels,
     incidents: incidents ? completeIncidents(Object(incidents) as IncidentOptions) : undefined,
-    groupWaitMs,
-    shutdownFlushMs,
-    blindAfterMs,
+    groupWaitMs: options.groupWaitMs ?? 1_000,
+    shutdownFlushMs: options.shutdownFlushMs ?? 5_000,
+    blindAfterMs: options.blindAfterMs ?? 30_000,
     usage: usage ? completeUsage(Object(usage) as UsageOptions) : undefined,
     metrics: { tenants: options.metrics?.tenants ?? 50 },
   });
