@@ -1,3 +1,4 @@
+import { chunks } from '../util/chunks.js';
 import { storeReasonOf } from '../util/text.js';
 import { Turns } from '../util/turns.js';
 import type { DueRecords, SharedState } from './shared-state.js';
@@ -45,8 +46,10 @@ interface Changed<T> {
 export class Records<T extends object> {
   /** Texts of records as read, so that a following change need not read again. */
   private readonly texts = new WeakMap<T, string>();
-  /** Of what the store has answered: thousands of answers may come at once, and those of a store in memory always do. */
-  private readonly turns = new Turns(2 * MAX_IN_A_TURN);
+  /** Of what the store is asked: thousands of changes may begin at once, as when a channel works again. */
+  private readonly asked = new Turns(MAX_IN_A_TURN);
+  /** Of what it has answered: thousands of answers may come at once, and those of a store in memory always do. */
+  private readonly answered = new Turns(2 * MAX_IN_A_TURN);
 
   /**
    * @param dueAt - When a record must be processed, in milliseconds since the epoch; undefined for never.
@@ -91,12 +94,15 @@ export class Records<T extends object> {
   /** Writes records again unchanged, after the store has lost their due times. */
   async rewrite(most: number): Promise<void> {
     const texts = await this.state.list(this.kind, most);
-    await Promise.all(
-      Array.from(texts, async ([id, text]) => {
-        const record = this.parsed(text);
-        if (record) await this.state.swap(this.kind, id, text, text, this.dueAt(record));
-      }),
-    );
+    for (const some of chunks([...texts], MAX_IN_A_TURN)) {
+      await this.answered.mine(some.length);
+      await Promise.all(
+        some.map(async ([id, text]) => {
+          const record = this.parsed(text);
+          if (record) await this.state.swap(this.kind, id, text, text, this.dueAt(record));
+        }),
+      );
+    }
   }
 
   /**
@@ -115,7 +121,7 @@ export class Records<T extends object> {
       const next = after && JSON.stringify({ schema: SCHEMA, ...after });
       if (next === text) return { before, after };
       const outcome = await this.state.swap(this.kind, id, text, next, after && this.dueAt(after));
-      await this.turns.mine();
+      await this.answered.mine();
       if (outcome.swapped) return { before, after };
       [text, before] = this.recordOf(outcome.found);
     }
@@ -123,8 +129,9 @@ export class Records<T extends object> {
   }
 
   private async textsOf(ids: readonly string[]): Promise<(string | undefined)[]> {
+    await this.asked.mine();
     const found = await this.state.read(this.kind, ids);
-    await this.turns.mine(ids.length);
+    await this.answered.mine(ids.length);
     return found;
   }
 

@@ -1,4 +1,5 @@
 import { aBreach } from '../../../test/support/a-breach.js';
+import { mostInATurn } from '../../../test/support/most-in-a-turn.js';
 import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
 import type { DueRecords } from '../../store/shared-state.js';
 import { withBreach, type Incident } from './incident.js';
@@ -8,6 +9,7 @@ import { IncidentRecords } from './incident-records.js';
 class BrittleState extends MemorySharedState {
   away = false;
   writes = 0;
+  reads = 0;
   private generation = 0;
   private isNew = true;
 
@@ -29,6 +31,7 @@ class BrittleState extends MemorySharedState {
   }
 
   override read(...args: Parameters<MemorySharedState['read']>): ReturnType<MemorySharedState['read']> {
+    this.reads++;
     return this.away ? Promise.reject(new Error('away')) : super.read(...args);
   }
 
@@ -48,6 +51,19 @@ describe('when incidents are due', () => {
     await before.change('a', () => incident);
     expect(await before.due(9)).toEqual(['a']);
     await state.loseDueTimes('incidents:app');
+  });
+
+  it('is restored in parts, one in each turn of the event loop, as changes that begin at once are made', async () => {
+    const records = new IncidentRecords(state, 'app', 2_000);
+    await records.due(0);
+    const read = mostInATurn(() => state.reads);
+    await Promise.all(Array.from({ length: 999 }, (_, i) => records.change(`more ${i}`, () => incident)));
+    expect(read()).toBeLessThanOrEqual(100);
+    await state.loseDueTimes('incidents:app');
+    const written = mostInATurn(() => state.writes);
+    await records.due(9);
+    expect(written()).toBeLessThanOrEqual(100);
+    expect(await state.due('incidents:app', 9, 2_000)).toHaveProperty('ids.length', 1_000);
   });
 
   it('is restored by a replica that starts after the store lost it', async () => {
