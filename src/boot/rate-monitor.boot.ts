@@ -12,7 +12,7 @@ import { CLOCK, type Clock } from '../counter/clock.js';
 import { scopeOf } from '../store/records.js';
 import type { CounterStore } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
-import { Counter, type CounterStatus, type Near } from '../counter/counter.js';
+import { Counter } from '../counter/counter.js';
 import { COUNTER } from '../facade/rate-counter.service.js';
 import { DIGESTS, Digests } from '../notices/digests.js';
 import { MarkedHandlers } from '../monitor/marked-handlers.js';
@@ -34,7 +34,6 @@ import { Contributors } from '../counter/contributors.js';
 import { shownThreshold } from '../threshold/effective-levels.js';
 import { Overrides } from '../threshold/overrides.js';
 import { OVERRIDES, ThresholdService } from '../facade/threshold.service.js';
-import type { ThresholdChange } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
 import { Poller } from '../util/poller.js';
 import { plural } from '../util/text.js';
@@ -102,27 +101,32 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async start(options: CompleteOptions, environment: Environment): Promise<void> {
-    const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
+    const { categories } = options;
+    const handlers = checkHandlers(this.handlers, categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
     const state = store.state ?? new MemorySharedState();
     const channels = await channelsFor(options.channels, this.optionsOfTest.channels ? NO_ENVIRONMENT : environment);
     const once = new SayOnce(this.logger);
-    const { categories } = options;
     const now = (): number => counter.now();
-    const { groupWaitMs, shutdownFlushMs, incidents, maxOpenIncidents, service, publicUrl, blindAfterMs } = options;
-    const about = { service, environment: options.environment, publicUrl, state, now };
-    const notices = new Notices({ ...about, channels, shutdownFlushMs }, this.logger);
+    const { service, publicUrl, shutdownFlushMs, groupWaitMs, incidents, maxOpenIncidents, blindAfterMs } = options;
+    const sending = { service, environment: options.environment, publicUrl, shutdownFlushMs, channels, state, now };
+    const notices = new Notices(sending, this.logger);
     this.notices = notices;
-    const changed = (change: ThresholdChange): void => {
-      void notices.send(thresholdNotice(change));
-      // If this fails, incidents end as they would without the change.
-      void alerts.thresholdsChanged(change.category).catch(() => undefined);
-      const { category, window = '', tenant = '*' } = change;
-      // For a prefix of ids, or if this fails, the next request does it.
-      if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
-    };
-    const settled = (category: string): Promise<void> => alerts.thresholdsChanged(category);
-    const overrides = new Overrides({ categories, state, now, logger: this.logger, changed, settled });
+    const overrides = new Overrides({
+      categories,
+      state,
+      now,
+      logger: this.logger,
+      changed: (change) => {
+        void notices.send(thresholdNotice(change));
+        // If this fails, incidents end as they would without the change.
+        void alerts.thresholdsChanged(change.category).catch(() => undefined);
+        const { category, window = '', tenant = '*' } = change;
+        // For a prefix of ids, or if this fails, the next request does it.
+        if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
+      },
+      settled: (category) => alerts.thresholdsChanged(category),
+    });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
     const counted = countedCategories(options, overrides, once, () => counter.monotonic());
@@ -130,16 +134,15 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       breaches.add(breach);
       return alerts.breached(await contributors.withContributors(breach));
     };
-    const near: Near = (total) => contributors.near(total);
-    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, near);
+    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, (total) =>
+      contributors.near(total),
+    );
     const alerts: AlertEngine = new AlertEngine(
       {
-        ...about,
+        ...sending,
         groupWaitMs,
-        shutdownFlushMs,
         incidents,
         maxOpenIncidents,
-        channels,
         categories: [...categories.keys()],
         counts: (reads) => counter.counts(reads),
         thresholdNotReached: (of, count, maxAgeMs) => thresholdNotReached(counted, of, count, maxAgeMs),
@@ -171,19 +174,18 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       },
       this.logger,
     );
-    const poll = (work: () => Promise<void>, subject: string): unknown =>
+    const poll = (subject: string, work: () => Promise<void>): unknown =>
       this.pollers.push(new Poller(work, this.logger, subject, () => counter.isStoreAway));
-    poll(() => blind.look(), 'Blind times');
-    poll(() => overrides.look(), 'Thresholds');
+    poll('Blind times', () => blind.look());
+    poll('Thresholds', () => overrides.look());
     if ([...categories.values()].some(({ contributor }) => contributor))
-      poll(() => contributors.look(counter.live()), 'Contributors');
+      poll('Contributors', () => contributors.look(counter.live()));
     for (const poller of this.pollers) poller.start();
     // Thresholds set at run time apply from the first request on, if the store can be read.
     await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
     await alerts.lookAtMutes();
     this.alerts.set(alerts);
-    const figures = (): CounterStatus => counter.status();
-    const instances = new InstanceRegistry(counter.instance, options, state, now, figures, this.logger);
+    const instances = new InstanceRegistry(counter.instance, options, state, now, () => counter.status(), this.logger);
     this.instances = instances;
     // Not awaited: a slow store must not hold up the boot.
     void instances.start();
@@ -220,7 +222,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         blindTimes: (from, to) => blind.between(from, to),
       }),
     );
-    this.logger.log(bootLine(store.name, handlers, options.categories, await shownChannels(channels)));
+    this.logger.log(bootLine(store.name, handlers, categories, await shownChannels(channels)));
     this.warnOfMemory(store);
     this.warnOfDropped();
   }
