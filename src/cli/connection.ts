@@ -1,5 +1,8 @@
 import { Cluster, Redis } from 'ioredis';
 
+/** After this, Redis counts as away: a frozen one accepts connections and never answers. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
 /** Whether this is a URL that can be parsed, or the path of a socket. */
 export function isAddress(url: string): boolean {
   if (url.startsWith('/')) return true;
@@ -24,7 +27,8 @@ export function connectTo(
     lazyConnect: true,
     enableOfflineQueue: isCluster,
     maxRetriesPerRequest: 0,
-    connectTimeout: 5_000,
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    commandTimeout: ANSWER_TIMEOUT_MS,
     ...(password === '' ? {} : { password }),
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     // In a Cluster, the URL names only one node. The others need TLS too.

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { oneLine } from '../util/text.js';
 import { connectTo, isAddress } from './connection.js';
 import { RowsFromRedis } from './rows-from-redis.js';
-import { table } from './table.js';
+import { fitting, table } from './table.js';
 
 const HELP = `Shows the busiest tenants now, read from Redis. The app does not have to be running.
 
@@ -53,8 +53,8 @@ async function main(): Promise<void> {
   const { client, secrets, lastError } = connectTo(url, args.cluster ?? false);
   const prefix = args.prefix ?? 'rate_monitor';
   const looking = new RowsFromRedis(client, prefix, Number(args.limit ?? 20));
-  let stopped = false;
-  process.once('SIGINT', () => (stopped = true));
+  // At once: Redis may not answer.
+  if (args.watch) process.once('SIGINT', () => process.exit());
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     // The reader has closed the pipe, as `head` does once it has enough.
     if (code === 'EPIPE') process.exit();
@@ -85,9 +85,9 @@ async function main(): Promise<void> {
       if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
       else {
         const text = categories.length === 0 ? `No tenant to show: ${nothingCounted(prefix)}` : table(rows);
-        process.stdout.write(`${args.watch ? '\u001b[2J\u001b[H' : ''}${text}\n`);
+        process.stdout.write(args.watch ? `\u001b[2J\u001b[H${fitting(text, process.stdout)}\n` : `${text}\n`);
       }
-      if (!args.watch || stopped) break;
+      if (!args.watch) break;
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   } catch (error) {

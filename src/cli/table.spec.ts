@@ -1,4 +1,4 @@
-import { table } from './table.js';
+import { fitting, table } from './table.js';
 
 describe('the table of a terminal', () => {
   const of = { category: 'llm_call', count: 7, threshold: 5, ratio: 1.4, share: 0.5 };
@@ -39,5 +39,17 @@ describe('the table of a terminal', () => {
     const hostile = '\u001b]0;x\u0007\u009b2J';
     const row = { ...of, window: hostile, tenant: hostile, name: hostile, threshold: hostile as never, since: hostile };
     expect(table([{ ...row, category: hostile }]).replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
+
+  it('shows the worst in a terminal with few rows, and how many are left out', () => {
+    const text = ['TENANT', 'worst', 'second', 'third'].join('\n');
+    const shown = (rows: number, columns = 80) => fitting(text, { rows, columns }).split('\n');
+    expect(shown(5)).toEqual(['TENANT', 'worst', 'second', 'third']);
+    expect(shown(4)).toEqual(['TENANT', 'worst', '… 2 more: use --category or --limit']);
+    expect(shown(1)).toEqual(['… 4 more: use --category or --limit']);
+    // A longer line would take two rows.
+    expect(shown(4, 5)).toEqual(['TENAN', 'worst', '… 2 m']);
+    // A file or a pipe has all.
+    expect(fitting(text, {})).toBe(text);
   });
 });

@@ -33,6 +33,19 @@ export function table(rows: readonly LiveRow[], now = new Date()): string {
     .join('\n');
 }
 
+/** The upper part of a text, as far as the terminal has room: the worst come first, and would scroll away. */
+export function fitting(
+  text: string,
+  { rows = Infinity, columns = Infinity }: { rows?: number; columns?: number },
+): string {
+  const lines = text.split('\n').map((line) => line.slice(0, columns));
+  // The cursor is in the last row.
+  const room = rows - 1;
+  if (lines.length <= room) return lines.join('\n');
+  const shown = lines.slice(0, Math.max(room - 1, 0));
+  return [...shown, `… ${lines.length - shown.length} more: use --category or --limit`.slice(0, columns)].join('\n');
+}
+
 function isToday(time: string, now: Date): boolean {
   return time.slice(0, 10) === now.toISOString().slice(0, 10);
 }

@@ -1,5 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import type { Cluster, Redis } from 'ioredis';
@@ -11,6 +12,7 @@ import { completed } from '../support/complete-options.js';
 import { minuteLetters } from '../../src/store/redis/usage-scripts.js';
 import { freePort } from '../support/free-port.js';
 import { RedisCluster } from '../support/redis-cluster.js';
+import { RedisServer } from '../support/redis-server.js';
 import { RedisSentinel } from '../support/redis-sentinel.js';
 import { sharedRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -294,6 +296,31 @@ describe('the command line', () => {
     }
     // Not the first one instead.
     expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
+  });
+
+  it('says of a Redis that hangs that it does not answer, and ends at once if asked to', async () => {
+    const server = await RedisServer.start();
+    const watching = async (): Promise<[ChildProcess, Promise<unknown[]>, () => string]> => {
+      const cli = spawn('node', [...CLI, '--redis', server.url, '--watch']);
+      let failed = '';
+      cli.stderr.on('data', (chunk: Buffer) => (failed += String(chunk)));
+      const ended = once(cli, 'exit');
+      await once(cli.stdout, 'data');
+      return [cli, ended, () => failed];
+    };
+    const [[left, leftEnded], [stopped, stoppedEnded, failed]] = [await watching(), await watching()];
+    try {
+      server.freeze();
+      await pause(1_500);
+      left.kill('SIGINT');
+      expect(await Promise.race([leftEnded, pause(3_000)])).toEqual([0, null]);
+      expect(await stoppedEnded).toEqual([1, null]);
+      expect(failed()).toBe('Redis could not be read: Command timed out\n');
+    } finally {
+      for (const cli of [left, stopped]) cli.kill('SIGKILL');
+      server.thaw();
+      await server.kill();
+    }
   });
 
   it('refuses a Sentinel, which has no counts, and tells what to give instead', async () => {
