@@ -397,7 +397,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         type: 'array',
         items: { type: 'string' },
         description:
-          'What is left out because it cannot be read, although the store is up: `usage of llm_call`. The log says why. Absent if nothing is.',
+          'What is left out because it cannot be read: `usage of llm_call`. The log says why. Absent if nothing is.',
       },
     },
   },

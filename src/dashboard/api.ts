@@ -261,7 +261,7 @@ export interface Overview {
   handlers: PageHandler[];
   /** Whether thresholds can be set from the page. */
   canSetThreshold: boolean;
-  /** What is left out because it cannot be read, although the store is up: `usage of llm_call`. The log says why. Absent if nothing is. */
+  /** What is left out because it cannot be read: `usage of llm_call`. The log says why. Absent if nothing is. */
   unread?: string[];
 }
 

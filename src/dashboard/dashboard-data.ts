@@ -122,8 +122,7 @@ export class DashboardData {
 
   private async readOverview(): Promise<Overview> {
     const { view } = this;
-    const { name, up, blindSince } = view.store();
-    const parts = this.parts();
+    const parts = new Parts();
     const [told, listed] = await Promise.all([
       this.told(parts),
       parts.read('instances', view.instances.list(), undefined),
@@ -137,7 +136,10 @@ export class DashboardData {
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category, parts))),
       this.storage(parts),
     ]);
-    this.lacking(parts.reasons);
+    // Last, because the store may go while the parts are read.
+    const { name, up, blindSince } = view.store();
+    // While it is away, its own line has the reason.
+    this.lacking(up ? parts.reasons : '');
     return {
       now: view.now(),
       service: view.service,
@@ -171,7 +173,7 @@ export class DashboardData {
 
   private async readTenants(name: string | undefined, search: string): Promise<TenantsAnswer> {
     const { usage } = this.view;
-    const parts = this.parts();
+    const parts = new Parts();
     const told = await this.told(parts);
     const rows: TenantRow[] = [];
     let more = 0;
@@ -212,7 +214,7 @@ export class DashboardData {
   private async readTenant(name: string, id: string): Promise<TenantAnswer> {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
-    const parts = this.parts();
+    const parts = new Parts();
     const told = await this.told(parts);
     const mine = told.alerts.filter(
       ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
@@ -255,7 +257,7 @@ export class DashboardData {
   private async readCategory(name: string): Promise<CategoryAnswer> {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
-    const parts = this.parts();
+    const parts = new Parts();
     const told = await this.told(parts);
     const category = this.categoryOf(name);
     const alerts = told.alerts
@@ -406,10 +408,6 @@ export class DashboardData {
   private async told(parts: Parts): Promise<Told> {
     const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
     return { alerts: await parts.read('alerts', alerts, []), mutes: await parts.read('mutes', this.mutes(), []) };
-  }
-
-  private parts(): Parts {
-    return new Parts(() => this.view.store().up);
   }
 
   private async summary(category: Category, parts: Parts): Promise<CategorySummary> {

@@ -2,18 +2,15 @@ import { storeReasonOf } from '../util/text.js';
 
 /** Reads the parts of one answer. Leaves out a part that cannot be read, and names it, so that the page shows all others. */
 export class Parts {
-  /** Why parts cannot be read although the store is not away, by name. A part may need several keys. */
+  /** Why parts cannot be read, by name. A part may need several keys. */
   private readonly failed = new Map<string, Set<string>>();
-
-  /** @param isUp - Whether the store is up. While it is away, the overview says so, and no part is named. */
-  constructor(private readonly isUp: () => boolean) {}
 
   /** @param what - Name of the part, for people: `usage of llm_call`. */
   async read<T>(what: string, reading: Promise<T>, nothing: T): Promise<T> {
     try {
       return await reading;
     } catch (error) {
-      if (this.isUp()) this.failed.set(what, (this.failed.get(what) ?? new Set()).add(storeReasonOf(error)));
+      this.failed.set(what, (this.failed.get(what) ?? new Set()).add(storeReasonOf(error)));
       return nothing;
     }
   }

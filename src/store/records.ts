@@ -200,6 +200,5 @@ function inPlainWords(error: unknown): string {
   if ((Object(error) as Error).name === 'ReplyError') return `the store refused it (${reason})`;
   const again = 'Try again when it is back';
   if (/timed out/.test(reason)) return `the store is away (it does not answer). ${again}`;
-  const isLost = /isn't writeable|connection is closed|max retries per request/i.test(reason);
-  return `the store is away (${isLost ? 'there is no connection' : reason}). ${again}`;
+  return `the store is away (${reason}). ${again}`;
 }

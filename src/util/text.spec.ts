@@ -142,6 +142,15 @@ it('storeReasonOf names the keys of what Redis refuses because one holds somethi
   expect([storeReasonOf(new Error('WRONGTYPE')), storeReasonOf(undefined)]).toEqual(['WRONGTYPE', 'undefined']);
 });
 
+it('storeReasonOf says in plain words that there is no connection', () => {
+  for (const own of [
+    "Stream isn't writeable and enableOfflineQueue options is false",
+    'Connection is closed.',
+    'Reached the max retries per request limit (which is 0). Refer to "maxRetriesPerRequest" option for details.',
+  ])
+    expect(storeReasonOf(new Error(own))).toBe('there is no connection');
+});
+
 it.each([
   ['an object without a text', Object.create(null)],
   [

@@ -8,6 +8,8 @@ const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
 const ARGUMENTS = /,? with args beginning with:.*/s;
+/** What ioredis says of a command if there is no connection. */
+const CUT_OFF = /isn't writeable|connection is closed|max retries per request/i;
 /** What of a text is searched for addresses: more than is shown, so that a cut never leaves half of one. */
 const MAX_SEARCHED = 2_000;
 /** Words of this length with a digit in them are keys, tokens or passwords, more often than anything that is meant as an option. */
@@ -92,6 +94,7 @@ export function reasonOf(error: unknown): string {
  */
 export function storeReasonOf(error: unknown): string {
   const reason = reasonOf(error);
+  if (CUT_OFF.test(reason)) return 'there is no connection';
   if (!reason.includes('WRONGTYPE')) return reason;
   const { name, args } = Object((Object(error) as { command?: unknown }).command) as Record<string, unknown>;
   // A store of the app may have errors of another shape.

@@ -836,6 +836,35 @@ describe('the API of the page', () => {
     });
   });
 
+  it('does not claim that all is calm if the store goes away, or is back, while the page is read', async () => {
+    const { monitor, get } = await started();
+    const read = async (path: string) => (await (await get(`/rate-monitor/api/${path}`)).json()) as Partial<Overview>;
+    const away = jest.spyOn(monitor.replica.usage, 'top').mockImplementation(() => {
+      Object.assign(monitor.status, { up: false, blindSince: START });
+      return Promise.reject(new Error('away'));
+    });
+    expect(await read('overview')).toMatchObject({
+      ...{ state: 'blind', blindSince: START, over: 0 },
+      unread: ['usage of evaluations', 'usage of llm_call'],
+    });
+    jest.spyOn(monitor.view.alerts, 'history').mockImplementation(() => {
+      Object.assign(monitor.status, { up: true, blindSince: undefined });
+      return Promise.reject(new Error('away'));
+    });
+    away.mockRestore();
+    monitor.clock.now += 1;
+    await until(async () => (await read('overview')).state === 'calm');
+    expect(await read('overview')).toMatchObject({ unread: ['alerts'] });
+  });
+
+  it('does not answer that nobody was found while the store is away', async () => {
+    const { monitor, get } = await started();
+    Object.assign(monitor.status, { up: false, blindSince: START });
+    jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));
+    const found = (await (await get('/rate-monitor/api/tenants?search=proj')).json()) as TenantsAnswer;
+    expect(found).toMatchObject({ rows: [], unread: ['usage of evaluations', 'usage of llm_call'] });
+  });
+
   it('answers 503 before the monitor has started, and where it fails, without a word of why', async () => {
     const { monitor, get, log } = await started();
     jest.spyOn(monitor.replica.usage, 'history').mockRejectedValue(new Error('WRONGTYPE of something'));

@@ -226,6 +226,11 @@ describe('the first look', () => {
     server.patch({ unread, state: 'calm', over: 0, rows: [] });
     await page.getByText('Nobody is near a threshold in what can be read.').waitFor();
     expect(await page.locator('.state').textContent()).toBe('Incomplete');
+    await page.getByLabel('Find a tenant').fill('nobody of that name');
+    await page.getByText('No tenant with that in its name or id is in what can be read.').waitFor();
+    server.patch({ state: 'blind' });
+    await page.locator('.banner').getByText('has been away').waitFor();
+    expect(await page.getByText('Cannot be read').count()).toBe(0);
   });
 
   it('lists the monitored handlers before the first tenant, and which were never called', async () => {

@@ -323,7 +323,8 @@ class Backend {
   private search(text: string): TenantsAnswer {
     const wanted = text.toLowerCase();
     const rows = this.rows().filter(({ tenant: { id, name = '' } }) => `${id} ${name}`.toLowerCase().includes(wanted));
-    return { now: STAND_IN_NOW, rows: rows.slice(0, 50), more: max(0, rows.length - 50) };
+    const { unread } = this.patched;
+    return { now: STAND_IN_NOW, rows: rows.slice(0, 50), more: max(0, rows.length - 50), ...(unread && { unread }) };
   }
 
   private category(name: string): CategoryAnswer {

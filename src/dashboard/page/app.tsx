@@ -29,8 +29,11 @@ function App(): JSX.Element {
       <Header live={live} now={now} />
       <main>
         {!overview && problem && <Unavailable problem={problem} />}
-        {overview?.state === 'blind' && <Blind overview={overview} />}
-        {overview?.unread && <Unread what={overview.unread} />}
+        {overview?.state === 'blind' ? (
+          <Blind overview={overview} />
+        ) : (
+          overview?.unread && <Unread what={overview.unread} />
+        )}
         {overview &&
           (address ? (
             <TenantPage address={address} overview={overview} now={now} />

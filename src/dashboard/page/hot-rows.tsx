@@ -31,7 +31,9 @@ export function HotRows({ overview, now }: { overview: Overview; now: number }):
         <Search typed={typed} onType={setTyped} />
       </h2>
       {rows !== undefined && rows.length > 0 && <RowTable rows={rows} now={now} />}
-      {rows !== undefined && rows.length === 0 && (isSearch ? <NobodyFound /> : <Nobody overview={overview} />)}
+      {rows !== undefined &&
+        rows.length === 0 &&
+        (isSearch ? <NobodyFound unread={found.data?.unread} /> : <Nobody overview={overview} />)}
       {found.problem && isSearch && <p class="empty">{found.problem.message}</p>}
       {more > 0 && (
         <p class="more">
@@ -170,8 +172,9 @@ function Nobody({ overview }: { overview: Overview }): JSX.Element {
   );
 }
 
-function NobodyFound(): JSX.Element {
-  return <p class="empty">No tenant with that in its name or id was counted in the last 24 hours.</p>;
+function NobodyFound({ unread }: Pick<TenantsAnswer, 'unread'>): JSX.Element {
+  const limits = unread ? 'is in what can be read' : 'was counted in the last 24 hours';
+  return <p class="empty">No tenant with that in its name or id {limits}.</p>;
 }
 
 /** Shown before the first tenant: the monitored handlers, and which have not been called yet. */
