@@ -4,6 +4,7 @@ export interface ThresholdScope {
   category: string;
   /**
    * Id of a tenant, or a prefix of ids followed by `*`: `premium_*`. An exact id wins over a prefix, a longer prefix over a shorter one.
+   * Leave it out for all; `undefined` is a `TypeError`, because an id that was not loaded must not change everybody's threshold.
    * @defaultValue every tenant
    */
   tenant?: string | undefined;

@@ -57,7 +57,8 @@ export function checkRemove(
     const remedy = windows.length > 1 ? `write one of ${names}` : 'leave it out, the category has one';
     throw new RangeError(`window is ${show(window)}: ${remedy}`);
   }
-  if (tenant !== undefined) checkTenant(tenant);
+  // An id that was not loaded must not change the threshold of everybody.
+  if ('tenant' in options) checkTenant(tenant);
   for (const [name, value] of Object.entries({ reason, by })) {
     if (typeof value !== 'string' || oneLine(value) === '')
       throw new TypeError(
@@ -75,10 +76,10 @@ function checkGiven(options: unknown): void {
     );
 }
 
-function checkTenant(tenant: string): void {
+function checkTenant(tenant: string | undefined): void {
   if (typeof tenant !== 'string' || tenant === '')
     throw new TypeError(
-      `tenant is ${show(tenant)}: write an id, or a prefix of ids followed by *, or leave it out for all`,
+      `tenant is ${tenant === undefined ? 'undefined' : show(tenant)}: write an id, or a prefix of ids followed by *, or leave it out for all`,
     );
   if (tenant === '*') throw new RangeError("tenant is '*': leave it out for all tenants");
   if (tenant.length > MAX_SHOWN_ID)

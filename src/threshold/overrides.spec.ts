@@ -554,6 +554,7 @@ describe('thresholds that are set while the app runs', () => {
     [{ category: 'tokens' }, 'window is missing: write one of minute, day'],
     [{ category: 'tokens', window: 'week' }, "window is 'week': write one of minute, day"],
     [{ tenant: '' }, 'tenant is empty'],
+    [{ tenant: undefined }, 'tenant is undefined: write an id'],
     [{ tenant: '*' }, "tenant is '*': leave it out for all tenants"],
     [{ tenant: 'x'.repeat(1_001) }, 'tenant has 1001 characters'],
     [{ tenant: 7 }, 'tenant is 7'],
