@@ -185,7 +185,8 @@ export interface RateMonitorOptions {
    */
   waitAtMostMs?: number | undefined;
   /**
-   * How often totals that no request waits for are published, in milliseconds, 1 or more. `RATE_MONITOR_FLUSH_INTERVAL_MS`.
+   * How often totals that no request waits for are published, in milliseconds, 1 to half of the shortest window.
+   * `RATE_MONITOR_FLUSH_INTERVAL_MS`.
    * @defaultValue 100
    */
   flushIntervalMs?: number | undefined;
@@ -213,7 +214,7 @@ export interface RateMonitorOptions {
    */
   incidents?: boolean | IncidentOptions | undefined;
   /**
-   * How many incidents replicas share at most at a time, 1 or more. Further ones are sent only by the replica that noticed them, which is
+   * How many incidents replicas share at most at a time, 1 to 1,000,000. Further ones are sent only by the replica that noticed them, which is
    * logged. `RATE_MONITOR_MAX_OPEN_INCIDENTS`.
    * @defaultValue 10_000
    */
