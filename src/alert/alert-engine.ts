@@ -403,18 +403,16 @@ export class AlertEngine implements Incidents {
     this.mutes.endsSooner = false;
     // Windows that ended under the mute are not sent.
     const ended = this.options.now();
-    await this.changeAll((told) => ((told.held ?? 0) > ended ? { ...told, held: ended } : told)).catch(() => {
+    const released = (told: Told): Told => ((told.held ?? 0) > ended ? { ...told, held: ended } : told);
+    try {
+      for await (const some of this.records.some())
+        for (const [id, { told }] of some)
+          for (const [key, one] of Object.entries(told))
+            if (released(one) !== one)
+              await this.changeTold(id, key, (present, incident) => withTold(incident, key, released(present)));
+    } catch {
       this.mutes.endsSooner = true;
-    });
-  }
-
-  /** Applies a change to every incident that it affects. */
-  private async changeAll(change: (told: Told) => Told): Promise<void> {
-    for await (const some of this.records.some())
-      for (const [id, { told }] of some)
-        for (const [key, one] of Object.entries(told))
-          if (change(one) !== one)
-            await this.changeTold(id, key, (present, incident) => withTold(incident, key, change(present)));
+    }
   }
 
   /** Takes over incidents that 0.1 left open. */
