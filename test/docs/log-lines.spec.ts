@@ -10,7 +10,7 @@ const PASSED_ON = /\/(say-once|log\.channel)\.ts$/;
 /** Names for lines that a function made: that function. */
 const MADE_BY: Readonly<Record<string, string>> = {
   doubt: 'doubtsAbout',
-  line: 'applyEnvironment',
+  line: 'unreadLines',
   conflict: 'conflictOf',
 };
 
