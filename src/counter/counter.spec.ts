@@ -12,6 +12,7 @@ import { completed } from '../../test/support/complete-options.js';
 import type { CounterStore, OwnTotal, Published } from '../store/counter-store.js';
 import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { levelsOf } from '../threshold/levels.js';
+import { TenantsByWindow } from './tenants-by-window.js';
 import { Counter, type Near } from './counter.js';
 
 const MINUTE = 60_000;
@@ -635,6 +636,15 @@ describe('Counter', () => {
     expect(changes()).toEqual([undefined, undefined]);
     now += 3 * MINUTE;
     expect([[...counter.live()], changes()]).toEqual([[], []]);
+  });
+
+  it('does not walk over all for who does not ask what is pending', async () => {
+    const counter = replica({ counting: 'background', flushIntervalMs: 10_000 });
+    const live = jest.spyOn(TenantsByWindow.prototype, 'live');
+    void counter.add('llm', { id: 'a' }, 1);
+    expect([counter.status().counted, live.mock.calls.length]).toEqual([1, 0]);
+    expect([counter.status().pending, live.mock.calls.length]).toEqual([1, 1]);
+    live.mockRestore();
   });
 
   it('counts what is pending once a second at most, which takes a walk over all', async () => {

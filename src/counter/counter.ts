@@ -253,11 +253,21 @@ export class Counter {
   /** What this instance has counted and published since its start. */
   status(): CounterStatus {
     const { counted, uncounted } = this;
-    const pending = this.pending();
     const { unreachableForMs } = this.health;
     const blindSince = unreachableForMs === undefined ? {} : { blindSince: this.clock.now() - unreachableForMs };
     const { stats } = this.publisher;
-    return { counted, uncounted, lost: this.losses.total, pending, stats, ...blindSince };
+    const pending = (): number => this.pending();
+    return {
+      counted,
+      uncounted,
+      lost: this.losses.total,
+      // Only metrics ask for it, and other readers look once a second.
+      get pending() {
+        return pending();
+      },
+      stats,
+      ...blindSince,
+    };
   }
 
   /** Updated at most once a second, because it walks over all live totals. */
