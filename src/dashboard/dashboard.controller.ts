@@ -124,20 +124,20 @@ class DashboardController {
     return this.answer(request, response, (data, view) => {
       const { category, tenant } = queryOf(request);
       if (tenant === undefined || tenant === '') throw new Refusal(400, 'tenant is missing: write its id');
-      return data.tenant(known(view, category), tenant);
+      return data.tenant(known(view, category).name, tenant);
     });
   }
 
   @Get('api/category')
   category(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-    return this.answer(request, response, (data, view) => data.category(known(view, queryOf(request).category)));
+    return this.answer(request, response, (data, view) => data.category(known(view, queryOf(request).category).name));
   }
 
   @Get('api/advice')
   advice(@Req() request: PageRequest, @Res() response: object): Promise<void> {
     return this.answer(request, response, (data, view) => {
       const { category, over, at } = queryOf(request);
-      return data.advice(known(view, category), numberIn('over', over, 60_000), numberIn('at', at, 0));
+      return data.advice(known(view, category).name, numberIn('over', over, 60_000), numberIn('at', at, 0));
     });
   }
 
@@ -149,7 +149,7 @@ class DashboardController {
   @Post('api/mute')
   mute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
     const fields = ['category', 'tenant', 'forMs', 'reason'];
-    return this.change(request, response, fields, async (body, who, data, view): Promise<MuteAnswer> => {
+    return this.change(request, response, fields, async (body, who, view): Promise<MuteAnswer> => {
       const { category, tenant, forMs, reason } = body;
       if (category !== undefined) known(view, category);
       const options = {
@@ -160,7 +160,6 @@ class DashboardController {
       };
       // `mute` itself logs who did it.
       const mute = await refusing(view.alerts.mute(options));
-      data.changed();
       return { mute: toPageMute(mute) };
     });
   }
@@ -168,21 +167,19 @@ class DashboardController {
   @Post('api/unmute')
   unmute(@Req() request: PageRequest, @Res() response: object): Promise<void> {
     const fields = ['category', 'tenant'];
-    return this.change(request, response, fields, async (body, who, data, view): Promise<UnmuteAnswer> => {
+    return this.change(request, response, fields, async (body, who, view): Promise<UnmuteAnswer> => {
       const { category, tenant } = body;
       const unmuted = await refusing(view.alerts.unmute(scopeIn(category, tenant)));
       if (unmuted) this.log(who, `unmuted ${scopeText(category, tenant)}`);
-      data.changed();
       return { unmuted };
     });
   }
 
   @Post('api/test')
   test(@Req() request: PageRequest, @Res() response: object): Promise<void> {
-    return this.change(request, response, [], async (_, who, data, view): Promise<TestAnswer> => {
+    return this.change(request, response, [], async (_, who, view): Promise<TestAnswer> => {
       const tested = await view.alerts.sendTest();
       this.log(who, 'sent a test alert');
-      data.changed();
       return {
         channels: tested.map(({ channel, delivered, reason }) => ({
           name: channel,
@@ -196,11 +193,11 @@ class DashboardController {
   @Post('api/threshold')
   threshold(@Req() request: PageRequest, @Res() response: object): Promise<void> {
     const fields = ['category', 'tenant', 'window', 'threshold', 'forMs', 'reason'];
-    return this.change(request, response, fields, async (body, who, data, view): Promise<ThresholdAnswer> => {
-      const category = known(view, body.category);
-      const { threshold, forMs } = body;
-      const of = view.categories.get(category) as Category;
+    return this.change(request, response, fields, async (body, who, view): Promise<ThresholdAnswer> => {
+      const of = known(view, body.category);
       const window = windowIn(of, body.window);
+      const category = of.name;
+      const { threshold, forMs } = body;
       const scope = {
         ...scopeIn(category, body.tenant),
         category,
@@ -211,7 +208,6 @@ class DashboardController {
       const { tenant } = scope;
       if (threshold === null) {
         await refusing(view.thresholds.remove({ ...scope, reason, by: who }));
-        data.changed();
         return { category, tenant, threshold: shown(view.thresholdOf(of, window, tenant)) };
       }
       if (typeof threshold !== 'number') throw new Refusal(400, 'threshold is neither a number nor null');
@@ -219,7 +215,6 @@ class DashboardController {
       if (Number.isNaN(until?.getTime()))
         throw new Refusal(400, 'forMs is too long: leave it out for a threshold without an end');
       const set = await refusing(view.thresholds.set({ ...scope, threshold, until, reason, by: who }));
-      data.changed();
       return { category, tenant, threshold: shown(set.threshold), until: set.until?.getTime() };
     });
   }
@@ -251,9 +246,9 @@ class DashboardController {
     request: PageRequest,
     response: object,
     fields: readonly string[],
-    make: (body: Record<string, unknown>, who: string, data: DashboardData, view: MonitorView) => Promise<object>,
+    make: (body: Record<string, unknown>, who: string, view: MonitorView) => Promise<object>,
   ): Promise<void> {
-    await this.reply(request, response, () => {
+    await this.reply(request, response, async () => {
       if (!isOfPage(request)) throw new Refusal(403, 'changes are accepted only from the page itself');
       if (!/^application\/json\b/i.test(headerOf(request, 'content-type') ?? ''))
         throw new Refusal(415, 'the body is not JSON: send it as application/json');
@@ -265,7 +260,9 @@ class DashboardController {
       if (unknown !== undefined)
         throw new Refusal(400, `${unknown} is not a field here: write ${fields.join(', ') || 'none'}`);
       const { data, view } = this.present();
-      return make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, data, view);
+      const answer = await make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, view);
+      data.changed();
+      return answer;
     });
   }
 
@@ -395,8 +392,9 @@ function queryOf({ query }: PageRequest): Record<string, string | undefined> {
   return Object(query) as Record<string, string | undefined>;
 }
 
-function known(view: MonitorView, category: unknown): string {
-  if (typeof category === 'string' && view.categories.has(category)) return category;
+function known(view: MonitorView, name: unknown): Category {
+  const category = typeof name === 'string' ? view.categories.get(name) : undefined;
+  if (category) return category;
   throw new Refusal(404, `unknown category: write one of ${[...view.categories.keys()].join(', ')}`);
 }
 
