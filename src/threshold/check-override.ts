@@ -19,10 +19,6 @@ export function checkSet(
   now: number,
 ): NextOverride {
   checkGiven(options);
-  // A misspelled `until` would set a threshold without an end.
-  const unknown = unknownName(options, OPTIONS);
-  if (unknown !== undefined)
-    throw new TypeError(`${unknown} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
   const { threshold, until } = options;
   if (threshold !== Infinity && !(Number.isSafeInteger(threshold) && threshold >= 0))
     throw new RangeError(`threshold is ${show(threshold)}: write a whole number, 0 or more, or Infinity for no alerts`);
@@ -74,6 +70,10 @@ function checkGiven(options: unknown): void {
     throw new TypeError(
       `the options are ${show(options)}: write an object such as { category, threshold, reason, by }`,
     );
+  // A misspelled `until` would set a threshold without an end, a misspelled `tenant` would change that of everybody.
+  const unknown = unknownName(options, OPTIONS);
+  if (unknown !== undefined)
+    throw new TypeError(`${unknown} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
 }
 
 function checkTenant(tenant: string | undefined): void {

@@ -536,6 +536,15 @@ describe('thresholds that are set while the app runs', () => {
     expect((await one.changes()).map(({ to }) => to)).toEqual([7, 100]);
   });
 
+  it('are not removed with a misspelled or an undefined tenant: that of all would be', async () => {
+    await one.set(base);
+    for (const wrong of [{ tenantId: 'proj_1' }, { tenant: undefined }])
+      await expect(one.remove({ ...base, ...wrong })).rejects.toThrow(TypeError);
+    expect(found(one, 'proj_2')).toBe(100);
+    const [listed] = await one.list();
+    expect(await one.remove({ ...base, ...listed })).toBe(true);
+  });
+
   it('are listed', async () => {
     await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 1) });
     expect(await other.list()).toEqual([
