@@ -8,8 +8,8 @@ const UNSEEN = /[\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu
 const STACKED = /(\p{M}{8})\p{M}+/gu;
 /** Redis echoes the arguments of an unknown command: a key with a tenant's id, a record, or a whole script. */
 const ARGUMENTS = /,? with args beginning with:.*/s;
-/** What ioredis says of a command if there is no connection. */
-const CUT_OFF = /isn't writeable|connection is closed|max retries per request/i;
+/** ioredis's errors for commands, including its own, that a lost connection cut off. They do not say why it was lost. */
+export const CUT_OFF = /isn't writeable|connection is closed|max retries per request/i;
 /** What of a text is searched for addresses: more than is shown, so that a cut never leaves half of one. */
 const MAX_SEARCHED = 2_000;
 /** Words of this length with a digit in them are keys, tokens or passwords, more often than anything that is meant as an option. */

@@ -85,6 +85,15 @@ describe('Redis as teams run it', () => {
     }
   });
 
+  it('as a Cluster of which no node is there: the log has no words of ioredis', async () => {
+    const port = await freePort();
+    const cluster = new Cluster([{ host: '127.0.0.1', port }], { lazyConnect: true });
+    after(() => cluster.disconnect());
+    const { app } = await start(cluster);
+    await until(() => app.log.of('is away').length === 1);
+    expect(app.log.of('is away')).toEqual([expect.stringContaining('(no connection within 1 s)')]);
+  });
+
   it('over TLS', async () => {
     const port = await freePort();
     const { ca, args } = selfSigned(port);

@@ -3,7 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { chunks } from '../../util/chunks.js';
 import { OwnLogger } from '../../util/own-logger.js';
 import { withoutRootSpans, withoutTracing, type Untraced } from '../../util/optional-peers.js';
-import { kindOf, reasonOf } from '../../util/text.js';
+import { CUT_OFF, kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
   CONNECTION_LOST,
@@ -29,8 +29,6 @@ const READ_AT_ONCE = 500;
 const DEAD_AFTER_MS = 5_000;
 const TIMED_OUT = /timed out/;
 
-/** ioredis's errors for commands, including its own, that a lost connection cut off. They do not say why it was lost. */
-const CUT_OFF = /isn't writeable|max retries per request/;
 /** Errors that one key causes, while the server and the connection are fine. */
 const OF_KEY = /WRONGTYPE|NOPERM|CROSSSLOT|BROKEN|^MOVED |^ERR .*user_script/;
 /** Errors of a key that holds no counter of ours: another app's, or of a node that this client does not reach. */
