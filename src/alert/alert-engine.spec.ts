@@ -750,6 +750,7 @@ describe('AlertEngine', () => {
     expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     await engine.breached(aBreach('b'));
     expect(await statuses(engine)).toEqual(['a delivered', 'b delivered']);
+    expect(engine.historyUnread).toEqual(new Error('WRONGTYPE of the history'));
     expect(lines.filter((line) => line.includes('WRONGTYPE'))).toEqual([
       'Incidents have not been updated for a minute (WRONGTYPE of the history)',
     ]);
@@ -758,6 +759,32 @@ describe('AlertEngine', () => {
     expect([...(await state.list('incidents::')).keys(), engine.openIncidents]).toEqual(['story:llm::b', 1]);
     expect((await state.list('history::')).size).toBe(1);
     expect(heard.heard.slice(2)).toEqual(['b opened 16']);
+    await statuses(engine);
+    expect(engine.historyUnread).toBeUndefined();
+  });
+
+  it.each([
+    ['what changes', 'a opened 16', () => true],
+    ['only that what has ended is removed', 'a opened 16, a resolved 16', (next?: string) => next === undefined],
+  ])('says why the store refuses %s, and ends it once it does not', async (_, before, refuses) => {
+    let isRefused = true;
+    const refusing = Object.assign(Object.create(state) as MemorySharedState, {
+      swap: (kind: string, id: string, expected?: string, next?: string, due?: number) =>
+        isRefused && kind.startsWith('incidents') && refuses(next)
+          ? Promise.reject(new Error('NOPERM'))
+          : state.swap(kind, id, expected, next, due),
+    });
+    const heard = new Hearing();
+    const engine = await replica([heard], { ...story, isStoreAway: () => false }, refusing);
+    await engine.breached(aBreach());
+    await pass(HOUR / 2);
+    expect(heard.heard.join(', ')).toBe(before);
+    expect(lines.filter((line) => line.includes('NOPERM'))).toEqual([
+      'Incidents have not been updated for a minute (NOPERM. Grant its user the rights that the docs list under "The least rights")',
+    ]);
+    isRefused = false;
+    await pass(MINUTE);
+    expect([heard.heard, engine.openIncidents]).toEqual([['a opened 16', 'a resolved 16'], 0]);
   });
 
   it('sends to a channel that groups although its lease is refused, and says why', async () => {

@@ -259,6 +259,11 @@ export class AlertEngine implements Incidents {
     return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names, now));
   }
 
+  /** Why the last {@link list} lacked alerts that are over; undefined if it had them. */
+  get historyUnread(): unknown {
+    return this.records.historyUnread;
+  }
+
   /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   get openIncidents(): number {
     return this.records.size;
@@ -523,6 +528,7 @@ export class AlertEngine implements Incidents {
     // Last: while only these fail, all else goes on.
     this.leases.throwIfRefused();
     await this.records.lookAtHistory();
+    this.records.throwIfRefused();
   }
 
   /** Writes what this replica alone knows. What others have ended meanwhile goes back to the history, once its end is in all messages. */

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import { idLabel } from '../util/shown-names.js';
-import { amountOf, oneLine, plural } from '../util/text.js';
+import { amountOf, GRANT_RIGHTS, NO_RIGHT, oneLine, plural } from '../util/text.js';
 import { ODD_ANSWER } from '../store/counter-store.js';
 import type { TenantTotal } from './tenant-total.js';
 import type { LiveWindow } from './tenants-by-window.js';
@@ -94,7 +94,6 @@ function remedyFor(reason: string, tenant: string): string {
     return 'It belongs to another node of a Cluster, which this client cannot reach: pass an ioredis Cluster as redis';
   if (/CROSSSLOT/.test(reason))
     return 'Its keys are in different slots of a Cluster: remove {} from the keyPrefix of the client, and pass an ioredis Cluster as redis';
-  if (/NOPERM|can't run this command/.test(reason))
-    return 'Grant its user the rights that the docs list under "The least rights"';
+  if (NO_RIGHT.test(reason)) return GRANT_RIGHTS;
   return `Set a keyPrefix that nothing else uses, or delete the key of tenant ${idLabel(tenant, 100)}`;
 }

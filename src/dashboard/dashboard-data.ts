@@ -5,7 +5,7 @@ import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdOverride } from '../model/threshold-override.js';
 import { keyOfShown } from '../model/tenant.js';
 import { baseWindow, NEAR } from '../usage/usage-units.js';
-import type { UsageReader, UsageRow } from '../usage/usage-reader.js';
+import type { UsageReader, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';
 import {
   MAX_TOP,
@@ -64,11 +64,13 @@ interface Told {
 /** Builds the responses of the page's API. Reads each once a second for any number of viewers. */
 export class DashboardData {
   private readonly cached = new Cached();
+  /** Why the overview lacked parts. */
+  private lackedByAll: readonly string[] = [];
 
-  /** @param lacking - Called with each overview: what it lacks and why, for the log; empty if it has all. */
+  /** @param lacking - Called with each answer's name: what it lacks and why, for the log; empty if it has all. */
   constructor(
     private readonly view: MonitorView,
-    private readonly lacking: (reasons: string) => void,
+    private readonly lacking: (answer: string, reasons: string) => void,
   ) {}
 
   /** Call after a change on the page, so that the next response includes it. */
@@ -139,7 +141,8 @@ export class DashboardData {
     // Last, because the store may go while the parts are read.
     const { name, up, blindSince } = view.store();
     // While it is away, its own line has the reason.
-    this.lacking(up ? parts.reasons : '');
+    this.lackedByAll = up ? parts.reasons : [];
+    this.lacking('overview', this.lackedByAll.join(', '));
     return {
       now: view.now(),
       service: view.service,
@@ -221,35 +224,37 @@ export class DashboardData {
     );
     const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
     if (!usage) {
-      const day = { start: now, stepMs: 60_000, counts: [] };
-      return { now, rows: [], day, hourlyPeaks: [], ...common, ...parts.unread };
+      return { now, rows: [], day: noSeries(now), hourlyPeaks: [], ...common, ...parts.unread };
     }
     const category = usage.category(name);
-    const rows = await Promise.all(
-      category.windows.map(async (window) =>
-        (await usage.present(category, window, [keyOfShown(id)])).map((row) => this.toRow(row)),
-      ),
-    );
+    const what = usageOf(category);
+    const reading = category.windows.map((window) => usage.present(category, window, [keyOfShown(id)]));
+    const found = await Promise.all(reading.map((rows) => this.needed(parts, what, rows, [])));
     const [day, peaks, overrides] = await Promise.all([
-      usage.history(name, id, { from: now - DAY_MS }),
-      usage.hourlyPeaks(name, { from: now - usage.retention.hourlyRetentionMs }),
-      thresholds.list(),
+      this.needed(parts, what, usage.history(name, id, { from: now - DAY_MS }), undefined),
+      this.needed(parts, what, usage.hourlyPeaks(name, { from: now - usage.retention.hourlyRetentionMs }), []),
+      this.needed(parts, 'thresholds', thresholds.list(), []),
     ]);
+    const rows = await this.withDetails(
+      found.flat().map((row) => this.toRow(row)),
+      told,
+      parts,
+    );
+    this.lackedBy('tenant', parts);
     const base = baseWindow(category).name;
     const isOfTenant = ({ tenant }: ThresholdOverride): boolean =>
       tenant !== undefined && keyOfShown(tenant) === keyOfShown(id);
     const override = overrides.find((one) => isFor(one, name, base) && isOfTenant(one));
     return {
       now,
-      rows: await this.withDetails(rows.flat(), told, parts),
-      day: toSeries(day),
+      rows,
+      day: day ? toSeries(day) : noSeries(now),
       hourlyPeaks: peaks.flatMap(({ hour, tenants }) => {
         const own = tenants.find(({ tenant }) => tenant.id === keyOfShown(id));
         return own ? [{ at: hour.getTime(), count: own.count }] : [];
       }),
       ...common,
       override: override && toOverride(override),
-      // Last, because the rows may lack something too.
       ...parts.unread,
     };
   }
@@ -268,26 +273,28 @@ export class DashboardData {
         severity: alert.level.severity,
       }));
     const summary = await this.summary(category, parts);
-    const common = { now, category: summary, alerts, ...parts.unread };
+    const common = { now, category: summary, alerts };
     if (!usage) {
-      const totals = { start: now, stepMs: 60_000, counts: [] };
-      return { ...common, totals, tenants: [], active: 0, advice: noAdvice(category, now) };
+      const advice = noAdvice(category, now);
+      return { ...common, totals: noSeries(now), tenants: [], active: 0, advice, ...parts.unread };
     }
     const [totals, used, advice, overrides] = await Promise.all([
-      usage.totals(name, { from: now - DAY_MS }),
-      this.used(category),
-      this.advice(name),
-      thresholds.list(),
+      this.needed(parts, usageOf(category), usage.totals(name, { from: now - DAY_MS }), undefined),
+      this.needed(parts, usageOf(category), this.used(category), []),
+      this.needed(parts, usageOf(category), this.advice(name), noAdvice(category, now)),
+      this.needed(parts, 'thresholds', thresholds.list(), []),
     ]);
+    this.lackedBy('category', parts);
     const base = baseWindow(category).name;
     const override = overrides.find((one) => isFor(one, name, base) && one.tenant === undefined);
     return {
       ...common,
-      totals: toSeries(totals),
+      totals: totals ? toSeries(totals) : noSeries(now),
       tenants: used.slice(0, MAX_TENANTS),
       active: used.length,
       advice,
       override: override && toOverride(override),
+      ...parts.unread,
     };
   }
 
@@ -383,9 +390,13 @@ export class DashboardData {
       const own = rows.filter((row) => row.category === category.name);
       if (!usage || own.length === 0) continue;
       const ids = own.map(({ tenant }) => tenant.id);
-      const reading = usage.histories(category, ids, { from: now - HOUR_MS + 60_000 });
-      const series = await parts.read(usageOf(category), reading, []);
-      series.forEach((hour, i) => hours.set(own[i] as TenantRow, toSeries(hour)));
+      const lastHour = (some: string[]): Promise<UsageSeries[]> =>
+        usage.histories(category, some, { from: now - HOUR_MS + 60_000 });
+      // A tenant's history that cannot be read hides no other's.
+      const series = await lastHour(ids).catch(() =>
+        Promise.all(ids.map(async (id) => (await parts.read(usageOf(category), lastHour([id]), []))[0])),
+      );
+      series.forEach((hour, i) => hour && hours.set(own[i] as TenantRow, toSeries(hour)));
     }
     return rows.map((row) => {
       const record = alerts.find((one) => hasTold(one, row));
@@ -407,7 +418,21 @@ export class DashboardData {
 
   private async told(parts: Parts): Promise<Told> {
     const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
-    return { alerts: await parts.read('alerts', alerts, []), mutes: await parts.read('mutes', this.mutes(), []) };
+    const told = { alerts: await parts.read('alerts', alerts, []), mutes: await parts.read('mutes', this.mutes(), []) };
+    const unread = this.view.historyUnread();
+    if (unread !== undefined) parts.lacks('alerts that are over', unread);
+    return told;
+  }
+
+  /** Says what the overview, which every page asks for, has not said. */
+  private lackedBy(answer: string, { reasons }: Parts): void {
+    if (!this.view.store().up) return;
+    this.lacking(answer, reasons.filter((reason) => !this.lackedByAll.includes(reason)).join(', '));
+  }
+
+  /** A part without which an answer would look as if nothing was counted: it fails while the store is away. */
+  private needed<T>(parts: Parts, what: string, reading: Promise<T>, nothing: T): Promise<T> {
+    return this.view.store().up ? parts.read(what, reading, nothing) : reading;
   }
 
   private async summary(category: Category, parts: Parts): Promise<CategorySummary> {
@@ -467,6 +492,11 @@ export class DashboardData {
       return new Map(Array.from(seen, ([id, { name }]) => [id, name]));
     });
   }
+}
+
+/** A series of no counts. */
+function noSeries(now: number): Series {
+  return { start: now, stepMs: 60_000, counts: [] };
 }
 
 /** How the page and the log name a category's usage. */

@@ -222,12 +222,12 @@ class DashboardController {
   private present(): { readonly view: MonitorView; readonly data: DashboardData } {
     const view = this.view?.value;
     if (!view) throw new Refusal(503, 'the monitor is off, or has not started yet');
-    return (this.data ??= { view, data: new DashboardData(view, (reasons) => this.lacking(reasons)) });
+    return (this.data ??= { view, data: new DashboardData(view, (answer, reasons) => this.lacking(answer, reasons)) });
   }
 
-  private lacking(reasons: string): void {
-    if (reasons === '') this.once.good('parts');
-    else this.once.warn('parts', () => `The page is shown without what cannot be read: ${reasons}`, reasons);
+  private lacking(answer: string, reasons: string): void {
+    if (reasons === '') this.once.good(`parts ${answer}`);
+    else this.once.warn(`parts ${answer}`, () => `The page is shown without what cannot be read: ${reasons}`, reasons);
   }
 
   private async answer(

@@ -10,9 +10,13 @@ export class Parts {
     try {
       return await reading;
     } catch (error) {
-      this.failed.set(what, (this.failed.get(what) ?? new Set()).add(storeReasonOf(error)));
+      this.lacks(what, error);
       return nothing;
     }
+  }
+
+  lacks(what: string, error: unknown): void {
+    this.failed.set(what, (this.failed.get(what) ?? new Set()).add(storeReasonOf(error)));
   }
 
   /** For the answer, without the reasons: they may hold addresses. */
@@ -20,9 +24,9 @@ export class Parts {
     return this.failed.size === 0 ? {} : { unread: [...this.failed.keys()].sort() };
   }
 
-  /** For the log: `usage of llm_call (WRONGTYPE …)`. Empty if all was read. */
-  get reasons(): string {
+  /** For the log: `usage of llm_call (WRONGTYPE …)`. */
+  get reasons(): string[] {
     const parts = Array.from(this.failed, ([what, reasons]) => `${what} (${[...reasons].sort().join('; ')})`);
-    return parts.sort().join(', ');
+    return parts.sort();
   }
 }

@@ -42,6 +42,8 @@ export interface MonitorView {
   /** Breaches since startup, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
+  /** Why the alerts that were last listed lack those that are over; undefined if they do not. */
+  historyUnread(): unknown;
   /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   openIncidents(): number;
   handlers(): readonly HandlerStatus[];

@@ -234,7 +234,11 @@ export class UsageReader {
       };
     });
     const over = rows.filter(({ count, threshold = Infinity }) => count > threshold);
-    const since = await this.past.since(category, window, over, time);
+    const sinceOf = (some: readonly UsageRow[]): Promise<Date[]> => this.past.since(category, window, some, time);
+    // A tenant whose history cannot be read hides no other; it has been over since the start of the window at least.
+    const since = await sinceOf(over).catch(() =>
+      Promise.all(over.map(async (row) => (await sinceOf([row]).catch(() => []))[0] ?? new Date(span.start))),
+    );
     over.forEach((row, i) => (row.since = since[i] as Date));
     return rows;
   }

@@ -106,7 +106,7 @@ describe('Poller', () => {
     for (const poller of beside) poller.start();
     await pass(180_000);
     expect(log.lines).toEqual([
-      'warn : Mutes, Instances, Usage records have not been updated for a minute (NOPERM)',
+      'warn : Mutes, Instances, Usage records have not been updated for a minute (NOPERM. Grant its user the rights that the docs list under "The least rights")',
       'warn : Thresholds have not been updated for a minute (WRONGTYPE)',
     ]);
     expect(elsewhere.lines).toHaveLength(1);

@@ -138,6 +138,13 @@ it('storeReasonOf names the keys of what Redis refuses because one holds somethi
   expect(refused('evalsha', ['4f2a', 4, 'a', 'b', 'c', 'd'])).toBe(`${remedy}DEL a, DEL b, DEL c, …`);
   expect(refused('hlen', ['x'.repeat(300)])).toBe(`${remedy}DEL ${'x'.repeat(199)}…`);
   expect(refused('hlen', ['a'], 'OOM')).toBe('OOM');
+  for (const message of [
+    'NOPERM this user …',
+    "ERR The user executing the script can't run this command or subcommand",
+  ])
+    expect(refused('hlen', ['a'], message)).toBe(
+      `${message}. Grant its user the rights that the docs list under "The least rights"`,
+    );
   expect(refused('hlen', 'a' as never)).toBe('WRONGTYPE Operation');
   expect([storeReasonOf(new Error('WRONGTYPE')), storeReasonOf(undefined)]).toEqual(['WRONGTYPE', 'undefined']);
 });

@@ -88,6 +88,10 @@ export function reasonOf(error: unknown): string {
   }
 }
 
+/** What Redis says if its user lacks a right, also to a command of a script. */
+export const NO_RIGHT = /NOPERM|can't run this command/;
+export const GRANT_RIGHTS = 'Grant its user the rights that the docs list under "The least rights"';
+
 /**
  * {@link reasonOf} what our own connection to the store could not do. If a key holds something else, with the keys of that command and the
  * remedy: Redis does not say which. Not for errors of the app's functions, whose keys may be secret.
@@ -95,6 +99,7 @@ export function reasonOf(error: unknown): string {
 export function storeReasonOf(error: unknown): string {
   const reason = reasonOf(error);
   if (CUT_OFF.test(reason)) return 'there is no connection';
+  if (NO_RIGHT.test(reason)) return `${reason}. ${GRANT_RIGHTS}`;
   if (!reason.includes('WRONGTYPE')) return reason;
   const { name, args } = Object((Object(error) as { command?: unknown }).command) as Record<string, unknown>;
   // A store of the app may have errors of another shape.

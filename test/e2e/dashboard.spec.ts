@@ -24,6 +24,7 @@ import { SCHEMAS } from '../../src/dashboard/api-schemas.js';
 import { EXAMPLES } from '../../src/dashboard/api-examples.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
 import { RateMonitorConfigError } from '../../src/index.js';
+import type { UsageStore } from '../../src/store/usage-store.js';
 import { Deferred } from '../../src/util/deferred.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
@@ -867,8 +868,8 @@ describe('the API of the page', () => {
 
   it('answers 503 before the monitor has started, and where it fails, without a word of why', async () => {
     const { monitor, get, log } = await started();
-    jest.spyOn(monitor.replica.usage, 'history').mockRejectedValue(new Error('WRONGTYPE of something'));
-    const answer = await get('/rate-monitor/api/tenant?category=llm_call&tenant=proj_1');
+    jest.spyOn(monitor.view.thresholds, 'list').mockRejectedValue(new Error('WRONGTYPE of something'));
+    const answer = await get('/rate-monitor/api/thresholds');
     expect([answer.status, await answer.json()]).toEqual([
       503,
       { error: 'this cannot be read or changed at the moment: the log of the app says why' },
@@ -915,7 +916,7 @@ describe('the API of the page', () => {
     await read('overview');
     expect(log.lines.filter((line) => line.includes('cannot be read'))).toEqual([
       expect.stringMatching(
-        /The page is shown without what cannot be read: alerts \(NOPERM to read alerts\), instances \(.*\), mutes \(.*\), usage of llm_call \(NOPERM to read usage\)$/,
+        /The page is shown without what cannot be read: alerts \(NOPERM to read alerts\. Grant its user the rights .*\), instances \(.*\), mutes \(.*\), usage of llm_call \(NOPERM to read usage\..*\)$/,
       ),
     ]);
 
@@ -923,9 +924,42 @@ describe('the API of the page', () => {
     await until(async () => (await read<Overview>('overview')).unread === undefined);
   });
 
+  it('hides no tenant because the history of another cannot be read, and shows what else is known of that one', async () => {
+    const { monitor, get, log } = await started();
+    await monitor.replica.count('llm_call', 'broken', 60);
+    await monitor.replica.count('llm_call', 'proj_1', 50);
+    await monitor.replica.recorder.look();
+    const { store } = Reflect.get(monitor.replica.usage, 'settings') as { store: UsageStore };
+    const history = store.history.bind(store);
+    jest
+      .spyOn(store, 'history')
+      .mockImplementation((category, tenants, from, to) =>
+        tenants.includes('broken') ? Promise.reject(new Error('WRONGTYPE')) : history(category, tenants, from, to),
+      );
+    const unread = ['usage of llm_call'];
+    const read = async <T>(path: string) => (await (await get(`/rate-monitor/api/${path}`)).json()) as T;
+    const overview = await read<Overview>('overview');
+    expect(overview.rows.map(({ tenant, hour, since }) => [tenant.id, hour.counts.at(-1), since])).toEqual([
+      ['broken', undefined, START],
+      ['proj_1', 50, START],
+    ]);
+    expect([overview.state, overview.over, overview.unread]).toEqual(['over', 2, unread]);
+    const tenant = await read<TenantAnswer>('tenant?category=llm_call&tenant=broken');
+    expect([tenant.rows[0]?.count, tenant.day.counts, tenant.unread]).toEqual([60, [], unread]);
+    const category = await read<CategoryAnswer>('category?category=llm_call');
+    expect([category.totals.counts.at(-1), category.active, category.unread]).toEqual([110, 0, unread]);
+    jest.spyOn(monitor.view.thresholds, 'list').mockRejectedValue(new Error('NOPERM'));
+    jest.spyOn(monitor.view, 'historyUnread').mockReturnValue(new Error('NOPERM'));
+    const both = await read<TenantAnswer>('tenant?category=llm_call&tenant=proj_1');
+    expect([both.rows[0]?.count, both.unread]).toEqual([50, ['alerts that are over', 'thresholds']]);
+    expect(log.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(2);
+    jest.restoreAllMocks();
+  });
+
   it('logs once why pages that ask each second get nothing, and each change that fails', async () => {
     const { monitor, get, post, log } = await started();
     const failed = () => log.lines.filter((line) => line.includes('A request of the page failed'));
+    Object.assign(monitor.status, { up: false });
     jest.spyOn(monitor.replica.usage, 'history').mockRejectedValue(new Error('the store is away'));
     for (let i = 0; i < 3; i++) await get('/rate-monitor/api/tenant?category=llm_call&tenant=proj_1');
     expect(failed()).toHaveLength(1);

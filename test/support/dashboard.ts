@@ -106,6 +106,7 @@ export function seenMonitor(now: number, more: RateMonitorOptions['categories'] 
         outcomes: NO_OUTCOMES,
       },
     ],
+    historyUnread: () => undefined,
     openIncidents: () => 1,
     handlers: () => [{ handler: 'LlmController.call', categories: ['llm_call'], seen: false }],
   };

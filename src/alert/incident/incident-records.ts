@@ -18,6 +18,8 @@ const HANDLED_AFTER_MS = 1_000;
 
 /** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
+/** Longer than until a refused write is tried again, at most. */
+const REFUSED_FOR_MS = 15_000;
 /** How long the counter may take to notice that the store is away: without requests, it looks once a second. */
 const NOTICED_WITHIN_MS = 3_000;
 
@@ -47,6 +49,10 @@ export class IncidentRecords {
   private untrimmed = 0;
   /** Whether the history could not be read or written although the store was not away, when that was last tried. */
   private isHistoryFailing = false;
+  /** Why the history could not be read when the incidents were last listed. */
+  private unread: unknown;
+  /** The last write that the store refused, and when. */
+  private refused = { error: undefined as unknown, at: -Infinity };
 
   /**
    * @param scope - The service and environment. Records of others in the same store are left alone.
@@ -81,6 +87,11 @@ export class IncidentRecords {
   storeIsAway(): void {
     if (!this.away) this.awayAt = Date.now();
     this.away = true;
+  }
+
+  /** Why {@link newest} lacked those that are over; undefined if it had them. */
+  get historyUnread(): unknown {
+    return this.unread;
   }
 
   /** How many incidents are in the store, as last seen. */
@@ -157,10 +168,12 @@ export class IncidentRecords {
 
   /** The latest incidents, newest first: those that are open, and as many that are over as there is room for; while the store is away, those seen here. */
   async newest(): Promise<Incident[]> {
+    let unread: unknown;
     const [ended, open] = await Promise.all([
-      this.history.list(MAX_LISTED).catch(() => undefined),
+      this.history.list(MAX_LISTED).catch((error: unknown) => void (unread = error)),
       this.store.list(MAX_LISTED).catch(() => this.storeIsAway()),
     ]);
+    this.unread = unread;
     if (open && !ended) this.isHistoryFailing = true;
     const listed = open ? [...(ended ?? []), ...open] : [];
     const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
@@ -233,8 +246,9 @@ export class IncidentRecords {
       this.seen.delete(id);
       this.unshared.delete(id);
       this.untrimmed++;
-    } catch {
+    } catch (error) {
       this.isHistoryFailing = true;
+      this.refused = { error, at: performance.now() };
     }
   }
 
@@ -249,6 +263,11 @@ export class IncidentRecords {
     if (this.untrimmed < TRIM_EVERY) return;
     await this.state.trim(this.kinds.history, MAX_LISTED);
     this.untrimmed = 0;
+  }
+
+  /** @throws why the store refuses what is written, for the log to say so: what is only read goes on. */
+  throwIfRefused(): void {
+    if (performance.now() - this.refused.at < REFUSED_FOR_MS) throw this.refused.error;
   }
 
   /** Forgets incidents not seen for a long time: another replica handles them, or they are over. */
@@ -337,6 +356,7 @@ export class IncidentRecords {
         this.seen.delete(id);
         throw error;
       }
+      this.refused = { error, at: performance.now() };
       this.storeIsAway();
       return undefined;
     }
