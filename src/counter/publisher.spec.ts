@@ -130,16 +130,16 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(1);
   });
 
-  it.each(['count', 'announced', 'announce', 'earlier'])(
-    'refuses an answer of a store of the app whose %s is no number, with a line about it',
-    async (field) => {
-      answer = (totals) =>
-        Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, [field]: true })));
-      void count();
-      await jest.advanceTimersByTimeAsync(10);
-      expect([taken(), lines]).toEqual([0, [expect.stringContaining(`(odd answer: the ${field} is not a number)`)]]);
-    },
-  );
+  it.each(
+    ['count', 'announced', 'announce', 'earlier'].flatMap((field) => [true, -5, Infinity].map((odd) => [field, odd])),
+  )('refuses an answer of a store of the app whose %s is %s, with a line about it', async (field, odd) => {
+    answer = (totals) =>
+      Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, [String(field)]: odd })));
+    void count();
+    await jest.advanceTimersByTimeAsync(10);
+    const said = `(odd answer: the ${field} is not a number, 0 or more)`;
+    expect([taken(), lines]).toEqual([0, [expect.stringContaining(said)]]);
+  });
 
   it('takes answers that are there at once', async () => {
     answer = ((totals: readonly OwnTotal[]) =>

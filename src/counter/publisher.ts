@@ -296,7 +296,7 @@ export class Publisher {
 
   private taken(tracked: TenantTotal, { total }: OwnTotal, counted: Counted, raised: Promise<void>[]): void {
     const odd = notNumber(counted);
-    if (odd !== undefined) return this.refused(tracked, `${ODD_ANSWER} the ${odd} is not a number`);
+    if (odd !== undefined) return this.refused(tracked, `${ODD_ANSWER} the ${odd} is not a number, 0 or more`);
     // A total that was sent but never answered may not have arrived, and then its counter was not lost.
     const hasLost = counted.lost === true && tracked.isKnownToStore;
     const raising = this.crossings.taken(tracked, total, counted, this.wasCutOff);
@@ -392,12 +392,17 @@ export class Publisher {
   }
 }
 
-/** What of an answer is not a number, or must be there and is not: without a level to announce, nobody would ever be alerted on. */
+/** What of an answer is not a number of 0 or more, or must be there and is not: without a level to announce, nobody would ever be alerted on. */
 function notNumber({ count, announced, announce, earlier = 0 }: Counted): keyof Counted | undefined {
-  if (!Number.isFinite(count)) return 'count';
-  if (!Number.isFinite(announced)) return 'announced';
-  if (!Number.isFinite(announce)) return 'announce';
-  return Number.isFinite(earlier) ? undefined : 'earlier';
+  if (!isCount(count)) return 'count';
+  if (!isCount(announced)) return 'announced';
+  if (!isCount(announce)) return 'announce';
+  return isCount(earlier) ? undefined : 'earlier';
+}
+
+/** Fractions may leave a sum a little below 0. */
+function isCount(value: number): boolean {
+  return Number.isFinite(value) && value > -1;
 }
 
 /** One answer for each total. Anything else from the app's own store becomes a refusal, so that the total is published again later. */

@@ -365,19 +365,28 @@ describe('the redis store alone', () => {
     ]);
   });
 
-  it.each<[reply: unknown]>([[null], [7], [[]], [['1', '1', '1']], [[null]], [['']], [[1]], [['nan']], [['1 x']]])(
-    'takes nothing from a reply that the script never gives, as of a proxy: %j',
-    async (reply) => {
-      const { connection } = store as unknown as { connection: Record<string, unknown> };
-      connection.rateMonitorPublish = () => Promise.resolve(reply);
-      const refused = expect.stringMatching(/^(odd answer: |BROKEN )\w/) as string;
-      expect(await store.publish([total], NOW)).toEqual([{ refused, ofKey: true }]);
-      // Of several totals, too.
-      expect(await store.publish([total, { ...total, window: at(8) }], NOW)).toEqual(
-        expect.arrayContaining([{ refused, ofKey: true }]),
-      );
-    },
-  );
+  it.each<[reply: unknown]>([
+    [null],
+    [7],
+    [[]],
+    [['1', '1', '1']],
+    [[null]],
+    [['']],
+    [[1]],
+    [['nan']],
+    [['1 x']],
+    [['-5']],
+    [['Infinity']],
+  ])('takes nothing from a reply that the script never gives, as of a proxy: %j', async (reply) => {
+    const { connection } = store as unknown as { connection: Record<string, unknown> };
+    connection.rateMonitorPublish = () => Promise.resolve(reply);
+    const refused = expect.stringMatching(/^(odd answer: |BROKEN )-?\w/) as string;
+    expect(await store.publish([total], NOW)).toEqual([{ refused, ofKey: true }]);
+    // Of several totals, too.
+    expect(await store.publish([total, { ...total, window: at(8) }], NOW)).toEqual(
+      expect.arrayContaining([{ refused, ofKey: true }]),
+    );
+  });
 
   it('opens a new connection once its replies are out of step, and takes no count from one', async () => {
     const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
@@ -437,8 +446,12 @@ describe('the redis store alone', () => {
     ]);
   });
 
-  it('holds back a hash that is no counter of ours, and takes the others', async () => {
-    await redis.client.hset(keyName(), 'total', 'abc');
+  it.each(
+    ['total', 'base', 'self'].flatMap((field) =>
+      ['abc', '-5', 'inf', '-inf', 'nan'].map((value) => ({ field, value })),
+    ),
+  )('holds back a hash whose $field is $value, and takes the others', async ({ field, value }) => {
+    await redis.client.hset(keyName(), { total: 1, [field === 'self' ? `~${total.instance}` : field]: value });
     const [refused, taken] = await store.publish([total, { ...total, window: at(8) }], NOW);
     expect(refused).toEqual({ refused: expect.stringContaining('BROKEN'), ofKey: true });
     expect(taken).toMatchObject({ count: 1 });

@@ -40,6 +40,9 @@ local function plus(a, b)
   return sum
 end
 
+-- Fractions may leave a sum a little below 0.
+local function isCount(number) return number and number > -1 and number < math.huge end
+
 -- A publish may be very late, so its own time does not say when the base grew.
 local function time()
   local at = pcall('TIME')
@@ -106,13 +109,14 @@ while at <= last do
     local state = pcall('HMGET', key, me, 'total', 'level', 'base', 'told')
     local mine, before, level = state[1], state[2], state[3]
     local owned, total, base = tonumber(mine or 0), tonumber(before or 0), tonumber(state[4] or 0)
-    local error = state.err or (not (owned and total and base) and 'BROKEN the hash holds something that is not a number')
+    local error = state.err or (not (isCount(owned) and isCount(total) and isCount(base)) and 'BROKEN the hash holds something that is not a count')
     local earlier, given, told = 0, 0, 0
     if not error then
       for part = first, k do
         local found = pcall('HMGET', KEYS[part], 'total', 'level')
         if not found.err then
-          earlier = plus(earlier, tonumber(found[1]) or 0)
+          local count = tonumber(found[1])
+          if isCount(count) then earlier = plus(earlier, count) end
           if found[2] then
             local partGiven, partTold = levelsIn(KEYS[part], found[2], ats)
             given, told = math.max(given, partGiven), math.max(told, partTold)

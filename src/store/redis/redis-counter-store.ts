@@ -318,7 +318,8 @@ function readReply(reply: unknown, { levels, earlier, announced: known }: OwnTot
   if (reply.startsWith('!')) return { refused: reply.slice(1), ofKey: true };
   const numbers = reply.split(' ').map(Number);
   const [count = NaN, before = 0, announced, announce = 0, lost = 0, takenOver = 0] = numbers;
-  if (numbers.some(Number.isNaN)) return { refused: `BROKEN ${reply}`, ofKey: true };
+  // Fractions may leave a sum a little below 0.
+  if (!numbers.every((number) => number > -1 && number < Infinity)) return { refused: `BROKEN ${reply}`, ofKey: true };
   const counted: Counted = {
     count,
     announced: placeAt(levels, announced ?? levelPlace(levels, known)),
