@@ -7,7 +7,7 @@ import type { CompleteOptions } from '../options/with-defaults.js';
 import { effectiveLevels } from '../threshold/effective-levels.js';
 import { levelReached, levelsFor, type AskedThresholds } from '../threshold/levels.js';
 import type { Overrides } from '../threshold/overrides.js';
-import { Turns } from '../threshold/threshold-function.js';
+import { CallLimit } from '../threshold/threshold-function.js';
 import type { SayOnce } from '../util/say-once.js';
 
 const OVER: Levels = { threshold: 0, counts: [], steps: [] };
@@ -21,7 +21,7 @@ export function countedCategories(
   once: SayOnce,
   now: () => number,
 ): Map<string, CountedCategory> {
-  const asked = { ttlMs: thresholdTtlMs, turns: new Turns(), now };
+  const asked = { ttlMs: thresholdTtlMs, limit: new CallLimit(), now };
   return new Map(Array.from(categories, ([name, category]) => [name, counted(category, asked, overrides, once)]));
 }
 

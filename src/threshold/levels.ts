@@ -2,7 +2,7 @@ import type { ThresholdResolver } from '../model/category.js';
 import type { AlertLevel, Levels } from '../model/level.js';
 import type { Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
-import { ThresholdFunction, type Turns } from './threshold-function.js';
+import { ThresholdFunction, type CallLimit } from './threshold-function.js';
 
 /** Answers expire between two looks at all tenants, so more than one, or a busy tenant's answer would hold for almost two of its times. */
 const LOOKS_PER_TTL = 4;
@@ -34,19 +34,19 @@ export interface AskedThresholds {
   /** How long an answer is cached, in milliseconds. */
   readonly ttlMs: number;
   /** Shared by all functions. */
-  readonly turns: Turns;
+  readonly limit: CallLimit;
   /** Milliseconds since an arbitrary moment. */
   readonly now: () => number;
 }
 
 /** With a fixed threshold all tenants share the same levels, computed once; the result of a function is cached. */
-export function levelsFor({ threshold, levels }: Thresholds, { ttlMs, turns, now }: AskedThresholds): LevelsFor {
+export function levelsFor({ threshold, levels }: Thresholds, { ttlMs, limit, now }: AskedThresholds): LevelsFor {
   if (typeof threshold === 'number') {
     const same = levelsOf(threshold, levels);
     return Object.assign(() => same, { byKey: () => same });
   }
   let version = 0;
-  const thresholds = new ThresholdFunction(threshold, { ttlMs, turns, changed: () => version++, now });
+  const thresholds = new ThresholdFunction(threshold, { ttlMs, limit, changed: () => version++, now });
   const of = (tenant: Tenant): Levels | Promise<Levels> => {
     const known = thresholds.of(tenant);
     return typeof known === 'number' ? levelsOf(known, levels) : known.then((later) => levelsOf(later, levels));

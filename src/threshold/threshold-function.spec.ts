@@ -1,5 +1,5 @@
 import type { ThresholdResolver } from '../model/category.js';
-import { ThresholdFunction, Turns } from './threshold-function.js';
+import { ThresholdFunction, CallLimit } from './threshold-function.js';
 
 const TTL_MS = 60_000;
 
@@ -13,8 +13,8 @@ describe('a threshold function', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  const asking = (ask: ThresholdResolver, turns = new Turns()): ThresholdFunction =>
-    new ThresholdFunction(ask, { ttlMs: TTL_MS, turns, changed: () => changes++, now: () => now });
+  const asking = (ask: ThresholdResolver, limit = new CallLimit()): ThresholdFunction =>
+    new ThresholdFunction(ask, { ttlMs: TTL_MS, limit, changed: () => changes++, now: () => now });
 
   it('is asked once for many requests of a tenant, and again when its answer is a minute old', async () => {
     const ask = jest.fn(() => Promise.resolve(10));
@@ -102,7 +102,7 @@ describe('a threshold function', () => {
       answers[i]?.(1);
       await jest.advanceTimersByTimeAsync(0);
     }
-    // All turns are free again.
+    // All calls are free again.
     for (let i = 0; i < 60; i++) void thresholds.of({ id: `u${i}` });
     await jest.advanceTimersByTimeAsync(0);
     expect(ask).toHaveBeenCalledTimes(170);
@@ -150,7 +150,7 @@ describe('a threshold function', () => {
     const ask = jest.fn((tenant: { id: string }) =>
       tenant.id === 'b' ? Promise.resolve(2) : new Promise<number>(() => undefined),
     );
-    const thresholds = asking(ask, new Turns(1));
+    const thresholds = asking(ask, new CallLimit(1));
     const [hanging, next] = [thresholds.of({ id: 'a' }), thresholds.of({ id: 'b' })];
     const reason = expect(hanging).rejects.toThrow('no answer within 10 s');
     await jest.advanceTimersByTimeAsync(10_000);
@@ -170,7 +170,7 @@ describe('a threshold function', () => {
 
   it('that hangs lets only so many tenants wait, and asks for the others once it answers', async () => {
     const ask = jest.fn<Promise<number>, []>(() => new Promise(() => undefined));
-    const thresholds = asking(ask, new Turns(1, 2));
+    const thresholds = asking(ask, new CallLimit(1, 2));
     const [first, second, third, fourth] = ['a', 'b', 'c', 'd'].map(async (id) => thresholds.of({ id }));
     const hung = expect(first).rejects.toThrow('no answer');
     await expect(fourth).rejects.toThrow('2 tenants wait for theirs');

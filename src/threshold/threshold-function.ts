@@ -16,7 +16,7 @@ const LAST_CALL_AGAIN_MS = 60_000;
 /**
  * Limits how many calls of threshold functions run at once, and how many wait for their turn: while a function hangs, all of them would.
  */
-export class Turns {
+export class CallLimit {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
@@ -31,7 +31,7 @@ export class Turns {
     return this.free > 0;
   }
 
-  async take<T>(work: () => T | PromiseLike<T>): Promise<T> {
+  async run<T>(work: () => T | PromiseLike<T>): Promise<T> {
     if (this.free > 0) this.free--;
     else if (this.waiting.length >= this.mostWaiting) throw new Error(`${this.mostWaiting} tenants wait for theirs`);
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
@@ -60,7 +60,7 @@ interface Kept {
 interface ThresholdFunctionOptions {
   /** How long an answer is cached, in milliseconds. */
   readonly ttlMs: number;
-  readonly turns: Turns;
+  readonly limit: CallLimit;
   /** Called if an answer differs from the previous one. */
   readonly changed: () => void;
   /** Milliseconds since an arbitrary moment. */
@@ -111,9 +111,9 @@ export class ThresholdFunction {
   private call(kept: Kept, tenant: Tenant): void {
     // A copy, because the request's own tenant may be large, and would stay in memory until the function has answered.
     const copy = keptTenant(tenant);
-    const { turns } = this.options;
+    const { limit } = this.options;
     let ask = (): number | Promise<number> => this.ask(copy);
-    if (turns.isFree) {
+    if (limit.isFree) {
       try {
         const now = this.ask(copy);
         if (!isThenable(now)) return void this.answered(kept, now);
@@ -122,7 +122,7 @@ export class ThresholdFunction {
         return void this.failed(kept, error);
       }
     }
-    const asking = turns.take(() => within(Promise.resolve().then(ask), ANSWER_WITHIN_MS, 'no answer', false));
+    const asking = limit.run(() => within(Promise.resolve().then(ask), ANSWER_WITHIN_MS, 'no answer', false));
     kept.asking = asking
       .then((value) => this.answered(kept, value))
       .catch((error: unknown) => {

@@ -7,11 +7,11 @@ import type { CountedCategory } from '../../src/model/window.js';
 import type { CompleteOptions } from '../../src/options/with-defaults.js';
 import type { AskedThresholds } from '../../src/threshold/levels.js';
 import type { Overrides } from '../../src/threshold/overrides.js';
-import { Turns } from '../../src/threshold/threshold-function.js';
+import { CallLimit } from '../../src/threshold/threshold-function.js';
 import { SayOnce } from '../../src/util/say-once.js';
 
 /** How threshold functions are called, for one test. */
-export const asked = (): AskedThresholds => ({ ttlMs: 60_000, turns: new Turns(), now: () => performance.now() });
+export const asked = (): AskedThresholds => ({ ttlMs: 60_000, limit: new CallLimit(), now: () => performance.now() });
 
 /** Levels that nobody knows by the key of a tenant alone. */
 export const notByKey = <T extends (tenant: Tenant) => Levels | Promise<Levels>>(levelsFor: T) =>
