@@ -16,6 +16,8 @@ import { RequestMonitor } from './request-monitor.js';
 const MINUTE_MS = 60_000;
 const WAIT_AT_MOST_MS = 50;
 /** A request of the tenant `acme` on Express. */
+const REQUEST = { method: 'POST', route: { path: '/llm' }, user: { project: 'acme' } };
+const ANONYMOUS = { method: 'POST', route: { path: '/llm' } };
 /** A request with a getter that throws. */
 const throwing = (key: string): object =>
   Object.defineProperty({ method: 'GET' }, key, {
@@ -23,8 +25,6 @@ const throwing = (key: string): object =>
       throw new Error('no context');
     },
   });
-const REQUEST = { method: 'POST', route: { path: '/llm' }, user: { project: 'acme' } };
-const ANONYMOUS = { method: 'POST', route: { path: '/llm' } };
 
 /** How a function of the app may answer. */
 const answers = { 'at once': <T>(answer: T): T => answer, later: <T>(answer: T): T => Promise.resolve(answer) as T };
