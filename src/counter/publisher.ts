@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import {
+  isCount,
   LEVEL_LEASE_MS,
   ODD_ANSWER,
   type Counted,
@@ -398,11 +399,6 @@ function notNumber({ count, announced, announce, earlier = 0 }: Counted): keyof 
   if (!isCount(announced)) return 'announced';
   if (!isCount(announce)) return 'announce';
   return isCount(earlier) ? undefined : 'earlier';
-}
-
-/** Fractions may leave a sum a little below 0. */
-function isCount(value: number): boolean {
-  return Number.isFinite(value) && value > -1;
 }
 
 /** One answer for each total. Anything else from the app's own store becomes a refusal, so that the total is published again later. */

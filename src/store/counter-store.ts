@@ -69,6 +69,11 @@ export const CONNECTION_LOST = 'the connection was lost';
 /** How a refusal begins if the answer makes no sense. */
 export const ODD_ANSWER = 'odd answer:';
 
+/** Whether a number can be a count, or a level. Fractions may leave a sum a little below 0. */
+export function isCount(value: number): boolean {
+  return Number.isFinite(value) && value > -1;
+}
+
 /** How long an instance may take to confirm that it has announced a level, in milliseconds. After that, another one gets it. */
 export const LEVEL_LEASE_MS = 5_000;
 

@@ -16,6 +16,18 @@ describe('a threshold function', () => {
   const asking = (ask: ThresholdResolver, limit = new CallLimit()): ThresholdFunction =>
     new ThresholdFunction(ask, { ttlMs: TTL_MS, limit, changed: () => changes++, now: () => now });
 
+  /** It has answered 10 for `a`, and fails now that this is no longer fresh. */
+  const failing = (): { ask: jest.Mock; thresholds: ThresholdFunction } => {
+    const ask = jest.fn(() => 10);
+    const thresholds = asking(ask);
+    void thresholds.of({ id: 'a' });
+    now += TTL_MS;
+    ask.mockImplementation(() => {
+      throw new Error('no database');
+    });
+    return { ask, thresholds };
+  };
+
   it('is asked once for many requests of a tenant, and again when its answer is a minute old', async () => {
     const ask = jest.fn(() => Promise.resolve(10));
     const thresholds = asking(ask);
@@ -122,26 +134,14 @@ describe('a threshold function', () => {
   });
 
   it('is known for as long as asked, by when it answered, also if it has failed since', async () => {
-    const ask = jest.fn(() => 10);
-    const thresholds = asking(ask);
-    void thresholds.of({ id: 'a' });
-    now += TTL_MS;
-    ask.mockImplementation(() => {
-      throw new Error('no database');
-    });
+    const { thresholds } = failing();
     void thresholds.of({ id: 'a' });
     expect([TTL_MS - 1, TTL_MS].map((age) => thresholds.known('a', age))).toEqual([undefined, 10]);
     expect(thresholds.known('b', Infinity)).toBeUndefined();
   });
 
   it('may fail at once while its last answer holds', () => {
-    const ask = jest.fn(() => 10);
-    const thresholds = asking(ask);
-    void thresholds.of({ id: 'a' });
-    now += TTL_MS;
-    ask.mockImplementation(() => {
-      throw new Error('no database');
-    });
+    const { ask, thresholds } = failing();
     for (let i = 0; i < 3; i++) expect(thresholds.of({ id: 'a' })).toBe(10);
     expect(ask).toHaveBeenCalledTimes(2);
   });

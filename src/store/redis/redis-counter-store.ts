@@ -7,6 +7,7 @@ import { CUT_OFF, kindOf, reasonOf } from '../../util/text.js';
 import { levelPlace, placeAt } from '../../model/level.js';
 import {
   CONNECTION_LOST,
+  isCount,
   ODD_ANSWER,
   type Counted,
   type CounterKey,
@@ -318,8 +319,7 @@ function readReply(reply: unknown, { levels, earlier, announced: known }: OwnTot
   if (reply.startsWith('!')) return { refused: reply.slice(1), ofKey: true };
   const numbers = reply.split(' ').map(Number);
   const [count = NaN, before = 0, announced, announce = 0, lost = 0, takenOver = 0] = numbers;
-  // Fractions may leave a sum a little below 0.
-  if (!numbers.every((number) => number > -1 && number < Infinity)) return { refused: `BROKEN ${reply}`, ofKey: true };
+  if (!numbers.every(isCount)) return { refused: `BROKEN ${reply}`, ofKey: true };
   const counted: Counted = {
     count,
     announced: placeAt(levels, announced ?? levelPlace(levels, known)),
