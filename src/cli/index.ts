@@ -40,7 +40,7 @@ void main();
 async function main(): Promise<void> {
   const args = read();
   if (!args) return;
-  const url = args.redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+  const url = args.redis ?? (process.env.REDIS_URL?.trim() || 'redis://127.0.0.1:6379');
   if (!isAddress(url)) {
     // The input is not repeated, because it may contain a password.
     process.stderr.write('This is not a Redis URL. Write redis://user:password@host:6379, or rediss:// for TLS; ');

@@ -430,7 +430,8 @@ function positive(name: string, value: unknown): number {
 }
 
 function numberIn(name: string, text: string | undefined, least: number): number | undefined {
-  if (text === undefined) return undefined;
+  // Empty, as a form sends it, is not 0.
+  if (text === undefined || text.trim() === '') return undefined;
   const number = Number(text);
   if (Number.isFinite(number) && number >= least) return number;
   throw new Refusal(400, `${name} is not a number, ${least} or more`);

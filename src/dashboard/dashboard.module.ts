@@ -2,7 +2,8 @@ import { Inject, Module, type CanActivate, type DynamicModule, type NestModule, 
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { shownOption } from '../util/text.js';
+import { meantName } from '../util/meant-name.js';
+import { shownOption, unknownName } from '../util/text.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
 import { acceptSlash, controllerAt } from './dashboard.controller.js';
@@ -24,6 +25,7 @@ export interface RateMonitorDashboardOptions {
   imports?: DynamicModule['imports'] | undefined;
 }
 
+const OPTIONS = ['path', 'authorize', 'imports'] satisfies (keyof RateMonitorDashboardOptions)[];
 const PATH = /^[\w~-]+(\/[\w~-]+)*$/;
 
 const CONTROLLER = Symbol('controller of the page');
@@ -44,10 +46,10 @@ export class RateMonitorDashboardModule implements NestModule {
   /**
    * Serves the page at `path`.
    *
-   * @throws RateMonitorConfigError if `authorize` is missing or `path` is not a path.
+   * @throws RateMonitorConfigError if `authorize` is missing, `path` is not a path, or an option is unknown.
    */
   static forRoot(options: RateMonitorDashboardOptions): DynamicModule {
-    const given = (options ?? {}) as Partial<RateMonitorDashboardOptions>;
+    const given = Object(options) as Partial<RateMonitorDashboardOptions>;
     // `null` counts as absent.
     const { authorize } = given;
     const [path, imports] = [given.path ?? 'rate-monitor', given.imports ?? []];
@@ -60,6 +62,11 @@ export class RateMonitorDashboardModule implements NestModule {
     if (typeof path !== 'string' || !PATH.test(path))
       problems.push(
         `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${shownOption(path)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
+      );
+    const unknown = unknownName(given, OPTIONS);
+    if (unknown !== undefined)
+      problems.push(
+        `${unknown} is not an option of RateMonitorDashboardModule: write ${meantName(unknown, OPTIONS) ?? `one of ${OPTIONS.join(', ')}`}`,
       );
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';

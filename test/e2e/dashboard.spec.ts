@@ -339,6 +339,14 @@ describe('the API of the page', () => {
       expect(forRoot({ authorize: () => true, path })).toThrow(/path of RateMonitorDashboardModule/);
   });
 
+  it('fails the boot with an option that does not exist, and names the one that was meant', () => {
+    const forRoot = (options: object) => () =>
+      RateMonitorDashboardModule.forRoot({ authorize: () => 'dana', ...options });
+    expect(forRoot({ Path: 'ops' })).toThrow(/Path is not an option of RateMonitorDashboardModule: write path$/);
+    expect(forRoot({ guard: 'x' })).toThrow(/write one of path, authorize, imports$/);
+    expect(forRoot({ 'redis://:hunter2@db': 1 })).toThrow(/- \(an address\) is not an option/);
+  });
+
   it('shows who is over, since when, where told and until when muted', async () => {
     const { monitor, get } = await started();
     const { replica, clock, alerts, mutes } = monitor;
@@ -476,7 +484,11 @@ describe('the API of the page', () => {
       tenants: [{ tenant: { id: 'proj_1' }, peak: 60, total: 124, threshold: 10 }, { peak: 6 }, { peak: 1 }],
     });
     expect(category.totals.counts.slice(-3)).toEqual([11, 67, 67]);
-    expect(await (await get('/rate-monitor/api/advice?category=llm_call&at=20')).json()).toMatchObject({
+    const advice = async (query = '') =>
+      (await (await get(`/rate-monitor/api/advice?category=llm_call${query}`)).json()) as Record<string, unknown>;
+    // As a form with an empty field sends it.
+    expect((await advice('&at=&over=%20')).candidates).toEqual((await advice()).candidates);
+    expect(await advice('&at=20')).toMatchObject({
       candidates: expect.arrayContaining([
         {
           threshold: 20,

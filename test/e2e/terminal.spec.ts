@@ -249,6 +249,14 @@ describe('the command line', () => {
     await client.quit();
   });
 
+  it('takes an empty REDIS_URL for one that is not set', async () => {
+    const env = { ...process.env, REDIS_URL: ' ' };
+    const looking = promisify(execFile)('node', [...CLI, '--prefix', 'nobody_counts_here'], { env });
+    // At the default address there may be a Redis, or none.
+    const said = await looking.catch((error: unknown) => error as Record<'stdout' | 'stderr', string>);
+    expect(said.stdout + said.stderr).toMatch(/^(No tenant to show|Redis could not be read: .*127\.0\.0\.1:6379)/);
+  });
+
   it('names the option that is wrong, and ends when its reader does', async () => {
     const limit = '--limit is wrong: write a whole number from 1 to 999';
     for (const wrong of ['0', '1000', 'x']) {
