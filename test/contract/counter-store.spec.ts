@@ -457,6 +457,20 @@ describe('the redis store alone', () => {
     expect(taken).toMatchObject({ count: 1 });
   });
 
+  it.each(['told', 'given'].flatMap((field) => ['abc', '-5', 'inf', '-inf', 'nan'].map((value) => ({ field, value }))))(
+    'gives a level out though the $field of a hash, or of an earlier span, is $value',
+    async ({ field, value }) => {
+      const spoiled = { total: 1, level: 0.5, [field]: value };
+      await redis.client.hset(keyName(), spoiled);
+      await redis.client.hset(`${redis.keyPrefix}:{llm_call:p1}:9`, spoiled);
+      const over = { ...total, levels: levelsOf(1, STEPS), total: 2 };
+      const given = expect.objectContaining({ announced: 0, announce: 1 });
+      expect(await store.publish([over, { ...over, window: at(10), earlier: [at(9)] }], NOW)).toEqual([given, given]);
+      await store.publish([{ ...over, announced: 1 }], NOW);
+      expect(await redis.client.hmget(keyName(), 'told', 'given')).toEqual(['1', '1']);
+    },
+  );
+
   it('takes the others of a call that its user may not write in full', async () => {
     const [user, allowed] = [`u${Date.now()}`, `${redis.keyPrefix}:{llm_call:p1}:8`];
     await redis.client.call('ACL', 'SETUSER', user, 'on', 'nopass', '+@all', `~${allowed}`);

@@ -43,6 +43,12 @@ end
 -- Fractions may leave a sum a little below 0.
 local function isCount(number) return number and number > -1 and number < math.huge end
 
+-- A level without end was announced by nobody, and believing it would silence all others.
+local function levelOf(field)
+  local at = tonumber(field)
+  return isCount(at) and at or 0
+end
+
 -- A publish may be very late, so its own time does not say when the base grew.
 local function time()
   local at = pcall('TIME')
@@ -64,7 +70,7 @@ end
 -- The values of the levels given out and announced in a hash. A whole number in level or announced was written by 0.1.
 local function levelsIn(key, level, ats, isMine)
   local state = call('HMGET', key, 'given', 'told', 'announced')
-  local given, told, announced = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
+  local given, told, announced = levelOf(state[1]), levelOf(state[2]), levelOf(state[3])
   level = tonumber(level) or 0
   if announced % 1 == 0 and announced > 0 then told = math.max(told, ats[math.min(announced, #ats)] or 0) end
   if level % 1 == 0 and level > 0 then
