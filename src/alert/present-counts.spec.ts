@@ -1,35 +1,73 @@
 import { aBreach } from '../../test/support/a-breach.js';
 import type { CountRead } from '../model/window.js';
-import { withBreach } from './incident/incident.js';
+import { withBreach, type Incident } from './incident/incident.js';
 import type { IncidentRecords } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 
 const START = 1_764_000_000_000;
 const incident = withBreach(undefined, aBreach(START), true, START + 1_000);
 
+const KEYS = [{ label: 'sk-1', count: 99 }];
+
 /** What channels would show of an incident, and what was asked for it. */
-async function shown({ isAway, isStoreAway = false }: { isAway: boolean; isStoreAway?: boolean }) {
-  const asked: string[] = [];
-  const records = { isAway, read: () => Promise.resolve([incident, undefined]), noteCounted: () => undefined };
+async function shown({
+  isAway = false,
+  isStoreAway = false,
+  contributors = () => Promise.resolve(KEYS),
+  of = incident,
+}) {
+  const asked: unknown[] = [];
+  const noted: unknown[] = [];
+  const records = {
+    isAway,
+    read: () => Promise.resolve([of, undefined]),
+    noteCounted: (...args: unknown[]) => void noted.push(args),
+  };
   const source = {
     counts: (reads: readonly CountRead[]) => Promise.resolve(reads.map(() => (asked.push('counts'), 99))),
-    contributors: () => Promise.resolve((asked.push('contributors'), [{ label: 'sk-1', count: 99 }])),
+    contributors: ({ category, window, tenant }: Incident, end: number, count: number) => {
+      asked.push({ category, window, tenant, end, count });
+      return contributors();
+    },
     isStoreAway: () => isStoreAway,
     windowOf: () => ({}),
     now: () => START,
   };
   const present = new PresentCounts(records as unknown as IncidentRecords, source as unknown as CountSource);
   const [found, missing] = await present.refreshed(['a', 'b']);
-  return { count: found?.windows[0]?.count, contributors: found?.windows[0]?.contributors, missing, asked };
+  return {
+    found,
+    count: found?.windows[0]?.count,
+    contributors: found?.windows[0]?.contributors,
+    missing,
+    asked,
+    noted,
+  };
 }
 
-it('shows an incident with its count and its contributors as they are now', async () => {
-  expect(await shown({ isAway: false })).toEqual({
+it('shows an incident with its count and its contributors as they are now, which others need not read again', async () => {
+  const { found, ...rest } = await shown({});
+  expect(rest).toEqual({
     count: 99,
-    contributors: [{ label: 'sk-1', count: 99 }],
+    contributors: KEYS,
     missing: undefined,
-    asked: ['counts', 'contributors'],
+    asked: ['counts', { category: 'llm_call', window: '', tenant: { id: 'proj_1' }, end: START + 60_000, count: 99 }],
+    noted: [['a', found, START]],
   });
+});
+
+it('asks for contributors by the name of the window that all replicas share', async () => {
+  const of = withBreach(undefined, { ...aBreach(START), window: 'per minute', lengthName: '1m' }, true, START);
+  expect((await shown({ of })).asked).toMatchObject(['counts', { window: '1m' }]);
+});
+
+it.each<[string, () => Promise<typeof KEYS>]>([
+  ['there are none', () => Promise.resolve([])],
+  ['they cannot be read', () => Promise.reject(new Error('WRONGTYPE'))],
+])('keeps the contributors of before if %s', async (_what, contributors) => {
+  const before = [{ label: 'sk-0', count: 20 }];
+  const of = withBreach(undefined, aBreach(START, { contributors: before }), true, START);
+  expect(await shown({ of, contributors })).toMatchObject({ count: 99, contributors: before });
 });
 
 it('asks for no contributors while records are away, as they are records too', async () => {
@@ -40,5 +78,62 @@ it('asks for nothing while the store is away too', async () => {
   expect(await shown({ isAway: true, isStoreAway: true })).toMatchObject({
     count: incident.windows[0]?.count,
     asked: [],
+  });
+});
+
+describe('counts', () => {
+  const END = START + 60_000;
+  const hourly = withBreach(undefined, { ...aBreach(START), lengthName: '1h' }, true, START);
+  const sliding = withBreach(undefined, { ...aBreach(START), lengthName: '1m', lengthMs: 40_000 }, true, START);
+  const span = { start: START, end: END };
+  let asked: CountRead[];
+  let reply: (reads: readonly CountRead[]) => Promise<number[]>;
+  const counts = (...wanted: Parameters<PresentCounts['of']>[0]) => {
+    const source = {
+      counts: (reads: readonly CountRead[]) => (asked.push(...reads), reply(reads)),
+      isStoreAway: () => false,
+      windowOf: (category: string, window: string) => (category === 'llm_call' && window === '1m' ? {} : undefined),
+    };
+    return new PresentCounts({ isAway: false } as IncidentRecords, source as unknown as CountSource).of(wanted);
+  };
+  beforeEach(() => {
+    asked = [];
+    reply = (reads) => Promise.resolve(reads.map((_, i) => 10 + i));
+  });
+
+  it('are in the order of what is wanted, with none for what has none', async () => {
+    expect(await counts([incident, span], undefined, [hourly, span], [sliding, span])).toEqual([
+      10,
+      undefined,
+      undefined,
+      11,
+    ]);
+  });
+
+  it('are read in the middle of a span, and of a sliding window in its last moment', async () => {
+    await counts([incident, { start: START, end: END + 1 }], [sliding, span]);
+    expect(asked).toEqual([
+      { category: 'llm_call', window: '', tenantId: 'proj_1', at: START + 30_000 },
+      { category: 'llm_call', window: '1m', tenantId: 'proj_1', at: END - 1 },
+    ]);
+  });
+
+  it('are not asked for if no window of here is wanted', async () => {
+    expect(await counts([hourly, span], undefined)).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+
+  it('are none if the store gives none', async () => {
+    reply = () => Promise.reject(new Error('away'));
+    expect(await counts([incident, span])).toBeUndefined();
+  });
+
+  it('are not waited for longer than half a second', async () => {
+    jest.useFakeTimers();
+    reply = () => new Promise(() => undefined);
+    const given = counts([incident, span]);
+    await jest.advanceTimersByTimeAsync(500);
+    jest.useRealTimers();
+    expect(await given).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import { chunks } from '../util/chunks.js';
+import { isRecord } from '../util/shapes.js';
 import { storeReasonOf } from '../util/text.js';
 import { Turns } from '../util/turns.js';
 import type { DueRecords, SharedState } from './shared-state.js';
@@ -146,7 +147,7 @@ export class Records<T extends object> {
   private parsed(text: string | undefined): T | undefined {
     const parsed = parse(text);
     const record = isNewer(parsed) ? undefined : this.ofShape(parsed);
-    if (record && text !== undefined) this.texts.set(record, text);
+    if (record) this.texts.set(record, text as string);
     return record;
   }
 
@@ -170,10 +171,9 @@ function withoutSchema<T>(parsed: Parsed): T | undefined {
 }
 
 function parse(text: string | undefined): Parsed {
-  if (text === undefined) return undefined;
   try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Parsed) : undefined;
+    const parsed: unknown = JSON.parse(text ?? 'null');
+    return isRecord(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }

@@ -264,6 +264,12 @@ describe('the plan for an incident', () => {
     expect(planned(after(true, breach(0)), at(0)).ready.get('log#')?.status).toBe('opened');
   });
 
+  it('takes over from a lease of before the clock fell back, which ends too late', () => {
+    const leased = withTold(after(true, breach(0)), { by: 'other', until: at(1) });
+    expect([...planned(leased, at(0)).ready.keys()]).toEqual([]);
+    expect([...planned(leased, at(0) - 1).ready.keys()]).toEqual(['log#']);
+  });
+
   it('holds back under a mute what opens, and never the end of what was told', () => {
     const open = after(true, breach(0));
     expect(planned(open, at(0), at(9))).toMatchObject({ held: ['log#'], ready: new Map() });
@@ -294,6 +300,18 @@ describe('the plan for an incident', () => {
     const ends = (resolveAfterMs: number) =>
       plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1), undefined).lookAt;
     expect([0, 30_000, 62_000, 90_000].map(ends)).toEqual([at(1, 1_000), at(1, 30_000), at(2, 2_000), at(2, 6_000)]);
+  });
+
+  it('does not look for the end of a sliding window before its counts are final', () => {
+    const sliding = (start: number) => ({ ...aBreach(at(0, start), { count: 16 }), lengthMs: MINUTE });
+    const open = [sliding(0), sliding(30_000)].reduce<Incident | undefined>(
+      (incident, one) => withBreach(incident, one, true, one.windowStart),
+      undefined,
+    ) as Incident;
+    const settled = withSettled({ ...open, uid: '0000' }, { start: at(0, 0), end: at(1, 0) }, 20, false);
+    expect(settled).toMatchObject({ windows: [{ end: at(1, 30_000) }], settledTo: at(1, 0) });
+    const ended = plan(settled, new Map(), { ...settings, resolveAfterMs: 0 }, undefined, at(1), undefined);
+    expect(ended.lookAt).toBe(at(2, 1_000));
   });
 
   it('looks when a window is settled', () => {
