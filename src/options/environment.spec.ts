@@ -61,6 +61,15 @@ describe('the value of a variable', () => {
   });
 });
 
+it('a ConfigService that throws stops the boot, with the name of what was asked for', () => {
+  const get = (): never => {
+    throw new Error('no schema');
+  };
+  expect(() => valueOf({ get, names: () => [] }, 'X')).toThrow(
+    'X cannot be read from ConfigService (no schema): let it return undefined if it is not set',
+  );
+});
+
 describe('a variable', () => {
   it.each([
     [{ ENABLED: 'YES' }, { enabled: true }],
@@ -75,6 +84,10 @@ describe('a variable', () => {
     [{ INCIDENTS: 'OFF' }, { incidents: false }],
     [{ WAIT_AT_MOST_MS: '007' }, { waitAtMostMs: 7 }],
     [{ WAIT_AT_MOST_MS: '5' }, { waitAtMostMs: 5 }],
+    [
+      { MAX_OPEN_INCIDENTS: '5', SHUTDOWN_FLUSH_MS: '6' },
+      { maxOpenIncidents: 5, shutdownFlushMs: 6 },
+    ],
     [
       { SERVICE: '5', ENVIRONMENT: 'no', KEY_PREFIX: '1' },
       { service: '5', environment: 'no', keyPrefix: '1' },
@@ -161,6 +174,33 @@ describe('a variable', () => {
       ['categories.a.threshold', 'RATE_MONITOR_THRESHOLD_A_MINUTE'],
       ['categories.b.windows[1].threshold', 'RATE_MONITOR_THRESHOLD_B_DAY'],
     ]);
+  });
+
+  it('of a threshold is known for each window: the one that is set and wins, or else the one that is shorter', () => {
+    const { thresholdVariables, unread } = apply(
+      { categories: { a: { threshold: 1 }, b: { windows: [{}, { period: 'day' }] } } },
+      { [`${P}THRESHOLD_A`]: '4', [`${P}THRESHOLD_A_MINUTE`]: '5', [`${P}THRESHOLD_C`]: '6' },
+    );
+    expect([...thresholdVariables]).toEqual([
+      ['categories.a', 'RATE_MONITOR_THRESHOLD_A_MINUTE'],
+      ['categories.b.windows[0]', 'RATE_MONITOR_THRESHOLD_B'],
+      ['categories.b.windows[1]', 'RATE_MONITOR_THRESHOLD_B_DAY'],
+    ]);
+    const known = ['A', 'A_MINUTE', 'B', 'B_MINUTE', 'B_DAY'].map((name) => `RATE_MONITOR_THRESHOLD_${name}`);
+    expect(unread).toEqual([
+      `RATE_MONITOR_THRESHOLD_C is set, but nothing reads it: the categories here have ${known.join(', ')}`,
+    ]);
+  });
+
+  it.each([
+    ['true', { remindAfterMs: 5 }, { remindAfterMs: 5 }],
+    ['true', false, true],
+    ['true', undefined, true],
+    ['false', { remindAfterMs: 5 }, false],
+    ['5', { remindAfterMs: 5 }, '5'],
+    ['', { remindAfterMs: 5 }, { remindAfterMs: 5 }],
+  ])('that is %p where the code gives %p for incidents leaves %p', (text, incidents, read) => {
+    expect(apply({ incidents }, { [`${P}INCIDENTS`]: text }).options.incidents).toEqual(read);
   });
 
   it('is warned of if it looks like ours and nothing reads it, also one of another service', () => {
