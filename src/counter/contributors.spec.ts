@@ -254,6 +254,7 @@ describe('contributors', () => {
   describe('of an alert', () => {
     const quickly = (alert: Promise<Breach>): Promise<Breach | undefined> =>
       Promise.race([alert, wait(SOON_MS, undefined)]);
+    afterEach(() => jest.useRealTimers());
 
     it.each(['minute', 'sliding'])(
       'are asked for, even if its tenant is near no level that others know: %s',
@@ -315,6 +316,19 @@ describe('contributors', () => {
       state.answersAfterMs = 25;
       add(one, { a: 6 });
       expect(await alerted(one, breach(11, 6, 'sliding'))).toBe('a 6, other 5');
+    });
+
+    it('are those that are known after 1.2 s, if the store hangs meanwhile', async () => {
+      jest.useFakeTimers();
+      add(one, { a: 6 });
+      let named: string | undefined;
+      void alerted(one, breach(11, 6)).then((known) => (named = known));
+      await jest.advanceTimersByTimeAsync(0);
+      state.hangs = true;
+      await jest.advanceTimersByTimeAsync(1_199);
+      expect(named).toBeUndefined();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(named).toBe('a 6, other 5');
     });
 
     it('are not waited for if there are more than are told apart', async () => {

@@ -121,30 +121,32 @@ export class Contributors {
   /** The breach with the contributors to its count, if the category names them. Waits briefly for other instances to share theirs. */
   async withContributors(breach: Breach): Promise<Breach> {
     if (!this.categories.get(breach.category)?.contributor) return breach;
-    const top = within(this.topOnceKnown(breach), NAMED_WITHIN_MS + SHARED_WITHIN_MS, 'no answer');
-    const contributors = await top.catch(() => []);
+    const contributors = await this.topOnceKnown(breach);
     return contributors.length > 0 ? { ...breach, contributors } : breach;
   }
 
   private async topOnceKnown(breach: Breach): Promise<Contributor[]> {
     const giveUpAt = performance.now() + SHARED_WITHIN_MS;
+    const inTime = (work: Promise<unknown>): Promise<unknown> =>
+      within(work, giveUpAt - performance.now(), 'no answer');
     const { category, window, tenant, windowEnd, count, own = count } = breach;
-    const read = async (): Promise<ReadonlyMap<string, number>> => this.counts(category, window, tenant.id, windowEnd);
-    let counts = await read();
+    let counts: ReadonlyMap<string, number> = new Map();
+    const read = async (): Promise<unknown> => (counts = await this.counts(category, window, tenant.id, windowEnd));
     // No other instance knows who made the requests that this one counted.
     const isAll = (): boolean => own >= count || [...counts.values()].reduce(plus, 0) >= count || !hasRoom(counts);
-    if (isAll() || this.waiting >= MAX_WAITING_ALERTS) return named(counts, count);
-    this.waiting++;
+    let isWaiting = false;
     try {
-      await this.askOthers(category, window, tenant.id, windowEnd);
-      while (!isAll() && performance.now() < giveUpAt) {
-        await wait(ASK_AGAIN_MS);
-        counts = await read();
+      await inTime(read());
+      isWaiting = !isAll() && this.waiting < MAX_WAITING_ALERTS;
+      if (isWaiting) {
+        this.waiting++;
+        await inTime(this.askOthers(category, window, tenant.id, windowEnd));
+        while (!isAll()) await inTime(wait(ASK_AGAIN_MS).then(read));
       }
     } catch {
       // What is known here is better than nothing. The counter reports that the store is away.
     } finally {
-      this.waiting--;
+      if (isWaiting) this.waiting--;
     }
     return named(counts, count);
   }
