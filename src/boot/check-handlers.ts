@@ -79,14 +79,14 @@ function* bindingProblems(found: Found): Generator<string> {
   const { marked, classes, isInert, fieldsAreGuarded, globalBy, lost, accessors, empty } = found;
   if (globalBy)
     yield `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}, @MonitorRate binds it`;
-  for (const name of lost)
+  for (const mark of lost)
     yield (
-      `@MonitorRate on ${name} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards ` +
-      'and marks below it. Move @MonitorRate above that decorator, or make it copy the metadata'
+      `${mark} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards and marks below ` +
+      'it. Move it above that decorator, or make that copy the metadata'
     );
-  for (const name of accessors)
+  for (const mark of accessors)
     yield (
-      `@MonitorRate on ${name} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
+      `${mark} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
       'Remove that decorator: Nest binds handlers to their instance itself'
     );
   const inert = classes.filter((group) => group.every(isInert)).map(([{ ownerName }]) => ownerName);

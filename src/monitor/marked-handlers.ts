@@ -89,8 +89,8 @@ export class MarkedHandlers {
   }
 
   /**
-   * Names of methods whose mark another decorator removed (`lost`) or that it made accessors, methods that the instance replaces by a function
-   * without the mark, unmarked handlers that override a marked one, marked classes without handlers (`empty`), and marked classes that the app
+   * Decorators whose mark another decorator removed (`lost`) or whose method it made an accessor; names of methods that the instance replaces
+   * by a function without the mark, unmarked handlers that override a marked one, marked classes without handlers (`empty`), and marked classes that the app
    * lists but that have instances of another class (`foreign`).
    */
   problems(): Record<'lost' | 'accessors' | 'replaced' | 'overriding' | 'empty' | 'foreign', string[]> {
@@ -108,8 +108,8 @@ export class MarkedHandlers {
     for (const [wrapper, owner] of this.classes()) {
       const name = this.nameOf(owner, wrapper);
       const lostOfClass = attempt(() => lostMarks(owner));
-      lost.push(...(lostOfClass?.replaced ?? []).map((key) => `${name}.${key}`));
-      accessors.push(...(lostOfClass?.accessors ?? []).map((key) => `${name}.${key}`));
+      lost.push(...(lostOfClass?.replaced ?? []).map(([decorator, key]) => `${decorator} on ${name}.${key}`));
+      accessors.push(...(lostOfClass?.accessors ?? []).map(([decorator, key]) => `${decorator} on ${name}.${key}`));
       overriding.push(...(attempt(() => overridingHandlers(owner, places)) ?? []).map((key) => `${name}.${key}`));
       if (!marked.has(owner) && attempt(() => marksOf(owner, owner).length > 0)) empty.push(name);
       if (attempt(() => hasOnlyListedMark(wrapper, owner))) foreign.push(name);

@@ -139,13 +139,17 @@ export function marksOf(handler: object, owner: object): readonly Mark[] {
   return nearestMarks(handler) ?? nearestMarks(owner) ?? [];
 }
 
+/** A decorator of a method: what it is called, and the method's key. */
+type DecoratorOf = readonly [decorator: string, key: string];
+
 /**
- * Methods of a class or its base classes that have lost a mark, because another decorator replaced the function without its metadata, or
+ * Decorators of a class or its base classes whose mark is lost, because another decorator replaced the function without its metadata, or
  * replaced the method by an accessor.
  */
-export function lostMarks(owner: { prototype: unknown }): { replaced: string[]; accessors: string[] } {
+export function lostMarks(owner: { prototype: unknown }): Record<'replaced' | 'accessors', DecoratorOf[]> {
   const marked = markedMembers(owner.prototype);
-  const keys = (members: typeof marked): string[] => members.map(([key]) => key);
+  const keys = (members: typeof marked): DecoratorOf[] =>
+    members.map(([key, , given]) => [given > 0 ? '@MonitorRate' : '@SkipMonitorRate', key]);
   return {
     replaced: keys(marked.filter(([, { value }, given]) => typeof value === 'function' && hasLost(value, given))),
     accessors: keys(marked.filter(([, member]) => !('value' in member))),
@@ -166,7 +170,7 @@ export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
       const handler = prototype[key];
       return typeof handler === 'function' && handler !== marked && !nearestMarks(handler) && !nearestMarks(owner);
     })
-    .filter(([, { value: marked }]) => nearestMarks(marked))
+    .filter(([, { value: marked }]) => nearestMarks(marked)?.length)
     .map(([key]) => key);
 }
 

@@ -221,7 +221,10 @@ describe('a mark without effect', () => {
     await app.close();
   });
 
-  it('nor has one on a method that another decorator makes an accessor, and stops the boot', async () => {
+  it.each([
+    ['@MonitorRate', MonitorRate('llm_call')],
+    ['@SkipMonitorRate', SkipMonitorRate()],
+  ])('nor has %s on a method that another decorator makes an accessor, and stops the boot', async (name, mark) => {
     const autobind: MethodDecorator = (_api, _key, { value, ...rest }) => {
       const { configurable, enumerable } = rest;
       return { configurable, enumerable, get: () => value } as PropertyDescriptor;
@@ -229,13 +232,13 @@ describe('a mark without effect', () => {
     class Base {
       @autobind
       @Post('call')
-      @MonitorRate('llm_call')
+      @mark
       call() {}
     }
     @Controller()
     class Api extends Base {}
     await expect(startApp({ metadata: { controllers: [Api] } })).rejects.toThrow(
-      '@MonitorRate on Api.call has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ' +
+      `${name} on Api.call has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
         'Remove that decorator: Nest binds handlers to their instance itself',
     );
   });
@@ -333,11 +336,19 @@ describe('a mark without effect', () => {
       @Post('ask')
       @MonitorRate('llm_call')
       ask() {}
+
+      @Post('list')
+      @SkipMonitorRate()
+      list() {}
     }
     @Controller('plain')
     class Plain extends Base {
       @Post('call')
       override call() {}
+
+      // What it overrides is not counted either.
+      @Post('list')
+      override list() {}
 
       // Nest sends no request here.
       override ask() {}

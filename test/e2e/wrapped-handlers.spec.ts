@@ -111,12 +111,17 @@ describe.each([
   };
 
   it.each([
-    ['its only mark', [Losing, monitored]],
-    ['the lower of two marks', [MonitorRate('collections'), Losing, monitored]],
-    ['the lower of two marks of one category', [monitored, Losing, monitored]],
-    ['some of the marks below it', [MonitorRate('collections'), Losing, MonitorRate('evaluations', 'llm_call')]],
-  ])('whose wrapper keeps no metadata stops the boot: %s and its guards are lost', async (_what, decorators) => {
-    await expect(start(controllerWith(Post(), ...decorators))).rejects.toThrow(/Wrapping\.call is lost: /);
+    ['its only mark', [Losing, monitored], 'MonitorRate'],
+    ['the lower of two marks', [MonitorRate('collections'), Losing, monitored], 'MonitorRate'],
+    ['the lower of two marks of one category', [monitored, Losing, monitored], 'MonitorRate'],
+    [
+      'some of the marks below it',
+      [MonitorRate('collections'), Losing, MonitorRate('evaluations', 'llm_call')],
+      'MonitorRate',
+    ],
+    ['its skip', [Losing, SkipMonitorRate()], 'SkipMonitorRate'],
+  ])('whose wrapper keeps no metadata stops the boot: %s and its guards are lost', async (_what, decorators, mark) => {
+    await expect(start(controllerWith(Post(), ...decorators))).rejects.toThrow(`@${mark} on Wrapping.call is lost: `);
   });
 
   it.each([
