@@ -185,12 +185,11 @@ function parse(text: string | undefined): Parsed {
  * @param failed - The consequence if the store is away or refuses it: `The mute was not set`.
  * @throws an Error in plain words.
  */
-export async function withStore<T>(failed: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new Error(`${failed}: ${inPlainWords(error)}`, { cause: error });
-  }
+export function withStore<T>(failed: string, work: () => Promise<T>): Promise<T> {
+  // Not with the error as its cause: ioredis keeps the command in it, and if a node of a Cluster refuses us, that is AUTH with the password.
+  return work().catch((error: unknown) => {
+    throw new Error(`${failed}: ${inPlainWords(error)}`);
+  });
 }
 
 /** ioredis describes its own state; people want to know what is wrong and what to do. */

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
+
 import { Redis, type Cluster } from 'ioredis';
 
-import { RateCounterService, ThresholdService } from '../../src/index.js';
+import { RateCounterService, ThresholdService, UsageService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -178,5 +180,25 @@ describe('a Redis Cluster', () => {
       ['pre*', 5],
       ['acme', 2],
     ]);
+  });
+
+  it('with a node that refuses the password: no error shows it', async () => {
+    const password = 'a-secret-of-ours';
+    await cluster.each((node) => node.call('ACL', 'SETUSER', 'monitor', 'on', `>${password}`, '~*', '&*', '+@all'));
+    const app = await start(clientOf(cluster.client({ redisOptions: { username: 'monitor', password } })), 'refused');
+    const admin = clientOf(new Redis({ port: cluster.port }));
+    await admin.call('ACL', 'SETUSER', 'monitor', 'resetpass');
+    const to = new Date();
+    const range = { from: new Date(to.getTime() - 600_000), to };
+    const refusals: unknown[] = [];
+    await until(async () => {
+      await admin.call('CLIENT', 'KILL', 'USER', 'monitor');
+      const ask = (_: unknown, i: number) => app.app.get(UsageService).history('evaluations', `p${i}`, range);
+      const answers = await Promise.allSettled(Array.from({ length: TENANTS }, ask));
+      for (const answer of answers) if (answer.status === 'rejected') refusals.push(answer.reason);
+      return refusals.some((error) => String(error).includes('WRONGPASS'));
+    });
+    expect(inspect(refusals, { depth: null })).not.toContain(password);
+    expect(app.log.lines.join('\n')).not.toContain(password);
   });
 });
