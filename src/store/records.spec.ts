@@ -199,6 +199,9 @@ describe('withStore', () => {
     [undefined, 'the store is away (undefined). Try again when it is back'],
   ])('says %p in plain words', async (error, words) => {
     const failing = withStore('The mute was not set', () => Promise.reject(error as Error));
-    await expect(failing).rejects.toMatchObject({ message: `The mute was not set: ${words}`, cause: error });
+    const failure: unknown = await failing.catch((reason: unknown) => reason);
+    expect(failure).toHaveProperty('message', `The mute was not set: ${words}`);
+    // It may hold a password.
+    expect(failure).not.toHaveProperty('cause');
   });
 });
