@@ -711,9 +711,10 @@ describe('AlertEngine', () => {
       const engine = await replica([heard]);
       await engine.mute({ tenant: 'a', forMs: 3 * HOUR, reason: 'on it' });
       await engine.breached(aBreach('a', {}, 24 * HOUR));
-      const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));
+      const due = jest.spyOn(state, 'due').mockRejectedValue(new Error('away'));
       await engine.mute({ tenant: 'a', forMs: 10 * SECOND, reason: 'soon' });
-      list.mockRestore();
+      expect(due).toHaveBeenCalled();
+      due.mockRestore();
       await pass(13 * SECOND);
       expect(heard.heard).toEqual(['a 16']);
     });
@@ -1239,6 +1240,22 @@ describe('AlertEngine', () => {
       await pass(5 * SECOND);
       const [record] = Array.from(await state.list('incidents::'), ([, text]) => JSON.parse(text) as object);
       expect(record).toMatchObject({ closedAt: START, told: { 'own#': { levels: { '': 1 } } } });
+    });
+
+    it('what began then is shared once it is back, though the history cannot be read', async () => {
+      const side = brittle(state);
+      const engine = await replica([new Hearing()], story, side);
+      side.away = true;
+      await engine.breached(aBreach());
+      const read = state.read.bind(state);
+      const ofHistory = jest.fn(() => Promise.reject(new Error('WRONGTYPE')));
+      jest
+        .spyOn(state, 'read')
+        .mockImplementation((kind, ids) => (kind.startsWith('history') ? ofHistory() : read(kind, ids)));
+      side.away = false;
+      await pass(5 * SECOND);
+      expect(ofHistory).toHaveBeenCalled();
+      expect([...(await state.list('incidents::')).keys()]).toEqual(['story:llm::a']);
     });
 
     it('a story that others end and put away meanwhile ends once', async () => {
