@@ -61,6 +61,14 @@ interface Told {
   readonly mutes: readonly PageMute[];
 }
 
+/** Tenants that a search has found, and how many more there are. */
+interface Found {
+  readonly rows: readonly TenantRow[];
+  readonly more: number;
+}
+
+const NONE_FOUND: Found = { rows: [], more: 0 };
+
 /** Builds the responses of the page's API. Reads each once a second for any number of viewers. */
 export class DashboardData {
   private readonly cached = new Cached();
@@ -125,19 +133,19 @@ export class DashboardData {
   private async readOverview(): Promise<Overview> {
     const { view } = this;
     const parts = new Parts();
-    const [told, listed] = await Promise.all([
-      this.told(parts),
+    // All at once: while the store hangs, each that waited for another would take as long again.
+    const telling = this.told(parts);
+    const [told, listed, all, categories, storage] = await Promise.all([
+      telling,
       parts.read('instances', view.instances.list(), undefined),
-    ]);
-    const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
-    const all = await this.nearRows(told.alerts, parts);
-    const rows = await this.withDetails(all.slice(0, MAX_ROWS), told, parts);
-    // Counts a tenant once, in however many windows and categories it is over, and only if it is over the threshold, not a lower level.
-    const over = new Set(all.filter(({ since }) => since !== undefined).map(({ tenant }) => tenant.id)).size;
-    const [categories, storage] = await Promise.all([
+      this.nearRows(telling, parts),
       Promise.all(Array.from(view.categories.values(), (category) => this.summary(category, parts))),
       this.storage(parts),
     ]);
+    const { readAt, instances } = listed ? { readAt: undefined, instances: listed } : view.instances.known();
+    const rows = await this.withDetails(all.slice(0, MAX_ROWS), told, parts);
+    // Counts a tenant once, in however many windows and categories it is over, and only if it is over the threshold, not a lower level.
+    const over = new Set(all.filter(({ since }) => since !== undefined).map(({ tenant }) => tenant.id)).size;
     // Last, because the store may go while the parts are read.
     const { name, up, blindSince } = view.store();
     // While it is away, its own line has the reason.
@@ -177,17 +185,13 @@ export class DashboardData {
   private async readTenants(name: string | undefined, search: string): Promise<TenantsAnswer> {
     const { usage } = this.view;
     const parts = new Parts();
-    const told = await this.told(parts);
-    const rows: TenantRow[] = [];
-    let more = 0;
-    for (const category of this.view.categories.values()) {
-      if (!usage || (name !== undefined && name !== category.name)) continue;
-      const finding = this.find(usage, category, search.toLowerCase());
-      const found = await parts.read(usageOf(category), finding, { rows: [], more: 0 });
-      rows.push(...found.rows);
-      more += found.more;
-    }
-    rows.sort((a, b) => b.ratio - a.ratio);
+    const searched = [...this.view.categories.values()].filter((category) => (name ?? category.name) === category.name);
+    const finding = searched.map((category) =>
+      usage ? parts.read(usageOf(category), this.find(usage, category, search.toLowerCase()), NONE_FOUND) : NONE_FOUND,
+    );
+    const [told, ...found] = await Promise.all([this.told(parts), ...finding]);
+    const rows = found.flatMap((some) => some.rows).sort((a, b) => b.ratio - a.ratio);
+    const more = found.reduce((sum, some) => sum + some.more, 0);
     const shown = rows.slice(0, MAX_FOUND);
     return {
       now: this.view.now(),
@@ -197,11 +201,7 @@ export class DashboardData {
     };
   }
 
-  private async find(
-    usage: UsageReader,
-    category: Category,
-    wanted: string,
-  ): Promise<{ readonly rows: readonly TenantRow[]; readonly more: number }> {
+  private async find(usage: UsageReader, category: Category, wanted: string): Promise<Found> {
     const seen = await this.seen(category.name);
     const found = Array.from(seen)
       .filter(([id, about]) => id.toLowerCase().includes(wanted) || about.toLowerCase().includes(wanted))
@@ -263,8 +263,8 @@ export class DashboardData {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
     const parts = new Parts();
-    const told = await this.told(parts);
     const category = this.categoryOf(name);
+    const [told, summary] = await Promise.all([this.told(parts), this.summary(category, parts)]);
     const alerts = told.alerts
       .filter(({ alert, raisedAt }) => alert.category === name && raisedAt.getTime() > now - DAY_MS)
       .map(({ alert, raisedAt }) => ({
@@ -272,7 +272,6 @@ export class DashboardData {
         tenant: tenantOf(alert),
         severity: alert.level.severity,
       }));
-    const summary = await this.summary(category, parts);
     const common = { now, category: summary, alerts };
     if (!usage) {
       const advice = noAdvice(category, now);
@@ -323,7 +322,7 @@ export class DashboardData {
    * Tenants at half of a threshold or more, worst first. Looks at the busiest, those that came near and those that raised alerts, because a
    * tenant with a low threshold of its own need not be among the busiest.
    */
-  private async nearRows(alerts: readonly AlertRecord[], parts: Parts): Promise<TenantRow[]> {
+  private async nearRows(telling: Promise<Told>, parts: Parts): Promise<TenantRow[]> {
     const { usage, categories } = this.view;
     if (!usage) return [];
     const now = this.view.now();
@@ -331,12 +330,13 @@ export class DashboardData {
       const { start, end } = window.spanAt(now);
       const times = end - start <= MAX_SHOWN_ON_MS ? [now, start - 1] : [now];
       const since = window.spanAt(times.at(-1) ?? now).start;
-      const alerted = alertedSince(alerts, category.name, window.name, since);
       const rows = times.map(async (at) => {
-        const [busiest, nearest] = await Promise.all([
+        const [busiest, nearest, { alerts }] = await Promise.all([
           usage.top(category.name, { limit: MAX_TOP, window: window.name, at }),
           usage.nearest(category, window, at),
+          telling,
         ]);
+        const alerted = alertedSince(alerts, category.name, window.name, since);
         const known = new Set(busiest.map(({ tenant }) => tenant.id));
         const others = [...new Set([...nearest, ...alerted])].filter((tenant) => !known.has(tenant));
         return [...busiest, ...(await usage.present(category, window, others, at))];
@@ -418,10 +418,13 @@ export class DashboardData {
 
   private async told(parts: Parts): Promise<Told> {
     const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
-    const told = { alerts: await parts.read('alerts', alerts, []), mutes: await parts.read('mutes', this.mutes(), []) };
+    const [listed, mutes] = await Promise.all([
+      parts.read('alerts', alerts, []),
+      parts.read('mutes', this.mutes(), []),
+    ]);
     const unread = this.view.historyUnread();
     if (unread !== undefined) parts.lacks('alerts that are over', unread);
-    return told;
+    return { alerts: listed, mutes };
   }
 
   /** Says what the overview, which every page asks for, has not said. */
@@ -474,13 +477,14 @@ export class DashboardData {
     const { usage, categories } = this.view;
     if (!usage) return undefined;
     const { retentionMs, hourlyRetentionMs } = usage.retention;
-    const bytes = await this.cached.get('bytes', STORAGE_GOOD_MS, () => usage.bytes()).catch(() => undefined);
-    const tenants = new Set<string>();
-    for (const category of categories.values()) {
-      const seen = await parts.read(usageOf(category), this.seen(category.name), new Map<string, string>());
-      for (const id of seen.keys()) tenants.add(id);
-    }
-    return { bytes, tenants: tenants.size, retentionMs, hourlyRetentionMs };
+    const [bytes, ...seen] = await Promise.all([
+      this.cached.get('bytes', STORAGE_GOOD_MS, () => usage.bytes()).catch(() => undefined),
+      ...Array.from(categories.values(), (category) =>
+        parts.read(usageOf(category), this.seen(category.name), new Map<string, string>()),
+      ),
+    ]);
+    const tenants = new Set(seen.flatMap((ids) => [...ids.keys()])).size;
+    return { bytes, tenants, retentionMs, hourlyRetentionMs };
   }
 
   /** Names of the tenants of the last day, by id. */

@@ -28,7 +28,7 @@ import type { UsageStore } from '../../src/store/usage-store.js';
 import { Deferred } from '../../src/util/deferred.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
-import { until } from '../support/until.js';
+import { endsWithin, until } from '../support/until.js';
 
 const START = 1_790_002_800_000;
 const MINUTE = 60_000;
@@ -868,6 +868,26 @@ describe('the API of the page', () => {
     monitor.clock.now += 1;
     await until(async () => (await read('overview')).state === 'calm');
     expect(await read('overview')).toMatchObject({ unread: ['alerts'] });
+  });
+
+  it.each(['overview', 'tenants?search=proj'])('asks a store that hangs for all of %s at once', async (path) => {
+    const { monitor, get } = await started();
+    const { store } = Reflect.get(monitor.replica.usage, 'settings') as { store: UsageStore };
+    const hung: (() => void)[] = [];
+    const hang = () => new Promise<never>((_, reject) => hung.push(() => reject(new Error('Command timed out'))));
+    for (const method of ['top', 'near', 'totals', 'seen', 'bytes'] as const)
+      jest.spyOn(store, method).mockImplementation(hang);
+    for (const method of ['history', 'mutes'] as const)
+      jest.spyOn(monitor.view.alerts, method).mockImplementation(hang);
+    jest.spyOn(monitor.view.instances, 'list').mockImplementation(hang);
+    const answer = get(`/rate-monitor/api/${path}`);
+    await until(() => hung.length > 0);
+    await new Promise(setImmediate);
+    for (const timeOut of hung) timeOut();
+    expect(await endsWithin(answer, 2_000)).toBe(true);
+    expect((await (await answer).json()) as Overview).toMatchObject({
+      unread: expect.arrayContaining(['alerts', 'mutes', 'usage of evaluations', 'usage of llm_call']) as string[],
+    });
   });
 
   it('does not answer that nobody was found while the store is away', async () => {
