@@ -915,6 +915,30 @@ describe('AlertEngine', () => {
         expect(ends(heard)).toEqual([['a', 30]]);
       });
 
+      it('is not named at the end of a story that had calmed down before, and does not end a window told by itself', async () => {
+        const [heard, repeated] = [new Hearing(), Object.assign(new Hearing(), { repeatEveryMs: MINUTE })];
+        let isRaised = false;
+        const { thresholdNotReached, ...more } = configured();
+        const engine = await replica([heard], {
+          ...more,
+          thresholdNotReached: (of, count) => (isRaised ? thresholdNotReached(of, count) : undefined),
+        });
+        const ofWindows = await replica([repeated], { ...configured(), incidents: undefined }, new MemorySharedState());
+        await engine.breached(aBreach());
+        await ofWindows.breached(aBreach('b', {}, DAY));
+        heard.answer = () => {
+          throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 20 * SECOND });
+        };
+        await pass(6 * MINUTE);
+        isRaised = true;
+        await pass(5 * MINUTE);
+        heard.answer = () => undefined;
+        await pass(MINUTE);
+        expect(ends(heard).length).toBeGreaterThan(1);
+        expect(ends(heard).filter(([, raisedTo]) => raisedTo !== undefined)).toEqual([]);
+        expect([repeated.alerts.length, ofWindows.openIncidents]).toEqual([13, 1]);
+      });
+
       it('goes by no answer that a function gave before the breach, which may be old', async () => {
         const heard = new Hearing();
         const engine = await replica([heard], configured(START - 1));
