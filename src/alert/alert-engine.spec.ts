@@ -1610,6 +1610,20 @@ describe('AlertEngine', () => {
     expect([heard.alerts.length, await statuses(engine)]).toEqual([2, ['a delivered']]);
   });
 
+  it('sends an alert once although its claim runs out while the store writes that it was sent', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard]);
+    const swap = state.swap.bind(state);
+    const swaps = jest.spyOn(state, 'swap').mockImplementation((...args) => {
+      const isConfirmed = args[3]?.includes('"status":"delivered"') ?? false;
+      return isConfirmed && swaps.mock.calls.length < 10 ? inMs(7 * SECOND).then(() => swap(...args)) : swap(...args);
+    });
+    void engine.breached(aBreach());
+    await pass(20 * SECOND);
+    expect(heard.heard).toEqual(['a 16']);
+    expect(await statuses(engine)).toEqual(['a delivered']);
+  });
+
   it('tries again what failed after a quarter of a second, then after twice that', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(1);
     const heard = new Hearing();

@@ -312,15 +312,22 @@ export class AlertEngine implements Incidents {
       : this.presentTogether(key, ids);
   }
 
-  async report(key: string, id: string, { due, alert, memory }: Present, outcome: Outcome): Promise<number> {
+  async report(
+    key: string,
+    id: string,
+    { due, alert, memory }: Present,
+    outcome: Outcome,
+    noted: () => void,
+  ): Promise<number> {
     let waitMs = 0;
-    await this.changeTold(id, key, (told, incident) => {
+    const note = (told: Told, incident: Incident): Incident => {
       const now = this.options.now();
       const sent = { ...due, count: alert.count };
       if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
       return withFailed(incident, key, outcome, now + waitMs);
-    }).catch(() => undefined);
+    };
+    await this.changeTold(id, key, note, noted).catch(() => undefined);
     return waitMs;
   }
 
@@ -362,12 +369,14 @@ export class AlertEngine implements Incidents {
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
    * @param read - The incident, if it was read earlier.
+   * @param changed - Called once the incident is changed, before anything is handed to the channels.
    * @returns Whether the incident exists.
    */
   private async attend(
     id: string,
     change: (incident: Incident | undefined) => Incident | undefined,
     read?: Incident,
+    changed?: () => void,
   ): Promise<boolean> {
     let claimed: ToSend | undefined;
     const incident = await this.records.change(
@@ -375,6 +384,7 @@ export class AlertEngine implements Incidents {
       (there) => (claimed = this.claimed(there, change(there))).incident,
       read,
     );
+    changed?.();
     if (!incident || !claimed) return false;
     const { taken, held, paused, isDone } = claimed;
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
@@ -395,11 +405,13 @@ export class AlertEngine implements Incidents {
     id: string,
     key: string,
     change: (told: Told, incident: Incident) => Incident,
+    changed?: () => void,
   ): Promise<void> {
-    await this.attend(id, (incident) => {
+    const changeIt = (incident: Incident | undefined): Incident | undefined => {
       const told = incident?.told[key];
       return told ? change(told, incident) : incident;
-    });
+    };
+    await this.attend(id, changeIt, undefined, changed);
   }
 
   /** After a mute was ended or shortened, sends what it held back unless another mute now applies. Retried if it fails. */

@@ -211,8 +211,11 @@ describe('what is being sent', () => {
     let sent = 0;
     const delivery: ChannelDelivery = deliveryOf(
       {
-        report: (_key, id) =>
-          Promise.resolve(sent === 1 ? void delivery.push(id, due, false) : undefined).then(() => 0),
+        report: (_key, id, _present, _outcome, noted) => {
+          noted();
+          if (sent === 1) delivery.push(id, due, false);
+          return Promise.resolve(0);
+        },
       },
       () => (++sent === 1 ? undefined : new Promise(() => undefined)),
     );
@@ -225,8 +228,14 @@ describe('what is being sent', () => {
     const answers: (() => void)[] = [];
     const delivery: ChannelDelivery = deliveryOf(
       {
-        report: (_key, id) =>
-          Promise.resolve(answers.length === 1 ? delivery.push(id, due, false) : undefined).then(() => 0),
+        report: (_key, id, _present, _outcome, noted) => {
+          // Of a look that began before its record had the outcome.
+          delivery.push(id, due, false);
+          noted();
+          expect(delivery.ids()).toEqual([]);
+          if (answers.length === 1) delivery.push(id, due, false);
+          return Promise.resolve(0);
+        },
       },
       () => new Promise((answer) => answers.push(() => answer(undefined))),
     );
@@ -326,8 +335,9 @@ describe('a delivery', () => {
           more && { due: dueFor(), alert, memory: undefined, also: [], isAtFault: false, isSuspect: false, ...more }
         );
       }),
-    report: (_key, id, _present, outcome) => {
+    report: (_key, id, _present, outcome, noted) => {
       reports.push([id, outcome]);
+      noted();
       onReport(id);
       const wait = typeof waitMs === 'number' ? waitMs : (waitMs[id] ?? 0);
       return Promise.resolve(outcome.delivered ? 0 : Math.max(wait, outcome.waitMs));

@@ -63,8 +63,11 @@ export type Outcome =
 export interface Incidents {
   /** What to send, in the order of `ids`; undefined if nothing is due. Synchronous if all are known here. */
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]>;
-  /** Returns how long to wait before the next try, in milliseconds. */
-  report(key: string, id: string, present: Present, outcome: Outcome): Promise<number>;
+  /**
+   * Notes the outcome of an attempt, calls `noted`, and hands on what is due then. Returns how long to wait before the next try, in
+   * milliseconds.
+   */
+  report(key: string, id: string, present: Present, outcome: Outcome, noted: () => void): Promise<number>;
   /** Tries again to send what failed or waited. */
   again(key: string, id: string): Promise<void>;
 }
@@ -102,6 +105,8 @@ export class ChannelDelivery {
   private hasWaited = false;
   private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private readonly sending = new Set<string>();
+  /** Sent, and not yet noted in the record. */
+  private readonly reporting = new Set<string>();
   private readonly working = new Set<Promise<unknown>>();
   private readonly health: ChannelHealth;
   private timer: NodeJS.Timeout | undefined;
@@ -168,8 +173,8 @@ export class ChannelDelivery {
   }
 
   push(id: string, due: Due, isSuspect: boolean): void {
-    // The claim expired during a slow attempt. Sending again now would deliver twice; the attempt's report claims what is still due.
-    if (this.sending.has(id)) return;
+    // The claim expired during a slow attempt or report. Sending again now would deliver twice; the report claims what is still due.
+    if (this.sending.has(id) || this.reporting.has(id)) return;
     this.forget(id);
     const rank = rankOf(due, isSuspect);
     const { since = performance.now() } = this.pending.get(id) ?? {};
@@ -418,15 +423,19 @@ export class ChannelDelivery {
       outcome = { delivered: false, ...failure };
     }
     for (const some of chunks(sent, MAX_IN_A_TURN)) {
-      // Before reporting, which may start another message about the same incident.
-      for (const { item } of some) this.sending.delete(item.id);
+      for (const { item } of some) {
+        this.sending.delete(item.id);
+        this.reporting.add(item.id);
+      }
       await Promise.all(some.map((one) => this.report(one, outcome)));
     }
   }
 
   private async report({ item, present }: Live, outcome: Outcome): Promise<void> {
     this.outcomes[outcome.delivered ? 'delivered' : outcome.refused ? 'failed' : 'retried']++;
-    const waitMs = await this.incidents.report(this.key, item.id, present, outcome);
+    const noted = (): void => void this.reporting.delete(item.id);
+    const waitMs = await this.incidents.report(this.key, item.id, present, outcome, noted);
+    noted();
     if (!outcome.delivered) this.retryAfter(item.id, waitMs);
   }
 
