@@ -1052,6 +1052,32 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
+    it('is told by one, though its claim runs out while it reads the count, and the other takes it over', async () => {
+      const [late, heard] = [new Hearing(), new Hearing()];
+      let swaps = 0;
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        swap: async (...args: Parameters<SharedState['swap']>) => {
+          if (args[0] === 'incidents::' && ++swaps > 1) await inMs(20 * SECOND);
+          const outcome = await state.swap(...args);
+          if (args[0] === 'incidents::') await inMs(4_800);
+          return outcome;
+        },
+      });
+      await replica([heard]);
+      const one = await replica([late], { counts: never }, slow);
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(MINUTE);
+      expect([late.heard, heard.heard]).toEqual([[], ['a 16']]);
+    });
+
+    it('is claimed for longer the more others wait to be recorded or sent', async () => {
+      const engine = await replica([new HearingGroups()]);
+      for (let i = 0; i < 100; i++) void engine.breached(aBreach(`t${i}`));
+      await pass(0);
+      const [first] = [...(await state.list('incidents::')).values()];
+      expect(JSON.parse(first as string)).toMatchObject({ told: { 'hearing#': { until: START + 5_500 } } });
+    });
+
     it('is told by one, however long its channel takes', async () => {
       const [slow, heard] = [new Hearing(), new Hearing()];
       const one = await replica([slow]);
@@ -1619,7 +1645,7 @@ describe('AlertEngine', () => {
       return isConfirmed && swaps.mock.calls.length < 10 ? inMs(7 * SECOND).then(() => swap(...args)) : swap(...args);
     });
     void engine.breached(aBreach());
-    await pass(20 * SECOND);
+    await pass(MINUTE);
     expect(heard.heard).toEqual(['a 16']);
     expect(await statuses(engine)).toEqual(['a delivered']);
   });

@@ -48,7 +48,7 @@ import { PresentCounts, type CountSource } from './present-counts.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
-import { extended, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
+import { extended, leaseOf, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends AlertOrigin, CountSource {
@@ -452,7 +452,10 @@ export class AlertEngine implements Incidents {
       now: this.options.now(),
       settings: this.settings,
       channels: this.roster.channels,
-      own: (key) => this.deliveries.get(key),
+      own: (key) => {
+        const delivery = this.deliveries.get(key);
+        return delivery && { pausedMs: delivery.pausedMs, leaseMs: this.leaseMs(delivery) };
+      },
       isMine: (key) => this.leases.holds(this.own(key)),
       mute,
       mayClose: this.mayClose && (after?.v01 === undefined || this.v01.isGone),
@@ -497,7 +500,8 @@ export class AlertEngine implements Incidents {
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
     const told = incident?.told[key];
-    if (!incident || told?.by !== this.me) return undefined;
+    // Once its claim has run out, another replica may have it.
+    if (!incident || told?.by !== this.me || (told.until ?? 0) <= this.options.now()) return undefined;
     const { channel } = this.own(key);
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
     const next = due(incident, told, channel, this.settings, this.options.now(), isMuted);
@@ -643,10 +647,16 @@ export class AlertEngine implements Incidents {
 
   private withLeases(incident: Incident | undefined, deliveries: readonly ChannelDelivery[]): Incident | undefined {
     const now = this.options.now();
-    return deliveries.reduce((next, { key, leaseMs }) => {
+    return deliveries.reduce((next, delivery) => {
+      const { key } = delivery;
       const told = next?.told[key];
-      return next && told ? withTold(next, key, extended(told, this.me, now + leaseMs)) : next;
+      return next && told ? withTold(next, key, extended(told, this.me, now + this.leaseMs(delivery))) : next;
     }, incident);
+  }
+
+  /** How long this replica may take to send what it takes now, before another one does: that comes after what waits already. */
+  private leaseMs({ waiting }: ChannelDelivery): number {
+    return leaseOf(waiting + this.raising.size);
   }
 
   private reportLost(): void {

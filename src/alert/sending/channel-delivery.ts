@@ -12,7 +12,7 @@ import { plural, reasonOf } from '../../util/text.js';
 import { within } from '../../util/within.js';
 import { ChannelHealth, mayBeOfOneAlert, type Failure } from './channel-health.js';
 import { byRank, RankedQueue, type Item } from './ranked-queue.js';
-import { leaseOf, SEND_LEASE_MS } from './which-replica-sends.js';
+import { SEND_LEASE_MS } from './which-replica-sends.js';
 import type { Due } from '../incident/incident.js';
 
 /** A channel with its unique name. */
@@ -146,9 +146,9 @@ export class ChannelDelivery {
     return this.health.pausedMs;
   }
 
-  /** How long this replica may take to send what it takes now, before another one does. */
-  get leaseMs(): number {
-    return leaseOf(this.pending.size);
+  /** How many alerts wait. */
+  get waiting(): number {
+    return this.pending.size;
   }
 
   /** @param now - Milliseconds since the epoch. */
@@ -164,12 +164,12 @@ export class ChannelDelivery {
 
   /** Ids of what this replica is sending, so that its leases are extended. */
   ids(): string[] {
-    return [...this.pending.ids(), ...this.sending];
+    return [...this.pending.ids(), ...this.sending, ...this.reporting];
   }
 
-  /** Ids of that, and of what is retried later. */
+  /** Ids of what waits, is being sent, or is retried later. */
   private get unsent(): string[] {
-    return [...new Set([...this.ids(), ...this.retries.keys()])];
+    return [...new Set([...this.pending.ids(), ...this.sending, ...this.retries.keys()])];
   }
 
   push(id: string, due: Due, isSuspect: boolean): void {
