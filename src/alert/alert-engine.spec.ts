@@ -877,6 +877,8 @@ describe('AlertEngine', () => {
         await engine.breached(aBreach('b', {}, DAY));
         await engine.breached(aBreach('c', {}, DAY));
         counts.set('c', 31);
+        // The threshold was this before, too.
+        await engine.breached(aBreach('d', { threshold: 30, count: 25, level: { at: 0.8, severity: 'info' } }, DAY));
         await pass(4 * MINUTE);
         // By a replica of before the deployment.
         await engine.breached(aBreach('b', { level: { at: 2, severity: 'critical' }, count: 29 }, DAY));
