@@ -116,7 +116,8 @@ export const FIGURES: readonly Figure[] = [
     name: 'rate_monitor.incidents.open',
     kind: 'gauge',
     unit: '{incident}',
-    description: 'Incidents of all processes that are open, or whose end is not sent yet',
+    description:
+      'Incidents of all processes that are open, or whose end is not sent yet. Each process reports all: take the maximum, not the sum',
     observe: (view) => one(view.openIncidents()),
   },
   {

@@ -120,6 +120,7 @@ describe('metrics', () => {
       /^rate_monitor_publish_duration(_seconds)?_sum\{.*\} 0\.3087$/m,
       /^rate_monitor_alerts_queued.*\{rate_monitor_channel="discord".*\} 3$/m,
       /^rate_monitor_incidents_open.* 1$/m,
+      /^# HELP rate_monitor_incidents_open .* take the maximum, not the sum$/m,
       /^rate_monitor_breaches_total\{rate_monitor_category="llm_call",rate_monitor_tenant="proj_1",rate_monitor_severity="warning".*\} 7$/m,
       /^rate_monitor_channel_up.*\{rate_monitor_channel="discord".*\} 0$/m,
       /^rate_monitor_store_up.* 1$/m,
