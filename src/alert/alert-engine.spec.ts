@@ -856,6 +856,20 @@ describe('AlertEngine', () => {
       expect((await other.list()).map(({ alert }) => alert.incident?.status)).toEqual(['resolved']);
     });
 
+    it.each([
+      ['no', 'before', START - 1, []],
+      ['any', 'after', START, ['a resolved 16']],
+    ])('ends %s story by an answer that a function gave %s the breach', async (_which, _when, saidAt, ends) => {
+      const heard = new Hearing();
+      const thresholdNotReached = (_: unknown, _count: number, maxAgeMs = Infinity) =>
+        Date.now() - saidAt > maxAgeMs ? undefined : 30;
+      const engine = await replica([heard], { ...story, thresholdNotReached });
+      await engine.breached(aBreach());
+      await engine.thresholdsChanged('llm');
+      await pass(SECOND);
+      expect(heard.heard).toEqual(['a opened 16', ...ends]);
+    });
+
     describe('with a deployment', () => {
       const DAY = 24 * HOUR;
       /** @param saidAt - When a function said the threshold, if one did. */
@@ -1017,7 +1031,7 @@ describe('AlertEngine', () => {
       };
       for (let i = 0; i < 2; i++) await engine.thresholdsChanged('llm');
       await pass(0);
-      expect(asked.mock.calls).toEqual([[{ category: 'llm', window: '', tenantId: 'a' }, 16]]);
+      expect(asked.mock.calls).toEqual([[{ category: 'llm', window: '', tenantId: 'a' }, 16, 0]]);
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
   });

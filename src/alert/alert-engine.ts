@@ -69,7 +69,7 @@ export interface AlertSettings extends AlertOrigin, CountSource {
   readonly thresholdNotReached: (
     of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
     count: number,
-    maxAgeMs?: number,
+    maxAgeMs: number,
   ) => number | undefined;
 }
 
@@ -601,24 +601,22 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /**
-   * Ends a story whose tenant is over no level any more since a deployment, or a function, raised the threshold. An answer of before the
-   * last breach is none: another replica may have had a newer one then.
-   */
+  /** Ends a story whose tenant is over no level any more since a deployment, or a function, raised the threshold. */
   private endedByRaise(incident: Incident, now: number): Incident {
     const { story, closedAt } = incident;
     if (!story || closedAt !== undefined || !this.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
     const calmSince = Math.max(Math.min(seenAt, end), this.seesSince(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
-    const present = this.thresholdNotReached(incident, count, now - seenAt) ?? 0;
+    const present = this.thresholdNotReached(incident, count) ?? 0;
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
   }
 
-  private thresholdNotReached(incident: Incident, count: number, maxAgeMs?: number): number | undefined {
+  /** A function's answer of before the last breach is none: another replica may have had a newer one then. */
+  private thresholdNotReached(incident: Incident, count: number): number | undefined {
     const { category, tenant } = incident;
     const of = { category, window: sharedName(incident), tenantId: tenant.id };
-    return this.options.thresholdNotReached(of, count, maxAgeMs);
+    return this.options.thresholdNotReached(of, count, this.options.now() - lastOf(incident).seenAt);
   }
 
   /** Extends the leases on what this replica is sending: those of a record together. */

@@ -34,7 +34,7 @@ export function thresholdNotReached(
   categories: ReadonlyMap<string, CountedCategory>,
   of: { readonly category: string; readonly window: string; readonly tenantId: string },
   count: number,
-  maxAgeMs?: number,
+  maxAgeMs: number,
 ): number | undefined {
   const window = windowNamed(categories.get(of.category)?.windows, of.window);
   // The tenant was over, so it is not exempt.

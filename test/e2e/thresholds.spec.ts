@@ -370,6 +370,20 @@ describe('thresholds', () => {
       expect(statuses()).toContainEqual(['stays', 'resolved', 10]);
     });
 
+    it('set for one tenant: no incident of another ends by what a function said before it', async () => {
+      let limit = 10;
+      const category = { ...calm(2), threshold: () => limit };
+      const options = { redis, keyPrefix: 'old-answer', incidents: true };
+      const [one, other] = [await start(category, options), await start(category, options)];
+      await one.call('acme');
+      limit = 2;
+      await other.call('acme', 3);
+      await until(() => other.app.alerts.length === 1);
+      await one.thresholds.set({ ...set, tenant: 'another', threshold: 5 });
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      expect([...one.app.alerts, ...other.app.alerts].map(({ incident }) => incident?.status)).toEqual(['opened']);
+    });
+
     it('set, and alerted on by a replica that does not have it yet: that incident ends too', async () => {
       const options = { redis, keyPrefix: 'late', incidents: true };
       const [one, other] = [await start(calm(2), options), await start(calm(2), options)];
