@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { inspect } from 'node:util';
 
 import { Redis } from 'ioredis';
 
@@ -488,6 +489,18 @@ describe('the redis store alone', () => {
   it("tells Redis's time", async () => {
     const [seconds] = await redis.client.time();
     expect(Math.abs((await store.time()) / 1_000 - Number(seconds))).toBeLessThan(5);
+  });
+
+  it('shows nothing of the command that Redis refused when it was asked for the time', async () => {
+    const { connection } = store as unknown as { connection: Record<string, unknown> };
+    const command = { name: 'auth', args: ['monitor', 'a-secret-of-ours'] };
+    const refused = Object.assign(new Error('WRONGPASS invalid username-password pair'), {
+      name: 'ReplyError',
+      command,
+    });
+    connection.time = () => Promise.reject(refused);
+    const error: unknown = await store.time().catch((reason: unknown) => reason);
+    expect(inspect(error, { depth: null })).toMatch(/WRONGPASS(?![^]*a-secret)/);
   });
 
   it.each([[null], [7], [[]], [['x', 'y']], [['1']]])('takes %j for no time', async (answer) => {

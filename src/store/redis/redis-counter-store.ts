@@ -129,14 +129,16 @@ export class RedisCounterStore implements CounterStore {
   /** {@inheritDoc CounterStore.time} */
   async time(): Promise<number> {
     let answer: unknown;
+    let refusal: Refused | undefined;
     try {
       answer = await this.connection.time();
     } catch (error) {
-      const { refused, ofKey } = this.refusal(error as Error);
-      // Its user may not ask, which is no fault of the store.
-      if (ofKey) return NaN;
-      throw new Error(refused, { cause: error });
+      refusal = this.refusal(error as Error);
     }
+    // Its user may not ask, which is no fault of the store.
+    if (refusal?.ofKey) return NaN;
+    // Not with ioredis's error as its cause, which may hold a password: see `withStore`.
+    if (refusal) throw new Error(refusal.refused);
     this.silentSince = undefined;
     const [seconds = NaN, microseconds = NaN] = Array.isArray(answer) ? answer.map(Number) : [];
     const time = seconds * 1_000 + microseconds / 1_000;
