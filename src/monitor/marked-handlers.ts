@@ -89,9 +89,9 @@ export class MarkedHandlers {
   }
 
   /**
-   * Decorators whose mark another decorator removed (`lost`) or whose method it made an accessor; names of methods that the instance replaces
-   * by a function without the mark, unmarked handlers that override a marked one, marked classes without handlers (`empty`), and marked classes that the app
-   * lists but that have instances of another class (`foreign`).
+   * Decorators whose mark another decorator removed (`lost`) or whose method it made an accessor; names of methods that the instance
+   * replaces by a function without the mark, unmarked handlers that override a marked one, marked classes without handlers (`empty`), and
+   * marked classes that the app lists but that have instances of another class (`foreign`).
    */
   problems(): Record<'lost' | 'accessors' | 'replaced' | 'overriding' | 'empty' | 'foreign', string[]> {
     const methods = [...this.marked()];
