@@ -18,9 +18,9 @@ describe('The network between', () => {
       alone: false,
     },
     {
-      name: 'drops every connection every 100 to 300 ms',
+      name: 'drops every connection after 200 to 400 ms',
       start: () =>
-        proxied((proxy) => ({ inject: () => proxy.dropEvery(100, 300), recover: () => proxy.stopDropping() })),
+        proxied((proxy) => ({ inject: () => proxy.dropAfter(200, 400), recover: () => proxy.stopDropping() })),
       lastsMs: 2_500,
       saidIn: ALL,
       alone: false,

@@ -10,7 +10,8 @@ export class TcpProxy {
   /** Keeps back what the server sends next. */
   loseNext = false;
   private silent = false;
-  private dropping: NodeJS.Timeout | undefined;
+  /** The shortest and the longest time that a connection lives, in milliseconds, if they are being cut. */
+  private lifetimes: readonly [atLeastMs: number, atMostMs: number] | undefined;
   private readonly links = new Set<Link>();
 
   private constructor(
@@ -28,17 +29,17 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** Repeatedly cuts every connection, after a different wait between the two limits each time. */
-  dropEvery(atLeastMs: number, atMostMs: number): void {
-    const waitMs = atLeastMs + Math.random() * (atMostMs - atLeastMs);
-    this.dropping = setTimeout(() => {
-      this.drop();
-      this.dropEvery(atLeastMs, atMostMs);
-    }, waitMs);
+  /**
+   * Cuts every connection, now and later, after a different time between the two limits. Each lives long enough to be of use: cut while it
+   * opens again and again, they would be a network that is down.
+   */
+  dropAfter(atLeastMs: number, atMostMs: number): void {
+    this.lifetimes = [atLeastMs, atMostMs];
+    for (const link of this.links) this.cutLater(link);
   }
 
   stopDropping(): void {
-    clearTimeout(this.dropping);
+    this.lifetimes = undefined;
   }
 
   /** From now on accepts connections but never responds. */
@@ -74,7 +75,15 @@ export class TcpProxy {
     const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this);
     link.silent = this.silent;
     this.links.add(link);
+    this.cutLater(link);
     client.once('close', () => this.links.delete(link));
+  }
+
+  private cutLater(link: Link): void {
+    if (!this.lifetimes) return;
+    const [atLeastMs, atMostMs] = this.lifetimes;
+    const cut = (): void => void (this.lifetimes && link.cut());
+    setTimeout(cut, atLeastMs + Math.random() * (atMostMs - atLeastMs));
   }
 }
 
