@@ -483,8 +483,9 @@ export class DashboardData {
         parts.read(usageOf(category), this.seen(category.name), new Map<string, string>()),
       ),
     ]);
-    const tenants = new Set(seen.flatMap((ids) => [...ids.keys()])).size;
-    return { bytes, tenants, retentionMs, hourlyRetentionMs };
+    const tenants = new Set<string>();
+    for (const ids of seen) for (const id of ids.keys()) tenants.add(id);
+    return { bytes, tenants: tenants.size, retentionMs, hourlyRetentionMs };
   }
 
   /** Names of the tenants of the last day, by id. */
