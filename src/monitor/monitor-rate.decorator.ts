@@ -40,6 +40,8 @@ export interface MonitorRateOptions {
   when?: 'success' | 'failure' | undefined;
 }
 
+const MONITOR = '@MonitorRate';
+const SKIP = '@SkipMonitorRate';
 const OPTIONS = ['cost', 'after', 'when'];
 
 /** Computes the cost of a request from its handler's result. */
@@ -78,7 +80,8 @@ export function MonitorRate(...args: [string, ...string[]] | [string, ...string[
   checkOutcome(options);
   const { cost = 1, after, when = after && 'success' } = options;
   const added = categories.map((category): Mark => ({ category, cost, after, when }));
-  return decorate('MonitorRate', added.length, (target, isMethod) => {
+  const names = added.map(() => MONITOR);
+  return decorate(names, (target, isMethod) => {
     // A wrapped handler keeps the original's marks; a class's marks replace those of the class it extends.
     const before = (isMethod ? Reflect.getMetadata(MONITORED, target) : Reflect.getOwnMetadata(MONITORED, target)) as
       Mark[] | undefined;
@@ -131,7 +134,7 @@ function checkOutcome({ cost, after, when }: MonitorRateOptions): void {
 
 /** Takes a handler, or every handler of a class that has no `@MonitorRate` of its own, out of monitoring. */
 export function SkipMonitorRate(): Decorated {
-  return decorate('SkipMonitorRate', 0, (target) => Reflect.defineMetadata(SKIPPED, true, target));
+  return decorate([SKIP], (target) => Reflect.defineMetadata(SKIPPED, true, target));
 }
 
 /** What the decorators say about a handler; empty if it is not monitored. The nearest wins, and of two in one place, the skip. */
@@ -148,18 +151,24 @@ type DecoratorOf = readonly [decorator: string, key: string];
  */
 export function lostMarks(owner: { prototype: unknown }): Record<'replaced' | 'accessors', DecoratorOf[]> {
   const marked = markedMembers(owner.prototype);
-  const keys = (members: typeof marked): DecoratorOf[] =>
-    members.map(([key, , given]) => [given > 0 ? '@MonitorRate' : '@SkipMonitorRate', key]);
+  const named = (lost: (member: PropertyDescriptor, given: readonly string[]) => readonly string[]): DecoratorOf[] =>
+    marked.flatMap(([key, member, given]) =>
+      Array.from(new Set(lost(member, given)), (decorator) => [decorator, key] as const),
+    );
   return {
-    replaced: keys(marked.filter(([, { value }, given]) => typeof value === 'function' && hasLost(value, given))),
-    accessors: keys(marked.filter(([, member]) => !('value' in member))),
+    replaced: named(({ value }, given) => (typeof value === 'function' ? lostOf(value, given) : [])),
+    accessors: named((member, given) => ('value' in member ? [] : given)),
   };
 }
 
-/** Whether a method has fewer marks than it was given: `MonitorRate` above the decorator that replaced it may have marked it again. */
-function hasLost(method: unknown, given: number): boolean {
+/** Which of its decorators a method lacks: `MonitorRate` above the decorator that replaced it may have marked it again. */
+function lostOf(method: unknown, given: readonly string[]): readonly string[] {
   const marks = nearestMarks(method);
-  return !marks || (marks.length > 0 && marks.length < given);
+  if (!marks) return given;
+  // A skip wins, whatever else is lost.
+  if (marks.length === 0) return [];
+  const skips = given.filter((name) => name === SKIP);
+  return marks.length < given.length - skips.length ? given : skips;
 }
 
 /** Methods of a class that override a marked one but have no mark, nor has the class. A skip counts as a mark. */
@@ -174,9 +183,9 @@ export function unmarkedOverrides(owner: { prototype: unknown }): string[] {
     .map(([key]) => key);
 }
 
-/** Members that a decorator has marked in a class or its base classes, nearest first: the key, what is there now, and how many marks it got. */
-function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor, given: number][] {
-  const members: [string, PropertyDescriptor, number][] = [];
+/** Members that decorators have marked in a class or its base classes, nearest first: the key, what is there now, and which ones marked it. */
+function markedMembers(prototype: unknown): [key: string, member: PropertyDescriptor, given: readonly string[]][] {
+  const members: [string, PropertyDescriptor, readonly string[]][] = [];
   for (let each = prototype; each && each !== Object.prototype; each = Object.getPrototypeOf(each))
     for (const [key, given] of markedKeys(each)) {
       const member = Object.getOwnPropertyDescriptor(each, key);
@@ -185,9 +194,9 @@ function markedMembers(prototype: unknown): [key: string, member: PropertyDescri
   return members;
 }
 
-/** How many marks the members of a prototype were given, by key. */
-function markedKeys(prototype: object): Map<string, number> {
-  return (Reflect.getOwnMetadata(MARKED_KEYS, prototype) ?? new Map()) as Map<string, number>;
+/** The decorators that members of a prototype were given, by key: each as often as it marked. */
+function markedKeys(prototype: object): Map<string, readonly string[]> {
+  return (Reflect.getOwnMetadata(MARKED_KEYS, prototype) ?? new Map()) as Map<string, readonly string[]>;
 }
 
 /** Guards or interceptors of a handler or a class. Like Nest, reads through prototypes, because a wrapped handler inherits the original's. */
@@ -210,7 +219,8 @@ function nearestMarks(target: unknown): readonly Mark[] | undefined {
   return undefined;
 }
 
-function decorate(name: string, marks: number, mark: (target: object, isMethod: boolean) => void): Decorated {
+/** @param marks - The decorator's name, once for each mark. */
+function decorate(marks: readonly string[], mark: (target: object, isMethod: boolean) => void): Decorated {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     if (key === undefined) return mark(target, false);
     const method = descriptor?.value as unknown;
@@ -218,12 +228,12 @@ function decorate(name: string, marks: number, mark: (target: object, isMethod: 
     if (typeof method !== 'function' || typeof target === 'function' || typeof key !== 'string') {
       const owner = typeof target === 'function' ? target.name : target.constructor.name;
       throw new TypeError(
-        `@${name}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest routes no requests to properties, accessors, static ` +
+        `${marks[0]}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest routes no requests to properties, accessors, static ` +
           'methods or methods named by a symbol. Put it on a method with a name',
       );
     }
     mark(method, true);
     const marked = markedKeys(target);
-    Reflect.defineMetadata(MARKED_KEYS, marked.set(key, (marked.get(key) ?? 0) + marks), target);
+    Reflect.defineMetadata(MARKED_KEYS, marked.set(key, [...(marked.get(key) ?? []), ...marks]), target);
   };
 }
