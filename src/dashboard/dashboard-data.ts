@@ -218,22 +218,26 @@ export class DashboardData {
     const { usage, thresholds } = this.view;
     const now = this.view.now();
     const parts = new Parts();
-    const told = await this.told(parts);
-    const mine = told.alerts.filter(
-      ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
-    );
-    const common = { incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
+    // All at once, as for the overview.
+    const common = this.told(parts).then((told) => {
+      const mine = told.alerts.filter(
+        ({ alert }) => alert.category === name && keyOfShown(alert.tenant.id) === keyOfShown(id),
+      );
+      return { told, incidents: incidentsOf(mine), alerts: mine.slice(0, MAX_ALERTS).map(toPageAlert) };
+    });
     if (!usage) {
-      return { now, rows: [], day: noSeries(now), hourlyPeaks: [], ...common, ...parts.unread };
+      const { incidents, alerts } = await common;
+      return { now, rows: [], day: noSeries(now), hourlyPeaks: [], incidents, alerts, ...parts.unread };
     }
     const category = usage.category(name);
     const what = usageOf(category);
-    const reading = category.windows.map((window) => usage.present(category, window, [keyOfShown(id)]));
-    const found = await Promise.all(reading.map((rows) => this.needed(parts, what, rows, [])));
-    const [day, peaks, overrides] = await Promise.all([
+    const present = category.windows.map((window) => usage.present(category, window, [keyOfShown(id)]));
+    const [{ told, incidents, alerts }, day, peaks, overrides, ...found] = await Promise.all([
+      common,
       this.needed(parts, what, usage.history(name, id, { from: now - DAY_MS }), undefined),
       this.needed(parts, what, usage.hourlyPeaks(name, { from: now - usage.retention.hourlyRetentionMs }), []),
       this.needed(parts, 'thresholds', thresholds.list(), []),
+      ...present.map((rows) => this.needed(parts, what, rows, [])),
     ]);
     const rows = await this.withDetails(
       found.flat().map((row) => this.toRow(row)),
@@ -253,7 +257,8 @@ export class DashboardData {
         const own = tenants.find(({ tenant }) => tenant.id === keyOfShown(id));
         return own ? [{ at: hour.getTime(), count: own.count }] : [];
       }),
-      ...common,
+      incidents,
+      alerts,
       override: override && toOverride(override),
       ...parts.unread,
     };
@@ -264,30 +269,35 @@ export class DashboardData {
     const now = this.view.now();
     const parts = new Parts();
     const category = this.categoryOf(name);
-    const [told, summary] = await Promise.all([this.told(parts), this.summary(category, parts)]);
-    const alerts = told.alerts
-      .filter(({ alert, raisedAt }) => alert.category === name && raisedAt.getTime() > now - DAY_MS)
-      .map(({ alert, raisedAt }) => ({
-        at: raisedAt.getTime(),
-        tenant: tenantOf(alert),
-        severity: alert.level.severity,
-      }));
-    const common = { now, category: summary, alerts };
+    const what = usageOf(category);
+    // All at once, as for the overview.
+    const common = Promise.all([this.told(parts), this.summary(category, parts)]).then(([{ alerts }, summary]) => ({
+      now,
+      category: summary,
+      alerts: alerts
+        .filter(({ alert, raisedAt }) => alert.category === name && raisedAt.getTime() > now - DAY_MS)
+        .map(({ alert, raisedAt }) => ({
+          at: raisedAt.getTime(),
+          tenant: tenantOf(alert),
+          severity: alert.level.severity,
+        })),
+    }));
     if (!usage) {
       const advice = noAdvice(category, now);
-      return { ...common, totals: noSeries(now), tenants: [], active: 0, advice, ...parts.unread };
+      return { ...(await common), totals: noSeries(now), tenants: [], active: 0, advice, ...parts.unread };
     }
-    const [totals, used, advice, overrides] = await Promise.all([
-      this.needed(parts, usageOf(category), usage.totals(name, { from: now - DAY_MS }), undefined),
-      this.needed(parts, usageOf(category), this.used(category), []),
-      this.needed(parts, usageOf(category), this.advice(name), noAdvice(category, now)),
+    const [told, totals, used, advice, overrides] = await Promise.all([
+      common,
+      this.needed(parts, what, usage.totals(name, { from: now - DAY_MS }), undefined),
+      this.needed(parts, what, this.used(category), []),
+      this.needed(parts, what, this.advice(name), noAdvice(category, now)),
       this.needed(parts, 'thresholds', thresholds.list(), []),
     ]);
     this.lackedBy('category', parts);
     const base = baseWindow(category).name;
     const override = overrides.find((one) => isFor(one, name, base) && one.tenant === undefined);
     return {
-      ...common,
+      ...told,
       totals: totals ? toSeries(totals) : noSeries(now),
       tenants: used.slice(0, MAX_TENANTS),
       active: used.length,

@@ -25,6 +25,7 @@ import { EXAMPLES } from '../../src/dashboard/api-examples.js';
 import { RateMonitorDashboardModule, type RateMonitorDashboardOptions } from '../../src/dashboard/index.js';
 import { RateMonitorConfigError } from '../../src/index.js';
 import type { UsageStore } from '../../src/store/usage-store.js';
+import type { UsageSource } from '../../src/usage/usage-recorder.js';
 import { Deferred } from '../../src/util/deferred.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { seenMonitor, type SeenMonitor } from '../support/dashboard.js';
@@ -870,23 +871,33 @@ describe('the API of the page', () => {
     expect(await read('overview')).toMatchObject({ unread: ['alerts'] });
   });
 
-  it.each(['overview', 'tenants?search=proj'])('asks a store that hangs for all of %s at once', async (path) => {
+  it.each([
+    ['overview', ['usage of evaluations', 'usage of llm_call']],
+    ['tenants?search=proj', ['usage of evaluations', 'usage of llm_call']],
+    ['tenant?category=llm_call&tenant=proj_1', ['thresholds', 'usage of llm_call']],
+    ['category?category=llm_call', ['thresholds', 'usage of llm_call']],
+  ])('asks a store that hangs for all of %s at once', async (path, unread) => {
     const { monitor, get } = await started();
-    const { store } = Reflect.get(monitor.replica.usage, 'settings') as { store: UsageStore };
+    const { source, store } = Reflect.get(monitor.replica.usage, 'settings') as {
+      source: UsageSource;
+      store: UsageStore;
+    };
     const hung: (() => void)[] = [];
     const hang = () => new Promise<never>((_, reject) => hung.push(() => reject(new Error('Command timed out'))));
-    for (const method of ['top', 'near', 'totals', 'seen', 'bytes'] as const)
+    for (const method of ['top', 'near', 'totals', 'seen', 'bytes', 'history', 'peaks'] as const)
       jest.spyOn(store, method).mockImplementation(hang);
     for (const method of ['history', 'mutes'] as const)
       jest.spyOn(monitor.view.alerts, method).mockImplementation(hang);
     jest.spyOn(monitor.view.instances, 'list').mockImplementation(hang);
+    jest.spyOn(monitor.view.thresholds, 'list').mockImplementation(hang);
+    jest.spyOn(source, 'counts').mockImplementation(hang);
     const answer = get(`/rate-monitor/api/${path}`);
     await until(() => hung.length > 0);
     await new Promise(setImmediate);
     for (const timeOut of hung) timeOut();
     expect(await endsWithin(answer, 2_000)).toBe(true);
     expect((await (await answer).json()) as Overview).toMatchObject({
-      unread: expect.arrayContaining(['alerts', 'mutes', 'usage of evaluations', 'usage of llm_call']) as string[],
+      unread: expect.arrayContaining(['alerts', 'mutes', ...unread]) as string[],
     });
   });
 
