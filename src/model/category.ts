@@ -41,12 +41,6 @@ export interface Category {
   readonly windows: readonly CategoryWindow[];
   /** The highest cost of one request; a higher one counts as this. */
   readonly maxCost: number;
-  /** Of the first window. */
-  readonly threshold: number | ThresholdResolver;
-  /** Of the first window. */
-  readonly windowMs: number;
-  /** Of the first window, ascending. */
-  readonly levels: readonly AlertLevel[];
   readonly tenant: TenantResolver;
   readonly contributor?: ContributorResolver | undefined;
   /** Tenants that are counted but never cause an alert. */

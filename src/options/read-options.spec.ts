@@ -96,7 +96,7 @@ it('null is not given, also in what a class gives', () => {
   const { options } = read({}, given as never);
   expect(options).toMatchObject({ enabled: true, incidents: { remindAfterMs: 1_800_000, resolveAfterMs: 7 } });
   expect(options.channels?.[0]).toBe(channel);
-  expect(options.categories.get('a')).toMatchObject({ windowMs: 60_000, levels: [{ at: 2 }] });
+  expect(options.categories.get('a')?.windows).toMatchObject([{ windowMs: 60_000, levels: [{ at: 2 }] }]);
 });
 
 it('a class may give options by getters', () => {
@@ -139,15 +139,16 @@ it('a class may give options by methods, which are functions, and categories by 
     }
   }
   const { options } = read({}, new Options() as never);
-  const { tenant, threshold } = options.categories.get('llm_call') as unknown as Category;
-  expect([options.skipIf, tenant, threshold].map((each) => (each as () => unknown)())).toEqual([true, 'acme', 5]);
+  const { tenant, windows } = options.categories.get('llm_call') ?? {};
+  const functions = [options.skipIf, tenant, windows?.[0]?.threshold];
+  expect(functions.map((each) => (each as () => unknown)())).toEqual([true, 'acme', 5]);
 });
 
 it('options may be inherited, and unknown ones are refused', () => {
   const shared = { keyPrefix: 'shared', counting: 'await', categories: { llm_call: { threshold: 9 } } };
   const given = Object.assign(Object.create(shared) as object, { keyPrefix: 'own' });
   const { options } = read({}, given);
-  expect([options.keyPrefix, options.counting, options.categories.get('llm_call')?.threshold]).toEqual([
+  expect([options.keyPrefix, options.counting, options.categories.get('llm_call')?.windows[0]?.threshold]).toEqual([
     ...['own', 'await', 9],
   ]);
   expect(() => read({}, Object.create({ keyPrefx: 'x' }) as object)).toThrow('keyPrefx is not an option');
@@ -157,10 +158,14 @@ it('options may be inherited, and unknown ones are refused', () => {
 
 it('without options or variables there are the default categories', () => {
   const { options } = read({});
-  expect([...options.categories.values()].map(({ name, threshold, windowMs }) => [name, threshold, windowMs])).toEqual([
+  expect(
+    [...options.categories.values()].map(({ name, windows: [of] }) => [name, of?.threshold, of?.windowMs]),
+  ).toEqual([
     ['llm_call', 15, 60_000],
     ['collections', 3, 60_000],
     ['evaluations', 3, 60_000],
   ]);
-  expect(read({ RATE_MONITOR_THRESHOLD_LLM_CALL: '7' }).options.categories.get('llm_call')?.threshold).toBe(7);
+  expect(read({ RATE_MONITOR_THRESHOLD_LLM_CALL: '7' }).options.categories.get('llm_call')?.windows[0]?.threshold).toBe(
+    7,
+  );
 });

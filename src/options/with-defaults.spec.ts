@@ -9,7 +9,7 @@ import { withDefaults } from './with-defaults.js';
 describe('what is not given', () => {
   it('is the documented default', () => {
     const { categories, service, environment, ...others } = completed();
-    expect([...categories.values()].map(({ name, threshold }) => [name, threshold])).toEqual([
+    expect([...categories.values()].map(({ name, windows }) => [name, windows[0]?.threshold])).toEqual([
       ['llm_call', 15],
       ['collections', 3],
       ['evaluations', 3],
@@ -46,9 +46,6 @@ describe('what is not given', () => {
     expect(category).toStrictEqual({
       name: 'a',
       maxCost: 1_000_000_000,
-      threshold: 7,
-      windowMs: 60_000,
-      levels,
       tenant: defaultTenantResolver,
       contributor: undefined,
       exempt: undefined,
@@ -124,7 +121,7 @@ describe('a category', () => {
     expect(categories.get('b')).toMatchObject(own);
   });
 
-  it('with one window has it without a name, with several they are named, and the first is the one that counts', () => {
+  it('with one window has it without a name, with several they are named', () => {
     const windows = [
       {
         threshold: 5,
@@ -162,7 +159,7 @@ describe('a category', () => {
     ]);
     expect([first, third].map((window) => window && 'timeZone' in window)).toEqual([false, false]);
     expect(first && 'parts' in first).toBe(false);
-    expect(categories.get('several')).toMatchObject({ threshold: 5, windowMs: 90_000, levels, maxCost: 7 });
+    expect(categories.get('several')).toMatchObject({ maxCost: 7 });
     expect(categories.get('one')?.windows).toMatchObject([{ name: '', lengthName: 'month' }]);
     // The list of the app is not sorted.
     expect(windows[0]?.levels?.map(({ at }) => at)).toEqual([3, 0.5]);

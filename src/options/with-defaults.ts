@@ -120,18 +120,7 @@ function completeCategory(
     const variable = variables.get(`categories.${name}${options.windows ? `.windows[${i}]` : ''}`);
     return completeWindow(window, several.length > 1, variable);
   });
-  const [{ threshold, windowMs, levels }] = windows as [CategoryWindow];
-  return Object.freeze({
-    name,
-    windows: Object.freeze(windows),
-    maxCost,
-    threshold,
-    windowMs,
-    levels,
-    tenant,
-    contributor,
-    exempt,
-  });
+  return Object.freeze({ name, windows: Object.freeze(windows), maxCost, tenant, contributor, exempt });
 }
 
 function completeWindow(options: WindowOptions, isOneOfSeveral: boolean, variable = ''): CategoryWindow {
