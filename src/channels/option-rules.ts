@@ -3,6 +3,7 @@ import { isSeverity } from '../model/level.js';
 import { meantName } from '../util/meant-name.js';
 import { shownOption } from '../util/text.js';
 import { isHttpUrl, isPrivate } from '../util/http-url.js';
+import { isFunction, isString, listOf, type Test } from '../util/shapes.js';
 import { isSecret } from './webhook/signature.js';
 
 /**
@@ -10,7 +11,7 @@ import { isSecret } from './webhook/signature.js';
  * so without class-validator, which is loaded only at boot.
  */
 interface OptionRule {
-  readonly accepts: (value: unknown) => boolean;
+  readonly accepts: Test;
   readonly remedy: string;
   readonly isRequired?: true;
 }
@@ -19,12 +20,10 @@ interface OptionRule {
 type OptionRules = Readonly<Record<string, OptionRule>>;
 
 const matches =
-  (pattern: RegExp) =>
-  (value: unknown): boolean =>
+  (pattern: RegExp): Test =>
+  (value) =>
     typeof value === 'string' && pattern.test(value);
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isCategories = (value: unknown): boolean =>
-  Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
+const isCategories: Test = (value) => listOf(isString)(value) && (value as unknown[]).length > 0;
 
 export const FILTER_RULES: OptionRules = {
   minSeverity: { accepts: isSeverity, remedy: "'info', 'warning' or 'critical', or leave it out for all" },
@@ -34,7 +33,7 @@ export const FILTER_RULES: OptionRules = {
   },
 };
 
-const isSecretUrl = (value: unknown): boolean => isHttpUrl(value) && isPrivate(value);
+const isSecretUrl: Test = (value) => isHttpUrl(value) && isPrivate(value);
 const HEADERS: OptionRule = {
   accepts: isHeaders,
   remedy: "an object such as { authorization: 'Bearer ...' } of header names and values",

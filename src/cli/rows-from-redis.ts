@@ -2,10 +2,17 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { countersOf } from '../model/window.js';
 import { slidingSpans } from '../model/window-spans.js';
-import type { AboutWindow } from '../store/usage-store.js';
 import { redisKey } from '../store/redis/counter-key.js';
 import { readHistory, usageKey } from '../store/redis/redis-usage-store.js';
-import { BLOCK_SLOTS, blockOf, MAX_LIVE, OPEN_SLOTS, SLOT_MS, type SlotCounts } from '../store/usage-store.js';
+import {
+  BLOCK_SLOTS,
+  blockOf,
+  MAX_LIVE,
+  OPEN_SLOTS,
+  SLOT_MS,
+  type AboutWindow,
+  type SlotCounts,
+} from '../store/usage-store.js';
 
 /** A tenant in the newest window that has a live top. */
 export interface LiveRow {

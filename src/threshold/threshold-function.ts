@@ -4,7 +4,7 @@ import { tenantKey, type Tenant } from '../model/tenant.js';
 import { keptTenant } from '../model/tenant-attributes.js';
 import type { ThresholdResolver } from '../model/category.js';
 import { ANSWER_WITHIN_MS, isThenable } from '../util/guest-function.js';
-import { kindOf, reasonOf } from '../util/text.js';
+import { copied, kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 
 /** Limits of the cache, in answers and in characters, because ids come from outside. */
@@ -92,7 +92,7 @@ export class ThresholdFunction {
     const known = this.kept.get(key);
     if (known && (this.options.now() < known.freshUntil || known.asking)) return this.answer(known);
     const kept: Kept = known ?? { answeredAt: 0, freshUntil: 0, failures: 0 };
-    if (!known) this.kept.set(Buffer.from(key, 'utf16le').toString('utf16le'), kept);
+    if (!known) this.kept.set(copied(key), kept);
     this.call(kept, tenant);
     return this.answer(kept);
   }

@@ -154,11 +154,7 @@ export class RedisUsageStore implements UsageStore {
     const args = [
       ...[most, WAITING_MS, minuteLetters(unit.slot % BLOCK_SLOTS), blockExpiry(retention)],
       ...[Number(unit.sharesSlot ?? false), above],
-      // The client adds its own prefix only to arguments that are declared as keys.
-      ...[history, ...counters].flatMap(([before, after]) => [
-        (this.connection.options.keyPrefix ?? '') + before,
-        after,
-      ]),
+      ...[history, ...counters].flatMap(([before, after]) => [this.clientPrefix + before, after]),
     ];
     const found = await this.scripted.rateMonitorTakeAndCopy(sets.length, ...sets, ...args);
     return Array.from(pairs(found), ([tenant, count]) => ({ tenant: decodeTenant(tenant), count: Number(count) }));
