@@ -751,7 +751,7 @@ describe('AlertEngine', () => {
     expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     await engine.breached(aBreach('b'));
     expect(await statuses(engine)).toEqual(['a delivered', 'b delivered']);
-    expect(engine.historyUnread).toEqual(new Error('WRONGTYPE of the history'));
+    expect((await engine.history()).unread).toEqual(new Error('WRONGTYPE of the history'));
     expect(lines.filter((line) => line.includes('WRONGTYPE'))).toEqual([
       'Incidents have not been updated for a minute (WRONGTYPE of the history)',
     ]);
@@ -760,8 +760,7 @@ describe('AlertEngine', () => {
     expect([...(await state.list('incidents::')).keys(), engine.openIncidents]).toEqual(['story:llm::b', 1]);
     expect((await state.list('history::')).size).toBe(1);
     expect(heard.heard.slice(2)).toEqual(['b opened 16']);
-    await statuses(engine);
-    expect(engine.historyUnread).toBeUndefined();
+    expect((await engine.history()).unread).toBeUndefined();
   });
 
   it.each([

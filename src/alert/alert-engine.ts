@@ -28,7 +28,7 @@ import { waitFor } from './sending/channel-health.js';
 import { due, type IncidentSettings, type IncidentTiming } from './sending/what-is-due.js';
 import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
 import { V01Incidents } from './v0-1/v0-1-incidents.js';
-import { alertRecord, type AlertRecord } from './history-entry.js';
+import { alertRecord, type AlertHistory, type AlertRecord } from './history-entry.js';
 import {
   CLOCK_FELL_BACK_MS,
   lastOf,
@@ -252,16 +252,17 @@ export class AlertEngine implements Incidents {
     }
   }
 
-  /** The latest alerts of all replicas, newest first; while the store is away, those this replica knows. */
-  async list(): Promise<AlertRecord[]> {
-    const names = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
+  /** The latest alerts of all replicas; while the store is away, those this replica knows. */
+  async history(): Promise<AlertHistory> {
+    const names = this.channelNames();
     const now = this.options.now();
-    return (await this.records.newest()).map((incident) => alertRecord(incident, this.options, names, now));
+    const { incidents, unread } = await this.records.newest();
+    return { alerts: incidents.map((incident) => alertRecord(incident, this.options, names, now)), unread };
   }
 
-  /** Why the last {@link list} lacked alerts that are over; undefined if it had them. */
-  get historyUnread(): unknown {
-    return this.records.historyUnread;
+  /** The alerts of {@link history}. */
+  async list(): Promise<AlertRecord[]> {
+    return (await this.history()).alerts;
   }
 
   /** How many incidents of all replicas are open or have an unsent end, as last seen. */
@@ -434,9 +435,8 @@ export class AlertEngine implements Incidents {
 
   /** Takes over incidents that 0.1 left open. */
   private adopt(): Promise<void> {
-    const channels = new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
     return this.v01.look(
-      channels,
+      this.channelNames(),
       this.options.now(),
       ({ id, incident }) =>
         this.attend(id, (there) => (there?.closedAt === undefined ? merged(there, incident) : there)),
@@ -474,6 +474,11 @@ export class AlertEngine implements Incidents {
     if (this.counts.isBlind) return this.options.now();
     const { start, end } = this.blind;
     return end - start > lengthOf(incident) ? end : undefined;
+  }
+
+  /** Names of this replica's channels, by key. */
+  private channelNames(): Map<string, string> {
+    return new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
   }
 
   /** Of a channel that this replica has. */

@@ -14,6 +14,13 @@ export interface AlertRecord {
   channels: Record<string, Delivery>;
 }
 
+/** The latest alerts, newest first. */
+export interface AlertHistory {
+  readonly alerts: AlertRecord[];
+  /** Why those that are over are missing; undefined if they are not. */
+  readonly unread: unknown;
+}
+
 /**
  * An incident as the history shows it.
  *

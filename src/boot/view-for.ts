@@ -43,7 +43,7 @@ export function viewFor({
     counter: () => counter.status(),
     breaches: () => breaches.observe(),
     channels: () => engine.channels(),
-    historyUnread: () => engine.historyUnread,
+    alertHistory: () => engine.history(),
     openIncidents: () => engine.openIncidents,
     handlers: () =>
       handlers.map(({ name, marks }) => ({

@@ -427,14 +427,13 @@ export class DashboardData {
   }
 
   private async told(parts: Parts): Promise<Told> {
-    const alerts = this.cached.get('alerts', LIVE_MS, () => this.view.alerts.history());
-    const [listed, mutes] = await Promise.all([
-      parts.read('alerts', alerts, []),
+    const history = this.cached.get('alerts', LIVE_MS, () => this.view.alertHistory());
+    const [{ alerts, unread }, mutes] = await Promise.all([
+      parts.read('alerts', history, { alerts: [], unread: undefined }),
       parts.read('mutes', this.mutes(), []),
     ]);
-    const unread = this.view.historyUnread();
     if (unread !== undefined) parts.lacks('alerts that are over', unread);
-    return { alerts: listed, mutes };
+    return { alerts, mutes };
   }
 
   /** Says what the overview, which every page asks for, has not said. */

@@ -1,4 +1,5 @@
 import type { AlertService } from './alert.service.js';
+import type { AlertHistory } from '../alert/history-entry.js';
 import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
@@ -27,7 +28,7 @@ export interface MonitorView {
   readonly categories: ReadonlyMap<string, Category>;
   readonly usage: UsageReader | undefined;
   readonly instances: Pick<InstanceRegistry, 'id' | 'list' | 'known'>;
-  readonly alerts: Pick<AlertService, 'history' | 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
+  readonly alerts: Pick<AlertService, 'mutes' | 'mute' | 'unmute' | 'sendTest'>;
   readonly thresholds: Pick<ThresholdService, 'set' | 'remove' | 'list' | 'changes'>;
   /**
    * The threshold that applies to a tenant or, without one, that tenants share. Undefined if only the tenant itself can tell.
@@ -42,8 +43,7 @@ export interface MonitorView {
   /** Breaches since startup, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
-  /** Why the alerts that were last listed lack those that are over; undefined if they do not. */
-  historyUnread(): unknown;
+  alertHistory(): Promise<AlertHistory>;
   /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   openIncidents(): number;
   handlers(): readonly HandlerStatus[];

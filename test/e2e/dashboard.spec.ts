@@ -836,7 +836,7 @@ describe('the API of the page', () => {
     const { monitor, get } = await started();
     Object.assign(monitor.status, { up: false, blindSince: START - MINUTE });
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));
-    jest.spyOn(monitor.view.alerts, 'history').mockRejectedValue(new Error('away'));
+    jest.spyOn(monitor.view, 'alertHistory').mockRejectedValue(new Error('away'));
     jest.spyOn(monitor.view.instances, 'list').mockRejectedValue(new Error('away'));
     expect((await (await get('/rate-monitor/api/overview')).json()) as Overview).toMatchObject({
       state: 'blind',
@@ -861,7 +861,7 @@ describe('the API of the page', () => {
       ...{ state: 'blind', blindSince: START, over: 0 },
       unread: ['usage of evaluations', 'usage of llm_call'],
     });
-    jest.spyOn(monitor.view.alerts, 'history').mockImplementation(() => {
+    jest.spyOn(monitor.view, 'alertHistory').mockImplementation(() => {
       Object.assign(monitor.status, { up: true, blindSince: undefined });
       return Promise.reject(new Error('away'));
     });
@@ -886,8 +886,8 @@ describe('the API of the page', () => {
     const hang = () => new Promise<never>((_, reject) => hung.push(() => reject(new Error('Command timed out'))));
     for (const method of ['top', 'near', 'totals', 'seen', 'bytes', 'history', 'peaks'] as const)
       jest.spyOn(store, method).mockImplementation(hang);
-    for (const method of ['history', 'mutes'] as const)
-      jest.spyOn(monitor.view.alerts, method).mockImplementation(hang);
+    jest.spyOn(monitor.view, 'alertHistory').mockImplementation(hang);
+    jest.spyOn(monitor.view.alerts, 'mutes').mockImplementation(hang);
     jest.spyOn(monitor.view.instances, 'list').mockImplementation(hang);
     jest.spyOn(monitor.view.thresholds, 'list').mockImplementation(hang);
     jest.spyOn(source, 'counts').mockImplementation(hang);
@@ -932,7 +932,7 @@ describe('the API of the page', () => {
     const spies = [
       jest.spyOn(usage, 'top').mockImplementation((name, options) => unlessLlm(name) ?? top(name, options)),
       jest.spyOn(usage, 'active').mockImplementation((name, range) => unlessLlm(name) ?? active(name, range)),
-      jest.spyOn(monitor.view.alerts, 'history').mockImplementation(() => refused('alerts')),
+      jest.spyOn(monitor.view, 'alertHistory').mockImplementation(() => refused('alerts')),
       jest.spyOn(monitor.view.alerts, 'mutes').mockImplementation(() => refused('mutes')),
       jest.spyOn(monitor.view.instances, 'list').mockImplementation(() => refused('instances')),
     ];
@@ -968,7 +968,7 @@ describe('the API of the page', () => {
   });
 
   it('hides no tenant because the history of another cannot be read, and shows what else is known of that one', async () => {
-    const { monitor, get, log } = await started();
+    const { monitor, get, post, log } = await started();
     await monitor.replica.count('llm_call', 'broken', 60);
     await monitor.replica.count('llm_call', 'proj_1', 50);
     await monitor.replica.recorder.look();
@@ -992,7 +992,9 @@ describe('the API of the page', () => {
     const category = await read<CategoryAnswer>('category?category=llm_call');
     expect([category.totals.counts.at(-1), category.active, category.unread]).toEqual([110, 0, unread]);
     jest.spyOn(monitor.view.thresholds, 'list').mockRejectedValue(new Error('NOPERM'));
-    jest.spyOn(monitor.view, 'historyUnread').mockReturnValue(new Error('NOPERM'));
+    jest.spyOn(monitor.view, 'alertHistory').mockResolvedValue({ alerts: [], unread: new Error('NOPERM') });
+    // A change on the page empties its cache.
+    await post('/rate-monitor/api/test', {});
     const both = await read<TenantAnswer>('tenant?category=llm_call&tenant=proj_1');
     expect([both.rows[0]?.count, both.unread]).toEqual([50, ['alerts that are over', 'thresholds']]);
     expect(log.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(2);

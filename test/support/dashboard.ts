@@ -62,7 +62,6 @@ export function seenMonitor(now: number, more: RateMonitorOptions['categories'] 
     usage: replica.usage,
     instances,
     alerts: {
-      history: async () => alerts,
       mutes: async () => mutes,
       mute: async ({ forMs, ...options }: MuteOptions) => {
         if (!(forMs > 0)) throw new RangeError('forMs is not a number above 0');
@@ -106,7 +105,7 @@ export function seenMonitor(now: number, more: RateMonitorOptions['categories'] 
         outcomes: NO_OUTCOMES,
       },
     ],
-    historyUnread: () => undefined,
+    alertHistory: async () => ({ alerts, unread: undefined }),
     openIncidents: () => 1,
     handlers: () => [{ handler: 'LlmController.call', categories: ['llm_call'], seen: false }],
   };

@@ -130,7 +130,7 @@ describe('incidents', () => {
     expect([records.size, records.lastSeen('a')]).toEqual([1, a]);
     expect(await other.read(['b', 'a'])).toEqual([undefined, a]);
     expect(await all(other)).toEqual([['a', a]]);
-    expect(await other.newest()).toEqual([a]);
+    expect((await other.newest()).incidents).toEqual([a]);
     await other.change('a', (there) => there && { ...there, calm: 7 });
     expect([records.lastSeen('a')?.calm, (await records.read(['a']))[0]?.calm]).toEqual([0, 7]);
     await other.due(0);
@@ -201,7 +201,7 @@ describe('incidents', () => {
       await records.change('a', (there) => there && { ...there, calm: 1 });
       expect(await records.read(['a', 'b'])).toEqual([{ ...a, calm: 1 }, b]);
       expect((await all(records)).map(([id]) => id)).toEqual(['a', 'b']);
-      expect((await records.newest()).map(({ tenant }) => tenant.id).sort()).toEqual(['a', 'b']);
+      expect((await records.newest()).incidents.map(({ tenant }) => tenant.id).sort()).toEqual(['a', 'b']);
       expect([records.dueHere(4), records.dueHere(5), records.dueHere(6)]).toEqual([[], ['a'], ['a', 'b']]);
       expect(records.takeUnshared()).toEqual([]);
       await comeBack();
@@ -233,7 +233,7 @@ describe('incidents', () => {
     it('are those that were seen here, if it turns out to be away when they are read', async () => {
       const a = await open(records, 'a');
       state.away = true;
-      expect(await records.newest()).toEqual([a]);
+      expect((await records.newest()).incidents).toEqual([a]);
       expect(records.isAway).toBe(true);
       await comeBack();
       state.away = true;
@@ -482,7 +482,7 @@ describe('incidents', () => {
       await open(records, 'a');
       await records.archive('a', await close('a'));
       expect([await stored(), await archived(), records.lastSeen('a')]).toEqual([[], 1, undefined]);
-      expect((await other.newest()).map(({ closedAt }) => closedAt)).toEqual([9]);
+      expect((await other.newest()).incidents.map(({ closedAt }) => closedAt)).toEqual([9]);
     });
 
     it('leave another one in their place alone', async () => {
@@ -535,17 +535,24 @@ describe('incidents', () => {
   it('are listed as long as they are open, however many are newer', async () => {
     await open(records, 'a', { raisedAt: 1 });
     for (let i = 0; i < 500; i++) await other.archive(`h${i}`, of(`h${i}`, { raisedAt: 1_000 + i, closedAt: 2_000 }));
-    const listed = await records.newest();
+    const { incidents: listed } = await records.newest();
     expect([listed.length, listed.at(-1)?.raisedAt, listed.at(-2)?.raisedAt, listed[0]?.raisedAt]).toEqual([
       ...[500, 1, 1_001, 1_499],
     ]);
+  });
+
+  it('are listed with why those that are over are missing, also while another list has them', async () => {
+    const refused = new Error('NOPERM');
+    jest.spyOn(state, 'list').mockRejectedValueOnce(refused);
+    const lists = await Promise.all([records.newest(), other.newest(), records.newest()]);
+    expect(lists.map(({ unread }) => unread)).toEqual([refused, undefined, undefined]);
   });
 
   it('are listed newest first, each once, five hundred at most', async () => {
     for (let i = 1; i <= 500; i++)
       await state.swap('history:app', `h${i}`, undefined, JSON.stringify(of(`h${i}`, { raisedAt: 1_000 - i })));
     await open(records, 'a', { raisedAt: 998.5 });
-    const raised = async () => (await records.newest()).map(({ raisedAt }) => raisedAt);
+    const raised = async () => (await records.newest()).incidents.map(({ raisedAt }) => raisedAt);
     expect(await raised()).toHaveLength(500);
     expect((await raised()).slice(0, 3)).toEqual([999, 998.5, 998]);
     // It is being moved to the history.

@@ -28,6 +28,13 @@ const EVER = 8.64e15;
 
 type Change = (incident: Incident | undefined) => Incident | undefined;
 
+interface NewestIncidents {
+  /** Newest first. */
+  readonly incidents: readonly Incident[];
+  /** Why those that are over are missing; undefined if they are not. */
+  readonly unread: unknown;
+}
+
 /**
  * The incidents of all replicas: in the store, and as last seen here. The local copies stand in while the store is away, are merged into
  * it when it is back, and replace what it loses. Nothing else writes to either.
@@ -49,8 +56,6 @@ export class IncidentRecords {
   private untrimmed = 0;
   /** Whether the history could not be read or written although the store was not away, when that was last tried. */
   private isHistoryFailing = false;
-  /** Why the history could not be read when the incidents were last listed. */
-  private unread: unknown;
   /** The last write that the store refused, and when. */
   private refused = { error: undefined as unknown, at: -Infinity };
 
@@ -87,11 +92,6 @@ export class IncidentRecords {
   storeIsAway(): void {
     if (!this.away) this.awayAt = Date.now();
     this.away = true;
-  }
-
-  /** Why {@link newest} lacked those that are over; undefined if it had them. */
-  get historyUnread(): unknown {
-    return this.unread;
   }
 
   /** How many incidents are in the store, as last seen. */
@@ -166,21 +166,21 @@ export class IncidentRecords {
     }
   }
 
-  /** The latest incidents, newest first: those that are open, and as many that are over as there is room for; while the store is away, those seen here. */
-  async newest(): Promise<Incident[]> {
+  /** The latest incidents: all that are open, and as many that are over as there is room for; while the store is away, those seen here. */
+  async newest(): Promise<NewestIncidents> {
     let unread: unknown;
     const [ended, open] = await Promise.all([
       this.history.list(MAX_LISTED).catch((error: unknown) => void (unread = error)),
       this.store.list(MAX_LISTED).catch(() => this.storeIsAway()),
     ]);
-    this.unread = unread;
     if (open && !ended) this.isHistoryFailing = true;
     const listed = open ? [...(ended ?? []), ...open] : [];
     const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
     const newestFirst = [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt);
     const isOpen = ({ closedAt }: Incident): boolean => closedAt === undefined;
     let room = MAX_LISTED - newestFirst.filter(isOpen).length;
-    return newestFirst.filter((incident) => isOpen(incident) || room-- > 0).slice(0, MAX_LISTED);
+    const incidents = newestFirst.filter((incident) => isOpen(incident) || room-- > 0).slice(0, MAX_LISTED);
+    return { incidents, unread };
   }
 
   /**
