@@ -43,7 +43,7 @@ import {
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
-import { IncidentRecords } from './incident/incident-records.js';
+import { IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
@@ -97,6 +97,9 @@ const FIRST_LOOK_MS = 500;
 const LAST_WRITE_MS = 1_000;
 /** For incidents opened before the option was turned off. */
 const DEFAULT_TIMING: IncidentTiming = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
+
+/** What this replica has claimed of an incident that exists. */
+type Claimed = ToSend & { readonly incident: Incident };
 
 /**
  * Keeps every channel in sync with the incidents. Every change goes through {@link attend}: it updates an incident's record, claims what is
@@ -321,23 +324,30 @@ export class AlertEngine implements Incidents {
     noted: () => void,
   ): Promise<number> {
     let waitMs = 0;
-    const note = (told: Told, incident: Incident): Incident => {
+    const note = onTold(key, (told, incident) => {
       const now = this.options.now();
       const sent = { ...due, count: alert.count };
       if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
       return withFailed(incident, key, outcome, now + waitMs);
-    };
-    await this.changeTold(id, key, note, noted).catch(() => undefined);
+    });
+    try {
+      const claimed = await this.claim(id, note);
+      // Before anything is handed on, or the delivery would take what is due next for what it has just sent.
+      noted();
+      await this.handOn(id, claimed);
+    } catch {
+      // The record's lease ends, and a replica tries again.
+    }
     return waitMs;
   }
 
   /** Retries a failed alert now, even if the store's clock says it is too early. Another replica may have sent it already. */
   async again(key: string, id: string): Promise<void> {
-    await this.changeTold(id, key, (told, incident) => {
-      const free = told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next');
-      return withTold(incident, key, free);
-    }).catch(() => undefined);
+    const free = onTold(key, (told, incident) =>
+      withTold(incident, key, told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next')),
+    );
+    await this.attend(id, free).catch(() => undefined);
   }
 
   private async take(noticed: Breach): Promise<void> {
@@ -348,7 +358,7 @@ export class AlertEngine implements Incidents {
     const id = recordId(breach, story);
     await Promise.all([...this.deliveries.values()].map((delivery) => this.leases.claim(delivery)));
     let over: Incident | undefined;
-    const raise = (before: Incident | undefined): Incident | undefined => {
+    const raise: Change = (before) => {
       over = before?.closedAt === undefined ? undefined : before;
       return withBreach(before, breach, story, now());
     };
@@ -370,24 +380,29 @@ export class AlertEngine implements Incidents {
    * Changes an incident, claims what this replica may send of it, and hands that to the channels.
    *
    * @param read - The incident, if it was read earlier.
-   * @param changed - Called once the incident is changed, before anything is handed to the channels.
    * @returns Whether the incident exists.
    */
-  private async attend(
-    id: string,
-    change: (incident: Incident | undefined) => Incident | undefined,
-    read?: Incident,
-    changed?: () => void,
-  ): Promise<boolean> {
+  private async attend(id: string, change: Change, read?: Incident): Promise<boolean> {
+    const claimed = await this.claim(id, change, read);
+    await this.handOn(id, claimed);
+    return claimed !== undefined;
+  }
+
+  /** Changes an incident, and claims what this replica may send of it. Undefined if the incident does not exist. */
+  private async claim(id: string, change: Change, read?: Incident): Promise<Claimed | undefined> {
     let claimed: ToSend | undefined;
     const incident = await this.records.change(
       id,
-      (there) => (claimed = this.claimed(there, change(there))).incident,
+      (there) => (claimed = this.toSend(there, change(there))).incident,
       read,
     );
-    changed?.();
-    if (!incident || !claimed) return false;
-    const { taken, held, paused, isDone } = claimed;
+    return incident && claimed && { ...claimed, incident };
+  }
+
+  /** Hands what was claimed to the channels, and archives an incident that is done. */
+  private async handOn(id: string, claimed: Claimed | undefined): Promise<void> {
+    if (!claimed) return;
+    const { incident, taken, held, paused, isDone } = claimed;
     const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
     if (mute) this.mutes.holdBack(mute);
     for (const key of held) this.deliveries.get(key)?.suppressed();
@@ -398,21 +413,6 @@ export class AlertEngine implements Incidents {
       for (const delivery of this.deliveries.values()) delivery.forget(id);
       await this.records.archive(id, incident);
     }
-    return true;
-  }
-
-  /** Changes a channel's part of an incident's record. */
-  private async changeTold(
-    id: string,
-    key: string,
-    change: (told: Told, incident: Incident) => Incident,
-    changed?: () => void,
-  ): Promise<void> {
-    const changeIt = (incident: Incident | undefined): Incident | undefined => {
-      const told = incident?.told[key];
-      return told ? change(told, incident) : incident;
-    };
-    await this.attend(id, changeIt, undefined, changed);
   }
 
   /** After a mute was ended or shortened, sends what it held back unless another mute now applies. Retried if it fails. */
@@ -427,7 +427,10 @@ export class AlertEngine implements Incidents {
         for (const [id, { told }] of some)
           for (const [key, one] of Object.entries(told))
             if (released(one) !== one)
-              await this.changeTold(id, key, (present, incident) => withTold(incident, key, released(present)));
+              await this.attend(
+                id,
+                onTold(key, (present, incident) => withTold(incident, key, released(present))),
+              );
     } catch {
       this.mutes.endsSooner = true;
     }
@@ -445,7 +448,7 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  private claimed(before: Incident | undefined, after: Incident | undefined): ToSend {
+  private toSend(before: Incident | undefined, after: Incident | undefined): ToSend {
     const mute = after && this.mutes.of(after.category, after.tenant.id);
     return takeToSend(before, after, {
       me: this.me,
@@ -591,7 +594,7 @@ export class AlertEngine implements Incidents {
       ids.map((id, i) => {
         const read = incidents[i];
         const counted = (spans[i] as Span[]).map((span) => [span, counts?.[at++]] as const);
-        const change = (incident: Incident | undefined): Incident | undefined => {
+        const change: Change = (incident) => {
           // An unreadable record is treated as missing and removed.
           if (!incident || incident.uid !== read?.uid) return incident;
           const hidden = this.blind.hidesCounts ? this.blind : undefined;
@@ -669,6 +672,14 @@ export class AlertEngine implements Incidents {
       );
     this.lost = 0;
   }
+}
+
+/** Changes one channel's part of an incident, if it has one. */
+function onTold(key: string, change: (told: Told, incident: Incident) => Incident): Change {
+  return (incident) => {
+    const told = incident?.told[key];
+    return told ? change(told, incident) : incident;
+  };
 }
 
 /** The end of a story whose threshold is another now. Without a limit, there is no number to name. */

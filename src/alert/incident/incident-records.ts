@@ -26,7 +26,8 @@ const NOTICED_WITHIN_MS = 3_000;
 /** Later than any record is due. */
 const EVER = 8.64e15;
 
-type Change = (incident: Incident | undefined) => Incident | undefined;
+/** What becomes of an incident; undefined for none. May be called several times. */
+export type Change = (incident: Incident | undefined) => Incident | undefined;
 
 interface NewestIncidents {
   /** Newest first. */
