@@ -1665,6 +1665,27 @@ describe('AlertEngine', () => {
     expect(await statuses(engine)).toEqual(['a delivered']);
   });
 
+  it('leaves what waits alone while a channel is off, and sends it once a test alert goes through', async () => {
+    const heard = new Hearing();
+    const engine = await replica([heard]);
+    heard.answer = async () => {
+      await inMs(10);
+      throw new DeliveryError('answered 410', { retry: false, switchOff: true });
+    };
+    for (let i = 0; i < 20; i++) await engine.breached(aBreach(`t${i}`, {}, i < 16 ? MINUTE : DAY));
+    await pass(SECOND);
+    expect([heard.alerts.length, engine.channels()[0]?.queued]).toEqual([16, 20]);
+    const swap = jest.spyOn(state, 'swap');
+    await pass(5 * MINUTE);
+    expect([swap.mock.calls.filter(([, id]) => id.includes('t19')).length, heard.alerts.length]).toEqual([0, 16]);
+    await pass(30 * MINUTE);
+    heard.answer = () => undefined;
+    await engine.sendTest();
+    await pass(0);
+    expect(heard.heard.slice(16)).toEqual(['test 2', 't16 16', 't17 16', 't18 16', 't19 16']);
+    expect(engine.channels()[0]?.queued).toBe(0);
+  });
+
   it('tries again what failed after a quarter of a second, then after twice that', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(1);
     const heard = new Hearing();

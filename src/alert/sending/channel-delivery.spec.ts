@@ -575,6 +575,23 @@ describe('a delivery', () => {
       expect(messages).toContain('b');
     });
 
+    it('gives what waits back to its record while the channel is off, and what comes then', async () => {
+      open();
+      let fail = (): void => undefined;
+      const off = new DeliveryError('answered 410', { retry: false, switchOff: true });
+      answer = () => new Promise((_, reject) => (fail = () => reject(off)));
+      const handedBack: string[] = [];
+      const handBack = jest.spyOn(incidents, 'again').mockImplementation(async (_key, id) => {
+        handedBack.push(id);
+      });
+      for (let i = 0; i < 18; i++) push(`t${i}`);
+      fail();
+      await pass(0);
+      push('late');
+      expect([messages.length, handedBack, delivery.waiting]).toEqual([16, ['t16', 't17', 'late'], 0]);
+      handBack.mockRestore();
+    });
+
     it('does not try again what its record has queued again already', async () => {
       open();
       waitMs = 4_000;
