@@ -1686,6 +1686,23 @@ describe('AlertEngine', () => {
     expect(engine.channels()[0]?.queued).toBe(0);
   });
 
+  it('leaves an alert to the replica that took it over, though its own attempt fails later', async () => {
+    const [late, heard] = [new Hearing(), new Hearing()];
+    const side = brittle(state);
+    const one = await replica([late], {}, side);
+    await replica([heard]);
+    late.answer = () => inMs(20 * SECOND).then(() => Promise.reject(new Error('answered 500')));
+    heard.answer = () => inMs(30 * SECOND);
+    void one.breached(aBreach('a', {}, HOUR));
+    await pass(SECOND);
+    side.away = true;
+    await pass(14 * SECOND);
+    side.away = false;
+    late.answer = () => undefined;
+    await pass(MINUTE);
+    expect([late.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
+  });
+
   it('tries again what failed after a quarter of a second, then after twice that', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(1);
     const heard = new Hearing();

@@ -328,6 +328,8 @@ export class AlertEngine implements Incidents {
       const now = this.options.now();
       const sent = { ...due, count: alert.count };
       if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
+      // Its claim ran out during the attempt, and another replica is sending it.
+      if ((told.by ?? this.me) !== this.me) return incident;
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
       return withFailed(incident, key, outcome, now + waitMs);
     });
