@@ -672,6 +672,15 @@ describe('a delivery', () => {
       expect(reports.filter(([, { delivered }]) => delivered)).toHaveLength(13);
     });
 
+    it('counts none that has a message of its own, which would never show the end', async () => {
+      openGroups({ batchSize: 2 });
+      for (let i = 0; i < 12; i++) push(`t${i}`);
+      presents.set('end', { due: dueFor({ status: 'resolved' }), memory: '1' });
+      push('end');
+      await pass(500);
+      expect([messages[0], messages.at(-1)]).toEqual(['t0,t1 and 2', 'end after 1']);
+    });
+
     it('ranks 2,000 by their present counts, chosen by those that they were queued with', async () => {
       openGroups();
       push('risen', dueFor({}, 16));

@@ -352,11 +352,12 @@ export class ChannelDelivery {
     const others = live.filter((one) => !listed.includes(one));
     // A smaller group is a search for an alert at fault.
     const isFull = listed.length > 1 && listed.length === this.batchSize;
-    const counted = isFull ? others.splice(this.batchSize * MAX_LISTED_BATCHES) : [];
-    for (const { item } of others) this.putBack(item);
-    const sent = [...listed, ...counted];
+    // Not those that have a message of their own: it would never show the end.
+    const counted = isFull ? others.slice(this.batchSize * MAX_LISTED_BATCHES).filter((one) => !isAlone(one)) : [];
+    const sent = new Set([...listed, ...counted]);
+    for (const one of others) if (!sent.has(one)) this.putBack(one.item);
     await this.attempt(
-      sent,
+      [...sent],
       () => {
         if (listed.length === 1) return this.single(first.present);
         const alerts = listed.map(({ present }) => ({ ...present.alert }));
