@@ -275,7 +275,7 @@ export class ChannelDelivery {
     if (this.health.isOff) return void this.tryAgain(this.pending.take(Infinity).map(({ id }) => id));
     if (this.isGrouped) return this.pumpGroup();
     while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
-    if (this.pending.size > 0 && this.pausedMs > 0) this.pumpIn(this.pausedMs);
+    if (this.pausedMs > 0) this.pumpIn(this.pausedMs);
   }
 
   private pumpGroup(): void {
