@@ -326,6 +326,14 @@ describe('RequestMonitor', () => {
       ]);
     });
 
+    it("tells to check the app's resolver if that reads something else", () => {
+      start({ tenant: () => undefined });
+      observe(Api, 'call', ANONYMOUS);
+      expect(lines).toEqual([
+        `${where} ${whose} Found: neither request.auth nor request.user is set: let a guard set one, or check what your resolver reads`,
+      ]);
+    });
+
     it.each<[string, () => never]>([
       ['throws', () => fault()],
       ['rejects', () => Promise.reject(new Error('no database')) as never],

@@ -398,7 +398,7 @@ export class RequestMonitor implements Monitor {
 
   private hasNoTenant(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
     const { name, tenant } = counts.category;
-    const { fault, reason } = whyNoTenant(context);
+    const { fault, reason } = whyNoTenant(context, tenant);
     const warning = (): string => {
       const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
       const ofResolver = 'The tenant resolver returned neither an id (string or number) nor an object with one. ';

@@ -149,8 +149,8 @@ describe('tenantFrom', () => {
 });
 
 describe('why there is no tenant', () => {
-  const of = (context: ExecutionContext): [string, string] => {
-    const { fault, reason } = whyNoTenant(context);
+  const of = (context: ExecutionContext, resolver = defaultTenantResolver): [string, string] => {
+    const { fault, reason } = whyNoTenant(context, resolver);
     return [fault, reason()];
   };
 
@@ -228,6 +228,25 @@ describe('why there is no tenant', () => {
     'companyId',
   ])('the identity has %s', (field) => {
     expect(of(http({ user: { id: 'u', [field]: 'x' } }))[1]).toMatch(`Write tenant: tenantFrom('${field}')`);
+  });
+
+  it.each<[object, string]>([
+    [{}, 'neither request.auth nor request.user is set: let a guard set one, or check what your resolver reads'],
+    [{ user: 'a' }, 'auth or user is a string: make it an object, or check what your resolver reads'],
+    [
+      { user: { sub: 'u' } },
+      `the identity has sub, and ${NONE}. Check what your resolver reads, or write tenant: tenantFrom('sub')`,
+    ],
+    [
+      { user: { sub: 'u', orgId: null } },
+      "the identity has sub, and no value in orgId. Set it, or check what your resolver reads, or write tenant: tenantFrom('sub')",
+    ],
+    [
+      { user: { orgId: '' } },
+      "the identity's orgId gives no id (string or number): it is empty. Check what your resolver reads",
+    ],
+  ])('does not tell an app that has a resolver to write one: %j', (request, reason) => {
+    expect(of(http(request), () => undefined)[1]).toBe(reason);
   });
 
   it('names a dozen fields, cut', () => {

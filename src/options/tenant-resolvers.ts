@@ -68,44 +68,52 @@ export function identityOf(context: ExecutionContext): unknown {
   return identitiesIn(context).next().value;
 }
 
-/** Why there is no tenant, for the log: names of fields, no values. `fault` is the kind of reason. */
-export function whyNoTenant(context: ExecutionContext): { readonly fault: string; readonly reason: () => string } {
+/** Why there is no tenant, for the log: names of fields, no values, and what to do. `fault` is the kind of reason. */
+export function whyNoTenant(
+  context: ExecutionContext,
+  resolver: TenantResolver,
+): { readonly fault: string; readonly reason: () => string } {
+  // An app's own resolver may read something else altogether, so it is not told to write one.
+  const check = resolver === defaultTenantResolver ? undefined : 'check what your resolver reads';
+  const write = check ?? 'write tenant: (context) => …';
   const kind = context.getType<string>();
   const identity = identityOf(context);
   if (identity === undefined) {
     const place = PLACES[kind] ?? 'no identity, because such a context has none';
-    return { fault: '', reason: () => `${place}: let a guard set one, or write tenant: (context) => …` };
+    return { fault: '', reason: () => `${place}: let a guard set one, or ${write}` };
   }
   if (typeof identity !== 'object') {
     const type = typeof identity;
-    return {
-      fault: type,
-      reason: () => `auth or user is a ${type}: make it an object, or write tenant: (context) => …`,
-    };
+    return { fault: type, reason: () => `auth or user is a ${type}: make it an object, or ${write}` };
   }
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
-  if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field]) };
+  if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field], write) };
   const empty = TENANT_FIELDS.filter((name) => name in values);
-  return { fault: empty[0] ? `no ${empty[0]}` : 'fields', reason: () => whyNoField(values, empty) };
+  return { fault: empty[0] ? `no ${empty[0]}` : 'fields', reason: () => whyNoField(values, empty, check) };
 }
 
 /** @param empty - Those of {@link TENANT_FIELDS} that are there without a value, as for a user who belongs to no organization. */
-function whyNoField(identity: Record<string, unknown>, empty: readonly string[]): string {
+function whyNoField(identity: Record<string, unknown>, empty: readonly string[], check?: string): string {
   const names = Object.keys(identity).filter((name) => identity[name] !== undefined && identity[name] !== null);
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
   const lacks = empty.length > 0 ? `no value in ${empty.join(', ')}` : `none of ${TENANT_FIELDS.join(', ')}`;
-  const remedy = `tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
-  return `the identity ${fields} ${lacks}. ${empty.length > 0 ? 'Set it, or write' : 'Write'} ${remedy}`;
+  const write = `write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
+  return `the identity ${fields} ${lacks}. ${sentence([empty.length > 0 ? 'set it' : undefined, check, write])}`;
 }
 
-function whyNotField(field: string, value: unknown): string {
+function whyNotField(field: string, value: unknown, write: string): string {
   if (toTenant(value))
     return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
   const kind = value === '' ? 'empty' : kindOf(value);
-  return `the identity's ${field} gives no id (string or number): it is ${kind}. Write tenant: (context) => …`;
+  return `the identity's ${field} gives no id (string or number): it is ${kind}. ${sentence([write])}`;
+}
+
+function sentence(remedies: readonly (string | undefined)[]): string {
+  const text = remedies.filter(Boolean).join(', or ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Names of fields that may hold who pays, likeliest first. Users come last. */
