@@ -162,6 +162,26 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(await fault()).toMatchObject({ message: 'could not be reached (ECONNREFUSED)', retry: true });
   });
 
+  it.each<[string, object | undefined, string]>([
+    [
+      'a proxy refuses', // as fetch of Node 24, and of undici 7 on Node 20
+      {
+        code: 0,
+        message: 'Request was cancelled.',
+        cause: { code: 'UND_ERR_ABORTED', message: 'Proxy response (407) !== 200 when HTTP Tunneling' },
+      },
+      ' (the proxy answered 407)',
+    ],
+    ['TLS fails', { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', message: SECRET }, ' (ERR_SSL_TLSV1_ALERT_UNKNOWN_CA)'],
+    ['the cause of a cause has a code', { message: SECRET, cause: { code: 'ECONNRESET' } }, ' (ECONNRESET)'],
+    ['a code is a text', { code: `bad ${SECRET}`, message: `Proxy response (${SECRET})` }, ''],
+    ['there is no cause', undefined, ''],
+  ])('says why no server is reached if %s', async (_, cause, why) => {
+    const failing = jest.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError(`no ${SECRET}`, { cause }));
+    expect(await fault()).toMatchObject({ message: `could not be reached${why}`, retry: true });
+    failing.mockRestore();
+  });
+
   it('gives a server 30 seconds: it may have taken what it does not answer at once', async () => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 100));

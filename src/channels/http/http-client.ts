@@ -69,12 +69,19 @@ export class HttpClient {
   }
 }
 
-/** Shows only the code of fetch's error, because the message of the error or its cause may contain the address. */
+/** Shows only what cannot contain the address: codes of fetch's error and its causes, and the status of a proxy that refuses. */
 function reasonOf(error: unknown): string {
-  const { name, cause } = error as Error;
-  if (name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
-  const { code } = Object(cause) as { code?: unknown };
-  return `could not be reached${typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`;
+  if ((error as Error).name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
+  let cause = error as Error | undefined;
+  for (let depth = 0; cause && depth < 4; depth++) {
+    const { code, message } = cause as { code?: unknown; message?: unknown };
+    const [, status] = /^Proxy response \((\d{3})\)/.exec(String(message)) ?? [];
+    if (status) return `could not be reached (the proxy answered ${status})`;
+    if (typeof code === 'string' && /^(ERR_SSL_[A-Z0-9_]+|[A-Z_]+)$/.test(code))
+      return `could not be reached (${code})`;
+    cause = cause.cause as Error | undefined;
+  }
+  return 'could not be reached';
 }
 
 /** The same in all replicas. It cannot be reversed, because the address is long and random. */
