@@ -15,7 +15,10 @@ export function bootLine(
       .map((name) => limits(categories.get(name) as Category))
       .join(', ');
   const monitored = handlers.map((handler) => `${handler.name} (${limitsOf(handler)})`);
-  const what = monitored.length > 0 ? monitored.join(', ') : 'no handler yet: put @MonitorRate on one';
+  const what =
+    monitored.length > 0
+      ? monitored.join(', ')
+      : 'no handler yet: put @MonitorRate on one, or call RateMonitorService.record()';
   const where = channels.length > 0 ? `alerts go to ${channels.join(', ')}` : 'alerts go nowhere: channels is empty';
   return `Counting in ${store}; monitoring ${what}; ${where}`;
 }

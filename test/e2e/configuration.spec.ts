@@ -46,7 +46,7 @@ describe('configuration', () => {
 
   it('works with the very same lines when nothing is decorated', async () => {
     app = await startApp({ monitor: RateMonitorModule.forRoot() });
-    expect(app.log.of('no handler yet')).toHaveLength(1);
+    expect(app.log.of('no handler yet: put @MonitorRate on one, or call RateMonitorService.record()')).toHaveLength(1);
   });
 
   it('warns of counting in memory in production', async () => {
