@@ -162,6 +162,36 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
+  it('asks a Redis that loads its data every half second, however long that will take, and leaves no timer behind', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const info = 'loading:1\r\nloading_eta_seconds:60';
+    let asked = 0;
+    const loading = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        for (const command of data.toString().split(/^\*/m).slice(1)) {
+          const asks = /\binfo\b/i.test(command);
+          if (asks) asked++;
+          socket.write(asks ? `$${info.length}\r\n${info}\r\n` : '-LOADING Redis is loading the dataset in memory\r\n');
+        }
+      });
+    });
+    await once(loading.listen(0, '127.0.0.1'), 'listening');
+    const client = new Redis({ port: (loading.address() as AddressInfo).port, lazyConnect: true });
+    const before = timers();
+    const app = await start(client);
+    // ioredis's own next question is 10 s away.
+    await until(() => asked >= 3, 5_000);
+    await until(() => app.log.of(' is away ').length === 1);
+    await app.close();
+    let looks = 0;
+    await until(() => ++looks > 0 && timers() <= before);
+    // Jest complains after a second, which is a hundred looks.
+    expect(looks).toBeLessThan(100);
+    client.disconnect();
+    loading.close();
+  });
+
   it('leaves no timer behind, either, when all Sentinels are away', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const sentinels = await Promise.all([1, 2, 3].map(async () => ({ host: '127.0.0.1', port: await freePort() })));

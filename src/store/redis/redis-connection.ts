@@ -9,8 +9,8 @@ const COMMAND_TIMEOUT_MS = 1_500;
 /** How long a socket may take to close: a dead one never answers, and would keep the process alive. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const LAST_RETRY_MS = 1_000;
-/** The longest wait of ioredis between two rounds of its Sentinels; it waits even after it is closed. */
-const LAST_SENTINEL_RETRY_MS = 500;
+/** How long ioredis waits at most until it asks its Sentinels again, or a server that is loading its data; it waits even after it is closed. */
+const ASK_AGAIN_WITHIN_MS = 500;
 /** Empty braces at the start of a key: a Cluster ignores any that follow. */
 const EMPTY_TAG = /^[^{]*\{\}/;
 
@@ -32,7 +32,8 @@ const OPTIONS: RedisOptions & { replyMapping: 'legacy' } = {
   sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy,
-  sentinelRetryStrategy: (attempt) => Math.min(retryStrategy(attempt), LAST_SENTINEL_RETRY_MS),
+  sentinelRetryStrategy: (attempt) => Math.min(retryStrategy(attempt), ASK_AGAIN_WITHIN_MS),
+  maxLoadingRetryTime: ASK_AGAIN_WITHIN_MS,
   // Numbers in replies stay numbers, and lists flat: ioredis 6 can nest them as RESP3 does.
   stringNumbers: false,
   replyMapping: 'legacy',
