@@ -91,7 +91,7 @@ export class AlertService {
    * it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
    *
    * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
-   * @throws RangeError if `from` is not before `to`; an Error if the store is away.
+   * @throws RangeError if `from` is not before `to`; an Error if the store stays away for 26 s. Then it may be called again.
    */
   async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
     return this.digests.value?.sendDigest(range);

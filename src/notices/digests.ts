@@ -41,7 +41,7 @@ export class Digests {
     return withStore('There is no digest', () => this.between(from, to));
   }
 
-  /** Sends a digest from one replica. Resolves to undefined if another replica sends it. */
+  /** Sends a digest from one replica. Resolves to undefined if another replica sends it. Rejects if the store stays away. */
   async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
     const [from, to] = this.bounds(range);
     const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;

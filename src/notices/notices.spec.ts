@@ -1,4 +1,4 @@
-import { pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
+import { isDone, pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
 import { MemoryLogger } from '../../test/support/memory-logger.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { DeliveryError } from '../model/delivery-error.js';
@@ -153,7 +153,7 @@ describe('sending notices', () => {
     beforeEach(() => ([state, heard] = [new MemorySharedState(), []]));
 
     it('goes out once, and again if it could not be made', async () => {
-      const replicas = Array.from({ length: 5 }, () => replica());
+      const replicas = Array.from({ length: 5 }, () => replica({ retryAfterMs: [] }));
       const failed = replicas[0]?.sendOnce('day 1', () => Promise.reject(new Error('no usage')));
       await expect(failed).rejects.toThrow('no usage');
       const sent = await Promise.all(replicas.map((each) => each.sendOnce('day 1', make('1'))));
@@ -166,13 +166,13 @@ describe('sending notices', () => {
     });
 
     it('stays with another replica that took it after the store lost all, though it then could not be made here', async () => {
-      const failed = replica().sendOnce('day 1', async () => {
+      const failing = async (): Promise<NewNotice> => {
         for (const [key, text] of await state.list('notices:api:'))
           await state.swap('notices:api:', key, text, undefined);
         await replica({ now: () => NOW + 1 }).sendOnce('day 1', make('1'));
         throw new Error('no usage');
-      });
-      await expect(failed).rejects.toThrow('no usage');
+      };
+      await expect(replica({ retryAfterMs: [] }).sendOnce('day 1', failing)).rejects.toThrow('no usage');
       expect(await replica().sendOnce('day 1', make('again'))).toBeUndefined();
       expect(heard).toEqual(['1']);
     });
@@ -180,14 +180,62 @@ describe('sending notices', () => {
     it('is made by nobody while the store is away, and its maker learns what failed if the store goes meanwhile', async () => {
       const swap = jest.spyOn(state, 'swap').mockRejectedValue(new Error('away'));
       const never = jest.fn(make('1'));
-      await expect(replica().sendOnce('day 1', never)).rejects.toThrow('away');
+      const waiting = replica().sendOnce('day 1', never);
+      const refused = expect(waiting).rejects.toThrow('away');
+      await pass(25_999);
+      expect(await isDone(waiting.catch(() => undefined))).toBe(false);
+      await pass(1);
+      await refused;
       expect(never).not.toHaveBeenCalled();
       swap.mockRestore();
-      const failed = replica().sendOnce('day 1', () => {
+      const failed = replica({ retryAfterMs: [] }).sendOnce('day 1', () => {
         jest.spyOn(state, 'swap').mockRejectedValue(new Error('away'));
         return Promise.reject(new Error('no usage'));
       });
       await expect(failed).rejects.toThrow('no usage');
+    });
+
+    it.each(['take it', 'be made'])(
+      'goes out once if the store is away for a moment when it is to %s',
+      async (when) => {
+        const replicas = [replica(), replica()];
+        let isAway = when === 'take it';
+        const swap = state.swap.bind(state);
+        // What is asked arrives, and no answer comes back.
+        jest.spyOn(state, 'swap').mockImplementation(async (...args) => {
+          const swapped = await swap(...args);
+          if (isAway) throw new Error('away');
+          return swapped;
+        });
+        const making = (): Promise<NewNotice> => {
+          if (isAway) return Promise.reject(new Error('away'));
+          if (when === 'take it' || heard.length > 0) return make('1')();
+          when = 'take it';
+          isAway = true;
+          return Promise.reject(new Error('away'));
+        };
+        const sending = replicas.map((each) => each.sendOnce('day 1', making));
+        await pass(3_000);
+        expect(heard).toEqual([]);
+        isAway = false;
+        await pass(3_000);
+        expect((await Promise.all(sending)).map((outcomes) => outcomes?.length)).toEqual([1, undefined]);
+        expect(heard).toEqual(['1']);
+      },
+    );
+
+    it('goes out when it is called again after the store was away for long, as its error says', async () => {
+      const alone = replica({ retryAfterMs: [] });
+      const swap = state.swap.bind(state);
+      const away = jest.spyOn(state, 'swap').mockImplementationOnce(async (...args) => {
+        await swap(...args);
+        away.mockRejectedValueOnce(new Error('away'));
+        throw new Error('away');
+      });
+      await expect(alone.sendOnce('day 1', make('1'))).rejects.toThrow('away');
+      expect(await alone.sendOnce('day 1', make('1'))).toHaveLength(1);
+      expect(await alone.sendOnce('day 1', make('1'))).toBeUndefined();
+      expect(heard).toEqual(['1']);
     });
 
     it('goes out if the list of those that were sent cannot be shortened', async () => {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
@@ -48,6 +49,8 @@ const MAX_REMEMBERED = 500;
 /** Sends notices to the channels that take them. Failures are retried and logged, and affect nothing else. */
 export class Notices {
   private readonly sending = new Set<Promise<unknown>>();
+  /** Records of notices that could not be sent. The store may have them still, if it was away. */
+  private readonly unsent = new Map<string, string>();
   private readonly ending = new AbortController();
   /** Notices are sent outside any request's async context. */
   private readonly outside = AsyncLocalStorage.snapshot();
@@ -72,25 +75,33 @@ export class Notices {
   }
 
   /**
-   * Sends a notice once for all replicas, from the first replica that calls this.
+   * Sends a notice once for all replicas, from the first replica that calls this. What fails meanwhile is tried again.
    *
    * @param key - The same in all replicas, and different for each notice.
-   * @returns undefined if another replica sends it. Rejects if the store is away or `make` rejects.
+   * @returns undefined if another replica sends it. Rejects if the store stays away or `make` keeps rejecting; it may be called again then.
    */
   async sendOnce(key: string, make: () => Promise<NewNotice>): Promise<NoticeOutcome[] | undefined> {
-    const { state, now } = this.settings;
+    const { state, now, retryAfterMs = RETRY_AFTER_MS } = this.settings;
     const kind = `notices:${scopeOf(this.settings)}`;
-    const record = JSON.stringify({ at: Math.round(now()) });
-    if (!(await state.swap(kind, key, undefined, record)).swapped) return undefined;
-    let notice: NewNotice;
-    try {
-      notice = await make();
-    } catch (error) {
-      await state.swap(kind, key, record, undefined).catch(() => undefined);
-      throw error;
+    const record = this.unsent.get(key) ?? JSON.stringify({ at: Math.round(now()), by: randomUUID() });
+    this.unsent.delete(key);
+    for (let tries = 0; ; tries++) {
+      try {
+        const taken = await state.swap(kind, key, undefined, record);
+        // Its own, if the answer to an earlier try was lost.
+        if (!taken.swapped && taken.found !== record) return undefined;
+        const notice = await make();
+        await state.trim(kind, MAX_REMEMBERED).catch(() => undefined);
+        return await this.send(notice);
+      } catch (error) {
+        const waitMs = retryAfterMs[tries];
+        if (waitMs !== undefined && (await this.hasWaited(waitMs))) continue;
+        for (const old of [...this.unsent.keys()].slice(MAX_REMEMBERED - 1)) this.unsent.delete(old);
+        this.unsent.set(key, record);
+        await state.swap(kind, key, record, undefined).catch(() => undefined);
+        throw error;
+      }
     }
-    await state.trim(kind, MAX_REMEMBERED).catch(() => undefined);
-    return this.send(notice);
   }
 
   /** Waits for notices that are being sent, without retries. */
