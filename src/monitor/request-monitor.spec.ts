@@ -302,7 +302,8 @@ describe('RequestMonitor', () => {
 
   describe('without a tenant', () => {
     const where = 'No tenant on POST /llm (Api.call): its requests are not counted in calls.';
-    const whose = 'The tenant resolver returned neither an id (string or number) nor an object with one.';
+    const whose = (kind: string): string =>
+      `The tenant resolver returned ${kind}, neither an id (string or number) nor an object with one.`;
 
     it('counts nothing, and says once for each reason what was found', async () => {
       for (let i = 0; i < 2; i++) observe(Api, 'call', ANONYMOUS);
@@ -314,15 +315,33 @@ describe('RequestMonitor', () => {
       expect(await countedNow()).toEqual([]);
     });
 
+    it("names each kind of what the app's resolver returned", async () => {
+      const answers = [
+        undefined,
+        Buffer.from('an id'),
+        undefined,
+        false,
+        Buffer.from('other'),
+      ] as unknown as TenantLike[];
+      start({ tenant: () => answers.shift() });
+      for (let i = 0; i < 5; i++) observe(Api);
+      expect(await countedNow()).toEqual([]);
+      const kinds = ['undefined', 'an object (Uint8Array)', 'a boolean'];
+      expect(lines.map((line) => line.split(' Found: ')[0])).toEqual(kinds.map((kind) => `${where} ${whose(kind)}`));
+    });
+
     it.each<[string, () => unknown]>([
-      ['at once', () => ({ id: '' })],
-      ['later', () => Promise.resolve(undefined)],
-    ])("names the app's resolver if that found none %s", async (_how, tenant) => {
+      ['an object', () => ({ id: '' })],
+      ['undefined', () => Promise.resolve(undefined)],
+      ['an empty string', () => ''],
+      ['NaN', () => NaN],
+      ['an object (Uint8Array)', () => Buffer.from('an id')],
+    ])("names the app's resolver if that returned %s", async (kind, tenant) => {
       start({ tenant: tenant as () => TenantLike });
       observe(Api);
       expect(await countedNow()).toEqual([]);
       expect(lines).toEqual([
-        `${where} ${whose} Found: the identity has project, which your resolver does not take. Write tenant: tenantFrom('project'), or leave tenant out`,
+        `${where} ${whose(kind)} Found: the identity has project, which your resolver does not take. Write tenant: tenantFrom('project'), or leave tenant out`,
       ]);
     });
 
@@ -330,7 +349,7 @@ describe('RequestMonitor', () => {
       start({ tenant: () => undefined });
       observe(Api, 'call', ANONYMOUS);
       expect(lines).toEqual([
-        `${where} ${whose} Found: neither request.auth nor request.user is set: let a guard set one, or check what your resolver reads`,
+        `${where} ${whose('undefined')} Found: neither request.auth nor request.user is set: let a guard set one, or check what your resolver reads`,
       ]);
     });
 

@@ -10,7 +10,7 @@ import { UNNAMED } from '../counter/contributor-table.js';
 import { contributorLabel, type Contributors } from '../counter/contributors.js';
 import { OwnLogger } from '../util/own-logger.js';
 import type { SayOnce } from '../util/say-once.js';
-import { kindOf, reasonOf } from '../util/text.js';
+import { kindOf, numberOrKind, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import type { MarkedHandlers } from './marked-handlers.js';
 import { defaultTenantResolver, whyNoTenant } from '../options/tenant-resolvers.js';
@@ -327,7 +327,7 @@ export class RequestMonitor implements Monitor {
     handler: MonitoredHandler,
   ): Tenant | undefined {
     const tenant = toTenant(answer);
-    if (tenant === undefined) this.hasNoTenant(counts, context, handler);
+    if (tenant === undefined) this.hasNoTenant(answer, counts, context, handler);
     else counts.tenantFault.good();
     return tenant;
   }
@@ -396,15 +396,16 @@ export class RequestMonitor implements Monitor {
     return answered(after, { result, context }, known, threw);
   }
 
-  private hasNoTenant(counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
+  private hasNoTenant(answer: unknown, counts: CountsIn, context: ExecutionContext, handler: MonitoredHandler): void {
     const { name, tenant } = counts.category;
     const { fault, reason } = whyNoTenant(context, tenant);
+    const kind = answer === '' ? 'an empty string' : numberOrKind(answer);
     const warning = (): string => {
       const where = `No tenant on ${place(context, handler)}: its requests are not counted in ${name}`;
-      const ofResolver = 'The tenant resolver returned neither an id (string or number) nor an object with one. ';
+      const ofResolver = `The tenant resolver returned ${kind}, neither an id (string or number) nor an object with one. `;
       return `${where}. ${tenant === defaultTenantResolver ? '' : ofResolver}Found: ${reason()}`;
     };
-    this.once.warn(`no-tenant ${name} ${handler.name}`, warning, fault);
+    this.once.warn(`no-tenant ${name} ${handler.name}`, warning, `${kind} ${fault}`);
   }
 }
 

@@ -168,18 +168,54 @@ describe('why there is no tenant', () => {
     expect(of(contextOf(type, {}))).toEqual(['', `${place}: let a guard set one, or write tenant: (context) => …`]);
   });
 
-  it.each([
-    ['key', 'string'],
-    [7, 'number'],
-    [true, 'boolean'],
-  ])('the identity is %p', (user, type) => {
+  const NONE = 'none of project, projectId, organization, organizationId, orgId, tenantId';
+
+  it.each<[unknown, string]>([
+    ['key', 'a string'],
+    [7, 'a number'],
+    [true, 'a boolean'],
+    [() => ({ userId: 'u' }), 'a function'],
+    [[{ userId: 'u' }], 'a list'],
+    [new Map([['userId', 'u']]), 'an object (Map)'],
+    [Promise.resolve({ userId: 'u' }), 'a promise'],
+    [{ then: () => undefined }, 'a promise'],
+  ])('the identity is %p', (user, kind) => {
     expect(of(http({ user }))).toEqual([
-      type,
-      `auth or user is a ${type}: make it an object, or write tenant: (context) => …`,
+      kind,
+      `auth or user is ${kind}: make it an object, or write tenant: (context) => …`,
     ]);
   });
 
-  const NONE = 'none of project, projectId, organization, organizationId, orgId, tenantId';
+  it('the identity is a document or a model of a database, whose fields are getters of its class', () => {
+    class Document {
+      get errors() {
+        throw new Error('is not read');
+      }
+      get $locals() {
+        return {};
+      }
+      save() {}
+    }
+    class User extends Document {
+      _doc = {};
+      email = 'a@b.c';
+      get workspaceId() {
+        throw new Error('is not read');
+      }
+      get email2() {
+        return '';
+      }
+    }
+    expect(of(http({ user: new User() }))).toEqual([
+      'fields',
+      `the identity has workspaceId, email2, errors, _doc, email, and ${NONE}. Write tenant: tenantFrom('workspaceId')`,
+    ]);
+    const bare = Object.assign(Object.create(null) as object, { userId: 'u' });
+    expect(of(http({ user: bare }))[1]).toBe(
+      `the identity has userId, and ${NONE}. Write tenant: tenantFrom('userId')`,
+    );
+  });
+
   it.each<[object, string]>([
     [{}, `is empty: it has ${NONE}. Write tenant: tenantFrom('field')`],
     [{ email: 'a@b.c' }, `has email, and ${NONE}. Write tenant: tenantFrom('field')`],

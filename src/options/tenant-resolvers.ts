@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 
 import { toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
+import { isThenable } from '../util/guest-function.js';
 import { kindOf, oneLine } from '../util/text.js';
 
 /** Where the default looks for a tenant in an identity, most specific first. Never at the user's id, because not every app bills users. */
@@ -82,10 +83,9 @@ export function whyNoTenant(
     const place = PLACES[kind] ?? 'no identity, because such a context has none';
     return { fault: '', reason: () => `${place}: let a guard set one, or ${write}` };
   }
-  if (typeof identity !== 'object') {
-    const type = typeof identity;
-    return { fault: type, reason: () => `auth or user is a ${type}: make it an object, or ${write}` };
-  }
+  const oddKind = kindWithoutFields(identity);
+  if (oddKind !== undefined)
+    return { fault: oddKind, reason: () => `auth or user is ${oddKind}: make it an object, or ${write}` };
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
   if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field], write) };
@@ -93,15 +93,34 @@ export function whyNoTenant(
   return { fault: empty[0] ? `no ${empty[0]}` : 'fields', reason: () => whyNoField(values, empty, check) };
 }
 
+/** What an identity is that has no fields to read; undefined for an object with fields. */
+function kindWithoutFields(identity: unknown): string | undefined {
+  // Also a query of a database that was not awaited.
+  if (isThenable(identity)) return 'a promise';
+  const hasFields = typeof identity === 'object' && !Array.isArray(identity) && !(identity instanceof Map);
+  return hasFields ? undefined : kindOf(identity);
+}
+
 /** @param empty - Those of {@link TENANT_FIELDS} that are there without a value, as for a user who belongs to no organization. */
 function whyNoField(identity: Record<string, unknown>, empty: readonly string[], check?: string): string {
-  const names = Object.keys(identity).filter((name) => identity[name] !== undefined && identity[name] !== null);
+  const own = Object.keys(identity).filter((name) => identity[name] !== undefined && identity[name] !== null);
+  const names = [...new Set([...gettersOf(identity), ...own])];
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
   const lacks = empty.length > 0 ? `no value in ${empty.join(', ')}` : `none of ${TENANT_FIELDS.join(', ')}`;
   const write = `write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
   return `the identity ${fields} ${lacks}. ${sentence([empty.length > 0 ? 'set it' : undefined, check, write])}`;
+}
+
+/** Getters of its class, by which documents and models of databases have their fields. They are not read: one may ask the database. */
+function gettersOf(identity: object): string[] {
+  const prototype = Object.getPrototypeOf(identity) as object | null;
+  // The last one has what every object has.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return [];
+  const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+  const own = members.flatMap(([name, member]) => (member.get && !/^[_$]/.test(name) ? name : []));
+  return [...own, ...gettersOf(prototype)];
 }
 
 function whyNotField(field: string, value: unknown, write: string): string {

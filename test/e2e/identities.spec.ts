@@ -111,11 +111,11 @@ describe('the identity that authentication leaves', () => {
   it('a resolver of your own that finds nothing is named as the cause', async () => {
     await start({ tenant: tenantFrom('accountId') });
     await app.post('/call', {}, { user: { userId: 'u' } });
-    expect(app.log.of('The tenant resolver returned neither an id')[0]).toContain("tenantFrom('userId')");
+    expect(app.log.of('The tenant resolver returned undefined, neither an id')[0]).toContain("tenantFrom('userId')");
     await app.close();
     await start({ tenant: tenantFrom('accountId') });
     await app.post('/call', {}, { user: { projectId: 'p-secret' } });
-    expect(app.log.of('The tenant resolver returned neither an id')[0]).toMatch(
+    expect(app.log.of('The tenant resolver returned undefined, neither an id')[0]).toMatch(
       /Found: the identity has projectId, which your resolver does not take\. Write tenant: tenantFrom\('projectId'\), or leave tenant out$/,
     );
   });
