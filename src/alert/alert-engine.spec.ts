@@ -304,6 +304,26 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 40', 'b 16']);
     });
 
+    it('with the counts that they came with, and reads none, if the group has waited for a moment only', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard], { groupWaitMs: 100 });
+      for (const tenant of ['a', 'b']) await engine.breached(aBreach(tenant));
+      await pass(110);
+      expect([heard.groups, reads]).toEqual([['a,b'], []]);
+    });
+
+    it('again when that is due, each time with an id of its own: receivers may take each id once', async () => {
+      const heard = new Hearing();
+      const engine = await replica([heard], { incidents: { remindAfterMs: 5 * MINUTE, resolveAfterMs: undefined } });
+      await engine.breached(aBreach('a', {}, HOUR));
+      for (const count of [20, 30]) {
+        counts.set('a', count);
+        await pass(6 * MINUTE);
+      }
+      expect(heard.heard).toEqual(['a opened 16', 'a reminded 20', 'a reminded 30']);
+      expect(new Set(heard.alerts.map(({ id }) => id)).size).toBe(3);
+    });
+
     it('not if another replica has taken it meanwhile', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
@@ -336,6 +356,19 @@ describe('AlertEngine', () => {
       await state.swap('incidents::', id, text, undefined);
       await pass(5 * SECOND);
       expect([heard.heard, await state.size('incidents::'), engine.openIncidents]).toEqual([['a 16'], 0, 0]);
+    });
+
+    it('and goes on with others in time while it still sends what others have told and put away', async () => {
+      const [slow, heard] = [new HearingGroups(), new Hearing()];
+      const engine = await replica([slow, heard], { incidents: { remindAfterMs: DAY, resolveAfterMs: SECOND } });
+      slow.answer = never;
+      await engine.breached(aBreach('gone'));
+      await pass(2 * SECOND);
+      const [[id, text] = ['', '']] = [...(await state.list('incidents::'))];
+      await state.swap('incidents::', id, text, undefined);
+      await engine.breached(aBreach());
+      await pass(34 * SECOND);
+      expect(heard.heard).toEqual(['gone opened 16', 'a opened 16', 'a resolved 16']);
     });
 
     it('of an app, of which nothing is counted, and its end in time', async () => {
