@@ -13,7 +13,7 @@ import type { Clock } from './clock.js';
 import { PublishStats } from './publish-stats.js';
 import type { CountLosses } from './count-losses.js';
 import { LevelCrossings, type Raise } from './level-crossings.js';
-import { HELD_MS, type StoreHealth } from './store-health.js';
+import { BLOCKED_MS, type StoreHealth } from './store-health.js';
 import { chunks } from '../util/chunks.js';
 import { duration, kindOf } from '../util/text.js';
 import type { TenantTotal, Urgency } from './tenant-total.js';
@@ -363,8 +363,8 @@ export class Publisher {
    * out before it reads it. The next try tells.
    */
   private isBelieved(askedAt: number): boolean {
-    const wasHeld = performance.now() - askedAt > PUBLISH_WITHIN_MS + HELD_MS;
-    if (!wasHeld || this.isUnsure) return true;
+    const wasBlocked = performance.now() - askedAt > PUBLISH_WITHIN_MS + BLOCKED_MS;
+    if (!wasBlocked || this.isUnsure) return true;
     this.isUnsure = true;
     return false;
   }

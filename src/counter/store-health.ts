@@ -10,7 +10,7 @@ const SLOW_FOR_MS = 1_000;
 /** How long the store must be unreachable before this instance judges alone: a short gap causes one alert in all, not one per instance. */
 const ALONE_AFTER_MS = 1_000;
 /** A timer that fires this late shows that the event loop was blocked, which says nothing about the store. */
-export const HELD_MS = 20;
+export const BLOCKED_MS = 20;
 /** How long to delay logging a failure, for the reason of a second try, and how long if only a lost connection is known. */
 const SAY_AFTER_MS = 250;
 const SAY_AT_LAST_MS = 1_000;
@@ -78,11 +78,11 @@ export class StoreHealth {
     let [isOver, isLate] = [false, false];
     const due = performance.now() + withinMs;
     const timer = setTimeout(() => {
-      const wasHeld = performance.now() - due > HELD_MS;
+      const wasBlocked = performance.now() - due > BLOCKED_MS;
       // An answer that has already arrived is read before an immediate runs, but not before a timer.
       setImmediate(() => {
         if (isOver) return;
-        isLate = !wasHeld;
+        isLate = !wasBlocked;
         late?.(isLate);
       });
     }, withinMs);
