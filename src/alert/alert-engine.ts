@@ -538,13 +538,13 @@ export class AlertEngine implements Incidents {
       this.records.storeIsAway();
       this.away ??= { start: this.lookedAt, hidesCounts: false };
       this.away.hidesCounts ||= this.counts.isBlind;
-      await this.lookAt(this.records.dueHere(now()));
+      await this.handleDue(this.records.dueHere(now()));
       throw error;
     }
     if (this.away) this.blind = { ...this.away, end: now() };
     this.away = undefined;
     for (const some of chunks(this.records.takeUnshared(), MAX_IN_A_TURN)) await this.share(some);
-    await this.lookAt([...ids, ...this.records.dueHere(now())]);
+    await this.handleDue([...ids, ...this.records.dueHere(now())]);
     await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
     if (fellBack)
@@ -579,11 +579,11 @@ export class AlertEngine implements Incidents {
   }
 
   /** Updates the counts of due incidents, closes those that are over, and sends each channel what it is due. */
-  private async lookAt(ids: readonly string[]): Promise<void> {
-    for (const some of chunks(ids, MAX_IN_A_TURN)) await this.lookAtTogether(some);
+  private async handleDue(ids: readonly string[]): Promise<void> {
+    for (const some of chunks(ids, MAX_IN_A_TURN)) await this.handleSome(some);
   }
 
-  private async lookAtTogether(ids: readonly string[]): Promise<void> {
+  private async handleSome(ids: readonly string[]): Promise<void> {
     const now = this.options.now();
     const incidents = await this.records.read(ids);
     const spans = incidents.map((incident) => (incident ? spansToCount(incident, now, this.settings.periodEnd) : []));
