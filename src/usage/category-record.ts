@@ -1,9 +1,9 @@
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ChangedTotal } from '../model/live-total.js';
 import type { WindowSpan } from '../model/window.js';
-import { blockOf, MAX_PEAKS, SLOT_MS, type SeenTenant, type UsageUnit } from '../store/usage-store.js';
+import { blockOf, SLOT_MS, type SeenTenant, type UsageUnit } from '../store/usage-store.js';
 import { oneLine } from '../util/text.js';
-import { HighestOf, Top, type Written } from './tops-and-peaks.js';
+import { HourPeaks, Top, type Written } from './tops-and-peaks.js';
 import { baseWindow, isLong, LATE_UNITS, NEAR, unitOf } from './usage-units.js';
 
 /** Tenants that keep counting in a unit are reported again after this long, and when the unit ends. */
@@ -62,7 +62,7 @@ export class CategoryRecord {
   /** Tenants of the current block; just the name if the shared thresholds apply, because there may be a million. */
   private seen = new Map<string, string | SeenTenant>();
   private walk: Iterator<string, undefined> | undefined;
-  peaks: { readonly hour: number; readonly highest: HighestOf } | undefined;
+  peaks: { readonly hour: number; readonly highest: HourPeaks } | undefined;
 
   private readonly isLong: boolean;
   private readonly windowNames: readonly string[];
@@ -144,8 +144,8 @@ export class CategoryRecord {
     this.again.tenants.clear();
   }
 
-  peaksOf(hour: number): HighestOf {
-    if (this.peaks?.hour !== hour) this.peaks = { hour, highest: new HighestOf(MAX_PEAKS) };
+  peaksOf(hour: number): HourPeaks {
+    if (this.peaks?.hour !== hour) this.peaks = { hour, highest: new HourPeaks() };
     return this.peaks.highest;
   }
 

@@ -1,5 +1,5 @@
 import type { WindowSpan } from '../model/window.js';
-import { MAX_LIVE, SLOT_MS, type LiveTop, type TenantCount } from '../store/usage-store.js';
+import { MAX_LIVE, MAX_PEAKS, SLOT_MS, type LiveTop, type TenantCount } from '../store/usage-store.js';
 
 /** Live tops are kept for this many windows, and at least for this long. */
 export const LIVE_WINDOWS = 10;
@@ -75,28 +75,26 @@ class Highest {
   }
 }
 
-/** The highest counts so far. Lower ones need not be sent, and those in `unsent` are still to be. */
-export class HighestOf {
+/** The peaks of an hour as far as this instance copied them. Lower counts need not be sent; those in `unsent` are not sent yet. */
+export class HourPeaks {
   /** Counts up to this are not among the highest. */
   floor = 0;
   readonly unsent: TenantCount[] = [];
   private readonly counts = new Map<string, number>();
 
-  constructor(private readonly max: number) {}
-
-  /** Takes those that are higher than the known ones, up to `max`. */
+  /** Takes those that are higher than the known ones. */
   add(counts: readonly TenantCount[]): void {
     const higher = counts
       .filter(({ tenant, count }) => count > this.floor && count > (this.counts.get(tenant) ?? 0))
       .sort((a, b) => b.count - a.count)
-      .slice(0, this.max);
+      .slice(0, MAX_PEAKS);
     for (const { tenant, count } of higher) this.counts.set(tenant, count);
-    if (this.counts.size > this.max) this.cut();
+    if (this.counts.size > MAX_PEAKS) this.cut();
     this.unsent.push(...higher);
   }
 
   private cut(): void {
-    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, this.max);
+    const kept = [...this.counts].sort(([, a], [, b]) => b - a).slice(0, MAX_PEAKS);
     this.floor = kept.at(-1)?.[1] ?? 0;
     this.counts.clear();
     for (const [tenant, count] of kept) this.counts.set(tenant, count);
