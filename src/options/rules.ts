@@ -14,6 +14,8 @@ import {
 
 import { PERIODS } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
+import type { SharedState } from '../store/shared-state.js';
+import type { UsageStore } from '../store/usage-store.js';
 import { isHttpUrl } from '../util/http-url.js';
 import { hasMethods, isFunction, isOptional } from '../util/shapes.js';
 import { holdsAddress } from '../util/text.js';
@@ -47,10 +49,23 @@ const EXEMPT = 'a function of the tenant that returns true or false, or leave it
 const STORE = 'an object with the methods of CounterStore and its name, or leave it out';
 const STORE_PARTS =
   'a store whose time, open and close are functions, and whose state and usage have all methods of SharedState and UsageStore, as far as it has them';
-const STATE = 'list read swap due size trim claim release'.split(' ');
-const USAGE = 'report claimCopy copy closeSum addPeaks top near history totals peaks seen seenOf seenCount bytes'.split(
-  ' ',
-);
+const STATE: (keyof SharedState)[] = ['list', 'read', 'swap', 'due', 'size', 'trim', 'claim', 'release'];
+const USAGE: (keyof UsageStore)[] = [
+  'report',
+  'claimCopy',
+  'copy',
+  'closeSum',
+  'addPeaks',
+  'top',
+  'near',
+  'history',
+  'totals',
+  'peaks',
+  'seen',
+  'seenOf',
+  'seenCount',
+  'bytes',
+];
 const LEVELS = "a list such as [{ at: 1, severity: 'warning' }], or leave it out for just that";
 const WINDOWS =
   "a list such as [{ threshold: 15 }, { period: 'month', threshold: 30_000 }], or leave it out for one window";
