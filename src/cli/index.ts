@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 
 import { oneLine } from '../util/text.js';
 import { connectTo, isAddress } from './connection.js';
@@ -24,16 +24,20 @@ const HELP = `Shows the busiest tenants now, read from Redis. The app does not h
 const EVERY_MS = 1_000;
 const USAGE_ERROR = 2;
 
-interface Arguments {
-  readonly redis?: string;
-  readonly cluster?: boolean;
-  readonly prefix?: string;
-  readonly category?: string;
-  readonly limit?: string;
-  readonly watch?: boolean;
-  readonly json?: boolean;
-  readonly help?: boolean;
-}
+const TEXT = { type: 'string' } as const;
+const FLAG = { type: 'boolean' } as const;
+const OPTIONS = {
+  redis: TEXT,
+  prefix: TEXT,
+  category: TEXT,
+  limit: TEXT,
+  cluster: FLAG,
+  watch: FLAG,
+  json: FLAG,
+  help: FLAG,
+};
+
+type Arguments = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 void main();
 
@@ -43,16 +47,12 @@ async function main(): Promise<void> {
   const url = args.redis ?? (process.env.REDIS_URL?.trim() || 'redis://127.0.0.1:6379');
   if (!isAddress(url)) {
     // The input is not repeated, because it may contain a password.
-    process.stderr.write('This is not a Redis URL. Write redis://user:password@host:6379, or rediss:// for TLS; ');
-    process.stderr.write(
-      'write characters such as @ / % or a space in a password as %40 %2F %25 %20, or set REDIS_PASSWORD\n',
+    return misused(
+      'This is not a Redis URL. Write redis://user:password@host:6379, or rediss:// for TLS; write characters such as @ / % or a space ' +
+        'in a password as %40 %2F %25 %20, or set REDIS_PASSWORD',
     );
-    process.exitCode = USAGE_ERROR;
-    return;
   }
   const { client, secrets, lastError } = connectTo(url, args.cluster ?? false);
-  const prefix = args.prefix ?? 'rate_monitor';
-  const looking = new RowsFromRedis(client, prefix, Number(args.limit ?? 20));
   // At once: Redis may not answer.
   if (args.watch) process.once('SIGINT', () => process.exit());
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
@@ -63,33 +63,9 @@ async function main(): Promise<void> {
   });
   try {
     await client.connect();
-    if (client instanceof Redis) {
-      const info = await client.info().catch(() => '');
-      // One node of a Cluster has only some of the tenants, and would show them as if they were all.
-      if (/^cluster_enabled:1/m.test(info)) return wrongServer('a node of a Cluster: add --cluster');
-      if (/^redis_mode:sentinel/m.test(info)) return wrongServer('a Sentinel: give the address of its master');
-      // If the database does not exist, the client would silently read the first one.
-      if (client.options.db) await client.select(client.options.db);
-    }
-    const { category } = args;
-    if (category !== undefined && !(await looking.isKnown(category))) {
-      const known = await looking.categories();
-      const remedy = known.length > 0 ? `write one of ${known.join(', ')}` : nothingCounted(prefix);
-      process.stderr.write(`Unknown category: ${remedy}\n`);
-      process.exitCode = USAGE_ERROR;
-      return;
-    }
-    for (;;) {
-      const categories = category === undefined ? await looking.categories() : [category];
-      const rows = await looking.read(categories);
-      if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
-      else {
-        const text = categories.length === 0 ? `No tenant to show: ${nothingCounted(prefix)}` : table(rows);
-        process.stdout.write(args.watch ? `\u001b[2J\u001b[H${fitting(text, process.stdout)}\n` : `${text}\n`);
-      }
-      if (!args.watch) break;
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
+    const wrong = client instanceof Redis ? await whyWrongServer(client) : undefined;
+    if (wrong === undefined) await show(client, args);
+    else misused(`This is ${wrong}`);
   } catch (error) {
     // ioredis reports why a connection ended only in an event.
     const cause = (lastError() ?? error) as Error & { lastNodeError?: Error };
@@ -103,24 +79,44 @@ async function main(): Promise<void> {
   }
 }
 
+/** Prints the busiest tenants, once or every second. */
+async function show(client: Redis | Cluster, { prefix = 'rate_monitor', ...args }: Arguments): Promise<void> {
+  const reader = new RowsFromRedis(client, prefix, Number(args.limit ?? 20));
+  const { category } = args;
+  if (category !== undefined && !(await reader.isKnown(category))) {
+    const known = await reader.categories();
+    return misused(
+      `Unknown category: ${known.length > 0 ? `write one of ${known.join(', ')}` : nothingCounted(prefix)}`,
+    );
+  }
+  for (;;) {
+    const categories = category === undefined ? await reader.categories() : [category];
+    const rows = await reader.read(categories);
+    if (args.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), rows })}\n`);
+    else {
+      const text = categories.length === 0 ? `No tenant to show: ${nothingCounted(prefix)}` : table(rows);
+      process.stdout.write(args.watch ? `\u001b[2J\u001b[H${fitting(text, process.stdout)}\n` : `${text}\n`);
+    }
+    if (!args.watch) return;
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+}
+
+/** What the server is, if it cannot show all tenants; undefined if it can. */
+async function whyWrongServer(client: Redis): Promise<string | undefined> {
+  const info = await client.info().catch(() => '');
+  // One node of a Cluster has only some of the tenants, and would show them as if they were all.
+  if (/^cluster_enabled:1/m.test(info)) return 'a node of a Cluster: add --cluster';
+  if (/^redis_mode:sentinel/m.test(info)) return 'a Sentinel: give the address of its master';
+  // If the database does not exist, the client would silently read the first one.
+  if (client.options.db) await client.select(client.options.db);
+  return undefined;
+}
+
 /** The arguments; undefined if help or an error was shown instead. */
 function read(): Arguments | undefined {
-  const text = { type: 'string' } as const;
-  const truth = { type: 'boolean' } as const;
   try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: {
-        redis: text,
-        prefix: text,
-        category: text,
-        limit: text,
-        cluster: truth,
-        watch: truth,
-        json: truth,
-        help: truth,
-      },
-    });
+    const { positionals, values } = parseArgs({ allowPositionals: true, options: OPTIONS });
     if (values.help) {
       process.stdout.write(HELP);
       return undefined;
@@ -136,13 +132,11 @@ function read(): Arguments | undefined {
 }
 
 function refused(reason: string): undefined {
-  process.stderr.write(`${reason}\n\n${HELP}`);
-  process.exitCode = USAGE_ERROR;
-  return undefined;
+  return misused(`${reason}\n\n${HELP.trimEnd()}`);
 }
 
-function wrongServer(what: string): void {
-  process.stderr.write(`This is ${what}\n`);
+function misused(message: string): undefined {
+  process.stderr.write(`${message}\n`);
   process.exitCode = USAGE_ERROR;
 }
 
