@@ -46,7 +46,17 @@ const LOOKS_PER_TRIM = 60;
 /** Instances that a record remembers. */
 const MAX_INSTANCES = 64;
 const KIND = 'contributors';
-/** The contributors to a count. */
+
+/** One window of a tenant. */
+interface TenantWindow {
+  readonly category: string;
+  readonly window: string;
+  readonly tenantId: string;
+  /** When it ends; for a sliding window, when its newest part ends. */
+  readonly end: number;
+}
+
+/** A contributor to a count. */
 interface Contributor {
   /** Comes from users; on one line, of a bounded length. */
   label: string;
@@ -110,11 +120,11 @@ export class Contributors {
   /**
    * The known contributors to `count`, largest first, and `other` for the rest; none if reading them takes too long.
    *
-   * @param end - When the window ends; for a sliding one, when its newest part ends.
+   * @param end - When the window ends; for a sliding window, when its newest part ends.
    */
   async top(category: string, window: string, tenantId: string, end: number, count: number): Promise<Contributor[]> {
     if (!this.categories.get(category)?.contributor) return [];
-    const top = this.counts(category, window, tenantId, end).then((counts) => named(counts, count));
+    const top = this.counts({ category, window, tenantId, end }).then((counts) => named(counts, count));
     return within(top, NAMED_WITHIN_MS, 'no answer').catch(() => []);
   }
 
@@ -130,8 +140,9 @@ export class Contributors {
     const inTime = (work: Promise<unknown>): Promise<unknown> =>
       within(work, giveUpAt - performance.now(), 'no answer');
     const { category, window, tenant, windowEnd, count, own = count } = breach;
+    const of = { category, window, tenantId: tenant.id, end: windowEnd };
     let counts: ReadonlyMap<string, number> = new Map();
-    const read = async (): Promise<unknown> => (counts = await this.counts(category, window, tenant.id, windowEnd));
+    const read = async (): Promise<unknown> => (counts = await this.counts(of));
     // No other instance knows who made the requests that this one counted.
     const isAll = (): boolean => own >= count || [...counts.values()].reduce(plus, 0) >= count || !hasRoom(counts);
     let isWaiting = false;
@@ -140,7 +151,7 @@ export class Contributors {
       isWaiting = !isAll() && this.waiting < MAX_WAITING_ALERTS;
       if (isWaiting) {
         this.waiting++;
-        await inTime(this.askOthers(category, window, tenant.id, windowEnd));
+        await inTime(this.askOthers(of));
         while (!isAll()) await inTime(wait(ASK_AGAIN_MS).then(read));
       }
     } catch {
@@ -152,8 +163,8 @@ export class Contributors {
   }
 
   /** Creates the records that make other instances share their part, even if they do not know that the tenant is near a level. */
-  private async askOthers(category: string, window: string, tenantId: string, end: number): Promise<void> {
-    for (const { id, until } of this.partsOf(category, window, tenantId, end))
+  private async askOthers(of: TenantWindow): Promise<void> {
+    for (const { id, until } of this.partsOf(of))
       await this.records.change(id, (kept) => kept ?? { counts: {}, writes: {}, until });
   }
 
@@ -182,25 +193,20 @@ export class Contributors {
     if (this.soon.size > 0) this.shareSoon();
   }
 
-  private async counts(
-    category: string,
-    window: string,
-    tenantId: string,
-    end: number,
-  ): Promise<ReadonlyMap<string, number>> {
+  private async counts(of: TenantWindow): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>();
-    for (const { id } of this.partsOf(category, window, tenantId, end))
+    for (const { id } of this.partsOf(of))
       for (const [label, more] of await this.ofSpan(id)) counts.set(label, plus(counts.get(label) ?? 0, more));
     return counts;
   }
 
   /** The records of a tenant's window: one, or one for each part of a sliding window, the newest first. */
-  private *partsOf(
-    category: string,
-    window: string,
-    tenantId: string,
-    end: number,
-  ): Generator<{ readonly id: string; readonly until: number }> {
+  private *partsOf({
+    category,
+    window,
+    tenantId,
+    end,
+  }: TenantWindow): Generator<{ readonly id: string; readonly until: number }> {
     const counted = windowNamed(this.categories.get(category)?.windows, window);
     if (!counted) return;
     const tenant = keyOfShown(tenantId);
