@@ -166,28 +166,32 @@ export function withBreach(
   const whom = { category, ...named, tenant: keptTenant(tenant) };
   // The store's clock fell back: a window in the future would hide this one until then. A story continues whatever its times.
   const isOfLater = before && !story && lastOf(before).start > now + CLOCK_FELL_BACK_MS;
-  if (!before || before.closedAt !== undefined || isOfLater) {
-    return {
-      uid: uidOf(breach, story),
-      ...whom,
-      story,
-      raisedAt: now,
-      startedAt: start,
-      windows: [over],
-      hot: 1,
-      streak: { windows: 1, since: start },
-      worst: level,
-      peak: { count, start },
-      total: 0,
-      calm: 0,
-      settledTo: start,
-      told: {},
-    };
-  }
+  if (before && before.closedAt === undefined && !isOfLater) return { ...continued(before, over), ...whom };
+  return {
+    uid: uidOf(breach, story),
+    ...whom,
+    story,
+    raisedAt: now,
+    startedAt: start,
+    windows: [over],
+    hot: 1,
+    streak: { windows: 1, since: start },
+    worst: level,
+    peak: { count, start },
+    total: 0,
+    calm: 0,
+    settledTo: start,
+    told: {},
+  };
+}
+
+/** Adds a window to an open incident, or joins it with one that overlaps. */
+function continued(before: Incident, over: WindowOver): Incident {
+  const { start, level, count } = over;
   const last = lastOf(before);
   const isNew = start >= last.end;
   // Replicas that could not reach the store may publish a window after others have published a later one. A story goes on from that.
-  const isAnother = isNew || (!story && !before.windows.some((old) => overlap(old, over)));
+  const isAnother = isNew || (!before.story && !before.windows.some((old) => overlap(old, over)));
   const follows = start <= last.end + SETTLES_AFTER_MS;
   const streak = follows
     ? { windows: before.streak.windows + 1, since: before.streak.since }
@@ -200,7 +204,6 @@ export function withBreach(
     : before;
   return {
     ...known,
-    ...whom,
     windows: isAnother ? latest([...before.windows, over]) : before.windows.map((old) => joined(old, over)),
     hot: before.hot + (isAnother ? 1 : 0),
     streak: isNew ? streak : before.streak,
