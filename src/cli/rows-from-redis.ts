@@ -57,7 +57,7 @@ export class RowsFromRedis {
     const now = Number(seconds) * 1_000;
     const rows: LiveRow[] = [];
     for (const name of categories) {
-      const about = await this.client.hgetall(usageKey(this.keyPrefix, name, 'about'));
+      const about = await this.client.hgetall(this.key(name, 'about'));
       const windows = Object.entries(about).map(([window, text]) => ({
         window,
         about: JSON.parse(text) as AboutWindow,
@@ -73,7 +73,7 @@ export class RowsFromRedis {
   async isKnown(category: string): Promise<boolean> {
     // The key has the name in capitals, so other spellings would match too.
     if (category !== category.toLowerCase()) return false;
-    return (await this.client.exists(usageKey(this.keyPrefix, category, 'about'))) === 1;
+    return (await this.client.exists(this.key(category, 'about'))) === 1;
   }
 
   /** Categories that were counted within the retention. */
@@ -84,7 +84,7 @@ export class RowsFromRedis {
     for (const node of nodes) {
       let cursor = '0';
       do {
-        const [next, keys] = await node.scan(cursor, 'MATCH', usageKey(this.keyPrefix, '*', 'about'), 'COUNT', SCANNED);
+        const [next, keys] = await node.scan(cursor, 'MATCH', this.key('*', 'about'), 'COUNT', SCANNED);
         for (const key of keys) {
           const name = CATEGORY.exec(key)?.[1]?.toLowerCase();
           if (name !== undefined) found.add(name);
@@ -106,29 +106,16 @@ export class RowsFromRedis {
     const about = atPresent(known, now);
     // If no tenant is counted, no app reports the next window.
     if (about.end !== undefined && about.end + LATE_MS < now) return [];
-    const { counters = [about.span] } = about;
-    const block = blockOf(Math.floor(now / SLOT_MS));
-    const key = (rest: string): string => usageKey(this.keyPrefix, category, rest);
-    // By count and by share of the threshold, because the worst need not be among the busiest.
-    const [busiest, ...lists] = await Promise.all([
-      this.client.zrevrange(key(`live/${window}/${about.span}`), 0, MAX_LIVE - 1, 'WITHSCORES'),
-      ...counters.map((span) => this.client.zrevrange(key(`near/${window}/${span}`), 0, MAX_LIVE - 1)),
-      // Of a sliding window, also those that were counted only in an earlier part of it.
-      ...counters.slice(1).map((span) => this.client.zrevrange(key(`live/${window}/${span}`), 0, MAX_LIVE - 1)),
-    ]);
-    const counts = new Map<string, number>();
-    for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
-    // Of each list at most as many as are shown, because each tenant takes a read of its own, or several for a sliding window.
-    const first = lists.flatMap((list) => list.filter((tenant) => !counts.has(tenant)).slice(0, this.limit));
-    const others = [...new Set(first)];
-    const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
-    others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
+    const counts = await this.counts(category, window, about);
     const tenants = [...counts.keys()];
     if (tenants.length === 0) return [];
+    const block = blockOf(Math.floor(now / SLOT_MS));
     // A tenant is listed in the 8-hour block in which it was last seen, and the window may be longer than that.
     const since = blockOf(Math.floor(firstPart(about, now) / SLOT_MS)) - 1;
     const blocks = Array.from({ length: Math.min(block - since, MAX_BLOCKS_BACK) + 1 }, (_, i) => block - i);
-    const seenIn = await Promise.all(blocks.map((at) => this.client.hmget(key(`seen/${at}`), ...tenants)));
+    const seenIn = await Promise.all(
+      blocks.map((at) => this.client.hmget(this.key(category, `seen/${at}`), ...tenants)),
+    );
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const all = tenants.map((tenant, i): LiveRow => {
       const seen = seenIn.map((list) => list[i]).find((one) => one !== undefined && one !== null) ?? ' ';
@@ -153,6 +140,31 @@ export class RowsFromRedis {
     const starts = hasHistory ? await this.since(category, about, over, now) : over.map(() => about.start);
     over.forEach((row, i) => starts[i] !== undefined && (row.since = new Date(starts[i]).toISOString()));
     return rows;
+  }
+
+  /** Counts of the busiest tenants, and of those nearest to their thresholds: the worst need not be among the busiest. */
+  private async counts(category: string, window: string, about: AboutWindow): Promise<Map<string, number>> {
+    const { span: running, counters = [running] } = about;
+    const list = (kind: string, span: string): Promise<string[]> =>
+      this.client.zrevrange(this.key(category, `${kind}/${window}/${span}`), 0, MAX_LIVE - 1);
+    const [busiest, ...lists] = await Promise.all([
+      this.client.zrevrange(this.key(category, `live/${window}/${running}`), 0, MAX_LIVE - 1, 'WITHSCORES'),
+      ...counters.map((span) => list('near', span)),
+      // In a sliding window, some tenants were counted only in an earlier part.
+      ...counters.slice(1).map((span) => list('live', span)),
+    ]);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < busiest.length; i += 2) counts.set(busiest[i] as string, Number(busiest[i + 1]));
+    // No more of each list than are shown: each tenant takes a read of its own, or several for a sliding window.
+    const first = lists.flatMap((tenants) => tenants.filter((tenant) => !counts.has(tenant)).slice(0, this.limit));
+    const others = [...new Set(first)];
+    const found = await Promise.all(others.map((tenant) => this.count(category, tenant, about)));
+    others.forEach((tenant, i) => counts.set(tenant, found[i] as number));
+    return counts;
+  }
+
+  private key(category: string, name: string): string {
+    return usageKey(this.keyPrefix, category, name);
   }
 
   /** Reads a count from the counters, for a tenant that is not among the busiest. */
@@ -218,7 +230,7 @@ export class RowsFromRedis {
     const earlier = Array.from({ length: Math.ceil(spans) }, (_, i) => span - 1 - i).filter(Number.isSafeInteger);
     await Promise.all(
       earlier.map(async (key) => {
-        const live = usageKey(this.keyPrefix, category, `live/${window}/${key}`);
+        const live = this.key(category, `live/${window}/${key}`);
         const found = await this.client.zrevrange(live, 0, MAX_LIVE - 1, 'WITHSCORES');
         const slot = Math.floor((key * windowMs) / SLOT_MS);
         for (let i = 0; i < found.length; i += 2) {
