@@ -64,12 +64,16 @@ export class AlertService {
     return (await this.alerts.value?.unmute(scope)) ?? false;
   }
 
-  /** The mutes in force. */
+  /** The mutes in force; while the store is away, those that this replica knows. Empty if the module is disabled or has not started. */
   async mutes(): Promise<Mute[]> {
     return (await this.alerts.value?.mutes.list()) ?? [];
   }
 
-  /** The latest 500 alerts of all replicas, newest first, with their delivery in each channel. What is open is among them, however old. */
+  /**
+   * The latest 500 alerts of all replicas, newest first, with their delivery in each channel. Open ones are always among them, however old.
+   *
+   * While the store is away, those that this replica knows. Empty if the module is disabled or has not started.
+   */
   async history(): Promise<AlertRecord[]> {
     return (await this.alerts.value?.list()) ?? [];
   }

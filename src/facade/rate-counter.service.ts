@@ -35,7 +35,8 @@ export class RateCounterService {
 
   /**
    * A tenant's count in the current window (the first, if the category has several): over all instances or, if the store is away, of this
-   * one.
+   * one. 0 for an unknown category or no tenant, which is logged once, and if the module is disabled or has not
+   * started.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id; a very long one also as alerts show it.
