@@ -87,9 +87,9 @@ export interface TestedChannel {
 const LEFT_UNDONE_MS = 2_000;
 /** Counts younger than this are sent without another read. */
 const FRESH_MS = 250;
-/** Fewer than records: what is reported of alerts changes these, too, and would fall behind. */
+/** Half of what records allow: confirmations change records too, and must not fall behind. */
 const BREACHES_IN_A_TURN = MAX_IN_A_TURN / 2;
-/** Of how many alerts that wait the leases are compared in one turn of the event loop. */
+/** How many waiting alerts have their leases checked in one turn of the event loop. */
 const WALKED_IN_A_TURN = 1_000;
 /** How long startup waits for mutes. */
 const FIRST_LOOK_MS = 500;
@@ -122,7 +122,7 @@ export class AlertEngine implements Incidents {
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
   private readonly once: SayOnce;
-  /** Of breaches, and of what a group of alerts is to say. */
+  /** Spread breaches, and the alerts of a group, over turns of the event loop. */
   private readonly breaches = new Turns(BREACHES_IN_A_TURN);
   private readonly groups = new Turns(MAX_IN_A_TURN);
   private lost = 0;
@@ -469,7 +469,7 @@ export class AlertEngine implements Incidents {
     });
   }
 
-  // Ended before other replicas have written what they know of it, an incident would be opened and ended once more.
+  // If it ended before other replicas have written what they know of it, they would open and end it once more.
   private get mayClose(): boolean {
     return !this.records.isJustBack && !this.records.isJustAway;
   }
@@ -486,7 +486,7 @@ export class AlertEngine implements Incidents {
     return new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
   }
 
-  /** Of a channel that this replica has. */
+  /** The delivery of a channel that this replica has. */
   private own(key: string): ChannelDelivery {
     return this.deliveries.get(key) as ChannelDelivery;
   }
@@ -551,13 +551,16 @@ export class AlertEngine implements Incidents {
       for await (const some of this.records.some()) for (const [id] of some) await this.attend(id, (there) => there);
     this.lookedAt = now();
     this.records.forget();
-    // Last: while only these fail, all else goes on.
+    // Last, so that all else is done even while these fail.
     this.leases.throwIfRefused();
     await this.records.lookAtHistory();
     this.records.throwIfRefused();
   }
 
-  /** Writes what this replica alone knows. What others have ended meanwhile goes back to the history, once its end is in all messages. */
+  /**
+   * Writes what only this replica knows. An incident that others have ended meanwhile returns to the history once all messages show its
+   * end.
+   */
   private async share(taken: readonly (readonly [id: string, incident: Incident])[]): Promise<void> {
     const ended = await this.records.ended(taken.map(([, mine]) => mine)).catch(() => []);
     await Promise.all(
@@ -611,7 +614,7 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /** Ends a story whose tenant is over no level any more since a deployment, or a function, raised the threshold. */
+  /** Ends a story if a deployment or a function has raised the threshold so far that the tenant is over no level any more. */
   private endedByRaise(incident: Incident, now: number): Incident {
     const { story, closedAt } = incident;
     if (!story || closedAt !== undefined || !this.mayClose) return incident;
@@ -622,14 +625,14 @@ export class AlertEngine implements Incidents {
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
   }
 
-  /** A function's answer of before the last breach is none: another replica may have had a newer one then. */
+  /** Ignores a function's answer from before the last breach: another replica may have had a newer one then. */
   private thresholdNotReached(incident: Incident, count: number): number | undefined {
     const { category, tenant } = incident;
     const of = { category, window: sharedName(incident), tenantId: tenant.id };
     return this.options.thresholdNotReached(of, count, this.options.now() - lastOf(incident).seenAt);
   }
 
-  /** Extends the leases on what this replica is sending: those of a record together. */
+  /** Extends the leases on what this replica is sending, all those of a record in one write. */
   private async keepLeases(): Promise<void> {
     const ending = new Map<string, ChannelDelivery[]>();
     const walks = new Turns(WALKED_IN_A_TURN);
@@ -662,7 +665,7 @@ export class AlertEngine implements Incidents {
     }, incident);
   }
 
-  /** How long this replica may take to send what it takes now, before another one does: that comes after what waits already. */
+  /** How long this replica may take to send what it claims now, which comes after what waits already. */
   private leaseMs({ waiting }: ChannelDelivery): number {
     return leaseOf(waiting + this.raising.size);
   }
@@ -684,7 +687,7 @@ function onTold(key: string, change: (told: Told, incident: Incident) => Inciden
   };
 }
 
-/** The end of a story whose threshold is another now. Without a limit, there is no number to name. */
+/** The end of a story whose threshold has changed. `Infinity` is no number to name in an alert. */
 function endBy(present: number, threshold: number, now: number): Pick<Incident, 'closedAt' | 'raisedTo'> {
   return { closedAt: now, ...(present > threshold && present < Infinity ? { raisedTo: present } : {}) };
 }

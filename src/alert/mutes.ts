@@ -225,8 +225,8 @@ export class Mutes {
   }
 
   /**
-   * Logs the end once. A lease decides, because the store may lose the record, or a replica whose clock is behind may restore it. Its owner is
-   * this call, not this replica, which may come here again.
+   * Logs the end once. A lease decides, because the store may lose the record, or a replica whose clock is behind may restore it. Its owner
+   * is this call, not this replica, which may get here twice.
    */
   private async over(id: string, mute: Kept): Promise<void> {
     await this.v01.remove(id, mute.until);

@@ -68,7 +68,7 @@ export class PresentCounts {
     return contributors.length > 0 ? withContributors(incident, contributors) : incident;
   }
 
-  // While a deployment adds or removes a window, only replicas with it can read its counts. Of what an app raises, there are none.
+  // While a deployment adds or removes a window, only replicas with it can read its counts. An alert that the app raised has none.
   private isCounted(incident: Incident): boolean {
     return incident.lengthName === undefined || !!this.source.windowOf(incident.category, sharedName(incident));
   }

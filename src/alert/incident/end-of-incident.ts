@@ -6,7 +6,7 @@ const MAX_CALM_MS = 5 * 60_000;
  * When an incident is over if no further window has a breach. Channels may not have been sent the end by then.
  *
  * @param resolveAfterMs - If undefined: five windows of the category, at most five minutes, but at least two windows.
- * @param seesSince - Since when this replica sees what all replicas count, if it missed windows before: one has to pass without a breach.
+ * @param seesSince - Since when this replica sees all counts again, if it missed windows: a whole window must pass without a breach.
  */
 export function overAt(incident: Incident, resolveAfterMs: number | undefined, seesSince: number | undefined): number {
   const { end, seenAt } = lastOf(incident);
@@ -17,7 +17,7 @@ export function overAt(incident: Incident, resolveAfterMs: number | undefined, s
   return incident.story ? Math.max(calmAt, (seesSince ?? -Infinity) + length + SETTLES_AFTER_MS) : calmAt;
 }
 
-/** How long a story must be calm before a threshold that a deployment raised ends it: the replicas before it go on with the old one. */
+/** How long a story must be calm before a raised threshold ends it: during a deployment, older replicas still alert by the old one. */
 export function calmAfterRaise(incident: Incident, resolveAfterMs: number | undefined): number {
   return Math.min(resolveAfterMs ?? calmFor(lengthOf(incident)), MAX_CALM_MS);
 }

@@ -18,7 +18,7 @@ const HANDLED_AFTER_MS = 1_000;
 
 /** How long other replicas may take to reconnect and write what they sent, once the store is back. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
-/** Longer than until a refused write is tried again, at most. */
+/** How long a refused write is reported: longer than any wait until it is tried again. */
 const REFUSED_FOR_MS = 15_000;
 /** How long the counter may take to notice that the store is away: without requests, it looks once a second. */
 const NOTICED_WITHIN_MS = 3_000;
@@ -55,7 +55,7 @@ export class IncidentRecords {
   private backAt = -Infinity;
   private open = 0;
   private untrimmed = 0;
-  /** Whether the history could not be read or written although the store was not away, when that was last tried. */
+  /** Whether the last read or write of the history failed while the store was not away. */
   private isHistoryFailing = false;
   /** The last write that the store refused, and when. */
   private refused = { error: undefined as unknown, at: -Infinity };
@@ -227,7 +227,7 @@ export class IncidentRecords {
     return taken;
   }
 
-  /** Those of `incidents` that are in the history, as they are there, in the same order. Not those that went on here after that end. */
+  /** What the history has of `incidents`, in their order; undefined for one that is not there, or that continued here after that end. */
   async ended(incidents: readonly Incident[]): Promise<(Incident | undefined)[]> {
     const found = await this.history.readAll(incidents.map(({ uid }) => uid));
     return incidents.map((mine, i) => {
@@ -256,7 +256,7 @@ export class IncidentRecords {
   /**
    * Trims the history, and tries it again if it could not be read or written.
    *
-   * @throws if that fails still, for the log to say so.
+   * @throws if that still fails, so that the poller logs it.
    */
   async lookAtHistory(): Promise<void> {
     if (this.isHistoryFailing) await this.history.list(1);
@@ -266,7 +266,7 @@ export class IncidentRecords {
     this.untrimmed = 0;
   }
 
-  /** @throws why the store refuses what is written, for the log to say so: what is only read goes on. */
+  /** @throws why the store refuses writes, so that the poller logs it. Reads continue. */
   throwIfRefused(): void {
     if (performance.now() - this.refused.at < REFUSED_FOR_MS) throw this.refused.error;
   }
@@ -279,7 +279,7 @@ export class IncidentRecords {
     }
   }
 
-  /** What another replica has dealt with since it was last seen here; after an outage, all that may be so. */
+  /** Incidents that another replica has probably handled since they were last seen here; after an outage, all of them. */
   private handledElsewhere(until: number): (readonly [id: string, mine: Incident])[] {
     const handled: (readonly [string, Incident])[] = [];
     for (const [id, { incident }] of this.seen) {
@@ -291,8 +291,8 @@ export class IncidentRecords {
   }
 
   /**
-   * Which of the missing incidents have not ended: a restart or failover lost them, with the last writes that the store had acknowledged. One
-   * that ended is in the history, unless so many others ended after it that this cannot be known.
+   * Which of the missing incidents were lost by a restart or failover, which may drop writes that the store had acknowledged. The others
+   * have ended: they are in the history, or too many have ended after them to know.
    */
   private async lostOf(missing: readonly (readonly [id: string, mine: Incident])[]): Promise<ReadonlySet<Incident>> {
     if (missing.length === 0) return new Set();

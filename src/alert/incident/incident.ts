@@ -190,7 +190,8 @@ function continued(before: Incident, over: WindowOver): Incident {
   const { start, level, count } = over;
   const last = lastOf(before);
   const isNew = start >= last.end;
-  // Replicas that could not reach the store may publish a window after others have published a later one. A story goes on from that.
+  // Replicas that could not reach the store may publish a window after others have published a later one. A story continues from the later
+  // one.
   const isAnother = isNew || (!before.story && !before.windows.some((old) => overlap(old, over)));
   const follows = start <= last.end + SETTLES_AFTER_MS;
   const streak = follows
@@ -215,13 +216,13 @@ function continued(before: Incident, over: WindowOver): Incident {
 }
 
 /**
- * Sliding windows overlap: a breach in an overlapping one extends the same stretch of time. Its start stays, also if a breach of an earlier
- * one comes late, because what channels were told goes by it.
+ * Sliding windows overlap: a breach in an overlapping one extends the same stretch of time. The start does not change, even if a breach of
+ * an earlier window arrives late, because what channels were told is stored by it.
  */
 function joined(old: WindowOver, over: WindowOver): WindowOver {
   if (!overlap(old, over)) return old;
   const isHigher = over.level.at > old.level.at;
-  // Of a deployment that changes `sliding`, one may lack it, and a stretch is no window.
+  // During a deployment that changes `sliding`, one of the two may lack it. A stretch may be longer than its window.
   const lengthMs = over.lengthMs ?? old.lengthMs;
   return {
     ...(isHigher ? over : old),
@@ -262,7 +263,7 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
   }
   const windows = latest([...starts.values()]);
   const told = { ...shared.told };
-  // Its end was told before it went on.
+  // Channels that were told its end were told before it continued.
   const goesOn = shared.closedAt === undefined && lastOf(shared).start > lastOf(mine).start;
   for (const [key, other] of Object.entries(mine.told))
     told[key] = mergedTold(told[key], goesOn ? { ...other, resolved: false } : other);

@@ -101,7 +101,7 @@ const MAX_RANKED = 2_000;
 /** Sends what one channel is due: most severe first, in groups if the channel takes them. */
 export class ChannelDelivery {
   private readonly pending = new RankedQueue();
-  /** Something waits that was in a message's turn before, so it waits for no others now. */
+  /** Something was put back when its turn had come, so the next message does not wait for others. */
   private hasWaited = false;
   private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private readonly sending = new Set<string>();

@@ -70,7 +70,7 @@ export class ChannelRoster {
       if (!there) this.fresh.set(key, now);
       else if (there.seenAt > now - SEEN_EVERY_MS) continue;
       const entry: Entry = { key, minSeverity, categories, repeatEveryMs, seenAt: now };
-      // A newer version has this channel too, and its entry does as well.
+      // A newer version has this channel too, and its entry will do.
       await this.records.change(key, () => entry).catch(unlessNewer);
       found.set(key, entry);
     }

@@ -40,8 +40,8 @@ export class Leases {
   }
 
   /**
-   * Takes or extends the lease of a channel if needed. If the store refuses it, each replica sends what it takes, or nobody would: the
-   * record of each incident still says which replica that is.
+   * Takes or extends the lease of a channel if needed. If the store refuses it, each replica sends what it claims, because otherwise nobody
+   * would. The record of each incident still names one sender.
    */
   async claim({ key, isGrouped }: Leased): Promise<void> {
     if (!isGrouped || this.isAway()) return;
@@ -59,7 +59,7 @@ export class Leases {
     this.held.set(key, { until: isMine ? now + SEND_LEASE_MS - MARGIN_MS : 0, askedAt: now });
   }
 
-  /** @throws why a channel's lease cannot be claimed, for the log to say so. */
+  /** @throws why a channel's lease cannot be claimed, so that the poller logs it. */
   throwIfRefused(): void {
     for (const error of this.refusals.values()) throw error;
   }

@@ -64,8 +64,8 @@ export interface ToSend {
   readonly isDone: boolean;
 }
 
-/** When to try again to put an incident away. If it could not be, it would otherwise count as open until it expires. */
-const PUT_AWAY_AGAIN_MS = 10_000;
+/** When to try again to archive an incident. Without that it would count as open until it expires. */
+const ARCHIVE_AGAIN_MS = 10_000;
 
 const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
 
@@ -111,7 +111,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
   }
   const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
   if (lookAt === undefined)
-    return { incident: { ...incident, lookAt: now + PUT_AWAY_AGAIN_MS }, taken, held, paused, isDone: true };
+    return { incident: { ...incident, lookAt: now + ARCHIVE_AGAIN_MS }, taken, held, paused, isDone: true };
   // An overdue time is kept, or replicas that cannot send would keep rewriting it.
   const overdue = before?.lookAt ?? Infinity;
   incident = { ...incident, lookAt: lookAt <= now && overdue <= now ? overdue : lookAt };

@@ -20,7 +20,7 @@ interface V01Changes {
   readonly lost: readonly string[];
 }
 
-/** The id of a text that is no mute for either version, and another one after each write: if the last one is gone, so are its mutes. */
+/** The id of a text that neither version reads as a mute. It changes with each write: if the last one is gone, Redis has lost mutes. */
 const MARK = '';
 
 /**
