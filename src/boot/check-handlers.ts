@@ -135,7 +135,7 @@ function* doubtsAbout(found: Found): Generator<string> {
   }
 }
 
-/** Whether Nest runs guards for GraphQL fields: of `some` if the app has several GraphQL modules; undefined if it has none that is known. */
+/** Whether Nest runs guards for GraphQL fields: `some` if only some of the app's GraphQL modules do; undefined if none is known. */
 function guardsFields(discovery: DiscoveryService): boolean | 'some' | undefined {
   const modules = discovery.getProviders().filter(({ token }) => token === GRAPHQL_OPTIONS);
   const guarded = modules.map(

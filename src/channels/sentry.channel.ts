@@ -199,7 +199,7 @@ function extraOf(alert: RateAlert): Record<string, unknown> {
   };
 }
 
-/** As text, because Sentry shows an object this deep, a date too, by its kind only. */
+/** Dates as text: at this depth, Sentry shows only the kind of an object. */
 function peakOf({ peak: { count, windowStart } }: AlertIncident): object {
   return { count, windowStart: windowStart.toISOString() };
 }

@@ -27,8 +27,9 @@ export interface LiveRow {
   /** Share of the total of the category's busiest tenants. */
   share: number;
   /**
-   * When the tenant went over, as an ISO date; absent if it is not over. Of windows up to a minute, the start of the first consecutive one over
-   * the threshold, at most an hour back. Of a longer one, the minute in which it was crossed, or its start if the history does not show it.
+   * When the tenant went over, as an ISO date; absent if it is not over. For windows up to a minute, the start of the first consecutive one
+   * over the threshold, at most an hour back. For a longer one, the minute in which it was crossed, or its start if the history does not
+   * show it.
    */
   since?: string;
 }

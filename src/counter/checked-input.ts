@@ -10,7 +10,7 @@ export function countedCost(cost: unknown, maxCost: number): number {
 
 /** Checks what callers want to count, and logs once what cannot be counted. */
 export class CheckedInput {
-  /** Categories whose last cost could not be counted as it was; undefined until there is one, so that a good cost is one look. */
+  /** Categories whose last cost could not be counted as it was; undefined until there is one, so that a good cost is checked quickly. */
   private troubled: Set<string> | undefined;
 
   /** The category of the last call: the next one usually names the same. */

@@ -36,7 +36,7 @@ export interface Write {
   readonly added: readonly { readonly share: Share; readonly more: number; readonly all: number }[];
 }
 
-/** The contributors of a tenant in one window, as this instance counted them, and what of that the store has. */
+/** The contributors of a tenant in one window: what this instance counted, and how much of that the store has. */
 export class ContributorTable {
   private readonly shares = new Map<string, Share>();
   private isChanged = false;
@@ -50,7 +50,7 @@ export class ContributorTable {
     readonly until: number,
   ) {}
 
-  /** Without room for a further contributor, a count is left out. */
+  /** Leaves out the count of a new contributor if there is no room. */
   add(label: string, count: number): void {
     const share = this.shares.get(label) ?? this.newShare(label);
     if (!share) return;
@@ -79,7 +79,7 @@ export class ContributorTable {
     return (this.pending = { number: this.writes + 1, added });
   }
 
-  /** The store has it. A look and an alert may wait for the same write. */
+  /** The store has this write. May be called twice, because a look and an alert may wait for the same write. */
   wasWritten(write: Write): void {
     if (this.pending !== write) return;
     for (const { share, all } of write.added) share.sent = all;

@@ -88,7 +88,7 @@ export class Counter {
   /** The version of a window's levels, and since when they hold. */
   private readonly looked = new Map<CountedWindow, { version: number; at: number }>();
   private lookTimer: NodeJS.Timeout | undefined;
-  /** What functions of the app have yet to answer: until then it is not counted, or not compared with a level. */
+  /** Requests that wait for a function of the app: until it answers, they are not counted, or not compared with a level. */
   private readonly unanswered = new Set<Promise<void>>();
   private counted = 0;
   private uncounted = 0;
@@ -161,7 +161,9 @@ export class Counter {
     return wait;
   }
 
-  /** What is counted once a function of the app has answered: {@link flush} and {@link close} wait for it. It must not reject. */
+  /**
+   * Makes {@link flush} and {@link close} wait for what is counted once a function of the app has answered. The promise must not reject.
+   */
   expect(counting: Promise<void>): void {
     this.unanswered.add(counting);
     void counting.then(() => this.unanswered.delete(counting));
@@ -319,7 +321,7 @@ export class Counter {
     );
   }
 
-  /** Publishes at once, and again what functions of the app have yet to answer: one that hangs does not keep the rest. */
+  /** Publishes at once, and again once functions of the app have answered: one that hangs does not hold up the rest. */
   private async complete(publish: () => Promise<void>): Promise<void> {
     const answered = this.answered();
     await publish();
@@ -439,7 +441,10 @@ export class Counter {
     this.once.good(`threshold ${tracked.window.category.name}`);
   }
 
-  /** Applies thresholds that changed while the app runs, without waiting for a request. Those of a function may have, so it is asked again. */
+  /**
+   * Applies thresholds that changed while the app runs, without waiting for a request. A function may have another answer, so it is asked
+   * again.
+   */
   private lookAtLevels(): void {
     const [now, time] = [this.clock.now(), this.clock.monotonic()];
     for (const { windows } of this.categories.values())

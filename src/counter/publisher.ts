@@ -141,7 +141,10 @@ export class Publisher {
     await this.publishing;
   }
 
-  /** Publishes what is queued. Resolves when all alerts are raised too, and the store knows of their levels: it would give them out again. */
+  /**
+   * Publishes what is queued. Resolves when all alerts are raised too, and the store knows their levels, which it would otherwise give out
+   * again.
+   */
   async settle(): Promise<void> {
     await this.flush();
     await this.crossings.settled();
@@ -393,7 +396,10 @@ export class Publisher {
   }
 }
 
-/** What of an answer is not a number of 0 or more, or must be there and is not: without a level to announce, nobody would ever be alerted on. */
+/**
+ * The field of an answer that is missing or no number, 0 or more; undefined if all are right. Without `announce`, nobody would ever be
+ * alerted on.
+ */
 function notNumber({ count, announced, announce, earlier = 0 }: Counted): keyof Counted | undefined {
   if (!isCount(count)) return 'count';
   if (!isCount(announced)) return 'announced';

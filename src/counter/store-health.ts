@@ -11,7 +11,7 @@ const SLOW_FOR_MS = 1_000;
 const ALONE_AFTER_MS = 1_000;
 /** A timer that fires this late shows that the event loop was blocked, which says nothing about the store. */
 export const BLOCKED_MS = 20;
-/** How long to delay logging a failure, for the reason of a second try, and how long if only a lost connection is known. */
+/** How long to delay the line about a failure: a second try may give the reason. Longer while only a lost connection is known. */
 const SAY_AFTER_MS = 250;
 const SAY_AT_LAST_MS = 1_000;
 

@@ -539,7 +539,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
         },
         description: 'Tenants with the highest minute first, 200 at most.',
       },
-      active: { type: 'number', description: 'Number of active tenants, of which `tenants` has the first.' },
+      active: { type: 'number', description: 'Number of active tenants. `tenants` has the first of them.' },
       advice: { $ref: '#/components/schemas/Advice' },
       override: { $ref: '#/components/schemas/PageOverride' },
       unread: { type: 'array', items: { type: 'string' }, description: 'As in the overview.' },

@@ -7,7 +7,7 @@ import type { Severity } from '../model/level.js';
  * The schemas of `openapi.json` are generated from these types and comments: run `node scripts/api-schemas.mjs --write` after a change.
  */
 
-/** Of how many tenants of a window is read, for each of the two: the busiest, and those nearest to their threshold. */
+/** How many tenants of a window are read: this many of the busiest, and as many of those nearest to their threshold. */
 export const MAX_TOP = 200;
 /** How many open incidents are listed. */
 export const MAX_INCIDENTS = 500;
@@ -336,7 +336,7 @@ export interface CategoryAnswer {
   alerts: { at: number; tenant: PageTenant; severity: Severity }[];
   /** Tenants with the highest minute first, 200 at most. */
   tenants: { tenant: PageTenant; peak: number; total: number; threshold: number }[];
-  /** Number of active tenants, of which `tenants` has the first. */
+  /** Number of active tenants. `tenants` has the first of them. */
   active: number;
   advice: Advice;
   /** Thresholds set for every tenant of the category. */

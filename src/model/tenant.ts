@@ -66,8 +66,8 @@ export function tenantKey(id: string): string {
 }
 
 /**
- * A tenant's id as alerts show it: the id, or its key beyond 1,000 characters. Given its key, an id that looks like another's is shown as its
- * own; else it is taken for one that is already shortened.
+ * A tenant's id as alerts show it: the id, or its key beyond 1,000 characters. An id that looks like a shortened one is shown as its own
+ * `key`; without `key`, it is taken for one that is already shortened.
  */
 export function shownTenantId(id: string, key = keyOfShown(id)): string {
   return id.length <= MAX_SHOWN_ID && !isKey(id) ? id : key;

@@ -20,8 +20,8 @@ export interface LevelsFor {
   /** How long levels hold, in milliseconds; then they are asked for with a tenant's next request. If absent, until the version grows. */
   readonly holdMs?: number;
   /**
-   * The levels of a tenant of which only the key is known, with those it had `before`; undefined if more of the tenant must be known, or
-   * what a function said of it is older than `maxAgeMs`.
+   * The levels of a tenant, given only its key and the levels that it had `before`. Undefined if that is not enough, or if a function's
+   * answer is older than `maxAgeMs`.
    */
   readonly byKey: (key: string, before: Levels | undefined, maxAgeMs?: number) => Levels | undefined;
 }
@@ -48,7 +48,7 @@ export interface CountedCategory {
  * two.
  */
 const MAX_KEPT_AFTER_MS = 86_400_000;
-/** A sliding window is counted for the last time a while after its end, for which its first part has to be there. */
+/** A sliding window is read for the last time up to this long after its end, and its first part must still be there. */
 const COUNTED_WITHIN_MS = 20_000;
 
 /**

@@ -137,7 +137,7 @@ export function SkipMonitorRate(): Decorated {
   return decorate([SKIP], (target) => Reflect.defineMetadata(SKIPPED, true, target));
 }
 
-/** What the decorators say about a handler; empty if it is not monitored. The nearest wins, and of two in one place, the skip. */
+/** What the decorators say about a handler; empty if it is not monitored. The nearest wins; in the same place, a skip wins. */
 export function marksOf(handler: object, owner: object): readonly Mark[] {
   return nearestMarks(handler) ?? nearestMarks(owner) ?? [];
 }

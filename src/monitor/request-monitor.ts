@@ -415,7 +415,7 @@ export function unknownCategory(handler: string, category: string, categories: R
   return `@MonitorRate on ${handler} names '${category}', which is not a category: write one of ${names}, or add it to categories`;
 }
 
-/** What `known` makes of a function's answer, at once unless that is a promise; what `threw` does if it throws or rejects. */
+/** Passes a function's answer to `known`, at once unless it is a promise, or its error to `threw`. */
 function answered<Q, T>(
   guest: GuestFunction<Q, unknown>,
   question: Q,

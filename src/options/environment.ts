@@ -68,7 +68,7 @@ export interface Overridden {
 /** Overrides `options` with the environment. A value that cannot be parsed is kept, so that validation reports it. */
 export function applyEnvironment(options: RateMonitorOptions, environment: Environment): Overridden {
   const sources = new Map<string, string>();
-  /** Of several variables, the last that is set wins. */
+  /** If several variables are set, the last one wins. */
   const read = (path: string, kind: Kind, ...variables: string[]): unknown => {
     let found: unknown;
     for (const variable of variables) {
@@ -83,7 +83,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
   const overridden: Record<string, unknown> = { ...options };
   for (const [option, [variable, kind]] of Object.entries(VARIABLES))
     overridden[option] = read(option, kind, variable) ?? overridden[option];
-  // They are on in both, and only the code has their times.
+  // Both turn incidents on, and only the code has their times.
   if (overridden.incidents === true && isRecord(options.incidents)) overridden.incidents = options.incidents;
 
   const ofThresholds = new Set<string>();

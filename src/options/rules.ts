@@ -143,7 +143,7 @@ function isRedis(value: unknown): boolean {
   return typeof namespace === 'string' ? !holdsAddress(namespace) : typeof duplicate === 'function';
 }
 
-/** What is missing there would be noticed only when it is called, the last of it at shutdown. */
+/** A missing method would be noticed only when it is called, and some are first called at shutdown. */
 function hasParts(store: unknown): boolean {
   const { time, open, close, state, usage } = Object(store) as Record<string, unknown>;
   const functions = [time, open, close].every(isOptional(isFunction));

@@ -198,7 +198,8 @@ function carriersIn(context: ExecutionContext): readonly Carrier[] {
       const isReference = context.getArgs().length === 3 && isResolveInfo(argument(2));
       const operation = argument<Operation>(isReference ? 1 : 2);
       const request = operation?.req ?? operation?.request ?? operation?.reply?.request;
-      // Of a subscription over a socket, what the app's onConnect gave is on the context itself, or in `extra` of what Apollo has as request.
+      // For a subscription over a socket, what the app's onConnect returned is on the context itself, or in `extra` of what Apollo calls
+      // the request.
       return [request, request?.raw, operation, request?.extra, request?.extra?.request];
     }
     case 'ws': {

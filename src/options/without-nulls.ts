@@ -14,7 +14,7 @@ type IsOption = (name: string, path: string, member: PropertyDescriptor) => bool
 
 /**
  * A copy of the options without `null` and `undefined`, because JSON and configuration services write `null` for "not given", at any depth.
- * Options may be inherited: from a plain object all, from a class its getters and methods that are named as options.
+ * Inherited options count: all those of a plain object, and of a class the getters and methods that are named like options.
  *
  * @param isOption - A parameter, because only class-validator knows, and importing this must not load it.
  * @throws RateMonitorConfigError that lists all that cannot be read: getters that throw, proxies that were revoked.
@@ -28,7 +28,7 @@ export function withoutNulls(given: object, isOption: IsOption): RateMonitorOpti
       ...enumerableKeys(record),
     ]);
     const parts = Array.from(names, (key) => {
-      // No option is named by a symbol, so as a text it is refused like any other unknown name.
+      // A symbol becomes text, and is then refused like any other unknown name.
       const name = String(key);
       const at = (path && `${path}.`) + shownOption(name);
       return [name, readable(at, () => methodOf(record, key) ?? plain(Reflect.get(record, key), at, around))] as const;
@@ -78,7 +78,7 @@ function enumerableKeys(object: object): PropertyKey[] {
   return Reflect.ownKeys(object).filter((key) => Object.prototype.propertyIsEnumerable.call(object, key));
 }
 
-/** An inherited method, which may use what its object has. */
+/** An inherited method, bound to its object. */
 function methodOf(object: object, key: PropertyKey): unknown {
   if (Object.hasOwn(object, key)) return undefined;
   let holder = Object.getPrototypeOf(object) as object | null;
@@ -87,7 +87,7 @@ function methodOf(object: object, key: PropertyKey): unknown {
   return typeof value === 'function' ? (value.bind(object) as unknown) : undefined;
 }
 
-/** Keys of prototypes, except those that every object has. Members of a class that are no options may be its helpers. */
+/** Keys of prototypes, except those that every object has. Other members of a class may be its helpers. */
 function inheritedKeys(object: object, isOption: (name: string, member: PropertyDescriptor) => boolean): PropertyKey[] {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === null) return [];

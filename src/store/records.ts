@@ -47,9 +47,9 @@ interface Changed<T> {
 export class Records<T extends object> {
   /** Texts of records as read, so that a following change need not read again. */
   private readonly texts = new WeakMap<T, string>();
-  /** Of what the store is asked: thousands of changes may begin at once, as when a channel works again. */
+  /** Spreads requests to the store over turns: thousands of changes may begin at once, such as when a channel works again. */
   private readonly asked = new Turns(MAX_IN_A_TURN);
-  /** Of what it has answered: thousands of answers may come at once, and those of a store in memory always do. */
+  /** Spreads its answers over turns: thousands may come at once, and those of a store in memory always do. */
   private readonly answered = new Turns(2 * MAX_IN_A_TURN);
 
   /**

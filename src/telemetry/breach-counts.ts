@@ -35,7 +35,7 @@ export class BreachCounts {
   }
 
   add({ category, tenant, level }: Pick<Breach, 'category' | 'tenant' | 'level'>): void {
-    // Two long ids, or one that is called as the rest is, must not share a label, nor may two that a text format cannot tell apart.
+    // Two long ids must not share a label, nor an id called `other` that of the rest, nor two ids that a text format cannot tell apart.
     const label = this.labels.labelOf(shownId(keyOfShown(unlikeOther(tenant.id, 'id')), MAX_LABEL));
     const by = attributes({ category, tenant: label, severity: level.severity });
     const key = JSON.stringify(by);

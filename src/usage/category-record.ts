@@ -38,7 +38,7 @@ export class Pending {
   }
 }
 
-/** What this instance knows about one category's usage, and what of that the store has yet to be told. */
+/** What this instance knows about one category's usage, and which part of it the store does not have yet. */
 export class CategoryRecord {
   readonly name: string;
   readonly window: CategoryWindow;

@@ -60,7 +60,7 @@ export interface UsageRow {
   /** Share of the category's total in the window, 0 to 1; for windows under a minute, of the total of its 200 busiest tenants. */
   share: number;
   /**
-   * Start of the first of the consecutive windows over the threshold; of windows longer than a minute, the minute in which that one was
+   * Start of the first of the consecutive windows over the threshold; for windows longer than a minute, the minute in which that one was
    * crossed, give or take one, or its start if the history does not show it. Absent if this window is not over it. Windows under a minute
    * count as over if one of the same minute was; for those beside the category's shortest, it is the start of this one.
    */
@@ -87,10 +87,10 @@ export interface HourlyPeaks {
 
 /** Options of `top`. */
 export interface TopOptions {
-  /** How many tenants at most. Of the last ten windows, only the 200 busiest are known. @defaultValue 20 */
+  /** How many tenants at most. For the last ten windows, only the 200 busiest are known. @defaultValue 20 */
   limit?: number | undefined;
   /**
-   * A time in the window. Of a window under a minute that is not among the last ten, counts are the highest of its minute.
+   * A time in the window. For a window under a minute that is not among the last ten, counts are the highest of its minute.
    *
    * @defaultValue now
    */

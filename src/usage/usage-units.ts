@@ -19,7 +19,7 @@ export function isLong({ windowMs, parts }: CategoryWindow): boolean {
 
 /**
  * The slot of what a window counts at a time: the minute in which it began, or for a long window, the running minute. A slot belongs to the
- * window in which it begins, so of the minute in which a long window begins, its part goes to the next slot.
+ * window in which it begins, so what a long window counts in the minute in which it begins goes to the next slot.
  */
 export function slotOf(window: CategoryWindow, { start, end }: WindowSpan, at: number): number {
   if (!isLong(window)) return Math.floor(start / SLOT_MS);

@@ -120,8 +120,8 @@ export async function untraced(): Promise<Untraced> {
 }
 
 /**
- * Like `untraced`, but keeps what is part of a span, such as a read in a request. Sentry makes each command of ioredis that is part of none a
- * transaction of its own, and background work asks Redis several times a second.
+ * Like `untraced`, but keeps what is part of a span, such as a read in a request. Sentry turns each command of ioredis outside a span into
+ * a transaction of its own, and background work sends several a second.
  */
 export async function withoutRootSpans(): Promise<Untraced> {
   const [run, peer] = [await untraced(), await sentryInUse().catch(() => undefined)];

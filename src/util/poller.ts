@@ -70,7 +70,7 @@ export class Poller {
     const since = (this.failingSince ??= now);
     this.reason = storeReasonOf(error);
     if (now - since < REPORT_AFTER_MS) return;
-    // Those of one cause fail a little later, by their intervals.
+    // Pollers with the same cause begin to fail at slightly different times.
     const isSame = ({ reason, failingSince = Infinity }: Poller): boolean =>
       reason === this.reason && now - failingSince >= REPORT_AFTER_MS / 2;
     const failing = [this, ...[...this.beside].filter((poller) => poller !== this && isSame(poller))];

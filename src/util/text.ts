@@ -10,7 +10,7 @@ const STACKED = /(\p{M}{8})\p{M}+/gu;
 const ARGUMENTS = /,? with args beginning with:.*/s;
 /** ioredis's errors for commands, including its own, that a lost connection cut off. They do not say why it was lost. */
 export const CUT_OFF = /isn't writeable|connection is closed|max retries per request/i;
-/** What of a text is searched for addresses: more than is shown, so that a cut never leaves half of one. */
+/** How much of a text is searched for addresses: more than is shown, so that a cut never leaves half of one. */
 const MAX_SEARCHED = 2_000;
 /** Words of this length with a digit in them are keys, tokens or passwords, more often than anything that is meant as an option. */
 const LENGTH_OF_KEYS = 20;
@@ -54,7 +54,7 @@ function withWords(text: string, most: number, write: (word: string) => string):
   return oneLine(oneLine(text, MAX_SEARCHED).replace(/\S+/g, write), most);
 }
 
-/** The first key of `given` that is none of `names`, as a text to show. No name is a symbol. */
+/** The first key of `given` that is not one of `names`, as text to show. A symbol never is. */
 export function unknownName(given: object, names: readonly string[]): string | undefined {
   const unknown = Reflect.ownKeys(given)
     .map(String)
@@ -93,8 +93,8 @@ export const NO_RIGHT = /NOPERM|can't run this command/;
 export const GRANT_RIGHTS = 'Grant its user the rights that the docs list under "The least rights"';
 
 /**
- * {@link reasonOf} what our own connection to the store could not do. If a key holds something else, with the keys of that command and the
- * remedy: Redis does not say which. Not for errors of the app's functions, whose keys may be secret.
+ * {@link reasonOf} an error of our own connection to the store, with the remedy. If a key holds another type, it names the keys of the
+ * command, because Redis does not. Not for errors of the app's functions, whose keys may be secret.
  */
 export function storeReasonOf(error: unknown): string {
   const reason = reasonOf(error);

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as immediate } from 'node:timers/promises';
 
 /**
- * Lets work that comes all at once, such as many replies of the store, go on a part at a time: one part in each turn of the event loop, so
- * that requests are answered in between. Waiting for a promise that is resolved already does not give the event loop a turn.
+ * Spreads work that arrives all at once, such as many replies of the store, over turns of the event loop, so that requests are answered in
+ * between. Awaiting a resolved promise would not give the event loop a turn.
  */
 export class Turns {
   private next = Promise.resolve();

@@ -105,7 +105,7 @@ function lineOf(alert: RateAlert, dialect: Dialect): string {
   return `${who}: ${categoryLabel(alert, dialect, ROOM.category)} ${over ? 'peak ' : ''}${much}${end}`;
 }
 
-/** Left out for windows of several lengths: when a month begins and ends says nothing of a minute. */
+/** Left out if windows differ in length: the start and end of a month say nothing about a minute. */
 function spanOf(alerts: readonly RateAlert[], { time }: Dialect): string | undefined {
   if (alerts.some(({ windowMs }) => windowMs !== alerts[0]?.windowMs)) return undefined;
   const from = Math.min(...alerts.map(({ windowStart }) => windowStart.getTime()));

@@ -194,7 +194,7 @@ export class RedisCounterStore implements CounterStore {
     );
   }
 
-  /** Each reconnection, too, or an outage would be a trace a second. */
+  /** Keeps commands out of traces, and reconnections too, or an outage would be a trace a second. */
   private untrace(): void {
     const connection = this.connection as Redis;
     // Looked up for each call, because what else instruments ioredis may do so later.
