@@ -41,6 +41,21 @@ describe('StoreHealth', () => {
     ]);
   });
 
+  it('says that it was away before it is back, also if that is due late', () => {
+    for (let i = 0; i < 2; i++) {
+      lines.length = 0;
+      health.failed(new Error('the connection was lost'));
+      // At once, so that both lines are due in a second, this one first.
+      health.answered();
+      pass(3_000);
+      expect(lines).toEqual([
+        expect.stringContaining('Redis is away (the connection was lost)'),
+        expect.stringContaining('Redis is back after 0 ms'),
+      ]);
+    }
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it('makes one story of a store that comes and goes', () => {
     for (let i = 0; i < 20; i++) {
       health.failed(new Error('closed'));

@@ -51,10 +51,9 @@ export class StoreHealth {
     const reason = reasonOf(error);
     // A client that is refused may close the connection itself: then the refusal is the reason, not the lost connection.
     if (this.reason === undefined || reason !== CONNECTION_LOST) this.reason = reason;
-    const say = (): void => this.say(`is away (${this.reason})`);
     const sayIfKnown = (): void => {
-      if (this.reason !== CONNECTION_LOST) return say();
-      this.sayTimer = setTimeout(say, SAY_AT_LAST_MS - SAY_AFTER_MS).unref();
+      if (this.reason !== CONNECTION_LOST) return this.sayAway();
+      this.sayTimer = setTimeout(() => this.sayAway(), SAY_AT_LAST_MS - SAY_AFTER_MS).unref();
     };
     this.sayTimer ??= setTimeout(sayIfKnown, SAY_AFTER_MS).unref();
   }
@@ -126,6 +125,10 @@ export class StoreHealth {
     this.disarm();
   }
 
+  private sayAway(): void {
+    this.say(`is away (${this.reason})`);
+  }
+
   private say(what: string): void {
     clearTimeout(this.sayTimer);
     this.sayTimer = undefined;
@@ -135,6 +138,8 @@ export class StoreHealth {
   }
 
   private back(): void {
+    // A busy event loop may have held up that line until now.
+    this.sayAway();
     const troubledForMs = (this.answeringSince as number) - (this.troubledSince as number);
     this.logger.log(`${this.store} is back after ${duration(troubledForMs)}: counts from the outage are published`);
     this.said = false;
