@@ -18,6 +18,7 @@ export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
 /** Sends alerts, mutes them, and reports what was sent. If the module is disabled, it sends nothing, and nothing can be muted. */
 @Injectable()
 export class AlertService {
+  /** @internal */
   constructor(
     @Inject(ALERTS) private readonly alerts: Deferred<AlertEngine>,
     @Inject(DIGESTS) private readonly digests: Deferred<Digests>,

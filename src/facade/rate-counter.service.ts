@@ -13,6 +13,7 @@ export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');
  */
 @Injectable()
 export class RateCounterService {
+  /** @internal */
   constructor(@Inject(COUNTER) private readonly counter: Deferred<Counter>) {}
 
   /**

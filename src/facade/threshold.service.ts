@@ -20,6 +20,7 @@ export const OVERRIDES = Symbol.for('nestjs-rate-monitor:overrides');
  */
 @Injectable()
 export class ThresholdService {
+  /** @internal */
   constructor(@Inject(OVERRIDES) private readonly overrides: Deferred<Overrides>) {}
 
   /**

@@ -22,6 +22,7 @@ export const USAGE = Symbol.for('nestjs-rate-monitor:usage');
  */
 @Injectable()
 export class UsageService {
+  /** @internal */
   constructor(@Inject(USAGE) private readonly usage: Deferred<UsageReader>) {}
 
   /**

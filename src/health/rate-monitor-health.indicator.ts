@@ -47,6 +47,7 @@ export interface RateMonitorHealth {
 export class RateMonitorHealthIndicator {
   private readonly once = new SayOnce(new OwnLogger());
 
+  /** @internal */
   constructor(
     @Optional() @Inject(MONITOR_VIEW) private readonly view: Deferred<MonitorView> | undefined,
     @Optional() private readonly modules?: ModulesContainer,

@@ -45,6 +45,7 @@ let missingModuleIsReported = false;
 export class RateMonitorGuard implements CanActivate {
   private readonly monitor: Deferred<Monitor> | undefined;
 
+  /** @internal */
   constructor(@Optional() @Inject(MONITOR) monitor?: Deferred<Monitor>) {
     this.monitor = monitorIn(monitor);
     if (!this.monitor && !missingModuleIsReported) {
