@@ -1662,6 +1662,29 @@ describe('AlertEngine', () => {
     expect([heard.heard.slice(newer + 1), await state.size('incidents::')]).toEqual([['lost resolved 16'], newer]);
   });
 
+  it.each(['the replica that knows it', 'another'])(
+    'tells the end of a story that the store has lost, though %s has begun the next one',
+    async (who) => {
+      const heard = [new Hearing(), new Hearing()];
+      const [first, second] = [
+        await replica([heard[0] as Hearing], story),
+        await replica([heard[1] as Hearing], story),
+      ];
+      await first.breached(aBreach());
+      for (const [id, text] of await state.list('incidents::')) await state.swap('incidents::', id, text, undefined);
+      await pass(MINUTE / 2);
+      await (who === 'another' ? second : first).breached(aBreach());
+      await pass(ENDS_AFTER + MINUTE);
+      const alerts = heard.flatMap((channel) => channel.alerts);
+      const ids = new Set(alerts.map(({ incident }) => incident?.id));
+      const told = Array.from(ids, (id) =>
+        alerts.flatMap(({ incident }) => (incident?.id === id ? incident?.status : [])),
+      );
+      const whole = ['opened', 'resolved'];
+      expect([told.map((each) => each.sort()), await state.size('incidents::')]).toEqual([[whole, whole], 0]);
+    },
+  );
+
   it('tries again what a channel did not take, no sooner than it asked for', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);

@@ -43,7 +43,7 @@ import {
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
-import { IncidentRecords, type Change } from './incident/incident-records.js';
+import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
@@ -366,9 +366,8 @@ export class AlertEngine implements Incidents {
     };
     const isTaken = await this.attend(id, raise);
     if (!isTaken) this.lost++;
-    // The ended incident is kept under another id until its end has been sent everywhere.
     const ended = over;
-    if (ended) await this.attend(`${id}~${ended.uid}`, (there) => there ?? ended);
+    if (ended) await this.attend(endedId(id, ended), (there) => there ?? ended);
     if (!this.records.isAlone(id)) return;
     const { maxOpenIncidents: max } = this.options;
     this.once.warn(

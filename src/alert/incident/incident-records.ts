@@ -36,6 +36,11 @@ interface NewestIncidents {
   readonly unread: unknown;
 }
 
+/** The id of an incident that has ended, and whose end has not been sent everywhere, once its tenant has another. */
+export function endedId(id: string, { uid }: Incident): string {
+  return `${id}~${uid}`;
+}
+
 /**
  * The incidents of all replicas: in the store, and as last seen here. The local copies stand in while the store is away, are merged into
  * it when it is back, and replace what it loses. Nothing else writes to either.
@@ -310,8 +315,15 @@ export class IncidentRecords {
   private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): void {
     if (this.lastSeen(id) !== mine) return;
     if (isLost) this.unshared.set(id, false);
-    else if (present) this.note(id, present);
+    else if (present) this.replace(id, present);
     else this.seen.delete(id);
+  }
+
+  /** Keeps a story whose place another one has taken, under the id of an ended one: if the store has lost it, it is restored to be ended. */
+  private replace(id: string, next: Incident): void {
+    const mine = this.seen.get(id);
+    if (mine?.incident.story && mine.incident.uid !== next.uid) this.seen.set(endedId(id, mine.incident), mine);
+    this.note(id, next);
   }
 
   private note(id: string, incident: Incident): void {
@@ -349,8 +361,9 @@ export class IncidentRecords {
       if (isTooMany) return 'no room';
       if (!changed.before && changed.after) this.open++;
       this.unshared.delete(id);
-      if (changed.after) this.note(id, changed.after);
-      else this.seen.delete(id);
+      if (!changed.after) this.seen.delete(id);
+      else if (changed.before) this.note(id, changed.after);
+      else this.replace(id, changed.after);
       return changed;
     } catch (error) {
       if (error instanceof NewerRecord) {
