@@ -217,6 +217,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         categories,
         notices,
         now,
+        localNow: () => this.clock.now(),
         usage,
         history: () => alerts.list(),
         blindTimes: (from, to) => blind.between(from, to),

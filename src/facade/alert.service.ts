@@ -92,8 +92,8 @@ export class AlertService {
   }
 
   /**
-   * Sends a digest through the channels that take notices. If several replicas send the same range, to the minute, only one of them does
-   * it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
+   * Sends a digest through the channels that take notices. If several replicas send the same range, to the minute of their clocks, only
+   * one of them does it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
    *
    * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
    * @throws RangeError if `from` is not before `to`; an Error if the store stays away for 26 s. Then it may be called again.

@@ -16,7 +16,7 @@ export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
 
 /** A tenant at this share of its threshold is near it. */
 const NEARLY_OVER = 0.8;
-/** Clocks of replicas differ, so ranges are compared by the minute. */
+/** Replicas do not call at exactly the same time, so ranges are compared by the minute. */
 const KEY_MS = 60_000;
 
 /** What a digest is made from. */
@@ -29,6 +29,8 @@ export interface DigestSources {
   readonly notices: Pick<Notices, 'sendOnce'>;
   /** The store's clock. */
   readonly now: () => number;
+  /** This process's clock: by their own, replicas send a digest at the same time, however much their clocks differ. */
+  readonly localNow: () => number;
 }
 
 /** Collects what deserves attention, and sends it. */
@@ -44,7 +46,8 @@ export class Digests {
   /** Sends a digest from one replica. Resolves to undefined if another replica sends it. Rejects if the store stays away. */
   async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
     const [from, to] = this.bounds(range);
-    const key = `digest:${[from, to].map((time) => Math.round(time / KEY_MS)).join(':')}`;
+    const { to: keyedTo = this.sources.localNow() } = range;
+    const key = `digest:${[from, Number(keyedTo)].map((time) => Math.round(time / KEY_MS)).join(':')}`;
     return withStore('The digest was not sent', () =>
       this.sources.notices.sendOnce(key, async () => digestNotice(await this.between(from, to), key)),
     );

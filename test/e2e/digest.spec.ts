@@ -18,6 +18,7 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
     categories: view.categories,
     usage: view.usage,
     now: () => clock.now,
+    localNow: () => clock.now,
     history: () => Promise.resolve(monitor.alerts),
     blindTimes: () => Promise.resolve([]),
     notices: {
@@ -242,6 +243,16 @@ describe('a digest', () => {
     for (const ahead of [-900, 0, 1_200, day]) await digests.sendDigest({ from: at + ahead - day, to: at + ahead });
     const keys = sent.map(({ key }) => key);
     expect([new Set(keys.slice(0, 3)).size, new Set(keys).size]).toEqual([1, 2]);
+  });
+
+  it('has one key for replicas whose clocks differ from that of the store, and which ask at the same time of their own', async () => {
+    const keys = [-50_000, 0, 40_000].map(async (behind) => {
+      const { digests, sent, clock } = digestsOf({ localNow: () => START });
+      clock.now += behind;
+      await digests.sendDigest({ from: START - HOUR });
+      return sent[0]?.key;
+    });
+    expect(new Set(await Promise.all(keys))).toEqual(new Set([`digest:${(START - HOUR) / MINUTE}:${START / MINUTE}`]));
   });
 
   it('works without usage, and refuses a time that has not begun', async () => {
