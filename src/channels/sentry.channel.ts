@@ -119,8 +119,11 @@ export class SentryChannel implements AlertChannel {
           if (steps >= ON_ITS_WAY_WITHIN_STEPS) unwatch();
         };
         const timer = setInterval(step, STEP_MS).unref();
-        const forget = client.on('beforeSendEvent', ({ event_id }) => {
-          if (event_id !== eventId) return;
+        let sentId: string | undefined;
+        const forget = client.on('beforeSendEvent', ({ event_id }, hint) => {
+          // The app's beforeSend may have given the event another id.
+          if (hint?.event_id !== eventId) return;
+          sentId = event_id;
           this.slowest = Math.max(this.slowest ?? 0, steps);
           unwatch();
         });
@@ -129,7 +132,7 @@ export class SentryChannel implements AlertChannel {
           clearInterval(timer);
           forget();
         };
-        forgetAnswer = client.on('afterSendEvent', ({ event_id }, answer) => event_id === eventId && resolve(answer));
+        forgetAnswer = client.on('afterSendEvent', ({ event_id }, answer) => event_id === sentId && resolve(answer));
         capture(eventId);
       });
       if (statusCode === undefined)

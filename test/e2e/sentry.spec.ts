@@ -306,6 +306,14 @@ describe('the Sentry channel', () => {
       ).toBe(true);
     }, 30_000);
 
+    it('is that it arrived, though the app gives its events ids of its own', async () => {
+      init({ dsn: ingest.dsn, beforeSend: (event) => ({ ...event, event_id: 'f'.repeat(32) }) });
+      const channel = new SentryChannel();
+      await start({ channels: [channel] });
+      await channel.send(anAlert());
+      expect(ingest.events).toHaveLength(1);
+    });
+
     it('is not for long that the app dropped it if its beforeSend has become slow', async () => {
       let takesMs = 0;
       const slowly = (event: Sentry.ErrorEvent) => wait(takesMs, event);
