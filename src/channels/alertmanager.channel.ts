@@ -1,5 +1,6 @@
 import { SEVERITIES, type Severity } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { WHOLE_WINDOWS_MS } from '../model/window.js';
 import { amountOf, oneLine } from '../util/text.js';
 import type { ChannelFilter } from './common-options.js';
 import { checkOptions, ALERTMANAGER_RULES } from './option-rules.js';
@@ -77,16 +78,18 @@ export class AlertmanagerChannel extends HttpChannel {
   async #post(alert: RateAlert, former: Severity | undefined): Promise<void> {
     const now = Date.now() + this.#aheadMs;
     const end = endOf(alert, now);
-    const posted = [postedOf(alert, alert.level.severity, end)];
-    if (former) posted.push(postedOf(alert, former, Math.min(now, end)));
+    const posted = [postedOf(alert, alert.level.severity, now, end)];
+    if (former) posted.push(postedOf(alert, former, now, Math.min(now, end)));
     const { headers } = accept(await this.request({ path: '/api/v2/alerts', body: JSON.stringify(posted) }));
     this.#aheadMs = Date.parse(headers.get('date') ?? '') - Date.now() || 0;
   }
 }
 
-function postedOf(alert: RateAlert, severity: Severity, end: number): Posted {
+function postedOf(alert: RateAlert, severity: Severity, now: number, end: number): Posted {
   const link = linkOf(alert);
-  const start = (alert.incident?.startedAt ?? alert.windowStart).getTime();
+  const { incident, windowMs, windowStart } = alert;
+  // A budget that is used up in the evening was not over all day. Of several starts, Alertmanager keeps the first.
+  const start = incident?.startedAt.getTime() ?? (windowMs > WHOLE_WINDOWS_MS ? now : windowStart.getTime());
   return {
     labels: labelsOf(alert, severity),
     annotations: annotationsOf(alert),

@@ -1,9 +1,9 @@
 import type { AlertRecord } from '../alert/history-entry.js';
-import { WHOLE_WINDOWS_MS } from '../alert/sending/alert-of-incident.js';
 import type { MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdOverride } from '../model/threshold-override.js';
 import { keyOfShown } from '../model/tenant.js';
+import { WHOLE_WINDOWS_MS } from '../model/window.js';
 import { baseWindow, NEAR } from '../usage/usage-units.js';
 import type { UsageReader, UsageRow, UsageSeries } from '../usage/usage-reader.js';
 import { VERSION } from '../util/version.js';

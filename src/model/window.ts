@@ -2,6 +2,9 @@ import type { Levels } from './level.js';
 import type { Tenant } from './tenant.js';
 import type { NamedWindow } from './window-name.js';
 
+/** In longer windows a tenant has been over since the crossing, in shorter ones for whole windows. */
+export const WHOLE_WINDOWS_MS = 60_000;
+
 /** One occurrence of a window of a category. */
 export interface WindowSpan {
   /** Unique within the category: a key always stands for the same span. */

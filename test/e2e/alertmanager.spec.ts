@@ -121,4 +121,17 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     expect(new Set(active).size).toBe(4);
     expect(active).toContain('p warning');
   });
+
+  it('has begun when it was posted first, if it is of a long window and of no incident', async () => {
+    const [posted, day] = [Date.now(), 86_400_000];
+    const alert = anAlert({ tenant: { id: 'long' }, windowMs: day, windowStart: new Date(posted - day / 2) });
+    await channel.send(alert);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const again = Date.now();
+    await channel.send(alert);
+    const found = (await alertmanager.active()).find(({ labels }) => labels.tenant_id === 'long');
+    // Its clock, which is known to the second, counts.
+    expect(Date.parse(found?.startsAt as string)).toBeGreaterThan(posted - 2_000);
+    expect(Date.parse(found?.startsAt as string)).toBeLessThan(again - 1_000);
+  });
 });

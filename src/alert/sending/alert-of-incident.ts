@@ -1,5 +1,6 @@
 import type { AlertIncident, IncidentStatus, RateAlert } from '../../model/rate-alert.js';
 import type { CategoryWindow } from '../../model/category.js';
+import { WHOLE_WINDOWS_MS } from '../../model/window.js';
 import {
   hashOf,
   lastOf,
@@ -9,9 +10,6 @@ import {
   type Incident,
   type WindowOver,
 } from '../incident/incident.js';
-
-/** In longer windows an incident has lasted since the crossing, in shorter ones for whole windows. */
-export const WHOLE_WINDOWS_MS = 60_000;
 
 /** What the sending app contributes to an alert. */
 export interface AlertOrigin {
