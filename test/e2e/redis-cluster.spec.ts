@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 import { Redis, type Cluster } from 'ioredis';
 
-import { RateCounterService, ThresholdService, UsageService } from '../../src/index.js';
+import { RateCounterService, RedisCounterStore, ThresholdService, UsageService } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { calmCategories } from '../support/calm-window.js';
 import { RedisCluster } from '../support/redis-cluster.js';
@@ -185,20 +185,32 @@ describe('a Redis Cluster', () => {
   it('with a node that refuses the password: no error shows it', async () => {
     const password = 'a-secret-of-ours';
     await cluster.each((node) => node.call('ACL', 'SETUSER', 'monitor', 'on', `>${password}`, '~*', '&*', '+@all'));
-    const app = await start(clientOf(cluster.client({ redisOptions: { username: 'monitor', password } })), 'refused');
+    const client = clientOf(cluster.client({ redisOptions: { username: 'monitor', password } }));
+    const app = await start(client, 'refused');
+    const own = new RedisCounterStore(client, 'own');
+    own.open(() => undefined);
     const admin = clientOf(new Redis({ port: cluster.port }));
     await admin.call('ACL', 'SETUSER', 'monitor', 'resetpass');
     const to = new Date();
     const range = { from: new Date(to.getTime() - 600_000), to };
     const refusals: unknown[] = [];
+    const ofOwn: unknown[] = [];
     await until(async () => {
       await admin.call('CLIENT', 'KILL', 'USER', 'monitor');
       const ask = (_: unknown, i: number) => app.app.get(UsageService).history('evaluations', `p${i}`, range);
       const answers = await Promise.allSettled(Array.from({ length: TENANTS }, ask));
       for (const answer of answers) if (answer.status === 'rejected') refusals.push(answer.reason);
-      return refusals.some((error) => String(error).includes('WRONGPASS'));
+      const window = { key: '1', start: 0, end: 1 };
+      const reading = Array.from({ length: TENANTS }, (_, i) =>
+        own.read([{ category: 'evaluations', tenant: `p${i}`, window }]),
+      );
+      const listing = ['a', 'b', 'c', 'd'].map((kind) => own.state.list(kind));
+      for (const answer of await Promise.allSettled([...reading, ...listing]))
+        if (answer.status === 'rejected') ofOwn.push(answer.reason);
+      return [refusals, ofOwn].every((some) => some.some((error) => String(error).includes('WRONGPASS')));
     });
-    expect(inspect(refusals, { depth: null })).not.toContain(password);
+    await own.close();
+    expect(inspect([refusals, ofOwn], { depth: null, showHidden: true })).not.toContain(password);
     expect(app.log.lines.join('\n')).not.toContain(password);
   });
 });

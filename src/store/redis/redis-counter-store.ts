@@ -28,6 +28,7 @@ const READ_AT_ONCE = 500;
 
 /** A connection that has not answered for this long is considered dead and is reopened. */
 const DEAD_AFTER_MS = 5_000;
+const SIGNS_IN = /^(auth|hello)$/i;
 const TIMED_OUT = /timed out/;
 
 /** Errors that one key causes, while the server and the connection are fine. */
@@ -199,7 +200,11 @@ export class RedisCounterStore implements CounterStore {
     const connection = this.connection as Redis;
     // Looked up for each call, because what else instruments ioredis may do so later.
     const prototype = Object.getPrototypeOf(connection) as Redis;
-    connection.sendCommand = (...command) => this.run(() => prototype.sendCommand.apply(connection, command));
+    connection.sendCommand = (...command) => {
+      const sent = this.run(() => prototype.sendCommand.apply(connection, command));
+      Promise.resolve(sent).catch(dropPassword);
+      return sent;
+    };
     connection.connect = (...callback) => this.run(() => prototype.connect.apply(connection, callback));
   }
 
@@ -302,6 +307,11 @@ function isAlike(one: OwnTotal, other: OwnTotal): boolean {
 function noneOfOthers(error: Error): null {
   if (NOT_OURS.test(error.message)) return null;
   throw error;
+}
+
+/** If a node of a Cluster refuses the password, the error of any command may hold AUTH with it. */
+function dropPassword(error: Error & { command?: { name?: unknown } }): void {
+  if (SIGNS_IN.test(String(error.command?.name))) delete error.command;
 }
 
 function isOdd(answer: Published): boolean {
