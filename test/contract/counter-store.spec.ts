@@ -472,6 +472,20 @@ describe('the redis store alone', () => {
     },
   );
 
+  it.each(['1', undefined])(
+    'gives a level out to an instance that alone exceeds it, though the hash has the sum %s',
+    async (sum) => {
+      const over = { ...total, levels: levelsOf(3, STEPS), total: 4 };
+      await store.publish([{ ...over, levels: NO_LEVELS }], NOW);
+      await (sum === undefined ? redis.client.hdel(keyName(), 'total') : redis.client.hset(keyName(), 'total', sum));
+      expect(await store.publish([over], NOW)).toEqual([expect.objectContaining({ count: 4, announce: 1 })]);
+      expect(await store.publish([{ ...over, total: 5, sent: 4 }], NOW)).toEqual([
+        expect.objectContaining({ count: 5 }),
+      ]);
+      expect(await redis.client.hget(keyName(), 'total')).toBe('5');
+    },
+  );
+
   it('takes the others of a call that its user may not write in full', async () => {
     const [user, allowed] = [`u${Date.now()}`, `${redis.keyPrefix}:{llm_call:p1}:8`];
     await redis.client.call('ACL', 'SETUSER', user, 'on', 'nopass', '+@all', `~${allowed}`);

@@ -118,6 +118,8 @@ while at <= last do
     local error = state.err or (not (isCount(owned) and isCount(total) and isCount(base)) and 'BROKEN the hash holds something that is not a count')
     local earlier, given, told = 0, 0, 0
     if not error then
+      -- A sum is never below a part of it, whoever wrote it.
+      if total < owned then total, before = owned, mine end
       for part = first, k do
         local found = pcall('HMGET', KEYS[part], 'total', 'level')
         if not found.err then
