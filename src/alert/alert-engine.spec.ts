@@ -1553,6 +1553,22 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident?.isPartial).toBe(isPartial);
     });
 
+    it('a story of a replica that died meanwhile has the whole total, if only records were away', async () => {
+      const side = brittle(state);
+      const heard = new Hearing();
+      const one = await replica([new Hearing()], story);
+      await replica([heard], { ...story, isStoreAway: () => false }, side);
+      await pass(2 * SECOND);
+      side.away = true;
+      await one.breached(aBreach());
+      await one.stop();
+      await pass(4 * MINUTE);
+      side.away = false;
+      await pass(5 * MINUTE);
+      expect(heard.heard).toEqual(['a resolved 16']);
+      expect(heard.alerts[0]?.incident).not.toHaveProperty('isPartial');
+    });
+
     it('a window that ends then is counted once the store is back, so total and peak are not those of the crossing', async () => {
       const { side, heard } = await opened();
       counts.set('a', 500);
