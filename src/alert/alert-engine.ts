@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import type { CountRead } from '../model/window.js';
-import type { AlertChannel } from '../model/alert-channel.js';
+import type { AlertChannel, TestedChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { MAX_IN_A_TURN, scopeOf, unlessNewer } from '../store/records.js';
@@ -71,16 +71,6 @@ export interface AlertSettings extends AlertOrigin, CountSource {
     count: number,
     maxAgeMs: number,
   ) => number | undefined;
-}
-
-/** The outcome of a test alert in one channel. */
-export interface TestedChannel {
-  /** Name of the channel. */
-  channel: string;
-  /** Whether the channel took the test alert. */
-  delivered: boolean;
-  /** Why it was not delivered. */
-  reason?: string;
 }
 
 /** A record overdue by this much was missed by the elected replica, so any replica handles it. */

@@ -66,3 +66,13 @@ export interface AlertChannel {
    */
   flush?(withinMs: number): Promise<boolean>;
 }
+
+/** The outcome of a test alert in one channel. */
+export interface TestedChannel {
+  /** Name of the channel. */
+  channel: string;
+  /** Whether the channel took the test alert. */
+  delivered: boolean;
+  /** Why it was not delivered. */
+  reason?: string;
+}

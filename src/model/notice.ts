@@ -29,3 +29,13 @@ export interface Notice {
   /** The change, if the kind is `threshold`. */
   change?: ThresholdChange | undefined;
 }
+
+/** The outcome of a notice in one channel. */
+export interface NoticeOutcome {
+  /** Name of the channel. */
+  channel: string;
+  /** Whether the channel took it. */
+  delivered: boolean;
+  /** Why it was not delivered. */
+  reason?: string;
+}

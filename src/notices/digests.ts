@@ -1,6 +1,7 @@
 import type { AlertRecord } from '../alert/history-entry.js';
-import type { NoticeOutcome, Notices } from './notices.js';
+import type { Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
+import type { NoticeOutcome } from '../model/notice.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { SEVERITIES } from '../model/level.js';
 import { withStore } from '../store/records.js';

@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { Logger } from '@nestjs/common';
 
 import { deliveryFaultIn } from '../model/delivery-error.js';
-import type { Notice } from '../model/notice.js';
+import type { Notice, NoticeOutcome } from '../model/notice.js';
 import { scopeOf } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
 import { untraced } from '../util/optional-peers.js';
@@ -13,16 +13,6 @@ import { reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { SEND_WITHIN_MS, type NamedChannel } from '../alert/sending/channel-delivery.js';
 import { wants } from '../alert/sending/what-is-due.js';
-
-/** The outcome of a notice in one channel. */
-export interface NoticeOutcome {
-  /** Name of the channel. */
-  channel: string;
-  /** Whether the channel took it. */
-  delivered: boolean;
-  /** Why it was not delivered. */
-  reason?: string;
-}
 
 /** What notices need from the rest of the module. */
 export interface NoticeSettings {
