@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { inspect } from 'node:util';
 
 import {
@@ -195,4 +196,14 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     const shown = `${inspect(channel, { showHidden: true, depth: 9 })} ${JSON.stringify([channel])}`;
     for (const secret of SECRETS) expect(shown).not.toContain(secret);
   });
+});
+
+it('the first alert does not hold up requests while Node loads fetch: creating a channel has loaded it', () => {
+  const isLoaded = "process.moduleLoadList.includes('NativeModule internal/deps/undici/undici')";
+  const script = `const { SlackChannel } = require('./src/index.ts'); const before = ${isLoaded};
+    new SlackChannel({ url: 'https://hooks.slack.com/services/a' }); console.log(before, ${isLoaded})`;
+  const shown = execFileSync(process.execPath, ['-r', './test/support/register.js', '-e', script], {
+    encoding: 'utf8',
+  });
+  expect(shown.trim()).toBe('false true');
 });

@@ -25,7 +25,7 @@ export class HttpClient {
   /** Lets replicas tell whether they send to the same address. */
   readonly addressHash: string;
   readonly #url: URL;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #headers: Headers;
   readonly #secrets: Secrets;
   readonly #rateLimit = new RateLimit();
 
@@ -35,7 +35,8 @@ export class HttpClient {
    */
   constructor(url: string, headers: Readonly<Record<string, string>>, secrets: readonly string[]) {
     this.#url = new URL(url);
-    this.#headers = headers;
+    // Built now, because Node loads fetch at its first use: at the first alert that would hold up requests.
+    this.#headers = new Headers(headers);
     // Hides both words of `Bearer abc`: hiding too much does no harm.
     const all = [...secrets, ...Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean))];
     this.#secrets = new Secrets([...secretsOf(this.#url), ...all]);
