@@ -153,7 +153,7 @@ export interface RateMonitorOptions {
    */
   store?: CounterStore | undefined;
   /**
-   * Name of the app in every alert, 100 characters at most; set it if several apps have one package.json, as in a monorepo. `RATE_MONITOR_SERVICE`.
+   * Name of the app in every alert, 100 characters at most; in a monorepo, set it for each app. `RATE_MONITOR_SERVICE`.
    * @defaultValue the `name` in the app's package.json
    */
   service?: string | undefined;

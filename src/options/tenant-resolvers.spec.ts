@@ -271,15 +271,15 @@ describe('why there is no tenant', () => {
     [{ user: 'a' }, 'auth or user is a string: make it an object, or check what your resolver reads'],
     [
       { user: { sub: 'u' } },
-      `the identity has sub, and ${NONE}. Check what your resolver reads, or write tenant: tenantFrom('sub')`,
+      `the identity has sub, and ${NONE}. Write tenant: tenantFrom('sub'), or check what your resolver reads`,
     ],
     [
       { user: { sub: 'u', orgId: null } },
-      "the identity has sub, and no value in orgId. Set it, or check what your resolver reads, or write tenant: tenantFrom('sub')",
+      "the identity has sub, and no value in orgId. Set it, or write tenant: tenantFrom('sub'), or check what your resolver reads",
     ],
     [
       { user: { orgId: '' } },
-      "the identity's orgId gives no id (string or number): it is empty. Check what your resolver reads",
+      "the identity's orgId gives no id (string or number): it is empty. Write tenant: (context) => …, or check what your resolver reads",
     ],
   ])('does not tell an app that has a resolver to write one: %j', (request, reason) => {
     expect(of(http(request), () => undefined)[1]).toBe(reason);

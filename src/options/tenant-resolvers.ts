@@ -69,14 +69,13 @@ export function identityOf(context: ExecutionContext): unknown {
   return identitiesIn(context).next().value;
 }
 
-/** Why there is no tenant, for the log: names of fields, no values, and what to do. `fault` is the kind of reason. */
+/** Why there is no tenant, for the log: names of fields, no values. `fault` is the kind of reason. */
 export function whyNoTenant(
   context: ExecutionContext,
   resolver: TenantResolver,
 ): { readonly fault: string; readonly reason: () => string } {
-  // An app's own resolver may read something else altogether, so it is not told to write one.
-  const check = resolver === defaultTenantResolver ? undefined : 'check what your resolver reads';
-  const write = check ?? 'write tenant: (context) => …';
+  const check = resolver === defaultTenantResolver ? '' : 'check what your resolver reads';
+  const write = check || 'write tenant: (context) => …';
   const kind = context.getType<string>();
   const identity = identityOf(context);
   if (identity === undefined) {
@@ -88,7 +87,7 @@ export function whyNoTenant(
     return { fault: oddKind, reason: () => `auth or user is ${oddKind}: make it an object, or ${write}` };
   const values = identity as Record<string, unknown>;
   const field = TENANT_FIELDS.find((name) => values[name] !== undefined && values[name] !== null);
-  if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field], write) };
+  if (field !== undefined) return { fault: field, reason: () => whyNotField(field, values[field], check) };
   const empty = TENANT_FIELDS.filter((name) => name in values);
   return { fault: empty[0] ? `no ${empty[0]}` : 'fields', reason: () => whyNoField(values, empty, check) };
 }
@@ -102,15 +101,15 @@ function kindWithoutFields(identity: unknown): string | undefined {
 }
 
 /** @param empty - Those of {@link TENANT_FIELDS} that are there without a value, as for a user who belongs to no organization. */
-function whyNoField(identity: Record<string, unknown>, empty: readonly string[], check?: string): string {
+function whyNoField(identity: Record<string, unknown>, empty: readonly string[], check: string): string {
   const own = Object.keys(identity).filter((name) => identity[name] !== undefined && identity[name] !== null);
   const names = [...new Set([...gettersOf(identity), ...own])];
   const shown = names.slice(0, MAX_NAMED_FIELDS).map((name) => oneLine(name, 40));
   const id = IDS.map((pattern) => names.find((name) => pattern.test(name))).find((name) => name !== undefined);
   const fields = shown.length > 0 ? `has ${shown.join(', ')}, and` : 'is empty: it has';
   const lacks = empty.length > 0 ? `no value in ${empty.join(', ')}` : `none of ${TENANT_FIELDS.join(', ')}`;
-  const write = `write tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')`;
-  return `the identity ${fields} ${lacks}. ${sentence([empty.length > 0 ? 'set it' : undefined, check, write])}`;
+  const remedy = `tenant: tenantFrom('${id === undefined ? 'field' : oneLine(id, 40)}')${check && `, or ${check}`}`;
+  return `the identity ${fields} ${lacks}. ${empty.length > 0 ? 'Set it, or write' : 'Write'} ${remedy}`;
 }
 
 /** Getters of its class, by which documents and models of databases have their fields. They are not read: one may ask the database. */
@@ -123,16 +122,11 @@ function gettersOf(identity: object): string[] {
   return [...own, ...gettersOf(prototype)];
 }
 
-function whyNotField(field: string, value: unknown, write: string): string {
+function whyNotField(field: string, value: unknown, check: string): string {
   if (toTenant(value))
     return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
   const kind = value === '' ? 'empty' : kindOf(value);
-  return `the identity's ${field} gives no id (string or number): it is ${kind}. ${sentence([write])}`;
-}
-
-function sentence(remedies: readonly (string | undefined)[]): string {
-  const text = remedies.filter(Boolean).join(', or ');
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return `the identity's ${field} gives no id (string or number): it is ${kind}. Write tenant: (context) => …${check && `, or ${check}`}`;
 }
 
 /** Names of fields that may hold who pays, likeliest first. Users come last. */

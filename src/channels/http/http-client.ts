@@ -35,7 +35,7 @@ export class HttpClient {
    */
   constructor(url: string, headers: Readonly<Record<string, string>>, secrets: readonly string[]) {
     this.#url = new URL(url);
-    // Built now, because Node loads fetch at its first use: at the first alert that would hold up requests.
+    // Makes Node load fetch now: at the first alert that would hold up requests.
     this.#headers = new Headers(headers);
     // Hides both words of `Bearer abc`: hiding too much does no harm.
     const all = [...secrets, ...Object.values(headers).flatMap((value) => value.split(/\s+/).filter(Boolean))];
@@ -70,17 +70,14 @@ export class HttpClient {
   }
 }
 
-/** Shows only what cannot contain the address: codes of fetch's error and its causes, and the status of a proxy that refuses. */
+/** Shows only codes and a proxy's status, because messages may contain the address. */
 function reasonOf(error: unknown): string {
   if ((error as Error).name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
-  let cause = error as Error | undefined;
-  for (let depth = 0; cause && depth < 4; depth++) {
+  for (let cause = error as Error | undefined, depth = 0; cause && depth < 4; depth++, cause = cause.cause as Error) {
     const { code, message } = cause as { code?: unknown; message?: unknown };
-    const [, status] = /^Proxy response \((\d{3})\)/.exec(String(message)) ?? [];
-    if (status) return `could not be reached (the proxy answered ${status})`;
-    if (typeof code === 'string' && /^(ERR_SSL_[A-Z0-9_]+|[A-Z_]+)$/.test(code))
-      return `could not be reached (${code})`;
-    cause = cause.cause as Error | undefined;
+    const proxy = /^Proxy response \((\d{3})\)/.exec(String(message));
+    if (proxy) return `could not be reached (the proxy answered ${proxy[1]})`;
+    if (/^(ERR_SSL_[A-Z0-9_]+|[A-Z_]+)$/.test(String(code))) return `could not be reached (${String(code)})`;
   }
   return 'could not be reached';
 }
