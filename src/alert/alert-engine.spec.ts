@@ -1775,6 +1775,59 @@ describe('AlertEngine', () => {
     expect([late.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
   });
 
+  describe('if a failover loses the last changes of a record, which the store had acknowledged,', () => {
+    /** The record as it is now, and what puts it back. */
+    const saved = async (): Promise<() => Promise<unknown>> => {
+      const [[id, before] = ['', '']] = await state.list('incidents::');
+      const { lookAt } = JSON.parse(before) as { lookAt: number };
+      return async () => state.swap('incidents::', id, (await state.read('incidents::', [id]))[0], before, lookAt);
+    };
+
+    it.each([
+      ['nothing happened', () => undefined],
+      ['the store was away', () => jest.spyOn(state, 'due').mockRejectedValueOnce(new Error('away'))],
+    ])('sends once what was sent and taken, though %s', async (_, happens) => {
+      const heard = new Hearing();
+      const engine = await replica([heard]);
+      let answer = (): void => undefined;
+      heard.answer = () => new Promise<void>((resolve) => (answer = resolve));
+      const raising = engine.breached(aBreach());
+      await pass(10);
+      const putBack = await saved();
+      answer();
+      await raising;
+      await pass(10);
+      happens();
+      await putBack();
+      await pass(MINUTE);
+      expect([heard.heard, await statuses(engine)]).toEqual([['a 16'], ['a delivered']]);
+    });
+
+    it('sends a level that was crossed, which only this replica knows', async () => {
+      const heard = new HearingGroups();
+      const engine = await replica([heard], story);
+      await engine.breached(aBreach());
+      await pass(2 * SECOND);
+      const putBack = await saved();
+      await engine.breached(aBreach('a', { count: 80, level: CRITICAL }));
+      await putBack();
+      await pass(10 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a escalated 80']);
+    });
+
+    it('tells of one that ended and began anew in the same window', async () => {
+      const heard = new HearingGroups();
+      const [engine, other] = [await replica([heard], story), await replica([heard], story)];
+      await engine.breached(aBreach());
+      await pass(2 * SECOND);
+      const [[id, text] = ['', '']] = await state.list('incidents::');
+      await state.swap('incidents::', id, text, undefined);
+      await other.breached(aBreach());
+      await pass(5 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a opened 16']);
+    });
+  });
+
   it('tries again what failed after a quarter of a second, then after twice that', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(1);
     const heard = new Hearing();

@@ -230,6 +230,41 @@ describe('incidents', () => {
       expect(records.takeUnshared().map(([each]) => each)).toEqual(['a']);
     });
 
+    describe('are not forgotten', () => {
+      const delivery = { status: 'delivered' as const, attempts: 1 };
+      const told = { hearing: { levels: { '': 1 }, when: 2_000, delivery } };
+      const tell = () => records.change('a', (there) => there && { ...there, told });
+      const known = () => records.takeUnshared().map(([id, mine]) => [id, mine.told, mine.calm]);
+
+      it('if the store answers to an earlier change then', async () => {
+        await open(records, 'a');
+        const swap = state.swap.bind(state);
+        let answer = (): void => undefined;
+        jest.spyOn(state, 'swap').mockImplementationOnce(async (...args) => {
+          const swapped = await swap(...args);
+          await new Promise<void>((resolve) => (answer = resolve));
+          return swapped;
+        });
+        const changing = records.change('a', (there) => there && { ...there, calm: 1 });
+        await jest.advanceTimersByTimeAsync(0);
+        records.storeIsAway();
+        await tell();
+        answer();
+        await changing;
+        await comeBack();
+        expect(known()).toEqual([['a', told, 1]]);
+      });
+
+      it('if they change while they are counted', async () => {
+        const a = await open(records, 'a');
+        await goAway();
+        await tell();
+        records.noteCounted('a', { ...(a as Incident), calm: 2 }, 5_000);
+        await comeBack();
+        expect(known()).toEqual([['a', told, 2]]);
+      });
+    });
+
     it('are those that were seen here, if it turns out to be away when they are read', async () => {
       const a = await open(records, 'a');
       state.away = true;
@@ -261,6 +296,26 @@ describe('incidents', () => {
       expect(records.isJustBack).toBe(true);
     });
 
+    it('are not judged for 5 ms more for each of them, or of those known here, as others have as many to write', async () => {
+      const many = new IncidentRecords(state, 'app', 1_000);
+      for (let i = 0; i < 100; i++) await open(many, `t${i}`);
+      const started = new IncidentRecords(state, 'app', 1_000);
+      for (const each of [many, started]) {
+        await each.due(0);
+        each.storeIsAway();
+        await each.due(0);
+      }
+      jest.advanceTimersByTime(2_499);
+      expect([many.isJustBack, started.isJustBack]).toEqual([true, true]);
+      jest.advanceTimersByTime(1);
+      expect([many.isJustBack, started.isJustBack]).toEqual([false, false]);
+      await state.trim('incidents:app', 0);
+      await state.loseDueTimes('incidents:app');
+      await many.due(0);
+      jest.advanceTimersByTime(2_499);
+      expect([many.size, many.isJustBack]).toEqual([0, true]);
+    });
+
     it('are known to be so only since it went away', async () => {
       await goAway();
       jest.advanceTimersByTime(2_999);
@@ -281,6 +336,23 @@ describe('incidents', () => {
     expect(records.takeUnshared().map(([id]) => id)).toEqual(['a']);
     await comeBack();
     expect(records.takeUnshared()).toEqual([]);
+  });
+
+  it('are written again, all of them, if a failover after an outage lost them or their last change', async () => {
+    const many = new IncidentRecords(state, 'app', 2_000);
+    await many.due(0);
+    for (let i = 0; i < 600; i++) await open(many, `t${i}`, { lookAt: 9_000 });
+    const acknowledged = await state.list('incidents:app');
+    const told = {
+      hearing: { levels: { '': 1 }, when: 2_000, delivery: { status: 'delivered' as const, attempts: 1 } },
+    };
+    for (const id of acknowledged.keys()) await many.change(id, (there) => there && { ...there, told });
+    many.storeIsAway();
+    for (const [id, text] of await state.list('incidents:app'))
+      await state.swap('incidents:app', id, text, Number(id.slice(1)) % 2 ? acknowledged.get(id) : undefined);
+    await many.due(0);
+    const taken = many.takeUnshared();
+    expect([taken.length, taken.every(([, incident]) => incident.told === told)]).toEqual([600, true]);
   });
 
   describe('that another replica has handled since', () => {

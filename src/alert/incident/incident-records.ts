@@ -1,7 +1,7 @@
 import { MAX_IN_A_TURN, NewerRecord, Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { chunks } from '../../util/chunks.js';
-import { lastOf, type Incident } from './incident.js';
+import { lastOf, withKnown, type Incident } from './incident.js';
 import { isIncident } from './incident-from-store.js';
 
 /** How many alerts the history holds. */
@@ -16,8 +16,9 @@ const TRIM_EVERY = 20;
 /** What is overdue by this much was handled by another replica. */
 const HANDLED_AFTER_MS = 1_000;
 
-/** How long other replicas may take to reconnect and write what they sent, once the store is back. */
+/** How long other replicas may take to reconnect and write what they sent, once the store is back, and how much longer for each incident. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
+const WRITE_EACH_WITHIN_MS = 5;
 /** How long a refused write is reported: longer than any wait until it is tried again. */
 const REFUSED_FOR_MS = 15_000;
 /** How long the counter may take to notice that the store is away: without requests, it looks once a second. */
@@ -86,7 +87,8 @@ export class IncidentRecords {
 
   /** Whether the store came back, or lost its data, so recently that other replicas may not yet have written what they know. */
   get isJustBack(): boolean {
-    return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS;
+    const most = Math.max(this.open, this.seen.size);
+    return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS + most * WRITE_EACH_WITHIN_MS;
   }
 
   /** Whether the store went away so recently that the counter may not have noticed yet. */
@@ -123,7 +125,7 @@ export class IncidentRecords {
 
   /** Remembers an incident and its current count, to be written with its next change. */
   noteCounted(id: string, incident: Incident, countedAt: number): void {
-    this.seen.set(id, { incident, countedAt });
+    this.seen.set(id, { incident: withKnown(incident, this.lastSeen(id)) as Incident, countedAt });
   }
 
   /**
@@ -155,7 +157,10 @@ export class IncidentRecords {
           this.storeIsAway();
           return [];
         });
-    return ids.map((id, i) => (this.unshared.has(id) ? undefined : shared[i]) ?? this.lastSeen(id));
+    return ids.map((id, i) => {
+      const mine = this.lastSeen(id);
+      return (this.unshared.has(id) ? undefined : withKnown(shared[i], mine)) ?? mine;
+    });
   }
 
   /** All incidents that are open or have an unsent end: a few at a time, since there may be thousands. */
@@ -197,7 +202,9 @@ export class IncidentRecords {
   async due(until: number): Promise<readonly string[]> {
     const handled = this.handledElsewhere(until);
     // Before the generation is read: if the store loses its data in between, that shows.
-    const present = handled.length > 0 ? await this.store.readAll(handled.map(([id]) => id)) : [];
+    const present: (Incident | undefined)[] = [];
+    for (const some of chunks(handled, MAX_IN_A_TURN))
+      present.push(...(await this.store.readAll(some.map(([id]) => id))));
     const lost = await this.lostOf(handled.filter((_, i) => !present[i]));
     const { ids, generation, isNew = false } = await this.store.due(until, MAX_AT_ONCE);
     // The store has lost its records or their due times, perhaps while no replica was running.
@@ -223,7 +230,7 @@ export class IncidentRecords {
   takeUnshared(): (readonly [id: string, incident: Incident])[] {
     const taken: (readonly [string, Incident])[] = [];
     for (const id of this.unshared.keys()) {
-      if (this.away || taken.length >= MAX_AT_ONCE) break;
+      if (this.away) break;
       if (this.isAlone(id)) continue;
       this.unshared.delete(id);
       const incident = this.lastSeen(id);
@@ -288,7 +295,8 @@ export class IncidentRecords {
   private handledElsewhere(until: number): (readonly [id: string, mine: Incident])[] {
     const handled: (readonly [string, Incident])[] = [];
     for (const [id, { incident }] of this.seen) {
-      if (handled.length >= MAX_AT_ONCE) break;
+      // After an outage all: others take over what is not written in time.
+      if (!this.away && handled.length >= MAX_AT_ONCE) break;
       const { lookAt = Infinity } = incident;
       if ((this.away || lookAt < until - HANDLED_AFTER_MS) && !this.unshared.has(id)) handled.push([id, incident]);
     }
@@ -311,10 +319,10 @@ export class IncidentRecords {
     return new Set(others.filter((mine) => lastOf(mine).seenAt > since));
   }
 
-  /** Forgets an incident that has ended, or an outage would open it again here. One that was lost is written to the store again. */
+  /** Forgets an incident that has ended, or an outage would open it again here. What was lost of it is written to the store again. */
   private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): void {
     if (this.lastSeen(id) !== mine) return;
-    if (isLost) this.unshared.set(id, false);
+    if (isLost || withKnown(present, mine) !== present) this.unshared.set(id, false);
     else if (present) this.replace(id, present);
     else this.seen.delete(id);
   }
@@ -352,7 +360,7 @@ export class IncidentRecords {
       const changed = await this.store.change(
         id,
         (there) => {
-          const next = change(there);
+          const next = change(withKnown(there, this.lastSeen(id)));
           isTooMany = !there && next !== undefined && next.closedAt === undefined && this.open >= this.max;
           return isTooMany ? undefined : next;
         },
@@ -360,10 +368,13 @@ export class IncidentRecords {
       );
       if (isTooMany) return 'no room';
       if (!changed.before && changed.after) this.open++;
-      this.unshared.delete(id);
-      if (!changed.after) this.seen.delete(id);
-      else if (changed.before) this.note(id, changed.after);
-      else this.replace(id, changed.after);
+      const known = withKnown(changed.after, this.lastSeen(id));
+      // It may have changed in memory before the answer came.
+      if (known !== changed.after) this.unshared.set(id, false);
+      else this.unshared.delete(id);
+      if (!known) this.seen.delete(id);
+      else if (changed.before) this.note(id, known);
+      else this.replace(id, known);
       return changed;
     } catch (error) {
       if (error instanceof NewerRecord) {

@@ -253,6 +253,19 @@ export function lengthOf(incident: Incident): number {
   return Math.max(lengthMs, 1);
 }
 
+/**
+ * A record as read, with what this replica knows to have been in it: a failover may lose the last changes. Judged by times, because an
+ * incident may also have ended and begun anew in its window.
+ */
+export function withKnown(there: Incident | undefined, mine: Incident | undefined): Incident | undefined {
+  if (!there || there.uid !== mine?.uid) return there;
+  const isUntold = Object.entries(mine.told).some(([key, { when = -Infinity }]) => {
+    const other = there.told[key];
+    return other ? when > (other.when ?? there.raisedAt - 1) : there.raisedAt <= mine.raisedAt;
+  });
+  return isUntold || lastOf(mine).seenAt > lastOf(there).seenAt ? merged(there, mine) : there;
+}
+
 /** Merges the records of two replicas that could not reach each other. */
 export function merged(shared: Incident | undefined, mine: Incident): Incident {
   if (!shared) return mine;
