@@ -1815,7 +1815,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a escalated 80']);
     });
 
-    it('tells of one that ended and began anew in the same window', async () => {
+    it('tells of one that ended and began again in the same window', async () => {
       const heard = new HearingGroups();
       const [engine, other] = [await replica([heard], story), await replica([heard], story)];
       await engine.breached(aBreach());

@@ -34,8 +34,8 @@ const SHARE_AFTER_MS = 100;
 const MAX_SHARED_AT_ONCE = 50;
 /** An alert goes out without contributors rather than late. */
 const NAMED_WITHIN_MS = 500;
-/** Other instances share their part with their next look, once a second. */
-const SHARED_WITHIN_MS = 1_200;
+/** Other instances share their part with their next look, a second after the last one: later if they are busy. */
+const SHARED_WITHIN_MS = 2_000;
 /** How often to check whether other instances have shared their part. */
 const ASK_AGAIN_MS = 50;
 /** The most alerts that wait for other instances at once. In a storm, further ones are sent with what is known here. */

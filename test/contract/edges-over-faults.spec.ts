@@ -108,6 +108,7 @@ describe('edges of thresholds in four processes', () => {
   it('an alert about such a threshold names who made up the count, also from a process that counted none of it', async () => {
     for (const [process, times] of [3, 5].entries())
       await replicas.call(process, 'calls', 'iris', times, `sk-****${process}`);
+    await replicas.published();
     await replicas.at(3).ask({ set: { category: 'calls', tenant: 'iris', threshold: 4 } });
     await replicas.settled(() => alerted('iris'), ['iris calls 4 x1 opened']);
     const [alert] = replicas.alertsOf('iris');

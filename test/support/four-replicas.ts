@@ -94,7 +94,7 @@ export class FourReplicas {
   }
 
   /** What was counted is in the store, and so are its incidents. */
-  private async published(): Promise<void> {
+  async published(): Promise<void> {
     const done = await Promise.all(this.processes.map((each) => each.ask({ flush: 10_000 })));
     expect(done).toEqual(this.processes.map(() => 1));
   }

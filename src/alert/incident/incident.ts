@@ -255,7 +255,7 @@ export function lengthOf(incident: Incident): number {
 
 /**
  * A record as read, with what this replica knows to have been in it: a failover may lose the last changes. Judged by times, because an
- * incident may also have ended and begun anew in its window.
+ * incident may also have ended and begun again in its window.
  */
 export function withKnown(there: Incident | undefined, mine: Incident | undefined): Incident | undefined {
   if (!there || there.uid !== mine?.uid) return there;
