@@ -1532,11 +1532,17 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident).toMatchObject({ lastedMs: 12 * MINUTE, windowsOver: 2 });
     });
 
-    it.each([
+    it.each<[what: string, minutes: number, about: Partial<AlertSettings>, isPartial?: true, hasEnded?: boolean]>([
       ['expired meanwhile has a total that is at least so high', 3, { isStoreAway: () => true }, true],
       ['are still in the store has the whole total', 1, { isStoreAway: () => true }, undefined],
-      ['expired while only its records were away has the whole total', 3, { isStoreAway: () => false }, undefined],
-    ])('a story whose windows %s', async (_, minutes, about, isPartial) => {
+      [
+        'expired while only its records were away has the whole total',
+        3,
+        { isStoreAway: () => false },
+        undefined,
+        true,
+      ],
+    ])('a story whose windows %s', async (_, minutes, about, isPartial, hasEnded = false) => {
       const side = brittle(state);
       const heard = new Hearing();
       const engine = await replica([heard], { ...story, ...about }, side);
@@ -1549,7 +1555,9 @@ describe('AlertEngine', () => {
       await pass(2 * SECOND);
       await engine.breached(aBreach());
       await pass(5 * MINUTE);
-      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+      // What its end was sent for does not continue, so the last breach is another one.
+      const another = hasEnded ? ['a opened 16', 'a resolved 16'] : [];
+      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16', ...another]);
       expect(heard.alerts[1]?.incident?.isPartial).toBe(isPartial);
     });
 
@@ -1825,6 +1833,93 @@ describe('AlertEngine', () => {
       await other.breached(aBreach());
       await pass(5 * SECOND);
       expect(heard.heard).toEqual(['a opened 16', 'a opened 16']);
+    });
+
+    it('does not send a level that another replica is sending', async () => {
+      const heard = new Hearing();
+      const [one, other] = [await replica([heard], story), await replica([heard], story)];
+      const highest = { at: 10, severity: 'critical' } as const;
+      await one.breached(aBreach());
+      await pass(2 * SECOND);
+      const putBack = await saved();
+      await one.breached(aBreach('a', { count: 80, level: CRITICAL }));
+      await pass(SECOND);
+      await putBack();
+      heard.answer = () => inMs(2 * SECOND);
+      void other.breached(aBreach('a', { count: 200, level: highest }));
+      await pass(100);
+      void one.breached(aBreach('a', { count: 201, level: highest }));
+      await pass(10 * SECOND);
+      expect(heard.heard).toEqual(['a opened 16', 'a escalated 80', 'a escalated 200']);
+    });
+
+    describe('and a channel has yet to send its end,', () => {
+      let [heard, slow] = [new Hearing(), new Hearing()];
+      const limited = (): void => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 4 * MINUTE });
+      };
+
+      beforeEach(() => ([heard, slow] = [new Hearing(), new Hearing('slow')]));
+
+      it('tells of a breach that comes after the lost end, and of its end', async () => {
+        const engine = await replica([heard, slow], story);
+        await engine.breached(aBreach());
+        await pass(ENDS_AFTER - 5 * SECOND);
+        const putBack = await saved();
+        slow.answer = limited;
+        await pass(10 * SECOND);
+        await putBack();
+        await engine.breached(aBreach('a', { count: 17 }));
+        await pass(5 * SECOND);
+        await engine.breached(aBreach('a', { count: 80, level: CRITICAL }));
+        slow.answer = () => undefined;
+        await pass(20 * MINUTE);
+        const another = ['a opened 17', 'a escalated 80', 'a resolved 80'];
+        expect(heard.heard).toEqual(['a opened 16', 'a resolved 16', ...another]);
+      });
+
+      it('tells of the end of one that a raised threshold had ended here and that continued elsewhere', async () => {
+        const one = await replica([heard, slow], { ...story, thresholdNotReached: () => 30 });
+        const other = await replica([heard, slow], story);
+        await one.breached(aBreach('a', {}, HOUR));
+        await pass(2 * SECOND);
+        const putBack = await saved();
+        slow.answer = limited;
+        await one.thresholdsChanged('llm');
+        await pass(SECOND);
+        expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
+        await putBack();
+        heard.answer = () => inMs(2 * SECOND);
+        void other.breached(aBreach('a', { count: 80, level: CRITICAL }, HOUR));
+        await pass(100);
+        void one.breached(aBreach('a', { count: 81, level: CRITICAL }, HOUR));
+        await pass(10 * SECOND);
+        [heard.answer, slow.answer] = [() => undefined, () => undefined];
+        await pass(2 * HOUR);
+        expect(heard.heard.at(-1)).toMatch(/resolved/);
+      });
+
+      it('ends one once, though the record of the next is written long before its own', async () => {
+        const [one, other] = [await replica([heard, slow], story), await replica([heard, slow], story)];
+        await other.breached(aBreach());
+        await one.breached(aBreach('a', { count: 17 }));
+        await pass(SECOND);
+        slow.answer = limited;
+        for (let i = 0; i < 1_200 && heard.alerts.at(-1)?.incident?.status !== 'resolved'; i++) await pass(SECOND / 4);
+        const swap = state.swap.bind(state);
+        let isLate = true;
+        jest.spyOn(state, 'swap').mockImplementation(async (...args) => {
+          const waits = isLate && args[1].includes('~');
+          if (waits) isLate = false;
+          if (waits) await inMs(6 * SECOND);
+          return swap(...args);
+        });
+        void one.breached(aBreach('a', { count: 18 }));
+        await pass(10 * SECOND);
+        slow.answer = () => undefined;
+        await pass(20 * MINUTE);
+        expect(heard.alerts.filter(({ incident }) => incident?.status === 'resolved')).toHaveLength(2);
+      });
     });
   });
 

@@ -19,6 +19,10 @@ const HANDLED_AFTER_MS = 1_000;
 /** How long other replicas may take to reconnect and write what they sent, once the store is back, and how much longer for each incident. */
 const OTHERS_WRITE_WITHIN_MS = 2_000;
 const WRITE_EACH_WITHIN_MS = 5;
+/** A shorter outage is a failed command, after which others have little to write. */
+const OUTAGE_MS = 1_500;
+/** A replica that begins a story writes the one before, which has ended, under another id a moment later. */
+const END_WRITTEN_WITHIN_MS = 30_000;
 /** How long a refused write is reported: longer than any wait until it is tried again. */
 const REFUSED_FOR_MS = 15_000;
 /** How long the counter may take to notice that the store is away: without requests, it looks once a second. */
@@ -58,7 +62,7 @@ export class IncidentRecords {
   private isToRewrite = false;
   private away = false;
   private awayAt = -Infinity;
-  private backAt = -Infinity;
+  private othersWriteUntil = -Infinity;
   private open = 0;
   private untrimmed = 0;
   /** Whether the last read or write of the history failed while the store was not away. */
@@ -87,8 +91,7 @@ export class IncidentRecords {
 
   /** Whether the store came back, or lost its data, so recently that other replicas may not yet have written what they know. */
   get isJustBack(): boolean {
-    const most = Math.max(this.open, this.seen.size);
-    return Date.now() - this.backAt < OTHERS_WRITE_WITHIN_MS + most * WRITE_EACH_WITHIN_MS;
+    return Date.now() < this.othersWriteUntil;
   }
 
   /** Whether the store went away so recently that the counter may not have noticed yet. */
@@ -210,13 +213,19 @@ export class IncidentRecords {
     // The store has lost its records or their due times, perhaps while no replica was running.
     const isOther = this.generation !== undefined && this.generation !== generation;
     if (isOther) for (const id of this.seen.keys()) this.unshared.set(id, false);
-    else handled.forEach(([id, mine], i) => this.catchUp(id, mine, present[i], lost.has(mine)));
+    const isAnyLost =
+      isOther || handled.map(([id, mine], i) => this.catchUp(id, mine, present[i], lost.has(mine))).includes(true);
     this.isToRewrite ||= isOther || isNew;
     if (this.isToRewrite) await this.store.rewrite(this.max);
     this.isToRewrite = false;
     this.generation = generation;
     this.open = await this.state.size(this.kinds.open);
-    if (this.away || isOther || lost.size > 0) this.backAt = Date.now();
+    if (this.away || isOther || lost.size > 0) {
+      const now = Date.now();
+      const toWrite = isAnyLost || now - this.awayAt > OUTAGE_MS ? Math.max(this.open, this.seen.size) : 0;
+      const writeMs = OTHERS_WRITE_WITHIN_MS + toWrite * WRITE_EACH_WITHIN_MS;
+      this.othersWriteUntil = Math.max(this.othersWriteUntil, now + writeMs);
+    }
     this.away = false;
     return ids;
   }
@@ -319,18 +328,27 @@ export class IncidentRecords {
     return new Set(others.filter((mine) => lastOf(mine).seenAt > since));
   }
 
-  /** Forgets an incident that has ended, or an outage would open it again here. What was lost of it is written to the store again. */
-  private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): void {
-    if (this.lastSeen(id) !== mine) return;
-    if (isLost || withKnown(present, mine) !== present) this.unshared.set(id, false);
+  /**
+   * Forgets an incident that has ended, or an outage would open it again here. What was lost of it is written to the store again.
+   *
+   * @returns Whether something was lost.
+   */
+  private catchUp(id: string, mine: Incident, present: Incident | undefined, isLost: boolean): boolean {
+    if (this.lastSeen(id) !== mine) return false;
+    const isToWrite = isLost || withKnown(present, mine) !== present;
+    if (isToWrite) this.unshared.set(id, false);
     else if (present) this.replace(id, present);
     else this.seen.delete(id);
+    return isToWrite;
   }
 
   /** Keeps a story whose place another one has taken, under the id of an ended one: if the store has lost it, it is restored to be ended. */
   private replace(id: string, next: Incident): void {
     const mine = this.seen.get(id);
-    if (mine?.incident.story && mine.incident.uid !== next.uid) this.seen.set(endedId(id, mine.incident), mine);
+    if (mine?.incident.story && mine.incident.uid !== next.uid) {
+      const lookAt = Math.max(mine.incident.lookAt ?? 0, next.raisedAt + END_WRITTEN_WITHIN_MS);
+      this.seen.set(endedId(id, mine.incident), { ...mine, incident: { ...mine.incident, lookAt } });
+    }
     this.note(id, next);
   }
 

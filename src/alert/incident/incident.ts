@@ -263,7 +263,12 @@ export function withKnown(there: Incident | undefined, mine: Incident | undefine
     const other = there.told[key];
     return other ? when > (other.when ?? there.raisedAt - 1) : there.raisedAt <= mine.raisedAt;
   });
-  return isUntold || lastOf(mine).seenAt > lastOf(there).seenAt ? merged(there, mine) : there;
+  const { closedAt, raisedTo } = mine;
+  const laterMs = lastOf(mine).seenAt - lastOf(there).seenAt;
+  // Its end was lost, and no breach came after that.
+  if (closedAt !== undefined && there.closedAt === undefined && there.raisedAt <= mine.raisedAt && laterMs >= 0)
+    return { ...merged(there, mine), closedAt, ...(raisedTo === undefined ? {} : { raisedTo }) };
+  return isUntold || laterMs > 0 ? merged(there, mine) : there;
 }
 
 /** Merges the records of two replicas that could not reach each other. */
@@ -277,7 +282,8 @@ export function merged(shared: Incident | undefined, mine: Incident): Incident {
   const windows = latest([...starts.values()]);
   const told = { ...shared.told };
   // Channels that were told its end were told before it continued.
-  const goesOn = shared.closedAt === undefined && lastOf(shared).start > lastOf(mine).start;
+  const { start, seenAt } = lastOf(shared);
+  const goesOn = shared.closedAt === undefined && (start > lastOf(mine).start || seenAt > (mine.closedAt ?? Infinity));
   for (const [key, other] of Object.entries(mine.told))
     told[key] = mergedTold(told[key], goesOn ? { ...other, resolved: false } : other);
   const ahead = mine.settledTo > shared.settledTo ? mine : shared;
@@ -309,8 +315,11 @@ function mergedTold(shared: Told | undefined, mine: Told): Told {
   const others = [mine.memory, ...(shared.also ?? []), ...(mine.also ?? [])];
   const isOther = mine.memory !== undefined && mine.memory !== memory && !shared.also?.includes(mine.memory);
   const also = [...new Set(others.filter((other) => other !== undefined && other !== memory))] as string[];
+  // Another replica may be sending what came after that.
+  const { by, until } = shared;
   return {
     ...newer,
+    ...(by === undefined || until === undefined ? {} : { by, until }),
     levels,
     ...(memory === undefined ? {} : { memory }),
     ...(also.length > 0 ? { also } : {}),
