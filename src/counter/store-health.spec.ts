@@ -1,5 +1,6 @@
 import { type Logger } from '@nestjs/common';
 
+import { timers } from '../../test/support/timers.js';
 import { StoreHealth } from './store-health.js';
 
 describe('StoreHealth', () => {
@@ -230,7 +231,6 @@ describe('StoreHealth', () => {
 
     it('and keeps the process for it only if somebody waits', () => {
       jest.useRealTimers();
-      const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
       const before = timers();
       const idle = health.ask(1_000);
       expect(timers()).toBe(before);

@@ -1,5 +1,6 @@
 import { isDone, pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
 import { MemoryLogger } from '../../test/support/memory-logger.js';
+import { timers } from '../../test/support/timers.js';
 import type { AlertChannel } from '../model/alert-channel.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import type { Notice } from '../model/notice.js';
@@ -133,7 +134,6 @@ describe('sending notices', () => {
 
   it('keeps no process alive, neither for an answer nor for a retry', async () => {
     useRealTimers();
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const before = timers();
     const hanging = own('hanging', () => new Promise(() => undefined));
     const busy = own('busy', () => Promise.reject(new Error('busy')));

@@ -1,3 +1,4 @@
+import { timers } from '../../test/support/timers.js';
 import { within } from './within.js';
 
 describe('within', () => {
@@ -25,8 +26,8 @@ describe('within', () => {
 
   it('keeps the process for it only if it should', () => {
     jest.useRealTimers();
-    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-    const added = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length - before;
+    const before = timers();
+    const added = (): number => timers() - before;
     void within(never, 20, 'no answer', false).catch(() => undefined);
     expect(added()).toBe(0);
     void within(never, 20, 'no answer').catch(() => undefined);

@@ -11,10 +11,20 @@ import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisSentinel } from '../support/redis-sentinel.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { timers } from '../support/timers.js';
 import { until } from '../support/until.js';
 
 const start = (redis: Redis | Cluster): Promise<TestApp> =>
   startApp({ options: { redis, categories: calmCategories(), counting: 'await' } });
+
+/** Closes an app once its log says that Redis is away. Jest complains if a timer is left after a second, which is a hundred looks. */
+const leavesNoTimer = async (app: TestApp, before: number): Promise<void> => {
+  await until(() => app.log.of(' is away ').length === 1);
+  await app.close();
+  let looks = 0;
+  await until(() => ++looks > 0 && timers() <= before);
+  expect(looks).toBeLessThan(100);
+};
 
 describe('Redis clients as people have them', () => {
   it('counts on all nodes with a Cluster client that pipelines automatically and reads from replicas', async () => {
@@ -163,7 +173,6 @@ describe('Redis clients as people have them', () => {
   });
 
   it('asks a Redis that loads its data every half second, however long that will take, and leaves no timer behind', async () => {
-    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const info = 'loading:1\r\nloading_eta_seconds:60';
     let asked = 0;
     const loading = createServer((socket) => {
@@ -187,28 +196,17 @@ describe('Redis clients as people have them', () => {
     const app = await start(client);
     // ioredis's own next question is 10 s away.
     await until(() => asked >= 3, 5_000);
-    await until(() => app.log.of(' is away ').length === 1);
-    await app.close();
-    let looks = 0;
-    await until(() => ++looks > 0 && timers() <= before);
-    // Jest complains after a second, which is a hundred looks.
-    expect(looks).toBeLessThan(100);
+    await leavesNoTimer(app, before);
     client.disconnect();
     loading.close();
   });
 
   it('leaves no timer behind, either, when all Sentinels are away', async () => {
-    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const sentinels = await Promise.all([1, 2, 3].map(async () => ({ host: '127.0.0.1', port: await freePort() })));
     const client = new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });
     const before = timers();
     const app = await start(client);
-    await until(() => app.log.of(' is away ').length === 1);
-    await app.close();
-    let looks = 0;
-    await until(() => ++looks > 0 && timers() <= before);
-    // Jest complains after a second, which is a hundred looks.
-    expect(looks).toBeLessThan(100);
+    await leavesNoTimer(app, before);
     client.disconnect();
   });
 });

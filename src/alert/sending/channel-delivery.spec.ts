@@ -3,6 +3,7 @@ import { DeliveryError } from '../../model/delivery-error.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { anAlert } from '../../../test/support/alerts.js';
 import { isDone, pass, useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
+import { timers } from '../../../test/support/timers.js';
 import { ChannelDelivery, type Incidents, type Outcome, type Present } from './channel-delivery.js';
 import type { Due, WindowOver } from '../incident/incident.js';
 
@@ -432,7 +433,6 @@ describe('a delivery', () => {
       // Those of the messages under way.
       expect(jest.getTimerCount()).toBe(1 + 16);
       useRealTimers();
-      const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
       const before = timers();
       answer = never;
       open();
