@@ -6,7 +6,8 @@ import { idLabel } from '../util/shown-names.js';
 import { keyOfShown } from '../model/tenant.js';
 import { Records, unlessNewer, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
-import { oneLine, plural, unknownName } from '../util/text.js';
+import { unknownOption } from '../util/meant-name.js';
+import { oneLine, plural } from '../util/text.js';
 import { V01Mutes } from './v0-1/v0-1-mutes.js';
 
 /** What to mute. */
@@ -279,9 +280,8 @@ export class Mutes {
 function checkNames(scope: MutedScope, options: readonly string[]): void {
   if (typeof scope !== 'object' || (scope as unknown) === null)
     throw new TypeError(`no options are given: write an object with ${options.join(', ')}`);
-  const unknown = unknownName(scope, options);
-  if (unknown !== undefined)
-    throw new TypeError(`${unknown} is not an option here: write one of ${options.join(', ')}`);
+  const unknown = unknownOption(scope, options);
+  if (unknown !== undefined) throw new TypeError(unknown);
   for (const name of ['tenant', 'category'] as const) {
     if (name in scope && (typeof scope[name] !== 'string' || scope[name] === ''))
       throw new TypeError(

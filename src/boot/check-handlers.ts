@@ -78,7 +78,7 @@ function* costProblems({ marked }: Found, categories: ReadonlyMap<string, Catego
 function* bindingProblems(found: Found): Generator<string> {
   const { marked, classes, isInert, fieldsAreGuarded, globalBy, lost, accessors, empty } = found;
   if (globalBy)
-    yield `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}, @MonitorRate binds it`;
+    yield `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}. @MonitorRate binds it itself`;
   for (const mark of lost)
     yield (
       `${mark} is lost: a decorator above it replaces the method without copying its metadata, which also removes guards and marks below ` +
@@ -110,8 +110,8 @@ function* doubtsAbout(found: Found): Generator<string> {
     );
   for (const name of foreign)
     yield (
-      `@MonitorRate on ${name} is lost, and nothing is counted there: the class that it marks has instances of another one, as a proxy of a ` +
-      'class has. Move @MonitorRate to that other class, below the decorator that makes the proxy'
+      `@MonitorRate on ${name} is lost, and nothing is counted there: the instances of the class that it marks are of another class, ` +
+      'as happens if a decorator replaces a class by a proxy. Move @MonitorRate to that other class, below the decorator that makes the proxy'
     );
   for (const name of overriding)
     yield (
@@ -125,7 +125,7 @@ function* doubtsAbout(found: Found): Generator<string> {
     if (group.every((each) => isInert(each) || each.reach === 'unknown')) yield unsure(group[0].ownerName);
   for (const { name, reach, isMarkedItself, bound } of monitored) {
     if (reach === 'field' && isMarkedItself && fieldsAreGuarded === 'some')
-      yield `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards'], as one of this app's has and another has not`;
+      yield `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards']: one GraphQLModule of this app has it, another does not`;
     if (reach === 'unknown' && isMarkedItself) yield unsure(name);
     else if (!bound)
       yield (

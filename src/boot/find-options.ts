@@ -6,8 +6,8 @@ import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { optionsIn, RATE_MONITOR_OPTIONS } from '../rate-monitor.module-definition.js';
 
 /**
- * The app's options. Looked up, not injected: options from a request-scoped provider would make every monitoring class request-scoped, and
- * so inert.
+ * The app's options. Looked up, not injected: options from a request-scoped provider would make every class of this module request-scoped, and
+ * then it would do nothing.
  *
  * If an app set the module up twice, each set-up would count only some requests, and neither would know when a tenant is over. This also
  * finds a set-up in a CommonJS or ES module copy of this package, because both keep their options under the same name.

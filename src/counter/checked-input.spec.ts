@@ -1,7 +1,7 @@
 import type { CountedCategory } from '../model/window.js';
 import type { TenantLike } from '../model/tenant.js';
 import { SayOnce } from '../util/say-once.js';
-import { CheckedInput, countedCost } from './checked-input.js';
+import { CheckedInput, countedCost, notACategory } from './checked-input.js';
 
 const MINUTE_MS = 60_000;
 
@@ -37,6 +37,10 @@ describe('CheckedInput', () => {
         `Nothing is counted for ${shown}, which is not a category: use one of calls, tokens, or add it to categories`,
       ]);
     });
+  });
+
+  it('without a category, says only to add one', () => {
+    expect(notACategory("'calls'", new Map())).toBe("'calls', which is not a category: add it to categories");
   });
 
   describe('of a tenant', () => {

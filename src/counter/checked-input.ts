@@ -8,6 +8,12 @@ export function countedCost(cost: unknown, maxCost: number): number {
   return typeof cost === 'number' && cost >= 0 ? Math.min(cost, maxCost) : 1;
 }
 
+/** Says that a name is not a category, and what to do. */
+export function notACategory(shown: string, categories: ReadonlyMap<string, unknown>): string {
+  const others = categories.size === 0 ? '' : `use one of ${[...categories.keys()].join(', ')}, or `;
+  return `${shown}, which is not a category: ${others}add it to categories`;
+}
+
 /** Checks what callers want to count, and logs once what cannot be counted. */
 export class CheckedInput {
   /** Categories whose last cost could not be counted as it was; undefined until there is one, so that a good cost is checked quickly. */
@@ -26,13 +32,9 @@ export class CheckedInput {
     if (this.last && this.last.name === name) return this.last;
     const category = (this.last = this.categories.get(name));
     if (!category) {
-      const known = [...this.categories.keys()].join(', ');
       // A caller without types may pass anything.
       const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
-      this.once.warn(
-        `category ${shown}`,
-        () => `Nothing is counted for ${shown}, which is not a category: use one of ${known}, or add it to categories`,
-      );
+      this.once.warn(`category ${shown}`, () => `Nothing is counted for ${notACategory(shown, this.categories)}`);
     }
     return category;
   }

@@ -2,8 +2,8 @@ import { Inject, Module, type CanActivate, type DynamicModule, type NestModule, 
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { meantName } from '../util/meant-name.js';
-import { shownOption, unknownName } from '../util/text.js';
+import { unknownOption } from '../util/meant-name.js';
+import { shownOption } from '../util/text.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
 import { acceptSlash, controllerAt } from './dashboard.controller.js';
@@ -63,11 +63,8 @@ export class RateMonitorDashboardModule implements NestModule {
       problems.push(
         `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${shownOption(path)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
       );
-    const unknown = unknownName(given, OPTIONS);
-    if (unknown !== undefined)
-      problems.push(
-        `${unknown} is not an option of RateMonitorDashboardModule: write ${meantName(unknown, OPTIONS) ?? `one of ${OPTIONS.join(', ')}`}`,
-      );
+    const unknown = unknownOption(given, OPTIONS, 'RateMonitorDashboardModule');
+    if (unknown !== undefined) problems.push(unknown);
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';
     const controller = controllerAt(path, isGuard ? (authorize as Type<CanActivate>) : undefined);

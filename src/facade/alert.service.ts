@@ -37,8 +37,10 @@ export class AlertService {
   }
 
   /**
-   * Sends an alert marked as a test through every channel, bypassing filters, mutes and queues, and returns the outcome for each. Success
-   * turns on a channel that was off.
+   * Sends an alert marked as a test through every channel, bypassing filters, mutes and queues. Waits 10 seconds at most for each channel.
+   * Success turns on a channel that was off.
+   *
+   * @returns The outcome in each channel. Empty if the module is disabled or has not started.
    */
   async sendTest(): Promise<TestedChannel[]> {
     return (await this.alerts.value?.sendTest()) ?? [];

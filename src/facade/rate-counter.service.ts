@@ -19,12 +19,11 @@ export class RateCounterService {
   /**
    * Counts `cost` for a tenant.
    *
-   * @returns The tenant's count in the first window: over all instances in `await` mode, else the latest this instance knows. 0 if it could
-   *   not be counted, which is logged once, or if the module has not started.
-   *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
    * @param cost - How much to count, 0 or more; 1 by default.
+   * @returns The tenant's count in the first window: over all instances in `await` mode, else the latest this instance knows. 0 if it could
+   *   not be counted, which is logged once, or if the module has not started.
    */
   async increment(category: string, tenant: TenantLike, cost = 1): Promise<number> {
     const { value } = this.counter;
@@ -35,12 +34,12 @@ export class RateCounterService {
   }
 
   /**
-   * A tenant's count in the current window (the first, if the category has several): over all instances or, if the store is away, of this
-   * one. 0 for an unknown category or no tenant, which is logged once, and if the module is disabled or has not
-   * started.
+   * Reads a tenant's count in the current window (the first, if the category has several). Waits for `waitAtMostMs` at most.
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id; a very long one also as alerts show it.
+   * @returns The count of all instances; if the store is away or does not answer in time, the count as this instance knows it. 0 for an
+   *   unknown category or no tenant, which is logged once, and if the module is disabled or has not started.
    */
   async read(category: string, tenant: TenantLike): Promise<number> {
     return (await this.counter.value?.read(category, tenant)) ?? 0;

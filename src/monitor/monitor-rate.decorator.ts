@@ -4,8 +4,9 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
+import { unknownOption } from '../util/meant-name.js';
 import { isRecord } from '../util/shapes.js';
-import { kindOf, oneLine, unknownName } from '../util/text.js';
+import { kindOf, oneLine } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
 const SKIPPED = Symbol.for('nestjs-rate-monitor:skipped');
@@ -108,9 +109,8 @@ function readArguments(args: readonly unknown[]): { categories: string[]; option
   if (notNames.length > 0 || !isRecord(options))
     throw new TypeError(`@MonitorRate() is given ${kindOf(notNames.length > 0 ? notNames[0] : options)}: ${remedy}`);
   if (categories.length === 0) throw new TypeError(`@MonitorRate() names no category: ${remedy}`);
-  const unknown = unknownName(options, OPTIONS);
-  if (unknown !== undefined)
-    throw new TypeError(`@MonitorRate() has no option ${unknown}: write ${OPTIONS.join(', ')}`);
+  const unknown = unknownOption(options, OPTIONS, '@MonitorRate()');
+  if (unknown !== undefined) throw new TypeError(unknown);
   const { cost, after, when } = options as MonitorRateOptions;
   return {
     categories: categories as string[],

@@ -15,7 +15,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import type { Deferred } from '../util/deferred.js';
 import { MONITOR, monitorIn, type Monitor, type Outcome } from './rate-monitor.guard.js';
 
-/** Where Nest keeps that a handler sends events. */
+/** The metadata by which Nest knows a handler of server-sent events. */
 const SSE = '__sse__';
 const IS_OURS = Symbol.for('nestjs-rate-monitor:interceptor');
 

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
+import { notACategory } from '../counter/checked-input.js';
 import type { Counter, RouteOf } from '../counter/counter.js';
 import type { Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
@@ -411,8 +412,7 @@ export class RequestMonitor implements Monitor {
 
 /** The error for a category that a decorator names but that is not configured. */
 export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
-  const names = [...categories.keys()].join(', ');
-  return `@MonitorRate on ${handler} names '${category}', which is not a category: write one of ${names}, or add it to categories`;
+  return `@MonitorRate on ${handler} names ${notACategory(`'${category}'`, categories)}`;
 }
 
 /** Passes a function's answer to `known`, at once unless it is a promise, or its error to `threw`. */

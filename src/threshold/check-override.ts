@@ -2,11 +2,11 @@ import type { Category } from '../model/category.js';
 import { MAX_SHOWN_ID } from '../model/tenant.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
-import { kindOf, oneLine, unknownName } from '../util/text.js';
+import { unknownOption } from '../util/meant-name.js';
+import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
-/** With `since`, so that a listed threshold can be passed back with another value. */
-const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by', 'since'];
+const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by'];
 
 /**
  * Checks a threshold to set, and returns what to store.
@@ -71,9 +71,11 @@ function checkGiven(options: unknown): void {
       `the options are ${show(options)}: write an object such as { category, threshold, reason, by }`,
     );
   // A misspelled `until` would set a threshold without an end, a misspelled `tenant` would change that of everybody.
-  const unknown = unknownName(options, OPTIONS);
-  if (unknown !== undefined)
-    throw new TypeError(`${unknown} is not an option: write one of ${OPTIONS.slice(0, -1).join(', ')}`);
+  // Accepted, but not offered: a listed threshold, which has it, can be passed back with another value.
+  const given: { since?: unknown } = { ...options };
+  delete given.since;
+  const unknown = unknownOption(given, OPTIONS);
+  if (unknown !== undefined) throw new TypeError(unknown);
 }
 
 function checkTenant(tenant: string | undefined): void {

@@ -575,7 +575,7 @@ describe('thresholds that are set while the app runs', () => {
     [{ by: '\u200b\u2800 ' }, 'by is empty: write who changes it'],
     [{ by: undefined }, 'by is empty: write who changes it'],
     [{ [Symbol('until')]: 1 }, 'Symbol(until) is not an option: write one of category, tenant,'],
-    [{ untill: new Date('2026-11-26') }, 'untill is not an option: write one of category, tenant,'],
+    [{ untill: new Date('2026-11-26') }, 'untill is not an option: write until'],
   ])('are refused for %j', async (wrong, message) => {
     await expect(one.set({ ...base, ...wrong })).rejects.toThrow(message);
     expect([await one.list(), await one.changes(), told]).toEqual([[], [], []]);

@@ -48,11 +48,11 @@ describe('usage, as it is read', () => {
       expect(await a.usage.top('llm', { limit: 25 })).toHaveLength(25);
       expect(await a.usage.top('llm', { limit: 2.9 })).toHaveLength(2);
       expect(await a.usage.top('llm', { limit: 1 })).toHaveLength(1);
-      for (const limit of [0.9, '3' as never])
-        await expect(a.usage.top('llm', { limit })).rejects.toThrow('limit is wrong: write a number from 1');
-      await expect(a.usage.top('x')).rejects.toThrow('unknown category: write one of llm');
+      await expect(a.usage.top('llm', { limit: 0.9 })).rejects.toThrow('limit is 0.9: write a number, 1 or more');
+      await expect(a.usage.top('llm', { limit: '3' as never })).rejects.toThrow('limit is a string: write a number');
+      await expect(a.usage.top('x')).rejects.toThrow("category is 'x', which is not configured: write one of llm");
       await expect(a.usage.top('llm', { window: 'day' })).rejects.toThrow(
-        "llm has no window of that name: write one of ''",
+        "window is 'day', which llm does not have: leave it out",
       );
       await expect(a.usage.top('llm', { at: NaN })).rejects.toThrow(
         'at is not a time: write a Date or milliseconds since the epoch',
@@ -384,7 +384,9 @@ describe('usage, as it is read', () => {
       await expect(of('a', { from: START, to: 'x' })).rejects.toThrow('to is not a time');
       await expect(of('a', { from: String(START) })).rejects.toThrow('from is not a time');
       await expect(of('a', { from: true })).rejects.toThrow('from is not a time');
-      await expect(usage.history('x', 'a', { from: 0 })).rejects.toThrow('unknown category: write one of llm');
+      await expect(usage.history('x', 'a', { from: 0 })).rejects.toThrow(
+        "category is 'x', which is not configured: write one of llm",
+      );
     });
 
     it('begins where history begins, and has nothing of what is still to come', async () => {
@@ -509,7 +511,7 @@ describe('usage, as it is read', () => {
         [3, 1],
       ]);
       expect((await a.usage.totals('llm', { from: START, to: START + MINUTE })).counts).toEqual([7, 0]);
-      await expect(a.usage.totals('x', { from: START })).rejects.toThrow('unknown category');
+      await expect(a.usage.totals('x', { from: START })).rejects.toThrow("category is 'x', which is not configured");
     });
 
     it('has the highest counts of each hour, as far back as those are kept', async () => {
@@ -540,7 +542,9 @@ describe('usage, as it is read', () => {
       const asked = jest.spyOn(store.usage, 'peaks');
       expect(await peaks(-100)).toEqual(all.slice(1));
       expect(asked.mock.calls[0]?.[1]).toHaveLength(4);
-      await expect(a.usage.hourlyPeaks('x', { from: START })).rejects.toThrow('unknown category');
+      await expect(a.usage.hourlyPeaks('x', { from: START })).rejects.toThrow(
+        "category is 'x', which is not configured",
+      );
       await expect(a.usage.hourlyPeaks('llm', null as never)).rejects.toThrow('write an object with from, to');
       await expect(a.usage.hourlyPeaks('llm', { from: NaN })).rejects.toThrow('from is not a time');
       await expect(a.usage.hourlyPeaks('llm', { from: 0, to: NaN })).rejects.toThrow('to is not a time');
@@ -572,7 +576,7 @@ describe('usage, as it is read', () => {
       expect(await active(1, 479)).toBe(0);
       expect(await active(0, 480)).toBe(1);
       expect(await active(0, 481)).toBe(2);
-      await expect(a.usage.active('x', { from: START })).rejects.toThrow('unknown category');
+      await expect(a.usage.active('x', { from: START })).rejects.toThrow("category is 'x', which is not configured");
       expect(await a.usage.usageIn(a.of(), { from: START - 10 * MINUTE })).toHaveLength(48);
       // Of whole blocks no history is needed, nor of tenants that are in one.
       const history = jest.spyOn(store.usage, 'history');
@@ -677,15 +681,20 @@ describe('usage, as it is read', () => {
       const about = { category: 'llm', window: '', windowMs: MINUTE, threshold: 10, to: new Date(clock.now) };
       expect(advice).toMatchObject({ ...about, samples: 1, percentiles: { max: 3 } });
       expect(advice.candidates.map(({ threshold }) => threshold)).toContain(2);
-      for (const over of [0, -1, NaN, 'x' as never])
-        await expect(a.usage.advise('llm', { over })).rejects.toThrow('over is wrong: write a number of milliseconds');
+      for (const over of [0, -1, NaN])
+        await expect(a.usage.advise('llm', { over })).rejects.toThrow(
+          `over is ${over}: write a number of milliseconds`,
+        );
+      await expect(a.usage.advise('llm', { over: 'x' as never })).rejects.toThrow('over is a string: write a number');
       for (const at of [5, [5, NaN], [-1], [Infinity]])
-        await expect(a.usage.advise('llm', { at: at as never })).rejects.toThrow('at is wrong: write a list of thresh');
+        await expect(a.usage.advise('llm', { at: at as never })).rejects.toThrow(
+          'at is not a list of thresholds: write numbers',
+        );
       expect((await a.usage.advise('llm', { at: [0] })).candidates.map(({ threshold }) => threshold)).toContain(0);
       await expect(a.usage.advise('llm', 5 as never)).rejects.toThrow(
         'the options are a number: write an object with over, at',
       );
-      await expect(a.usage.advise('x')).rejects.toThrow('unknown category');
+      await expect(a.usage.advise('x')).rejects.toThrow("category is 'x', which is not configured");
     });
 
     it('without a threshold if each tenant has its own, or none is alerted on', async () => {

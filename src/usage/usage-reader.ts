@@ -14,7 +14,7 @@ import {
   type UsageStore,
 } from '../store/usage-store.js';
 import { chunks } from '../util/chunks.js';
-import { duration, kindOf } from '../util/text.js';
+import { duration, kindOf, numberOrKind, oneLine } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { LIVE_WINDOWS } from './tops-and-peaks.js';
 import { UsageHistory } from './usage-history.js';
@@ -165,7 +165,8 @@ export class UsageReader {
     const window = windowOf(category, windowName);
     const now = this.now();
     const time = millisecondsOf(at ?? now, 'at');
-    if (typeof limit !== 'number' || !(limit >= 1)) throw new RangeError('limit is wrong: write a number from 1');
+    if (typeof limit !== 'number' || !(limit >= 1))
+      throw new RangeError(`limit is ${numberOrKind(limit)}: write a number, 1 or more`);
     const most = Math.floor(Math.min(limit, MAX_ROWS));
     // Nothing was counted then, and a calendar cannot handle dates that far away.
     if (time < 0 || time >= window.spanAt(now).end) return [];
@@ -342,12 +343,12 @@ export class UsageReader {
     const window = baseWindow(category);
     const { over, at } = given(options, 'over, at');
     if (over !== undefined && !(over > 0))
-      throw new RangeError('over is wrong: write a number of milliseconds above 0');
+      throw new RangeError(`over is ${numberOrKind(over)}: write a number of milliseconds above 0`);
     if (
       at !== undefined &&
       !(Array.isArray(at) && at.every((threshold) => Number.isFinite(threshold) && threshold >= 0))
     )
-      throw new RangeError('at is wrong: write a list of thresholds, numbers from 0');
+      throw new RangeError('at is not a list of thresholds: write numbers, 0 or more, such as [10, 20]');
     // There is no history of less than a minute.
     const overMs = Math.min(Math.max(over ?? DAY_MS, SLOT_MS), this.settings.retentionMs);
     const now = this.now();
@@ -407,7 +408,7 @@ export class UsageReader {
     const category = this.settings.categories.get(name);
     if (category) return category;
     const known = [...this.settings.categories.keys()].join(', ');
-    throw new RangeError(`unknown category: write one of ${known}`);
+    throw new RangeError(`category is ${show(name)}, which is not configured: write one of ${known}`);
   }
 
   private thresholdFor(
@@ -488,6 +489,11 @@ function busiest(counts: readonly TenantCount[], limit: number): TenantCount[] {
     .slice(0, limit);
 }
 
+/** A name that a caller gave, who may have no types. */
+function show(name: unknown): string {
+  return typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
+}
+
 /** @throws TypeError if `options` is not an object. */
 function given<T extends object>(options: T, names: string): T {
   if (typeof options === 'object' && options !== null) return options;
@@ -507,9 +513,9 @@ function windowOf(category: Category, name: string | undefined): CategoryWindow 
   if (name === undefined) return baseWindow(category);
   const window = category.windows.find((other) => other.name === name);
   if (window) return window;
-  throw new RangeError(
-    `${category.name} has no window of that name: write one of ${category.windows.map((w) => `'${w.name}'`).join(', ')}`,
-  );
+  const names = category.windows.map((other) => other.name);
+  const remedy = names.length > 1 ? `write one of ${names.join(', ')}` : 'leave it out';
+  throw new RangeError(`window is ${show(name)}, which ${category.name} does not have: ${remedy}`);
 }
 
 /** A sliding window begins one length before the end of its running part, and has no end, as in alerts. */

@@ -422,7 +422,7 @@ describe('configuration', () => {
       }
       const boot = startApp({ monitor: RateMonitorModule.forRoot(), metadata: { controllers: [Wrong, AlsoWrong] } });
       await expect(boot).rejects.toThrow(
-        "@MonitorRate on Wrong.call names 'llm_cal', which is not a category: write one of llm_call, collections, evaluations",
+        "@MonitorRate on Wrong.call names 'llm_cal', which is not a category: use one of llm_call, collections, evaluations",
       );
       await expect(boot).rejects.toThrow("@MonitorRate on AlsoWrong.embed names 'embeddings'");
       expect(() => (MonitorRate as () => unknown)()).toThrow('names no category');
@@ -434,8 +434,11 @@ describe('configuration', () => {
       [['a', () => 3], '@MonitorRate() is given a function: write'],
       [[{ cost: 1 }, 'a'], '@MonitorRate() is given an object: write'],
       [[undefined, 'a'], '@MonitorRate() is given undefined: write'],
-      [['a', { [Symbol('cost')]: 3 }], '@MonitorRate() has no option Symbol(cost): write cost, after, when'],
-      [['a', { cots: 3 }], '@MonitorRate() has no option cots: write cost, after, when'],
+      [
+        ['a', { [Symbol('cost')]: 3 }],
+        'Symbol(cost) is not an option of @MonitorRate(): write one of cost, after, when',
+      ],
+      [['a', { cots: 3 }], 'cots is not an option of @MonitorRate(): write cost'],
     ])('a decorator with %j, when its file is imported', (args, message) => {
       expect(() => MonitorRate(...(args as [string]))).toThrow(new TypeError(message).message);
     });
