@@ -606,6 +606,11 @@ describe('AlertEngine', () => {
     ]);
     await pass(5 * SECOND);
     expect(lines).toHaveLength(2);
+    await engine.breached(aBreach('last', {}, HOUR));
+    const stopping = engine.stop();
+    await pass(SECOND);
+    await stopping;
+    expect(lines.slice(2)).toEqual([lines[1]]);
   });
 
   describe('tests its channels', () => {
@@ -1672,6 +1677,7 @@ describe('AlertEngine', () => {
       expect(await isDone(hanging)).toBe(false);
       await pass(2_500);
       expect(await isDone(hanging)).toBe(true);
+      expect(lines).toEqual(['1 breach was not recorded, and sent to no channel: the process ended first']);
     });
   });
 

@@ -289,6 +289,12 @@ export class AlertEngine implements Incidents {
     const unsent = await Promise.all(
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
+    const late = this.raising.size;
+    if (late > 0)
+      this.logger.warn(
+        `${plural(late, 'breach was', 'breaches were')} not recorded, and sent to no channel: the process ended first`,
+      );
+    this.reportLost();
     const now = this.options.now();
     const handedOn = unsent.flatMap(([key, ids]) =>
       ids.map((id) => this.records.change(id, (incident) => released(incident, key, this.me, now))),
