@@ -714,6 +714,19 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines.filter((line) => !/mute/i.test(line))]).toEqual([['a 16'], []]);
     });
 
+    it('hold back what a group has read, if they begin while others of it are read', async () => {
+      const heard = new HearingGroups();
+      const counts: AlertSettings['counts'] = (asked) =>
+        inMs(asked.some(({ tenantId }) => tenantId === 't59') ? 400 : 0).then(() => asked.map(() => 20));
+      const windowOf = () => aWindow('minute', MINUTE);
+      const engine = await replica([heard], { counts, windowOf });
+      for (let i = 0; i < 60; i++) await engine.breached(aBreach(`t${i}`));
+      await pass(SECOND + 200);
+      await engine.mute({ category: 'llm', tenant: 't7', forMs: HOUR, by: 'ann', reason: 'known' });
+      await pass(5 * SECOND);
+      expect([heard.heard.length, heard.heard.includes('t7 20')]).toEqual([59, false]);
+    });
+
     it('that end leave alone what another tenant is owed of a window that has ended', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
@@ -1161,6 +1174,19 @@ describe('AlertEngine', () => {
       expect((await one.list())[0]?.channels['hearing']).toEqual({ status: 'delivered', attempts: 2 });
     });
 
+    it('is told by the one that is at it, however long it looks after what is due meanwhile', async () => {
+      const [slow, heard] = [new Hearing(), new Hearing()];
+      const late = Object.assign(Object.create(state) as MemorySharedState, {
+        due: (...args: Parameters<SharedState['due']>) => inMs(20 * SECOND).then(() => state.due(...args)),
+      });
+      const one = await replica([slow], {}, late);
+      await replica([heard]);
+      slow.answer = () => inMs(30 * SECOND);
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(MINUTE);
+      expect([slow.heard, heard.heard]).toEqual([['a 16'], []]);
+    });
+
     it('is told by the one that is at it, however many wait, for a few writes a record', async () => {
       const slow = [new Hearing('one'), new Hearing('two'), new Hearing('three')];
       const heard = new Hearing('one');
@@ -1192,6 +1218,49 @@ describe('AlertEngine', () => {
       await one.breached(aBreach('a', {}, HOUR));
       await pass(90 * SECOND);
       expect([slow.heard, paused.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
+    });
+
+    it('waits for the end of a pause that the receiver asked for, though the replica that it asked dies meanwhile', async () => {
+      const [dead, heard] = [new Hearing(), new Hearing()];
+      const side = brittle(state);
+      const one = await replica([dead], {}, side);
+      await replica([heard]);
+      dead.answer = async () => {
+        await inMs(10);
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+      };
+      for (let i = 0; i < 20; i++) void one.breached(aBreach(`t${i}`, {}, HOUR));
+      await pass(SECOND);
+      const swap = jest.spyOn(state, 'swap');
+      await pass(19 * SECOND);
+      const written = swap.mock.calls.filter(([kind]) => kind === 'incidents::').length;
+      dead.answer = never;
+      side.away = true;
+      await pass(39 * SECOND);
+      expect([written, dead.heard.length, heard.heard]).toEqual([0, 16, []]);
+      await pass(10 * SECOND);
+      expect(new Set(heard.heard).size).toBe(20);
+    });
+
+    it('is left out of a group if its claim ran out while others of the group were read', async () => {
+      const [late, heard] = [new HearingGroups(), new Hearing()];
+      let isSlow = false;
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        read: async (...args: Parameters<SharedState['read']>) => {
+          if (isSlow && args[1].some((id) => id.endsWith('t59'))) await inMs(20 * SECOND);
+          return state.read(...args);
+        },
+        swap: async (...args: Parameters<SharedState['swap']>) => {
+          if (isSlow) await inMs(20 * SECOND);
+          return state.swap(...args);
+        },
+      });
+      const one = await replica([late], {}, slow);
+      await replica([heard]);
+      for (let i = 0; i < 60; i++) await one.breached(aBreach(`t${i}`, {}, HOUR));
+      isSlow = true;
+      await pass(MINUTE);
+      expect([late.heard, heard.heard.length, new Set(heard.heard).size]).toEqual([[], 60, 60]);
     });
 
     it('is handed on by one that stops, at once', async () => {

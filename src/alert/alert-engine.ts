@@ -37,6 +37,7 @@ import {
   recordId,
   sharedName,
   withBreach,
+  type Due,
   type Incident,
   type Told,
 } from './incident/incident.js';
@@ -142,6 +143,8 @@ export class AlertEngine implements Incidents {
     this.leases = new Leases(state, this.scope, this.me, () => this.records.isAway);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
+      // Beside the looks: after an outage, one may take longer than a lease.
+      new Poller(() => this.keepLeases(), logger, 'Leases', isStoreAway),
       new Poller(() => this.look(), logger, 'Incidents', isStoreAway),
       new Poller(() => this.adopt(), logger, 'Incidents of 0.1', isStoreAway),
     ];
@@ -495,7 +498,11 @@ export class AlertEngine implements Incidents {
       await this.groups.mine(some.length);
       found.push(...incidents.map((incident) => this.presentOf(key, incident)));
     }
-    return found;
+    // While the last ones were read, the first may have ended, or been muted or taken over.
+    return found.map((present, i) => {
+      const next = this.nextOf(key, this.records.lastSeen(ids[i] as string));
+      return next?.status === present?.due.status ? present : undefined;
+    });
   }
 
   private isFresh(ids: readonly string[]): boolean {
@@ -503,14 +510,19 @@ export class AlertEngine implements Incidents {
     return ids.every((id) => now - this.records.countedAt(id) < FRESH_MS);
   }
 
-  private presentOf(key: string, incident: Incident | undefined): Present | undefined {
+  /** What this replica is to send of an incident now. */
+  private nextOf(key: string, incident: Incident | undefined): Due | undefined {
     const told = incident?.told[key];
     // Once its claim has run out, another replica may have it.
     if (!incident || told?.by !== this.me || (told.until ?? 0) <= this.options.now()) return undefined;
-    const { channel } = this.own(key);
     const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
-    const next = due(incident, told, channel, this.settings, this.options.now(), isMuted);
-    if (!next) return undefined;
+    return due(incident, told, this.own(key).channel, this.settings, this.options.now(), isMuted);
+  }
+
+  private presentOf(key: string, incident: Incident | undefined): Present | undefined {
+    const next = this.nextOf(key, incident);
+    const told = incident?.told[key];
+    if (!next || !incident || !told) return undefined;
     const alert = alertOf(incident, next, this.options, told.when ?? 0, this.options.now());
     const { memory, also = [], isAtFault = false, isSuspect = false } = told;
     return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
@@ -524,7 +536,6 @@ export class AlertEngine implements Incidents {
     let ids: readonly string[];
     try {
       const leads = await this.leases.leads();
-      await this.keepLeases();
       await this.lookAtRoster();
       const isBusy =
         leads || [...this.deliveries.values()].some((channel) => channel.isGrouped && this.leases.holds(channel));

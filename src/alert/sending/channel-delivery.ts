@@ -146,9 +146,9 @@ export class ChannelDelivery {
     return this.health.pausedMs;
   }
 
-  /** How many alerts wait. */
+  /** How many alerts wait or are being sent. */
   get waiting(): number {
-    return this.pending.size;
+    return this.pending.size + this.sending.size;
   }
 
   /** @param now - Milliseconds since the epoch. */
@@ -162,9 +162,9 @@ export class ChannelDelivery {
     this.outcomes.suppressed++;
   }
 
-  /** Ids of what this replica is sending, so that its leases are extended. */
+  /** Ids of what this replica is sending, so that its leases are extended: first those that cannot be left to others any more. */
   ids(): string[] {
-    return [...this.pending.ids(), ...this.sending, ...this.reporting];
+    return [...this.sending, ...this.reporting, ...this.pending.ids()];
   }
 
   /** Ids of what waits, is being sent, or is retried later. */
@@ -271,8 +271,9 @@ export class ChannelDelivery {
 
   private pump(): void {
     if (this.isEnded || this.pending.size === 0) return;
-    // Until a test alert goes through. Here, it would wait under a lease that is extended without end.
-    if (this.health.isOff) return void this.tryAgain(this.pending.take(Infinity).map(({ id }) => id));
+    // Here, it would wait under a lease that is extended without end, and one that runs out would let others send during the pause.
+    if (this.pausedMs > SEND_LEASE_MS && !this.hurry)
+      return void this.tryAgain(this.pending.take(Infinity).map(({ id }) => id));
     if (this.isGrouped) return this.pumpGroup();
     while (this.sending.size < MAX_IN_FLIGHT && this.pending.size > 0 && this.pausedMs === 0) this.start(this.take(1));
     if (this.pausedMs > 0) this.pumpIn(this.pausedMs);
