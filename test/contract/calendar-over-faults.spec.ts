@@ -35,7 +35,7 @@ describe('days, weeks and months of Berlin in four processes', () => {
     await replicas.callOnEach('llm_call', tenant);
   };
 
-  it('begin and end with the clocks of the zone, over restarts of the store and of processes', async () => {
+  it("follow the zone's clocks, through restarts of the store and of processes", async () => {
     const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted('acme'), expected);
     await callAt('2027-03-27T22:00:00Z', 'acme');
     // Half past midnight: another day of the same week.
@@ -66,7 +66,7 @@ describe('days, weeks and months of Berlin in four processes', () => {
     await settled(short, monday, march, week);
   });
 
-  it('of autumn and of a leap year', async () => {
+  it('hold in autumn and in a leap year', async () => {
     const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted('bolt'), expected);
     await callAt('2027-10-30T22:30:00Z', 'bolt');
     await replicas.restartStore('empty');

@@ -94,7 +94,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
     expect(await read()).toBe(9);
   });
 
-  it('takes a total that comes twice, late or out of order for what it is', async () => {
+  it('counts a total once if it comes twice, late or out of order', async () => {
     await publish('a', 5);
     await publish('a', 5);
     expect((await publish('a', 2)).count).toBe(5);
@@ -121,7 +121,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
     expect(await read({ ...key, window: span(8) })).toBe(4);
   });
 
-  it('answers many totals in their order', async () => {
+  it('answers many totals in the order in which they were sent', async () => {
     const categories = ['llm_call', 'evaluations'];
     const totals = Array.from({ length: 50 }, (_, i) =>
       ownTotal({ ...key, tenant: `${key.tenant}-${i}`, category: categories[i % 2], total: i }),
@@ -133,13 +133,13 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
   describe('announcing', () => {
     const levels = levelsOf(3, STEPS);
 
-    it('gives the level to no instance at the threshold, and to one above it', async () => {
+    it('gives the level out above the threshold, not at it, and to one instance only', async () => {
       expect((await publish('a', 3, { levels })).announce).toBe(0);
       expect(await publish('b', 1, { levels })).toEqual({ count: 4, announced: 0, announce: 1 });
       expect(await publish('a', 4, { levels })).toEqual({ count: 5, announced: 0, announce: 0 });
     });
 
-    it('answers the same instance the same until it knows: its reply may have been lost', async () => {
+    it('repeats its answer to an instance until that one confirms: the reply may have been lost', async () => {
       await publish('a', 4, { levels });
       expect((await publish('a', 4, { levels })).announce).toBe(1);
       expect((await publish('a', 5, { levels })).announce).toBe(1);
@@ -152,20 +152,20 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('c', 20, { levels })).announce).toBe(0);
     });
 
-    it('keeps a level for its instance while another takes the next', async () => {
+    it('keeps a level for its instance while another instance gets the next level', async () => {
       await publish('a', 4, { levels });
       await publish('b', 20, { levels });
       expect(await publish('a', 4, { levels })).toEqual({ count: 24, announced: 0, announce: 1 });
     });
 
-    it('tells the others of a level once its instance has said that it is announced', async () => {
+    it('reports a level to the others once its instance has confirmed the announcement', async () => {
       await publish('a', 4, { levels });
       expect((await publish('b', 1, { levels })).announced).toBe(0);
       expect((await publish('a', 4, { levels, announced: 1 })).announced).toBe(1);
       expect((await publish('b', 1, { levels })).announced).toBe(1);
     });
 
-    it('believes an instance that announced on its own, and tells no other', async () => {
+    it('accepts an announcement that an instance made alone, and gives that level to no other', async () => {
       expect(await publish('a', 4, { levels, announced: 1 })).toEqual({ count: 4, announced: 1, announce: 0 });
       expect(await publish('b', 4, { levels })).toEqual({ count: 8, announced: 1, announce: 0 });
     });
@@ -181,12 +181,12 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('a', 1, { levels: levelsOf(0, STEPS.slice(0, 1)) })).announce).toBe(1);
     });
 
-    it('gives a level to one of many that ask at once', async () => {
+    it('gives a level to one of many instances that ask at the same time', async () => {
       const asked = await Promise.all(Array.from({ length: 20 }, (_, i) => publish(`i${i}`, 1, { levels })));
       expect(asked.filter(({ announce }) => announce === 1)).toHaveLength(1);
       expect(await read()).toBe(20);
     });
-    it('gives a level to another instance if it was not said to be announced for 5 s', async () => {
+    it('gives a level to another instance if it was not confirmed for 5 s', async () => {
       expect((await publish('a', 4, { levels })).announce).toBe(1);
       expect((await publish('b', 1, { levels }, NOW + 4_999)).announce).toBe(0);
       expect(await publish('b', 1, { levels }, NOW + 5_000)).toMatchObject({ announce: 1, takenOver: true });
@@ -196,7 +196,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);
     });
 
-    it('gives a level for 5 s from when it was asked for, also if a publish arrived a minute late', async () => {
+    it('lets the 5 s of a level begin with the request for it, even if a publish arrives a minute late', async () => {
       // Its sender has given up on this one, and asks again.
       expect((await publish('a', 4, { levels }, NOW - 60_000)).announce).toBe(1);
       expect((await publish('a', 4, { levels }, NOW)).announce).toBe(1);
@@ -213,13 +213,13 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect(await publish('a', 5, { levels })).toMatchObject({ announced: 1, announce: 0 });
     });
 
-    it('takes a threshold of Infinity for one that no count exceeds', async () => {
+    it('treats a threshold of Infinity as one that no count exceeds', async () => {
       expect((await publish('a', 1e9, { levels: levelsOf(Infinity, STEPS) })).announce).toBe(0);
     });
   });
 
   describe('a counter that was lost', () => {
-    it('starts with what the others had counted, and counts none of it twice', async () => {
+    it('starts with the counts of the other instances, and counts none of them twice', async () => {
       expect(await publish('a', 5, { sent: 3, others: 7 })).toEqual({
         count: 12,
         announced: 0,
@@ -231,7 +231,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('b', 7, { sent: 6, others: 8 })).count).toBe(15);
     });
 
-    it('has what the one knew that has heard most, however late it returns, and counts none of it twice', async () => {
+    it('has what the best-informed instance knew, however late that one returns, and counts none of it twice', async () => {
       // Of 20, an instance that is gone had counted 9; b heard of 2 of them, c of all, d of none.
       expect((await publish('b', 4, { sent: 4, others: 2 })).count).toBe(6);
       expect(await publish('c', 3, { sent: 3, others: 17 })).toMatchObject({ count: 20, lost: true });
@@ -243,18 +243,18 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('c', 4, { sent: 3, others: 17 })).count).toBe(26);
     });
 
-    it('does not go below what is there', async () => {
+    it('never falls below the stored sum', async () => {
       await publish('a', 5, { sent: 3, others: 1 });
       expect((await publish('b', 6, { sent: 6 })).count).toBe(11);
     });
 
-    it('takes nothing twice of a publish that is older than it', async () => {
+    it('counts nothing twice from a publish that is older than the restored counter', async () => {
       await publish('a', 5, { sent: 5, others: 7 });
       // The first publish of an instance whose 7 the others know already arrives again, late.
       expect((await publish('b', 7, { sent: 0 }, NOW - 1_200_000)).count).toBe(12);
     });
 
-    it('is not reported lost to an instance that comes for the first time', async () => {
+    it('is not reported as lost to an instance that publishes for the first time', async () => {
       expect(await publish('a', 5)).not.toHaveProperty('lost');
       expect(await publish('b', 5)).not.toHaveProperty('lost');
     });
@@ -270,7 +270,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect(await publish('a', 1, { earlier, levels })).toEqual({ count: 1, earlier: 3, announced: 0, announce: 1 });
     });
 
-    it('is announced once while the part in which it was still counts', async () => {
+    it('is announced once while the part that crossed the level still counts', async () => {
       expect((await publish('a', 4, { window: span(6), levels, earlier: [span(5), span(4)] })).announce).toBe(1);
       expect((await publish('b', 1, { earlier, levels })).announce).toBe(0);
       await publish('a', 4, { window: span(6), levels, announced: 1, earlier: [span(5), span(4)] });
@@ -279,7 +279,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
     });
   });
 
-  it('keeps sums of fractions free of dust', async () => {
+  it('keeps sums of fractions free of rounding errors', async () => {
     let total = 0;
     for (let i = 0; i < 100; i++) total = plus(total, 0.07);
     expect(total).toBe(7);
@@ -341,7 +341,7 @@ describe('the redis store alone', () => {
     ]);
   });
 
-  it('gives up a key that holds something else, and takes the others', async () => {
+  it('refuses a key that holds something else, and accepts the others', async () => {
     await redis.client.set(keyName(), 'not ours');
     const [refused, taken] = await store.publish([total, { ...total, window: at(8) }], NOW);
     expect(refused).toEqual({ refused: expect.stringContaining('WRONGTYPE'), ofKey: true });
@@ -349,7 +349,7 @@ describe('the redis store alone', () => {
     expect(await redis.client.get(keyName())).toBe('not ours');
   });
 
-  it('reads nothing from a key that holds something else, and the others as they are', async () => {
+  it('reads 0 from a key that holds something else, and the true counts of the others', async () => {
     await redis.client.set(keyName(), 'not ours');
     await store.publish([{ ...total, window: at(8) }], NOW);
     const keys = [7, 8].map((number) => ({ category: 'llm_call', tenant: 'p1', window: at(number) }));
@@ -378,7 +378,7 @@ describe('the redis store alone', () => {
     [['1 x']],
     [['-5']],
     [['Infinity']],
-  ])('takes nothing from a reply that the script never gives, as of a proxy: %j', async (reply) => {
+  ])('rejects a reply that the script never gives, such as one of a proxy: %j', async (reply) => {
     const { connection } = store as unknown as { connection: Record<string, unknown> };
     connection.rateMonitorPublish = () => Promise.resolve(reply);
     const refused = expect.stringMatching(/^(odd answer: |BROKEN )-?\w/) as string;
@@ -389,7 +389,7 @@ describe('the redis store alone', () => {
     );
   });
 
-  it('opens a new connection once its replies are out of step, and takes no count from one', async () => {
+  it('opens a new connection if replies no longer match their commands, and uses none of those replies', async () => {
     const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
     const client = new Redis({ port: proxy.port, lazyConnect: true });
     const behind = new RedisCounterStore(client, redis.keyPrefix);
@@ -418,7 +418,7 @@ describe('the redis store alone', () => {
     await proxy.close();
   });
 
-  it('reports a connection that is lost before it is ready in the same words', async () => {
+  it('reports in the same words a connection that is lost before it is ready', async () => {
     const proxy = await TcpProxy.start(Number(new URL(process.env.TEST_REDIS_URL as string).port));
     proxy.silence();
     const client = new Redis({ port: proxy.port, lazyConnect: true });
@@ -436,7 +436,7 @@ describe('the redis store alone', () => {
     await proxy.close();
   });
 
-  it('keeps a hash small however many instances write it, and its sum', async () => {
+  it('keeps a hash small and its sum right, however many instances write to it', async () => {
     const long = { ...total, window: { key: 'long', start: 0, end: 86_400_000 }, keepMs: 60_000 };
     for (let i = 0; i < 500; i++) await store.publish([{ ...long, instance: `i${i}`, total: 2 }], NOW);
     const fields = await redis.client.hgetall(`${redis.keyPrefix}:{llm_call:p1}:long`);
@@ -451,7 +451,7 @@ describe('the redis store alone', () => {
     ['total', 'base', 'self'].flatMap((field) =>
       ['abc', '-5', 'inf', '-inf', 'nan'].map((value) => ({ field, value })),
     ),
-  )('holds back a hash whose $field is $value, and takes the others', async ({ field, value }) => {
+  )('holds back a hash whose $field is $value, and accepts the others', async ({ field, value }) => {
     await redis.client.hset(keyName(), { total: 1, [field === 'self' ? `~${total.instance}` : field]: value });
     const [refused, taken] = await store.publish([total, { ...total, window: at(8) }], NOW);
     expect(refused).toEqual({ refused: expect.stringContaining('BROKEN'), ofKey: true });
@@ -486,7 +486,7 @@ describe('the redis store alone', () => {
     },
   );
 
-  it('takes the others of a call that its user may not write in full', async () => {
+  it('accepts the other totals of a call if the user may not write one of them', async () => {
     const [user, allowed] = [`u${Date.now()}`, `${redis.keyPrefix}:{llm_call:p1}:8`];
     await redis.client.call('ACL', 'SETUSER', user, 'on', 'nopass', '+@all', `~${allowed}`);
     const limited = new Redis(process.env.TEST_REDIS_URL as string, { username: user, password: 'any' });
@@ -500,12 +500,12 @@ describe('the redis store alone', () => {
     await redis.client.call('ACL', 'DELUSER', user);
   });
 
-  it("tells Redis's time", async () => {
+  it("returns Redis's time", async () => {
     const [seconds] = await redis.client.time();
     expect(Math.abs((await store.time()) / 1_000 - Number(seconds))).toBeLessThan(5);
   });
 
-  it('shows nothing of the command that Redis refused when it was asked for the time', async () => {
+  it('shows no part of the command if Redis refuses to return its time', async () => {
     const { connection } = store as unknown as { connection: Record<string, unknown> };
     const command = { name: 'auth', args: ['monitor', 'a-secret-of-ours'] };
     const refused = Object.assign(new Error('WRONGPASS invalid username-password pair'), {
@@ -517,7 +517,7 @@ describe('the redis store alone', () => {
     expect(inspect(error, { depth: null })).toMatch(/WRONGPASS(?![^]*a-secret)/);
   });
 
-  it.each([[null], [7], [[]], [['x', 'y']], [['1']]])('takes %j for no time', async (answer) => {
+  it.each([[null], [7], [[]], [['x', 'y']], [['1']]])('does not accept %j as a time', async (answer) => {
     const { connection } = store as unknown as { connection: Record<string, unknown> };
     connection.time = () => Promise.resolve(answer);
     await expect(store.time()).rejects.toThrow(/^odd answer: .* for the time$/);

@@ -48,7 +48,7 @@ describe('edges of thresholds in four processes', () => {
         ),
     );
 
-  it('an alert about a burst names who made it up, with exact shares', async () => {
+  it('an alert about a burst names its contributors, with exact counts', async () => {
     const shares = [18, 13, 10, 6];
     await Promise.all(shares.map((times, i) => replicas.call(i, 'keyed', 'fern', times, `sk-****${i}`)));
     await replicas.settled(() => alerted('fern'), ['fern keyed 46 x1 opened']);
@@ -77,7 +77,7 @@ describe('edges of thresholds in four processes', () => {
     await settled(...once);
   });
 
-  it('a threshold below the present count is alerted on at once and once, one above it ends the incident', async () => {
+  it('a threshold below the present count alerts at once and only once; one above it ends the incident', async () => {
     const tenants = ['bolt', 'pre_1', 'core'];
     const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted(...tenants), expected);
     for (const tenant of tenants) await replicas.callOnEach('calls', tenant, 2);
@@ -105,7 +105,7 @@ describe('edges of thresholds in four processes', () => {
     await settled(...below, ...above, all[1] as string, 'core calls 6 x1 resolved');
   });
 
-  it('an alert about such a threshold names who made up the count, also from a process that counted none of it', async () => {
+  it('an alert about such a threshold names the contributors, even if its process counted none of the requests', async () => {
     for (const [process, times] of [3, 5].entries())
       await replicas.call(process, 'calls', 'iris', times, `sk-****${process}`);
     await replicas.published();
@@ -118,7 +118,7 @@ describe('edges of thresholds in four processes', () => {
     ]);
   });
 
-  it('a threshold below a count that no running process has counted is alerted on at once and once', async () => {
+  it('a threshold below a count that no running process has counted alerts at once and only once', async () => {
     const settled = (...expected: string[]): Promise<void> =>
       replicas.settled(() => alerted('gale', 'hail_1'), expected);
     for (const tenant of ['gale', 'hail_1']) await replicas.callOnEach('calls', tenant, 2);

@@ -144,7 +144,7 @@ describe('a threshold that is set while four processes count 2,000 requests a se
   };
   const everything = async (): Promise<boolean> => (await sum()) >= sums.counted - sums.lost;
 
-  it('loses no count, is told at once and once if it is below it, and holds everywhere within two seconds', async () => {
+  it('loses no count, alerts at once and only once if it is below the count, and applies everywhere within two seconds', async () => {
     const loads = processes.map((each, i) => new Load(each, i));
     await wait(1_000);
     await thresholds.set({ ...set, tenant: 'acme', threshold: 20 });

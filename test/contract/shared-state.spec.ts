@@ -44,7 +44,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
   beforeAll(async () => void ({ state, lose, close } = await (PLACES[place] as () => Promise<Opened>)()));
   afterAll(() => close());
 
-  it('puts a record where what is expected is, and otherwise tells what is there', async () => {
+  it('replaces a record if it is the expected one, and otherwise returns the one that is there', async () => {
     expect(await state.swap('a', '1', undefined, 'x')).toEqual(SWAPPED);
     expect(await state.swap('a', '1', undefined, 'y')).toEqual(found('x'));
     expect(await state.swap('a', '1', 'x', 'z')).toEqual(SWAPPED);
@@ -56,7 +56,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await state.size('a')).toBe(0);
   });
 
-  it('swaps many records at a time, each with an outcome of its own', async () => {
+  it('swaps many records at a time, each with its own outcome', async () => {
     const ids = Array.from({ length: 250 }, (_, i) => `${i}`);
     await Promise.all(ids.slice(0, 100).map((id) => state.swap('many', id, undefined, 'x', 5)));
     const outcomes = await Promise.all([
@@ -89,7 +89,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await state.size('ages')).toBe(2);
   });
 
-  it('knows what is due, the longest first, and nothing of what is removed or never due', async () => {
+  it('lists what is due, longest overdue first, without removed records and those that are never due', async () => {
     const due = async (until: number, most = 10) => (await state.due('dues', until, most)).ids;
     await state.swap('dues', 'late', undefined, 'x', 30);
     await state.swap('dues', 'soon', undefined, 'x', 10);
@@ -106,7 +106,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await due(100)).toEqual(['soon']);
   });
 
-  it('tells by another generation that it was lost when records are due, which can be written again', async () => {
+  it('shows by a new generation that due times were lost, and takes them again', async () => {
     if (!lose) return;
     const records = new Records<{ at: number }>(state, 'times', ({ at }) => at);
     await records.change('1', () => ({ at: 5 }));
@@ -119,7 +119,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect((await state.due('times', 4, 9)).ids).toEqual([]);
   });
 
-  it('tells the first who asks that a generation is new, since nobody else may know what was lost', async () => {
+  it('tells the first caller that a generation is new, because nobody else may know what was lost', async () => {
     if (!lose) return;
     const isNew = async () => (await state.due('firsts', 0, 1)).isNew;
     await state.swap('firsts', '1', undefined, 'x', 5);
@@ -128,7 +128,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect([await isNew(), await isNew()]).toEqual([true, undefined]);
   });
 
-  it('lists and counts all records though it lost when they were written', async () => {
+  it('lists and counts all records even if it has lost when they were written', async () => {
     if (!lose) return;
     for (const id of ['1', '2']) await state.swap('orders', id, undefined, `of ${id}`);
     await lose('orders:written');
@@ -142,7 +142,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect([...(await state.list('orders', 1)).keys()]).toEqual(['3']);
   });
 
-  it('tells by another generation that the records were lost', async () => {
+  it('shows by a new generation that records were lost', async () => {
     const generation = async () => (await state.due('generations', 0, 1)).generation;
     const before = await generation();
     await state.swap('generations', '1', undefined, 'x');
@@ -152,7 +152,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await generation()).not.toBe(before);
   });
 
-  it('gives a lease to one at a time, who may extend it and give it back', async () => {
+  it('gives a lease to one owner at a time, who may extend or release it', async () => {
     expect(await Promise.all(['a', 'b', 'a'].map((owner) => state.claim('x', owner, 60_000)))).toEqual([
       true,
       false,

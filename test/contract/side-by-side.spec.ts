@@ -105,7 +105,7 @@ describe('0.1 and this version on one Redis', () => {
       expect([...one.announced, ...two.announced].sort()).toEqual([1, 2]);
     });
 
-    it('announce each level once if the one before crossed all of them and is gone', async () => {
+    it('announce each level once if the previous version crossed all of them and has stopped', async () => {
       const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(20);
       await one.count(0);
@@ -114,7 +114,7 @@ describe('0.1 and this version on one Redis', () => {
       expect(two.announced).toEqual([]);
     });
 
-    it('keep the sum and what was announced over a roll-out and its way back', async () => {
+    it('keep the sum and the announced levels through a deployment and its rollback', async () => {
       const [one, two] = [VERSIONS[before](), VERSIONS[after]()];
       await one.count(3);
       await two.count(3);

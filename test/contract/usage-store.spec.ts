@@ -85,7 +85,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
   const counts = async (tenants: string[], from = SLOT, to = SLOT) =>
     (await usage.history(category, tenants, from, to)).map((found) => Object.fromEntries(found));
 
-  it('copies what waits into the history, once, late or again', async () => {
+  it('copies waiting tenants into the history, whether called once, late or again', async () => {
     await Promise.all([count('one', 7), count('zwei: {2}', 3)]);
     await waits(['one', 'zwei: {2}', 'gone']);
     expect(await usage.claimCopy(unit(), 'a', LEASE_MS)).toBe(3);
@@ -103,7 +103,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await counts(['one'])).toEqual([{ [SLOT]: 9 }]);
   });
 
-  it('answers counts above what is asked for, and copies the others too, whatever their ids hold', async () => {
+  it('returns only counts above the given one, and copies the others too, whatever characters their ids have', async () => {
     const ids = ['plain', 'prüfung 1 %41', '{a}:b/%u0041', '\u{1f600}', 'half \ud800'];
     await Promise.all(ids.map((id, i) => count(id, i + 1)));
     await waits(ids);
@@ -115,7 +115,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await counts(ids)).toEqual(ids.map((_, i) => ({ [SLOT]: i + 1 })));
   });
 
-  it('never takes a count in history down', async () => {
+  it('never lowers a count in the history', async () => {
     await count('one', 9);
     await waits(['one']);
     await usage.copy(unit(), 100, 0, RETENTION);
@@ -149,7 +149,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await client.quit();
   });
 
-  it('copies some at a time', async () => {
+  it('copies a limited number at a time', async () => {
     const tenants = Array.from({ length: 25 }, (_, i) => `t${i}`);
     await Promise.all(tenants.map((tenant) => count(tenant, 1)));
     await waits(tenants);
@@ -159,7 +159,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(sizes).toEqual([10, 10, 5]);
   });
 
-  it('copies each of many once, a part at a time', async () => {
+  it('copies each of many tenants once, some at a time', async () => {
     const tenants = Array.from({ length: 500 }, (_, i) => `tenant ${i}`);
     await Promise.all(tenants.map((tenant) => count(tenant, 1)));
     await waits(tenants.slice(0, 300));
@@ -187,7 +187,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await counts(['one'], first, first + 199)).toEqual([{ [first]: 2 }]);
   });
 
-  it('gives the copying to one replica', async () => {
+  it('lets one replica copy at a time', async () => {
     if (place === 'memory') return;
     await waits(['one']);
     expect(await usage.claimCopy(unit(), 'a', 300)).toBe(1);
@@ -196,7 +196,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await until(async () => (await usage.claimCopy(unit(), 'b', 300)) === 1);
   });
 
-  it('lets nobody wait for a replica that ends', async () => {
+  it('makes nobody wait for a replica that is shutting down', async () => {
     await waits(['one']);
     expect(await usage.claimCopy(unit(), 'a', LEASE_MS)).toBe(1);
     expect(await usage.claimCopy(unit(), 'a', 0)).toBe(1);
@@ -230,7 +230,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect(await usage.totals(category, SLOT - 480, SLOT + 10)).toEqual(new Map([[SLOT, 11]]));
   });
 
-  it('knows the busiest of a window by the highest count told of each', async () => {
+  it('ranks the busiest tenants of a window by the highest count reported for each', async () => {
     const tell = (counted: Record<string, number>) =>
       report({
         tops: [
@@ -259,7 +259,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     ]);
   });
 
-  it('knows who came nearest to a threshold, as many as of the busiest', async () => {
+  it('knows who came nearest to a threshold, as many tenants as of the busiest', async () => {
     const tell = (ratios: Record<string, number>, counts: Record<string, number> = {}) =>
       report({
         tops: [
@@ -281,7 +281,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect([all.length, all[0], all.at(-1)]).toEqual([MAX_LIVE, `t${MAX_LIVE + 4}`, 't5']);
   });
 
-  it('knows who was seen, by which name and thresholds', async () => {
+  it('knows who was seen, with their names and thresholds', async () => {
     const tenants = new Map([
       ['a', { name: 'A: a name, with 1 2 3' }],
       ['b', { name: '', thresholds: [3, 100] }],
@@ -296,7 +296,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     expect((await usage.seenOf(category, BLOCK, ['a']))[0]).toEqual({ name: 'Other' });
   });
 
-  it('keeps the highest of an hour', async () => {
+  it('keeps the highest counts of an hour', async () => {
     const hour = Math.floor(SLOT / 60);
     const most = Array.from({ length: 3 * MAX_PEAKS }, (_, i) => ({ tenant: `t${i}`, count: i + 1 }));
     await usage.addPeaks(category, hour, most, RETENTION);

@@ -70,7 +70,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
   const day = { from: START - 10 * MINUTE };
   const nonZero = (counts: number[]) => counts.flatMap((count, i) => (count > 0 ? [[i, count]] : []));
 
-  it('answers alike from each replica, before and after a minute is copied', async () => {
+  it('gives the same answers from each replica, before and after a minute is copied', async () => {
     const [a, b] = [replica('a'), replica('b')];
     await a.count('llm', 'one', 7, { name: 'One' });
     await b.count('llm', 'one', 5);
@@ -90,7 +90,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ).toEqual([[[START / MINUTE, 12]], [[START / MINUTE, 2]]]);
   });
 
-  it('answers as many as asked for, and refuses numbers and times that cannot be meant', async () => {
+  it('returns as many rows as asked for, and refuses impossible numbers and times', async () => {
     const a = replica('a');
     const { usage } = a;
     for (const [i, tenant] of ['one', 'two', 'three'].entries()) await a.count('llm', tenant, i + 1);
@@ -141,7 +141,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(await usage.hourlyPeaks('llm', { from: START, to: START - MINUTE })).toEqual([]);
   });
 
-  it('knows nobody at a time that is still to come or too far for a calendar', async () => {
+  it('returns nobody for a time in the future, or too far away for a calendar', async () => {
     const monthly = replica('a', { llm: { threshold: 6, period: 'month', timeZone: 'America/St_Johns' } });
     await monthly.count('llm', 'one', 1);
     await monthly.recorder.look();
@@ -150,7 +150,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(await monthly.usage.top('llm', { at: START })).toHaveLength(1);
   });
 
-  it('says of a sliding window when it began, and no end', async () => {
+  it('gives a sliding window a start and no end', async () => {
     const sliding = replica('a', { llm: { threshold: 6, sliding: true, windowMs: 10 * MINUTE } });
     await sliding.count('llm', 'one', 1);
     await sliding.recorder.look();
@@ -160,7 +160,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(row).not.toHaveProperty('windowEnd');
   });
 
-  it('gives what is counted while a look waits for the store to the minute in which it was counted', async () => {
+  it('assigns what is counted while the recorder waits for the store to the right minute', async () => {
     const a = replica('a', { llm: { threshold: 6, windowMs: 5 * 60 * MINUTE } });
     const seenCount = store.usage.seenCount.bind(store.usage);
     // The process is suspended for an hour.
@@ -178,7 +178,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(nonZero((await a.usage.totals('llm', { from: START })).counts)).toEqual([[60, 5]]);
   });
 
-  it('goes by the days of a time zone, before and after midnight there', async () => {
+  it('follows the days of a time zone, before and after its midnight', async () => {
     const a = replica('a', { llm: { threshold: 6, period: 'day', timeZone: 'Asia/Kolkata' } });
     const midnight = Date.parse('2026-09-21T18:30:00Z');
     clock.now = midnight - 3 * MINUTE;
@@ -250,7 +250,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
-  it('knows the busiest of a day that is over by their counts at its end, also those of its morning', async () => {
+  it('ranks the busiest of a past day by their counts at its end, including those of its morning', async () => {
     const budget = { llm: { windows: [{ period: 'day' as const, threshold: 10 }] } };
     const a = replica('a', budget, { retentionMs: 60 * 24 * 60 * MINUTE });
     const at = Date.parse('2026-09-21T00:30:00Z');
@@ -268,7 +268,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
-  it("reads nobody's history while a category is idle", async () => {
+  it('reads no history while a category is idle', async () => {
     const a = replica('a');
     await a.count('llm', 'one', 3);
     await pass(5 * MINUTE, a);
@@ -301,7 +301,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(await store.usage.totals('llm', START / MINUTE, START / MINUTE)).toEqual(new Map([[START / MINUTE, 7]]));
   });
 
-  it('reports at once who is new in a minute, and who counts on every ten seconds and when it ends', async () => {
+  it('reports new tenants of a minute at once, and continuing ones every ten seconds and at its end', async () => {
     const a = replica('a');
     const reports = jest.spyOn(store.usage, 'report');
     const reported: [second: number, tenants: string[]][] = [];
@@ -341,7 +341,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(read.map((counts) => counts.get(START / MINUTE))).toEqual([10, 1]);
   });
 
-  it('ends at once if another replica that holds the copying has died', async () => {
+  it('shuts down at once if the replica that was copying has died', async () => {
     if (place !== 'Redis') return;
     const b = replica('b');
     await b.count('llm', 'one', 7);
@@ -399,7 +399,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     },
   );
 
-  it('adds peaks once it can, and each look says that it cannot: a key holds something else', async () => {
+  it('adds peaks once it can, and fails each look until then: a key holds something else', async () => {
     if (place !== 'Redis') return;
     const a = replica('a');
     const { client } = sharedRedis();
@@ -485,7 +485,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
-  it('keeps the threshold that holds now of a tenant without a name, once one that was set is removed', async () => {
+  it('keeps the present threshold of a tenant without a name after an override was removed', async () => {
     const a = replica('a');
     for (const threshold of [20, 10]) {
       await a.count('llm', 'one', 1, { threshold });
@@ -512,7 +512,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     ]);
   });
 
-  it('gives no history to a flood of ids beyond the limit, but to those near their threshold', async () => {
+  it('gives no history to ids beyond the limit, unless they are near their threshold', async () => {
     const a = replica('a', { llm: { threshold: 10 } }, { maxTenants: 5 });
     for (let i = 0; i < 9; i++) await a.count('llm', `t${i}`, 1);
     await a.count('llm', 'hot', 8);
@@ -542,7 +542,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     expect(advice.suggestion?.threshold).toBe(3);
   });
 
-  it('copies thousands of tenants over half a minute, some at a time', async () => {
+  it('spreads copying thousands of tenants over half a minute', async () => {
     if (place === 'Redis Cluster') return;
     const a = replica('a');
     for (let i = 0; i < 2_500; i++) await a.count('llm', `t${i}`, 1 + (i % 7));

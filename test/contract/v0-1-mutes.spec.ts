@@ -57,7 +57,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
   });
   afterAll(() => client.disconnect());
 
-  it('hold here if 0.1 has set them, before this replica started or after, until 0.1 ends them', async () => {
+  it('apply here if 0.1 has set them, before or after this replica started, until 0.1 ends them', async () => {
     await mutedByOld({ tenant: 'before' });
     const both = [await replica(), await replica()] as const;
     await mutedByOld({ tenant: 'after', category: 'llm_call' });
@@ -71,7 +71,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     expect(mute).toMatchObject({ tenant: 'before', reason: 'set by 0.1' });
   });
 
-  it('hold in 0.1 if they were set here, and end on both sides, no matter where they are ended', async () => {
+  it('apply in 0.1 if they were set here, and end in both, wherever they are ended', async () => {
     const both = [await replica(), await replica()] as const;
     for (const tenant of ['a', 'b', 'c'])
       await both[0].mutes.mute({ tenant, forMs: tenant === 'c' ? 3_000 : MINUTE, reason: 'set here' });
@@ -88,7 +88,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     await until(async () => Object.keys(await keptByOld()).length === 0);
   });
 
-  it('can be replaced on both sides: the later one holds', async () => {
+  it('can be replaced in both: the later one applies', async () => {
     const alerts = await replica();
     const until2 = async (): Promise<number> => ((await alerts.mutes.list())[0]?.until.getTime() ?? 0) - Date.now();
     await alerts.mutes.mute({ tenant: 'a', forMs: MINUTE, reason: 'set here' });
@@ -100,7 +100,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     expect(await until2()).toBeGreaterThan(2 * MINUTE);
   });
 
-  it('of one environment hold in no other, though 0.1 knows none', async () => {
+  it('of one environment apply in no other, although 0.1 has no environments', async () => {
     const [production, staging] = [
       await replica({ environment: 'production' }),
       await replica({ environment: 'staging' }),
@@ -113,7 +113,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     expect([isMuted(production, 'a'), isMuted(staging, 'a')]).toEqual([true, false]);
   });
 
-  it('are put back on both sides if Redis loses its data, and what cannot be read there harms nothing', async () => {
+  it('are restored in both if Redis loses its data, and unreadable ones do no harm', async () => {
     const both = [await replica(), await replica()] as const;
     await both[0].mutes.mute({ tenant: 'a', forMs: MINUTE, reason: 'set here' });
     await until(() => isMuted(both[1], 'a'));
@@ -124,7 +124,7 @@ describe('mutes, in a rolling deployment from 0.1', () => {
     expect(both.map((one) => isMuted(one, 'a'))).toEqual([true, true]);
   });
 
-  it('go on if Redis evicts only what 0.1 reads, and are put back there', async () => {
+  it('continue if Redis evicts only the key that 0.1 reads, and are restored there', async () => {
     const both = [await replica(), await replica()] as const;
     for (const tenant of ['a', 'b']) await both[0].mutes.mute({ tenant, forMs: MINUTE, reason: 'set here' });
     await until(() => isMuted(both[1], 'b'));

@@ -35,7 +35,7 @@ describe('apps of both versions on one Redis', () => {
   });
 
   it.each<Version>(['0.1', 'this'])(
-    '%s before, the other version during a deploy, and back: sums are right, each level is alerted on once',
+    'from %s to the other version and back: sums are right, and each level alerts once',
     async (before) => {
       const tenant = randomUUID();
       const stored = async (): Promise<number> =>

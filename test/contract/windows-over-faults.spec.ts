@@ -37,7 +37,7 @@ describe('several windows in four processes', () => {
   const alerted = (): string[] => replicas.alertsOf('acme').map(({ window, threshold }) => `${window} ${threshold}`);
   const settled = (...expected: string[]): Promise<void> => replicas.settled(alerted, expected);
 
-  it('alert once each, over restarts of the store with and without its data, and the kill of a process', async () => {
+  it('alert once each, through restarts of the store with and without its data, and a killed process', async () => {
     await onEach(3);
     await settled();
     // 30 s later it is the same sliding window, whichever fixed minute it is.
@@ -64,7 +64,7 @@ describe('several windows in four processes', () => {
     await settled('day 20', 'day 20', 'minute 12');
   });
 
-  it('count by outcome and name who made it up, over the same faults', async () => {
+  it('count by outcome and name contributors, through the same faults', async () => {
     const categories = (): string[] => replicas.alertsOf('bolt').map(({ category }) => category);
     for (const [process, key] of [
       [0, 'sk-a'],

@@ -41,7 +41,7 @@ describe('the channel for Teams', () => {
     expect(resolved).toEqual(card('good', 'is back under'));
   });
 
-  it('keeps what a service would format out of texts that are formatted', async () => {
+  it('puts no text from users where the service would format it', async () => {
     await channel.send(anAlert({ tenant: { id: 'p"\u3164', name: '[Reset](https://b.example)\n\u202E**x**' } }));
     const body = server.requests[0]?.body ?? '';
     expect(body).not.toMatch(/"TextBlock"|"FactSet"|[\u202E\u3164]/);
@@ -61,10 +61,10 @@ describe('the channel for Teams', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('waits as long as it is asked to', async () => {
+  it('waits for as long as the service asks', async () => {
     server.answerNext({ status: 429, headers: { 'retry-after': '7' } });
     await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 7_000 });
   });
 
-  it('keeps its address out of print', () => expect(inspect(channel, { depth: 9 })).not.toContain('token'));
+  it('never prints its address', () => expect(inspect(channel, { depth: 9 })).not.toContain('token'));
 });

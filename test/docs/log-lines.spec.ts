@@ -105,18 +105,18 @@ function fixedPart(line: string): string {
   return parts.reduce((longest, part) => (part.length > longest.length ? part : longest));
 }
 
-it('finds what the module logs, and the rows about it', () => {
+it("finds the module's log lines and the rows about them", () => {
   expect(lines.length).toBeGreaterThan(50);
   expect(rows.length).toBeGreaterThan(50);
 });
 
-it.each(lines.filter((line) => !WITHOUT_A_ROW.test(line)))('the operators have a row about `%s`', (line) => {
+it.each(lines.filter((line) => !WITHOUT_A_ROW.test(line)))('the operations page has a row about `%s`', (line) => {
   // A channel's health is told what the channel is called.
   const shown = line.replace(/^…/, 'The … channel');
   expect(rows.filter((row) => shown.includes(fixedPart(row)) || row.includes(fixedPart(line)))).not.toEqual([]);
 });
 
-it.each(rows)('the code has the words of `%s`', (row) => {
+it.each(rows)('the code contains the words of the row `%s`', (row) => {
   const words = fixedPart(row).replace(/^channel /, '');
   expect(sources.some((source) => source.includes(words)) || lines.some((line) => line.includes(words))).toBe(true);
 });

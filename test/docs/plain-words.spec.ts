@@ -30,7 +30,7 @@ const files = [
   ),
 ].filter((file) => /\.(md|tsx?)$|\.example$/.test(file) && !/built-assets|plain-words/.test(file));
 
-it('pages, messages, comments and names of tests are in plain words of today', () => {
+it('pages, messages, comments and test names use plain modern words', () => {
   const found = files.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(WORDS)].map(
       ([word]) => `${file}: "${word}", write "${DIALECT[word.toLowerCase()]}"`,

@@ -4,7 +4,7 @@ import type { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { startApp } from '../support/app.js';
 import './prometheus.js';
 
-it('an app without OpenTelemetry gives Prometheus its metrics', async () => {
+it('the snippet exports the metrics of an app to Prometheus', async () => {
   const { close } = await startApp({});
   try {
     const page = await (await fetch('http://127.0.0.1:9464/metrics')).text();

@@ -7,7 +7,7 @@ import { until } from '../support/until.js';
 import { WebhookServer } from '../support/webhook-server.js';
 import { MorningDigest } from './morning-digest.js';
 
-it('the digest of the morning is sent by one replica', async () => {
+it('one replica sends the morning digest', async () => {
   const server = await new WebhookServer().start();
   const clients = Array.from({ length: 3 }, sharedRedis);
   const [{ keyPrefix }] = clients as [(typeof clients)[0]];

@@ -69,7 +69,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   const toHook = () => new WebhookChannel({ url: hook.url });
   const colors = () => discord.messages.map(({ now }) => now.embeds?.[0]?.color);
 
-  it('is one story of a window that replicas call by two names, as during a deploy that adds another beside it', async () => {
+  it('is one story if replicas have two names for the window, as while a deployment adds another window', async () => {
     const windowMs = 1_500;
     const called = (name: string) => ({ ...story, windowOf: () => aWindow('1500ms', windowMs, { name }) });
     const [old, next] = [new CapturingChannel(), new CapturingChannel()];
@@ -87,7 +87,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect([await listed(before), await listed(after)]).toEqual([[undefined], ['1500ms']]);
   });
 
-  it('sends later what a receiver refused at first, with any status', async () => {
+  it('sends later what a receiver first refused, whatever the status', async () => {
     const alerts = await replica([toHook()]);
     const answers = [403, 400, 408, 425, 500, 429];
     const reasons = async () => (await alerts.list()).map(({ channels }) => channels.webhook?.reason);
@@ -126,7 +126,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => hook.requests.length === 3);
   });
 
-  it('takes a 404 for a receiver that is away: a test that goes through brings back what was held', async () => {
+  it('treats a 404 as an absent receiver: a successful test sends what was held back', async () => {
     const alerts = await replica([toHook()]);
     hook.answerNext({ status: 404 });
     await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: '1' } }));
@@ -172,7 +172,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => hook.requests.length === 4);
   });
 
-  it('is sent by the replica with a good webhook if that of the one that noticed is revoked', async () => {
+  it('is sent by the replica with a valid webhook if the one that noticed has a revoked one', async () => {
     const revoked = await new WebhookServer().start();
     const other = await new DiscordServer(fast).start();
     const one = await replica([new WebhookChannel({ url: revoked.url }), new DiscordChannel({ url: other.url })]);
@@ -189,7 +189,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await Promise.all([revoked.close(), other.close()]);
   });
 
-  it('goes on in its message after a deployment that lists another channel of the kind before its own', async () => {
+  it('continues its message after a deployment puts another channel of the same kind before its own', async () => {
     const other = await new DiscordServer(fast).start();
     const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_500 } };
     const old = await replica([toDiscord()], settings);
@@ -210,7 +210,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await other.close();
   });
 
-  it('brings the message of a slow Discord to what became true meanwhile, instead of a second one', async () => {
+  it('updates the message of a slow Discord to what is true by then, instead of posting a second one', async () => {
     discord.delayNext(6_000);
     const alerts = await replica([toDiscord()], { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 1_000 } });
     await alerts.breached(aBreachNow(1_000));
@@ -234,7 +234,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect((await alerts.list())[0]?.alert).toMatchObject({ count: 5_000, countAtCrossing: 76, level: critical });
   });
 
-  it('leaves the message green where one replica waits with a late word and another sees the end', async () => {
+  it('leaves the message green if one replica is about to send old news when another sees the end', async () => {
     const [one, other] = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
     await one.breached(aBreachNow(1_000));
     await until(() => discord.messages.length === 1);
@@ -248,7 +248,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect((await other.list())[0]?.alert.incident?.status).toBe('resolved');
   });
 
-  it('posts one message where two replicas notice at once', async () => {
+  it('posts one message if two replicas notice at the same time', async () => {
     const both = [await replica([toDiscord()], story), await replica([toDiscord()], story)];
     await Promise.all(both.map((alerts) => alerts.breached(aBreachNow(DAY_MS))));
     await until(() => discord.messages.length > 0);
@@ -256,7 +256,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(discord.messages).toHaveLength(1);
   });
 
-  it('tells the end of what was told through a mute, and after a mute what is still true', async () => {
+  it('sends the end of what was sent even during a mute, and after the mute what is still true', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], story);
     await alerts.breached(aBreachNow(1_000));
@@ -270,7 +270,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(lines.find((line) => line.startsWith('Muted proj_1'))).toMatch(/every category by Ana until .* \(on it\)$/);
   });
 
-  it('has one story when the store is back, with one message at most from each replica', async () => {
+  it('becomes one story when the store is back, with one message per replica at most', async () => {
     const sides = [brittle(state), brittle(state), brittle(state)];
     const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_000 } };
     const all = await Promise.all(sides.map((side) => replica([toDiscord()], settings, side)));
@@ -292,7 +292,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(await all[1]?.list()).toHaveLength(1);
   });
 
-  it('ends what replicas opened under several ids, because they could not reach each other', async () => {
+  it('ends what replicas opened under several ids while they could not reach each other', async () => {
     const pagerDuty = await new PagerDutyServer().start();
     const sides = [brittle(state), brittle(state)];
     const channels = () => [
@@ -319,7 +319,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await pagerDuty.close();
   });
 
-  it('tells levels that are crossed while a message is under way in one message about the highest, with the present count', async () => {
+  it('reports levels that are crossed while a message is being sent in one message about the highest, with the present count', async () => {
     const sent: [at: number, count: number][] = [];
     const channel: AlertChannel = {
       name: 'slow',
@@ -347,7 +347,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     ]);
   });
 
-  it('does not let one poisoned alert delay others', async () => {
+  it('does not let an alert that always fails delay others', async () => {
     const got: string[] = [];
     const channel: AlertChannel = {
       name: 'picky',
@@ -369,49 +369,52 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   it.each([
     ['an error', () => new Error('answered 500')],
     ['a refusal', () => new DeliveryError('answered 400', { retry: false })],
-  ])('does not let one poisoned alert delay a group, which ends with %s, nor spoil the next', async (_, fault) => {
-    const got: string[] = [];
-    const groups: string[][] = [];
-    const send = (ids: string[]): Promise<void> => {
-      groups.push(ids);
-      return ids.includes('poison') ? Promise.reject(fault()) : Promise.resolve(void got.push(...ids));
-    };
-    const channel: AlertChannel = {
-      name: 'picky',
-      send: ({ tenant }) => send([tenant.id]),
-      sendBatch: (all) => send(all.map(({ tenant }) => tenant.id)),
-    };
-    const alerts = await replica([channel], { groupWaitMs: 100 });
-    const raise = (ids: string[]) =>
-      Promise.all(ids.map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id }, level: critical }))));
-    const healthy = (from: number) => Array.from({ length: 20 }, (__, i) => `ok${from + i}`);
-    await raise(['poison', ...healthy(0)]);
-    expect(
-      await endsWithin(
-        until(() => got.length === 20),
-        2_000,
-      ),
-    ).toBe(true);
-    // Found once it has failed alone, which may be after all others are out.
-    await until(() => groups.some((ids) => ids.length === 1 && ids.includes('poison')));
-    expect(groups.length).toBeLessThan(18);
-    expect(groups.filter((ids) => ids.includes('poison') && ids.length > 1).length).toBeLessThan(6);
-    const before = groups.length;
-    await raise(healthy(20));
-    expect(
-      await endsWithin(
-        until(() => got.length === 40),
-        2_000,
-      ),
-    ).toBe(true);
-    expect(groups.slice(before).every((ids) => ids.length === 1 || !ids.includes('poison'))).toBe(true);
-  });
+  ])(
+    'does not let an alert that always fails delay a group, which ends with %s, or break the next one',
+    async (_, fault) => {
+      const got: string[] = [];
+      const groups: string[][] = [];
+      const send = (ids: string[]): Promise<void> => {
+        groups.push(ids);
+        return ids.includes('poison') ? Promise.reject(fault()) : Promise.resolve(void got.push(...ids));
+      };
+      const channel: AlertChannel = {
+        name: 'picky',
+        send: ({ tenant }) => send([tenant.id]),
+        sendBatch: (all) => send(all.map(({ tenant }) => tenant.id)),
+      };
+      const alerts = await replica([channel], { groupWaitMs: 100 });
+      const raise = (ids: string[]) =>
+        Promise.all(ids.map((id) => alerts.breached(aBreachNow(DAY_MS, { tenant: { id }, level: critical }))));
+      const healthy = (from: number) => Array.from({ length: 20 }, (__, i) => `ok${from + i}`);
+      await raise(['poison', ...healthy(0)]);
+      expect(
+        await endsWithin(
+          until(() => got.length === 20),
+          2_000,
+        ),
+      ).toBe(true);
+      // Found once it has failed alone, which may be after all others are out.
+      await until(() => groups.some((ids) => ids.length === 1 && ids.includes('poison')));
+      expect(groups.length).toBeLessThan(18);
+      expect(groups.filter((ids) => ids.includes('poison') && ids.length > 1).length).toBeLessThan(6);
+      const before = groups.length;
+      await raise(healthy(20));
+      expect(
+        await endsWithin(
+          until(() => got.length === 40),
+          2_000,
+        ),
+      ).toBe(true);
+      expect(groups.slice(before).every((ids) => ids.length === 1 || !ids.includes('poison'))).toBe(true);
+    },
+  );
 
   it.each([
     ['one by one', false],
     ['in groups', true],
   ])(
-    'does not let four urgent alerts that always fail keep others waiting in a channel that takes them %s',
+    'does not let four urgent alerts that always fail hold up others in a channel that takes them %s',
     async (_, groups) => {
       const got: string[] = [];
       let failures = 0;
@@ -435,7 +438,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     40_000,
   );
 
-  it('does not send a group in parts because the channel asks for a pause', async () => {
+  it('does not split a group because the channel asks for a pause', async () => {
     const sizes: number[] = [];
     const channel: AlertChannel = {
       name: 'limited',
@@ -454,7 +457,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(Math.min(...sizes.slice(1))).toBeGreaterThan(8);
   });
 
-  it('is sent by another replica soon if the one that was to send it died, and the clock of the store then fell back', async () => {
+  it("is soon sent by another replica if the sender died and then the store's clock fell back", async () => {
     let offset = 0;
     const now = (): number => Date.now() + offset;
     const side = brittle(state);
@@ -472,7 +475,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await one.stop();
   }, 20_000);
 
-  it('puts the abuser first in the next message, and counts what there is no room for', async () => {
+  it('puts the worst tenant first in the next message, and counts those without room', async () => {
     const batches: { ids: string[]; more: number }[] = [];
     const channel: AlertChannel = {
       name: 'slow',
@@ -496,7 +499,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(Math.max(...batches.map(({ more }) => more))).toBeGreaterThan(0);
   });
 
-  it('keeps a true history of 90 alerts while three channels are down', async () => {
+  it('keeps a correct history of 90 alerts while three channels are down', async () => {
     const down = (name: string): AlertChannel => ({ name, send: () => Promise.reject(new Error('answered 503')) });
     const alerts = await replica([down('a'), down('b'), down('c')]);
     await Promise.all(
@@ -523,7 +526,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect([heard.staging.alerts, await staging.list(), await production.mutes.list()]).toEqual([[], [], []]);
   });
 
-  it('has a story for each of two tenants that differ in half a character, and survives a broken record', async () => {
+  it('has a story for each of two tenants that differ in half a surrogate pair, and survives a broken record', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], story);
     const tenant = {
@@ -550,7 +553,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(await alerts.list()).toHaveLength(3);
   });
 
-  it('tells what a mute held back when a shorter one that replaced it ends', async () => {
+  it('sends what a mute held back when the shorter mute that replaced it ends', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard]);
     await alerts.mute({ tenant: 'a', forMs: DAY_MS, reason: 'all day' });
@@ -561,7 +564,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(heard.alerts.map(({ tenant }) => tenant.id)).toEqual(['a']);
   });
 
-  it('records what a mute holds back that is set while it waits for a group, and tells it when the mute ends', async () => {
+  it('records an alert held back by a mute that is set while it waits for a group, and sends it when the mute ends', async () => {
     const alerts = await replica([toDiscord()], { groupWaitMs: 300 });
     await alerts.breached(aBreachNow(DAY_MS));
     await alerts.mute({ tenant: 'proj_1', forMs: 1_000, reason: 'on it' });
@@ -571,7 +574,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await until(() => discord.messages.length === 1, 3_000);
   });
 
-  it('remembers mutes where the store loses its data, and does not bring back one that was ended', async () => {
+  it('restores mutes if the store loses its data, but none that was ended', async () => {
     // A Redis of its own: it loses everything.
     const server = where === 'Redis' ? await RedisServer.start() : undefined;
     const client = server && new Redis(server.url);
@@ -593,7 +596,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await server?.kill();
   });
 
-  it('puts a mute into effect in another replica within a second, with 2,000 incidents open', async () => {
+  it('applies a mute in another replica within a second while 2,000 incidents are open', async () => {
     if (where === 'memory') return;
     const [one, other] = [
       await replica([new CapturingChannel()], story),
@@ -611,7 +614,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(reads.mock.calls.length).toBeLessThanOrEqual(1);
   });
 
-  it('bounds what is open, and tells the rest all the same', async () => {
+  it('limits open incidents, and still sends the alerts beyond the limit', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], { ...story, maxOpenIncidents: 3 });
     for (let i = 0; i < 3; i++) await alerts.breached(aBreachNow(DAY_MS, { tenant: { id: `t${i}` } }));
@@ -667,7 +670,7 @@ describe('alerts as state, if Redis loses what it acknowledged', () => {
     await until(async () => (await on.list())[0]?.channels.capturing?.status === 'delivered');
   };
 
-  it('tells the end, once, of an incident that was opened in the last second before a failover', async () => {
+  it('sends once the end of an incident that was opened in the last second before a failover', async () => {
     const [one] = [await start(), await start()];
     const looks = jest.spyOn(RedisSharedState.prototype, 'due');
     await until(() => looks.mock.calls.length > 2);
@@ -681,7 +684,7 @@ describe('alerts as state, if Redis loses what it acknowledged', () => {
     expect(statuses()).toEqual(['opened', 'resolved']);
   });
 
-  it('tells the end of an incident that a replica opened before its first look, and that was lost before it too', async () => {
+  it("sends the end of an incident that a replica opened, and the store lost, before the replica's first look", async () => {
     const looks = jest.spyOn(RedisSharedState.prototype, 'due');
     const one = await start();
     await opened(one);

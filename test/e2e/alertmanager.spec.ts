@@ -68,7 +68,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     expect(passedOn('proj_1')[0]).toBe('warning firing');
   });
 
-  it('is sent an open incident again, until it is over', async () => {
+  it('repeats an open incident until it is over', async () => {
     let ahead = 0;
     const now = (): number => Date.now() + ahead;
     const incidents = { remindAfterMs: 86_400_000, resolveAfterMs: 600_000 };
@@ -122,7 +122,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     expect(active).toContain('p warning');
   });
 
-  it('has begun when it was posted first, if it is of a long window and of no incident', async () => {
+  it('starts an alert of a long window, without incidents, when it is first posted', async () => {
     const [posted, day] = [Date.now(), 86_400_000];
     const alert = anAlert({ tenant: { id: 'long' }, windowMs: day, windowStart: new Date(posted - day / 2) });
     await channel.send(alert);

@@ -39,7 +39,7 @@ describe('an alert', () => {
     await redis.client.quit();
   });
 
-  it('of a calendar window shows the zone by whose days it goes', async () => {
+  it("about a calendar window shows the window's time zone", async () => {
     const day = { threshold: 1, period: 'day', timeZone: 'Asia/Kolkata' } as const;
     const evaluations = { threshold: 3 };
     app = await start({ categories: { llm_call: day, evaluations, collections: { threshold: 9 } } });
@@ -53,7 +53,7 @@ describe('an alert', () => {
     const store = (): RateMonitorOptions =>
       where === 'redis' ? { redis: redis.client, keyPrefix: redis.keyPrefix, categories: calmCategories() } : {};
 
-    it('comes at threshold + 1, not before, not again, and names who, where and how much', async () => {
+    it('comes at threshold + 1, not before and not again, and names who, where and how much', async () => {
       app = await start(store());
       await call(app, 15);
       expect(app.alerts).toEqual([]);
@@ -83,7 +83,7 @@ describe('an alert', () => {
       expect(app.alerts).toHaveLength(1);
     });
 
-    it('is of one tenant and category, not of another', async () => {
+    it('is about one tenant and category only', async () => {
       app = await start(store());
       await call(app, 3, '/evaluations');
       await call(app, 3, '/evaluations', { 'x-project': 'proj_2' });
@@ -109,7 +109,7 @@ describe('an alert', () => {
       ]);
     });
 
-    it('comes once for each level, the highest where several are crossed at once', async () => {
+    it('comes once for each level, at the highest if several are crossed at once', async () => {
       const categories: RateMonitorOptions['categories'] = {
         ...calmCategories(),
         llm_call: {
@@ -134,7 +134,7 @@ describe('an alert', () => {
       ]);
     });
 
-    it('comes with the first request where the threshold is 0', async () => {
+    it('comes with the first request if the threshold is 0', async () => {
       app = await start({
         ...store(),
         categories: { ...calmCategories(), llm_call: { threshold: 0, windowMs: calmWindowMs() } },
@@ -163,7 +163,7 @@ describe('an alert', () => {
       ]);
     });
 
-    it('names the tenant where its threshold is known only after its count is taken', async () => {
+    it('names the tenant even if its threshold is known only after it was counted', async () => {
       const later = (): Promise<number> => new Promise((resolve) => setTimeout(resolve, 50, 3));
       const evaluations = { threshold: later, windowMs: calmWindowMs() };
       app = await start({ ...store(), waitAtMostMs: 10, categories: { ...calmCategories(), evaluations } });
@@ -173,7 +173,7 @@ describe('an alert', () => {
       expect(app.alerts[0]).toMatchObject({ tenant: { id: 'proj_2', name: 'Umbra' }, count: 5 });
     });
 
-    it('is omitted if the threshold is unavailable, which is logged once; counting continues', async () => {
+    it('does not come if the threshold is unavailable, which is logged once; counting continues', async () => {
       app = await start({
         ...store(),
         categories: {
@@ -192,7 +192,7 @@ describe('an alert', () => {
       expect(await app.app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(3);
     });
 
-    it('comes in the background as well', async () => {
+    it('comes in background mode too', async () => {
       app = await start({ ...store(), counting: 'background', flushIntervalMs: 10 });
       await call(app, 20);
       await until(() => app.alerts.length > 0);
@@ -215,7 +215,7 @@ describe('an alert', () => {
     ]);
   });
 
-  it('goes through the other channels where one throws, rejects or hangs, and the request does too', async () => {
+  it('reaches the other channels if one throws, rejects or hangs, and the request succeeds', async () => {
     const good = new CapturingChannel();
     const bad: AlertChannel[] = [
       { name: 'throwing', send: () => JSON.parse('{') as never },
@@ -238,14 +238,14 @@ describe('an alert', () => {
     ]);
   });
 
-  it('stops the boot where a channel cannot start', async () => {
+  it('stops the boot if a channel cannot start', async () => {
     app = await start();
     await expect(
       start({ channels: [{ name: 'x', send: () => undefined, start: () => Promise.reject(new Error('no url')) }] }),
     ).rejects.toThrow('no url');
   });
 
-  it('comes of what a worker counts while the app still starts', async () => {
+  it('comes for what a worker counts while the app is starting', async () => {
     @Injectable()
     class Worker {
       constructor(counter: RateCounterService) {
@@ -280,7 +280,7 @@ describe('an alert', () => {
     await until(() => app.alerts.length === 1);
   });
 
-  it('is raised by one instance alone while the store is away, and not again when it is back', async () => {
+  it('is raised by an instance alone while the store is away, and not again when it is back', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url, { retryStrategy: () => 100 });
     client.on('error', () => undefined);

@@ -19,7 +19,7 @@ class Api {
   after() {}
 }
 
-it('a logger of the app that throws fails no request and ends no process, and an alert is logged once it works', async () => {
+it('an app logger that throws fails no request and ends no process, and an alert is logged once it works', async () => {
   const unhandled = jest.fn();
   process.on('unhandledRejection', unhandled);
   const refusing = { name: 'refusing', send: () => Promise.reject(new Error('no')) };

@@ -39,7 +39,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
     await redis.client.quit();
   });
 
-  it('has the alert out before the response that crossed', async () => {
+  it('sends the alert before the response to the request that crossed', async () => {
     const app = await start();
     for (let i = 0; i < 15; i++) await app.post('/llm/call', acme);
     expect(app.alerts).toEqual([]);
@@ -47,7 +47,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
     expect(app.alerts).toEqual([expect.objectContaining({ count: 16, threshold: 15 })]);
   });
 
-  it('publishes what is close to a level at once, and what is far from one with the next flush', async () => {
+  it('publishes totals close to a level at once, and others with the next flush', async () => {
     const app = await start();
     const counter = app.app.get(RateCounterService);
     const add = (): Promise<number> => counter.increment('llm_call', 'acme');
@@ -70,7 +70,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
 });
 
 describe('counting auto, with several instances', () => {
-  it('alerts before the response if a new instance sees a tenant that the others brought close to its level', async () => {
+  it('alerts before the response if a new instance sees a tenant that other instances brought close to a level', async () => {
     const { client, keyPrefix } = sharedRedis();
     const options = {
       redis: client,
@@ -140,7 +140,7 @@ describe('counting auto, with four instances on one Redis', () => {
     expect(alerts()).toHaveLength(1);
   });
 
-  it('puts back what a live Redis lost, with the whole sum and no second alert', async () => {
+  it('restores what a live Redis lost, with the complete sum and no second alert', async () => {
     await post(0, THRESHOLD + 3);
     await until(() => alerts().length > 0);
     // What the others hear of the alert they hear within a moment, as long as Redis lasts.

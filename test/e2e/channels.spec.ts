@@ -65,7 +65,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     return error as DeliveryError;
   };
 
-  it.each([500, 502, 503])('has an alert tried again after a %i', async (status) => {
+  it.each([500, 502, 503])('retries an alert after a %i', async (status) => {
     server.answerNext({ status, body: '<html>Bad day</html>' });
     expect(await fault()).toMatchObject({ message: `answered ${status}`, retry: true, switchOff: false });
     await channel.send(anAlert());
@@ -94,29 +94,29 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(retryAfterMs).toBeLessThanOrEqual(3_000_000);
   });
 
-  it.each(['soon', '', '-'])('leaves the wait of a 429 open if it has %p', async (wait) => {
+  it.each(['soon', '', '-'])('ignores the Retry-After of a 429 if it is %p', async (wait) => {
     const headers = { 'retry-after': wait };
     server.answerNext({ status: 429, headers });
     expect(await fault()).toMatchObject({ retry: true, retryAfterMs: undefined });
   });
 
-  it('is gone permanently after a 410 only', async () => {
+  it('is off permanently only after a 410', async () => {
     server.answerNext({ status: 410, body: { message: 'Gone' } });
     expect(await fault()).toMatchObject({ message: 'answered 410: Gone', retry: false, probe: false, switchOff: true });
   });
 
-  it.each([401, 404])('is retried occasionally after a %i', async (status) => {
+  it.each([401, 404])('is probed occasionally after a %i', async (status) => {
     server.answerNext({ status, body: { message: 'Nothing here' } });
     const message = `answered ${status}: Nothing here`;
     expect(await fault()).toMatchObject({ message, retry: true, probe: true, switchOff: false });
   });
 
-  it.each([408, 425])('has an alert tried again after a %i', async (status) => {
+  it.each([408, 425])('retries an alert after a %i', async (status) => {
     server.answerNext({ status });
     expect(await fault()).toMatchObject({ retry: true, probe: false, switchOff: false });
   });
 
-  it.each([400, 403, 422])('gives an alert up after a %i', async (status) => {
+  it.each([400, 403, 422])('counts an alert as refused after a %i', async (status) => {
     server.answerNext({ status });
     expect(await fault()).toMatchObject({ message: `answered ${status}`, retry: false, switchOff: false });
   });
@@ -132,7 +132,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect((await fault()).message).toMatch(/^answered 400: bad error RateMonitor: forged x{1,100}…$/);
   });
 
-  it('shows nothing of an answer that repeats the address or a secret, in any form', async () => {
+  it('shows no part of an answer that repeats the address or a secret, in any form', async () => {
     const { pathname, hostname } = new URL(server.url);
     const token = pathname.split('/').at(-1) as string;
     const answers = [
@@ -158,7 +158,7 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('retries an alert if no server is there', async () => {
+  it('retries an alert if no server listens', async () => {
     await server.close();
     expect(await fault()).toMatchObject({ message: 'could not be reached (ECONNREFUSED)', retry: true });
   });
@@ -177,13 +177,13 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
     ['the cause of a cause has a code', { message: SECRET, cause: { code: 'ECONNRESET' } }, ' (ECONNRESET)'],
     ['a code is a text', { code: `bad ${SECRET}`, message: `Proxy response (${SECRET})` }, ''],
     ['there is no cause', undefined, ''],
-  ])('says why no server is reached if %s', async (_, cause, why) => {
+  ])('gives the reason why no server is reached if %s', async (_, cause, why) => {
     const failing = jest.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError(`no ${SECRET}`, { cause }));
     expect(await fault()).toMatchObject({ message: `could not be reached${why}`, retry: true });
     failing.mockRestore();
   });
 
-  it('gives a server 30 seconds: it may have taken what it does not answer at once', async () => {
+  it('gives a server 30 seconds: it may have taken an alert that it is slow to answer', async () => {
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     const limit = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 100));
     server.hang();

@@ -35,7 +35,7 @@ describe('configuration', () => {
     app = undefined;
   });
 
-  it('works without options, and logs at boot where and what it counts', async () => {
+  it('works without options, and logs at boot what it counts and where', async () => {
     await start(RateMonitorModule.forRoot());
     expect((app as TestApp).log.of('Counting in')).toEqual([
       'log RateMonitor: Counting in memory; monitoring ApiController.evaluate (evaluations: more than 3 in 1 min), ' +
@@ -44,7 +44,7 @@ describe('configuration', () => {
     expect(await alertsAfter(5)).toHaveLength(1);
   });
 
-  it('works with the very same lines when nothing is decorated', async () => {
+  it('works with the same lines if nothing is decorated', async () => {
     app = await startApp({ monitor: RateMonitorModule.forRoot() });
     expect(app.log.of('no handler yet: put @MonitorRate on one, or call RateMonitorService.record()')).toHaveLength(1);
   });
@@ -120,7 +120,7 @@ describe('configuration', () => {
       expect(giveThem).toThrow(message);
     });
 
-    it('but not by a class or a provider without the method, which is named', async () => {
+    it('but not by a class or a provider without the method, which the error names', async () => {
       class Other {}
       const provider = { provide: 'OPTIONS', useValue: null };
       const imports = [{ module: class {}, providers: [provider], exports: [provider] }];
@@ -189,7 +189,7 @@ describe('configuration', () => {
       expect(await alertsAfter(1)).toHaveLength(1);
     });
 
-    it('turns the module off: nothing is counted or connected to', async () => {
+    it('turns the module off: it counts nothing and opens no connection', async () => {
       await withEnvironment({ RATE_MONITOR_ENABLED: 'false' }, { redis: { namespace: 'not there' } });
       expect(await alertsAfter(5)).toHaveLength(0);
       const counter = (app as TestApp).app.get(RateCounterService);
@@ -213,7 +213,7 @@ describe('configuration', () => {
       expect((app as TestApp).log.of('1 tenants are tracked in evaluations, the maximum')).toHaveLength(1);
     });
 
-    it('takes an empty variable for one that is not set, of each kind', async () => {
+    it('treats an empty variable of each kind as not set', async () => {
       const names = [
         'ENABLED',
         'COUNTING',
@@ -228,7 +228,7 @@ describe('configuration', () => {
       expect(await alertsAfter(4)).toHaveLength(1);
     });
 
-    it('warns of a threshold for no category here, names those there are, and starts', async () => {
+    it('warns of a threshold for an unknown category, names the known ones, and starts', async () => {
       await withEnvironment({ RATE_MONITOR_THRESHOLD_LLM: '5' });
       expect((app as TestApp).log.of('RATE_MONITOR_THRESHOLD_LLM is set')).toEqual([
         'warn RateMonitor: RATE_MONITOR_THRESHOLD_LLM is set, but nothing reads it: the categories here have ' +
@@ -239,13 +239,13 @@ describe('configuration', () => {
       expect(await alertsAfter(4)).toHaveLength(1);
     });
 
-    it('names a variable that nothing reads', async () => {
+    it('warns of a variable that nothing reads', async () => {
       await withEnvironment({ RATE_MONITOR_TRESHOLD_EVALUATIONS: '5' });
       expect((app as TestApp).log.of('RATE_MONITOR_TRESHOLD_EVALUATIONS is set')).toHaveLength(1);
     });
   });
 
-  it('takes null for not given, at any depth', async () => {
+  it('treats null as not given, at any depth', async () => {
     const nothing = {
       tenant: null,
       redis: null,
@@ -267,7 +267,7 @@ describe('configuration', () => {
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
-  it('reads options that a class gives by getters', async () => {
+  it('reads options from getters of a class', async () => {
     class Shared {
       get channels() {
         return null;
@@ -288,7 +288,7 @@ describe('configuration', () => {
     expect(await alertsAfter(2)).toHaveLength(1);
   });
 
-  it('sends to a channel that is a literal itself, not to a copy', async () => {
+  it('sends to an object-literal channel itself, not to a copy', async () => {
     const channel = {
       name: 'mine',
       repeatEveryMs: null,
@@ -304,7 +304,7 @@ describe('configuration', () => {
     expect(channel.sent).toEqual(['proj_1']);
   });
 
-  it('reads options of another realm, as a copy by structuredClone in a test is', async () => {
+  it('reads options from another realm, such as copies by structuredClone in a test', async () => {
     const options = structuredClone({ categories: { evaluations: { threshold: 1 }, collections: { threshold: 1 } } });
     expect(Object.getPrototypeOf(options)).not.toBe(Object.prototype);
     await start(RateMonitorModule.forRoot(options));
@@ -326,7 +326,7 @@ describe('configuration', () => {
       );
     });
 
-    it('a variable that looks right, because part of it is invisible', async () => {
+    it('a variable that looks right because part of it is invisible', async () => {
       await expect(withEnvironment({ RATE_MONITOR_THRESHOLD_EVALUATIONS: '15\u200b' })).rejects.toThrow(
         "RATE_MONITOR_THRESHOLD_EVALUATIONS is '15' with invisible characters: write a whole number, 0 or more",
       );
@@ -342,7 +342,7 @@ describe('configuration', () => {
       );
     });
 
-    it('an option, all of them at once and without a secret', async () => {
+    it('an option: all at once, and no secret', async () => {
       const redis = 'redis://:hunter2@db';
       const boot = start(RateMonitorModule.forRoot({ redis, publicUrl: redis, treshold: 3 } as never));
       await expect(boot).rejects.toMatchObject({ name: 'RateMonitorConfigError' });
@@ -351,7 +351,7 @@ describe('configuration', () => {
       );
     });
 
-    it('an option named by a symbol, wherever options are', async () => {
+    it('an option whose name is a symbol, at any level', async () => {
       const categories = { evaluations: { threshold: 3, [Symbol('levels')]: [] }, [Symbol('llm')]: { threshold: 1 } };
       const boot = start(RateMonitorModule.forRoot({ categories, [Symbol('redis')]: 1 }));
       for (const place of ['Symbol(redis)', 'categories.Symbol(llm)', 'categories.evaluations.Symbol(levels)'])
@@ -363,7 +363,7 @@ describe('configuration', () => {
       ['a list', []],
       ['a promise', Promise.resolve({})],
       ['a function', () => ({})],
-    ])('%s for all options, of which no option would be found', async (kind, options) => {
+    ])('%s instead of the options, which would silently count as none', async (kind, options) => {
       const message = `the options are ${kind}: give an object such as`;
       expect(() => RateMonitorModule.forRoot(options as RateMonitorOptions)).toThrow(message);
       // Nest waits for promises of factories.

@@ -31,7 +31,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     await redis.client.quit();
   });
 
-  it('counts what no request brings, and tells the count', async () => {
+  it('counts work without a request, and returns the count', async () => {
     await start();
     expect(await counter.increment('llm_call', 'proj_1')).toBe(1);
     expect(await counter.increment('llm_call', { id: 'proj_1', name: 'Acme' }, 12.5)).toBe(13.5);
@@ -40,7 +40,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(await counter.read('llm_call', 'nobody')).toBe(0);
   });
 
-  it('tells the count of the window it counted in, where that ends before the store has answered', async () => {
+  it('returns the count of the window it counted in, even if that ends before the store answers', async () => {
     const clock = new MovedClock();
     const { client, keyPrefix } = redis;
     const categories = calmCategories();
@@ -50,7 +50,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(await counted).toBe(5);
   });
 
-  it('alerts like a request does, without a route', async () => {
+  it('alerts as a request does, but without a route', async () => {
     await start();
     await counter.increment('evaluations', { id: 'proj_1', name: 'Acme' }, 4);
     await until(() => app.alerts.length === 1);
@@ -58,7 +58,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.alerts[0]).not.toHaveProperty('route');
   });
 
-  it('reads the count of an id as an alert shows it, and nobody hides behind an id of that form', async () => {
+  it('reads the count of an id as alerts show it, and nobody can hide behind such an id', async () => {
     await start();
     await counter.increment('evaluations', 'k'.repeat(1_001), 4);
     await until(() => app.alerts.length === 1);
@@ -94,7 +94,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
   });
 
-  it('survives a category, a tenant and a cost that cannot be read, which a caller without types may give', async () => {
+  it('survives unreadable categories, tenants and costs from a caller without types', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     await start();
@@ -119,7 +119,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.of('A cost in llm_call was an object that cannot be read: it counts as 1')).toHaveLength(1);
   });
 
-  it('repeats nothing of a cost that is no number: it may come from a client', async () => {
+  it('does not log a cost that is no number: it may come from a client', async () => {
     await start();
     const costs = ['1\nERROR forged', { toString: () => JSON.parse('{') as string }] as unknown as number[];
     for (const cost of costs) await counter.increment('llm_call', 'proj_1', cost);
@@ -128,7 +128,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
     expect(app.log.lines.join()).not.toContain('forged');
   });
 
-  it('tracks at most the maximum number of tenants, and logs it', async () => {
+  it('tracks no more than maxTrackedTenants, and logs that it is full', async () => {
     await start({ maxTrackedTenants: 2 });
     for (const tenant of ['a', 'b', 'c', 'd', 'a']) await counter.increment('llm_call', tenant);
     expect(await Promise.all(['a', 'b', 'c'].map((tenant) => counter.read('llm_call', tenant)))).toEqual([2, 1, 0]);
@@ -138,7 +138,7 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
   });
 });
 
-it('an app ends in time if its last publish takes long: what is over is alerted on, and channels are still told to send', async () => {
+it('an app ends in time if its last publish is slow: tenants that are over cause alerts, and channels are flushed', async () => {
   // Five calls of 0.9 s each.
   const publish = jest.fn(async (totals: readonly { total: number }[]) => {
     await new Promise((resolve) => setTimeout(resolve, 900));
@@ -181,7 +181,7 @@ describe('what a global module counts while it shuts down, as BullModule does if
   };
   beforeEach(() => (published.length = 0));
 
-  it('is published if ours is imported before it', async () => {
+  it('is published if our module is imported first', async () => {
     const imports = [RateMonitorModule.forRoot({ store })];
     const app = await startApp({ metadata: { imports }, monitor: late });
     await app.close();
@@ -189,7 +189,7 @@ describe('what a global module counts while it shuts down, as BullModule does if
     expect(app.log.of('had shut down')).toEqual([]);
   });
 
-  it('is lost if ours is imported after it, which is logged once', async () => {
+  it('is lost if our module is imported later, which is logged once', async () => {
     const app = await startApp({ metadata: { imports: [late] }, options: { store } });
     await app.close();
     expect(published).toEqual([]);

@@ -44,20 +44,20 @@ describe.each([
 
   afterEach(() => app.close());
 
-  it('counts a handler whose tenant a controller guard finds', async () => {
+  it('counts a handler whose tenant is set by a controller guard', async () => {
     await start();
     expect((await app.post('/evaluations', acme)).status).toBe(201);
     expect((await app.post('/evaluations', acme)).status).toBe(201);
     expect(await count('evaluations')).toBe(2);
   });
 
-  it('counts once where the tenant is known before any guard', async () => {
+  it('counts once if the tenant is known before any guard', async () => {
     await start({ prepare: (it) => authenticateEarly(it) });
     await app.post('/evaluations', acme);
     expect(await count('evaluations')).toBe(1);
   });
 
-  it('counts once where middleware finds the tenant, and no guard is there', async () => {
+  it('counts once if middleware sets the tenant and there is no guard', async () => {
     @Controller()
     class Open {
       @Post('open')
@@ -79,7 +79,7 @@ describe.each([
     expect(await count('llm_call', 'acme')).toBe(1);
   });
 
-  it('counts once where an earlier global guard finds the tenant', async () => {
+  it('counts once if an earlier global guard sets the tenant', async () => {
     await start({
       metadata: { controllers: [ApiController], providers: [{ provide: APP_GUARD, useClass: AuthGuard }] },
     });
@@ -100,7 +100,7 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
-  it('counts in its own app a handler that several apps share', async () => {
+  it('counts a handler that several apps share in the app that received the request', async () => {
     const other = await startApp({ fastify, metadata: { controllers: [ApiController] } });
     await start();
     await app.post('/evaluations', acme);
@@ -112,7 +112,7 @@ describe.each([
     await other.close();
   });
 
-  it('counts a handler that a subclass inherits, and one that it overrides', async () => {
+  it('counts a handler that a subclass inherits or overrides', async () => {
     @MonitorRate('llm_call')
     class Base {
       @Post('inherited')
@@ -133,7 +133,7 @@ describe.each([
     expect(await count('llm_call')).toBe(2);
   });
 
-  it('monitors every handler of a decorated class, but for those that say otherwise', async () => {
+  it('monitors every handler of a decorated class, except those that opt out', async () => {
     await start();
     await app.post('/llm/call', acme);
     await app.post('/llm/free', acme);
@@ -141,7 +141,7 @@ describe.each([
     expect([await count('llm_call'), await count('evaluations')]).toEqual([1, 1]);
   });
 
-  it('lets a skip on a class be overruled by a method', async () => {
+  it('lets a method overrule a skip on its class', async () => {
     @UseGuards(AuthGuard)
     @SkipMonitorRate()
     @Controller()
@@ -159,7 +159,7 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
-  it('lets a class override the class it extends', async () => {
+  it('lets the marks of a class replace those of the class it extends', async () => {
     @SkipMonitorRate()
     class Base {}
     @UseGuards(AuthGuard)
@@ -181,7 +181,7 @@ describe.each([
     expect(await count('llm_call')).toBe(1);
   });
 
-  it('counts a handler that another decorator wraps, with the handler for its prototype', async () => {
+  it('counts a handler whose wrapper has the handler as its prototype', async () => {
     const Wrapped: MethodDecorator = (_target, _key, descriptor) => {
       const original = descriptor.value as () => unknown;
       const wrapper = function (this: unknown): unknown {
@@ -272,7 +272,7 @@ describe.each([
     ]);
   });
 
-  it('adds up what several decorators and categories say', async () => {
+  it('adds up several decorators and categories', async () => {
     @UseGuards(AuthGuard)
     @Controller()
     class Several {
@@ -286,7 +286,7 @@ describe.each([
     expect([await count('llm_call'), await count('evaluations'), await count('collections')]).toEqual([1, 1, 5]);
   });
 
-  it('counts a cost worked out per request, and 1 where that is no cost, said once', async () => {
+  it('counts a cost computed per request, and 1 if that is no cost, logged once', async () => {
     @UseGuards(AuthGuard)
     @Controller()
     class Costly {
@@ -309,7 +309,7 @@ describe.each([
     expect(app.log.of('cost')).toHaveLength(3);
   });
 
-  it('counts 1 where a function gives no cost, also if it names who made the request', async () => {
+  it('counts 1 if a function returns no cost, for the contributor too', async () => {
     const costs: unknown[] = ['3', 5n, [3], NaN, -2, {}];
     @UseGuards(AuthGuard)
     @Controller()
@@ -326,7 +326,7 @@ describe.each([
     expect(app.log.of('not counted')).toEqual([]);
   });
 
-  it('counts requests that come together, each once', async () => {
+  it('counts concurrent requests once each', async () => {
     await start();
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, i) => app.post('/llm/call', { 'x-project': `p${i % 4}` })),
@@ -392,7 +392,7 @@ describe.each([
     expect(app.log.of('an error without a message').length).toBeGreaterThan(0);
   });
 
-  it('leaves out what skipIf names, and counts where it throws', async () => {
+  it('skips what skipIf names, and counts if it throws', async () => {
     const skipIf = (context: ExecutionContext): boolean => {
       const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
       if (headers['x-throw']) throw new Error('no such thing');
@@ -407,7 +407,7 @@ describe.each([
     expect(app.log.of('skipIf threw')).toHaveLength(1);
   });
 
-  it('counts where skipIf gives neither true nor false, and logs it once', async () => {
+  it('counts if skipIf returns neither true nor false, and logs it once', async () => {
     const skipIf = (() => 'yes') as unknown as () => boolean;
     await start({ metadata: { controllers: [ApiController] }, options: { skipIf } });
     for (let i = 0; i < 2; i++) await app.post('/evaluations', acme);
@@ -417,7 +417,7 @@ describe.each([
     ]);
   });
 
-  it('honours a skipIf and a cost that answer later, and survives those that reject', async () => {
+  it('supports asynchronous skipIf and cost functions, including those that reject', async () => {
     const headerOf = (context: ExecutionContext, name: string): string | undefined =>
       context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers[name];
     @Controller()
@@ -441,7 +441,7 @@ describe.each([
     expect(app.log.of('threw on Later.call (no cost): the request counts as 1')).toHaveLength(1);
   });
 
-  it('waits for no resolver that hangs after a few requests', async () => {
+  it('stops waiting for a resolver that hangs after a few requests', async () => {
     await start({
       metadata: { controllers: [ApiController] },
       options: { tenant: () => new Promise(() => undefined), waitAtMostMs: 3_000 },
@@ -457,7 +457,7 @@ describe.each([
     const resolving = (options: RateMonitorOptions): Promise<void> =>
       start({ metadata: { controllers: [ApiController] }, options });
 
-    it('takes an id, or the promise of one', async () => {
+    it('accepts an id or a promise of one', async () => {
       await resolving({ tenant: (context) => header(context, 'x-key') });
       await app.post('/evaluations', { 'x-key': 'k1' });
       expect(await count('evaluations', 'k1')).toBe(1);
@@ -473,7 +473,7 @@ describe.each([
       expect(await count('evaluations', 'k1')).toBe(0);
     });
 
-    it('asks again after the guards where a promised tenant was not known before them', async () => {
+    it('calls the resolver after the guards', async () => {
       await resolving({
         tenant: (context) =>
           Promise.resolve(context.switchToHttp().getRequest<{ auth?: { project: string } }>().auth?.project),
@@ -483,7 +483,7 @@ describe.each([
       expect(app.log.of('No tenant')).toEqual([]);
     });
 
-    it('takes what only looks like a promise for one', async () => {
+    it('awaits any thenable', async () => {
       const asked = (context: ExecutionContext): PromiseLike<string | undefined> => ({
         then: (...then) => Promise.resolve(header(context, 'x-key')).then(...then),
       });
@@ -492,7 +492,7 @@ describe.each([
       expect(await count('evaluations', 'k1')).toBe(1);
     });
 
-    it('delays a request no longer than allowed in all, even if it is seen several times', async () => {
+    it('delays a request no longer than allowed in total, however many categories it counts in', async () => {
       await resolving({ tenant: () => new Promise(() => undefined), waitAtMostMs: 1_000 });
       const sent = performance.now();
       expect(await endsWithin(app.post('/evaluations', acme), 1_900)).toBe(true);
@@ -519,7 +519,7 @@ describe.each([
       expect(app.log.of('No tenant')).toHaveLength(0);
     });
 
-    it('does not mind one that throws before the guards and knows after them', async () => {
+    it('does not call the resolver before the guards', async () => {
       await resolving({
         tenant: (context) => context.switchToHttp().getRequest<{ auth: { project: { id: string } } }>().auth.project,
       });
@@ -528,7 +528,7 @@ describe.each([
       expect(app.log.of('resolver')).toEqual([]);
     });
 
-    it('counts a category against the tenant it names', async () => {
+    it('counts a category against the tenant of its own resolver', async () => {
       @UseGuards(AuthGuard)
       @Controller()
       class PerKey {
@@ -574,7 +574,7 @@ describe.each([
     });
 
     it.each([[null], [{}], [{ id: {} }], [true], [Number.NaN], [''], [[]]])(
-      'takes %p for no tenant',
+      'treats %p as no tenant',
       async (answer) => {
         await resolving({ tenant: () => answer as never });
         expect((await app.post('/evaluations')).status).toBe(201);

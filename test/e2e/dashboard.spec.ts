@@ -131,7 +131,7 @@ async function proxyTo(url: string): Promise<{ url: string; close(): void }> {
 it.each([
   ['Express', false],
   ['Fastify', true],
-])('is whole on %s behind a proxy that takes off a part of the path', async (_, fastify) => {
+])('works on %s behind a proxy that removes part of the path', async (_, fastify) => {
   const app = await started({ fastify });
   const proxy = await proxyTo(app.url);
   try {
@@ -154,7 +154,7 @@ it.each([
   }
 });
 
-it('is at a path of its own in each of two apps that start together, on Express and on Fastify', async () => {
+it('has its own path in each of two apps that start together, on Express and on Fastify', async () => {
   const [express, fastify] = await Promise.all([started({ path: 'one' }), started({ path: 'two', fastify: true })]);
   const statuses = (url: string) =>
     Promise.all(
@@ -191,7 +191,7 @@ describe.each([
     }
   });
 
-  it.each([false, true])('is found with a slash at the end, if the app ignores it: %s', async (ignoreTrailingSlash) => {
+  it.each([false, true])('is found with a trailing slash if the app ignores those: %s', async (ignoreTrailingSlash) => {
     for (const version of [VersioningType.URI, VersioningType.HEADER] as const) {
       const { url } = await started({
         fastify,
@@ -257,7 +257,7 @@ describe.each([
     }
   });
 
-  it('logs once that authorize threw, and not that it said no', async () => {
+  it('logs once that authorize threw, but not that it denied access', async () => {
     const broken = await started({ fastify, authorize: () => Promise.reject(new TypeError('no session')) });
     for (let i = 0; i < 3; i++) await broken.get('/rate-monitor/page');
     expect(broken.log.of('authorize')).toEqual([
@@ -268,7 +268,7 @@ describe.each([
     expect(firm.log.of('authorize')).toEqual([]);
   });
 
-  it('takes a guard class, made by Nest, and the name of the user it leaves', async () => {
+  it("accepts a guard class that Nest instantiates, and the user's name that it sets", async () => {
     @Injectable()
     class Doors {
       open = (user: unknown) => user === 'ops';
@@ -317,19 +317,19 @@ describe.each([
 });
 
 describe('the API of the page', () => {
-  it('has its files not as a value, which Nest 10 would serialize with the module', () => {
+  it('does not provide its files as a value, which Nest 10 would serialize with the module', () => {
     const { providers } = RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' });
     const files = providers?.find((provider) => 'provide' in provider && provider.provide === ASSETS);
     expect(files).toBeDefined();
     expect(files).not.toHaveProperty('useValue');
   });
 
-  it('is left out of the API that @nestjs/swagger describes', () => {
+  it('is not part of the API that @nestjs/swagger describes', () => {
     const { controllers } = RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' });
     expect(Reflect.getMetadata('swagger/apiExcludeController', controllers?.[0] as object)).toEqual([true]);
   });
 
-  it('fails the boot without authorize, and with a path that is none', () => {
+  it('stops the boot without authorize, and with a path that is none', () => {
     const forRoot = (options: unknown) => () =>
       RateMonitorDashboardModule.forRoot(options as RateMonitorDashboardOptions);
     expect(forRoot({})).toThrow(RateMonitorConfigError);
@@ -340,7 +340,7 @@ describe('the API of the page', () => {
       expect(forRoot({ authorize: () => true, path })).toThrow(/path of RateMonitorDashboardModule/);
   });
 
-  it('fails the boot with an option that does not exist, and names the one that was meant', () => {
+  it('stops the boot with an unknown option, and names the one that was meant', () => {
     const forRoot = (options: object) => () =>
       RateMonitorDashboardModule.forRoot({ authorize: () => 'dana', ...options });
     expect(forRoot({ Path: 'ops' })).toThrow(/Path is not an option of RateMonitorDashboardModule: write path$/);
@@ -348,7 +348,7 @@ describe('the API of the page', () => {
     expect(forRoot({ 'redis://:hunter2@db': 1 })).toThrow(/- \(an address\) is not an option/);
   });
 
-  it('shows who is over, since when, where told and until when muted', async () => {
+  it('shows who is over, since when, which channels know it, and until when it is muted', async () => {
     const { monitor, get } = await started();
     const { replica, clock, alerts, mutes } = monitor;
     for (let minute = 0; minute < 3; minute++) {
@@ -501,7 +501,7 @@ describe('the API of the page', () => {
     });
   });
 
-  it('counts a tenant as over that is over the threshold, not one that is over a level below it', async () => {
+  it('counts a tenant as over above the threshold, not above a lower level', async () => {
     const { monitor, get } = await started();
     const categories = monitor.view.categories as Map<string, Category>;
     const category = categories.get('llm_call') as Category;
@@ -516,7 +516,7 @@ describe('the API of the page', () => {
     });
   });
 
-  it('shows a tenant of the last minute until the running one has more to show', async () => {
+  it('shows a tenant of the last minute until the running one has a higher count', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60);
     await monitor.replica.recorder.look();
@@ -570,7 +570,7 @@ describe('the API of the page', () => {
     expect(rows).toMatchObject([{ tenant: { id: 'trial' }, count: 3, threshold: 4, ratio: 0.75 }]);
   });
 
-  it('holds the last hour against the threshold of the window that it shows, and of no other', async () => {
+  it('compares the last hour with the threshold of its own window only', async () => {
     const windows = [
       { period: 'month' as const, threshold: 30 },
       { windowMs: MINUTE, threshold: 10 },
@@ -585,7 +585,7 @@ describe('the API of the page', () => {
     ]);
   });
 
-  it('shows since when a long window is over by its alert, not by its beginning', async () => {
+  it("shows since when a long window is over by its alert, not by the window's start", async () => {
     // There is a history only of the shortest.
     const windows = [{ threshold: 1_000 }, { period: 'month' as const, threshold: 30 }];
     const { monitor, get } = await started({ monitor: seenMonitor(START, { tokens: { windows } }) });
@@ -622,7 +622,7 @@ describe('the API of the page', () => {
     expect([found.rows[0]?.tenant.id, found.rows.length, found.more]).toEqual(['proj_last', 50, 11]);
   });
 
-  it('reads once a second, however many look, and at once after a change', async () => {
+  it('reads once a second for any number of viewers, and at once after a change', async () => {
     const { monitor, get, post } = await started();
     const top = jest.spyOn(monitor.replica.usage, 'top');
     await Promise.all(Array.from({ length: 20 }, () => get('/rate-monitor/api/overview')));
@@ -634,7 +634,7 @@ describe('the API of the page', () => {
     ]);
   });
 
-  it('answers without a body while nothing but the time has changed', async () => {
+  it('answers 304 while nothing but the time has changed', async () => {
     const { monitor, get } = await started();
     const etag = (await get('/rate-monitor/api/overview')).headers.get('etag') ?? '';
     monitor.clock.now += 500;
@@ -687,7 +687,7 @@ describe('the API of the page', () => {
     expect(monitor.mutes).toEqual([]);
   });
 
-  it('logs a name that cannot be read as more of the line', async () => {
+  it('logs a name so that it cannot pass for part of the line', async () => {
     const { post, log } = await started({ authorize: () => 'dana unmuted every tenant. eve' });
     await post('/rate-monitor/api/test', {});
     expect(log.of('sent a test alert')).toEqual([
@@ -695,7 +695,7 @@ describe('the API of the page', () => {
     ]);
   });
 
-  it('refuses what is wrong, in words', async () => {
+  it('refuses wrong requests with a reason', async () => {
     const { get, post } = await started();
     const refused = async (answer: Promise<Response>) => [
       (await answer).status,
@@ -739,7 +739,7 @@ describe('the API of the page', () => {
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);
   });
 
-  it('takes an id as long as alerts show it, and refuses a longer one by its name', async () => {
+  it('accepts ids as long as alerts show them, and refuses longer ones with a reason', async () => {
     const { monitor, get, post } = await started();
     const tenant = 'x'.repeat(1_000);
     await monitor.replica.count('llm_call', tenantKey(tenant), 60);
@@ -782,7 +782,7 @@ describe('the API of the page', () => {
     });
   });
 
-  it('counts a tenant that is over in two categories as one that is over', async () => {
+  it('counts a tenant that is over in two categories once', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60);
     await monitor.replica.count('evaluations', 'proj_1', 6);
@@ -792,7 +792,7 @@ describe('the API of the page', () => {
     expect([over, rows.length]).toEqual([2, 3]);
   });
 
-  it('shows where a tenant that is over again was told, while its incident is open', async () => {
+  it('shows which channels know of a tenant that is over again while its incident is open', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60);
     await monitor.replica.recorder.look();
@@ -832,7 +832,7 @@ describe('the API of the page', () => {
     expect(await row()).not.toHaveProperty('contributors');
   });
 
-  it('shows since when it is blind, and the remaining data', async () => {
+  it('shows since when it is blind, and the data that remains', async () => {
     const { monitor, get } = await started();
     Object.assign(monitor.status, { up: false, blindSince: START - MINUTE });
     jest.spyOn(monitor.replica.usage, 'top').mockRejectedValue(new Error('away'));
@@ -850,7 +850,7 @@ describe('the API of the page', () => {
     });
   });
 
-  it('does not claim that all is calm if the store goes away, or is back, while the page is read', async () => {
+  it('does not claim that all is calm if the store goes away or comes back while it reads', async () => {
     const { monitor, get } = await started();
     const read = async (path: string) => (await (await get(`/rate-monitor/api/${path}`)).json()) as Partial<Overview>;
     const away = jest.spyOn(monitor.replica.usage, 'top').mockImplementation(() => {
@@ -876,7 +876,7 @@ describe('the API of the page', () => {
     ['tenants?search=proj', ['usage of evaluations', 'usage of llm_call']],
     ['tenant?category=llm_call&tenant=proj_1', ['thresholds', 'usage of llm_call']],
     ['category?category=llm_call', ['thresholds', 'usage of llm_call']],
-  ])('asks a store that hangs for all of %s at once', async (path, unread) => {
+  ])('asks a hanging store for all of %s in parallel', async (path, unread) => {
     const { monitor, get } = await started();
     const { source, store } = Reflect.get(monitor.replica.usage, 'settings') as {
       source: UsageSource;
@@ -909,7 +909,7 @@ describe('the API of the page', () => {
     expect(found).toMatchObject({ rows: [], unread: ['usage of evaluations', 'usage of llm_call'] });
   });
 
-  it('answers 503 before the monitor has started, and where it fails, without a word of why', async () => {
+  it('answers 503 without a reason before the monitor has started and if it fails', async () => {
     const { monitor, get, log } = await started();
     jest.spyOn(monitor.view.thresholds, 'list').mockRejectedValue(new Error('WRONGTYPE of something'));
     const answer = await get('/rate-monitor/api/thresholds');
@@ -967,7 +967,7 @@ describe('the API of the page', () => {
     await until(async () => (await read<Overview>('overview')).unread === undefined);
   });
 
-  it('hides no tenant because the history of another cannot be read, and shows what else is known of that one', async () => {
+  it('hides no tenant if the history of another cannot be read, and shows what else is known of that one', async () => {
     const { monitor, get, post, log } = await started();
     await monitor.replica.count('llm_call', 'broken', 60);
     await monitor.replica.count('llm_call', 'proj_1', 50);
@@ -1001,7 +1001,7 @@ describe('the API of the page', () => {
     jest.restoreAllMocks();
   });
 
-  it('logs once why pages that ask each second get nothing, and each change that fails', async () => {
+  it('logs once why pages that ask each second get nothing, but each change that fails', async () => {
     const { monitor, get, post, log } = await started();
     const failed = () => log.lines.filter((line) => line.includes('A request of the page failed'));
     Object.assign(monitor.status, { up: false });
@@ -1014,7 +1014,7 @@ describe('the API of the page', () => {
     jest.restoreAllMocks();
   });
 
-  it('describes each answer with its example, by schemas that are there', async () => {
+  it('describes each answer by an existing schema, with its example', async () => {
     const { get } = await started();
     const description = (await (await get('/rate-monitor/api/openapi.json')).json()) as {
       paths: Record<string, unknown>;
@@ -1027,7 +1027,7 @@ describe('the API of the page', () => {
       expect([name, typeof description.components.schemas[name]]).toEqual([name, 'object']);
   });
 
-  it('answers what it describes: every field that is required, and none that is not described', async () => {
+  it('answers with every required field, and with no field that is not described', async () => {
     const { monitor, get } = await started();
     await monitor.replica.count('llm_call', 'proj_1', 60, { name: 'Acme' });
     await monitor.replica.recorder.look();

@@ -92,7 +92,7 @@ describe('delivery', () => {
     expect(app.log.of('The discord channel did not send 1 alert: the process ended first')).toHaveLength(1);
   });
 
-  it('leaves an app without shutdown hooks to end at once by a signal, though a server never responds', async () => {
+  it('lets a signal end an app without shutdown hooks at once, even if a server never responds', async () => {
     hook.hang();
     const child = fork(join(__dirname, '../support/app-without-hooks.ts'), {
       execArgv: ['-r', join(__dirname, '../support/register.js')],
@@ -111,7 +111,7 @@ describe('delivery', () => {
     expect(hook.requests).toHaveLength(1);
   });
 
-  it('switches a channel off whose webhook is gone, with one line that names the option and not the address', async () => {
+  it('turns off a channel whose webhook is gone, with one line that names the option and not the address', async () => {
     process.env.RATE_MONITOR_DISCORD_WEBHOOK_URL = discord.url;
     const alerts = await start({ channels: [new SlackChannel({ url: slack.url })] });
     discord.remove();
@@ -141,7 +141,7 @@ describe('delivery', () => {
     expect(discord.requests).toHaveLength(1);
   });
 
-  it('names 50 tenants that go over within a second in two messages, the worst first, and loses none', async () => {
+  it('names 50 tenants that go over within a second in two messages, worst first, and loses none', async () => {
     const alerts = await start({ channels: [new DiscordChannel({ url: discord.url })], groupWaitMs: 300 });
     for (let i = 0; i < 50; i++)
       alerts.raise(anAlert({ tenant: { id: `proj_${i}`, name: `Tenant ${i}` }, count: 16 + i }));
@@ -155,7 +155,7 @@ describe('delivery', () => {
     expect(await deliveries()).toEqual(Array.from({ length: 50 }, () => 'delivered'));
   });
 
-  it('publishes and sends all that waits where a function is about to be frozen', async () => {
+  it('publishes and sends everything pending before a function is frozen', async () => {
     await start({
       channels: [new DiscordChannel({ url: discord.url })],
       groupWaitMs: 10_000,
@@ -176,7 +176,7 @@ describe('delivery', () => {
     expect(await flushed).toBe(false);
   });
 
-  it('tries again at a flush what a receiver refused for a moment, as long as there is time', async () => {
+  it('retries during a flush what a receiver briefly refused, as long as there is time', async () => {
     const channels = [new WebhookChannel({ url: hook.url }), new DiscordChannel({ url: discord.url })];
     const alerts = await start({ channels, groupWaitMs: 60_000 });
     hook.answerNext(broken, broken);
@@ -192,7 +192,7 @@ describe('delivery', () => {
     expect(await flushed).toBe(false);
   });
 
-  it('sends at shutdown also what waits for the end of a pause, and shows before how much that is', async () => {
+  it('sends at shutdown what waits for the end of a pause too, and shows before how much that is', async () => {
     const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })], shutdownFlushMs: 5_000 });
     hook.answerNext(...Array.from({ length: 20 }, () => broken));
     for (let i = 0; i < 3; i++) alerts.raise(anAlert({ tenant: { id: `first_${i}` } }));
@@ -206,7 +206,7 @@ describe('delivery', () => {
     expect(app.log.of('did not send')).toEqual([]);
   });
 
-  it('does not keep the processor busy at a flush while the channel is off', async () => {
+  it('does not keep the processor busy during a flush while the channel is off', async () => {
     const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })] });
     hook.answerNext(...Array.from({ length: 16 }, () => ({ status: 410 })));
     for (let i = 0; i < 40; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
@@ -216,7 +216,7 @@ describe('delivery', () => {
     expect(await flushed).toBe(false);
   });
 
-  it('sends each channel what it asks for: a severity at least, or some categories', async () => {
+  it('sends each channel only its severities and categories', async () => {
     const alerts = await start({
       channels: [
         new DiscordChannel({ url: discord.url, minSeverity: 'critical' }),
@@ -235,7 +235,7 @@ describe('delivery', () => {
     expect(channels.sort()).toEqual(['discord,webhook', 'slack,webhook', 'webhook']);
   });
 
-  it('takes channels from the environment beside those of the code', async () => {
+  it('adds channels from the environment to those in code', async () => {
     process.env.RATE_MONITOR_DISCORD_WEBHOOK_URL = discord.url;
     process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = slack.url;
     await start({ channels: [new DiscordChannel({ url: discord.url })] });
@@ -250,7 +250,7 @@ describe('delivery', () => {
 
   // `docker --env-file` leaves quotes in a value, which nobody sees who looks for them in the error.
   it.each(['my-secret', '"https://hooks.example/my-secret"', 'http://hooks.example/my-secret'])(
-    'does not start with %s for an address, and does not show it',
+    'does not start with %s as an address, and does not show it',
     async (value) => {
       process.env.RATE_MONITOR_SLACK_WEBHOOK_URL = value;
       const starting = start({});
@@ -262,7 +262,7 @@ describe('delivery', () => {
   );
 
   it.each([false, true])(
-    'keeps the incident of a channel that changes what it is given, several at once: %s',
+    'keeps an incident intact if a channel changes the alert it is given, in batches: %s',
     async (isBatch) => {
       const spoil = (alert: RateAlert): void => {
         Object.assign(alert, { count: -1, tenant: {}, category: '', incident: undefined });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Overview } from '../../src/dashboard/api.js';
 import { until } from '../support/until.js';
 
-it('the demo prints the address of a page with life on it', async () => {
+it('the demo prints the address of a page with live data', async () => {
   const env = { ...process.env, PORT: '0' };
   const demo = spawn('node', ['-r', './test/support/register.js', 'demo/run.ts', '--page'], { env });
   const ended = once(demo, 'exit');

@@ -42,7 +42,7 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
 }
 
 describe('a digest', () => {
-  it('of a quiet time is empty, and goes out as information', async () => {
+  it('of a quiet time is empty, and is sent as info', async () => {
     const { digests, sent, minutes, clock } = digestsOf();
     await minutes({ proj_1: 3 }, 3);
     const { incidents, peaks, near, blind, failures, advice } = await digests.digest({ from: START });
@@ -144,7 +144,7 @@ describe('a digest', () => {
     expect(advice[0]?.suggested).toBeGreaterThan(20);
   });
 
-  it('has the alerts of the time, the worst first, and those that were not delivered', async () => {
+  it('has the alerts of the period, worst first, and those that were not delivered', async () => {
     const { digests, monitor } = digestsOf();
     const record = (id: string, at: number, more: Partial<AlertRecord> = {}): AlertRecord => ({
       id,
@@ -173,7 +173,7 @@ describe('a digest', () => {
     ]);
   });
 
-  it('says all of it in lines, five of each kind', async () => {
+  it('is sent as lines, five of each kind', async () => {
     const [from, to] = [new Date(START), new Date(START + 5 * MINUTE)];
     const blind: BlindTime = {
       from,
@@ -227,7 +227,7 @@ describe('a digest', () => {
     ]);
   });
 
-  it('says that there may be more if it knows of no more', async () => {
+  it('says that there may be more if a list is cut', async () => {
     const { digests, sent, minutes, monitor } = digestsOf();
     await minutes(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`t${i}`, (i < 15 ? 20 : 30) + i])));
     for (let i = 0; i < 500; i++)
@@ -237,7 +237,7 @@ describe('a digest', () => {
     expect(more).toEqual(['and at least 495 more alerts', 'and at least 15 more tenants over their thresholds']);
   });
 
-  it('has one key for replicas that ask at the same time, and another for the next', async () => {
+  it('has one key for replicas that ask at the same time, and another key next time', async () => {
     const { digests, sent } = digestsOf();
     const [at, day] = [START + 24 * HOUR, 24 * HOUR];
     for (const ahead of [-900, 0, 1_200, day]) await digests.sendDigest({ from: at + ahead - day, to: at + ahead });
@@ -245,7 +245,7 @@ describe('a digest', () => {
     expect([new Set(keys.slice(0, 3)).size, new Set(keys).size]).toEqual([1, 2]);
   });
 
-  it('has one key for replicas whose clocks differ from that of the store, and which ask at the same time of their own', async () => {
+  it("has one key for replicas that ask at the same time by their own clocks, even if the store's clock differs", async () => {
     const keys = [-50_000, 0, 40_000].map(async (behind) => {
       const { digests, sent, clock } = digestsOf({ localNow: () => START });
       clock.now += behind;
@@ -255,7 +255,7 @@ describe('a digest', () => {
     expect(new Set(await Promise.all(keys))).toEqual(new Set([`digest:${(START - HOUR) / MINUTE}:${START / MINUTE}`]));
   });
 
-  it('works without usage, and refuses a time that has not begun', async () => {
+  it('works without usage, and refuses a period that has not begun', async () => {
     const { digests } = digestsOf({ usage: undefined });
     expect((await digests.digest({ from: START - HOUR })).peaks).toEqual([]);
     await expect(digests.digest({ from: START + HOUR })).rejects.toThrow(RangeError);

@@ -36,7 +36,7 @@ describe('a batch at Discord', () => {
     expect(lines.map((line) => /\((p\d+)\)/.exec(line)?.[1])).toEqual(alerts.map(({ tenant }) => tenant.id));
   });
 
-  it('begins with the first alert if neither place nor time is known', async () => {
+  it('begins with the first alert if neither environment nor time is known', async () => {
     await channel.sendBatch([anAlert(), anAlert({ windowMs: 86_400_000 })]);
     expect(server.messages[0]?.now.embeds?.[0]?.description).toMatch(/^🟠 \*\*"Acme".*\n🟠 .* in 24 h, 3\.1x$/);
   });
@@ -48,7 +48,7 @@ describe('a batch at Discord', () => {
     expect(JSON.stringify(slackBatch(alerts, {}, 40))).toContain('and 40 more');
   });
 
-  it('shows in a batch what is over, near and resolved, and pings no one for an end', async () => {
+  it('shows who is over, near and resolved, and pings nobody for an end', async () => {
     await channel.sendBatch([anIncident('resolved'), anIncident('resolved', { tenant: { id: 'p2' } })]);
     await channel.sendBatch([anAlert(), anAlert({ count: 13 }), anIncident('resolved')]);
     const wasNear = anIncident('resolved', { threshold: 50 });

@@ -69,7 +69,7 @@ describe('the Discord channel', () => {
     });
   });
 
-  it('is truthful about a level below the threshold, a test and a count of one instance', async () => {
+  it('shows correctly a level below the threshold, a test, and a count by one instance', async () => {
     const channel = await start();
     await channel.send(anAlert({ count: 13, level: { at: 0.8, severity: 'info' }, countedBy: 'instance', test: true }));
     expect(embed()).toMatchObject({
@@ -122,7 +122,7 @@ describe('the Discord channel', () => {
     expect(Object.keys(fields(2))).not.toContain('Count');
   });
 
-  it('brings an older message up to date next time if that fails', async () => {
+  it('updates an older message next time if that fails', async () => {
     const incident = new ToldIncident(await start());
     await incident.send(anIncident('opened'));
     server.failEdits(1);
@@ -177,7 +177,7 @@ describe('the Discord channel', () => {
     expect(server.messages).toHaveLength(1);
   });
 
-  it('opens another thread for an incident whose thread was deleted, and holds up no other', async () => {
+  it('opens another thread for an incident whose thread was deleted, without delaying others', async () => {
     const channel = await start({ threadName: 'x' }, { forum: true });
     const incident = new ToldIncident(channel);
     await incident.send(anIncident('opened'));
@@ -198,7 +198,7 @@ describe('the Discord channel', () => {
     expect(server.messages.at(-1)?.now.content).toBe('');
   });
 
-  it('takes a 404 without a code, on an edit, for something in between', async () => {
+  it('treats a 404 without a code, on an edit, as the answer of a proxy in between', async () => {
     const incident = new ToldIncident(await start());
     incident.previous = '1';
     server.answerNext({ status: 404, body: 'gone' });
@@ -206,7 +206,7 @@ describe('the Discord channel', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('edits in the thread that the webhook was given for', async () => {
+  it("edits in the thread that the webhook's address names", async () => {
     const channel = await start();
     const inThread = new DiscordChannel({ url: `${server.url}?thread_id=7` });
     const incident = new ToldIncident(inThread);
@@ -217,7 +217,7 @@ describe('the Discord channel', () => {
     expect(channel.name).toBe('discord');
   });
 
-  it('waits out the rate limit that Discord tells of, and never meets a 429', async () => {
+  it("waits as Discord's rate-limit headers ask, and never gets a 429", async () => {
     const channel = await start({}, { rateLimit: { requests: 2, perMs: 100 } });
     for (let i = 0; i < 5; i++) await channel.send(anAlert());
     expect(server.messages).toHaveLength(5);
@@ -236,7 +236,7 @@ describe('the Discord channel', () => {
   });
 
   it.each(['http://localhost:3000/d/x', 'http://grafana:3000/d/x', 'https://[::1]/d/x', 'https://grafana./d/x'])(
-    'shows as text what Discord takes for no address: %s',
+    'shows as text an address that Discord rejects: %s',
     async (link) => {
       const channel = await start({ link: () => link });
       await channel.send(anAlert());
@@ -252,7 +252,7 @@ describe('the Discord channel', () => {
     expect(fields()).not.toHaveProperty('Link');
   });
 
-  it('leaves out what is no address to Discord and too long to be shown whole', async () => {
+  it('leaves out an address that Discord rejects and that is too long to be shown', async () => {
     const channel = await start({ link: () => `http://grafana/${'x'.repeat(300)}` });
     await channel.send(anAlert());
     expect(embed()).not.toHaveProperty('url');

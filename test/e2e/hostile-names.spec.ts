@@ -74,7 +74,7 @@ function withoutContext(lines: string[]): string[] {
 }
 
 describe('whatever a tenant is called', () => {
-  it.each([longest, longestResolved])('Discord and Slack take what is longest in every part', (alert) => {
+  it.each([longest, longestResolved])('Discord and Slack accept messages with every part at its longest', (alert) => {
     const link = (): string => `http://grafana/${'-'.repeat(138)}`;
     const message = discordMessage(alert, { environment: long, link });
     expect(message.embeds[0]?.fields?.at(-1)?.name).toBe('Link');
@@ -184,7 +184,7 @@ describe('whatever a tenant is called', () => {
     );
   });
 
-  it('an id that does not fit once a service has its escapes is marked', () => {
+  it('an id that does not fit after escaping is marked', () => {
     const titles = ['1', '2', '…', '_…', ' …'].map(
       (end) => discordMessage(anAlert({ tenant: { id: `${'a_'.repeat(28)}${end}` } }), {}).embeds[0]?.title,
     );
@@ -218,7 +218,7 @@ describe('whatever a tenant is called', () => {
     expect(new Set(marks).size).toBe(7);
   });
 
-  it('an attribute cannot pass for a fact of ours', () => {
+  it('an attribute cannot pass for one of our facts', () => {
     const alert = anAlert({ tenant: { id: 'p', attributes: { Count: '1 in 1 min', Severity: 'info' } } });
     const labels = discordMessage(alert, {}).embeds[0]?.fields?.map(({ name }) => name) ?? [];
     expect(labels.filter((label) => label === 'Count' || label === 'Severity')).toHaveLength(2);
@@ -234,7 +234,7 @@ describe('whatever a tenant is called', () => {
     );
   });
 
-  it('Sentry gets tags and a fingerprint that it takes', async () => {
+  it('Sentry gets tags and a fingerprint that it accepts', async () => {
     const captured: { message: string; tags: Record<string, string>; fingerprint: string[] }[] = [];
     Sentry.init({
       dsn: 'http://public@127.0.0.1:1/1',

@@ -21,7 +21,7 @@ class Api {
   call() {}
 }
 
-describe('the identity that authentication leaves', () => {
+describe('the identity that authentication sets', () => {
   let app: TestApp;
 
   const start = async (options: RateMonitorOptions = {}): Promise<void> => {
@@ -44,7 +44,7 @@ describe('the identity that authentication leaves', () => {
     expect(await count(tenant)).toBe(1);
   });
 
-  it('takes nothing of a project but its id and name', async () => {
+  it('takes only id and name from a project', async () => {
     await start();
     const user = { project: { id: 'p', name: 'Acme', attributes: { iban: 'DE02' } } };
     for (let i = 0; i < 16; i++) await app.post('/call', {}, { user });
@@ -61,13 +61,13 @@ describe('the identity that authentication leaves', () => {
     expect(await count(tenant)).toBe(1);
   });
 
-  it('is given to a resolver of your own', async () => {
+  it('is passed to a resolver of your own', async () => {
     await start({ tenant: (context) => (identityOf(context) as { key: string } | undefined)?.key });
     await app.post('/call', {}, { user: { key: 'k' } });
     expect(await count('k')).toBe(1);
   });
 
-  it('is described where it has no tenant: names of fields, and the line to write', async () => {
+  it('without a tenant is described in the log, with names of fields and the line to write', async () => {
     await start();
     await app.post('/call', {}, { user: { userId: 'u-secret', email: 'a@b.c' } });
     await app.post('/call');
@@ -80,7 +80,7 @@ describe('the identity that authentication leaves', () => {
     expect(app.log.lines.join()).not.toMatch(/u-secret|a@b\.c/);
   });
 
-  it('is described where it has a tenant of another kind, such as the ObjectId of a database', async () => {
+  it('with a tenant of another type, such as an ObjectId of a database, is described', async () => {
     await start();
     await app.post('/call', {}, { user: { organizationId: { $oid: 'o-secret' } } });
     const line =
@@ -89,7 +89,7 @@ describe('the identity that authentication leaves', () => {
     expect(app.log.lines.join()).not.toMatch(/o-secret/);
   });
 
-  it('is described for each kind of it, also after requests without one', async () => {
+  it('is described once for each kind, also after requests without one', async () => {
     await start();
     const organizationId = { $oid: 'o' };
     const users = [undefined, { sub: 'u', org_id: 'o' }, 'u', { organizationId }, undefined, { sub: 'u' }];
@@ -102,13 +102,13 @@ describe('the identity that authentication leaves', () => {
     ]);
   });
 
-  it('is said to be missing, with the place to put it', async () => {
+  it('is reported as missing, with the place to put it', async () => {
     await start();
     await app.post('/call');
     expect(app.log.of('neither request.auth nor request.user is set')).toHaveLength(1);
   });
 
-  it('a resolver of your own that finds nothing is named as the cause', async () => {
+  it('names a resolver of your own that finds nothing as the cause', async () => {
     await start({ tenant: tenantFrom('accountId') });
     await app.post('/call', {}, { user: { userId: 'u' } });
     expect(app.log.of('The tenant resolver returned undefined, neither an id')[0]).toContain("tenantFrom('userId')");

@@ -25,7 +25,7 @@ function cutOut(i: number): { id: string; name: string } {
 const apps: TestApp[] = [];
 afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
 
-it('keeps nothing of ids, names and attributes beyond what an alert shows, close to a level and over it', async () => {
+it('keeps only as much of ids, names and attributes as an alert shows, close to a level and over it', async () => {
   const alerts: RateAlert[] = [];
   const channel = { name: 'kept', send: ({ tenant }: RateAlert) => void alerts.push({ tenant } as RateAlert) };
   const options = { categories: { llm_call: { threshold: 1 } }, channels: [channel] };
@@ -51,7 +51,7 @@ it.each([
   ['close to one', 1, 100],
   ['more than there is room for', 1_000, 100, TENANTS / 5],
 ])(
-  'keeps nothing of the headers that ids were cut out of: tenants %s',
+  'does not keep the headers that ids were cut from: tenants %s',
   async (_which, threshold, flushIntervalMs, maxTrackedTenants = TENANTS) => {
     const app = await startApp({
       options: { categories: { llm_call: { threshold } }, flushIntervalMs, maxTrackedTenants },

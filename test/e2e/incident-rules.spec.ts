@@ -35,7 +35,7 @@ describe('incidents', () => {
   const looked = () => new Promise((resolve) => setTimeout(resolve, 1_200));
   const told = (...expected: string[]) => until(() => statuses().join() === expected.join());
 
-  it('are silent while they go on, for half an hour, and then say that they still do', async () => {
+  it('are silent for half an hour while they continue, and then send a reminder', async () => {
     await start();
     await hot();
     await told('opened');
@@ -53,7 +53,7 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident?.lastedMs).toBeLessThan(31 * MINUTE_MS);
   });
 
-  it('count all of a sliding window, whose first part ended long before it', async () => {
+  it('count a whole sliding window, whose first part ended long before', async () => {
     const sliding = { llm_call: { threshold: 15, sliding: true }, evaluations: { threshold: 3 } };
     await start({ categories: sliding, incidents: { resolveAfterMs: MINUTE_MS } });
     await hot();
@@ -74,7 +74,7 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident).toMatchObject({ total: 36 });
   });
 
-  it('continue over a calm window, count its requests, and end after five', async () => {
+  it('continue through a calm window, count its requests, and end after five', async () => {
     await start();
     await hot();
     clock.advance(MINUTE_MS);
@@ -96,7 +96,7 @@ describe('incidents', () => {
     expect(app.alerts[2]?.incident?.id).not.toBe(app.alerts[0]?.incident?.id);
   });
 
-  it('are one for a tenant that is over in one window of five, with how often', async () => {
+  it('are one for a tenant that is over in one window of five, and show how often', async () => {
     await start();
     for (let i = 0; i < 3; i++) {
       await hot();
@@ -122,7 +122,7 @@ describe('incidents', () => {
     await told('opened', 'reminded', 'resolved');
   });
 
-  it('end as soon after a long window as the options say', async () => {
+  it('end after a long window when the options say', async () => {
     const incidents = { remindAfterMs: 60 * MINUTE_MS, resolveAfterMs: 2 * MINUTE_MS };
     const others = { collections: { threshold: 3 }, evaluations: { threshold: 3 } };
     const categories = { llm_call: { threshold: 15, windowMs: 30 * MINUTE_MS }, ...others };
@@ -138,7 +138,7 @@ describe('incidents', () => {
     await told('opened', 'resolved');
   });
 
-  it('end and say so if a function raises the threshold of a tenant that goes on', async () => {
+  it('end and say so if a function raises the threshold of a tenant that continues', async () => {
     let limit = 3;
     const threshold = () => limit;
     await start({ categories: { llm_call: { threshold, windowMs: 86_400_000 }, evaluations: { threshold: 3 } } });
@@ -153,7 +153,7 @@ describe('incidents', () => {
     expect(app.alerts[1]?.incident).toMatchObject({ thresholdRaisedTo: 100 });
   });
 
-  it('are sent after a mute if they continue, and never if no channel had been sent them', async () => {
+  it('are sent after a mute if they continue, and are not resolved if no channel was sent them', async () => {
     await start();
     const alerts = app.app.get(AlertService);
     await alerts.mute({ forMs: 90_000, reason: 'a migration' });

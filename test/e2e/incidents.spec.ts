@@ -102,7 +102,7 @@ describe('an incident over four processes on one Redis', () => {
     expect(new Set(alerts().map(({ incident }) => incident?.id)).size).toBe(1);
   }
 
-  it('is opened once, escalates once and is resolved once, with its peak, total and duration, in a message for each thing to notice', async () => {
+  it('is opened, escalated and resolved once each, with its peak, total and duration, in a message for each', async () => {
     await threeHotMinutes(() => Promise.resolve());
     expectOneStory();
     await toldInTwoMessages();
@@ -127,7 +127,7 @@ describe('an incident over four processes on one Redis', () => {
   });
 });
 
-it('is told by another replica within ten seconds where one is killed 300 ms after a breach, before it told anybody', async () => {
+it('another replica sends an alert within ten seconds if one is killed 300 ms after a breach, before it sent anything', async () => {
   const redis = sharedRedis();
   const discord = await new DiscordServer().start();
   const start = () =>
@@ -162,7 +162,7 @@ it('is told by another replica within ten seconds where one is killed 300 ms aft
   }
 });
 
-it('has its end sent by another replica if one is killed after it closed the incident and before it sent that', async () => {
+it('another replica sends the end of an incident if one is killed after it closed the incident, before it sent that', async () => {
   const redis = sharedRedis();
   const discord = await new DiscordServer().start();
   const start = () =>

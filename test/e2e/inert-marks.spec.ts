@@ -176,7 +176,7 @@ describe('a mark without effect', () => {
     ['last', [false, true]],
     ['only', [true]],
   ])(
-    'is not said to be on a field whose GraphQL module, the %s of the app, runs guards for fields',
+    'is not reported on a field whose GraphQL module, the %s of the app, runs guards for fields',
     async (_which, all) => {
       const imports = all.map((guards): DynamicModule => {
         const useValue = guards ? { fieldResolverEnhancers: ['guards'] } : {};
@@ -196,7 +196,7 @@ describe('a mark without effect', () => {
     ['that is no number', NaN, 'NaN'],
     ['above maxCost', 1e15, '1000000000000000'],
     ['of another type', '3' as unknown as number, 'a string'],
-  ])('nor has a constant cost %s, and stops the boot', async (_what, cost, shown) => {
+  ])('stops the boot if it has a constant cost %s', async (_what, cost, shown) => {
     @Controller()
     class Api {
       @Post('call')
@@ -215,7 +215,7 @@ describe('a mark without effect', () => {
     ['MessageInProvider.call', MessageInProvider],
     ['NoGateway.call', NoGateway],
     ['MarkedGuard.canActivate', Guarded],
-  ])('that may have one, as on %s, is warned of, and not named as monitored', async (name, provider) => {
+  ])('is warned of, and not listed as monitored, if it may have one, as on %s', async (name, provider) => {
     const app = await startApp({ metadata: { providers: [provider] } });
     expect(app.log.of(name)).toEqual([expect.stringMatching(/^warn .*no request is known to reach it/)]);
     await app.close();
@@ -224,7 +224,7 @@ describe('a mark without effect', () => {
   it.each([
     ['@MonitorRate', MonitorRate('llm_call')],
     ['@SkipMonitorRate', SkipMonitorRate()],
-  ])('nor has %s on a method that another decorator makes an accessor, and stops the boot', async (name, mark) => {
+  ])('stops the boot if it is %s on a method that another decorator makes an accessor', async (name, mark) => {
     const autobind: MethodDecorator = (_api, _key, { value, ...rest }) => {
       const { configurable, enumerable } = rest;
       return { configurable, enumerable, get: () => value } as PropertyDescriptor;
@@ -247,7 +247,7 @@ describe('a mark without effect', () => {
     ['its method', MonitorRate('llm_call'), undefined],
     ['its class', undefined, MonitorRate('llm_call')],
   ])(
-    'that a controller loses by binding its methods, from %s, is warned of, and not named as monitored',
+    'is warned of, and not listed as monitored, if a controller loses it by binding its methods, from %s',
     async (_where, onMethod, onClass) => {
       class Api {
         constructor() {
@@ -287,7 +287,7 @@ describe('a mark without effect', () => {
     ['a function', 'its method', byFunction, MonitorRate('llm_call'), undefined],
     ['a function', 'its class', byFunction, undefined, MonitorRate('llm_call')],
   ])(
-    'that is lost because a proxy wraps every method of the instance by %s, on %s, is warned of, and not named as monitored',
+    'is warned of, and not listed as monitored, if a proxy wraps every method of the instance by %s, on %s',
     async (_how, _where, wrapped, onMethod, onClass) => {
       class Api {
         constructor() {
@@ -312,7 +312,7 @@ describe('a mark without effect', () => {
     },
   );
 
-  it('on the proxy of a class is warned of: Nest asks the class itself', async () => {
+  it('is warned of on the proxy of a class: Nest uses the class itself', async () => {
     class Api {
       call() {}
     }
@@ -327,7 +327,7 @@ describe('a mark without effect', () => {
     await app.close();
   });
 
-  it('is not passed to a method that overrides: the boot names it once, and none that is meant so', async () => {
+  it('is not inherited by an overriding method: the boot warns of it once, unless it is skipped on purpose', async () => {
     class Base {
       @Post('call')
       @MonitorRate('llm_call')
@@ -397,7 +397,7 @@ describe('a mark without effect', () => {
       'Api.call',
       (api: object) => MonitorRate('llm_call')(api.constructor, 'call', { value: () => 1 }),
     ],
-  ])('on %s stops the import of its file', (_what, place, mark) => {
+  ])('on %s throws when its file is imported', (_what, place, mark) => {
     class Api {}
     expect(() => mark(Api.prototype)).toThrow(
       new TypeError(
@@ -408,7 +408,7 @@ describe('a mark without effect', () => {
     expect(Reflect.getMetadataKeys(Api.prototype)).toEqual([]);
   });
 
-  it('is not searched in objects that throw on access or in function proxies', async () => {
+  it('is not looked for in objects that throw on access or in function proxies', async () => {
     const throwing = Object.defineProperty({}, 'constructor', {
       get() {
         throw new Error('not for you');

@@ -61,13 +61,13 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     });
   });
 
-  it('keeps a line of what it is given, since every replica reads it each second', async () => {
+  it('keeps one line of its reason and author, because every replica reads it each second', async () => {
     expect(await one.mute({ forMs: 1, reason: 'x', by: null as never })).not.toHaveProperty('by');
     const mute = await one.mute({ forMs: HOUR_MS, reason: `spam\n${'x'.repeat(2e6)}`, by: 'y'.repeat(1e6) });
     expect([mute.reason, mute.by]).toEqual([`spam ${'x'.repeat(194)}…`, `${'y'.repeat(79)}…`]);
   });
 
-  it('logs once, when its time is over, how many alerts it held back', async () => {
+  it('logs once, when it is over, how many alerts it held back', async () => {
     await one.mute({ category: 'llm_call', forMs: 3_000, reason: 'a migration' });
     one.raise(anAlert());
     one.raise(anAlert({ tenant: { id: 'proj_2' } }));
@@ -80,7 +80,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     await until(() => alerts().length === 1);
   });
 
-  it('is logged with an id that cannot be read as more of the line', async () => {
+  it('is logged with an id that cannot pass for part of the line', async () => {
     await one.mute({
       tenant: 'x, every category by root',
       category: 'llm_call',
@@ -92,7 +92,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     ]);
   });
 
-  it('can be ended before its time', async () => {
+  it('can be ended early', async () => {
     await one.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
     expect(await other.unmute({ tenant: 'proj_2' })).toBe(false);
     expect(await other.unmute({ tenant: 'proj_1' })).toBe(true);
@@ -133,12 +133,12 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     [undefined as never, 'no options are given: write an object with tenant, category, forMs, reason, by'],
     [{ forMs: 1, reason: 'x', tenantId: 'proj_1' }, 'tenantId is not an option: write tenant'],
     [{ forMs: 1, reason: 'x', category: 'llm_cal' }, "category is 'llm_cal', which is not configured: write one of"],
-  ])('is not taken where it makes no sense: %j', async (mute, message) => {
+  ])('is refused if it makes no sense: %j', async (mute, message) => {
     await expect(one.mute(mute)).rejects.toThrow(message);
   });
 });
 
-it('a mute holds in a replica that has only just started', async () => {
+it('a mute applies in a replica that has just started', async () => {
   const redis = sharedRedis();
   const start = () => startApp({ options: { redis: redis.client, keyPrefix: redis.keyPrefix } });
   const early = await start();
@@ -188,7 +188,7 @@ describe('a mute, if Redis', () => {
     ]);
   });
 
-  it('is away, is neither set nor ended, and the error tells why and what to do', async () => {
+  it('is away, is neither set nor ended, and the error says why and what to do', async () => {
     const alerts = apps[0]?.app.get(AlertService) as AlertService;
     await alerts.mute({ tenant: 'proj_1', forMs: HOUR_MS, reason: 'a migration' });
     // Held back and not yet written: ending the mute writes it first.

@@ -39,7 +39,7 @@ async function use(channel: AlertChannel, server: StandIn): Promise<void> {
   await Promise.resolve(channel.send(anAlert())).catch(() => undefined);
 }
 
-describe.each(KINDS)('where a %s channel sends to', (_, serve, make) => {
+describe.each(KINDS)('the address of a %s channel', (_, serve, make) => {
   let server: StandIn;
   beforeEach(async () => (server = await serve().start()));
   afterEach(() => server.close());
@@ -90,7 +90,7 @@ describe.each(KINDS)('where a %s channel sends to', (_, serve, make) => {
   });
 });
 
-it('background work in Redis is no transaction in Sentry, and a read in a span of the app is part of that', async () => {
+it('background work in Redis is no Sentry transaction, and a read within a span of the app is part of that span', async () => {
   const ingest = await SentryIngest.start();
   // What the server of this test is sent would be transactions too, without end.
   Sentry.init({ dsn: ingest.dsn, tracesSampler: ({ name }) => Number(!name.startsWith('POST')) });

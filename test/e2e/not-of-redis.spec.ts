@@ -50,7 +50,7 @@ describe('what is not the fault of Redis', () => {
     expect(app.alerts).toHaveLength(1);
   });
 
-  it('nor an event loop that is held for so long that the client gives up what has arrived', async () => {
+  it('nor is an event loop that is blocked until the client drops answers that have arrived', async () => {
     const { keyPrefix, client } = redis;
     app = await startApp({ options: { redis: client, keyPrefix, categories: calmCategories() } });
     const counter = app.app.get(RateCounterService);
@@ -105,7 +105,7 @@ describe('what is not the fault of Redis', () => {
     expect(app.alerts[0]).toMatchObject({ tenant: { id: 'acme' }, count: 4, windowStart });
   });
 
-  it('a client that floods a category of long windows hides nobody in another, and fills no Redis', async () => {
+  it('a flood in a category of long windows hides nobody in another, and does not fill Redis', async () => {
     const maxTrackedTenants = 2_000;
     const { client, keyPrefix } = redis;
     const categories = {
@@ -139,7 +139,7 @@ describe('what is not the fault of Redis', () => {
     expect(keys + Number(lost?.[1]?.replaceAll(',', ''))).toBe(id + 1);
   });
 
-  it('counters that Redis evicts for lack of memory are put back, with the whole sums and no second alert', async () => {
+  it('counters that Redis evicts for lack of memory are restored, with complete sums and no second alert', async () => {
     const server = await RedisServer.start('--maxmemory', '6mb', '--maxmemory-policy', 'allkeys-lru');
     const client = new Redis(server.url);
     try {
@@ -177,7 +177,7 @@ describe('what is not the fault of Redis', () => {
     ['the script', ['-eval', '-evalsha'], ['+@all']],
     ['a command of the script', ['-hset'], ['+@all']],
   ])(
-    'a right that goes and comes back makes one line and one alert, and no count is lost: %s',
+    'a right that is revoked and granted again causes one log line and one alert, and no count is lost: %s',
     async (_, taken, returned) => {
       const server = await RedisServer.start();
       const admin = new Redis(server.url);

@@ -35,7 +35,7 @@ const aNotice = (more: Partial<Notice> = {}): Notice => ({
 const LONG = aNotice({ title: HOSTILE.repeat(99), lines: Array.from({ length: 200 }, () => HOSTILE.repeat(99)) });
 
 describe('a notice', () => {
-  it('is an embed in Discord in which names format and mention nothing, and fits its limits at any length', async () => {
+  it('is an embed in Discord whose names format and mention nothing, within the limits at any length', async () => {
     const server = await new DiscordServer().start();
     const channel = new DiscordChannel({ url: server.url, mentionRole: '123' });
     await channel.notify(aNotice());
@@ -73,7 +73,7 @@ describe('a notice', () => {
     await server.close();
   });
 
-  it('is JSON by its schema for a webhook, under its id', async () => {
+  it('is JSON that fits its schema for a webhook, with its id', async () => {
     const server = await new WebhookServer().start();
     const schema = JSON.parse(readFileSync('docs/webhook-notice.schema.json', 'utf8')) as object;
     const matches = new Ajv({ formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ } }).compile(schema);
@@ -89,7 +89,7 @@ describe('a notice', () => {
     await server.close();
   });
 
-  it('has an id for a webhook that is valid in a header, however long the name of its category is', async () => {
+  it("has a webhook id that is valid in a header, however long its category's name is", async () => {
     const server = await new WebhookServer().start();
     const id = `threshold:1:${'x'.repeat(39)}…`;
     await new WebhookChannel({ url: server.url }).notify(aNotice({ id }));
@@ -99,7 +99,7 @@ describe('a notice', () => {
     await server.close();
   });
 
-  it('is a line of the log, by its severity', () => {
+  it('is a log line at the level of its severity', () => {
     const log = new MemoryLogger();
     Logger.overrideLogger(log);
     const channel = new LogChannel();
@@ -111,7 +111,7 @@ describe('a notice', () => {
     expect(log.lines.join('')).not.toMatch(/[\n\u202E]/);
   });
 
-  it('names at most 20 instances, and sums up the others', () => {
+  it('names at most 20 instances, and adds up the others', () => {
     const one = { instance: 'a', host: HOSTILE, pid: 7, from: AT, to: AT, counted: 1_240, lost: 40 };
     const { title, lines } = blindNotice(
       { from: AT, to: new Date(AT.getTime() + 250_000), instances: Array.from({ length: 25 }, () => one) },
@@ -125,7 +125,7 @@ describe('a notice', () => {
   });
 });
 
-it('tells once of a Redis that was away, from which instance counted what, also of one that had nothing to count', async () => {
+it('a notice reports once that Redis was away, and what each instance counted, even if that is nothing', async () => {
   const server = await RedisServer.start();
   const { keyPrefix, client } = sharedRedis();
   await client.quit();

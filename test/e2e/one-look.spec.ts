@@ -103,7 +103,7 @@ describe.each([
 
   afterEach(() => app.close());
 
-  it('counts for the tenant that the last guard leaves, and blames no organisation for its projects', async () => {
+  it('counts for the tenant that the last guard sets, not for the organization of a project', async () => {
     await startWith({});
     const projects = Array.from({ length: 8 }, (_, i) => `p${i}`);
     for (const project of projects) await app.post('/before', { 'x-project': project });
@@ -112,7 +112,7 @@ describe.each([
     expect(app.alerts).toEqual([]);
   });
 
-  it('lets skipIf see the request as authentication leaves it', async () => {
+  it('lets skipIf see the request after authentication', async () => {
     await startWith({ skipIf: (context) => requestOf(context).user?.plan === 'free' });
     await app.post('/call', { 'x-project': 'p1' });
     await app.post('/call', { 'x-project': 'p1', 'x-plan': 'free' });
@@ -142,7 +142,7 @@ describe.each([
     },
   );
 
-  it('leaves nothing on the request, and no secret in what is printed', async () => {
+  it('leaves nothing on the request, and no secret when that is printed', async () => {
     const { client, keyPrefix } = sharedRedis();
     client.options.password = 'hunter2hunter2';
     const printed: string[] = [];
@@ -183,7 +183,7 @@ describe.each([
     expect(printed.join('\n')).not.toMatch(/hunter2|rate.?monitor:|keyPrefix|waitAtMostMs/);
   });
 
-  it('keeps two apps apart that share controllers, also while both start, and one without the module', async () => {
+  it('separates two apps that share controllers, even while both start, and one without the module', async () => {
     @UseGuards(AuthGuard)
     @MonitorRate('llm_call')
     @Controller('shared')
@@ -209,7 +209,7 @@ describe.each([
     await Promise.all([second, third, bare].map((each) => each.close()));
   });
 
-  it('lets refused requests of request-scoped controllers uncounted, and counts the others', async () => {
+  it('does not count refused requests of request-scoped controllers, but counts the others', async () => {
     @UseGuards(AuthGuard)
     @MonitorRate('llm_call')
     @Controller({ path: 'scoped', scope: Scope.REQUEST })
@@ -226,7 +226,7 @@ describe.each([
   it.each([
     ['the slow category first', ['slow', 'fast'] as const],
     ['the slow category last', ['fast', 'slow'] as const],
-  ])('has both alerts out before the response, with %s', async (_order, names) => {
+  ])('sends both alerts before the response, with %s', async (_order, names) => {
     @Controller()
     class Both {
       @Post('both')
@@ -243,7 +243,7 @@ describe.each([
     expect(app.alerts.map(({ category }) => category).sort()).toEqual(['fast', 'slow']);
   });
 
-  it('counts a category that is named twice once, at the cost that stands nearer to the method, and its outcomes besides', async () => {
+  it('counts a category that is named twice once, at the cost closest to the method, and its outcomes in addition', async () => {
     @Controller()
     class Twice {
       @Post('twice')
@@ -262,7 +262,7 @@ describe.each([
     expect([await count('llm_call', 'acme'), await count('collections', 'acme')]).toEqual([3, 3 + 4 + 5]);
   });
 
-  it('counts a request whose route cannot be read in all its categories, and alerts', async () => {
+  it('counts a request whose route cannot be read in all of its categories, and alerts', async () => {
     class Unreadable implements CanActivate {
       canActivate(context: ExecutionContext): boolean {
         const get = (): never => {
@@ -289,14 +289,14 @@ describe.each([
     ]);
   });
 
-  it('does not touch an app where it is turned off', async () => {
+  it('does not affect an app in which it is disabled', async () => {
     await start({ options: { enabled: false }, metadata: { controllers: [ApiController] } });
     expect((await app.post('/evaluations', { 'x-project': 'acme' })).status).toBe(201);
     expect((await app.post('/evaluations', { 'x-refuse': '1' })).status).toBe(403);
     expect(await count('evaluations', 'acme')).toBe(0);
   });
 
-  it('tells classes of one name apart, and names handlers by property key', async () => {
+  it('distinguishes classes of the same name, and names handlers by property key', async () => {
     const anotherHero = (path: string): new () => unknown => {
       @Controller(path)
       class Hero {
@@ -318,7 +318,7 @@ describe.each([
     expect(app.alerts[0]?.route?.handler).toMatch(/Hero\.call$/);
   });
 
-  it('explains a missing tenant for each of two classes of one name', async () => {
+  it('explains a missing tenant for each of two classes of the same name', async () => {
     const users = (path: string): new () => unknown => {
       @Controller(path)
       class Users {
@@ -335,7 +335,7 @@ describe.each([
   });
 });
 
-it('an app of a gateway alone, as in its unit test, works without the module and reports it once', async () => {
+it('an app with only a gateway, as in its unit test, works without the module, which is logged once', async () => {
   @Controller()
   class Events {
     @Post('events')
@@ -354,7 +354,7 @@ it.each([
   ['methods that give undefined', () => ({ whenSet: jest.fn(), value: undefined })],
   ['a function where a value is', () => ({ whenSet: jest.fn(), value: jest.fn() })],
   ['methods that give objects', () => ({ whenSet: () => ({}), value: { observe: () => ({}), outcome: () => ({}) } })],
-])('an automatic mock of %s in place of the module refuses no request', async (_what, mock) => {
+])('an automatic mock of %s in place of the module rejects no request', async (_what, mock) => {
   @Controller()
   class Events {
     @Post('events')
@@ -374,7 +374,7 @@ it.each([
   await app.close();
 });
 
-it('the module without forRoot() stops the boot with what to write', async () => {
+it('the module without forRoot() stops the boot and says what to write', async () => {
   const testing = await Test.createTestingModule({ imports: [RateMonitorModule] }).compile();
   await expect(testing.init()).rejects.toThrow(/write RateMonitorModule\.forRoot\(\)/);
 });
@@ -393,7 +393,7 @@ it('options from a request-scoped provider stop the boot with the reason', async
   await expect(testing.init()).rejects.toThrow(/request-scoped provider.*default scope/);
 });
 
-it('counts what comes before the module has started once it has, and holds no start', async () => {
+it('counts requests from before the start once the module has started, without delaying the start', async () => {
   const counted: unknown[] = [];
   @Injectable()
   class Early implements OnModuleInit {
@@ -415,7 +415,7 @@ it('counts what comes before the module has started once it has, and holds no st
   await app.close();
 });
 
-it('says how much of what came before the module had started there was no room for', async () => {
+it('logs how many requests from before the start there was no room for', async () => {
   @Injectable()
   class Early {
     constructor(counter: RateCounterService) {
@@ -430,7 +430,7 @@ it('says how much of what came before the module had started there was no room f
   await app.close();
 });
 
-it('the module itself, loaded later, explains that it counts nothing', async () => {
+it('the module, if loaded later, explains that it counts nothing', async () => {
   @Module({ imports: [RateMonitorModule.forRoot()] })
   class LazyModule {}
   const log = new MemoryLogger();
@@ -475,7 +475,7 @@ it.each<[name: string, receiver: () => StandIn, channel: (url: string) => AlertC
   expect(receiver.requests).toHaveLength(1);
 });
 
-it('counts what a module records that is loaded later', async () => {
+it('counts what a lazily loaded module records', async () => {
   @Injectable()
   class Lazy {
     constructor(readonly monitor: RateMonitorService) {}

@@ -259,7 +259,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     ['nothing', undefined],
     ['text', 'many'],
     ['less than nothing', -1],
-  ])('counts nothing if the result is %s, or cannot be read, and logs each once', async (_what, total) => {
+  ])('counts nothing if the result is %s or cannot be read, and logs each reason once', async (_what, total) => {
     for (let i = 0; i < 2; i++) expect((await app.post('/tokens', acme, answer(total))).status).toBe(201);
     for (let i = 0; i < 2; i++) expect((await app.post('/tokens', acme, {})).status).toBe(201);
     expect(await counts()).toEqual([0, 0, 0]);
@@ -269,7 +269,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     ]);
   });
 
-  it('counts successes or failures, and passes the error on untouched', async () => {
+  it('counts successes or failures, and passes on the error unchanged', async () => {
     expect(await (await app.post('/both', acme)).text()).toBe('ok');
     expect(await counts()).toEqual([5, 0, 1]);
     const failed = await app.post('/both?fail=1', acme);
@@ -284,12 +284,12 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     expect(await counts()).toEqual([5, 3, 2]);
   });
 
-  it('counts each call of an interceptor that calls the handler again, and the request once', async () => {
+  it('counts each call if an interceptor calls the handler again, and the request once', async () => {
     expect(await (await app.post('/repeated', acme)).json()).toEqual(answer(10));
     expect(await counts()).toEqual([10, 2, 1]);
   });
 
-  it('counts an Observable without a value as Nest answers it: as a failure, except for a stream', async () => {
+  it('counts an Observable without a value as a failure, as Nest does, except for a stream', async () => {
     expect((await app.post('/empty', acme)).status).toBe(500);
     expect(await counts()).toEqual([0, 1, 0]);
     expect((await fetch(`${app.url}/no-events`, { headers: acme })).status).toBe(200);
@@ -322,7 +322,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     await counted([7, 1, 0]);
   });
 
-  it('counts what a generator gives when it ends, or a failure if it breaks', async () => {
+  it('counts what a generator yields when it ends, or a failure if it breaks', async () => {
     const lines = [1, 2, 40].map((total) => JSON.stringify(answer(total)));
     const text = await (await fetch(`${app.url}/generated`, { headers: acme })).text();
     expect(text.trim().split('\n')).toEqual(lines);
@@ -347,7 +347,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     ['sse?open=1', '40', 40],
     ['file', 'begun', 7],
     ['by-hand', 'ab', 3],
-  ])('finds a tenant that is in AsyncLocalStorage if the client of %s leaves', async (path, sent, count) => {
+  ])('finds a tenant in AsyncLocalStorage when the client of %s leaves', async (path, sent, count) => {
     await app.close();
     app = await startApp({
       fastify,
@@ -373,7 +373,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     expect(await counts()).toEqual([0, 1, 1]);
   });
 
-  it('binds an interceptor to those handlers only that ask for it', () => {
+  it('binds an interceptor only to handlers that need it', () => {
     const bound = (owner: { prototype: object }, key: string): string[] => {
       const handler = (owner.prototype as Record<string, object>)[key] as object;
       const interceptors = [owner, handler].map((target) => Reflect.getMetadata('__interceptors__', target) as unknown);
@@ -490,6 +490,6 @@ it.each<[object, string]>([
   [{ after: () => 1, cost: 2 }, 'both after and cost'],
   [{ after: () => 1, when: 'failure' }, "after together with when: 'failure'"],
   [{ when: 'sometimes' }, "neither 'success' nor 'failure'"],
-])('a decorator with %p is refused', (options, message) => {
+])('a decorator with %p throws', (options, message) => {
   expect(() => MonitorRate('tokens', options as never)).toThrow(message);
 });

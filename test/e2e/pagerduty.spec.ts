@@ -38,7 +38,7 @@ describe('the PagerDuty channel', () => {
     expect([...server.open.values()].map(([event]) => event?.payload?.custom_details?.tenant_id)).toEqual(['p2']);
   });
 
-  it('shows since when, and leaves the time of the event to PagerDuty: its window may have begun weeks ago', async () => {
+  it('shows since when, and lets PagerDuty set the time of the event: its window may have begun weeks ago', async () => {
     const since = new Date('2025-12-26T12:00:00Z');
     await channel.send(anAlert({ countAtCrossing: 16, streak: { windows: 7, since } }));
     const { payload } = server.events[0] ?? {};
@@ -51,26 +51,26 @@ describe('the PagerDuty channel', () => {
     });
   });
 
-  it('resolves it even if its window is called otherwise by then', async () => {
+  it('resolves it even if its window has another name by then', async () => {
     await channel.send(anIncident('opened'));
     await channel.send(anIncident('resolved', { window: 'minute' }));
     expect(server.open.size).toBe(0);
   });
 
-  it('resolves nothing that others triggered, whatever somebody wrote to Redis', async () => {
+  it('resolves nothing that others triggered, whatever is in Redis', async () => {
     const key = await channel.send(anIncident('opened'));
     expect(await channel.send(anIncident('resolved'), 'the-database-is-down')).toBe(key);
     expect(server.events.map(({ dedup_key }) => dedup_key)).toEqual([key, key]);
     expect(server.open.size).toBe(0);
   });
 
-  it('leaves nothing open behind a test', async () => {
+  it('leaves nothing open after a test', async () => {
     await channel.send(anAlert({ test: true }));
     expect(server.events.map(({ event_action: action }) => action)).toEqual(['trigger', 'resolve']);
     expect(server.open.size).toBe(0);
   });
 
-  it('is accepted for any tenant name', async () => {
+  it('sends events that are accepted for any tenant name', async () => {
     await channel.send(longest);
     await channel.send(longestResolved);
     await fc.assert(

@@ -59,7 +59,7 @@ describe.each([
 
   afterEach(() => app.close());
 
-  it('are named by their pattern, never by what a caller put in', async () => {
+  it("are named by their pattern, never by a caller's values", async () => {
     await start(ProjectEvaluations);
     expect(await routeAfterCalls((id) => `/projects/${id}/evaluations`)).toEqual({
       method: 'POST',
@@ -75,13 +75,13 @@ describe.each([
     });
   });
 
-  it('are those that brought the count near the threshold, if a handler has several', async () => {
+  it('are the ones that brought the count near the threshold, if a handler has several', async () => {
     await start(TwoPaths);
     const paths = ['/evaluations', '/evaluations', '/evaluations', '/evaluations/again', '/evaluations/again'];
     expect(await routeAfterCalls((id) => paths[id - 1] as string)).toMatchObject({ path: '/evaluations/again' });
   });
 
-  it('count for each class that has the handler', async () => {
+  it('are counted for each class that has the handler', async () => {
     app = await startApp({ fastify, metadata: { controllers: [ProjectEvaluations, Other] } });
     for (const path of ['/projects/1/evaluations', '/other', '/other', '/projects/1/evaluations'])
       expect((await app.post(path, acme)).status).toBe(201);

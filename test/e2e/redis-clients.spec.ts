@@ -75,7 +75,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('passes over a Sentinel that accepts connections and never answers', async () => {
+  it('skips a Sentinel that accepts connections and never answers', async () => {
     const [sentinel, frozen] = [await RedisSentinel.start(), createServer().listen(0, '127.0.0.1')];
     await once(frozen, 'listening');
     const sockets = new Set<Socket>();
@@ -122,7 +122,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('gives the reason of a command that the server lacks without its arguments, which name tenants', async () => {
+  it('gives the reason of an unknown command without its arguments, which name tenants', async () => {
     const server = await RedisServer.start('--rename-command', 'EVAL', '');
     const client = new Redis({ port: server.port, lazyConnect: true });
     const app = await start(client);
@@ -136,7 +136,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('names the client to use instead of one of node-redis, or a partial one', () => {
+  it('names the client to use instead of a node-redis client or a partial one', () => {
     const nodeRedis = { duplicate: () => ({}), sendCommand: () => undefined, options: {} };
     const half = { duplicate: () => ({}), defineCommand: () => 1, disconnect: () => 1, on: () => 1, options: {} };
     for (const client of [nodeRedis, half, {}]) {
@@ -172,7 +172,7 @@ describe('Redis clients as people have them', () => {
     await server.kill();
   });
 
-  it('asks a Redis that loads its data every half second, however long that will take, and leaves no timer behind', async () => {
+  it('asks a loading Redis every half second, however long it says it will take, and leaves no timer behind', async () => {
     const info = 'loading:1\r\nloading_eta_seconds:60';
     let asked = 0;
     const loading = createServer((socket) => {
@@ -201,7 +201,7 @@ describe('Redis clients as people have them', () => {
     loading.close();
   });
 
-  it('leaves no timer behind, either, when all Sentinels are away', async () => {
+  it('leaves no timer behind when all Sentinels are away', async () => {
     const sentinels = await Promise.all([1, 2, 3].map(async () => ({ host: '127.0.0.1', port: await freePort() })));
     const client = new Redis({ sentinels, name: RedisSentinel.NAME, lazyConnect: true });
     const before = timers();

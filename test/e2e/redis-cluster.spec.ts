@@ -33,7 +33,7 @@ describe('a Redis Cluster', () => {
   });
   afterAll(() => cluster.stop());
 
-  it('reached through a plain client: what that node holds is counted, the rest alone, and the remedy is logged', async () => {
+  it('reached through a plain client: the keys of that node are counted, the others alone, and the log has the remedy', async () => {
     const plain = (): Redis => clientOf(new Redis({ port: cluster.port, lazyConnect: true }));
     const [one, other] = [await start(plain(), 'plain'), await start(plain(), 'plain')];
     const tenants = Array.from({ length: TENANTS }, (_, i) => `p${i}`);
@@ -71,7 +71,7 @@ describe('a Redis Cluster', () => {
     beforeAll(async () => (oneShard = await RedisCluster.start(1)));
     afterAll(() => oneShard.stop());
 
-    it('all is counted, and the client to give is logged once', async () => {
+    it('all is counted, and the log says once which client to pass', async () => {
       const app = await start(clientOf(new Redis({ port: oneShard.port, lazyConnect: true })), 'plain');
       const tenants = Array.from({ length: TENANTS }, (_, i) => `p${i}`);
       for (let i = 0; i < 4; i++)
@@ -89,7 +89,7 @@ describe('a Redis Cluster', () => {
       expect(app.log.lines.filter((line) => / was refused | is away /.test(line))).toEqual([]);
     });
 
-    it('with {} in its keyPrefix: windows of a tenant that lie in several slots are counted alone, and the remedy is logged', async () => {
+    it('with {} in its keyPrefix: windows of a tenant in several slots are counted alone, and the log has the remedy', async () => {
       const redis = clientOf(new Redis({ port: oneShard.port, lazyConnect: true, keyPrefix: '{}' }));
       const categories = { evaluations: { threshold: 3, windowMs: 3_600_000, sliding: true } };
       const app = await startApp({ options: { redis, keyPrefix: 'tagged', categories } });
@@ -107,7 +107,7 @@ describe('a Redis Cluster', () => {
   });
 
   it.each([{ keyPrefix: '{}' }, { redisOptions: { keyPrefix: 'app{}:' } }])(
-    'whose client puts {} before each key stops the boot: %j',
+    'whose client has {} in its prefix stops the boot: %j',
     async (options) => {
       await expect(start(clientOf(cluster.client(options)), 'tagged')).rejects.toThrow(
         /has the keyPrefix '.*\{\}.*Remove \{\} from it/,
@@ -130,7 +130,7 @@ describe('a Redis Cluster', () => {
   );
 
   it.each(['Redis', 'Cluster'])(
-    '%s: a counter that is evicted is put back, logged once, with no second alert',
+    '%s: an evicted counter is restored and logged once, without a second alert',
     async (kind) => {
       const redis = kind === 'Cluster' ? clientOf(cluster.client()) : clientOf(sharedRedis().client);
       const [one, other] = [await start(redis, 'evicted'), await start(redis, 'evicted')];
@@ -160,7 +160,7 @@ describe('a Redis Cluster', () => {
     },
   );
 
-  it('keeps thresholds that are set while the app runs, on every replica', async () => {
+  it('keeps thresholds set at run time, on every replica', async () => {
     const redis = clientOf(cluster.client());
     const [one, other] = [await start(redis, 'set'), await start(redis, 'set')];
     const [mine, theirs] = [one.app.get(ThresholdService), other.app.get(ThresholdService)];

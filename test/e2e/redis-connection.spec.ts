@@ -39,14 +39,14 @@ describe('the connection to Redis', () => {
     await redis.client.quit();
   });
 
-  it('is that of nestjs-redis where the app has it', async () => {
+  it('is that of nestjs-redis if the app has it', async () => {
     await start({}, [RedisModule.forRoot({ config: { url: url() }, readyLog: false })]);
     await (app as TestApp).post('/llm/call', acme);
     expect(await keys()).toHaveLength(1);
     expect((app as TestApp).log.of('Counting in Redis 127.0.0.1:')).toHaveLength(1);
   });
 
-  it('is the namespace of nestjs-redis that is named, global or not', async () => {
+  it('is the named namespace of nestjs-redis, global or not', async () => {
     const module = RedisModule.forRoot({ config: { namespace: 'counters', url: url() }, readyLog: false }, false);
     await start({ redis: { namespace: 'counters' } }, [module]);
     await (app as TestApp).post('/llm/call', acme);
@@ -65,7 +65,7 @@ describe('the connection to Redis', () => {
     },
   );
 
-  it.each([7, null, undefined])('is a client that keeps %p as its namespace', async (namespace) => {
+  it.each([7, null, undefined])('is a client that has %p as its namespace property', async (namespace) => {
     const client = Object.assign(new Redis(url(), { lazyConnect: true }), { namespace });
     await start({ redis: client });
     await (app as TestApp).post('/llm/call', acme);
@@ -80,7 +80,7 @@ describe('the connection to Redis', () => {
     await expect(start({ redis: { namespace: 'counters' } }, imports)).rejects.toThrow(/redis.namespace is 'counters'/);
   });
 
-  it("is a separate connection, with the client's prefix and database, and does not touch the client", async () => {
+  it("is separate, with the client's prefix and database, and does not use the client", async () => {
     const client = new Redis(url(), { keyPrefix: 'app:', db: 3 });
     await start({ redis: client });
     await (app as TestApp).post('/llm/call', acme);
@@ -93,7 +93,7 @@ describe('the connection to Redis', () => {
     await client.quit();
   });
 
-  it('is closed at shutdown, after what is pending was published', async () => {
+  it('is closed at shutdown, after pending counts are published', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url);
     await start({ redis: client, counting: 'background', flushIntervalMs: 60_000 });
@@ -108,7 +108,7 @@ describe('the connection to Redis', () => {
   });
 
   it.each(['onModuleInit', 'onApplicationBootstrap'])(
-    'is closed by app.close() if the %s of another provider fails, which calls no hook by itself',
+    'is closed by app.close() if the %s of another provider fails',
     async (hook) => {
       const server = await RedisServer.start();
       const client = new Redis(server.url);
@@ -132,14 +132,14 @@ describe('the connection to Redis', () => {
     },
   );
 
-  it('is awaited at boot, so that the first request counts', async () => {
+  it('is awaited at boot, so that the first request is counted', async () => {
     await start({ redis: redis.client });
     const counter = (app as TestApp).app.get(RateCounterService);
     expect(await counter.increment('llm_call', 'proj_1')).toBe(1);
     expect(await keys()).toHaveLength(1);
   });
 
-  it('keeps no app from starting where there is no Redis, and publishes as soon as there is', async () => {
+  it('does not keep an app from starting without Redis, and publishes once Redis is there', async () => {
     const server = await RedisServer.start();
     await server.kill();
     const client = new Redis(server.url, { lazyConnect: true });
@@ -159,7 +159,7 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
-  it('is reported as away by one line, also after more than a minute', async () => {
+  it('is reported as away in one line, even after more than a minute', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url, { lazyConnect: true });
     await start({ redis: client, contributor: () => 'dana' });
@@ -176,7 +176,7 @@ describe('the connection to Redis', () => {
     await server.kill();
   });
 
-  it('is fine if keys of ours hold something else: after a minute the log names them, and what to do', async () => {
+  it('is not blamed if our keys hold something else: after a minute the log names them and the remedy', async () => {
     const { client, keyPrefix } = redis;
     const incidents = `${keyPrefix}:{alerts}:v2:incidents:api:test`;
     const about = `${keyPrefix}:usage:{LLM_CALL}:about`;
@@ -239,7 +239,7 @@ describe('the connection to Redis', () => {
       ['true for it', { announce: true }],
       ['no announced level', { announced: undefined }],
       ['text for earlier parts', { earlier: '1' }],
-    ])('whose answers have %s: that is said, and this instance alerts alone', async (_what, wrong) => {
+    ])('whose answers have %s: that is logged, and this instance alerts alone', async (_what, wrong) => {
       const publish: CounterStore['publish'] = (totals) =>
         Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, ...(wrong as object) })));
       await start({ store: mine(publish), keyPrefix: undefined });
@@ -253,7 +253,7 @@ describe('the connection to Redis', () => {
       ['texts', ['3']],
       ['too few', []],
       ['nothing', undefined],
-    ])('whose read() gives %s: that is said once, and what was counted here holds', async (_what, counts) => {
+    ])('whose read() returns %s: that is logged once, and the local count is used', async (_what, counts) => {
       const publish: CounterStore['publish'] = (totals) =>
         Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 })));
       const store = { ...mine(publish), read: () => Promise.resolve(counts as never) };
@@ -265,7 +265,7 @@ describe('the connection to Redis', () => {
       expect((app as TestApp).log.of(line)).toHaveLength(1);
     });
 
-    it('whose clock gives seconds: that is said', async () => {
+    it('whose clock returns seconds: that is logged', async () => {
       const time = () => Promise.resolve(Date.now() / 1_000);
       await start({ store: { ...mine(() => Promise.resolve([])), time }, keyPrefix: undefined });
       await until(() => (app as TestApp).log.of('The clock of mine is').length > 0);
@@ -279,7 +279,7 @@ describe('the connection to Redis', () => {
       ['throws', () => JSON.parse('{') as never],
       ['never answers', () => new Promise<never>(() => undefined)],
     ])(
-      'which does no harm if it %s: it is retried less and less often, and not after the end',
+      'which does no harm if it %s: it is retried less and less often, and not after the shutdown',
       async (_how, answer) => {
         const published: number[] = [];
         await start({
@@ -308,7 +308,7 @@ describe('the connection to Redis', () => {
       ['rejects', () => Promise.reject(new Error('no'))],
       ['throws', () => JSON.parse('{') as never],
       ['never answers', () => new Promise<never>(() => undefined)],
-    ])('whose close %s does not keep the app from ending', async (_how, close) => {
+    ])('whose close() %s, without keeping the app from ending', async (_how, close) => {
       await start({ store: { ...mine(() => Promise.resolve([])), close }, keyPrefix: undefined });
       expect(await endsWithin((app as TestApp).close(), 3_000)).toBe(true);
       expect((app as TestApp).log.of('mine could not be closed')).toHaveLength(1);

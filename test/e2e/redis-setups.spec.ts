@@ -72,7 +72,7 @@ describe('Redis as teams run it', () => {
     await countsThrough(() => connect(new Redis({ port, password: 'hunter2' })));
   });
 
-  it('behind a password that is wrong: the log has the reason before anything is counted, of a Cluster too', async () => {
+  it('with a wrong password: the log has the reason before anything is counted, for a Cluster too', async () => {
     const { port } = await serve('--requirepass', 'hunter2', '--cluster-enabled', 'yes');
     const single = connect(new Redis({ port, password: 'hunter3' }));
     const cluster = new Cluster([{ host: '127.0.0.1', port }], { redisOptions: { password: 'hunter3' } });
@@ -85,7 +85,7 @@ describe('Redis as teams run it', () => {
     }
   });
 
-  it('as a Cluster of which no node is there: the log has no words of ioredis', async () => {
+  it('as a Cluster without a reachable node: the log has no ioredis jargon', async () => {
     const port = await freePort();
     const cluster = new Cluster([{ host: '127.0.0.1', port }], { lazyConnect: true });
     after(() => cluster.disconnect());
@@ -129,7 +129,7 @@ describe('Redis as teams run it', () => {
     expect(await alerts.unmute({})).toBe(true);
   });
 
-  it('with replies in the shapes of RESP3, which ioredis 6 has', async () => {
+  it('with replies in RESP3 shapes, as ioredis 6 returns them', async () => {
     const { port } = await serve();
     const client = (): Redis => connect(new Redis({ port, replyMapping: 'resp3' } as RedisOptions));
     const [one, two] = [await start(client()), await start(client())];
@@ -155,7 +155,7 @@ describe('Redis as teams run it', () => {
     await countsThrough(() => connect(sentinel.client({ role: 'slave' })));
   });
 
-  it('as a Cluster, whose every node gets its share of the tenants', async () => {
+  it('as a Cluster, each of whose nodes gets a share of the tenants', async () => {
     const cluster = await RedisCluster.start();
     after(() => cluster.stop());
     const client = (): Cluster => {
@@ -235,7 +235,7 @@ describe('Redis as teams run it', () => {
       expect((await denied()).filter((name) => !FOR_ALL_ELSE.includes(name))).toEqual([]);
     });
 
-    it.each(NEEDED)('misses %s where it is taken away', async (name) => {
+    it.each(NEEDED)('needs %s', async (name) => {
       const others = NEEDED.filter((other) => other !== name);
       const denied = await deniedTo(others, async (client) => {
         const { counter } = await start(client());
@@ -245,7 +245,7 @@ describe('Redis as teams run it', () => {
       expect(await denied()).toContain(name);
     });
 
-    it('sets no mute if only counting is allowed, and none turns up once all is', async () => {
+    it('sets no mute if only counting is allowed, and none appears once all rights are granted', async () => {
       const { port } = await serve();
       const admin = connect(new Redis({ port }));
       const allow = (names: readonly string[]) =>
@@ -261,7 +261,7 @@ describe('Redis as teams run it', () => {
       expect((await alerts.mutes()).map(({ tenant }) => tenant)).toEqual(['proj_1']);
     });
 
-    it('is not taken for away if its user may not ask for the time', async () => {
+    it('is not reported as away if its user may not ask for the time', async () => {
       const others = NEEDED.filter((name) => name !== 'time');
       await deniedTo([...others, ...FOR_ALL_ELSE], async (client) => {
         const { app, counter } = await start(client());
@@ -271,7 +271,7 @@ describe('Redis as teams run it', () => {
       });
     });
 
-    it('is not taken for away if its user may no longer ask for the time', async () => {
+    it('is not reported as away if its user may no longer ask for the time', async () => {
       const { port } = await serve();
       const admin = connect(new Redis({ port }));
       const { app, counter } = await start(connect(new Redis({ port, lazyConnect: true })));
@@ -289,7 +289,7 @@ describe('Redis as teams run it', () => {
     it.each([
       ['the least rights', NEEDED],
       ['all rights', [...NEEDED, ...FOR_ALL_ELSE]],
-    ])('with %s but that to set an expiry, leaves no key behind that would stay forever', async (_, rights) => {
+    ])('with %s except to set an expiry, leaves no key that would stay forever', async (_, rights) => {
       let reader: Redis | undefined;
       const others = rights.filter((name) => name !== 'pexpire');
       await deniedTo(others, async (client) => {
@@ -308,7 +308,7 @@ describe('Redis as teams run it', () => {
       expect(left.flat()).toEqual([]);
     });
 
-    it('takes each block of the docs as it is pasted into redis-cli', async () => {
+    it('accepts each block of the docs as pasted into redis-cli', async () => {
       const { port } = await serve();
       const admin = connect(new Redis({ port }));
       const blocks = readFileSync('docs/operations.md', 'utf8').matchAll(/^```\n(ACL [^]*?)^```/gm);
@@ -320,13 +320,13 @@ describe('Redis as teams run it', () => {
       }
     });
 
-    it('needs no more rights for everything else than the docs list', async () => {
+    it('needs no other rights for everything else than the docs list', async () => {
       expect(listed(/(?=\+append )/)).toEqual(added(FOR_ALL_ELSE));
       const denied = await deniedTo([...NEEDED, ...FOR_ALL_ELSE], everythingThrough);
       expect(await denied()).toEqual([]);
     });
 
-    it('needs on a Cluster what the docs list beside that', async () => {
+    it('needs on a Cluster the additional rights that the docs list', async () => {
       const [line = ''] = /^A Cluster also needs .*$/m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
       const ofCluster = line.match(/\+[a-z|]+(?=`)/g) ?? [];
       const cluster = await RedisCluster.start();
@@ -350,7 +350,7 @@ describe('Redis as teams run it', () => {
   });
 
   describe('beside an app that uses the same client', () => {
-    it('leaves its subscriptions alone, and counts beside them', async () => {
+    it('leaves its subscriptions alone, and counts besides', async () => {
       const { port } = await serve();
       const client = connect(new Redis({ port }));
       const heard: string[] = [];

@@ -16,7 +16,7 @@ describe('replicas on one Redis', () => {
   beforeEach(() => (redis = sharedRedis()));
   afterEach(() => redis.client.quit());
 
-  it('count as one: two apps', async () => {
+  it('count together: two apps', async () => {
     const start = (): Promise<TestApp> =>
       startApp({
         metadata: { controllers: [LlmController] },
@@ -33,7 +33,7 @@ describe('replicas on one Redis', () => {
     await Promise.all(apps.map((app) => app.close()));
   });
 
-  it('count in one window and alert once though their clocks differ', async () => {
+  it('count in one window and alert once even if their clocks differ', async () => {
     const windowMs = calmWindowMs();
     const start = (skewMs: number): Promise<TestApp> =>
       startApp({
@@ -49,7 +49,7 @@ describe('replicas on one Redis', () => {
   });
 
   it.each(['await', 'background'] as const)(
-    'sum up to the last request and alert once: four processes, counting %s',
+    'add up to the last request and alert once: four processes, counting %s',
     async (counting) => {
       const options = { counting, keyPrefix: redis.keyPrefix, categories: calmCategories() };
       const instances = await Promise.all(

@@ -163,7 +163,7 @@ describe('the Sentry channel', () => {
     expect(ingest.events[0]?.extra.incident).toEqual(JSON.parse(JSON.stringify(alert.incident)));
   });
 
-  it('sends nothing of the request that asks for a test', async () => {
+  it('sends nothing about the request that asks for a test', async () => {
     init({ dsn: ingest.dsn, ...everything });
     await start();
     expect((await app.post('/try-out', acme, { prompt: 'my secret prompt' })).status).toBe(201);
@@ -171,7 +171,7 @@ describe('the Sentry channel', () => {
     expectNothingOfTheRequest();
   });
 
-  it('sends nothing of a request that is counted alone', async () => {
+  it('sends nothing about a request that is counted alone', async () => {
     init({ dsn: ingest.dsn, ...everything });
     const { client, keyPrefix } = sharedRedis();
     await start({ redis: client, keyPrefix, categories: calmCategories() });
@@ -185,7 +185,7 @@ describe('the Sentry channel', () => {
     expectNothingOfTheRequest();
   });
 
-  it('sends nothing of what the process did outside of requests, and the tags that the app set for all', async () => {
+  it('sends nothing about other work of the process, but keeps the tags that the app set for all events', async () => {
     init({ dsn: ingest.dsn, ...everything });
     // Of a queue worker, for another tenant: without a scope of its own, this is kept for the whole process.
     Sentry.setUser({ id: 'of another tenant', segment: 'vip' });
@@ -209,7 +209,7 @@ describe('the Sentry channel', () => {
     }
   });
 
-  it('keeps no trace of where other channels send to', async () => {
+  it('records no address of other channels', async () => {
     const hook = await new WebhookServer().start();
     init({ dsn: ingest.dsn });
     await start({ channels: [new WebhookChannel({ url: hook.url }), new SentryChannel()] });
@@ -226,7 +226,7 @@ describe('the Sentry channel', () => {
     for (const { headers } of hook.requests) expect(headers).not.toHaveProperty('sentry-trace');
   });
 
-  it('names the severity and fits tags into what Sentry takes', async () => {
+  it("names the severity and fits tags into Sentry's limits", async () => {
     init({ dsn: ingest.dsn });
     await start({
       categories: {
@@ -243,7 +243,7 @@ describe('the Sentry channel', () => {
     expect(event.fingerprint[2]).toHaveLength(144);
   });
 
-  it('sends nothing where Sentry is not set up, has no DSN or is closed', async () => {
+  it('sends nothing if Sentry is not set up, has no DSN or is closed', async () => {
     await start();
     await evaluate(5);
     init({});
@@ -264,7 +264,7 @@ describe('the Sentry channel', () => {
     });
   });
 
-  describe('what became of an event', () => {
+  describe('the outcome of an event', () => {
     const raised = async (count: number, becomes: string): Promise<AlertService> => {
       const alerts = app.app.get(AlertService);
       for (let i = 0; i < count; i++) alerts.raise(anAlert({ tenant: { id: `proj_${i}` } }));
@@ -277,7 +277,7 @@ describe('the Sentry channel', () => {
 
     const arrived = () => new Set(ingest.events.flatMap(({ tags }) => (tags?.tenant_id ? [tags.tenant_id] : [])));
 
-    it('is known of 1,000 tenants that are over at once, beside events of the app that fill the buffer', async () => {
+    it("is known for 1,000 tenants that go over at once, even if the app's events fill the buffer", async () => {
       await ingest.close();
       ingest = await SentryIngest.start(30);
       init({ dsn: ingest.dsn });
@@ -292,7 +292,7 @@ describe('the Sentry channel', () => {
       expect([statuses.length, new Set(statuses)]).toEqual([500, new Set(['delivered'])]);
     }, 120_000);
 
-    it('comes soon for the rest of a storm of which the app drops half', async () => {
+    it('is known soon for the rest of a storm of which the app drops half', async () => {
       init({ dsn: ingest.dsn, beforeSend: (event) => (/\(drop_/.test(event.message ?? '') ? null : event) });
       await start({ channels: [new SentryChannel()] });
       const alerts = app.app.get(AlertService);
@@ -306,7 +306,7 @@ describe('the Sentry channel', () => {
       ).toBe(true);
     }, 30_000);
 
-    it('is that it arrived, though the app gives its events ids of its own', async () => {
+    it('is delivered even if the app gives its events other ids', async () => {
       init({ dsn: ingest.dsn, beforeSend: (event) => ({ ...event, event_id: 'f'.repeat(32) }) });
       const channel = new SentryChannel();
       await start({ channels: [channel] });
@@ -314,7 +314,7 @@ describe('the Sentry channel', () => {
       expect(ingest.events).toHaveLength(1);
     });
 
-    it('is not for long that the app dropped it if its beforeSend has become slow', async () => {
+    it("is not reported as dropped for long if the app's beforeSend has become slow", async () => {
       let takesMs = 0;
       const slowly = (event: Sentry.ErrorEvent) => wait(takesMs, event);
       init({ dsn: ingest.dsn, beforeSend: slowly });
@@ -330,7 +330,7 @@ describe('the Sentry channel', () => {
       expect(ingest.events).toHaveLength(3);
     });
 
-    it('is not that the app dropped it if the process was held before Sentry had its turn', async () => {
+    it('is not reported as dropped if the process was blocked before Sentry had its turn', async () => {
       init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       const capture = jest.spyOn(Sentry.getClient() as Sentry.NodeClient, 'captureMessage');
@@ -342,7 +342,7 @@ describe('the Sentry channel', () => {
       expect(await sent()).toEqual({ status: 'delivered', attempts: 1 });
     });
 
-    it('is sent again as the same event if Sentry could not accept it', async () => {
+    it('is a retry as the same event if Sentry could not accept it', async () => {
       init({ dsn: ingest.dsn });
       await start({ channels: [new SentryChannel()] });
       ingest.refusals.push(503, 503);
@@ -352,7 +352,7 @@ describe('the Sentry channel', () => {
       expect(app.log.of('The sentry channel could not send an alert of llm_call (answered 503)')).toHaveLength(1);
     });
 
-    it('is never that it was delivered where the app drops it, and a sampleRate that does is warned of', async () => {
+    it('is never reported as delivered if the app drops it, and the log warns of a sampleRate that drops events', async () => {
       init({ dsn: ingest.dsn, sampleRate: 0 });
       await start({ channels: [new SentryChannel()] });
       expect(app.log.of('its sampleRate is 0')).toHaveLength(1);
@@ -379,7 +379,7 @@ describe('the Sentry channel', () => {
     /** Without the boot line, which names the channels. */
     const ofTheChannel = (): string[] => app.log.of('sentry').filter((line) => !line.includes('Counting in'));
 
-    it('has it posted first', async () => {
+    it('posts the event first', async () => {
       expect(await ended(300, 10_000)).toEqual([]);
       expect(ingest.events).toHaveLength(1);
     });
@@ -402,7 +402,7 @@ describe('the Sentry channel', () => {
     });
   });
 
-  it('harms nothing where Sentry throws', async () => {
+  it('does no harm if Sentry throws', async () => {
     init({
       dsn: ingest.dsn,
       integrations: [{ name: 'throws', setup: (client) => (client.captureMessage = () => JSON.parse('{') as string) }],

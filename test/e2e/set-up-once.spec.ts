@@ -20,7 +20,7 @@ describe('the module', () => {
       'forRoot and forRootAsync',
       [RateMonitorModule.forRoot(), RateMonitorModule.forRootAsync({ useFactory: () => ({}) })],
     ],
-  ])('stops the boot where an app calls %s, wherever', async (_what, [first, second]) => {
+  ])('stops the boot if an app calls %s, wherever it does', async (_what, [first, second]) => {
     @Module({ imports: [second as NonNullable<typeof second>] })
     class Feature {}
     const refused = boot(first as NonNullable<typeof first>, Feature);
@@ -60,7 +60,7 @@ describe('the module', () => {
     await app.close();
   });
 
-  it('may be imported by several modules of an app, where that is one and the same set-up', async () => {
+  it('may be imported by several modules of an app if that is the same dynamic module', async () => {
     const monitor = RateMonitorModule.forRoot();
     @Module({ imports: [monitor] })
     class Feature {}

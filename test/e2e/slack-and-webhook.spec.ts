@@ -16,7 +16,7 @@ describe('the Slack channel', () => {
   let server: SlackServer;
   afterEach(() => server.close());
 
-  it('has a text for notifications and plain blocks, with the link as a button', async () => {
+  it('sends a text for notifications and plain blocks, with the link as a button', async () => {
     server = await new SlackServer().start();
     const channel = new SlackChannel({ url: server.url, environment: 'staging', link: () => 'https://a.example/x' });
     await channel.send(anAlert({ tenant: { id: 'proj_1', name: '<!channel> & *Acme*' } }));
@@ -39,7 +39,7 @@ describe('the Slack channel', () => {
     expect(JSON.stringify(message?.blocks)).not.toContain('"mrkdwn"');
   });
 
-  it('names all of a batch in one message', async () => {
+  it('names a whole batch in one message', async () => {
     server = await new SlackServer({ onePerSecond: true }).start();
     const channel = new SlackChannel({ url: server.url });
     await channel.sendBatch(Array.from({ length: 25 }, (_, i) => anAlert({ tenant: { id: `p${i}` } })));
@@ -49,7 +49,7 @@ describe('the Slack channel', () => {
     await expect(channel.send(anAlert())).rejects.toMatchObject({ retry: true, retryAfterMs: 1_000 });
   });
 
-  it('has no empty block if neither place nor time of a batch is known', async () => {
+  it('sends no empty block if neither environment nor time of a batch is known', async () => {
     server = await new SlackServer().start();
     await new SlackChannel({ url: server.url }).sendBatch([anAlert(), anAlert({ windowMs: 86_400_000 })]);
     expect(server.messages[0]?.blocks.map(({ text }) => text?.text)).toEqual([
@@ -122,7 +122,7 @@ describe('the webhook channel', () => {
     expect(server.requests[0]?.headers).not.toHaveProperty('x-rate-monitor-signature');
   });
 
-  it('posts whether the store lost some of an incident', async () => {
+  it('posts whether the store lost part of an incident', async () => {
     for (const alert of [anIncident('resolved'), inPart]) await new WebhookChannel({ url: server.url }).send(alert);
     const bodies = server.requests.map(({ body }) => JSON.parse(body) as { incident: { isPartial?: true } });
     expect(bodies.map(({ incident }) => incident.isPartial)).toEqual([undefined, true]);
@@ -136,7 +136,7 @@ describe('the webhook channel', () => {
     );
   });
 
-  it('keeps id and body over retries', async () => {
+  it('keeps id and body for retries', async () => {
     const channel = new WebhookChannel({ url: server.url });
     server.answerNext({ status: 500 });
     await channel.send(anAlert()).catch(() => undefined);
@@ -158,7 +158,7 @@ describe('the webhook channel', () => {
   };
   const standard = ({ headers }: Received): Record<string, string> => headers as Record<string, string>;
 
-  it('signs as Standard Webhooks describes: their own package verifies it, and nothing that was changed', async () => {
+  it('signs as Standard Webhooks defines: its own package verifies requests, and rejects changed ones', async () => {
     const request = await signed(NEW);
     const webhook = new Webhook(NEW);
     const headers = standard(request);
@@ -170,7 +170,7 @@ describe('the webhook channel', () => {
     expect(() => new Webhook(OLD).verify(request.body, headers)).toThrow('No matching signature');
   });
 
-  it('signs with several secrets while they are rotated, and with a text as well', async () => {
+  it('signs with several secrets during a rotation, and with a plain text secret', async () => {
     const request = await signed([NEW, OLD, TEXT]);
     for (const webhook of [new Webhook(OLD), new Webhook(NEW), new Webhook(TEXT, { format: 'raw' })])
       expect(() => webhook.verify(request.body, standard(request))).not.toThrow();
@@ -185,7 +185,7 @@ describe('the webhook channel', () => {
     expect(isGenuine(body, {}, NEW)).toBe(false);
   });
 
-  it('sends what 0.1 sent too, and lets no header of the app take its place', async () => {
+  it("sends the headers of 0.1 too, and does not let the app's headers replace them", async () => {
     const { body, headers } = await signed(TEXT, {
       Authorization: 'Bearer x',
       'Content-Type': 'text/plain',
@@ -202,7 +202,7 @@ describe('the webhook channel', () => {
     expect(headers['content-type']).toBe('application/json');
   });
 
-  it('warns of plain http to another host, and not of loopback', () => {
+  it('warns of plain http to another host, but not to loopback', () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
     for (const url of ['http://localhost:1/x', 'http://127.0.0.1/x', 'http://[::1]/x', 'https://hooks.example/x'])
       new WebhookChannel({ url }).start();

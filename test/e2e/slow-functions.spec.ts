@@ -60,7 +60,7 @@ describe.each<[string, string, RateMonitorOptions]>([
     await app.close();
   });
 
-  it('does not make flush() say that nothing is left, if it does not answer in time', async () => {
+  it('makes flush() return false if it does not answer in time', async () => {
     expect(await app.app.get(RateMonitorService).flush(50)).toBe(false);
     answer();
     await app.close();

@@ -60,7 +60,7 @@ const named = (category: string, tenant: string) => ({
 });
 
 describe('metrics', () => {
-  it('gives labels to the first tenants permanently, and other to all that come later', () => {
+  it('labels the first tenants permanently, and all later ones as other', () => {
     const labels = new StickyLabels(2);
     expect(['a', 'b', 'c', 'a', 'd', 'b'].map((tenant) => labels.labelOf(tenant))).toEqual([
       ...['a', 'b', 'other', 'a', 'other', 'b'],
@@ -74,7 +74,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('gives no two tenants one label, nor one the label of the rest', () => {
+  it('gives no two tenants the same label, and none the label of the rest', () => {
     const counts = new BreachCounts(6);
     // In UTF-8, half of a surrogate pair is no other than the other.
     const ids = [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'other [id]', 'a\ud800', 'a\ud801', 'rest'];
@@ -164,7 +164,7 @@ describe('metrics', () => {
     metrics.disable();
   });
 
-  it('counts what publishing took, what failed of it, and how long requests waited', async () => {
+  it('measures how long publishing took, what failed, and how long requests waited', async () => {
     const store = new MemoryCounterStore();
     const publish = store.publish.bind(store);
     let isAway = false;
@@ -199,7 +199,7 @@ describe('metrics', () => {
     }
   });
 
-  it('goes to Sentry as gauges and as what was added, as far as its SDK has metrics', async () => {
+  it('goes to Sentry as gauges and as increments, if its SDK has metrics', async () => {
     const ingest = await SentryIngest.start();
     Sentry.init({ dsn: ingest.dsn, sendDefaultPii: true });
     // Of a queue worker, for one of its jobs: without a scope of its own, this is kept for the whole process.
@@ -300,7 +300,7 @@ describe('the health check', () => {
     await expect(check({ failIfBlindForMs: 0 })).rejects.toThrow();
   });
 
-  it('throws what a terminus from before 11 takes for a failure: it takes each check that returns for healthy', async () => {
+  it('throws the failure that terminus 10 expects: it treats each check that returns as healthy', async () => {
     const Before11 = { TerminusModule: class {} }.TerminusModule;
     Module({})(Before11);
     const monitor = seenMonitor(NOW);
@@ -326,7 +326,7 @@ describe('the health check', () => {
     [NaN, 'NaN'],
     [-1, '-1'],
     ['30000', 'a string'],
-  ])('says once that a limit of %p cannot be one: it would never fail, without a word', async (limit, found) => {
+  ])('warns once of a limit of %p, with which it would silently never fail', async (limit, found) => {
     const logger = new MemoryLogger();
     const { monitor, view, indicator } = await started(logger);
     view.set(monitor.view);
@@ -339,7 +339,7 @@ describe('the health check', () => {
     ]);
   });
 
-  it('takes null for not given', async () => {
+  it('treats null as not given', async () => {
     const { monitor, view, indicator } = await started();
     view.set(monitor.view);
     Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });

@@ -60,7 +60,7 @@ async function counted(
 const early = () => until(() => Date.now() % MINUTE > 2_000 && Date.now() % MINUTE < 50_000);
 
 describe('the command line', () => {
-  it('shows since when a tenant is over, also in minutes that are not in the history yet, and looks again', async () => {
+  it('shows since when a tenant is over, including minutes that are not in the history yet, and refreshes', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
     const { store, clock, minute } = await counted(client, keyPrefix);
@@ -116,7 +116,7 @@ describe('the command line', () => {
     await client.quit();
   });
 
-  it('shows the worst first, also one that is near a low threshold of its own though 250 others are busier', async () => {
+  it('shows the worst first, even one that is near a low threshold of its own while 250 others are busier', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
     const { store, replica, clock } = await counted(client, keyPrefix);
@@ -135,7 +135,7 @@ describe('the command line', () => {
     await client.quit();
   });
 
-  it('shows a tenant that is still over in a sliding window, though nobody was counted in the running part of it', async () => {
+  it('shows a tenant that is still over in a sliding window, even if nobody was counted in its running part', async () => {
     const { client, keyPrefix } = sharedRedis();
     const { store, clock, replica, minute } = await counted(client, keyPrefix, [
       { threshold: 10, windowMs: 60 * MINUTE, sliding: true },
@@ -161,7 +161,7 @@ describe('the command line', () => {
     await client.quit();
   });
 
-  it('shows the minute in which a long window was crossed, also the running one', async () => {
+  it('shows the minute in which a long window was crossed, even the running one', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
     // One that did not begin within the last minutes.
@@ -193,7 +193,7 @@ describe('the command line', () => {
     await client.quit();
   });
 
-  it('shows a tenant that has thresholds of its own with the one of each window', async () => {
+  it('shows a tenant with its own threshold in each window', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
     const { store, clock, minute } = await counted(client, keyPrefix);
@@ -249,7 +249,7 @@ describe('the command line', () => {
     await client.quit();
   });
 
-  it('takes an empty REDIS_URL for one that is not set', async () => {
+  it('treats an empty REDIS_URL as not set', async () => {
     const env = { ...process.env, REDIS_URL: ' ' };
     const looking = promisify(execFile)('node', [...CLI, '--prefix', 'nobody_counts_here'], { env });
     // At the default address there may be a Redis, or none.
@@ -281,7 +281,7 @@ describe('the command line', () => {
     });
   });
 
-  it('tells why Redis cannot be read, and repeats nothing of an address that may hold a password', async () => {
+  it('says why Redis cannot be read, and repeats no part of an address that may hold a password', async () => {
     const port = await freePort();
     const failed = async (url: string): Promise<[unknown, string]> => {
       const failure = (await top('--redis', url).catch((error: unknown) => error)) as { code: number; stderr: string };
@@ -306,7 +306,7 @@ describe('the command line', () => {
     expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
   });
 
-  it('says of a Redis that hangs that it does not answer, and ends at once if asked to', async () => {
+  it('says that a hanging Redis does not answer, and ends at once if interrupted', async () => {
     const server = await RedisServer.start();
     const watching = async (): Promise<[ChildProcess, Promise<unknown[]>, () => string]> => {
       const cli = spawn('node', [...CLI, '--redis', server.url, '--watch']);
@@ -331,7 +331,7 @@ describe('the command line', () => {
     }
   });
 
-  it('refuses a Sentinel, which has no counts, and tells what to give instead', async () => {
+  it('refuses a Sentinel, which has no counts, and says what to pass instead', async () => {
     const sentinel = await RedisSentinel.start();
     try {
       const address = `redis://127.0.0.1:${sentinel.port}/1`;
@@ -341,7 +341,7 @@ describe('the command line', () => {
     }
   });
 
-  it('takes the user from the address and the password from the variable', async () => {
+  it('reads the user from the address and the password from the variable', async () => {
     const { client, keyPrefix } = sharedRedis();
     const user = `top_${Date.now()}`;
     await client.call('acl', 'setuser', user, 'on', '>s3cret', '~*', '+@all');

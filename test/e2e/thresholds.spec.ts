@@ -120,7 +120,7 @@ describe('thresholds', () => {
       ],
     };
 
-    it('are each compared with their own count, through the days', async () => {
+    it('are each compared with their own count, day after day', async () => {
       const one = await start(windows);
       await one.call('acme', 3);
       expect(one.alerts).toEqual(['acme minute 3/2 x1']);
@@ -142,7 +142,7 @@ describe('thresholds', () => {
       expect(one.alerts).toHaveLength(3);
     });
 
-    it('hold over restarts in Redis, and their keys expire', async () => {
+    it('survive restarts in Redis, and their keys expire', async () => {
       const [keyPrefix, options] = ['budgets', { ...windows, windows: windows.windows?.slice(1) } as CategoryOptions];
       for (let restart = 0; restart < 3; restart++) {
         const one = await start(options, { redis, keyPrefix });
@@ -160,7 +160,7 @@ describe('thresholds', () => {
     });
   });
 
-  it('of a sliding window notice a burst across a border, which a fixed one does not', async () => {
+  it('of a sliding window detect a burst across a border, which a fixed window does not', async () => {
     const sliding = await start({ threshold: 15, sliding: true });
     const fixed = await start({ threshold: 15 });
     for (const replica of [sliding, fixed]) {
@@ -176,8 +176,8 @@ describe('thresholds', () => {
     expect(sliding.alerts).toHaveLength(1);
   });
 
-  describe('that are set while the app runs', () => {
-    it('hold on all replicas within two seconds, and each change is told', async () => {
+  describe('that are set at run time', () => {
+    it('apply on all replicas within two seconds, and each change is reported', async () => {
       const options = { redis, keyPrefix: 'overrides' };
       const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
       await other.call('acme', 4);
@@ -201,7 +201,7 @@ describe('thresholds', () => {
       ]);
     });
 
-    it('show a tenant that is near one that was set, without a further request', async () => {
+    it('show a tenant that is near a new one, without a further request', async () => {
       const one = await start(calm(100));
       await one.call('acme', 3);
       const { usage } = one.app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value as MonitorView;
@@ -214,7 +214,7 @@ describe('thresholds', () => {
       expect([await nearest(), one.alerts]).toEqual([['acme'], []]);
     });
 
-    it('are put back when Redis has lost all', async () => {
+    it('are restored when Redis has lost all data', async () => {
       const options = { redis, keyPrefix: 'lost' };
       const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
       await one.thresholds.set({ ...set, threshold: 1 });
@@ -233,7 +233,7 @@ describe('thresholds', () => {
       expect(late.alerts).toEqual(['acme  3/2 x1']);
     });
 
-    it('hold for beginnings of ids, until they end, over what the environment sets', async () => {
+    it('apply to prefixes of ids, until they end, and win over the environment', async () => {
       process.env.RATE_MONITOR_THRESHOLD_LLM_CALL = '4';
       const one = await start({ threshold: 100 });
       delete process.env.RATE_MONITOR_THRESHOLD_LLM_CALL;
@@ -249,7 +249,7 @@ describe('thresholds', () => {
       expect(one.alerts.slice(1)).toEqual(['premium_1  5/4 x1']);
     });
 
-    it('never ask a threshold function about a tenant of which only the id is left', async () => {
+    it('never call a threshold function for a tenant of which only the id is known', async () => {
       const asked: Tenant[] = [];
       const threshold = (tenant: Tenant): number => asked.push(tenant) * 0 + (tenant.name ? 100 : 0);
       const one = await start({ threshold });
@@ -271,7 +271,7 @@ describe('thresholds', () => {
       { at: 5, severity: 'critical' },
     ];
 
-    it('0: the first request is alerted on, at the highest level', async () => {
+    it('0: the first request causes an alert, at the highest level', async () => {
       const one = await start({ threshold: 0, levels });
       await one.call('acme', 2);
       expect(one.alerts).toEqual(['acme  1/0 x5']);
@@ -281,7 +281,7 @@ describe('thresholds', () => {
       ['Infinity', { threshold: Infinity }],
       ['Infinity of a function', { threshold: () => Infinity }],
       ['exempt', { threshold: 1, exempt: ({ id }) => id === 'acme' }],
-    ])('%s: counted, never alerted on', async (_what, category) => {
+    ])('%s: counted, but never causes an alert', async (_what, category) => {
       const one = await start(category);
       await one.call('acme', 5);
       expect([await one.app.app.get(RateCounterService).read('llm_call', 'acme'), one.alerts]).toEqual([5, []]);
@@ -296,7 +296,7 @@ describe('thresholds', () => {
       expect(one.alerts).toEqual(['in_1  4/3 x1']);
     });
 
-    it('exempt that throws: alerted on, and the log explains it once', async () => {
+    it('exempt that throws: the tenant causes alerts, and the log explains it once', async () => {
       const one = await start({
         threshold: 1,
         exempt: () => {
@@ -310,7 +310,7 @@ describe('thresholds', () => {
       ).toHaveLength(1);
     });
 
-    it('exempt that changes what it is given: the alert names the tenant that was counted', async () => {
+    it('exempt that changes its argument: the alert names the tenant that was counted', async () => {
       const exempt = (tenant: Tenant): boolean => {
         tenant.id = tenant.name = 'another';
         return false;
@@ -320,7 +320,7 @@ describe('thresholds', () => {
       expect(one.alerts).toEqual(['acme  1/0 x1']);
     });
 
-    it('exempt that gives no truth value: alerted on, and the log explains each kind once', async () => {
+    it('exempt that returns no boolean: the tenant causes alerts, and the log explains each kind once', async () => {
       const exempt = ({ id }: { id: string }): unknown => (id === 'c' ? undefined : id === 'd' ? 1 : 'yes');
       const one = await start({ threshold: 1, exempt: exempt as () => boolean });
       for (const tenant of ['a', 'b', 'c', 'd']) await one.call(tenant, 2);
@@ -333,7 +333,7 @@ describe('thresholds', () => {
       ]);
     });
 
-    it('set above the present count: no further alert in this window, not even of the level that was told', async () => {
+    it('set above the present count: no further alert in this window, not even for the level that was sent', async () => {
       const one = await start({ threshold: 2, levels });
       await one.call('acme', 3);
       await one.thresholds.set({ ...set, tenant: 'acme', threshold: 5 });
@@ -346,7 +346,7 @@ describe('thresholds', () => {
     it.each<[string, () => Promise<RateMonitorOptions>]>([
       ['in memory', () => Promise.resolve({})],
       ['on Redis', () => Promise.resolve({ redis, keyPrefix: 'raised' })],
-    ])('set above the present count, %s: the open incident ends at once, and once', async (_where, given) => {
+    ])('set above the present count, %s: the open incident ends at once, and only once', async (_where, given) => {
       const options = { ...(await given()), incidents: true };
       const category = options.redis ? calm(2) : { threshold: 2 };
       const one = await start({ ...category, levels }, options);
@@ -370,7 +370,7 @@ describe('thresholds', () => {
       expect(statuses()).toContainEqual(['stays', 'resolved', 10]);
     });
 
-    it('set for one tenant: no incident of another ends by what a function said before it', async () => {
+    it('set for one tenant: no incident of another ends because of an earlier answer of a function', async () => {
       let limit = 10;
       const category = { ...calm(2), threshold: () => limit };
       const options = { redis, keyPrefix: 'old-answer', incidents: true };
@@ -384,7 +384,7 @@ describe('thresholds', () => {
       expect([...one.app.alerts, ...other.app.alerts].map(({ incident }) => incident?.status)).toEqual(['opened']);
     });
 
-    it('set, and alerted on by a replica that does not have it yet: that incident ends too', async () => {
+    it('set, and exceeded on a replica that does not have it yet: that incident ends too', async () => {
       const options = { redis, keyPrefix: 'late', incidents: true };
       const [one, other] = [await start(calm(2), options), await start(calm(2), options)];
       const statuses = (): unknown[] =>
@@ -398,7 +398,7 @@ describe('thresholds', () => {
       expect(ends[0]?.incident?.thresholdRaisedTo).toBe(100);
     });
 
-    it('set above the present count by removing what was set: the open incident ends', async () => {
+    it('raised above the present count by removing an override: the open incident ends', async () => {
       const one = await start({ threshold: 10 }, { incidents: true });
       await one.call('acme', 3);
       await one.thresholds.set({ ...set, threshold: 2 });
@@ -411,7 +411,7 @@ describe('thresholds', () => {
       ['in memory', () => Promise.resolve({})],
       ['on Redis', () => Promise.resolve({ redis, keyPrefix: 'ran-out' })],
     ])(
-      'set until a time, %s: then an incident under it ends, and what is over without it is alerted on',
+      'set until a time, %s: then incidents under it end, and tenants over the former threshold cause alerts',
       async (_where, given) => {
         const options = { ...(await given()), incidents: true };
         const category = options.redis ? calm(5) : { threshold: 5 };
@@ -455,7 +455,7 @@ describe('thresholds', () => {
       expect(statuses()).toEqual(['opened', 'resolved']);
     });
 
-    it('a threshold function that answers otherwise within a window: asked again after thresholdTtlMs', async () => {
+    it('a threshold function with a new answer within a window: called again after thresholdTtlMs', async () => {
       let plan = 1_000_000;
       const asked = jest.fn(() => plan);
       const one = await start({ threshold: asked, windowMs: 31 * 86_400_000 }, { thresholdTtlMs: 500 });
@@ -479,7 +479,7 @@ describe('thresholds', () => {
       expect(asked.mock.calls.length).toBeLessThan((await counted())?.count ?? 0);
     });
 
-    it('removed for a tenant that exempt spares: it is shown as over no longer, also without a request', async () => {
+    it('removed for an exempt tenant: it is no longer shown as over, even without a request', async () => {
       const store = new MemoryCounterStore();
       const one = await start({ threshold: 2, exempt: () => true }, { store });
       const noted = async () =>
@@ -509,7 +509,7 @@ describe('thresholds', () => {
       expect(after.app.alerts).toMatchObject([{ category: 'llm_call', incident: { status: 'resolved' } }]);
     }, 120_000);
 
-    it('a window of another length, old and new replicas side by side: counted apart', async () => {
+    it('a window of another length, old and new replicas side by side: counted separately', async () => {
       const options = { redis, keyPrefix: 'side' };
       const windowMs = calmWindowMs();
       const hour = await start({ windows: [{ threshold: 3, windowMs }] }, options);
@@ -538,7 +538,7 @@ describe('thresholds', () => {
   });
 
   describe('that are exceeded', () => {
-    it('name who made it up, over all replicas', async () => {
+    it('name the contributors, over all replicas', async () => {
       const options = { redis, keyPrefix: 'who', contributor: keyOf };
       const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
       await other.call('acme', 7, 'sk-****wxyz');
@@ -560,7 +560,7 @@ describe('thresholds', () => {
     });
 
     it.each(['contributor', 'exempt'])(
-      '%s that gives a promise is logged once, and ends no process if it rejects',
+      '%s that returns a promise is logged once, and ends no process if it rejects',
       async (name) => {
         const unhandled = jest.fn();
         process.on('unhandledRejection', unhandled);
@@ -576,7 +576,7 @@ describe('thresholds', () => {
       },
     );
 
-    it('name those whom a replica counted that knew nothing of a level, once it does', async () => {
+    it('name the contributors counted by a replica that learns of the level later', async () => {
       const options = { redis, keyPrefix: 'few', contributor: keyOf };
       const [one, other] = [await start(calm(12), options), await start(calm(12), options)];
       // Not close to a level, and published.
@@ -592,7 +592,7 @@ describe('thresholds', () => {
       await until(async () => String(await named()) === 'sk-****many 10,sk-****few 3');
     });
 
-    it('name no one if that is unknown, and the log explains it once', async () => {
+    it('name nobody if the contributor is unknown, and the log explains it once', async () => {
       const one = await start({ threshold: 1 }, { contributor: (() => ({ key: 'sk-1' })) as never });
       await one.call('acme', 2);
       expect(one.app.alerts).toHaveLength(1);

@@ -28,7 +28,7 @@ describe.each([
     ['global', 'evaluations', Api, [{ provide: APP_GUARD, useClass: ThrottlerGuard }]],
     ['own', 'llm_call', Throttled, []],
   ])(
-    '%s: what it lets through is counted, and nothing of what it answers with 429',
+    '%s: requests that it lets through are counted, and those that it rejects with 429 are not',
     async (path, category, controller, providers) => {
       const app = await startApp({
         fastify,

@@ -122,7 +122,7 @@ describe('usage in an app', () => {
     client.disconnect();
   });
 
-  it('shows no tenant over a threshold that it is exempt from, in any replica, unless one was set for exactly that tenant', async () => {
+  it('shows no exempt tenant as over, in any replica, unless a threshold was set for exactly that tenant', async () => {
     const { client, keyPrefix } = sharedRedis();
     const exempt = ({ id }: { id: string }) => id === 'in_house';
     const categories = { ...calmCategories(), llm_call: { threshold: 3, windowMs: calmWindowMs(), exempt } };
@@ -145,7 +145,7 @@ describe('usage in an app', () => {
     client.disconnect();
   });
 
-  it('sets and removes thresholds from the page, for every replica, with a trace of who did', async () => {
+  it('sets and removes thresholds from the page, for every replica, and records who did it', async () => {
     const { client, keyPrefix } = sharedRedis();
     const windows = [{ threshold: 100 }, { threshold: 1_000, period: 'day' as const }];
     const categories = { llm_call: { threshold: 15, windowMs: calmWindowMs() }, evaluations: { windows } };
@@ -224,7 +224,7 @@ describe('usage in an app', () => {
     client.disconnect();
   });
 
-  it('shows on the page, in metrics and in health that a channel is gone, and what became of alerts', async () => {
+  it('shows on the page, in metrics and in health that a channel is gone, and the outcome of alerts', async () => {
     const { client, keyPrefix } = sharedRedis();
     const hook = await new WebhookServer().start();
     hook.answerNext({ status: 410 });
@@ -264,7 +264,7 @@ describe('usage in an app', () => {
     await hook.close();
   });
 
-  it('warns at boot of instances with other thresholds, and of another app, under the same keys', async () => {
+  it('warns at boot of instances with other thresholds, or of another app, under the same keys', async () => {
     const { client, keyPrefix } = sharedRedis();
     const redis = { redis: client, keyPrefix };
     const categories = (threshold: number) => ({ llm_call: { threshold }, evaluations: { threshold: 3 } });
@@ -292,7 +292,7 @@ describe('usage in an app', () => {
     client.disconnect();
   });
 
-  it('writes what was counted when the app ends', async () => {
+  it('writes the last counts when the app ends', async () => {
     const { client, keyPrefix } = sharedRedis();
     const a = await start({ redis: client, keyPrefix });
     await a.post('/call', { 'x-project': 'proj_1' });

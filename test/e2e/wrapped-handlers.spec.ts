@@ -90,7 +90,7 @@ describe.each([
     }
   });
 
-  it('is counted, and still wrapped', async () => {
+  it('is counted and still wrapped', async () => {
     await start(controllerWith(Logged(), monitored, Post()));
     calls.length = 0;
     await app.post('/');
@@ -98,7 +98,7 @@ describe.each([
     await app.close();
   });
 
-  it.each([['@toss/nestjs-aop'], ['a wrapper by hand']])('counts what is marked above and below %s', async (what) => {
+  it.each([['@toss/nestjs-aop'], ['a wrapper by hand']])('counts marks above and below %s', async (what) => {
     const wrap = what === '@toss/nestjs-aop' ? Logged() : Wrapped;
     await start(controllerWith(MonitorRate('collections'), wrap, monitored, Post()));
     await app.post('/');

@@ -26,11 +26,11 @@ export function describeFaults(faults: readonly Fault[]): void {
     });
 
     describe.each(COUNTINGS)('%s', (counting) => {
-      it('answers every request well', () => {
+      it('answers every request successfully', () => {
         expect(outcomes[counting].answers.filter(({ status }) => !isGood(status))).toEqual([]);
       });
 
-      it('holds none longer than it may', () => {
+      it('delays no request longer than allowed', () => {
         const allowedMs = longest(outcomes.unmonitored) + WAIT_AT_MOST_MS + ALLOWANCE_MS;
         expect(longest(outcomes[counting].answers)).toBeLessThanOrEqual(allowedMs);
       });
@@ -61,7 +61,7 @@ export function describeFaults(faults: readonly Fault[]): void {
       });
 
       if (said) {
-        it('logs why it is away, in words of the store or the network', () => {
+        it('logs why it is away, in the words of the store or the network', () => {
           for (const reason of outcomes[counting].reasons) {
             expect(reason).toMatch(fault.reason ?? /./);
             expect(reason).not.toMatch(WORDS_OF_THE_CLIENT);

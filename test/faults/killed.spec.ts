@@ -101,9 +101,9 @@ describe.each(COUNTINGS)('An instance killed, counting %s', (counting) => {
   let outcome: Outcome;
   beforeAll(async () => void (outcome = await oneKilled(counting)));
 
-  it('lets the others answer every request well', () => expect(outcome.failed).toEqual([]));
+  it('lets the others answer every request successfully', () => expect(outcome.failed).toEqual([]));
 
-  it('has in the sums what the others counted, and what it had answered itself', () => {
+  it('has in the sums what the others counted, and what it answered itself', () => {
     const { inFlight, killed, paced, survivors, sums } = outcome;
     for (const tenant of TENANTS) {
       const answered = killed[tenant] as number;

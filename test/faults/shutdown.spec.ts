@@ -99,7 +99,7 @@ describe.each(COUNTINGS)('An instance told to end under load, counting %s', (cou
     ]);
   });
 
-  it('publishes all it has counted', () => {
+  it('publishes everything it has counted', () => {
     const early = calm.answers.filter(({ endedAt }) => endedAt < calm.toldAt);
     expect(early.filter(({ status }) => !isGood(status))).toEqual([]);
     // Counted after the last flush.
@@ -108,12 +108,12 @@ describe.each(COUNTINGS)('An instance told to end under load, counting %s', (cou
     expect(calm.lost).toBe(0);
   });
 
-  it('leaves in time', () => expect(calm.tookMs).toBeLessThan(LEAVES_WITHIN_MS));
+  it('exits in time', () => expect(calm.tookMs).toBeLessThan(LEAVES_WITHIN_MS));
 
-  it('leaves in time with much to publish and a slow Redis', () => expect(slowMs).toBeLessThan(LEAVES_WITHIN_MS));
+  it('exits in time with much to publish and a slow Redis', () => expect(slowMs).toBeLessThan(LEAVES_WITHIN_MS));
 
   describe('with Redis frozen', () => {
-    it('leaves in time all the same', () => expect(frozen.tookMs).toBeLessThan(LEAVES_WITHIN_MS));
+    it('exits in time too', () => expect(frozen.tookMs).toBeLessThan(LEAVES_WITHIN_MS));
 
     it('logs how much it could not publish', () => {
       expect(frozen.lost).toBeGreaterThan(0);

@@ -44,12 +44,12 @@ describe.each([
     await world.loseData();
   };
 
-  it('is announced though its announcer had not heard of it', async () => {
+  it('is announced even if its announcer had not heard of it', async () => {
     await givenUnheard();
     await world.agree();
   });
 
-  it('is announced though its announcer is the first to come back', async () => {
+  it('is announced even if its announcer is the first to return', async () => {
     await givenUnheard();
     await world.connect(first as Instance);
     await world.pass(STEP_MS);
@@ -57,7 +57,7 @@ describe.each([
     await world.agree();
   });
 
-  it('is not announced again by those who have heard that it was', async () => {
+  it('is not announced again by instances that know of the announcement', async () => {
     second?.count(world.tenant(0), 2);
     await world.settle();
     first?.count(world.tenant(0), 1);

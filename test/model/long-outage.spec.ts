@@ -48,7 +48,7 @@ describe('An outage', () => {
   afterEach(() => jest.clearAllTimers());
   afterAll(() => jest.useRealTimers());
 
-  it('loses none of very many tenants', async () => {
+  it('loses none of a great many tenants', async () => {
     const [tenants, taken] = [200_000, new Set<string>()];
     answer = () => Promise.reject(new Error('away'));
     const counter = await start(tenants);

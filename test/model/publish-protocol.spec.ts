@@ -44,7 +44,7 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
     );
   };
 
-  it('publishes all when an instance stops, also if a publish of what is urgent begins just then', async () => {
+  it('publishes everything when an instance stops, even if an urgent publish begins just then', async () => {
     const world = await World.begin('background', played, MINUTE);
     const instance = world.instances[0] as Instance;
     instance.link.cut();
@@ -56,7 +56,7 @@ describe.each(['memory', 'redis', 'folding'] as const)('the publish protocol ove
   });
 
   it.each(['auto', 'background'] as const)(
-    'tells the store of a level that is announced while the instance stops, counting %s',
+    'confirms a level that is announced while the instance stops, counting %s',
     async (counting) => {
       const world = await World.begin(counting, played, MINUTE);
       const instance = world.instances[0] as Instance;

@@ -92,7 +92,7 @@ const call = async (app: TestApp, times: number, headers: Record<string, string>
 it.each([
   ['Express', false],
   ['Fastify', true],
-])('shows traffic of every replica within three looks, one a second, on %s', async (_, fastify) => {
+])('shows traffic of every replica within three refreshes, one a second, on %s', async (_, fastify) => {
   const [one, other] = [await start(undefined, fastify), await start(undefined, fastify)];
   const page = await open(one);
   await page.getByText('No tenant has been seen yet.').waitFor();
@@ -144,7 +144,7 @@ it('shows categories that are counted by outcome', async () => {
   expect(await page.locator('.state').textContent()).toBe('1 over');
 });
 
-it('mutes in another replica too, before it says so, and logs who did it', async () => {
+it('mutes in another replica too, before it reports success, and logs who did it', async () => {
   const [one, other] = [await start(), await start()];
   await call(one, 20, { 'x-project': 'proj_1', 'x-name': 'Acme' });
   const page = await open(one, '#/llm_call/proj_1');
@@ -168,7 +168,7 @@ it('is closed unless authorize grants access', async () => {
   await context.close();
 });
 
-it('takes no change from a page of another site', async () => {
+it('accepts no change from a page of another site', async () => {
   const app = await start();
   const foreign = createServer(
     (_, response) => void response.setHeader('content-type', 'text/html').end('<p>elsewhere'),

@@ -176,7 +176,7 @@ describe('the first look', () => {
     expect(reds.filter((red) => !expected.some((mark) => isNear(red, mark)))).toEqual([]);
   });
 
-  it('is calm if no tenant is near', async () => {
+  it('looks calm if no tenant is near', async () => {
     const { page, server } = await open();
     server.patch({ state: 'calm', over: 0, rows: [], incidents: [], alerts: [] });
     await page.getByText('Nobody is near a threshold.').waitFor();
@@ -262,7 +262,7 @@ describe('the first look', () => {
     await page.getByText('500 of 15').first().waitFor();
   });
 
-  it('counts tenants as far as it hears of them', async () => {
+  it('counts tenants as far as it is told of them', async () => {
     const { page, server } = await open();
     await page.locator('.hot').waitFor();
     server.patch({ over: 366, moreRows: 346 });
@@ -273,7 +273,7 @@ describe('the first look', () => {
     expect(await page.locator('.hot + .more').textContent()).toMatch(/^179 more /);
   });
 
-  it('counts open incidents as far as it hears of them', async () => {
+  it('counts open incidents as far as it is told of them', async () => {
     const { page, server } = await open();
     const { incidents } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
     const some = (length: number) =>
@@ -330,7 +330,7 @@ describe('the first look', () => {
 
 describe('names from strangers', () => {
   it.each(['light', 'phone'] as const)(
-    'stay text, keep their direction to themselves and break nothing (%s)',
+    'stay text, do not change the direction of other text, and break nothing (%s)',
     async (look) => {
       const { page } = await open({ names: [HTML_NAME, RTL_NAME, LONG_NAME, '', '  '] }, { look: LOOKS[look] });
       await rowOf(page, 'proj_1').waitFor();
@@ -351,7 +351,7 @@ describe('names from strangers', () => {
   );
 });
 
-it('an id with half of a character, which no address can have, takes nothing else from the page', async () => {
+it('an id with half of a surrogate pair, which no address can hold, hides nothing else on the page', async () => {
   const { page, server } = await open();
   const { rows, incidents, alerts } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
   const strange = { tenant: { id: 'half \ud800' } };
@@ -364,7 +364,7 @@ it('an id with half of a character, which no address can have, takes nothing els
   expect(await page.locator('.hot .name').count()).toBe(rows.length);
 });
 
-it('an id that differs from another only in what is not seen looks different', async () => {
+it('an id that differs from another only in invisible characters looks different', async () => {
   const { page, server } = await open();
   const { rows } = (await (await fetch(`${server.url}api/overview`)).json()) as Overview;
   const [row] = rows as [TenantRow];
@@ -468,7 +468,7 @@ describe('the threshold line', () => {
     expect(await card.locator('.verdict').innerText()).toMatch(/^At\s+: (\d+ alerts?) in 24 h/);
   });
 
-  it('dragged, changes how many alerts there would have been, and ends in the variable to copy', async () => {
+  it('shows, while dragged, how many alerts there would have been, and then the variable to copy', async () => {
     const { page } = await open();
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     const card = cardOf(page, 'llm_call');
@@ -540,7 +540,7 @@ describe('the threshold line', () => {
     expect(Math.abs(line - edge)).toBeLessThanOrEqual(2);
   });
 
-  it('can be set while the app runs, with a reason, and taken away', async () => {
+  it('can be set at run time, with a reason, and removed', async () => {
     const { page, server } = await open();
     const card = cardOf(page, 'llm_call');
     await card.getByLabel('Trial threshold of llm_call').fill('20');
@@ -556,7 +556,7 @@ describe('the threshold line', () => {
     await until(() => server.posted.at(-1)?.body['threshold'] === null);
   });
 
-  it('keeps what is typed while somebody else sets another', async () => {
+  it('keeps typed text while somebody else sets another threshold', async () => {
     const { page, server } = await open({}, { hash: '#/llm_call/proj_1' });
     await page.getByText('Set a threshold at run time').click();
     await page.getByLabel('Threshold', { exact: true }).fill('100');
@@ -583,7 +583,7 @@ describe('the threshold line', () => {
     await until(() => server.posted.at(-1)?.body['threshold'] === 40);
   });
 
-  it('is not taken to be 0 of a tenant that has none', async () => {
+  it('is not 0 for a tenant without a threshold', async () => {
     const { page, server } = await open();
     const { posted } = server;
     const before = posted.length;
@@ -621,8 +621,8 @@ describe('the threshold line', () => {
   });
 });
 
-describe('what is pressed', () => {
-  it('mutes for an hour and undoes it', async () => {
+describe('the buttons', () => {
+  it('mute for an hour and undo it', async () => {
     const { page, server } = await open();
     const row = rowOf(page, 'proj_1');
     await row.getByRole('button').click();
@@ -636,7 +636,7 @@ describe('what is pressed', () => {
     expect(server.posted[1]).toEqual({ path: 'api/unmute', body: { category: 'llm_call', tenant: 'proj_1' } });
   });
 
-  it('mutes all tenants of a category with a reason, and shows who did it', async () => {
+  it('mute all tenants of a category with a reason, and show who did it', async () => {
     const { page, server } = await open();
     await page.getByRole('button', { name: 'Add' }).click();
     await page.getByLabel('Category').selectOption('collections');
@@ -650,7 +650,7 @@ describe('what is pressed', () => {
     expect(server.posted[0]?.body).toEqual({ category: 'collections', forMs: 14_400_000, reason: '<b>migration</b>' });
   });
 
-  it('sends a test alert and shows the result in each channel', async () => {
+  it('send a test alert and show the result in each channel', async () => {
     const { page } = await open();
     await page.getByRole('button', { name: 'Send a test alert' }).click();
     await page.getByText('test failed: Discord answered 503').waitFor();
@@ -658,8 +658,8 @@ describe('what is pressed', () => {
   });
 });
 
-describe('by keyboard and by ear', () => {
-  it('leads to a tenant and back without a mouse', async () => {
+describe('keyboard and screen reader', () => {
+  it('lead to a tenant and back without a mouse', async () => {
     const { page } = await open();
     await page.locator('.hot').waitFor();
     await page.keyboard.press('/');
@@ -674,7 +674,7 @@ describe('by keyboard and by ear', () => {
     await page.locator('.hot').waitFor();
   });
 
-  it('has a table beside every canvas', async () => {
+  it('have a table beside every canvas', async () => {
     const { page } = await open();
     for (const [hash, charts] of [
       ['', 3],
@@ -697,7 +697,7 @@ describe('by keyboard and by ear', () => {
     ['phone', '', {}],
     ['light', '#/llm_call/proj_1', {}],
     ['light', '', { empty: true }],
-  ] as const)('is found well by axe, and in dark colours too (%s %s %j)', async (look, hash, options) => {
+  ] as const)('axe finds no problem, in dark colours either (%s %s %j)', async (look, hash, options) => {
     const { page } = await open(options, { look: LOOKS[look], hash });
     await page
       .locator(hash === '' ? '.category h3 .num' : '.chart canvas')

@@ -12,7 +12,7 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((file) => `src/${file}`)
   .filter((file) => file.endsWith('.ts'));
 
-it.each(forbidden)('the rule $name holds for some file', ({ from }) => {
+it.each(forbidden)('the rule $name applies to some file', ({ from }) => {
   const { path = '', pathNot } = from;
   const held = files.filter((file) => new RegExp(path).test(file) && !(pathNot && new RegExp(pathNot).test(file)));
   expect(held).not.toEqual([]);

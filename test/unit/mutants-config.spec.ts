@@ -21,7 +21,7 @@ const specs = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((
 const tested = new Set(specs.flatMap((spec) => importedBy(join('src', spec))));
 
 it.each(mutate.flatMap(spelledOut))(
-  '%s exists, and a unit spec imports it: else none would notice its mutants',
+  '%s exists, and a unit spec imports it, so that its mutants can be noticed',
   (file) => {
     expect(existsSync(file)).toBe(true);
     expect(tested).toContain(file);

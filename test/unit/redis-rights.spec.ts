@@ -5,7 +5,7 @@ const [, listed = ''] =
 const files = ['redis-counter-store', 'redis-shared-state', 'redis-usage-store', 'publish-script', 'usage-scripts'];
 const source = files.map((file) => readFileSync(`src/store/redis/${file}.ts`, 'utf8')).join('\n');
 
-it.each(listed.split(' ').map((right) => right.replace('+', '')))('there is a use for the right to %s', (right) => {
+it.each(listed.split(' ').map((right) => right.replace('+', '')))('the right to %s is used', (right) => {
   const [command = ''] = right.split('|');
   expect(source).toMatch(new RegExp(`'${command.toUpperCase()}'|\\.${command}\\(`));
 });

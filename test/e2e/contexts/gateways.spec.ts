@@ -40,7 +40,7 @@ describe.each<Transport>([
     await app.close();
   });
 
-  it('count each message once where the guard is bound, and alert', async () => {
+  it('count each message once and alert', async () => {
     await start(Gateway, 'acme');
     expect(await askAndCount(5)).toBe(5);
     expect(app.alerts.map(({ route }) => route)).toEqual([
@@ -65,7 +65,7 @@ describe.each<Transport>([
     expect(await askAndCount(2)).toBe(2);
   });
 
-  it('count a tenant that a guard behind ours finds', async () => {
+  it('count for a tenant that a later guard finds', async () => {
     const authenticate = {
       canActivate: (context: ExecutionContext) => {
         context.switchToWs().getClient<{ user?: unknown }>().user = { project: 'acme' };
@@ -85,7 +85,7 @@ describe.each<Transport>([
     expect(await askAndCount(1)).toBe(1);
   });
 
-  it('respond without a tenant, and log that once', async () => {
+  it('respond without a tenant, and log its absence once', async () => {
     await start(Gateway);
     expect(await askAndCount(2)).toBe(0);
     expect(app.log.of('No tenant on ws ask')).toHaveLength(1);

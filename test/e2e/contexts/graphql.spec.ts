@@ -87,7 +87,7 @@ class ItemsResolver {
   }
 }
 
-it('fields of one operation that are first of their tenant are loaded together', async () => {
+it("loads together the fields of an operation that are their tenant's first requests", async () => {
   const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     autoSchemaFile: true,

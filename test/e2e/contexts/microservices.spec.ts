@@ -96,7 +96,7 @@ describe('a microservice', () => {
     await until(async () => (await count('collections')) === 2);
   });
 
-  it('responds without a tenant, and logs that once', async () => {
+  it('responds without a tenant, and logs its absence once', async () => {
     for (let i = 0; i < 2; i++) expect(await ask(client, { user: { project: 'acme' } })).toBe('done');
     expect(log.of('No tenant on rpc evaluate')).toHaveLength(1);
     expect(log.of('not counted (')).toEqual([]);
@@ -207,7 +207,7 @@ describe('a hybrid app of a broker', () => {
   const count = ({ app }: TestApp): Promise<number> => app.get(RateCounterService).read('evaluations', 'acme');
 
   it.each([true, false])(
-    'finds the tenant of a global guard, if it inherits the config: %p',
+    'finds the tenant that a global guard sets, if inheritAppConfig is set: %p',
     async (inheritAppConfig) => {
       const strategy = new BrokerStandIn();
       const app = await startApp({
@@ -224,7 +224,7 @@ describe('a hybrid app of a broker', () => {
     },
   );
 
-  it('counts early messages against the tenants that an AsyncLocalStorage has for them', async () => {
+  it('counts early messages against the tenants in their AsyncLocalStorage', async () => {
     const tenants = new AsyncLocalStorage<string>();
     const app = await startApp({
       metadata,
@@ -241,7 +241,7 @@ describe('a hybrid app of a broker', () => {
     await app.close();
   });
 
-  it('counts what a queue held while nobody was there, with a tenant that takes a query', async () => {
+  it('counts messages that waited in a queue, with a tenant resolver that runs a query', async () => {
     const app = await startApp({
       metadata,
       options: { tenant: () => new Promise((found) => setTimeout(() => found('acme'), 10)) },
@@ -255,7 +255,7 @@ describe('a hybrid app of a broker', () => {
     await app.close();
   });
 
-  it('counts all of a backlog, if it is initialized before its microservices start', async () => {
+  it('counts a whole backlog if the app is initialized before its microservices start', async () => {
     const app = await startApp({
       metadata,
       prepare: async (it) => {

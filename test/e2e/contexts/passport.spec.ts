@@ -39,7 +39,7 @@ describe.each([
     await app.close();
   });
 
-  it('counts against whom the token names, and nothing of a token that is refused', async () => {
+  it('counts against whom the token names, and nothing for a rejected token', async () => {
     const call = async (token: string): Promise<number> => {
       const headers = { authorization: `Bearer ${token}` };
       return (await fetch(`${await app.getUrl()}/evaluations`, { method: 'POST', headers })).status;

@@ -20,12 +20,12 @@ describe.each([
   const textOf = async (path: string): Promise<string> => (await fetch(app.url + path)).text();
   const count = (category: string): Promise<number> => app.app.get(RateCounterService).read(category, 'acme');
 
-  it('counts server-sent events as one request, however many there are', async () => {
+  it('counts a stream of server-sent events as one request', async () => {
     expect(await textOf('/tokens')).toMatch(/data: one[^]*data: two[^]*data: three/);
     expect(await count('llm_call')).toBe(1);
   });
 
-  it('counts a file that is streamed as one request', async () => {
+  it('counts a streamed file as one request', async () => {
     expect(await textOf('/export')).toBe('onetwothree');
     expect(await count('collections')).toBe(1);
   });

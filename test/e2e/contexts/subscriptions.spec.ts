@@ -144,14 +144,14 @@ describe('GraphQL subscriptions', () => {
     Promise.all(Object.keys(categories).map((category) => app.app.get(RateCounterService).read(category, 'acme')));
   const counted = (expected: number[]): Promise<void> => until(async () => String(await counts()) === String(expected));
 
-  it('count once, for the user that onConnect gives, and their result when they end', async () => {
+  it('count once for the user from onConnect, and by their result when they end', async () => {
     await subscribe('spent');
     await until(() => subscriber.messages.some(({ type }) => type === 'complete'));
     expect(subscriber.values).toEqual([1, 2, 40]);
     await counted([1, 40, 0]);
   });
 
-  it('count what was given when the client leaves', async () => {
+  it('count what was sent when the client leaves', async () => {
     wasReturned = false;
     await subscribe('endless');
     await until(() => subscriber.values.length === 1);
@@ -164,7 +164,7 @@ describe('GraphQL subscriptions', () => {
     await counted([0, 8, 0]);
   });
 
-  it('count as failures if they break, and pass the error on', async () => {
+  it('count as failures if they break, and pass on the error', async () => {
     await subscribe('breaks');
     await counted([0, 0, 1]);
     await until(() => subscriber.messages.some(({ type }) => type === 'complete' || type === 'error'));

@@ -19,7 +19,7 @@ describe('outside of requests', () => {
     expect(await count('evaluations')).toBe(1);
   });
 
-  it('a queue worker counts what a job costs, and its alert is out when the job is', async () => {
+  it('a queue worker counts the cost of a job, and its alert is sent by the end of the job', async () => {
     await app.app.get(ImportWorker).process({ data: { projectId: 'acme', items: ['a', 'b', 'c', 'd'] } });
     expect(await count('collections')).toBe(4);
     expect(app.alerts).toEqual([

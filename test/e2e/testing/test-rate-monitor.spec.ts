@@ -32,7 +32,7 @@ describe('testRateMonitor', () => {
     return [app, monitor];
   };
 
-  it('monitors though the app turns it off, and keeps its alerts from its channels', async () => {
+  it("monitors even if the app turns it off, and sends nothing to the app's channels", async () => {
     const [app, monitor] = await start();
     for (let i = 0; i < 2; i++) await app.get(RateMonitorService).record('imports', 'acme');
     expect(monitor.alerts).toHaveLength(1);
@@ -40,7 +40,7 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
-  it('keeps the categories of the app, and the window as long as the clock stands', async () => {
+  it("keeps the app's categories, and stays in one window while the clock stands still", async () => {
     const [app, monitor] = await start();
     const counter = app.get(RateCounterService);
     await counter.increment('imports', 'acme');
@@ -51,7 +51,7 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
-  it('does not move the clock to a time that is none, in which nothing could be counted', async () => {
+  it('does not move the clock to an invalid time, in which nothing could be counted', async () => {
     const [app, monitor] = await start();
     const before = monitor.clock.now();
     for (const ms of [NaN, Infinity, '5', undefined])
@@ -103,7 +103,7 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
-  it('alerts once a window, though the app makes one incident of them', async () => {
+  it('alerts once per window, even if the app turns on incidents', async () => {
     const [app, monitor] = await start();
     for (const alerts of [1, 2]) {
       for (let i = 0; i < 2; i++) await app.get(RateMonitorService).record('imports', 'acme');
@@ -113,7 +113,7 @@ describe('testRateMonitor', () => {
     await app.close();
   });
 
-  it('needs no timer but setImmediate once the app has started', async () => {
+  it('needs no timer except setImmediate once the app has started', async () => {
     const [app, monitor] = await start();
     jest.useFakeTimers({ doNotFake: ['setImmediate'] });
     try {
@@ -125,7 +125,7 @@ describe('testRateMonitor', () => {
     }
   });
 
-  it('gives each app counts and alerts of its own', async () => {
+  it('gives each app its own counts and alerts', async () => {
     const [[one, oneMonitor], [other, otherMonitor]] = [await start(), await start()];
     for (let i = 0; i < 2; i++) await one.get(RateMonitorService).record('imports', 'acme');
     expect(await other.get(RateCounterService).read('imports', 'acme')).toBe(0);
