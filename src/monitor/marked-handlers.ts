@@ -170,9 +170,8 @@ export class MarkedHandlers {
       // Only if it is already bound: Nest ignores a guard or interceptor that its scanner has not seen.
       if (ours === undefined) continue;
       const others = bound.filter((enhancer) => !isOurs(enhancer));
-      if (isWanted(marksOf(handler, owner))) {
-        if (bound.at(-1) !== ours) bindEnhancers(kind, handler, [...others, ours]);
-      } else if (others.length < bound.length) bindEnhancers(kind, handler, others);
+      // Once, also if the app binds it by hand: two would count each request twice.
+      bindEnhancers(kind, handler, isWanted(marksOf(handler, owner)) ? [...others, ours] : others);
       unmarkedClasses.add(owner);
     }
     // Guards and interceptors of a class run before those of its methods, so ours must not stay on the class.

@@ -87,17 +87,27 @@ describe.each([
     expect(await count('evaluations')).toBe(1);
   });
 
-  it('counts once if the guard is bound by hand too', async () => {
+  it('counts once if the guard is bound by hand too, to the class, or to the method above or below the mark', async () => {
     @UseGuards(AuthGuard, RateMonitorGuard)
     @Controller()
     class Twice {
-      @Post('twice')
+      @Post('class')
       @MonitorRate('llm_call')
-      call() {}
+      byClass() {}
+
+      @Post('above')
+      @UseGuards(RateMonitorGuard)
+      @MonitorRate('llm_call')
+      above() {}
+
+      @Post('below')
+      @MonitorRate('llm_call')
+      @UseGuards(RateMonitorGuard, RateMonitorGuard)
+      below() {}
     }
     await start(controllers(Twice));
-    await app.post('/twice', acme);
-    expect(await count('llm_call')).toBe(1);
+    for (const path of ['/class', '/above', '/below']) await app.post(path, acme);
+    expect(await count('llm_call')).toBe(3);
   });
 
   it('counts a handler that several apps share in the app that received the request', async () => {
