@@ -6,6 +6,7 @@ import { RateMonitorConfigError } from './model/config-error.js';
 import type { CompleteOptions } from './options/with-defaults.js';
 import { withoutNulls } from './options/without-nulls.js';
 import type { RateMonitorOptions } from './options/rate-monitor-options.js';
+import { optionProblems } from './util/option-names.js';
 import { isRecord } from './util/shapes.js';
 import { kindOf } from './util/text.js';
 
@@ -30,9 +31,13 @@ export function optionsIn(given: unknown): RateMonitorOptions {
 
 /** The method of a class that gives the options. */
 const METHOD = 'createRateMonitorOptions';
+/** All that Nest reads. */
+const SOURCE = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'provideInjectionTokensFrom'];
 
-/** @throws RateMonitorConfigError if there is no source of options, more than one, or it is of the wrong type. */
+/** @throws RateMonitorConfigError if there is no source of options, more than one, it is of the wrong type, or there is anything else. */
 export function checkSource(given: unknown): void {
+  const problems = optionProblems(given ?? {}, SOURCE, 'forRootAsync()');
+  if (problems.length > 0) throw new RateMonitorConfigError(problems);
   const { useFactory, useClass, useExisting } = Object(given) as Partial<Record<string, unknown>>;
   const sources = Object.entries({ useFactory, useClass, useExisting }).flatMap(([name, source]) =>
     source ? name : [],

@@ -138,10 +138,10 @@ it.each([
   [{ forMs: MINUTE, reason: 'x', category: '' }, 'category is empty: write its name, or leave it out for all'],
   [
     { forMs: MINUTE, reason: 'x', category: 'llm' },
-    "category is 'llm', which is not configured: write one of llm_call, evaluations",
+    "category is 'llm', which is not configured: write one of llm_call, evaluations, or add it to categories",
   ],
-  [null, 'no options are given: write an object with tenant, category, forMs, reason, by'],
-  ['a', 'no options are given: write an object with tenant, category, forMs, reason, by'],
+  [null, 'the options are null: write an object with tenant, category, forMs, reason, by'],
+  ['a', 'the options are a string: write an object with tenant, category, forMs, reason, by'],
 ])('is not set with %j', async (options, message) => {
   await expect(replica().mute(options as MuteOptions)).rejects.toThrow(message);
 });

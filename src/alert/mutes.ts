@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
 
 import { idLabel } from '../util/shown-names.js';
+import { insteadOfCategory } from '../model/category.js';
 import { keyOfShown } from '../model/tenant.js';
 import { Records, unlessNewer, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
-import { unknownOption } from '../util/meant-name.js';
+import { checkNames } from '../util/option-names.js';
 import { oneLine, plural } from '../util/text.js';
 import { V01Mutes } from './v0-1/v0-1-mutes.js';
 
@@ -130,7 +131,7 @@ export class Mutes {
 
   /** Returns whether there was such a mute. */
   async unmute(scope: MutedScope): Promise<boolean> {
-    checkNames(scope, ['tenant', 'category']);
+    checkScope(scope, ['tenant', 'category']);
     return withStore('The mute was not ended', async () => {
       await this.flush();
       return this.endNow(idOf(scope));
@@ -259,7 +260,7 @@ export class Mutes {
   }
 
   private checked(options: MuteOptions): MuteOptions {
-    checkNames(options, OPTIONS);
+    checkScope(options, OPTIONS);
     const { category, forMs, reason, by } = options;
     if (!Number.isFinite(forMs) || forMs <= 0)
       throw new RangeError(`forMs is ${oneLine(String(forMs), 40)}: write a number of milliseconds above 0`);
@@ -270,18 +271,15 @@ export class Mutes {
     if (by != null && typeof by !== 'string') throw new TypeError('by is not a string: write who mutes');
     if (category !== undefined && !this.categories.includes(category))
       throw new TypeError(
-        `category is '${oneLine(category, 40)}', which is not configured: write one of ${this.categories.join(', ')}`,
+        `category is '${oneLine(category, 40)}', which is not configured: write ${insteadOfCategory(this.categories)}`,
       );
     return options;
   }
 }
 
 /** A misspelled option, or an id that failed to load, would leave the scope open and mute everything. */
-function checkNames(scope: MutedScope, options: readonly string[]): void {
-  if (typeof scope !== 'object' || (scope as unknown) === null)
-    throw new TypeError(`no options are given: write an object with ${options.join(', ')}`);
-  const unknown = unknownOption(scope, options);
-  if (unknown !== undefined) throw new TypeError(unknown);
+function checkScope(scope: MutedScope, options: readonly string[]): void {
+  checkNames(scope, options);
   for (const name of ['tenant', 'category'] as const) {
     if (name in scope && (typeof scope[name] !== 'string' || scope[name] === ''))
       throw new TypeError(

@@ -47,6 +47,7 @@ describe('an alert that the app raises', () => {
   it.each([
     ['nothing', undefined, 'the alert is undefined'],
     ['a list', [], 'the alert is a list'],
+    ['a misspelled field', { windowend: new Date() }, 'windowend is not an option: write windowEnd'],
     ['no category', { category: '' }, 'category is empty, write its name'],
     ['a tenant by its id', { tenant: 'proj_1' }, "tenant is a string, write an object such as { id: 'proj_1' }"],
     ['a tenant without an id', { tenant: { name: 'Acme' } }, 'tenant.id is undefined'],

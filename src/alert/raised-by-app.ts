@@ -1,9 +1,35 @@
 import type { Breach } from '../model/breach.js';
 import { isSeverity, SEVERITIES } from '../model/level.js';
 import type { RateAlert } from '../model/rate-alert.js';
+import { optionProblems } from '../util/option-names.js';
 import { numberOrKind, oneLine } from '../util/text.js';
 import { isAmount, isOptional, isPositive, isRecord, isString, isText, LAST_MS } from '../util/shapes.js';
 import { isCountedBy, isRoute, isShares } from './incident/incident-from-store.js';
+
+/** All fields of an alert, so that one which the app received can be raised again. */
+const FIELDS = Object.keys({
+  id: true,
+  service: true,
+  environment: true,
+  category: true,
+  tenant: true,
+  count: true,
+  threshold: true,
+  level: true,
+  windowStart: true,
+  windowMs: true,
+  route: true,
+  countedBy: true,
+  window: true,
+  windowEnd: true,
+  timeZone: true,
+  countAtCrossing: true,
+  streak: true,
+  contributors: true,
+  link: true,
+  incident: true,
+  test: true,
+} satisfies Record<keyof RateAlert, true>);
 
 /**
  * Turns an alert that the app raises itself into a breach. Channels trust what they are given, so a mistake is rejected here, where the
@@ -18,6 +44,8 @@ export function breachOf(alert: RateAlert): Breach {
     isRecord,
     'an object with category, tenant, count, threshold, level, windowStart and windowMs',
   );
+  const [problem] = optionProblems(alert, FIELDS);
+  if (problem !== undefined) throw new TypeError(`No alert was raised: ${problem}`);
   const { category, window = '', tenant, count, threshold, level, windowStart, windowMs, windowEnd } = alert;
   const { route, contributors, countedBy } = alert;
   check('category', category, isText, 'its name');

@@ -22,4 +22,11 @@ describe('the line at boot', () => {
   ])('names each window of a category: %j', (options, expected) => {
     expect(lineOf(options)).toBe(`Counting in memory; monitoring Api.call (llm_call: ${expected}); alerts go to log`);
   });
+
+  it('asks for no mark where there is no category', () => {
+    const line = bootLine('memory', [], new Map(), []);
+    expect(line).toBe(
+      'Counting in memory; monitoring nothing: categories is empty; alerts go nowhere: channels is empty',
+    );
+  });
 });

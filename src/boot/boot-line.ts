@@ -15,10 +15,11 @@ export function bootLine(
       .map((name) => limits(categories.get(name) as Category))
       .join(', ');
   const monitored = handlers.map((handler) => `${handler.name} (${limitsOf(handler)})`);
-  const what =
-    monitored.length > 0
-      ? monitored.join(', ')
-      : 'no handler yet: put @MonitorRate on one, or call RateMonitorService.record()';
+  const none =
+    categories.size > 0
+      ? 'no handler yet: put @MonitorRate on one, or call RateMonitorService.record()'
+      : 'nothing: categories is empty';
+  const what = monitored.length > 0 ? monitored.join(', ') : none;
   const where = channels.length > 0 ? `alerts go to ${channels.join(', ')}` : 'alerts go nowhere: channels is empty';
   return `Counting in ${store}; monitoring ${what}; ${where}`;
 }

@@ -1,6 +1,6 @@
 import { RateMonitorConfigError } from '../model/config-error.js';
 import { isSeverity } from '../model/level.js';
-import { meantName } from '../util/meant-name.js';
+import { optionProblems } from '../util/option-names.js';
 import { shownOption } from '../util/text.js';
 import { isHttpUrl, isPrivate } from '../util/http-url.js';
 import { isFunction, isString, listOf, type Test } from '../util/shapes.js';
@@ -108,12 +108,7 @@ export function checkOptions<T extends object>(channel: string, rules: OptionRul
     throw new RateMonitorConfigError([`${channel} has no options: write new ${channel}({ ... })`]);
   const entries = Reflect.ownKeys(options).map((key) => [String(key), Reflect.get(options, key) as unknown] as const);
   const given: Record<string, unknown> = Object.fromEntries(entries.filter(([, value]) => value != null));
-  const unknown = Object.keys(given)
-    .filter((name) => !Object.hasOwn(rules, name))
-    .map((name) => {
-      const meant = meantName(name, Object.keys(rules)) ?? 'its name as in the docs, or leave it out';
-      return `${shownOption(name)} is not an option: write ${meant}`;
-    });
+  const unknown = optionProblems(given, Object.keys(rules));
   const wrong = Object.entries(rules)
     .filter(([name, { accepts, isRequired }]) => (name in given ? !accepts(given[name]) : isRequired))
     .map(([name, { remedy }]) => `${name} is ${found(name, given[name])}: write ${remedy}`);

@@ -1,7 +1,7 @@
 import type { CountedCategory } from '../model/window.js';
 import type { TenantLike } from '../model/tenant.js';
 import { SayOnce } from '../util/say-once.js';
-import { CheckedInput, countedCost, notACategory } from './checked-input.js';
+import { CheckedInput, countedCost } from './checked-input.js';
 
 const MINUTE_MS = 60_000;
 
@@ -34,13 +34,9 @@ describe('CheckedInput', () => {
       for (let i = 0; i < 2; i++) expect(input.category(name)).toBeUndefined();
       expect(input.category('calls')).toBe(calls);
       expect(lines).toEqual([
-        `Nothing is counted for ${shown}, which is not a category: use one of calls, tokens, or add it to categories`,
+        `Nothing is counted for ${shown}, which is not a category: write one of calls, tokens, or add it to categories`,
       ]);
     });
-  });
-
-  it('without a category, says only to add one', () => {
-    expect(notACategory("'calls'", new Map())).toBe("'calls', which is not a category: add it to categories");
   });
 
   describe('of a tenant', () => {

@@ -1,3 +1,4 @@
+import { insteadOfCategory } from '../model/category.js';
 import type { CountedCategory } from '../model/window.js';
 import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
@@ -6,12 +7,6 @@ import { kindOf, oneLine, reasonOf } from '../util/text.js';
 /** What a cost counts as. Callers without types, and functions of the app, may give anything. */
 export function countedCost(cost: unknown, maxCost: number): number {
   return typeof cost === 'number' && cost >= 0 ? Math.min(cost, maxCost) : 1;
-}
-
-/** Says that a name is not a category, and what to do. */
-export function notACategory(shown: string, categories: ReadonlyMap<string, unknown>): string {
-  const others = categories.size === 0 ? '' : `use one of ${[...categories.keys()].join(', ')}, or `;
-  return `${shown}, which is not a category: ${others}add it to categories`;
 }
 
 /** Checks what callers want to count, and logs once what cannot be counted. */
@@ -34,7 +29,11 @@ export class CheckedInput {
     if (!category) {
       // A caller without types may pass anything.
       const shown = typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
-      this.once.warn(`category ${shown}`, () => `Nothing is counted for ${notACategory(shown, this.categories)}`);
+      this.once.warn(
+        `category ${shown}`,
+        () =>
+          `Nothing is counted for ${shown}, which is not a category: write ${insteadOfCategory(this.categories.keys())}`,
+      );
     }
     return category;
   }

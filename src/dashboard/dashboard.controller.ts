@@ -18,14 +18,15 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
-import type { Category, CategoryWindow } from '../model/category.js';
+import { insteadOfCategory, type Category, type CategoryWindow } from '../model/category.js';
 import { MAX_SHOWN_ID } from '../model/tenant.js';
 import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { idLabel } from '../util/shown-names.js';
 import { SayOnce } from '../util/say-once.js';
-import { oneLine, storeReasonOf, unknownName } from '../util/text.js';
+import { optionProblems } from '../util/option-names.js';
+import { oneLine, storeReasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
 import type { MuteAnswer, TestAnswer, ThresholdAnswer, UnmuteAnswer } from './api.js';
 import { ASSETS, type Assets } from './assets.js';
@@ -256,9 +257,8 @@ class DashboardController {
       if (typeof body !== 'object' || body === null || Array.isArray(body))
         throw new Refusal(400, 'the body is not a JSON object');
       // Without its tenant, which is misspelled, a mute would be one of every tenant.
-      const unknown = unknownName(body, fields);
-      if (unknown !== undefined)
-        throw new Refusal(400, `${unknown} is not a field here: write ${fields.join(', ') || 'none'}`);
+      const [problem] = optionProblems(body, fields);
+      if (problem !== undefined) throw new Refusal(400, problem);
       const { data, view } = this.present();
       const answer = await make(body as Record<string, unknown>, whoOf(request) ?? NAMELESS, view);
       data.changed();
@@ -395,7 +395,7 @@ function queryOf({ query }: PageRequest): Record<string, string | undefined> {
 function known(view: MonitorView, name: unknown): Category {
   const category = typeof name === 'string' ? view.categories.get(name) : undefined;
   if (category) return category;
-  throw new Refusal(404, `unknown category: write one of ${[...view.categories.keys()].join(', ')}`);
+  throw new Refusal(404, `unknown category: write ${insteadOfCategory(view.categories.keys())}`);
 }
 
 /** The named window or, without a name, the one that charts show. */

@@ -2,7 +2,7 @@ import { Inject, Module, type CanActivate, type DynamicModule, type NestModule, 
 import { HttpAdapterHost } from '@nestjs/core';
 
 import { RateMonitorConfigError } from '../model/config-error.js';
-import { unknownOption } from '../util/meant-name.js';
+import { optionProblems } from '../util/option-names.js';
 import { shownOption } from '../util/text.js';
 import { ASSETS } from './assets.js';
 import { BUILT_ASSETS } from './built-assets.js';
@@ -63,8 +63,7 @@ export class RateMonitorDashboardModule implements NestModule {
       problems.push(
         `path of RateMonitorDashboardModule is ${typeof path === 'string' ? `'${shownOption(path)}'` : `a ${typeof path}`}: write one such as 'rate-monitor', without a slash at either end`,
       );
-    const unknown = unknownOption(given, OPTIONS, 'RateMonitorDashboardModule');
-    if (unknown !== undefined) problems.push(unknown);
+    problems.push(...optionProblems(given, OPTIONS, 'RateMonitorDashboardModule'));
     if (problems.length > 0) throw new RateMonitorConfigError(problems);
     const isGuard = typeof (authorize as { prototype?: Partial<CanActivate> }).prototype?.canActivate === 'function';
     const controller = controllerAt(path, isGuard ? (authorize as Type<CanActivate>) : undefined);

@@ -86,7 +86,7 @@ export class AlertService {
    * Summarizes what deserved attention in a time range: incidents, tenants over or near their threshold, times without the store, alerts that
    * were not delivered, and thresholds that the advice would change. Goes back as far as the history of alerts and usage is kept.
    *
-   * @throws RangeError if `from` is not before `to`; an Error if the store is away or the module is disabled.
+   * @throws RangeError or TypeError if the range is wrong; an Error if the store is away or the module is disabled.
    */
   async digest(range: TimeRange): Promise<Digest> {
     const { value } = this.digests;
@@ -99,7 +99,7 @@ export class AlertService {
    * one of them does it. The notice's severity is `info` if nothing deserved attention, otherwise `warning`.
    *
    * @returns The outcome in each channel; undefined if another replica sends it, or the module is disabled.
-   * @throws RangeError if `from` is not before `to`; an Error if the store stays away for 26 s. Then it may be called again.
+   * @throws RangeError or TypeError if the range is wrong; an Error if the store stays away for 26 s. Then it may be called again.
    */
   async sendDigest(range: TimeRange): Promise<NoticeOutcome[] | undefined> {
     return this.digests.value?.sendDigest(range);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import type { TenantLike } from '../model/tenant.js';
 import { OwnLogger } from '../util/own-logger.js';
+import { optionProblems } from '../util/option-names.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { AlertService } from './alert.service.js';
@@ -25,10 +26,12 @@ export class RateMonitorService {
    *
    * @param category - A configured category.
    * @param tenant - The tenant, or its id.
-   * @param options - `cost`: how much to count, 0 or more; 1 by default.
+   * @param options - `cost`: how much to count, 0 or more; 1 by default. Anything else has no effect, and is logged once.
    */
   async record(category: string, tenant: TenantLike, options?: { cost?: number | undefined }): Promise<void> {
     try {
+      const [problem] = optionProblems(options ?? {}, ['cost'], 'record()');
+      if (problem !== undefined) this.once.warn('options', () => `${problem}. Until then it has no effect`, problem);
       await this.counter.increment(category, tenant, options?.cost);
     } catch (error) {
       this.once.warn(`record ${reasonOf(error)}`, () => `Something was not counted (${reasonOf(error)})`);

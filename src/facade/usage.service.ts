@@ -29,7 +29,7 @@ export class UsageService {
    * The busiest tenants of a window, highest count first. For one shorter than a minute that ended ten windows ago or earlier, counts are
    * the highest of its minute.
    *
-   * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async top(category: string, options: TopOptions = {}): Promise<UsageRow[]> {
     return this.read((usage) => usage.top(category, options));
@@ -39,7 +39,7 @@ export class UsageService {
    * A tenant's counts, one per minute, complete for the retention. For windows shorter than a minute, each is the highest count in that
    * minute; for longer ones, the running count at its end. If the category has several windows, the shortest is used.
    *
-   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or the range is wrong; an Error if usage is off or the store is away.
    */
   async history(category: string, tenantId: string, range: TimeRange): Promise<UsageSeries> {
     return this.read((usage) => usage.history(category, tenantId, range));
@@ -48,7 +48,7 @@ export class UsageService {
   /**
    * The total of all tenants, one count per minute.
    *
-   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or the range is wrong; an Error if usage is off or the store is away.
    */
   async totals(category: string, range: TimeRange): Promise<UsageSeries> {
     return this.read((usage) => usage.totals(category, range));
@@ -57,7 +57,7 @@ export class UsageService {
   /**
    * The 100 highest counts of each hour with any, kept for `hourlyRetentionMs`.
    *
-   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or the range is wrong; an Error if usage is off or the store is away.
    */
   async hourlyPeaks(category: string, range: TimeRange): Promise<HourlyPeaks[]> {
     return this.read((usage) => usage.hourlyPeaks(category, range));
@@ -66,7 +66,7 @@ export class UsageService {
   /**
    * How many tenants were counted in the range.
    *
-   * @throws RangeError if the category is unknown or a time is invalid; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or the range is wrong; an Error if usage is off or the store is away.
    */
   async active(category: string, range: TimeRange): Promise<number> {
     return this.read((usage) => usage.active(category, range));
@@ -75,7 +75,7 @@ export class UsageService {
   /**
    * Advises on the threshold: what other thresholds would have alerted on, and which one to set instead.
    *
-   * @throws RangeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
+   * @throws RangeError or TypeError if the category is unknown or an option is wrong; an Error if usage is off or the store is away.
    */
   async advise(category: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
     return this.read((usage) => usage.advise(category, options));

@@ -4,10 +4,14 @@ import { ModulesContainer } from '@nestjs/core';
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
+import { optionProblems } from '../util/option-names.js';
 import { SayOnce } from '../util/say-once.js';
 import { numberOrKind } from '../util/text.js';
 
-/** What makes a check fail. Nothing does by default, because a monitor must not take the app out of rotation. */
+/**
+ * What makes a check fail. Nothing does by default, because a monitor must not take the app out of rotation. An option that does not exist
+ * has no effect, and is logged once.
+ */
 export interface RateMonitorHealthOptions {
   /**
    * Down once the store has been away for this long, in milliseconds, 0 or more. Anything else never fails a check, and is logged once.
@@ -20,6 +24,8 @@ export interface RateMonitorHealthOptions {
    */
   failIfChannelOff?: boolean | undefined;
 }
+
+const OPTIONS = ['failIfBlindForMs', 'failIfChannelOff'] satisfies (keyof RateMonitorHealthOptions)[];
 
 /** The result of a check, under its key. */
 export interface RateMonitorHealth {
@@ -62,6 +68,8 @@ export class RateMonitorHealthIndicator {
     key: Key = 'rate-monitor' as Key,
     options?: RateMonitorHealthOptions,
   ): Record<Key, RateMonitorHealth> {
+    const [problem] = optionProblems(options ?? {}, OPTIONS, 'the health check');
+    if (problem !== undefined) this.once.warn('options', () => `${problem}. Until then it has no effect`, problem);
     const health = this.health(Object(options) as RateMonitorHealthOptions);
     const result = { [key]: health } as Record<Key, RateMonitorHealth>;
     if (health.status === 'down' && this.failsByThrowing())

@@ -46,3 +46,9 @@ export interface Category {
   /** Tenants that are counted but never cause an alert. */
   readonly exempt?: ((tenant: Tenant) => boolean) | undefined;
 }
+
+/** What to write instead of a name that is no category. There may be none: an app can set `categories: {}`. */
+export function insteadOfCategory(categories: Iterable<string>): string {
+  const names = [...categories].join(', ');
+  return names === '' ? 'it in categories, which is empty' : `one of ${names}, or add it to categories`;
+}

@@ -1,3 +1,5 @@
+import { optionProblems } from '../util/option-names.js';
+
 /** Why a channel could not send an alert, and when to retry. */
 export interface DeliveryFault {
   /** Whether the same message may be accepted later. `false`: it would be refused again, so it is retried less often. */
@@ -19,6 +21,8 @@ export interface DeliveryFault {
    */
   switchOff?: boolean | undefined;
 }
+
+const FAULT = ['retry', 'retryAfterMs', 'probe', 'switchOff'] satisfies (keyof DeliveryFault)[];
 
 /**
  * Two copies of this package, CommonJS and ES modules, may share a process, and `instanceof` does not recognize errors of the other copy.
@@ -42,8 +46,10 @@ export class DeliveryError extends Error {
   readonly switchOff: boolean;
 
   /** @param message - The reason, for the log and the history; no secrets. */
-  constructor(message: string, { retry, retryAfterMs, probe = false, switchOff = false }: DeliveryFault) {
-    super(message);
+  constructor(message: string, fault: DeliveryFault) {
+    // Added to the message, which is logged. A TypeError would hide why the channel could not send.
+    super([message, ...optionProblems(fault, FAULT, 'DeliveryError')].join('; '));
+    const { retry, retryAfterMs, probe = false, switchOff = false } = Object(fault) as DeliveryFault;
     this.retry = retry;
     this.retryAfterMs = retryAfterMs;
     this.probe = probe;

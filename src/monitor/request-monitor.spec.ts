@@ -200,7 +200,7 @@ describe('RequestMonitor', () => {
       }
       expect(counted).toEqual(['tokens acme 1', 'tokens acme 1']);
       const error = (method: string): string =>
-        `@MonitorRate on Later.${method} names 'cals', which is not a category: use one of calls, tokens, or add it to categories`;
+        `@MonitorRate on Later.${method} names 'cals', which is not a category: write one of calls, tokens, or add it to categories`;
       expect(errors).toEqual([error('call'), error('other')]);
       expect(lines).toEqual([]);
     });

@@ -1,8 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import { notACategory } from '../counter/checked-input.js';
 import type { Counter, RouteOf } from '../counter/counter.js';
-import type { Category } from '../model/category.js';
+import { insteadOfCategory, type Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
 import { toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/with-defaults.js';
@@ -412,7 +411,7 @@ export class RequestMonitor implements Monitor {
 
 /** The error for a category that a decorator names but that is not configured. */
 export function unknownCategory(handler: string, category: string, categories: ReadonlyMap<string, unknown>): string {
-  return `@MonitorRate on ${handler} names ${notACategory(`'${category}'`, categories)}`;
+  return `@MonitorRate on ${handler} names '${category}', which is not a category: write ${insteadOfCategory(categories.keys())}`;
 }
 
 /** Passes a function's answer to `known`, at once unless it is a promise, or its error to `threw`. */

@@ -7,8 +7,9 @@ import { SEVERITIES } from '../model/level.js';
 import { withStore } from '../store/records.js';
 import { MAX_LIVE } from '../store/usage-store.js';
 import { LIVE_WINDOWS } from '../usage/tops-and-peaks.js';
-import type { TimeRange, UsageReader } from '../usage/usage-reader.js';
+import { RANGE, type TimeRange, type UsageReader } from '../usage/usage-reader.js';
 import { baseWindow } from '../usage/usage-units.js';
+import { checkNames } from '../util/option-names.js';
 import { MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
 import { digestNotice } from './digest-notice.js';
 
@@ -78,7 +79,8 @@ export class Digests {
   }
 
   private bounds(range: TimeRange): [number, number] {
-    const { from, to = this.sources.now() } = Object(range) as Partial<TimeRange>;
+    checkNames(range, RANGE);
+    const { from, to = this.sources.now() } = range as Partial<TimeRange>;
     // A number too large for a Date becomes NaN, which is rejected.
     const bounds: [number, number] = [new Date(from ?? NaN).getTime(), new Date(to).getTime()];
     if (!(bounds[0] < bounds[1])) throw new RangeError('from is not before to: write an earlier from');

@@ -20,16 +20,15 @@ class Further extends Shape {
 leave();
 
 it('a class has the options that it has rules for, and those of the class that it extends', () => {
-  expect([...optionsOf(Shape)]).toEqual(['enabled', 'other']);
-  expect([...optionsOf(Further)].sort()).toEqual(['enabled', 'other', 'third']);
-  expect(optionsOf(class {})).toEqual(new Set());
+  expect(optionsOf(Shape)).toEqual(['enabled', 'other']);
+  expect(optionsOf(Further).sort()).toEqual(['enabled', 'other', 'third']);
+  expect(optionsOf(class {})).toEqual([]);
 });
 
-it('an object is validated by the rules of its class, which are all that it may have', () => {
+it('an object is validated by the rules of its class alone', () => {
   expect(errorsOf(Object.assign(new Shape(), { enabled: true }))).toEqual([]);
   const errors = errorsOf(Object.assign(new Shape(), { enabled: 'x', strange: 1 }));
   expect(errors.map(({ property, constraints }) => [property, Object.keys(constraints ?? {})])).toEqual([
-    ['strange', ['whitelistValidation']],
     ['enabled', ['isBoolean']],
   ]);
 });

@@ -18,17 +18,18 @@ export function enterOwnMetadata(): () => void {
   };
 }
 
-/** Validates an object by the rules of its class; unknown options are errors. */
+/** Validates an object by the rules of its class. */
 export function errorsOf(object: object): ValidationError[] {
   const leave = enterOwnMetadata();
   try {
-    return validateSync(object, { whitelist: true, forbidNonWhitelisted: true });
+    return validateSync(object);
   } finally {
     leave();
   }
 }
 
 /** Names of the options that a class has rules for. */
-export function optionsOf(shape: new () => object): Set<string> {
-  return new Set(own.getTargetValidationMetadatas(shape, '', true, false).map(({ propertyName }) => propertyName));
+export function optionsOf(shape: new () => object): string[] {
+  const rules = own.getTargetValidationMetadatas(shape, '', true, false);
+  return [...new Set(rules.map(({ propertyName }) => propertyName))];
 }

@@ -12,9 +12,7 @@ interface ReadOptions {
   readonly unreadVariables: readonly string[];
 }
 
-const NESTED = new Set(
-  [CategoryShape, LevelShape, IncidentsShape, UsageShape, MetricsShape].flatMap((shape) => [...optionsOf(shape)]),
-);
+const NESTED = [CategoryShape, LevelShape, IncidentsShape, UsageShape, MetricsShape].flatMap(optionsOf);
 
 /**
  * Merges the given options with the environment variables that override them into complete, frozen options.
@@ -25,7 +23,7 @@ export function readOptions(given: RateMonitorOptions, environment: Environment)
   const outermost = optionsOf(OptionsShape);
   const read = withoutNulls(given, (name, path, { value }) =>
     // Categories may have any name, but are no methods.
-    path === 'categories' ? typeof value !== 'function' : (path === '' ? outermost : NESTED).has(name),
+    path === 'categories' ? typeof value !== 'function' : (path === '' ? outermost : NESTED).includes(name),
   );
   const overridden = applyEnvironment({ ...read, categories: read.categories ?? DEFAULT_CATEGORIES }, environment);
   return {

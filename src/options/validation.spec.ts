@@ -74,7 +74,13 @@ const WINDOWS =
 const COST = 'write a number above 0, 1000000000000000 at most, or leave it out for 1000000000';
 const MULTIPLE = 'write a multiple of the threshold above 0, such as 1';
 const CHANNEL = 'write an alert channel, such as new LogChannel()';
-const NO_OPTION = 'is not an option: write its name as in the docs, or leave it out';
+const NO_OPTION =
+  'is not an option: write one of categories, tenant, contributor, exempt, redis, store, service, environment, publicUrl, keyPrefix, ' +
+  'counting, waitAtMostMs, flushIntervalMs, maxTrackedTenants, thresholdTtlMs, channels, incidents, maxOpenIncidents, groupWaitMs, ' +
+  'shutdownFlushMs, blindAfterMs, usage, metrics, skipIf, enabled';
+const NO_OPTION_OF_CATEGORY =
+  'is not an option: write one of windows, maxCost, tenant, contributor, exempt, threshold, windowMs, period, timeZone, sliding, levels';
+const NO_OPTION_OF_LEVEL = 'is not an option: write one of at, severity';
 const UNREADABLE = 'cannot be read (not for you): write a plain value';
 
 describe('an option of the module', () => {
@@ -344,7 +350,7 @@ describe('a level', () => {
     [{ severity: 'info' }, `.at is missing: ${MULTIPLE}`],
     [{ at: 1 }, ".severity is missing: write 'info', 'warning' or 'critical'"],
     [{ at: 1, severity: 'loud' }, ".severity is 'loud': write 'info', 'warning' or 'critical'"],
-    [{ ...at(1), channel: 'x' }, `.channel ${NO_OPTION}`],
+    [{ ...at(1), channel: 'x' }, `.channel ${NO_OPTION_OF_LEVEL}`],
     [0.8, ' is 0.8: write an object'],
     [null, ' is null: write an object'],
   ])('%p stops the boot', (level, line) => {
@@ -477,7 +483,7 @@ describe('a channel', () => {
     [{ categories: 'llm_call' }, "categories is 'llm_call': write a list of categories, or leave it out for all"],
     [
       { categories: ['llm_call', 'chat'] },
-      "categories is a list with 'chat', which is not a category: write one of llm_call, collections, evaluations",
+      "categories is a list with 'chat', which is not a category: write one of llm_call, collections, evaluations, or add it to categories",
     ],
   ])('with %p stops the boot', (options, line) => {
     expect(ofChannel({ ...channel, ...options })).toEqual([`channels[0].${line}`]);
@@ -520,12 +526,12 @@ describe('an option in the wrong place', () => {
     [{ minSeverity: 'info' }, 'minSeverity is an option of a channel, not of the module: write it there'],
     [{ incidents: { resolveAfter: 1 } }, 'incidents.resolveAfter is not an option: write resolveAfterMs'],
     [{ usage: { tenants: 5 } }, 'usage.tenants is an option of metrics, not of usage: write it there'],
-    [{ metrics: { toString: 5 } }, `metrics.toString ${NO_OPTION}`],
+    [{ metrics: { toString: 5 } }, 'metrics.toString is not an option: write tenants'],
   ])('%j stops the boot', (options, line) => expect(linesOf(options)).toEqual([line]));
 
   it.each([
     [{ keyPrefix: 'x' }, 'keyPrefix is an option of the module, not of categories.a: write it there'],
-    [{ constructor: 1 }, `constructor ${NO_OPTION}`],
+    [{ constructor: 1 }, `constructor ${NO_OPTION_OF_CATEGORY}`],
   ])('%p in a category stops the boot', (options, line) => {
     expect(ofCategory(options)).toEqual([`categories.a.${line}`]);
   });

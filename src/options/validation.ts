@@ -1,9 +1,10 @@
 import type { ValidationError } from 'class-validator';
 
 import { isRecord } from '../util/shapes.js';
-import { meantName } from '../util/meant-name.js';
+import { insteadOf, NOT_AN_OPTION, unknownNames } from '../util/option-names.js';
 import { hasUnseen, holdsAddress, kindOf, reasonOf, shownOption } from '../util/text.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
+import { insteadOfCategory } from '../model/category.js';
 import { PERIOD_MS } from '../model/window-spans.js';
 import type { AlertLevel } from '../model/level.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
@@ -88,8 +89,6 @@ interface Problem {
   found: string;
   remedy: string;
 }
-
-const NO_OPTION = { found: 'not an option', remedy: 'its name as in the docs, or leave it out' };
 
 function checkCategory(name: string, category: unknown, categories: readonly string[]): Problem[] {
   if (!CATEGORY_NAME.test(name)) {
@@ -187,7 +186,7 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
   const problems = check(ChannelShape, read, path);
   for (const category of listOf(categories)) {
     if (known.includes(category as string)) continue;
-    const remedy = `one of ${known.join(', ')}`;
+    const remedy = insteadOfCategory(known);
     problems.push({
       path: `${path}.categories`,
       found: `a list with ${show(category)}, which is not a category`,
@@ -200,25 +199,21 @@ function checkChannel(channel: unknown, path: string, known: readonly string[]):
 function check(shape: Shape, value: unknown, path: string): Problem[] {
   if (!isRecord(value)) return [{ path, found: show(value), remedy: 'an object' }];
   const prefix = path === '' ? '' : `${path}.`;
-  const given = Object.entries(value);
-  // Names that every object has, such as `constructor`, would hide the members of the shape.
-  const strange = given.filter(([name]) => name in Object.prototype);
-  const options = Object.fromEntries(given.filter((option) => !strange.includes(option)));
+  const names = optionsOf(shape);
+  const known = Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
   return [
-    ...errorsOf(Object.assign(new shape(), options)).map((error) => problemOf(error, prefix, shape)),
-    ...strange.map(([name]) => ({ path: prefix + name, ...NO_OPTION })),
+    ...errorsOf(Object.assign(new shape(), known)).map((error) => problemOf(error, prefix)),
+    ...unknownNames(value, names).map((name): Problem => {
+      const owner = OWNERS.find(([, other]) => optionsOf(other).includes(name))?.[0];
+      const found = owner ? `an option of ${owner}, not of ${path || 'the module'}` : NOT_AN_OPTION;
+      return { path: prefix + shownOption(name), found, remedy: owner ? 'it there' : insteadOf(name, names) };
+    }),
   ];
 }
 
-function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string, shape: Shape): Problem {
-  const path = prefix + shownOption(property);
-  if ('whitelistValidation' in constraints) {
-    const owner = OWNERS.find(([, other]) => optionsOf(other).has(property))?.[0];
-    const found = owner ? `an option of ${owner}, not of ${prefix.slice(0, -1) || 'the module'}` : NO_OPTION.found;
-    return { path, found, remedy: owner ? 'it there' : (meantName(property, optionsOf(shape)) ?? NO_OPTION.remedy) };
-  }
+function problemOf({ property, value, constraints = {} }: ValidationError, prefix: string): Problem {
   return {
-    path,
+    path: prefix + property,
     found: UNSHOWN.has(property) ? kindOf(value) : show(value),
     remedy: Object.values(constraints)[0] as string,
   };

@@ -1,8 +1,9 @@
-import type { Category } from '../model/category.js';
+import { insteadOfCategory, type Category } from '../model/category.js';
 import { MAX_SHOWN_ID } from '../model/tenant.js';
 import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/threshold-override.js';
 import { windowNamed } from '../model/window-name.js';
-import { unknownOption } from '../util/meant-name.js';
+import { checkNames } from '../util/option-names.js';
+import { isRecord } from '../util/shapes.js';
 import { kindOf, oneLine } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
@@ -48,7 +49,7 @@ export function checkRemove(
     of.category === category && of.window === lengthName;
   if (!windows.some((of) => isKnown({ category, window: of.lengthName })) && !set.some(isKnown)) {
     if (windows.length === 0)
-      throw new RangeError(`category is ${show(category)}: write one of ${[...categories.keys()].join(', ')}`);
+      throw new RangeError(`category is ${show(category)}: write ${insteadOfCategory(categories.keys())}`);
     const names = windows.map(({ name }) => name).join(', ');
     const remedy = windows.length > 1 ? `write one of ${names}` : 'leave it out, the category has one';
     throw new RangeError(`window is ${show(window)}: ${remedy}`);
@@ -65,17 +66,12 @@ export function checkRemove(
   return { scope, threshold: null, until: null, by: oneLine(by, 100), reason: oneLine(reason) };
 }
 
+/** A misspelled `until` would set a threshold without an end, a misspelled `tenant` would change that of everybody. */
 function checkGiven(options: unknown): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(
-      `the options are ${show(options)}: write an object such as { category, threshold, reason, by }`,
-    );
-  // A misspelled `until` would set a threshold without an end, a misspelled `tenant` would change that of everybody.
+  const given = isRecord(options) ? { ...options } : options;
   // Accepted, but not offered: a listed threshold, which has it, can be passed back with another value.
-  const given: { since?: unknown } = { ...options };
-  delete given.since;
-  const unknown = unknownOption(given, OPTIONS);
-  if (unknown !== undefined) throw new TypeError(unknown);
+  if (isRecord(given)) delete given.since;
+  checkNames(given, OPTIONS);
 }
 
 function checkTenant(tenant: string | undefined): void {

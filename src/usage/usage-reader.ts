@@ -1,4 +1,4 @@
-import type { Category, CategoryWindow } from '../model/category.js';
+import { insteadOfCategory, type Category, type CategoryWindow } from '../model/category.js';
 import { keyOfShown } from '../model/tenant.js';
 import { countersOf, type WindowSpan } from '../model/window.js';
 import {
@@ -14,6 +14,7 @@ import {
   type UsageStore,
 } from '../store/usage-store.js';
 import { chunks } from '../util/chunks.js';
+import { checkNames } from '../util/option-names.js';
 import { duration, kindOf, numberOrKind, oneLine } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { LIVE_WINDOWS } from './tops-and-peaks.js';
@@ -27,6 +28,10 @@ const READ_AT_ONCE = 20;
 const MAX_ROWS = 1_000_000;
 const HOUR_MS = HOUR_SLOTS * SLOT_MS;
 const DAY_MS = 24 * HOUR_MS;
+/** A misspelled `to` would end the range now, a misspelled `at` would answer about another window. */
+export const RANGE = ['from', 'to'] satisfies (keyof TimeRange)[];
+const TOP_OPTIONS = ['limit', 'at', 'window'] satisfies (keyof TopOptions)[];
+const ADVISE_OPTIONS = ['over', 'at'] satisfies (keyof AdviseOptions)[];
 
 /** A time: a date, or milliseconds since the epoch. */
 export type Time = Date | number;
@@ -161,7 +166,8 @@ export class UsageReader {
 
   async top(name: string, options: TopOptions = {}): Promise<UsageRow[]> {
     const category = this.category(name);
-    const { limit = 20, at, window: windowName } = given(options, 'limit, at, window');
+    checkNames(options, TOP_OPTIONS);
+    const { limit = 20, at, window: windowName } = options;
     const window = windowOf(category, windowName);
     const now = this.now();
     const time = millisecondsOf(at ?? now, 'at');
@@ -306,7 +312,8 @@ export class UsageReader {
 
   async hourlyPeaks(name: string, range: TimeRange): Promise<HourlyPeaks[]> {
     this.category(name);
-    const { from, to } = given(range, 'from, to');
+    checkNames(range, RANGE);
+    const { from, to } = range;
     const last = Math.floor(Math.min(millisecondsOf(to ?? this.now(), 'to'), this.now()) / HOUR_MS);
     const oldest = Math.floor((this.now() - this.settings.hourlyRetentionMs) / HOUR_MS);
     const first = Math.max(Math.floor(millisecondsOf(from, 'from') / HOUR_MS), oldest);
@@ -341,7 +348,8 @@ export class UsageReader {
   async advise(name: string, options: AdviseOptions = {}): Promise<CategoryAdvice> {
     const category = this.category(name);
     const window = baseWindow(category);
-    const { over, at } = given(options, 'over, at');
+    checkNames(options, ADVISE_OPTIONS);
+    const { over, at } = options;
     if (over !== undefined && !(over > 0))
       throw new RangeError(`over is ${numberOrKind(over)}: write a number of milliseconds above 0`);
     if (
@@ -407,8 +415,8 @@ export class UsageReader {
   category(name: string): Category {
     const category = this.settings.categories.get(name);
     if (category) return category;
-    const known = [...this.settings.categories.keys()].join(', ');
-    throw new RangeError(`category is ${show(name)}, which is not configured: write one of ${known}`);
+    const remedy = insteadOfCategory(this.settings.categories.keys());
+    throw new RangeError(`category is ${show(name)}, which is not configured: write ${remedy}`);
   }
 
   private thresholdFor(
@@ -422,7 +430,8 @@ export class UsageReader {
 
   /** The slots of a range, limited to those that are kept. */
   private slots(range: TimeRange): Slots {
-    const { from, to } = given(range, 'from, to');
+    checkNames(range, RANGE);
+    const { from, to } = range;
     const now = this.now();
     const oldest = Math.floor((now - this.settings.retentionMs) / SLOT_MS);
     const last = Math.floor(Math.min(millisecondsOf(to ?? now, 'to'), now) / SLOT_MS);
@@ -492,12 +501,6 @@ function busiest(counts: readonly TenantCount[], limit: number): TenantCount[] {
 /** A name that a caller gave, who may have no types. */
 function show(name: unknown): string {
   return typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
-}
-
-/** @throws TypeError if `options` is not an object. */
-function given<T extends object>(options: T, names: string): T {
-  if (typeof options === 'object' && options !== null) return options;
-  throw new TypeError(`the options are ${kindOf(options)}: write an object with ${names}`);
 }
 
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */

@@ -1,5 +1,3 @@
-import { unknownName } from './text.js';
-
 const MAX_LETTERS = 2;
 
 /** The one of `names` that was probably meant: it begins with what was written, or differs by two letters at most. */
@@ -8,18 +6,6 @@ export function meantName(written: string, names: Iterable<string>): string | un
   if (!given || written.length < 4) return undefined;
   const begins = rest.find(({ letters }) => letters.startsWith(given.letters));
   return (begins ?? rest.find(({ letters }) => differing(given.letters, letters) <= MAX_LETTERS))?.name;
-}
-
-/**
- * The error about the first option of `given` that is none of `names`; undefined if there is none.
- *
- * @param of - What the options belong to, if a reader of the error may not know: `@MonitorRate()`.
- */
-export function unknownOption(given: object, names: readonly string[], of?: string): string | undefined {
-  const unknown = unknownName(given, names);
-  if (unknown === undefined) return undefined;
-  const remedy = meantName(unknown, names) ?? `one of ${names.join(', ')}`;
-  return `${unknown} is not an option${of === undefined ? '' : ` of ${of}`}: write ${remedy}`;
 }
 
 /** How many letters must be added, left out or replaced to make one of the other. */

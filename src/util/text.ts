@@ -54,14 +54,6 @@ function withWords(text: string, most: number, write: (word: string) => string):
   return oneLine(oneLine(text, MAX_SEARCHED).replace(/\S+/g, write), most);
 }
 
-/** The first key of `given` that is not one of `names`, as text to show. A symbol never is. */
-export function unknownName(given: object, names: readonly string[]): string | undefined {
-  const unknown = Reflect.ownKeys(given)
-    .map(String)
-    .find((name) => !names.includes(name));
-  return unknown === undefined ? undefined : shownOption(unknown);
-}
-
 /** Whether `text` has invisible characters, which {@link oneLine} leaves out. */
 export function hasUnseen(text: string): boolean {
   return text.search(UNSEEN) >= 0;

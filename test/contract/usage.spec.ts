@@ -125,6 +125,15 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
       () => usage.hourlyPeaks('llm', undefined as never),
     ])
       await expect(asked()).rejects.toThrow(/^the options are (null|undefined|a number): write an object with /);
+    for (const asked of [
+      () => usage.top('llm', { limti: 5 } as never),
+      () => usage.advise('llm', { limti: 5 } as never),
+      () => usage.history('llm', 'one', { from: START, limti: 5 } as never),
+      () => usage.totals('llm', { from: START, limti: 5 } as never),
+      () => usage.active('llm', { from: START, limti: 5 } as never),
+      () => usage.hourlyPeaks('llm', { from: START, limti: 5 } as never),
+    ])
+      await expect(asked()).rejects.toThrow(/^limti is not an option: write (limit|one of over, at|one of from, to)$/);
     for (const id of ['', null, 5, {}])
       await expect(usage.history('llm', id as never, { from: START })).rejects.toThrow(/^tenantId is .*: write the id/);
     expect(await usage.history('llm', 'one', { from: 9e15 })).toEqual({

@@ -111,6 +111,10 @@ describe('configuration', () => {
         { useFactory: () => options, useClass: Factory, useExisting: 'OPTIONS' },
         'has useFactory and useClass and useExisting: give one of them',
       ],
+      [{ useFactroy: () => options }, 'useFactroy is not an option of forRootAsync(): write useFactory'],
+      [{ useFactory: () => options, injcet: [] }, 'injcet is not an option of forRootAsync(): write inject'],
+      [{ useFactory: () => options, redis: {} }, 'redis is not an option of forRootAsync(): write one of imports, inj'],
+      [() => options, 'the options of forRootAsync() are a function: write an object with imports, inject'],
       [{ useFactory: {} }, 'has an object as useFactory: write a function that returns the options'],
       [{ useClass: 'Factory' }, 'has a string as useClass: write a class with the method'],
       [{ useClass: () => ({}) }, 'has a function as useClass: write a class with the method'],
@@ -347,7 +351,7 @@ describe('configuration', () => {
       const boot = start(RateMonitorModule.forRoot({ redis, publicUrl: redis, treshold: 3 } as never));
       await expect(boot).rejects.toMatchObject({ name: 'RateMonitorConfigError' });
       await expect(boot).rejects.toThrow(
-        /cannot start:(\n {2}- (redis is a string: write an ioredis|publicUrl is a string: write an address|treshold is not an option: write its name).*){3}$/,
+        /cannot start:(\n {2}- (redis is a string: write an ioredis|publicUrl is a string: write an address|treshold is not an option: write one of categories, ).*){3}$/,
       );
     });
 
@@ -422,7 +426,7 @@ describe('configuration', () => {
       }
       const boot = startApp({ monitor: RateMonitorModule.forRoot(), metadata: { controllers: [Wrong, AlsoWrong] } });
       await expect(boot).rejects.toThrow(
-        "@MonitorRate on Wrong.call names 'llm_cal', which is not a category: use one of llm_call, collections, evaluations",
+        "@MonitorRate on Wrong.call names 'llm_cal', which is not a category: write one of llm_call, collections, evaluations",
       );
       await expect(boot).rejects.toThrow("@MonitorRate on AlsoWrong.embed names 'embeddings'");
       expect(() => (MonitorRate as () => unknown)()).toThrow('names no category');

@@ -89,7 +89,9 @@ describe.each(['await', 'background'] as const)('RateCounterService, counting %s
       expect(await counter.increment('llm_call', {} as TenantLike)).toBe(0);
       expect(await counter.increment('llm_call', 'proj_1', Number.NaN)).toBe(1 + i);
     }
-    expect(app.log.of("'llm', which is not a category: use one of llm_call, collections, evaluations")).toHaveLength(1);
+    expect(app.log.of("'llm', which is not a category: write one of llm_call, collections, evaluations")).toHaveLength(
+      1,
+    );
     expect(app.log.of('neither an id')).toHaveLength(1);
     expect(app.log.of('A cost in llm_call was NaN')).toHaveLength(1);
   });

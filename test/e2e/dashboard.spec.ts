@@ -703,7 +703,7 @@ describe('the API of the page', () => {
     ];
     expect(await refused(get('/rate-monitor/api/category?category=nope'))).toEqual([
       404,
-      'unknown category: write one of llm_call, evaluations',
+      'unknown category: write one of llm_call, evaluations, or add it to categories',
     ]);
     expect(await refused(get('/rate-monitor/api/tenant?category=llm_call'))).toEqual([
       400,
@@ -729,11 +729,11 @@ describe('the API of the page', () => {
     // It would be a mute of every tenant.
     expect(await refused(post('/rate-monitor/api/mute', { tenantId: 'a', forMs: MINUTE, reason: 'x' }))).toEqual([
       400,
-      'tenantId is not a field here: write category, tenant, forMs, reason',
+      'tenantId is not an option: write tenant',
     ]);
     expect(await refused(post('/rate-monitor/api/test', { channel: 'slack' }))).toEqual([
       400,
-      'channel is not a field here: write none',
+      'channel is not an option: leave it out',
     ]);
     const day = { category: 'llm_call', window: 'day', threshold: 3 };
     expect(await refused(post('/rate-monitor/api/threshold', day))).toEqual([404, 'unknown window: leave it out']);

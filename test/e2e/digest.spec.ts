@@ -10,6 +10,9 @@ const START = 1_790_002_800_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
+/** It would be a digest up to now. */
+const UNTIL = { from: START, until: START + HOUR };
+
 function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOptions['categories']) {
   const monitor = seenMonitor(START, categories);
   const { replica, view, clock } = monitor;
@@ -164,8 +167,14 @@ describe('a digest', () => {
       record('worst', START + 2 * MINUTE, { alert: critical, channels: { discord } }),
       record('after', START + 2 * HOUR),
     );
-    for (const range of [{ from: 'x' }, { from: START, to: 9e15 }, { from: START, to: START }, {}, undefined, null, 5])
+    for (const range of [{ from: 'x' }, { from: START, to: 9e15 }, { from: START, to: START }, {}])
       await expect(digests.digest(range as never)).rejects.toThrow('from is not before to');
+    for (const range of [undefined, null, 5])
+      await expect(digests.digest(range as never)).rejects.toThrow(
+        /^the options are .*: write an object with from, to$/,
+      );
+    for (const asked of [() => digests.digest(UNTIL), () => digests.sendDigest(UNTIL)])
+      await expect(asked()).rejects.toThrow('until is not an option: write one of from, to');
     const { incidents, failures } = await digests.digest({ from: START, to: START + HOUR });
     expect(incidents.map(({ id }) => id)).toEqual(['worst', 'one', 'open']);
     expect(failures).toEqual([

@@ -130,7 +130,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
     [{ forMs: 1, reason: 'x', tenant: '' }, 'tenant is empty'],
     // An id that was not loaded must not mute everybody.
     [{ forMs: 1, reason: 'x', tenant: undefined }, 'tenant is not a string: write its id, or leave it out for all'],
-    [undefined as never, 'no options are given: write an object with tenant, category, forMs, reason, by'],
+    [undefined as never, 'the options are undefined: write an object with tenant, category, forMs, reason, by'],
     [{ forMs: 1, reason: 'x', tenantId: 'proj_1' }, 'tenantId is not an option: write tenant'],
     [{ forMs: 1, reason: 'x', category: 'llm_cal' }, "category is 'llm_cal', which is not configured: write one of"],
   ])('is refused if it makes no sense: %j', async (mute, message) => {

@@ -339,6 +339,20 @@ describe('the health check', () => {
     ]);
   });
 
+  it('says once that an option does not exist', async () => {
+    const logger = new MemoryLogger();
+    const { monitor, view, indicator } = await started(logger);
+    view.set(monitor.view);
+    Object.assign(monitor.status, { up: false, blindSince: NOW - 60_000 });
+    for (const options of [{ failIfBlindForMS: 0 }, { failIfBlindForMS: 0 }, 30_000])
+      expect(indicator.check('rate-monitor', options as never)['rate-monitor'].status).toBe('up');
+    expect(logger.of('of the health check')).toEqual([
+      'warn RateMonitor: failIfBlindForMS is not an option of the health check: write failIfBlindForMs. Until then it has no effect',
+      'warn RateMonitor: the options of the health check are a number: write an object with failIfBlindForMs, failIfChannelOff. Until ' +
+        'then it has no effect',
+    ]);
+  });
+
   it('treats null as not given', async () => {
     const { monitor, view, indicator } = await started();
     view.set(monitor.view);

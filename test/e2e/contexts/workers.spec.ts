@@ -44,4 +44,17 @@ describe('outside of requests', () => {
     expect(app.log.of('nor an object with one (no id)')).toHaveLength(1);
     expect(await count('evaluations')).toBe(0);
   });
+
+  it('logs once each option that does not exist, and counts without it', async () => {
+    const monitor = app.app.get(RateMonitorService);
+    for (let i = 0; i < 2; i++)
+      for (const options of [{ costs: 3 }, { cost: 1, tokens: 3 }, 3, null, undefined, {}])
+        await monitor.record('evaluations', 'acme', options as never);
+    expect(app.log.of('Until then')).toEqual([
+      expect.stringContaining('costs is not an option of record(): write cost. Until then it has no effect'),
+      expect.stringContaining('tokens is not an option of record(): write cost. Until then it has no effect'),
+      expect.stringContaining('the options of record() are a number: write an object with cost. Until then it has no'),
+    ]);
+    expect(await count('evaluations')).toBe(12);
+  });
 });
