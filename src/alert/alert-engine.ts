@@ -32,7 +32,6 @@ import { alertRecord, type AlertHistory, type AlertRecord } from './history-entr
 import {
   CLOCK_FELL_BACK_MS,
   lastOf,
-  lengthOf,
   merged,
   recordId,
   sharedName,
@@ -46,6 +45,7 @@ import { calmAfterRaise } from './incident/end-of-incident.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
+import { Sight } from './sight.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
@@ -101,6 +101,7 @@ export class AlertEngine implements Incidents {
   private readonly me = randomBytes(9).toString('base64url');
   private readonly scope: string;
   private readonly records: IncidentRecords;
+  private readonly sight: Sight;
   private readonly counts: PresentCounts;
   private readonly ownChannels = new Map<string, AlertChannel>();
   private readonly deliveries = new Map<string, ChannelDelivery>();
@@ -118,10 +119,6 @@ export class AlertEngine implements Incidents {
   private readonly groups = new Turns(MAX_IN_A_TURN);
   private lost = 0;
   private lookedAt = 0;
-  // While the store is away: when it was last seen, and whether counts are away too.
-  private away: { readonly start: number; hidesCounts: boolean } | undefined;
-  // The last time without the store.
-  private blind = { start: 0, end: 0, hidesCounts: false };
 
   constructor(
     private readonly options: AlertSettings,
@@ -130,7 +127,8 @@ export class AlertEngine implements Incidents {
     const { state, now, categories, incidents, isStoreAway } = options;
     this.scope = scopeOf(options);
     this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
-    this.counts = new PresentCounts(this.records, options);
+    this.sight = new Sight(this.records, options);
+    this.counts = new PresentCounts(this.records, this.sight, options);
     this.mutes = new Mutes(state, this.scope, categories, now, logger);
     const periodEnd: PeriodEnd = (incident, at) => {
       const window = options.windowOf(incident.category, sharedName(incident));
@@ -461,22 +459,10 @@ export class AlertEngine implements Incidents {
       },
       isMine: (key) => this.leases.holds(this.own(key)),
       mute,
-      mayClose: this.mayClose && (after?.v01 === undefined || this.v01.isGone),
-      seesSince: after && this.seesSince(after),
+      mayClose: this.sight.mayClose && (after?.v01 === undefined || this.v01.isGone),
+      seesSince: after && this.sight.since(after),
       mayTakeOver: !this.records.isJustBack,
     });
-  }
-
-  // If it ended before other replicas have written what they know of it, they would open and end it once more.
-  private get mayClose(): boolean {
-    return !this.records.isJustBack && !this.records.isJustAway;
-  }
-
-  // Without the store, nobody knows who is over, so no incident ends.
-  private seesSince(incident: Incident): number | undefined {
-    if (this.counts.isBlind) return this.options.now();
-    const { start, end } = this.blind;
-    return end - start > lengthOf(incident) ? end : undefined;
   }
 
   /** Names of this replica's channels, by key. */
@@ -542,13 +528,11 @@ export class AlertEngine implements Incidents {
       ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
       this.records.storeIsAway();
-      this.away ??= { start: this.lookedAt, hidesCounts: false };
-      this.away.hidesCounts ||= this.counts.isBlind;
+      this.sight.lost(this.lookedAt);
       await this.handleDue(this.records.dueHere(now()));
       throw error;
     }
-    if (this.away) this.blind = { ...this.away, end: now() };
-    this.away = undefined;
+    this.sight.regained();
     for (const some of chunks(this.records.takeUnshared(), MAX_IN_A_TURN)) await this.share(some);
     await this.handleDue([...ids, ...this.records.dueHere(now())]);
     await this.releaseHeld();
@@ -608,9 +592,8 @@ export class AlertEngine implements Incidents {
         const change: Change = (incident) => {
           // An unreadable record is treated as missing and removed.
           if (!incident || incident.uid !== read?.uid) return incident;
-          const hidden = this.blind.hidesCounts ? this.blind : undefined;
           const after = counted.reduce(
-            (next, [span, count]) => withCounted(next, span, count, now, this.counts.isBlind, hidden),
+            (next, [span, count]) => withCounted(next, span, count, now, this.sight),
             incident,
           );
           return this.endedByRaise(after, now);
@@ -623,9 +606,9 @@ export class AlertEngine implements Incidents {
   /** Ends a story if a deployment or a function has raised the threshold so far that the tenant is over no level any more. */
   private endedByRaise(incident: Incident, now: number): Incident {
     const { story, closedAt } = incident;
-    if (!story || closedAt !== undefined || !this.mayClose) return incident;
+    if (!story || closedAt !== undefined || !this.sight.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
-    const calmSince = Math.max(Math.min(seenAt, end), this.seesSince(incident) ?? 0);
+    const calmSince = Math.max(Math.min(seenAt, end), this.sight.since(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
     const present = this.thresholdNotReached(incident, count) ?? 0;
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;

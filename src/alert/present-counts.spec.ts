@@ -3,6 +3,7 @@ import type { CountRead } from '../model/window.js';
 import { withBreach, type Incident } from './incident/incident.js';
 import type { IncidentRecords } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
+import { Sight } from './sight.js';
 
 const START = 1_764_000_000_000;
 const incident = withBreach(undefined, aBreach(START), true, START + 1_000);
@@ -33,7 +34,11 @@ async function shown({
     windowOf: () => ({}),
     now: () => START,
   };
-  const present = new PresentCounts(records as unknown as IncidentRecords, source as unknown as CountSource);
+  const present = new PresentCounts(
+    records as unknown as IncidentRecords,
+    new Sight(records as unknown as IncidentRecords, source),
+    source as unknown as CountSource,
+  );
   const [found, missing] = await present.refreshed(['a', 'b']);
   return {
     found,
@@ -91,10 +96,13 @@ describe('counts', () => {
   const counts = (...wanted: Parameters<PresentCounts['of']>[0]) => {
     const source = {
       counts: (reads: readonly CountRead[]) => (asked.push(...reads), reply(reads)),
-      isStoreAway: () => false,
       windowOf: (category: string, window: string) => (category === 'llm_call' && window === '1m' ? {} : undefined),
     };
-    return new PresentCounts({ isAway: false } as IncidentRecords, source as unknown as CountSource).of(wanted);
+    return new PresentCounts(
+      { isAway: false } as IncidentRecords,
+      { isBlind: false },
+      source as unknown as CountSource,
+    ).of(wanted);
   };
   beforeEach(() => {
     asked = [];

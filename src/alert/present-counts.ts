@@ -3,13 +3,14 @@ import { within } from '../util/within.js';
 import { withContributors, withCount, type Span } from './incident/counts-of-windows.js';
 import { lastOf, sharedName, type Contributors, type Incident } from './incident/incident.js';
 import type { IncidentRecords } from './incident/incident-records.js';
+import type { Sight, StoreSeen } from './sight.js';
 import type { AlertOrigin } from './sending/alert-of-incident.js';
 
 /** Counts that take longer are not waited for. */
 const COUNT_WITHIN_MS = 500;
 
 /** What the counting side knows of incidents. */
-export interface CountSource extends Pick<AlertOrigin, 'windowOf'> {
+export interface CountSource extends Pick<AlertOrigin, 'windowOf'>, StoreSeen {
   readonly counts: (reads: readonly CountRead[]) => Promise<number[]>;
   /** Contributors to the count of the window that ends at `end`; empty if unknown. */
   readonly contributors: (
@@ -17,23 +18,15 @@ export interface CountSource extends Pick<AlertOrigin, 'windowOf'> {
     end: number,
     count: number,
   ) => Promise<Contributors>;
-  /** Whether counts cannot be published or read. */
-  readonly isStoreAway: () => boolean;
-  /** The store's clock. */
-  readonly now: () => number;
 }
 
 /** Reads the current counts and contributors of incidents. */
 export class PresentCounts {
   constructor(
     private readonly records: IncidentRecords,
+    private readonly sight: Pick<Sight, 'isBlind'>,
     private readonly source: CountSource,
   ) {}
-
-  /** Whether counts are away, too, and not only records, for which a user may lack the rights. */
-  get isBlind(): boolean {
-    return this.records.isAway && this.source.isStoreAway();
-  }
 
   /** The incidents with their current counts and contributors. */
   async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
@@ -53,7 +46,7 @@ export class PresentCounts {
   async of(wanted: readonly (readonly [Incident, Span] | undefined)[]): Promise<(number | undefined)[] | undefined> {
     const asked = wanted.map((one) => (one && this.isCounted(one[0]) ? readOf(...one) : undefined));
     const reads = asked.filter((read) => read !== undefined);
-    if (reads.length === 0 || this.isBlind) return undefined;
+    if (reads.length === 0 || this.sight.isBlind) return undefined;
     const counts = await within(this.source.counts(reads), COUNT_WITHIN_MS, 'no counts').catch(() => undefined);
     if (!counts) return undefined;
     let at = 0;

@@ -11,6 +11,14 @@ export interface Span {
   readonly end: number;
 }
 
+/** Which counts this replica may not know. */
+interface Unseen {
+  /** No counts can be published or read. */
+  readonly isBlind: boolean;
+  /** The last time in which that was so. */
+  readonly hidden: Span | undefined;
+}
+
 /** Returns when the calendar day, week or month that contains `at` ends; undefined if all windows of the incident have one length. */
 export type PeriodEnd = (incident: Incident, at: number) => number | undefined;
 
@@ -95,19 +103,17 @@ export function spansToCount(incident: Incident, now: number, periodEnd: PeriodE
  * Applies the count of one of {@link spansToCount}.
  *
  * @param count - Undefined if it cannot be read. An ended window then waits a while for it, or until the store is back.
- * @param hidden - The last time in which no counts could be published or read.
  */
 export function withCounted(
   incident: Incident,
   span: Span,
   count: number | undefined,
   now: number,
-  isAway: boolean,
-  hidden: Span | undefined,
+  { isBlind, hidden }: Unseen,
 ): Incident {
   const isFinal = incident.story && span.end + SETTLES_AFTER_MS <= now;
   if (!isFinal) return withCount(incident, span.start, count ?? 0, 'all');
-  if (count === undefined && (isAway || now < span.end + COUNTS_GIVEN_UP_MS)) return incident;
+  if (count === undefined && (isBlind || now < span.end + COUNTS_GIVEN_UP_MS)) return incident;
   // The store keeps counters for one more window, so nobody could publish what was counted meanwhile.
   const isExpired = hidden !== undefined && span.end > hidden.start && span.end + lengthOf(incident) <= hidden.end;
   return withSettled(incident, span, count ?? 0, isExpired && count !== undefined);

@@ -74,7 +74,7 @@ function use(incident: Incident): void {
     const open = { ...incident, closedAt } as Incident;
     const { ready } = plan(open, channels, SETTINGS, undefined, 10 * MINUTE, undefined);
     for (const span of spansToCount(open, 10 * MINUTE, oneLength))
-      withCounted(open, span, 5, 10 * MINUTE, false, undefined);
+      withCounted(open, span, 5, 10 * MINUTE, { isBlind: false, hidden: undefined });
     withBreach(open, breach, true, 10 * MINUTE);
     alertRecord(open, NOWHERE, new Map(), MINUTE);
     const levels = [{ status: 'opened' as const, window: lastOf(open), level: open.worst }, ...ready.values()];

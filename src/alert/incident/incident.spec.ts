@@ -21,6 +21,8 @@ import { withConfirmed, withFailed, withTold } from './told.js';
 const MINUTE = 60_000;
 const START = 29_000_000 * MINUTE;
 const THRESHOLD = 15;
+/** All counts were seen. */
+const SEEN = { isBlind: false, hidden: undefined };
 const breach = (window: number, count: number, more: Partial<Breach> = {}): Breach =>
   aBreach(START + window * MINUTE, { tenant: { id: 'proj_1', name: 'Acme' }, count, threshold: THRESHOLD, ...more });
 const at = (window: number, ms = 0): number => START + window * MINUTE + ms;
@@ -442,11 +444,10 @@ describe('an incident', () => {
     it('by all replicas, once the store has a count that is no lower than that of the one that counted alone', () => {
       const alone = withBreach(undefined, breach(0, 20, { countedBy: 'instance' }), true, at(0, 500));
       const by = (incident: Incident) => lastOf(incident).countedBy;
-      const running = (count: number | undefined) =>
-        by(withCounted(alone, lastOf(alone), count, at(0, 900), false, undefined));
+      const running = (count: number | undefined) => by(withCounted(alone, lastOf(alone), count, at(0, 900), SEEN));
       expect([undefined, 20, 21].map(running)).toEqual(['instance', 'instance', 'all']);
-      const over = (count: number | undefined, isAway = false) =>
-        by(withCounted(alone, { start: at(0), end: at(1) }, count, at(1, 1_000), isAway, undefined));
+      const over = (count: number | undefined, isBlind = false) =>
+        by(withCounted(alone, { start: at(0), end: at(1) }, count, at(1, 1_000), { ...SEEN, isBlind }));
       expect([over(undefined, true), over(19), over(20), over(21)]).toEqual(['instance', 'instance', 'all', 'all']);
       // What a channel was sent may still be of one alone.
       expect(by(withCount(alone, at(0), 21))).toBe('instance');
@@ -463,8 +464,8 @@ describe('an incident', () => {
     });
 
     it('as final a second after the end, and without a count only if none can be read for a while', () => {
-      const counted = (count: number | undefined, now: number, isAway = false, incident = two) =>
-        withCounted(incident, first, count, now, isAway, undefined);
+      const counted = (count: number | undefined, now: number, isBlind = false, incident = two) =>
+        withCounted(incident, first, count, now, { ...SEEN, isBlind });
       expect(counted(30, at(1, 999))).toEqual(withCount(two, at(0), 30));
       expect(counted(undefined, at(1, 999))).toBe(two);
       expect(counted(30, at(1, 1_000))).toEqual(withSettled(two, first, 30, false));
@@ -477,7 +478,7 @@ describe('an incident', () => {
 
     it('in part, if the store was away until it no longer had the counts of a window', () => {
       const counted = (hidden: Span, count?: number) =>
-        withCounted(two, first, count, at(3), false, hidden).isPartial ?? false;
+        withCounted(two, first, count, at(3), { isBlind: false, hidden }).isPartial ?? false;
       expect(counted({ start: at(0), end: at(2) }, 16)).toBe(true);
       expect(counted({ start: at(0), end: at(2) - 1 }, 16)).toBe(false);
       expect(counted({ start: at(1), end: at(9) }, 16)).toBe(false);

@@ -1,0 +1,62 @@
+import type { Span } from './incident/counts-of-windows.js';
+import { lengthOf, type Incident } from './incident/incident.js';
+import type { IncidentRecords } from './incident/incident-records.js';
+
+/** What is known of the store beside what records show. */
+export interface StoreSeen {
+  /** Whether counts cannot be published or read. */
+  readonly isStoreAway: () => boolean;
+  /** The store's clock. */
+  readonly now: () => number;
+}
+
+/** What this replica did not see while the store was away, and so what it may not conclude: that nobody is over, or that a count is final. */
+export class Sight {
+  /** The present outage: since when, and whether counts are away too. */
+  private outage: { readonly start: number; hidesCounts: boolean } | undefined;
+  /** The last one that is over. */
+  private last = { start: 0, end: 0, hidesCounts: false };
+
+  constructor(
+    private readonly records: Pick<IncidentRecords, 'isAway' | 'isJustAway' | 'isJustBack'>,
+    private readonly store: StoreSeen,
+  ) {}
+
+  /** Whether counts are away, too, and not only records, for which a user may lack the rights. */
+  get isBlind(): boolean {
+    return this.records.isAway && this.store.isStoreAway();
+  }
+
+  /** The last time in which no counts could be published or read. */
+  get hidden(): Span | undefined {
+    return this.last.hidesCounts ? this.last : undefined;
+  }
+
+  /** If an incident ended before other replicas have written what they know of it, they would open and end it once more. */
+  get mayClose(): boolean {
+    return !this.records.isJustBack && !this.records.isJustAway;
+  }
+
+  /** Since when all counts are seen again, if windows of this incident were missed: without the store, nobody knows who is over. */
+  since(incident: Incident): number | undefined {
+    if (this.isBlind) return this.store.now();
+    const { start, end } = this.last;
+    return end - start > lengthOf(incident) ? end : undefined;
+  }
+
+  /**
+   * The store is away.
+   *
+   * @param seenAt - When it was last there.
+   */
+  lost(seenAt: number): void {
+    this.outage ??= { start: seenAt, hidesCounts: false };
+    this.outage.hidesCounts ||= this.isBlind;
+  }
+
+  /** The store is there. */
+  regained(): void {
+    if (this.outage) this.last = { ...this.outage, end: this.store.now() };
+    this.outage = undefined;
+  }
+}
