@@ -25,7 +25,7 @@ import {
   type Present,
 } from './sending/channel-delivery.js';
 import { waitFor } from './sending/channel-health.js';
-import { due, type IncidentSettings, type IncidentTiming } from './sending/what-is-due.js';
+import { due } from './sending/what-is-due.js';
 import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
 import { V01Incidents } from './v0-1/v0-1-incidents.js';
 import { alertRecord, type AlertHistory, type AlertRecord } from './history-entry.js';
@@ -42,6 +42,7 @@ import {
 } from './incident/incident.js';
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
+import type { IncidentSettings, IncidentTiming, Situation } from './incident/situation.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
@@ -323,8 +324,8 @@ export class AlertEngine implements Incidents {
     let waitMs = 0;
     const note = onTold(key, (told, incident) => {
       const now = this.options.now();
-      const sent = { ...due, count: alert.count };
-      if (outcome.delivered) return withConfirmed(incident, key, sent, outcome.memory, memory, now);
+      const sent = { ...due, count: alert.count, previous: memory };
+      if (outcome.delivered) return withConfirmed(incident, key, { ...sent, memory: outcome.memory, at: now });
       // Its claim ran out during the attempt, and another replica is sending it.
       if ((told.by ?? this.me) !== this.me) return incident;
       waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
@@ -447,22 +448,27 @@ export class AlertEngine implements Incidents {
   }
 
   private toSend(before: Incident | undefined, after: Incident | undefined): ToSend {
-    const mute = after && this.mutes.of(after.category, after.tenant.id);
     return takeToSend(before, after, {
+      ...this.situationOf(after),
       me: this.me,
-      now: this.options.now(),
-      settings: this.settings,
       channels: this.roster.channels,
       own: (key) => {
         const delivery = this.deliveries.get(key);
         return delivery && { pausedMs: delivery.pausedMs, leaseMs: this.leaseMs(delivery) };
       },
       isMine: (key) => this.leases.holds(this.own(key)),
-      mute,
       mayClose: this.sight.mayClose && (after?.v01 === undefined || this.v01.isGone),
-      seesSince: after && this.sight.since(after),
       mayTakeOver: !this.records.isJustBack,
     });
+  }
+
+  private situationOf(incident: Incident | undefined): Situation {
+    return {
+      now: this.options.now(),
+      settings: this.settings,
+      mute: incident && this.mutes.of(incident.category, incident.tenant.id),
+      seesSince: incident && this.sight.since(incident),
+    };
   }
 
   /** Names of this replica's channels, by key. */
@@ -501,15 +507,14 @@ export class AlertEngine implements Incidents {
     const told = incident?.told[key];
     // Once its claim has run out, another replica may have it.
     if (!incident || told?.by !== this.me || (told.until ?? 0) <= this.options.now()) return undefined;
-    const isMuted = this.mutes.of(incident.category, incident.tenant.id) !== undefined;
-    return due(incident, told, this.own(key).channel, this.settings, this.options.now(), isMuted);
+    return due(incident, told, this.own(key).channel, this.situationOf(incident));
   }
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
     const next = this.nextOf(key, incident);
     const told = incident?.told[key];
     if (!next || !incident || !told) return undefined;
-    const alert = alertOf(incident, next, this.options, told.when ?? 0, this.options.now());
+    const alert = alertOf(incident, next, this.options, { now: this.options.now(), before: told.when ?? 0 });
     const { memory, also = [], isAtFault = false, isSuspect = false } = told;
     return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
@@ -609,7 +614,7 @@ export class AlertEngine implements Incidents {
     if (!story || closedAt !== undefined || !this.sight.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
     const calmSince = Math.max(Math.min(seenAt, end), this.sight.since(incident) ?? 0);
-    if (now < calmSince + calmAfterRaise(incident, this.settings.resolveAfterMs)) return incident;
+    if (now < calmSince + calmAfterRaise(incident, this.settings)) return incident;
     const present = this.thresholdNotReached(incident, count) ?? 0;
     return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
   }

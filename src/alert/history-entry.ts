@@ -35,7 +35,10 @@ export function alertRecord(
   const { uid, raisedAt, worst, story, closedAt, status = 'opened' } = incident;
   const shown = story && closedAt !== undefined ? 'resolved' : status;
   const window = lastOf(incident);
-  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin, 0, now);
+  const alert = alertOf(incident, { status: shown, window, level: story ? worst : window.level }, origin, {
+    now,
+    before: 0,
+  });
   const channels: Record<string, Delivery> = {};
   // The key is the channel's name and a hash of its address. If two addresses share a name, show the one that confirmed last.
   const heardAt: Record<string, number> = {};

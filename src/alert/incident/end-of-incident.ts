@@ -1,37 +1,28 @@
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Incident } from './incident.js';
+import type { IncidentTiming, Situation } from './situation.js';
 
 const MAX_CALM_MS = 5 * 60_000;
 
-/**
- * When an incident is over if no further window has a breach. Channels may not have been sent the end by then.
- *
- * @param resolveAfterMs - If undefined: five windows of the category, at most five minutes, but at least two windows.
- * @param seesSince - Since when this replica sees all counts again, if it missed windows: a whole window must pass without a breach.
- */
-export function overAt(incident: Incident, resolveAfterMs: number | undefined, seesSince: number | undefined): number {
+/** When an incident is over if no further window has a breach. Channels may not have been sent the end by then. */
+export function overAt(incident: Incident, { settings, seesSince }: Pick<Situation, 'settings' | 'seesSince'>): number {
   const { end, seenAt } = lastOf(incident);
   const length = lengthOf(incident);
-  const lasts = incident.story ? (resolveAfterMs ?? calmFor(length)) : 2 * length;
+  const lasts = incident.story ? (settings.resolveAfterMs ?? calmFor(length)) : 2 * length;
   // The last window's count becomes final a little after its end.
   const calmAt = Math.max(end, incident.story ? 0 : seenAt) + Math.max(lasts, SETTLES_AFTER_MS);
   return incident.story ? Math.max(calmAt, (seesSince ?? -Infinity) + length + SETTLES_AFTER_MS) : calmAt;
 }
 
 /** How long a story must be calm before a raised threshold ends it: during a deployment, older replicas still alert by the old one. */
-export function calmAfterRaise(incident: Incident, resolveAfterMs: number | undefined): number {
+export function calmAfterRaise(incident: Incident, { resolveAfterMs }: IncidentTiming): number {
   return Math.min(resolveAfterMs ?? calmFor(lengthOf(incident)), MAX_CALM_MS);
 }
 
 /** Closes an incident that is over and has all its windows counted; returns any other unchanged. */
-export function closedIfOver(
-  incident: Incident,
-  resolveAfterMs: number | undefined,
-  now: number,
-  seesSince: number | undefined,
-): Incident {
-  if (incident.closedAt !== undefined || now < overAt(incident, resolveAfterMs, seesSince)) return incident;
+export function closedIfOver(incident: Incident, situation: Situation): Incident {
+  if (incident.closedAt !== undefined || situation.now < overAt(incident, situation)) return incident;
   const isSettled = !incident.story || incident.settledTo >= lastOf(incident).end;
-  return isSettled ? { ...incident, closedAt: now } : incident;
+  return isSettled ? { ...incident, closedAt: situation.now } : incident;
 }
 
 /** A tenant that is over in one window of five has one incident. The cap limits the wait for long windows. */

@@ -29,7 +29,12 @@ const breach: Breach = {
   contributors: [{ label: 'key_1', count: 20 }],
   route: { method: 'POST', path: '/llm', handler: 'Llm.call' },
 };
-const SETTINGS = { remindAfterMs: MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
+const SITUATION = {
+  now: 10 * MINUTE,
+  settings: { remindAfterMs: MINUTE, resolveAfterMs: undefined, periodEnd: oneLength },
+  mute: undefined,
+  seesSince: undefined,
+};
 const channels = new Map([['chat#', {}]]);
 
 /** As the store has it, with every field. */
@@ -39,7 +44,12 @@ function whole(): Incident {
   const due = { status: 'opened' as const, window: lastOf(second), level: second.worst, count: 20 };
   const told = { levels: {}, by: 'me', until: 5, next: 5, faults: 1, held: 5, also: ['1'], memory: '2' };
   const queued = { ...second, told: { 'chat#': { ...told, delivery: { status: 'queued' as const, attempts: 0 } } } };
-  const { told: confirmed, ...rest } = withConfirmed(queued, 'chat#', due, '3', '2', MINUTE);
+  const { told: confirmed, ...rest } = withConfirmed(queued, 'chat#', {
+    ...due,
+    memory: '3',
+    previous: '2',
+    at: MINUTE,
+  });
   const more = { ...told, ...confirmed['chat#'], delivery: { status: 'failed', attempts: 1, reason: 'answered 400' } };
   const record = {
     ...rest,
@@ -72,14 +82,14 @@ function changed(path: readonly string[], value: unknown): Partial<Incident> {
 function use(incident: Incident): void {
   for (const closedAt of [incident.closedAt, undefined]) {
     const open = { ...incident, closedAt } as Incident;
-    const { ready } = plan(open, channels, SETTINGS, undefined, 10 * MINUTE, undefined);
+    const { ready } = plan(open, channels, SITUATION);
     for (const span of spansToCount(open, 10 * MINUTE, oneLength))
       withCounted(open, span, 5, 10 * MINUTE, { isBlind: false, hidden: undefined });
     withBreach(open, breach, true, 10 * MINUTE);
     alertRecord(open, NOWHERE, new Map(), MINUTE);
     const levels = [{ status: 'opened' as const, window: lastOf(open), level: open.worst }, ...ready.values()];
     for (const due of levels) {
-      const alert = alertOf(open, due, { ...NOWHERE, publicUrl: 'https://a.example' }, 0, MINUTE);
+      const alert = alertOf(open, due, { ...NOWHERE, publicUrl: 'https://a.example' }, { before: 0, now: MINUTE });
       for (const show of [alertLine, webhookBody, (one: typeof alert) => JSON.stringify(discordMessage(one, {}))])
         expect(show(alert)).not.toMatch(/NaN|Invalid Date|undefined|\[object/);
     }

@@ -33,8 +33,7 @@ const shown = (incident: Incident, status: IncidentStatus, more: Partial<AlertOr
     incident,
     { status, window: lastOf(incident), level: incident.worst },
     { ...NOWHERE, ...more },
-    before,
-    Infinity,
+    { before, now: Infinity },
   );
 
 describe('an incident', () => {
@@ -147,24 +146,24 @@ describe('an incident', () => {
   it('has lasted since a long window was crossed, until now, not from the beginning of the day to its end', () => {
     const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
-    expect(alertOf(day, of, NOWHERE, 0, at(61)).incident).toMatchObject({
+    expect(alertOf(day, of, NOWHERE, { before: 0, now: at(61) }).incident).toMatchObject({
       startedAt: new Date(at(60)),
       lastedMs: MINUTE,
     });
-    expect(alertOf(day, of, NOWHERE, 0, at(1_500)).incident?.lastedMs).toBe(1_380 * MINUTE);
-    expect(alertOf(day, of, NOWHERE, 0, at(60)).incident?.lastedMs).toBe(1_000);
+    expect(alertOf(day, of, NOWHERE, { before: 0, now: at(1_500) }).incident?.lastedMs).toBe(1_380 * MINUTE);
+    expect(alertOf(day, of, NOWHERE, { before: 0, now: at(60) }).incident?.lastedMs).toBe(1_000);
     // Noticed once it was over, or by a clock that is behind: what is known is its window.
     for (const noticed of [at(1_440), at(-1)]) {
       const late = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, noticed);
-      expect(alertOf(late, { ...of, window: lastOf(late) }, NOWHERE, 0, at(1_500)).incident?.lastedMs).toBe(
-        1_440 * MINUTE,
-      );
+      expect(
+        alertOf(late, { ...of, window: lastOf(late) }, NOWHERE, { before: 0, now: at(1_500) }).incident?.lastedMs,
+      ).toBe(1_440 * MINUTE);
     }
   });
 
   it('of windows of a minute has lasted for whole windows', () => {
     const of = { status: 'reminded', window: lastOf(opened()), level: opened().worst } as const;
-    const { incident } = alertOf(opened(), of, NOWHERE, 0, at(9));
+    const { incident } = alertOf(opened(), of, NOWHERE, { before: 0, now: at(9) });
     expect(incident).toMatchObject({ startedAt: new Date(at(0)), lastedMs: MINUTE });
   });
 
@@ -259,7 +258,7 @@ describe('an incident', () => {
       count: 20,
     });
     const confirmed = (incident: Incident, status: 'opened' | 'resolved', memory: string, previous?: string) =>
-      withConfirmed(incident, 'chat#', sent(status), memory, previous, at(0));
+      withConfirmed(incident, 'chat#', { ...sent(status), memory, previous, at: at(0) });
     const other = confirmed(sending, 'opened', 'message 2');
     expect(other.told['chat#']).not.toHaveProperty('also');
     expect(confirmed(other, 'opened', 'message 3', 'message 2').told['chat#']).not.toHaveProperty('also');
@@ -276,7 +275,7 @@ describe('an incident', () => {
     const first = withTold(opened(20), 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
     const confirmed = (incident: Incident, status: 'opened' | 'resolved', memory: string, previous?: string) => {
       const sent = { status, window: lastOf(first), level: lastOf(first).level, count: 20 };
-      return withConfirmed(incident, 'chat#', sent, memory, previous, at(0));
+      return withConfirmed(incident, 'chat#', { ...sent, memory, previous, at: at(0) });
     };
     for (const status of ['opened', 'resolved'] as const) {
       const other = confirmed(first, status, 'message 2');
@@ -296,7 +295,8 @@ describe('an incident', () => {
     for (const window of [0, 1, 2, 3]) {
       incident = withBreach(incident, breach(window, 20), false, at(window));
       const sent = { status: 'opened', window: lastOf(incident), level: lastOf(incident).level, count: 20 } as const;
-      incident = withConfirmed(incident, 'chat#', sent, `message ${window}`, undefined, at(window));
+      const stored = { memory: `message ${window}`, previous: undefined };
+      incident = withConfirmed(incident, 'chat#', { ...sent, ...stored, at: at(window) });
     }
     expect(incident.told['chat#']).not.toHaveProperty('also');
   });
@@ -608,14 +608,10 @@ describe('an incident', () => {
       delivery: { status: 'retried', attempts: 3, reason: 'slow' },
     };
     const confirmed = (incident: Incident, told: Told, sent: object, memory?: string, previous?: string) =>
-      withConfirmed(
-        withTold(incident, 'x', told),
-        'x',
-        { status: 'opened', window: lastOf(incident), level, count: 30, ...sent },
-        memory,
-        previous,
-        at(0, 900),
-      );
+      withConfirmed(withTold(incident, 'x', told), 'x', {
+        ...{ status: 'opened', window: lastOf(incident), level, count: 30, ...sent },
+        ...{ memory, previous, at: at(0, 900) },
+      });
     const { by, until, next, faults, ...rest } = known;
     const heard = { ...rest, level, when: at(0, 900), count: 30, delivery: { status: 'delivered', attempts: 4 } };
 
@@ -692,7 +688,12 @@ describe('an incident', () => {
     const two = withCount(withBreach(first, breach(1, 20, { tenant }), true, at(1)), at(1), 30);
     const windowOf = () => ({ ...aWindow('day', MINUTE, { name: 'day' }), timeZone: 'Europe/Berlin' });
     const alert = (status: IncidentStatus, incident: Incident = two, start = at(1)) =>
-      alertOf(incident, { status, window: { start }, level: incident.worst }, { ...NOWHERE, windowOf }, 0, Infinity);
+      alertOf(
+        incident,
+        { status, window: { start }, level: incident.worst },
+        { ...NOWHERE, windowOf },
+        { before: 0, now: Infinity },
+      );
     const both = {
       category: 'llm_call',
       window: 'day',

@@ -1,19 +1,25 @@
 import { withCount } from './counts-of-windows.js';
 import type { Due, Incident, Told } from './incident.js';
 
-/**
- * Records that a channel confirmed what it was sent, and anything it wants stored.
- *
- * @param previous - What it had stored when this was sent. If that has changed since, another replica has posted a message of its own, and
- *   the end goes to both.
- */
+/** What a channel confirmed. */
+interface Confirmed extends Due {
+  readonly count: number;
+  /** When. */
+  readonly at: number;
+  /** What it wants stored. */
+  readonly memory: string | undefined;
+  /**
+   * What it had stored when this was sent. If that has changed since, another replica has posted a message of its own, and the end goes to
+   * both.
+   */
+  readonly previous: string | undefined;
+}
+
+/** Records that a channel confirmed what it was sent. */
 export function withConfirmed(
   incident: Incident,
   key: string,
-  { status, window, level, count }: Due & { readonly count: number },
-  memory: string | undefined,
-  previous: string | undefined,
-  now: number,
+  { status, window, level, count, at, memory, previous }: Confirmed,
 ): Incident {
   const told = incident.told[key] as Told;
   // Without a story each window is an alert of its own, and its message is never continued or ended.
@@ -43,7 +49,7 @@ export function withConfirmed(
     ),
     levels: { ...levels, [place]: Math.max(level.at, levels[place] ?? 0) },
     level,
-    when: now,
+    when: at,
     count,
     // The other message does not show the end yet.
     ...(status === 'resolved' && !isOther ? { resolved: true } : {}),

@@ -26,18 +26,20 @@ export interface AlertOrigin {
     | undefined;
 }
 
-/**
- * The alert about one of the incident's windows, with what is known now.
- *
- * @param before - When the channel was last sent something. A further reminder gets an id of its own; a retry keeps its id.
- * @param now - An open incident has lasted until then, not until the end of a day-long window that has just begun.
- */
+/** When an alert is sent. */
+interface SentAt {
+  /** An open incident has lasted until then, not until the end of a day-long window that has just begun. */
+  readonly now: number;
+  /** When the channel was last sent something; 0 for never. A further reminder gets an id of its own; a retry keeps its id. */
+  readonly before: number;
+}
+
+/** The alert about one of the incident's windows, with what is known now. */
 export function alertOf(
   incident: Incident,
   { status, window: { start }, level }: Pick<Due, 'status' | 'level'> & { readonly window: Pick<WindowOver, 'start'> },
   { service, environment, publicUrl, windowOf }: AlertOrigin,
-  before: number,
-  now: number,
+  { now, before }: SentAt,
 ): RateAlert {
   const { uid, category, tenant, story, streak, worst, peak } = incident;
   const isResolved = story && status === 'resolved';

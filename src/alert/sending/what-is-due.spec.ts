@@ -2,7 +2,8 @@ import { oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import type { AlertLevel, Severity } from '../../model/level.js';
 import type { Breach } from '../../model/breach.js';
-import { due, plan, presentWindow, wants, type IncidentSettings } from './what-is-due.js';
+import type { Situation } from '../incident/situation.js';
+import { due, plan, presentWindow, wants } from './what-is-due.js';
 import { withBreach, type Incident, type Told } from '../incident/incident.js';
 import { withSettled, unsettled } from '../incident/counts-of-windows.js';
 
@@ -11,7 +12,16 @@ const START = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
 const INFO: AlertLevel = { at: 0.8, severity: 'info' };
 const OVER: AlertLevel = { at: 1, severity: 'warning' };
 const FAR: AlertLevel = { at: 5, severity: 'critical' };
-const settings: IncidentSettings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
+const settings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
+/** A time at which nothing is muted, and all counts were seen. */
+const moment = (now: number, more: Partial<Situation> = {}): Situation => ({
+  now,
+  settings,
+  mute: undefined,
+  seesSince: undefined,
+  ...more,
+});
+const muteUntil = (until: number) => ({ mute: { until: new Date(until), reason: 'a test' } });
 const all = {};
 const only = (minSeverity: Severity) => ({ minSeverity });
 
@@ -33,7 +43,7 @@ const told = (levels: Record<string, number>, more: Partial<Told> = {}): Told =>
 
 describe('what a channel is due, where each window is told by itself', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
-    const next = due(incident, known, channel, settings, now, false);
+    const next = due(incident, known, channel, moment(now));
     return next && [next.status, next.level.severity, (next.window.start - START) / MINUTE];
   };
 
@@ -58,7 +68,7 @@ describe('what a channel is due, where each window is told by itself', () => {
 
   it('is nothing that the channel does not want, or that ended under a mute', () => {
     expect(hear(after(false, breach(0)), undefined, at(0), only('critical'))).toBeUndefined();
-    expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, settings, at(0), false)).toBeUndefined();
+    expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, moment(at(0)))).toBeUndefined();
     const windows = after(false, breach(0), breach(1));
     expect(hear(windows, told({}, { held: at(1, 30_000) }), at(1, 30_000))).toEqual(['opened', 'warning', 1]);
     expect(hear(windows, told({}, { held: at(2, 0) }), at(2))).toBeUndefined();
@@ -96,7 +106,7 @@ describe('what a channel is due, where each window is told by itself', () => {
 
 describe('what a channel is due of a story', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
-    const next = due(incident, known, channel, settings, now, false);
+    const next = due(incident, known, channel, moment(now));
     return next && [next.status, next.level.severity];
   };
   const closed = (incident: Incident, closedAt: number): Incident => ({ ...incident, closedAt });
@@ -124,7 +134,7 @@ describe('what a channel is due of a story', () => {
     const known = told({ '': 5 });
     expect(hear(story, known, at(31), only('critical'))).toEqual(['reminded', 'critical']);
     // Uses that window's count; otherwise a critical message would read "near".
-    expect(due(story, known, all, settings, at(31), false)?.window.start).toBe(at(30, 0));
+    expect(due(story, known, all, moment(at(31)))?.window.start).toBe(at(30, 0));
     expect(hear(story, told({ '': 5 }, { when: at(2) }), at(31))).toBeUndefined();
     const calmer = after(true, breach(0, FAR, 90), breach(30), breach(31));
     expect(hear(calmer, known, at(31), only('critical'))).toBeUndefined();
@@ -145,7 +155,7 @@ describe('what a channel is due of a story', () => {
     const grown = { ...story, windows: story.windows.map((window) => ({ ...window, count: 9_000 })) };
     expect(hear(grown, known, at(31))).toEqual(['reminded', 'warning']);
     const looks = (incident: Incident, heard = known, now = at(1)) =>
-      plan({ ...incident, told: { x: heard } }, new Map([['x', all]]), settings, undefined, now, undefined).lookAt;
+      plan({ ...incident, told: { x: heard } }, new Map([['x', all]]), moment(now)).lookAt;
     // A deployment may have raised its threshold.
     expect(looks(story)).toBe(at(6));
     expect(looks(story, known, at(28))).toBe(at(30));
@@ -187,22 +197,22 @@ describe('what a channel is due of a story', () => {
 
   it('comes again and again for a channel that forgets', () => {
     const channel = { repeatEveryMs: MINUTE };
-    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(1), false)?.status).toBe('reminded');
-    expect(due(after(true, breach(0)), told({ '': 1 }), channel, settings, at(0, 60_999), false)).toBeUndefined();
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, moment(at(1)))?.status).toBe('reminded');
+    expect(due(after(true, breach(0)), told({ '': 1 }), channel, moment(at(0, 60_999)))).toBeUndefined();
     // Nothing to repeat: it was never sent, or it is over.
-    expect(due(after(true, breach(0)), undefined, channel, settings, at(1), true)).toBeUndefined();
-    expect(due(after(true, breach(0)), told({}), channel, settings, at(1), true)).toBeUndefined();
+    expect(due(after(true, breach(0)), undefined, channel, moment(at(1), muteUntil(at(9))))).toBeUndefined();
+    expect(due(after(true, breach(0)), told({}), channel, moment(at(1), muteUntil(at(9))))).toBeUndefined();
     const over = { ...after(true, breach(0)), closedAt: at(3) };
-    expect(due(over, told({ '': 1 }, { resolved: true }), channel, settings, at(5), false)).toBeUndefined();
+    expect(due(over, told({ '': 1 }, { resolved: true }), channel, moment(at(5)))).toBeUndefined();
     // A channel is not copied, so null, which is not given, arrives here.
     const never = { repeatEveryMs: null as never };
-    expect(due(after(true, breach(0)), told({ '': 1 }), never, settings, at(1), false)).toBeUndefined();
+    expect(due(after(true, breach(0)), told({ '': 1 }), never, moment(at(1)))).toBeUndefined();
   });
 
   it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {
     const channel = { repeatEveryMs: MINUTE };
     const repeated = (incident: Incident, known: Told, wanted: object, isMuted: boolean) => {
-      const next = due(incident, known, wanted, settings, at(1, 5_000), isMuted);
+      const next = due(incident, known, wanted, moment(at(1, 5_000), isMuted ? muteUntil(at(9)) : {}));
       return next && [next.status, next.level.severity];
     };
     for (const story of [true, false]) {
@@ -214,10 +224,7 @@ describe('what a channel is due of a story', () => {
       const planned = plan(
         { ...long, told: { x: known } },
         new Map([['x', channel]]),
-        settings,
-        at(9),
-        at(0, 5_000),
-        undefined,
+        moment(at(0, 5_000), muteUntil(at(9))),
       );
       expect([planned.held, planned.lookAt]).toEqual([['x'], at(1)]);
     }
@@ -233,16 +240,9 @@ describe('a repeat of a window by itself', () => {
 
   it('is not sent once the window is over, even if nobody looked in time, and nobody looks for it again', () => {
     const window = after(false, breach(0));
-    expect(due(window, known, channel, settings, at(0, 51_000), false)?.status).toBe('reminded');
-    expect(due(window, known, channel, settings, at(1, 0), false)).toBeUndefined();
-    const late = plan(
-      { ...window, told: { x: known } },
-      new Map([['x', channel]]),
-      settings,
-      undefined,
-      at(1, 0),
-      undefined,
-    );
+    expect(due(window, known, channel, moment(at(0, 51_000)))?.status).toBe('reminded');
+    expect(due(window, known, channel, moment(at(1, 0)))).toBeUndefined();
+    const late = plan({ ...window, told: { x: known } }, new Map([['x', channel]]), moment(at(1, 0)));
     expect(late).toMatchObject({ ready: new Map(), lookAt: at(3, 0) });
   });
 });
@@ -250,7 +250,7 @@ describe('a repeat of a window by itself', () => {
 describe('the plan for an incident', () => {
   const channels = new Map([['log#', all]]);
   const planned = (incident: Incident, now: number, muted?: number) =>
-    plan(incident, channels, settings, muted, now, undefined);
+    plan(incident, channels, moment(now, muted === undefined ? {} : muteUntil(muted)));
   const withTold = (incident: Incident, more: Partial<Told>): Incident => ({
     ...incident,
     told: { 'log#': { ...told({}), ...more } },
@@ -298,7 +298,7 @@ describe('the plan for an incident', () => {
     expect(looksAt('i000', short)).toBe(at(0, 5_500));
     const settled = withSettled(open, { start: at(0, 0), end: at(1, 0) }, 20, false);
     const ends = (resolveAfterMs: number) =>
-      plan({ ...settled, uid: 'i000' }, channels, { ...settings, resolveAfterMs }, undefined, at(1), undefined).lookAt;
+      plan({ ...settled, uid: 'i000' }, channels, moment(at(1), { settings: { ...settings, resolveAfterMs } })).lookAt;
     expect([0, 30_000, 62_000, 90_000].map(ends)).toEqual([at(1, 1_000), at(1, 30_000), at(2, 2_000), at(2, 6_000)]);
   });
 
@@ -310,7 +310,7 @@ describe('the plan for an incident', () => {
     ) as Incident;
     const settled = withSettled({ ...open, uid: '0000' }, { start: at(0, 0), end: at(1, 0) }, 20, false);
     expect(settled).toMatchObject({ windows: [{ end: at(1, 30_000) }], settledTo: at(1, 0) });
-    const ended = plan(settled, new Map(), { ...settings, resolveAfterMs: 0 }, undefined, at(1), undefined);
+    const ended = plan(settled, new Map(), moment(at(1), { settings: { ...settings, resolveAfterMs: 0 } }));
     expect(ended.lookAt).toBe(at(2, 1_000));
   });
 

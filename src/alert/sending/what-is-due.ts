@@ -9,21 +9,10 @@ import {
   type Told,
   type WindowOver,
 } from '../incident/incident.js';
-import { endOfSpan, type PeriodEnd } from '../incident/counts-of-windows.js';
+import { endOfSpan } from '../incident/counts-of-windows.js';
 import { overAt } from '../incident/end-of-incident.js';
+import type { IncidentTiming, Situation } from '../incident/situation.js';
 import type { Wanting } from './channel-roster.js';
-
-/** Timing of incidents, in milliseconds. */
-export interface IncidentTiming {
-  readonly remindAfterMs: number;
-  /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
-  readonly resolveAfterMs: number | undefined;
-}
-
-/** When something about an incident is due. */
-export interface IncidentSettings extends IncidentTiming {
-  readonly periodEnd: PeriodEnd;
-}
 
 /** How long to keep trying to send what no channel has confirmed. */
 const WORTH_TELLING_MS = 10 * 60_000;
@@ -50,36 +39,31 @@ export function wants(
 /**
  * What to send to a channel next: the difference between what is true and what the channel has confirmed. Undefined if there is no
  * difference and the channel needs no repeat.
- *
- * @param isMuted - A mute holds back news, but not an end or a repeat.
  */
 export function due(
   incident: Incident,
   told: Told | undefined,
   channel: Wanting,
-  settings: IncidentSettings,
-  now: number,
-  isMuted: boolean,
+  situation: Situation,
 ): Due | undefined {
-  const news = newsFor(incident, told, channel, settings, now);
-  if (news && (!isMuted || news.status === 'resolved')) return news;
+  const { now, mute } = situation;
+  const news = newsFor(incident, told, channel, situation);
+  if (news && (!mute || news.status === 'resolved')) return news;
   return now >= repeatAt(incident, told, channel, now) ? repeated(incident, told as Told) : undefined;
 }
 
-function newsFor(
-  incident: Incident,
-  told: Told | undefined,
-  channel: Wanting,
-  settings: IncidentSettings,
-  now: number,
-): Due | undefined {
-  return incident.story
-    ? newsOfStory(incident, told, channel, settings, now)
-    : newsOfWindows(incident, told, channel, now);
+function newsFor(incident: Incident, told: Told | undefined, channel: Wanting, situation: Situation): Due | undefined {
+  const newsOf = incident.story ? newsOfStory : newsOfWindows;
+  return newsOf(incident, told, channel, situation);
 }
 
 /** The oldest window whose current level was not sent. */
-function newsOfWindows(incident: Incident, told: Told | undefined, channel: Wanting, now: number): Due | undefined {
+function newsOfWindows(
+  incident: Incident,
+  told: Told | undefined,
+  channel: Wanting,
+  { now }: Situation,
+): Due | undefined {
   for (const window of incident.windows) {
     const before = told?.levels[window.start] ?? 0;
     const isHeld = window.end <= (told?.held ?? 0);
@@ -93,8 +77,7 @@ function newsOfStory(
   incident: Incident,
   told: Told | undefined,
   channel: Wanting,
-  settings: IncidentSettings,
-  now: number,
+  { now, settings }: Situation,
 ): Due | undefined {
   const { worst, category, closedAt } = incident;
   const [window, before] = [lastOf(incident), told?.levels[''] ?? 0];
@@ -162,30 +145,19 @@ interface Plan {
   readonly lookAt: number | undefined;
 }
 
-/**
- * @param channels - The channels of all replicas, by key.
- * @param muted - When the mute ends; undefined if there is none.
- * @param seesSince - As in {@link overAt}.
- */
-export function plan(
-  incident: Incident,
-  channels: ReadonlyMap<string, Wanting>,
-  settings: IncidentSettings,
-  muted: number | undefined,
-  now: number,
-  seesSince: number | undefined,
-): Plan {
+/** @param channels - The channels of all replicas, by key. */
+export function plan(incident: Incident, channels: ReadonlyMap<string, Wanting>, situation: Situation): Plan {
+  const { now, settings, mute } = situation;
   const ready = new Map<string, Due>();
   const held: string[] = [];
   const looks: number[] = [];
   for (const [key, channel] of channels) {
     const told = incident.told[key];
-    const next = due(incident, told, channel, settings, now, muted !== undefined);
-    const isHeld =
-      muted !== undefined && next?.status !== 'resolved' && newsFor(incident, told, channel, settings, now);
+    const next = due(incident, told, channel, situation);
+    const isHeld = mute && next?.status !== 'resolved' && newsFor(incident, told, channel, situation);
     if (isHeld) {
       held.push(key);
-      looks.push(muted);
+      looks.push(mute.until.getTime());
     }
     if (!next) {
       const reminder = isHeld ? Infinity : reminderAt(incident, told, settings);
@@ -202,7 +174,7 @@ export function plan(
     const at = freeAt(told, now);
     if (!channels.has(key) && at > now - WORTH_TELLING_MS) looks.push(Math.max(at, now));
   }
-  if (incident.closedAt === undefined) looks.push(settleAt(incident, settings, seesSince));
+  if (incident.closedAt === undefined) looks.push(settleAt(incident, situation));
   if (incident.closedAt === undefined && incident.story) looks.push(now + STORY_LOOK_MS);
   const lookAt = Math.min(...looks);
   return { ready, held, lookAt: lookAt < Infinity ? lookAt : undefined };
@@ -215,20 +187,17 @@ function freeAt(told: Told | undefined, now: number): number {
 }
 
 /** Reminders come due only while a window runs. In a later window, it takes a breach first. */
-function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs }: IncidentSettings): number {
+function reminderAt(incident: Incident, told: Told | undefined, { remindAfterMs }: IncidentTiming): number {
   const at = (told?.when ?? Infinity) + remindAfterMs;
   return incident.story && incident.closedAt === undefined && at < lastOf(incident).end ? at : Infinity;
 }
 
 /** When the next window's count is final, spread over incidents, or when the incident is over. */
-function settleAt(
-  incident: Incident,
-  { resolveAfterMs, periodEnd }: IncidentSettings,
-  seesSince: number | undefined,
-): number {
-  const over = overAt(incident, resolveAfterMs, seesSince);
+function settleAt(incident: Incident, situation: Situation): number {
+  const over = overAt(incident, situation);
   if (!incident.story) return over;
-  const settled = Math.max(endOfSpan(incident, incident.settledTo, periodEnd) + SETTLES_AFTER_MS, seesSince ?? 0);
+  const { settings, seesSince = 0 } = situation;
+  const settled = Math.max(endOfSpan(incident, incident.settledTo, settings.periodEnd) + SETTLES_AFTER_MS, seesSince);
   const share = parseInt(incident.uid.slice(0, 4), 36) / 36 ** 4 || 0;
   const spread = Math.min(lengthOf(incident) * SPREAD, MAX_SPREAD_MS) * share;
   // Only windows up to the last breach have to be settled before the end.

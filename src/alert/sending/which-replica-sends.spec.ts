@@ -34,6 +34,7 @@ const sender = (more: Partial<Sender>): Sender => ({
   now: NOW,
   settings: { remindAfterMs: 60_000, resolveAfterMs: undefined, periodEnd: oneLength },
   mute: undefined,
+  seesSince: undefined,
   channels: new Map([['log', {}]]),
   own: () => ({ pausedMs: 0, leaseMs: SEND_LEASE_MS }),
   isMine: () => true,

@@ -1,6 +1,7 @@
 import { oneLine } from '../../util/text.js';
-import { plan, type IncidentSettings } from './what-is-due.js';
+import { plan } from './what-is-due.js';
 import { closedIfOver } from '../incident/end-of-incident.js';
+import type { Situation } from '../incident/situation.js';
 import { lastOf, type Due, type Incident, type Told } from '../incident/incident.js';
 import { without, withTold } from '../incident/told.js';
 import type { Wanting } from './channel-roster.js';
@@ -31,22 +32,16 @@ export function released(incident: Incident | undefined, key: string, me: string
 }
 
 /** The replica that changes a record, and what it may do. */
-export interface Sender {
+export interface Sender extends Situation {
   readonly me: string;
-  readonly now: number;
-  readonly settings: IncidentSettings;
   /** Channels of all replicas, by key. */
   readonly channels: ReadonlyMap<string, Wanting>;
   /** A channel of this replica: how much longer it is paused, and how long a lease is, in milliseconds. */
   readonly own: (key: string) => { readonly pausedMs: number; readonly leaseMs: number } | undefined;
   /** Whether this replica is the one that sends through a channel now. */
   readonly isMine: (key: string) => boolean;
-  /** The mute in force. */
-  readonly mute: { readonly until: Date; readonly reason: string } | undefined;
   /** Whether it may end the incident. */
   readonly mayClose: boolean;
-  /** Since when it sees what all replicas count, if it missed a window of this incident before. */
-  readonly seesSince?: number | undefined;
   /** Whether it may send what another replica began to send and did not confirm in time. */
   readonly mayTakeOver: boolean;
 }
@@ -72,9 +67,9 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
-  const { me, now, settings, channels, own, isMine, mute, mayClose, seesSince, mayTakeOver } = sender;
-  let incident = mayClose ? closedIfOver(after, settings.resolveAfterMs, now, seesSince) : after;
-  const first = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
+  const { me, now, channels, own, isMine, mute, mayClose, mayTakeOver } = sender;
+  let incident = mayClose ? closedIfOver(after, sender) : after;
+  const first = plan(incident, channels, sender);
   const held: string[] = [];
   for (const key of first.held) {
     const told = incident.told[key] ?? FRESH_TOLD;
@@ -109,7 +104,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
     // Left in the record for another replica: perhaps only others have the channel.
     else incident = withTold(incident, key, queued);
   }
-  const { lookAt } = plan(incident, channels, settings, mute?.until.getTime(), now, seesSince);
+  const { lookAt } = plan(incident, channels, sender);
   if (lookAt === undefined)
     return { incident: { ...incident, lookAt: now + ARCHIVE_AGAIN_MS }, taken, held, paused, isDone: true };
   // An overdue time is kept, or replicas that cannot send would keep rewriting it.
