@@ -6,6 +6,7 @@ import type { Logger } from '@nestjs/common';
 import type { CountRead } from '../model/window.js';
 import type { AlertChannel, TestedChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
+import { DEFAULT_TIMING, type IncidentTiming } from '../model/incident-timing.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import { MAX_IN_A_TURN, scopeOf, unlessNewer } from '../store/records.js';
 import type { SharedState } from '../store/shared-state.js';
@@ -42,7 +43,7 @@ import {
 } from './incident/incident.js';
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
-import type { IncidentSettings, IncidentTiming, Situation } from './incident/situation.js';
+import type { IncidentSettings, Situation } from './incident/situation.js';
 import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
@@ -87,8 +88,6 @@ const WALKED_IN_A_TURN = 1_000;
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
-/** For incidents opened before the option was turned off. */
-const DEFAULT_TIMING: IncidentTiming = { remindAfterMs: 30 * 60_000, resolveAfterMs: undefined };
 
 /** What this replica has claimed of an incident that exists. */
 type Claimed = ToSend & { readonly incident: Incident };

@@ -11,6 +11,7 @@ import type {
   WindowOptions,
 } from './rate-monitor-options.js';
 import type { Category, CategoryWindow } from '../model/category.js';
+import { DEFAULT_TIMING, type IncidentTiming } from '../model/incident-timing.js';
 import { calendarSpans, fixedSpans, PERIOD_MS, SLIDING_PARTS, slidingSpans } from '../model/window-spans.js';
 import { DEFAULT_WINDOW_MS, windowName } from '../model/window-name.js';
 
@@ -34,20 +35,13 @@ export interface CompleteOptions {
   readonly redis: RateMonitorOptions['redis'];
   readonly channels: RateMonitorOptions['channels'];
   /** Undefined if off. */
-  readonly incidents: CompleteIncidents | undefined;
+  readonly incidents: IncidentTiming | undefined;
   readonly groupWaitMs: number;
   readonly shutdownFlushMs: number;
   readonly blindAfterMs: number;
   /** Undefined if off. */
   readonly usage: Required<UsageOptions> | undefined;
   readonly metrics: Required<MetricsOptions>;
-}
-
-/** Timing of incidents. */
-interface CompleteIncidents {
-  readonly remindAfterMs: number;
-  /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
-  readonly resolveAfterMs: number | undefined;
 }
 
 export const DEFAULT_FLUSH_INTERVAL_MS = 100;
@@ -103,7 +97,10 @@ function completeUsage({
   return Object.freeze({ retentionMs, hourlyRetentionMs });
 }
 
-function completeIncidents({ remindAfterMs = 30 * 60_000, resolveAfterMs }: IncidentOptions): CompleteIncidents {
+function completeIncidents({
+  remindAfterMs = DEFAULT_TIMING.remindAfterMs,
+  resolveAfterMs = DEFAULT_TIMING.resolveAfterMs,
+}: IncidentOptions): IncidentTiming {
   return Object.freeze({ remindAfterMs, resolveAfterMs });
 }
 

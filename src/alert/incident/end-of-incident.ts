@@ -1,5 +1,6 @@
+import type { IncidentTiming } from '../../model/incident-timing.js';
 import { lastOf, lengthOf, SETTLES_AFTER_MS, type Incident } from './incident.js';
-import type { IncidentTiming, Situation } from './situation.js';
+import type { Situation } from './situation.js';
 
 const MAX_CALM_MS = 5 * 60_000;
 

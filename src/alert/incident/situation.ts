@@ -1,11 +1,5 @@
+import type { IncidentTiming } from '../../model/incident-timing.js';
 import type { PeriodEnd } from './counts-of-windows.js';
-
-/** Timing of incidents, in milliseconds. */
-export interface IncidentTiming {
-  readonly remindAfterMs: number;
-  /** If undefined: five windows of the category, at most five minutes, but at least two windows. */
-  readonly resolveAfterMs: number | undefined;
-}
 
 /** When something about an incident is due. */
 export interface IncidentSettings extends IncidentTiming {

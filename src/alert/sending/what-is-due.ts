@@ -1,3 +1,4 @@
+import type { IncidentTiming } from '../../model/incident-timing.js';
 import { SEVERITIES, type AlertLevel } from '../../model/level.js';
 import {
   CLOCK_FELL_BACK_MS,
@@ -11,7 +12,7 @@ import {
 } from '../incident/incident.js';
 import { endOfSpan } from '../incident/counts-of-windows.js';
 import { overAt } from '../incident/end-of-incident.js';
-import type { IncidentTiming, Situation } from '../incident/situation.js';
+import type { Situation } from '../incident/situation.js';
 import type { Wanting } from './channel-roster.js';
 
 /** How long to keep trying to send what no channel has confirmed. */
