@@ -30,7 +30,7 @@ export function Alerts({
       <h2 id="alerts">
         Alerts <small>last 24 hours</small>
       </h2>
-      {alerts.length === 0 ? <p class="empty">None went out.</p> : <AlertList entries={alerts} now={now} />}
+      {alerts.length === 0 ? <p class="empty">No alerts were sent.</p> : <AlertList entries={alerts} now={now} />}
     </section>
   );
 }

@@ -90,7 +90,7 @@ export function Mutes({ overview, now }: { overview: Overview; now: number }): J
           ))}
         </ul>
       )}
-      {mutes.length === 0 && !adding && <p class="empty">Every alert goes out.</p>}
+      {mutes.length === 0 && !adding && <p class="empty">No mutes: every alert is sent.</p>}
     </section>
   );
 }

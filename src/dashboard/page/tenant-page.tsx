@@ -89,7 +89,7 @@ export function TenantPage({
               Alerts <small>of this tenant, last 24 hours</small>
             </h2>
             {data.alerts.length === 0 ? (
-              <p class="empty">None went out.</p>
+              <p class="empty">No alerts were sent.</p>
             ) : (
               <AlertList entries={data.alerts} now={now} own />
             )}
