@@ -1,9 +1,9 @@
 /**
- * The rooms of src/, from the lowest up, and those that each may import, types included: a request goes monitor -> counter -> store, a breach
- * goes counter -> boot -> alert -> channels. `boot/`, `testing/` and the files beside the rooms put all parts together. Each rule must match
- * files: `test/unit/dependency-rules.spec.ts` checks that none has gone stale.
+ * The folders of src/, from the lowest up, and the folders that each may import, types included: a request goes monitor -> counter -> store, a
+ * breach goes counter -> boot -> alert -> channels. `boot/`, `testing/` and the files directly in src/ put all parts together. Each rule must
+ * match files: `test/unit/dependency-rules.spec.ts` checks that none has gone stale.
  */
-const ROOMS = {
+const FOLDERS = {
   util: [],
   model: ['util'],
   store: ['model', 'util'],
@@ -35,11 +35,11 @@ const forbid = (name, from, to, comment) => ({
   to: { path: to },
 });
 
-const oneDirection = Object.entries(ROOMS).map(([room, below]) =>
+const oneDirection = Object.entries(FOLDERS).map(([folder, below]) =>
   forbid(
-    `${room.replace('/', '-')}-imports-what-is-below`,
-    `^src/${room}/`,
-    `^src/(?!(${[room, ...below].join('|')})/)`,
+    `${folder.replace('/', '-')}-imports-what-is-below`,
+    `^src/${folder}/`,
+    `^src/(?!(${[folder, ...below].join('|')})/)`,
     below.length > 0 ? `Only ${below.join(', ')}.` : 'It knows nothing of this domain.',
   ),
 );
