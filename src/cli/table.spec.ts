@@ -3,7 +3,7 @@ import { fitting, table } from './table.js';
 describe('the table of a terminal', () => {
   const of = { category: 'llm_call', count: 7, threshold: 5, ratio: 1.4, share: 0.5 };
 
-  it('shows the date of a time of another day: a tenant may be over its month for weeks', () => {
+  it('shows the date of a time on another day: a tenant may be over its month for weeks', () => {
     const rows = [
       { ...of, window: 'minute', tenant: 'now', since: '2026-11-27T08:05:00.000Z' },
       { ...of, window: 'month', tenant: 'long', since: '2026-11-01T00:00:00.000Z' },
@@ -35,7 +35,7 @@ describe('the table of a terminal', () => {
     ]);
   });
 
-  it('shows no control character of what somebody else wrote to Redis', () => {
+  it('shows no control characters that somebody else wrote to Redis', () => {
     const hostile = '\u001b]0;x\u0007\u009b2J';
     const row = { ...of, window: hostile, tenant: hostile, name: hostile, threshold: hostile as never, since: hostile };
     expect(table([{ ...row, category: hostile }]).replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);

@@ -60,7 +60,7 @@ async function afterABlindTime(): Promise<Scene> {
 }
 
 describe('a time without the store', () => {
-  it('is told once by all replicas, with what each counted and lost', async () => {
+  it('is reported once for all replicas, with what each counted and lost', async () => {
     const scene = new Scene();
     const [one, two] = [scene.replica(), scene.replica()];
     await scene.pass(3, 5);
@@ -83,7 +83,7 @@ describe('a time without the store', () => {
     expect(await (scene.replicas[one] as (typeof scene.replicas)[0]).blind.between(START, scene.now)).toHaveLength(1);
   });
 
-  it('that was short is told nobody, and one with short gaps is one', async () => {
+  it('is not reported if it was short, and is one if its gaps are short', async () => {
     const scene = new Scene();
     const one = scene.replica();
     await scene.pass(1);
@@ -103,7 +103,7 @@ describe('a time without the store', () => {
     expect(scene.told.map(({ from }) => from.getTime())).toEqual([left]);
   });
 
-  it('does not include that in which the process was suspended: the network may be back a little later than it', async () => {
+  it('excludes the time in which the process was suspended: the network may return a little later', async () => {
     const scene = new Scene();
     const one = scene.replica();
     await scene.pass(1);
@@ -122,7 +122,7 @@ describe('a time without the store', () => {
     expect(scene.told.map(({ from, to }) => (to.getTime() - from.getTime()) / 1_000)).toEqual([34]);
   });
 
-  it('is told by another replica if the one that was told of it first has ended', async () => {
+  it('is reported by another replica if the first reporter has ended', async () => {
     const scene = await afterABlindTime();
     // It ends before it has heard of the others, and another one starts.
     scene.replicas.length = 0;
@@ -131,7 +131,7 @@ describe('a time without the store', () => {
     expect(scene.told).toHaveLength(1);
   });
 
-  it('is told a second time only if an instance was blind for much longer than was told', async () => {
+  it('is reported a second time only if an instance was blind for much longer than reported', async () => {
     const scene = new Scene();
     const [one, two, three] = [scene.replica(), scene.replica(), scene.replica()];
     await scene.pass(1);
@@ -148,7 +148,7 @@ describe('a time without the store', () => {
     expect(scene.told.map(({ instances }) => instances.map(({ host }) => host))).toEqual([['host-i0'], ['host-i2']]);
   });
 
-  it('is reported once the store takes it, if it was away again', async () => {
+  it('is reported once the store is back, if it was away again', async () => {
     const scene = new Scene();
     const one = scene.replica();
     await scene.pass(1);
@@ -168,7 +168,7 @@ describe('a time without the store', () => {
     ...['pid', 'from', 'to', 'counted', 'lost', 'writtenAt', 'isTold'].map((field) => ({ [field]: 'many' })),
     { from: 1e300 },
     { to: undefined },
-  ])('is told despite a stored report that is none, with %j', async (wrong) => {
+  ])('is reported despite a malformed stored report, with %j', async (wrong) => {
     const scene = await afterABlindTime();
     const [[id, text]] = [...(await scene.state.list('blind:api'))] as [[string, string]];
     const record = JSON.stringify({ ...(JSON.parse(text) as object), host: 'malformed', ...wrong });

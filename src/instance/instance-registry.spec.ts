@@ -56,7 +56,7 @@ describe('the instances that share keys', () => {
     expect([...(await state.list('instances')).keys()]).not.toContain(gone.id);
   });
 
-  it('are all there again one heartbeat after the store lost them', async () => {
+  it('are all listed again one heartbeat after the store lost them', async () => {
     const [one, two] = [await start(), await start()];
     for (const [id, record] of await state.list('instances')) await state.swap('instances', id, record, undefined);
     // An instance knows that it runs.
@@ -65,7 +65,7 @@ describe('the instances that share keys', () => {
     expect(await one.list()).toHaveLength(2);
   });
 
-  it('tell what they are and how much they count', async () => {
+  it('report what they are and how much they count', async () => {
     figures = { counted: 0, uncounted: 0 };
     const one = await start();
     [now, figures] = [now + 10_000, { counted: 25, uncounted: 2 }];
@@ -87,7 +87,7 @@ describe('the instances that share keys', () => {
     ]);
   });
 
-  it('are warned of another app under the same keys, once for all of its replicas', async () => {
+  it('warn of another app under the same keys, once for all of its replicas', async () => {
     await start();
     await start();
     await start({ service: 'billing', environment: 'staging' });
@@ -110,7 +110,7 @@ describe('the instances that share keys', () => {
     ...['id', 'service', 'version', 'host'].map((field) => ({ [field]: 7 })),
     ...['pid', 'startedAt', 'lastSeen', 'perSecond', 'uncounted'].map((field) => ({ [field]: {} })),
     ...[{ thresholds: null }, { thresholds: { llm_call: 7 } }],
-  ])('leave out a stored one that is none, with %j', async (wrong) => {
+  ])('ignore a malformed stored one, with %j', async (wrong) => {
     const one = await start();
     const [text] = [...(await state.list('instances')).values()] as [string];
     const record = JSON.stringify({ ...(JSON.parse(text) as object), id: 'wrong', ...wrong });
@@ -121,7 +121,7 @@ describe('the instances that share keys', () => {
     expect(lines).toEqual([]);
   });
 
-  it('warn once the store is there, if it was away at the start', async () => {
+  it('warn once the store is back, if it was away at the start', async () => {
     await start({ service: 'billing', environment: 'staging' });
     const list = jest.spyOn(state, 'list').mockRejectedValue(new Error('away'));
     const one = await start();
@@ -131,7 +131,7 @@ describe('the instances that share keys', () => {
     expect(lines).toEqual([expect.stringContaining('counts under the same keys')]);
   });
 
-  it('leave it to the one that starts later to warn of other thresholds: a deployment replaces the earlier ones', async () => {
+  it('let the one that starts later warn of other thresholds: a deployment replaces the earlier ones', async () => {
     const first = await start({ ...api, categories: { llm_call: { threshold: 15 } } });
     now += 1_000;
     await start({ ...api, categories: { llm_call: { threshold: 20 } } });
@@ -140,7 +140,7 @@ describe('the instances that share keys', () => {
     expect(lines).toEqual([]);
   });
 
-  it('are warned of other thresholds, and of no difference that is none', async () => {
+  it('warn of other thresholds, but not of equal ones', async () => {
     await start({ ...api, categories: { llm_call: { threshold: 15 }, old: { threshold: 1 } } });
     await start({ ...api, categories: { llm_call: { windowMs: 60_000, threshold: 15 } } });
     expect(lines).toEqual([]);
@@ -152,7 +152,7 @@ describe('the instances that share keys', () => {
     ]);
   });
 
-  it('are warned in words for people, and not of thresholds that only look alike', async () => {
+  it('warn in words for people, even if thresholds round to the same number', async () => {
     const of = (windowMs: number, daily: number): CategoryOptions => ({
       windows: [
         { windowMs, threshold: 1_500 },
@@ -168,7 +168,7 @@ describe('the instances that share keys', () => {
     ]);
   });
 
-  it('are warned of another time zone: the same day of each is another window, and they count apart', async () => {
+  it('warn of another time zone: its day is another window, counted separately', async () => {
     const of = (timeZone?: string) => ({ llm_call: { period: 'day' as const, threshold: 15, timeZone } });
     await start({ ...api, categories: of() });
     await start({ ...api, categories: of('UTC') });

@@ -1,6 +1,6 @@
 import { attributesOf, keptTenant } from './tenant-attributes.js';
 
-it('attributesOf shows what has a plain text, and leaves out the rest', () => {
+it('attributesOf shows plain values, and leaves out the rest', () => {
   const attributes = { plan: 'free', seats: 3, trial: true, owner: { email: 'a@b' }, gone: null, f: () => 1 };
   expect(attributesOf({ id: 'p', attributes: attributes as never })).toEqual({
     shown: [
@@ -44,7 +44,7 @@ it.each([
       },
     ),
   ],
-])('attributesOf takes %s for none that could be shown', (_, attributes) => {
+])('attributesOf shows nothing of %s', (_, attributes) => {
   expect(attributesOf({ id: 'p', attributes: attributes as never })).toEqual({ shown: [], leftOut: 0 });
 });
 

@@ -41,7 +41,7 @@ describe('toTenant', () => {
   ])('finds no tenant in %p', (answer) => expect(toTenant(answer)).toBeUndefined());
 });
 
-it('tenantKey keeps ids of up to 128 characters, and gives longer ones a key that no id can be', () => {
+it('tenantKey keeps ids of up to 128 characters, and gives longer ones a key that equals no id', () => {
   const [longest, longer] = ['k'.repeat(128), 'k'.repeat(129)];
   expect([tenantKey('p1'), tenantKey(longest)]).toEqual(['p1', longest]);
   expect(tenantKey(longer)).toMatch(/^k{100}~[\w-]{43}$/);
@@ -57,7 +57,7 @@ it.each([
   'k'.repeat(1_001),
   tenantKey('k'.repeat(1_001)),
   `${'\n'.repeat(100)}~${'x'.repeat(43)}`,
-])('an id is shown as it is up to 1,000 characters, and what is shown leads to its key and to no other: %j', (id) => {
+])('an id of up to 1,000 characters is shown unchanged, and the shown id leads to its own key only: %j', (id) => {
   const shown = shownTenantId(id, tenantKey(id));
   expect(shown.length).toBeLessThanOrEqual(1_000);
   expect(keyOfShown(shown)).toBe(tenantKey(id));
@@ -65,13 +65,13 @@ it.each([
   expect(keyOfShown(tenantKey(id)).length).toBeLessThanOrEqual(144);
 });
 
-it('shows and keeps an id of 1,000 characters whole', () => {
+it('shows and keeps an id of 1,000 characters in full', () => {
   const [id, longer] = ['k'.repeat(1_000), 'k'.repeat(1_001)];
   expect([shownTenantId(id, 'key'), shownTenantId(id)]).toEqual([id, id]);
   expect([shownTenantId(longer, 'key'), shownTenantId(longer)]).toEqual(['key', tenantKey(longer)]);
 });
 
-it('takes a key with something before it or behind it for none', () => {
+it('does not take a text that merely contains a key for one', () => {
   const key = tenantKey('k'.repeat(1_001));
   for (const id of [`k${key}`, `${key}k`])
     expect([shownTenantId(id, 'key'), keyOfShown(id)]).toEqual([id, tenantKey(id)]);

@@ -45,7 +45,7 @@ describe('calendar spans', () => {
     expect(calendarSpans('week', 'UTC')(at('1970-01-01T00:00:00Z')).key).toBe('week:1969-12-29');
   });
 
-  it('of a month know how long it is', () => {
+  it('of a month are as long as that month', () => {
     expect(hours('month', 'UTC', '2028-02-10T00:00:00Z')).toBe(29 * 24);
     expect(hours('month', 'UTC', '2026-12-31T23:00:00Z')).toBe(31 * 24);
     expect(calendarSpans('month', 'Asia/Kolkata')(at('2026-11-30T18:30:00Z')).key).toBe('month:2026-12+05:30');
@@ -76,7 +76,7 @@ describe('calendar spans', () => {
     expect(hours('week', 'Pacific/Apia', '2011-12-29T12:00:00Z')).toBe(6 * 24);
   });
 
-  it('hold the instant, and follow each other without gap or overlap, in any zone at any time', () => {
+  it('contain the instant, and follow each other without gap or overlap, in any zone at any time', () => {
     const near = fc.oneof(
       fc.integer({ min: at('2005-01-01T00:00:00Z'), max: at('2035-01-01T00:00:00Z') }),
       // Within hours of days on which clocks change somewhere.
@@ -110,7 +110,7 @@ describe('calendar spans', () => {
     expect(keys).toEqual(['day:2010-11-06-02:30', ...Array<string>(4).fill('day:2010-11-07-02:30')]);
   });
 
-  it('are the same object as long as they last', () => {
+  it('are the same object while they last', () => {
     const spanAt = calendarSpans('day', 'Europe/Berlin');
     const first = spanAt(at('2026-03-29T12:00:00Z'));
     expect(spanAt(first.start)).toBe(first);
@@ -137,7 +137,7 @@ describe('fixed spans', () => {
 });
 
 describe('sliding spans', () => {
-  it('are six to a window, never longer than it, and hold its last five sixths', () => {
+  it('are six to a window, never span more than it, and include its last five sixths', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1_000, max: 86_400_000 }), fc.integer({ min: 10 ** 12, max: 2e12 }), (ms, now) => {
         const spanAt = slidingSpans(ms);
@@ -152,10 +152,10 @@ describe('sliding spans', () => {
   });
 });
 
-it('the longest of each calendar window is what shares of it are reckoned by', () =>
+it('the longest span of each calendar window is its nominal length', () =>
   expect(PERIOD_MS).toEqual({ day: 24 * HOUR_MS, week: 168 * HOUR_MS, month: 744 * HOUR_MS }));
 
-it('only lengths whose numbers could be those of another are part of the key', () => {
+it("only lengths whose numbers could clash with another's are part of the key", () => {
   const keyOf = (windowMs: number) => fixedSpans(windowMs)(0).key;
   const lengths = [1_200_000, 1_200_001, 1_210_000, 24 * HOUR_MS, 25 * HOUR_MS, 48 * HOUR_MS];
   expect(lengths.map(keyOf)).toEqual(['0', '1200001:0', '0', '0', '90000000:0', '0']);

@@ -11,7 +11,7 @@ export const PERIOD_MS: Readonly<Record<Period, number>> = { day: DAY_MS, week: 
 export const SLIDING_PARTS = 6;
 
 /** Returns the span that contains an instant. */
-export type SpanAt = (now: number) => WindowSpan;
+type SpanAt = (now: number) => WindowSpan;
 
 /** Up to this length, windows of different lengths never share a number at the same time, even if they differ by one millisecond. */
 const TELLING_MS = 1_200_000;

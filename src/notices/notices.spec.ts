@@ -38,7 +38,7 @@ describe('sending notices', () => {
   });
   afterEach(useRealTimers);
 
-  it('goes to each channel that takes it, tries again and reports what failed', async () => {
+  it('sends to each channel that takes notices, retries, and reports failures', async () => {
     const heard: string[] = [];
     let tries = 0;
     const all = notices(
@@ -71,7 +71,7 @@ describe('sending notices', () => {
     ]);
   });
 
-  it('goes by category to the channels of that category', async () => {
+  it('sends a notice about a category only to channels of that category', async () => {
     const all = notices([
       own('its own', () => undefined, { categories: ['llm_call'] }),
       own('another', () => undefined, { categories: ['evaluations'] }),
@@ -80,7 +80,7 @@ describe('sending notices', () => {
     expect([await of('llm_call'), await of()]).toEqual([['its own'], ['its own', 'another']]);
   });
 
-  it('has the time of the store, and is a copy for each: a channel of the app may change what it is given', async () => {
+  it("uses the store's time, and gives each channel a copy: a custom channel may change it", async () => {
     const heard: Notice[] = [];
     const change = () => ({ category: 'llm_call', at: new Date(NOW), by: 'dana', reason: 'import', to: 7 });
     const of = { ...given, lines: ['line'] };
@@ -104,7 +104,7 @@ describe('sending notices', () => {
     expect(heard[1]).not.toHaveProperty('change');
   });
 
-  it('is tried again after 1, 5 and 20 s, or later if the channel asks for it, but after half a minute at the latest', async () => {
+  it('retries after 1, 5 and 20 s, or later if the channel asks for it, but after half a minute at the latest', async () => {
     for (const [asked, seconds] of [
       [undefined, [0, 1, 6, 26]],
       [4_000, [0, 4, 9, 29]],
@@ -123,7 +123,7 @@ describe('sending notices', () => {
     }
   });
 
-  it('has failed if a channel does not answer', async () => {
+  it('fails if a channel does not answer', async () => {
     const sending = notices([own('hanging', () => new Promise(() => undefined))], { retryAfterMs: [] }).send(given);
     await pass(99_999);
     expect(await by(sending)).toBe('pending');
@@ -132,7 +132,7 @@ describe('sending notices', () => {
     expect(log.lines).toEqual(['error : The hanging channel did not send a notice (no answer within 100 s): Title']);
   });
 
-  it('keeps no process alive, neither for an answer nor for a retry', async () => {
+  it('keeps no process alive for an answer or a retry', async () => {
     useRealTimers();
     const before = timers();
     const hanging = own('hanging', () => new Promise(() => undefined));
@@ -152,7 +152,7 @@ describe('sending notices', () => {
     const make = (id: string) => () => Promise.resolve({ ...given, id });
     beforeEach(() => ([state, heard] = [new MemorySharedState(), []]));
 
-    it('goes out once, and again if it could not be made', async () => {
+    it('is sent once, and tried again if it could not be made', async () => {
       const replicas = Array.from({ length: 5 }, () => replica({ retryAfterMs: [] }));
       const failed = replicas[0]?.sendOnce('day 1', () => Promise.reject(new Error('no usage')));
       await expect(failed).rejects.toThrow('no usage');
@@ -165,7 +165,7 @@ describe('sending notices', () => {
       expect(heard).toEqual(['1', '2']);
     });
 
-    it('stays with another replica that took it after the store lost all, though it then could not be made here', async () => {
+    it('is left to another replica that took it after the store lost all, even if it could then not be made here', async () => {
       const failing = async (): Promise<NewNotice> => {
         for (const [key, text] of await state.list('notices:api:'))
           await state.swap('notices:api:', key, text, undefined);
@@ -177,7 +177,7 @@ describe('sending notices', () => {
       expect(heard).toEqual(['1']);
     });
 
-    it('is made by nobody while the store is away, and its maker learns what failed if the store goes meanwhile', async () => {
+    it('is made by nobody while the store is away, and its caller learns the error if the store goes meanwhile', async () => {
       const swap = jest.spyOn(state, 'swap').mockRejectedValue(new Error('away'));
       const never = jest.fn(make('1'));
       const waiting = replica().sendOnce('day 1', never);
@@ -195,36 +195,33 @@ describe('sending notices', () => {
       await expect(failed).rejects.toThrow('no usage');
     });
 
-    it.each(['take it', 'be made'])(
-      'goes out once if the store is away for a moment when it is to %s',
-      async (when) => {
-        const replicas = [replica(), replica()];
-        let isAway = when === 'take it';
-        const swap = state.swap.bind(state);
-        // What is asked arrives, and no answer comes back.
-        jest.spyOn(state, 'swap').mockImplementation(async (...args) => {
-          const swapped = await swap(...args);
-          if (isAway) throw new Error('away');
-          return swapped;
-        });
-        const making = (): Promise<NewNotice> => {
-          if (isAway) return Promise.reject(new Error('away'));
-          if (when === 'take it' || heard.length > 0) return make('1')();
-          when = 'take it';
-          isAway = true;
-          return Promise.reject(new Error('away'));
-        };
-        const sending = replicas.map((each) => each.sendOnce('day 1', making));
-        await pass(3_000);
-        expect(heard).toEqual([]);
-        isAway = false;
-        await pass(3_000);
-        expect((await Promise.all(sending)).map((outcomes) => outcomes?.length)).toEqual([1, undefined]);
-        expect(heard).toEqual(['1']);
-      },
-    );
+    it.each(['take it', 'be made'])('is sent once if the store is away for a moment when it is to %s', async (when) => {
+      const replicas = [replica(), replica()];
+      let isAway = when === 'take it';
+      const swap = state.swap.bind(state);
+      // What is asked arrives, and no answer comes back.
+      jest.spyOn(state, 'swap').mockImplementation(async (...args) => {
+        const swapped = await swap(...args);
+        if (isAway) throw new Error('away');
+        return swapped;
+      });
+      const making = (): Promise<NewNotice> => {
+        if (isAway) return Promise.reject(new Error('away'));
+        if (when === 'take it' || heard.length > 0) return make('1')();
+        when = 'take it';
+        isAway = true;
+        return Promise.reject(new Error('away'));
+      };
+      const sending = replicas.map((each) => each.sendOnce('day 1', making));
+      await pass(3_000);
+      expect(heard).toEqual([]);
+      isAway = false;
+      await pass(3_000);
+      expect((await Promise.all(sending)).map((outcomes) => outcomes?.length)).toEqual([1, undefined]);
+      expect(heard).toEqual(['1']);
+    });
 
-    it('goes out when it is called again after the store was away for long, as its error says', async () => {
+    it('is sent when called again after the store was away for long, as its error says', async () => {
       const alone = replica({ retryAfterMs: [] });
       const swap = state.swap.bind(state);
       const away = jest.spyOn(state, 'swap').mockImplementationOnce(async (...args) => {
@@ -238,12 +235,12 @@ describe('sending notices', () => {
       expect(heard).toEqual(['1']);
     });
 
-    it('goes out if the list of those that were sent cannot be shortened', async () => {
+    it('is sent even if the list of sent notices cannot be trimmed', async () => {
       jest.spyOn(state, 'trim').mockRejectedValue(new Error('away'));
       expect(await replica().sendOnce('day 1', make('1'))).toEqual([{ channel: 'good', delivered: true }]);
     });
 
-    it('is remembered, the last 500 of them, for each service and environment', async () => {
+    it('is remembered among the last 500 of each service and environment', async () => {
       const staging = replica({ environment: 'staging' });
       for (let i = 0; i < 501; i++) await replica().sendOnce(`day ${i}`, make(`${i}`));
       await staging.sendOnce('day 500', make('staging'));
@@ -254,7 +251,7 @@ describe('sending notices', () => {
   });
 
   describe('when the app stops', () => {
-    it('waits for what is being sent, for a while, and retries nothing', async () => {
+    it('waits a while for what is being sent, and retries nothing', async () => {
       let tries = 0;
       const broken = own('broken', () => Promise.reject(new Error(`never ${++tries}`)));
       const hanging = own('hanging', () => new Promise(() => undefined));
@@ -273,7 +270,7 @@ describe('sending notices', () => {
       expect([await by(stopping), tries]).toEqual([undefined, 1]);
     });
 
-    it('waits no longer than until all is sent, and tries what comes later once', async () => {
+    it('waits only until all is sent, and tries once what comes later', async () => {
       let answer = (): void => undefined;
       let tries = 0;
       const slow = own('slow', () => new Promise((resolve) => (answer = () => resolve())));

@@ -51,18 +51,18 @@ describe('Records', () => {
       expect(await records.list()).toEqual([{ count: 1 }]);
     });
 
-    it('one without the number of a schema', async () => {
+    it('one without a schema number as missing', async () => {
       await write('old', '{"count":3}');
       expect(await records.read('old')).toEqual({ count: 3 });
     });
 
-    it('as many as are wanted, the newest first', async () => {
+    it('as many as asked for, newest first', async () => {
       for (const count of [1, 2, 3]) await write(`${count}`, JSON.stringify({ schema: 1, count }));
       expect(await records.list(2)).toEqual([{ count: 3 }, { count: 2 }]);
       expect([...(await records.entries(1)).keys()]).toEqual(['3']);
     });
 
-    it('any object, but nothing else, and knows none that is due, unless it is told which are', async () => {
+    it('any object by default, and lists none as due without due times', async () => {
       const any = new Records(state, 'counts');
       for (const text of ['7', '[1]', 'null']) await write(text, text);
       expect(await any.list()).toEqual([]);
@@ -74,7 +74,7 @@ describe('Records', () => {
   });
 
   describe('changes', () => {
-    it('one that is missing, with the time when it is due', async () => {
+    it('a missing one, with its due time', async () => {
       expect(await records.change('1', (before) => before ?? { count: 1, at: 7 })).toEqual({
         before: undefined,
         after: { count: 1, at: 7 },
@@ -83,7 +83,7 @@ describe('Records', () => {
       expect([await records.due(6, 9), await records.due(7, 9)]).toMatchObject([{ ids: [] }, { ids: ['1'] }]);
     });
 
-    it('one as read before without reading it again', async () => {
+    it('one that was read before, without reading it again', async () => {
       await write('1', ONE);
       const seen = (await records.read('1')) as Count;
       for (const calls of [reads, swaps]) calls.mockClear();
@@ -94,7 +94,7 @@ describe('Records', () => {
       expect([reads, swaps].map((calls) => calls.mock.calls.length)).toEqual([0, 1]);
     });
 
-    it('one that another replica changes meanwhile from what that wrote', async () => {
+    it("one that another replica changes meanwhile, starting from that replica's version", async () => {
       await write('1', ONE);
       const seen = await records.read('1');
       outrun('{"schema":1,"count":10}', '{"schema":1,"count":20}');
@@ -112,7 +112,7 @@ describe('Records', () => {
       expect(await textOf('1')).toBe('{"schema":1,"count":2}');
     });
 
-    it('nothing, and writes nothing, if it comes out as it was', async () => {
+    it('nothing, and writes nothing, if the result is the same', async () => {
       await write('1', ONE);
       await write('without a schema', '{"count":1}');
       swaps.mockClear();
@@ -123,7 +123,7 @@ describe('Records', () => {
       expect(swaps).not.toHaveBeenCalled();
     });
 
-    it('one away, also one that cannot be read', async () => {
+    it('a record by deleting it, even an unreadable one', async () => {
       for (const text of [ONE, '{"count":']) {
         await write('1', text);
         await records.change('1', () => undefined);
@@ -131,7 +131,7 @@ describe('Records', () => {
       }
     });
 
-    it('none that a newer version wrote, whether it wrote it before or meanwhile', async () => {
+    it('no record that a newer version wrote, before or meanwhile', async () => {
       const change = () => records.change('1', () => ({ count: 3 }));
       await write('1', NEWER);
       await expect(change()).rejects.toThrow(new NewerRecord('a record of counts was written by a newer version'));
@@ -142,7 +142,7 @@ describe('Records', () => {
       expect(await textOf('1')).toBe(NEWER);
     });
 
-    it('one that others keep changing 50 times at most', async () => {
+    it('one that others keep changing, with 50 attempts at most', async () => {
       const text = (count: number): string => JSON.stringify({ schema: 1, count });
       const change = () => records.change('1', (before) => ({ count: (before?.count ?? 0) - 100 }));
       outrun(...Array.from({ length: 49 }, (_, i) => text(i)));
@@ -154,7 +154,7 @@ describe('Records', () => {
     });
   });
 
-  it('rewrites what it can read with the time when it is due, of as many as are wanted', async () => {
+  it('rewrites the records that it can read with their due times, as many as asked for', async () => {
     await write('least', '{"schema":1,"count":1,"at":3}');
     await write('newer', '{"schema":2,"count":1,"at":3}');
     await write('broken', '{"count":');
@@ -169,7 +169,7 @@ describe('Records', () => {
   });
 });
 
-it('unlessNewer leaves out what a newer version wrote, and no other error', () => {
+it("unlessNewer ignores only the error about a newer version's record", () => {
   expect(unlessNewer(new NewerRecord('newer'))).toBeUndefined();
   const away = new Error('away');
   expect(() => unlessNewer(away)).toThrow(away);
@@ -183,7 +183,7 @@ it.each([
 ])('the scope of %j is %p', (names, scope) => expect(scopeOf(names)).toBe(scope));
 
 describe('withStore', () => {
-  it('gives what the work gives', async () => {
+  it('returns the result of the work', async () => {
     expect(await withStore('Not set', () => Promise.resolve(7))).toBe(7);
   });
 

@@ -44,7 +44,7 @@ describe('the threshold of a tenant', () => {
     [exact, broad, version, warnings] = [new Map(), new Map(), 0, []];
   });
 
-  it('is the most specific one that was set at run time, else that of the options', () => {
+  it('is the most specific one set at run time, else that of the options', () => {
     const of = levels();
     const both = (id: string) => [of({ id }), of.byKey(id, undefined)];
     expect(both('acme')).toEqual([OPTIONS, OPTIONS]);
@@ -55,7 +55,7 @@ describe('the threshold of a tenant', () => {
     expect(both('other')).toEqual([OPTIONS, OPTIONS]);
   });
 
-  it('is not that of another tenant whose key its id looks like', () => {
+  it('is not that of a tenant whose key looks like its id', () => {
     const long = 'k'.repeat(200);
     const index = new OverrideIndex([
       { category: 'llm_call', window: 'minute', tenant: long, threshold: 20 } as KeptOverride,
@@ -68,7 +68,7 @@ describe('the threshold of a tenant', () => {
     real.mockRestore();
   });
 
-  it('is what a function of the options answers, now or later', async () => {
+  it('is the answer of a threshold function, synchronous or not', async () => {
     const later = levels(
       undefined,
       notByKey(() => Promise.resolve(OPTIONS)),
@@ -82,7 +82,7 @@ describe('the threshold of a tenant', () => {
     expect([bare.byKey('acme', undefined), bare.version]).toEqual([undefined, 0]);
   });
 
-  it('is another version after each change', () => {
+  it('has a new version after each change', () => {
     let asked = 1;
     const ofOptions = Object.defineProperty(
       notByKey(() => OPTIONS),
@@ -143,7 +143,7 @@ describe('the threshold of a tenant', () => {
       expect(of.byKey('acme', set as typeof EXACT)).toEqual(OPTIONS);
     });
 
-    it('is asked for with the next request if nobody knows whether the tenant is exempt', () => {
+    it('is determined at the next request if nobody knows whether the tenant is exempt', () => {
       const of = levels(ours);
       setExactly();
       const set = of.byKey('acme', undefined);
@@ -152,7 +152,7 @@ describe('the threshold of a tenant', () => {
       expect(of.byKey('acme', set)).toBeUndefined();
     });
 
-    it('is as without `exempt` if that fails or gives no truth value, and each fault is logged once', () => {
+    it('ignores `exempt` if that fails or returns no boolean, and each fault is logged once', () => {
       const answers: unknown[] = ['yes', 1, 1, Promise.resolve(true), 'no'];
       const of = levels(() => {
         if (answers.length === 0) throw new Error('no plan\nfound');
@@ -167,7 +167,7 @@ describe('the threshold of a tenant', () => {
       ]);
     });
 
-    it.each([true, false, undefined, null])('logs a fault again that comes back after it gave %s', (good) => {
+    it.each([true, false, undefined, null])('logs a fault again that returns after it gave %s', (good) => {
       jest.useFakeTimers();
       let answer: unknown = 'yes';
       const of = levels(() => answer);
@@ -192,7 +192,7 @@ describe('the threshold of a tenant', () => {
     const shown = (exempt?: () => boolean, seen?: number, id: string | undefined = 'acme', threshold: unknown = 10) =>
       shownThreshold(category(exempt), { ...window, threshold } as CategoryWindow, overrides, id, seen);
 
-    it('is the most specific one that was set at run time, else that of the options', () => {
+    it('is the most specific one set at run time, else that of the options', () => {
       expect(shown()).toBe(10);
       setBroadly();
       expect(shown()).toBe(30);
@@ -200,7 +200,7 @@ describe('the threshold of a tenant', () => {
       expect([shown(), shown(undefined, 7), shown(() => true, Infinity)]).toEqual([20, 20, 20]);
     });
 
-    it('is what the tenant was compared with if only a function knows', () => {
+    it('is the one that the tenant was compared with, if only a function knows it', () => {
       const ask = (): number => 10;
       expect([shown(undefined, 7, 'acme', ask), shown(undefined, undefined, 'acme', ask)]).toEqual([7, undefined]);
       expect(shown(undefined, 7)).toBe(10);
@@ -213,7 +213,7 @@ describe('the threshold of a tenant', () => {
       expect(shown(undefined, Infinity)).toBe(30);
     });
 
-    it('is the one that tenants share if no tenant is named', () => {
+    it('is the shared one if no tenant is named', () => {
       broad.set('llm_call/minute/', 40);
       expect(shownThreshold(category(), window, overrides)).toBe(40);
     });

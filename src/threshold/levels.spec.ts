@@ -8,14 +8,14 @@ const steps = [
 ];
 
 describe('levels', () => {
-  it('are reached strictly above', () => {
+  it('are reached above their count, not at it', () => {
     const levels = levelsOf(15, steps);
     expect([0, 12, 12.5, 13, 15, 16, 75, 76].map((count) => levelReached(levels, count)?.at)).toEqual([
       ...[undefined, undefined, 0.8, 0.8, 0.8, 1, 1, 5],
     ]);
   });
 
-  it('are exact, even if a multiplication rounds', () => {
+  it('are exact, even if the multiplication rounds', () => {
     const at = (multiple: number, threshold: number) =>
       levelsOf(threshold, [{ at: multiple, severity: 'info' }]).counts;
     expect([at(1.15, 100), at(0.58, 50), at(2.3, 100), at(1, 123_456_789_012_345), at(0.1, 3)]).toEqual([
@@ -40,7 +40,7 @@ describe('levels', () => {
     expect(of({ id: 'a' })).toEqual({ threshold: 3, counts: [2.4, 3, 15], steps });
   });
 
-  it('of a threshold function are known once it has answered, and have another version once it answers otherwise', async () => {
+  it('of a threshold function are known once it has answered, and get a new version when its answer changes', async () => {
     jest.useFakeTimers();
     const ask = jest.fn<number | Promise<number>, []>(() => 3);
     const of = levelsFor({ threshold: ask, levels: steps }, asked());
@@ -59,17 +59,14 @@ describe('levels', () => {
   it('that are not known have no threshold', () =>
     expect(NO_LEVELS).toEqual({ threshold: Infinity, counts: [], steps: [] }));
 
-  it('of a threshold without end are never reached', async () => {
+  it('of an infinite threshold are never reached', async () => {
     for (const threshold of [Infinity, () => Infinity])
       expect(levelReached(await levelsFor({ threshold, levels: steps }, asked())({ id: 'a' }), 1e15)).toBeUndefined();
   });
 
-  it.each([Number.NaN, -1, undefined as never])(
-    'are refused where a threshold function gives %p',
-    async (threshold) => {
-      await expect(levelsFor({ threshold: () => threshold, levels: steps }, asked())({ id: 'a' })).rejects.toThrow(
-        'return a number, 0 or more',
-      );
-    },
-  );
+  it.each([Number.NaN, -1, undefined as never])('are refused if a threshold function returns %p', async (threshold) => {
+    await expect(levelsFor({ threshold: () => threshold, levels: steps }, asked())({ id: 'a' })).rejects.toThrow(
+      'return a number, 0 or more',
+    );
+  });
 });

@@ -12,12 +12,12 @@ describe('overrides', () => {
     expect(index.broadly('llm_call', '', 'proj_1')).toBeUndefined();
   });
 
-  it('apply to no id that begins otherwise', () => {
+  it('do not apply to ids with another prefix', () => {
     const index = new OverrideIndex([kept('proj_*', 7), kept(null, 9)]);
     expect([index.broadly('llm_call', '', 'proj_1'), index.broadly('llm_call', '', 'org_1')]).toEqual([7, 9]);
   });
 
-  it('apply to a tenant with a long id, whether its id or what is shown of it was given', () => {
+  it('apply to a tenant with a long id, given in full or as shown', () => {
     const long = 'k'.repeat(2_000);
     for (const given of [long, tenantKey(long)]) {
       const index = new OverrideIndex([kept(given, 7)]);

@@ -32,7 +32,7 @@ class BrittleState extends MemorySharedState {
   }
 }
 
-describe('thresholds that are set while the app runs', () => {
+describe('thresholds set at run time', () => {
   const category = (name: string, ...windows: string[]): [string, Category] => [
     name,
     {
@@ -82,7 +82,7 @@ describe('thresholds that are set while the app runs', () => {
     ...['category', 'window', 'tenant', 'by', 'reason'].map((field) => ({ [field]: 7 })),
     { tenant: undefined },
     { until: 'Infinity' },
-  ])('are not broken by a stored record that is none, with %j', async (wrong) => {
+  ])('survive a malformed stored record, with %j', async (wrong) => {
     await one.set({ ...base, tenant: 'proj_1' });
     const [[id, text]] = [...(await state.list('thresholds'))] as [[string, string]];
     const record = JSON.stringify({ ...(JSON.parse(text) as object), tenant: 'proj_2', ...wrong });
@@ -92,7 +92,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(third, 'proj_1')).toBe(100);
   });
 
-  it('are one for a long id and what is shown of it', async () => {
+  it('are the same for a long id and its shown form', async () => {
     const long = 'k'.repeat(500);
     await one.set({ ...base, tenant: long, threshold: 1 });
     await one.set({ ...base, tenant: tenantKey(long), threshold: 2 });
@@ -101,7 +101,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(one, long)).toBeUndefined();
   });
 
-  it('that a newer version wrote stay as they are, and those of others apply, without a new mark at each look', async () => {
+  it('written by a newer version stay unchanged, and others apply, without a new mark at each look', async () => {
     await one.set({ ...base, tenant: 'proj_1' });
     const [[id, text]] = [...(await state.list('thresholds'))] as [[string, string]];
     const newer = JSON.stringify({ ...(JSON.parse(text) as object), schema: 2 });
@@ -114,7 +114,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(await state.list('thresholds-mark')).toEqual(marked);
   });
 
-  it('hold where they are set at once, and elsewhere after the next look', async () => {
+  it('apply at once where they are set, and elsewhere after the next look', async () => {
     const before = [one.version, other.version] as const;
     await one.set({ ...base, tenant: 'proj_1' });
     expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([100, undefined]);
@@ -128,7 +128,7 @@ describe('thresholds that are set while the app runs', () => {
     expect([found(one, 'proj_1'), found(other, 'proj_1')]).toEqual([undefined, undefined]);
   });
 
-  it('leave a trace that is put back when the store has lost all, each change once and the latest ones only', async () => {
+  it('are traced in a history that is restored after a loss, each change once and only the latest', async () => {
     for (let i = 0; i < 205; i++) {
       now += 1_000;
       await (i % 2 ? one : other).set({ ...base, tenant: `proj_${i % 3}`, threshold: i });
@@ -151,7 +151,7 @@ describe('thresholds that are set while the app runs', () => {
     expect([after.length, after[0]?.to, after[1], after.at(-1)?.to]).toEqual([200, 7, before[0], 7]);
   });
 
-  it('hold for the more exact: an id, the longest beginning of it, all of the category', async () => {
+  it('apply by precedence: an id, its longest prefix, the whole category', async () => {
     await one.set({ ...base, threshold: 1 });
     await one.set({ ...base, tenant: 'premium_*', threshold: 2 });
     await one.set({ ...base, tenant: 'premium_eu_*', threshold: 3 });
@@ -167,13 +167,13 @@ describe('thresholds that are set while the app runs', () => {
     ]);
   });
 
-  it.each(['__proto__', '","', 'é'.repeat(900), '{x}:*y'])('hold for the tenant %s', async (tenant) => {
+  it.each(['__proto__', '","', 'é'.repeat(900), '{x}:*y'])('apply to the tenant %s', async (tenant) => {
     await one.set({ ...base, tenant });
     await other.look();
     expect([found(other, tenant), found(other, 'a')]).toEqual([100, undefined]);
   });
 
-  it('end at their time everywhere, without a look, and are not put back', async () => {
+  it('end everywhere at their time, without a look, and are not restored', async () => {
     await one.set({ ...base, until: new Date(now + 60_000), threshold: Infinity });
     await other.look();
     const version = other.version;
@@ -185,7 +185,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(await other.list()).toEqual([]);
   });
 
-  it('keep the levels that were found with them until one changes or ends, however often they are read', async () => {
+  it('keep derived levels valid until one changes or ends, however often they are read', async () => {
     await one.set(base);
     await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
     await other.look();
@@ -206,7 +206,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(settled).toEqual(['llm_call']);
   });
 
-  it('are reported by every replica when they have run out, once, and not when they are replaced or removed', async () => {
+  it('are reported once by every replica when they expire, but not when they are replaced or removed', async () => {
     await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
     await one.set({ ...base, category: 'tokens', window: 'day', until: new Date(now + 60_000) });
     await one.set({ ...base, category: 'tokens', window: 'minute', until: new Date(now + 30_000) });
@@ -231,7 +231,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(settled.sort()).toEqual(['llm_call', 'llm_call', 'tokens', 'tokens']);
   });
 
-  it('are put back after the store has lost all, but for what was removed', async () => {
+  it('are restored after the store has lost all, except removed ones', async () => {
     await one.set({ ...base, tenant: 'kept' });
     await one.set({ ...base, tenant: 'ended', until: new Date(now + 5_000) });
     await one.set({ ...base, tenant: 'removed', until: new Date(now + DAY_MS) });
@@ -254,7 +254,7 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.list('thresholds')).size).toBe(1);
   });
 
-  it('are put back by the replica that set them, even if the store lost them before it looked again', async () => {
+  it('are restored by the replica that set them, even if the store lost them before its next look', async () => {
     await one.set(base);
     await state.forget();
     await one.look();
@@ -262,7 +262,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(other, 'a')).toBe(100);
   });
 
-  it('are not put back over what is set meanwhile', async () => {
+  it('do not overwrite newer ones when they are restored', async () => {
     await one.set(base);
     await state.forget();
     now += 1_000;
@@ -272,7 +272,7 @@ describe('thresholds that are set while the app runs', () => {
     expect([found(one, 'a'), found(other, 'a')]).toEqual([7, 7]);
   });
 
-  it('are deleted from the store a month after they ended, but not if they are set again meanwhile', async () => {
+  it('are deleted from the store a month after they ended, unless they are set again', async () => {
     await one.set({ ...base, tenant: 'a', until: new Date(now + 60_000) });
     await one.set({ ...base, tenant: 'b', until: new Date(now + 60_000) });
     now += 31 * DAY_MS;
@@ -284,7 +284,7 @@ describe('thresholds that are set while the app runs', () => {
     expect([found(late, 'a'), found(late, 'b')]).toEqual([undefined, 7]);
   });
 
-  it('are known to all at the next look after the last replica has put its own back', async () => {
+  it('are known to all at the next look after the last replica has restored its own', async () => {
     await one.set({ ...base, tenant: 'a' });
     await other.look();
     await one.set({ ...base, tenant: 'b' });
@@ -296,7 +296,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(other, 'b')).toBe(100);
   });
 
-  it('stay removed if set and removed while another replica saw nothing of it, with any clock', async () => {
+  it('stay removed if they were set and removed while another replica was cut off, with any clock', async () => {
     await one.set({ ...base, tenant: 'a' });
     now -= 1_000;
     await one.remove({ ...base, tenant: 'a' });
@@ -305,7 +305,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(other, 'a')).toBe(7);
   });
 
-  it('are read whole only after a change', async () => {
+  it('are read in full only after a change', async () => {
     await one.set(base);
     await other.look();
     const { reads } = state;
@@ -324,7 +324,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(swap).not.toHaveBeenCalled();
   });
 
-  it('are refused while the store is away, and those in force stay', async () => {
+  it('cannot be set while the store is away, and those in force stay', async () => {
     await one.set(base);
     state.away = true;
     const why = 'the store is away (away). Try again when it is back';
@@ -337,7 +337,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(one, 'a')).toBe(100);
   });
 
-  it('leave a trace of who, when, why, from and to, which is logged and told', async () => {
+  it('record who, when, why, from and to, which is logged and reported', async () => {
     const until = new Date(now + DAY_MS);
     await one.set({ ...base, tenant: 'proj_1' });
     now += 1_000;
@@ -371,7 +371,7 @@ describe('thresholds that are set while the app runs', () => {
     ]);
   });
 
-  it('are logged with a tenant that cannot be read as more of the line, and counts as people write them', async () => {
+  it('are logged with a tenant that cannot pass for part of the line, and with readable counts', async () => {
     await one.set({ ...base, tenant: 'x is set to 1, by root', threshold: 12_500, by: 'dana: import, by eve' });
     expect(lines).toEqual([
       'Threshold of llm_call for tenant "x is set to 1, by root" is set to 12,500, by "dana: import, by eve": import',
@@ -383,7 +383,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(lines).toEqual(['Threshold of tokens (day) for every tenant is set to 100, by dana: import']);
   });
 
-  it('are traced in the order in which they were made, even if the clocks of two replicas differ', async () => {
+  it('are traced in the order of the changes, even if the clocks of two replicas differ', async () => {
     await one.set({ ...base, tenant: 'first' });
     now -= 300;
     await other.set({ ...base, tenant: 'second' });
@@ -391,7 +391,7 @@ describe('thresholds that are set while the app runs', () => {
       expect((await replica.changes()).map(({ tenant }) => tenant)).toEqual(['second', 'first']);
   });
 
-  it('hold over a deploy that adds windows beside theirs, and can be removed where theirs is gone', async () => {
+  it('survive a deployment that adds windows, and can be removed once their window is gone', async () => {
     const withWindows = (...windows: string[]): Map<string, Category> =>
       new Map([
         [
@@ -439,7 +439,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(await gone.list()).toEqual([]);
   });
 
-  it('are known to a new replica however many were set and removed since, and memory of those is bounded', async () => {
+  it('are known to a new replica however many were set and removed, and memory for those is bounded', async () => {
     await one.set({ ...base, tenant: 'first' });
     for (let i = 0; i < 6_000; i++) {
       const of = { category: 'llm_call', window: 'minute', tenant: `t${i}` };
@@ -464,7 +464,7 @@ describe('thresholds that are set while the app runs', () => {
     expect((await state.read('thresholds', [JSON.stringify(['llm_call', 'minute', 't3999'])]))[0]).toBeDefined();
   });
 
-  it('are 1,000 at most, of which each may be replaced, and a removed one only set again if there is room', async () => {
+  it('are 1,000 at most; each may be replaced, and a removed one set again only if there is room', async () => {
     const ids = Array.from({ length: 999 }, (_, i) => `t${i}`);
     for (const [i, tenant] of ids.entries()) {
       const of = { category: 'llm_call', window: 'minute', tenant };
@@ -498,7 +498,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(one, 'last')).toBe(100);
   });
 
-  it('are found by a replica that missed their mark, half a minute later', async () => {
+  it('are found half a minute later by a replica that missed their mark', async () => {
     await one.set(base);
     await other.look();
     const swap = takesThresholdsOnly();
@@ -514,7 +514,7 @@ describe('thresholds that are set while the app runs', () => {
     expect((await other.changes())[0]?.to).toBe(7);
   });
 
-  it('are found by all at their next look once one has found them, even if their mark was the first', async () => {
+  it('are found by all at their next look once one has found them, even if it was the first mark', async () => {
     await other.look();
     const swap = takesThresholdsOnly();
     await one.set(base);
@@ -525,7 +525,7 @@ describe('thresholds that are set while the app runs', () => {
     expect(found(other, 'a')).toBe(100);
   });
 
-  it('are traced whatever else is in the trace', async () => {
+  it('are traced whatever else is in the history', async () => {
     await one.set(base);
     await state.swap('threshold-changes', 'broken', undefined, '{');
     now += 1_000;
@@ -536,7 +536,7 @@ describe('thresholds that are set while the app runs', () => {
     expect((await one.changes()).map(({ to }) => to)).toEqual([7, 100]);
   });
 
-  it('are not removed with a misspelled or an undefined tenant: that of all would be', async () => {
+  it('are not removed with a misspelled or undefined tenant, which would remove that of all', async () => {
     await one.set(base);
     for (const wrong of [{ tenantId: 'proj_1' }, { tenant: undefined }])
       await expect(one.remove({ ...base, ...wrong })).rejects.toThrow(TypeError);

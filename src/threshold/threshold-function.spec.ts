@@ -28,7 +28,7 @@ describe('a threshold function', () => {
     return { ask, thresholds };
   };
 
-  it('is asked once for many requests of a tenant, and again when its answer is a minute old', async () => {
+  it('is called once for many requests of a tenant, and again when its answer is a minute old', async () => {
     const ask = jest.fn(() => Promise.resolve(10));
     const thresholds = asking(ask);
     expect(await Promise.all([1, 2, 3].map(async () => thresholds.of({ id: 'a' })))).toEqual([10, 10, 10]);
@@ -41,7 +41,7 @@ describe('a threshold function', () => {
     expect([thresholds.of({ id: 'a' }), ask.mock.calls.length, changes]).toEqual([20, 2, 1]);
   });
 
-  it('may give 0, at once or later: the first request is over, and it is no missing answer', async () => {
+  it('may return 0, synchronously or not: the first request is over', async () => {
     for (const ask of [jest.fn(() => 0), jest.fn(() => Promise.resolve(0))]) {
       const thresholds = asking(ask);
       expect(await thresholds.of({ id: 'a' })).toBe(0);
@@ -79,7 +79,7 @@ describe('a threshold function', () => {
       },
     ],
     ['rejects with', () => Promise.reject<number>(Object.create(null) as Error)],
-  ])('that %s what has no text is asked again too', async (_how, fail) => {
+  ])('that %s a value without text is called again too', async (_how, fail) => {
     const ask = jest.fn<number | Promise<number>, []>(fail);
     const thresholds = asking(ask);
     await expect(thresholds.of({ id: 'a' })).rejects.toThrow('an error without a message');
@@ -88,7 +88,7 @@ describe('a threshold function', () => {
     expect(thresholds.of({ id: 'a' })).toBe(5);
   });
 
-  it('that has never answered rejects with its reason, and is not asked at every request', async () => {
+  it('that has never succeeded rejects with its reason, and is not called for every request', async () => {
     const ask = jest.fn(() => Promise.reject<number>(new Error('no database')));
     const thresholds = asking(ask);
     await expect(thresholds.of({ id: 'a' })).rejects.toThrow('no database');
@@ -99,7 +99,7 @@ describe('a threshold function', () => {
     expect(await thresholds.of({ id: 'a' })).toBe(5);
   });
 
-  it('runs for fifty tenants at once, and for the others after that', async () => {
+  it('runs for fifty tenants at a time', async () => {
     const answers: ((threshold: number) => void)[] = [];
     const ask = jest.fn(() => new Promise<number>((resolve) => answers.push(resolve)));
     const thresholds = asking(ask);
@@ -120,7 +120,7 @@ describe('a threshold function', () => {
     expect(ask).toHaveBeenCalledTimes(170);
   });
 
-  it('tells of a change only if an answer differs from the one before', async () => {
+  it('reports a change only if an answer differs from the previous one', async () => {
     const ask = jest.fn(() => 10);
     const thresholds = asking(ask);
     expect(thresholds.known('a')).toBeUndefined();
@@ -133,20 +133,20 @@ describe('a threshold function', () => {
     expect([changes, thresholds.known('a')]).toEqual([1, 20]);
   });
 
-  it('is known for as long as asked, by when it answered, also if it has failed since', async () => {
+  it('keeps an answer as long as requested, even if it has failed since', async () => {
     const { thresholds } = failing();
     void thresholds.of({ id: 'a' });
     expect([TTL_MS - 1, TTL_MS].map((age) => thresholds.known('a', age))).toEqual([undefined, 10]);
     expect(thresholds.known('b', Infinity)).toBeUndefined();
   });
 
-  it('may fail at once while its last answer holds', () => {
+  it('may throw while its last answer applies', () => {
     const { ask, thresholds } = failing();
     for (let i = 0; i < 3; i++) expect(thresholds.of({ id: 'a' })).toBe(10);
     expect(ask).toHaveBeenCalledTimes(2);
   });
 
-  it('that hangs is given up, and its turn goes to the next', async () => {
+  it('that hangs is given up, and its slot goes to the next call', async () => {
     const ask = jest.fn((tenant: { id: string }) =>
       tenant.id === 'b' ? Promise.resolve(2) : new Promise<number>(() => undefined),
     );
@@ -162,13 +162,13 @@ describe('a threshold function', () => {
     [NaN, 'NaN'],
     [-1, '-1'],
     ['3' as unknown as number, 'a string'],
-  ])('that gives %p has failed', async (threshold, what) => {
+  ])('that returns %p has failed', async (threshold, what) => {
     await expect(asking(() => threshold).of({ id: 'a' })).rejects.toThrow(
       `returned ${what}: return a number, 0 or more`,
     );
   });
 
-  it('that hangs lets only so many tenants wait, and asks for the others once it answers', async () => {
+  it('that hangs lets a limited number of tenants wait, and is called for the others once it answers', async () => {
     const ask = jest.fn<Promise<number>, []>(() => new Promise(() => undefined));
     const thresholds = asking(ask, new CallLimit(1, 2));
     const [first, second, third, fourth] = ['a', 'b', 'c', 'd'].map(async (id) => thresholds.of({ id }));
@@ -182,11 +182,11 @@ describe('a threshold function', () => {
     expect(await thresholds.of({ id: 'd' })).toBe(10);
   });
 
-  it('may give Infinity for no limit', async () => {
+  it('may return Infinity for no limit', async () => {
     expect(await asking(() => Infinity).of({ id: 'a' })).toBe(Infinity);
   });
 
-  it('receives a copy of the tenant of limited size, with its id unchanged', async () => {
+  it('receives a copy of the tenant, of limited size, with its id unchanged', async () => {
     const ask = jest.fn(() => 1);
     const attributes = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`a${i}`, 'x'.repeat(10_000)]));
     await asking(ask).of({ id: 'a', name: 'n'.repeat(10_000), attributes });

@@ -12,7 +12,7 @@ function tenant(id: string, ...counts: number[]): TenantUsage {
 const many = (count: number, times: number): number[] => Array.from({ length: times }, () => count);
 
 describe('advice on a threshold', () => {
-  it('has no advice without history', () => {
+  it('is empty without history', () => {
     expect(advise([], { ...QUESTION })).toEqual({
       percentiles: { p50: 0, p95: 0, p99: 0, max: 0 },
       samples: 0,
@@ -48,7 +48,7 @@ describe('advice on a threshold', () => {
     );
   });
 
-  it('looks at the present threshold, those asked for, and round numbers from the usual to the highest, in order', () => {
+  it('evaluates the present threshold, requested ones, and round numbers from usual to highest counts, in order', () => {
     const looked = (highest: number): number[] => {
       const usage = [tenant('a', ...many(10, 99), highest)];
       return advise(usage, { ...QUESTION, threshold: 30, at: [7, 3] }).candidates.map(({ threshold }) => threshold);
@@ -58,12 +58,12 @@ describe('advice on a threshold', () => {
     expect(looked(10)).toEqual([3, 7, 10, 30]);
   });
 
-  it('has percentiles that are counts which occurred', () => {
+  it('has percentiles that are actual counts', () => {
     const { percentiles } = advise([tenant('a', ...many(1, 95), ...many(2, 4), 9)], QUESTION);
     expect(percentiles).toEqual({ p50: 1, p95: 1, p99: 2, max: 9 });
   });
 
-  it('draws the whole curve: each entry holds up to the next', () => {
+  it('has the whole curve: each entry applies up to the next', () => {
     const usage = [tenant('a', 3, 16, 25), tenant('b', 16, 16, 2), tenant('c', 15)];
     const { curve } = advise(usage, QUESTION);
     const all = usage.map(({ counts }) => counts);
@@ -79,7 +79,7 @@ describe('advice on a threshold', () => {
     }
   });
 
-  it('has one entry of the curve for each count that occurred, and one for 1', () => {
+  it('has an entry of the curve for each count that occurred, and one for 1', () => {
     const thresholds = (...counts: number[]): number[] =>
       advise([tenant('a', ...counts), tenant('b')], QUESTION).curve.map(({ threshold }) => threshold);
     expect(thresholds(7, 3, 3)).toEqual([1, 3, 7]);
@@ -106,7 +106,7 @@ describe('advice on a threshold', () => {
     );
   });
 
-  it('suggests so much that ten alerts remain at most', () => {
+  it('suggests a threshold with ten alerts at most', () => {
     const suggested = (...rare: number[]): number | undefined =>
       advise([tenant('a', ...many(2, 10_000), ...rare)], { ...QUESTION, threshold: 100 }).suggestion?.threshold;
     expect(suggested(...many(8, 10))).toBe(2);
@@ -117,14 +117,14 @@ describe('advice on a threshold', () => {
     expect(suggested(...many(2e16, 11))).toBe(2e16);
   });
 
-  it('states how many counts stay below in tenths of a percent, rounded down', () => {
+  it('states the share of counts below in tenths of a percent, rounded down', () => {
     const percent = (threshold: number, ...usage: TenantUsage[]): string | undefined =>
       /[\d.]+ %/.exec(advise(usage, { ...QUESTION, threshold }).suggestion?.reason ?? '')?.[0];
     expect(percent(100, tenant('a', ...many(3, 249), 50))).toBe('99.6 %');
     expect(percent(15, tenant('a', ...many(3, 186)), tenant('big', ...many(500, 14)))).toBe('93 %');
   });
 
-  it('suggests less if the threshold is far above the counts', () => {
+  it('suggests a lower threshold if the present one is far above the counts', () => {
     const { suggestion } = advise([tenant('a', ...many(3, 1_000))], { ...QUESTION, threshold: 100 });
     expect(suggestion?.threshold).toBe(3);
   });
@@ -142,11 +142,11 @@ describe('advice on a threshold', () => {
     ['99 counts', 100, many(3, 99), undefined],
     ['100 counts', 100, many(3, 100), 3],
     ['nobody but tenants that are always over', 15, many(300, 500), undefined],
-  ])('suggests something for %s only if that is worth it', (_, threshold, counts, suggested) => {
+  ])('suggests a change for %s only if it is worthwhile', (_, threshold, counts, suggested) => {
     expect(advise([tenant('a', ...counts)], { ...QUESTION, threshold }).suggestion?.threshold).toBe(suggested);
   });
 
-  it('calls a tenant always over if it was in more than half of ten windows or more, the worst first, twenty at most', () => {
+  it('calls a tenant always over if it was over in more than half of at least ten windows; worst first, twenty at most', () => {
     const over = (...usage: TenantUsage[]): string[] =>
       advise(usage, QUESTION).alwaysOver.map(({ tenant }) => tenant.id);
     expect(over(tenant('half', ...many(16, 5), ...many(1, 5)), tenant('more', ...many(16, 6), ...many(1, 4)))).toEqual([
@@ -168,7 +168,7 @@ describe('advice on a threshold', () => {
     expect(two).toContain('2 tenants are over 15 most of the time: give them a threshold of their own.');
   });
 
-  it('suggests for thresholds of tenants of their own too', () => {
+  it('makes suggestions for thresholds per tenant too', () => {
     const { suggestion, alwaysOver } = advise([tenant('a', ...many(30, 500))], { ...QUESTION, threshold: undefined });
     expect([suggestion?.threshold, alwaysOver]).toEqual([30, []]);
     expect(suggestion?.reason).toBe(

@@ -22,7 +22,7 @@ function recordOf(...windows: CategoryWindow[]): CategoryRecord {
   return new CategoryRecord({ name: 'llm_call', windows } as unknown as Category);
 }
 
-describe('what an instance knows of the usage of a category', () => {
+describe("the record of a category's usage on one instance", () => {
   let record: CategoryRecord;
   let now: number;
 
@@ -65,7 +65,7 @@ describe('what an instance knows of the usage of a category', () => {
     expect(record.takePending().isEmpty).toBe(true);
   });
 
-  it.each(['sums', 'active', 'seen', 'tops'] as const)('is worth a report if there are only %s', (kind) => {
+  it.each(['sums', 'active', 'seen', 'tops'] as const)('is reported if there are only %s', (kind) => {
     counts('a');
     const pending = record.takePending();
     for (const each of ['sums', 'active', 'seen', 'tops'] as const) if (each !== kind) pending[each].clear();
@@ -78,7 +78,7 @@ describe('what an instance knows of the usage of a category', () => {
     ['sums', 'active'],
     ['active', 'seen'],
     ['seen', 'tops'],
-  ] as const)('is worth a report if there are only %s and %s', (...kinds) => {
+  ] as const)('is reported if there are only %s and %s', (...kinds) => {
     counts('a');
     const pending = record.takePending();
     for (const each of ['sums', 'active', 'seen', 'tops'] as const)
@@ -100,7 +100,7 @@ describe('what an instance knows of the usage of a category', () => {
     expect(sumsIn(report())).toEqual([[SLOT_MS, 5]]);
   });
 
-  it('reports what a failed report held, with what came since', () => {
+  it('reports the content of a failed report again, with newer counts', () => {
     counts('a');
     const failed = record.takePending();
     record.notReported(failed);
@@ -115,7 +115,7 @@ describe('what an instance knows of the usage of a category', () => {
     expect([pending.sums.size, pending.active.size, pending.seen.size]).toEqual([0, 0, 0]);
   });
 
-  it('has closed sums, and units that are done, until they are reported again', () => {
+  it('remembers closed sums and copied units until they are reported again', () => {
     const slot = T0 / SLOT_MS;
     counts('a');
     const [unit] = [...record.takePending().active.keys()];
@@ -157,12 +157,12 @@ describe('what an instance knows of the usage of a category', () => {
       ['with a threshold of 0, as of 1', { known: 3, threshold: 0 }, 3],
       ['that is exempt', { known: 50, threshold: Infinity }, undefined],
       ['whose threshold is not known', { known: 50, threshold: undefined }, undefined],
-    ])('have who is near: %s', (_what, about, ratio) => {
+    ])('list who is near: %s', (_what, about, ratio) => {
       counts('a', about);
       expect(topsIn(report())[0]?.[2]).toEqual(ratio === undefined ? [] : [['a', ratio]]);
     });
 
-    it('are of one span and one window each, also if they take turns', () => {
+    it('belong to one span and one window each, even if those alternate', () => {
       counts('a', { known: 3 });
       now += SLOT_MS;
       counts('a', { known: 2 });
@@ -181,7 +181,7 @@ describe('what an instance knows of the usage of a category', () => {
       ]);
     });
 
-    it('of one span object in two windows are two', () => {
+    it('of one span object in two windows are separate', () => {
       const span = minute.spanAt(now);
       counts('a', { span });
       counts('a', { span, of: day });
@@ -189,7 +189,7 @@ describe('what an instance knows of the usage of a category', () => {
     });
   });
 
-  describe('tenants that count on', () => {
+  describe('tenants that keep counting', () => {
     const again = (at: number) => {
       record.addAgain(at);
       return activeIn(report());
@@ -245,7 +245,7 @@ describe('what an instance knows of the usage of a category', () => {
   });
 
   describe('tenants seen', () => {
-    it('are reported once in eight hours, with a name or thresholds that are new', () => {
+    it('are reported once in eight hours, with a new name or thresholds', () => {
       counts('a', { name: 'Acme\nInc' });
       counts('b');
       expect(seenIn(report())).toEqual({ 0: { a: { name: 'Acme Inc' }, b: { name: '' } } });
@@ -262,14 +262,14 @@ describe('what an instance knows of the usage of a category', () => {
       expect(seenIn(report())).toEqual({ [BLOCK_MS]: { a: { name: 'Other' } } });
     });
 
-    it('keep a name that a later request does not tell', () => {
+    it('keep a name that a later request lacks', () => {
       counts('a', { name: 'Acme' });
       report();
       counts('a', { threshold: 20 });
       expect(seenIn(report())).toEqual({ 0: { a: { name: 'Acme', thresholds: [20, 100] } } });
     });
 
-    it('have the shared thresholds written out once their own are gone', () => {
+    it('get the shared thresholds written out once their own are gone', () => {
       counts('a', { threshold: 20 });
       report();
       counts('a', { threshold: 20 });
@@ -291,7 +291,7 @@ describe('what an instance knows of the usage of a category', () => {
       expect(seenIn(report())).toEqual({ 0: { a: { name: '', thresholds: [10, 0, 300] } } });
     });
 
-    it('have a changed threshold noted without a request only if they are shown', () => {
+    it('get a changed threshold without a request only if they are shown', () => {
       for (const tenant of ['low', 'near', 'was near']) counts(tenant, { known: tenant === 'low' ? 1 : 6 });
       report();
       counts('low', { known: 1, more: 0, threshold: 20 });
@@ -310,7 +310,7 @@ describe('what an instance knows of the usage of a category', () => {
       expect(Object.keys(seenIn(report())[0] ?? {})).toEqual(['low']);
     });
 
-    it('are walked in turns, but for those that wait to be reported', () => {
+    it('are checked in turns, except those that wait to be reported', () => {
       for (const tenant of ['a', 'b', 'c']) counts(tenant);
       report();
       expect([record.nextSeen(2), record.nextSeen(2), record.nextSeen(3)]).toEqual([
@@ -336,7 +336,7 @@ describe('what an instance knows of the usage of a category', () => {
       expect(seenIn(report())).toEqual({ 0: { a: { name: 'Acme' }, b: { name: '', thresholds: [20, 100] } } });
     });
 
-    it('are of the newest block, also if an earlier window is counted late', () => {
+    it('belong to the newest block, even if an earlier window is counted late', () => {
       now += BLOCK_MS;
       counts('a');
       report();
@@ -345,8 +345,8 @@ describe('what an instance knows of the usage of a category', () => {
     });
   });
 
-  describe('without room', () => {
-    it('takes no further tenant below half of its threshold, and says so once in each block', () => {
+  describe('if there is no room', () => {
+    it('takes no further tenant below half of its threshold, and logs that once per block', () => {
       record.room = 1;
       expect([counts('a'), counts('b'), counts('c'), counts('a'), counts('near', { known: 5 })]).toEqual([
         undefined,
@@ -367,7 +367,7 @@ describe('what an instance knows of the usage of a category', () => {
     });
   });
 
-  it('takes what is new about tenants that have room, and asks no more room for them', () => {
+  it('accepts news about tenants that have room', () => {
     record.room = 1;
     for (const name of ['Acme', 'Acme', 'Acme Inc']) expect(counts('a', { name })).toBeUndefined();
     expect(seenIn(report())).toEqual({ 0: { a: { name: 'Acme Inc' } } });
@@ -382,7 +382,7 @@ describe('what an instance knows of the usage of a category', () => {
   describe('forgets', () => {
     const slots = (pending: Pending) => [sumsIn(pending), activeIn(pending), pending.tops.size];
 
-    it('what is pending once its minute is six minutes ago', () => {
+    it('pending counts six minutes after their minute', () => {
       counts('a');
       record.closedSums.add(T0 / SLOT_MS);
       record.forget(T0 + 7 * SLOT_MS - 1);
@@ -415,7 +415,7 @@ describe('what an instance knows of the usage of a category', () => {
       expect(record.takePending().tops.size).toBe(0);
     });
 
-    it('what was reported of a span, only with the span', () => {
+    it('what was reported of a span only together with the span', () => {
       counts('a', { known: 6 });
       report();
       record.forget(now);
@@ -423,7 +423,7 @@ describe('what an instance knows of the usage of a category', () => {
       expect(report().tops.size).toBe(0);
     });
 
-    it('the oldest units that are done, of more than thirty', () => {
+    it('the oldest copied units beyond thirty', () => {
       for (let i = 0; i < 32; i++) record.done.add(String(i));
       record.forget(now);
       expect([record.done.size, [...record.done][0]]).toEqual([30, '2']);

@@ -42,7 +42,7 @@ describe('since when tenants have been over, in minutes', () => {
     };
   };
 
-  it('is the first of the minutes in a row, also if that is more than an hour ago, as far as history goes', async () => {
+  it('is the first of the consecutive minutes, even more than an hour ago, as far as history goes', async () => {
     const { minutes, since } = counted(MINUTE, 2 * HOUR);
     for (let minute = 0; minute <= 90; minute++) await minutes({ hot: 11, ...(minute > 31 ? { late: 11 } : {}) });
     expect(await since('hot', 'late', 'calm')).toEqual([0, 32, 90]);
@@ -53,7 +53,7 @@ describe('since when tenants have been over, in minutes', () => {
   it.each([
     [10 * MINUTE, 30],
     [HOUR, 5],
-  ])('is in the first of several windows of %i ms in a row', async (windowMs, windows) => {
+  ])('is in the first of several consecutive windows of %i ms', async (windowMs, windows) => {
     const { minutes, since } = counted(windowMs);
     await minutes({ cool: 10 });
     for (let i = 1; i <= windows; i++) {

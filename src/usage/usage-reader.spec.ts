@@ -59,7 +59,7 @@ describe('usage, as it is read', () => {
       );
     });
 
-    it('have their share, the part of their threshold, and since when they have been over it', async () => {
+    it('have their share, ratio, and since when they have been over', async () => {
       const a = replica();
       a.thresholds.set('none', 0).set('free', Infinity);
       await minutes(a, { hot: 9, none: 1 }, { hot: 11 }, { hot: 11, none: 1 });
@@ -86,7 +86,7 @@ describe('usage, as it is read', () => {
       for (const row of rows) expect(row).toMatchObject({ category: 'llm', window: '', windowStart, windowEnd });
     });
 
-    it('have no threshold and no ratio if each tenant has its own and nobody knows it', async () => {
+    it('have no threshold and no ratio if each tenant has its own, which is not known', async () => {
       const a = replica({ llm: { threshold: () => 10 } });
       await a.count('llm', 'one', 100);
       await a.recorder.look();
@@ -95,7 +95,7 @@ describe('usage, as it is read', () => {
       expect(row).not.toHaveProperty('since');
     });
 
-    it('of a window beside the shortest have been over since it began, and of the last ten are known', async () => {
+    it('of a window other than the shortest are over since its start, and are known for the last ten', async () => {
       const windows = [
         { threshold: 100, windowMs: 10 * MINUTE },
         { threshold: 10, windowMs: MINUTE },
@@ -117,7 +117,7 @@ describe('usage, as it is read', () => {
       expect(await a.usage.top('llm', { window: '10min', at: begun })).toEqual([]);
     });
 
-    it('of a minute hours ago are read from history, the busiest first, and none at a time that is still to come', async () => {
+    it('of a minute hours ago are read from history, busiest first, and there are none in the future', async () => {
       const a = replica();
       await minutes(a, { two: 4, one: 3, three: 5 });
       await pass(3 * HOUR, a);
@@ -134,7 +134,7 @@ describe('usage, as it is read', () => {
       for (const at of [-1e17, 1e17]) expect(await daily.usage.top('llm', { at })).toEqual([]);
     });
 
-    it('of an hour long ago are read from history, and so are those of a minute whose list the store has lost', async () => {
+    it('of an hour long ago, or of a minute whose list the store has lost, are read from history', async () => {
       const hours = replica({ llm: { threshold: 10, windowMs: HOUR } });
       await minutes(hours, { one: 3 }, { one: 1, two: 5 }, {});
       clock.now += 12 * HOUR;
@@ -150,7 +150,7 @@ describe('usage, as it is read', () => {
       expect(await a.usage.top('llm', { at, limit: 1 })).toMatchObject([{ share: 0.75 }]);
     });
 
-    it('share what is known of a window that is shorter than a minute, or sliding', async () => {
+    it('have their share of the known counts in a window that is shorter than a minute, or sliding', async () => {
       const a = replica({ llm: { threshold: 10, windowMs: 10_000 }, slow: { threshold: 10, sliding: true } });
       for (const category of ['llm', 'slow']) {
         await a.count(category, 'one', 3);
@@ -182,7 +182,7 @@ describe('usage, as it is read', () => {
       ]);
     });
 
-    it('of a sliding window are also those who were counted in an earlier part of it only', async () => {
+    it('of a sliding window include those who were counted only in an earlier part', async () => {
       const a = replica({ slow: { threshold: 10, sliding: true } });
       await a.count('slow', 'burst', 30);
       await a.count('slow', 'steady', 4);
@@ -212,7 +212,7 @@ describe('usage, as it is read', () => {
       expect((await a.usage.top('slow')).map(({ tenant, count }) => [tenant.id, count])).toEqual([['steady', 5]]);
     });
 
-    it('of a sliding window are the highest of all its parts, and nobody whose count the store has lost', async () => {
+    it('of a sliding window are the highest over all parts, without those whose counts the store has lost', async () => {
       const a = replica({ slow: { threshold: 10, sliding: true } });
       const window = a.of('slow').windows[0] as CategoryWindow;
       const near = async () => await a.usage.nearest(a.of('slow'), window, clock.now);
@@ -236,7 +236,7 @@ describe('usage, as it is read', () => {
     });
 
     it.each([false, true])(
-      'share what all counted in an hour, from its first minute on, sliding: %s',
+      'have their share of the total of an hour, from its first minute on, sliding: %s',
       async (sliding) => {
         const a = replica({ llm: { threshold: 10, windowMs: HOUR, sliding } });
         for (let i = 0; i < 3; i++) {
@@ -267,7 +267,7 @@ describe('usage, as it is read', () => {
       },
     );
 
-    it('are asked of the store alone while nobody counts', async () => {
+    it('are read from the store alone while nobody counts', async () => {
       const a = replica();
       await minutes(a, { one: 3 });
       await pass(5 * MINUTE, a);
@@ -291,7 +291,7 @@ describe('usage, as it is read', () => {
     });
   });
 
-  it('has a row of each tenant that is asked for, also if it used nothing', async () => {
+  it('has a row for each requested tenant, even if it used nothing', async () => {
     const a = replica();
     await minutes(a, { one: 12, two: 4 });
     await a.count('llm', 'two', 1, { name: 'Two' });
@@ -354,7 +354,7 @@ describe('usage, as it is read', () => {
       ]);
     });
 
-    it('knows the last minutes before they are copied', async () => {
+    it('includes the last minutes before they are copied', async () => {
       const a = replica();
       for (let minute = 1; minute <= 5; minute++) {
         await a.count('llm', 'one', minute);
@@ -373,7 +373,7 @@ describe('usage, as it is read', () => {
       expect((await hours.usage.history('llm', 'three', { from: clock.now - MINUTE })).counts).toEqual([7, 0]);
     });
 
-    it('is refused for what is no tenant, no range, no time', async () => {
+    it('is refused for an invalid tenant, range or time', async () => {
       const { usage } = replica();
       const of = (tenant: unknown, range: unknown = { from: START }) =>
         usage.history('llm', tenant as never, range as never);
@@ -389,7 +389,7 @@ describe('usage, as it is read', () => {
       );
     });
 
-    it('begins where history begins, and has nothing of what is still to come', async () => {
+    it('begins where history begins, and has nothing from the future', async () => {
       const { usage } = replica({ llm: { threshold: 10 } }, { retentionMs: HOUR });
       const of = async (from: number, to?: number) => {
         const { start, counts } = await usage.history('llm', 'one', { from, to });
@@ -401,7 +401,7 @@ describe('usage, as it is read', () => {
       expect(await of(START - MINUTE, START - 5 * MINUTE)).toEqual([-1, 0]);
     });
 
-    it('is the running count of a window of hours, also in minutes without a request, and before the range', async () => {
+    it('is the running count of a window of hours, even in minutes without a request, and from before the range', async () => {
       const a = replica({ llm: { threshold: 10, windowMs: HOUR } });
       await minutes(a, { one: 3 }, {}, { one: 4 }, {});
       const of = async (from: number) => (await a.usage.history('llm', 'one', { from: START + from * MINUTE })).counts;
@@ -465,7 +465,7 @@ describe('usage, as it is read', () => {
       expect(await a.usage.hourlyPeaks('llm', { from: START })).toMatchObject([{ tenants: [{ count: 50 }, {}] }]);
     });
 
-    it('of a window of 45 s, also while it is not copied, is that of the minute in which it began', async () => {
+    it('of a window of 45 s belongs to the minute in which it began, even before it is copied', async () => {
       const a = replica({ llm: { threshold: 10, windowMs: 45_000 } });
       await pass(46_000, a);
       await a.count('llm', 'one', 20);
@@ -550,7 +550,7 @@ describe('usage, as it is read', () => {
       await expect(a.usage.hourlyPeaks('llm', { from: 0, to: NaN })).rejects.toThrow('to is not a time');
     });
 
-    it('has how many counted in a range, of a part of 8 hours only those that did in that part', async () => {
+    it('has how many were active in a range, exactly even within a block of 8 hours', async () => {
       const a = replica();
       const many = Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`t${i}`, 1]));
       for (const [at, who] of [
@@ -584,7 +584,7 @@ describe('usage, as it is read', () => {
       expect(history).not.toHaveBeenCalled();
     });
 
-    it('has how many counted in a window of hours up to then, though not in the range itself', async () => {
+    it('has how many were active in a window of hours up to then, even if not in the range itself', async () => {
       const a = replica({ llm: { threshold: 10, windowMs: HOUR } });
       await minutes(a, { before: 1 }, {});
       clock.now = START + 2 * HOUR;
@@ -651,7 +651,7 @@ describe('usage, as it is read', () => {
       },
     );
 
-    it('takes some bytes, if the store knows', async () => {
+    it('has an estimated size in bytes, if the store knows it', async () => {
       const a = replica({ llm: { threshold: 10 }, exports: { threshold: 10 } });
       expect(await a.usage.bytes()).toBe(0);
       await minutes(a, { one: 3 });
@@ -671,7 +671,7 @@ describe('usage, as it is read', () => {
   });
 
   describe('is advised on', () => {
-    it('over a day, or what is asked for, and at least a minute and at most what is kept', async () => {
+    it('over a day or as requested, at least a minute and at most what is kept', async () => {
       const a = replica();
       await minutes(a, { one: 3 });
       const from = async (over?: number) =>
@@ -697,7 +697,7 @@ describe('usage, as it is read', () => {
       await expect(a.usage.advise('x')).rejects.toThrow("category is 'x', which is not configured");
     });
 
-    it('without a threshold if each tenant has its own, or none is alerted on', async () => {
+    it('without a threshold if each tenant has its own, or there are no alerts', async () => {
       for (const threshold of [() => 5, Infinity]) {
         const a = replica({ llm: { threshold } });
         await minutes(a, { one: 3 });
@@ -705,7 +705,7 @@ describe('usage, as it is read', () => {
       }
     });
 
-    it('in words that name the time and the window', async () => {
+    it('in words that name the period and the window', async () => {
       const words: (string | undefined)[] = [];
       for (const [windowMs, over, count, sliding = false] of [
         [MINUTE, 3 * HOUR, 8],

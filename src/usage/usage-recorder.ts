@@ -42,7 +42,7 @@ export interface UsageSource {
 }
 
 /** Settings of the recorder. */
-export interface RecorderSettings extends UsageRetention {
+interface RecorderSettings extends UsageRetention {
   /** The most tenants with history, per category and 8 hours. Those at half of their threshold or more always get one. */
   readonly maxTenants: number;
   /** How long after its end a window's totals may still arrive. */

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 
 import { Deferred } from './deferred.js';
 
-it('Deferred does what waited in order once it is set, and everything after at once', () => {
+it('Deferred runs waiting work in order once it is set, and later work at once', () => {
   const late = new Deferred<string>();
   const seen: string[] = [];
   late.whenSet((value) => seen.push(`${value} 1`));
@@ -16,7 +16,7 @@ it('Deferred does what waited in order once it is set, and everything after at o
   expect([late.value, seen.length]).toEqual(['b', 3]);
 });
 
-it('Deferred does what waited in the AsyncLocalStorage of who asked for it', () => {
+it('Deferred runs waiting work in the AsyncLocalStorage of its caller', () => {
   const late = new Deferred<string>();
   const tenant = new AsyncLocalStorage<string>();
   const seen: unknown[] = [];
@@ -33,7 +33,7 @@ it('Deferred keeps a limited amount of work, and counts what it drops', () => {
   expect([seen.length, seen.at(-1), late.dropped]).toEqual([10_000, 9_999, 2]);
 });
 
-it('Deferred drops all work if nothing will come', () => {
+it('Deferred drops all work if there will be no value', () => {
   const late = new Deferred<string>();
   const seen: string[] = [];
   late.whenSet((value) => seen.push(value));

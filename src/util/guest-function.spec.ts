@@ -24,7 +24,7 @@ describe('a function of the app', () => {
     return reasons;
   };
 
-  it('answers at once what it gives at once, throws what it throws, and is promised what it promises', async () => {
+  it('returns at once, throws or returns a promise as the function does', async () => {
     expect(new GuestFunction((n: number) => n + 1, IN_TIME_MS).answer(1)).toBe(2);
     const throwing = new GuestFunction((): number => JSON.parse('{') as number, IN_TIME_MS);
     expect(() => throwing.answer(undefined)).toThrow(SyntaxError);
@@ -54,7 +54,7 @@ describe('a function of the app', () => {
     expect(guest.isPrompt).toBe(true);
   });
 
-  it('may answer with what is a function and a promise at once, and may call back twice', async () => {
+  it('may return a callable thenable, which may call back twice', async () => {
     const twice = Object.assign(() => undefined, {
       then: (ok: (answer: string) => void) => [ok('first'), ok('second')],
     });
@@ -62,7 +62,7 @@ describe('a function of the app', () => {
     expect(await guest.answer(undefined)).toBe('first');
   });
 
-  it('is waited for while many ask at once, and while its answers take as long as they may', async () => {
+  it('is waited for during many concurrent calls, and while its answers are just in time', async () => {
     jest.advanceTimersByTime(100);
     const { guest, answers } = hanging();
     for (let i = 0; i < 4; i++) void guest.answer(i);
@@ -84,7 +84,7 @@ describe('a function of the app', () => {
     expect(guest.isPrompt).toBe(true);
   });
 
-  it('is not waited for after three late answers, until one comes in time', async () => {
+  it('is not waited for after three late answers, until one is in time', async () => {
     const { guest, answers } = hanging();
     for (let i = 0; i < 3; i++) {
       expect(guest.isPrompt).toBe(true);
@@ -101,7 +101,7 @@ describe('a function of the app', () => {
     expect(guest.isPrompt).toBe(true);
   });
 
-  it('is asked ten thousand times at most within the time that a request may wait', () => {
+  it('has at most ten thousand outstanding calls within the time that a request may wait', () => {
     const { guest, ask } = hanging();
     const reasons = askAll(guest, 10_500);
     expect([ask.mock.calls.length, reasons.length, reasons[0]]).toEqual([10_000, 500, 'no answer to 10000 calls']);
@@ -121,7 +121,7 @@ describe('a function of the app', () => {
     expect([reasons, answers.length, guest.isPrompt]).toEqual([[], 2_001, true]);
   });
 
-  it('is not asked while a thousand answers are late, and asked ten times once it has been given up', async () => {
+  it('is not called while a thousand answers are late, and ten times once a call was abandoned', async () => {
     jest.advanceTimersByTime(5_000);
     const { guest, ask, answers } = hanging();
     const reasons = askAll(guest, 999);
@@ -164,11 +164,11 @@ describe('a function of the app', () => {
   });
 });
 
-it.each([null, undefined, 5, 'then', {}, { then: 'x' }])('isThenable takes %p for an answer', (answer) =>
+it.each([null, undefined, 5, 'then', {}, { then: 'x' }])('isThenable treats %p as a plain answer', (answer) =>
   expect(isThenable(answer)).toBe(false),
 );
 
-it('givenAtOnce gives what is there, and throws for a promise, whose rejection then ends nothing', async () => {
+it('givenAtOnce returns a synchronous answer, and throws for a promise, whose rejection it handles', async () => {
   expect(givenAtOnce('x')).toBe('x');
   const ended = jest.fn();
   process.once('unhandledRejection', ended);

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 
 import { maskKey } from './mask-key.js';
 
-it('maskKey keeps what tells a key from another', () => {
+it('maskKey keeps enough to tell keys apart', () => {
   expect(maskKey('sk-abcdefghijklmnopqrstuvwxyz')).toBe('sk-****wxyz');
 });
 
-it('maskKey shows nothing of what is too short, or no key', () => {
+it('maskKey shows nothing of short keys and of other values', () => {
   expect([maskKey(''), maskKey('sk-secret'), maskKey('x'.repeat(27)), maskKey(undefined as never)]).toEqual(
     Array(4).fill('****'),
   );

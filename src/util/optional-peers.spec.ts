@@ -32,7 +32,7 @@ describe('a package that the app does without', () => {
     expect(await openTelemetry()).toBeUndefined();
   });
 
-  it('is not asked for again: webpack gives an empty object for it the second time', async () => {
+  it('is not imported again: webpack returns an empty object the second time', async () => {
     const load = jest.fn(() => {
       throw Object.assign(new Error("Cannot find module '@nestjs/config'"), { code: 'MODULE_NOT_FOUND' });
     });
@@ -57,7 +57,7 @@ describe('a package that the app does without', () => {
   });
 });
 
-it("takes no client from a RedisService that is the app's own", () => {
+it('takes no client from an unrelated RedisService of the app', () => {
   class RedisService {
     getOrNil(): object {
       return {};

@@ -32,7 +32,7 @@ describe('Poller', () => {
     expect(work).toHaveBeenCalledTimes(3);
   });
 
-  it('starts no run while another is under way, and a stop waits for that one', async () => {
+  it('starts no run while another is in progress, and a stop waits for that one', async () => {
     let finish = (): void => undefined;
     work.mockReturnValueOnce(new Promise((resolve) => (finish = resolve)));
     await pass(10_000);
@@ -45,7 +45,7 @@ describe('Poller', () => {
     await stopping;
   });
 
-  it('does not hold up the end for work that never ends', async () => {
+  it('does not delay the shutdown for work that never ends', async () => {
     let finish = (): void => undefined;
     work.mockReturnValue(new Promise((resolve) => (finish = resolve)));
     await pass(1_000);
@@ -58,7 +58,7 @@ describe('Poller', () => {
     finish();
   });
 
-  it('warns once of all that fail for one reason, and of each other reason', async () => {
+  it('warns once about all that fail for one reason, and about each further reason', async () => {
     const fails = (reason: string): Promise<void> => Promise.reject(new Error(reason));
     work.mockImplementation(() => fails('NOPERM'));
     const beside = [
@@ -128,7 +128,7 @@ describe('Poller', () => {
     expect(log.lines).toHaveLength(2);
   });
 
-  it('does not warn while the log says why, and a minute later if the work still fails', async () => {
+  it('does not warn while the log has the reason, but a minute later if the work still fails', async () => {
     let isReported = true;
     const quiet = new Poller(
       () => Promise.reject(new Error('away')),

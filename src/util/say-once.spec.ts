@@ -14,7 +14,7 @@ describe('SayOnce', () => {
 
   const warn = (about: string, fault?: string): void => once.warn(about, () => `${about}: ${fault}`, fault);
 
-  it('tells each fault of a subject once', () => {
+  it('logs each fault of a subject once', () => {
     for (let i = 0; i < 2; i++) for (const fault of ['down', 'slow']) warn('tenant a', fault);
     expect(lines).toEqual(['tenant a: down', 'tenant a: slow']);
     jest.advanceTimersByTime(60_000);
@@ -22,7 +22,7 @@ describe('SayOnce', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('tells a fault again that comes back after all was well, but not at every turn', () => {
+  it('logs a fault again that returns after a recovery, but not every time', () => {
     warn('tenant a', 'down');
     once.good('tenant a');
     warn('tenant a', 'down');
@@ -35,19 +35,19 @@ describe('SayOnce', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('tells five faults of a subject, however many it has', () => {
+  it('logs five faults of a subject at most', () => {
     for (let i = 0; i < 20; i++) warn('tenant a', `fault ${i}`);
     expect(lines).toHaveLength(5);
   });
 
-  it('takes it as nothing that a subject without a fault is well', () => {
+  it('ignores the recovery of a subject without a fault', () => {
     once.good('tenant a');
     warn('tenant b', 'down');
     once.good('tenant a');
     expect(lines).toEqual(['tenant b: down']);
   });
 
-  it('lets no flood of one kind silence another', () => {
+  it('does not let a flood of one kind silence another', () => {
     for (let i = 0; i < 1_000; i++) warn(`category ${i}`);
     expect(lines).toHaveLength(100);
     warn('cost llm_call');

@@ -14,4 +14,4 @@ it.each([
   ['a function', () => ({}), false],
   ['null', null, false],
   ['what can no longer be read', proxy, false],
-])('tells whether options can be in %s', (_, value: unknown, may) => expect(isRecord(value)).toBe(may));
+])('knows whether %s can hold options', (_, value: unknown, may) => expect(isRecord(value)).toBe(may));

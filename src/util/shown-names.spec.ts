@@ -25,7 +25,7 @@ it.each([
   expect(labels[0]?.slice(-8)).not.toBe(labels[1]?.slice(-8));
 });
 
-it('an id that was cut is quoted if what is left could be read as part of the sentence', () => {
+it('a shortened id is quoted if the rest could pass for part of the sentence', () => {
   expect(idLabel('a, b, c, d, e, f', 10)).toMatch(/^"a, b, c, …" \[altered #/);
   // Only what was cut off ends in a mark that no plain id has.
   expect(idLabel('acme…x', 40)).toBe('"acme…x"');
@@ -37,7 +37,7 @@ it('an id that a service must escape is marked only if it did not fit', () => {
   expect(idLabel('a_b_c_d', 7, write)).toMatch(/^a\\_b\\_c \[altered #[0-9a-f]{6}\]$/);
 });
 
-it('an id outside sentences is never quoted, and marked in the same way', () => {
+it('an id outside sentences is never quoted, but marked in the same way', () => {
   expect(shownId('acme, "inc"', 40)).toBe('acme, "inc"');
   expect(shownId('acme\n', 40)).toBe(`acme ${idLabel('acme\n', 40).slice(5)}`);
   expect(shownId('\u200b', 40)).toMatch(/^\[altered #[0-9a-f]{6}\]$/);

@@ -19,25 +19,25 @@ import {
 describe('oneLine', () => {
   it('leaves plain text unchanged', () => expect(oneLine('Acme & Söhne 東京')).toBe('Acme & Söhne 東京'));
 
-  it('takes out what breaks a line or turns its direction', () => {
+  it('removes what breaks a line or changes its direction', () => {
     expect(oneLine('a\nwarn RateMonitor: forged\r\u2028\u202Eevil\u200B\u0000')).toBe(
       'a warn RateMonitor: forged evil',
     );
   });
 
-  it('takes out what renders as nothing', () => {
+  it('removes what renders as nothing', () => {
     expect(oneLine('a\u3164b\u2800c\u034Fd\u17B4e\uFE0Ff\u{E0100}g\u115Fh\u00ADi')).toBe('abcdefghi');
     expect(oneLine('\u3164\u2800\u2003')).toBe('');
   });
 
-  it('leaves marks on letters, but no towers of them that cover other lines', () => {
+  it('keeps combining marks, but no stacks of them that cover other lines', () => {
     expect(oneLine('Việt नमस्ते שָׁלוֹם བསྒྲུབས')).toBe('Việt नमस्ते שָׁלוֹם བསྒྲུབས');
     expect(oneLine(`a${'\u0301'.repeat(60)}b`)).toBe(`a${'\u0301'.repeat(8)}b`);
   });
 
-  it('makes one space of many', () => expect(oneLine('a \u00A0\t\n  b')).toBe('a b'));
+  it('collapses whitespace', () => expect(oneLine('a \u00A0\t\n  b')).toBe('a b'));
 
-  it('cuts, with a mark, between characters', () => {
+  it('truncates between characters, with an ellipsis', () => {
     expect(oneLine('abcdef', 4)).toBe('abc…');
     expect(oneLine('😀😀😀😀', 4)).toBe('😀…');
     expect(oneLine('abcd', 4)).toBe('abcd');
@@ -48,7 +48,7 @@ describe('oneLine', () => {
     expect(oneLine(`${'\u200B'.repeat(8)}abcdef`, 4)).toBe('…');
   });
 
-  it('never exceeds the maximum length, nor one line', () => {
+  it('never exceeds the maximum length or one line', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 500 }), fc.integer({ min: 1, max: 50 }), (text, most) => {
         const line = oneLine(text, most);
@@ -90,7 +90,7 @@ it.each([
   [Number.MIN_VALUE, '5e-324'],
 ])('amountOf writes %d as %s', (count, text) => expect(amountOf(count)).toBe(text));
 
-it('reasonOf tells what went wrong on one line', () => {
+it('reasonOf says on one line what went wrong', () => {
   expect([reasonOf(new Error('a\nb')), reasonOf('c'), reasonOf(undefined), reasonOf(new Error(''))]).toEqual([
     'a b',
     'c',
@@ -99,11 +99,11 @@ it('reasonOf tells what went wrong on one line', () => {
   ]);
 });
 
-it('reasonOf knows an error of another realm, such as a worker, a sandbox or a test runner', () => {
+it('reasonOf recognizes an error of another realm, such as a worker, a sandbox or a test runner', () => {
   expect(reasonOf(runInNewContext('new TypeError("refused")'))).toBe('refused');
 });
 
-it('reasonOf leaves out what Redis repeats of a command that it does not know', () => {
+it('reasonOf leaves out what Redis repeats of an unknown command', () => {
   const echoed = "ERR unknown command 'hmget', with args beginning with: 'rate_monitor:proj_1'\n 'x' ";
   const errors = [new Error(echoed), echoed, echoed.replace(',', '')];
   expect(errors.map(reasonOf)).toEqual(Array(3).fill("ERR unknown command 'hmget'"));
@@ -128,7 +128,7 @@ it.each([
   ['x'.repeat(50), `${'x'.repeat(39)}…`],
 ])('shownOption writes %j as %j', (text, shown) => expect(shownOption(text)).toBe(shown));
 
-it('storeReasonOf names the keys of what Redis refuses because one holds something else, and what to do', () => {
+it('storeReasonOf names the keys of a command that meets another type, and the remedy', () => {
   const refused = (name: string, args: unknown[], message = 'WRONGTYPE Operation') =>
     storeReasonOf(Object.assign(new Error(message), { command: { name, args } }));
   const remedy = 'WRONGTYPE Operation. Set a keyPrefix that nothing else uses, or delete what is of the wrong type: ';
@@ -187,8 +187,7 @@ it.each([
   [{ [Symbol.toStringTag]: 'a\nb'.repeat(50) }, 'an object (a ba ba ba ba ba ba ba ba ba ba ba ba b…)'],
 ])('kindOf names %p: %s', (value, kind) => expect(kindOf(value)).toBe(kind));
 
-it('kindOf takes a proxy that was revoked for one that cannot be read', () =>
-  expect(kindOf(revoked())).toBe('an object that cannot be read'));
+it('kindOf survives a revoked proxy', () => expect(kindOf(revoked())).toBe('an object that cannot be read'));
 
 it.each(['proj_1', 'Söhne 東京 😀', '\ud800 half a pair', ''])('copied keeps each character of %p', (text) =>
   expect(copied(text)).toBe(text),
@@ -206,7 +205,7 @@ it.each([
   [5_000, '5,000 alerts'],
 ])('plural writes %d as %s', (count, text) => expect(plural(count, 'alert')).toBe(text));
 
-it('capitalized and moment write as people do', () => {
+it('capitalized and moment write text for people', () => {
   expect([capitalized('slack is off'), capitalized('')]).toEqual(['Slack is off', '']);
   expect(moment(new Date(Date.UTC(2026, 0, 1, 12, 0, 0, 999)))).toBe('2026-01-01 12:00:00 UTC');
 });

@@ -8,7 +8,7 @@ describe('Turns', () => {
   const go = (turns: Turns, one: number, much?: number): void => void turns.mine(much).then(() => done.push(one));
   beforeEach(() => (done = []));
 
-  it('lets so much go on in each turn of the event loop, in the order of the calls', async () => {
+  it('runs a limited number of calls per turn of the event loop, in their order', async () => {
     const turns = new Turns(2);
     for (const one of [1, 2, 3, 4, 5]) go(turns, one);
     await Promise.resolve();
@@ -20,7 +20,7 @@ describe('Turns', () => {
     expect(done).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('takes much for as much as it is', async () => {
+  it('weighs a large piece of work by its size', async () => {
     const turns = new Turns(10);
     go(turns, 1, 9);
     go(turns, 2, 30);
@@ -31,7 +31,7 @@ describe('Turns', () => {
     expect(done).toEqual([1, 2, 3]);
   });
 
-  it('does not wait in the context of a call', async () => {
+  it('does not wait in the async context of a call', async () => {
     const context = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
     jest.spyOn(promised, 'setImmediate').mockImplementation(() => {

@@ -20,7 +20,7 @@ class NamedStore extends RedisCounterStore {
   }
 }
 
-export interface InstanceOptions {
+interface InstanceOptions {
   client: Redis | Cluster;
   keyPrefix: string;
   name: string;

@@ -8,7 +8,7 @@ import { until } from './until.js';
 import { freePort } from './free-port.js';
 
 /** An alert as Alertmanager returns it. */
-export interface ActiveAlert {
+interface ActiveAlert {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   startsAt: string;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 
 /** A program that tests need, and how to install it. */
-export interface Program {
+interface Program {
   /** In order of preference. */
   names: readonly string[];
   /** Names of the Debian and Homebrew packages. */

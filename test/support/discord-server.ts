@@ -2,7 +2,7 @@ import { discordFaults, type DiscordBody } from './discord-limits.js';
 import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 
 /** A message in the channel. */
-export interface PostedMessage {
+interface PostedMessage {
   id: string;
   /** The thread, in a forum channel. */
   thread?: string | undefined;

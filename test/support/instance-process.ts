@@ -3,7 +3,7 @@ import type { Asked } from './flood.js';
 import type { Advance, ChangeThreshold, Flush, Told } from './instance.js';
 import { TestProcess } from './test-process.js';
 
-export interface ProcessOptions {
+interface ProcessOptions {
   fastify?: boolean;
   /** Arguments for Node. */
   flags?: string[];

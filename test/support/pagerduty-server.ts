@@ -1,7 +1,7 @@
 import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 
 /** An event for PagerDuty's Events API v2, with the parts that this suite checks. */
-export interface PagerDutyEvent {
+interface PagerDutyEvent {
   routing_key: string;
   event_action: 'trigger' | 'acknowledge' | 'resolve';
   dedup_key?: string;

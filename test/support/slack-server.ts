@@ -1,13 +1,13 @@
 import { StandIn, type Received, type StandInAnswer } from './stand-in.js';
 
 /** A message for Slack's webhooks, with the parts that this suite checks. */
-export interface SlackBody {
+interface SlackBody {
   text: string;
   mrkdwn?: boolean;
   blocks: SlackBlock[];
 }
 
-export interface SlackBlock {
+interface SlackBlock {
   type: string;
   text?: SlackText;
   fields?: SlackText[];

@@ -39,7 +39,7 @@ export interface V01Store {
   close(): Promise<void>;
 }
 
-export interface V01Alerts {
+interface V01Alerts {
   start(settings: object): Promise<void>;
   raise(alert: RateAlert): void;
   mute(options: MuteOptions): Promise<Mute>;

@@ -6,7 +6,7 @@ import { Secrets, secretsOf } from './secrets.js';
 const read = (body: unknown, init?: ResponseInit, secrets: string[] = []) =>
   readAnswer(new Response(typeof body === 'string' ? body : JSON.stringify(body), init), new Secrets(secrets));
 
-it('a response with an incomplete body still shows by its status that the alert has arrived', async () => {
+it('the status shows that an alert has arrived, even if the body is incomplete', async () => {
   const body = new ReadableStream({ start: (controller) => controller.error(new Error('cut')) });
   const answer = await readAnswer(new Response(body, { status: 200 }), new Secrets([]));
   expect(accept(answer)).toMatchObject({ status: 200, json: {}, reason: undefined });
@@ -22,7 +22,7 @@ it('a response that never ends is abandoned', async () => {
   expect(cancelled).toBe(true);
 });
 
-it('a response whose body stalls after its headers is delivered all the same, and the connection is let go', async () => {
+it('a response whose body stalls after its headers counts as delivered, and the connection is released', async () => {
   let cancelled = false;
   const body = new ReadableStream({
     start: (controller) => controller.enqueue(Buffer.from('{"id":')),
@@ -39,7 +39,7 @@ it('a response whose body stalls after its headers is delivered all the same, an
   }
 });
 
-it('a rate limit without end pauses for five minutes, not for years', async () => {
+it('an endless rate limit pauses for five minutes, not for years', async () => {
   const limit = new RateLimit();
   limit.heed(new Headers({ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset-after': '1e9' }));
   const error = await limit.free().catch((thrown: unknown) => thrown as DeliveryError);
@@ -60,7 +60,7 @@ it.each<[string, unknown, string | undefined]>([
   expect((await read(body, {}, ['s3cret'])).reason).toBe(reason),
 );
 
-it('the name of a parameter is a secret of an address, because it may be the whole token', () => {
+it("a parameter's name is secret, because it may be the whole token", () => {
   const secrets = new Secrets(secretsOf(new URL('https://hooks.example.com/a?t0ken-kept-secret')));
   expect(['bad t0ken-kept', 'bad format'].map((text) => secrets.areIn(text))).toEqual([true, false]);
 });

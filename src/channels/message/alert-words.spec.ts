@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const dialect = { ...PLAIN, time: (at: Date): string => at.toISOString().slice(11, 16) };
 
 describe('words about an alert', () => {
-  it('call a count that is not above the threshold near it', () => {
+  it('call a count at or below the threshold near', () => {
     expect([14, 15, 16].map((count) => standing(anAlert({ count })))).toEqual(['near', 'near', 'over']);
     expect([46, 47, 48].map((threshold) => standing(anIncident('resolved', { threshold })))).toEqual([
       ...['back under', 'no longer near', 'no longer near'],
@@ -18,7 +18,7 @@ describe('words about an alert', () => {
 
   it('have no ratio to a threshold of 0', () => expect([times(5, 0), times(5, 2)]).toEqual(['', ', 2.5x']));
 
-  it('have the count at the crossing only if it is another', () => {
+  it('have the count at the crossing only if it differs', () => {
     expect([undefined, 47, 16].map((countAtCrossing) => crossing(anAlert({ countAtCrossing })))).toEqual([
       ...[undefined, undefined, '16 when it crossed'],
     ]);
@@ -47,7 +47,7 @@ describe('words about an alert', () => {
     expect([resets(10 * MINUTE - 1), resets(10 * MINUTE)]).toEqual([undefined, 'resets at 2026-01-01 12:00 UTC']);
   });
 
-  it('make what formats times once for each time zone, however many alerts there are', () => {
+  it('create one time formatter per time zone, however many alerts there are', () => {
     const made = jest.spyOn(Intl, 'DateTimeFormat');
     const resets = ['Asia/Tokyo', 'America/Lima', 'Asia/Tokyo', 'America/Lima'].map((timeZone) =>
       resetsAt(anAlert({ windowMs: 10 * MINUTE, windowEnd: AT, timeZone })),
@@ -69,7 +69,7 @@ describe('words about an alert', () => {
     expect([named(0), named(6)]).toEqual([undefined, '"k0" 9, "k1" 9, "k2" 9, "k3" 9, "k4" 9']);
   });
 
-  it('do not repeat an id as a name, and keep a category and its window to their room', () => {
+  it('do not repeat an id as a name, and limit the length of a category and its window', () => {
     const room = { name: 20, id: 20, category: 20 };
     expect(tenantLabel({ id: 'acme', name: 'acme' }, PLAIN, room)).toBe('acme');
     const label = categoryLabel({ category: 'c'.repeat(40), window: 'w'.repeat(40) }, PLAIN, 30);

@@ -17,7 +17,7 @@ const batch = (alerts: readonly RateAlert[], most = ROOM, more = 0) => batchOf(a
 const title = (...alerts: RateAlert[]): string => batch(alerts).title;
 
 describe('several alerts in one message', () => {
-  it('have a line each, the most urgent first, and those that are over last', () => {
+  it('have a line each, most urgent first, and those that have ended last', () => {
     const { lines, worst } = batch([
       resolved('r'),
       of('low', { level: info, count: 13 }),

@@ -18,7 +18,7 @@ it('a link is left out past 2,000 characters, which no service takes', () => {
   expect(safeLink(`${long}a`)).toBeUndefined();
 });
 
-it("the alert's own link gives way to the channel's, and is not taken if that one fails", () => {
+it("the channel's link replaces the alert's own, even if it fails", () => {
   const alert = anAlert({ link: 'https://app.example.com/' });
   expect(linkOf(alert)).toBe('https://app.example.com/');
   expect(linkOf(alert, ({ tenant }) => `https://else.example.com/${tenant.id}`)).toBe(

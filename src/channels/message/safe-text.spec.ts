@@ -26,7 +26,7 @@ describe('discordText', () => {
     );
   });
 
-  it('cuts between characters, never between one and its escape', () => {
+  it('truncates between characters, never between a character and its escape', () => {
     expect([4, 5, 6, 7].map((length) => discordText('a**b', length))).toEqual([
       'a\\*…',
       'a\\*…',
@@ -53,7 +53,7 @@ it('discordCategory leaves names that do not affect formatting unchanged', () =>
   expect(discordCategory('a'.repeat(90), 80)).toHaveLength(80);
 });
 
-it('slackText escapes everything that begins a mention, and is never cut within an entity', () => {
+it('slackText escapes everything that begins a mention, and is never truncated within an entity', () => {
   expect(slackText('<!channel> & co', 100)).toBe('&lt;!channel&gt; &amp; co');
   fc.assert(
     fc.property(anything, most, (text, length) => {

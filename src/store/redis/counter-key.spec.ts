@@ -13,22 +13,22 @@ const anyId = fc.oneof(
 );
 
 describe('the key of a counter', () => {
-  it('is legible where the id is plain', () => {
+  it('is legible if the id is plain', () => {
     expect(key('proj_1.eu-West')).toBe('rate_monitor:{llm_call:proj_1.eu-West}:7');
   });
 
-  it('holds nothing but safe characters, and one hash tag', () => {
+  it('contains only safe characters, and one hash tag', () => {
     fc.assert(fc.property(anyId, (id) => /^rate_monitor:\{llm_call:[\w.%-]*\}:7$/.test(key(id))));
   });
 
-  it('is never that of another id', () => {
+  it('never equals that of another id', () => {
     fc.assert(
       fc.property(anyId, anyId, (a, b) => (a === b) === (key(a) === key(b))),
       { numRuns: 2_000 },
     );
   });
 
-  it('stays short, and still apart, for long ids', () => {
+  it('stays short and distinct for long ids', () => {
     const [a, b] = [`${'x'.repeat(10_000)}a`, `${'x'.repeat(10_000)}b`];
     expect(key(a)).not.toBe(key(b));
     expect(key(a).length).toBeLessThan(200);
