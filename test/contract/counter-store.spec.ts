@@ -20,7 +20,7 @@ import { sharedRedis } from '../support/redis.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
-/** Of publishes that are not late. */
+/** The time of publishes that are not late. */
 const NOW = Date.now() + 600_000;
 const STEPS = [
   { at: 1, severity: 'warning' as const },
@@ -238,7 +238,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('d', 4, { sent: 4 })).count).toBe(20);
       expect((await publish('d', 6, { sent: 4 })).count).toBe(22);
       expect((await publish('b', 5, { sent: 4, others: 16 })).count).toBe(23);
-      // One that is new knows no more than the store.
+      // A new instance knows no more than the store.
       expect((await publish('e', 2, { sent: 0 })).count).toBe(25);
       expect((await publish('c', 4, { sent: 3, others: 17 })).count).toBe(26);
     });
@@ -441,7 +441,7 @@ describe('the redis store alone', () => {
     for (let i = 0; i < 500; i++) await store.publish([{ ...long, instance: `i${i}`, total: 2 }], NOW);
     const fields = await redis.client.hgetall(`${redis.keyPrefix}:{llm_call:p1}:long`);
     expect([Object.keys(fields).length <= 76, fields.total]).toEqual([true, '1000']);
-    // One that lives, and whose field was folded away, is counted once.
+    // A live instance whose field was folded is counted once.
     expect(await store.publish([{ ...long, instance: 'i3', total: 5, sent: 2 }], NOW)).toEqual([
       expect.objectContaining({ count: 1_003 }),
     ]);

@@ -20,7 +20,7 @@ describe('edges of thresholds in four processes', () => {
     ...base,
     categories: { ...always, removed: { threshold: 2 }, changed: { windows: [{ ...HOUR, threshold: 5 }] } },
   };
-  /** Of the next deploy. */
+  /** The options of the next deployment. */
   const after: RateMonitorOptions = {
     ...base,
     categories: {
@@ -126,7 +126,7 @@ describe('edges of thresholds in four processes', () => {
     await Promise.all(replicas.processes.map((_, i) => replicas.replace(i, i % 2 ? 'kill' : 'stop', before)));
     await replicas.at(0).ask({ set: { category: 'calls', tenant: 'gale', threshold: 7 } });
     await replicas.at(1).ask({ set: { category: 'calls', tenant: 'hail_*', threshold: 7 } });
-    // Of whom a beginning is meant, nobody knows that they were counted.
+    // With a prefix, nobody knows which tenants were counted.
     await settled('gale calls 7 x1 opened');
     expect(replicas.alertsOf('gale')[0]).toMatchObject({ count: 8, countedBy: 'all' });
     for (const tenant of ['gale', 'hail_1']) await replicas.callOnEach('calls', tenant);

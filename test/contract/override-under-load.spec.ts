@@ -38,7 +38,7 @@ class Load {
     return this.answered.length * AT_ONCE;
   }
 
-  /** What was counted in the last so many milliseconds. */
+  /** What was counted in the last `ms` milliseconds. */
   countedWithin(ms: number): number {
     const since = performance.now() - ms;
     return this.answered.filter((at) => at > since).length * AT_ONCE;
@@ -83,7 +83,7 @@ describe('a threshold that is set while four processes count 2,000 requests a se
     server = await RedisServer.start('--appendonly', 'yes', '--dir', data);
     const start = (): Promise<VersionProcess> => VersionProcess.start('this', server.url, options);
     processes = await Promise.all(Array.from({ length: PROCESSES }, start));
-    // Where thresholds are set.
+    // The process in which thresholds are set.
     client = new Redis(server.url);
     client.on('error', () => undefined);
     app = await startApp({ options: { ...options, redis: client } });
@@ -114,7 +114,7 @@ describe('a threshold that is set while four processes count 2,000 requests a se
       await wait(100);
       return ofEach(tenant).every((each) => alerted().includes(each));
     });
-    // Two seconds to hold, and one for what is counted then to be heard of.
+    // Two seconds until it applies, and one for the alert about what is counted then.
     expect(await endsWithin(heard, 3_000)).toBe(true);
   };
   /**

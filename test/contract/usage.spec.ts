@@ -198,7 +198,7 @@ describe.each(Object.keys(PLACES))('usage of replicas that share %s', (place) =>
     const dayBefore = new Date(midnight - 24 * 60 * MINUTE);
     const [before] = await a.usage.top('llm');
     const at = new Date(midnight);
-    // The day began in another 8 hours than it was seen in.
+    // The day began in an earlier block of 8 hours than the one in which the tenant was seen.
     expect(before?.tenant).toEqual({ id: 'one', name: 'One' });
     const since = new Date(midnight - MINUTE);
     expect(before).toMatchObject({ count: 8, windowStart: dayBefore, windowEnd: at, since });

@@ -55,10 +55,10 @@ describe('apps of both versions on one Redis', () => {
       await until(() => alerted().length === 1);
       expect(await next.count(tenant, 4)).toBe(15);
       await old.stop();
-      // Over the second, which the other version alone has seen coming.
+      // Over the second level, which only the other version was close to.
       expect(await next.count(tenant, 6)).toBe(21);
       await until(() => alerted().length === 2);
-      // And back.
+      // And back again.
       expect(await again.count(tenant, 2)).toBe(23);
       await next.stop();
       expect(await again.count(tenant, 3)).toBe(26);

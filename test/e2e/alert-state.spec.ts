@@ -91,7 +91,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     const alerts = await replica([toHook()]);
     const answers = [403, 400, 408, 425, 500, 429];
     const reasons = async () => (await alerts.list()).map(({ channels }) => channels.webhook?.reason);
-    // From the beginning: the next try may go through before the last of the others is sent.
+    // Checked from the beginning, because the next try may succeed before the last of the others is sent.
     const timesOut = until(async () => (await reasons()).some((reason) => reason?.includes('no answer within')));
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 30));
@@ -308,13 +308,13 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     for (const side of sides) side.away = true;
     const first = aBreachNow(1_000, { countedBy: 'instance' });
     await one?.breached(first);
-    // Each has noticed another window first.
+    // Each replica noticed a different window first.
     await other?.breached({ ...first, windowStart: first.windowEnd, windowEnd: first.windowEnd + 1_000 });
     await until(() => ids('opened').length === 2 && pagerDuty.open.size === 2);
     for (const side of sides) side.away = false;
     await until(() => ids('resolved').length === 2 && pagerDuty.open.size === 0);
     expect(ids('resolved')).toEqual(ids('opened'));
-    // A receiver that takes each only once takes all four.
+    // All four ids differ, so a receiver that accepts each id once accepts all four.
     expect(new Set(hook.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
     await pagerDuty.close();
   });
@@ -394,7 +394,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
           2_000,
         ),
       ).toBe(true);
-      // Found once it has failed alone, which may be after all others are out.
+      // Identified once it has failed alone, which may be after all others are sent.
       await until(() => groups.some((ids) => ids.length === 1 && ids.includes('poison')));
       expect(groups.length).toBeLessThan(18);
       expect(groups.filter((ids) => ids.includes('poison') && ids.length > 1).length).toBeLessThan(6);
@@ -467,7 +467,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     await replica([heard], { ...story, now });
     await one.breached(aBreachNow(DAY_MS));
     side.away = true;
-    // Once both have looked.
+    // After both have looked.
     await wait(1_500);
     offset = -HOUR_MS;
     await until(() => heard.alerts.length === 1);
@@ -575,7 +575,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   });
 
   it('restores mutes if the store loses its data, but none that was ended', async () => {
-    // A Redis of its own: it loses everything.
+    // On a separate Redis, because it loses all data.
     const server = where === 'Redis' ? await RedisServer.start() : undefined;
     const client = server && new Redis(server.url);
     const on = client ? new RedisSharedState(client, 'own') : state;
@@ -666,7 +666,7 @@ describe('alerts as state, if Redis loses what it acknowledged', () => {
   const opened = async (on: AlertEngine): Promise<void> => {
     const windowStart = Date.now();
     await on.breached(aBreachNow(3_000, { windowStart, windowEnd: windowStart + 3_000 }));
-    // Confirmed, too, so that no failing write shows that it was lost.
+    // Confirmed too, so that no failing write reveals the loss.
     await until(async () => (await on.list())[0]?.channels.capturing?.status === 'delivered');
   };
 

@@ -25,7 +25,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
 
   const tenants = async (): Promise<string[]> =>
     (await alertmanager.active()).map(({ labels }) => `${labels.tenant_id} ${labels.severity}`).sort();
-  /** What it passed on of a tenant. */
+  /** The alerts that it forwarded about a tenant. */
   const passedOn = (id: string): string[] =>
     receiver.requests
       .flatMap(
@@ -130,7 +130,7 @@ describe('the Alertmanager channel, with a real Alertmanager', () => {
     const again = Date.now();
     await channel.send(alert);
     const found = (await alertmanager.active()).find(({ labels }) => labels.tenant_id === 'long');
-    // Its clock, which is known to the second, counts.
+    // By its clock, which is known to the second.
     expect(Date.parse(found?.startsAt as string)).toBeGreaterThan(posted - 2_000);
     expect(Date.parse(found?.startsAt as string)).toBeLessThan(again - 1_000);
   });

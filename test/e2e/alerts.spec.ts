@@ -257,7 +257,7 @@ describe('an alert', () => {
       }
     }
     const store = new MemoryCounterStore();
-    // So the start takes until it is waited for no longer.
+    // Hangs, so that the start takes as long as it may.
     jest.spyOn(store.state, 'list').mockReturnValue(new Promise(() => undefined));
     app = await start({ store }, { metadata: { controllers: [ApiController, LlmController], providers: [Worker] } });
     await until(() => app.alerts.length > 0);

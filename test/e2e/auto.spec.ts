@@ -26,7 +26,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
       },
     });
     apps.push(app);
-    // On a busy machine, an app may have started before it is connected, and waits for no answer until then.
+    // On a busy machine, an app may start before it is connected, and does not wait for answers until then.
     const counter = app.app.get(RateCounterService);
     await counter.increment('collections', 'first');
     await until(() => counter.flush());
@@ -51,7 +51,7 @@ describe.each(['memory', 'Redis'])('counting auto, the default, in %s', (where) 
     const app = await start();
     const counter = app.app.get(RateCounterService);
     const add = (): Promise<number> => counter.increment('llm_call', 'acme');
-    // Without giving the event loop a turn, in which the store could answer.
+    // In one turn of the event loop, so that the store cannot answer in between.
     const waits = async (added: Promise<number>): Promise<boolean> => {
       let isOver = false;
       void added.then(() => (isOver = true));
@@ -127,7 +127,7 @@ describe('counting auto, with four instances on one Redis', () => {
     await post(0, THRESHOLD);
     expect(alerts()).toEqual([]);
     await post(THRESHOLD, THRESHOLD + 1);
-    // A busy machine adds to the flush itself.
+    // A busy machine makes the flush itself later.
     expect(
       await endsWithin(
         until(() => alerts().length > 0),
@@ -143,7 +143,7 @@ describe('counting auto, with four instances on one Redis', () => {
   it('restores what a live Redis lost, with the complete sum and no second alert', async () => {
     await post(0, THRESHOLD + 3);
     await until(() => alerts().length > 0);
-    // What the others hear of the alert they hear within a moment, as long as Redis lasts.
+    // The others learn of the alert within a moment, while Redis is there.
     await new Promise((resolve) => setTimeout(resolve, 500));
     await redis.client.flushall();
     await post(0, 4);

@@ -23,7 +23,7 @@ const BASIC = Buffer.from('scraper:basic-password').toString('base64');
 const ROUTING_KEY = '0123456789abcdef0123456789abcdef';
 const SECRETS = ['kept-secret', SECRET, 'sk-header-secret', BASIC, 'basic-password', ROUTING_KEY];
 
-/** What each is given beside an address. */
+/** The options of each besides the address. */
 const OWN_SECRETS: Record<string, string[]> = {
   webhook: [SECRET, 'sk-header-secret'],
   alertmanager: [BASIC, 'basic-password'],

@@ -607,7 +607,7 @@ function authenticateEarly(app: INestApplication): void {
   const server: {
     addHook?: (on: string, hook: (request: { raw: EarlyRequest }, ...rest: [unknown, () => void]) => void) => void;
   } = app.getHttpAdapter().getInstance();
-  // Nest 10 knows of no middleware on Fastify before the app is initialised.
+  // Nest 10 supports middleware on Fastify only once the app is initialized.
   if (server.addHook) server.addHook('onRequest', ({ raw }, reply, next) => authenticate(raw, reply, next));
   else app.use(authenticate);
 }

@@ -93,7 +93,7 @@ interface Schema {
   items?: Schema;
 }
 
-/** Where a value is not what a schema describes. */
+/** The places in which a value differs from its schema. */
 function unlike(value: unknown, { $ref, ...own }: Schema, at: string): string[] {
   const schema: Schema = $ref === undefined ? own : (SCHEMAS[$ref.split('/').at(-1) ?? ''] as Schema);
   if (value === null) return schema.nullable ? [] : [at];
@@ -111,7 +111,7 @@ function unlike(value: unknown, { $ref, ...own }: Schema, at: string): string[] 
   ];
 }
 
-/** A reverse proxy that publishes an app below `/ops` and takes that off again. */
+/** A reverse proxy that serves an app below `/ops` and removes that prefix. */
 async function proxyTo(url: string): Promise<{ url: string; close(): void }> {
   const server = createServer((request, response) => {
     const path = /^\/ops(\/.*)$/.exec(request.url ?? '')?.[1];
@@ -240,11 +240,11 @@ describe.each([
       () => false,
       () => undefined,
       () => '',
-      // Nobody would see who it is.
+      // The name would be invisible.
       () => '\u200b ',
       () => ({ name: '\u200b' }),
       () => ({}) as never,
-      // A method that was not called, and a failed check that was caught, have names as people do.
+      // An uncalled function and a caught error have a `name` too.
       () => function isAdmin() {} as never,
       () => Promise.reject(new Error('secret')).catch((error: Error) => error),
       () => Promise.reject(new Error('secret')),
@@ -533,7 +533,7 @@ describe('the API of the page', () => {
     replica.thresholds.set('trial', 2);
     await replica.count('llm_call', 'trial', 3);
     alerts.push({
-      // Windows in a row are one record, whose first is long ago.
+      // Consecutive windows share one record, which began long ago.
       id: 'r1',
       raisedAt: new Date(START - 9 * MINUTE),
       channels: { log: { status: 'delivered', attempts: 1 } },
@@ -586,7 +586,7 @@ describe('the API of the page', () => {
   });
 
   it("shows since when a long window is over by its alert, not by the window's start", async () => {
-    // There is a history only of the shortest.
+    // Only the shortest window has a history.
     const windows = [{ threshold: 1_000 }, { period: 'month' as const, threshold: 30 }];
     const { monitor, get } = await started({ monitor: seenMonitor(START, { tokens: { windows } }) });
     await monitor.replica.count('tokens', 'acme', 40);
@@ -726,7 +726,7 @@ describe('the API of the page', () => {
       400,
       'threshold is neither a number nor null',
     ]);
-    // It would be a mute of every tenant.
+    // It would mute every tenant.
     expect(await refused(post('/rate-monitor/api/mute', { tenantId: 'a', forMs: MINUTE, reason: 'x' }))).toEqual([
       400,
       'tenantId is not an option: write tenant',
@@ -756,7 +756,7 @@ describe('the API of the page', () => {
     expect(await (await post('/rate-monitor/api/mute', wrong)).json()).toEqual({
       error: 'tenant is not a string of 1 to 1000 characters',
     });
-    // Without what is wrong, these would ask for something else.
+    // Without the wrong part, these would ask for something else.
     for (const [name, query] of [
       ['tenant', `tenant?category=llm_call&tenant=${tenant}x`],
       ['category', `tenants?category=${tenant}x`],
@@ -828,7 +828,7 @@ describe('the API of the page', () => {
     monitor.alerts.unshift(record(5, 'opened'));
     await until(async () => (await row())?.told.length === 1);
     expect(await row()).toMatchObject({ told: [{ channel: 'log', status: 'sent' }] });
-    // They made up another window.
+    // They contributed to another window.
     expect(await row()).not.toHaveProperty('contributors');
   });
 
@@ -954,7 +954,7 @@ describe('the API of the page', () => {
     expect([tenant.rows[0]?.count, tenant.unread]).toEqual([60, ['alerts', 'mutes']]);
     const category = await read<CategoryAnswer>('category?category=evaluations');
     expect([category.active, category.unread]).toEqual([1, ['alerts', 'mutes']]);
-    // The same again, as a page that stays open asks for it.
+    // Again, as an open page does.
     monitor.clock.now += 1;
     await read('overview');
     expect(log.lines.filter((line) => line.includes('cannot be read'))).toEqual([
@@ -993,7 +993,7 @@ describe('the API of the page', () => {
     expect([category.totals.counts.at(-1), category.active, category.unread]).toEqual([110, 0, unread]);
     jest.spyOn(monitor.view.thresholds, 'list').mockRejectedValue(new Error('NOPERM'));
     jest.spyOn(monitor.view, 'alertHistory').mockResolvedValue({ alerts: [], unread: new Error('NOPERM') });
-    // A change on the page empties its cache.
+    // A change on the page clears its cache.
     await post('/rate-monitor/api/test', {});
     const both = await read<TenantAnswer>('tenant?category=llm_call&tenant=proj_1');
     expect([both.rows[0]?.count, both.unread]).toEqual([50, ['alerts that are over', 'thresholds']]);

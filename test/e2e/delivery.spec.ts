@@ -85,7 +85,7 @@ describe('delivery', () => {
     await start({ channels: [new DiscordChannel({ url: discord.url }), new SlackChannel({ url: slack.url })] });
     for (let i = 0; i < 20; i++) expect((await app.post('/llm/call', { 'x-project': 'proj_1' })).status).toBe(201);
     await until(() => slack.messages.length === 1);
-    // All of that went on while Discord's answer was waited for, once.
+    // All of that happened during one wait for Discord's answer.
     await until(() => discord.waiting === 1);
     expect(discord.requests).toHaveLength(1);
     expect(await endsWithin(app.close(), 2_000)).toBe(true);
@@ -102,7 +102,7 @@ describe('delivery', () => {
     const gone = once(child, 'exit');
     const listening = once(child, 'message');
     await until(() => hook.requests.length === 1);
-    // Nobody in the process listens to the signal, so nothing is waited for.
+    // Nobody in the process handles the signal, so nothing delays it.
     expect((await listening)[0]).toBe(0);
     child.kill('SIGTERM');
     const atLast = setTimeout(() => child.kill('SIGKILL'), 20_000);
@@ -186,7 +186,7 @@ describe('delivery', () => {
     expect([hook.requests, discord.requests].map(({ length }) => length)).toEqual([3, 2]);
     hook.answerNext({ status: 403 });
     alerts.raise(anAlert({ tenant: { id: 'proj_2' } }));
-    // It is tried again after two and a half seconds at least: there is no time for that.
+    // It is retried after 2.5 s at the earliest, for which there is no time.
     const flushed = alerts.flush(2_400);
     expect(await endsWithin(flushed, 2_300)).toBe(true);
     expect(await flushed).toBe(false);
@@ -230,7 +230,7 @@ describe('delivery', () => {
     alerts.raise(anAlert({ category: 'evaluations' }));
     await until(() => hook.requests.length === 3);
     await until(() => discord.messages.length === 1 && slack.messages.length === 1);
-    // Raised within a millisecond, so in no order.
+    // Raised within a millisecond, so their order is undefined.
     const channels = (await alerts.history()).map((record) => Object.keys(record.channels).join());
     expect(channels.sort()).toEqual(['discord,webhook', 'slack,webhook', 'webhook']);
   });
@@ -248,7 +248,7 @@ describe('delivery', () => {
     ]);
   });
 
-  // `docker --env-file` leaves quotes in a value, which nobody sees who looks for them in the error.
+  // `docker --env-file` keeps quotes in a value, which are easily overlooked.
   it.each(['my-secret', '"https://hooks.example/my-secret"', 'http://hooks.example/my-secret'])(
     'does not start with %s as an address, and does not show it',
     async (value) => {

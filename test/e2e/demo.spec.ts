@@ -16,7 +16,7 @@ it('the demo prints the address of a page with live data', async () => {
     expect((await fetch(url)).status).toBe(200);
     const overview = async () => (await (await fetch(`${url}/api/overview`)).json()) as Overview;
     expect((await overview()).categories.map(({ name }) => name)).toEqual(['llm_call', 'evaluations', 'collections']);
-    // Somebody runs away while one looks on.
+    // A tenant goes over while the page is open.
     const running = async () => Math.max(0, ...(await overview()).rows.map(({ count }) => count));
     await until(async () => (await running()) > 0);
     const before = await running();

@@ -10,7 +10,7 @@ const START = 1_790_002_800_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** It would be a digest up to now. */
+/** It would be taken for a digest up to now. */
 const UNTIL = { from: START, until: START + HOUR };
 
 function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOptions['categories']) {
@@ -32,7 +32,7 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
     },
     ...more,
   });
-  /** Counts of each tenant in one minute after another. */
+  /** Counts of each tenant, minute by minute. */
   const minutes = async (counts: Record<string, number>, times = 1): Promise<void> => {
     for (let i = 0; i < times; i++) {
       for (const [tenant, count] of Object.entries(counts)) await replica.count('llm_call', tenant, count);
@@ -88,7 +88,7 @@ describe('a digest', () => {
       ['near', 10, new Date(START + MINUTE)],
       ['edge', 8, new Date(START)],
     ]);
-    // What was before the time is not in it.
+    // Earlier alerts are not in it.
     const later = await digests.digest({ from: START + 2 * MINUTE });
     expect([later.peaks[0]?.count, later.near]).toEqual([12, []]);
   });
@@ -106,7 +106,7 @@ describe('a digest', () => {
         all.map(({ tenant, window, count, at }) => [tenant.id, window, count, at.getTime() - START]),
       );
     };
-    // The day goes on after the period, so its counts are those of now.
+    // The day continues after the period, so its counts are the present ones.
     const now = HOUR + MINUTE;
     const ofDay = [
       ['next', 'day', 99, now],

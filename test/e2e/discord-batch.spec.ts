@@ -4,7 +4,7 @@ import { anAlert, anIncident } from '../support/alerts.js';
 import type { DiscordBody } from '../support/discord-limits.js';
 import { DiscordServer } from '../support/discord-server.js';
 
-/** Without the first, which shows where and when. */
+/** Without the first line, which shows where and when. */
 function linesOf({ embeds = [] }: DiscordBody = {}): string[] {
   return embeds.flatMap(({ description = '' }) => description.split('\n')).slice(1);
 }
@@ -27,7 +27,7 @@ describe('a batch at Discord', () => {
     await channel.sendBatch(alerts.slice(25));
     expect(server.messages.map(({ now }) => [now.content, now.embeds?.[0]?.title])).toEqual([
       ['<@&42>', '25 warning over their thresholds'],
-      // One ping for all that come together.
+      // One ping for the whole batch.
       ['', '25 warning over their thresholds'],
     ]);
     const lines = server.messages.flatMap(({ now }) => linesOf(now));

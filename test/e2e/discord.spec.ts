@@ -104,7 +104,7 @@ describe('the Discord channel', () => {
         ['', '"Acme" (proj\\_1) is still over the llm_call threshold', 0x95a5a6],
       ],
       [
-        // Whoever was pinged seconds ago is looking.
+        // Those who were pinged seconds ago are already looking.
         ['', '"Acme" (proj\\_1) is still over the llm_call threshold', 0xe74c3c],
         ['', '"Acme" (proj\\_1) is back under the llm_call threshold', 0x2ecc71],
       ],

@@ -32,7 +32,7 @@ function meant(text: string): string {
   return foreign.replace(/[^<>@#[\]`|~\\*_]|\w+:\/\//g, '');
 }
 
-/** Throws what the builders of discord.js find wrong. */
+/** Throws what the builders of discord.js reject. */
 function build({ embeds }: DiscordMessage): void {
   for (const { title, url, description, color, fields, footer } of embeds) {
     const builder = new EmbedBuilder().setColor(color);
@@ -58,7 +58,7 @@ function expectHarmless(message: DiscordMessage): void {
 }
 
 function expectPlain({ text, blocks }: SlackMessage): void {
-  // The compiler checks what Slack's own types can.
+  // Slack's own types check the rest at compile time.
   const known: KnownBlock[] = blocks;
   expect(known).not.toEqual([]);
   expect(fits(blocks)).toBe(true);

@@ -3,7 +3,7 @@ import { Controller, Injectable, Post, UseGuards, type CanActivate, type Executi
 import { identityOf, MonitorRate, RateCounterService, tenantFrom, type RateMonitorOptions } from '../../src/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
-/** What authentication leaves, as the test sends it. */
+/** The identity that authentication sets, as sent by the test. */
 @Injectable()
 class AuthGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -7,7 +7,7 @@ import { patiently } from '../support/until.js';
 
 const TENANTS = 5_000;
 const HEADER_BYTES = 12_000;
-/** A third of what the headers take. */
+/** A third of the size of the headers. */
 const MAX_GROWN_BYTES = (TENANTS * HEADER_BYTES) / 3;
 
 function heapInUse(): number {
@@ -16,7 +16,7 @@ function heapInUse(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** An id and a name as a resolver cuts them out of a long header: V8 keeps no copy of a cut, but the whole. */
+/** An id and a name that a resolver cuts from a long header: V8 keeps the whole header for a substring. */
 function cutOut(i: number): { id: string; name: string } {
   const header = Buffer.from(`tenant-of-a-header-${i}`.padEnd(HEADER_BYTES, '.')).toString('latin1');
   return { id: header.slice(0, 36), name: header.slice(0, 40) };
@@ -63,7 +63,7 @@ it.each([
       void counter.increment('llm_call', cutOut(i), 1);
       if (i % 500 === 0) await new Promise(setImmediate);
     }
-    // Until all is published, the last request of each is kept whole.
+    // Until everything is published, the last request of each tenant is kept in full.
     await patiently(() => Promise.resolve(heapInUse() - before < MAX_GROWN_BYTES));
     expect(heapInUse() - before).toBeLessThan(MAX_GROWN_BYTES);
     expect(await counter.read('llm_call', cutOut(1).id)).toBe(1);

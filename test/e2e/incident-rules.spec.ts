@@ -31,7 +31,7 @@ describe('incidents', () => {
     for (let i = 0; i < 16; i++) await app.post('/llm/call', acme);
   };
   const statuses = () => app.alerts.map(({ incident }) => incident?.status);
-  /** The clock jumps, but a look at what is over comes every second of real time. */
+  /** The clock jumps, but due incidents are checked every second of real time. */
   const looked = () => new Promise((resolve) => setTimeout(resolve, 1_200));
   const told = (...expected: string[]) => until(() => statuses().join() === expected.join());
 
@@ -65,7 +65,7 @@ describe('incidents', () => {
     await looked();
     clock.advance(40_000);
     await hot();
-    // The window from the four to here has been over for 20 s: incidents take turns.
+    // The window of the four requests has been over for 20 s: looks are spread over incidents.
     clock.advance(25_000);
     await app.post('/llm/call', acme);
     await looked();

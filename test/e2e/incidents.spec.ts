@@ -37,7 +37,7 @@ describe('an incident over four processes on one Redis', () => {
         { movedClock: true, env },
       );
     replicas = await Promise.all(Array.from({ length: REPLICAS }, start));
-    // The test then knows in which window it is, for most of a minute.
+    // Then the test stays in a known window for most of a minute.
     await advance(65_000 - (Date.now() % 60_000));
   });
   afterEach(async () => {
@@ -50,7 +50,7 @@ describe('an incident over four processes on one Redis', () => {
   const alerts = (): RateAlert[] => replicas.flatMap((replica) => replica.alerts);
   const statuses = () => alerts().map(({ incident }) => incident?.status);
   const advance = (ms: number) => Promise.all(alive().map((replica) => replica.ask({ advance: ms })));
-  /** Once all is published: the clock jumps over the second that a window's last totals have. */
+  /** After everything is published: the clock skips the second in which a window's last totals may arrive. */
   const next = async (minutes = 1) => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     await advance(minutes * 60_000);
@@ -61,7 +61,7 @@ describe('an incident over four processes on one Redis', () => {
       expect((await fetch(`${url}/llm/call`, { method: 'POST', headers: acme })).status).toBe(201);
     }
   };
-  /** The id of Discord's message is where all replicas find it. */
+  /** Whether the id of Discord's message is in the store, for all replicas. */
   const noted = async (): Promise<boolean> => {
     const keys = await redis.client.keys(`${redis.keyPrefix}:{alerts}:v2:incidents:*`);
     const hash = keys.find((key) => !/:(due|written)$/.test(key));
@@ -79,7 +79,7 @@ describe('an incident over four processes on one Redis', () => {
     await next();
     await call(80);
     await until(() => statuses().includes('escalated'));
-    // The clock jumps, but the lease of a replica that was killed runs out in real time.
+    // The clock jumps, but the lease of a killed replica ends in real time.
     await until(() => discord.messages.length === 2);
     await next();
     await call(30);
@@ -144,7 +144,7 @@ it('another replica sends an alert within ten seconds if one is killed 300 ms af
       { env: { RATE_MONITOR_DISCORD_WEBHOOK_URL: discord.url } },
     );
   const noticing = await start();
-  // It sends for the channel before there is anybody else.
+  // It sends for the channel before another replica exists.
   await until(async () => (await redis.client.keys(`${redis.keyPrefix}:*channel:*`)).length > 0);
   const other = await start();
   try {
@@ -172,7 +172,7 @@ it('another replica sends the end of an incident if one is killed after it close
       { movedClock: true, env: { RATE_MONITOR_DISCORD_WEBHOOK_URL: discord.url } },
     );
   const closing = await start();
-  // It leads, and sends for the channel, before there is anybody else.
+  // It is elected, and sends for the channel, before another replica exists.
   await until(async () => (await redis.client.keys(`${redis.keyPrefix}:*lease:*`)).length > 1);
   const other = await start();
   const holds = async (text: string): Promise<boolean> => {

@@ -11,7 +11,7 @@ interface ExpressApp {
 
 const app = (): ExpressApp => new ExpressAdapter().getInstance<ExpressApp>();
 
-/** What the path is called that an app is mounted under, for a request to `/t/secret/x` or so. */
+/** The shown path of an app mounted at such a path, for a request such as `/t/secret/x`. */
 async function mountPath(mount: (parent: ExpressApp, child: ExpressApp) => void, requested: string): Promise<unknown> {
   const [parent, child] = [app(), app()];
   child.get('/x', (request, response) => response.json([mountPathOf(request)]));

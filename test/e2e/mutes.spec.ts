@@ -36,7 +36,7 @@ describe.each(['memory', 'Redis'])('a mute, kept in %s', (where) => {
   beforeEach(async () => {
     redis = sharedRedis();
     clock = new MovedClock();
-    // Memory is one process's.
+    // Memory is not shared between processes.
     apps = await Promise.all(where === 'Redis' ? [start(), start()] : [start()]);
     [one, other] = [apps[0], apps.at(-1)].map((app) => app?.app.get(AlertService)) as [AlertService, AlertService];
   });

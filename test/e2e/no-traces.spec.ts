@@ -31,7 +31,7 @@ const KINDS: [string, () => StandIn, (url: string) => AlertChannel][] = [
   ['webhook', () => new WebhookServer(), (url) => new WebhookChannel({ url })],
 ];
 
-/** Everything a channel does in the open: a post, an edit, a refusal. */
+/** Every kind of request that a channel makes: a post, an edit, a refused one. */
 async function use(channel: AlertChannel, server: StandIn): Promise<void> {
   const previous = await channel.send(anIncident('opened'));
   await channel.send(anIncident('resolved'), previous ?? undefined);
@@ -92,9 +92,9 @@ describe.each(KINDS)('the address of a %s channel', (_, serve, make) => {
 
 it('background work in Redis is no Sentry transaction, and a read within a span of the app is part of that span', async () => {
   const ingest = await SentryIngest.start();
-  // What the server of this test is sent would be transactions too, without end.
+  // Otherwise requests to this test's own server would become transactions too, endlessly.
   Sentry.init({ dsn: ingest.dsn, tracesSampler: ({ name }) => Number(!name.startsWith('POST')) });
-  // The module opens its own connection, and this one would be in a trace.
+  // The module opens its own connection; this client's connection would appear in a trace.
   const redis = new Redis(process.env.TEST_REDIS_URL as string, { lazyConnect: true });
   const app = await startApp({ options: { redis, keyPrefix: `test_${randomUUID()}`, categories: calmCategories() } });
   const counter = app.app.get(RateCounterService);

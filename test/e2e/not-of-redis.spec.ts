@@ -58,7 +58,7 @@ describe('what is not the fault of Redis', () => {
       const end = performance.now() + 1_700;
       while (performance.now() < end);
     };
-    // With requests, and without: then the store is asked for its time.
+    // With requests, and without, when the store is only asked for its time.
     for (const [command, ask] of [
       ['evalsha', () => void counter.increment('llm_call', 'acme')],
       ['time', () => undefined],
@@ -148,12 +148,12 @@ describe('what is not the fault of Redis', () => {
       await counter.increment('llm_call', 'over', 16);
       await counter.increment('llm_call', 'near', 12);
       await until(() => app.alerts.length === 1);
-      // That it was announced is in Redis, and known here.
+      // The announcement is in Redis, and known here.
       await new Promise((resolve) => setTimeout(resolve, 600));
       const left = (): Promise<string[]> => client.keys('full:{llm_call:*}:*');
       expect(await left()).toHaveLength(2);
       for (let i = 0; (await left()).length > 0; i++) await client.set(`of the app ${i}`, 'x'.repeat(20_000));
-      // One of them is asked for again: the other is put back with it, without a request.
+      // One tenant is counted again; the other is restored with it, without a request.
       await counter.increment('llm_call', 'over', 1);
       const sums = async (): Promise<(string | null)[]> =>
         Promise.all((await left()).sort().map((key) => client.hget(key, 'total')));

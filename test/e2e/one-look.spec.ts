@@ -459,7 +459,7 @@ it.each<[name: string, receiver: () => StandIn, channel: (url: string) => AlertC
   })
   class App {}
   const instanceDecorator = (instance: unknown): unknown =>
-    // Nest's own discovery does not bear one around its list of modules.
+    // Nest's own discovery fails with a proxy around its list of modules.
     typeof instance === 'object' && instance !== null && !(instance instanceof Map)
       ? new Proxy(instance, {})
       : instance;

@@ -279,7 +279,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     expect((await app.post('/piped?n=1', acme)).status).toBe(201);
     expect((await app.post('/rejects', acme)).status).toBe(409);
     expect(await counts()).toEqual([5, 3, 2]);
-    // Refused by a guard: it came to nothing.
+    // Refused by a guard, so it has no outcome.
     await app.post('/both?fail=1', { ...acme, 'x-refuse': '1' });
     expect(await counts()).toEqual([5, 3, 2]);
   });
@@ -330,7 +330,7 @@ describe.each([['Express', false] as const, ['Fastify', true] as const])('by out
     const broken = await fetch(`${app.url}/generated?fail=1`, { headers: acme });
     await broken.text().catch(() => undefined);
     await counted([40, 1, 0]);
-    // Nobody asks for its values: the response is the answer.
+    // Nobody reads its values: the response is the answer.
     await fetch(`${app.url}/unsent`, { headers: acme });
     await counted([40, 1, 1]);
   });

@@ -160,7 +160,7 @@ describe('Redis clients as people have them', () => {
     const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
     const server = await RedisServer.start();
     const client = new Redis({ port: server.port, lazyConnect: true });
-    // Those of other tests' requests, kept alive.
+    // Timers of other tests' kept-alive connections.
     const before = sockets();
     const app = await start(client);
     server.freeze();
@@ -194,7 +194,7 @@ describe('Redis clients as people have them', () => {
     const client = new Redis({ port: (loading.address() as AddressInfo).port, lazyConnect: true });
     const before = timers();
     const app = await start(client);
-    // ioredis's own next question is 10 s away.
+    // By itself, ioredis would ask again after 10 s.
     await until(() => asked >= 3, 5_000);
     await leavesNoTimer(app, before);
     client.disconnect();

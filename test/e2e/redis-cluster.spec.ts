@@ -151,7 +151,7 @@ describe('a Redis Cluster', () => {
       await count(one, 1);
       await count(other, 1);
       await until(async () => (await read()) === 7 && (await redis.hget(key, 'total')) === '7');
-      // The first to come back may bring the level again a moment later: not if it was announced.
+      // The first instance to return may raise the level again a moment later, unless it was announced.
       await new Promise((resolve) => setTimeout(resolve, 1_800));
       expect(one.alerts.length + other.alerts.length).toBe(1);
       const said = [...new Set([one, other])].map(({ log }) => log.of('has lost counters').length);

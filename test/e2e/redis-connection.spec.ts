@@ -18,7 +18,7 @@ async function countersIn(client: Redis, prefix = ''): Promise<string[]> {
   return (await client.keys('*')).filter((key) => key.startsWith(prefix) && /\{\w+:[^}]+\}:\d+$/.test(key));
 }
 
-/** What runs once a second has run twice. */
+/** Everything that runs once a second has run twice. */
 const passes = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_500));
 
 describe('the connection to Redis', () => {
@@ -143,7 +143,7 @@ describe('the connection to Redis', () => {
     const server = await RedisServer.start();
     await server.kill();
     const client = new Redis(server.url, { lazyConnect: true });
-    // Nobody starts a Redis before the app has started.
+    // Redis is started only after the app.
     await start({ redis: client });
     await until(() => (app as TestApp).log.of('is away (').length === 1);
     for (let i = 0; i < 3; i++) expect((await (app as TestApp).post('/llm/call', acme)).status).toBe(201);
@@ -293,7 +293,7 @@ describe('the connection to Redis', () => {
         expect((app as TestApp).log.of('Counting in mine;')).toHaveLength(1);
         expect(await (app as TestApp).app.get(RateCounterService).read('llm_call', 'proj_1')).toBe(1);
         await new Promise((resolve) => setTimeout(resolve, 200));
-        // A busy machine makes it later, never sooner.
+        // A busy machine makes it later, never earlier.
         const [first = 0, , , , , sixth = Infinity] = published;
         expect(sixth - first).toBeGreaterThan(200);
         await (app as TestApp).close();

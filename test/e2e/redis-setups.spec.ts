@@ -209,7 +209,7 @@ describe('Redis as teams run it', () => {
     };
     const added = (names: readonly string[]): string[] => names.map((name) => `+${name}`);
 
-    /** All that the module asks of the store beside counting. */
+    /** Everything that the module asks of the store besides counting. */
     const everythingThrough = async (client: () => Redis | Cluster): Promise<void> => {
       const options = { redis: client(), categories: calmCategories(), incidents: true };
       const { app } = await startApp({ options });
@@ -277,7 +277,7 @@ describe('Redis as teams run it', () => {
       const { app, counter } = await start(connect(new Redis({ port, lazyConnect: true })));
       await admin.call('ACL', 'SETUSER', 'default', '-time');
       await until(async () => (await deniedBy(admin)).includes('time'));
-      // Longer than a failure takes to be logged.
+      // Longer than it takes to log a failure.
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(app.log.of(' is away ')).toEqual([]);
       expect(app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value?.store()).toMatchObject({ up: true });

@@ -187,7 +187,7 @@ describe('the Sentry channel', () => {
 
   it('sends nothing about other work of the process, but keeps the tags that the app set for all events', async () => {
     init({ dsn: ingest.dsn, ...everything });
-    // Of a queue worker, for another tenant: without a scope of its own, this is kept for the whole process.
+    // Set by a queue worker for another tenant: without its own scope, it stays for the whole process.
     Sentry.setUser({ id: 'of another tenant', segment: 'vip' });
     Sentry.addBreadcrumb({ message: 'job of another tenant' });
     Sentry.setTag('region', 'eu');
@@ -323,7 +323,7 @@ describe('the Sentry channel', () => {
       const send = (id: string) => channel.send(anAlert({ tenant: { id } }));
       await send('a');
       takesMs = 1_500;
-      // Taken for dropped, unless the machine is busy and the first was slow too.
+      // Treated as dropped, unless the machine is busy and the first was slow too.
       await send('b').catch(() => undefined);
       await wait(takesMs);
       await send('c');

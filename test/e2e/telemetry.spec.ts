@@ -76,7 +76,7 @@ describe('metrics', () => {
 
   it('gives no two tenants the same label, and none the label of the rest', () => {
     const counts = new BreachCounts(6);
-    // In UTF-8, half of a surrogate pair is no other than the other.
+    // In UTF-8, all lone halves of surrogate pairs look the same.
     const ids = [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'other [id]', 'a\ud800', 'a\ud801', 'rest'];
     for (const id of ids) counts.add({ category: 'llm', tenant: { id }, level: { at: 1, severity: 'warning' } });
     expect(counts.observe().map(({ attributes }) => attributes)).toEqual([
@@ -202,7 +202,7 @@ describe('metrics', () => {
   it('goes to Sentry as gauges and as increments, if its SDK has metrics', async () => {
     const ingest = await SentryIngest.start();
     Sentry.init({ dsn: ingest.dsn, sendDefaultPii: true });
-    // Of a queue worker, for one of its jobs: without a scope of its own, this is kept for the whole process.
+    // Set by a queue worker for one of its jobs: without its own scope, it stays for the whole process.
     Sentry.setUser({ id: 'of one job' });
     try {
       const { view } = seenMonitor(NOW);

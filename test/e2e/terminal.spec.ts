@@ -30,7 +30,7 @@ async function top(...args: string[]): Promise<string> {
   return (await promisify(execFile)('node', [...CLI, ...args])).stdout;
 }
 
-/** The exit code, what went to the output, and the first line of what went to the error output. */
+/** The exit code, stdout, and the first line of stderr. */
 async function refused(...args: string[]): Promise<[number, string, string]> {
   const failure = (await top(...args).catch((error: unknown) => error)) as Record<'stdout' | 'stderr', string>;
   return [(failure as unknown as { code: number }).code, failure.stdout, failure.stderr.split('\n')[0] as string];
@@ -46,7 +46,7 @@ async function counted(
   const categories = completed({ categories: { llm_call: { windows } } }).categories as Map<string, Category>;
   const store = new RedisCounterStore(client, keyPrefix);
   await new Promise<void>((resolve) => store.open(resolve));
-  // Early in a minute: what is counted in it is still there when it is looked at.
+  // Early in a minute, so that its counts are still live when they are read.
   const clock: TestClock = { now: Date.now() - 6 * MINUTE };
   const replica = new UsageReplica('a', store, categories, clock);
   const minute = async (counts: Record<string, number>): Promise<void> => {
@@ -56,7 +56,7 @@ async function counted(
   return { store, replica, clock, minute };
 }
 
-/** The next minute is not near, and the last has been over for long enough to be copied into the history. */
+/** Far from the next minute, and late enough for the last one to be in the history. */
 const early = () => until(() => Date.now() % MINUTE > 2_000 && Date.now() % MINUTE < 50_000);
 
 describe('the command line', () => {
@@ -107,7 +107,7 @@ describe('the command line', () => {
     await until(() => looks().some(({ rows }) => rows.some(({ tenant }) => tenant === 'late')));
     cli.kill('SIGINT');
     expect(await ended).toEqual([0, null]);
-    // Nobody is counted in the window that runs then.
+    // Nobody is counted in the window that is running then.
     clock.now -= 10 * MINUTE;
     await client.del(`${keyPrefix}:usage:{LLM_CALL}:about`);
     await minute({ gone: 20 });
@@ -140,7 +140,7 @@ describe('the command line', () => {
     const { store, clock, replica, minute } = await counted(client, keyPrefix, [
       { threshold: 10, windowMs: 60 * MINUTE, sliding: true },
     ]);
-    // The part that runs now, and by the clock of the test the one before.
+    // The running part and, by the test's clock, the one before.
     clock.now = Date.now() - 10 * MINUTE;
     await minute({ burst: 30, calm: 1 });
     for (let i = 0; i < 3; i++) await replica.count('llm_call', 'trial', 1, { threshold: 4 });
@@ -164,7 +164,7 @@ describe('the command line', () => {
   it('shows the minute in which a long window was crossed, even the running one', async () => {
     await early();
     const { client, keyPrefix } = sharedRedis();
-    // One that did not begin within the last minutes.
+    // An hour that did not begin within the last minutes.
     const windowMs = [24, 25, 26].map((hours) => hours * 60 * MINUTE).find((ms) => Date.now() % ms > 10 * MINUTE);
     const { store, clock, minute } = await counted(client, keyPrefix, [{ threshold: 20, windowMs: windowMs }]);
     const [crossed, last] = [clock.now + MINUTE, clock.now + 6 * MINUTE];
@@ -302,7 +302,7 @@ describe('the command line', () => {
       expect([code, stderr]).toEqual([2, expect.stringContaining('Write redis://user:password@host:6379')]);
       expect(stderr).not.toMatch(/s3|cret/);
     }
-    // Not the first one instead.
+    // Not silently database 0.
     expect(await failed(`${URL.replace(/\/\d*$/, '')}/99`)).toEqual([1, expect.stringContaining('out of range')]);
   });
 
@@ -389,7 +389,7 @@ describe('the command line', () => {
       expect(out).not.toContain('s3cr');
       const wrong = top('--redis', `redis://:wr0ng@${host}:${port}`, '--cluster');
       const { stderr } = (await wrong.catch((error: unknown) => error)) as { stderr: string };
-      // Not only that no node answered as it should.
+      // More than that no node answered properly.
       expect(stderr).toMatch(/^Redis could not be read: .*(WRONGPASS|NOAUTH)/);
       expect(stderr).not.toContain('wr0ng');
       // Alone it has only a part of the tenants.

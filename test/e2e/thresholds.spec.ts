@@ -182,7 +182,7 @@ describe('thresholds', () => {
       const [one, other] = [await start(calm(100), options), await start(calm(100), options)];
       await other.call('acme', 4);
       await one.thresholds.set({ ...set, tenant: 'acme', threshold: 3 });
-      // Below the present count: told at once and once, without a further request.
+      // Below the present count: one alert at once, without a further request.
       const told = until(() => one.alerts.length + other.alerts.length > 0);
       expect(await endsWithin(told, 3_000)).toBe(true);
       await other.call('acme', 2);
@@ -192,7 +192,7 @@ describe('thresholds', () => {
       // Nest's logger is one for all apps of a process.
       const logged = [one, other].flatMap(({ app }) => app.log.of('The broken channel could not send a notice (no)'));
       expect(logged).toHaveLength(1);
-      // Gone: the code's threshold holds for a new tenant everywhere.
+      // Removed: the threshold in code applies to a new tenant everywhere.
       await other.thresholds.remove({ ...set, tenant: 'acme' });
       expect(await one.thresholds.list()).toEqual([]);
       expect((await one.thresholds.changes()).map(({ from, to }) => [from, to])).toEqual([
@@ -225,7 +225,7 @@ describe('thresholds', () => {
       await redis.del(...keys);
       await until(async () => (await redis.keys('lost:*thresholds*')).length > 0);
       const late = await start(calm(100), options);
-      // One that had not learned of the last change puts back what it knew, and the other corrects it.
+      // A replica without the last change restores what it knew, and the other corrects it.
       await until(async () => (await late.thresholds.list()).every(({ tenant }) => tenant === 'acme'));
       expect(await late.thresholds.list()).toMatchObject([{ tenant: 'acme', threshold: 2 }]);
       await late.call('acme', 3);
@@ -242,7 +242,7 @@ describe('thresholds', () => {
       await one.call('basic', 5);
       expect(one.alerts).toEqual(['basic  5/4 x1']);
       now += 60_000;
-      // Until its end has been noticed: it changes nothing about the window before.
+      // Waits until its end has been noticed, because it does not affect the previous window.
       await wait(2_500);
       expect(one.alerts).toEqual(['basic  5/4 x1']);
       await one.call('premium_1', 5);

@@ -72,7 +72,7 @@ const overviewOf = async ({ url }: TestApp) =>
 describe('usage in an app', () => {
   it('shows traffic of two replicas on the page of each within seconds, and mutes for both', async () => {
     const { client, keyPrefix } = sharedRedis();
-    // Windows that no minute's end cuts in two.
+    // Windows that the end of a minute does not split.
     const options = { redis: client, keyPrefix, categories: calmCategories() };
     const [a, b] = [await start(options), await start(options)];
     for (let i = 0; i < 20; i++) await (i % 2 ? a : b).post('/call', { 'x-project': 'proj_1' });
@@ -249,7 +249,7 @@ describe('usage in an app', () => {
     expect(figure('alerts.attempts')).toContainEqual({ value: 0, attributes: attempts('delivered') });
     await until(() => figure('incidents.open')?.[0]?.value === 1);
 
-    // It is there again.
+    // The channel works again.
     const tested = await a.post('/rate-monitor/api/test', { 'sec-fetch-site': 'same-origin' });
     expect(await tested.json()).toMatchObject({ channels: [{ name: channel, status: 'sent' }] });
     await until(
@@ -318,7 +318,7 @@ describe('usage in an app', () => {
     lost.on('error', () => undefined);
     const b = await start({ redis: lost });
     const usage = b.app.get(UsageService);
-    // In plain words, not in those of the client.
+    // In plain words, not the client's.
     await expect(usage.top('llm_call')).rejects.toThrow(
       'Usage cannot be read: the store is away (there is no connection)',
     );
@@ -340,7 +340,7 @@ describe('usage in an app', () => {
       }>;
     const url = process.env.TEST_REDIS_URL as string;
     await until(async () => (await client.keys(`${keyPrefix}:usage:{LLM_CALL}:live/*`)).length > 0);
-    // Who searches for a category finds what belongs to its tenants, and above all their counters.
+    // A search for a category finds the keys of its tenants, mostly counters.
     const found = (await client.keys(`${keyPrefix}*llm_call*`)).map((key) => key.slice(keyPrefix.length));
     expect(found.filter((key) => !/^(:usage)?:\{llm_call:proj_1\}:(\d+|m\/\d+)$/.test(key))).toEqual([]);
     expect(found.length).toBeGreaterThan(0);

@@ -5,15 +5,15 @@ import { COUNTINGS, type Fault } from './scene.js';
 import { ALL_TENANTS, GOING_OVER, TENANTS } from './traffic.js';
 
 const ALLOWANCE_MS = 100;
-/** A control that was held for longer was disturbed by something else on the machine. */
+/** If a control was slower than this, something else on the machine disturbed it. */
 const DISTURBED_MS = 250;
-/** A Redis that nothing happened to, and that took this long, was away for the machine's sake: an instance gives it a second. */
+/** If an untouched Redis took this long, the machine was the cause: an instance waits one second for it. */
 const SLOW_MS = 500;
 const MAX_TRIES = 4;
 /** The message of ioredis for a command that it could not send; it does not help. */
 const WORDS_OF_THE_CLIENT = /isn't writeable|max retries per request/;
 
-/** The promises for requests and counts that hold for every fault and in every counting mode. */
+/** What is promised about requests and counts for every fault, in every counting mode. */
 export function describeFaults(faults: readonly Fault[]): void {
   describe.each(faults)('$name', (fault) => {
     const { lost = [] } = fault;
@@ -72,7 +72,7 @@ export function describeFaults(faults: readonly Fault[]): void {
   });
 }
 
-/** If even those that monitor nothing were held, or a Redis that nothing happened to, it was the machine: then it is done again. */
+/** If even unmonitored apps or an untouched Redis were slow, it was the machine, so the fault is repeated. */
 async function runUndisturbed(fault: Fault): Promise<Outcomes> {
   for (let tries = 1; ; tries++) {
     const outcomes = await runFault(fault);

@@ -58,7 +58,7 @@ async function flooded(counting: Counting): Promise<Outcome> {
   }
 }
 
-/** What the code holds, it holds every time; what else is on the machine does not. */
+/** The best of several tries: blocking by the code recurs each time, other load on the machine does not. */
 async function undisturbed(counting: Counting): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const outcome = await flooded(counting);
@@ -67,7 +67,7 @@ async function undisturbed(counting: Counting): Promise<Outcome> {
   }
 }
 
-/** A lost connection has everything published again, all at once. */
+/** After a lost connection everything is published again at once. */
 async function publishedAgain(admin: Redis): Promise<void> {
   await admin.config('RESETSTAT');
   await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
@@ -78,7 +78,7 @@ async function publishedAgain(admin: Redis): Promise<void> {
   await until(async () => (await taken()) >= CAP, 60_000);
 }
 
-/** Redis measures real time. The share of it in which other processes had the core is no time that a command takes. */
+/** Redis measures wall time. The share in which other processes had the core is subtracted. */
 async function slowCommandsOf(admin: Redis, server: RedisServer): Promise<number[]> {
   const logged = (await admin.slowlog('GET', 128)) as [id: number, at: number, us: number][];
   const share = shareOfCore(server.pid);
@@ -86,7 +86,7 @@ async function slowCommandsOf(admin: Redis, server: RedisServer): Promise<number
   return took.filter((us) => us > SLOW_COMMAND_US).sort((a, b) => b - a);
 }
 
-/** The part of the time in which a process was ready to run that it ran, 0 to 1; 1 if the system has no report. */
+/** The share of its runnable time in which a process ran, 0 to 1; 1 if the system does not report it. */
 function shareOfCore(pid: number): number {
   try {
     const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ').map(Number);

@@ -45,7 +45,7 @@ export function startInstance(given: InstanceOptions): Promise<TestApp> {
   });
 }
 
-/** The same app with nothing monitored. */
+/** The same app with the module disabled. */
 export function startUnmonitored(): Promise<TestApp> {
   return startApp({ fastify: true, metadata: { controllers: [LlmController] }, options: { enabled: false } });
 }

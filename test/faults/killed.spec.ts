@@ -17,18 +17,18 @@ const KILLED_AT_MS = 1_000;
 const TO_SURVIVORS_BEFORE = 30;
 const TO_SURVIVORS = 120;
 const TO_KILLED = 60;
-/** Gone over only once the killed one is gone, however late that is. */
+/** Exceeded only after the kill, however late that is. */
 const THRESHOLD = 100;
 const FLUSH_INTERVAL_MS = 100;
 const PACE_KEY = 'pace';
 
 interface Outcome {
-  /** Well answered, by tenant. */
+  /** Successful responses, by tenant. */
   survivors: Record<string, number>;
   killed: Record<string, number>;
-  /** Of these, what was answered at least one publish before the end. */
+  /** Of these, the ones answered at least one publish before the kill. */
   paced: Record<string, number>;
-  /** Of the killed one, sent before the end and not answered. */
+  /** Requests to the killed instance that were not answered. */
   inFlight: Answer[];
   failed: Answer[];
   sums: Record<string, number>;
@@ -79,7 +79,7 @@ async function oneKilled(counting: Counting): Promise<Outcome> {
     const pacedUntil = await pace();
     const alerts = (): RateAlert[] => others.flatMap((instance) => instance.alerts);
     await patiently(() => alerts().length >= TENANTS.length);
-    // Stopped, they have published all that they counted.
+    // Once stopped, they have published everything they counted.
     await Promise.all(others.map((instance) => instance.stop()));
     return {
       survivors: answeredBy(bySurvivors),

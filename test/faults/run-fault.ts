@@ -15,27 +15,27 @@ import { ALL_TENANTS, GOING_OVER, requestsOf, type Phase } from './traffic.js';
 const CALM_MS = 1_000;
 const ASK_EVERY_MS = 50;
 
-/** What one mode has come to. */
+/** The outcome of one mode. */
 interface Outcome {
   answers: Answer[];
   answered: Record<string, number>;
   /** The sum in the store, by tenant. */
   sums: Record<string, number>;
   alerts: RateAlert[];
-  /** What was said of the store, by instance. */
+  /** The log lines about the store, by instance. */
   said: { gone: number; back: number }[];
-  /** Why it was said to be gone. */
+  /** The logged reasons for its absence. */
   reasons: string[];
 }
 
 /** The lines of an instance. */
 type SaidBy = (name: string) => readonly string[];
 
-/** What a fault has come to. */
+/** The outcome of a fault. */
 export interface Outcomes extends Record<Counting, Outcome> {
-  /** Of the same load, at the same time, where nothing is monitored. */
+  /** The same load at the same time on an unmonitored app. */
   unmonitored: Answer[];
-  /** How long a Redis that nothing happened to took to answer at worst, in milliseconds. */
+  /** The slowest answer of an untouched Redis, in milliseconds. */
   undisturbedRedisMs: number;
   /** What was said of counters that the store will never take, by all instances together. */
   refusals: string[];

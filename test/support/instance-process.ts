@@ -10,7 +10,7 @@ interface ProcessOptions {
   /** The module's clock is a {@link MovedClock}, this far ahead from the start. */
   movedClock?: boolean;
   aheadMs?: number;
-  /** A Redis key for the pace of publishing: when the last round that takes as long as a publish began. Needs `flushIntervalMs`. */
+  /** A Redis key that holds when the last round as long as a publish began. Needs `flushIntervalMs`. */
   paceKey?: string;
   /** Environment variables of the process. */
   env?: Record<string, string>;
