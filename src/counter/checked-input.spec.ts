@@ -20,7 +20,7 @@ describe('CheckedInput', () => {
   afterEach(() => jest.useRealTimers());
 
   describe('of a category', () => {
-    it('gives what is configured by that name', () => {
+    it('returns the configured category of that name', () => {
       for (const each of [calls, calls, tokens, calls]) expect(input.category(each.name)).toBe(each);
       expect(lines).toEqual([]);
     });
@@ -30,7 +30,7 @@ describe('CheckedInput', () => {
       [`x\n${'x'.repeat(50)}`, `'x ${'x'.repeat(37)}…'`],
       [7 as unknown as string, 'a number'],
       [undefined as unknown as string, 'undefined'],
-    ])('that is not configured gives none, which the log says once: %p', (name, shown) => {
+    ])('returns nothing for an unknown name, which is logged once: %p', (name, shown) => {
       for (let i = 0; i < 2; i++) expect(input.category(name)).toBeUndefined();
       expect(input.category('calls')).toBe(calls);
       expect(lines).toEqual([
@@ -49,7 +49,7 @@ describe('CheckedInput', () => {
       expect(lines).toEqual([]);
     });
 
-    it('gives none if there is none or it cannot be read, each of which the log says once', () => {
+    it('returns nothing if there is none or it cannot be read, each of which is logged once', () => {
       const unreadable = {
         get id(): string {
           throw new Error('no session');
@@ -62,12 +62,12 @@ describe('CheckedInput', () => {
   });
 
   describe('of a cost', () => {
-    it('takes any number from 0 to the highest', () => {
+    it('accepts any number from 0 to the maximum', () => {
       for (const cost of [0, 0.5, 1, 100]) expect(input.cost(calls, cost)).toBe(cost);
       expect(lines).toEqual([]);
     });
 
-    it.each([101, Infinity])('counts %p as the highest, which the log says', (cost) => {
+    it.each([101, Infinity])('counts %p as the maximum, which is logged', (cost) => {
       expect(input.cost(calls, cost)).toBe(100);
       expect(lines).toEqual([`A cost in calls was ${cost}: it counts as 100 (maxCost)`]);
     });
@@ -79,7 +79,7 @@ describe('CheckedInput', () => {
       ['500', 'a string'],
       [undefined, 'undefined'],
       [{}, 'an object'],
-    ])('counts %p as 1, which the log says', (cost, shown) => {
+    ])('counts %p as 1, which is logged', (cost, shown) => {
       expect(input.cost(calls, cost as number)).toBe(1);
       expect(lines).toEqual([`A cost in calls was ${String(shown)}: it counts as 1. Use a number, 0 to 100`]);
     });
@@ -87,7 +87,7 @@ describe('CheckedInput', () => {
     it.each([
       ['too high', 101],
       ['none', -1],
-    ])('says that one is %s once for each category, and again if that comes back after a good one', (_what, cost) => {
+    ])('logs that one is %s once per category, and again if that recurs after a good one', (_what, cost) => {
       const said = (of: CountedCategory, given = cost): number => {
         input.cost(of, given);
         return lines.splice(0).length;
@@ -108,4 +108,4 @@ it.each<[unknown, number]>([
   [-1, 1],
   [NaN, 1],
   ['5', 1],
-])('a cost of %p counts as %p if 10 is the highest', (cost, counts) => expect(countedCost(cost, 10)).toBe(counts));
+])('a cost of %p counts as %p if 10 is the maximum', (cost, counts) => expect(countedCost(cost, 10)).toBe(counts));

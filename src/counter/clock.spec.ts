@@ -7,14 +7,14 @@ describe('StoreClock', () => {
   const storeAt = (time: () => Promise<number>) => ({ time }) as unknown as CounterStore;
   beforeEach(() => (local = 1_000_000));
 
-  it('is the clock of this process until the store has told its own', async () => {
+  it('is the clock of this process until the store has returned its time', async () => {
     const mine = clock();
     await mine.sync({} as CounterStore);
     await mine.sync(storeAt(() => Promise.reject(new Error('away'))));
     expect(mine.now()).toBe(1_000_000);
   });
 
-  it('takes the time to be told half a round trip ago', async () => {
+  it('assumes that the time is half a round trip old', async () => {
     const mine = clock();
     await mine.sync(
       storeAt(() => {
@@ -27,13 +27,13 @@ describe('StoreClock', () => {
     expect(mine.now()).toBe(2_000_107);
   });
 
-  it.each([NaN, Infinity, undefined, null, '2000000'])('takes %p for no time', async (time) => {
+  it.each([NaN, Infinity, undefined, null, '2000000'])('does not accept %p as a time', async (time) => {
     const mine = clock();
     await mine.sync(storeAt(() => Promise.resolve(time as number)));
     expect(mine.now()).toBe(1_000_000);
   });
 
-  it('does not believe an answer that took too long', async () => {
+  it('ignores an answer that took too long', async () => {
     const mine = clock();
     await mine.sync(
       storeAt(() => {
@@ -44,7 +44,7 @@ describe('StoreClock', () => {
     expect(mine.now()).toBe(1_005_000);
   });
 
-  it('believes an answer that took a second', async () => {
+  it('accepts an answer that took a second', async () => {
     const mine = clock();
     await mine.sync(
       storeAt(() => {
@@ -109,26 +109,23 @@ describe('StoreClock', () => {
           return Promise.resolve(2_000_000);
         },
       ],
-    ])(
-      'asks again with the next check if the answer %s: until then it counts in a window that is over',
-      async (...of) => {
-        const hour = 3_600_000;
-        time.mockImplementationOnce(of[1]);
-        pass(1, hour);
-        expect(time).toHaveBeenCalledTimes(1);
-        await Promise.resolve();
-        await Promise.resolve();
-        time.mockResolvedValue(2_000_000 + hour);
-        pass(1);
-        expect(time).toHaveBeenCalledTimes(2);
-        await Promise.resolve();
-        expect(mine.now()).toBe(2_000_000 + hour);
-        pass(1);
-        expect(time).toHaveBeenCalledTimes(2);
-      },
-    );
+    ])('asks again at the next check if the answer %s: until then it counts in a past window', async (...of) => {
+      const hour = 3_600_000;
+      time.mockImplementationOnce(of[1]);
+      pass(1, hour);
+      expect(time).toHaveBeenCalledTimes(1);
+      await Promise.resolve();
+      await Promise.resolve();
+      time.mockResolvedValue(2_000_000 + hour);
+      pass(1);
+      expect(time).toHaveBeenCalledTimes(2);
+      await Promise.resolve();
+      expect(mine.now()).toBe(2_000_000 + hour);
+      pass(1);
+      expect(time).toHaveBeenCalledTimes(2);
+    });
 
-    it('asks a store that never told its time once a minute only: the user may lack the right', async () => {
+    it('asks a store that never returned its time only once a minute: the user may lack the right', async () => {
       mine.stop();
       time.mockRejectedValue(new Error('NOPERM'));
       mine = new StoreClock({ now: () => local, monotonic: () => monotonic });
@@ -138,7 +135,7 @@ describe('StoreClock', () => {
       expect(time).toHaveBeenCalledTimes(1);
     });
 
-    it('goes on by monotonic time, however the local clock jumps', () => {
+    it('continues by monotonic time, however the local clock jumps', () => {
       pass(1, -3_600_000);
       expect(mine.now()).toBe(2_001_000);
     });
@@ -151,7 +148,7 @@ describe('StoreClock', () => {
     });
   });
 
-  it('is, where no test puts another one in its place, the clock of the process', () => {
+  it('is the clock of the process unless a test replaces it', () => {
     const before = [Date.now(), performance.now()] as const;
     const [now, monotonic] = [PROCESS_CLOCK.now(), PROCESS_CLOCK.monotonic?.() ?? NaN];
     expect([now >= before[0], now < before[0] + 60_000]).toEqual([true, true]);

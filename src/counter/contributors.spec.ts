@@ -122,7 +122,7 @@ describe('contributors', () => {
     { writes: { one: 'many' } },
     { until: 'soon' },
     { forgot: 7 },
-  ])('are named and shared despite a stored record that is none, with %j', async (wrong) => {
+  ])('are named and shared despite a malformed stored record, with %j', async (wrong) => {
     add(one, { a: 10 });
     add(one, { b: 5 }, '__proto__');
     await one.look(totals());
@@ -137,7 +137,7 @@ describe('contributors', () => {
     expect(await top(other, 3)).toBe('a 3');
   });
 
-  it('are shared and forgotten beside records of a newer version, which stay as they are', async () => {
+  it('are shared and forgotten beside records of a newer version, which stay unchanged', async () => {
     add(one, { a: 10 });
     add(one, { b: 5 }, '__proto__');
     await one.look(totals());
@@ -153,7 +153,7 @@ describe('contributors', () => {
     expect([...(await state.list('contributors')).keys()].sort()).toEqual(newer.map(([id]) => id).sort());
   });
 
-  it('of all instances are named with their shares, the largest first', async () => {
+  it('of all instances are named with their counts, largest first', async () => {
     add(one, { a: 10, b: 3 });
     add(other, { b: 9, c: 1 });
     await look();
@@ -177,19 +177,19 @@ describe('contributors', () => {
     expect(await top(one, 1.5, 'sliding')).toBe('a 1.2, b 0.3');
   });
 
-  it('of what costs nothing are nobody', async () => {
+  it('of requests that cost nothing are not counted', async () => {
     for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 0, [`l${i}`]: -0 });
     add(one, { a: 5 });
     expect(await top(one, 5)).toBe('a 5');
   });
 
-  it('of what is no cost, or too much, are named with what the tenant is counted', async () => {
+  it('of an invalid or excessive cost are named with the cost that the tenant is charged', async () => {
     for (const cost of [-1, NaN, '3', 5n, [3], {}, null]) add(one, { a: cost as number });
     for (const cost of [Infinity, 101]) add(one, { b: cost });
     expect(await top(one, 207)).toBe('b 200, a 7');
   });
 
-  it('of the window before are not those of this one', async () => {
+  it('of the previous window are not those of this one', async () => {
     add(one, { a: 5 });
     await look();
     now += MINUTE;
@@ -218,14 +218,14 @@ describe('contributors', () => {
     expect(await shared()).toBe(2);
   });
 
-  it('of tenants whose threshold is not known, and of others than those counted here, are no reason to write', async () => {
+  it('are not written for tenants with an unknown threshold, or that this instance did not count', async () => {
     add(one, { a: 10 });
     await one.look(totals().map((total) => ({ ...total, threshold: undefined })));
     await one.look(totals().map((total) => ({ ...total, category: 'unknown' })));
     expect(state.writes).toBe(0);
   });
 
-  it('are asked for in the store only by an instance that counted some', async () => {
+  it('are read from the store only by an instance that counted some', async () => {
     await look();
     expect(state.lists).toBe(0);
     add(one, { a: 1 });
@@ -242,7 +242,7 @@ describe('contributors', () => {
     expect(await shared()).toBe(300);
   });
 
-  it('take a bounded room in the store', async () => {
+  it('take bounded space in the store', async () => {
     const tenants = Array.from({ length: 1_050 }, (_, i) => `t${i}`);
     for (const tenant of tenants) add(one, { a: 1 }, tenant);
     for (let looks = 1; looks < 60; looks++) await one.look(looks <= 11 ? totals(true, tenants) : []);
@@ -257,7 +257,7 @@ describe('contributors', () => {
     afterEach(() => jest.useRealTimers());
 
     it.each(['minute', 'sliding'])(
-      'are asked for, even if its tenant is near no level that others know: %s',
+      'are requested, even if its tenant is near no level that others know: %s',
       async (window) => {
         add(other, { b: 4 });
         now += MINUTE / SLIDING_PARTS;
@@ -289,7 +289,7 @@ describe('contributors', () => {
       expect(await quickly(one.withContributors(breach(6, 0)))).toBeUndefined();
     });
 
-    it('have no fractions that nobody counted', async () => {
+    it('have no rounding errors', async () => {
       for (let i = 0; i < 100; i++) add(one, { a: 0.07, b: 0.1 });
       expect((await one.withContributors(breach(17, 17))).contributors).toEqual([
         { label: 'b', count: 10 },
@@ -297,7 +297,7 @@ describe('contributors', () => {
       ]);
     });
 
-    it('are all, once the others have shared their part', async () => {
+    it('are complete once the others have shared their part', async () => {
       add(one, { a: 6 });
       add(other, { b: 5 });
       tellNear(other);
@@ -305,20 +305,20 @@ describe('contributors', () => {
       expect((await quickly(one.withContributors(breach(11, 6))))?.contributors).toHaveLength(2);
     });
 
-    it('are those that are known after 2 s, if the others do not share theirs', async () => {
+    it('are those known after 2 s, if the others do not share theirs', async () => {
       add(one, { a: 6 });
       const since = performance.now();
       expect(await alerted(one, breach(11, 6))).toBe('a 6, other 5');
       expect(performance.now() - since).toBeGreaterThan(1_900);
     });
 
-    it('are those that are known, also if the store answers slowly', async () => {
+    it('are those that are known, even if the store answers slowly', async () => {
       state.answersAfterMs = 25;
       add(one, { a: 6 });
       expect(await alerted(one, breach(11, 6, 'sliding'))).toBe('a 6, other 5');
     });
 
-    it('are those that are known after 2 s, if the store hangs meanwhile', async () => {
+    it('are those known after 2 s, if the store hangs meanwhile', async () => {
       jest.useFakeTimers();
       add(one, { a: 6 });
       let named: string | undefined;
@@ -331,7 +331,7 @@ describe('contributors', () => {
       expect(named).toBe('a 6, other 5');
     });
 
-    it('are not waited for if there are more than are told apart', async () => {
+    it('are not waited for if there are more than can be distinguished', async () => {
       for (let i = 0; i < 16; i++) add(one, { [`k${i}`]: 16 - i });
       const alert = await quickly(one.withContributors(breach(200, 6)));
       expect(alert?.contributors).toContainEqual({ label: 'k0', count: 16 });
@@ -357,7 +357,7 @@ describe('contributors', () => {
     });
   });
 
-  it('are counted once, even if answers are lost, and are put back after a loss', async () => {
+  it('are counted once, even if answers are lost, and are restored after a loss', async () => {
     add(one, { a: 10 });
     state.losesAnswers = true;
     await look();
@@ -384,7 +384,7 @@ describe('contributors', () => {
     expect(await top(other, 11)).toBe('a 11');
   });
 
-  it('are counted once if an alert ends its writing after the next write', async () => {
+  it('are counted once if an alert finishes its write after the next write', async () => {
     add(one, { a: 10 });
     const read = state.read.bind(state);
     let goOn: (() => void) | undefined;
@@ -413,7 +413,7 @@ describe('contributors', () => {
     const MANY = 65;
     const write = (of: Contributors): Promise<void> => of.look(totals()).catch(() => undefined);
 
-    it('are counted once by those that it has forgotten, too', async () => {
+    it('are counted once by instances that the record has forgotten, too', async () => {
       const all = Array.from({ length: MANY }, replica);
       for (const round of [1, 2])
         for (const one of all) {
@@ -449,7 +449,7 @@ describe('contributors', () => {
     beforeEach(() => jest.useFakeTimers());
     afterEach(() => jest.useRealTimers());
 
-    it('are shared without a look, also again', async () => {
+    it('are shared without waiting for the next look, repeatedly', async () => {
       for (const count of [6, 7]) {
         add(one, { a: count });
         tellNear(one);
@@ -474,7 +474,7 @@ describe('contributors', () => {
       expect(await top(other, 6)).toBe('a 6');
     });
 
-    it('are shared after those that are being written', async () => {
+    it('are shared after those being written', async () => {
       add(one, { a: 1 }, 'p');
       add(one, { a: 1 }, 'q');
       const swap = state.swap.bind(state);
@@ -518,7 +518,7 @@ describe('contributors', () => {
     expect([await top(one, 14), await top(other, 14)]).toEqual(['a 10, other 4', 'a 4, other 10']);
   });
 
-  it('beyond 16 are not told apart', async () => {
+  it('beyond 16 are not distinguished', async () => {
     for (let i = 0; i < 40; i++) add(one, { [`k${i}`]: 100 - i });
     for (let i = 0; i < 40; i++) add(other, { [`k${39 - i}`]: 1_000 });
     await look();
@@ -531,7 +531,7 @@ describe('contributors', () => {
     expect(await top(other, 50_000)).toMatch(/^k0 150, k1 99, k2 98, k3 97, k4 96, other \d+$/);
   });
 
-  it('that are not known take no room, and are among the others', async () => {
+  it('that are unknown take no room, and count as other', async () => {
     add(one, { [UNNAMED]: 100 });
     for (let i = 0; i < 15; i++) add(one, { [`k${i}`]: 1 });
     add(one, { big: 40 });
@@ -552,7 +552,7 @@ describe('contributors', () => {
     expect(await top(other, 6, 'sliding')).toBe('a 6');
   });
 
-  it('of a sliding window are those of its last six parts, also if an older one is still known', async () => {
+  it('of a sliding window are those of its last six parts, even if an older one is still known', async () => {
     for (let part = 0; part < 7; part++) {
       add(one, { a: 1 });
       now += MINUTE / SLIDING_PARTS;
@@ -562,7 +562,7 @@ describe('contributors', () => {
     expect(await top(one, 6, 'sliding')).toBe('a 6');
   });
 
-  it('of a sliding window are named, also if in some of its parts nobody was', async () => {
+  it('of a sliding window are named, even if some of its parts have none', async () => {
     add(one, { a: 2 });
     now += MINUTE / 2;
     expect(await top(one, 2, 'sliding')).toBe('a 2');
@@ -570,7 +570,7 @@ describe('contributors', () => {
     expect(await top(one, 2, 'sliding')).toBe('a 2');
   });
 
-  it('go when their window is past, here and in the store', async () => {
+  it('are removed after their window, here and in the store', async () => {
     add(one, { a: 1 });
     await look();
     expect(await state.size('contributors')).toBe(2);
@@ -598,7 +598,7 @@ describe('contributors', () => {
     expect(await known()).toBe(0);
   });
 
-  it('take a bounded room, and those counted last keep theirs', async () => {
+  it('take bounded space, and those counted last keep theirs', async () => {
     for (let i = 0; i < 12_000; i++) {
       add(one, { a: 1 }, `t${i}`);
       if (i % 1_000 === 0) add(one, { a: 1 }, 'hot');
@@ -619,7 +619,7 @@ describe('contributors', () => {
     );
   });
 
-  it('keep nothing of the headers that ids and labels were cut out of', () => {
+  it('do not keep the headers that ids and labels were cut from', () => {
     const [tenants, headerBytes] = [3_000, 12_000];
     setFlagsFromString('--expose-gc');
     const heap = (): number => {
@@ -635,7 +635,7 @@ describe('contributors', () => {
     expect(heap() - before).toBeLessThan((tenants * headerBytes) / 2);
   });
 
-  it('may be called as parts of objects are', async () => {
+  it('may have names such as those of object members', async () => {
     one.count(category, 'p', '__proto__', 3);
     one.count(category, '__proto__', 'constructor', 2);
     await look();

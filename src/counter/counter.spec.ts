@@ -111,7 +111,7 @@ describe('Counter', () => {
   });
 
   describe('opens', () => {
-    it('after a second at most, with a line if there is no connection by then, and publishes all once there is one', async () => {
+    it('within a second, with a log line if there is no connection by then, and publishes all once there is one', async () => {
       let ready = (): void => undefined;
       store.open = (connected) => (ready = connected);
       const counter = replica();
@@ -127,7 +127,7 @@ describe('Counter', () => {
       expect(lines).toEqual([expect.anything(), expect.stringContaining('memory is back after')]);
     });
 
-    it('at once if there is nothing to connect to, and goes by the clock of the store', async () => {
+    it("at once if there is nothing to connect to, and follows the store's clock", async () => {
       store.time = () => Promise.resolve(now + 5 * MINUTE);
       const counter = replica();
       expect(await isDone(counter.open())).toBe(true);
@@ -141,13 +141,13 @@ describe('Counter', () => {
       [24, ['1 day ahead of']],
       [-24, ['1 day behind']],
       [-49, ['2 days behind']],
-    ])('with a line if the clock of the store is days away: %i hours', async (hours, said) => {
+    ])("with a log line if the store's clock is days off: %i hours", async (hours, said) => {
       store.time = () => Promise.resolve(now + hours * 60 * MINUTE);
       await replica().open();
       expect(lines.map((line) => /The clock of memory is (.*) that of this process,/.exec(line)?.[1])).toEqual(said);
     });
 
-    it('and notices within seconds that a store is away though nothing is counted, unless that never gave its time', async () => {
+    it('and notices within seconds that a store is away while nothing is counted, unless it never returned its time', async () => {
       const times = [() => Promise.resolve(now), () => Promise.reject(new Error('NOPERM'))];
       for (const time of times) {
         lines = [];
@@ -168,7 +168,7 @@ describe('Counter', () => {
       }
     });
 
-    it('with what an app counted before, also what its window has outlived', async () => {
+    it('with what an app counted before, and reports what is lost because its window has expired', async () => {
       const counter = replica();
       store.is = 'away';
       void counter.add('llm', { id: 'a' }, 3);
@@ -181,7 +181,7 @@ describe('Counter', () => {
     });
   });
 
-  it('counts in each window of a category, and what costs too much as what is allowed', async () => {
+  it('counts in each window of a category, with excessive costs reduced to the maximum', async () => {
     const windows = [{ threshold: 10 }, { threshold: 5, windowMs: 2 * MINUTE }];
     const counter = replica({ categories: { llm: { windows, maxCost: 7 } } });
     void counter.add('llm', { id: 'a' }, 100);
@@ -196,7 +196,7 @@ describe('Counter', () => {
     expect(counter.status().counted).toBe(7);
   });
 
-  it('counts what it has no room for as uncounted, with one line when that begins and one at the end', async () => {
+  it('counts requests without room as uncounted, with a log line when that begins and one at the end', async () => {
     const counter = replica({ maxTrackedTenants: 2 });
     for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, id === 'c' ? 2 : 1);
     expect(lines).toHaveLength(1);
@@ -212,7 +212,7 @@ describe('Counter', () => {
     ]);
   });
 
-  it('says once for each window that it is full, and counts a request once that several windows had no room for', async () => {
+  it('logs once per window that it is full, and reports a request once that several windows had no room for', async () => {
     const windows = [{ threshold: 10 }, { threshold: 50, windowMs: 2 * MINUTE }];
     const categories = { llm: { windows }, exports: { threshold: 3 } };
     const counter = replica({ categories, maxTrackedTenants: 1 });
@@ -233,7 +233,7 @@ describe('Counter', () => {
     ]);
   });
 
-  it('says what it had no room for once its window can no longer be published', async () => {
+  it('logs how much it had no room for once its window can no longer be published', async () => {
     const counter = replica({ maxTrackedTenants: 1 });
     for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);
     await pass(200);
@@ -243,8 +243,8 @@ describe('Counter', () => {
     expect(lines).toEqual([expect.stringContaining('2 requests were not counted in llm: too many tenants')]);
   });
 
-  describe('gives the count', () => {
-    it('of all instances, also while some of its own waits for the next publish', async () => {
+  describe('returns the count', () => {
+    it('of all instances, even while some of its own waits for the next publish', async () => {
       const [one, other] = [replica({ counting: 'background' }), replica()];
       void other.add('llm', { id: 'a' }, 4);
       await pass(200);
@@ -260,7 +260,7 @@ describe('Counter', () => {
       expect([await one.read('llm', { id: 'b' }), await one.read('llm', 'nobody')]).toEqual([3, 0]);
     });
 
-    it('of both tenants that an id as alerts show it may mean: the higher, and the store first takes what waits of either', async () => {
+    it('of both tenants that a shown id may mean, the higher one, after publishing what waits for either', async () => {
       const [one, other] = [replica({ counting: 'background' }), replica()];
       const long = 'x'.repeat(1_200);
       // A tenant may have an id that looks like the shortened one of another.
@@ -307,7 +307,7 @@ describe('Counter', () => {
       expect(counter.status().counted).toBe(6);
     });
 
-    it('of each that is asked for, in its order: all parts of a sliding window, and nothing of what is unknown', async () => {
+    it('of each requested one in order: all parts of a sliding window, and 0 for unknown ones', async () => {
       const sliding = { threshold: 100, sliding: true, windowMs: 6 * MINUTE };
       const options = { categories: { llm: { threshold: 100 }, slow: sliding } };
       const [one, other] = [replica(options), replica(options)];
@@ -334,7 +334,7 @@ describe('Counter', () => {
       ['too many', [3, 4, 5]],
       ['a text among numbers', [3, '4']],
       ['numbers by their index', { 0: 3, 1: 4, length: 2 }],
-    ])('and not what a store makes of it that answers %s, which is said once', async (_, odd) => {
+    ])('and rejects what a store answers with %s, which is logged once', async (_, odd) => {
       const counter = replica();
       const reads = ['a', 'b'].map((tenantId) => ({ category: 'llm', window: '', tenantId, at: now }));
       jest.spyOn(store, 'read').mockResolvedValue(odd as never);
@@ -346,10 +346,10 @@ describe('Counter', () => {
     });
   });
 
-  describe('tells what is near a level', () => {
+  describe('reports tenants near a level', () => {
     const route = (path: string): Route => ({ method: 'POST', path, handler: 'x' });
 
-    it('and where its request was, exactly if it was one of those', async () => {
+    it('and the route of the request, exact if the request is near the level', async () => {
       const counter = replica();
       const asked: [request: string, isExact: boolean][] = [];
       const routeOf = (request: string, isExact: boolean): Route => {
@@ -373,7 +373,7 @@ describe('Counter', () => {
       expect(near).toHaveLength(3);
     });
 
-    it('and lets a request that may have crossed one wait until its alert is out, others not', async () => {
+    it('and lets only a request that may have crossed a level wait for its alert', async () => {
       const counter = replica();
       void counter.add('llm', { id: 'a' }, 1);
       await pass(10);
@@ -395,7 +395,7 @@ describe('Counter', () => {
     });
   });
 
-  describe('with thresholds of a function of the app', () => {
+  describe('with a threshold function', () => {
     let answers: ((threshold: number) => void)[];
     const asking = () => new Promise<number>((answer) => answers.push(answer));
     beforeEach(() => (answers = []));
@@ -404,30 +404,27 @@ describe('Counter', () => {
       ['auto', true],
       ['await', true],
       ['background', false],
-    ] as const)(
-      'counting %s, lets a request that brings a tenant for the first time wait: %s',
-      async (counting, waits) => {
-        const counter = replica({ counting, categories: { llm: { threshold: asking } } });
-        const wait = counter.add('llm', { id: 'a' }, 11);
-        expect(wait !== undefined).toBe(waits);
-        await pass(49);
-        if (waits) expect(await isDone(wait)).toBe(false);
-        await pass(1);
-        if (waits) expect(await isDone(wait)).toBe(true);
-        answers[0]?.(10);
-        await pass(200);
-        expect(raised()).toEqual([['a', 11, 'all']]);
-      },
-    );
+    ] as const)('counting %s, lets the first request of a tenant wait: %s', async (counting, waits) => {
+      const counter = replica({ counting, categories: { llm: { threshold: asking } } });
+      const wait = counter.add('llm', { id: 'a' }, 11);
+      expect(wait !== undefined).toBe(waits);
+      await pass(49);
+      if (waits) expect(await isDone(wait)).toBe(false);
+      await pass(1);
+      if (waits) expect(await isDone(wait)).toBe(true);
+      answers[0]?.(10);
+      await pass(200);
+      expect(raised()).toEqual([['a', 11, 'all']]);
+    });
 
-    it('lets it wait no longer than for the answer and what follows from it', async () => {
+    it('lets it wait only for the answer and the resulting publish', async () => {
       const counter = replica({ categories: { llm: { threshold: asking } } });
       const wait = counter.add('llm', { id: 'a' }, 11);
       answers[0]?.(10);
       expect([await isDone(wait), raised()]).toEqual([true, [['a', 11, 'all']]]);
     });
 
-    it('asks again after a second, then after twice as long up to a minute, with one line about it', async () => {
+    it('calls it again after a second, then after twice as long up to a minute, with one log line', async () => {
       const asked: number[] = [];
       let fails = true;
       const counter = replica({ categories: { llm: { threshold: 10, windowMs: 20 * MINUTE } } }, () => {
@@ -457,7 +454,7 @@ describe('Counter', () => {
       expect(lines).toHaveLength(2);
     });
 
-    it('says each reason why one is not known', async () => {
+    it('logs each reason why a threshold is unknown', async () => {
       const reasons = ['db away', 'no such plan', 'db away'];
       const counter = replica({}, () => Promise.reject(new Error(reasons.shift())));
       for (const id of ['a', 'b', 'c']) void counter.add('llm', { id }, 1);
@@ -465,14 +462,14 @@ describe('Counter', () => {
       expect(lines).toEqual([expect.stringContaining('(db away)'), expect.stringContaining('(no such plan)')]);
     });
 
-    it('asks for those of a tenant once in a window', () => {
+    it('asks once per tenant and window', () => {
       const levelsFor = jest.fn(() => levelsOf(10, [WARNING]));
       const counter = replica({}, levelsFor);
       for (const id of ['a', 'b', 'a', 'a', 'b']) void counter.add('llm', { id }, 1);
       expect(levelsFor).toHaveBeenCalledTimes(2);
     });
 
-    it('counts a tenant whose threshold is not known yet, also when one was set for others', async () => {
+    it('counts a tenant whose threshold is not known yet, even when one was set for others', async () => {
       const counter = replica({ categories: { llm: { threshold: asking } } });
       await counter.open();
       void counter.add('llm', { id: 'a' }, 11);
@@ -485,14 +482,14 @@ describe('Counter', () => {
     });
   });
 
-  describe('applies a threshold that is set while the app runs', () => {
+  describe('applies a threshold that is set at run time', () => {
     const change = (tenant: string, threshold?: number): void => {
       if (threshold === undefined) set.of.delete(tenant);
       else set.of.set(tenant, threshold);
       set.version++;
     };
 
-    it('within a second, without a request, to those whose window still counts', async () => {
+    it('within a second, without a request, to tenants whose window is still running', async () => {
       const counter = replica();
       await counter.open();
       void counter.add('llm', { id: 'before' }, 5);
@@ -534,7 +531,7 @@ describe('Counter', () => {
       expect([...counter.live()].map(({ threshold }) => threshold)).toEqual([3]);
     });
 
-    it('with the next request, if only that can tell: a function may look at more than the id', async () => {
+    it('with the next request, if only that has the whole tenant, which a function may look at', async () => {
       const exempt = ({ name }: { name?: string }) => name === 'Internal';
       const counter = replica({ categories: { llm: { threshold: 10, exempt } } });
       await counter.open();
@@ -550,7 +547,7 @@ describe('Counter', () => {
       ]);
     });
 
-    it('of a threshold function, which is asked again within a month soon after each answer has expired, though others change', async () => {
+    it('of a threshold function, which is called again soon after each answer has expired, even within a month while others change', async () => {
       const asked: Record<string, number[]> = {};
       const threshold = ({ id }: { id: string }) => {
         (asked[id] ??= []).push(now);
@@ -594,7 +591,7 @@ describe('Counter', () => {
       expect(raised()).toEqual([['a', 6, 'all']]);
     });
 
-    it('to a tenant that only instances which have ended have counted', async () => {
+    it('to a tenant that only ended instances have counted', async () => {
       const [gone, counter] = [replica(), replica()];
       for (const id of ['a', 'b']) void gone.add('llm', { id }, 5);
       await pass(200);
@@ -622,7 +619,7 @@ describe('Counter', () => {
     });
   });
 
-  it('gives each change once, and undefined for what has none', async () => {
+  it('yields each change once, and undefined for unchanged totals', async () => {
     const counter = replica();
     void counter.add('llm', { id: 'a', name: 'Acme' }, 3);
     void counter.add('llm', { id: 'b' }, 1);
@@ -638,7 +635,7 @@ describe('Counter', () => {
     expect([[...counter.live()], changes()]).toEqual([[], []]);
   });
 
-  it('does not walk over all for who does not ask what is pending', async () => {
+  it('does not walk over all totals unless `pending` is read', async () => {
     const counter = replica({ counting: 'background', flushIntervalMs: 10_000 });
     const live = jest.spyOn(TenantsByWindow.prototype, 'live');
     void counter.add('llm', { id: 'a' }, 1);
@@ -647,7 +644,7 @@ describe('Counter', () => {
     live.mockRestore();
   });
 
-  it('counts what is pending once a second at most, which takes a walk over all', async () => {
+  it('computes `pending` once a second at most, because it walks over all totals', async () => {
     const counter = replica({ counting: 'background', flushIntervalMs: 10_000 });
     void counter.add('llm', { id: 'a' }, 3);
     void counter.add('llm', { id: 'b' }, 2);
@@ -661,7 +658,7 @@ describe('Counter', () => {
     expect(counter.status()).toMatchObject({ counted: 6, pending: 0, stats: { publishes: 1 } });
   });
 
-  it('tells since when it has been blind', async () => {
+  it('reports since when it has been blind', async () => {
     const counter = replica();
     expect(counter.status()).not.toHaveProperty('blindSince');
     store.is = 'away';
@@ -673,8 +670,8 @@ describe('Counter', () => {
     expect(counter.status()).not.toHaveProperty('blindSince');
   });
 
-  describe('publishes at once what is pending', () => {
-    it('and tells whether all was taken, with its alerts', async () => {
+  describe('flushes pending totals', () => {
+    it('and reports whether all were taken and their alerts recorded', async () => {
       const counter = replica({ counting: 'background', flushIntervalMs: 10_000 });
       void counter.add('llm', { id: 'a' }, 11);
       expect([await counter.flush(1_000), raised()]).toEqual([true, [['a', 11, 'all']]]);
@@ -693,7 +690,7 @@ describe('Counter', () => {
     });
 
     it.each(['flush', 'close'] as const)(
-      'together with what is counted once a function of the app has answered (%s), but not of one that hangs',
+      'together with what is counted once a function of the app has answered (%s), unless it hangs',
       async (end) => {
         const run = (counter: Counter): Promise<unknown> => (end === 'flush' ? counter.flush(2_000) : counter.close());
         let answer!: (threshold: number) => void;
@@ -729,7 +726,7 @@ describe('Counter', () => {
       },
     );
 
-    it('and what is counted once a function of the app has answered, while the rest does not wait for that', async () => {
+    it('and what is counted once a function of the app has answered, without delaying the rest', async () => {
       const counter = replica({ counting: 'background', flushIntervalMs: 10_000 });
       let answer = (): void => undefined;
       const asked = new Promise<void>((resolve) => (answer = resolve));
@@ -742,7 +739,7 @@ describe('Counter', () => {
       expect([await isDone(flushing), await flushing, raised()]).toEqual([true, true, [['late', 11, 'all']]]);
     });
 
-    it('never once it has closed, and says so once', async () => {
+    it('never after it has closed, which is logged once', async () => {
       const counter = replica();
       await counter.close();
       expect(lines).toEqual([]);
@@ -773,14 +770,14 @@ describe('Counter', () => {
     });
   });
 
-  it('cannot publish at once what the store refuses', async () => {
+  it('cannot flush what the store refuses', async () => {
     const counter = replica();
     store.is = 'full';
     void counter.add('llm', { id: 'b' }, 1);
     expect(await counter.flush(1_000)).toBe(false);
   });
 
-  it('leaves a level to the instance that was given it when it closes', async () => {
+  it('leaves a level to the instance that got it when closing', async () => {
     const [one, other] = [replica(), replica()];
     raise = () => new Promise(() => undefined);
     void one.add('llm', { id: 'a' }, 11);
@@ -816,7 +813,7 @@ describe('Counter', () => {
       0,
       'broken',
     ],
-  ])('lets the app end if closing the store %s, with a line about it', async (_, close, waitsMs, why) => {
+  ])('lets the app end if closing the store %s, with a log line', async (_, close, waitsMs, why) => {
     const counter = replica();
     store.close = close;
     const closing = counter.disconnect();
@@ -827,7 +824,7 @@ describe('Counter', () => {
     expect(lines).toEqual([`memory could not be closed (${why})`]);
   });
 
-  it('says nothing of a store that has nothing to close, or closes', async () => {
+  it('logs nothing if the store has nothing to close, or closes', async () => {
     const close = jest.fn(() => Promise.resolve());
     const counter = replica();
     await counter.disconnect();

@@ -6,7 +6,7 @@ describe('HeavyHitters', () => {
     expect(['a', 'a', 'b', 'a'].map((key) => seen.count(key))).toEqual([1, 2, 1, 3]);
   });
 
-  it('takes one request from each if another comes, and has room again once a tenant has none left', () => {
+  it('decrements all when another tenant comes, and has room again once a tenant is at 0', () => {
     const seen = new HeavyHitters(2);
     for (const key of ['a', 'a', 'a', 'b']) seen.count(key);
     // b has none left, a has two.
@@ -16,7 +16,7 @@ describe('HeavyHitters', () => {
     expect([seen.count('a'), seen.count('b')]).toEqual([2, 1]);
   });
 
-  it('finds the one with many requests in a flood of others with one, and never counts it too high', () => {
+  it('finds the one with many requests in a flood of single requests, and never counts it too high', () => {
     const seen = new HeavyHitters(10);
     let [busy, highest] = [0, 0];
     for (let i = 0; i < 10_000; i++) {
@@ -27,7 +27,7 @@ describe('HeavyHitters', () => {
     expect(seen.count('busy')).toBeGreaterThan(900);
   });
 
-  it('forgets one that was let in', () => {
+  it('forgets a tenant that was admitted', () => {
     const seen = new HeavyHitters(1);
     seen.count('a');
     seen.delete('a');

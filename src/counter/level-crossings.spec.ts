@@ -65,7 +65,7 @@ describe('LevelCrossings', () => {
     expect(crossings.taken(total, 2, { count: 9, announced: 0, announce: 2 }, false)).toBeUndefined();
   });
 
-  it('holds a level whose alert could not be recorded, and raises it when the store gives it again', async () => {
+  it('holds a level whose alert could not be recorded, and raises it when the store gives it out again', async () => {
     counted(2);
     record = () => Promise.reject(new Error('no room'));
     await crossings.taken(total, 2, { count: 4, announced: 0, announce: 1 }, false);
@@ -84,7 +84,7 @@ describe('LevelCrossings', () => {
     expect([breaches, done()]).toEqual([[], []]);
   });
 
-  it('watches a level that another instance was given: after 300 ms and, once, when its lease is over', () => {
+  it('watches a level that another instance was given: once after 300 ms, and once when its lease is over', () => {
     counted(2);
     const of = { count: 4, announced: 0, announce: 0 };
     for (let i = 0; i < 3; i++) expect(crossings.taken(total, 2, of, false)).toBeUndefined();
@@ -137,13 +137,13 @@ describe('LevelCrossings', () => {
     expect(breaches).toHaveLength(2);
   });
 
-  it("raises another instance's level at once if the store was there all the time", () => {
+  it("raises another instance's level at once if the store was never away", () => {
     counted(2);
     void crossings.taken(total, 2, { count: 4, announced: 0, announce: 1, takenOver: true }, false);
     expect(breaches).toHaveLength(1);
   });
 
-  it('judges totals alone by what this instance counted, each level once', async () => {
+  it("judges totals alone by this instance's own count, each level once", async () => {
     counted(4);
     crossings.judgeAlone([total, total]);
     await crossings.settled();
@@ -163,7 +163,7 @@ describe('LevelCrossings', () => {
     expect([breaches.length, done()]).toEqual([1, []]);
   });
 
-  it('asks the store for nothing more once it is stopped', async () => {
+  it('asks the store for nothing once it is stopped', async () => {
     jest.useRealTimers();
     jest.useFakeTimers({ doNotFake: ['setImmediate'] });
     counted(2);
@@ -176,7 +176,7 @@ describe('LevelCrossings', () => {
     expect(done()).toEqual([]);
   });
 
-  it('watches nothing any more once it is stopped, which takes until all alerts are recorded', async () => {
+  it('watches nothing once it is stopped, which waits until all alerts are recorded', async () => {
     counted(4);
     expect(crossings.taken(total, 4, { count: 4, announced: 0, announce: 0 }, false)).toBeUndefined();
     done();

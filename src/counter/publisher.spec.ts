@@ -78,7 +78,7 @@ describe('Publisher, if requests wait', () => {
     jest.useRealTimers();
   });
 
-  it('lets a request wait for the store that answers', async () => {
+  it('lets a request wait for a store that answers', async () => {
     answer = answers;
     const wait = count();
     expect(wait).toBeInstanceOf(Promise);
@@ -89,7 +89,7 @@ describe('Publisher, if requests wait', () => {
   it.each([
     ['fails', fails],
     ['hangs', hangs],
-  ])('lets none wait once the store %s, and each again once it answers', async (_, trouble) => {
+  ])('lets no request wait once the store %s, and lets them wait again once it answers', async (_, trouble) => {
     answer = trouble;
     const first = count();
     await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS + 1);
@@ -106,7 +106,7 @@ describe('Publisher, if requests wait', () => {
     ['0 answers to 1 totals', () => Promise.resolve([])],
     ['null', (totals) => Promise.resolve(totals.map(() => null))],
     ['undefined', (totals) => Promise.resolve(totals.map(() => undefined))],
-  ])('publishes a total again, and lets others go on, if a store of the app gives %s', async (what, odd) => {
+  ])('publishes a total again, without affecting others, if a custom store returns %s', async (what, odd) => {
     answer = odd as unknown as CounterStore['publish'];
     void count();
     await jest.advanceTimersByTimeAsync(WAIT_AT_MOST_MS);
@@ -119,7 +119,7 @@ describe('Publisher, if requests wait', () => {
     expect(lines[0]).toContain(what);
   });
 
-  it('takes the other answers if a store of the app gives null for one total', async () => {
+  it('uses the other answers if a custom store returns null for one total', async () => {
     answer = async (totals, at) => {
       const [first, ...others] = await answers(totals, at);
       return [first, ...others.map(() => null)] as unknown as Published[];
@@ -132,7 +132,7 @@ describe('Publisher, if requests wait', () => {
 
   it.each(
     ['count', 'announced', 'announce', 'earlier'].flatMap((field) => [true, -5, Infinity].map((odd) => [field, odd])),
-  )('refuses an answer of a store of the app whose %s is %s, with a line about it', async (field, odd) => {
+  )('refuses an answer of a custom store whose %s is %s, with a log line', async (field, odd) => {
     answer = (totals) =>
       Promise.resolve(totals.map(({ total }) => ({ count: total, announced: 0, announce: 0, [String(field)]: odd })));
     void count();
@@ -141,7 +141,7 @@ describe('Publisher, if requests wait', () => {
     expect([taken(), lines]).toEqual([0, [expect.stringContaining(said)]]);
   });
 
-  it('takes answers that are there at once', async () => {
+  it('accepts synchronous answers', async () => {
     answer = ((totals: readonly OwnTotal[]) =>
       totals.map(({ total }) => ({ count: total, announced: 0, announce: 0 }))) as unknown as CounterStore['publish'];
     void count();
@@ -149,7 +149,7 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(1);
   });
 
-  it('sends one publish at a time, however many flush at once', async () => {
+  it('sends one publish at a time, however many callers flush', async () => {
     const mostAtOnce = answersLate();
     void count();
     await jest.advanceTimersByTimeAsync(0);
@@ -164,7 +164,7 @@ describe('Publisher, if requests wait', () => {
     expect(mostAtOnce()).toBe(1);
   });
 
-  it('sends one call at a time, also if a flush is due during a publish, or if there are very many totals', async () => {
+  it('sends one call at a time, even if a flush is due during a publish, or if there are very many totals', async () => {
     const mostAtOnce = answersLate();
     open('auto');
     const later = track('later');
@@ -181,7 +181,7 @@ describe('Publisher, if requests wait', () => {
     expect([taken(), mostAtOnce()]).toEqual([2_202, 1]);
   });
 
-  describe('sends more than one call takes', () => {
+  describe('sends more totals than fit in one call', () => {
     const countAll = (tenants: number): void => {
       for (let i = 0; i < tenants; i++) void count(track(`tenant_${i}`));
     };
@@ -199,7 +199,7 @@ describe('Publisher, if requests wait', () => {
       expect(counted).toHaveBeenCalled();
     });
 
-    it('and keeps none of them waiting for long if the store keeps each call waiting for a node', async () => {
+    it('and lets none wait long if the store makes each call wait for a node', async () => {
       answer = async (totals, at) => {
         const [, ...others] = await answers(totals, at);
         await new Promise((resolve) => setTimeout(resolve, 900));
@@ -210,7 +210,7 @@ describe('Publisher, if requests wait', () => {
       expect(taken()).toBe(2_200 - 11);
     });
 
-    it('and is away until the store takes all of them: a Cluster may lack a node', async () => {
+    it('and stays away until the store takes all of them: a Cluster may lack a node', async () => {
       const lacksOne: CounterStore['publish'] = async (totals, at) => {
         const [first, ...others] = await answers(totals, at);
         const lost = { refused: 'the connection was lost', ofKey: false };
@@ -226,7 +226,7 @@ describe('Publisher, if requests wait', () => {
     });
   });
 
-  it('publishes all again once the store is back: it may have lost what it knew', async () => {
+  it('publishes all totals again once the store is back, because it may have lost its data', async () => {
     answer = answers;
     void count(track('a'));
     await jest.advanceTimersByTimeAsync(10);
@@ -239,7 +239,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes.flat().map(({ tenant }) => tenant)).toContain('a');
   });
 
-  describe('is given a level of a counter that the store had just lost', () => {
+  describe('gets a level of a counter that the store has just lost', () => {
     let announced: number;
     beforeEach(async () => {
       announced = 0;
@@ -264,7 +264,7 @@ describe('Publisher, if requests wait', () => {
       expect(raise).toHaveBeenCalledTimes(1);
     });
 
-    it('and does not if another had announced it', async () => {
+    it('and does not if another instance had announced it', async () => {
       announced = 1;
       await jest.advanceTimersByTimeAsync(10_000);
       expect(raise).not.toHaveBeenCalled();
@@ -332,7 +332,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes).toEqual([]);
   });
 
-  it('publishes again what a store did not take, without another request', async () => {
+  it('publishes a rejected total again without another request', async () => {
     let isLacking = true;
     answer = async (totals, at) =>
       isLacking ? totals.map(() => ({ refused: 'the connection was lost', ofKey: false })) : answers(totals, at);
@@ -344,7 +344,7 @@ describe('Publisher, if requests wait', () => {
     expect(health.away).toBe(false);
   });
 
-  it('keeps no timer running for what is done, nor once it is stopped', async () => {
+  it('leaves no timer running when idle or stopped', async () => {
     answer = answers;
     void count();
     await jest.advanceTimersByTimeAsync(10);
@@ -360,7 +360,7 @@ describe('Publisher, if requests wait', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('is not back because nothing was left to ask the store for', async () => {
+  it('does not treat a store as back because nothing was left to publish', async () => {
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10);
@@ -370,7 +370,7 @@ describe('Publisher, if requests wait', () => {
     expect([health.away, publishes]).toEqual([true, []]);
   });
 
-  describe("is given another instance's level", () => {
+  describe("gets another instance's level", () => {
     let announced: number;
     const begins = async (before: CounterStore['publish']): Promise<void> => {
       announced = 0;
@@ -394,7 +394,7 @@ describe('Publisher, if requests wait', () => {
       await jest.advanceTimersByTimeAsync(1_000);
     };
 
-    it('and raises it at once if the store was there all the time', async () => {
+    it('and raises it at once if the store was never away', async () => {
       await begins(answers);
       expect(raise).toHaveBeenCalledTimes(1);
     });
@@ -414,7 +414,7 @@ describe('Publisher, if requests wait', () => {
     });
   });
 
-  it('sends nothing that the store would not take any more', async () => {
+  it('sends nothing that the store would no longer take', async () => {
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10);
@@ -454,7 +454,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise.mock.calls).toEqual([[expect.objectContaining({ countedBy: 'instance' })]]);
   });
 
-  it('makes one line and one alert of a total that is always refused, and asks every five seconds, however many requests come', async () => {
+  it('logs one line and raises one alert for a total that is always refused, and retries every five seconds, however many requests come', async () => {
     answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE Operation', ofKey: true })));
     // Recording the alert takes a while.
     raise.mockImplementationOnce(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
@@ -473,7 +473,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes).toHaveLength(3);
   });
 
-  it('says once of a span that its totals are refused, though those of the one before are tried again', () => {
+  it('logs once per span that its totals are refused, even while those of the previous span are retried', () => {
     const losses = new CountLosses('store', 10_000, logger);
     const day = { ...window, name: 'day', spanAt: fixedSpans(86_400_000) };
     const ofDay = windows.track(category, day, 'acme', now) as TenantTotal;
@@ -485,7 +485,7 @@ describe('Publisher, if requests wait', () => {
     expect(lines).toHaveLength(3);
   });
 
-  it('raises a level with the name, tenant and route of a request that came while its publish was under way', async () => {
+  it('raises a level with the name, tenant and route of a request that came during its publish', async () => {
     const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
     // The others have counted 10 between the two answers.
     answer = async (totals) => {
@@ -524,7 +524,7 @@ describe('Publisher, if requests wait', () => {
     expect(released).toHaveBeenCalledTimes(1);
   });
 
-  describe('takes a store for away', () => {
+  describe('treats a store as away', () => {
     /** Fails after the event loop was blocked for so long. */
     const failsAfter = (ms: number) => () => {
       blockedMs += ms;
@@ -569,7 +569,7 @@ describe('Publisher, if requests wait', () => {
       expect([await isDone(waits), health.away]).toEqual([true, false]);
     });
 
-    it('and a question alike', async () => {
+    it('and a probe likewise', async () => {
       const ask = async (ms: number): Promise<boolean> => {
         Object.assign(store, { time: failsAfter(ms) });
         await publisher.probe();
@@ -580,7 +580,7 @@ describe('Publisher, if requests wait', () => {
     });
   });
 
-  it('releases requests of one turn together, by one publish', async () => {
+  it('releases the requests of one turn together, after one publish', async () => {
     answer = async (totals, at) => {
       await new Promise((resolve) => setTimeout(resolve, 10));
       return answers(totals, at);
@@ -593,7 +593,7 @@ describe('Publisher, if requests wait', () => {
     expect([released.length, new Set(released).size, publishes.length]).toEqual([40, 1, 1]);
   });
 
-  it('tries a dead store with one call at a time, however many totals wait, and publishes them all once it is back', async () => {
+  it('probes a dead store with one call at a time, however many totals wait, and publishes all of them once it is back', async () => {
     const tenants = 20_000;
     const calls: number[] = [];
     answer = (totals) => {
@@ -609,7 +609,7 @@ describe('Publisher, if requests wait', () => {
   });
 
   it.each([NaN, Infinity, undefined, '3'])(
-    'takes %p for no count, and publishes it again after a while',
+    'does not accept %p as a count, and publishes the total again after a while',
     async (odd) => {
       answer = (totals) => Promise.resolve(totals.map(() => ({ count: odd as number, announced: 0, announce: 0 })));
       void count();
@@ -621,7 +621,7 @@ describe('Publisher, if requests wait', () => {
     },
   );
 
-  it('releases each refused total when its own time is over', async () => {
+  it('retries each refused total at its own time', async () => {
     answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
     void count(track('first'));
     await jest.advanceTimersByTimeAsync(2_000);
@@ -634,7 +634,7 @@ describe('Publisher, if requests wait', () => {
     expect(track('second').isPending).toBe(false);
   });
 
-  it('judges a total with the request while the store is away for long, and does not wait for the next try', async () => {
+  it('judges a total at its request while the store is away for long, without waiting for the next try', async () => {
     answer = fails;
     void count(track('other'));
     // Just after a try.
@@ -649,7 +649,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise).toHaveBeenCalledTimes(1);
   });
 
-  it('raises a level once more if its alert could not be recorded', async () => {
+  it('raises a level again if its alert could not be recorded', async () => {
     answer = (totals) =>
       Promise.resolve(totals.map(({ total, announced }) => ({ count: total, announced, announce: announced ? 0 : 1 })));
     raise.mockImplementationOnce(() => Promise.reject(new Error('not recorded')));
@@ -662,7 +662,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise).toHaveBeenCalledTimes(2);
   });
 
-  it('asks a store that is away more rarely each time, up to once a second', async () => {
+  it('retries a store that is away less often each time, down to once a second', async () => {
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10_000);
@@ -670,7 +670,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes.length).toBeLessThan(20);
   });
 
-  it('publishes again without a request, once the store has lost a counter, those close to a level and no other', async () => {
+  it('after the store has lost a counter, publishes those close to a level again without a request, and no others', async () => {
     answer = answers;
     for (const [tenant, times] of [
       ['calm', 1],
@@ -690,7 +690,7 @@ describe('Publisher, if requests wait', () => {
     expect(publishes.flat().map(({ tenant }) => tenant)).toEqual(['hot']);
   });
 
-  it('reports no counter as lost that the store has never taken', async () => {
+  it('reports no counter as lost that the store has never accepted', async () => {
     const lost = jest.spyOn(CountLosses.prototype, 'lostData');
     answer = fails;
     void count();
@@ -709,7 +709,7 @@ describe('Publisher, if requests wait', () => {
     expect(lost).toHaveBeenCalledTimes(1);
   });
 
-  it('holds back a call whose reply has another length than it asked for, and no other', async () => {
+  it('holds back only the call whose reply has the wrong length', async () => {
     answer = async (totals, at) => {
       const taken = await answers(totals, at);
       return totals.some(({ tenant }) => tenant === 'bad') ? [...taken, ...taken] : taken;
@@ -741,7 +741,7 @@ describe('Publisher, if requests wait', () => {
     return Promise.resolve().then(() => expect(raise).toHaveBeenCalledTimes(1 + 100));
   });
 
-  it('judges 20,000 tenants alone some at a time: 100 alerts in a turn of the event loop', async () => {
+  it('judges 20,000 tenants alone in parts, with 100 alerts per turn of the event loop', async () => {
     jest.useRealTimers();
     const tenants = 20_000;
     const levels = levelsOf(0, [{ at: 1, severity: 'warning' }]);
@@ -765,7 +765,7 @@ describe('Publisher, if requests wait', () => {
     expect(turns.length).toBeGreaterThanOrEqual(tenants / 200);
   });
 
-  it('gives the event loop a turn after each call, though a store in memory answers at once', async () => {
+  it('gives the event loop a turn after each call, even if a memory store answers at once', async () => {
     jest.useRealTimers();
     answer = answers;
     for (let i = 0; i < 2_000; i++) void count(track(`tenant_${i}`));
@@ -791,7 +791,7 @@ describe('Publisher, if requests wait', () => {
       ['auto', 'later', false, 100],
       ['background', 'wait', false, 100],
       ['background', 'now', false, 100],
-    ] as const)('counting %s, what is urgent as %s: it is waited for (%p), and sent after %d ms', async (...of) => {
+    ] as const)('counting %s, a total with urgency %s: waited for (%p) and sent after %d ms', async (...of) => {
       const [counting, urgency, waits, afterMs] = of;
       open(counting);
       expect(publish('a', urgency) !== undefined).toBe(waits);
@@ -801,7 +801,7 @@ describe('Publisher, if requests wait', () => {
       expect(publishes).toHaveLength(1);
     });
 
-    it('what is urgent without what is not, and all of it at a flush or after a failure', async () => {
+    it('urgent totals without others, and all of them at a flush or after a failure', async () => {
       open('auto');
       void publish('a', 'later');
       void publish('b', 'now');
@@ -849,7 +849,7 @@ describe('Publisher, if requests wait', () => {
       }
     });
 
-    it('again, soon and when its lease is over, a total over a level that another instance was given', async () => {
+    it('again, soon and when its lease is over, a total over a level that another instance got', async () => {
       const tracked = track();
       tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
       void count(tracked);
@@ -894,22 +894,19 @@ describe('Publisher, if requests wait', () => {
   it.each([
     ['await', true],
     ['background', false],
-  ] as const)(
-    'takes a store whose answers are slow for away, if requests wait: counting %s',
-    async (counting, away) => {
-      open(counting);
-      answer = async (totals, at) => {
-        await new Promise((resolve) => setTimeout(resolve, 80));
-        return answers(totals, at);
-      };
-      for (let i = 0; i < 30; i++) {
-        void count();
-        await jest.advanceTimersByTimeAsync(100);
-      }
-      expect(health.away).toBe(away);
-      expect(lines.map((line) => line.includes('too slowly'))).toEqual(away ? [true] : []);
-    },
-  );
+  ] as const)('treats a store with slow answers as away, if requests wait: counting %s', async (counting, away) => {
+    open(counting);
+    answer = async (totals, at) => {
+      await new Promise((resolve) => setTimeout(resolve, 80));
+      return answers(totals, at);
+    };
+    for (let i = 0; i < 30; i++) {
+      void count();
+      await jest.advanceTimersByTimeAsync(100);
+    }
+    expect(health.away).toBe(away);
+    expect(lines.map((line) => line.includes('too slowly'))).toEqual(away ? [true] : []);
+  });
 
   it('is settled once all alerts are recorded', async () => {
     let record = (): void => undefined;
@@ -928,7 +925,7 @@ describe('Publisher, if requests wait', () => {
     expect(settled).toHaveBeenCalledTimes(1);
   });
 
-  it('judges what waits while the store is away, also what its calls do not get to', async () => {
+  it('judges waiting totals while the store is away, even those that its calls do not reach', async () => {
     answer = fails;
     for (let i = 0; i < 250; i++) void count(track(`tenant_${i}`));
     for (const tenant of ['tenant_0', 'tenant_249'])
@@ -939,7 +936,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise.mock.calls.map(([{ tenant }]) => tenant.id).sort()).toEqual(['tenant_0', 'tenant_249']);
   });
 
-  it('judges a total at its refusal, without another request', async () => {
+  it('judges a total when it is refused, without another request', async () => {
     answer = (totals) => Promise.resolve(totals.map(() => ({ refused: 'WRONGTYPE', ofKey: true })));
     const tracked = track();
     tracked.setLevels(levelsOf(0, [{ at: 1, severity: 'warning' }]));
@@ -948,7 +945,7 @@ describe('Publisher, if requests wait', () => {
     expect(raise).toHaveBeenCalledTimes(1);
   });
 
-  it('takes a store that was away for back, once nothing is left that it would take', async () => {
+  it('treats a store as back once nothing is left that it would take', async () => {
     answer = fails;
     void count();
     await jest.advanceTimersByTimeAsync(10);
@@ -964,7 +961,7 @@ describe('Publisher, if requests wait', () => {
     expect(taken()).toBe(1);
   });
 
-  it('takes it for back, too, if only totals that are not urgent are left, and too old', async () => {
+  it('treats it as back, too, if only expired non-urgent totals are left', async () => {
     open('auto');
     answer = fails;
     const [urgent, later] = [track('urgent'), track('later')];
@@ -977,7 +974,7 @@ describe('Publisher, if requests wait', () => {
     expect(health.away).toBe(false);
   });
 
-  describe('asks the store whether it is there', () => {
+  describe('probes the store', () => {
     let time: jest.Mock<Promise<number>, []>;
     const slowly = (end: () => Promise<number>): (() => Promise<number>) => {
       return async () => {
@@ -993,7 +990,7 @@ describe('Publisher, if requests wait', () => {
     });
     afterEach(() => Reflect.deleteProperty(store, 'time'));
 
-    it('with one question at a time', async () => {
+    it('with one probe at a time', async () => {
       void publisher.probe();
       void publisher.probe();
       expect(time).toHaveBeenCalledTimes(1);
@@ -1004,7 +1001,7 @@ describe('Publisher, if requests wait', () => {
       await expect(publisher.probe()).resolves.toBeUndefined();
     });
 
-    it('but not if something is to be published, or is being published', async () => {
+    it('but not while there is something to publish', async () => {
       open('auto');
       const tracked = track();
       tracked.add(1, { id: 'acme' });
@@ -1022,7 +1019,7 @@ describe('Publisher, if requests wait', () => {
       ['gives a reason', gone, 'gone'],
       ['gives none', jest.fn().mockRejectedValue(undefined), 'no reason'],
       ['does not answer', () => new Promise(() => undefined), 'no answer within 1 s'],
-    ])('and takes one for away that %s, until it answers', async (_, trouble, reason) => {
+    ])('and treats one as away that %s, until it answers', async (_, trouble, reason) => {
       time.mockImplementation(trouble);
       for (let times = 0; times < 3; times++) {
         void publisher.probe();
@@ -1036,7 +1033,7 @@ describe('Publisher, if requests wait', () => {
       expect(health.away).toBe(false);
     });
 
-    it('and leaves it to a publish that began in the meantime', async () => {
+    it('and leaves the verdict to a publish that began in the meantime', async () => {
       time.mockImplementation(slowly(gone));
       answer = async (totals, at) => {
         await new Promise((resolve) => setTimeout(resolve, 300));
@@ -1050,7 +1047,7 @@ describe('Publisher, if requests wait', () => {
       expect([health.away, lines]).toEqual([false, []]);
     });
 
-    it('and to nobody once it is stopped', async () => {
+    it('and reports nothing once it is stopped', async () => {
       time.mockImplementation(slowly(gone));
       void publisher.probe();
       await publisher.stop([]);
@@ -1065,13 +1062,13 @@ describe('Publisher, if requests wait', () => {
       }
     };
 
-    it('and takes an answer that is there at once', async () => {
+    it('and accepts a synchronous answer', async () => {
       time.mockImplementation((() => now) as never);
       await probe(3);
       expect([health.away, lines]).toEqual([false, []]);
     });
 
-    it('and takes none to be back that gives its time and takes no totals', async () => {
+    it('and does not treat a store as back that returns its time but takes no totals', async () => {
       answer = () => Promise.reject(new Error('READONLY'));
       void count();
       await jest.advanceTimersByTimeAsync(1_000);
@@ -1081,7 +1078,7 @@ describe('Publisher, if requests wait', () => {
       expect([health.away, lines]).toEqual([true, [expect.stringContaining('store is away (READONLY)')]]);
     });
 
-    it('and lets no request wait for one that answers slowly', async () => {
+    it('and lets no request wait for a slow store', async () => {
       time.mockImplementation(slowly(() => Promise.resolve(now)));
       answer = (totals, at) => new Promise((resolve) => setTimeout(() => resolve(answers(totals, at)), 100));
       void count();

@@ -22,7 +22,7 @@ describe('StoreHealth', () => {
     jest.useRealTimers();
   });
 
-  it('is not away, nor alone, to begin with', () => {
+  it('is neither away nor alone at first', () => {
     pass(2_000);
     expect([health.away, health.alone, health.unreachableForMs]).toEqual([false, false, undefined]);
   });
@@ -42,7 +42,7 @@ describe('StoreHealth', () => {
     ]);
   });
 
-  it('says that it was away before it is back, also if that is due late', () => {
+  it('logs that it is away before it logs that it is back, even if the former is late', () => {
     for (let i = 0; i < 2; i++) {
       lines.length = 0;
       health.failed(new Error('the connection was lost'));
@@ -57,7 +57,7 @@ describe('StoreHealth', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('makes one story of a store that comes and goes', () => {
+  it('reports a flapping store once', () => {
     for (let i = 0; i < 20; i++) {
       health.failed(new Error('closed'));
       pass(100);
@@ -72,7 +72,7 @@ describe('StoreHealth', () => {
     expect(lines).toHaveLength(3);
   });
 
-  it('names the connection if it was slow before that, and no reason of an earlier trouble', () => {
+  it('names the lost connection if the store was slow before, and no reason of an earlier outage', () => {
     for (const error of ['NOPERM', 'the connection was lost']) {
       health.late();
       health.failed(new Error(error));
@@ -86,7 +86,7 @@ describe('StoreHealth', () => {
     ]);
   });
 
-  it('names the reason that is found later, and not the connection that ended because of it', () => {
+  it('names the reason that is found later, not the connection that it ended', () => {
     health.failed(new Error('the connection was lost'));
     pass(600);
     health.failed(new Error('READONLY You can not write against a read only replica.'));
@@ -103,7 +103,7 @@ describe('StoreHealth', () => {
     expect(lines).toEqual([expect.stringContaining('Redis is away (connect ECONNREFUSED)')]);
   });
 
-  it('makes no news of one late answer, and some of nothing but late ones', () => {
+  it('ignores one late answer, but reports a series of them', () => {
     health.late();
     expect(health.away).toBe(true);
     health.answered();
@@ -123,7 +123,7 @@ describe('StoreHealth', () => {
     expect(health.alone).toBe(false);
   });
 
-  it('judges alone after a second in each trouble: an outage of before makes no blip longer', () => {
+  it('judges alone after a second in each outage: an earlier outage does not shorten that', () => {
     health.failed(new Error('closed'));
     pass(60_000);
     expect(health.alone).toBe(true);
@@ -139,7 +139,7 @@ describe('StoreHealth', () => {
     }
   });
 
-  it('judges alone after a second out of reach, not in a short gap', () => {
+  it('judges alone after a second without the store, not in a short gap', () => {
     health.failed(new Error('closed'));
     pass(900);
     health.failed(new Error('closed'));
@@ -160,7 +160,7 @@ describe('StoreHealth', () => {
     expect(lines).toEqual([expect.stringContaining('Redis is away (the connection was lost)')]);
   });
 
-  it('is slow once answers were late for a second', () => {
+  it('is slow once answers have been late for a second', () => {
     health.late();
     pass(999);
     health.late();
@@ -170,7 +170,7 @@ describe('StoreHealth', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('is back once it has answered for a second, by itself or with the answer that comes then', () => {
+  it('is back once it has answered for a second, by a timer or with the next answer', () => {
     const back = ['Redis is back after 5 s: counts from the outage are published'];
     for (const comes of [false, true]) {
       health.failed(new Error('closed'));
@@ -193,11 +193,11 @@ describe('StoreHealth', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  describe('is asked', () => {
+  describe('watches a call', () => {
     const late = jest.fn();
     beforeEach(() => late.mockClear());
 
-    it('and reports that an answer is late, and that this is the fault of the store', () => {
+    it('and reports that an answer is late because of the store', () => {
       const answered = health.ask(50, late);
       pass(49);
       expect(late).not.toHaveBeenCalled();
@@ -206,7 +206,7 @@ describe('StoreHealth', () => {
       expect(answered()).toBe(true);
     });
 
-    it('and reports nothing of an answer in time, not even if that is read just after', () => {
+    it('and reports nothing about an answer in time, even if it is read just after', () => {
       const answered = health.ask(50, late);
       expect(answered()).toBe(false);
       pass(100);
@@ -218,7 +218,7 @@ describe('StoreHealth', () => {
       expect(late).not.toHaveBeenCalled();
     });
 
-    it('and blames nobody if the event loop was held', async () => {
+    it('and blames nobody if the event loop was blocked', async () => {
       jest.useRealTimers();
       let answered = (): boolean => true;
       const isOfStore = await new Promise((resolve) => {
@@ -229,7 +229,7 @@ describe('StoreHealth', () => {
       expect([isOfStore, answered()]).toEqual([false, false]);
     });
 
-    it('and keeps the process for it only if somebody waits', () => {
+    it('and keeps the process alive only if somebody waits', () => {
       jest.useRealTimers();
       const before = timers();
       const idle = health.ask(1_000);

@@ -53,7 +53,7 @@ describe('TenantTotal', () => {
   };
 
   describe('is urgent', () => {
-    it('until the store has answered once, and in a window of more than a minute requests wait for that', () => {
+    it('until the store has answered once, for which requests wait in a window of more than a minute', () => {
       const [minute, longer] = [open(), open(MINUTE + 1)];
       expect([add(minute), add(minute), add(longer), add(longer)]).toEqual(['now', 'now', 'wait', 'wait']);
       answer(minute);
@@ -77,7 +77,7 @@ describe('TenantTotal', () => {
       ]);
     });
 
-    it('not at half of it, however the count came there', () => {
+    it('above half of it only, however the count got there', () => {
       const total = known(1);
       expect([add(total, 4), judged(total, LEVELS), add(total, 0.1)]).toEqual(['later', 'later', 'now']);
     });
@@ -99,7 +99,7 @@ describe('TenantTotal', () => {
       expect(add(far, 1e6)).toBe('later');
     });
 
-    it('by what the others count too, and no more once levels are higher', () => {
+    it('by the counts of the others too, and no longer once levels are raised', () => {
       const total = known(1, { count: 5 });
       expect(add(total)).toBe('now');
       expect([judged(total, levelsOf(1_000, LEVELS.steps)), add(total, 400)]).toEqual(['later', 'later']);
@@ -117,7 +117,7 @@ describe('TenantTotal', () => {
     });
   });
 
-  it('knows of which version its levels are', () => {
+  it('knows the version of its levels', () => {
     const total = open();
     expect([0, 1].map((version) => total.isAskedFor(version))).toEqual([false, false]);
     total.asking(1);
@@ -126,7 +126,7 @@ describe('TenantTotal', () => {
     expect([0, 1].map((version) => total.isAskedFor(version))).toEqual([false, false]);
   });
 
-  it('stands in one queue, and in the urgent one instead of the other', () => {
+  it('is in one queue at a time, and the urgent one wins', () => {
     const total = open();
     expect(total.dequeue()).toBe(false);
     expect([total.enqueue('later'), total.enqueue('later'), total.enqueue('urgent')]).toEqual([true, false, true]);
@@ -135,7 +135,7 @@ describe('TenantTotal', () => {
     expect(total.enqueue('later')).toBe(true);
   });
 
-  it('sends what it is, what it sent before, and what is known of others', () => {
+  it('sends its total, the highest sent before, and what is known of others', () => {
     const total = open();
     add(total, 3);
     const sent = { category: 'llm_call', tenant: 'acme', instance: 'me', levels: LEVELS, keepMs: 2 * MINUTE };
@@ -174,14 +174,14 @@ describe('TenantTotal', () => {
     }
   });
 
-  it('gives up what is left once', () => {
+  it('gives up what is left, once', () => {
     const total = known(2);
     add(total, 3);
     expect([total.giveUp(), total.giveUp(), total.isPending]).toEqual([3, 0, false]);
   });
 
   describe('raises a level', () => {
-    it('that it is given, once, and none that is unknown or settled', () => {
+    it('that it gets, once, but none that is unknown or settled', () => {
       const total = open();
       add(total, 11);
       expect(answer(total, { announce: 1 })).toBe(WARNING);
@@ -190,7 +190,7 @@ describe('TenantTotal', () => {
       expect(answer(total, { announced: 2, announce: 2 })).toBeUndefined();
     });
 
-    it('that it is over on its own, once, and one whose alert was not recorded again', () => {
+    it('that its own count exceeds, once, and again if the alert was not recorded', () => {
       const total = open();
       add(total, 10);
       expect(total.alone()).toBeUndefined();
@@ -207,7 +207,7 @@ describe('TenantTotal', () => {
       expect(total.alone()).toBe(CRITICAL);
     });
 
-    it('and tells the others of the highest that was recorded', () => {
+    it('and reports the highest recorded one to the others', () => {
       const total = known(25);
       total.confirm(CRITICAL as AlertLevel);
       total.confirm(WARNING as AlertLevel);
@@ -216,7 +216,7 @@ describe('TenantTotal', () => {
       expect(total.send().announced).toBe(2);
     });
 
-    it('or waits for another instance that was given it', () => {
+    it('or waits for the instance that got it', () => {
       expect([known(10).awaitsAnother, known(11).awaitsAnother]).toEqual([false, true]);
       const total = known(11);
       add(total);
@@ -237,7 +237,7 @@ describe('TenantTotal', () => {
     expect(free.isHot).toBe(false);
   });
 
-  it('describes its breach: who, where, how much, and against what', () => {
+  it('describes its breach: who, where, how much and against which threshold', () => {
     const total = open();
     const told = {
       category: 'llm_call',
@@ -307,7 +307,7 @@ describe('TenantTotal', () => {
       expect(tenantOf(total).tenant).not.toHaveProperty('name');
     });
 
-    it('but for what an alert names, if a level is near, and not while its levels are unknown', () => {
+    it('except for what an alert names if a level is near, and not while its levels are unknown', () => {
       const near = known(6);
       near.seenOn(route);
       near.forgetTenant();
@@ -326,7 +326,7 @@ describe('TenantTotal', () => {
     });
   });
 
-  describe('gives usage', () => {
+  describe('reports to usage', () => {
     it('each change of count, of others, of earlier spans and of the threshold, once', () => {
       const total = known(3);
       expect(total.takeNews()).toEqual({ more: 3, isNew: true, name: 'Acme' });
@@ -342,7 +342,7 @@ describe('TenantTotal', () => {
       expect(total.takeNews()).toMatchObject({ more: 0 });
     });
 
-    it('a name of at most 200 characters, also after the request was let go', () => {
+    it('a name of at most 200 characters, even after the request was forgotten', () => {
       const total = open();
       total.add(1, { id: 'acme', name: 'x'.repeat(300) });
       expect(total.takeNews()?.name).toHaveLength(200);

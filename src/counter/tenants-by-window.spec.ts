@@ -34,7 +34,7 @@ describe('TenantsByWindow', () => {
   const keys = (windows: TenantsByWindow): string[] => [...windows.all()].map(({ key }) => key).sort();
   beforeEach(() => (closed = []));
 
-  it('keeps a tenant within its window, and begins again in the next', () => {
+  it('keeps a tenant within its window, and starts over in the next', () => {
     const windows = open(10);
     const first = track(windows, 'a', 0);
     expect(track(windows, 'a', MINUTE - 1)).toBe(first);
@@ -44,7 +44,7 @@ describe('TenantsByWindow', () => {
     expect(track(windows, 'a', 5)).toBe(first);
   });
 
-  it('gives usage each change once: what was counted here, that others have counted, and another threshold', () => {
+  it('reports each change to usage once: local counts, counts of others, and a new threshold', () => {
     const tracked = track(open(10), 'a', 0) as TenantTotal;
     expect(tracked.takeNews()).toBeUndefined();
     tracked.add(2, { id: 'a', name: 'Acme' });
@@ -63,7 +63,7 @@ describe('TenantsByWindow', () => {
     expect(tracked.takeNews()).toEqual({ more: 0.1, isNew: false, name: 'Acme Ltd' });
   });
 
-  it('gives usage the latest name of a tenant that was renamed between two looks', () => {
+  it('reports to usage the latest name of a tenant that was renamed between two looks', () => {
     const tracked = track(open(10), 'a', 0) as TenantTotal;
     tracked.setLevels(LEVELS);
     for (const [count, name] of ['Old', 'Newer', 'Newest'].entries()) {
@@ -76,7 +76,7 @@ describe('TenantsByWindow', () => {
     expect(tracked.takeNews()).toMatchObject({ name: 'Newest' });
   });
 
-  it('keeps the name for usage once the request is forgotten, and no longer than until usage has it', () => {
+  it('keeps the name for usage after the request is forgotten, until usage has read it', () => {
     const tracked = track(open(10), 'a', 0) as TenantTotal;
     tracked.setLevels(LEVELS);
     tracked.add(1, { id: 'a', name: 'Acme' });
@@ -98,14 +98,14 @@ describe('TenantsByWindow', () => {
     expect(keys(windows)).toEqual(['d']);
   });
 
-  it('continues the previous window if the clock is set back over the border', () => {
+  it('continues the previous window if the clock is set back into it', () => {
     const windows = open(10);
     const first = track(windows, 'a', MINUTE - 1);
     track(windows, 'a', MINUTE);
     expect(track(windows, 'a', MINUTE - 1)).toBe(first);
   });
 
-  it('never publishes two totals of one counter under one name, however the clock jumps', () => {
+  it('never publishes two totals of a counter under the same name, however the clock jumps', () => {
     const windows = open(1_000);
     const seen = new Map<string, unknown>();
     for (const minute of [5, 6, 5, 9, 5, 6, 4, 5, 9, 8, 9, 5]) {
@@ -116,14 +116,14 @@ describe('TenantsByWindow', () => {
     }
   });
 
-  it('has room for so many tenants in each category: a flood in one takes none from another', () => {
+  it('has separate room for each category: a flood in one takes none from another', () => {
     const windows = open(2);
     expect(['a', 'b', 'c'].map((key) => track(windows, key, 0) !== undefined)).toEqual([true, true, false]);
     expect(track(windows, 'c', 0, evaluations)).toBeDefined();
     expect(track(windows, 'a', 0)).toBeDefined();
   });
 
-  it('makes room by letting go of a window that is past and published', () => {
+  it('makes room by dropping a past window that is published', () => {
     const windows = open(2);
     for (const key of ['a', 'b']) count(track(windows, key, 0));
     expect(track(windows, 'c', MINUTE)).toBeUndefined();
@@ -140,7 +140,7 @@ describe('TenantsByWindow', () => {
     expect(closed.map(({ untracked }) => untracked.requests)).toEqual([2]);
   });
 
-  it('finds who asks for much in a flood of invented ids, keeps who is close to a level, and creates few keys', () => {
+  it('finds busy tenants in a flood of invented ids, keeps those close to a level, and creates few keys', () => {
     const windows = open(100);
     const hot = track(windows, 'hot', 0);
     count(hot, 3);
@@ -155,7 +155,7 @@ describe('TenantsByWindow', () => {
     expect(windows.all().next().value?.window.created).toBeLessThan(110);
   });
 
-  it('counts one that was forgotten and comes again under another name', () => {
+  it('counts a tenant that returns after being dropped under another instance name', () => {
     const windows = open(1);
     const first = track(windows, 'a', 0);
     count(first);
@@ -180,7 +180,7 @@ describe('TenantsByWindow', () => {
     return Infinity;
   };
 
-  it('finds a tenant in the window of a moment, and none that was never there', () => {
+  it('finds a tenant in the window that contains a moment, and none that was never there', () => {
     const windows = open(10);
     const [first, second] = [track(windows, 'a', 0), track(windows, 'a', MINUTE)];
     const found = [0, MINUTE - 1, MINUTE, 2 * MINUTE - 1].map((at) => windows.find(window, 'a', at));
@@ -191,7 +191,7 @@ describe('TenantsByWindow', () => {
     expect(windows.find(evaluations.windows[0] as typeof window, 'a', 0)).toBeUndefined();
   });
 
-  it('takes those for live that the store still keeps', () => {
+  it('treats windows as live while the store keeps them', () => {
     const windows = open(10);
     const now = 10 * MINUTE;
     const { keepMs } = (track(windows, 'a', now) as TenantTotal).window;
@@ -200,7 +200,7 @@ describe('TenantsByWindow', () => {
     expect(live(now + 2 * MINUTE)).toEqual([]);
   });
 
-  it('has nothing to report of windows with room', () => {
+  it('reports nothing about windows with room', () => {
     const windows = open(10);
     track(windows, 'a', 0);
     expect([...windows.crowded()]).toEqual([]);
@@ -225,7 +225,7 @@ describe('TenantsByWindow', () => {
     expect(windows.all().next().value?.window).toMatchObject({ created: 13, admitted: 3 });
   });
 
-  it('lets them in for one that is published and calm, however far behind it stands, and for no other', () => {
+  it('replaces only a published and calm tenant, however far back it is', () => {
     const windows = filled(2, 1);
     expect(triesOf(windows, 'x')).toBe(2);
     expect(keys(windows)).toEqual(['t0', 'x']);
@@ -236,7 +236,7 @@ describe('TenantsByWindow', () => {
     expect([triesOf(filled(100, 99), 'x'), triesOf(filled(101, 100), 'x')]).toEqual([2, 3]);
   });
 
-  it('finds a busy tenant among invented ids, also in a small room', () => {
+  it('finds a busy tenant among invented ids, even with little room', () => {
     const windows = filled(1_000);
     let isFound = false;
     for (let i = 0; i < 10_000; i++) {
@@ -246,14 +246,14 @@ describe('TenantsByWindow', () => {
     expect(isFound).toBe(true);
   });
 
-  it('has all of its room in the next window, also after one was let in for another', () => {
+  it('has all of its room in the next window, even after replacements', () => {
     const windows = filled(2);
     expect(triesOf(windows, 'x')).toBe(2);
     publish(windows);
     expect(['a', 'b', 'c'].map((key) => track(windows, key, MINUTE) !== undefined)).toEqual([true, true, false]);
   });
 
-  it('creates no more keys in a window than there is room for, also if the window before gives way', () => {
+  it('creates no more keys in a window than there is room for, even if the previous window is dropped', () => {
     const windows = open(2);
     count(track(windows, 'a', 0));
     for (const key of ['b', 'c', 'c']) {
@@ -266,14 +266,14 @@ describe('TenantsByWindow', () => {
     expect(track(windows, 'd', MINUTE + 2_000)).toBeUndefined();
   });
 
-  it('drops windows that are still to come if the clock was set back', () => {
+  it('drops future windows if the clock was set back', () => {
     const windows = open(10);
     track(windows, 'a', 9 * MINUTE);
     track(windows, 'b', 5 * MINUTE);
     expect(keys(windows)).toEqual(['b']);
   });
 
-  it('looks for room at the end of a window, once a second, and again if the clock was set back', () => {
+  it('looks for room at the end of a window once a second, and again if the clock was set back', () => {
     const windows = filled(2);
     expect(track(windows, 'c', MINUTE)).toBeDefined();
     expect(keys(windows)).toEqual(['c']);

@@ -12,7 +12,7 @@ const apply = (options: object, variables: Record<string, unknown> = {}) =>
 const P = 'RATE_MONITOR_';
 
 describe('the environment', () => {
-  it('is of the process if the app has no ConfigService', async () => {
+  it("is the process's environment if the app has no ConfigService", async () => {
     const app = {
       get: () => {
         throw new Error('no such provider');
@@ -23,7 +23,7 @@ describe('the environment', () => {
     expect(names()).toContain('PATH');
   });
 
-  it('is what the ConfigService gives, with the names of the process', async () => {
+  it('is what the ConfigService returns, with the variable names of the process', async () => {
     const app = { get: () => ({ get: (name: string) => `${name} of config` }) };
     const { get, names } = await environmentOf(app as unknown as ModuleRef);
     expect(get('PATH')).toBe('PATH of config');
@@ -54,14 +54,14 @@ describe('the value of a variable', () => {
     [['1'], 'a list'],
     [new Date(), 'an object (Date)'],
     [() => 1, 'a function'],
-  ])('%p, which a ConfigService may give, stops the boot', (value, kind) => {
+  ])('%p, which a ConfigService may return, stops the boot', (value, kind) => {
     expect(() => readOptions({}, environment({ [`${P}INCIDENTS`]: value }))).toThrow(
       `cannot start:\n  - RATE_MONITOR_INCIDENTS is ${kind}: write text, a number, true or false`,
     );
   });
 });
 
-it('a ConfigService that throws stops the boot, with the name of what was asked for', () => {
+it('a ConfigService that throws stops the boot, with the name of the variable', () => {
   const get = (): never => {
     throw new Error('no schema');
   };
@@ -176,7 +176,7 @@ describe('a variable', () => {
     ]);
   });
 
-  it('of a threshold is known for each window: the one that is set and wins, or else the one that is shorter', () => {
+  it('of a threshold is known for each window: the one that is set and wins, else the shorter one', () => {
     const { thresholdVariables, unread } = apply(
       { categories: { a: { threshold: 1 }, b: { windows: [{}, { period: 'day' }] } } },
       { [`${P}THRESHOLD_A`]: '4', [`${P}THRESHOLD_A_MINUTE`]: '5', [`${P}THRESHOLD_C`]: '6' },
@@ -199,11 +199,11 @@ describe('a variable', () => {
     ['false', { remindAfterMs: 5 }, false],
     ['5', { remindAfterMs: 5 }, '5'],
     ['', { remindAfterMs: 5 }, { remindAfterMs: 5 }],
-  ])('that is %p where the code gives %p for incidents leaves %p', (text, incidents, read) => {
+  ])('that is %p if the code sets incidents to %p leaves %p', (text, incidents, read) => {
     expect(apply({ incidents }, { [`${P}INCIDENTS`]: text }).options.incidents).toEqual(read);
   });
 
-  it('is warned of if it looks like ours and nothing reads it, also one of another service', () => {
+  it('is warned of if it looks like ours and nothing reads it, even if it belongs to another service', () => {
     const { unread } = apply(
       { categories: { a: { threshold: 1 } } },
       {
@@ -224,13 +224,13 @@ describe('a variable', () => {
     ]);
   });
 
-  it('of a threshold is warned of also if there are no categories', () => {
+  it('of a threshold is warned of even if there are no categories', () => {
     expect(apply({ categories: {} }, { RATE_MONITOR_THRESHOLD_B: '1' }).unread).toEqual([
       'RATE_MONITOR_THRESHOLD_B is set, but nothing reads it: the categories here have none',
     ]);
   });
 
-  it('that means another category is not offered for this one', () => {
+  it('that means another category is not suggested for this one', () => {
     const categories = { a: { threshold: 1, period: 'day' }, a_day: { threshold: 1 } };
     expect(apply({ categories }, { RATE_MONITOR_THRESHOLD_B: '1' }).unread).toEqual([
       'RATE_MONITOR_THRESHOLD_B is set, but nothing reads it: the categories here have RATE_MONITOR_THRESHOLD_A, ' +
@@ -238,13 +238,13 @@ describe('a variable', () => {
     ]);
   });
 
-  it('of a threshold is called after the category', () => {
+  it('of a threshold is named after the category', () => {
     expect(thresholdVariable('llm_call')).toBe('RATE_MONITOR_THRESHOLD_LLM_CALL');
   });
 });
 
-describe('what the code gives', () => {
-  it('is kept, and not changed', () => {
+describe('what the code sets', () => {
+  it('is kept, and the given object is not changed', () => {
     const categories = Object.freeze({ a: Object.freeze({ threshold: 1, maxCost: 5 }) });
     const { options } = apply(Object.freeze({ categories }), { [`${P}THRESHOLD_A`]: '0' });
     expect(options.categories).toEqual({ a: { threshold: 0, maxCost: 5 } });
@@ -260,7 +260,7 @@ describe('what the code gives', () => {
     });
   });
 
-  it.each([[], 5, 'a', new Map(), undefined])('for categories, if that is %p, is left to validation', (categories) => {
+  it.each([[], 5, 'a', new Map(), undefined])('for categories is left to validation if it is %p', (categories) => {
     expect(apply({ categories }).options.categories).toBe(categories);
     expect(apply({}).options).not.toHaveProperty('categories');
   });
@@ -270,7 +270,7 @@ describe('what the code gives', () => {
     [5, { a: 5 }],
     [new Map(), { a: new Map() }],
     [{ windows: [5, undefined] }, { a: { windows: [5, undefined] } }],
-  ])('for a category, if that is %p, too', (a, categories) => {
+  ])('for a category is left to validation too if it is %p', (a, categories) => {
     expect(apply({ categories: { a } }).options.categories).toEqual(categories);
     expect(apply({ categories: { a } }, { [`${P}THRESHOLD_A`]: '7' }).options.categories).toEqual(categories);
   });

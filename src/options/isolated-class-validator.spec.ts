@@ -19,7 +19,7 @@ class Further extends Shape {
 }
 leave();
 
-it('a class has the options that it has rules for, and those of the class that it extends', () => {
+it('a class has the options that it or its base class has rules for', () => {
   expect(optionsOf(Shape)).toEqual(['enabled', 'other']);
   expect(optionsOf(Further).sort()).toEqual(['enabled', 'other', 'third']);
   expect(optionsOf(class {})).toEqual([]);
@@ -33,7 +33,7 @@ it('an object is validated by the rules of its class alone', () => {
   ]);
 });
 
-it("the app's storage is as it was before, and has none of our rules", () => {
+it("the app's storage is unchanged, and has none of our rules", () => {
   delete scope.classValidatorMetadataStorage;
   errorsOf(new Shape());
   expect('classValidatorMetadataStorage' in scope).toBe(false);

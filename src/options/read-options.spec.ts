@@ -23,18 +23,18 @@ it.each<[string, string, Partial<CompleteOptions>]>([
   ['GROUP_WAIT_MS', '0', { groupWaitMs: 0 }],
   ['SHUTDOWN_FLUSH_MS', '0', { shutdownFlushMs: 0 }],
   ['BLIND_AFTER_MS', '70', { blindAfterMs: 70 }],
-])('RATE_MONITOR_%s=%s sets its option, and nothing is said of it', (name, value, option) => {
+])('RATE_MONITOR_%s=%s sets its option without a warning', (name, value, option) => {
   const { options, unreadVariables } = read({ [`RATE_MONITOR_${name}`]: ` ${value}\n` });
   expect(options).toMatchObject(option);
   expect(unreadVariables).toEqual([]);
 });
 
-it('what a ConfigService gives as a number or a truth value is taken as it is', () => {
+it('numbers and booleans from a ConfigService are used as they are', () => {
   const { options } = read({ RATE_MONITOR_ENABLED: false, RATE_MONITOR_WAIT_AT_MOST_MS: 7 });
   expect(options).toMatchObject({ enabled: false, waitAtMostMs: 7 });
 });
 
-it('the code holds where a variable is not set, null or empty', () => {
+it('the code applies if a variable is not set, null or empty', () => {
   const empty = { RATE_MONITOR_ENABLED: null, RATE_MONITOR_COUNTING: undefined, RATE_MONITOR_SERVICE: ' \n' };
   expect(read(empty, { enabled: false, counting: 'await', service: 'mine' }).options).toMatchObject({
     enabled: false,
@@ -54,13 +54,13 @@ it.each([
   },
 );
 
-it.each(['7.5', '-7', '7e3', '0x7', '7 000', 'a7', '7a'])('%j is no number', (value) => {
+it.each(['7.5', '-7', '7e3', '0x7', '7 000', 'a7', '7a'])('%j is not a number', (value) => {
   expect(() => read({ RATE_MONITOR_WAIT_AT_MOST_MS: value })).toThrow(
     `RATE_MONITOR_WAIT_AT_MOST_MS is '${value}': write a whole number of milliseconds`,
   );
 });
 
-it('variables that look like ours and are not read are named with what to do, others are left alone', () => {
+it('unread variables that look like ours are named with a remedy, others are ignored', () => {
   const webhooks = { RATE_MONITOR_DISCORD_WEBHOOK_URL: 'x', RATE_MONITOR_SLACK_WEBHOOK_URL: 'x' };
   const { unreadVariables } = read(
     { ...webhooks, RATE_MONITOR_THRESHOLD_LLM: '1', RATE_MONITOR_ENABLE: '1', MY_RATE_MONITOR_ENABLED: '1' },
@@ -74,7 +74,7 @@ it('variables that look like ours and are not read are named with what to do, ot
   expect(thresholdVariable('llm_call')).toBe('RATE_MONITOR_THRESHOLD_LLM_CALL');
 });
 
-it('null is not given, also in what a class gives', () => {
+it('null counts as not given, even from a class', () => {
   class Incidents {
     remindAfterMs = null;
     get resolveAfterMs(): number {
@@ -99,7 +99,7 @@ it('null is not given, also in what a class gives', () => {
   expect(options.categories.get('a')?.windows).toMatchObject([{ windowMs: 60_000, levels: [{ at: 2 }] }]);
 });
 
-it('a class may give options by getters', () => {
+it('a class may have its options as getters', () => {
   class Options {
     get enabled(): boolean {
       return false;
@@ -111,7 +111,7 @@ it('a class may give options by getters', () => {
   expect(read({}, new Options() as never).options.enabled).toBe(false);
 });
 
-it('a class may give options by methods, which are functions, and categories by getters', () => {
+it('a class may have functions as methods, and categories as getters', () => {
   class Categories {
     get llm_call(): unknown {
       return new Category();

@@ -73,7 +73,7 @@ it.each<[string, PropertyDecorator, unknown[], unknown[]]>([
   for (const value of wrong) expect(remedyFor(rule, value)).toBe('x');
 });
 
-it('a rule that throws accepts nothing', () => {
+it('a rule that throws rejects everything', () => {
   const rule = Passes('throws', () => JSON.parse('{') as boolean, 'x');
   expect(remedyFor(rule, 1)).toBe('x');
 });
@@ -105,9 +105,9 @@ it.each<[string, PropertyDecorator, number[], number[], string]>([
   for (const value of [...wrong, ...NO_NUMBERS]) expect(remedyFor(rule, value)).toBe(remedy);
 });
 
-it('IsWhole names the maximum of a timer for what is above it', () => {
+it('IsWhole names the maximum of a timer for values above it', () => {
   for (const value of LARGE)
     expect(remedyFor(IsWhole(1, 'ms', 50), value)).toBe(`${TIMER} at most, or leave it out for 50`);
 });
 
-it('writeInstead is what class-validator shows', () => expect(writeInstead('x')).toEqual({ message: 'x' }));
+it('writeInstead is the message that class-validator shows', () => expect(writeInstead('x')).toEqual({ message: 'x' }));

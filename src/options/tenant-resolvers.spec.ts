@@ -52,7 +52,7 @@ describe('the default resolver', () => {
     expect(ofSocket({ connectionParams: { user: { project } }, extra: { request: {} } })).toBeUndefined();
   });
 
-  it('asks the client of a socket, and what the app keeps with it, but not what it claims', () => {
+  it('reads the client of a socket and its data, but not its claims', () => {
     expect(resolve('ws', { user: { project } }, {})).toEqual(project);
     expect(resolve('ws', { data: { auth: { organization } } }, {})).toEqual(organization);
     expect(resolve('ws', { user: {}, data: { user: { project } } }, {})).toEqual(project);
@@ -60,18 +60,18 @@ describe('the default resolver', () => {
     expect(resolve('ws', { data: null })).toBeUndefined();
   });
 
-  it('asks what a guard put beside a message, never the message', () => {
+  it('reads what a guard put beside a message, never the message', () => {
     expect(resolve('rpc', {}, { user: { project } })).toEqual(project);
     expect(resolve('rpc', { user: { project } }, {})).toBeUndefined();
     expect(resolve('rpc', { user: { project } })).toBeUndefined();
     expect(resolve('http')).toBeUndefined();
   });
 
-  it('believes no message of a transport that it does not know', () => {
+  it('trusts no message of an unknown transport', () => {
     expect(resolve('rmq', { user: { project } }, { user: { project } })).toBeUndefined();
   });
 
-  it('finds what middleware left on the raw request of Fastify, behind what a guard left on its own', () => {
+  it("finds what middleware set on Fastify's raw request, after what a guard set on the request", () => {
     expect(resolve('http', { raw: { user: { project } } })).toEqual(project);
     expect(resolve('http', { auth: { organization }, raw: { auth: { project } } })).toEqual(organization);
     expect(resolve('graphql', undefined, {}, { reply: { request: { raw: { auth: { project } } } } })).toEqual(project);
@@ -102,7 +102,7 @@ describe('the identity', () => {
     ['cron', [{ user: identity }, { user: identity }, { user: identity }], undefined],
   ])('in %s with %j is %j', (type, args, found) => expect(identityOf(contextOf(type, ...args))).toBe(found));
 
-  it('is found for a federated reference, which has its context one place before', () => {
+  it('is found for a federated reference, whose context is one argument earlier', () => {
     const operation = { req: { user: identity } };
     const info = { fieldName: '_entities', parentType: {}, schema: {} };
     for (const args of [
@@ -116,7 +116,7 @@ describe('the identity', () => {
     }
   });
 
-  it('is nothing that a caller gave as arguments', () => {
+  it("is never read from a caller's arguments", () => {
     const operation = { req: { user: identity } };
     const info = { fieldName: '_entities', parentType: {} };
     for (const last of [{}, null, 'fieldName', { fieldName: '_entities' }, { parentType: {} }])
@@ -186,7 +186,7 @@ describe('why there is no tenant', () => {
     ]);
   });
 
-  it('the identity is a document or a model of a database, whose fields are getters of its class', () => {
+  it('the identity is a database document or model, whose fields are getters of its class', () => {
     class Document {
       get errors() {
         throw new Error('is not read');
@@ -281,11 +281,11 @@ describe('why there is no tenant', () => {
       { user: { orgId: '' } },
       "the identity's orgId gives no id (string or number): it is empty. Write tenant: (context) => …, or check what your resolver reads",
     ],
-  ])('does not tell an app that has a resolver to write one: %j', (request, reason) => {
+  ])('does not tell an app with a resolver to write one: %j', (request, reason) => {
     expect(of(http(request), () => undefined)[1]).toBe(reason);
   });
 
-  it('names a dozen fields, cut', () => {
+  it('names a dozen fields, shortened', () => {
     const user = Object.fromEntries(Array.from({ length: 13 }, (_, i) => [`${'x'.repeat(45)}${i}`, 'secret']));
     expect(of(http({ user }))[1]).toBe(
       `the identity has ${Array(12)
@@ -306,7 +306,7 @@ describe('why there is no tenant', () => {
     expect(of(http({ auth }))).toEqual([field, `the identity's ${reason}. Write tenant: (context) => …`]);
   });
 
-  it('a resolver of the app does not take what there is', () => {
+  it('a custom resolver does not use what there is', () => {
     expect(of(http({ user: { email: 'x', projectId: 'p' } }))).toEqual([
       'projectId',
       "the identity has projectId, which your resolver does not take. Write tenant: tenantFrom('projectId'), or leave tenant out",

@@ -169,7 +169,7 @@ it('a store with a getter that throws stops the boot', () => {
   expect(linesOf({ store: throwing('publish', new Settings()) })).toEqual([`store is an object: ${STORE}`]);
 });
 
-it('options that are right are given back as they are', () => {
+it('valid options are returned unchanged', () => {
   const overridden = applyEnvironment({ categories: { a: { threshold: 1 } }, service: 'api' }, NO_ENVIRONMENT);
   expect(validate(overridden)).toBe(overridden.options);
 });
@@ -218,7 +218,7 @@ describe('a number', () => {
     expect(among(path, Object(least))).toEqual([`${place(path)} is an object (Number): ${remedy}`]);
   });
 
-  it('of a window decides how often totals are published: twice or more', () => {
+  it('of a window limits the flush interval to half of it', () => {
     const HALF = 'at most, half of the shortest window';
     const [second, day] = [
       { threshold: 1, windowMs: 1_000 },
@@ -254,14 +254,14 @@ describe('a category', () => {
     ['', ''],
     ['__proto__', '__proto__'],
     [`a\n${'b'.repeat(50)}`, `a ${'b'.repeat(37)}…`],
-  ])('is not called %j', (name, shown) => {
+  ])('may not be named %j', (name, shown) => {
     const remedy = 'write snake_case: lowercase letters, digits and _, starting with a letter';
     expect(linesOf({ categories: { [name]: 7, a: { threshold: 1 } } })).toEqual([
       `categories.${shown} is not a name: ${remedy}`,
     ]);
   });
 
-  it.each(['a', 'llm_call_2', 'constructor', 'x'.repeat(60)])('may be called %s', (name) => {
+  it.each(['a', 'llm_call_2', 'constructor', 'x'.repeat(60)])('may be named %s', (name) => {
     expect(linesOf({ categories: { [name]: { threshold: 1 } } })).toEqual([]);
     // With its whole name, by which its variable is known.
     const variable = `RATE_MONITOR_THRESHOLD_${name.toUpperCase()}`;
@@ -358,7 +358,7 @@ describe('a level', () => {
     expect(ofLevels(level, level)).toEqual([`categories.a.levels[0]${line}`, `categories.a.levels[1]${line}`]);
   });
 
-  it('is there once', () => {
+  it('is listed once', () => {
     expect(ofLevels(at(1), at(2))).toEqual([]);
     expect(ofLevels(at(1), at(2), { at: 1, severity: 'critical' }, at(2))).toEqual([
       'categories.a.levels[2].at is 1 again: write each multiple once',
@@ -408,7 +408,7 @@ describe('windows', () => {
     ]);
   });
 
-  it('of no length are not also of the same length', () => {
+  it('without a length are not reported as having the same length', () => {
     const windows = [
       { threshold: 1, windowMs: 'a' },
       { threshold: 1, windowMs: 'b' },
@@ -427,7 +427,7 @@ describe('windows', () => {
     expect(linesOf({ categories: { a: { windows } } })).toEqual([`categories.a.windows is ${line}`]);
   });
 
-  it('have no options of a window beside them', () => {
+  it('exclude options of a window beside them', () => {
     const windows = [{ threshold: 1 }];
     const beside = {
       threshold: 1,
@@ -447,7 +447,7 @@ describe('windows', () => {
     expect(linesOf({ categories: { a: { windows, maxCost: 5, tenant: () => 'acme' } } })).toEqual([]);
   });
 
-  it('are not set by the variable of another category', () => {
+  it('must not share a variable with another category', () => {
     const a = { windows: [{ threshold: 1 }, { threshold: 1, period: 'day' }] };
     expect(linesOf({ categories: { a, a_day: { threshold: 1 } } })).toEqual([
       'categories.a.windows[1] is set by RATE_MONITOR_THRESHOLD_A_DAY, as the category a_day is: write another name for that category',
@@ -465,7 +465,7 @@ describe('a channel', () => {
     [Settings, 'a function'],
   ])('is not %p', (given, kind) => expect(ofChannel(given)).toEqual([`channels[0] is ${kind}: ${CHANNEL}`]));
 
-  it('is not a hole of the list', () => {
+  it('is not a hole in the list', () => {
     expect(linesOf({ channels: Array(1) })).toEqual([`channels[0] is undefined: ${CHANNEL}`]);
   });
 
@@ -503,7 +503,7 @@ describe('a channel', () => {
     ]);
   });
 
-  it('is named by its place', () => {
+  it('is named by its index', () => {
     expect(linesOf({ channels: [channel, { ...channel, send: null }] })).toEqual([
       'channels[1].send is null: write a method that sends one alert',
     ]);
@@ -536,14 +536,14 @@ describe('an option in the wrong place', () => {
     expect(ofCategory(options)).toEqual([`categories.a.${line}`]);
   });
 
-  it('is a store beside redis', () => {
+  it('is a store together with redis', () => {
     const store = new MemoryCounterStore();
     expect(linesOf({ store, redis: { namespace: 'x' } })).toEqual([
       'store is set together with redis: write one of the two',
     ]);
   });
 
-  it('that is undefined is not there', () => {
+  it('that is undefined counts as absent', () => {
     expect(linesOf({ treshold: undefined, keyPrefix: undefined })).toEqual([]);
   });
 });
@@ -596,7 +596,7 @@ describe('any value', () => {
   );
 
   it.each([...options, ['redis.namespace', (namespace: unknown) => ({ redis: { namespace } })]] as typeof options)(
-    'of %s boots, or is named with what to write instead',
+    'of %s either boots or is reported with what to write instead',
     (path, given) => {
       for (const [what, value] of values) {
         const lines = linesOf(given(value));

@@ -26,7 +26,7 @@ describe('windows of a category', () => {
     spanAt(Date.parse('2026-11-25T20:00:00Z')).key,
   ];
 
-  it('is one without a name in the short form', () => {
+  it('is one unnamed window in the short form', () => {
     const { windows } = read({ threshold: 15 });
     expect(windows.map(summary)).toEqual([['', 15, 60_000, undefined, '29927280']]);
     expect(read({ windows: [{ period: 'day', threshold: 1 }] }).windows.map(summary)).toEqual([
@@ -34,7 +34,7 @@ describe('windows of a category', () => {
     ]);
   });
 
-  it('are named after their length, with levels of their own', () => {
+  it('are named after their length, and have their own levels', () => {
     const { windows } = read(budgets);
     expect(windows.map(summary)).toEqual([
       ['minute', 15, 60_000, undefined, '29927280'],
@@ -59,7 +59,7 @@ describe('windows of a category', () => {
     );
   });
 
-  it('take it from either variable in the short form, and the one with the name of the window wins', () => {
+  it("take it from either variable in the short form; the one with the window's name wins", () => {
     const of = (options: unknown, variables: object, others = {}): unknown =>
       read(options, variables, others).windows[0]?.threshold;
     const day = { period: 'day', threshold: 1 };
@@ -98,7 +98,7 @@ describe('windows of a category', () => {
     expect(read({ threshold: 15 }, {}, { llm_call_day: { threshold: 1 } }).windows[0]?.threshold).toBe(15);
   });
 
-  it('have what the module says of contributors and exempt tenants, unless they say otherwise', () => {
+  it("use the module's contributors and exempt tenants unless they have their own", () => {
     const [contributor, exempt] = [() => 'key', () => true];
     const given = {
       contributor,

@@ -95,7 +95,7 @@ it.each([
   [{ metrics: {} }, { metrics: { tenants: 50 } }],
 ])('%j is %j', (given, complete) => expect(completed(given)).toMatchObject(complete));
 
-it('nothing of it can be changed later', () => {
+it('it cannot be changed later', () => {
   const options = completed({
     incidents: true,
     categories: { a: { threshold: 1 }, b: { threshold: 1, period: 'day' }, c: { threshold: 1, sliding: true } },
@@ -121,7 +121,7 @@ describe('a category', () => {
     expect(categories.get('b')).toMatchObject(own);
   });
 
-  it('with one window has it without a name, with several they are named', () => {
+  it('has one unnamed window, or several named ones', () => {
     const windows = [
       {
         threshold: 5,
@@ -165,7 +165,7 @@ describe('a category', () => {
     expect(windows[0]?.levels?.map(({ at }) => at)).toEqual([3, 0.5]);
   });
 
-  it('has calendar days of UTC, unless it says otherwise', () => {
+  it('has calendar days in UTC, unless it sets a time zone', () => {
     const { categories } = completed({ categories: { a: { threshold: 1, period: 'day' } } });
     expect(categories.get('a')?.windows[0]).toMatchObject({ timeZone: 'UTC', windowMs: 86_400_000 });
   });

@@ -38,7 +38,7 @@ it.each<[object, object]>([
   [{ channels: [null, undefined] }, { channels: [null, undefined] }],
 ])('%j is %j', (given, options) => expect(read(given)).toStrictEqual(options));
 
-it('a hole in a list is a part of it', () => {
+it('a hole in a list is kept', () => {
   expect(read({ channels: Array(2) })).toStrictEqual({ channels: [undefined, undefined] });
 });
 
@@ -51,7 +51,7 @@ it('options may be frozen, without a prototype, or of another realm', () => {
   expect(read(Object.freeze({ usage: Object.freeze({ retentionMs: null }) }))).toStrictEqual({ usage: {} });
 });
 
-it('the options given are left as they are', () => {
+it('the given options are not changed', () => {
   const given = { usage: { retentionMs: null }, channels: [] };
   const options = read(given);
   expect(given).toStrictEqual({ usage: { retentionMs: null }, channels: [] });
@@ -77,7 +77,7 @@ describe('an instance of a class', () => {
     ['a client', new Client()],
     ['a literal', { sent: [], options: null, nested: { deep: null } }],
     ['a list', [null, { options: null }]],
-  ])('is not copied as a channel, nor in a wrong place: %s', (_what, value) => {
+  ])('is not copied as a channel, or in a wrong place: %s', (_what, value) => {
     expect((read({ channels: [value] }).channels as unknown[])[0]).toBe(value);
     for (const path of [
       'redis',
@@ -126,7 +126,7 @@ describe('an instance of a class', () => {
     }
   }
 
-  it('gives its options by fields, getters and methods, of which others may be helpers', () => {
+  it('has its options as fields, getters and methods; other members may be helpers', () => {
     const options = read(new Options());
     expect(options).toStrictEqual({ enabled: false, waitAtMostMs: 5, tenant: expect.any(Function) as unknown });
     // It is called alone, but may use what its object has.
@@ -134,7 +134,7 @@ describe('an instance of a class', () => {
     expect(tenant.call(undefined)).toBe('acme');
   });
 
-  it('gives the functions of its fields and getters as they are', () => {
+  it('has the functions in its fields and getters unchanged', () => {
     const [resolver, skip] = [() => 'acme', () => true];
     class Given {
       tenant = resolver;
@@ -146,7 +146,7 @@ describe('an instance of a class', () => {
     expect([tenant === resolver, usage === skip]).toEqual([true, true]);
   });
 
-  it('gives those that its class inherits, and its own win', () => {
+  it('has inherited options too, and its own win', () => {
     class Shared {
       get channels(): unknown {
         return [];
@@ -239,7 +239,7 @@ describe('a plain object', () => {
     ],
   ])('inherits: %s', (_what, given, options) => expect(read(given)).toStrictEqual(options));
 
-  it('inherits nothing that every object has', () => {
+  it('ignores what every object inherits', () => {
     const polluted = ['enabled', 'x'];
     const every = Object.prototype as Record<string, unknown>;
     for (const name of polluted) every[name] = 1;
@@ -309,7 +309,7 @@ describe('what cannot be read', () => {
     expect(linesOf(given)).toEqual([typeof line === 'string' ? `${line}: write a plain value` : line]);
   });
 
-  it('is named in a literal that is no options, but not looked for in an instance', () => {
+  it('is named in a literal without options, but not looked for in an instance', () => {
     expect(linesOf({ redis: throwing('x', Object.create(null) as object) })).toEqual([
       'redis.x cannot be read (not for you): write a plain value',
     ]);
@@ -319,12 +319,12 @@ describe('what cannot be read', () => {
     expect(linesOf({ redis: throwing('x', new Settings()), channels: [throwing('x', new Settings())] })).toEqual([]);
   });
 
-  it('is named all at once', () => {
+  it('is reported all at once', () => {
     const given = throwing('redis', { usage: throwing('x'), channels: [throwing('y')], enabled: true });
     expect(linesOf(given).map((line) => line.split(' ')[0])).toEqual(['usage.x', 'channels[0].y', 'redis']);
   });
 
-  it('is what contains itself', () => {
+  it('includes what contains itself', () => {
     const given: Record<string, unknown> = {};
     const a = { levels: [] as unknown[], windows: [given] };
     a.levels.push(a);
@@ -336,7 +336,7 @@ describe('what cannot be read', () => {
     ]);
   });
 
-  it('but not a literal that is no options and contains itself, or is deep', () => {
+  it('does not include a literal without options that contains itself or is deep', () => {
     const channel: Record<string, unknown> = { sent: [] };
     Object.assign(channel, { self: channel });
     (channel.sent as unknown[]).push(channel.sent, channel);
@@ -351,7 +351,7 @@ describe('what cannot be read', () => {
     expect(made).toBe(10);
   });
 
-  it('but not what is there twice', () => {
+  it('does not include what appears twice', () => {
     const level = { at: 1 };
     expect(linesOf({ categories: { a: { levels: [level, level] }, b: { levels: [level] } } })).toEqual([]);
   });
