@@ -34,7 +34,7 @@ describe('the end of an incident', () => {
     expect(over(opened(), 0)).toBe(at(1, 1_000));
   });
 
-  it('comes no sooner than a window after what all replicas count is seen again', () => {
+  it('comes one window after all counts are visible again, at the earliest', () => {
     expect(over(opened(), undefined, at(5))).toBe(at(6, 1_000));
     expect(over(opened(), undefined, at(4))).toBe(at(6));
     expect(over(opened(false), undefined, at(5))).toBe(at(3));
@@ -43,7 +43,7 @@ describe('the end of an incident', () => {
     expect(closedIfOver(settled, moment(at(6, 1_000), at(5)))).toMatchObject({ closedAt: at(6, 1_000) });
   });
 
-  it('comes two windows after the end of a window that is an alert of its own, or after a breach that came later', () => {
+  it('comes two windows after the end of a window that is its own alert, or after a later breach', () => {
     expect(over(opened(false), 6 * MINUTE)).toBe(at(3));
     const late = withBreach(undefined, aBreach(START), false, at(1, 500));
     expect(over(late)).toBe(at(3, 500));

@@ -55,7 +55,7 @@ describe('an incident', () => {
     ]);
   });
 
-  it('takes no final count twice, none out of order, and none below what was seen', () => {
+  it('accepts no final count twice, out of order, or below a count that was seen', () => {
     const [span] = unsettled(opened(), at(2), oneLength) as [{ start: number; end: number }];
     const settled = withSettled(opened(), span, 0, false);
     expect(settled).toMatchObject({ total: 20, settledTo: at(1) });
@@ -74,7 +74,7 @@ describe('an incident', () => {
     expect(incident).toMatchObject({ windowsOver: 4, windows: 12, lastedMs: 12 * MINUTE });
   });
 
-  it('takes overlapping windows for one stretch of time', () => {
+  it('treats overlapping windows as one stretch of time', () => {
     const sliding = (start: number, count: number) =>
       breach(0, count, { windowStart: start, windowEnd: start + MINUTE });
     const once = withBreach(undefined, sliding(START, 16), false, START);
@@ -84,7 +84,7 @@ describe('an incident', () => {
       expect([windows, hot]).toEqual([[expect.objectContaining({ start: START, end: at(1, 10_000), count: 30 })], 1]);
   });
 
-  it('shows a window at its length if one that slides overlaps it, as while a deployment changes that', () => {
+  it('shows a fixed window at its length if a sliding one overlaps it, as during a deployment that changes `sliding`', () => {
     const fixed = breach(0, 16);
     const slides = {
       ...breach(0, 18, { windowStart: at(0, 10_000), windowEnd: at(1, 10_000) }),
@@ -131,7 +131,7 @@ describe('an incident', () => {
     expect(withSettled(third, spans[0] as never, 0, false)).toMatchObject({ total: 30 });
   });
 
-  it('is not hidden by windows of later, after the clock of the store fell back', () => {
+  it("is not hidden by future windows after the store's clock fell back", () => {
     const before = withBreach(undefined, breach(60, 40), false, at(60, 500));
     const { windows } = withBreach(before, breach(0, 20), false, at(0, 500));
     expect(windows).toEqual([expect.objectContaining({ start: at(0), count: 20 })]);
@@ -143,7 +143,7 @@ describe('an incident', () => {
     expect(withBreach(story, breach(0, 20), true, at(0, 500))).toEqual(story);
   });
 
-  it('has lasted since a long window was crossed, until now, not from the beginning of the day to its end', () => {
+  it('has lasted since a long window was crossed, until now, not from the start of the day to its end', () => {
     const day = withBreach(undefined, breach(0, 20, { windowEnd: at(1_440) }), true, at(60));
     const of = { status: 'reminded', window: lastOf(day), level: day.worst } as const;
     expect(alertOf(day, of, NOWHERE, { before: 0, now: at(61) }).incident).toMatchObject({
@@ -167,7 +167,7 @@ describe('an incident', () => {
     expect(incident).toMatchObject({ startedAt: new Date(at(0)), lastedMs: MINUTE });
   });
 
-  it('keeps a tenant that JSON can hold, no matter what its resolver returned', () => {
+  it('keeps a tenant that fits into JSON, whatever its resolver returned', () => {
     const attributes = { plan: 'pro', seats: 3n, self: {} } as unknown as NonNullable<Tenant['attributes']>;
     attributes.self = attributes as unknown as string;
     Object.defineProperty(attributes, 'region', {
@@ -182,7 +182,7 @@ describe('an incident', () => {
     expect(kept.name?.length).toBeLessThanOrEqual(200);
   });
 
-  it('has an id of its own for each tenant, also for two that differ in half a character only', () => {
+  it('has a different id for each tenant, even if two differ only in half a surrogate pair', () => {
     const ids = ['\ud800', '\ud801', 'a:b', 'a%3Ab', '', '\ufffd'].map((id) =>
       recordId(breach(0, 1, { tenant: { id } }), true),
     );
@@ -191,7 +191,7 @@ describe('an incident', () => {
     expect(new Set(uids).size).toBe(2);
   });
 
-  it('tells how it stands: the present count, that at the crossing, the row of windows, and who tells', () => {
+  it('shows the present count, the count at the crossing, the consecutive windows, and the sending app', () => {
     const hot = withBreach(opened(), breach(1, 80, { level: { at: 5, severity: 'critical' } }), true, at(1));
     const now = { ...hot, windows: hot.windows.map((one) => (one.start === at(1) ? { ...one, count: 5_000 } : one)) };
     const production = { service: 'api', environment: 'production' };
@@ -216,7 +216,7 @@ describe('an incident', () => {
     expect(shown(now, 'escalated', staging).id).not.toBe(alert.id);
   });
 
-  it('is shown to each channel as an object of its own: what one changes, no other sees', () => {
+  it('is passed to each channel as a separate object, so that one cannot change it for others', () => {
     const tenant = { id: 'proj_1', name: 'Acme', attributes: { plan: 'pro' } };
     const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
     const incident = withBreach(undefined, breach(0, 20, { tenant, route }), true, at(0));
@@ -229,13 +229,13 @@ describe('an incident', () => {
     expect(JSON.stringify(shown(incident, 'opened'))).toBe(before);
   });
 
-  it('has an id of its own for each reminder of a long window, and the same for a retry', () => {
+  it('has a new id for each reminder of a long window, and the same id for a retry', () => {
     const reminder = (before: number) => shown(opened(), 'reminded', {}, before).id;
     expect(reminder(at(0))).toBe(reminder(at(0)));
     expect(reminder(at(30))).not.toBe(reminder(at(0)));
   });
 
-  it('is one again when two replicas that could not talk have told it, with the messages of both', () => {
+  it('is merged if two replicas that could not reach each other both sent it, with the messages of both', () => {
     const telling = (incident: Incident, memory: string): Incident => ({
       ...incident,
       told: { 'chat#': { levels: { '': 1 }, memory, delivery: { status: 'delivered', attempts: 1 } } },
@@ -249,7 +249,7 @@ describe('an incident', () => {
     expect(merged(undefined, other)).toBe(other);
   });
 
-  it('remembers both messages if two replicas sent one, whichever confirms last, and sends both the end', () => {
+  it('remembers both messages if two replicas sent one each, in any order, and sends the end to both', () => {
     const sending = withTold(opened(20), 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
     const sent = (status: 'opened' | 'resolved') => ({
       status,
@@ -271,7 +271,7 @@ describe('an incident', () => {
     expect(confirmed(over, 'opened', 'message 1').told['chat#']).not.toHaveProperty('resolved');
   });
 
-  it('is over in both messages only once both were sent the end, whichever is confirmed last', () => {
+  it('has ended only once both messages show the end, in any order', () => {
     const first = withTold(opened(20), 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
     const confirmed = (incident: Incident, status: 'opened' | 'resolved', memory: string, previous?: string) => {
       const sent = { status, window: lastOf(first), level: lastOf(first).level, count: 20 };
@@ -289,7 +289,7 @@ describe('an incident', () => {
     expect(back.told['chat#']).toMatchObject({ memory: 'a', also: ['b'] });
   });
 
-  it('collects no messages where each window is an alert by itself', () => {
+  it('collects no messages if each window is its own alert', () => {
     let incident = withBreach(undefined, breach(0, 20), false, at(0));
     incident = withTold(incident, 'chat#', { levels: {}, delivery: { status: 'queued', attempts: 0 } });
     for (const window of [0, 1, 2, 3]) {
@@ -307,7 +307,7 @@ describe('an incident', () => {
       [breach(window, count, more), true, now] as const;
     const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
 
-    it('with all that it has', () => {
+    it('with all of its fields', () => {
       const contributors = [{ label: 'key_1', count: 12 }];
       const first = { ...breach(0, 20, { route, contributors }), lengthName: 'minute' };
       const level = { at: 1, severity: 'warning' };
@@ -352,14 +352,14 @@ describe('an incident', () => {
       expect(withBreach(over, ...crossing(9, 20))).toEqual(withBreach(undefined, ...crossing(9, 20)));
     });
 
-    it('as one in a row up to a second after the last window', () => {
+    it('as consecutive up to a second after the last window', () => {
       const next = (ms: number) =>
         withBreach(opened(), ...crossing(1, 20, at(2), { windowStart: at(1, ms), windowEnd: at(2, ms) })).streak;
       expect(next(1_000)).toEqual({ windows: 2, since: at(0) });
       expect(next(1_001)).toEqual({ windows: 1, since: at(1, 1_001) });
     });
 
-    it('and adds the count of a window that it lets go, unless that was settled', () => {
+    it('and adds the count of a window that it drops, unless that was settled', () => {
       const five = [1, 2, 3, 4].reduce((one, window) => withBreach(one, ...crossing(window, 20)), opened());
       expect(five).toMatchObject({ total: 0, settledTo: at(0) });
       expect(withBreach(five, ...crossing(4, 30))).toMatchObject({ total: 0, settledTo: at(0) });
@@ -369,7 +369,7 @@ describe('an incident', () => {
       expect(withBreach(settled, ...crossing(5, 30))).not.toHaveProperty('isPartial');
     });
 
-    it('and keeps the worst level and the peak that came first', () => {
+    it('and keeps the worst level and the first peak', () => {
       const hot = withBreach(undefined, ...crossing(0, 80, at(0), { level: critical }));
       expect(withBreach(hot, ...crossing(1, 20)).worst).toBe(hot.worst);
       const other = { at: 5, severity: 'warning' } as const;
@@ -379,7 +379,7 @@ describe('an incident', () => {
       });
     });
 
-    it('of the same window as the higher of both, and leaves other windows alone', () => {
+    it('of the same window as the higher of the two, without changing other windows', () => {
       const two = [0, 1].reduce<Incident | undefined>(
         (before, window) => withBreach(before, breach(window, 20), false, at(window)),
         undefined,
@@ -410,7 +410,7 @@ describe('an incident', () => {
     const windows = { ...two, story: false };
     const [first, last] = two.windows as [Incident['windows'][0], Incident['windows'][0]];
 
-    it('in its present window, at the highest that was read', () => {
+    it('in its present window, at the highest count that was read', () => {
       expect(withCount(two, at(1), 30)).toEqual({
         ...two,
         windows: [first, { ...last, count: 30 }],
@@ -422,7 +422,7 @@ describe('an incident', () => {
       expect(withCount(two, at(7), 99)).toBe(two);
     });
 
-    it('permanently in windows that are over: those without a breach after the last one are calm', () => {
+    it('permanently in past windows: those without a breach after the last one are calm', () => {
       const settled = withSettled(two, first, 50, false);
       expect(settled).toEqual({
         ...two,
@@ -441,7 +441,7 @@ describe('an incident', () => {
       });
     });
 
-    it('by all replicas, once the store has a count that is no lower than that of the one that counted alone', () => {
+    it("by all replicas, once the store's count is at least that of the replica that counted alone", () => {
       const alone = withBreach(undefined, breach(0, 20, { countedBy: 'instance' }), true, at(0, 500));
       const by = (incident: Incident) => lastOf(incident).countedBy;
       const running = (count: number | undefined) => by(withCounted(alone, lastOf(alone), count, at(0, 900), SEEN));
@@ -453,7 +453,7 @@ describe('an incident', () => {
       expect(by(withCount(alone, at(0), 21))).toBe('instance');
     });
 
-    it('in the windows that are over, or in the one that runs, and not once it is closed', () => {
+    it('in past windows or the running one, but not once it is closed', () => {
       expect(spansToCount(two, at(1, 500), oneLength)).toEqual([last]);
       expect(spansToCount(two, at(1, 1_000), oneLength)).toEqual([{ start: at(0), end: at(1) }]);
       const settled = { ...two, settledTo: at(2) };
@@ -476,7 +476,7 @@ describe('an incident', () => {
       expect(counted(30, at(2))).toEqual(withSettled(two, first, 30, false));
     });
 
-    it('in part, if the store was away until it no longer had the counts of a window', () => {
+    it('partially, if the store was away until it had dropped the counts of a window', () => {
       const counted = (hidden: Span, count?: number) =>
         withCounted(two, first, count, at(3), { isBlind: false, hidden }).isPartial ?? false;
       expect(counted({ start: at(0), end: at(2) }, 16)).toBe(true);
@@ -527,7 +527,7 @@ describe('an incident', () => {
       v01: 'old',
     };
 
-    it('is the sum of both, whichever is in the store', () => {
+    it('is the sum of both, whichever of them is in the store', () => {
       for (const both of [merged(one, other), merged(other, one)])
         expect(both).toEqual({
           ...one,
@@ -546,7 +546,7 @@ describe('an incident', () => {
       expect(merged({ ...one, hot: 9 }, other).hot).toBe(9);
     });
 
-    it('is in part if one is, or if a replica alone counted in a window that the other had already settled', () => {
+    it('is partial if one is, or if a replica alone counted in a window that the other had settled', () => {
       expect(merged(one, { ...other, isPartial: true })).toMatchObject({ isPartial: true });
       expect(merged({ ...one, isPartial: true }, other)).toMatchObject({ isPartial: true });
       const alone = (start: number): Incident => ({
@@ -557,7 +557,7 @@ describe('an incident', () => {
       expect([1, 2].map((start) => merged(one, alone(start)).isPartial)).toEqual([true, undefined]);
     });
 
-    it('is as the store has it if both know the same', () => {
+    it('is as in the store if both know the same', () => {
       const same = {
         ...one,
         streak: { ...one.streak, windows: 9 },
@@ -568,7 +568,7 @@ describe('an incident', () => {
       expect(merged(one, same)).toEqual(one);
     });
 
-    it('has an end to tell if it went on elsewhere after one replica had told its end', () => {
+    it('has an end to send if it continued elsewhere after one replica had sent its end', () => {
       const told = { x: { levels: { '': 1 }, when: 2, delivery } };
       const ended: Incident = { ...other, closedAt: at(5), told: { x: { ...told.x, when: 3, resolved: true } } };
       expect(merged({ ...one, told }, ended).told.x?.resolved).toBe(false);
@@ -577,7 +577,7 @@ describe('an incident', () => {
       expect(merged({ ...one, closedAt: at(6), told }, ended).told.x?.resolved).toBe(true);
     });
 
-    it('was heard by a channel as the later one was, up to the higher level of each window', () => {
+    it('has the later confirmation of a channel, up to the higher level of each window', () => {
       const told = (shared: Told | undefined, mine: Told) =>
         merged({ ...one, told: shared ? { x: shared } : {} }, { ...one, told: { x: mine } }).told.x;
       const early: Told = { levels: { '1': 5, '2': 1 }, when: 1, count: 20, delivery };
@@ -615,7 +615,7 @@ describe('an incident', () => {
     const { by, until, next, faults, ...rest } = known;
     const heard = { ...rest, level, when: at(0, 900), count: 30, delivery: { status: 'delivered', attempts: 4 } };
 
-    it('confirms what it was sent, remembers that and no lease, fault or window of long ago', () => {
+    it('confirms, keeps the confirmation, but no lease, fault or old window', () => {
       expect([by, until, next, faults]).toEqual(['me', 1, 2, 3]);
       const counted = withCount(opened(), at(0), 30);
       const levels = { '': 5, [at(0)]: 5 };
@@ -634,7 +634,7 @@ describe('an incident', () => {
       });
     });
 
-    it('confirms the end, remembers that, and takes its last count for no news', () => {
+    it('confirms the end, keeps that, and does not treat its last count as news', () => {
       const over = confirmed(opened(), known, { status: 'resolved' });
       expect(over.told.x).toEqual({ ...heard, levels: { '': 5, [at(0)]: 5 }, resolved: true });
       expect([over.windows, over.peak]).toEqual([opened().windows, opened().peak]);
@@ -644,7 +644,7 @@ describe('an incident', () => {
       expect(confirmed(opened(), lost, {}, 'b', 'a').told.x).not.toHaveProperty('also');
     });
 
-    it('refuses what it was sent, is free for another replica and counts its failures', () => {
+    it('refuses, is free for another replica and counts its failures', () => {
       const failed = withFailed(
         withTold(opened(), 'x', known),
         'x',
@@ -673,13 +673,13 @@ describe('an incident', () => {
     });
   });
 
-  it('is named by category, window and tenant, so that a person can read it and a separator in a name is none', () => {
+  it('has a readable id of category, window and tenant, in which separators in names are escaped', () => {
     const named = { ...breach(0, 1, { category: 'a:b', tenant: { id: 'proj-1 \ud800/é' } }), lengthName: 'minute' };
     expect(recordId(named, true)).toBe('story:a%3Ab:minute:proj-1%20%ud800%2F%C3%A9');
     expect(recordId(breach(0, 1), false)).toBe('windows:llm_call::proj_1');
   });
 
-  it('is shown with all that is known of it', () => {
+  it('is shown with everything that is known about it', () => {
     const route = { method: 'POST', path: '/llm/call', handler: 'LlmController.call' };
     const contributors = [{ label: 'key_1', count: 12 }];
     const tenant = { id: 'proj_1', name: 'Acme', attributes: { plan: 'pro' } };
@@ -759,7 +759,7 @@ describe('an incident', () => {
     );
   });
 
-  it('has the total, peak and length of a plain sum, whenever anybody settles', () => {
+  it('has the same total, peak and length as a plain sum, whenever windows are settled', () => {
     const window = fc.record({
       count: fc.nat(4 * THRESHOLD),
       /** How much of it the breaches saw, in percent. */

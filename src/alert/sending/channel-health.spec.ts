@@ -17,7 +17,7 @@ describe('the health of a channel', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  it('logs a rate limit that it reaches again and again once a minute', () => {
+  it('logs a recurring rate limit once a minute', () => {
     for (let i = 0; i < 90; i++) {
       failed(limited);
       jest.advanceTimersByTime(1_000);
@@ -28,7 +28,7 @@ describe('the health of a channel', () => {
     );
   });
 
-  it('waits as long as it was asked to, up to five minutes, no matter what an own channel asks for', () => {
+  it('waits as long as asked, up to five minutes, whatever a custom channel asks for', () => {
     const asked = [1_000, -5, NaN, Infinity].map((retryAfterMs) => {
       health.works();
       return failed(new DeliveryError('x', { retry: true, retryAfterMs })).waitMs;
@@ -54,7 +54,7 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBeGreaterThanOrEqual(firstMs);
   });
 
-  it('pauses for longer and longer if a receiver that fails every time asks for a short pause each time', () => {
+  it('pauses longer each time if a failing receiver keeps asking for short pauses', () => {
     const error = new DeliveryError('answered 503', { retry: true, retryAfterMs: 1_000 });
     for (let i = 0; i < 12; i++) {
       jest.advanceTimersByTime(health.pausedMs);
@@ -65,7 +65,7 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBeGreaterThan(MINUTE / 2 - 1);
   });
 
-  it('pauses for five seconds at most if nobody asked for it, because alerts that always fail may be at fault', () => {
+  it('pauses for five seconds at most unless asked to, because alerts that always fail may be at fault', () => {
     for (let i = 0; i < 12; i++) {
       jest.advanceTimersByTime(health.pausedMs);
       health.failed([`t${i % 4}`], 'an alert of llm_call', new Error('answered 500'), performance.now());
@@ -79,7 +79,7 @@ describe('the health of a channel', () => {
   const gone = new DeliveryError('answered 410', { retry: false, switchOff: true });
   const wrong = new DeliveryError('answered 404', { retry: false, probe: true });
 
-  it('is on, and sends, until three incidents in a row have failed', () => {
+  it('stays on and sends until three incidents in a row have failed', () => {
     expect(health.status(NOW)).toEqual({ on: true });
     for (const id of ['a', 'b', 'b', 'a'])
       health.failed([id], 'an alert', new Error('answered 503'), performance.now());
@@ -107,7 +107,7 @@ describe('the health of a channel', () => {
     expect(health.status(NOW)).toMatchObject({ on: false, reason: 'answered 429' });
   });
 
-  it('states since when and why nothing goes through, and when it is tried again', () => {
+  it('reports since when and why nothing goes through, and when it is retried', () => {
     jest.advanceTimersByTime(5_000);
     health.failed(['a', 'b', 'c'], 'alerts', new Error('answered 503'), performance.now());
     jest.advanceTimersByTime(90_000);
@@ -125,7 +125,7 @@ describe('the health of a channel', () => {
     expect(health.status(NOW)).toEqual({ on: true });
   });
 
-  it('lets nothing through until the time that was asked for is over, unless it is resumed', () => {
+  it('sends nothing until the requested pause is over, unless it is resumed', () => {
     expect(failed(limited).waitMs).toBe(1_000);
     jest.advanceTimersByTime(400);
     expect(Math.round(health.pausedMs)).toBe(600);
@@ -133,12 +133,12 @@ describe('the health of a channel', () => {
     expect(health.pausedMs).toBe(0);
   });
 
-  it('keeps to a longer pause if an attempt asks for a shorter one', () => {
+  it('keeps a longer pause if an attempt asks for a shorter one', () => {
     failed(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
     expect(Math.round(failed(limited).waitMs)).toBe(10_000);
   });
 
-  it('knows if something may have been held back when an attempt goes through', () => {
+  it('knows whether something may have been held back when an attempt succeeds', () => {
     expect(health.works()).toBe(false);
     failed(new Error('answered 503'));
     expect(health.works()).toBe(false);
@@ -171,7 +171,7 @@ describe('the health of a channel', () => {
   it.each([
     [MINUTE - 1, []],
     [MINUTE, ['The chat channel works again']],
-  ])('logs that everything goes through again if nothing did for a minute: after %i ms', (ms, ended) => {
+  ])('logs that it works again if nothing went through for a minute: after %i ms', (ms, ended) => {
     for (const id of ['a', 'b', 'c']) health.failed([id], 'an alert', new Error('answered 503'), performance.now());
     jest.advanceTimersByTime(ms);
     failed(new Error('answered 502'));
@@ -180,7 +180,7 @@ describe('the health of a channel', () => {
     expect(lines.slice(1)).toEqual(ended);
   });
 
-  it('is tried less and less often, and logs that once, if the address seems wrong', () => {
+  it('is retried less and less often if its address seems wrong, which is logged once', () => {
     const pauses = Array.from({ length: 9 }, () => {
       const began = performance.now();
       jest.advanceTimersByTime(10);
@@ -219,7 +219,7 @@ describe('the health of a channel', () => {
   it.each([
     ['fails while no other does', new Error('answered 500'), [true, true, false, false, true]],
     ['is refused', refused, [true, true, true, true, true]],
-  ])('takes an alert for the one at fault if it %s', (_, error, blamed) => {
+  ])('treats an alert as the one at fault if it %s', (_, error, blamed) => {
     const itsFault = (id: string): boolean => health.failed([id], 'an alert', error, performance.now()).itsFault;
     const before = ['a', 'a', 'b', 'a'].map(itsFault);
     health.works();
@@ -251,7 +251,7 @@ describe('the health of a channel', () => {
     }
   });
 
-  it('survives an error that cannot be asked', () => {
+  it('survives an unreadable error', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     const throwing = Object.defineProperty(new Error('x'), 'retry', {

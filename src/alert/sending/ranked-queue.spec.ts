@@ -6,7 +6,7 @@ const item = (id: string, rank: readonly number[], since = 0): Item => ({ id, ra
 const idsOf = (items: readonly Item[]): string => items.map(({ id }) => id).join('');
 
 describe('a queue by rank', () => {
-  it('gives the most urgent first, and of a rank who waits longest', () => {
+  it('returns the most urgent first, and within a rank the one that has waited longest', () => {
     const queue = new RankedQueue();
     for (const one of [item('a', [0, 9]), item('b', [1, 1], 2), item('c', [1, 1], 1), item('d', [1, 3])])
       queue.set(one);
@@ -15,14 +15,14 @@ describe('a queue by rank', () => {
     expect(queue.first).toBeUndefined();
   });
 
-  it('has an item once, by its latest rank, and where it was in the order of arrival', () => {
+  it('holds an item once, at its latest rank and its original order of arrival', () => {
     const queue = new RankedQueue();
     for (const one of [item('a', [1]), item('b', [2]), item('c', [3]), item('a', [4])]) queue.set(one);
     expect([[...queue.ids()].join(''), queue.first?.rank]).toEqual(['abc', [4]]);
     expect(idsOf(queue.take(9))).toBe('acb');
   });
 
-  it('gives what sorting would', () => {
+  it('returns the same as sorting', () => {
     const anItem = fc.record({
       id: fc.constantFrom(...'abcdefghij'),
       rank: fc.tuple(fc.nat(1), fc.nat(3)),
