@@ -50,7 +50,7 @@ describe('a channel that seems to have a wrong address', () => {
     jest.restoreAllMocks();
   });
 
-  it('is tried with twice the pause each time, up to a quarter of an hour, with a line when it goes and one when it is back', async () => {
+  it('is retried after twice the pause each time, up to a quarter of an hour, with a log line when it goes and when it is back', async () => {
     await jest.advanceTimersByTimeAsync(60 * MINUTE);
     const pauses = attempts.slice(1).map((at, i) => Math.round((at - (attempts[i] as number)) / SECOND));
     expect(pauses).toEqual([30, 60, 120, 240, 480, 900, 900]);
@@ -68,7 +68,7 @@ describe('a storm of a thousand tenants', () => {
   it.each([
     ['', false],
     [', and only counts tenants in full messages, if one failed', true],
-  ])('lists first the one that is farthest over by now, under a threshold below 1 too%s', async (_, fails) => {
+  ])('lists first the one that is furthest over by now, even with a threshold below 1%s', async (_, fails) => {
     jest.useFakeTimers();
     const messages: { listed: string[]; more: number }[] = [];
     const channel: AlertChannel = {
@@ -122,9 +122,9 @@ describe('a storm of a thousand tenants', () => {
   });
 });
 
-describe("a channel of the app's", () => {
+describe('a custom channel', () => {
   it.each([false, true])(
-    'may change what it is given, in groups: %s: nothing else has it from there',
+    'may change what it is given, in groups: %s: nothing else uses that object',
     async (isGrouped) => {
       jest.useFakeTimers();
       const [given, reported]: [unknown[], unknown[]] = [[], []];
@@ -153,7 +153,7 @@ describe("a channel of the app's", () => {
     },
   );
 
-  it('is given what only looks like a promise its turn: a query builder writes nothing until it is awaited', async () => {
+  it('may return any thenable: a query builder runs nothing until it is awaited', async () => {
     const written: string[] = [];
     const insert = (row: string) => ({
       then: (resolve: (memory: string) => void) => {
@@ -208,7 +208,7 @@ describe('what is being sent', () => {
     return new ChannelDelivery('chat#', named, 0, all, (work) => work(), { log, warn: log, error: log });
   };
 
-  it('stays known while a further message goes out that the report of the one before brought: its lease must be extended', async () => {
+  it("stays known while a report's next message is sent, so that its lease is extended", async () => {
     let sent = 0;
     const delivery: ChannelDelivery = deliveryOf(
       {
@@ -254,7 +254,7 @@ describe('what is being sent', () => {
     beforeEach(() => void jest.useFakeTimers());
     afterEach(() => void jest.useRealTimers());
 
-    it('has the time of three requests, and so does each message that is to show the end', async () => {
+    it('has the time of three requests, and so does each message that must show the end', async () => {
       const outcomes: boolean[] = [];
       const resolved = { ...anAlert(), incident: { status: 'resolved' } } as unknown as Present['alert'];
       const delivery = deliveryOf(
@@ -269,7 +269,7 @@ describe('what is being sent', () => {
       expect(outcomes).toEqual([true]);
     });
 
-    it('is given up if it takes longer than that, and tried again', async () => {
+    it('is given up if it takes longer, and retried', async () => {
       const reasons: unknown[] = [];
       const delivery = deliveryOf(
         { report: (_key, _id, _present, outcome) => Promise.resolve(reasons.push(outcome)) },
@@ -297,7 +297,7 @@ describe('what is being sent', () => {
     });
   });
 
-  it('is given back if it cannot be prepared, with a line about it', async () => {
+  it('is given back if it cannot be prepared, with a log line', async () => {
     const lines: string[] = [];
     const broken = () => Promise.reject(new Error('broken'));
     const delivery = deliveryOf({ present: broken }, () => undefined, lines);
@@ -392,7 +392,7 @@ describe('a delivery', () => {
   afterEach(useRealTimers);
 
   describe('one by one', () => {
-    it('has 16 messages under way at once, the most urgent first', async () => {
+    it('sends 16 messages at a time, the most urgent first', async () => {
       const answers: (() => void)[] = [];
       answer = () => new Promise<void>((resolve) => answers.push(resolve));
       open();
@@ -417,7 +417,7 @@ describe('a delivery', () => {
       expect(outcomes().suppressed).toBe(1);
     });
 
-    it('keeps no process alive with what it sends, and no timer without a use', async () => {
+    it('keeps no process alive, and no unneeded timer', async () => {
       const error = new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 });
       open();
       for (let i = 0; i < 18; i++) push(`t${i}`);
@@ -472,7 +472,7 @@ describe('a delivery', () => {
       expect(first).toBeLessThan(second);
     });
 
-    it('keeps what the channel stored, if that is a text of up to 1,000 characters', async () => {
+    it('keeps what the channel returned, if that is a text of up to 1,000 characters', async () => {
       open();
       for (const [memory, kept] of [
         ['m', 'm'],
@@ -518,7 +518,7 @@ describe('a delivery', () => {
       expect(messages.slice(3)).toEqual(['b after 1']);
     });
 
-    it('drops what is not due any more, so that its record shows that', async () => {
+    it('drops what is no longer due, and updates its record', async () => {
       open();
       presents.set('a', undefined as never);
       push('a');
@@ -526,7 +526,7 @@ describe('a delivery', () => {
       expect([messages, again, delivery.ids()]).toEqual([[], ['a'], []]);
     });
 
-    it('tries again after the wait that its record has, and counts what was refused apart', async () => {
+    it('retries after the wait in its record, and counts refusals separately', async () => {
       open();
       waitMs = 4_000;
       answer = fails();
@@ -563,7 +563,7 @@ describe('a delivery', () => {
       expect(again.sort()).toEqual(['a', 'left']);
     });
 
-    it('sends the others at the end of a pause, though what it is about waits for longer', async () => {
+    it('sends others at the end of a pause even if the failed alert waits longer', async () => {
       open();
       waitMs = 60_000;
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 5_000 }));
@@ -609,7 +609,7 @@ describe('a delivery', () => {
       expect(new Set(messages.slice(32)).size).toBe(18);
     });
 
-    it('does not try again what its record has queued again already', async () => {
+    it('does not retry what its record has already queued again', async () => {
       open();
       waitMs = 4_000;
       onReport = (id) => push(id);
@@ -623,7 +623,7 @@ describe('a delivery', () => {
       expect([messages, again, delivery.status(0).queued]).toEqual([['a', 'a'], [], 0]);
     });
 
-    it('is tested with success or a reason, and success brings back what waits', async () => {
+    it("reports a test's success or reason, and success releases what waits", async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));
       push('a');
@@ -641,7 +641,7 @@ describe('a delivery', () => {
   });
 
   describe('in groups', () => {
-    it('waits for others before the first message, and sends the most urgent ones of the next with it', async () => {
+    it('waits for others before the first message, and ranks all of them', async () => {
       openGroups({ batchSize: 3 });
       for (const id of ['a', 'b']) push(id);
       await pass(499);
@@ -652,7 +652,7 @@ describe('a delivery', () => {
       expect(reports.map(([id]) => id)).toEqual(['a', 'b', 'c']);
     });
 
-    it('has one message under way at a time, and takes one that is alone for a single one', async () => {
+    it('sends one message at a time, and a single alert with `send`', async () => {
       let done = (): void => undefined;
       answer = () => new Promise<void>((resolve) => (done = resolve));
       openGroups();
@@ -689,7 +689,7 @@ describe('a delivery', () => {
       expect(reports.filter(([, { delivered }]) => delivered)).toHaveLength(13);
     });
 
-    it('counts none that has a message of its own, which would never show the end', async () => {
+    it('does not merely count an alert that has a message of its own, which would never show the end', async () => {
       openGroups({ batchSize: 2 });
       for (let i = 0; i < 12; i++) push(`t${i}`);
       presents.set('end', { due: dueFor({ status: 'resolved' }), memory: '1' });
@@ -698,7 +698,7 @@ describe('a delivery', () => {
       expect([messages[0], messages.at(-1)]).toEqual(['t0,t1 and 2', 'end after 1']);
     });
 
-    it('ranks 2,000 by their present counts, chosen by those that they were queued with', async () => {
+    it('ranks 2,000 by their present counts, chosen by their queued ranks', async () => {
       openGroups();
       push('risen', dueFor({}, 16));
       presents.set('risen', { due: dueFor({}, 1_000) });
@@ -715,7 +715,7 @@ describe('a delivery', () => {
       expect(messages).toEqual(Array.from({ length: 7 }, (_, i) => `t${i}`));
     });
 
-    it('drops what is not due any more, and sends nothing if that is all', async () => {
+    it('drops what is no longer due, and sends nothing if nothing is left', async () => {
       openGroups();
       presents.set('gone', undefined as never);
       push('gone');
@@ -726,7 +726,7 @@ describe('a delivery', () => {
       expect([messages, again, lines]).toEqual([['a,b'], ['gone', 'gone'], []]);
     });
 
-    it('sends alone what has a message of its own or was at fault, and what may be at fault with its like only', async () => {
+    it('sends alone what has its own message or was at fault, and groups suspects only with each other', async () => {
       openGroups();
       presents.set('a', { due: dueFor({}, 100), memory: '1' }).set('fault', { due: dueFor({}, 90), isAtFault: true });
       presents.set('s1', { isSuspect: true }).set('s2', { isSuspect: true });
@@ -774,7 +774,7 @@ describe('a delivery', () => {
       expect(reports.map(([id, { delivered }]) => [id, delivered])).toEqual(Array.from(noted, (id) => [id, false]));
     });
 
-    it('waits for no others again with what had its turn, but with the next', async () => {
+    it('does not wait for others again with alerts that had their turn, only with the next', async () => {
       openGroups();
       answer = (ids) => new Promise((_, reject) => setTimeout(reject, 400, new Error(`answered 500 to ${ids.join()}`)));
       for (const id of ['a', 'b']) push(id);
@@ -835,7 +835,7 @@ describe('a delivery', () => {
       expect(messages).toHaveLength(3);
     });
 
-    it('what is tried again at the end of that time, for as long as asked and no longer', async () => {
+    it('what is retried at the end of that time, for as long as asked and no longer', async () => {
       open();
       waitMs = 2_000;
       answer = fails();
@@ -869,7 +869,7 @@ describe('a delivery', () => {
       expect([await isDone(flushing), await flushing]).toEqual([true, true]);
     });
 
-    it('and tells that something is left, though it is queued again already or its outcome is yet to be reported', async () => {
+    it('and reports that something is left, even if it is queued again or its outcome is not reported yet', async () => {
       open();
       onReport = (id) => push(id);
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }));
@@ -924,7 +924,7 @@ describe('a delivery', () => {
       expect([messages.length, new Set(messages).size]).toEqual(isAll ? [72, 40] : [32, 31]);
     });
 
-    it('not for longer than asked, and tells that something is left', async () => {
+    it('no longer than asked, and reports that something is left', async () => {
       open();
       waitMs = 10_000;
       answer = fails();
@@ -966,7 +966,7 @@ describe('a delivery', () => {
   });
 
   describe('stops', () => {
-    it('after it has tried everything once more, and gives what is left', async () => {
+    it('after it has tried everything once more, and returns what is left', async () => {
       openGroups();
       push('a');
       answer = (ids) => (ids.includes('b') ? Promise.reject(new Error('answered 500')) : undefined);
@@ -982,7 +982,7 @@ describe('a delivery', () => {
       expect(messages).toHaveLength(2);
     });
 
-    it('in time though the channel hangs, and leaves to others what fails later', async () => {
+    it('in time even if the channel hangs, and leaves to others what fails later', async () => {
       let fail = (): void => undefined;
       answer = () => new Promise((_, reject) => (fail = () => reject(new Error('late'))));
       open();
@@ -1047,7 +1047,7 @@ describe('a delivery', () => {
       ['has not', () => Promise.resolve(false), false],
       ['fails', () => Promise.reject(new Error('broken')), false],
       ['hangs', () => new Promise(() => undefined), false],
-    ])('and lets a channel that queues by itself send: one that %s', async (_, flush, isGood) => {
+    ])('and flushes a channel that queues by itself: one that %s', async (_, flush, isGood) => {
       const asked: number[] = [];
       open({ flush: (ms) => (asked.push(ms), flush?.(ms) as Promise<boolean>) });
       const stopping = delivery.stop(300);

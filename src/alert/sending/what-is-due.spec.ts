@@ -47,14 +47,14 @@ describe('what a channel is due, where each window is told by itself', () => {
     return next && [next.status, next.level.severity, (next.window.start - START) / MINUTE];
   };
 
-  it('is the window at its highest level, once, and a higher level of it', () => {
+  it('is the window at its highest level, once, and later a higher level of it', () => {
     const ramp = after(false, breach(0, INFO), breach(0, OVER), breach(0, FAR, 200));
     expect(hear(ramp, undefined, at(0))).toEqual(['opened', 'critical', 0]);
     expect(hear(ramp, told({ [START]: 1 }), at(0))).toEqual(['escalated', 'critical', 0]);
     expect(hear(ramp, told({ [START]: 5 }), at(0))).toBeUndefined();
   });
 
-  it('is each window that was not told, the oldest first, but not one that is long gone', () => {
+  it('is each window that was not sent, oldest first, but none that is long past', () => {
     const windows = after(false, breach(0, FAR), breach(1), breach(2));
     expect(hear(windows, undefined, at(2))).toEqual(['opened', 'critical', 0]);
     expect(hear(windows, told({ [START]: 5 }), at(2))).toEqual(['opened', 'warning', 1]);
@@ -66,7 +66,7 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(hear(day, undefined, at(3 * 1_440, 1))).toBeUndefined();
   });
 
-  it('is nothing that the channel does not want, or that ended under a mute', () => {
+  it("is nothing that the channel's options exclude, or that ended under a mute", () => {
     expect(hear(after(false, breach(0)), undefined, at(0), only('critical'))).toBeUndefined();
     expect(due(after(false, breach(0)), undefined, { categories: ['x'] }, moment(at(0)))).toBeUndefined();
     const windows = after(false, breach(0), breach(1));
@@ -76,7 +76,7 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(wants({ categories: ['x'] }, undefined, OVER)).toBe(true);
   });
 
-  it('is also a window whose breach is noticed after that of a later one, as a replica does that could not publish', () => {
+  it('includes a window whose breach is noticed after that of a later one, by a replica that could not publish', () => {
     const windows = after(false, breach(1), breach(0), breach(3), breach(2, FAR));
     expect(windows.windows.map(({ start }) => (start - START) / MINUTE)).toEqual([0, 1, 2, 3]);
     expect(windows.hot).toBe(4);
@@ -88,7 +88,7 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(after(true, breach(1), breach(0)).windows).toHaveLength(1);
   });
 
-  it('is nothing new of a sliding window if a breach of an earlier one comes late: another replica, or a clock that fell back', () => {
+  it('is nothing new for a sliding window if an earlier breach arrives late, from another replica or after a clock fell back', () => {
     const early = { ...breach(0), windowStart: START - 10_000, windowEnd: at(1, -10_000) };
     const slid = after(false, breach(0), early);
     expect(hear(slid, told({ [START]: 1 }), at(0))).toBeUndefined();
@@ -96,7 +96,7 @@ describe('what a channel is due, where each window is told by itself', () => {
     expect(hear(hot, told({ [START]: 1 }), at(0))).toEqual(['escalated', 'critical', 0]);
   });
 
-  it('counts the windows in a row, and begins again after one without a breach', () => {
+  it('counts consecutive windows, and starts over after one without a breach', () => {
     const windows = after(false, ...[0, 1, 2, 3, 4, 5, 6].map((window) => breach(window)));
     expect(windows.streak).toEqual({ windows: 7, since: START });
     expect(withBreach(windows, breach(8), false, at(8)).streak).toEqual({ windows: 1, since: at(8, 0) });
@@ -121,13 +121,13 @@ describe('what a channel is due of a story', () => {
     ]);
   });
 
-  it('is nothing that a mute held back until its window was over, but what is over still when the mute ends', () => {
+  it('is nothing that a mute held back until its window had ended, but what is still over when the mute ends', () => {
     const story = after(true, breach(0));
     expect(hear(story, told({}, { held: at(1, 0) }), at(1))).toBeUndefined();
     expect(hear(story, told({}, { held: at(0, 59_999) }), at(0, 59_999))).toEqual(['opened', 'warning']);
   });
 
-  it('is a reminder at the level that holds, though a window begins with the lower levels', () => {
+  it('is a reminder at the present level, even if a new window begins with the lower levels', () => {
     const hot = [FAR, INFO].map((level, i) => breach(30 + i, level, 90));
     const story = after(true, breach(0, FAR, 90), ...hot);
     expect(presentWindow(story)).toMatchObject({ start: at(30, 0), level: FAR, count: 90 });
@@ -169,7 +169,7 @@ describe('what a channel is due of a story', () => {
     expect(looks(closed(story, at(1)), { ...known, resolved: true })).toBeUndefined();
   });
 
-  it('is held by the window before only if that one was worse and went on into this one', () => {
+  it("follows the previous window's level only if that was worse and continued into this window", () => {
     const present = (...breaches: Breach[]) => presentWindow(after(true, ...breaches)).start;
     const starting = (start: number) => ({ ...breach(0, INFO), windowStart: start, windowEnd: start + MINUTE });
     expect(present(breach(0, FAR), breach(1, INFO))).toBe(at(0, 0));
@@ -180,7 +180,7 @@ describe('what a channel is due of a story', () => {
     expect(present(breach(0))).toBe(at(0, 0));
   });
 
-  it('is its end if it was told, and also if everything that was tried failed, but not if it was muted throughout', () => {
+  it('is its end if it was sent or if every attempt failed, but not if it was muted throughout', () => {
     const over = closed(after(true, breach(0)), at(3));
     expect(hear(over, told({ '': 1 }), at(3))).toEqual(['resolved', 'warning']);
     expect(hear(over, told({ '': 1 }, { resolved: true }), at(3))).toBeUndefined();
@@ -195,7 +195,7 @@ describe('what a channel is due of a story', () => {
     expect(hear(over, told({ '': 1 }), at(63, 1_001))).toBeUndefined();
   });
 
-  it('comes again and again for a channel that forgets', () => {
+  it('is repeated for a channel that forgets', () => {
     const channel = { repeatEveryMs: MINUTE };
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, moment(at(1)))?.status).toBe('reminded');
     expect(due(after(true, breach(0)), told({ '': 1 }), channel, moment(at(0, 60_999)))).toBeUndefined();
@@ -209,7 +209,7 @@ describe('what a channel is due of a story', () => {
     expect(due(after(true, breach(0)), told({ '': 1 }), never, moment(at(1)))).toBeUndefined();
   });
 
-  it('is repeated as it was sent: through a mute that holds back a higher level, and if the present one is not wanted', () => {
+  it('is repeated as it was sent, even while a mute holds back a higher level or the channel excludes the present one', () => {
     const channel = { repeatEveryMs: MINUTE };
     const repeated = (incident: Incident, known: Told, wanted: object, isMuted: boolean) => {
       const next = due(incident, known, wanted, moment(at(1, 5_000), isMuted ? muteUntil(at(9)) : {}));
@@ -238,7 +238,7 @@ describe('a repeat of a window by itself', () => {
   const channel = { repeatEveryMs: 50_000 };
   const known = told({ [START]: 1 });
 
-  it('is not sent once the window is over, even if nobody looked in time, and nobody looks for it again', () => {
+  it('is not sent once the window is over, even if nobody looked in time, and is not due again', () => {
     const window = after(false, breach(0));
     expect(due(window, known, channel, moment(at(0, 51_000)))?.status).toBe('reminded');
     expect(due(window, known, channel, moment(at(1, 0)))).toBeUndefined();
@@ -264,13 +264,13 @@ describe('the plan for an incident', () => {
     expect(planned(after(true, breach(0)), at(0)).ready.get('log#')?.status).toBe('opened');
   });
 
-  it('takes over from a lease of before the clock fell back, which ends too late', () => {
+  it('takes over from a lease that a clock that fell back made too long', () => {
     const leased = withTold(after(true, breach(0)), { by: 'other', until: at(1) });
     expect([...planned(leased, at(0)).ready.keys()]).toEqual([]);
     expect([...planned(leased, at(0) - 1).ready.keys()]).toEqual(['log#']);
   });
 
-  it('holds back under a mute what opens, and never the end of what was told', () => {
+  it('holds back openings under a mute, but never the end of what was sent', () => {
     const open = after(true, breach(0));
     expect(planned(open, at(0), at(9))).toMatchObject({ held: ['log#'], ready: new Map() });
     const over = withTold({ ...open, closedAt: at(3) }, { levels: { '': 1 } });
@@ -289,7 +289,7 @@ describe('the plan for an incident', () => {
     expect(planned(over, at(14)).lookAt).toBeUndefined();
   });
 
-  it('spreads the looks of many incidents over a part of the window, but not past the end of the incident', () => {
+  it('spreads the looks for many incidents over part of the window, but not past the end of an incident', () => {
     const open = withTold(after(true, breach(0)), { levels: { '': 1 } });
     const looksAt = (uid: string, incident = open) => planned({ ...incident, uid }, at(0)).lookAt;
     // Two digits of 36 are half of the way.
