@@ -17,17 +17,8 @@ import { SayOnce } from '../util/say-once.js';
 import { oneLine, plural, reasonOf } from '../util/text.js';
 import { Turns } from '../util/turns.js';
 import { within } from '../util/within.js';
-import {
-  ChannelDelivery,
-  type ChannelStatus,
-  type Incidents,
-  type NamedChannel,
-  type Outcome,
-  type Present,
-} from './sending/channel-delivery.js';
-import { waitFor } from './sending/channel-health.js';
-import { due } from './sending/what-is-due.js';
-import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
+import { ChannelDelivery, type ChannelStatus, type NamedChannel } from './sending/channel-delivery.js';
+import type { AlertOrigin } from './sending/alert-of-incident.js';
 import { V01Incidents } from './v0-1/v0-1-incidents.js';
 import { alertRecord, type AlertHistory, type AlertRecord } from './history-entry.js';
 import {
@@ -37,21 +28,20 @@ import {
   recordId,
   sharedName,
   withBreach,
-  type Due,
   type Incident,
   type Told,
 } from './incident/incident.js';
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
 import { calmAfterRaise } from './incident/end-of-incident.js';
-import type { IncidentSettings, Situation } from './incident/situation.js';
-import { withConfirmed, withFailed, without, withTold } from './incident/told.js';
+import type { IncidentSettings } from './incident/situation.js';
+import { onTold, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
+import { Claims } from './claims.js';
 import { Sight } from './sight.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
-import { extended, leaseOf, released, SEND_LEASE_MS, takeToSend, type ToSend } from './sending/which-replica-sends.js';
 
 /** What alerts need from the rest of the module. */
 export interface AlertSettings extends AlertOrigin, CountSource {
@@ -78,28 +68,19 @@ export interface AlertSettings extends AlertOrigin, CountSource {
 
 /** A record overdue by this much was missed by the elected replica, so any replica handles it. */
 const LEFT_UNDONE_MS = 2_000;
-/** Counts younger than this are sent without another read. */
-const FRESH_MS = 250;
 /** Half of what records allow: confirmations change records too, and must not fall behind. */
 const BREACHES_IN_A_TURN = MAX_IN_A_TURN / 2;
-/** How many waiting alerts have their leases checked in one turn of the event loop. */
-const WALKED_IN_A_TURN = 1_000;
 /** How long startup waits for mutes. */
 const FIRST_LOOK_MS = 500;
 /** How long a shutdown waits for its last writes to the store. */
 const LAST_WRITE_MS = 1_000;
 
-/** What this replica has claimed of an incident that exists. */
-type Claimed = ToSend & { readonly incident: Incident };
-
 /**
- * Keeps every channel in sync with the incidents. Every change goes through {@link attend}: it updates an incident's record, claims what is
- * due and this replica may send, and queues it in the channels' deliveries, which report what was confirmed.
+ * Keeps every channel in sync with the incidents: takes breaches, and looks once a second at what is due, was lost, or was left by others.
+ * What follows from that is sent through {@link Claims}.
  */
-export class AlertEngine implements Incidents {
+export class AlertEngine {
   readonly mutes: Mutes;
-  private readonly me = randomBytes(9).toString('base64url');
-  private readonly scope: string;
   private readonly records: IncidentRecords;
   private readonly sight: Sight;
   private readonly counts: PresentCounts;
@@ -113,10 +94,10 @@ export class AlertEngine implements Incidents {
   /** Alerts are sent outside the request's async context, or Sentry would attach the request that crossed the level. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
+  private readonly claims: Claims;
   private readonly once: SayOnce;
-  /** Spread breaches, and the alerts of a group, over turns of the event loop. */
+  /** Spreads breaches over turns of the event loop. */
   private readonly breaches = new Turns(BREACHES_IN_A_TURN);
-  private readonly groups = new Turns(MAX_IN_A_TURN);
   private lost = 0;
   private lookedAt = 0;
 
@@ -125,24 +106,40 @@ export class AlertEngine implements Incidents {
     private readonly logger: Logger,
   ) {
     const { state, now, categories, incidents, isStoreAway } = options;
-    this.scope = scopeOf(options);
-    this.records = new IncidentRecords(state, this.scope, options.maxOpenIncidents);
+    const scope = scopeOf(options);
+    const me = randomBytes(9).toString('base64url');
+    this.records = new IncidentRecords(state, scope, options.maxOpenIncidents);
     this.sight = new Sight(this.records, options);
     this.counts = new PresentCounts(this.records, this.sight, options);
-    this.mutes = new Mutes(state, this.scope, categories, now, logger);
+    this.mutes = new Mutes(state, scope, categories, now, logger);
     const periodEnd: PeriodEnd = (incident, at) => {
       const window = options.windowOf(incident.category, sharedName(incident));
       return window?.timeZone === undefined ? undefined : window.spanAt(at).end;
     };
     this.settings = { ...(incidents ?? DEFAULT_TIMING), periodEnd };
     this.once = new SayOnce(logger);
-    this.v01 = new V01Incidents(state, this.scope, categories);
-    this.roster = new ChannelRoster(state, this.scope, this.ownChannels);
-    this.leases = new Leases(state, this.scope, this.me, () => this.records.isAway);
+    this.v01 = new V01Incidents(state, scope, categories);
+    this.roster = new ChannelRoster(state, scope, this.ownChannels);
+    this.leases = new Leases(state, scope, me, () => this.records.isAway);
+    this.claims = new Claims({
+      me,
+      records: this.records,
+      sight: this.sight,
+      counts: this.counts,
+      mutes: this.mutes,
+      v01: this.v01,
+      roster: this.roster,
+      leases: this.leases,
+      deliveries: this.deliveries,
+      raising: this.raising,
+      settings: this.settings,
+      origin: options,
+      now,
+    });
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
       // Beside the looks: after an outage, one may take longer than a lease.
-      new Poller(() => this.keepLeases(), logger, 'Leases', isStoreAway),
+      new Poller(() => this.claims.extend(), logger, 'Leases', isStoreAway),
       new Poller(() => this.look(), logger, 'Incidents', isStoreAway),
       new Poller(() => this.adopt(), logger, 'Incidents of 0.1', isStoreAway),
     ];
@@ -160,7 +157,7 @@ export class AlertEngine implements Incidents {
       // Keyed by address, because the number in a name depends on the order of the channels, which a deployment may change.
       const key = this.deliveries.has(keyFor(channel.name)) ? keyFor(name) : keyFor(channel.name);
       this.ownChannels.set(key, channel);
-      this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this, run, this.logger));
+      this.deliveries.set(key, new ChannelDelivery(key, named, groupWaitMs, this.claims, run, this.logger));
     }
     // Not awaited: a store that is away must not delay startup.
     void this.lookAtRoster().catch(() => undefined);
@@ -241,7 +238,7 @@ export class AlertEngine implements Incidents {
         const present = this.thresholdNotReached(incident, Math.max(count, counts?.[i] ?? 0));
         if (present === undefined) continue;
         const end = endBy(present, threshold, now());
-        await this.attend(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
+        await this.claims.update(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
       }
     }
   }
@@ -296,57 +293,9 @@ export class AlertEngine implements Incidents {
         `${plural(late, 'breach was', 'breaches were')} not recorded, and sent to no channel: the process ended first`,
       );
     this.reportLost();
-    const now = this.options.now();
-    const handedOn = unsent.flatMap(([key, ids]) =>
-      ids.map((id) => this.records.change(id, (incident) => released(incident, key, this.me, now))),
-    );
-    const written = [...handedOn, this.leases.release(), this.mutes.flush()];
+    const released = unsent.map(([key, ids]) => this.claims.release(key, ids));
+    const written = [...released, this.leases.release(), this.mutes.flush()];
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
-  }
-
-  // Called by deliveries.
-
-  present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
-    // A single alert at once: it is handed over before its request is answered.
-    return ids.length === 1 && this.isFresh(ids)
-      ? ids.map((id) => this.presentOf(key, this.records.lastSeen(id)))
-      : this.presentTogether(key, ids);
-  }
-
-  async report(
-    key: string,
-    id: string,
-    { due, alert, memory }: Present,
-    outcome: Outcome,
-    noted: () => void,
-  ): Promise<number> {
-    let waitMs = 0;
-    const note = onTold(key, (told, incident) => {
-      const now = this.options.now();
-      const sent = { ...due, count: alert.count, previous: memory };
-      if (outcome.delivered) return withConfirmed(incident, key, { ...sent, memory: outcome.memory, at: now });
-      // Its claim ran out during the attempt, and another replica is sending it.
-      if ((told.by ?? this.me) !== this.me) return incident;
-      waitMs = Math.max(outcome.waitMs, waitFor(outcome.refused, told.faults ?? 0));
-      return withFailed(incident, key, outcome, now + waitMs);
-    });
-    try {
-      const claimed = await this.claim(id, note);
-      // Before anything is handed on, or the delivery would take what is due next for what it has just sent.
-      noted();
-      await this.handOn(id, claimed);
-    } catch {
-      // The record's lease ends, and a replica tries again.
-    }
-    return waitMs;
-  }
-
-  /** Retries a failed alert now, even if the store's clock says it is too early. Another replica may have sent it already. */
-  async again(key: string, id: string): Promise<void> {
-    const free = onTold(key, (told, incident) =>
-      withTold(incident, key, told.by === this.me ? without(told, 'next', 'by', 'until') : without(told, 'next')),
-    );
-    await this.attend(id, free).catch(() => undefined);
   }
 
   private async take(noticed: Breach): Promise<void> {
@@ -361,10 +310,10 @@ export class AlertEngine implements Incidents {
       over = before?.closedAt === undefined ? undefined : before;
       return withBreach(before, breach, story, now());
     };
-    const isTaken = await this.attend(id, raise);
+    const isTaken = await this.claims.update(id, raise);
     if (!isTaken) this.lost++;
     const ended = over;
-    if (ended) await this.attend(endedId(id, ended), (there) => there ?? ended);
+    if (ended) await this.claims.update(endedId(id, ended), (there) => there ?? ended);
     if (!this.records.isAlone(id)) return;
     const { maxOpenIncidents: max } = this.options;
     this.once.warn(
@@ -374,64 +323,21 @@ export class AlertEngine implements Incidents {
     );
   }
 
-  /**
-   * Changes an incident, claims what this replica may send of it, and hands that to the channels.
-   *
-   * @param read - The incident, if it was read earlier.
-   * @returns Whether the incident exists.
-   */
-  private async attend(id: string, change: Change, read?: Incident): Promise<boolean> {
-    const claimed = await this.claim(id, change, read);
-    await this.handOn(id, claimed);
-    return claimed !== undefined;
-  }
-
-  /** Changes an incident, and claims what this replica may send of it. Undefined if the incident does not exist. */
-  private async claim(id: string, change: Change, read?: Incident): Promise<Claimed | undefined> {
-    let claimed: ToSend | undefined;
-    const incident = await this.records.change(
-      id,
-      (there) => (claimed = this.toSend(there, change(there))).incident,
-      read,
-    );
-    return incident && claimed && { ...claimed, incident };
-  }
-
-  /** Hands what was claimed to the channels, and archives an incident that is done. */
-  private async handOn(id: string, claimed: Claimed | undefined): Promise<void> {
-    if (!claimed) return;
-    const { incident, taken, held, paused, isDone } = claimed;
-    const mute = held.length > 0 ? this.mutes.of(incident.category, incident.tenant.id) : undefined;
-    if (mute) this.mutes.holdBack(mute);
-    for (const key of held) this.deliveries.get(key)?.suppressed();
-    for (const [key, next] of taken) this.own(key).push(id, next, (incident.told[key] as Told).isSuspect ?? false);
-    for (const key of paused) this.own(key).awaitPause(id);
-    if (incident.closedAt !== undefined) await this.v01.ended(incident).catch(() => undefined);
-    if (isDone) {
-      for (const delivery of this.deliveries.values()) delivery.forget(id);
-      await this.records.archive(id, incident);
-    }
-  }
-
-  /** After a mute was ended or shortened, sends what it held back unless another mute now applies. Retried if it fails. */
-  private async releaseHeld(): Promise<void> {
-    if (!this.mutes.endsSooner) return;
-    this.mutes.endsSooner = false;
-    // Windows that ended under the mute are not sent.
-    const ended = this.options.now();
-    const released = (told: Told): Told => ((told.held ?? 0) > ended ? { ...told, held: ended } : told);
-    try {
+  /** After a mute was ended or shortened, sends what it held back unless another mute now applies. */
+  private releaseHeld(): Promise<void> {
+    return this.mutes.releaseHeld(async () => {
+      // Windows that ended under the mute are not sent.
+      const ended = this.options.now();
+      const released = (told: Told): Told => ((told.held ?? 0) > ended ? { ...told, held: ended } : told);
       for await (const some of this.records.some())
         for (const [id, { told }] of some)
           for (const [key, one] of Object.entries(told))
             if (released(one) !== one)
-              await this.attend(
+              await this.claims.update(
                 id,
                 onTold(key, (present, incident) => withTold(incident, key, released(present))),
               );
-    } catch {
-      this.mutes.endsSooner = true;
-    }
+    });
   }
 
   /** Takes over incidents that 0.1 left open. */
@@ -440,82 +346,15 @@ export class AlertEngine implements Incidents {
       this.channelNames(),
       this.options.now(),
       ({ id, incident }) =>
-        this.attend(id, (there) => (there?.closedAt === undefined ? merged(there, incident) : there)),
+        this.claims.update(id, (there) => (there?.closedAt === undefined ? merged(there, incident) : there)),
       ({ record, uid }) =>
-        this.attend(record, (there) => (there?.uid === uid ? endedSilently(there, this.options.now()) : there)),
+        this.claims.update(record, (there) => (there?.uid === uid ? endedSilently(there, this.options.now()) : there)),
     );
-  }
-
-  private toSend(before: Incident | undefined, after: Incident | undefined): ToSend {
-    return takeToSend(before, after, {
-      ...this.situationOf(after),
-      me: this.me,
-      channels: this.roster.channels,
-      own: (key) => {
-        const delivery = this.deliveries.get(key);
-        return delivery && { pausedMs: delivery.pausedMs, leaseMs: this.leaseMs(delivery) };
-      },
-      isMine: (key) => this.leases.holds(this.own(key)),
-      mayClose: this.sight.mayClose && (after?.v01 === undefined || this.v01.isGone),
-      mayTakeOver: !this.records.isJustBack,
-    });
-  }
-
-  private situationOf(incident: Incident | undefined): Situation {
-    return {
-      now: this.options.now(),
-      settings: this.settings,
-      mute: incident && this.mutes.of(incident.category, incident.tenant.id),
-      seesSince: incident && this.sight.since(incident),
-    };
   }
 
   /** Names of this replica's channels, by key. */
   private channelNames(): Map<string, string> {
     return new Map([...this.deliveries].map(([key, { name }]) => [key, name]));
-  }
-
-  /** The delivery of a channel that this replica has. */
-  private own(key: string): ChannelDelivery {
-    return this.deliveries.get(key) as ChannelDelivery;
-  }
-
-  private async presentTogether(key: string, ids: readonly string[]): Promise<(Present | undefined)[]> {
-    const found: (Present | undefined)[] = [];
-    for (const some of chunks(ids, MAX_IN_A_TURN)) {
-      const incidents = this.isFresh(some)
-        ? some.map((id) => this.records.lastSeen(id))
-        : await this.counts.refreshed(some);
-      await this.groups.mine(some.length);
-      found.push(...incidents.map((incident) => this.presentOf(key, incident)));
-    }
-    // While the last ones were read, the first may have ended, or been muted or taken over.
-    return found.map((present, i) => {
-      const next = this.nextOf(key, this.records.lastSeen(ids[i] as string));
-      return next?.status === present?.due.status ? present : undefined;
-    });
-  }
-
-  private isFresh(ids: readonly string[]): boolean {
-    const now = this.options.now();
-    return ids.every((id) => now - this.records.countedAt(id) < FRESH_MS);
-  }
-
-  /** What this replica is to send of an incident now. */
-  private nextOf(key: string, incident: Incident | undefined): Due | undefined {
-    const told = incident?.told[key];
-    // Once its claim has run out, another replica may have it.
-    if (!incident || told?.by !== this.me || (told.until ?? 0) <= this.options.now()) return undefined;
-    return due(incident, told, this.own(key).channel, this.situationOf(incident));
-  }
-
-  private presentOf(key: string, incident: Incident | undefined): Present | undefined {
-    const next = this.nextOf(key, incident);
-    const told = incident?.told[key];
-    if (!next || !incident || !told) return undefined;
-    const alert = alertOf(incident, next, this.options, { now: this.options.now(), before: told.when ?? 0 });
-    const { memory, also = [], isAtFault = false, isSuspect = false } = told;
-    return { due: next, alert, memory: incident.story ? memory : undefined, also, isAtFault, isSuspect };
   }
 
   /** Runs once a second: handles due incidents, and those that the store lost or never had. */
@@ -542,7 +381,8 @@ export class AlertEngine implements Incidents {
     await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
     if (fellBack)
-      for await (const some of this.records.some()) for (const [id] of some) await this.attend(id, (there) => there);
+      for await (const some of this.records.some())
+        for (const [id] of some) await this.claims.update(id, (there) => there);
     this.lookedAt = now();
     this.records.forget();
     // Last, so that all else is done even while these fail.
@@ -559,9 +399,11 @@ export class AlertEngine implements Incidents {
     const ended = await this.records.ended(taken.map(([, mine]) => mine)).catch(() => []);
     await Promise.all(
       taken.map(([id, mine], i) =>
-        this.attend(id, (there = ended[i]) =>
-          there && there.uid !== mine.uid && (there.closedAt ?? ended[i]) ? there : merged(there, mine),
-        ).catch(unlessNewer),
+        this.claims
+          .update(id, (there = ended[i]) =>
+            there && there.uid !== mine.uid && (there.closedAt ?? ended[i]) ? there : merged(there, mine),
+          )
+          .catch(unlessNewer),
       ),
     );
   }
@@ -572,7 +414,7 @@ export class AlertEngine implements Incidents {
     if (introduced.length === 0) return;
     for await (const some of this.records.some())
       for (const [id, { told }] of some)
-        if (introduced.some((key) => !told[key])) await this.attend(id, (there) => there);
+        if (introduced.some((key) => !told[key])) await this.claims.update(id, (there) => there);
   }
 
   /** Updates the counts of due incidents, closes those that are over, and sends each channel what it is due. */
@@ -602,7 +444,7 @@ export class AlertEngine implements Incidents {
           );
           return this.endedByRaise(after, now);
         };
-        return this.attend(id, change, read).catch(() => undefined);
+        return this.claims.update(id, change, read).catch(() => undefined);
       }),
     );
   }
@@ -625,44 +467,6 @@ export class AlertEngine implements Incidents {
     return this.options.thresholdNotReached(of, count, this.options.now() - lastOf(incident).seenAt);
   }
 
-  /** Extends the leases on what this replica is sending, all those of a record in one write. */
-  private async keepLeases(): Promise<void> {
-    const ending = new Map<string, ChannelDelivery[]>();
-    const walks = new Turns(WALKED_IN_A_TURN);
-    for (const delivery of this.deliveries.values()) {
-      await this.leases.claim(delivery);
-      const soon = this.options.now() + SEND_LEASE_MS / 2;
-      for (const some of chunks(delivery.ids(), WALKED_IN_A_TURN)) {
-        await walks.mine(some.length);
-        for (const id of some)
-          if ((this.records.lastSeen(id)?.told[delivery.key]?.until ?? 0) < soon)
-            ending.set(id, [...(ending.get(id) ?? []), delivery]);
-      }
-    }
-    for (const some of chunks([...ending], MAX_IN_A_TURN)) {
-      const read = await this.records.read(some.map(([id]) => id));
-      await Promise.all(
-        some.map(([id, deliveries], i) =>
-          this.attend(id, (there) => this.withLeases(there, deliveries), read[i]).catch(() => undefined),
-        ),
-      );
-    }
-  }
-
-  private withLeases(incident: Incident | undefined, deliveries: readonly ChannelDelivery[]): Incident | undefined {
-    const now = this.options.now();
-    return deliveries.reduce((next, delivery) => {
-      const { key } = delivery;
-      const told = next?.told[key];
-      return next && told ? withTold(next, key, extended(told, this.me, now + this.leaseMs(delivery))) : next;
-    }, incident);
-  }
-
-  /** How long this replica may take to send what it claims now, which comes after what waits already. */
-  private leaseMs({ waiting }: ChannelDelivery): number {
-    return leaseOf(waiting + this.raising.size);
-  }
-
   private reportLost(): void {
     if (this.lost > 0)
       this.logger.warn(
@@ -670,14 +474,6 @@ export class AlertEngine implements Incidents {
       );
     this.lost = 0;
   }
-}
-
-/** Changes one channel's part of an incident, if it has one. */
-function onTold(key: string, change: (told: Told, incident: Incident) => Incident): Change {
-  return (incident) => {
-    const told = incident?.told[key];
-    return told ? change(told, incident) : incident;
-  };
 }
 
 /** The end of a story whose threshold has changed. `Infinity` is no number to name in an alert. */

@@ -82,7 +82,7 @@ export class Mutes {
   /** How many alerts were held back here and are not yet in the record. */
   private readonly heldBack = new Map<string, number>();
   /** Set if a mute was ended or shortened here: what it held back is still recorded with the former end. */
-  endsSooner = false;
+  private endsSooner = false;
 
   /**
    * @param scope - The service and environment that mutes apply to.
@@ -156,6 +156,17 @@ export class Mutes {
   holdBack(mute: MutedScope): void {
     const id = idOf(mute);
     this.heldBack.set(id, (this.heldBack.get(id) ?? 0) + 1);
+  }
+
+  /** Calls `release` if a mute was ended or shortened here, for what it held back. If that fails, the next call does. */
+  async releaseHeld(release: () => Promise<void>): Promise<void> {
+    if (!this.endsSooner) return;
+    this.endsSooner = false;
+    try {
+      await release();
+    } catch {
+      this.endsSooner = true;
+    }
   }
 
   /** Adds the counts of held-back alerts to the records; if the store is away, the next refresh does. */

@@ -16,11 +16,14 @@ async function shown({
   isStoreAway = false,
   contributors = () => Promise.resolve(KEYS),
   of = incident,
+  countedMsAgo = [Infinity, Infinity],
 }) {
   const asked: unknown[] = [];
   const noted: unknown[] = [];
   const records = {
     isAway,
+    countedAt: (id: string) => START - (countedMsAgo['ab'.indexOf(id)] as number),
+    lastSeen: (id: string) => (id === 'a' ? incident : undefined),
     read: () => Promise.resolve([of, undefined]),
     noteCounted: (...args: unknown[]) => void noted.push(args),
   };
@@ -59,6 +62,12 @@ it('shows an incident with its count and its contributors as they are now, which
     asked: ['counts', { category: 'llm_call', window: '', tenant: { id: 'proj_1' }, end: START + 60_000, count: 99 }],
     noted: [['a', found, START]],
   });
+});
+
+it('reads nothing again if all that it is asked for was counted a moment ago', async () => {
+  const ago = (ms: number) => shown({ countedMsAgo: [0, ms] });
+  expect(await ago(249)).toMatchObject({ found: incident, missing: undefined, asked: [], noted: [] });
+  expect(await ago(250)).toMatchObject({ count: 99 });
 });
 
 it('asks for contributors by the name of the window that all replicas share', async () => {

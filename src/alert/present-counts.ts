@@ -6,6 +6,8 @@ import type { IncidentRecords } from './incident/incident-records.js';
 import type { Sight, StoreSeen } from './sight.js';
 import type { AlertOrigin } from './sending/alert-of-incident.js';
 
+/** Counts younger than this are sent without another read. */
+const FRESH_MS = 250;
 /** Counts that take longer are not waited for. */
 const COUNT_WITHIN_MS = 500;
 
@@ -28,8 +30,15 @@ export class PresentCounts {
     private readonly source: CountSource,
   ) {}
 
-  /** The incidents with their current counts and contributors. */
+  /** Whether the counts of all these incidents were read a moment ago. */
+  isFresh(ids: readonly string[]): boolean {
+    const now = this.source.now();
+    return ids.every((id) => now - this.records.countedAt(id) < FRESH_MS);
+  }
+
+  /** The incidents with their current counts and contributors. Those that are all fresh are not read again. */
   async refreshed(ids: readonly string[]): Promise<(Incident | undefined)[]> {
+    if (this.isFresh(ids)) return ids.map((id) => this.records.lastSeen(id));
     const incidents = await this.records.read(ids);
     const counts = await this.of(incidents.map((incident) => incident && [incident, lastOf(incident)]));
     return Promise.all(

@@ -85,6 +85,17 @@ export function withFailed(
   return withTold(incident, key, { ...without(told, 'by', 'until'), ...faults, next, delivery });
 }
 
+/** Changes one channel's part of an incident, if it has one. */
+export function onTold(
+  key: string,
+  change: (told: Told, incident: Incident) => Incident,
+): (incident: Incident | undefined) => Incident | undefined {
+  return (incident) => {
+    const told = incident?.told[key];
+    return told ? change(told, incident) : incident;
+  };
+}
+
 export function withTold(incident: Incident, key: string, told: Told): Incident {
   return { ...incident, told: { ...incident.told, [key]: told } };
 }
