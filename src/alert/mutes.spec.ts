@@ -57,6 +57,18 @@ beforeEach(() => {
   lines = [];
 });
 
+it('what a mute held back is released once after it was ended or shortened, and again if that failed', async () => {
+  const mutes = replica();
+  const release = jest.fn(() => Promise.resolve());
+  await mutes.mute(forAMinute);
+  await mutes.releaseHeld(release);
+  expect(release).not.toHaveBeenCalled();
+  await mutes.unmute({ tenant: 'a' });
+  await mutes.releaseHeld(() => Promise.reject(new Error('away')));
+  for (let i = 0; i < 2; i++) await mutes.releaseHeld(release);
+  expect(release).toHaveBeenCalledTimes(1);
+});
+
 it('a mute without a reason that can be seen is not taken', async () => {
   const mutes = replica();
   for (const reason of ['', ' ', '\u200b', '\u2800 \u200b'])
