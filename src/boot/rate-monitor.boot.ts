@@ -5,6 +5,7 @@ import { DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 
 import { ALERTS, AlertService } from '../facade/alert.service.js';
 import { AlertEngine } from '../alert/alert-engine.js';
+import type { NamedChannel } from '../alert/sending/channel-delivery.js';
 import { Notices } from '../notices/notices.js';
 import { bootLine } from './boot-line.js';
 import { channelsFor, shownChannels } from './channels-for.js';
@@ -15,7 +16,7 @@ import { MemoryCounterStore } from '../store/memory/memory-counter-store.js';
 import { Counter } from '../counter/counter.js';
 import { COUNTER } from '../facade/rate-counter.service.js';
 import { DIGESTS, Digests } from '../notices/digests.js';
-import { MarkedHandlers } from '../monitor/marked-handlers.js';
+import { MarkedHandlers, type MarkedHandler } from '../monitor/marked-handlers.js';
 import { MONITOR } from '../monitor/rate-monitor.guard.js';
 import { RequestMonitor } from '../monitor/request-monitor.js';
 import type { Breach } from '../model/breach.js';
@@ -100,23 +101,61 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     await this.start(options, environment);
   }
 
+  /** Starts the parts, each before what relies on it. Calls and requests from before are counted as soon as their part is there. */
   private async start(options: CompleteOptions, environment: Environment): Promise<void> {
-    const { categories } = options;
-    const handlers = checkHandlers(this.handlers, categories, this.discovery, this.logger);
+    const handlers = checkHandlers(this.handlers, options.categories, this.discovery, this.logger);
     const store = storeFor(options, this.app, this.clock);
-    const state = store.state ?? new MemorySharedState();
     const channels = await channelsFor(options.channels, this.optionsOfTest.channels ? NO_ENVIRONMENT : environment);
-    const once = new SayOnce(this.logger);
+    const parts = this.build(options, store, channels, handlers);
+    const { alerts, counter, overrides, observers } = parts;
+    this.notices = parts.notices;
+    await alerts.start();
+    // Alerts start first, because what was counted before startup may already be over a level.
+    await counter.open();
+    this.counter.set(counter);
+    this.overrides.set(overrides);
+    this.requests.set(parts.requests);
+    this.pollers.push(...parts.pollers);
+    for (const poller of this.pollers) poller.start();
+    // Thresholds set at run time apply from the first request on, if the store can be read.
+    await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
+    await alerts.lookAtMutes();
+    this.alerts.set(alerts);
+    const instances = parts.registry();
+    this.instances = instances;
+    // Not awaited: a slow store must not hold up the boot.
+    void instances.start();
+    this.observers = observers;
+    if (observers.usage) this.usage.set(observers.usage);
+    else this.usage.never();
+    const view = parts.viewOf(instances);
+    this.view.set(view);
+    await observers.start(view);
+    this.digests.set(parts.digests);
+    this.logger.log(bootLine(store.name, handlers, options.categories, await shownChannels(channels)));
+    this.warnOfMemory(store);
+    this.warnOfDropped();
+  }
+
+  /** Builds all parts and connects them. Nothing runs, and the store is not asked, before they are started. */
+  private build(
+    options: CompleteOptions,
+    store: CounterStore,
+    channels: readonly NamedChannel[],
+    handlers: readonly MarkedHandler[],
+  ) {
+    const { categories, service, publicUrl, shutdownFlushMs, groupWaitMs, incidents, maxOpenIncidents } = options;
+    const { logger, clock } = this;
+    const state = store.state ?? new MemorySharedState();
+    const once = new SayOnce(logger);
     const now = (): number => counter.now();
-    const { service, publicUrl, shutdownFlushMs, groupWaitMs, incidents, maxOpenIncidents, blindAfterMs } = options;
     const sending = { service, environment: options.environment, publicUrl, shutdownFlushMs, channels, state, now };
-    const notices = new Notices(sending, this.logger);
-    this.notices = notices;
+    const notices = new Notices(sending, logger);
     const overrides = new Overrides({
       categories,
       state,
       now,
-      logger: this.logger,
+      logger,
       changed: (change) => {
         void notices.send(thresholdNotice(change));
         // If this fails, incidents end as they would without the change.
@@ -134,7 +173,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       breaches.add(breach);
       return alerts.breached(await contributors.withContributors(breach));
     };
-    const counter: Counter = new Counter(store, counted, options, this.clock, this.logger, raise, (total) =>
+    const counter: Counter = new Counter(store, counted, options, clock, logger, raise, (total) =>
       contributors.near(total),
     );
     const alerts: AlertEngine = new AlertEngine(
@@ -151,81 +190,60 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
         isStoreAway: () => counter.isStoreAway,
         windowOf: (category, name) => windowNamed(categories.get(category)?.windows, name),
       },
-      this.logger,
+      logger,
     );
-    await alerts.start();
-    // Alerts start first, because what was counted before startup may already be over a level.
-    await counter.open();
-    this.counter.set(counter);
-    this.overrides.set(overrides);
     const requests = new RequestMonitor(options, this.handlers, counter, contributors, once);
-    this.requests.set(requests);
     const blind = new BlindTimes(
       {
         instance: counter.instance,
         host: hostname(),
         pid: process.pid,
         scope: scopeOf(options),
-        blindAfterMs,
+        blindAfterMs: options.blindAfterMs,
         state,
         now,
         status: () => counter.status(),
         tell: (time) => notices.send(blindNotice(time, store.name)),
       },
-      this.logger,
+      logger,
     );
-    const poll = (subject: string, work: () => Promise<void>): unknown =>
-      this.pollers.push(new Poller(work, this.logger, subject, () => counter.isStoreAway));
-    poll('Blind times', () => blind.look());
-    poll('Thresholds', () => overrides.look());
+    const poller = (subject: string, work: () => Promise<void>): Poller =>
+      new Poller(work, logger, subject, () => counter.isStoreAway);
+    const pollers = [poller('Blind times', () => blind.look()), poller('Thresholds', () => overrides.look())];
     if ([...categories.values()].some(({ contributor }) => contributor))
-      poll('Contributors', () => contributors.look(counter.live()));
-    for (const poller of this.pollers) poller.start();
-    // Thresholds set at run time apply from the first request on, if the store can be read.
-    await within(overrides.look(), LOOK_WITHIN_MS, 'no answer').catch(() => undefined);
-    await alerts.lookAtMutes();
-    this.alerts.set(alerts);
-    const instances = new InstanceRegistry(counter.instance, options, state, now, () => counter.status(), this.logger);
-    this.instances = instances;
-    // Not awaited: a slow store must not hold up the boot.
-    void instances.start();
+      pollers.push(poller('Contributors', () => contributors.look(counter.live())));
     const thresholdOf: MonitorView['thresholdOf'] = (category, window, tenant, seen) =>
       shownThreshold(category, window, overrides, tenant, seen);
-    const observers = new UsageAndMetrics(options, store, counter, thresholdOf, this.logger);
-    this.observers = observers;
+    const observers = new UsageAndMetrics(options, store, counter, thresholdOf, logger);
     const { usage } = observers;
-    if (usage) this.usage.set(usage);
-    else this.usage.never();
-    const view = viewFor({
-      options,
-      store,
-      counter,
-      engine: alerts,
-      requests,
-      handlers,
-      breaches,
+    const digests = new Digests({
+      categories,
+      notices,
+      now,
+      localNow: () => clock.now(),
       usage,
-      instances,
-      thresholdOf,
-      alerts: this.app.get(AlertService, { strict: false }),
-      thresholds: this.app.get(ThresholdService, { strict: false }),
+      history: () => alerts.list(),
+      blindTimes: (from, to) => blind.between(from, to),
     });
-    this.view.set(view);
-    await observers.start(view);
-    this.digests.set(
-      new Digests({
-        categories,
-        notices,
-        now,
-        localNow: () => this.clock.now(),
+    /** Once the store's clock is known, because an instance notes when it began. */
+    const registry = (): InstanceRegistry =>
+      new InstanceRegistry(counter.instance, options, state, now, () => counter.status(), logger);
+    const viewOf = (instances: InstanceRegistry): MonitorView =>
+      viewFor({
+        options,
+        store,
+        counter,
+        engine: alerts,
+        requests,
+        handlers,
+        breaches,
         usage,
-        history: () => alerts.list(),
-        blindTimes: (from, to) => blind.between(from, to),
-      }),
-    );
-    this.logger.log(bootLine(store.name, handlers, categories, await shownChannels(channels)));
-    this.warnOfMemory(store);
-    this.warnOfDropped();
+        instances,
+        thresholdOf,
+        alerts: this.app.get(AlertService, { strict: false }),
+        thresholds: this.app.get(ThresholdService, { strict: false }),
+      });
+    return { notices, overrides, counter, alerts, requests, pollers, observers, digests, registry, viewOf };
   }
 
   /** Runs once no request is in progress: publishes the last counts, and sends the alerts they raise. */
