@@ -10,7 +10,7 @@ it.each([
   ['a line break', 'proj\n1'],
   ['spaces around it', ' proj_1 '],
   ['1,000 characters', 'x'.repeat(1_000)],
-])('the history has an id with %s as it is, not as that of another tenant', (_, id) => {
+])('the history shows an id with %s unchanged, not as that of another tenant', (_, id) => {
   const incident = withBreach(undefined, aBreach(START, { tenant: { id } }), false, START + 1_000);
   expect(alertRecord(incident, NOWHERE, new Map(), START + 1_000).alert.tenant.id).toBe(id);
 });

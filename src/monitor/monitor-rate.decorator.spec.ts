@@ -1,7 +1,7 @@
 import { marksOf, MonitorRate } from './monitor-rate.decorator.js';
 
 describe('MonitorRate', () => {
-  it('takes null in its options as not given', () => {
+  it('treats null in its options as not given', () => {
     const after = (): number => 1;
     class Handlers {
       @MonitorRate('llm_call', { cost: null, after: null, when: null } as never)

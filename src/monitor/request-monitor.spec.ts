@@ -122,7 +122,7 @@ describe('RequestMonitor', () => {
   });
 
   describe('counts a request', () => {
-    it('in every category of the marks, each at its cost, without a wait if nothing needs one', () => {
+    it('in every marked category, each at its cost, without waiting if nothing requires it', () => {
       class Several {
         @MonitorRate('calls', 'tokens')
         @MonitorRate('pages', { cost: 5 })
@@ -135,7 +135,7 @@ describe('RequestMonitor', () => {
       expect(contributed).toEqual([]);
     });
 
-    it('once in a category that two marks name, as the mark next to the method says', () => {
+    it('once in a category that two marks name, as the mark closest to the method says', () => {
       class Twice {
         @MonitorRate('calls')
         @MonitorRate('calls', { cost: 3 })
@@ -145,7 +145,7 @@ describe('RequestMonitor', () => {
       expect(counted).toEqual(['calls acme 3']);
     });
 
-    it('of no handler without a mark', () => {
+    it('not for a handler without a mark', () => {
       class Skipping extends Api {
         @SkipMonitorRate()
         override call(): void {}
@@ -170,7 +170,7 @@ describe('RequestMonitor', () => {
       expect(counted).toEqual(['calls acme 1', 'tokens acme 1']);
     });
 
-    it('where its class is marked, of whichever class that inherits the method', () => {
+    it('if its class is marked, for each class that inherits the method', () => {
       // The method belongs to all of them, but the class decides.
       class Base {
         call(): void {}
@@ -187,7 +187,7 @@ describe('RequestMonitor', () => {
       expect(lookedUp).toEqual(['First.call', 'Second.call']);
     });
 
-    it('not in a category that is unknown, which is an error in the log, once', () => {
+    it('not in an unknown category, which is logged once as an error', () => {
       class Later {
         @MonitorRate('cals', 'tokens')
         call(): void {}
@@ -205,7 +205,7 @@ describe('RequestMonitor', () => {
       expect(lines).toEqual([]);
     });
 
-    it('and keeps the names of the handlers that counted one', () => {
+    it('and remembers the names of the handlers that counted one', () => {
       class Free {
         @MonitorRate('calls', { cost: 0 })
         call(): void {}
@@ -240,7 +240,7 @@ describe('RequestMonitor', () => {
       expect(lines).toEqual([]);
     });
 
-    it('nothing if nothing depends on it, and then asks nobody', () => {
+    it('nothing if no mark depends on it, and then calls no function', () => {
       const skipIf = jest.fn(() => false);
       start({ categories: { calls: {}, tokens: {} }, skipIf });
       class OnlySuccess {
@@ -260,7 +260,7 @@ describe('RequestMonitor', () => {
 
   describe('skipIf', () => {
     describe.each(Object.entries(answers))('that answers %s', (_how, answering) => {
-      it('is asked with the context, and decides', async () => {
+      it('is called with the context, and decides', async () => {
         const skipIf = jest.fn((context: ExecutionContext) => answering(context.getArgByIndex(0) !== REQUEST));
         start({ skipIf });
         observe(Api, 'call', { ...REQUEST });
@@ -270,7 +270,7 @@ describe('RequestMonitor', () => {
         expect(lines).toEqual([]);
       });
 
-      it.each([undefined, null])('counts the request if it is %p, which is no fault', async (answer) => {
+      it.each([undefined, null])('counts the request if it is %p, without a warning', async (answer) => {
         start({ skipIf: () => answering(answer as unknown as boolean) });
         observe(Api);
         expect(await countedNow()).toEqual(['calls acme 1']);
@@ -281,7 +281,7 @@ describe('RequestMonitor', () => {
         [1, 'a number'],
         ['true', 'a string'],
         [{}, 'an object'],
-      ])('counts the request if it is %p, and says so', async (answer, kind) => {
+      ])('counts the request if it is %p, and logs it', async (answer, kind) => {
         start({ skipIf: () => answering(answer as unknown as boolean) });
         observe(Api);
         expect(await countedNow()).toEqual(['calls acme 1']);
@@ -292,7 +292,7 @@ describe('RequestMonitor', () => {
     it.each<[string, () => never]>([
       ['throws', () => fault()],
       ['rejects', () => Promise.reject(new Error('no database')) as never],
-    ])('counts the request if it %s, and says so', async (_how, skipIf) => {
+    ])('counts the request if it %s, and logs it', async (_how, skipIf) => {
       start({ skipIf });
       observe(Api);
       expect(await countedNow()).toEqual(['calls acme 1']);
@@ -305,7 +305,7 @@ describe('RequestMonitor', () => {
     const whose = (kind: string): string =>
       `The tenant resolver returned ${kind}, neither an id (string or number) nor an object with one.`;
 
-    it('counts nothing, and says once for each reason what was found', async () => {
+    it('counts nothing, and logs once per reason what was found', async () => {
       for (let i = 0; i < 2; i++) observe(Api, 'call', ANONYMOUS);
       observe(Api, 'call', { ...REQUEST, user: 'acme' });
       expect(lines).toEqual([
@@ -315,7 +315,7 @@ describe('RequestMonitor', () => {
       expect(await countedNow()).toEqual([]);
     });
 
-    it("names each kind of what the app's resolver returned", async () => {
+    it("names the kind of each value that the app's resolver returned", async () => {
       const answers = [
         undefined,
         Buffer.from('an id'),
@@ -345,7 +345,7 @@ describe('RequestMonitor', () => {
       ]);
     });
 
-    it("tells to check the app's resolver if that reads something else", () => {
+    it("suggests to check the app's resolver if that reads something else", () => {
       start({ tenant: () => undefined });
       observe(Api, 'call', ANONYMOUS);
       expect(lines).toEqual([
@@ -356,7 +356,7 @@ describe('RequestMonitor', () => {
     it.each<[string, () => never]>([
       ['throws', () => fault()],
       ['rejects', () => Promise.reject(new Error('no database')) as never],
-    ])('says so if the resolver %s, and counts in the other categories', async (_how, tenant) => {
+    ])('logs it if the resolver %s, and counts in the other categories', async (_how, tenant) => {
       start({ categories: { calls: { tenant }, tokens: {} } });
       class Both {
         @MonitorRate('calls', 'tokens')
@@ -369,7 +369,7 @@ describe('RequestMonitor', () => {
       ]);
     });
 
-    it('asks the resolver of the category with the context, which may answer later', async () => {
+    it("calls the category's resolver with the context, which may be asynchronous", async () => {
       const tenant = (context: ExecutionContext): Promise<TenantLike> =>
         Promise.resolve({ id: `${context.getClass().name}-1` });
       start({ categories: { calls: { tenant }, tokens: {} } });
@@ -390,7 +390,7 @@ describe('RequestMonitor', () => {
     };
 
     it.each(Object.entries(answers))(
-      'is what a function gives %s; what is no cost is left to the counter',
+      'is what a function returns %s; an invalid cost is left to the counter',
       async (_how, answering) => {
         for (const cost of [7, 0.5, -1, 'x', undefined]) {
           observe(costing({ cost: () => answering(cost as number) }));
@@ -402,7 +402,7 @@ describe('RequestMonitor', () => {
       },
     );
 
-    it('is asked with the context', () => {
+    it('is computed from the context', () => {
       const cost = (context: ExecutionContext): number => (context.getArgByIndex<object>(0) === REQUEST ? 4 : 5);
       observe(costing({ cost }));
       expect(counted).toEqual(['calls acme 4']);
@@ -411,21 +411,21 @@ describe('RequestMonitor', () => {
     it.each<[string, () => never]>([
       ['throws', () => fault()],
       ['rejects', () => Promise.reject(new Error('no database')) as never],
-    ])('is 1 if the function %s, which the log says', async (_how, cost) => {
+    ])('is 1 if the function %s, which is logged', async (_how, cost) => {
       observe(costing({ cost }));
       expect(await countedNow()).toEqual(['calls acme 1']);
       expect(lines).toEqual(['The cost of calls threw on Costing.call (no database): the request counts as 1']);
     });
 
-    describe.each(Object.entries(answers))('of a result, that after gives %s,', (_how, answering) => {
-      it('is asked with the result and the context', async () => {
+    describe.each(Object.entries(answers))('of a result, which after returns %s,', (_how, answering) => {
+      it('is computed from the result and the context', async () => {
         const after = jest.fn(() => answering(2.5));
         succeed(costing({ after }), 'the result');
         expect(after.mock.calls).toEqual([['the result', expect.any(ExecutionContextHost)]]);
         expect(await countedNow()).toEqual(['calls acme 2.5']);
       });
 
-      it('may be a function that gives a cost before elsewhere, where it is called with the context alone', async () => {
+      it('may come from a function that is also a `cost` elsewhere, called there with the context alone', async () => {
         const both = jest.fn(() => answering(2));
         class Both {
           @MonitorRate('calls', { cost: both })
@@ -452,7 +452,7 @@ describe('RequestMonitor', () => {
         [-Infinity, 'less than 0'],
         [NaN, 'NaN'],
         [Infinity, 'Infinity'],
-      ])('counts nothing if it is %p, which the log says', async (cost, shown) => {
+      ])('counts nothing if it is %p, which is logged', async (cost, shown) => {
         succeed(costing({ after: () => answering(cost as number) }));
         expect(await countedNow()).toEqual([]);
         expect(lines).toEqual([
@@ -464,7 +464,7 @@ describe('RequestMonitor', () => {
     it.each<[string, () => never]>([
       ['throws', () => fault()],
       ['rejects', () => Promise.reject(new Error('no database')) as never],
-    ])('of a result is nothing if after %s, which the log says', async (_how, after) => {
+    ])('of a result is 0 if after %s, which is logged', async (_how, after) => {
       succeed(costing({ after }));
       expect(await countedNow()).toEqual([]);
       expect(lines).toEqual([
@@ -477,7 +477,7 @@ describe('RequestMonitor', () => {
     const contributing = (contributor: () => unknown): void =>
       start({ categories: { calls: { contributor: contributor as () => string }, tokens: {} } });
 
-    it('is counted with the cost of the request, of categories that have one', () => {
+    it('is counted with the cost of the request, in categories that have one', () => {
       const contributor = jest.fn((context: ExecutionContext) => context.getHandler().name);
       start({ categories: { calls: { contributor }, tokens: {} } });
       class Keyed {
@@ -506,7 +506,7 @@ describe('RequestMonitor', () => {
         () => Promise.reject(new Error('no database')),
         'threw (it returned a promise, but must be synchronous)',
       ],
-    ])('is counted as unknown if it %s, which the log says', async (_how, contributor, shown) => {
+    ])('is counted as unknown if it %s, which is logged', async (_how, contributor, shown) => {
       contributing(contributor);
       observe(Api);
       expect(contributed).toEqual(["calls acme '' 1"]);
@@ -541,14 +541,14 @@ describe('RequestMonitor', () => {
       expect(routeOf(to(Api, 'call', request), true)).toEqual({ method, path, handler: 'Api.call' });
     });
 
-    it('of anything else is its kind and the name of the handler, whatever the message pretends to be', () => {
+    it('of anything else is its kind and the name of the handler, whatever the message contains', () => {
       start({ tenant: () => 'acme' });
       const message = to(Api, 'call', { method: 'GET', route: { path: '/a' } }, 'rpc');
       void monitor.observe(message, false);
       expect(routeOf(message, true)).toEqual({ method: 'rpc', path: 'call', handler: 'Api.call' });
     });
 
-    it('is one object while it stays the same, and that of the request before unless it must be exact', () => {
+    it('is one object while it stays the same, and that of the previous request unless it must be exact', () => {
       const [get, put, other] = [
         { method: 'GET', route: { path: '/a' } },
         { method: 'PUT', route: { path: '/a' } },
@@ -586,7 +586,7 @@ describe('RequestMonitor', () => {
       call(): void {}
     }
 
-    it('as long as the counter wants, with several marks for each of them', async () => {
+    it('as long as the counter asks, with several marks for each of them', async () => {
       for (const pending of [['calls'], ['tokens'], ['calls', 'tokens'], ['tokens', 'calls']]) {
         const ends = new Map<string, () => void>();
         nextWait = (category) =>
@@ -634,7 +634,7 @@ describe('RequestMonitor', () => {
         expect(await isDone(waiting)).toBe(true);
       });
 
-      it('not in the background, where it is counted later', async () => {
+      it('not in background mode, in which it is counted later', async () => {
         startWith('background');
         expect(waitOf(owner)).toBeUndefined();
         reply();
@@ -652,7 +652,7 @@ describe('RequestMonitor', () => {
         expect(counted).toEqual(['calls acme 1']);
       });
 
-      it('at most waitAtMostMs, and no longer at all after three late answers, until one is in time', async () => {
+      it('waitAtMostMs at most, and not at all after three late answers, until one is in time', async () => {
         startWith('auto');
         for (let i = 0; i < 3; i++) {
           const waiting = waitOf(owner);
@@ -671,7 +671,7 @@ describe('RequestMonitor', () => {
       });
     });
 
-    it('for no function that hangs for others, but for each that does not', async () => {
+    it('for no hanging function, but for each other one', async () => {
       const tenant = hanging('acme');
       start({
         categories: { calls: { tenant }, tokens: { tenant }, pages: { tenant: () => Promise.resolve('acme') } },
@@ -688,7 +688,7 @@ describe('RequestMonitor', () => {
       expect(waitOf(Pages)).toBeDefined();
     });
 
-    it('for nothing once the monitor has stopped: no timer is left', async () => {
+    it('for nothing once the monitor has stopped, without leaving a timer', async () => {
       start({ tenant: hanging('acme'), skipIf: () => Promise.resolve(false) });
       observe(Api);
       await pass(WAIT_AT_MOST_MS);
@@ -771,7 +771,7 @@ describe("faults of the app's functions, and of our own", () => {
       ['cost', 1],
       ['after', 1],
       ['contributor', 2],
-    ])('%s: each is logged once, and again if it comes back after all was well', async (asked, places) => {
+    ])('%s: each is logged once, and again if it recurs after a success', async (asked, places) => {
       for (let i = 0; i < 3; i++) await request({ [asked]: 'no database' });
       expect(logged()).toBe(places);
       await request({ [asked]: 'no rights' });
@@ -800,7 +800,7 @@ describe("faults of the app's functions, and of our own", () => {
     });
   });
 
-  it('a context that cannot be read stops no request', () => {
+  it('an unreadable context stops no request', () => {
     const unreadable = {} as ExecutionContext;
     expect(monitor.observe(unreadable, false)).toBeUndefined();
     expect(monitor.outcome(unreadable, { failed: false, result: {} })).toBeUndefined();

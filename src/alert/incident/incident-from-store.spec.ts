@@ -219,13 +219,13 @@ const FIELDS = [
 );
 
 describe('a record of an incident', () => {
-  it('is recognized as it is written', () => {
+  it('is recognized in the form in which it is written', () => {
     expect(isIncident(whole())).toBe(true);
     use(whole());
   });
 
   it.each([null, 'x', -1, 1e300, 9e15, {}, [], [null], true, undefined, ''])(
-    'with %p in any place is not recognized, or harmless',
+    'with %p in any field is rejected or harmless',
     (value) => {
       const accepted = placesIn(whole()).flatMap((path) => {
         const record = changed(path, value);

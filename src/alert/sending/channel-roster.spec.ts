@@ -9,7 +9,7 @@ const roster = (key: string, wanting: object = {}): ChannelRoster =>
 
 beforeEach(() => (state = new MemorySharedState()));
 
-it('knows the channels of other replicas, whatever they leave out', async () => {
+it('knows the channels of other replicas, whichever fields they lack', async () => {
   const nothing = { minSeverity: null, categories: null, repeatEveryMs: undefined };
   const all = { minSeverity: 'critical', categories: ['llm_call'], repeatEveryMs: 60_000 };
   await roster('nothing', nothing).look(NOW);
@@ -28,7 +28,7 @@ it.each([
   { minSeverity: 'loud' },
   { categories: [7] },
   { repeatEveryMs: -1 },
-])('leaves out a stored entry that is none, with %j', async (wrong) => {
+])('ignores a malformed stored entry, with %j', async (wrong) => {
   await roster('other').look(NOW);
   const entry = JSON.stringify({ schema: 1, key: 'wrong', seenAt: NOW, ...wrong });
   await state.swap('channels:api', 'wrong', undefined, entry);
@@ -37,7 +37,7 @@ it.each([
   expect([...own.channels.keys()].sort()).toEqual(['other', 'own']);
 });
 
-it('goes on beside an entry of its own channel that a newer version wrote, and leaves it', async () => {
+it('leaves an entry of its own channel that a newer version wrote unchanged, and continues', async () => {
   await roster('other').look(NOW);
   const entry = JSON.stringify({ schema: 2, key: 'own' });
   await state.swap('channels:api', 'own', undefined, entry);
