@@ -723,6 +723,14 @@ describe('Counter', () => {
         await pass(1);
         expect(await isDone(late)).toBe(true);
         if (end === 'flush') expect(await late).toBe(false);
+        expect(lines).toEqual(
+          end === 'flush'
+            ? []
+            : [
+                'The app shut down before 1 call of its functions (tenant, skipIf, cost, after or threshold) had an answer: what waited for them ' +
+                  'was not counted, or not compared with its threshold',
+              ],
+        );
       },
     );
 

@@ -310,6 +310,11 @@ export class Counter {
     for (const tracked of left) this.losses.unpublished(tracked);
     for (const window of this.windows.crowded()) this.losses.untracked(window);
     this.losses.say();
+    if (this.unanswered.size > 0)
+      this.logger.warn(
+        `The app shut down before ${plural(this.unanswered.size, 'call')} of its functions (tenant, skipIf, cost, after or threshold) had an answer: ` +
+          'what waited for them was not counted, or not compared with its threshold',
+      );
   }
 
   /** Closes the store. If that fails or hangs, the app still shuts down. */
