@@ -1575,6 +1575,48 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
+    it('what was told is not told again by another replica that is back first, however long it takes to write that', async () => {
+      const [told, heard] = [new Hearing(), new Hearing()];
+      let isSlow = false;
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        read: async (...args: Parameters<SharedState['read']>) => {
+          if (isSlow && args[0] === 'incidents::') await inMs(15 * SECOND);
+          return state.read(...args);
+        },
+      });
+      const [side, other] = [brittle(slow), brittle(state)];
+      const one = await replica([told], {}, side);
+      await replica([heard], {}, other);
+      told.answer = () => {
+        side.away = other.away = true;
+      };
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(10 * SECOND);
+      isSlow = true;
+      side.away = other.away = false;
+      await pass(MINUTE);
+      expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
+    });
+
+    it('what is told then is not told again, though the channel confirms it while that is yet to be written', async () => {
+      const heard = new Hearing();
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        read: async (...args: Parameters<SharedState['read']>) => {
+          if (args[0] === 'history::') await inMs(10 * SECOND);
+          return state.read(...args);
+        },
+      });
+      const side = brittle(slow);
+      const one = await replica([heard], {}, side);
+      side.away = true;
+      heard.answer = () => inMs(8 * SECOND);
+      void one.breached(aBreach('a', {}, HOUR));
+      await pass(3 * SECOND);
+      side.away = false;
+      await pass(MINUTE);
+      expect([heard.heard, await statuses(one)]).toEqual([['a 16'], ['a delivered']]);
+    });
+
     it('a story does not end before the counter has noticed', async () => {
       const side = brittle(state);
       let isStoreAway = false;

@@ -36,6 +36,7 @@ import { calmAfterRaise } from './incident/end-of-incident.js';
 import type { IncidentSettings } from './incident/situation.js';
 import { onTold, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
+import { Writers } from './incident/writers.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 import { Claims } from './claims.js';
 import { Sight } from './sight.js';
@@ -89,6 +90,7 @@ export class AlertEngine {
   private readonly pollers: readonly Poller[];
   private readonly v01: V01Incidents;
   private readonly roster: ChannelRoster;
+  private readonly writers: Writers;
   private readonly settings: IncidentSettings;
   private readonly raising = new Set<Promise<void>>();
   /** Alerts are sent outside the request's async context, or Sentry would attach the request that crossed the level. */
@@ -120,6 +122,7 @@ export class AlertEngine {
     this.once = new SayOnce(logger);
     this.v01 = new V01Incidents(state, scope, categories);
     this.roster = new ChannelRoster(state, scope, this.ownChannels);
+    this.writers = new Writers(state, scope, me, now);
     this.leases = new Leases(state, scope, me, () => this.records.isAway);
     this.claims = new Claims({
       me,
@@ -130,6 +133,7 @@ export class AlertEngine {
       v01: this.v01,
       roster: this.roster,
       leases: this.leases,
+      writers: this.writers,
       deliveries: this.deliveries,
       raising: this.raising,
       settings: this.settings,
@@ -139,7 +143,7 @@ export class AlertEngine {
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
       // Beside the looks: after an outage, one may take longer than a lease.
-      new Poller(() => this.claims.extend(), logger, 'Leases', isStoreAway),
+      new Poller(() => this.keepLeases(), logger, 'Leases', isStoreAway),
       new Poller(() => this.look(), logger, 'Incidents', isStoreAway),
       new Poller(() => this.adopt(), logger, 'Incidents of 0.1', isStoreAway),
     ];
@@ -365,18 +369,22 @@ export class AlertEngine {
     let ids: readonly string[];
     try {
       const leads = await this.leases.leads();
+      // From the first answer on: finding out what to write takes long, too.
+      if (this.records.isAway) await this.writers.begin();
       await this.lookAtRoster();
       const isBusy =
         leads || [...this.deliveries.values()].some((channel) => channel.isGrouped && this.leases.holds(channel));
       ids = await this.records.due(isBusy ? now() : now() - LEFT_UNDONE_MS);
     } catch (error) {
       this.records.storeIsAway();
+      this.writers.lost();
       this.sight.lost(this.lookedAt);
       await this.handleDue(this.records.dueHere(now()));
       throw error;
     }
     this.sight.regained();
-    for (const some of chunks(this.records.takeUnshared(), MAX_IN_A_TURN)) await this.share(some);
+    for (const some of chunks(this.records.unwritten(), MAX_IN_A_TURN)) await this.share(some);
+    if (this.writers.isOne) await this.writers.end();
     await this.handleDue([...ids, ...this.records.dueHere(now())]);
     await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.
@@ -398,14 +406,22 @@ export class AlertEngine {
   private async share(taken: readonly (readonly [id: string, incident: Incident])[]): Promise<void> {
     const ended = await this.records.ended(taken.map(([, mine]) => mine)).catch(() => []);
     await Promise.all(
-      taken.map(([id, mine], i) =>
+      taken.map(([id, before], i) =>
         this.claims
-          .update(id, (there = ended[i]) =>
-            there && there.uid !== mine.uid && (there.closedAt ?? ended[i]) ? there : merged(there, mine),
-          )
+          .update(id, (there = ended[i]) => {
+            // A channel may have confirmed it since.
+            const mine = this.records.lastSeen(id) ?? before;
+            return there && there.uid !== mine.uid && (there.closedAt ?? ended[i]) ? there : merged(there, mine);
+          })
           .catch(unlessNewer),
       ),
     );
+  }
+
+  private async keepLeases(): Promise<void> {
+    const { writers, records } = this;
+    if (writers.isOne || writers.areOthers || records.isJustBack) await writers.look();
+    await this.claims.extend();
   }
 
   /** Sends open incidents to new channels, which the records do not name yet. */
@@ -452,7 +468,7 @@ export class AlertEngine {
   /** Ends a story if a deployment or a function has raised the threshold so far that the tenant is over no level any more. */
   private endedByRaise(incident: Incident, now: number): Incident {
     const { story, closedAt } = incident;
-    if (!story || closedAt !== undefined || !this.sight.mayClose) return incident;
+    if (!story || closedAt !== undefined || !this.claims.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
     const calmSince = Math.max(Math.min(seenAt, end), this.sight.since(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.settings)) return incident;

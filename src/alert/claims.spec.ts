@@ -56,6 +56,7 @@ function aReplica(state: MemorySharedState, me: string) {
     v01: new V01Incidents(state, 'app', []),
     roster: new ChannelRoster(state, 'app', new Map([['chat#', {}]])),
     leases: new Leases(state, 'app', me, () => records.isAway),
+    writers: { isOne: false, areOthers: false },
   });
   const breached = (id: string, more: object = {}) =>
     claims.update(id, (before) => withBreach(before, aBreach(START - 30_000, { count: 16, ...more }), true, now()));

@@ -143,7 +143,7 @@ describe('incidents', () => {
     await open(started, 'a');
     const { writes } = state;
     for (let i = 0; i < 3; i++) await started.due(0);
-    expect([started.takeUnshared(), state.writes - writes]).toEqual([[], 0]);
+    expect([started.unwritten(), state.writes - writes]).toEqual([[], 0]);
   });
 
   it('are written again once if the store has lost when they are due', async () => {
@@ -192,7 +192,7 @@ describe('incidents', () => {
   });
 
   describe('while the store is away', () => {
-    it('are changed in memory, and taken once to be written when it is back', async () => {
+    it('are changed in memory, and are to be written when it is back', async () => {
       const a = await open(records, 'a', { lookAt: 5 });
       await goAway();
       expect(records.isAway).toBe(true);
@@ -203,18 +203,18 @@ describe('incidents', () => {
       expect((await all(records)).map(([id]) => id)).toEqual(['a', 'b']);
       expect((await records.newest()).incidents.map(({ tenant }) => tenant.id).sort()).toEqual(['a', 'b']);
       expect([records.dueHere(4), records.dueHere(5), records.dueHere(6)]).toEqual([[], ['a'], ['a', 'b']]);
-      expect(records.takeUnshared()).toEqual([]);
+      expect(records.unwritten()).toEqual([]);
       await comeBack();
       // The store has an older one: what is here is newer until it is written.
       expect((await records.read(['a']))[0]?.calm).toBe(1);
       expect((await all(records)).map(([, { calm }]) => calm)).toEqual([1, 0]);
-      const taken = records.takeUnshared();
+      const taken = records.unwritten();
       expect(taken.map(([id, { calm }]) => [id, calm])).toEqual([
         ['b', 0],
         ['a', 1],
       ]);
-      expect([records.takeUnshared(), records.dueHere(6)]).toEqual([[], []]);
       for (const [id, mine] of taken) await records.change(id, () => mine);
+      expect([records.unwritten(), records.dueHere(6)]).toEqual([[], []]);
       expect((await other.read(['a', 'b'])).map((each) => each?.calm)).toEqual([1, 0]);
     });
 
@@ -223,18 +223,30 @@ describe('incidents', () => {
       await open(records, 'a');
       expect([records.isAway, records.lastSeen('a')?.tenant.id]).toEqual([true, 'a']);
       await comeBack();
-      const [[id, mine] = ['', of('x')]] = records.takeUnshared();
+      const [[id, mine] = ['', of('x')]] = records.unwritten();
       state.away = true;
       await records.change(id, () => mine);
       await comeBack();
-      expect(records.takeUnshared().map(([each]) => each)).toEqual(['a']);
+      expect(records.unwritten().map(([each]) => each)).toEqual(['a']);
+    });
+
+    it('are written with what another replica has begun of the same since', async () => {
+      const told = {
+        hearing: { levels: { '': 1 }, when: 2_000, delivery: { status: 'delivered' as const, attempts: 1 } },
+      };
+      await goAway();
+      await open(records, 'a', { told });
+      await comeBack();
+      await other.change('a', () => of('a', { raisedAt: 9_000 }));
+      await records.change('a', (there) => there && { ...there, calm: 1 });
+      expect((await other.read(['a']))[0]).toMatchObject({ calm: 1, told });
     });
 
     describe('are not forgotten', () => {
       const delivery = { status: 'delivered' as const, attempts: 1 };
       const told = { hearing: { levels: { '': 1 }, when: 2_000, delivery } };
       const tell = () => records.change('a', (there) => there && { ...there, told });
-      const known = () => records.takeUnshared().map(([id, mine]) => [id, mine.told, mine.calm]);
+      const known = () => records.unwritten().map(([id, mine]) => [id, mine.told, mine.calm]);
 
       it('if the store answers to an earlier change then', async () => {
         await open(records, 'a');
@@ -342,13 +354,19 @@ describe('incidents', () => {
   it('are restored by a replica that knows them after the store has lost its records', async () => {
     await open(records, 'a');
     await open(other, 'b');
-    expect(records.takeUnshared()).toEqual([]);
+    expect(records.unwritten()).toEqual([]);
     await state.trim('incidents:app', 0);
     await state.loseDueTimes('incidents:app');
     await comeBack();
-    expect(records.takeUnshared().map(([id]) => id)).toEqual(['a']);
+    expect(records.unwritten().map(([id]) => id)).toEqual(['a']);
+    // As when a channel confirms it before it is written.
+    expect(await records.change('a', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
+    expect(await records.change('a', (there) => there && undefined)).toBeUndefined();
+    const [[id, mine] = ['', of('x')], ...others] = records.unwritten();
+    expect([id, mine.calm, others, await state.size('incidents:app')]).toEqual(['a', 1, [], 0]);
+    await records.change(id, (there = mine) => there);
     await comeBack();
-    expect(records.takeUnshared()).toEqual([]);
+    expect(records.unwritten()).toEqual([]);
   });
 
   it('are written again, all of them, if a failover after an outage lost them or their last change', async () => {
@@ -364,7 +382,7 @@ describe('incidents', () => {
     for (const [id, text] of await state.list('incidents:app'))
       await state.swap('incidents:app', id, text, Number(id.slice(1)) % 2 ? acknowledged.get(id) : undefined);
     await many.due(0);
-    const taken = many.takeUnshared();
+    const taken = many.unwritten();
     expect([taken.length, taken.every(([, incident]) => incident.told === told)]).toEqual([600, true]);
   });
 
@@ -390,7 +408,7 @@ describe('incidents', () => {
       await comeBack();
       await state.loseDueTimes('incidents:app');
       await comeBack();
-      expect(records.takeUnshared().map(([id]) => id)).toEqual(['b']);
+      expect(records.unwritten().map(([id]) => id)).toEqual(['b']);
     });
 
     it('and that go on are known here as they are now, so that they can be restored', async () => {
@@ -430,7 +448,7 @@ describe('incidents', () => {
         return found;
       });
       for (let i = 0; i < 2; i++) await records.due(1_006);
-      expect(records.takeUnshared().map(([id]) => id)).toEqual(['a']);
+      expect(records.unwritten().map(([id]) => id)).toEqual(['a']);
     });
 
     it('are read five hundred at a time', async () => {
@@ -446,7 +464,7 @@ describe('incidents', () => {
       const [text] = await state.read('incidents:app', [id]);
       return state.swap('incidents:app', id, text, undefined);
     };
-    const taken = () => records.takeUnshared().map(([id]) => id);
+    const taken = () => records.unwritten().map(([id]) => id);
     const endOthers = async (count: number, firstAt: number): Promise<void> => {
       for (let i = 0; i < count; i++)
         await other.archive(`o${i}`, of(`o${i}`, { closedAt: i === 0 ? firstAt : SEEN + i }));
@@ -516,7 +534,7 @@ describe('incidents', () => {
       for (const id of ['e', 'f']) expect(await open(records, id)).toBeDefined();
       expect([await open(records, 'g'), records.lastSeen('g')]).toEqual([undefined, undefined]);
       expect(await records.change('d', (there) => there && { ...there, calm: 2 })).toMatchObject({ calm: 2 });
-      expect([records.size, records.takeUnshared()]).toEqual([3, []]);
+      expect([records.size, records.unwritten()]).toEqual([3, []]);
       await records.change('a', () => undefined);
       expect(records.size).toBe(3);
     });
@@ -535,9 +553,9 @@ describe('incidents', () => {
       expect([records.isAlone('a'), records.isAlone('d')]).toEqual([false, false]);
       await comeBack();
       expect(records.isAlone('a')).toBe(false);
-      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      for (const [id, mine] of records.unwritten()) await records.change(id, () => mine);
       expect([records.isAlone('a'), records.isAlone('d')]).toEqual([false, true]);
-      expect([(await other.read(['a']))[0]?.calm, await stored(), records.takeUnshared()]).toEqual([
+      expect([(await other.read(['a']))[0]?.calm, await stored(), records.unwritten()]).toEqual([
         1,
         ['a', 'b', 'c'],
         [],
@@ -549,7 +567,7 @@ describe('incidents', () => {
       await other.change('a', () => undefined);
       await records.due(0);
       expect(records.isAlone('d')).toBe(false);
-      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      for (const [id, mine] of records.unwritten()) await records.change(id, () => mine);
       expect(await stored()).toEqual(['b', 'c', 'd']);
     });
 
@@ -588,7 +606,7 @@ describe('incidents', () => {
       await comeBack();
       await records.archive('a', closed);
       expect([await archived(), records.lastSeen('a')]).toEqual([0, closed]);
-      for (const [id, mine] of records.takeUnshared()) await records.change(id, () => mine);
+      for (const [id, mine] of records.unwritten()) await records.change(id, () => mine);
       state.away = true;
       await records.archive('a', closed);
       expect(records.lastSeen('a')).toEqual(closed);

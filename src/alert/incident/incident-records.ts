@@ -1,7 +1,7 @@
 import { MAX_IN_A_TURN, NewerRecord, Records } from '../../store/records.js';
 import type { SharedState } from '../../store/shared-state.js';
 import { chunks } from '../../util/chunks.js';
-import { lastOf, withKnown, type Incident } from './incident.js';
+import { lastOf, merged, withKnown, type Incident } from './incident.js';
 import { isIncident } from './incident-from-store.js';
 
 /** How many alerts the history holds. */
@@ -235,17 +235,9 @@ export class IncidentRecords {
     return [...this.here()].filter(([, { lookAt = Infinity }]) => lookAt <= now).map(([id]) => id);
   }
 
-  /** Incidents to write to the store, which was away or lost them. Each is returned once, and again if the write fails. */
-  takeUnshared(): (readonly [id: string, incident: Incident])[] {
-    const taken: (readonly [string, Incident])[] = [];
-    for (const id of this.unshared.keys()) {
-      if (this.away) break;
-      if (this.isAlone(id)) continue;
-      this.unshared.delete(id);
-      const incident = this.lastSeen(id);
-      if (incident) taken.push([id, incident]);
-    }
-    return taken;
+  /** Incidents to write to the store, which was away or lost them. */
+  unwritten(): (readonly [id: string, incident: Incident])[] {
+    return this.away ? [] : [...this.here()].filter(([id]) => !this.isAlone(id));
   }
 
   /** What the history has of `incidents`, in their order; undefined for one that is not there, or that continued here after that end. */
@@ -378,7 +370,11 @@ export class IncidentRecords {
       const changed = await this.store.change(
         id,
         (there) => {
-          const next = change(withKnown(there, this.lastSeen(id)));
+          const mine = this.lastSeen(id);
+          const known = withKnown(there, mine);
+          // Another replica may have begun the same one later: it is no newer than what is yet to be written here.
+          const isOlder = mine && known === there && there?.uid === mine.uid && this.unshared.has(id);
+          const next = change(isOlder ? merged(there, mine) : known);
           isTooMany = !there && next !== undefined && next.closedAt === undefined && this.open >= this.max;
           return isTooMany ? undefined : next;
         },
@@ -386,6 +382,13 @@ export class IncidentRecords {
       );
       if (isTooMany) return 'no room';
       if (!changed.before && changed.after) this.open++;
+      const mine = this.unshared.has(id) ? this.lastSeen(id) : undefined;
+      if (!changed.after && mine) {
+        // The store has yet to get it: what is known of it now is written with it.
+        const after = change(mine);
+        if (after) this.note(id, after);
+        return { after };
+      }
       const known = withKnown(changed.after, this.lastSeen(id));
       // It may have changed in memory before the answer came.
       if (known !== changed.after) this.unshared.set(id, false);
@@ -397,6 +400,7 @@ export class IncidentRecords {
     } catch (error) {
       if (error instanceof NewerRecord) {
         this.seen.delete(id);
+        this.unshared.delete(id);
         throw error;
       }
       this.refused = { error, at: performance.now() };

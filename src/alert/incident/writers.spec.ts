@@ -1,0 +1,62 @@
+import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
+import { Writers } from './writers.js';
+
+const START = 1_000_000;
+const MINUTE = 60_000;
+
+describe('replicas that write what they know from an outage', () => {
+  let state: MemorySharedState;
+  let now: number;
+  const writer = (me: string): Writers => new Writers(state, 'app', me, () => now);
+  const sees = async (who: Writers, at = START): Promise<boolean> => {
+    now = at;
+    await who.look();
+    return who.areOthers;
+  };
+
+  beforeEach(() => {
+    state = new MemorySharedState();
+    now = START;
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it('are known to all others until the last of them has', async () => {
+    const [one, other, third] = [writer('one'), writer('other'), writer('third')];
+    await one.begin();
+    expect([one.isOne, one.areOthers, await sees(third)]).toEqual([true, false, true]);
+    await other.begin();
+    expect([other.areOthers, await sees(one)]).toEqual([true, true]);
+    await one.end();
+    expect([one.isOne, one.areOthers, await sees(third)]).toEqual([false, true, true]);
+    await other.end();
+    expect([other.areOthers, await sees(one), await sees(third)]).toEqual([false, false, false]);
+  });
+
+  it('write once that they do, and hold others up for half a minute at most, also if the clock falls back', async () => {
+    const [one, third] = [writer('one'), writer('third')];
+    const swap = jest.spyOn(state, 'swap');
+    await one.begin();
+    await sees(one, START + 1_000);
+    await sees(third);
+    expect(swap).toHaveBeenCalledTimes(1);
+    const seen = [];
+    for (const ms of [29_999, 30_000, -29_999, -30_000]) seen.push(await sees(third, START + ms));
+    expect(seen).toEqual([true, false, true, false]);
+    // It is cut off, and back once more.
+    one.lost();
+    expect(one.isOne).toBe(false);
+    now = START + MINUTE;
+    await one.begin();
+    expect(await sees(third, START + MINUTE)).toBe(true);
+    third.lost();
+    expect(third.areOthers).toBe(false);
+  });
+
+  it('hold nobody up if the store refuses to say which', async () => {
+    const [one, third] = [writer('one'), writer('third')];
+    await one.begin();
+    expect(await sees(third)).toBe(true);
+    jest.spyOn(state, 'list').mockRejectedValue(new Error('NOPERM'));
+    expect(await sees(third)).toBe(false);
+  });
+});

@@ -1,0 +1,72 @@
+import { Records } from '../../store/records.js';
+import type { SharedState } from '../../store/shared-state.js';
+import { isText, isTime, shaped } from '../../util/shapes.js';
+
+interface Writer {
+  readonly me: string;
+  readonly since: number;
+}
+
+/** One that takes longer, or died, holds nothing up any more. */
+const WRITES_WITHIN_MS = 30_000;
+
+/** Replicas that have yet to write what they know from an outage: until then, what seems new or unsent to others may have been sent. */
+export class Writers {
+  private readonly records: Records<Writer>;
+  private since: number | undefined;
+  private listedSince: number | undefined;
+  private others = false;
+
+  constructor(
+    state: SharedState,
+    scope: string,
+    private readonly me: string,
+    private readonly now: () => number,
+  ) {
+    this.records = new Records(state, `writers:${scope}`, undefined, shaped({ me: isText, since: isTime }));
+  }
+
+  /** Whether this replica is one. */
+  get isOne(): boolean {
+    return this.since !== undefined;
+  }
+
+  /** Whether others are, as last seen. */
+  get areOthers(): boolean {
+    return this.others;
+  }
+
+  begin(): Promise<void> {
+    this.since = this.now();
+    return this.look();
+  }
+
+  end(): Promise<void> {
+    this.since = undefined;
+    return this.look();
+  }
+
+  /** The store is away: nobody can write. */
+  lost(): void {
+    this.since = undefined;
+    this.others = false;
+  }
+
+  /** Lists this replica as long as it is one, and looks for others. */
+  async look(): Promise<void> {
+    const { since, me } = this;
+    try {
+      if (since !== this.listedSince)
+        await this.records.change(me, () => (since === undefined ? undefined : { me, since }));
+      this.listedSince = since;
+      const now = this.now();
+      // The store's clock may have fallen back.
+      this.others = (await this.records.list()).some(
+        (other) => other.me !== me && Math.abs(now - other.since) < WRITES_WITHIN_MS,
+      );
+    } catch {
+      // A store that refuses this must not keep everything from being sent.
+      this.others = false;
+    }
+  }
+}
