@@ -37,6 +37,13 @@ it.each([
   expect([...own.channels.keys()].sort()).toEqual(['other', 'own']);
 });
 
+it('keeps its own channels in their order, before those of others', async () => {
+  await roster('other').look(NOW);
+  const own = new ChannelRoster(state, 'api', new Map(['b', 'c', 'a'].map((key) => [key, {}])));
+  for (let i = 0; i < 2; i++) await own.look(NOW + i);
+  expect([...own.channels.keys()]).toEqual(['b', 'c', 'a', 'other']);
+});
+
 it('leaves an entry of its own channel that a newer version wrote unchanged, and continues', async () => {
   await roster('other').look(NOW);
   const entry = JSON.stringify({ schema: 2, key: 'own' });

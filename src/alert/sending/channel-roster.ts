@@ -79,7 +79,8 @@ export class ChannelRoster {
       found.delete(key);
       await this.records.change(key, (there) => (there && there.seenAt > seenAt ? there : undefined));
     }
-    this.channels = new Map([...found, ...this.own]);
+    for (const key of this.own.keys()) found.delete(key);
+    this.channels = new Map<string, Wanting>([...this.own, ...found]);
     const introduced = [...this.fresh].filter(([, since]) => now >= since + KNOWN_AFTER_MS).map(([key]) => key);
     for (const key of introduced) this.fresh.delete(key);
     return introduced;
