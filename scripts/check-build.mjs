@@ -58,7 +58,9 @@ Reflect.defineMetadata('__guards__', [authenticate], Evaluations);
 /** @param {Pick<typeof esm, 'RateMonitorModule'>[]} copies */
 const start = async (...copies) => {
   class AppModule {}
-  const imports = copies.map(({ RateMonitorModule }) => RateMonitorModule.forRoot({ channels: [] }));
+  // A day, because counts of a minute are gone when the next one begins.
+  const categories = { evaluations: { threshold: 15, windowMs: 86_400_000 } };
+  const imports = copies.map(({ RateMonitorModule }) => RateMonitorModule.forRoot({ categories, channels: [] }));
   Module({ imports, controllers: [Evaluations] })(AppModule);
   const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
   await app.listen(0, '127.0.0.1');
