@@ -81,6 +81,9 @@ describe('a variable', () => {
     [{ ENABLED: 'False' }, { enabled: false }],
     [{ ENABLED: 'no' }, { enabled: false }],
     [{ ENABLED: '0' }, { enabled: false }],
+    // From a ConfigService whose schema makes numbers of them.
+    [{ ENABLED: 0 }, { enabled: false }],
+    [{ INCIDENTS: 1 }, { incidents: true }],
     [{ INCIDENTS: 'OFF' }, { incidents: false }],
     [{ WAIT_AT_MOST_MS: '007' }, { waitAtMostMs: 7 }],
     [{ WAIT_AT_MOST_MS: '5' }, { waitAtMostMs: 5 }],

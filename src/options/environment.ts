@@ -75,7 +75,7 @@ export function applyEnvironment(options: RateMonitorOptions, environment: Envir
       const value = valueOf(environment, variable);
       if (value === undefined) continue;
       sources.set(path, variable);
-      found = typeof value === 'string' ? parse(value, kind) : value;
+      found = parse(value, kind);
     }
     return found;
   };
@@ -172,8 +172,8 @@ const TRUTH = new Map([
   ...['false', 'no', 'off', '0'].map((text) => [text, false] as const),
 ]);
 
-/** Text that cannot be parsed stays text, so that validation reports it. */
-function parse(text: string, kind: Kind): unknown {
-  if (kind === 'truth') return TRUTH.get(text.toLowerCase()) ?? text;
-  return kind === 'number' && /^\d+$/.test(text) ? Number(text) : text;
+/** What cannot be parsed stays as it is, so that validation reports it. A ConfigService with a schema may return a number or a boolean. */
+function parse(value: unknown, kind: Kind): unknown {
+  if (kind === 'truth') return TRUTH.get(String(value).toLowerCase()) ?? value;
+  return kind === 'number' && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
 }
