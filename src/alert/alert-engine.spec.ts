@@ -185,8 +185,9 @@ describe('AlertEngine', () => {
       const engine = await replica([heard], { windowOf, maxOpenIncidents: 2_000 });
       await raiseAll(engine, 1_000);
       const [asked, changed] = [mostOf(windowOf), mostOf(jest.spyOn(state, 'swap'))];
+      const judged = mostOf(jest.spyOn(engine.mutes, 'of'));
       await passInTurns(3);
-      expect([heard.groups.length > 0, asked() <= 300, changed() <= 100]).toEqual([true, true, true]);
+      expect([heard.groups.length > 0, asked() <= 300, changed() <= 100, judged() <= 300]).toEqual(Array(4).fill(true));
     });
 
     it('while it ends many', async () => {

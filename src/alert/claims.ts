@@ -214,10 +214,16 @@ export class Claims implements Incidents {
       found.push(...incidents.map((incident) => this.presentOf(key, incident)));
     }
     // While the last ones were read, the first may have ended, or been muted or taken over.
-    return found.map((present, i) => {
-      const next = this.nextOf(key, this.parts.records.lastSeen(ids[i] as string));
-      return next?.status === present?.due.status ? present : undefined;
-    });
+    const still: (Present | undefined)[] = [];
+    for (const some of chunks(ids, MAX_IN_A_TURN)) {
+      await this.groups.mine(some.length);
+      for (const id of some) {
+        const present = found[still.length];
+        const next = this.nextOf(key, this.parts.records.lastSeen(id));
+        still.push(next?.status === present?.due.status ? present : undefined);
+      }
+    }
+    return still;
   }
 
   private presentOf(key: string, incident: Incident | undefined): Present | undefined {
