@@ -1791,6 +1791,19 @@ describe('AlertEngine', () => {
       expect(await isDone(hanging)).toBe(true);
       expect(lines).toEqual(['1 breach was not recorded, and sent to no channel: the process ended first']);
     });
+
+    it('when it stops, and does not call lost what is recorded in its last second', async () => {
+      const heard = new Hearing();
+      const [engine] = [await replica([new Hearing()]), await replica([heard])];
+      const swap = state.swap.bind(state);
+      jest.spyOn(state, 'swap').mockImplementation((...args) => inMs(500).then(() => swap(...args)));
+      void engine.breached(aBreach('a', {}, HOUR));
+      const stopping = engine.stop();
+      await pass(SECOND);
+      expect([await isDone(stopping), lines]).toEqual([true, []]);
+      await pass(10 * SECOND);
+      expect(heard.heard).toEqual(['a 16']);
+    });
   });
 
   it('ends in time what the store has lost, however many records a newer version has written', async () => {

@@ -291,15 +291,15 @@ export class AlertEngine {
     const unsent = await Promise.all(
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
+    const released = unsent.map(([key, ids]) => this.claims.release(key, ids));
+    const written = [...released, this.leases.release(), this.mutes.flush(), ...this.raising];
+    await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
     const late = this.raising.size;
     if (late > 0)
       this.logger.warn(
         `${plural(late, 'breach was', 'breaches were')} not recorded, and sent to no channel: the process ended first`,
       );
     this.reportLost();
-    const released = unsent.map(([key, ids]) => this.claims.release(key, ids));
-    const written = [...released, this.leases.release(), this.mutes.flush()];
-    await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
   }
 
   private async take(noticed: Breach): Promise<void> {
