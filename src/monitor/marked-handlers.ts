@@ -169,10 +169,11 @@ export class MarkedHandlers {
       const ours = [...bound, ...enhancersOf(kind, owner)].find(isOurs);
       // Only if it is already bound: Nest ignores a guard or interceptor that its scanner has not seen.
       if (ours === undefined) continue;
-      const others = bound.filter((enhancer) => !isOurs(enhancer));
-      // Once, also if the app binds it by hand: two would count each request twice.
-      bindEnhancers(kind, handler, isWanted(marksOf(handler, owner)) ? [...others, ours] : others);
       unmarkedClasses.add(owner);
+      // Not taken away either: another class may inherit the same method, and want it.
+      if (!isWanted(marksOf(handler, owner))) continue;
+      // Once, also if the app binds it by hand: two would count each request twice.
+      bindEnhancers(kind, handler, [...bound.filter((enhancer) => !isOurs(enhancer)), ours]);
     }
     // Guards and interceptors of a class run before those of its methods, so ours must not stay on the class.
     for (const owner of unmarkedClasses) {

@@ -392,6 +392,32 @@ describe('by outcome, beyond HTTP', () => {
   const count = (app: INestApplicationContext, category: string): Promise<number> =>
     app.get(RateCounterService).read(category, 'acme');
 
+  it('counts in a class with a mark by outcome, though another class with the same inherited handler has a mark without', async () => {
+    class Base {
+      @Post()
+      ask(): string {
+        return 'ok';
+      }
+    }
+
+    @Controller('by-outcome')
+    @MonitorRate('tokens', { when: 'success' })
+    class ByOutcome extends Base {}
+
+    @Controller('plain')
+    @MonitorRate('failures')
+    class Plain extends Base {}
+
+    const { app, post, close } = await startApp({
+      options: { categories, tenant: () => 'acme' },
+      metadata: { controllers: [ByOutcome, Plain] },
+    });
+    await post('/by-outcome');
+    await post('/plain');
+    expect([await count(app, 'tokens'), await count(app, 'failures')]).toEqual([1, 1]);
+    await close();
+  });
+
   it('counts GraphQL resolvers', async () => {
     @Resolver()
     class CompletionResolver {
