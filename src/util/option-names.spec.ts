@@ -22,6 +22,11 @@ describe('an option that does not exist', () => {
     expect(optionProblems(given, NAMES)).toEqual(problems);
   });
 
+  it('is one of the first ten that are named, because an object that was never meant as options may have very many', () => {
+    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`field${i}`, i]));
+    expect(optionProblems(many, NAMES)).toHaveLength(10);
+  });
+
   it('is said to be of whom it was given', () => {
     expect(optionProblems({ cots: 1 }, ['cost'], 'record()')).toEqual([
       'cots is not an option of record(): write cost',

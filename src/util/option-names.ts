@@ -5,11 +5,15 @@ import { kindOf, shownOption } from './text.js';
 /** What is said about a name that is no option. What to write follows. */
 export const NOT_AN_OPTION = 'not an option';
 
-/** The names in `given` that are none of `names`. A symbol never is. */
+/** An object that was never meant as options may have a hundred thousand names, and a search for what was meant takes time for each. */
+const MAX_NAMED = 10;
+
+/** The names in `given` that are none of `names`, the first ten at most. A symbol never is. */
 export function unknownNames(given: object, names: readonly string[]): string[] {
   return Reflect.ownKeys(given)
     .map(String)
-    .filter((name) => !names.includes(name));
+    .filter((name) => !names.includes(name))
+    .slice(0, MAX_NAMED);
 }
 
 /** What to write instead of a name that is no option: the one that was probably meant, else one of all. */
