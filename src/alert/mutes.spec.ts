@@ -152,6 +152,10 @@ it.each([
     { forMs: MINUTE, reason: 'x', category: 'llm' },
     "category is 'llm', which is not configured: write one of llm_call, evaluations, or add it to categories",
   ],
+  [
+    { forMs: MINUTE, reason: 'x', category: 'sk_test_0123456789abcdef' },
+    "category is 'sk_… (24 characters)', which is not",
+  ],
   [null, 'the options are null: write an object with tenant, category, forMs, reason, by'],
   ['a', 'the options are a string: write an object with tenant, category, forMs, reason, by'],
 ])('is not set with %j', async (options, message) => {

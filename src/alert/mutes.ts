@@ -8,7 +8,7 @@ import { keyOfShown } from '../model/tenant.js';
 import { Records, unlessNewer, withStore } from '../store/records.js';
 import { KEPT_FOR_MS, type SharedState } from '../store/shared-state.js';
 import { checkNames } from '../util/option-names.js';
-import { oneLine, plural } from '../util/text.js';
+import { oneLine, plural, shownOption } from '../util/text.js';
 import { V01Mutes } from './v0-1/v0-1-mutes.js';
 
 /** What to mute. */
@@ -282,7 +282,7 @@ export class Mutes {
     if (by != null && typeof by !== 'string') throw new TypeError('by is not a string: write who mutes');
     if (category !== undefined && !this.categories.includes(category))
       throw new TypeError(
-        `category is '${oneLine(category, 40)}', which is not configured: write ${insteadOfCategory(this.categories)}`,
+        `category is '${shownOption(category)}', which is not configured: write ${insteadOfCategory(this.categories)}`,
       );
     return options;
   }

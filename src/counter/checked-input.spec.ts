@@ -28,6 +28,8 @@ describe('CheckedInput', () => {
     it.each([
       ['cals', "'cals'"],
       [`x\n${'x'.repeat(50)}`, `'x ${'x'.repeat(37)}…'`],
+      ['sk_test_0123456789abcdef', "'sk_… (24 characters)'"],
+      ['redis://:hunter2@db', "'(an address)'"],
       [7 as unknown as string, 'a number'],
       [undefined as unknown as string, 'undefined'],
     ])('returns nothing for an unknown name, which is logged once: %p', (name, shown) => {

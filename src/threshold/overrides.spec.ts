@@ -558,6 +558,7 @@ describe('thresholds set at run time', () => {
     [{ threshold: Number.NaN }, 'threshold is NaN'],
     [{ threshold: '7' }, "threshold is '7'"],
     [{ category: 'llm' }, "category is 'llm': write one of llm_call, tokens"],
+    [{ category: 'sk_test_0123456789abcdef' }, "category is 'sk_… (24 characters)': write one of llm_call, tokens"],
     [{ category: undefined }, 'category is missing'],
     [{ window: 'day' }, "window is 'day': leave it out, the category has one"],
     [{ category: 'tokens' }, 'window is missing: write one of minute, day'],

@@ -695,6 +695,9 @@ describe('usage, as it is read', () => {
         'the options are a number: write an object with over, at',
       );
       await expect(a.usage.advise('x')).rejects.toThrow("category is 'x', which is not configured");
+      await expect(a.usage.advise('sk_test_0123456789abcdef')).rejects.toThrow(
+        "category is 'sk_… (24 characters)', which",
+      );
     });
 
     it('without a threshold if each tenant has its own, or there are no alerts', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../store/usage-store.js';
 import { chunks } from '../util/chunks.js';
 import { checkNames } from '../util/option-names.js';
-import { duration, kindOf, numberOrKind, oneLine } from '../util/text.js';
+import { duration, kindOf, numberOrKind, shownOption } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { LIVE_WINDOWS } from './tops-and-peaks.js';
 import { UsageHistory } from './usage-history.js';
@@ -500,7 +500,7 @@ function busiest(counts: readonly TenantCount[], limit: number): TenantCount[] {
 
 /** A name that a caller gave, who may have no types. */
 function show(name: unknown): string {
-  return typeof name === 'string' ? `'${oneLine(name, 40)}'` : kindOf(name);
+  return typeof name === 'string' ? `'${shownOption(name)}'` : kindOf(name);
 }
 
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
