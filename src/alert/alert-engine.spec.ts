@@ -1264,6 +1264,28 @@ describe('AlertEngine', () => {
       expect([late.heard, heard.heard.length, new Set(heard.heard).size]).toEqual([[], 60, 60]);
     });
 
+    it('is handed on by one that stops during a pause, also if that does not end in time, and that is said', async () => {
+      const [limited, heard] = [new Hearing(), new Hearing()];
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        read: (...args: Parameters<SharedState['read']>) => inMs(400).then(() => state.read(...args)),
+      });
+      const one = await replica([limited], {}, slow);
+      await replica([heard]);
+      limited.answer = () => {
+        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
+      };
+      for (let i = 0; i < 40; i++) void one.breached(aBreach(`t${i}`, {}, HOUR));
+      await pass(2 * SECOND);
+      const stopping = one.stop();
+      await pass(2 * SECOND);
+      await stopping;
+      await pass(2 * SECOND);
+      expect([lines.at(-1), new Set(heard.heard).size]).toEqual([
+        'The hearing channel did not send 40 alerts: the process ended first',
+        40,
+      ]);
+    });
+
     it('is handed on by one that stops, at once', async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const one = await replica([dead]);

@@ -104,6 +104,8 @@ export class ChannelDelivery {
   /** Something was put back when its turn had come, so the next message does not wait for others. */
   private hasWaited = false;
   private readonly retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
+  /** Tried again, and not yet claimed or left for later by their records. */
+  private readonly trying = new Set<string>();
   private readonly sending = new Set<string>();
   /** Sent, and not yet noted in the record. */
   private readonly reporting = new Set<string>();
@@ -176,6 +178,7 @@ export class ChannelDelivery {
     // The claim expired during a slow attempt or report. Sending again now would deliver twice; the report claims what is still due.
     if (this.sending.has(id) || this.reporting.has(id)) return;
     this.forget(id);
+    this.trying.delete(id);
     const rank = rankOf(due, isSuspect);
     const { since = performance.now() } = this.pending.get(id) ?? {};
     this.pending.set({ id, since, rank });
@@ -201,7 +204,7 @@ export class ChannelDelivery {
     this.hurry = true;
     if (!(await this.handedOn(Math.max(end - performance.now(), 1))))
       this.logger.warn(`${this.title} may not have sent its last alerts: the process ended first`);
-    const left = this.unsent;
+    const left = [...new Set([...this.unsent, ...this.trying])];
     for (const { timer } of this.retries.values()) clearTimeout(timer);
     clearTimeout(this.timer);
     this.pending.take(Infinity);
@@ -453,8 +456,12 @@ export class ChannelDelivery {
   }
 
   private async tryAgain(ids = [...this.retries.keys()]): Promise<void> {
-    for (const id of ids) this.forget(id);
-    const trying = Promise.all(ids.map((id) => this.incidents.again(this.key, id)));
+    for (const id of ids) {
+      this.forget(id);
+      this.trying.add(id);
+    }
+    const again = (id: string) => this.incidents.again(this.key, id).finally(() => this.trying.delete(id));
+    const trying = Promise.all(ids.map(again));
     this.working.add(trying);
     await trying.finally(() => this.working.delete(trying));
   }
