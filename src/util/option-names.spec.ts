@@ -17,6 +17,7 @@ describe('an option that does not exist', () => {
     [{ [Symbol('by')]: 1 }, ['Symbol(by) is not an option: write one of threshold, until, by']],
     [Object.defineProperty({}, 'hidden', {}), ['hidden is not an option: write one of threshold, until, by']],
     [{ 'redis://:hunter2@db': 1 }, ['(an address) is not an option: write one of threshold, until, by']],
+    [{ '\u200B': 1 }, ["'' is not an option: write one of threshold, until, by"]],
     [Object.create(null) as object, []],
   ])('is named, with the one to write instead: %p', (given, problems) => {
     expect(optionProblems(given, NAMES)).toEqual(problems);

@@ -31,7 +31,7 @@ export function optionProblems(given: unknown, names: readonly string[], of = ''
   if (!isRecord(given)) return [`the options${owner} are ${kindOf(given)}: write an object with ${names.join(', ')}`];
   return unknownNames(given, names).map((name) => {
     const remedy = names.length > 0 ? `write ${insteadOf(name, names)}` : 'leave it out';
-    return `${shownOption(name)} is ${NOT_AN_OPTION}${owner}: ${remedy}`;
+    return `${shownOption(name) || "''"} is ${NOT_AN_OPTION}${owner}: ${remedy}`;
   });
 }
 
