@@ -17,4 +17,12 @@ describe('a DeliveryError', () => {
     expect(error.message).toBe(`answered 503; ${problem}`);
     expect(error.retry).toBe(fault?.retry);
   });
+
+  it('takes over what another one says, as a channel does that wraps another', () => {
+    const { message, retry, switchOff } = new DeliveryError(
+      'relay',
+      new DeliveryError('gone', { retry: false, switchOff: true }),
+    );
+    expect([message, retry, switchOff]).toEqual(['relay', false, true]);
+  });
 });

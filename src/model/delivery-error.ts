@@ -1,4 +1,5 @@
 import { optionProblems } from '../util/option-names.js';
+import { isError } from '../util/text.js';
 
 /** Why a channel could not send an alert, and when to retry. */
 export interface DeliveryFault {
@@ -48,7 +49,8 @@ export class DeliveryError extends Error {
   /** @param message - The reason, for the log and the history; no secrets. */
   constructor(message: string, fault: DeliveryFault) {
     // Added to the message, which is logged. A TypeError would hide why the channel could not send.
-    super([message, ...optionProblems(fault, FAULT, 'DeliveryError')].join('; '));
+    // An error that says the same is taken as it is: a channel may wrap another.
+    super([message, ...(isError(fault) ? [] : optionProblems(fault, FAULT, 'DeliveryError'))].join('; '));
     const { retry, retryAfterMs, probe = false, switchOff = false } = Object(fault) as DeliveryFault;
     this.retry = retry;
     this.retryAfterMs = retryAfterMs;
