@@ -1621,6 +1621,31 @@ describe('AlertEngine', () => {
       expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
+    it('what is new is told at once if the replica that was writing has been stopped', async () => {
+      const heard = new Hearing();
+      let isSlow = false;
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        read: async (...args: Parameters<SharedState['read']>) => {
+          if (isSlow && args[0] === 'incidents::') await inMs(15 * SECOND);
+          return state.read(...args);
+        },
+      });
+      const [side, other] = [brittle(slow), brittle(state)];
+      const one = await replica([new Hearing()], {}, side);
+      const two = await replica([heard], {}, other);
+      side.away = other.away = true;
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(3 * SECOND);
+      isSlow = true;
+      side.away = other.away = false;
+      await pass(2 * SECOND);
+      void one.stop();
+      await pass(5 * SECOND);
+      await two.breached(aBreach('b', {}, HOUR));
+      await pass(2 * SECOND);
+      expect(heard.heard).toContain('b 16');
+    });
+
     it('what is told then is not told again, though the channel confirms it while that is yet to be written', async () => {
       const heard = new Hearing();
       const slow = Object.assign(Object.create(state) as MemorySharedState, {

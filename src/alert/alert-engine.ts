@@ -293,6 +293,7 @@ export class AlertEngine {
     );
     const released = unsent.map(([key, ids]) => this.claims.release(key, ids));
     const written = [...released, this.leases.release(), this.mutes.flush(), ...this.raising];
+    if (this.writers.isOne) written.push(this.writers.end());
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
     const late = this.raising.size;
     if (late > 0)

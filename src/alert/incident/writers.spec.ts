@@ -32,6 +32,12 @@ describe('replicas that write what they know from an outage', () => {
     expect([other.areOthers, await sees(one), await sees(third)]).toEqual([false, false, false]);
   });
 
+  it('are listed no more once they have, even if a look is still under way', async () => {
+    const [one, third] = [writer('one'), writer('third')];
+    await Promise.all([one.begin(), one.end()]);
+    expect([one.isOne, await sees(third)]).toEqual([false, false]);
+  });
+
   it('write once that they do, and hold others up for half a minute at most, also if the clock falls back', async () => {
     const [one, third] = [writer('one'), writer('third')];
     const swap = jest.spyOn(state, 'swap');

@@ -16,6 +16,7 @@ export class Writers {
   private since: number | undefined;
   private listedSince: number | undefined;
   private others = false;
+  private looking: Promise<void> = Promise.resolve();
 
   constructor(
     state: SharedState,
@@ -52,8 +53,13 @@ export class Writers {
     this.others = false;
   }
 
-  /** Lists this replica as long as it is one, and looks for others. */
-  async look(): Promise<void> {
+  /** Lists this replica as long as it is one, and looks for others. Never rejects. */
+  look(): Promise<void> {
+    // In turn: a look that began before `end` would list it after that.
+    return (this.looking = this.looking.then(() => this.lookNow()));
+  }
+
+  private async lookNow(): Promise<void> {
     const { since, me } = this;
     try {
       if (since !== this.listedSince)
