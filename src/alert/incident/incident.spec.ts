@@ -6,7 +6,16 @@ import type { IncidentStatus } from '../../model/rate-alert.js';
 import type { Breach } from '../../model/breach.js';
 import type { Tenant } from '../../model/tenant.js';
 import { alertOf, type AlertOrigin } from '../sending/alert-of-incident.js';
-import { lastOf, merged, recordId, withBreach, type Incident, type Told, type WindowOver } from './incident.js';
+import {
+  lastOf,
+  merged,
+  recordId,
+  withBreach,
+  withKnown,
+  type Incident,
+  type Told,
+  type WindowOver,
+} from './incident.js';
 import {
   spansToCount,
   unsettled,
@@ -593,6 +602,53 @@ describe('an incident', () => {
       expect(told(early, { ...early, memory: 'a' })).toEqual({ ...early, memory: 'a' });
       for (const both of [told({ ...early, resolved: true }, late), told(early, { ...late, resolved: true })])
         expect(both).toEqual({ ...late, levels, resolved: true });
+    });
+  });
+
+  describe('read from a store that may have lost its last changes', () => {
+    const there = opened();
+    const delivery = { status: 'delivered', attempts: 1 } as const;
+    const toldAt = (when: number): Incident['told'] => ({ x: { levels: { '': 1 }, when, count: 20, delivery } });
+    const breached = (ms: number): Incident => withBreach(there, breach(0, 30), true, at(0, ms));
+    const ended: Incident = { ...there, closedAt: at(5), raisedTo: 99 };
+
+    it('is what was read, if this replica knows nothing else, or another one', () => {
+      expect(withKnown(there, undefined)).toBe(there);
+      expect(withKnown(there, there)).toBe(there);
+      expect(withKnown(there, { ...ended, uid: 'another', told: toldAt(at(1)) })).toBe(there);
+      expect(withKnown(undefined, there)).toBeUndefined();
+    });
+
+    it('has the confirmations that this replica knows, unless a later one was read', () => {
+      const mine = { ...there, told: toldAt(at(1)) };
+      expect(withKnown(there, mine)?.told).toEqual(mine.told);
+      expect(withKnown({ ...there, told: toldAt(at(0, 900)) }, mine)?.told).toEqual(mine.told);
+      for (const when of [at(1), at(2)]) {
+        const later = { ...there, told: toldAt(when) };
+        expect(withKnown(later, mine)).toBe(later);
+      }
+    });
+
+    it('has none from before it began again', () => {
+      const again = { ...there, raisedAt: at(1, 1) };
+      expect(withKnown(again, { ...there, told: toldAt(at(1)) })).toBe(again);
+      const queued = { ...again, told: { x: { levels: {}, delivery: { status: 'queued', attempts: 0 } } } } as Incident;
+      expect(withKnown(queued, { ...there, told: toldAt(at(1)) })).toBe(queued);
+      expect(withKnown(queued, { ...there, told: toldAt(at(1, 1)) })?.told).toEqual(toldAt(at(1, 1)));
+    });
+
+    it('has the last breach that this replica knows', () => {
+      expect(withKnown(there, breached(900))).toMatchObject({ windows: [{ count: 30 }] });
+      const later = breached(901);
+      expect(withKnown(later, breached(900))).toBe(later);
+    });
+
+    it('has ended as this replica knows, unless a breach came after that', () => {
+      expect(withKnown(there, ended)).toMatchObject({ closedAt: at(5), raisedTo: 99 });
+      expect(withKnown(there, { ...there, closedAt: at(5) })).not.toHaveProperty('raisedTo');
+      expect(withKnown(there, { ...breached(900), closedAt: at(5) })).toMatchObject({ closedAt: at(5) });
+      const [later, again, over] = [breached(900), { ...there, raisedAt: at(6) }, { ...there, closedAt: at(4) }];
+      for (const read of [later, again, over]) expect(withKnown(read, ended)).toBe(read);
     });
   });
 
