@@ -30,6 +30,7 @@ describe('replicas that write what they know from an outage', () => {
     expect([one.isOne, one.areOthers, await sees(third)]).toEqual([false, true, true]);
     await other.end();
     expect([other.areOthers, await sees(one), await sees(third)]).toEqual([false, false, false]);
+    expect(await state.list('writers:app')).toEqual(new Map());
   });
 
   it('are listed no more once they have, even if a look is still under way', async () => {
