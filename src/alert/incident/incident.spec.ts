@@ -623,16 +623,18 @@ describe('an incident', () => {
       const mine = { ...there, told: toldAt(at(1)) };
       expect(withKnown(there, mine)?.told).toEqual(mine.told);
       expect(withKnown({ ...there, told: toldAt(at(0, 900)) }, mine)?.told).toEqual(mine.told);
+      const queued: Told = { levels: {}, delivery: { status: 'queued', attempts: 0 } };
       for (const when of [at(1), at(2)]) {
         const later = { ...there, told: toldAt(when) };
         expect(withKnown(later, mine)).toBe(later);
+        expect(withKnown(later, { ...there, told: { x: queued } })).toBe(later);
       }
     });
 
     it('has none from before it began again', () => {
       const again = { ...there, raisedAt: at(1, 1) };
       expect(withKnown(again, { ...there, told: toldAt(at(1)) })).toBe(again);
-      const queued = { ...again, told: { x: { levels: {}, delivery: { status: 'queued', attempts: 0 } } } } as Incident;
+      const queued: Incident = { ...again, told: { x: { levels: {}, delivery: { status: 'queued', attempts: 0 } } } };
       expect(withKnown(queued, { ...there, told: toldAt(at(1)) })).toBe(queued);
       expect(withKnown(queued, { ...there, told: toldAt(at(1, 1)) })?.told).toEqual(toldAt(at(1, 1)));
     });
