@@ -1416,6 +1416,18 @@ describe('AlertEngine', () => {
   });
 
   describe('while the store is away', () => {
+    /** The state of a replica that waits for records of a kind, while `isSlow`. */
+    const slowToRead = (kind: string, ms: number): MemorySharedState & { isSlow: boolean } => {
+      const slow = Object.assign(Object.create(state) as MemorySharedState, {
+        isSlow: true,
+        read: async (...args: Parameters<SharedState['read']>) => {
+          if (slow.isSlow && args[0] === kind) await inMs(ms);
+          return state.read(...args);
+        },
+      });
+      return slow;
+    };
+
     it('what was told of a story is added to it, though others have ended it', async () => {
       const side = brittle(state);
       const refuses = () => {
@@ -1600,13 +1612,8 @@ describe('AlertEngine', () => {
 
     it('what was told is not told again by another replica that is back first, however long it takes to write that', async () => {
       const [told, heard] = [new Hearing(), new Hearing()];
-      let isSlow = false;
-      const slow = Object.assign(Object.create(state) as MemorySharedState, {
-        read: async (...args: Parameters<SharedState['read']>) => {
-          if (isSlow && args[0] === 'incidents::') await inMs(15 * SECOND);
-          return state.read(...args);
-        },
-      });
+      const slow = slowToRead('incidents::', 15 * SECOND);
+      slow.isSlow = false;
       const [side, other] = [brittle(slow), brittle(state)];
       const one = await replica([told], {}, side);
       await replica([heard], {}, other);
@@ -1615,7 +1622,7 @@ describe('AlertEngine', () => {
       };
       await one.breached(aBreach('a', {}, HOUR));
       await pass(10 * SECOND);
-      isSlow = true;
+      slow.isSlow = true;
       side.away = other.away = false;
       await pass(MINUTE);
       expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
@@ -1623,20 +1630,15 @@ describe('AlertEngine', () => {
 
     it('what is new is told at once if the replica that was writing has been stopped', async () => {
       const heard = new Hearing();
-      let isSlow = false;
-      const slow = Object.assign(Object.create(state) as MemorySharedState, {
-        read: async (...args: Parameters<SharedState['read']>) => {
-          if (isSlow && args[0] === 'incidents::') await inMs(15 * SECOND);
-          return state.read(...args);
-        },
-      });
+      const slow = slowToRead('incidents::', 15 * SECOND);
+      slow.isSlow = false;
       const [side, other] = [brittle(slow), brittle(state)];
       const one = await replica([new Hearing()], {}, side);
       const two = await replica([heard], {}, other);
       side.away = other.away = true;
       await one.breached(aBreach('a', {}, HOUR));
       await pass(3 * SECOND);
-      isSlow = true;
+      slow.isSlow = true;
       side.away = other.away = false;
       await pass(2 * SECOND);
       void one.stop();
@@ -1648,13 +1650,7 @@ describe('AlertEngine', () => {
 
     it('what is told then is not told again, though the channel confirms it while that is yet to be written', async () => {
       const heard = new Hearing();
-      const slow = Object.assign(Object.create(state) as MemorySharedState, {
-        read: async (...args: Parameters<SharedState['read']>) => {
-          if (args[0] === 'history::') await inMs(10 * SECOND);
-          return state.read(...args);
-        },
-      });
-      const side = brittle(slow);
+      const side = brittle(slowToRead('history::', 10 * SECOND));
       const one = await replica([heard], {}, side);
       side.away = true;
       heard.answer = () => inMs(8 * SECOND);

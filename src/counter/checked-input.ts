@@ -2,7 +2,7 @@ import { insteadOfCategory } from '../model/category.js';
 import type { CountedCategory } from '../model/window.js';
 import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
-import { kindOf, reasonOf, shownOption } from '../util/text.js';
+import { kindOf, reasonOf, shownName } from '../util/text.js';
 
 /** What a cost counts as. Callers without types, and functions of the app, may give anything. */
 export function countedCost(cost: unknown, maxCost: number): number {
@@ -28,7 +28,7 @@ export class CheckedInput {
     const category = (this.last = this.categories.get(name));
     if (!category) {
       // A caller without types may pass anything.
-      const shown = typeof name === 'string' ? `'${shownOption(name)}'` : kindOf(name);
+      const shown = shownName(name);
       this.once.warn(
         `category ${shown}`,
         () =>

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import type { TenantLike } from '../model/tenant.js';
 import { OwnLogger } from '../util/own-logger.js';
-import { optionProblems } from '../util/option-names.js';
+import { warnOfNames } from '../util/option-names.js';
 import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { AlertService } from './alert.service.js';
@@ -30,8 +30,7 @@ export class RateMonitorService {
    */
   async record(category: string, tenant: TenantLike, options?: { cost?: number | undefined }): Promise<void> {
     try {
-      const [problem] = optionProblems(options ?? {}, ['cost'], 'record()');
-      if (problem !== undefined) this.once.warn('options', () => `${problem}. Until then it has no effect`, problem);
+      warnOfNames(this.once, options, ['cost'], 'record()');
       await this.counter.increment(category, tenant, options?.cost);
     } catch (error) {
       this.once.warn(`record ${reasonOf(error)}`, () => `Something was not counted (${reasonOf(error)})`);

@@ -4,7 +4,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
-import { optionProblems } from '../util/option-names.js';
+import { warnOfNames } from '../util/option-names.js';
 import { SayOnce } from '../util/say-once.js';
 import { numberOrKind } from '../util/text.js';
 
@@ -68,8 +68,7 @@ export class RateMonitorHealthIndicator {
     key: Key = 'rate-monitor' as Key,
     options?: RateMonitorHealthOptions,
   ): Record<Key, RateMonitorHealth> {
-    const [problem] = optionProblems(options ?? {}, OPTIONS, 'the health check');
-    if (problem !== undefined) this.once.warn('options', () => `${problem}. Until then it has no effect`, problem);
+    warnOfNames(this.once, options, OPTIONS, 'the health check');
     const health = this.health(Object(options) as RateMonitorHealthOptions);
     const result = { [key]: health } as Record<Key, RateMonitorHealth>;
     if (health.status === 'down' && this.failsByThrowing())

@@ -5,7 +5,7 @@ import { UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/commo
 import { isOutcomeInterceptor, OutcomeInterceptor } from './outcome.interceptor.js';
 import { isRateMonitorGuard, RateMonitorGuard } from './rate-monitor.guard.js';
 import { isRecord } from '../util/shapes.js';
-import { optionProblems } from '../util/option-names.js';
+import { checkNames } from '../util/option-names.js';
 import { kindOf, oneLine } from '../util/text.js';
 
 const MONITORED = Symbol.for('nestjs-rate-monitor:monitored');
@@ -109,8 +109,7 @@ function readArguments(args: readonly unknown[]): { categories: string[]; option
   if (notNames.length > 0 || !isRecord(options))
     throw new TypeError(`@MonitorRate() is given ${kindOf(notNames.length > 0 ? notNames[0] : options)}: ${remedy}`);
   if (categories.length === 0) throw new TypeError(`@MonitorRate() names no category: ${remedy}`);
-  const [problem] = optionProblems(options, OPTIONS, '@MonitorRate()');
-  if (problem !== undefined) throw new TypeError(problem);
+  checkNames(options, OPTIONS, '@MonitorRate()');
   const { cost, after, when } = options as MonitorRateOptions;
   return {
     categories: categories as string[],

@@ -4,7 +4,7 @@ import type { RemoveThresholdOptions, SetThresholdOptions } from '../model/thres
 import { windowNamed } from '../model/window-name.js';
 import { checkNames } from '../util/option-names.js';
 import { isRecord } from '../util/shapes.js';
-import { kindOf, oneLine, shownOption } from '../util/text.js';
+import { oneLine, shownName } from '../util/text.js';
 import type { KeptOverride, NextOverride } from './kept-override.js';
 
 const OPTIONS = ['category', 'tenant', 'window', 'threshold', 'until', 'reason', 'by'];
@@ -85,7 +85,7 @@ function checkTenant(tenant: string | undefined): void {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return value === '' ? 'empty' : `'${shownOption(value)}'`;
+  if (value === '') return 'empty';
   if (value === undefined) return 'missing';
-  return typeof value === 'number' || value === null ? String(value) : kindOf(value);
+  return typeof value === 'number' || value === null ? String(value) : shownName(value);
 }

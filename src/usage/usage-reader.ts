@@ -15,7 +15,7 @@ import {
 } from '../store/usage-store.js';
 import { chunks } from '../util/chunks.js';
 import { checkNames } from '../util/option-names.js';
-import { duration, kindOf, numberOrKind, shownOption } from '../util/text.js';
+import { duration, kindOf, numberOrKind, shownName } from '../util/text.js';
 import { advise, type TenantUsage, type ThresholdAdvice } from './advice.js';
 import { LIVE_WINDOWS } from './tops-and-peaks.js';
 import { UsageHistory } from './usage-history.js';
@@ -416,7 +416,7 @@ export class UsageReader {
     const category = this.settings.categories.get(name);
     if (category) return category;
     const remedy = insteadOfCategory(this.settings.categories.keys());
-    throw new RangeError(`category is ${show(name)}, which is not configured: write ${remedy}`);
+    throw new RangeError(`category is ${shownName(name)}, which is not configured: write ${remedy}`);
   }
 
   private thresholdFor(
@@ -498,11 +498,6 @@ function busiest(counts: readonly TenantCount[], limit: number): TenantCount[] {
     .slice(0, limit);
 }
 
-/** A name that a caller gave, who may have no types. */
-function show(name: unknown): string {
-  return typeof name === 'string' ? `'${shownOption(name)}'` : kindOf(name);
-}
-
 /** An invalid time, such as `new Date('')`, would otherwise look like a time in which nothing was counted. */
 function millisecondsOf(time: Time, name: string): number {
   // `Number` would convert null, a boolean or a text to a number that nobody meant.
@@ -518,7 +513,7 @@ function windowOf(category: Category, name: string | undefined): CategoryWindow 
   if (window) return window;
   const names = category.windows.map((other) => other.name);
   const remedy = names.length > 1 ? `write one of ${names.join(', ')}` : 'leave it out';
-  throw new RangeError(`window is ${show(name)}, which ${category.name} does not have: ${remedy}`);
+  throw new RangeError(`window is ${shownName(name)}, which ${category.name} does not have: ${remedy}`);
 }
 
 /** A sliding window begins one length before the end of its running part, and has no end, as in alerts. */

@@ -1,4 +1,5 @@
 import { meantName } from './meant-name.js';
+import type { SayOnce } from './say-once.js';
 import { isRecord } from './shapes.js';
 import { kindOf, shownOption } from './text.js';
 
@@ -36,7 +37,15 @@ export function optionProblems(given: unknown, names: readonly string[], of = ''
 }
 
 /** @throws TypeError if `given` is no object, or has an option that is none of `names`. */
-export function checkNames(given: unknown, names: readonly string[]): void {
-  const [problem] = optionProblems(given, names);
+export function checkNames(given: unknown, names: readonly string[], of?: string): void {
+  const [problem] = optionProblems(given, names, of);
   if (problem !== undefined) throw new TypeError(problem);
+}
+
+/** The same where nothing may throw: logs the problem once. */
+export function warnOfNames(once: SayOnce, given: unknown, names: readonly string[], of: string): void {
+  // Most calls have no options, and some run for each message.
+  if (given === undefined || given === null) return;
+  const [problem] = optionProblems(given, names, of);
+  if (problem !== undefined) once.warn('options', () => `${problem}. Until then it has no effect`, problem);
 }

@@ -49,6 +49,11 @@ export function shownOption(text: string): string {
   });
 }
 
+/** A name that a caller gave who may have no types: an option's, or what stands in its place. */
+export function shownName(name: unknown): string {
+  return typeof name === 'string' ? `'${shownOption(name)}'` : kindOf(name);
+}
+
 function withWords(text: string, most: number, write: (word: string) => string): string {
   // Cleaned first, or invisible characters could split a word.
   return oneLine(oneLine(text, MAX_SEARCHED).replace(/\S+/g, write), most);
