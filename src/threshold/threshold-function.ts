@@ -92,7 +92,7 @@ export class ThresholdFunction {
     const known = this.kept.get(key);
     if (known && (this.options.now() < known.freshUntil || known.asking)) return this.answer(known);
     const kept: Kept = known ?? { answeredAt: 0, freshUntil: 0, failures: 0 };
-    if (!known) this.kept.set(copied(key), kept);
+    this.kept.set(copied(key), kept);
     this.call(kept, tenant);
     return this.answer(kept);
   }
