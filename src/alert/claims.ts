@@ -248,11 +248,13 @@ export class Claims implements Incidents {
   private withLeases(incident: Incident | undefined, deliveries: readonly ChannelDelivery[]): Incident | undefined {
     const { me } = this.parts;
     const now = this.parts.now();
-    return deliveries.reduce((next, delivery) => {
-      const { key } = delivery;
-      const told = next?.told[key];
-      return next && told ? withTold(next, key, extended(told, me, now + this.leaseMs(delivery))) : next;
-    }, incident);
+    return deliveries.reduce(
+      (next, delivery) =>
+        onTold(delivery.key, (told, there) =>
+          withTold(there, delivery.key, extended(told, me, now + this.leaseMs(delivery))),
+        )(next),
+      incident,
+    );
   }
 
   /** How long this replica may take to send what it claims now, which comes after what waits already. */
