@@ -273,7 +273,7 @@ describe('what a channel is sent', () => {
     expect(me.steps).toEqual(['push a opened']);
   });
 
-  it('is claimed anew if a new incident replaced it while it was being sent', async () => {
+  it('is claimed again if a new incident replaced it while it was being sent', async () => {
     me.delivery.sending = ['a'];
     await me.records.change('a', replaced);
     await me.claims.extend();

@@ -57,7 +57,7 @@ beforeEach(() => {
   lines = [];
 });
 
-it('what a mute held back is released once after it was ended or shortened, and again if that failed', async () => {
+it('alerts that a mute held back are released once after it ends or is shortened, and again if that failed', async () => {
   const mutes = replica();
   const release = jest.fn(() => Promise.resolve());
   await mutes.mute(forAMinute);
@@ -69,7 +69,7 @@ it('what a mute held back is released once after it was ended or shortened, and 
   expect(release).toHaveBeenCalledTimes(1);
 });
 
-it('a mute without a reason that can be seen is not taken', async () => {
+it('a mute without a visible reason is refused', async () => {
   const mutes = replica();
   for (const reason of ['', ' ', '\u200b', '\u2800 \u200b'])
     await expect(mutes.mute({ forMs: 1_000, reason })).rejects.toThrow('reason is empty');
@@ -79,7 +79,7 @@ it('a mute without a reason that can be seen is not taken', async () => {
 it.each([
   ['its id', LONG],
   ['what is shown of it', tenantKey(LONG)],
-])('holds back alerts of a tenant with a long id, given %s', async (_, tenant) => {
+])('a mute holds back alerts of a tenant with a long id, given %s', async (_, tenant) => {
   const mutes = replica();
   await mutes.mute({ tenant, forMs: 1_000, reason: 'x' });
   expect(mutes.of('llm_call', tenantKey(LONG))).toBeDefined();
@@ -88,13 +88,13 @@ it.each([
   expect(mutes.of('llm_call', LONG)).toBeUndefined();
 });
 
-it('a mute of a long id replaces the one of what is shown of it', async () => {
+it('a mute of a long id replaces one of its shown form', async () => {
   const mutes = replica();
   for (const tenant of [tenantKey(LONG), LONG]) await mutes.mute({ tenant, forMs: 1_000, reason: 'x' });
   expect(await mutes.list()).toHaveLength(1);
 });
 
-it('says what it took, and logs who muted whom until when', async () => {
+it('a new mute is returned as it was set, and the log says who muted whom until when', async () => {
   const mutes = replica();
   expect(await mutes.mute({ ...forAMinute, category: 'llm_call', by: 'Ann\nof support' })).toStrictEqual({
     tenant: 'a',
@@ -115,7 +115,7 @@ it('says what it took, and logs who muted whom until when', async () => {
   ]);
 });
 
-it('holds for its tenant and category, until its time is over', async () => {
+it('a mute applies to its tenant and category until its time is over', async () => {
   const mutes = replica();
   await mutes.mute({ ...forAMinute, category: 'llm_call' });
   now += MINUTE - 1;
@@ -129,7 +129,7 @@ it('holds for its tenant and category, until its time is over', async () => {
   expect([mutes.of('llm_call', 'a'), await mutes.list()]).toEqual([undefined, []]);
 });
 
-it('of several, an alert is held back by the one that lasts longest', async () => {
+it('of several mutes, the one that lasts longest holds back an alert', async () => {
   const mutes = replica();
   await mutes.mute({ ...forAMinute, reason: 'short' });
   await mutes.mute({ category: 'llm_call', forMs: 3 * MINUTE, reason: 'longest' });
@@ -158,15 +158,15 @@ it.each([
   ],
   [null, 'the options are null: write an object with tenant, category, forMs, reason, by'],
   ['a', 'the options are a string: write an object with tenant, category, forMs, reason, by'],
-])('is not set with %j', async (options, message) => {
+])('a mute with %j is refused', async (options, message) => {
   await expect(replica().mute(options as MuteOptions)).rejects.toThrow(message);
 });
 
-it('can be as long as 30 days', async () => {
+it('a mute can last 30 days', async () => {
   expect((await replica().mute({ forMs: KEPT_FOR_MS, reason: 'x' })).until).toEqual(new Date(START + KEPT_FOR_MS));
 });
 
-it('is not ended by a misspelled scope', async () => {
+it('a mute is not ended by a misspelled scope', async () => {
   await expect(replica().unmute({ [Symbol('tenant')]: 'a' })).rejects.toThrow(
     'Symbol(tenant) is not an option: write one of tenant, category',
   );
@@ -176,7 +176,7 @@ it('is not ended by a misspelled scope', async () => {
 it.each([
   ...['tenant', 'category', 'by', 'reason'].map((field) => ({ [field]: 7 })),
   ...['until', 'heldBack', 'version'].map((field) => ({ [field]: 'many' })),
-])('is not broken by a stored record that is none, with %j', async (wrong) => {
+])('mutes survive a malformed stored record, with %j', async (wrong) => {
   await replica().mute({ ...forAMinute, category: 'llm_call' });
   const [[id, text]] = [...(await state.list('mutes:here'))] as [[string, string]];
   const record = JSON.stringify({ ...(JSON.parse(text) as object), tenant: 'b', ...wrong });
@@ -186,7 +186,7 @@ it.each([
   expect(other.of('llm_call', 'a')).toMatchObject({ tenant: 'a' });
 });
 
-it('counts what all replicas have held back', async () => {
+it('a mute counts what all replicas have held back', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   await other.refresh();
@@ -198,7 +198,7 @@ it('counts what all replicas have held back', async () => {
   expect((await one.list()).map(({ heldBack }) => heldBack)).toEqual([5]);
 });
 
-it('counts what was held back while the store was away once it is back', async () => {
+it('a mute counts what was held back while the store was away, once it is back', async () => {
   const mutes = replica();
   await mutes.mute(forAMinute);
   heldBackTimes(mutes, 2);
@@ -211,7 +211,7 @@ it('counts what was held back while the store was away once it is back', async (
   expect((await mutes.list())[0]?.heldBack).toBe(3);
 });
 
-it('set again, keeps the count if it still holds, and begins at 0 if it was ended', async () => {
+it('a mute that is set again keeps its count if it still applies, and starts at 0 if it had ended', async () => {
   const mutes = replica();
   await mutes.mute(forAMinute);
   heldBackTimes(mutes, 2);
@@ -222,7 +222,7 @@ it('set again, keeps the count if it still holds, and begins at 0 if it was ende
   expect((await mutes.mute(forAMinute)).heldBack).toBe(0);
 });
 
-it('is ended once, in every replica, and logged with what was held back until then', async () => {
+it('a mute is ended once, in every replica, and logged with what it held back', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   await other.refresh();
@@ -239,7 +239,7 @@ it('is ended once, in every replica, and logged with what was held back until th
   expect(await state.size('mutes:here')).toBe(0);
 });
 
-it('logs the end once, also if a replica whose clock is behind restores the mute meanwhile', async () => {
+it('the end of a mute is logged once, even if a replica whose clock is behind restores the mute', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   await other.refresh();
@@ -253,7 +253,7 @@ it('logs the end once, also if a replica whose clock is behind restores the mute
   expect(overLines()).toHaveLength(1);
 });
 
-it('that has run out was not there to end, and is logged two seconds later, by one replica', async () => {
+it('a mute that has expired cannot be ended, and one replica logs its end two seconds later', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   await other.refresh();
@@ -274,7 +274,7 @@ it('that has run out was not there to end, and is logged two seconds later, by o
   expect(overLines()).toHaveLength(1);
 });
 
-it('that was prolonged while a replica was ending it goes on', async () => {
+it('a mute that is prolonged while a replica is ending it continues', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   now += MINUTE + 2_000;
@@ -285,7 +285,7 @@ it('that was prolonged while a replica was ending it goes on', async () => {
 });
 
 describe('a mute, if the store loses its data', () => {
-  it('is put back with what was held back meanwhile', async () => {
+  it('is restored with what was held back meanwhile', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     heldBackTimes(one, 1);
@@ -298,7 +298,7 @@ describe('a mute, if the store loses its data', () => {
     expect(idsOfOld()).toEqual(['[null,"a"]']);
   });
 
-  it('is put back as it was last set, even within the same millisecond', async () => {
+  it('is restored as it was last set, even within the same millisecond', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();
@@ -310,7 +310,7 @@ describe('a mute, if the store loses its data', () => {
     expect((await other.list()).map(({ reason }) => reason)).toEqual(['longer']);
   });
 
-  it('is put back by two replicas at once, as it was last set', async () => {
+  it('is restored by two replicas at once as it was last set', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();
@@ -323,7 +323,7 @@ describe('a mute, if the store loses its data', () => {
     expect((await replica().list()).map(({ reason }) => reason)).toEqual(['longer']);
   });
 
-  it('keeps what another replica, faster to put it back, has held back since', async () => {
+  it('keeps what another replica that restored it first has held back since', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();
@@ -354,7 +354,7 @@ describe('a mute, if the store loses its data', () => {
     expect(idsOfOld()).toEqual([]);
   });
 
-  it('and it is set again, is not ended by the end of the one before', async () => {
+  it('and it is set again, is not ended by the end of its predecessor', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await one.unmute({ tenant: 'a' });
@@ -366,7 +366,7 @@ describe('a mute, if the store loses its data', () => {
     expect((await other.list()).map(({ reason }) => reason)).toEqual(['again']);
   });
 
-  it('is logged as over by one replica, unless it was ended before', async () => {
+  it('is logged as over by one replica, unless it had been ended before', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await one.mute({ ...forAMinute, tenant: 'b' });
@@ -385,7 +385,7 @@ describe('a mute, if the store loses its data', () => {
   });
 });
 
-it('that a newer version wrote stays as it is, and those of others are still heard of', async () => {
+it('a mute that a newer version wrote stays unchanged, and mutes of other replicas still arrive', async () => {
   const [one, other] = [replica(), replica()];
   await one.mute(forAMinute);
   const [[id, text] = ['', '']] = [...(await state.list('mutes:here'))];
@@ -404,7 +404,7 @@ describe('beside replicas of 0.1', () => {
       JSON.stringify({ heldBack: 0, ...text }),
     );
 
-  it('a mute that one of them sets holds here, and keeps its count as long as it is the same', async () => {
+  it('a mute that one of them sets applies here, and keeps its count while it is unchanged', async () => {
     const mutes = replica();
     ofOld({ tenant: 'a', category: 'llm_call', until: START + MINUTE, reason: 'by 0.1' });
     expect(await mutes.list()).toStrictEqual([
@@ -417,7 +417,7 @@ describe('beside replicas of 0.1', () => {
     expect((await mutes.list())[0]).toMatchObject({ reason: 'longer', heldBack: 0 });
   });
 
-  it('one that another replica has set here meanwhile keeps what that has held back', async () => {
+  it('a mute that another replica has adopted first keeps what that has held back', async () => {
     const [one, other] = [replica(), replica()];
     ofOld({ tenant: 'a', until: START + MINUTE, reason: 'by 0.1' });
     state.onceListed = async () => {
@@ -429,14 +429,14 @@ describe('beside replicas of 0.1', () => {
     expect((await one.list()).map(({ heldBack }) => heldBack)).toEqual([1]);
   });
 
-  it('one that has run out there is not set here', async () => {
+  it('a mute that has expired there is not set here', async () => {
     ofOld({ tenant: 'a', until: START, reason: 'over' });
     const mutes = replica();
     await mutes.refresh();
     expect(await state.size('mutes:here')).toBe(0);
   });
 
-  it('one that they set again after it was ended here holds', async () => {
+  it('a mute that they set again after it was ended here applies', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();
@@ -448,7 +448,7 @@ describe('beside replicas of 0.1', () => {
     expect([one, other].map((mutes) => mutes.of('llm_call', 'a')?.reason)).toEqual(['by 0.1', 'by 0.1']);
   });
 
-  it('one that they set as ours runs out is not overwritten by a replica that still knows ours', async () => {
+  it('a mute that they set as ours expires is not overwritten by a replica that still knows ours', async () => {
     const [one, other] = [replica(), replica()];
     await one.mute(forAMinute);
     await other.refresh();
@@ -459,7 +459,7 @@ describe('beside replicas of 0.1', () => {
     expect(other.of('llm_call', 'a')?.reason).toBe('by 0.1');
   });
 
-  it('one that has not changed is not read again', async () => {
+  it('a mute that has not changed is not read again', async () => {
     const mutes = replica();
     ofOld({ tenant: 'a', until: START + MINUTE, reason: 'by 0.1' });
     await mutes.refresh();
@@ -468,7 +468,7 @@ describe('beside replicas of 0.1', () => {
     expect(read).not.toHaveBeenCalled();
   });
 
-  it('is set and ended there too, and what they end is ended here', async () => {
+  it('a mute is also set and ended there, and one that they end ends here', async () => {
     const mutes = replica();
     await mutes.mute(forAMinute);
     await mutes.mute({ ...forAMinute, tenant: 'b' });
@@ -482,7 +482,7 @@ describe('beside replicas of 0.1', () => {
   });
 
   it.each([undefined, 'of another replica, which was faster'])(
-    'goes on if Redis evicts all of them there, mark: %s',
+    'a mute continues if Redis evicts all of them there, mark: %s',
     async (mark) => {
       const mutes = replica();
       await mutes.mute(forAMinute);

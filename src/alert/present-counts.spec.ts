@@ -53,7 +53,7 @@ async function shown({
   };
 }
 
-it('shows an incident with its count and its contributors as they are now, which others need not read again', async () => {
+it('an incident has its current count and contributors, which are noted for others', async () => {
   const { found, ...rest } = await shown({});
   expect(rest).toEqual({
     count: 99,
@@ -64,13 +64,13 @@ it('shows an incident with its count and its contributors as they are now, which
   });
 });
 
-it('reads nothing again if all that it is asked for was counted a moment ago', async () => {
+it('nothing is read again if all incidents were counted a moment ago', async () => {
   const ago = (ms: number) => shown({ countedMsAgo: [0, ms] });
   expect(await ago(249)).toMatchObject({ found: incident, missing: undefined, asked: [], noted: [] });
   expect(await ago(250)).toMatchObject({ count: 99 });
 });
 
-it('asks for contributors by the name of the window that all replicas share', async () => {
+it('contributors are read by the window name that all replicas share', async () => {
   const of = withBreach(undefined, { ...aBreach(START), window: 'per minute', lengthName: '1m' }, true, START);
   expect((await shown({ of })).asked).toMatchObject(['counts', { window: '1m' }]);
 });
@@ -78,17 +78,17 @@ it('asks for contributors by the name of the window that all replicas share', as
 it.each<[string, () => Promise<typeof KEYS>]>([
   ['there are none', () => Promise.resolve([])],
   ['they cannot be read', () => Promise.reject(new Error('WRONGTYPE'))],
-])('keeps the contributors of before if %s', async (_what, contributors) => {
+])('an incident keeps its earlier contributors if %s', async (_what, contributors) => {
   const before = [{ label: 'sk-0', count: 20 }];
   const of = withBreach(undefined, aBreach(START, { contributors: before }), true, START);
   expect(await shown({ of, contributors })).toMatchObject({ count: 99, contributors: before });
 });
 
-it('asks for no contributors while records are away, as they are records too', async () => {
+it('contributors are not read while records are away, because they are records too', async () => {
   expect(await shown({ isAway: true })).toMatchObject({ count: 99, asked: ['counts'] });
 });
 
-it('asks for nothing while the store is away too', async () => {
+it('nothing is read while the store is away, too', async () => {
   expect(await shown({ isAway: true, isStoreAway: true })).toMatchObject({
     count: incident.windows[0]?.count,
     asked: [],
@@ -118,7 +118,7 @@ describe('counts', () => {
     reply = (reads) => Promise.resolve(reads.map((_, i) => 10 + i));
   });
 
-  it('are in the order of what is wanted, with none for what has none', async () => {
+  it('come in the requested order, with undefined for those that have none', async () => {
     expect(await counts([incident, span], undefined, [hourly, span], [sliding, span])).toEqual([
       10,
       undefined,
@@ -127,7 +127,7 @@ describe('counts', () => {
     ]);
   });
 
-  it('are read in the middle of a span, and of a sliding window in its last moment', async () => {
+  it('are read in the middle of a span, and at the last moment of a sliding window', async () => {
     await counts([incident, { start: START, end: END + 1 }], [sliding, span]);
     expect(asked).toEqual([
       { category: 'llm_call', window: '', tenantId: 'proj_1', at: START + 30_000 },
@@ -135,17 +135,17 @@ describe('counts', () => {
     ]);
   });
 
-  it('are not asked for if no window of here is wanted', async () => {
+  it('are not read if this replica has none of the windows', async () => {
     expect(await counts([hourly, span], undefined)).toBeUndefined();
     expect(asked).toEqual([]);
   });
 
-  it('are none if the store gives none', async () => {
+  it('are undefined if the store cannot be read', async () => {
     reply = () => Promise.reject(new Error('away'));
     expect(await counts([incident, span])).toBeUndefined();
   });
 
-  it('are not waited for longer than half a second', async () => {
+  it('are not awaited for longer than half a second', async () => {
     jest.useFakeTimers();
     reply = () => new Promise(() => undefined);
     const given = counts([incident, span]);

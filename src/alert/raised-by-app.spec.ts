@@ -38,7 +38,7 @@ describe('an alert that the app raises', () => {
     expect(breachOf(anAlert())).not.toHaveProperty('contributors');
   });
 
-  it('may end at the last time that a Date can hold', () => {
+  it('may end at the last moment that a Date can hold', () => {
     const windowEnd = new Date(8.64e15);
     expect(breachOf(anAlert({ windowEnd })).windowEnd).toBe(8.64e15);
     expect(breachOf(anAlert({ windowMs: 8.64e15 - START })).windowEnd).toBe(8.64e15);

@@ -24,8 +24,8 @@ function aSight() {
   return { sight, records, store, outage };
 }
 
-describe('what a replica sees', () => {
-  it('is nothing only while counts are away and records too', () => {
+describe('what a replica can see', () => {
+  it('is nothing only while both counts and records are away', () => {
     const { sight, records, store } = aSight();
     const seen = [false, true].flatMap((isAway) =>
       [false, true].map((isStoreAway) => {
@@ -36,14 +36,14 @@ describe('what a replica sees', () => {
     expect(seen).toEqual([false, false, false, true]);
   });
 
-  it('is all from the start on, and after an outage no longer than a window', () => {
+  it('is everything from the start on, and after an outage no longer than a window', () => {
     const { sight, outage } = aSight();
     expect([sight.since(incident), sight.hidden]).toEqual([undefined, undefined]);
     outage(0, MINUTE, [2_000]);
     expect(sight.since(incident)).toBeUndefined();
   });
 
-  it('is all again since the end of an outage longer than a window, also if only records were away', () => {
+  it('is everything since the end of an outage longer than a window, even if only records were away', () => {
     const { sight, outage } = aSight();
     outage(0, MINUTE + 1, []);
     expect(sight.since(incident)).toBe(START + MINUTE + 1);
@@ -51,7 +51,7 @@ describe('what a replica sees', () => {
     expect(sight.since(hourly)).toBeUndefined();
   });
 
-  it('is nothing up to now while it is blind, and the outage before does not matter', () => {
+  it('is nothing up to now while it is blind, whatever the outage before', () => {
     const { sight, records, store, outage } = aSight();
     outage(0, 2 * MINUTE, [1_000]);
     [records.isAway, store.isAway, store.at] = [true, true, 3 * MINUTE];
@@ -60,7 +60,7 @@ describe('what a replica sees', () => {
     expect(sight.since(incident)).toBe(START + 4 * MINUTE);
   });
 
-  it('lacks the counts of a whole outage in which counts were away once', () => {
+  it('lacks the counts of a whole outage if counts were away at any time in it', () => {
     const { sight, outage } = aSight();
     outage(5_000, 20_000, [9_000]);
     expect(sight.hidden).toMatchObject({ start: START + 5_000, end: START + 20_000 });
@@ -71,7 +71,7 @@ describe('what a replica sees', () => {
     expect(sight.hidden).toBeUndefined();
   });
 
-  it('does not show the end of an incident just after the store went away or came back', () => {
+  it('does not include the end of an incident just after the store went away or came back', () => {
     const { sight, records } = aSight();
     expect(sight.mayClose).toBe(true);
     records.isJustAway = true;

@@ -569,7 +569,7 @@ describe('Publisher, if requests wait', () => {
       expect([await isDone(waits), health.away]).toEqual([true, false]);
     });
 
-    it('and a probe likewise', async () => {
+    it('and the same for a probe', async () => {
       const ask = async (ms: number): Promise<boolean> => {
         Object.assign(store, { time: failsAfter(ms) });
         await publisher.probe();

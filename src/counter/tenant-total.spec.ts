@@ -135,7 +135,7 @@ describe('TenantTotal', () => {
     expect(total.enqueue('later')).toBe(true);
   });
 
-  it('sends its total, the highest sent before, and what is known of others', () => {
+  it('sends its total, the highest it sent before, and what is known of others', () => {
     const total = open();
     add(total, 3);
     const sent = { category: 'llm_call', tenant: 'acme', instance: 'me', levels: LEVELS, keepMs: 2 * MINUTE };
@@ -157,7 +157,7 @@ describe('TenantTotal', () => {
     expect(total.send().others).toBe(0);
   });
 
-  it('is held for one reason or the other, until it is released or the store takes it', () => {
+  it('is held back for either reason, until it is released or the store takes it', () => {
     for (const [why, isRefused] of [
       ['refused', true],
       ['lease', false],
@@ -174,7 +174,7 @@ describe('TenantTotal', () => {
     }
   });
 
-  it('gives up what is left, once', () => {
+  it('gives up what is unpublished, once', () => {
     const total = known(2);
     add(total, 3);
     expect([total.giveUp(), total.giveUp(), total.isPending]).toEqual([3, 0, false]);

@@ -1,7 +1,7 @@
 import { DeliveryError, type DeliveryFault } from './delivery-error.js';
 
 describe('a DeliveryError', () => {
-  it('says what happened, and when to retry', () => {
+  it('carries what happened, and when to retry', () => {
     const error = new DeliveryError('answered 503', { retry: true, retryAfterMs: 5 });
     expect(error).toMatchObject({ message: 'answered 503', retry: true, retryAfterMs: 5, probe: false });
   });
@@ -12,13 +12,13 @@ describe('a DeliveryError', () => {
       undefined,
       'the options of DeliveryError are undefined: write an object with retry, retryAfterMs, probe, switchOff',
     ],
-  ])('made with %p says that too, and keeps its own reason', (fault, problem) => {
+  ])('created with %p also names that, and keeps its own reason', (fault, problem) => {
     const error = new DeliveryError('answered 503', fault as DeliveryFault);
     expect(error.message).toBe(`answered 503; ${problem}`);
     expect(error.retry).toBe(fault?.retry);
   });
 
-  it('takes over what another one says, as a channel does that wraps another', () => {
+  it('takes over the options of another one, as in a channel that wraps another', () => {
     const { message, retry, switchOff } = new DeliveryError(
       'relay',
       new DeliveryError('gone', { retry: false, switchOff: true }),

@@ -33,7 +33,7 @@ it('an object is validated by the rules of its class alone', () => {
   ]);
 });
 
-it("the app's storage is unchanged, and has none of our rules", () => {
+it("the app's own metadata storage is unchanged, and has none of our rules", () => {
   delete scope.classValidatorMetadataStorage;
   errorsOf(new Shape());
   expect('classValidatorMetadataStorage' in scope).toBe(false);

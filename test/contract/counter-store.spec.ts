@@ -196,7 +196,7 @@ describe.each(Object.keys(subjects))('the %s store', (name) => {
       expect((await publish('a', 4, { levels }, NOW + 60_000)).announce).toBe(0);
     });
 
-    it('lets the 5 s of a level begin with the request for it, even if a publish arrives a minute late', async () => {
+    it('counts the 5 s of a level from the request for it, even if a publish arrives a minute late', async () => {
       // Its sender has given up on this one, and asks again.
       expect((await publish('a', 4, { levels }, NOW - 60_000)).announce).toBe(1);
       expect((await publish('a', 4, { levels }, NOW)).announce).toBe(1);
@@ -459,7 +459,7 @@ describe('the redis store alone', () => {
   });
 
   it.each(['told', 'given'].flatMap((field) => ['abc', '-5', 'inf', '-inf', 'nan'].map((value) => ({ field, value }))))(
-    'gives a level out though the $field of a hash, or of an earlier span, is $value',
+    'gives a level out even if the $field of a hash, or of an earlier span, is $value',
     async ({ field, value }) => {
       const spoiled = { total: 1, level: 0.5, [field]: value };
       await redis.client.hset(keyName(), spoiled);
@@ -473,7 +473,7 @@ describe('the redis store alone', () => {
   );
 
   it.each(['1', undefined])(
-    'gives a level out to an instance that alone exceeds it, though the hash has the sum %s',
+    'gives a level out to an instance that alone exceeds it, even if the hash has the sum %s',
     async (sum) => {
       const over = { ...total, levels: levelsOf(3, STEPS), total: 4 };
       await store.publish([{ ...over, levels: NO_LEVELS }], NOW);

@@ -57,7 +57,7 @@ describe('edges of thresholds in four processes', () => {
     expect(alert?.contributors).toEqual(shares.map((count, i) => ({ label: `sk-****${i}`, count })));
   });
 
-  it('threshold 0, Infinity and exempt: the highest level once, and nothing', async () => {
+  it('threshold 0, Infinity and exempt: one alert at the highest level, or none', async () => {
     const tenants = ['acme', 'internal_1', 'internal_2'];
     const settled = (...expected: string[]): Promise<void> => replicas.settled(() => alerted(...tenants), expected);
     const call = async (): Promise<void> => {

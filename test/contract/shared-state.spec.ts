@@ -152,7 +152,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await generation()).not.toBe(before);
   });
 
-  it('gives a lease to one owner at a time, who may extend or release it', async () => {
+  it('grants a lease to one owner at a time, who may extend or release it', async () => {
     expect(await Promise.all(['a', 'b', 'a'].map((owner) => state.claim('x', owner, 60_000)))).toEqual([
       true,
       false,
@@ -174,7 +174,7 @@ describe.each(Object.keys(PLACES))('shared state in %s', (place) => {
     expect(await records.change('a', () => undefined)).toEqual({ before: { count: 10 }, after: undefined });
   });
 
-  it('reads past a record that is broken or of a newer version, replaces the one and leaves the other', async () => {
+  it('skips a record that is broken or of a newer version, replaces the former and leaves the latter', async () => {
     const records = new Records<{ count: number }>(state, 'odd');
     await state.swap('odd', 'broken', undefined, '{"count":');
     await state.swap('odd', 'newer', undefined, '{"schema":2,"counts":[1]}');

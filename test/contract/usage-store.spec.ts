@@ -196,7 +196,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     await until(async () => (await usage.claimCopy(unit(), 'b', 300)) === 1);
   });
 
-  it('makes nobody wait for a replica that is shutting down', async () => {
+  it('lets nobody wait for a replica that is shutting down', async () => {
     await waits(['one']);
     expect(await usage.claimCopy(unit(), 'a', LEASE_MS)).toBe(1);
     expect(await usage.claimCopy(unit(), 'a', 0)).toBe(1);
@@ -259,7 +259,7 @@ describe.each(Object.keys(PLACES))('usage in %s', (place) => {
     ]);
   });
 
-  it('knows who came nearest to a threshold, as many tenants as of the busiest', async () => {
+  it('knows who came nearest to a threshold, as many tenants as the busiest', async () => {
     const tell = (ratios: Record<string, number>, counts: Record<string, number> = {}) =>
       report({
         tops: [

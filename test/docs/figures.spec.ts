@@ -8,7 +8,7 @@ const figures = (text: string, pattern: RegExp): number[] =>
   (pattern.exec(text) ?? []).slice(1).map((figure) => Number(figure.replaceAll(',', '')));
 
 describe('figures of the benchmarks that other pages quote', () => {
-  it('README states about the measured Redis CPU compared with the throttler', () => {
+  it('the README quotes the measured Redis CPU compared with the throttler', () => {
     const [share = 0] = figures(page('README.md'), /about 1\/(\d+) of the Redis CPU of @nestjs\/throttler/);
     const [measured = 0] = figures(
       benchmarks,
@@ -18,7 +18,7 @@ describe('figures of the benchmarks that other pages quote', () => {
     expect(1 / share).toBeLessThan(measured * 1.1);
   });
 
-  it('the operations page states the memory per tenant of the table', () => {
+  it('the operations page quotes the memory per tenant from the benchmarks', () => {
     const quoted = figures(
       page('docs/operations.md'),
       /(\d+) B of heap per tenant and window at a million tenants, (\d+) B at 100,000/,

@@ -69,7 +69,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
   const toHook = () => new WebhookChannel({ url: hook.url });
   const colors = () => discord.messages.map(({ now }) => now.embeds?.[0]?.color);
 
-  it('is one story if replicas have two names for the window, as while a deployment adds another window', async () => {
+  it('is one incident if replicas have two names for the window, as while a deployment adds another window', async () => {
     const windowMs = 1_500;
     const called = (name: string) => ({ ...story, windowOf: () => aWindow('1500ms', windowMs, { name }) });
     const [old, next] = [new CapturingChannel(), new CapturingChannel()];
@@ -270,7 +270,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(lines.find((line) => line.startsWith('Muted proj_1'))).toMatch(/every category by Ana until .* \(on it\)$/);
   });
 
-  it('becomes one story when the store is back, with one message per replica at most', async () => {
+  it('becomes one incident when the store is back, with one message per replica at most', async () => {
     const sides = [brittle(state), brittle(state), brittle(state)];
     const settings = { incidents: { remindAfterMs: DAY_MS, resolveAfterMs: 2_000 } };
     const all = await Promise.all(sides.map((side) => replica([toDiscord()], settings, side)));
@@ -526,7 +526,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect([heard.staging.alerts, await staging.list(), await production.mutes.list()]).toEqual([[], [], []]);
   });
 
-  it('has a story for each of two tenants that differ in half a surrogate pair, and survives a broken record', async () => {
+  it('has an incident for each of two tenants that differ in half a surrogate pair, and survives a broken record', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard], story);
     const tenant = {
@@ -553,7 +553,7 @@ describe.each(['memory', 'Redis'])('alerts as state, in %s', (where) => {
     expect(await alerts.list()).toHaveLength(3);
   });
 
-  it('sends what a mute held back when the shorter mute that replaced it ends', async () => {
+  it('sends what a mute held back once the shorter mute that replaced it ends', async () => {
     const heard = new CapturingChannel();
     const alerts = await replica([heard]);
     await alerts.mute({ tenant: 'a', forMs: DAY_MS, reason: 'all day' });

@@ -237,7 +237,7 @@ describe.each([
     expect((await app.post('/guarded', acme)).status).toBe(403);
   });
 
-  it('shows neither options nor a Redis password if the request is printed', async () => {
+  it('exposes neither options nor a Redis password if the request is printed', async () => {
     const { client, keyPrefix } = sharedRedis();
     client.options.password = 'hunter2hunter2';
     let printed = '';

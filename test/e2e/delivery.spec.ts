@@ -192,7 +192,7 @@ describe('delivery', () => {
     expect(await flushed).toBe(false);
   });
 
-  it('sends at shutdown what waits for the end of a pause too, and shows before how much that is', async () => {
+  it('also sends what waits for the end of a pause at shutdown, and reports before how much that is', async () => {
     const alerts = await start({ channels: [new WebhookChannel({ url: hook.url })], shutdownFlushMs: 5_000 });
     hook.answerNext(...Array.from({ length: 20 }, () => broken));
     for (let i = 0; i < 3; i++) alerts.raise(anAlert({ tenant: { id: `first_${i}` } }));

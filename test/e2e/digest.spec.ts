@@ -59,7 +59,7 @@ describe('a digest', () => {
     });
   });
 
-  it('says in plain words that the store is away', async () => {
+  it('fails with plain words while the store is away', async () => {
     const away = () => Promise.reject(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
     const reason = 'the store is away (there is no connection). Try again when it is back';
     const { digests } = digestsOf({ blindTimes: away });

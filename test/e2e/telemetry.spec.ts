@@ -74,7 +74,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('gives no two tenants the same label, and none the label of the rest', () => {
+  it('never gives two tenants the same label, nor one the label of the rest', () => {
     const counts = new BreachCounts(6);
     // In UTF-8, all lone halves of surrogate pairs look the same.
     const ids = [`${'x'.repeat(200)}1`, `${'x'.repeat(200)}2`, 'other', 'other [id]', 'a\ud800', 'a\ud801', 'rest'];
@@ -289,7 +289,7 @@ describe('the health check', () => {
     });
   });
 
-  it('fails only if it is asked to', async () => {
+  it('fails only if told to', async () => {
     const { monitor, view, health, indicator } = await started();
     view.set(monitor.view);
     const check = (options: object) => health.check([() => indicator.check('rate-monitor', options)]);
@@ -339,7 +339,7 @@ describe('the health check', () => {
     ]);
   });
 
-  it('says once that an option does not exist', async () => {
+  it('logs once that an option does not exist', async () => {
     const logger = new MemoryLogger();
     const { monitor, view, indicator } = await started(logger);
     view.set(monitor.view);

@@ -52,7 +52,7 @@ describe('the health check of an app with terminus', () => {
   });
   afterEach(() => app.close());
 
-  it('answers 503 only if asked to, in the format of terminus', async () => {
+  it('answers 503 only if told to, in the format of terminus', async () => {
     const up = { 'rate-monitor': { status: 'up', monitoring: true, store: { name: 'a store', up: true } } };
     for (const path of ['/health', '/health/strict'])
       expect(await get(path)).toMatchObject({ code: 200, body: { status: 'ok', info: up, error: {} } });

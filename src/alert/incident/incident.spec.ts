@@ -310,7 +310,7 @@ describe('an incident', () => {
     expect(incident.told['chat#']).not.toHaveProperty('also');
   });
 
-  describe('takes a breach', () => {
+  describe('adds a breach', () => {
     const critical = { at: 5, severity: 'critical' } as const;
     const crossing = (window: number, count: number, now = at(window, 500), more: Partial<Breach> = {}) =>
       [breach(window, count, more), true, now] as const;
@@ -368,7 +368,7 @@ describe('an incident', () => {
       expect(next(1_001)).toEqual({ windows: 1, since: at(1, 1_001) });
     });
 
-    it('and adds the count of a window that it drops, unless that was settled', () => {
+    it('and adds the count of a window that it drops, unless that count was final', () => {
       const five = [1, 2, 3, 4].reduce((one, window) => withBreach(one, ...crossing(window, 20)), opened());
       expect(five).toMatchObject({ total: 0, settledTo: at(0) });
       expect(withBreach(five, ...crossing(4, 30))).toMatchObject({ total: 0, settledTo: at(0) });

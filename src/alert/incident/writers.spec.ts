@@ -4,7 +4,7 @@ import { Writers } from './writers.js';
 const START = 1_000_000;
 const MINUTE = 60_000;
 
-describe('replicas that write what they know from an outage', () => {
+describe('replicas that write what they know after an outage', () => {
   let state: MemorySharedState;
   let now: number;
   const writer = (me: string): Writers => new Writers(state, 'app', me, () => now);
@@ -20,7 +20,7 @@ describe('replicas that write what they know from an outage', () => {
   });
   afterEach(() => jest.restoreAllMocks());
 
-  it('are known to all others until the last of them has', async () => {
+  it('are known to all others until the last one is done', async () => {
     const [one, other, third] = [writer('one'), writer('other'), writer('third')];
     await one.begin();
     expect([one.isOne, one.areOthers, await sees(third)]).toEqual([true, false, true]);
@@ -33,13 +33,13 @@ describe('replicas that write what they know from an outage', () => {
     expect(await state.list('writers:app')).toEqual(new Map());
   });
 
-  it('are listed no more once they have, even if a look is still under way', async () => {
+  it('are not listed once they are done, even if a look is still under way', async () => {
     const [one, third] = [writer('one'), writer('third')];
     await Promise.all([one.begin(), one.end()]);
     expect([one.isOne, await sees(third)]).toEqual([false, false]);
   });
 
-  it('write once that they do, and hold others up for half a minute at most, also if the clock falls back', async () => {
+  it('announce it once, and delay others for half a minute at most, even if the clock falls back', async () => {
     const [one, third] = [writer('one'), writer('third')];
     const swap = jest.spyOn(state, 'swap');
     await one.begin();
@@ -59,7 +59,7 @@ describe('replicas that write what they know from an outage', () => {
     expect(third.areOthers).toBe(false);
   });
 
-  it('hold nobody up if the store refuses to say which', async () => {
+  it('delay nobody if the store refuses to list them', async () => {
     const [one, third] = [writer('one'), writer('third')];
     await one.begin();
     expect(await sees(third)).toBe(true);

@@ -546,7 +546,7 @@ describe('a delivery', () => {
       expect([messages.length, delivery.status(0).queued]).toEqual([2, 0]);
     });
 
-    it('waits with all while the channel is paused, and brings what was left to its record when it works again', async () => {
+    it('sends nothing while the channel is paused, and resumes from the records when it works again', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 5_000 }));
       push('a');
@@ -577,7 +577,7 @@ describe('a delivery', () => {
       expect(messages).toContain('b');
     });
 
-    it('gives what waits back to its record while the channel is off, and what comes then', async () => {
+    it('returns waiting alerts to their records while the channel is off, and new ones too', async () => {
       open();
       let fail = (): void => undefined;
       const off = new DeliveryError('answered 410', { retry: false, switchOff: true });
@@ -594,7 +594,7 @@ describe('a delivery', () => {
       handBack.mockRestore();
     });
 
-    it('gives what waits back to its record for a pause that is longer than a lease, until a flush tries it', async () => {
+    it('returns waiting alerts to their records for a pause that is longer than a lease, until a flush tries them', async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 5_001 }));
       for (let i = 0; i < 18; i++) push(`t${i}`);
@@ -680,7 +680,7 @@ describe('a delivery', () => {
       expect(messages[0]?.split(',')).toHaveLength(size);
     });
 
-    it('only counts what five messages have no room for, and tells it with the first', async () => {
+    it('only counts what five messages have no room for, and says so in the first', async () => {
       openGroups({ batchSize: 2 });
       for (let i = 0; i < 13; i++) push(`t${i}`, dueFor({}, 100 - i));
       for (let i = 0; i < 13; i++) presents.set(`t${i}`, { due: dueFor({}, 100 - i) });
@@ -774,7 +774,7 @@ describe('a delivery', () => {
       expect(reports.map(([id, { delivered }]) => [id, delivered])).toEqual(Array.from(noted, (id) => [id, false]));
     });
 
-    it('does not wait for others again with alerts that had their turn, only with the next', async () => {
+    it('does not let alerts that had their turn wait for others again, only the next ones', async () => {
       openGroups();
       answer = (ids) => new Promise((_, reject) => setTimeout(reject, 400, new Error(`answered 500 to ${ids.join()}`)));
       for (const id of ['a', 'b']) push(id);
@@ -791,7 +791,7 @@ describe('a delivery', () => {
       expect(messages.at(-1)).toBe('d');
     });
 
-    it('tells how many wait or are being sent', async () => {
+    it('reports how many wait or are being sent', async () => {
       openGroups();
       for (let i = 0; i < 100; i++) push(`t${i}`);
       expect(delivery.waiting).toBe(100);
@@ -800,7 +800,7 @@ describe('a delivery', () => {
       expect([messages.length, delivery.waiting]).toEqual([1, 100]);
     });
 
-    it('names first, for their leases, those that are being sent', async () => {
+    it('lists those that are being sent first, for their leases', async () => {
       openGroups({ batchSize: 1 });
       answer = never;
       for (const id of ['a', 'b']) push(id);
@@ -812,7 +812,7 @@ describe('a delivery', () => {
   });
 
   describe('flushes', () => {
-    it('what waits for a group, and what failed and is tried again in that time', async () => {
+    it('what waits for a group, and what failed and is retried in that time', async () => {
       openGroups();
       waitMs = 2_000;
       answer = fails();
@@ -887,7 +887,7 @@ describe('a delivery', () => {
       expect([await isDone(flushing), await flushing]).toEqual([true, false]);
     });
 
-    it('what is tried again in that time, and does not wait for what is not', async () => {
+    it('what is retried in that time, and does not wait for the rest', async () => {
       open();
       waitMs = { a: 2_000, b: 10_000 };
       answer = fails();
@@ -1031,7 +1031,7 @@ describe('a delivery', () => {
       expect([await isDone(stopping), new Set(messages).size]).toEqual([true, sent]);
     });
 
-    it('and sends at once what comes while the channel sends what it has queued itself', async () => {
+    it('and sends at once what arrives while the channel flushes its own queue', async () => {
       openGroups({ flush: () => new Promise((resolve) => setTimeout(resolve, 200, true)) });
       const stopping = delivery.stop(300);
       await pass(100);

@@ -41,7 +41,7 @@ const told = (levels: Record<string, number>, more: Partial<Told> = {}): Told =>
   ...more,
 });
 
-describe('what a channel is due, where each window is told by itself', () => {
+describe('what a channel is due if each window is its own alert', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
     const next = due(incident, known, channel, moment(now));
     return next && [next.status, next.level.severity, (next.window.start - START) / MINUTE];
@@ -104,7 +104,7 @@ describe('what a channel is due, where each window is told by itself', () => {
   });
 });
 
-describe('what a channel is due of a story', () => {
+describe('what a channel is due about an incident', () => {
   const hear = (incident: Incident, known: Told | undefined, now: number, channel = all) => {
     const next = due(incident, known, channel, moment(now));
     return next && [next.status, next.level.severity];
@@ -234,7 +234,7 @@ describe('what a channel is due of a story', () => {
   });
 });
 
-describe('a repeat of a window by itself', () => {
+describe('a repeat of a window that is its own alert', () => {
   const channel = { repeatEveryMs: 50_000 };
   const known = told({ [START]: 1 });
 

@@ -18,7 +18,7 @@ describe('words about an alert', () => {
 
   it('have no ratio to a threshold of 0', () => expect([times(5, 0), times(5, 2)]).toEqual(['', ', 2.5x']));
 
-  it('have the count at the crossing only if it differs', () => {
+  it('include the count at the crossing only if it differs', () => {
     expect([undefined, 47, 16].map((countAtCrossing) => crossing(anAlert({ countAtCrossing })))).toEqual([
       ...[undefined, undefined, '16 when it crossed'],
     ]);
