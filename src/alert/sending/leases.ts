@@ -45,9 +45,9 @@ export class Leases {
    */
   async claim({ key, isGrouped }: Leased): Promise<void> {
     if (!isGrouped || this.isAway()) return;
-    const { until = 0, askedAt = 0 } = this.held.get(key) ?? {};
+    const { until = 0, askedAt = -Infinity } = this.held.get(key) ?? {};
     const now = performance.now();
-    if (until > now + SEND_LEASE_MS / 2 || (until <= now && askedAt > now - MARGIN_MS)) return;
+    if (until > now + SEND_LEASE_MS / 2 || askedAt > now - MARGIN_MS) return;
     this.held.set(key, { until, askedAt: now });
     let isMine = true;
     try {
