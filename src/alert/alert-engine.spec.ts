@@ -1,67 +1,28 @@
-import { aBreachNow } from '../../test/support/a-breach.js';
-import { alertSettings, aWindow } from '../../test/support/alert-settings.js';
 import promised from 'node:timers/promises';
 
-import type { Logger } from '@nestjs/common';
-
+import { aBreach, alertScene, Hearing, HearingGroups, START, story } from '../../test/support/alert-scene.js';
+import { aWindow } from '../../test/support/alert-settings.js';
+import { isDone, pass } from '../../test/support/fake-timers.js';
 import { mostInATurn } from '../../test/support/most-in-a-turn.js';
-import { isDone, pass, useFakeTimers, useRealTimers } from '../../test/support/fake-timers.js';
 import { brittle } from '../../test/support/replica-with-alerts.js';
 import type { AlertChannel } from '../model/alert-channel.js';
-import type { Breach } from '../model/breach.js';
 import { DeliveryError } from '../model/delivery-error.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { CountRead } from '../model/window.js';
 import { calendarSpans, PERIOD_MS } from '../model/window-spans.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import type { SharedState, V01State } from '../store/shared-state.js';
-import { AlertEngine, type AlertSettings } from './alert-engine.js';
+import type { AlertEngine, AlertSettings } from './alert-engine.js';
 import { IncidentRecords } from './incident/incident-records.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** The middle of a minute. */
-const START = Date.parse('2026-01-01T12:00:30Z');
 const WARNING = { at: 1, severity: 'warning' } as const;
 const CRITICAL = { at: 5, severity: 'critical' } as const;
-const story = { incidents: { remindAfterMs: 24 * HOUR, resolveAfterMs: 2 * MINUTE } };
 /** When such a story ends that has one window, from the start on. */
 const ENDS_AFTER = 2.5 * MINUTE;
-
-/** Takes alerts one by one. */
-class Hearing implements AlertChannel {
-  readonly alerts: RateAlert[] = [];
-  answer: () => unknown = () => undefined;
-
-  constructor(
-    readonly name = 'hearing',
-    readonly addressHash?: string,
-  ) {}
-
-  send(alert: RateAlert): void {
-    this.alerts.push(alert);
-    return this.answer() as void;
-  }
-
-  get heard(): string[] {
-    return this.alerts.map(({ tenant, incident, count }) =>
-      [tenant.id, incident?.status, count].filter(Boolean).join(' '),
-    );
-  }
-}
-
-/** Takes alerts in groups. */
-class HearingGroups extends Hearing {
-  readonly groups: string[] = [];
-
-  sendBatch(alerts: readonly RateAlert[]): void {
-    this.groups.push(alerts.map(({ tenant }) => tenant.id).join());
-    for (const alert of alerts) this.alerts.push(alert);
-    return this.answer() as void;
-  }
-}
 
 /** State in which 0.1 has left incidents. */
 class StateOf01 extends MemorySharedState {
@@ -91,54 +52,13 @@ const never = (): Promise<never> => new Promise(() => undefined);
 const inMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('AlertEngine', () => {
+  const scene = alertScene();
+  const { replica, replicas, lines, counts, reads } = scene;
   let state: MemorySharedState;
-  let lines: string[];
-  let replicas: AlertEngine[];
-  /** The present counts of all windows, by tenant. */
-  let counts: Map<string, number>;
-  let reads: (readonly CountRead[])[];
-
-  const replica = async (
-    channels: readonly AlertChannel[],
-    more: Partial<AlertSettings> = {},
-    on: SharedState = state,
-  ): Promise<AlertEngine> => {
-    const note = (line: string) => lines.push(line);
-    const logger = { log: note, warn: note, error: note } as unknown as Logger;
-    const engine = new AlertEngine(
-      alertSettings(channels, on, {
-        groupWaitMs: SECOND,
-        maxOpenIncidents: 100,
-        counts: (asked) => {
-          reads.push(asked);
-          return Promise.resolve(asked.map(({ tenantId }) => counts.get(tenantId) ?? 0));
-        },
-        ...more,
-      }),
-      logger,
-    );
-    replicas.push(engine);
-    await engine.start();
-    return engine;
-  };
-  const aBreach = (tenant = 'a', more: Partial<Breach> = {}, windowMs = MINUTE): Breach =>
-    aBreachNow(windowMs, { category: 'llm', tenant: { id: tenant }, ...more });
   const statuses = async (engine: AlertEngine, channel = 'hearing') =>
     (await engine.list()).map(({ alert, channels }) => `${alert.tenant.id} ${channels[channel]?.status}`).sort();
 
-  beforeEach(async () => {
-    useFakeTimers();
-    // No process starts this soon.
-    await pass(SECOND);
-    jest.setSystemTime(START);
-    [state, lines, replicas, counts, reads] = [new MemorySharedState(), [], [], new Map(), []];
-  });
-  afterEach(async () => {
-    const stopped = Promise.all(replicas.map((engine) => engine.stop()));
-    await pass(10 * SECOND);
-    await stopped;
-    useRealTimers();
-  });
+  beforeEach(() => ({ state } = scene));
 
   describe('gives the event loop a turn, so that requests are answered in between,', () => {
     const raiseAll = (engine: AlertEngine, many: number): Promise<unknown> =>
@@ -524,7 +444,7 @@ describe('AlertEngine', () => {
       heard.answer = () => {
         throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
       };
-      await engine.thresholdsChanged('llm');
+      await engine.thresholds.changed('llm');
       await pass(0);
       old.leave('a');
       old.runs = false;
@@ -568,7 +488,7 @@ describe('AlertEngine', () => {
     await engine.unmute({ tenant: 'b' });
     await pass(5 * SECOND);
     expect(ofIncidents()).toEqual([0, 1]);
-    await engine.thresholdsChanged('exports');
+    await engine.thresholds.changed('exports');
     expect(reads).toEqual([]);
   });
 
@@ -854,237 +774,6 @@ describe('AlertEngine', () => {
     expect(lines.filter((line) => line.includes('WRONGTYPE'))).toEqual([
       'Incidents have not been updated for a minute (WRONGTYPE of the lease)',
     ]);
-  });
-
-  describe('when thresholds have changed', () => {
-    it('ends open stories of that category whose count is over none any more', async () => {
-      const heard = new Hearing();
-      const present = new Map([
-        ['a', 30],
-        ['b', undefined],
-        ['c', 15],
-      ] as const);
-      const asked: unknown[] = [];
-      const engine = await replica([heard], {
-        ...story,
-        thresholdNotReached: (of, count) => {
-          asked.push([of, count]);
-          return present.get(of.tenantId as 'a');
-        },
-      });
-      for (const tenant of ['a', 'b', 'c']) await engine.breached(aBreach(tenant));
-      await engine.breached(aBreach('d', { category: 'exports' }));
-      counts.set('b', 25);
-      await engine.thresholdsChanged('llm');
-      await pass(0);
-      const of = (tenantId: string) => ({ category: 'llm', window: '', tenantId });
-      const byTenant = (list: unknown[]) => list.sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
-      expect(byTenant(asked)).toEqual([
-        [of('a'), 16],
-        [of('b'), 25],
-        [of('c'), 16],
-      ]);
-      expect(heard.heard.slice(4).sort()).toEqual(['a resolved 16', 'c resolved 16']);
-      const raisedTo = heard.alerts.map(({ tenant, incident }) => [tenant.id, incident?.thresholdRaisedTo]);
-      expect(raisedTo.slice(4).sort()).toEqual([
-        ['a', 30],
-        ['c', undefined],
-      ]);
-      // Once.
-      await engine.thresholdsChanged('llm');
-      await pass(SECOND);
-      expect([asked.length, heard.heard.length]).toEqual([4, 6]);
-    });
-
-    it('ends a story whose tenant has no limit any more', async () => {
-      const heard = new Hearing();
-      const engine = await replica([heard], { ...story, thresholdNotReached: () => Infinity });
-      await engine.breached(aBreach());
-      await engine.thresholdsChanged('llm');
-      await pass(5 * SECOND);
-      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
-      const other = await replica([], story);
-      expect((await other.list()).map(({ alert }) => alert.incident?.status)).toEqual(['resolved']);
-    });
-
-    it.each([
-      ['no', 'before', START - 1, []],
-      ['any', 'after', START, ['a resolved 16']],
-    ])('ends %s story by an answer that a function gave %s the breach', async (_which, _when, saidAt, ends) => {
-      const heard = new Hearing();
-      const thresholdNotReached = (_: unknown, _count: number, maxAgeMs = Infinity) =>
-        Date.now() - saidAt > maxAgeMs ? undefined : 30;
-      const engine = await replica([heard], { ...story, thresholdNotReached });
-      await engine.breached(aBreach());
-      await engine.thresholdsChanged('llm');
-      await pass(SECOND);
-      expect(heard.heard).toEqual(['a opened 16', ...ends]);
-    });
-
-    describe('with a deployment', () => {
-      const DAY = 24 * HOUR;
-      /** @param saidAt - When a function said the threshold, if one did. */
-      const configured = (saidAt = Infinity) => ({
-        incidents: { remindAfterMs: HOUR / 2, resolveAfterMs: undefined },
-        windowOf: () => aWindow('day', DAY),
-        thresholdNotReached: (_: unknown, count: number, maxAgeMs = Infinity) =>
-          count > 30 || Date.now() - saidAt > maxAgeMs ? undefined : 30,
-      });
-      const ends = ({ alerts }: Hearing) =>
-        alerts
-          .filter(({ incident }) => incident?.status === 'resolved')
-          .map(({ tenant, incident }) => [tenant.id, incident?.thresholdRaisedTo]);
-
-      it('ends a story of a long window once it is calm, and says why', async () => {
-        const heard = new Hearing();
-        const engine = await replica([heard], configured());
-        await engine.breached(aBreach('a', {}, DAY));
-        await engine.breached(aBreach('b', {}, DAY));
-        await engine.breached(aBreach('c', {}, DAY));
-        counts.set('c', 31);
-        // The threshold was this before, too.
-        await engine.breached(aBreach('d', { threshold: 30, count: 25, level: { at: 0.8, severity: 'info' } }, DAY));
-        await pass(4 * MINUTE);
-        // By a replica of before the deployment.
-        await engine.breached(aBreach('b', { level: { at: 2, severity: 'critical' }, count: 29 }, DAY));
-        await pass(4 * MINUTE);
-        expect(ends(heard)).toEqual([['a', 30]]);
-        await pass(2 * MINUTE);
-        expect(ends(heard)).toEqual([
-          ['a', 30],
-          ['b', 30],
-        ]);
-      });
-
-      it('does so within five minutes of the deployment, however seldom the story is reminded of', async () => {
-        const heard = new Hearing();
-        let isRaised = false;
-        const { thresholdNotReached, ...more } = configured();
-        const engine = await replica([heard], {
-          ...more,
-          incidents: { remindAfterMs: 24 * HOUR, resolveAfterMs: undefined },
-          thresholdNotReached: (of, count) => (isRaised ? thresholdNotReached(of, count) : undefined),
-        });
-        await engine.breached(aBreach('a', {}, DAY));
-        await pass(3 * HOUR + MINUTE);
-        isRaised = true;
-        await pass(5 * MINUTE);
-        expect(ends(heard)).toEqual([['a', 30]]);
-      });
-
-      it('names it at the end of a story of a short window', async () => {
-        const heard = new Hearing();
-        const engine = await replica([heard], configured());
-        await engine.breached(aBreach());
-        await pass(4 * MINUTE);
-        expect(ends(heard)).toEqual([]);
-        await pass(3 * MINUTE);
-        expect(ends(heard)).toEqual([['a', 30]]);
-      });
-
-      it('is not named at the end of a story that had calmed down before, and does not end a window told by itself', async () => {
-        const [heard, repeated] = [new Hearing(), Object.assign(new Hearing(), { repeatEveryMs: MINUTE })];
-        let isRaised = false;
-        const { thresholdNotReached, ...more } = configured();
-        const engine = await replica([heard], {
-          ...more,
-          thresholdNotReached: (of, count) => (isRaised ? thresholdNotReached(of, count) : undefined),
-        });
-        const ofWindows = await replica([repeated], { ...configured(), incidents: undefined }, new MemorySharedState());
-        await engine.breached(aBreach());
-        await ofWindows.breached(aBreach('b', {}, DAY));
-        heard.answer = () => {
-          throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 20 * SECOND });
-        };
-        await pass(6 * MINUTE);
-        isRaised = true;
-        await pass(5 * MINUTE);
-        heard.answer = () => undefined;
-        await pass(MINUTE);
-        expect(ends(heard).length).toBeGreaterThan(1);
-        expect(ends(heard).filter(([, raisedTo]) => raisedTo !== undefined)).toEqual([]);
-        expect([repeated.alerts.length, ofWindows.openIncidents]).toEqual([13, 1]);
-      });
-
-      it('goes by no answer that a function gave before the breach, which may be old', async () => {
-        const heard = new Hearing();
-        const engine = await replica([heard], configured(START - 1));
-        await engine.breached(aBreach());
-        await engine.breached(aBreach('b', {}, DAY));
-        await pass(2 * HOUR);
-        expect(ends(heard)).toEqual([['a', undefined]]);
-      });
-
-      it('goes by an answer that a function gave after it', async () => {
-        const heard = new Hearing();
-        const engine = await replica([heard], configured(START + MINUTE));
-        await engine.breached(aBreach());
-        await engine.breached(aBreach('b', {}, DAY));
-        await pass(2 * HOUR);
-        expect(ends(heard).sort()).toEqual([
-          ['a', 30],
-          ['b', 30],
-        ]);
-      });
-    });
-
-    it('leaves alone what is no story, and one that another replica has ended meanwhile', async () => {
-      const heard = new Hearing();
-      const thresholdNotReached = jest.fn(() => 30);
-      const engine = await replica([heard], { thresholdNotReached });
-      await engine.breached(aBreach());
-      await engine.thresholdsChanged('llm');
-      expect(thresholdNotReached).not.toHaveBeenCalled();
-      const other = await replica([], story);
-      const one = await replica([], {
-        ...story,
-        thresholdNotReached,
-        counts: async (asked) => {
-          await other.thresholdsChanged('llm');
-          await other.breached(aBreach('again', { windowStart: START + HOUR, windowEnd: START + HOUR + MINUTE }));
-          return asked.map(() => 0);
-        },
-      });
-      Object.assign(other, { options: { ...Reflect.get(other, 'options'), thresholdNotReached: () => 30 } });
-      for (const tenant of ['again', 'over']) await one.breached(aBreach(tenant));
-      await one.thresholdsChanged('llm');
-      expect(thresholdNotReached).toHaveBeenCalledTimes(2);
-      const shown = (await one.list()).map(({ alert }) => [alert.tenant.id, alert.incident?.status]);
-      expect(shown.sort()).toEqual([
-        ['a', undefined],
-        ['again', 'opened'],
-        ['again', 'resolved'],
-        ['over', 'resolved'],
-      ]);
-    });
-
-    it('leaves alone one that another replica has ended and put away meanwhile', async () => {
-      const heard = new Hearing();
-      const counts = async (asked: readonly CountRead[]) => {
-        for (const [id, text] of await state.list('incidents::')) await state.swap('incidents::', id, text, undefined);
-        return asked.map(() => 0);
-      };
-      const engine = await replica([heard], { ...story, thresholdNotReached: () => 30, counts });
-      await engine.breached(aBreach());
-      await engine.thresholdsChanged('llm');
-      await pass(5 * SECOND);
-      expect([heard.heard, engine.openIncidents]).toEqual([['a opened 16'], 0]);
-    });
-
-    it('goes by the counts that are known if the present ones cannot be read, and ends each once', async () => {
-      const heard = new Hearing();
-      const asked = jest.fn(() => 30);
-      const counts = () => Promise.reject(new Error('away'));
-      const engine = await replica([heard], { ...story, thresholdNotReached: asked, counts });
-      await engine.breached(aBreach());
-      heard.answer = () => {
-        throw new DeliveryError('answered 429', { retry: true, retryAfterMs: MINUTE });
-      };
-      for (let i = 0; i < 2; i++) await engine.thresholdsChanged('llm');
-      await pass(0);
-      expect(asked.mock.calls).toEqual([[{ category: 'llm', window: '', tenantId: 'a' }, 16, 0]]);
-      expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
-    });
   });
 
   describe('among replicas', () => {
@@ -1441,7 +1130,7 @@ describe('AlertEngine', () => {
       await other.breached(aBreach());
       await pass(0);
       theirs.answer = own.answer = refuses;
-      await other.thresholdsChanged('llm');
+      await other.thresholds.changed('llm');
       await pass(0);
       side.away = false;
       await pass(5 * SECOND);
@@ -1534,7 +1223,7 @@ describe('AlertEngine', () => {
       others.answer = () => {
         throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 10 * MINUTE });
       };
-      await other.thresholdsChanged('llm');
+      await other.thresholds.changed('llm');
       await pass(0);
       side.away = false;
       await pass(5 * SECOND);
@@ -2059,7 +1748,7 @@ describe('AlertEngine', () => {
         await pass(2 * SECOND);
         const putBack = await saved();
         slow.answer = limited;
-        await one.thresholdsChanged('llm');
+        await one.thresholds.changed('llm');
         await pass(SECOND);
         expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
         await putBack();

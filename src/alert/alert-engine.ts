@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import type { CountRead } from '../model/window.js';
 import type { AlertChannel, TestedChannel } from '../model/alert-channel.js';
 import type { Breach } from '../model/breach.js';
 import { DEFAULT_TIMING, type IncidentTiming } from '../model/incident-timing.js';
@@ -23,7 +22,6 @@ import { V01Incidents } from './v0-1/v0-1-incidents.js';
 import { alertRecord, type AlertHistory, type AlertRecord } from './history-entry.js';
 import {
   CLOCK_FELL_BACK_MS,
-  lastOf,
   merged,
   recordId,
   sharedName,
@@ -32,20 +30,20 @@ import {
   type Told,
 } from './incident/incident.js';
 import { spansToCount, withCounted, type PeriodEnd, type Span } from './incident/counts-of-windows.js';
-import { calmAfterRaise } from './incident/end-of-incident.js';
 import type { IncidentSettings } from './incident/situation.js';
 import { onTold, withTold } from './incident/told.js';
 import { endedId, IncidentRecords, type Change } from './incident/incident-records.js';
 import { Writers } from './incident/writers.js';
 import { PresentCounts, type CountSource } from './present-counts.js';
 import { Claims } from './claims.js';
+import { RaisedThresholds, type ThresholdSource } from './raised-thresholds.js';
 import { Sight } from './sight.js';
 import { Mutes, type Mute, type MutedScope, type MuteOptions } from './mutes.js';
 import { ChannelRoster } from './sending/channel-roster.js';
 import { Leases } from './sending/leases.js';
 
 /** What alerts need from the rest of the module. */
-export interface AlertSettings extends AlertOrigin, CountSource {
+export interface AlertSettings extends AlertOrigin, CountSource, ThresholdSource {
   readonly channels: readonly NamedChannel[];
   /** Names of the configured categories; only these can be muted. */
   readonly categories: readonly string[];
@@ -56,15 +54,6 @@ export interface AlertSettings extends AlertOrigin, CountSource {
   /** Incidents beyond this number are kept in this replica's memory. */
   readonly maxOpenIncidents: number;
   readonly state: SharedState;
-  /**
-   * The tenant's current threshold if the count is over no level; undefined if it is over one, if that is unknown, or if a function said it
-   * longer ago than `maxAgeMs`.
-   */
-  readonly thresholdNotReached: (
-    of: Pick<CountRead, 'category' | 'window' | 'tenantId'>,
-    count: number,
-    maxAgeMs: number,
-  ) => number | undefined;
 }
 
 /** A record overdue by this much was missed by the elected replica, so any replica handles it. */
@@ -82,6 +71,7 @@ const LAST_WRITE_MS = 1_000;
  */
 export class AlertEngine {
   readonly mutes: Mutes;
+  readonly thresholds: RaisedThresholds;
   private readonly records: IncidentRecords;
   private readonly sight: Sight;
   private readonly counts: PresentCounts;
@@ -140,6 +130,8 @@ export class AlertEngine {
       origin: options,
       now,
     });
+    const { records, counts, sight, claims, settings } = this;
+    this.thresholds = new RaisedThresholds(records, counts, sight, claims, settings, options);
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
       // Beside the looks: after an outage, one may take longer than a lease.
@@ -227,24 +219,6 @@ export class AlertEngine {
     const wasMuted = await this.mutes.unmute(scope);
     await this.releaseHeld();
     return wasMuted;
-  }
-
-  /** Closes a category's open incidents whose count is no longer over a level, after its thresholds changed. */
-  async thresholdsChanged(category: string): Promise<void> {
-    const { now } = this.options;
-    const isOpen = ({ story, closedAt }: Incident): boolean => story && closedAt === undefined;
-    for await (const some of this.records.some()) {
-      const open = some.filter(([, each]) => each.category === category && isOpen(each));
-      const counts = await this.counts.of(open.map(([, incident]) => [incident, lastOf(incident)]));
-      for (const [i, [id, incident]] of open.entries()) {
-        const { uid } = incident;
-        const { count, threshold } = lastOf(incident);
-        const present = this.thresholdNotReached(incident, Math.max(count, counts?.[i] ?? 0));
-        if (present === undefined) continue;
-        const end = endBy(present, threshold, now());
-        await this.claims.update(id, (there) => (there?.uid === uid && isOpen(there) ? { ...there, ...end } : there));
-      }
-    }
   }
 
   /** The latest alerts of all replicas; while the store is away, those this replica knows. */
@@ -459,29 +433,11 @@ export class AlertEngine {
             (next, [span, count]) => withCounted(next, span, count, now, this.sight),
             incident,
           );
-          return this.endedByRaise(after, now);
+          return this.thresholds.ended(after, now);
         };
         return this.claims.update(id, change, read).catch(() => undefined);
       }),
     );
-  }
-
-  /** Ends a story if a deployment or a function has raised the threshold so far that the tenant is over no level any more. */
-  private endedByRaise(incident: Incident, now: number): Incident {
-    const { story, closedAt } = incident;
-    if (!story || closedAt !== undefined || !this.claims.mayClose) return incident;
-    const { count, threshold, seenAt, end } = lastOf(incident);
-    const calmSince = Math.max(Math.min(seenAt, end), this.sight.since(incident) ?? 0);
-    if (now < calmSince + calmAfterRaise(incident, this.settings)) return incident;
-    const present = this.thresholdNotReached(incident, count) ?? 0;
-    return present > threshold ? { ...incident, ...endBy(present, threshold, now) } : incident;
-  }
-
-  /** Ignores a function's answer from before the last breach: another replica may have had a newer one then. */
-  private thresholdNotReached(incident: Incident, count: number): number | undefined {
-    const { category, tenant } = incident;
-    const of = { category, window: sharedName(incident), tenantId: tenant.id };
-    return this.options.thresholdNotReached(of, count, this.options.now() - lastOf(incident).seenAt);
   }
 
   private reportLost(): void {
@@ -491,11 +447,6 @@ export class AlertEngine {
       );
     this.lost = 0;
   }
-}
-
-/** The end of a story whose threshold has changed. `Infinity` is no number to name in an alert. */
-function endBy(present: number, threshold: number, now: number): Pick<Incident, 'closedAt' | 'raisedTo'> {
-  return { closedAt: now, ...(present > threshold && present < Infinity ? { raisedTo: present } : {}) };
 }
 
 function endedSilently(incident: Incident, now: number): Incident {

@@ -159,12 +159,12 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       changed: (change) => {
         void notices.send(thresholdNotice(change));
         // If this fails, incidents end as they would without the change.
-        void alerts.thresholdsChanged(change.category).catch(() => undefined);
+        void alerts.thresholds.changed(change.category).catch(() => undefined);
         const { category, window = '', tenant = '*' } = change;
         // For a prefix of ids, or if this fails, the next request does it.
         if (!tenant.endsWith('*')) void counter.look(category, window, tenant).catch(() => undefined);
       },
-      settled: (category) => alerts.thresholdsChanged(category),
+      settled: (category) => alerts.thresholds.changed(category),
     });
     const contributors = new Contributors(state, categories, now);
     const breaches = new BreachCounts(options.metrics.tenants);
