@@ -28,7 +28,7 @@ describe('an option that does not exist', () => {
     expect(optionProblems(many, NAMES)).toHaveLength(10);
   });
 
-  it('is said to be of whom it was given', () => {
+  it('is reported with the function that it was given to', () => {
     expect(optionProblems({ cots: 1 }, ['cost'], 'record()')).toEqual([
       'cots is not an option of record(): write cost',
     ]);
@@ -38,7 +38,7 @@ describe('an option that does not exist', () => {
     expect(optionProblems({ tokens: 1 }, ['cost'])).toEqual(['tokens is not an option: write cost']);
   });
 
-  it('is to be left out where there are none', () => {
+  it('is to be left out if there are no options', () => {
     expect(optionProblems({ channel: 1 }, [])).toEqual(['channel is not an option: leave it out']);
   });
 
@@ -58,7 +58,7 @@ describe('an option that does not exist', () => {
     ]);
   });
 
-  it('is a TypeError where nothing else can be done', () => {
+  it('makes checkNames throw a TypeError', () => {
     expect(() => checkNames({ until: 1 }, NAMES)).not.toThrow();
     expect(() => checkNames({ untill: 1, a: 1 }, NAMES)).toThrow(new TypeError('untill is not an option: write until'));
   });
