@@ -1317,6 +1317,44 @@ describe('AlertEngine', () => {
       expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
+    it('what the only replica told that was cut off is not told again by others while it is yet to write that', async () => {
+      const [told, heard] = [new Hearing(), new Hearing()];
+      const slow = slowToRead('incidents::', 10 * SECOND);
+      slow.isSlow = false;
+      const side = brittle(slow);
+      const one = await replica([told], {}, side);
+      await replica([heard]);
+      told.answer = () => {
+        side.away = true;
+      };
+      await one.breached(aBreach('a', {}, HOUR));
+      await pass(2 * SECOND);
+      slow.isSlow = true;
+      side.away = false;
+      await pass(MINUTE);
+      expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
+    });
+
+    it('what others told is not told again by a replica that is back and has yet to read that', async () => {
+      const [told, heard] = [new Hearing(), new Hearing()];
+      const slow = slowToRead('incidents::', 10 * SECOND);
+      slow.isSlow = false;
+      const side = brittle(slow);
+      const other = await replica([told]);
+      const one = await replica([heard], {}, side);
+      await one.breached(aBreach('seen', {}, HOUR));
+      side.away = true;
+      await pass(2 * SECOND);
+      slow.isSlow = true;
+      side.away = false;
+      await pass(2 * SECOND);
+      await other.breached(aBreach('a', {}, HOUR));
+      await one.breached(aBreach('a', {}, HOUR));
+      await one.breached(aBreach('new', {}, HOUR));
+      await pass(MINUTE);
+      expect([...told.heard, ...heard.heard].sort()).toEqual(['a 16', 'new 16', 'seen 16']);
+    });
+
     it('what is new is told at once if the replica that was writing has been stopped', async () => {
       const heard = new Hearing();
       const slow = slowToRead('incidents::', 15 * SECOND);

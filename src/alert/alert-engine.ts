@@ -135,7 +135,9 @@ export class AlertEngine {
     this.pollers = [
       new Poller(() => this.mutes.refresh(), logger, 'Mutes', isStoreAway),
       // Beside the looks: after an outage, one may take longer than a lease.
-      new Poller(() => this.keepLeases(), logger, 'Leases', isStoreAway),
+      new Poller(() => this.claims.extend(), logger, 'Leases', isStoreAway),
+      // Always: a replica may have been cut off alone.
+      new Poller(() => this.writers.look(), logger, 'Writers', isStoreAway),
       new Poller(() => this.look(), logger, 'Incidents', isStoreAway),
       new Poller(() => this.adopt(), logger, 'Incidents of 0.1', isStoreAway),
     ];
@@ -391,12 +393,6 @@ export class AlertEngine {
           .catch(unlessNewer),
       ),
     );
-  }
-
-  private async keepLeases(): Promise<void> {
-    const { writers, records } = this;
-    if (writers.isOne || writers.areOthers || records.isJustBack) await writers.look();
-    await this.claims.extend();
   }
 
   /** Sends open incidents to new channels, which the records do not name yet. */

@@ -192,7 +192,8 @@ export class Claims implements Incidents {
       isMine: (key) => leases.holds(this.own(key)),
       mayClose: this.mayClose && (after?.v01 === undefined || v01.isGone),
       mayTakeOver: !records.isJustBack && !writers.isOne,
-      areOthersWriting: writers.areOthers,
+      // While it is away and writes, it has yet to read what others have written meanwhile.
+      mayTakeNew: !writers.areOthers && !(writers.isOne && records.isAway),
     });
   }
 

@@ -40,7 +40,7 @@ const sender = (more: Partial<Sender>): Sender => ({
   isMine: () => true,
   mayClose: true,
   mayTakeOver: true,
-  areOthersWriting: false,
+  mayTakeNew: true,
   ...more,
 });
 
@@ -63,14 +63,14 @@ describe('what another replica began to send and did not confirm', () => {
     ['what seems new', over(undefined)],
     ['what another replica began', begun()],
   ])('is left to others that still write what they sent during an outage: %s', (_, incident) => {
-    const { taken, incident: left } = takeToSend(undefined, incident, sender({ areOthersWriting: true }));
+    const { taken, incident: left } = takeToSend(undefined, incident, sender({ mayTakeNew: false }));
     expect([taken.size, left?.told.log?.by]).toEqual([0, incident.told.log?.by]);
     expect(left?.lookAt).toBeLessThanOrEqual(NOW);
   });
 
   it('is sent again at once by the one that began, though others still write what they sent during an outage', () => {
     const mine = withTold(begun(), 'log', { ...(begun().told.log as Told), by: 'me' });
-    expect([...takeToSend(mine, mine, sender({ areOthersWriting: true })).taken.keys()]).toEqual(['log']);
+    expect([...takeToSend(mine, mine, sender({ mayTakeNew: false })).taken.keys()]).toEqual(['log']);
   });
 
   it('is sent again at once by the one that began', () => {

@@ -44,8 +44,8 @@ export interface Sender extends Situation {
   readonly mayClose: boolean;
   /** Whether it may send what another replica began to send and did not confirm in time. */
   readonly mayTakeOver: boolean;
-  /** Other replicas have yet to write what they sent during an outage, so what seems new may have been sent. */
-  readonly areOthersWriting: boolean;
+  /** Whether it may send what nobody has claimed. Not while somebody has yet to write, or this replica to read, what was sent during an outage. */
+  readonly mayTakeNew: boolean;
 }
 
 /** A record to write, and what follows from it. */
@@ -69,7 +69,7 @@ const FRESH_TOLD: Told = { levels: {}, delivery: { status: 'queued', attempts: 0
 /** Pure. Closes an incident that is over, takes what the replica may send, and records what is waiting, muted or left to others. */
 export function takeToSend(before: Incident | undefined, after: Incident | undefined, sender: Sender): ToSend {
   if (!after) return { incident: after, taken: new Map(), held: [], paused: [], isDone: false };
-  const { me, now, channels, own, isMine, mute, mayClose, mayTakeOver, areOthersWriting } = sender;
+  const { me, now, channels, own, isMine, mute, mayClose, mayTakeOver, mayTakeNew } = sender;
   let incident = mayClose ? closedIfOver(after, sender) : after;
   const first = plan(incident, channels, sender);
   const held: string[] = [];
@@ -95,7 +95,7 @@ export function takeToSend(before: Incident | undefined, after: Incident | undef
       const waiting = { ...queued, next: now + delivery.pausedMs, delivery: { ...queued.delivery, status, reason } };
       incident = withTold(incident, key, waiting);
       paused.push(key);
-    } else if (delivery && isMine(key) && (queued.by === me || (!areOthersWriting && (mayTakeOver || !queued.by)))) {
+    } else if (delivery && isMine(key) && (queued.by === me || (mayTakeNew && (mayTakeOver || !queued.by)))) {
       taken.set(key, next);
       incident = withTold({ ...incident, status: next.status }, key, {
         ...queued,
