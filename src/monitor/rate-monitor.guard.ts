@@ -39,7 +39,7 @@ let missingModuleIsReported = false;
  * Counts the requests of a handler, and lets every one through. `@MonitorRate` binds it, and the module moves it after the handler's other
  * guards at startup, so that it does not count what they reject, and knows the tenant that they found.
  *
- * In an app without `RateMonitorModule` it does nothing.
+ * In an app without `RateMonitorModule` it does nothing, nor does a subclass that the app binds by hand: the mark binds this class as well.
  */
 @Injectable()
 export class RateMonitorGuard implements CanActivate {
@@ -47,6 +47,8 @@ export class RateMonitorGuard implements CanActivate {
 
   /** @internal */
   constructor(@Optional() @Inject(MONITOR) monitor?: Deferred<Monitor>) {
+    // It may add to this one, such as a check, so it stays where the app binds it, but two would count each request twice.
+    if (!isRateMonitorGuard(new.target)) return;
     this.monitor = monitorIn(monitor);
     if (!this.monitor && !missingModuleIsReported) {
       missingModuleIsReported = true;

@@ -110,6 +110,42 @@ describe.each([
     expect(await count('llm_call')).toBe(3);
   });
 
+  it('counts once if a subclass of the guard is bound by hand too, and lets that refuse', async () => {
+    class Strict extends RateMonitorGuard {
+      override canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+        const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, unknown> }>();
+        return headers['x-stranger'] === undefined && super.canActivate(context);
+      }
+    }
+
+    @UseGuards(AuthGuard, Strict)
+    @Controller()
+    class Twice {
+      @Post('class')
+      @MonitorRate('llm_call')
+      byClass() {}
+
+      @Post('above')
+      @UseGuards(Strict)
+      @MonitorRate('llm_call')
+      above() {}
+
+      @Post('below')
+      @MonitorRate('llm_call')
+      @UseGuards(Strict, RateMonitorGuard)
+      below() {}
+    }
+    await start({
+      metadata: { controllers: [Twice], providers: [{ provide: APP_GUARD, useClass: Strict }] },
+      prepare: (it) => authenticateEarly(it),
+    });
+    for (const path of ['/class', '/above', '/below']) {
+      await app.post(path, acme);
+      expect((await app.post(path, { ...acme, 'x-stranger': '1' })).status).toBe(403);
+    }
+    expect(await count('llm_call')).toBe(3);
+  });
+
   it('counts a handler that several apps share in the app that received the request', async () => {
     const other = await startApp({ fastify, metadata: { controllers: [ApiController] } });
     await start();
