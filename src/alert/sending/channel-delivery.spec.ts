@@ -623,6 +623,26 @@ describe('a delivery', () => {
       expect([messages, again, delivery.status(0).queued]).toEqual([['a', 'a'], [], 0]);
     });
 
+    it('tries again what failed before a test went through, and is noted only after it', async () => {
+      open();
+      answer = fails(new DeliveryError('answered 410', { retry: false, switchOff: true }));
+      jest.spyOn(incidents, 'report').mockImplementation((_key, _id, _present, outcome) => {
+        return new Promise((resolve) => setTimeout(resolve, 300, outcome.delivered ? 0 : outcome.waitMs));
+      });
+      push('a');
+      await pass(100);
+      answer = () => undefined;
+      await delivery.test(anAlert());
+      expect(again).toEqual([]);
+      await pass(210);
+      expect([messages.slice(2), again, delivery.status(0).queued]).toEqual([['a'], ['a'], 0]);
+      // A pause that begins later is waited out.
+      answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 4_000 }));
+      push('b');
+      await pass(4_000);
+      expect(messages.slice(3)).toEqual(['b']);
+    });
+
     it("reports a test's success or reason, and success releases what waits", async () => {
       open();
       answer = fails(new DeliveryError('answered 429', { retry: true, retryAfterMs: 10_000 }));

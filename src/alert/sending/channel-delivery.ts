@@ -116,6 +116,8 @@ export class ChannelDelivery {
   /** Halved when a group fails, to find the alert at fault, if any; doubled when a message goes through. */
   private maxGroup = Infinity;
   private readonly outcomes = { delivered: 0, retried: 0, failed: 0, suppressed: 0 };
+  /** How often the channel has worked again. */
+  private recoveries = 0;
   private hurry = false;
   private isEnded = false;
 
@@ -429,21 +431,23 @@ export class ChannelDelivery {
       }
       outcome = { delivered: false, ...failure };
     }
+    const { recoveries } = this;
     for (const some of chunks(sent, MAX_IN_A_TURN)) {
       for (const { item } of some) {
         this.sending.delete(item.id);
         this.reporting.add(item.id);
       }
-      await Promise.all(some.map((one) => this.report(one, outcome)));
+      await Promise.all(some.map((one) => this.report(one, outcome, recoveries)));
     }
   }
 
-  private async report({ item, present }: Live, outcome: Outcome): Promise<void> {
+  private async report({ item, present }: Live, outcome: Outcome, recoveries: number): Promise<void> {
     this.outcomes[outcome.delivered ? 'delivered' : outcome.refused ? 'failed' : 'retried']++;
     const noted = (): void => void this.reporting.delete(item.id);
     const waitMs = await this.incidents.report(this.key, item.id, present, outcome, noted);
     noted();
-    if (!outcome.delivered) this.retryAfter(item.id, waitMs);
+    // What waited when the channel worked again was tried then. This may not have been noted yet.
+    if (!outcome.delivered) this.retryAfter(item.id, this.recoveries > recoveries ? 0 : waitMs);
   }
 
   private retryAfter(id: string, waitMs: number): void {
@@ -467,7 +471,9 @@ export class ChannelDelivery {
   }
 
   private works(): void {
-    if (this.health.works()) void this.tryAgain();
+    if (!this.health.works()) return;
+    this.recoveries++;
+    void this.tryAgain();
   }
 
   private get isIdle(): boolean {
