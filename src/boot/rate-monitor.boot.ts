@@ -248,9 +248,10 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
 
   /** Runs once no request is in progress: publishes the last counts, and sends the alerts they raise. */
   async onApplicationShutdown(): Promise<void> {
-    this.requests.value?.stop();
     // In parallel, because each waits for its full time limit if the store is away.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
+    // The counter has said how many calls have no answer; one that still comes is not counted, and not another fault.
+    this.requests.value?.stop();
     await Promise.all([
       this.observers?.stop(),
       this.alerts.value?.stop(),

@@ -105,7 +105,7 @@ export class RequestMonitor implements Monitor {
     this.skip = options.skipIf && this.guest(options.skipIf);
   }
 
-  /** Stops waiting for the app's functions. */
+  /** Ignores what the app's functions still answer. */
   stop(): void {
     for (const guests of [this.guests, this.afterGuests]) for (const guest of guests.values()) guest.stop();
   }

@@ -52,7 +52,7 @@ export class GuestFunction<Q, A> {
     return isThenable(answer) ? this.outstanding(answer) : answer;
   }
 
-  /** Forgets all outstanding calls: the app is shutting down. */
+  /** Forgets all outstanding calls, whose promises then stay pending: the app has shut down. */
   stop(): void {
     clearTimeout(this.timer);
     this.fresh.clear();
@@ -64,21 +64,20 @@ export class GuestFunction<Q, A> {
       const call: Call = { at: performance.now(), giveUp: reject };
       this.fresh.add(call);
       this.watch();
-      const settled = (): void => {
+      const settled = (): boolean => {
+        const isFresh = this.fresh.delete(call);
         // In time, unless it was already marked late.
-        if (this.fresh.delete(call) && performance.now() - call.at <= this.inTimeMs) this.lateInARow = 0;
-        this.late.delete(call);
+        if (isFresh && performance.now() - call.at <= this.inTimeMs) this.lateInARow = 0;
         this.isHanging = false;
+        return this.late.delete(call) || isFresh;
       };
       // A thenable that is not a promise may call back twice, or throw.
       Promise.resolve(answer).then(
         (value) => {
-          settled();
-          resolve(value);
+          if (settled()) resolve(value);
         },
         (error: unknown) => {
-          settled();
-          reject(new Error(reasonOf(error)));
+          if (settled()) reject(new Error(reasonOf(error)));
         },
       );
     });

@@ -74,4 +74,11 @@ describe.each<[string, string, RateMonitorOptions]>([
     await closed;
     expect(app.alerts).toHaveLength(1);
   });
+
+  it('is said to have no answer when the app closes, and nothing else if one comes later', async () => {
+    await app.close();
+    answer();
+    await new Promise(setImmediate);
+    expect(app.log.of('shut down')).toEqual([expect.stringContaining('before 1 call of its functions')]);
+  });
 });
