@@ -61,6 +61,16 @@ describe('CheckedInput', () => {
         expect(input.tenant(none as TenantLike)).toBeUndefined();
       expect(lines).toEqual([line(), line(' (no session)')]);
     });
+
+    it.each(['name', 'attributes'])('has its id alone if its %s cannot be read, which is logged once', (field) => {
+      const tenant = Object.defineProperty({ id: 7, name: 'Acme' }, field, {
+        get: () => {
+          throw new Error('no session');
+        },
+      });
+      for (let i = 0; i < 2; i++) expect(input.tenant(tenant)).toEqual({ id: '7' });
+      expect(lines).toEqual(['The name or attributes of a tenant threw (no session): it counts by its id alone']);
+    });
   });
 
   describe('of a cost', () => {

@@ -1,6 +1,6 @@
 import { insteadOfCategory } from '../model/category.js';
 import type { CountedCategory } from '../model/window.js';
-import { toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
+import { bareTenant, toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
 import type { SayOnce } from '../util/say-once.js';
 import { kindOf, reasonOf, shownName } from '../util/text.js';
 
@@ -45,6 +45,15 @@ export class CheckedInput {
       if (whom) return whom;
     } catch (error) {
       unread = ` (${reasonOf(error)})`;
+      const bare = bareTenant(tenant);
+      if (bare) {
+        this.once.warn(
+          'name',
+          () => `The name or attributes of a tenant threw${unread}: it counts by its id alone`,
+          unread,
+        );
+        return bare;
+      }
     }
     this.once.warn(
       'tenant',

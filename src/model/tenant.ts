@@ -37,17 +37,34 @@ export type TenantResolver = (
   context: ExecutionContext,
 ) => TenantLike | null | undefined | Promise<TenantLike | null | undefined>;
 
-/** Reads a resolver's answer: strings, finite numbers and bigints are ids, anything else is no tenant. */
+/**
+ * Reads a resolver's answer: strings, finite numbers and bigints are ids, anything else is no tenant.
+ *
+ * @throws what the app's getters throw. If the id can be read, {@link bareTenant} has it.
+ */
 export function toTenant(answer: unknown): Tenant | undefined {
-  const bare = toId(answer);
-  if (bare !== undefined) return { id: bare };
-  if (typeof answer !== 'object' || answer === null) return undefined;
-  const { id: rawId, name, attributes } = answer as Record<string, unknown>;
-  const id = toId(rawId);
+  const id = tenantIdOf(answer);
   if (id === undefined) return undefined;
+  if (typeof answer !== 'object') return { id };
+  const { name, attributes } = answer as Record<string, unknown>;
   const tenant: Tenant = typeof name === 'string' ? { id, name } : { id };
   if (typeof attributes === 'object' && attributes !== null) tenant.attributes = attributes as Record<string, string>;
   return tenant;
+}
+
+/** The id in a resolver's answer; undefined if it is no tenant. */
+export function tenantIdOf(answer: unknown): string | undefined {
+  return toId(typeof answer === 'object' && answer !== null ? (answer as { id?: unknown }).id : answer);
+}
+
+/** The tenant by its id alone, for an answer whose name or attributes throw; undefined if the id does. */
+export function bareTenant(answer: unknown): Tenant | undefined {
+  try {
+    const id = tenantIdOf(answer);
+    return id === undefined ? undefined : { id };
+  } catch {
+    return undefined;
+  }
 }
 
 function toId(value: unknown): string | undefined {

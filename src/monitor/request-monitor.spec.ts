@@ -379,6 +379,39 @@ describe('RequestMonitor', () => {
     });
   });
 
+  describe('a tenant whose name or attributes throw', () => {
+    it.each(Object.entries(answers))(
+      'is counted by its id alone, which is logged once until they can be read; returned %s',
+      async (_how, answering) => {
+        const throwing = (field: string): TenantLike =>
+          Object.defineProperty({ id: 'acme', name: 'Acme' }, field, { get: () => fault() });
+        const named = { id: 'acme', name: 'Acme' };
+        let answer: TenantLike = throwing('name');
+        start({ tenant: () => answering(answer as never) as TenantLike });
+        for (const next of [answer, throwing('attributes'), named]) {
+          answer = next;
+          observe(Api);
+          expect(await countedNow()).toEqual(['calls acme 1']);
+        }
+        expect(lines).toEqual([
+          'The name or attributes of the tenant threw on POST /llm (Api.call) (no database): it counts in calls by its id alone',
+        ]);
+        await jest.advanceTimersByTimeAsync(60_000);
+        answer = throwing('name');
+        observe(Api);
+        await countedNow();
+        expect(lines).toHaveLength(2);
+      },
+    );
+
+    it('is counted by its id alone if it is a project or an organization', async () => {
+      const project = Object.defineProperty({ id: 'acme' }, 'name', { get: () => fault() });
+      observe(Api, 'call', { user: { project } });
+      expect(await countedNow()).toEqual(['calls acme 1']);
+      expect(lines[0]).toContain('it counts in calls by its id alone');
+    });
+  });
+
   describe('the cost', () => {
     /** A handler with a cost that depends on the request or its result. */
     const costing = (options: MonitorRateOptions): Class => {

@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Counter, RouteOf } from '../counter/counter.js';
 import { insteadOfCategory, type Category } from '../model/category.js';
 import type { Route } from '../model/route.js';
-import { toTenant, type Tenant } from '../model/tenant.js';
+import { bareTenant, toTenant, type Tenant } from '../model/tenant.js';
 import type { CompleteOptions } from '../options/with-defaults.js';
 import { givenAtOnce, GuestFunction } from '../util/guest-function.js';
 import { UNNAMED } from '../counter/contributor-table.js';
@@ -326,10 +326,22 @@ export class RequestMonitor implements Monitor {
     context: ExecutionContext,
     handler: MonitoredHandler,
   ): Tenant | undefined {
-    const tenant = toTenant(answer);
-    if (tenant === undefined) this.hasNoTenant(answer, counts, context, handler);
-    else counts.tenantFault.good();
-    return tenant;
+    try {
+      const tenant = toTenant(answer);
+      if (tenant === undefined) this.hasNoTenant(answer, counts, context, handler);
+      else counts.tenantFault.good();
+      return tenant;
+    } catch (error) {
+      const bare = bareTenant(answer);
+      if (bare === undefined) return this.tenantThrew(error, counts, context, handler);
+      const reason = reasonOf(error);
+      counts.tenantFault.warn(
+        () =>
+          `The name or attributes of the tenant threw on ${place(context, handler)} (${reason}): it counts in ${counts.category.name} by its id alone`,
+        `name ${reason}`,
+      );
+      return bare;
+    }
   }
 
   private tenantThrew(

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import { toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
+import { tenantIdOf, toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
 import { isThenable } from '../util/guest-function.js';
 import { kindOf, oneLine } from '../util/text.js';
 
@@ -123,7 +123,7 @@ function gettersOf(identity: object): string[] {
 }
 
 function whyNotField(field: string, value: unknown, check: string): string {
-  if (toTenant(value))
+  if (tenantIdOf(value) !== undefined)
     return `the identity has ${field}, which your resolver does not take. Write tenant: tenantFrom('${field}'), or leave tenant out`;
   const kind = value === '' ? 'empty' : kindOf(value);
   return `the identity's ${field} gives no id (string or number): it is ${kind}. Write tenant: (context) => …${check && `, or ${check}`}`;
@@ -161,11 +161,27 @@ function* identitiesIn(context: ExecutionContext): Generator<unknown, undefined>
 function tenantOf(identity: unknown): TenantLike | undefined {
   if (typeof identity !== 'object' || identity === null) return undefined;
   for (const field of TENANT_FIELDS) {
-    const tenant = toTenant((identity as Record<string, unknown>)[field]);
-    // Only id and name: the app's object may have unrelated `attributes`.
-    if (tenant) return tenant.name === undefined ? { id: tenant.id } : { id: tenant.id, name: tenant.name };
+    const value = (identity as Record<string, unknown>)[field];
+    const id = tenantIdOf(value);
+    if (id !== undefined) return named(id, value as { name?: unknown });
   }
   return undefined;
+}
+
+/** Only id and name: the app's object may have unrelated `attributes`. */
+function named(id: string, of: { readonly name?: unknown }): TenantLike {
+  try {
+    const { name } = of;
+    return typeof name === 'string' ? { id, name } : { id };
+  } catch (error) {
+    // Thrown where it costs the name alone, and is logged.
+    return {
+      id,
+      get name(): string {
+        throw error;
+      },
+    };
+  }
 }
 
 interface Request extends Authenticated {
