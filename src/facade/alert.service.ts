@@ -12,6 +12,7 @@ import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
 import { breachOf } from '../alert/raised-by-app.js';
 import type { AlertRecord } from '../alert/history-entry.js';
 import type { Mute, MutedScope, MuteOptions } from '../alert/mutes.js';
+import { flushLimit } from '../util/within.js';
 
 /** Injection token for what sends alerts, once the app has started. */
 export const ALERTS = Symbol.for('nestjs-rate-monitor:alerts');
@@ -113,10 +114,10 @@ export class AlertService {
   /**
    * Sends now what waits to be grouped or retried. For serverless functions, which are frozen after their response.
    *
-   * @param withinMs - Time limit in milliseconds; 2,000 by default.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default, and for anything but a number, which is logged once.
    * @returns Whether nothing is left.
    */
-  async flush(withinMs = 2_000): Promise<boolean> {
-    return (await this.alerts.value?.flush(withinMs)) ?? true;
+  async flush(withinMs?: number): Promise<boolean> {
+    return (await this.alerts.value?.flush(flushLimit(withinMs))) ?? true;
   }
 }

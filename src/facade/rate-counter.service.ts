@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { TenantLike } from '../model/tenant.js';
 import type { Deferred } from '../util/deferred.js';
 import type { Counter } from '../counter/counter.js';
+import { flushLimit } from '../util/within.js';
 
 /** Injection token for what counts, once the app has started. */
 export const COUNTER = Symbol.for('nestjs-rate-monitor:counter');
@@ -48,10 +49,10 @@ export class RateCounterService {
   /**
    * Publishes pending counts now. {@link RateMonitorService.flush} also sends the resulting alerts.
    *
-   * @param withinMs - Time limit in milliseconds; 2,000 by default.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default, and for anything but a number, which is logged once.
    * @returns Whether nothing is left.
    */
-  async flush(withinMs = 2_000): Promise<boolean> {
-    return (await this.counter.value?.flush(withinMs)) ?? true;
+  async flush(withinMs?: number): Promise<boolean> {
+    return (await this.counter.value?.flush(flushLimit(withinMs))) ?? true;
   }
 }

@@ -7,6 +7,7 @@ import { SayOnce } from '../util/say-once.js';
 import { reasonOf } from '../util/text.js';
 import { AlertService } from './alert.service.js';
 import { RateCounterService } from './rate-counter.service.js';
+import { flushLimit } from '../util/within.js';
 
 /** Counts work without a request, and publishes what was counted. */
 @Injectable()
@@ -40,12 +41,13 @@ export class RateMonitorService {
   /**
    * Publishes counts and sends the resulting alerts now. For serverless functions, which are frozen after their response.
    *
-   * @param withinMs - Time limit in milliseconds; 2,000 by default.
+   * @param withinMs - Time limit in milliseconds; 2,000 by default, and for anything but a number, which is logged once.
    * @returns Whether nothing is left.
    */
-  async flush(withinMs = 2_000): Promise<boolean> {
-    const end = performance.now() + withinMs;
-    const isPublished = await this.counter.flush(withinMs);
+  async flush(withinMs?: number): Promise<boolean> {
+    const limitMs = flushLimit(withinMs);
+    const end = performance.now() + limitMs;
+    const isPublished = await this.counter.flush(limitMs);
     const isSent = await this.alerts.flush(Math.max(end - performance.now(), 0));
     return isPublished && isSent;
   }

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import { tenantIdOf, toTenant, type TenantLike, type TenantResolver } from '../model/tenant.js';
+import { tenantIdOf, type TenantLike, type TenantResolver } from '../model/tenant.js';
 import { isThenable } from '../util/guest-function.js';
 import { kindOf, oneLine } from '../util/text.js';
 
