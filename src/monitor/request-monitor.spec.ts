@@ -387,7 +387,7 @@ describe('RequestMonitor', () => {
           Object.defineProperty({ id: 'acme', name: 'Acme' }, field, { get: () => fault() });
         const named = { id: 'acme', name: 'Acme' };
         let answer: TenantLike = throwing('name');
-        start({ tenant: () => answering(answer as never) as TenantLike });
+        start({ tenant: () => answering(answer as never) });
         for (const next of [answer, throwing('attributes'), named]) {
           answer = next;
           observe(Api);

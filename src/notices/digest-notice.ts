@@ -10,31 +10,38 @@ import { isCalm, MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, 
 const MAX_OF_A_KIND = 5;
 const ROOM = { name: 60, id: 40, category: 40 };
 
+/** A digest, and whether the history may have dropped alerts of its period. */
+export interface FoundDigest {
+  readonly digest: Digest;
+  readonly isCut: boolean;
+}
+
 /** A digest as text: one line for each thing that deserves attention. */
-export function digestNotice(digest: Digest, id: string): NewNotice {
+export function digestNotice({ digest, isCut }: FoundDigest, id: string): NewNotice {
   const { from, to, incidents, peaks, near, blind, failures, advice } = digest;
   const time = duration(to.getTime() - from.getTime());
   const found = [
-    ...listed('alert', 'alerts', incidents, incidentLine, MAX_LISTED),
+    ...listed('alert', 'alerts', incidents, incidentLine, isCut),
     ...listed(
       'tenant over its threshold',
       'tenants over their thresholds',
       peaks,
       (peak) => `Over: ${countLine(peak)}`,
-      MAX_TENANTS,
+      peaks.length >= MAX_TENANTS,
     ),
     ...listed(
       'tenant near its threshold',
       'tenants near their thresholds',
       near,
       (count) => `Near: ${countLine(count)}`,
-      MAX_TENANTS,
+      near.length >= MAX_TENANTS,
     ),
     ...listed('time without the store', 'times without the store', blind, blindLine),
-    ...listed('alert not delivered', 'alerts not delivered', failures, failureLine),
+    ...listed('alert not delivered', 'alerts not delivered', failures, failureLine, isCut),
     ...listed('threshold to change', 'thresholds to change', advice, adviceLine),
+    ...(isCut ? [`Only the newest ${MAX_LISTED} alerts are kept: there may have been more`] : []),
   ];
-  const calm = isCalm(digest);
+  const calm = isCalm(digest) && !isCut;
   return {
     id,
     kind: 'digest',
@@ -44,16 +51,16 @@ export function digestNotice(digest: Digest, id: string): NewNotice {
   };
 }
 
-/** @param limit - A list of this length may have been cut. */
+/** @param isCut - There may be more than the list has. */
 function listed<T>(
   one: string,
   several: string,
   all: readonly T[],
   line: (each: T) => string,
-  limit = Infinity,
+  isCut = false,
 ): string[] {
   const more = all.length - MAX_OF_A_KIND;
-  const atLeast = all.length >= limit ? 'at least ' : '';
+  const atLeast = isCut ? 'at least ' : '';
   return [
     ...all.slice(0, MAX_OF_A_KIND).map(line),
     ...(more > 0 ? [`and ${atLeast}${plural(more, `more ${one}`, `more ${several}`)}`] : []),

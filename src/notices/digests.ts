@@ -1,4 +1,5 @@
 import type { AlertRecord } from '../alert/history-entry.js';
+import { MAX_LISTED } from '../alert/incident/incident-records.js';
 import type { Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { NoticeOutcome } from '../model/notice.js';
@@ -11,7 +12,7 @@ import { RANGE, type TimeRange, type UsageReader } from '../usage/usage-reader.j
 import { baseWindow } from '../usage/usage-units.js';
 import { checkNames } from '../util/option-names.js';
 import { MAX_TENANTS, type Digest, type DigestAdvice, type DigestCount, type DigestFailure } from './digest.js';
-import { digestNotice } from './digest-notice.js';
+import { digestNotice, type FoundDigest } from './digest-notice.js';
 
 /** Injection token for what makes digests, once the app has started. */
 export const DIGESTS = Symbol.for('nestjs-rate-monitor:digests');
@@ -42,7 +43,7 @@ export class Digests {
   /** Rejects while the store is away. */
   async digest(range: TimeRange): Promise<Digest> {
     const [from, to] = this.bounds(range);
-    return withStore('There is no digest', () => this.between(from, to));
+    return withStore('There is no digest', async () => (await this.between(from, to)).digest);
   }
 
   /** Sends a digest from one replica. Resolves to undefined if another replica sends it. Rejects if the store stays away. */
@@ -55,9 +56,10 @@ export class Digests {
     );
   }
 
-  private async between(from: number, to: number): Promise<Digest> {
+  private async between(from: number, to: number): Promise<FoundDigest> {
     const { history, blindTimes, categories } = this.sources;
-    const records = (await history()).filter((record) => touches(record, from, to));
+    const all = await history();
+    const records = all.filter((record) => record.raisedAt.getTime() < to && !isOver(record, from));
     const counts: DigestCount[] = [];
     const advice: DigestAdvice[] = [];
     // One after the other, because each walks through the history of all tenants of a category.
@@ -66,16 +68,18 @@ export class Digests {
       advice.push(...(await this.adviceOn(category, from)));
     }
     counts.sort((a, b) => ratioOf(b) - ratioOf(a));
-    return {
+    const digest = {
       from: new Date(from),
       to: new Date(to),
       incidents: records.sort(bySeverity),
-      peaks: counts.filter(isOver).slice(0, MAX_TENANTS),
-      near: counts.filter((one) => !isOver(one)).slice(0, MAX_TENANTS),
+      peaks: counts.filter(isExceeded).slice(0, MAX_TENANTS),
+      near: counts.filter((one) => !isExceeded(one)).slice(0, MAX_TENANTS),
       blind: await blindTimes(from, to),
       failures: records.flatMap(failuresOf),
       advice,
     };
+    // It drops first what ended first, so if it has one that ended before the period, it has all of the period.
+    return { digest, isCut: all.length >= MAX_LISTED && !all.some((record) => isOver(record, from)) };
   }
 
   private bounds(range: TimeRange): [number, number] {
@@ -101,7 +105,7 @@ export class Digests {
       })
       .sort((a, b) => ratioOf(b) - ratioOf(a));
     // Each by itself: those that are over must not leave no room for those that are near.
-    const worst = [close.filter(isOver), close.filter((one) => !isOver(one))].flatMap((each) =>
+    const worst = [close.filter(isExceeded), close.filter((one) => !isExceeded(one))].flatMap((each) =>
       each.slice(0, MAX_TENANTS),
     );
     const ids = worst.map(({ tenant }) => tenant.id);
@@ -151,11 +155,10 @@ async function countsBeside(
   return [...highest.values()];
 }
 
-/** Whether an alert was raised in the period, or continued from before it. */
-function touches({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, from: number, to: number): boolean {
-  if (raisedAt.getTime() >= to) return false;
+/** Whether an alert was raised before a time, and did not last until then. */
+function isOver({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, at: number): boolean {
   const isOpen = incident !== undefined && incident.status !== 'resolved';
-  return isOpen || raisedAt.getTime() >= from || (windowEnd?.getTime() ?? 0) > from;
+  return !isOpen && raisedAt.getTime() < at && (windowEnd?.getTime() ?? 0) <= at;
 }
 
 function failuresOf({ alert: { category, window, tenant }, channels }: AlertRecord): DigestFailure[] {
@@ -170,7 +173,7 @@ function failuresOf({ alert: { category, window, tenant }, channels }: AlertReco
     }));
 }
 
-function isOver({ count, threshold }: { count: number; threshold: number }): boolean {
+function isExceeded({ count, threshold }: { count: number; threshold: number }): boolean {
   return count > threshold;
 }
 

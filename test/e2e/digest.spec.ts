@@ -239,11 +239,40 @@ describe('a digest', () => {
   it('says that there may be more if a list is cut', async () => {
     const { digests, sent, minutes, monitor } = digestsOf();
     await minutes(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`t${i}`, (i < 15 ? 20 : 30) + i])));
+    const channels = { slack: { status: 'failed' as const, attempts: 1 } };
     for (let i = 0; i < 500; i++)
-      monitor.alerts.push({ id: `${i}`, raisedAt: new Date(START), channels: {}, alert: anAlert() });
+      monitor.alerts.push({ id: `${i}`, raisedAt: new Date(START), channels, alert: anAlert() });
     await digests.sendDigest({ from: START });
-    const more = sent[0]?.notice.lines.filter((line) => line.startsWith('and '));
-    expect(more).toEqual(['and at least 495 more alerts', 'and at least 15 more tenants over their thresholds']);
+    const more = sent[0]?.notice.lines.filter((line) => /^(and|Only) /.test(line));
+    expect(more).toEqual([
+      'and at least 495 more alerts',
+      'and at least 15 more tenants over their thresholds',
+      'and at least 495 more alerts not delivered',
+      'Only the newest 500 alerts are kept: there may have been more',
+    ]);
+  });
+
+  it('is not calm if the history has dropped the alerts of its period, and says so', async () => {
+    const { digests, sent, monitor } = digestsOf();
+    const raised = (at: number, times: number): void => {
+      for (let i = 0; i < times; i++)
+        monitor.alerts.push({ id: `${at} ${i}`, raisedAt: new Date(at), channels: {}, alert: anAlert() });
+    };
+    const period = { from: START - 2 * HOUR, to: START - HOUR };
+    raised(START - MINUTE, 499);
+    await digests.sendDigest(period);
+    expect(sent.pop()?.notice).toMatchObject({ severity: 'info', lines: [expect.stringContaining('From')] });
+    raised(START - MINUTE, 1);
+    await digests.sendDigest(period);
+    expect(sent.pop()?.notice).toMatchObject({
+      severity: 'warning',
+      title: 'What happened in 1 h',
+      lines: [expect.stringContaining('From'), 'Only the newest 500 alerts are kept: there may have been more'],
+    });
+    // The oldest one ended before the period, so none of the period is missing.
+    raised(START - 3 * HOUR, 1);
+    await digests.sendDigest(period);
+    expect(sent.pop()?.notice.severity).toBe('info');
   });
 
   it('has one key for replicas that ask at the same time, and another key next time', async () => {
