@@ -60,7 +60,7 @@ describe('AlertEngine', () => {
 
   beforeEach(() => ({ state } = scene));
 
-  describe('gives the event loop a turn, so that requests are answered in between,', () => {
+  describe('lets requests be answered in between', () => {
     const raiseAll = (engine: AlertEngine, many: number): Promise<unknown> =>
       Promise.all(Array.from({ length: many }, (_, i) => engine.breached(aBreach(`t${i}`))));
     const mostOf = (spy: { mock: { calls: unknown[] } }) => mostInATurn(() => spy.mock.calls.length);
@@ -72,7 +72,7 @@ describe('AlertEngine', () => {
       }
     };
 
-    it('after a part of many breaches, and of what is reported of them, which keeps up with them', async () => {
+    it('while it records many breaches and their deliveries', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], { maxOpenIncidents: 1_000 });
       const [taken, changed] = [mostInATurn(() => heard.alerts.length), mostOf(jest.spyOn(state, 'swap'))];
@@ -83,7 +83,7 @@ describe('AlertEngine', () => {
       expect([heard.heard.length, new Set(heard.heard).size]).toEqual([520, 520]);
     });
 
-    it('if the store answers many at once', async () => {
+    it('if the store answers many reads at once', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], { maxOpenIncidents: 2_000 });
       let answer = (): void => undefined;
@@ -99,7 +99,7 @@ describe('AlertEngine', () => {
       expect([changed() <= 100, heard.heard.length]).toEqual([true, 1_000]);
     });
 
-    it('in the middle of a group, and of what is reported of it', async () => {
+    it('while it prepares a large group and records its delivery', async () => {
       const heard = new HearingGroups();
       const windowOf = jest.fn(() => undefined);
       const engine = await replica([heard], { windowOf, maxOpenIncidents: 2_000 });
@@ -110,7 +110,7 @@ describe('AlertEngine', () => {
       expect([heard.groups.length > 0, asked() <= 300, changed() <= 100, judged() <= 300]).toEqual(Array(4).fill(true));
     });
 
-    it('while it ends many', async () => {
+    it('while it ends many incidents', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], { ...story, maxOpenIncidents: 1_000 });
       await raiseAll(engine, 500);
@@ -120,7 +120,7 @@ describe('AlertEngine', () => {
       expect([changed() <= 100, heard.heard.length, engine.openIncidents]).toEqual([true, 1_000, 0]);
     });
 
-    it('while it looks at the leases of many', async () => {
+    it('while it checks the leases of many incidents', async () => {
       const heard = new HearingGroups();
       heard.answer = never;
       const engine = await replica([heard], { maxOpenIncidents: 5_000 });
@@ -132,8 +132,8 @@ describe('AlertEngine', () => {
     });
   });
 
-  describe('tells a breach', () => {
-    it('at once, with what is known of the app and of the window, and shows it in the history', async () => {
+  describe('sends an alert', () => {
+    it('at once, with the app and the window, and lists it in the history', async () => {
       const heard = new Hearing();
       const windowOf = () => aWindow('hour', HOUR, { name: 'hour' });
       const origin = { service: 'api', environment: 'test', publicUrl: 'https://a.example', windowOf };
@@ -152,7 +152,7 @@ describe('AlertEngine', () => {
       expect(reads).toEqual([]);
     });
 
-    it('of a sliding window without an end', async () => {
+    it('of a sliding window without a window end', async () => {
       const heard = new Hearing();
       const windowOf = () => aWindow('hour', HOUR, { parts: 6 });
       const engine = await replica([heard], { windowOf });
@@ -171,7 +171,7 @@ describe('AlertEngine', () => {
       expect(fixed.alerts[0]).toHaveProperty('windowEnd');
     });
 
-    it('with the present count and contributors, if it has waited for a group', async () => {
+    it('with the current count and contributors if it waited for a group', async () => {
       const heard = new HearingGroups();
       const contributors = jest.fn((_of: unknown, _end: number, count: number) =>
         Promise.resolve(count > 20 ? [{ label: 'ben', count }] : []),
@@ -202,7 +202,7 @@ describe('AlertEngine', () => {
     it.each([
       ['fail', () => Promise.reject(new Error('away'))],
       ['are not there in time', never],
-    ])('with the count that it came with, if counts and contributors %s', async (_, trouble) => {
+    ])('with its original count if current counts and contributors %s', async (_, trouble) => {
       const heard = new HearingGroups();
       const engine = await replica([heard], {
         counts: trouble,
@@ -214,7 +214,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts[0]).not.toHaveProperty('contributors');
     });
 
-    it('with present counts for all, if those of one have waited for too long', async () => {
+    it('with current counts for the whole group if one alert in it waited too long', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
       await engine.breached(aBreach('a'));
@@ -225,7 +225,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 40', 'b 16']);
     });
 
-    it('with the counts that they came with, and reads none, if the group has waited for a moment only', async () => {
+    it('with its original count, without a read, if the group waited only briefly', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard], { groupWaitMs: 100 });
       for (const tenant of ['a', 'b']) await engine.breached(aBreach(tenant));
@@ -233,7 +233,7 @@ describe('AlertEngine', () => {
       expect([heard.groups, reads]).toEqual([['a,b'], []]);
     });
 
-    it('again when that is due, each time with an id of its own: receivers may take each id once', async () => {
+    it('as a reminder, each with a new id, because receivers may drop an id that they know', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], { incidents: { remindAfterMs: 5 * MINUTE, resolveAfterMs: undefined } });
       await engine.breached(aBreach('a', {}, HOUR));
@@ -245,7 +245,7 @@ describe('AlertEngine', () => {
       expect(new Set(heard.alerts.map(({ id }) => id)).size).toBe(3);
     });
 
-    it('not if another replica has taken it meanwhile', async () => {
+    it('unless another replica has taken it over', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
       await engine.breached(aBreach());
@@ -257,7 +257,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines]).toEqual([[], []]);
     });
 
-    it('not if others have told it, and its end, before the group was sent', async () => {
+    it('unless others have sent it and its end before the group is sent', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard], { groupWaitMs: 5 * SECOND });
       for (const tenant of ['gone', 'a']) await engine.breached(aBreach(tenant));
@@ -267,7 +267,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines]).toEqual([['a 16'], []]);
     });
 
-    it('and is not opened again by that, if others have told its end while it was being sent', async () => {
+    it('and does not reopen the incident if others send its end meanwhile', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       heard.answer = () => inMs(500);
@@ -279,7 +279,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, await state.size('incidents::'), engine.openIncidents]).toEqual([['a 16'], 0, 0]);
     });
 
-    it('and goes on with others in time while it still sends what others have told and put away', async () => {
+    it('in time although another channel hangs on an incident that others have archived', async () => {
       const [slow, heard] = [new HearingGroups(), new Hearing()];
       const engine = await replica([slow, heard], { incidents: { remindAfterMs: DAY, resolveAfterMs: SECOND } });
       slow.answer = never;
@@ -292,7 +292,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['gone opened 16', 'a opened 16', 'a resolved 16']);
     });
 
-    it('of an app, of which nothing is counted, and its end in time', async () => {
+    it('raised by the app, of which nothing is counted, and its end in time', async () => {
       const heard = new Hearing();
       const soon = { incidents: { remindAfterMs: DAY, resolveAfterMs: SECOND } };
       const engine = await replica([heard], soon);
@@ -301,7 +301,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
-    it('after one that failed with others, and not with it: that may be at fault', async () => {
+    it('separately from alerts that failed together, because one of those may be at fault', async () => {
       jest.spyOn(Math, 'random').mockReturnValue(1);
       const heard = new HearingGroups();
       const engine = await replica([heard]);
@@ -320,7 +320,7 @@ describe('AlertEngine', () => {
       expect([heard.groups, heard.heard.sort()]).toEqual([[], ['a 16', 'b 16', 'c 16']]);
     });
 
-    it('of a tenant and its end in one story, with the counts of all its windows', async () => {
+    it('about an incident and its end, with the counts of all its windows', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], story);
       await engine.breached(aBreach());
@@ -348,7 +348,7 @@ describe('AlertEngine', () => {
       ['day of 23 hours', 'day', ['2026-03-28', '2026-03-29', '2026-03-30'], '2026-03-29T21:30Z'],
       ['long month', 'month', ['2026-02-10', '2026-03-10', '2026-04-01'], '2026-03-29T12:00Z'],
       ['short month', 'month', ['2026-01-10', '2026-02-10', '2026-03-10'], '2026-02-28T22:30Z'],
-    ] as const)('of a tenant that was calm for a %s, which is counted once, and while it can be', async (...of) => {
+    ] as const)('about a tenant that was calm for a %s, which is counted once, while it is stored', async (...of) => {
       const [, period, [first, calm, last], before] = of;
       const spanAt = calendarSpans(period, 'Europe/Berlin');
       const heard = new Hearing();
@@ -388,7 +388,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts.at(-1)?.incident).toMatchObject({ windowsOver: 2, windows: 3, total: 14 });
     });
 
-    it('that begins a new story after the end of one that a channel has not taken yet, which is told all the same', async () => {
+    it('that opens a new incident, and still the end of the last one, which a channel had refused', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], story);
       await engine.breached(aBreach());
@@ -404,8 +404,8 @@ describe('AlertEngine', () => {
     });
   });
 
-  describe('goes on with a story', () => {
-    it('that was open when stories were turned off: a reminder after half an hour, and its end', async () => {
+  describe('continues an incident', () => {
+    it('that was open when incidents were turned off: a reminder after half an hour, and its end', async () => {
       const heard = new Hearing();
       const often = { incidents: { remindAfterMs: 10 * MINUTE, resolveAfterMs: MINUTE } };
       await (await replica([new Hearing()], often)).breached(aBreach('a', {}, 2 * HOUR));
@@ -421,7 +421,7 @@ describe('AlertEngine', () => {
       expect(heard.heard.at(-1)).toBe('a resolved 30');
     });
 
-    it('of 0.1 once none of its replicas runs, and removes it from where 0.1 keeps it at its end', async () => {
+    it('of 0.1 once no replica of 0.1 runs, and removes the original at its end', async () => {
       const old = new StateOf01();
       old.leave('a');
       const heard = new Hearing();
@@ -435,7 +435,7 @@ describe('AlertEngine', () => {
       expect([engine.openIncidents, old.old.size, heard.heard]).toEqual([0, 0, ['a resolved 20']]);
     });
 
-    it('of 0.1, but not in one of its own that is over and not told to all', async () => {
+    it('of 0.1, but not as its own that has ended and that not all channels have heard of', async () => {
       const old = new StateOf01();
       const heard = new Hearing();
       const windowOf = () => aWindow('minute', MINUTE);
@@ -453,7 +453,7 @@ describe('AlertEngine', () => {
       expect(Array.from(await old.list('incidents::'), ([, text]) => text.includes('key a'))).toEqual([false]);
     });
 
-    it('of 0.1, which alone ends it while it runs again', async () => {
+    it('of 0.1, and leaves its end to 0.1 if that runs again', async () => {
       const old = new StateOf01();
       for (const tenant of ['a', 'b']) old.leave(tenant);
       old.runs = false;
@@ -474,7 +474,7 @@ describe('AlertEngine', () => {
     });
   });
 
-  it('asks the store for incidents only if one is due', async () => {
+  it('reads incidents from the store only if one is due', async () => {
     const engine = await replica([new Hearing()]);
     await engine.breached(aBreach('a', {}, 24 * HOUR));
     await engine.mute({ tenant: 'b', forMs: HOUR, reason: 'on it' });
@@ -492,7 +492,7 @@ describe('AlertEngine', () => {
     expect(reads).toEqual([]);
   });
 
-  it('logs what could not be raised, and never rejects', async () => {
+  it('logs a breach that could not raise an alert, and never rejects', async () => {
     await state.swap('incidents::', 'x', undefined, '{}');
     const engine = await replica([new Hearing()], {
       windowOf: () => {
@@ -504,7 +504,7 @@ describe('AlertEngine', () => {
     expect(await engine.flush(10)).toBe(true);
   });
 
-  it('goes on with the others if a record that is due cannot be read, and removes that', async () => {
+  it('removes a due record that cannot be read, and continues with the others', async () => {
     const heard = new Hearing();
     const engine = await replica([heard], story);
     await engine.breached(aBreach());
@@ -513,7 +513,7 @@ describe('AlertEngine', () => {
     expect([heard.heard, await state.size('incidents::'), lines]).toEqual([['a opened 16', 'a resolved 16'], 0, []]);
   });
 
-  it('says that too many are open, and how many breaches no channel was sent', async () => {
+  it('logs that too many incidents are open, and how many breaches were sent to no channel', async () => {
     const heard = new Hearing();
     const engine = await replica([heard], { maxOpenIncidents: 2 });
     for (let i = 0; i < 5; i++) await engine.breached(aBreach(`t${i}`, {}, HOUR));
@@ -535,7 +535,7 @@ describe('AlertEngine', () => {
   });
 
   describe('tests its channels', () => {
-    it('with an alert that names itself a test, and tells why one did not take it', async () => {
+    it('with an alert marked as a test, and reports why one failed', async () => {
       const [good, bad] = [new Hearing('good'), new Hearing('bad')];
       bad.answer = () => Promise.reject(new Error('answered 500'));
       const engine = await replica([good, bad], { service: 'api', environment: 'test' });
@@ -565,7 +565,7 @@ describe('AlertEngine', () => {
       expect(Object.keys(bare.alerts[0] as RateAlert)).not.toContain('environment');
     });
 
-    it('and knows each by its address: its name may be another after a deployment', async () => {
+    it('and identifies each by its address, because a deployment may change its name', async () => {
       const started = jest.fn();
       const [one, two, same] = [new Hearing('chat', '1'), new Hearing('chat', '2'), new Hearing('chat', '1')];
       await replica([Object.assign(one, { start: started }), two, same], story);
@@ -585,14 +585,14 @@ describe('AlertEngine', () => {
       expect(Object.keys((await both.list())[0]?.channels ?? {})).toEqual(['chat', 'chat 2']);
     });
 
-    it('and does not start if one of them does not', async () => {
+    it('and does not start if one of them cannot', async () => {
       const broken = Object.assign(new Hearing(), { start: () => Promise.reject(new Error('no address')) });
       await expect(replica([broken])).rejects.toThrow('no address');
     });
   });
 
   describe('mutes', () => {
-    it('hold back, count what they held back, and what is still true is told as soon as they end', async () => {
+    it('hold back and count alerts, and those that still apply are sent as soon as the mute ends', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
@@ -611,7 +611,7 @@ describe('AlertEngine', () => {
       expect(await engine.unmute({ tenant: 'a' })).toBe(false);
     });
 
-    it('that end do not bring back windows that ended under them', async () => {
+    it('that end do not send alerts about windows that ended during the mute', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
@@ -622,7 +622,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual([]);
     });
 
-    it('hold back what waits for a group, too, and no longer than they last', async () => {
+    it('hold back alerts that wait for a group, but only until the mute ends', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
       await engine.breached(aBreach('a', {}, HOUR));
@@ -635,7 +635,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, lines.filter((line) => !/mute/i.test(line))]).toEqual([['a 16'], []]);
     });
 
-    it('hold back what a group has read, if they begin while others of it are read', async () => {
+    it('hold back an alert of a group whose other alerts are still being prepared', async () => {
       const heard = new HearingGroups();
       const counts: AlertSettings['counts'] = (asked) =>
         inMs(asked.some(({ tenantId }) => tenantId === 't59') ? 400 : 0).then(() => asked.map(() => 20));
@@ -648,7 +648,7 @@ describe('AlertEngine', () => {
       expect([heard.heard.length, heard.heard.includes('t7 20')]).toEqual([59, false]);
     });
 
-    it('that end leave alone what another tenant is owed of a window that has ended', async () => {
+    it('that end do not cancel a retry for another tenant whose window has ended', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       await engine.mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
@@ -663,7 +663,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['b 16', 'b 16']);
     });
 
-    it('hold back in channels that only another replica has, and reach it without an alert', async () => {
+    it('hold back alerts in channels that only another replica has', async () => {
       const [heard, elsewhere] = [new Hearing(), new Hearing('elsewhere')];
       const engine = await replica([heard]);
       const other = await replica([elsewhere]);
@@ -678,7 +678,7 @@ describe('AlertEngine', () => {
       expect(await statuses(engine, 'elsewhere')).toEqual(['a suppressed', 'b suppressed']);
     });
 
-    it('that are ended or replaced by a shorter one while the store goes away are followed once it is back', async () => {
+    it('that are replaced by a shorter one while the store is away take effect once it is back', async () => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       await engine.mute({ tenant: 'a', forMs: 3 * HOUR, reason: 'on it' });
@@ -691,7 +691,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
-    it('of other replicas hold from the first alert on, but a start waits half a second for them at most', async () => {
+    it('of other replicas apply from the first alert on, but a start waits for them at most half a second', async () => {
       const heard = new Hearing();
       await (await replica([])).mute({ tenant: 'a', forMs: HOUR, reason: 'on it' });
       const engine = await replica([heard]);
@@ -707,7 +707,7 @@ describe('AlertEngine', () => {
     });
   });
 
-  it('puts ended incidents away later if the history is refused, lists what is open, and says why', async () => {
+  it('archives ended incidents later if the store refuses the history, lists open ones, and logs why', async () => {
     let isRefused = true;
     const unless = <T>(kind: string, work: () => Promise<T>): Promise<T> =>
       isRefused && kind.startsWith('history') ? Promise.reject(new Error('WRONGTYPE of the history')) : work();
@@ -738,7 +738,7 @@ describe('AlertEngine', () => {
   it.each([
     ['what changes', 'a opened 16', () => true],
     ['only that what has ended is removed', 'a opened 16, a resolved 16', (next?: string) => next === undefined],
-  ])('says why the store refuses %s, and ends it once it does not', async (_, before, refuses) => {
+  ])('logs why the store refuses %s, and ends the incident once it no longer does', async (_, before, refuses) => {
     let isRefused = true;
     const refusing = Object.assign(Object.create(state) as MemorySharedState, {
       swap: (kind: string, id: string, expected?: string, next?: string, due?: number) =>
@@ -759,7 +759,7 @@ describe('AlertEngine', () => {
     expect([heard.heard, engine.openIncidents]).toEqual([['a opened 16', 'a resolved 16'], 0]);
   });
 
-  it('sends to a channel that groups although its lease is refused, and says why', async () => {
+  it('sends to a grouping channel although the store refuses its lease, and logs why', async () => {
     const refusing = Object.assign(Object.create(state) as MemorySharedState, {
       claim: (lease: string, owner: string, forMs: number) =>
         lease.startsWith('channel:')
@@ -776,8 +776,8 @@ describe('AlertEngine', () => {
     ]);
   });
 
-  describe('among replicas', () => {
-    it('is told by one, and by the other if that dies, once its lease is over', async () => {
+  describe('an alert among replicas', () => {
+    it('is sent by one, or if that dies by the other, once its lease has ended', async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const side = brittle(state);
       const one = await replica([dead], {}, side);
@@ -792,7 +792,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
-    it('is told by the other if that dies and the clock of the store then falls back', async () => {
+    it("is sent by the other if the first dies and the store's clock then falls back", async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const side = brittle(state);
       let offset = 0;
@@ -808,7 +808,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
-    it('is told by one, though its claim runs out while it reads the count, and the other takes it over', async () => {
+    it('is sent once if the claim of the first runs out while it reads counts, and the other takes over', async () => {
       const [late, heard] = [new Hearing(), new Hearing()];
       let swaps = 0;
       const slow = Object.assign(Object.create(state) as MemorySharedState, {
@@ -826,7 +826,7 @@ describe('AlertEngine', () => {
       expect([late.heard, heard.heard]).toEqual([[], ['a 16']]);
     });
 
-    it('is claimed for longer the more others wait to be recorded or sent', async () => {
+    it('is claimed for longer the more alerts wait to be recorded or sent', async () => {
       const engine = await replica([new HearingGroups()]);
       for (let i = 0; i < 100; i++) void engine.breached(aBreach(`t${i}`));
       await pass(0);
@@ -834,7 +834,7 @@ describe('AlertEngine', () => {
       expect(JSON.parse(first as string)).toMatchObject({ told: { 'hearing#': { until: START + 5_500 } } });
     });
 
-    it('is told by one, however long its channel takes', async () => {
+    it('is sent by one only, however long its channel takes', async () => {
       const [slow, heard] = [new Hearing(), new Hearing()];
       const one = await replica([slow]);
       await replica([heard]);
@@ -844,7 +844,7 @@ describe('AlertEngine', () => {
       expect([slow.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
-    it('is told by the one that is at it, however long that takes, though another looks after what is due', async () => {
+    it('is sent by the one that began, however long it takes, although the other leads the looks', async () => {
       const [heard, slow] = [new Hearing(), new Hearing()];
       await replica([heard]);
       const one = await replica([slow]);
@@ -864,7 +864,7 @@ describe('AlertEngine', () => {
       expect((await one.list())[0]?.channels['hearing']).toEqual({ status: 'delivered', attempts: 2 });
     });
 
-    it('is told by the one that is at it, however long it looks after what is due meanwhile', async () => {
+    it('is sent by the one that began, however long its own look takes', async () => {
       const [slow, heard] = [new Hearing(), new Hearing()];
       const late = Object.assign(Object.create(state) as MemorySharedState, {
         due: (...args: Parameters<SharedState['due']>) => inMs(20 * SECOND).then(() => state.due(...args)),
@@ -877,7 +877,7 @@ describe('AlertEngine', () => {
       expect([slow.heard, heard.heard]).toEqual([['a 16'], []]);
     });
 
-    it('is told by the one that is at it, however many wait, for a few writes a record', async () => {
+    it('is sent by the one that began, however many alerts wait, with a few writes for each', async () => {
       const slow = [new Hearing('one'), new Hearing('two'), new Hearing('three')];
       const heard = new Hearing('one');
       const one = await replica(slow, { maxOpenIncidents: 1_000 });
@@ -896,7 +896,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual([]);
     });
 
-    it('is told by the other after a pause of one, and then not by that too', async () => {
+    it('is sent by the other after a pause of the first, and then not by both', async () => {
       const [slow, paused] = [new Hearing(), new Hearing()];
       await replica([slow]);
       const one = await replica([paused]);
@@ -910,7 +910,7 @@ describe('AlertEngine', () => {
       expect([slow.heard, paused.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
     });
 
-    it('waits for the end of a pause that the receiver asked for, though the replica that it asked dies meanwhile', async () => {
+    it('waits for the end of a pause that the receiver asked for, even if the paused replica dies', async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const side = brittle(state);
       const one = await replica([dead], {}, side);
@@ -932,7 +932,7 @@ describe('AlertEngine', () => {
       expect(new Set(heard.heard).size).toBe(20);
     });
 
-    it('is left out of a group if its claim ran out while others of the group were read', async () => {
+    it('is left out of a group if its claim ran out while the rest of the group was prepared', async () => {
       const [late, heard] = [new HearingGroups(), new Hearing()];
       let isSlow = false;
       const slow = Object.assign(Object.create(state) as MemorySharedState, {
@@ -953,7 +953,7 @@ describe('AlertEngine', () => {
       expect([late.heard, heard.heard.length, new Set(heard.heard).size]).toEqual([[], 60, 60]);
     });
 
-    it('is handed on by one that stops during a pause, also if that does not end in time, and that is said', async () => {
+    it('is handed over by one that stops during a pause, with a log line', async () => {
       const [limited, heard] = [new Hearing(), new Hearing()];
       const slow = Object.assign(Object.create(state) as MemorySharedState, {
         read: (...args: Parameters<SharedState['read']>) => inMs(400).then(() => state.read(...args)),
@@ -975,7 +975,7 @@ describe('AlertEngine', () => {
       ]);
     });
 
-    it('is handed on by one that stops, at once', async () => {
+    it('is handed over at once by one that stops', async () => {
       const [dead, heard] = [new Hearing(), new Hearing()];
       const one = await replica([dead]);
       await replica([heard]);
@@ -991,7 +991,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a 16']);
     });
 
-    it('is counted by one that has its window, if another without it leads, as while a deployment adds it', async () => {
+    it('is counted by the one that has its window, even if one without it leads, as during a deployment', async () => {
       const windowOf = () => aWindow('minute', MINUTE);
       const none = (asked: readonly CountRead[]) => Promise.resolve(asked.map(() => 0));
       const [heard, other] = [new Hearing(), new Hearing('other')];
@@ -1011,7 +1011,7 @@ describe('AlertEngine', () => {
       expect(lacks.openIncidents).toBe(0);
     });
 
-    it('is left alone by a count that was read of the one before it', async () => {
+    it('is not changed by a count that was read for the previous incident', async () => {
       let meanwhile: (() => Promise<unknown>) | undefined;
       const counts = async (asked: readonly CountRead[]) => {
         await meanwhile?.();
@@ -1037,7 +1037,7 @@ describe('AlertEngine', () => {
       });
     });
 
-    it('is told to a channel that only a new one has, once all know of it', async () => {
+    it('is sent to a channel that only a new replica has, once all know the channel', async () => {
       const [old, added] = [new Hearing('old'), new Hearing('added')];
       const one = await replica([old]);
       await one.breached(aBreach('a', {}, HOUR));
@@ -1048,7 +1048,7 @@ describe('AlertEngine', () => {
       expect([old.heard, both.heard, added.heard]).toEqual([['a 16'], [], ['a 16']]);
     });
 
-    it('is told to a channel that comes with one that knows it already', async () => {
+    it('is sent to a new channel, and not again to one that returns with it', async () => {
       const one = await replica([new Hearing('back')]);
       await replica([new Hearing('another')]);
       await pass(3 * SECOND);
@@ -1062,7 +1062,7 @@ describe('AlertEngine', () => {
       expect([back.heard, added.heard]).toEqual([[], ['a 16']]);
     });
 
-    it('is looked after by one: the other only takes what is overdue', async () => {
+    it('is checked by the one that leads; the other takes only what is overdue', async () => {
       await replica([new Hearing()]);
       await replica([new Hearing()]);
       const due = jest.spyOn(state, 'due');
@@ -1073,7 +1073,7 @@ describe('AlertEngine', () => {
       expect(new Set(behind)).toEqual(new Set([0, 2_000]));
     });
 
-    it('is looked after by one that sends for a channel of groups, too', async () => {
+    it('is checked by one that sends for a grouping channel, too', async () => {
       await replica([new Hearing()]);
       const one = await replica([new Hearing(), new HearingGroups('groups')]);
       await one.breached(aBreach('a', {}, HOUR));
@@ -1084,7 +1084,7 @@ describe('AlertEngine', () => {
       expect(due.mock.calls.map(([, until]) => (until - START) / SECOND)).toEqual([3, 3, 4, 4, 5, 5]);
     });
 
-    it('is told by each while the store is away, and is one story when it is back', async () => {
+    it('is sent by each while the store is away, and is one incident when it is back', async () => {
       const sides = [brittle(state), brittle(state)];
       const channels = [new Hearing(), new Hearing()];
       const engines = await Promise.all(sides.map((side, i) => replica([channels[i] as Hearing], story, side)));
@@ -1117,7 +1117,7 @@ describe('AlertEngine', () => {
       return slow;
     };
 
-    it('what was told of a story is added to it, though others have ended it', async () => {
+    it('what was sent about an incident is added to it, although others have ended it', async () => {
       const side = brittle(state);
       const refuses = () => {
         throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 10 * MINUTE });
@@ -1138,7 +1138,7 @@ describe('AlertEngine', () => {
       expect(record).toMatchObject({ closedAt: START, told: { 'own#': { levels: { '': 1 } } } });
     });
 
-    it('what began then is shared once it is back, though the history cannot be read', async () => {
+    it('an incident that began is shared once it is back, although the history cannot be read', async () => {
       const side = brittle(state);
       const engine = await replica([new Hearing()], story, side);
       side.away = true;
@@ -1154,7 +1154,7 @@ describe('AlertEngine', () => {
       expect([...(await state.list('incidents::')).keys()]).toEqual(['story:llm::a']);
     });
 
-    it('a story that others end and put away meanwhile ends once', async () => {
+    it('an incident that others end and archive ends once', async () => {
       const side = brittle(state);
       const heard = new Hearing();
       const one = await replica([heard], story, side);
@@ -1172,7 +1172,7 @@ describe('AlertEngine', () => {
       expect(one.openIncidents).toBe(0);
     });
 
-    it('a story that others end and put away meanwhile ends in the message of this replica, too', async () => {
+    it('an incident that others end and archive also ends in the message of this replica', async () => {
       const side = brittle(state);
       const messages = new Map<string, string[]>();
       const posting = (name: string): AlertChannel => ({
@@ -1194,7 +1194,7 @@ describe('AlertEngine', () => {
       expect(messages.get('theirs')).toContain('resolved');
     });
 
-    it('a story that others end and put away meanwhile is not added to the next one', async () => {
+    it('an incident that others end and archive is not merged into the next one', async () => {
       const side = brittle(state);
       const heard = new Hearing();
       const one = await replica([heard], story, side);
@@ -1211,7 +1211,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts.at(-1)?.incident).toMatchObject({ lastedMs: MINUTE, total: 16 });
     });
 
-    it('a story is not added to one that others have begun and ended meanwhile', async () => {
+    it('an incident is not merged into one that others have begun and ended', async () => {
       const side = brittle(state);
       const one = await replica([new Hearing('own')], story, side);
       const others = new Hearing('theirs');
@@ -1234,7 +1234,7 @@ describe('AlertEngine', () => {
       expect(records.map(({ windows }) => windows.length)).toEqual([1]);
     });
 
-    it('is told in groups by each', async () => {
+    it('each replica sends groups', async () => {
       const sides = [brittle(state), brittle(state)];
       const channels = [new HearingGroups(), new HearingGroups()];
       const engines = await Promise.all(sides.map((side, i) => replica([channels[i] as Hearing], {}, side)));
@@ -1257,7 +1257,7 @@ describe('AlertEngine', () => {
       return { side, heard, engine };
     };
 
-    it('a story does not end: nobody knows what all count. It ends once a whole window is seen again', async () => {
+    it('no incident ends, because nobody knows the whole count; it ends once a whole window has been seen again', async () => {
       const sides = [brittle(state), brittle(state)];
       const heard = new Hearing();
       const engine = await replica([heard], story, sides[0]);
@@ -1272,7 +1272,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
-    it('a story does not end, though all its windows had been counted', async () => {
+    it('no incident ends, even if all its windows had been counted', async () => {
       const { side, heard } = await opened();
       await pass(90 * SECOND);
       side.away = true;
@@ -1283,7 +1283,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
-    it('a story that was to end then ends once, though its replicas see the store again one after another', async () => {
+    it('an incident that would have ended ends once, even if replicas see the store again one after another', async () => {
       const sides = [brittle(state), brittle(state)];
       const heard = new Hearing();
       const engines = await Promise.all(sides.map((side) => replica([heard], story, side)));
@@ -1299,7 +1299,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
-    it('what was told is not told again by another replica that is back first, however long it takes to write that', async () => {
+    it('what was sent is not sent again by a replica that is back first, however long the sender takes to write it', async () => {
       const [told, heard] = [new Hearing(), new Hearing()];
       const slow = slowToRead('incidents::', 15 * SECOND);
       slow.isSlow = false;
@@ -1375,7 +1375,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toContain('b 16');
     });
 
-    it('what is told then is not told again, though the channel confirms it while that is yet to be written', async () => {
+    it('what was sent is not sent again if the channel confirms it before it is written', async () => {
       const heard = new Hearing();
       const side = brittle(slowToRead('history::', 10 * SECOND));
       const one = await replica([heard], {}, side);
@@ -1388,7 +1388,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, await statuses(one)]).toEqual([['a 16'], ['a delivered']]);
     });
 
-    it('a story does not end before the counter has noticed', async () => {
+    it('no incident ends before the counter has noticed the outage', async () => {
       const side = brittle(state);
       let isStoreAway = false;
       const heard = new Hearing();
@@ -1405,7 +1405,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 16']);
     });
 
-    it('a story that is over again once the store is back goes on', async () => {
+    it('an incident continues if its tenant is over again once the store is back', async () => {
       const { side, heard, engine } = await opened();
       side.away = true;
       await pass(10 * MINUTE);
@@ -1429,7 +1429,7 @@ describe('AlertEngine', () => {
         undefined,
         true,
       ],
-    ])('a story whose windows %s', async (_, minutes, about, isPartial, hasEnded = false) => {
+    ])('an incident whose windows %s', async (_, minutes, about, isPartial, hasEnded = false) => {
       const side = brittle(state);
       const heard = new Hearing();
       const engine = await replica([heard], { ...story, ...about }, side);
@@ -1448,7 +1448,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident?.isPartial).toBe(isPartial);
     });
 
-    it('a story of a replica that died meanwhile has the whole total, if only records were away', async () => {
+    it('an incident of a replica that died has the whole total if only records were away', async () => {
       const side = brittle(state);
       const heard = new Hearing();
       const one = await replica([new Hearing()], story);
@@ -1464,7 +1464,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts[0]?.incident).not.toHaveProperty('isPartial');
     });
 
-    it('a window that ends then is counted once the store is back, so total and peak are not those of the crossing', async () => {
+    it('a window that ends is counted once the store is back, so that total and peak are complete', async () => {
       const { side, heard } = await opened();
       counts.set('a', 500);
       side.away = true;
@@ -1477,7 +1477,7 @@ describe('AlertEngine', () => {
       expect(heard.alerts[1]?.incident).toMatchObject({ total: 500, peak: { count: 500 } });
     });
 
-    it('a story is counted and ended if only its records are away, as without the rights to them', async () => {
+    it('an incident is counted and ended if only its records are away, as without the rights to them', async () => {
       const side = brittle(state);
       const heard = new Hearing();
       const engine = await replica([heard], { ...story, isStoreAway: () => false }, side);
@@ -1491,7 +1491,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a resolved 500']);
     });
 
-    it('a story ends in time if the store was away for less than a window', async () => {
+    it('an incident ends in time if the store was away for less than a window', async () => {
       const { side, heard } = await opened();
       await pass(2 * MINUTE);
       side.away = true;
@@ -1504,8 +1504,8 @@ describe('AlertEngine', () => {
     });
   });
 
-  describe('sends at once what waits', () => {
-    it('and tells whether nothing is left', async () => {
+  describe('sends waiting alerts at once', () => {
+    it('and reports whether none is left', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
       await engine.breached(aBreach());
@@ -1544,7 +1544,7 @@ describe('AlertEngine', () => {
       expect([await isDone(hanging), await hanging]).toEqual([true, false]);
     });
 
-    it('when it stops, but ends in time whatever hangs', async () => {
+    it('when it stops, and ends in time whatever hangs', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard]);
       await engine.breached(aBreach());
@@ -1562,7 +1562,7 @@ describe('AlertEngine', () => {
       expect(lines).toEqual(['1 breach was not recorded, and sent to no channel: the process ended first']);
     });
 
-    it('when it stops, and does not call lost what is recorded in its last second', async () => {
+    it('when it stops, and does not log as lost what is recorded in its last second', async () => {
       const heard = new Hearing();
       const [engine] = [await replica([new Hearing()]), await replica([heard])];
       const swap = state.swap.bind(state);
@@ -1576,7 +1576,7 @@ describe('AlertEngine', () => {
     });
   });
 
-  it('ends in time what the store has lost, however many records a newer version has written', async () => {
+  it('ends in time an incident that the store has lost, however many records of a newer version there are', async () => {
     const [heard, newer] = [new Hearing(), 200];
     const engine = await replica([heard], { ...story, maxOpenIncidents: 2 * newer });
     for (let i = 0; i < newer; i++) await engine.breached(aBreach(`t${i}`));
@@ -1588,7 +1588,7 @@ describe('AlertEngine', () => {
   });
 
   it.each(['the replica that knows it', 'another'])(
-    'tells the end of a story that the store has lost, though %s has begun the next one',
+    'sends the end of an incident that the store has lost, even if %s has opened the next one',
     async (who) => {
       const heard = [new Hearing(), new Hearing()];
       const [first, second] = [
@@ -1610,7 +1610,7 @@ describe('AlertEngine', () => {
     },
   );
 
-  it('tries again what a channel did not take, no sooner than it asked for', async () => {
+  it('retries what a channel refused, no sooner than it asked for', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);
     heard.answer = () => {
@@ -1632,7 +1632,7 @@ describe('AlertEngine', () => {
     expect([heard.alerts.length, await statuses(engine)]).toEqual([2, ['a delivered']]);
   });
 
-  it('sends an alert once although its claim runs out while the store writes that it was sent', async () => {
+  it('sends an alert once even if its claim runs out while the delivery is being written', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);
     const swap = state.swap.bind(state);
@@ -1646,7 +1646,7 @@ describe('AlertEngine', () => {
     expect(await statuses(engine)).toEqual(['a delivered']);
   });
 
-  it('leaves what waits alone while a channel is off, and sends it once a test alert goes through', async () => {
+  it('holds alerts while a channel is off, and sends them once a test alert goes through', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);
     heard.answer = async () => {
@@ -1667,7 +1667,7 @@ describe('AlertEngine', () => {
     expect(engine.channels()[0]?.queued).toBe(0);
   });
 
-  it('leaves an alert to the replica that took it over, though its own attempt fails later', async () => {
+  it('leaves an alert to the replica that took it over, even if its own attempt fails later', async () => {
     const [late, heard] = [new Hearing(), new Hearing()];
     const side = brittle(state);
     const one = await replica([late], {}, side);
@@ -1684,7 +1684,7 @@ describe('AlertEngine', () => {
     expect([late.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], ['a 16'], ['a delivered']]);
   });
 
-  describe('if a failover loses the last changes of a record, which the store had acknowledged,', () => {
+  describe('if a failover loses acknowledged changes of a record', () => {
     /** The record as it is now, and what puts it back. */
     const saved = async (): Promise<() => Promise<unknown>> => {
       const [[id, before] = ['', '']] = await state.list('incidents::');
@@ -1695,7 +1695,7 @@ describe('AlertEngine', () => {
     it.each([
       ['nothing happened', () => undefined],
       ['the store was away', () => jest.spyOn(state, 'due').mockRejectedValueOnce(new Error('away'))],
-    ])('sends once what was sent and taken, though %s', async (_, happens) => {
+    ])('sends an alert once that was sent and confirmed, when %s', async (_, happens) => {
       const heard = new Hearing();
       const engine = await replica([heard]);
       let answer = (): void => undefined;
@@ -1712,7 +1712,7 @@ describe('AlertEngine', () => {
       expect([heard.heard, await statuses(engine)]).toEqual([['a 16'], ['a delivered']]);
     });
 
-    it('sends a level that was crossed, which only this replica knows', async () => {
+    it('sends a crossed level that only this replica knows', async () => {
       const heard = new HearingGroups();
       const engine = await replica([heard], story);
       await engine.breached(aBreach());
@@ -1724,7 +1724,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a escalated 80']);
     });
 
-    it('tells of one that ended and began again in the same window', async () => {
+    it('opens an incident again that ended in the same window', async () => {
       const heard = new HearingGroups();
       const [engine, other] = [await replica([heard], story), await replica([heard], story)];
       await engine.breached(aBreach());
@@ -1754,7 +1754,7 @@ describe('AlertEngine', () => {
       expect(heard.heard).toEqual(['a opened 16', 'a escalated 80', 'a escalated 200']);
     });
 
-    describe('and a channel has yet to send its end,', () => {
+    describe('and a channel has not sent the end yet', () => {
       let [heard, slow] = [new Hearing(), new Hearing()];
       const limited = (): void => {
         throw new DeliveryError('answered 429', { retry: true, retryAfterMs: 4 * MINUTE });
@@ -1762,7 +1762,7 @@ describe('AlertEngine', () => {
 
       beforeEach(() => ([heard, slow] = [new Hearing(), new Hearing('slow')]));
 
-      it('tells of a breach that comes after the lost end, and of its end', async () => {
+      it('sends a breach that comes after the lost end, and its end', async () => {
         const engine = await replica([heard, slow], story);
         await engine.breached(aBreach());
         await pass(ENDS_AFTER - 5 * SECOND);
@@ -1779,7 +1779,7 @@ describe('AlertEngine', () => {
         expect(heard.heard).toEqual(['a opened 16', 'a resolved 16', ...another]);
       });
 
-      it('tells of the end of one that a raised threshold had ended here and that continued elsewhere', async () => {
+      it('sends the end of one that a raised threshold had ended here and that continued elsewhere', async () => {
         const one = await replica([heard, slow], { ...story, thresholdNotReached: () => 30 });
         const other = await replica([heard, slow], story);
         await one.breached(aBreach('a', {}, HOUR));
@@ -1800,7 +1800,7 @@ describe('AlertEngine', () => {
         expect(heard.heard.at(-1)).toMatch(/resolved/);
       });
 
-      it('ends one once, though the record of the next is written long before its own', async () => {
+      it('ends one once, even if the record of the next is written long before its own', async () => {
         const [one, other] = [await replica([heard, slow], story), await replica([heard, slow], story)];
         await other.breached(aBreach());
         await one.breached(aBreach('a', { count: 17 }));
@@ -1824,7 +1824,7 @@ describe('AlertEngine', () => {
     });
   });
 
-  it('tries again what failed after a quarter of a second, then after twice that', async () => {
+  it('retries a failed alert after a quarter of a second, then after twice that', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(1);
     const heard = new Hearing();
     const engine = await replica([heard]);
@@ -1840,7 +1840,7 @@ describe('AlertEngine', () => {
     expect(tries).toEqual([1, 2, 2, 3]);
   });
 
-  it('tries again at once what waits for the end of a pause, when a test alert goes through', async () => {
+  it('retries at once what waits for the end of a pause when a test alert goes through', async () => {
     const heard = new Hearing();
     const engine = await replica([heard]);
     heard.answer = () => {

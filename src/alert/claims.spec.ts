@@ -92,7 +92,7 @@ describe('a change of an incident', () => {
   let state: MemorySharedState;
   beforeEach(() => (state = new MemorySharedState()));
 
-  it('hands what is due to the channel, under a lease that is longer the more breaches are being recorded', async () => {
+  it('hands what is due to the channel, with a longer lease the more breaches are being recorded', async () => {
     const { breached, told, steps, raising } = aReplica(state, 'me');
     for (let i = 0; i < 100; i++) raising.add(i);
     expect(await breached('a')).toBe(true);
@@ -100,7 +100,7 @@ describe('a change of an incident', () => {
     expect(await told('a')).toMatchObject({ by: 'me', until: START + SEND_LEASE_MS + 500 });
   });
 
-  it('hands nothing on if there is no incident', async () => {
+  it('hands nothing over if there is no incident', async () => {
     const { claims, records, steps } = aReplica(state, 'me');
     expect(await claims.update('a', (there) => there)).toBe(false);
     expect(steps).toEqual([]);
@@ -155,7 +155,7 @@ describe('a change of an incident', () => {
     expect((await records.read(['b']))[0]?.told).toMatchObject({ 'chat#': suppressed, 'mail#': suppressed });
   });
 
-  it('ends one that is over, but not just after the store went away', async () => {
+  it('ends an incident that is over, but not just after the store went away', async () => {
     const { claims, records, clock, breached } = aReplica(state, 'me');
     for (const id of ['a', 'b']) await breached(id);
     clock.laterMs = 10 * MINUTE;
@@ -197,7 +197,7 @@ describe('a change of an incident', () => {
     expect(steps).toContain('remove key of 0.1');
   });
 
-  it('puts away an incident that is over and of which nothing is due', async () => {
+  it('archives an incident that is over and has nothing due', async () => {
     const { claims, breached, records, steps } = aReplica(state, 'me');
     await breached('a');
     await claims.update('a', (there) => ({ ...(there as Incident), closedAt: START - 61 * MINUTE }));
@@ -215,7 +215,7 @@ describe('what a channel is sent', () => {
     await me.breached('a');
   });
 
-  it('is at hand at once if it was just counted, else read again', async () => {
+  it('is known at once if it was just counted, and otherwise read again', async () => {
     expect(me.claims.present('chat#', ['a'])).toMatchObject([{ due: { status: 'opened' }, alert: { count: 16 } }]);
     me.clock.laterMs = 1_000;
     expect(me.claims.present('chat#', ['a'])).toBeInstanceOf(Promise);
@@ -225,7 +225,7 @@ describe('what a channel is sent', () => {
     expect(me.claims.present('chat#', ['a', 'a'])).toBeInstanceOf(Promise);
   });
 
-  it('is nothing once the claim has run out, as another replica may have it', async () => {
+  it('is nothing once the claim has run out, because another replica may have taken over', async () => {
     me.clock.laterMs = SEND_LEASE_MS - 100;
     expect(await me.present('a')).toMatchObject([{ alert: { count: 99 } }]);
     me.clock.laterMs = SEND_LEASE_MS;
@@ -248,7 +248,7 @@ describe('what a channel is sent', () => {
     expect(await me.present('a')).toEqual([undefined]);
   });
 
-  it('has an id of its own if it is a further reminder', async () => {
+  it('has a new id if it is a further reminder', async () => {
     const ids: (string | undefined)[] = [];
     for (const laterMs of [0, 31, 62].map((minutes) => minutes * MINUTE)) {
       me.clock.laterMs = laterMs;
@@ -261,7 +261,7 @@ describe('what a channel is sent', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('is claimed for longer while it is being sent, from the middle of its lease on', async () => {
+  it('has its claim extended while it is being sent, from the middle of its lease on', async () => {
     me.delivery.sending = ['gone', 'a'];
     const untilAt = async (laterMs: number) => {
       me.clock.laterMs = laterMs;
@@ -285,7 +285,7 @@ describe('what a channel is sent', () => {
     return me.claims.report('chat#', 'a', present as Present, outcome, note);
   };
 
-  it('is noted before what is due next is handed on', async () => {
+  it('is recorded before the next due alert is handed over', async () => {
     const [present] = await me.present('a');
     await me.breached('a', { level: critical, count: 90 });
     await me.claims.report('chat#', 'a', present as Present, delivered('message 1'), () => me.steps.push('noted'));
@@ -293,7 +293,7 @@ describe('what a channel is sent', () => {
     expect(await me.told('a')).toMatchObject({ levels: { '': 1 }, count: 16, memory: 'message 1' });
   });
 
-  it('waits after a failure for as long as the channel asked, and is sent at once if it is to be tried again', async () => {
+  it('waits after a failure as long as the channel asked, and is sent at once on a retry', async () => {
     expect(await reported(failed({ waitMs: 9_000, isSuspect: true }))).toBe(9_000);
     expect(await me.told('a')).toMatchObject({ faults: 1, delivery: { status: 'retried', reason: 'slow' } });
     expect(await me.told('a')).not.toHaveProperty('by');
@@ -305,7 +305,7 @@ describe('what a channel is sent', () => {
     expect(me.steps).toHaveLength(3);
   });
 
-  it('is left to the replica that has taken it over meanwhile, if it failed here', async () => {
+  it('is left to the replica that has taken it over, if it failed here', async () => {
     const other = aReplica(state, 'other');
     const [present] = await me.present('a');
     other.clock.laterMs = SEND_LEASE_MS + 100;

@@ -17,7 +17,7 @@ describe('when thresholds have changed', () => {
   const scene = alertScene();
   const { replica, counts } = scene;
 
-  it('ends open stories of that category whose count is over none any more', async () => {
+  it('ends open incidents of that category whose count is no longer over a threshold', async () => {
     const heard = new Hearing();
     const present = new Map([
       ['a', 30],
@@ -56,7 +56,7 @@ describe('when thresholds have changed', () => {
     expect([asked.length, heard.heard.length]).toEqual([4, 6]);
   });
 
-  it('ends a story whose tenant has no limit any more', async () => {
+  it('ends an incident whose tenant no longer has a limit', async () => {
     const heard = new Hearing();
     const engine = await replica([heard], { ...story, thresholdNotReached: () => Infinity });
     await engine.breached(aBreach());
@@ -70,7 +70,7 @@ describe('when thresholds have changed', () => {
   it.each([
     ['no', 'before', START - 1, []],
     ['any', 'after', START, ['a resolved 16']],
-  ])('ends %s story by an answer that a function gave %s the breach', async (_which, _when, saidAt, ends) => {
+  ])('ends %s incident by an answer that a function gave %s the breach', async (_which, _when, saidAt, ends) => {
     const heard = new Hearing();
     const thresholdNotReached: ThresholdSource['thresholdNotReached'] = (_of, _count, maxAgeMs) =>
       Date.now() - saidAt > maxAgeMs ? undefined : 30;
@@ -81,7 +81,7 @@ describe('when thresholds have changed', () => {
     expect(heard.heard).toEqual(['a opened 16', ...ends]);
   });
 
-  describe('with a deployment', () => {
+  describe('by a deployment', () => {
     /** @param saidAt - When a function said the threshold, if one did. */
     const configured = (saidAt = Infinity) => ({
       incidents: { remindAfterMs: HOUR / 2, resolveAfterMs: undefined },
@@ -94,7 +94,7 @@ describe('when thresholds have changed', () => {
         .filter(({ incident }) => incident?.status === 'resolved')
         .map(({ tenant, incident }) => [tenant.id, incident?.thresholdRaisedTo]);
 
-    it('ends a story of a long window once it is calm, and says why', async () => {
+    it('ends an incident of a long window once it is calm, and says why', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], configured());
       await engine.breached(aBreach('a', {}, DAY));
@@ -115,7 +115,7 @@ describe('when thresholds have changed', () => {
       ]);
     });
 
-    it('does so within five minutes of the deployment, however seldom the story is reminded of', async () => {
+    it('does so within five minutes of the deployment, however rare its reminders are', async () => {
       const heard = new Hearing();
       let isRaised = false;
       const { thresholdNotReached, ...more } = configured();
@@ -131,7 +131,7 @@ describe('when thresholds have changed', () => {
       expect(ends(heard)).toEqual([['a', 30]]);
     });
 
-    it('names it at the end of a story of a short window', async () => {
+    it('names the raised threshold at the end of an incident of a short window', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], configured());
       await engine.breached(aBreach());
@@ -141,7 +141,7 @@ describe('when thresholds have changed', () => {
       expect(ends(heard)).toEqual([['a', 30]]);
     });
 
-    it('is not named at the end of a story that had calmed down before, and does not end a window told by itself', async () => {
+    it('names none at the end of an incident that was calm before, and does not end a window that is its own alert', async () => {
       const [heard, repeated] = [new Hearing(), Object.assign(new Hearing(), { repeatEveryMs: MINUTE })];
       let isRaised = false;
       const { thresholdNotReached, ...more } = configured();
@@ -165,7 +165,7 @@ describe('when thresholds have changed', () => {
       expect([repeated.alerts.length, ofWindows.openIncidents]).toEqual([13, 1]);
     });
 
-    it('goes by no answer that a function gave before the breach, which may be old', async () => {
+    it('ignores an answer that a function gave before the breach, because it may be outdated', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], configured(START - 1));
       await engine.breached(aBreach());
@@ -174,7 +174,7 @@ describe('when thresholds have changed', () => {
       expect(ends(heard)).toEqual([['a', undefined]]);
     });
 
-    it('goes by an answer that a function gave after it', async () => {
+    it('uses an answer that a function gave after the breach', async () => {
       const heard = new Hearing();
       const engine = await replica([heard], configured(START + MINUTE));
       await engine.breached(aBreach());
@@ -187,7 +187,7 @@ describe('when thresholds have changed', () => {
     });
   });
 
-  it('ends nothing at a look that may end no incident, or before all counts have been visible for long enough', () => {
+  it('ends nothing while no incident may end, or before all counts have been visible for long enough', () => {
     const incident = withBreach(undefined, aBreach(), true, START);
     const at = START + 10 * MINUTE;
     const look = (mayClose: boolean, seesSince?: number) => {
@@ -203,7 +203,7 @@ describe('when thresholds have changed', () => {
     expect(look(true, at - 2 * MINUTE)).toEqual({ ...incident, closedAt: at, raisedTo: 30 });
   });
 
-  it('leaves alone what is no story, and one that another replica has ended meanwhile', async () => {
+  it('leaves windows that are their own alert alone, and an incident that another replica has ended', async () => {
     const heard = new Hearing();
     const thresholdNotReached = jest.fn(() => 30);
     const engine = await replica([heard], { thresholdNotReached });
@@ -232,7 +232,7 @@ describe('when thresholds have changed', () => {
     ]);
   });
 
-  it('leaves alone one that another replica has ended and put away meanwhile', async () => {
+  it('leaves an incident alone that another replica has ended and archived', async () => {
     const heard = new Hearing();
     const counts = async (asked: readonly CountRead[]) => {
       for (const [id, text] of await scene.state.list('incidents::'))
@@ -246,7 +246,7 @@ describe('when thresholds have changed', () => {
     expect([heard.heard, engine.openIncidents]).toEqual([['a opened 16'], 0]);
   });
 
-  it('goes by the counts that are known if the present ones cannot be read, and ends each once', async () => {
+  it('uses the last known counts if current ones cannot be read, and ends each incident once', async () => {
     const heard = new Hearing();
     const asked = jest.fn(() => 30);
     const counts = () => Promise.reject(new Error('away'));

@@ -40,7 +40,7 @@ class BrittleState extends MemorySharedState {
   }
 }
 
-describe('when incidents are due', () => {
+describe('a due time that the store has lost', () => {
   const incident = { ...withBreach(undefined, aBreach(0), true, 0), lookAt: 5 };
   let state: BrittleState;
 
@@ -53,7 +53,7 @@ describe('when incidents are due', () => {
     await state.loseDueTimes('incidents:app');
   });
 
-  it('is restored in parts, one in each turn of the event loop, as changes that begin at once are made', async () => {
+  it('is restored in parts, one per turn of the event loop, like changes that begin together', async () => {
     const records = new IncidentRecords(state, 'app', 2_000);
     await records.due(0);
     const read = mostInATurn(() => state.reads);
@@ -66,20 +66,20 @@ describe('when incidents are due', () => {
     expect(await state.due('incidents:app', 9, 2_000)).toHaveProperty('ids.length', 1_000);
   });
 
-  it('is restored by a replica that starts after the store lost it', async () => {
+  it('is restored by a replica that starts after the loss', async () => {
     const started = new IncidentRecords(state, 'app', 10);
     expect(await started.due(9)).toEqual([]);
     expect(await started.due(9)).toEqual(['a']);
   });
 
-  it('is restored if all were asked for before a replica looked for what is due', async () => {
+  it('is restored even if all incidents were listed before the first look', async () => {
     const started = new IncidentRecords(state, 'app', 10);
     for await (const some of started.some()) expect(some).toEqual([]);
     await started.due(9);
     expect(await started.due(9)).toEqual(['a']);
   });
 
-  it('is restored later if the store goes away in between', async () => {
+  it('is restored later if the store goes away meanwhile', async () => {
     const started = new IncidentRecords(state, 'app', 10);
     state.away = true;
     await expect(started.due(9)).rejects.toThrow('away');
@@ -138,7 +138,7 @@ describe('incidents', () => {
     expect(records.isAway).toBe(false);
   });
 
-  it('are not written by a replica that only looks, nor taken for lost by one that has not looked before', async () => {
+  it('are not written by a replica that only looks, nor considered lost by one on its first look', async () => {
     const started = new IncidentRecords(state, 'app', 3);
     await open(started, 'a');
     const { writes } = state;
@@ -146,7 +146,7 @@ describe('incidents', () => {
     expect([started.unwritten(), state.writes - writes]).toEqual([[], 0]);
   });
 
-  it('are written again once if the store has lost when they are due', async () => {
+  it('are written again, once, if the store has lost their due times', async () => {
     await open(records, 'a');
     await state.loseDueTimes('incidents:app');
     const { writes } = state;
@@ -154,13 +154,13 @@ describe('incidents', () => {
     expect(state.writes - writes).toBe(1);
   });
 
-  it('are gone if a change leaves nothing', async () => {
+  it('are removed if a change returns nothing', async () => {
     await open(records, 'a');
     expect(await records.change('a', () => undefined)).toBeUndefined();
     expect([await stored(), records.lastSeen('a'), await records.read(['a'])]).toEqual([[], undefined, [undefined]]);
   });
 
-  it('know when their count was last read, here or with a breach', async () => {
+  it('remember when their count was last read, here or with a breach', async () => {
     expect(records.countedAt('a')).toBe(0);
     const a = await open(records, 'a');
     expect(records.countedAt('a')).toBe(SEEN);
@@ -171,7 +171,7 @@ describe('incidents', () => {
     expect(records.size).toBe(1);
   });
 
-  it('are given a few at a time, each once, though one is changed meanwhile', async () => {
+  it('are listed a few at a time, each once, even if one changes meanwhile', async () => {
     const many = new IncidentRecords(state, 'app', 1_000);
     for (let i = 0; i < 120; i++) await open(many, `t${i}`);
     const sizes: number[] = [];
@@ -184,7 +184,7 @@ describe('incidents', () => {
     expect([sizes, found.size]).toEqual([[50, 50, 20], 120]);
   });
 
-  it('are not all given if the store goes away meanwhile', async () => {
+  it('cannot be listed if the store goes away meanwhile', async () => {
     await open(records, 'a');
     state.away = true;
     const [next] = await Promise.allSettled([other.some().next()]);
@@ -192,7 +192,7 @@ describe('incidents', () => {
   });
 
   describe('while the store is away', () => {
-    it('are changed in memory, and are to be written when it is back', async () => {
+    it('are changed in memory, and await their write when it is back', async () => {
       const a = await open(records, 'a', { lookAt: 5 });
       await goAway();
       expect(records.isAway).toBe(true);
@@ -218,7 +218,7 @@ describe('incidents', () => {
       expect((await other.read(['a', 'b'])).map((each) => each?.calm)).toEqual([1, 0]);
     });
 
-    it('are changed in memory if it goes away during a change, and taken again if their writing fails', async () => {
+    it('are changed in memory if it goes away during a change, and await another write if that fails', async () => {
       state.away = true;
       await open(records, 'a');
       expect([records.isAway, records.lastSeen('a')?.tenant.id]).toEqual([true, 'a']);
@@ -230,7 +230,7 @@ describe('incidents', () => {
       expect(records.unwritten().map(([each]) => each)).toEqual(['a']);
     });
 
-    it('are written with what another replica has begun of the same since', async () => {
+    it('are merged with the same incident that another replica has opened', async () => {
       const told = {
         hearing: { levels: { '': 1 }, when: 2_000, delivery: { status: 'delivered' as const, attempts: 1 } },
       };
@@ -242,13 +242,13 @@ describe('incidents', () => {
       expect((await other.read(['a']))[0]).toMatchObject({ calm: 1, told });
     });
 
-    describe('are not forgotten', () => {
+    describe('keep their changes', () => {
       const delivery = { status: 'delivered' as const, attempts: 1 };
       const told = { hearing: { levels: { '': 1 }, when: 2_000, delivery } };
       const tell = () => records.change('a', (there) => there && { ...there, told });
       const known = () => records.unwritten().map(([id, mine]) => [id, mine.told, mine.calm]);
 
-      it('if the store answers to an earlier change then', async () => {
+      it('if the store then answers an earlier change', async () => {
         await open(records, 'a');
         const swap = state.swap.bind(state);
         let answer = (): void => undefined;
@@ -277,7 +277,7 @@ describe('incidents', () => {
       });
     });
 
-    it('are those that were seen here, if it turns out to be away when they are read', async () => {
+    it('are read as last seen here if the store turns out to be away', async () => {
       const a = await open(records, 'a');
       state.away = true;
       expect((await records.newest()).incidents).toEqual([a]);
@@ -291,7 +291,7 @@ describe('incidents', () => {
       expect([records.isAway, await other.read(['a'])]).toEqual([true, [a]]);
     });
 
-    it('are not judged to be left by others for two seconds after it is back', async () => {
+    it('are not considered abandoned for two seconds after it is back', async () => {
       expect(records.isJustBack).toBe(false);
       await goAway();
       jest.advanceTimersByTime(60_000);
@@ -308,7 +308,7 @@ describe('incidents', () => {
       expect(records.isJustBack).toBe(true);
     });
 
-    it('are not judged for 5 ms more for each of them, or of those known here, as others have as many to write', async () => {
+    it('are left alone 5 ms longer for each, stored or known here, because others have as many to write', async () => {
       const many = new IncidentRecords(state, 'app', 1_000);
       for (let i = 0; i < 100; i++) await open(many, `t${i}`);
       const started = new IncidentRecords(state, 'app', 1_000);
@@ -329,7 +329,7 @@ describe('incidents', () => {
       expect([many.size, many.isJustBack]).toEqual([0, true]);
     });
 
-    it('are judged after two seconds, however many they are, if one command failed: others have little to write', async () => {
+    it('are left alone for two seconds only, however many, if one command failed', async () => {
       const many = new IncidentRecords(state, 'app', 1_000);
       for (let i = 0; i < 100; i++) await open(many, `t${i}`);
       await many.due(0);
@@ -341,7 +341,7 @@ describe('incidents', () => {
       expect(many.isJustBack).toBe(false);
     });
 
-    it('are known to be so only since it went away', async () => {
+    it('report the outage as new for three seconds', async () => {
       await goAway();
       jest.advanceTimersByTime(2_999);
       await records.read(['x']);
@@ -351,7 +351,7 @@ describe('incidents', () => {
     });
   });
 
-  it('are restored by a replica that knows them after the store has lost its records', async () => {
+  it('are restored by a replica that knows them if the store has lost its records', async () => {
     await open(records, 'a');
     await open(other, 'b');
     expect(records.unwritten()).toEqual([]);
@@ -369,7 +369,7 @@ describe('incidents', () => {
     expect(records.unwritten()).toEqual([]);
   });
 
-  it('are written again, all of them, if a failover after an outage lost them or their last change', async () => {
+  it('are all written again if a failover after an outage lost them or their last change', async () => {
     const many = new IncidentRecords(state, 'app', 2_000);
     await many.due(0);
     for (let i = 0; i < 600; i++) await open(many, `t${i}`, { lookAt: 9_000 });
@@ -386,7 +386,7 @@ describe('incidents', () => {
     expect([taken.length, taken.every(([, incident]) => incident.told === told)]).toEqual([600, true]);
   });
 
-  describe('that another replica has handled since', () => {
+  describe('that another replica has handled meanwhile', () => {
     const look = async (until: number): Promise<void> => {
       for (const each of [records, other]) await each.due(until);
     };
@@ -396,7 +396,7 @@ describe('incidents', () => {
       await other.archive(id, { ...(there as Incident), closedAt: 9 });
     };
 
-    it('and that are over are not opened again after an outage, nor if the store loses its data', async () => {
+    it('and ended are not reopened after an outage or a loss of data', async () => {
       await open(records, 'a', { lookAt: 5 });
       await open(records, 'b', { lookAt: 5_000 });
       await endedByOther('a');
@@ -411,7 +411,7 @@ describe('incidents', () => {
       expect(records.unwritten().map(([id]) => id)).toEqual(['b']);
     });
 
-    it('and that go on are known here as they are now, so that they can be restored', async () => {
+    it('and that continue are known here in their latest state, so that they can be restored', async () => {
       await open(records, 'a', { lookAt: 5 });
       await other.change('a', (there) => there && { ...there, calm: 1, lookAt: 9_000 });
       await look(1_006);
@@ -421,7 +421,7 @@ describe('incidents', () => {
       expect(records.lastSeen('a')?.calm).toBe(1);
     });
 
-    it('are left as this replica has changed them in between', async () => {
+    it('keep a change that this replica made during the look', async () => {
       await open(records, 'a', { lookAt: 5 });
       const due = state.due.bind(state);
       jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
@@ -432,13 +432,13 @@ describe('incidents', () => {
       expect(records.lastSeen('a')?.calm).toBe(7);
     });
 
-    it('are not those that only this one has, as there is no room for them', async () => {
+    it('do not include those that only this replica has, for lack of room', async () => {
       for (const id of ['a', 'b', 'c', 'd']) await open(records, id, { lookAt: 5 });
       await look(1_006);
       expect(['a', 'd'].map((id) => records.lastSeen(id) !== undefined)).toEqual([true, true]);
     });
 
-    it('are not taken for over by a look in which the store loses its data', async () => {
+    it('are not considered ended by a look during which the store loses its data', async () => {
       await open(records, 'a', { lookAt: 5 });
       const due = state.due.bind(state);
       jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
@@ -451,7 +451,7 @@ describe('incidents', () => {
       expect(records.unwritten().map(([id]) => id)).toEqual(['a']);
     });
 
-    it('are read five hundred at a time', async () => {
+    it('are read 500 at a time', async () => {
       await other.archive('x', of('x', { closedAt: 9 }));
       for (let i = 0; i < 501; i++) records.noteCounted(`t${i}`, of('x', { lookAt: 5 }), 0);
       await records.due(1_006);
@@ -459,7 +459,7 @@ describe('incidents', () => {
     });
   });
 
-  describe('that the store has lost with the last writes that it acknowledged', () => {
+  describe('that the store lost after it had acknowledged them', () => {
     const lose = async (id: string): Promise<unknown> => {
       const [text] = await state.read('incidents:app', [id]);
       return state.swap('incidents:app', id, text, undefined);
@@ -475,20 +475,20 @@ describe('incidents', () => {
       await lose('a');
     });
 
-    it('are restored once they are due, and not ended before others can have done the same', async () => {
+    it('are restored once they are due, and not ended until others can have restored theirs', async () => {
       await records.due(1_005);
       expect([taken(), records.isJustBack]).toEqual([[], false]);
       await records.due(1_006);
       expect([taken(), records.isJustBack]).toEqual([['a'], true]);
     });
 
-    it('are restored at once if it was away', async () => {
+    it('are restored at once if the store was away', async () => {
       await goAway();
       await comeBack();
       expect(taken()).toEqual(['a']);
     });
 
-    it('are taken for ended if so many ended since that the history may have dropped them', async () => {
+    it('are considered ended if the history may have dropped them since', async () => {
       await endOthers(500, SEEN);
       await records.due(1_006);
       expect([taken(), records.lastSeen('a')]).toEqual([[], undefined]);
@@ -503,7 +503,7 @@ describe('incidents', () => {
       expect(taken()).toEqual(['a']);
     });
 
-    it('are not those that a newer version has ended', async () => {
+    it('are not restored if a newer version has ended them', async () => {
       await state.swap('history:app', of('a').uid, undefined, JSON.stringify({ ...of('a'), schema: 2 }));
       await records.due(1_006);
       expect([taken(), records.lastSeen('a')]).toEqual([[], undefined]);
@@ -521,12 +521,12 @@ describe('incidents', () => {
     expect(records.lastSeen('a')).toBeUndefined();
   });
 
-  describe('that are too many', () => {
+  describe('beyond the maximum', () => {
     beforeEach(async () => {
       for (const id of ['a', 'b', 'c']) await open(records, id);
     });
 
-    it('are in the memory of one replica only, as many again at most', async () => {
+    it('are kept in the memory of one replica only, at most as many again', async () => {
       expect(await open(records, 'd')).toMatchObject({ tenant: { id: 'd' } });
       expect([records.isAlone('d'), records.isAlone('a'), await stored()]).toEqual([true, false, ['a', 'b', 'c']]);
       expect(await records.change('d', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
@@ -539,14 +539,14 @@ describe('incidents', () => {
       expect(records.size).toBe(3);
     });
 
-    it('leave those that are open already as they are', async () => {
+    it('do not affect those that are already open', async () => {
       expect(await records.change('a', (there) => there && { ...there, calm: 1 })).toMatchObject({ calm: 1 });
       expect([(await other.read(['a']))[0]?.calm, records.isAlone('a')]).toEqual([1, false]);
       expect(await records.change('x', () => undefined)).toBeUndefined();
       expect([records.isAlone('x'), records.isAway]).toEqual([false, false]);
     });
 
-    it('are not those that changed while the store was away, which are written when it is back', async () => {
+    it('do not include those that changed while the store was away, which are written when it is back', async () => {
       await goAway();
       await records.change('a', (there) => there && { ...there, calm: 1 });
       await open(records, 'd');
@@ -571,13 +571,13 @@ describe('incidents', () => {
       expect(await stored()).toEqual(['b', 'c', 'd']);
     });
 
-    it('are written if they are over: the history has room', async () => {
+    it('are written if they have ended, because the history has room', async () => {
       await records.change('d', () => of('d', { closedAt: 5 }));
       expect([records.isAlone('d'), await stored()]).toEqual([false, ['a', 'b', 'c', 'd']]);
     });
   });
 
-  describe('to which nothing will happen any more', () => {
+  describe('that are finished', () => {
     const close = async (id: string): Promise<Incident> =>
       (await records.change(id, (there) => there && { ...there, closedAt: 9 })) as Incident;
 
@@ -588,7 +588,7 @@ describe('incidents', () => {
       expect((await other.newest()).incidents.map(({ closedAt }) => closedAt)).toEqual([9]);
     });
 
-    it('leave another one in their place alone', async () => {
+    it('do not remove another one that took their place', async () => {
       await open(records, 'a');
       const closed = await close('a');
       await other.change('a', () => of('a', { uid: 'another' }));
@@ -599,7 +599,7 @@ describe('incidents', () => {
       expect(await stored()).toEqual(['a']);
     });
 
-    it('stay if the store does not have their last state, or is away', async () => {
+    it('stay while the store lacks their last state or is away', async () => {
       await open(records, 'a');
       await goAway();
       const closed = await close('a');
@@ -615,13 +615,13 @@ describe('incidents', () => {
       expect([await archived(), records.lastSeen('a')]).toEqual([1, undefined]);
     });
 
-    it('are moved there from memory, too, if there was no room for them', async () => {
+    it('are also moved there from memory, if there was no room in the store', async () => {
       for (const id of ['a', 'b', 'c', 'd']) await open(records, id);
       await records.archive('d', of('d', { closedAt: 9 }));
       expect([await archived(), records.isAlone('d'), records.lastSeen('d')]).toEqual([1, false, undefined]);
     });
 
-    it('are five hundred at most, trimmed after each twenty', async () => {
+    it('are limited to 500 in the history, trimmed after every 20', async () => {
       const archive = async (name: string, most: number) => {
         for (let i = 0; i < most; i++) await records.archive(`${name}${i}`, of(`${name}${i}`, { closedAt: 9 }));
         await records.lookAtHistory();
@@ -635,7 +635,7 @@ describe('incidents', () => {
     });
   });
 
-  it('are listed as long as they are open, however many are newer', async () => {
+  it('are listed while they are open, however many newer ones there are', async () => {
     await open(records, 'a', { raisedAt: 1 });
     for (let i = 0; i < 500; i++) await other.archive(`h${i}`, of(`h${i}`, { raisedAt: 1_000 + i, closedAt: 2_000 }));
     const { incidents: listed } = await records.newest();
@@ -644,14 +644,14 @@ describe('incidents', () => {
     ]);
   });
 
-  it('are listed with why those that are over are missing, also while another list has them', async () => {
+  it('are listed with the reason if ended ones cannot be read, even while another replica can', async () => {
     const refused = new Error('NOPERM');
     jest.spyOn(state, 'list').mockRejectedValueOnce(refused);
     const lists = await Promise.all([records.newest(), other.newest(), records.newest()]);
     expect(lists.map(({ unread }) => unread)).toEqual([refused, undefined, undefined]);
   });
 
-  it('are listed newest first, each once, five hundred at most', async () => {
+  it('are listed newest first, each once, 500 at most', async () => {
     for (let i = 1; i <= 500; i++)
       await state.swap('history:app', `h${i}`, undefined, JSON.stringify(of(`h${i}`, { raisedAt: 1_000 - i })));
     await open(records, 'a', { raisedAt: 998.5 });
@@ -666,7 +666,7 @@ describe('incidents', () => {
     expect(await raised()).toEqual([998.5]);
   });
 
-  it('are forgotten by a replica that has seen very many, those first that it saw first, but none that only it knows', async () => {
+  it('are forgotten, oldest first, by a replica that has seen very many, except those that only it knows', async () => {
     await goAway();
     await open(records, 'alone');
     await comeBack();

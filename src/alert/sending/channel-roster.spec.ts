@@ -54,7 +54,7 @@ it('leaves an entry of its own channel that a newer version wrote unchanged, and
   expect(await state.read('channels:api', ['own'])).toEqual([entry]);
 });
 
-it('says once which of its channels are new, when all replicas know them', async () => {
+it('reports once which of its channels are new, when all replicas know them', async () => {
   await roster('old').look(NOW);
   const own = new ChannelRoster(state, 'api', new Map(['old', 'new'].map((key) => [key, {}])));
   const introduced = [];

@@ -83,7 +83,7 @@ describe('the lease of a channel that groups alerts', () => {
     expect(other.holds(chat)).toBe(false);
   });
 
-  it('counts as held if the store refuses it, which is thrown until it does not', async () => {
+  it('counts as held if the store refuses it, with an error until it no longer does', async () => {
     const one = leasesOf('one');
     asked.mockRejectedValueOnce(new Error('WRONGTYPE'));
     await one.claim(chat);
@@ -111,7 +111,7 @@ it('one replica looks at due records, and another 2.5 s after that stopped', asy
   expect([await other.leads(), await one.leads()]).toEqual([true, false]);
 });
 
-it('what a replica releases, another has at once', async () => {
+it('what one replica releases, another gets at once', async () => {
   const [one, other, third] = [leasesOf('one'), leasesOf('other'), leasesOf('third')];
   await one.claim(chat);
   await one.leads();

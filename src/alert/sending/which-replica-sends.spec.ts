@@ -44,14 +44,14 @@ const sender = (more: Partial<Sender>): Sender => ({
   ...more,
 });
 
-describe('what another replica began to send and did not confirm', () => {
+describe('an alert that another replica began to send and did not confirm', () => {
   it('is sent by this one', () => {
     const { taken, incident } = takeToSend(begun(), begun(), sender({}));
     expect([...taken.keys()]).toEqual(['log']);
     expect(incident?.told.log).toMatchObject({ by: 'me' });
   });
 
-  it('is left to it for a moment after the store was away, and stays due', () => {
+  it('is left to that replica for a moment after the store was away, and stays due', () => {
     const { taken, incident, isDone } = takeToSend(begun(), begun(), sender({ mayTakeOver: false }));
     expect([...taken.keys()]).toEqual([]);
     expect(incident?.told.log).toMatchObject({ by: 'other' });
@@ -68,7 +68,7 @@ describe('what another replica began to send and did not confirm', () => {
     expect(left?.lookAt).toBeLessThanOrEqual(NOW);
   });
 
-  it('is sent again at once by the one that began, though others still write what they sent during an outage', () => {
+  it('is sent again at once by the one that began, even if others still write what they sent during an outage', () => {
     const mine = withTold(begun(), 'log', { ...(begun().told.log as Told), by: 'me' });
     expect([...takeToSend(mine, mine, sender({ mayTakeNew: false })).taken.keys()]).toEqual(['log']);
   });
@@ -119,7 +119,7 @@ describe('what is due to channels', () => {
     }
   });
 
-  it.each(['delivered', 'suppressed'] as const)('is a delivery of its own after one that was %s', (status) => {
+  it.each(['delivered', 'suppressed'] as const)('is a separate delivery after one that was %s', (status) => {
     const delivery = { status, attempts: 3, reason: 'x' };
     const { incident } = take(tell(over(undefined), { ...delivered, levels: { [START]: 0.5 }, delivery }), {
       isMine: () => false,
@@ -128,7 +128,7 @@ describe('what is due to channels', () => {
     expect(incident?.told.log?.levels).toEqual({ [START]: 0.5 });
   });
 
-  it('keeps the attempts that have failed', () => {
+  it('keeps its number of failed attempts', () => {
     const delivery = { status: 'retried', attempts: 3, reason: 'answered 503' } as const;
     expect(take(tell(over(undefined), { delivery })).incident?.told.log).toMatchObject({ by: 'me', delivery });
   });
@@ -151,7 +151,7 @@ describe('what is due to channels', () => {
     });
   });
 
-  it('is taken during a short pause, to be ranked with all that waits when that is over', () => {
+  it('is taken during a short pause, to be ranked with everything that waits until it ends', () => {
     const { incident, taken, paused } = take(over(undefined), {
       own: () => ({ pausedMs: 5_000, leaseMs: SEND_LEASE_MS }),
     });
@@ -171,7 +171,7 @@ describe('what is due to channels', () => {
   });
 
   describe('while a mute holds it back', () => {
-    it('is suppressed, with the reason of the mute, and looked at when that ends', () => {
+    it('is suppressed, with the reason of the mute, and due again when that ends', () => {
       const { incident, held, taken } = change(undefined, over(undefined), { mute });
       expect([held, taken.size]).toEqual([['log'], 0]);
       expect(incident?.told.log).toEqual({
@@ -185,7 +185,7 @@ describe('what is due to channels', () => {
       expect(again.incident).toEqual(incident);
     });
 
-    it('is counted as held back if it is news: another mute, or another window', () => {
+    it('is counted as held back if it is new: another mute, or another window', () => {
       const until = (ms: number) => ({ mute: { ...mute, until: new Date(NOW + ms) } });
       const known = tell(over(undefined), { ...delivered, levels: {}, held: NOW + 20_000 });
       expect(take(known, until(20_000)).held).toEqual([]);
@@ -221,7 +221,7 @@ describe('what is due to channels', () => {
       expect(take({ ...settled, closedAt: NOW }, { now: later }).incident?.closedAt).toBe(NOW);
     });
 
-    it('is nothing, and the record is done, after each channel knows', () => {
+    it('is nothing, and the record is finished, once each channel knows', () => {
       const ended = tell({ ...settled, closedAt: NOW, lookAt: NOW }, { ...delivered, resolved: true });
       const { incident, isDone, taken } = take(ended, { now: NOW + 30 * MINUTE });
       expect([isDone, taken.size]).toEqual([true, 0]);
@@ -229,7 +229,7 @@ describe('what is due to channels', () => {
       expect(incident?.lookAt).toBe(NOW + 30 * MINUTE + 10_000);
     });
 
-    it('is nothing for a window by itself, whose counts need not be final', () => {
+    it('is nothing for a window that is its own alert, whose counts need not be final', () => {
       const { incident, isDone } = take(tell(over(undefined), delivered), { now: later });
       expect([incident?.closedAt, isDone]).toEqual([later, true]);
     });
@@ -259,7 +259,7 @@ describe('the lease of what is being sent', () => {
     expect(ms).toBeLessThan(CLOCK_FELL_BACK_MS);
   });
 
-  it('is given up by it, so that another may send at once', () => {
+  it('is given up by that replica, so that another may send at once', () => {
     const incident = tell(over(undefined), sending);
     const { by, until, ...free } = sending;
     expect([by, until]).toEqual(['me', NOW + 100]);
