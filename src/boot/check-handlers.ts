@@ -4,11 +4,23 @@ import type { DiscoveryService } from '@nestjs/core';
 import type { Category } from '../model/category.js';
 import { RateMonitorConfigError } from '../model/config-error.js';
 import type { MarkedHandler, MarkedHandlers } from '../monitor/marked-handlers.js';
+import type { Mark } from '../monitor/monitor-rate.decorator.js';
 import { unknownCategory } from '../monitor/request-monitor.js';
 import { capitalized, numberOrKind } from '../util/text.js';
 
 /** Where GraphQLModule keeps its options. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
+/** What Nest runs for GraphQL fields only if GraphQLModule says so, and the marks that need it. */
+const OF_FIELDS = [
+  { name: 'guards', by: '', setting: "['guards']", isFor: ({ when }: Mark) => !when },
+  {
+    name: 'interceptors',
+    by: ' with after or when',
+    setting: "['guards', 'interceptors']",
+    isFor: ({ when }: Mark) => !!when,
+  },
+];
+type OfFields = (typeof OF_FIELDS)[number];
 const RECORD = 'call RateMonitorService.record() in the method';
 
 /**
@@ -39,27 +51,37 @@ interface Found extends ReturnType<MarkedHandlers['problems']> {
   /** The handlers of each marked class that are not marked themselves. */
   readonly classes: readonly (readonly [MarkedHandler, ...MarkedHandler[]])[];
   readonly isInert: (handler: MarkedHandler) => boolean;
-  readonly fieldsAreGuarded: ReturnType<typeof guardsFields>;
+  /** What a field's marks need, and every or some GraphQLModule of the app does not run for fields. */
+  readonly lacks: (handler: MarkedHandler, which: 'every' | 'some') => OfFields[];
   readonly globalBy: ReturnType<MarkedHandlers['globalBy']>;
 }
 
 function lookAt(handlers: MarkedHandlers, discovery: DiscoveryService): Found {
   const marked = handlers.list();
-  const fieldsAreGuarded = guardsFields(discovery);
-  const isInert = ({ reach }: MarkedHandler): boolean =>
-    reach === 'unguarded' || (reach === 'field' && fieldsAreGuarded === false);
+  const modules = fieldEnhancers(discovery);
+  const lacks: Found['lacks'] = (each, which) =>
+    each.reach === 'field' && modules.length > 0
+      ? OF_FIELDS.filter(
+          ({ name, isFor }) => each.marks.some(isFor) && modules[which]((enhancers) => !enhancers.includes(name)),
+        )
+      : [];
+  const counted = (each: MarkedHandler): MarkedHandler => {
+    const lacking = lacks(each, 'every');
+    return { ...each, marks: each.marks.filter((mark) => !lacking.some(({ isFor }) => isFor(mark))) };
+  };
+  const isInert = (each: MarkedHandler): boolean => each.reach === 'unguarded' || counted(each).marks.length === 0;
   const byClassMark = new Map<object, MarkedHandler[]>();
   for (const each of marked)
     if (!each.isMarkedItself) byClassMark.set(each.owner, [...(byClassMark.get(each.owner) ?? []), each]);
   const classes = [...byClassMark.values()] as [MarkedHandler, ...MarkedHandler[]][];
-  const monitored = marked.filter((each) => !isInert(each));
+  const monitored = marked.filter((each) => !isInert(each)).map(counted);
   return {
     ...handlers.problems(),
     marked,
     monitored,
     classes,
     isInert,
-    fieldsAreGuarded,
+    lacks,
     globalBy: handlers.globalBy(),
   };
 }
@@ -76,7 +98,7 @@ function* costProblems({ marked }: Found, categories: ReadonlyMap<string, Catego
 
 /** Decorators that certainly have no effect, or count twice. */
 function* bindingProblems(found: Found): Generator<string> {
-  const { marked, classes, isInert, fieldsAreGuarded, globalBy, lost, accessors, empty } = found;
+  const { marked, classes, isInert, lacks, globalBy, lost, accessors, empty } = found;
   if (globalBy)
     yield `RateMonitorGuard is bound globally, so each request would count twice: remove it from ${globalBy}. @MonitorRate binds it itself`;
   for (const mark of lost)
@@ -92,17 +114,17 @@ function* bindingProblems(found: Found): Generator<string> {
   const inert = classes.filter((group) => group.every(isInert)).map(([{ ownerName }]) => ownerName);
   for (const name of [...empty, ...inert])
     yield `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`;
-  for (const { name, reach } of marked.filter(({ isMarkedItself }) => isMarkedItself)) {
-    if (reach === 'unguarded')
-      yield `@MonitorRate on ${name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`;
-    if (reach === 'field' && fieldsAreGuarded === false)
-      yield `@MonitorRate on ${name} has no effect: Nest runs no guards for fields by default. Set fieldResolverEnhancers: ['guards'] in GraphQLModule`;
+  for (const each of marked.filter(({ isMarkedItself }) => isMarkedItself)) {
+    if (each.reach === 'unguarded')
+      yield `@MonitorRate on ${each.name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`;
+    for (const { name, by, setting } of lacks(each, 'every'))
+      yield `@MonitorRate on ${each.name}${by} has no effect: Nest runs no ${name} for fields by default. Set fieldResolverEnhancers: ${setting} in GraphQLModule`;
   }
 }
 
 /** What may have no effect. It does not stop the boot: a test may have put a spy in place of a method. */
 function* doubtsAbout(found: Found): Generator<string> {
-  const { monitored, classes, isInert, fieldsAreGuarded, replaced, foreign, overriding } = found;
+  const { monitored, classes, isInert, lacks, replaced, foreign, overriding } = found;
   for (const name of replaced)
     yield (
       `@MonitorRate on ${name} is lost, and nothing is counted there: the instance has another function in place of the method, bound in the ` +
@@ -123,9 +145,10 @@ function* doubtsAbout(found: Found): Generator<string> {
     `Nest looks for such handlers (in controllers; a gateway or a resolver in providers), or ${RECORD}`;
   for (const group of classes)
     if (group.every((each) => isInert(each) || each.reach === 'unknown')) yield unsure(group[0].ownerName);
-  for (const { name, reach, isMarkedItself, bound } of monitored) {
-    if (reach === 'field' && isMarkedItself && fieldsAreGuarded === 'some')
-      yield `@MonitorRate on ${name} counts only if its GraphQLModule has fieldResolverEnhancers: ['guards']: one GraphQLModule of this app has it, another does not`;
+  for (const each of monitored) {
+    const { name, reach, isMarkedItself, bound } = each;
+    for (const { by, setting } of isMarkedItself ? lacks(each, 'some') : [])
+      yield `@MonitorRate on ${name}${by} counts only if its GraphQLModule has fieldResolverEnhancers: ${setting}: one GraphQLModule of this app has it, another does not`;
     if (reach === 'unknown' && isMarkedItself) yield unsure(name);
     else if (!bound)
       yield (
@@ -135,14 +158,12 @@ function* doubtsAbout(found: Found): Generator<string> {
   }
 }
 
-/** Whether Nest runs guards for GraphQL fields: `some` if only some of the app's GraphQL modules do; undefined if none is known. */
-function guardsFields(discovery: DiscoveryService): boolean | 'some' | undefined {
-  const modules = discovery.getProviders().filter(({ token }) => token === GRAPHQL_OPTIONS);
-  const guarded = modules.map(
-    ({ instance }) =>
-      !!(Object(instance) as { fieldResolverEnhancers?: string[] }).fieldResolverEnhancers?.includes('guards'),
-  );
-  return guarded.includes(true) && guarded.includes(false) ? 'some' : guarded[0];
+/** What each GraphQLModule of the app lets Nest run for fields. */
+function fieldEnhancers(discovery: DiscoveryService): string[][] {
+  return discovery
+    .getProviders()
+    .filter(({ token }) => token === GRAPHQL_OPTIONS)
+    .map(({ instance }) => (Object(instance) as { fieldResolverEnhancers?: string[] }).fieldResolverEnhancers ?? []);
 }
 
 function isCost(cost: unknown, most: number): boolean {

@@ -143,6 +143,42 @@ class Fields {
   }
 }
 
+@Resolver()
+class Outcomes {
+  @Query(() => String)
+  all(): string {
+    return '';
+  }
+
+  @ResolveField(() => String)
+  @MonitorRate('llm_call', { after: () => 2 })
+  tokens(): string {
+    return '';
+  }
+
+  @ResolveReference()
+  @MonitorRate('llm_call')
+  @MonitorRate('evaluations', { when: 'failure' })
+  reference(): string {
+    return '';
+  }
+}
+
+@MonitorRate('llm_call')
+@MonitorRate('evaluations', { when: 'failure' })
+@Resolver()
+class ByClass {
+  @Query(() => String)
+  all(): string {
+    return '';
+  }
+
+  @ResolveField(() => String)
+  summary(): string {
+    return '';
+  }
+}
+
 describe('a mark without effect', () => {
   it.each([
     ['on a timer', [Nightly], /Nightly\.run has no effect: .*record\(\)/],
@@ -167,6 +203,16 @@ describe('a mark without effect', () => {
       [Fields, { provide: 'GqlModuleOptions', useValue: {} }],
       /Fields\.summary has no effect: .*fieldResolverEnhancers: \['guards'\]/,
     ],
+    [
+      'by outcome on a field that runs no interceptors',
+      [Outcomes, { provide: 'GqlModuleOptions', useValue: { fieldResolverEnhancers: ['guards'] } }],
+      /on Outcomes\.tokens with after or when has no effect: .*no interceptors .*fieldResolverEnhancers: \['guards', 'interceptors'\] in GraphQLModule\n.*on Outcomes\.reference with after or when has/,
+    ],
+    [
+      'on a field that runs only interceptors',
+      [Outcomes, { provide: 'GqlModuleOptions', useValue: { fieldResolverEnhancers: ['interceptors'] } }],
+      /^nestjs-rate-monitor cannot start:\n.*@MonitorRate on Outcomes\.reference has no effect: .*no guards .*in GraphQLModule$/,
+    ],
   ])('%s stops the boot with the remedy', async (_where, providers, message) => {
     await expect(startApp({ metadata: { providers } })).rejects.toThrow(message);
   });
@@ -190,6 +236,29 @@ describe('a mark without effect', () => {
       await app.close();
     },
   );
+
+  it('by outcome on a field is warned of, if only some GraphQL modules of the app run interceptors for fields', async () => {
+    const imports = [['guards'], ['guards', 'interceptors']].map((fieldResolverEnhancers): DynamicModule => {
+      const provider = { provide: 'GqlModuleOptions', useValue: { fieldResolverEnhancers } };
+      return { module: class GraphQLModule {}, providers: [provider] };
+    });
+    const app = await startApp({ metadata: { imports, providers: [Outcomes] } });
+    expect(app.log.of('counts only if its GraphQLModule')).toEqual([
+      expect.stringMatching(/^warn .*on Outcomes\.tokens with after or when .*: \['guards', 'interceptors'\]/),
+      expect.stringMatching(/^warn .*on Outcomes\.reference with after or when .*: \['guards', 'interceptors'\]/),
+    ]);
+    await app.close();
+  });
+
+  it('is not shown as monitored on a field, if a mark on the class is by outcome and fields run guards only', async () => {
+    const useValue = { fieldResolverEnhancers: ['guards'] };
+    const app = await startApp({ metadata: { providers: [ByClass, { provide: 'GqlModuleOptions', useValue }] } });
+    const [line] = app.log.of('monitoring ByClass.all');
+    expect(line).toContain(
+      'ByClass.all (llm_call: more than 15 in 1 min, evaluations: more than 3 in 1 min), ByClass.summary (llm_call: more than 15 in 1 min);',
+    );
+    await app.close();
+  });
 
   it.each([
     ['below 0', -5, '-5'],
