@@ -852,6 +852,7 @@ describe('a delivery', () => {
       await pass(1);
       expect([messages.length, await delivery.flush(0)]).toEqual([3, true]);
       push('c');
+      await pass(499);
       expect(messages).toHaveLength(3);
     });
 
@@ -1000,6 +1001,21 @@ describe('a delivery', () => {
       push('c');
       await pass(60_000);
       expect(messages).toHaveLength(2);
+    });
+
+    it('and returns what it tries again until its record has been asked, and then only if it is still due', async () => {
+      open();
+      waitMs = 5_000;
+      answer = fails();
+      for (const id of ['a', 'over']) push(id);
+      await pass(0);
+      jest
+        .spyOn(incidents, 'again')
+        .mockImplementation((_key, id) => (id === 'a' ? never() : Promise.resolve()) as Promise<void>);
+      const stopping = delivery.stop(300);
+      await pass(300);
+      expect([await isDone(stopping), await stopping]).toEqual([true, ['a']]);
+      expect(lines.at(-1)).toBe('The chat channel did not send 1 alert: the process ended first');
     });
 
     it('in time even if the channel hangs, and leaves to others what fails later', async () => {
