@@ -3,6 +3,7 @@ import { APP_GUARD, ApplicationConfig, DiscoveryService, MetadataScanner } from 
 
 import {
   bindEnhancers,
+  classNameOf,
   enhancersOf,
   GUARDS,
   INTERCEPTORS,
@@ -38,7 +39,7 @@ export interface MarkedHandler {
   readonly owner: Class;
   /** Class and property key: `EvaluationsController.create`. */
   readonly name: string;
-  /** The name of the class. If two classes share a name, the later one is prefixed with its module. */
+  /** The name of the class. If two classes share a name, the later one is prefixed with its module, and of several there numbered. */
   readonly ownerName: string;
   readonly marks: readonly Mark[];
   /** Whether the handler itself is marked, not only its class. */
@@ -59,8 +60,9 @@ const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:|__(command|
 /** Finds what the decorators mark in this app, and puts the monitor's guard after all others of each marked handler. */
 @Injectable()
 export class MarkedHandlers {
-  /** Classes by name; several may share one. */
-  private readonly named = new Map<string, object[]>();
+  /** How classes are called here. */
+  private readonly names = new Map<object, string>();
+  private readonly taken = new Set<string>();
   /** Whether a module that provides the class has the guard. */
   private readonly hosted = new WeakMap<object, boolean>();
 
@@ -222,11 +224,15 @@ export class MarkedHandlers {
   }
 
   private nameOf(owner: object, wrapper?: Wrapper): string {
-    const { name } = owner as { name: string };
-    const same = this.named.get(name) ?? [];
-    if (!same.includes(owner)) this.named.set(name, [...same, owner]);
-    const index = (this.named.get(name) as object[]).indexOf(owner);
-    return index === 0 ? name : `${wrapper?.host?.name ?? 'another'}/${name}`;
+    const known = this.names.get(owner);
+    if (known !== undefined) return known;
+    const plain = classNameOf(owner);
+    const inModule = `${wrapper?.host?.name || 'another'}/${plain}`;
+    let name = plain;
+    for (let i = 1; this.taken.has(name); i++) name = i > 1 ? `${inModule}#${i}` : inModule;
+    this.taken.add(name);
+    this.names.set(owner, name);
+    return name;
   }
 }
 

@@ -218,6 +218,11 @@ function nearestMarks(target: unknown): readonly Mark[] | undefined {
   return undefined;
 }
 
+/** The name of a class. It may have none, or a static member of that name. */
+export function classNameOf({ name }: { readonly name?: unknown }): string {
+  return typeof name === 'string' && name !== '' ? name : '(nameless class)';
+}
+
 /** @param marks - The decorator's name, once for each mark. */
 function decorate(marks: readonly string[], mark: (target: object, isMethod: boolean) => void): Decorated {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
@@ -225,7 +230,7 @@ function decorate(marks: readonly string[], mark: (target: object, isMethod: boo
     const method = descriptor?.value as unknown;
     // Nest looks for handlers only among prototype methods whose key is a string.
     if (typeof method !== 'function' || typeof target === 'function' || typeof key !== 'string') {
-      const owner = typeof target === 'function' ? target.name : target.constructor.name;
+      const owner = classNameOf(typeof target === 'function' ? target : target.constructor);
       throw new TypeError(
         `${marks[0]}() on ${oneLine(`${owner}.${String(key)}`)} has no effect: Nest routes no requests to properties, accessors, static ` +
           'methods or methods named by a symbol. Put it on a method with a name',

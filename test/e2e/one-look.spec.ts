@@ -13,6 +13,7 @@ import {
   type CanActivate,
   type ExecutionContext,
   type OnModuleInit,
+  type Type,
 } from '@nestjs/common';
 import { APP_GUARD, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
@@ -33,6 +34,8 @@ import {
   type AlertChannel,
   type RateMonitorOptions,
 } from '../../src/index.js';
+import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
+import type { Deferred } from '../../src/util/deferred.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -318,8 +321,35 @@ describe.each([
     expect(app.alerts[0]?.route?.handler).toMatch(/Hero\.call$/);
   });
 
-  it('explains a missing tenant for each of two classes of the same name', async () => {
+  it('names handlers of classes that have no name, or another static member of that name', async () => {
+    const nameless = (path: string): Type => {
+      const made = (() => class {})();
+      Object.defineProperty(made.prototype, 'call', { value() {}, writable: true, configurable: true });
+      const call = Object.getOwnPropertyDescriptor(made.prototype, 'call') as PropertyDescriptor;
+      for (const decorate of [Post(path), MonitorRate('evaluations')]) decorate(made.prototype, 'call', call);
+      Controller()(made);
+      return made;
+    };
+    @Controller()
+    class Titled {
+      @Post('titled')
+      @MonitorRate('evaluations')
+      call() {}
+    }
+    Object.defineProperty(Titled, 'name', { value: () => 'not a name' });
+    await start({ metadata: { controllers: [nameless('a'), nameless('b'), Titled] } });
+    await app.post('/a');
+    expect(app.log.of('monitoring')[0]).toContain(
+      ['(nameless class)', 'AppModule/(nameless class)', 'AppModule/(nameless class)#2']
+        .map((name) => `${name}.call (evaluations: more than 3 in 1 min)`)
+        .join(', '),
+    );
+    expect(app.log.of('No tenant on POST /a ((nameless class).call)')).toHaveLength(1);
+  });
+
+  it('explains a missing tenant for each of several classes of the same name, and notes which one was called', async () => {
     const users = (path: string): new () => unknown => {
+      @UseGuards(AuthGuard)
       @Controller(path)
       class Users {
         @Post()
@@ -328,10 +358,17 @@ describe.each([
       }
       return Users;
     };
-    await start({ metadata: { controllers: [users('v1/users'), users('v2/users')] } });
-    for (const version of ['v1', 'v2', 'v1']) await app.post(`/${version}/users`);
-    const said = app.log.of('No tenant on').map((line) => /POST \/(v\d)/.exec(line)?.[1]);
-    expect(said).toEqual(['v1', 'v2']);
+    await start({ metadata: { controllers: ['v1', 'v2', 'v3'].map((version) => users(`${version}/users`)) } });
+    for (const version of ['v1', 'v2', 'v3', 'v1']) await app.post(`/${version}/users`);
+    const said = app.log.of('No tenant on').map((line) => /POST \/(v\d.*)\):/.exec(line)?.[1]);
+    expect(said).toEqual([
+      'v1/users (Users.call',
+      'v2/users (AppModule/Users.call',
+      'v3/users (AppModule/Users#2.call',
+    ]);
+    await app.post('/v3/users', { 'x-project': 'acme' });
+    const monitored = app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value?.handlers();
+    expect(monitored?.map(({ seen }) => seen)).toEqual([false, false, true]);
   });
 });
 
