@@ -36,7 +36,7 @@ it.each([
     'an incident escalated',
     anIncident('escalated', { level: { at: 5, severity: 'critical' } }),
     '"Acme" (proj_1) is over the llm_call threshold: 47 in 1 min, threshold 15' +
-      ` | escalated to critical after 3 min, peak 47, 120 in all | ${WHERE}`,
+      ` | escalated to critical, 3 min from 2026-01-01T12:00:00.000Z, peak 47, 120 in all | ${WHERE}`,
   ],
   [
     'an incident that goes on',

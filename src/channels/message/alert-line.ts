@@ -46,10 +46,15 @@ function breached(who: string, alert: RateAlert): (string | undefined)[] {
 }
 
 function progress(incident: AlertIncident, { level }: RateAlert): string {
-  const { status, lastedMs, peak } = incident;
+  const { status, startedAt, lastedMs, peak } = incident;
   if (status === 'opened') return 'incident opened';
-  const soFar = `${duration(lastedMs)}, peak ${amountOf(peak.count)}, ${inAll(incident)}`;
-  return status === 'escalated' ? `escalated to ${level.severity} after ${soFar}` : `for ${soFar}`;
+  const lasted = duration(lastedMs);
+  // It begins with its first window, so not "after": the message that it is open may be a second old.
+  const time =
+    status === 'escalated'
+      ? `escalated to ${level.severity}, ${lasted} from ${startedAt.toISOString()}`
+      : `for ${lasted}`;
+  return `${time}, peak ${amountOf(peak.count)}, ${inAll(incident)}`;
 }
 
 function resolved(who: string, alert: RateAlert, incident: AlertIncident): (string | undefined)[] {
