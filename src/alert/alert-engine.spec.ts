@@ -1317,7 +1317,7 @@ describe('AlertEngine', () => {
       expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
-    it('what the only replica told that was cut off is not told again by others while it is yet to write that', async () => {
+    it('what the only cut-off replica sent is not sent again by others before it has written that', async () => {
       const [told, heard] = [new Hearing(), new Hearing()];
       const slow = slowToRead('incidents::', 10 * SECOND);
       slow.isSlow = false;
@@ -1335,7 +1335,7 @@ describe('AlertEngine', () => {
       expect([told.heard, heard.heard, await statuses(one)]).toEqual([['a 16'], [], ['a delivered']]);
     });
 
-    it('what others told is not told again by a replica that is back and has yet to read that', async () => {
+    it('what others sent is not sent again by a replica that is back and has not read that yet', async () => {
       const [told, heard] = [new Hearing(), new Hearing()];
       const slow = slowToRead('incidents::', 10 * SECOND);
       slow.isSlow = false;
@@ -1355,7 +1355,7 @@ describe('AlertEngine', () => {
       expect([...told.heard, ...heard.heard].sort()).toEqual(['a 16', 'new 16', 'seen 16']);
     });
 
-    it('what is new is told at once if the replica that was writing has been stopped', async () => {
+    it('new alerts are sent at once if the replica that was writing has stopped', async () => {
       const heard = new Hearing();
       const slow = slowToRead('incidents::', 15 * SECOND);
       slow.isSlow = false;

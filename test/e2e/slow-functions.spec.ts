@@ -75,7 +75,7 @@ describe.each<[string, string, RateMonitorOptions]>([
     expect(app.alerts).toHaveLength(1);
   });
 
-  it('is said to have no answer when the app closes, and nothing else if one comes later', async () => {
+  it('is logged as unanswered when the app closes, and not again if it answers later', async () => {
     await app.close();
     answer();
     await new Promise(setImmediate);

@@ -623,7 +623,7 @@ describe('a delivery', () => {
       expect([messages, again, delivery.status(0).queued]).toEqual([['a', 'a'], [], 0]);
     });
 
-    it('tries again what failed before a test went through, and is noted only after it', async () => {
+    it('retries what failed before a test went through, even if that is recorded only afterwards', async () => {
       open();
       answer = fails(new DeliveryError('answered 410', { retry: false, switchOff: true }));
       jest.spyOn(incidents, 'report').mockImplementation((_key, _id, _present, outcome) => {
@@ -1003,7 +1003,7 @@ describe('a delivery', () => {
       expect(messages).toHaveLength(2);
     });
 
-    it('and returns what it tries again until its record has been asked, and then only if it is still due', async () => {
+    it('and returns what it retries until its record has been read, and then only if it is still due', async () => {
       open();
       waitMs = 5_000;
       answer = fails();

@@ -62,7 +62,7 @@ describe('an alert that another replica began to send and did not confirm', () =
   it.each([
     ['what seems new', over(undefined)],
     ['what another replica began', begun()],
-  ])('is left to others that still write what they sent during an outage: %s', (_, incident) => {
+  ])('is left to replicas that still write what they sent during an outage: %s', (_, incident) => {
     const { taken, incident: left } = takeToSend(undefined, incident, sender({ mayTakeNew: false }));
     expect([taken.size, left?.told.log?.by]).toEqual([0, incident.told.log?.by]);
     expect(left?.lookAt).toBeLessThanOrEqual(NOW);
