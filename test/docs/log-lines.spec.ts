@@ -94,10 +94,17 @@ function textsNamed(name: string, seenFrom: ts.Node): string[] | undefined {
 }
 
 const lines = [...new Set(messages.flatMap(textsOf))];
-const [, table = ''] = /^## Log lines\n([^]*?)^## /m.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+const operations = readFileSync('docs/operations.md', 'utf8');
+const [, table = ''] = /^## Log lines\n([^]*?)^## /m.exec(operations) ?? [];
 const rows = [...table.matchAll(/^\| (.*?) \| /gm)].flatMap(([, cell = '']) =>
   [...cell.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line),
 );
+
+/** Lines that the index of symptoms and the troubleshooting page quote. */
+const [, symptoms = ''] = /^## By symptom\n([^]*?)^## /m.exec(operations) ?? [];
+const quoted = [
+  ...`${symptoms}${readFileSync('docs/troubleshooting.md', 'utf8')}`.matchAll(/`([^`\n]*…[^`\n]*)`/g),
+].map(([, line = '']) => line);
 
 /** The longest run of words that are the same each time. */
 function fixedPart(line: string): string {
@@ -108,6 +115,7 @@ function fixedPart(line: string): string {
 it("finds the module's log lines and the rows about them", () => {
   expect(lines.length).toBeGreaterThan(50);
   expect(rows.length).toBeGreaterThan(50);
+  expect(quoted.length).toBeGreaterThan(5);
 });
 
 it.each(lines.filter((line) => !WITHOUT_A_ROW.test(line)))('the operations page has a row about `%s`', (line) => {
@@ -116,7 +124,7 @@ it.each(lines.filter((line) => !WITHOUT_A_ROW.test(line)))('the operations page 
   expect(rows.filter((row) => shown.includes(fixedPart(row)) || row.includes(fixedPart(line)))).not.toEqual([]);
 });
 
-it.each(rows)('the code contains the words of the row `%s`', (row) => {
+it.each([...rows, ...quoted])('the code contains the words of `%s`', (row) => {
   const words = fixedPart(row).replace(/^channel /, '');
   expect(sources.some((source) => source.includes(words)) || lines.some((line) => line.includes(words))).toBe(true);
 });
