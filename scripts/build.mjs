@@ -69,9 +69,9 @@ function requireInPlace(file) {
  * @param {string} file
  */
 function keepLines(file) {
-  const map = JSON.parse(readFileSync(file, 'utf8'));
-  const lines = decode(map.mappings).map(([first]) => (first && first.length !== 1 ? [startOf(first)] : []));
-  write(file, JSON.stringify({ ...map, names: [], mappings: encode(lines) }));
+  const { version, sources, mappings } = JSON.parse(readFileSync(file, 'utf8'));
+  const lines = decode(mappings).map(([first]) => (first && first.length !== 1 ? [startOf(first)] : []));
+  write(file, JSON.stringify({ version, sources, names: [], mappings: encode(lines) }));
 }
 
 /**

@@ -250,7 +250,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     // In parallel, because each waits for its full time limit if the store is away.
     await Promise.all([...this.pollers.map((poller) => poller.stop()), this.counter.value?.close()]);
-    // The counter has said how many calls have no answer; one that still comes is not counted, and not another fault.
+    // The counter has said how many calls have no answer.
     this.requests.value?.stop();
     await Promise.all([
       this.observers?.stop(),

@@ -60,8 +60,7 @@ export function tenantIdOf(answer: unknown): string | undefined {
 /** The tenant by its id alone, for an answer whose name or attributes throw; undefined if the id does. */
 export function bareTenant(answer: unknown): Tenant | undefined {
   try {
-    const id = tenantIdOf(answer);
-    return id === undefined ? undefined : { id };
+    return toTenant(tenantIdOf(answer));
   } catch {
     return undefined;
   }

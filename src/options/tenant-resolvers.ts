@@ -174,7 +174,7 @@ function named(id: string, of: { readonly name?: unknown }): TenantLike {
     const { name } = of;
     return typeof name === 'string' ? { id, name } : { id };
   } catch (error) {
-    // Thrown where it costs the name alone, and is logged.
+    // Where it costs the name alone, and is logged.
     return {
       id,
       get name(): string {

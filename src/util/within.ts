@@ -1,10 +1,8 @@
 import { OwnLogger } from './own-logger.js';
 import { SayOnce } from './say-once.js';
-import { amountOf, duration, numberOrKind } from './text.js';
+import { duration, numberOrKind } from './text.js';
 
-/** How long a flush may take, if the app does not say. */
 const FLUSH_MS = 2_000;
-/** For the process: what is wrong is in its code. */
 const once = new SayOnce(new OwnLogger());
 
 /**
@@ -21,17 +19,13 @@ export function within<T>(promise: Promise<T>, ms: number, what: string, holdsPr
   });
 }
 
-/** How long a flush may take, in milliseconds. It may be the last call before a process is frozen, so a wrong limit does not make it throw. */
+/** How long a flush may take. It may be the last call before a process is frozen, so a wrong limit does not make it throw. */
 export function flushLimit(withinMs: unknown): number {
   // What is left of a deadline may be negative.
   if (typeof withinMs === 'number' && !Number.isNaN(withinMs)) return Math.max(withinMs, 0);
-  const given = numberOrKind(withinMs);
-  if (withinMs !== undefined && withinMs !== null)
-    once.warn(
-      'flush',
-      () =>
-        `flush() is given ${given}: its limit is ${amountOf(FLUSH_MS)} ms. Write a number of milliseconds: flush(500)`,
-      given,
-    );
+  if (withinMs !== undefined && withinMs !== null) {
+    const given = numberOrKind(withinMs);
+    once.warn('flush', () => `flush() is given ${given}: its limit is ${FLUSH_MS} ms. Write flush(500)`, given);
+  }
   return FLUSH_MS;
 }

@@ -49,7 +49,7 @@ function progress(incident: AlertIncident, { level }: RateAlert): string {
   const { status, startedAt, lastedMs, peak } = incident;
   if (status === 'opened') return 'incident opened';
   const lasted = duration(lastedMs);
-  // It begins with its first window, so not "after": the message that it is open may be a second old.
+  // Not "after", because it begins with its first window.
   const time =
     status === 'escalated'
       ? `escalated to ${level.severity}, ${lasted} from ${startedAt.toISOString()}`
