@@ -267,6 +267,22 @@ describe('incidents', () => {
         expect(known()).toEqual([['a', told, 1]]);
       });
 
+      it('if they are written after a change has read that the store lacks them', async () => {
+        await goAway();
+        const a = await open(records, 'a');
+        await comeBack();
+        let answer = (): void => undefined;
+        jest.spyOn(state, 'read').mockImplementationOnce(async () => {
+          await new Promise<void>((resolve) => (answer = resolve));
+          return [undefined];
+        });
+        const telling = tell();
+        await jest.advanceTimersByTimeAsync(0);
+        await records.change('a', () => a);
+        answer();
+        expect([(await telling)?.told, (await other.read(['a']))[0]?.told, known()]).toEqual([told, told, []]);
+      });
+
       it('if they change while they are counted', async () => {
         const a = await open(records, 'a');
         await goAway();

@@ -366,6 +366,7 @@ export class IncidentRecords {
     read: Incident | undefined,
   ): Promise<{ readonly after: Incident | undefined } | 'no room' | undefined> {
     let isTooMany = false;
+    const wasUnwritten = this.unshared.has(id);
     try {
       const changed = await this.store.change(
         id,
@@ -389,6 +390,9 @@ export class IncidentRecords {
         if (after) this.note(id, after);
         return { after };
       }
+      // Another change has written it since this one read that the store lacks it.
+      if (!changed.before && !changed.after && wasUnwritten && !this.unshared.has(id))
+        return await this.changeInStore(id, change, undefined);
       const known = withKnown(changed.after, this.lastSeen(id));
       // It may have changed in memory before the answer came.
       if (known !== changed.after) this.unshared.set(id, false);
