@@ -52,6 +52,16 @@ export class GuestFunction<Q, A> {
     return isThenable(answer) ? this.outstanding(answer) : answer;
   }
 
+  /** Passes its answer to `known`, at once unless it is a promise, or its error to `threw`. */
+  pass<T>(question: Q, known: (answer: A) => T, threw: (error: unknown) => T): T | Promise<T> {
+    try {
+      const answer = this.answer(question);
+      return answer instanceof Promise ? answer.then(known, threw) : known(answer);
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
   /** Forgets all outstanding calls, whose promises then stay pending: the app has shut down. */
   stop(): void {
     clearTimeout(this.timer);

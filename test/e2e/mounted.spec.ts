@@ -1,6 +1,6 @@
 import { ExpressAdapter } from '@nestjs/platform-express';
 
-import { mountPathOf } from '../../src/monitor/mount-path.js';
+import { mountPathOf } from '../../src/monitor/route-of-request.js';
 
 interface ExpressApp {
   (...args: unknown[]): void;
