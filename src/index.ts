@@ -50,12 +50,10 @@ export type { SharedState } from './store/shared-state.js';
 
 export { AlertService } from './facade/alert.service.js';
 export type { Mute, MutedScope, MuteOptions } from './alert/mutes.js';
-export type { AlertRecord } from './alert/history-entry.js';
-export type { ChannelStatus } from './alert/sending/channel-delivery.js';
-export type { Delivery } from './alert/incident/incident.js';
 export type { Digest, DigestAdvice, DigestCount, DigestFailure } from './notices/digest.js';
 export type { BlindInstance, BlindTime } from './model/blind-time.js';
-export type { AlertChannel, TestedChannel } from './model/alert-channel.js';
+export type { AlertChannel, ChannelStatus, TestedChannel } from './model/alert-channel.js';
+export type { AlertRecord, Delivery } from './model/alert-record.js';
 export type { Notice, NoticeOutcome } from './model/notice.js';
 export type { RateAlert } from './model/rate-alert.js';
 export type { AlertIncident, IncidentStatus } from './model/rate-alert.js';

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 
 import type { Logger } from '@nestjs/common';
 
-import type { AlertChannel, TestedChannel } from '../model/alert-channel.js';
+import type { AlertChannel, ChannelStatus, TestedChannel } from '../model/alert-channel.js';
+import type { AlertHistory, AlertRecord } from '../model/alert-record.js';
 import type { Breach } from '../model/breach.js';
 import { DEFAULT_TIMING, type IncidentTiming } from '../model/incident-timing.js';
 import type { RateAlert } from '../model/rate-alert.js';
@@ -16,10 +17,10 @@ import { SayOnce } from '../util/say-once.js';
 import { oneLine, plural, reasonOf } from '../util/text.js';
 import { Turns } from '../util/turns.js';
 import { within } from '../util/within.js';
-import { ChannelDelivery, type ChannelStatus, type NamedChannel } from './sending/channel-delivery.js';
+import { ChannelDelivery, type NamedChannel } from './sending/channel-delivery.js';
 import type { AlertOrigin } from './sending/alert-of-incident.js';
 import { V01Incidents } from './v0-1/v0-1-incidents.js';
-import { alertRecord, type AlertHistory, type AlertRecord } from './history-entry.js';
+import { alertRecord } from './history-entry.js';
 import {
   CLOCK_FELL_BACK_MS,
   merged,

@@ -1,25 +1,6 @@
-import type { RateAlert } from '../model/rate-alert.js';
+import type { AlertRecord, Delivery } from '../model/alert-record.js';
 import { alertOf, type AlertOrigin } from './sending/alert-of-incident.js';
-import { lastOf, type Delivery, type Incident } from './incident/incident.js';
-
-/** An alert and its delivery in each channel. */
-export interface AlertRecord {
-  /** Identifies the record. Each alert sent about it has its own `alert.id`. */
-  id: string;
-  /** When the level was crossed, by the store's clock. */
-  raisedAt: Date;
-  /** The alert with the current counts, or with the final ones once it is over. */
-  alert: RateAlert;
-  /** Delivery by channel name. */
-  channels: Record<string, Delivery>;
-}
-
-/** The latest alerts, newest first. */
-export interface AlertHistory {
-  readonly alerts: AlertRecord[];
-  /** Why those that are over are missing; undefined if they are not. */
-  readonly unread: unknown;
-}
+import { lastOf, type Incident } from './incident/incident.js';
 
 /**
  * An incident as the history shows it.

@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import type { MonitorView } from '../facade/monitor-view.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { ThresholdOverride } from '../model/threshold-override.js';

@@ -1,6 +1,6 @@
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import type { Mute } from '../alert/mutes.js';
-import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
+import type { ChannelStatus } from '../model/alert-channel.js';
 import type { Instance } from '../instance/instance.js';
 import type { Category } from '../model/category.js';
 import type { ThresholdChange, ThresholdOverride } from '../model/threshold-override.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import type { TestedChannel } from '../model/alert-channel.js';
+import type { ChannelStatus, TestedChannel } from '../model/alert-channel.js';
 import type { NoticeOutcome } from '../model/notice.js';
 import type { RateAlert } from '../model/rate-alert.js';
 import type { Digest } from '../notices/digest.js';
@@ -8,9 +8,8 @@ import { DIGESTS, type Digests } from '../notices/digests.js';
 import type { TimeRange } from '../usage/usage-reader.js';
 import type { Deferred } from '../util/deferred.js';
 import type { AlertEngine } from '../alert/alert-engine.js';
-import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
 import { breachOf } from '../alert/raised-by-app.js';
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import type { Mute, MutedScope, MuteOptions } from '../alert/mutes.js';
 import { flushLimit } from '../util/within.js';
 

@@ -1,6 +1,6 @@
 import type { AlertService } from './alert.service.js';
-import type { AlertHistory } from '../alert/history-entry.js';
-import type { ChannelStatus } from '../alert/sending/channel-delivery.js';
+import type { AlertHistory } from '../model/alert-record.js';
+import type { ChannelStatus } from '../model/alert-channel.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import type { CounterStatus } from '../counter/counter.js';
 import type { InstanceRegistry } from '../instance/instance-registry.js';

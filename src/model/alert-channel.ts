@@ -76,3 +76,21 @@ export interface TestedChannel {
   /** Why it was not delivered. */
   reason?: string;
 }
+
+/** The status of a channel on this instance. Times in milliseconds since the epoch. */
+export interface ChannelStatus {
+  /** Name of the channel. */
+  readonly name: string;
+  /** False while the channel is switched off or everything fails. A rate limit does not count. */
+  readonly on: boolean;
+  /** Why the channel is off. */
+  readonly reason?: string | undefined;
+  /** When it went off, in milliseconds since the epoch; undefined while it is on. */
+  readonly offSince?: number | undefined;
+  /** Nothing is sent before this time. Absent for a channel that stays off until `sendTest()` or a restart. */
+  readonly retryAt?: number | undefined;
+  /** Alerts that wait or are being sent. */
+  readonly queued: number;
+  /** Outcomes of this instance's attempts since it started. An alert delivered at the third attempt counts twice in `retried`. */
+  readonly outcomes: Readonly<Record<'delivered' | 'retried' | 'failed' | 'suppressed', number>>;
+}

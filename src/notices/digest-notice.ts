@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import { MAX_LISTED } from '../alert/incident/incident-records.js';
 import type { NewNotice } from './notices.js';
 import { categoryLabel, PLAIN, tenantLabel } from '../channels/message/names.js';

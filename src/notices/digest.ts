@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import type { BlindTime } from '../model/blind-time.js';
 
 /** How many tenants are listed as over, and how many as near. */

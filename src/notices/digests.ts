@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../alert/history-entry.js';
+import type { AlertRecord } from '../model/alert-record.js';
 import { MAX_LISTED } from '../alert/incident/incident-records.js';
 import type { Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';

@@ -1,6 +1,6 @@
 import { anAlert } from '../support/alerts.js';
 import { seenMonitor } from '../support/dashboard.js';
-import type { AlertRecord } from '../../src/alert/history-entry.js';
+import type { AlertRecord } from '../../src/model/alert-record.js';
 import type { NewNotice } from '../../src/notices/notices.js';
 import type { BlindTime } from '../../src/model/blind-time.js';
 import type { RateMonitorOptions } from '../../src/index.js';

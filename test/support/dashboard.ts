@@ -1,6 +1,6 @@
 import { MemorySharedState } from '../../src/store/memory/memory-shared-state.js';
 import { MemoryCounterStore, type Mute, type MuteOptions, type RateMonitorOptions } from '../../src/index.js';
-import type { AlertRecord } from '../../src/alert/history-entry.js';
+import type { AlertRecord } from '../../src/model/alert-record.js';
 import type { MonitorView } from '../../src/facade/monitor-view.js';
 import type { Category } from '../../src/model/category.js';
 import type { ThresholdOverride } from '../../src/model/threshold-override.js';

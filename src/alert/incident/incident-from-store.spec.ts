@@ -1,3 +1,4 @@
+import type { Delivery } from '../../model/alert-record.js';
 import { NOWHERE, oneLength } from '../../../test/support/alert-settings.js';
 import { alertLine } from '../../channels/message/alert-line.js';
 import { discordMessage } from '../../channels/discord/discord-message.js';
@@ -9,7 +10,7 @@ import type { Tenant } from '../../model/tenant.js';
 import { alertOf } from '../sending/alert-of-incident.js';
 import { alertRecord } from '../history-entry.js';
 import { plan } from '../sending/what-is-due.js';
-import { lastOf, withBreach, type Delivery, type Incident, type Told, type WindowOver } from './incident.js';
+import { lastOf, withBreach, type Incident, type Told, type WindowOver } from './incident.js';
 import { spansToCount, withCounted } from './counts-of-windows.js';
 import { withConfirmed } from './told.js';
 import { LAST_MS } from '../../util/shapes.js';

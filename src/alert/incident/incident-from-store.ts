@@ -1,3 +1,4 @@
+import type { Delivery } from '../../model/alert-record.js';
 import { isSeverity } from '../../model/level.js';
 import type { IncidentStatus } from '../../model/rate-alert.js';
 import {
@@ -14,7 +15,7 @@ import {
   shaped,
   type Test,
 } from '../../util/shapes.js';
-import type { Delivery, Incident } from './incident.js';
+import type { Incident } from './incident.js';
 
 export const isCountedBy: Test = (by) => by === 'all' || by === 'instance';
 export const isRoute = shaped({ method: isString, path: isString, handler: isString });

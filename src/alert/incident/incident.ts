@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import type { Delivery } from '../../model/alert-record.js';
 import type { IncidentStatus } from '../../model/rate-alert.js';
 import type { Breach } from '../../model/breach.js';
 import type { AlertLevel } from '../../model/level.js';
@@ -13,21 +14,6 @@ export const SETTLES_AFTER_MS = 1_000;
 const MAX_WINDOWS = 5;
 /** A time this far in the future was written before the store's clock fell back. */
 export const CLOCK_FELL_BACK_MS = 60_000;
-
-/** The delivery of an alert in one channel. */
-export interface Delivery {
-  /**
-   * `queued`: waiting to be sent; `retried`: failed and will be retried; `failed`: refused, or the channel is off, and retried only while
-   * the alert is still true; `suppressed`: held back by a mute.
-   */
-  status: 'queued' | 'retried' | 'delivered' | 'suppressed' | 'failed';
-  /** How many times sending was attempted. */
-  attempts: number;
-  /** Why it was retried, was suppressed, or failed. */
-  reason?: string;
-  /** Earliest time of the next attempt. Only in the history, and only if `retried`. */
-  retryAt?: Date;
-}
 
 /** Who makes up a count. */
 export type Contributors = NonNullable<Breach['contributors']>;

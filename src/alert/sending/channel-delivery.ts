@@ -2,7 +2,7 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import type { Logger } from '@nestjs/common';
 
-import type { AlertChannel } from '../../model/alert-channel.js';
+import type { AlertChannel, ChannelStatus } from '../../model/alert-channel.js';
 import { SEVERITIES } from '../../model/level.js';
 import type { RateAlert } from '../../model/rate-alert.js';
 import { MAX_IN_A_TURN } from '../../store/records.js';
@@ -22,24 +22,6 @@ export interface NamedChannel {
   readonly name: string;
   /** What to fix: `channels[1]`, or the environment variable that added the channel. */
   readonly option: string;
-}
-
-/** The status of a channel on this instance. Times in milliseconds since the epoch. */
-export interface ChannelStatus {
-  /** Name of the channel. */
-  readonly name: string;
-  /** False while the channel is switched off or everything fails. A rate limit does not count. */
-  readonly on: boolean;
-  /** Why the channel is off. */
-  readonly reason?: string | undefined;
-  /** When it went off, in milliseconds since the epoch; undefined while it is on. */
-  readonly offSince?: number | undefined;
-  /** Nothing is sent before this time. Absent for a channel that stays off until `sendTest()` or a restart. */
-  readonly retryAt?: number | undefined;
-  /** Alerts that wait or are being sent. */
-  readonly queued: number;
-  /** Outcomes of this instance's attempts since it started. An alert delivered at the third attempt counts twice in `retried`. */
-  readonly outcomes: Readonly<Record<'delivered' | 'retried' | 'failed' | 'suppressed', number>>;
 }
 
 /** What to send about one incident, as it is now. */
