@@ -173,6 +173,11 @@ describe.each(KINDS)('a %s channel', (kind, serve, make) => {
       },
       ' (the proxy answered 407)',
     ],
+    [
+      'a proxy refuses a request to an http address', // as fetch of Node 26
+      { code: 'UND_ERR_INVALID_ARG', message: 'Proxy Authentication Required (407)' },
+      ' (the proxy answered 407)',
+    ],
     ['TLS fails', { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', message: SECRET }, ' (ERR_SSL_TLSV1_ALERT_UNKNOWN_CA)'],
     ['the cause of a cause has a code', { message: SECRET, cause: { code: 'ECONNRESET' } }, ' (ECONNRESET)'],
     ['a code is a text', { code: `bad ${SECRET}`, message: `Proxy response (${SECRET})` }, ''],

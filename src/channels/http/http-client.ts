@@ -75,7 +75,7 @@ function reasonOf(error: unknown): string {
   if ((error as Error).name === 'TimeoutError') return `gave no answer within ${duration(TIME_LIMIT_MS)}`;
   for (let cause = error as Error | undefined, depth = 0; cause && depth < 4; depth++, cause = cause.cause as Error) {
     const { code, message } = cause as { code?: unknown; message?: unknown };
-    const proxy = /^Proxy response \((\d{3})\)/.exec(String(message));
+    const proxy = /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(String(message));
     if (proxy) return `could not be reached (the proxy answered ${proxy[1]})`;
     if (/^(ERR_SSL_[A-Z0-9_]+|[A-Z_]+)$/.test(String(code))) return `could not be reached (${String(code)})`;
   }
