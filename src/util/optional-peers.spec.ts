@@ -25,6 +25,7 @@ describe('a package that the app does without', () => {
       'MODULE_NOT_FOUND',
       "nestjs-rate-monitor tried to access @opentelemetry/api (a peer dependency) but it isn't provided by your application",
     ],
+    ['a single executable', 'ERR_UNKNOWN_BUILTIN_MODULE', 'No such built-in module: @opentelemetry/api'],
   ])('is not needed if it is missing, as %s reports it', async (_who, code, message) => {
     jest.doMock('@opentelemetry/api', () => {
       throw Object.assign(new Error(message), { code });

@@ -133,9 +133,11 @@ const missing = new Set<string>();
 
 function throwUnlessMissing(name: string, error: unknown): undefined {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  // Node quotes the name, Yarn's Plug'n'Play does not. The ES module loader of ts-node gives no code.
-  const isMissing = message.includes(`'${name}'`) || message.includes(`tried to access ${name} `);
-  if (!isMissing || !(code.endsWith('MODULE_NOT_FOUND') || message.startsWith('Cannot find '))) throw error;
+  // Node quotes the name, but not in a single executable, and nor does Yarn's Plug'n'Play. The ES module loader of ts-node gives no code.
+  const isNamed = [`'${name}'`, `tried to access ${name} `, `built-in module: ${name}`].some((by) =>
+    message.includes(by),
+  );
+  if (!isNamed || !(/(MODULE_NOT_FOUND|BUILTIN_MODULE)$/.test(code) || message.startsWith('Cannot find '))) throw error;
   missing.add(name);
 }
 
