@@ -13,7 +13,7 @@ import type { SharedState } from '../store/shared-state.js';
 import { chunks } from '../util/chunks.js';
 import { untraced } from '../util/optional-peers.js';
 import { Poller } from '../util/poller.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { oneLine, plural, reasonOf } from '../util/text.js';
 import { Turns } from '../util/turns.js';
 import { within } from '../util/within.js';
@@ -88,7 +88,7 @@ export class AlertEngine {
   private readonly outside = AsyncLocalStorage.snapshot();
   private readonly leases: Leases;
   private readonly claims: Claims;
-  private readonly once: SayOnce;
+  private readonly once: WarnOnce;
   /** Spreads breaches over turns of the event loop. */
   private readonly breaches = new Turns(BREACHES_IN_A_TURN);
   private lost = 0;
@@ -110,7 +110,7 @@ export class AlertEngine {
       return window?.timeZone === undefined ? undefined : window.spanAt(at).end;
     };
     this.settings = { ...(incidents ?? DEFAULT_TIMING), periodEnd };
-    this.once = new SayOnce(logger);
+    this.once = new WarnOnce(logger);
     this.v01 = new V01Incidents(state, scope, categories);
     this.roster = new ChannelRoster(state, scope, this.ownChannels);
     this.writers = new Writers(state, scope, me, now);

@@ -8,7 +8,7 @@ import { effectiveLevels } from '../threshold/effective-levels.js';
 import { levelReached, levelsFor, type AskedThresholds } from '../threshold/levels.js';
 import type { Overrides } from '../threshold/overrides.js';
 import { CallLimit } from '../threshold/threshold-function.js';
-import type { SayOnce } from '../util/say-once.js';
+import type { WarnOnce } from '../util/warn-once.js';
 
 const OVER: Levels = { threshold: 0, counts: [], steps: [] };
 
@@ -18,7 +18,7 @@ type SetThresholds = Pick<Overrides, 'exactly' | 'broadly' | 'version'>;
 export function countedCategories(
   { categories, thresholdTtlMs }: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   overrides: SetThresholds,
-  once: SayOnce,
+  once: WarnOnce,
   now: () => number,
 ): Map<string, CountedCategory> {
   const asked = { ttlMs: thresholdTtlMs, limit: new CallLimit(), now };
@@ -42,7 +42,12 @@ export function thresholdNotReached(
   return levels && levelReached(levels, count) === undefined ? levels.threshold : undefined;
 }
 
-function counted(category: Category, asked: AskedThresholds, overrides: SetThresholds, once: SayOnce): CountedCategory {
+function counted(
+  category: Category,
+  asked: AskedThresholds,
+  overrides: SetThresholds,
+  once: WarnOnce,
+): CountedCategory {
   const { name, maxCost, windows } = category;
   const withLevels = windows.map((window) => ({
     ...window,

@@ -27,7 +27,7 @@ import type { CompleteOptions } from '../options/with-defaults.js';
 import { OPTIONS_OF_TEST, type OptionsOfTest } from '../rate-monitor.module-definition.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { checkHandlers } from './check-handlers.js';
 import { MemorySharedState } from '../store/memory/memory-shared-state.js';
 import { findOptions } from './find-options.js';
@@ -147,7 +147,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
     const { categories, service, publicUrl, shutdownFlushMs, groupWaitMs, incidents, maxOpenIncidents } = options;
     const { logger, clock } = this;
     const state = store.state ?? new MemorySharedState();
-    const once = new SayOnce(logger);
+    const once = new WarnOnce(logger);
     const now = (): number => counter.now();
     const sending = { service, environment: options.environment, publicUrl, shutdownFlushMs, channels, state, now };
     const notices = new Notices(sending, logger);

@@ -1,6 +1,6 @@
 import type { CountedCategory } from '../model/window.js';
 import type { TenantLike } from '../model/tenant.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { CheckedInput, countedCost } from './checked-input.js';
 
 const MINUTE_MS = 60_000;
@@ -15,7 +15,7 @@ describe('CheckedInput', () => {
     jest.useFakeTimers();
     lines = [];
     const categories = new Map([calls, tokens].map((each) => [each.name, each]));
-    input = new CheckedInput(categories, new SayOnce({ warn: (line: string) => lines.push(line) }));
+    input = new CheckedInput(categories, new WarnOnce({ warn: (line: string) => lines.push(line) }));
   });
   afterEach(() => jest.useRealTimers());
 

@@ -1,7 +1,7 @@
 import { insteadOfCategory } from '../model/category.js';
 import type { CountedCategory } from '../model/window.js';
 import { bareTenant, toTenant, type Tenant, type TenantLike } from '../model/tenant.js';
-import type { SayOnce } from '../util/say-once.js';
+import type { WarnOnce } from '../util/warn-once.js';
 import { kindOf, reasonOf, shownName } from '../util/text.js';
 
 /** What a cost counts as. Callers without types, and functions of the app, may give anything. */
@@ -19,7 +19,7 @@ export class CheckedInput {
 
   constructor(
     private readonly categories: ReadonlyMap<string, CountedCategory>,
-    private readonly once: SayOnce,
+    private readonly once: WarnOnce,
   ) {}
 
   category(name: string): CountedCategory | undefined {

@@ -16,7 +16,7 @@ import { windowNamed } from '../model/window-name.js';
 import { ODD_ANSWER, type CounterKey, type CounterStore } from '../store/counter-store.js';
 import { levelReached } from '../threshold/levels.js';
 import { plus } from '../util/plus.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { plural, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { StoreClock, type Clock } from './clock.js';
@@ -77,7 +77,7 @@ export interface CounterStatus {
 export class Counter {
   /** A name that no other process has. */
   readonly instance = randomBytes(9).toString('base64url');
-  private readonly once: SayOnce;
+  private readonly once: WarnOnce;
   private readonly given: CheckedInput;
   private readonly clock: StoreClock;
   private readonly health: StoreHealth;
@@ -103,7 +103,7 @@ export class Counter {
     raise: Raise,
     private readonly near: Near,
   ) {
-    this.once = new SayOnce(logger);
+    this.once = new WarnOnce(logger);
     this.given = new CheckedInput(categories, this.once);
     this.clock = new StoreClock(localClock);
     this.health = new StoreHealth(store.name, logger);

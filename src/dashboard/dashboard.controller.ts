@@ -24,7 +24,7 @@ import { baseWindow } from '../usage/usage-units.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { idLabel } from '../util/shown-names.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { optionProblems } from '../util/option-names.js';
 import { oneLine, storeReasonOf } from '../util/text.js';
 import { VERSION } from '../util/version.js';
@@ -75,7 +75,7 @@ class Refusal extends Error {
 /** The page and its API. Responds through the adapter, so that global interceptors cannot change the responses. */
 class DashboardController {
   private readonly logger = new OwnLogger();
-  private readonly once = new SayOnce(this.logger);
+  private readonly once = new WarnOnce(this.logger);
   private data: { readonly view: MonitorView; readonly data: DashboardData } | undefined;
 
   constructor(

@@ -1,7 +1,7 @@
 import { ForbiddenException, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 
 import { OwnLogger } from '../util/own-logger.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { isError, oneLine, reasonOf } from '../util/text.js';
 
 /**
@@ -31,7 +31,7 @@ export function whoOf(request: object): string | undefined {
 /** Denies access unless `authorize` grants it. */
 @Injectable()
 export class DashboardGuard implements CanActivate {
-  private readonly once = new SayOnce(new OwnLogger());
+  private readonly once = new WarnOnce(new OwnLogger());
 
   constructor(@Inject(AUTHORIZE) private readonly authorize: DashboardAuthorize) {}
 

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { TenantLike } from '../model/tenant.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { warnOfNames } from '../util/option-names.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { reasonOf } from '../util/text.js';
 import { AlertService } from './alert.service.js';
 import { RateCounterService } from './rate-counter.service.js';
@@ -12,7 +12,7 @@ import { flushLimit } from '../util/within.js';
 /** Counts work without a request, and publishes what was counted. */
 @Injectable()
 export class RateMonitorService {
-  private readonly once = new SayOnce(new OwnLogger());
+  private readonly once = new WarnOnce(new OwnLogger());
 
   constructor(
     private readonly counter: RateCounterService,

@@ -5,7 +5,7 @@ import { MONITOR_VIEW, type MonitorView } from '../facade/monitor-view.js';
 import type { Deferred } from '../util/deferred.js';
 import { OwnLogger } from '../util/own-logger.js';
 import { warnOfNames } from '../util/option-names.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { numberOrKind } from '../util/text.js';
 
 /**
@@ -51,7 +51,7 @@ export interface RateMonitorHealth {
  */
 @Injectable()
 export class RateMonitorHealthIndicator {
-  private readonly once = new SayOnce(new OwnLogger());
+  private readonly once = new WarnOnce(new OwnLogger());
 
   /** @internal */
   constructor(

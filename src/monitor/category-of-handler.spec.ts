@@ -3,7 +3,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 
 import type { Category } from '../model/category.js';
 import { GuestFunction } from '../util/guest-function.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { CategoryOfHandler, Fault, type Asked } from './category-of-handler.js';
 
 const context = new ExecutionContextHost([{ method: 'POST' }]) as ExecutionContext;
@@ -16,7 +16,7 @@ describe('a category of a handler', () => {
 
   const category = { name: 'calls', tenant: () => undefined } as unknown as Category;
   const asking = (asked: Partial<Asked> = {}): CategoryOfHandler => {
-    const once = new SayOnce({ warn: (line: string) => lines.push(line) });
+    const once = new WarnOnce({ warn: (line: string) => lines.push(line) });
     const routeOf = () => ({ method: 'POST', path: '/llm', handler: 'Api.call' });
     const handler = { name: 'Api.call', routeOf, isSeen: false, skipFault: new Fault(once, 'skipIf') };
     const all = { tenant: answering('acme'), cost: 1, after: undefined, ...asked };

@@ -6,7 +6,7 @@ import type { Category } from '../model/category.js';
 import { bareTenant, toTenant, type Tenant } from '../model/tenant.js';
 import { defaultTenantResolver, whyNoTenant } from '../options/tenant-resolvers.js';
 import { givenAtOnce, type GuestFunction } from '../util/guest-function.js';
-import type { SayOnce } from '../util/say-once.js';
+import type { WarnOnce } from '../util/warn-once.js';
 import { kindOf, numberOrKind, reasonOf } from '../util/text.js';
 
 /** A request whose handler has ended. */
@@ -41,7 +41,7 @@ export class Fault {
   private isOpen = false;
 
   constructor(
-    private readonly once: SayOnce,
+    private readonly once: WarnOnce,
     private readonly about: string,
   ) {}
 
@@ -72,7 +72,7 @@ export class CategoryOfHandler {
     /** The outcome of the requests to count; undefined if all are, before the handler runs. */
     readonly when: 'success' | 'failure' | undefined,
     private readonly asked: Asked,
-    private readonly once: SayOnce,
+    private readonly once: WarnOnce,
   ) {
     const fault = (kind: string): Fault => new Fault(once, `${kind} ${category.name} ${handler.name}`);
     this.tenantFault = fault('tenant');

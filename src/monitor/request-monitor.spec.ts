@@ -9,7 +9,7 @@ import type { Category } from '../model/category.js';
 import type { TenantLike } from '../model/tenant.js';
 import type { RateMonitorOptions } from '../options/rate-monitor-options.js';
 import { completed } from '../../test/support/complete-options.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { MonitorRate, SkipMonitorRate, type MonitorRateOptions } from './monitor-rate.decorator.js';
 import { RequestMonitor } from './request-monitor.js';
 
@@ -77,7 +77,7 @@ describe('RequestMonitor', () => {
       {
         count: ({ name }, tenant, label, cost) => void contributed.push(`${name} ${tenant} '${label}' ${cost}`),
       },
-      new SayOnce({ warn: (line: string) => lines.push(line) }),
+      new WarnOnce({ warn: (line: string) => lines.push(line) }),
     );
   };
 
@@ -779,7 +779,7 @@ describe("faults of the app's functions, and of our own", () => {
       { handlerName: () => 'Api.call', isBound: () => true },
       { add: () => add(), expect: () => undefined },
       { count: () => undefined },
-      new SayOnce(logger),
+      new WarnOnce(logger),
     );
   });
   afterEach(() => jest.useRealTimers());

@@ -8,7 +8,7 @@ import { GuestFunction } from '../util/guest-function.js';
 import { UNNAMED } from '../counter/contributor-table.js';
 import type { Contributors } from '../counter/contributors.js';
 import { OwnLogger } from '../util/own-logger.js';
-import type { SayOnce } from '../util/say-once.js';
+import type { WarnOnce } from '../util/warn-once.js';
 import { kindOf, reasonOf } from '../util/text.js';
 import { within } from '../util/within.js';
 import { CategoryOfHandler, Fault, type Asked, type MonitoredHandler } from './category-of-handler.js';
@@ -56,7 +56,7 @@ export class RequestMonitor implements Monitor {
     private readonly handlers: Pick<MarkedHandlers, 'handlerName' | 'isBound'>,
     private readonly counter: Pick<Counter, 'add' | 'expect'>,
     private readonly contributors: Pick<Contributors, 'count'>,
-    private readonly once: SayOnce,
+    private readonly once: WarnOnce,
   ) {
     this.skip = options.skipIf && this.guest(options.skipIf);
   }

@@ -1,7 +1,7 @@
 import { asked, notByKey } from '../../test/support/counted.js';
 import type { Category, CategoryWindow } from '../model/category.js';
 import { tenantKey } from '../model/tenant.js';
-import { SayOnce } from '../util/say-once.js';
+import { WarnOnce } from '../util/warn-once.js';
 import { effectiveLevels, shownThreshold } from './effective-levels.js';
 import type { KeptOverride } from './kept-override.js';
 import { levelsFor, levelsOf, NO_LEVELS } from './levels.js';
@@ -35,7 +35,7 @@ describe('the threshold of a tenant', () => {
       window,
       ofOptions,
       overrides,
-      new SayOnce({ warn: (line: string) => warnings.push(line) }),
+      new WarnOnce({ warn: (line: string) => warnings.push(line) }),
     );
   const setExactly = (): unknown => exact.set('llm_call/minute/acme', 20);
   const setBroadly = (): unknown => broad.set('llm_call/minute/acme', 30);

@@ -5,7 +5,7 @@ import { keptTenant } from '../model/tenant-attributes.js';
 import { tenantKey, type Tenant } from '../model/tenant.js';
 import type { LevelsFor } from '../model/window.js';
 import { givenAtOnce } from '../util/guest-function.js';
-import type { SayOnce } from '../util/say-once.js';
+import type { WarnOnce } from '../util/warn-once.js';
 import { kindOf, reasonOf } from '../util/text.js';
 import { levelsOf, NO_LEVELS } from './levels.js';
 import type { Overrides } from './overrides.js';
@@ -19,7 +19,7 @@ export function effectiveLevels(
   { name: window, levels }: CategoryWindow,
   ofOptions: LevelsFor,
   overrides: Pick<Overrides, 'exactly' | 'broadly' | 'version'>,
-  once: SayOnce,
+  once: WarnOnce,
 ): LevelsFor {
   const { name, exempt } = category;
   const isExempt = exemptionOf(category, once);
@@ -58,7 +58,7 @@ export function effectiveLevels(
 }
 
 /** Whether the category's `exempt` spares a tenant. If it throws or returns anything else than it should, it spares nobody. */
-function exemptionOf({ name, exempt }: Category, once: SayOnce): (tenant: Tenant) => boolean {
+function exemptionOf({ name, exempt }: Category, once: WarnOnce): (tenant: Tenant) => boolean {
   if (!exempt) return () => false;
   const wrong = (tenant: Tenant, how: string, reason: string): void =>
     once.warn(

@@ -1,5 +1,5 @@
 import { meantName } from './meant-name.js';
-import type { SayOnce } from './say-once.js';
+import type { WarnOnce } from './warn-once.js';
 import { isRecord } from './shapes.js';
 import { kindOf, shownOption } from './text.js';
 
@@ -43,7 +43,7 @@ export function checkNames(given: unknown, names: readonly string[], of?: string
 }
 
 /** The same where nothing may throw: logs the problem once. */
-export function warnOfNames(once: SayOnce, given: unknown, names: readonly string[], of: string): void {
+export function warnOfNames(once: WarnOnce, given: unknown, names: readonly string[], of: string): void {
   // Most calls have no options, and some run for each message.
   if (given === undefined || given === null) return;
   const [problem] = optionProblems(given, names, of);

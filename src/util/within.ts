@@ -1,9 +1,9 @@
 import { OwnLogger } from './own-logger.js';
-import { SayOnce } from './say-once.js';
+import { WarnOnce } from './warn-once.js';
 import { duration, numberOrKind } from './text.js';
 
 const FLUSH_MS = 2_000;
-const once = new SayOnce(new OwnLogger());
+const once = new WarnOnce(new OwnLogger());
 
 /**
  * Settles like `promise`, or rejects after `ms` milliseconds; the promise itself continues, and its outcome is ignored.

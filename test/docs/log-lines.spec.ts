@@ -6,7 +6,7 @@ import ts from 'typescript';
 /** Lines that need no row: who muted whom, who changed which threshold, and who did it on the page. */
 const WITHOUT_A_ROW = /^(Muted |Threshold of |… …$)/;
 /** What passes on the lines of others, and the channel that logs alerts. */
-const PASSED_ON = /\/(say-once|log\.channel)\.ts$/;
+const PASSED_ON = /\/(warn-once|log\.channel)\.ts$/;
 /** Names for lines that a function made: that function. */
 const MADE_BY: Readonly<Record<string, string>> = {
   doubt: 'doubtsAbout',

@@ -8,7 +8,7 @@ import type { CompleteOptions } from '../../src/options/with-defaults.js';
 import type { AskedThresholds } from '../../src/threshold/levels.js';
 import type { Overrides } from '../../src/threshold/overrides.js';
 import { CallLimit } from '../../src/threshold/threshold-function.js';
-import { SayOnce } from '../../src/util/say-once.js';
+import { WarnOnce } from '../../src/util/warn-once.js';
 
 /** How threshold functions are called, for one test. */
 export const asked = (): AskedThresholds => ({ ttlMs: 60_000, limit: new CallLimit(), now: () => performance.now() });
@@ -24,5 +24,5 @@ export function counted(
   options: Pick<CompleteOptions, 'categories' | 'thresholdTtlMs'>,
   set: Pick<Overrides, 'exactly' | 'broadly' | 'version'> = { exactly: none, broadly: none, version: 0 },
 ): Map<string, CountedCategory> {
-  return countedCategories(options, set, new SayOnce(new Logger()), () => performance.now());
+  return countedCategories(options, set, new WarnOnce(new Logger()), () => performance.now());
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
 import { deliveryFaultIn } from '../../model/delivery-error.js';
-import { SayOnce } from '../../util/say-once.js';
+import { WarnOnce } from '../../util/warn-once.js';
 import { reasonOf } from '../../util/text.js';
 
 /** Why an attempt failed, and what to do next. */
@@ -42,7 +42,7 @@ export class ChannelHealth {
   private probes = 0;
   private fault: { readonly since: number; readonly reason: string } | undefined;
   /** A rate limit comes and goes, so it is not logged each time. */
-  private readonly once: SayOnce;
+  private readonly once: WarnOnce;
   /** Why nothing is sent until a test alert goes through. */
   private off: string | undefined;
 
@@ -52,7 +52,7 @@ export class ChannelHealth {
     private readonly option: string,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
-    this.once = new SayOnce(logger);
+    this.once = new WarnOnce(logger);
   }
 
   /** Nothing is sent until a test alert goes through. */

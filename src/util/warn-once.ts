@@ -14,7 +14,7 @@ interface Subject {
 }
 
 /** Logs what would otherwise be a warning per request: each fault of each subject once, and again if it returns after a recovery. */
-export class SayOnce {
+export class WarnOnce {
   private readonly kinds = new Map<string, Map<string, Subject>>();
 
   constructor(private readonly logger: Pick<Logger, 'warn'>) {}

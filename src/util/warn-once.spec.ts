@@ -1,12 +1,12 @@
-import { SayOnce } from './say-once.js';
+import { WarnOnce } from './warn-once.js';
 
-describe('SayOnce', () => {
+describe('WarnOnce', () => {
   let lines: string[];
-  let once: SayOnce;
+  let once: WarnOnce;
 
   beforeEach(() => {
     lines = [];
-    once = new SayOnce({ warn: (line: string) => lines.push(line) });
+    once = new WarnOnce({ warn: (line: string) => lines.push(line) });
     jest.useFakeTimers();
     jest.advanceTimersByTime(100_000);
   });
