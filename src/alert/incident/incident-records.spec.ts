@@ -142,7 +142,10 @@ describe('incidents', () => {
     const started = new IncidentRecords(state, 'app', 3);
     await open(started, 'a');
     const { writes } = state;
-    for (let i = 0; i < 3; i++) await started.due(0);
+    for (let i = 0; i < 3; i++) {
+      await all(started);
+      await started.due(0);
+    }
     expect([started.unwritten(), state.writes - writes]).toEqual([[], 0]);
   });
 
@@ -158,6 +161,7 @@ describe('incidents', () => {
     await open(records, 'a');
     expect(await records.change('a', () => undefined)).toBeUndefined();
     expect([await stored(), records.lastSeen('a'), await records.read(['a'])]).toEqual([[], undefined, [undefined]]);
+    expect(await records.due(SEEN)).toEqual([]);
   });
 
   it('remember when their count was last read, here or with a breach', async () => {
@@ -182,6 +186,17 @@ describe('incidents', () => {
       await many.change('t0', (there) => there && { ...there, calm: 1, lookAt: 2 * SEEN });
     }
     expect([sizes, found.size]).toEqual([[50, 50, 20], 120]);
+  });
+
+  it('are not listed if they are removed meanwhile', async () => {
+    await open(records, 'a');
+    const due = state.due.bind(state);
+    jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
+      const found = await due(...args);
+      await state.trim('incidents:app', 0);
+      return found;
+    });
+    expect(await all(other)).toEqual([]);
   });
 
   it('cannot be listed if the store goes away meanwhile', async () => {
@@ -218,6 +233,24 @@ describe('incidents', () => {
       expect((await other.read(['a', 'b'])).map((each) => each?.calm)).toEqual([1, 0]);
     });
 
+    it('are changed in memory until a look at it succeeds', async () => {
+      records.storeIsAway();
+      await open(records, 'a');
+      expect(await stored()).toEqual([]);
+      await records.due(0);
+      await open(records, 'a');
+      expect(await stored()).toEqual(['a']);
+    });
+
+    it('and end, stay ended once it is back', async () => {
+      await open(records, 'a');
+      await goAway();
+      await records.change('a', (there) => there && { ...there, closedAt: 9 });
+      await comeBack();
+      expect(await records.change('a', (there) => there && { ...there, calm: 1 })).toMatchObject({ closedAt: 9 });
+      expect((await other.read(['a']))[0]).toMatchObject({ closedAt: 9, calm: 1 });
+    });
+
     it('are changed in memory if it goes away during a change, and await another write if that fails', async () => {
       state.away = true;
       await open(records, 'a');
@@ -248,8 +281,9 @@ describe('incidents', () => {
       const tell = () => records.change('a', (there) => there && { ...there, told });
       const known = () => records.unwritten().map(([id, mine]) => [id, mine.told, mine.calm]);
 
-      it('if the store then answers an earlier change', async () => {
-        await open(records, 'a');
+      it.each(['before', 'after'])('if the store answers an earlier change %s it is back', async (when) => {
+        // As many as there is room for.
+        for (const id of ['a', 'b', 'c']) await open(records, id);
         const swap = state.swap.bind(state);
         let answer = (): void => undefined;
         jest.spyOn(state, 'swap').mockImplementationOnce(async (...args) => {
@@ -261,9 +295,10 @@ describe('incidents', () => {
         await jest.advanceTimersByTimeAsync(0);
         records.storeIsAway();
         await tell();
+        if (when === 'after') await comeBack();
         answer();
         await changing;
-        await comeBack();
+        if (when === 'before') await comeBack();
         expect(known()).toEqual([['a', told, 1]]);
       });
 
@@ -350,6 +385,12 @@ describe('incidents', () => {
       for (let i = 0; i < 100; i++) await open(many, `t${i}`);
       await many.due(0);
       many.storeIsAway();
+      jest.advanceTimersByTime(1_500);
+      const due = state.due.bind(state);
+      jest.spyOn(state, 'due').mockImplementationOnce(async (...args) => {
+        await many.change('t0', (there) => there && { ...there, calm: 1 });
+        return due(...args);
+      });
       await many.due(0);
       jest.advanceTimersByTime(1_999);
       expect(many.isJustBack).toBe(true);
@@ -358,9 +399,10 @@ describe('incidents', () => {
     });
 
     it('report the outage as new for three seconds', async () => {
+      expect(records.isJustAway).toBe(false);
       await goAway();
       jest.advanceTimersByTime(2_999);
-      await records.read(['x']);
+      records.storeIsAway();
       expect(records.isJustAway).toBe(true);
       jest.advanceTimersByTime(1);
       expect(records.isJustAway).toBe(false);
@@ -435,6 +477,51 @@ describe('incidents', () => {
       await other.change('a', (there) => there && { ...there, calm: 2 });
       await look(1_006);
       expect(records.lastSeen('a')?.calm).toBe(1);
+    });
+
+    describe('and whose place a new one has taken', () => {
+      const endOf = (id: string): string => `${id}~${of(id).uid}`;
+      const uid = of('a').uid;
+      const next = { uid: 'next', raisedAt: 10_000, lookAt: 99_000 };
+      const taken = () => records.unwritten().map(([id, mine]) => [id, mine.uid, mine.tenant.id]);
+
+      it('are restored half a minute after that, to be ended, if nobody has written their end', async () => {
+        await open(records, 'a', { lookAt: 5 });
+        await other.change('a', () => of('a', next));
+        await records.due(1_006);
+        expect(records.lastSeen('a')?.uid).toBe('next');
+        await records.due(41_000);
+        expect(taken()).toEqual([]);
+        await records.due(41_001);
+        expect(taken()).toEqual([[endOf('a'), uid, 'a']]);
+      });
+
+      it('are not restored before they are due', async () => {
+        await open(records, 'a', { lookAt: 60_000 });
+        await other.change('a', () => of('a', next));
+        await goAway();
+        await comeBack();
+        await records.due(61_000);
+        expect(taken()).toEqual([]);
+        await records.due(61_001);
+        expect(taken()).toEqual([[endOf('a'), uid, 'a']]);
+      });
+
+      it('are restored, too, if the store had lost them when this replica began the new one', async () => {
+        await open(records, 'a', { lookAt: 5 });
+        await state.trim('incidents:app', 0);
+        await records.change('a', () => of('a', next));
+        await records.due(41_001);
+        expect(taken()).toEqual([[endOf('a'), uid, 'a']]);
+      });
+
+      it('are not restored if they are in the history', async () => {
+        await open(records, 'a', { lookAt: 5 });
+        await endedByOther('a');
+        await other.change('a', () => of('a', next));
+        for (const until of [1_006, 41_001]) await records.due(until);
+        expect([taken(), records.lastSeen(endOf('a'))]).toEqual([[], undefined]);
+      });
     });
 
     it('keep a change that this replica made during the look', async () => {
@@ -538,6 +625,8 @@ describe('incidents', () => {
   });
 
   describe('beyond the maximum', () => {
+    const hearing = { levels: { '': 1 }, when: 2_000, delivery: { status: 'delivered' as const, attempts: 1 } };
+
     beforeEach(async () => {
       for (const id of ['a', 'b', 'c']) await open(records, id);
     });
@@ -578,6 +667,23 @@ describe('incidents', () => {
       ]);
     });
 
+    it('do not include those whose last change the store did not take or has lost', async () => {
+      const ids = () => records.unwritten().map(([id]) => id);
+      const [before] = await state.read('incidents:app', ['a']);
+      await records.change('a', (there) => there && { ...there, told: { hearing } });
+      const [after] = await state.read('incidents:app', ['a']);
+      await state.swap('incidents:app', 'a', after, before);
+      await records.due(SEEN + 1_001);
+      expect([records.isAlone('a'), ids()]).toEqual([false, ['a']]);
+      state.away = true;
+      await records.change('b', (there) => there && { ...there, calm: 1 });
+      await comeBack();
+      expect([records.isAlone('b'), ids()]).toEqual([false, ['a', 'b']]);
+      await state.loseDueTimes('incidents:app');
+      await records.due(0);
+      expect(ids().sort()).toEqual(['a', 'b', 'c']);
+    });
+
     it('are written once there is room', async () => {
       await open(records, 'd');
       await other.change('a', () => undefined);
@@ -602,6 +708,17 @@ describe('incidents', () => {
       await records.archive('a', await close('a'));
       expect([await stored(), await archived(), records.lastSeen('a')]).toEqual([[], 1, undefined]);
       expect((await other.newest()).incidents.map(({ closedAt }) => closedAt)).toEqual([9]);
+    });
+
+    it('are told apart from those that continued here after that end', async () => {
+      await other.archive('a', of('a', { closedAt: 9 }));
+      const [first] = of('a').windows;
+      const later = of('a', { windows: [{ ...first, start: 60_000 } as Incident['windows'][number]] });
+      expect((await records.ended([of('b'), of('a'), later])).map((one) => one?.closedAt)).toEqual([
+        undefined,
+        9,
+        undefined,
+      ]);
     });
 
     it('do not remove another one that took their place', async () => {
@@ -662,9 +779,59 @@ describe('incidents', () => {
 
   it('are listed with the reason if ended ones cannot be read, even while another replica can', async () => {
     const refused = new Error('NOPERM');
+    const a = await open(records, 'a');
     jest.spyOn(state, 'list').mockRejectedValueOnce(refused);
     const lists = await Promise.all([records.newest(), other.newest(), records.newest()]);
     expect(lists.map(({ unread }) => unread)).toEqual([refused, undefined, undefined]);
+    expect(lists.map(({ incidents }) => incidents)).toEqual([[a], [a], [a]]);
+  });
+
+  describe('that cannot be read or written', () => {
+    const refused = new Error('NOPERM');
+    const reads = () => (state.list as jest.Mock).mock.calls.length;
+    const refuse = (method: 'list' | 'swap') => jest.spyOn(state, method).mockRejectedValueOnce(refused);
+
+    it('have the history read again at each look, which says why that fails, until it succeeds', async () => {
+      await open(records, 'a');
+      refuse('list');
+      await records.newest();
+      refuse('list');
+      await expect(records.lookAtHistory()).rejects.toBe(refused);
+      let before = reads();
+      for (let i = 0; i < 2; i++) await records.lookAtHistory();
+      expect(reads() - before).toBe(1);
+      refuse('swap');
+      await records.archive('a', of('a', { closedAt: 9 }));
+      before = reads();
+      for (let i = 0; i < 2; i++) await records.lookAtHistory();
+      expect(reads() - before).toBe(1);
+    });
+
+    it('do not have it read again if nothing failed, or if the whole store was away', async () => {
+      jest.spyOn(state, 'list');
+      await records.lookAtHistory();
+      expect(reads()).toBe(0);
+      await records.newest();
+      state.away = true;
+      await records.newest();
+      await comeBack();
+      const before = reads();
+      await records.lookAtHistory();
+      expect(reads()).toBe(before);
+    });
+
+    it.each([
+      ['change', () => open(records, 'a')],
+      ['move to the history', () => records.archive('a', of('a', { closedAt: 9 }))],
+    ])('say why for 15 s, after a %s that was refused', async (_, write) => {
+      expect(() => records.throwIfRefused()).not.toThrow();
+      refuse('swap');
+      await write();
+      jest.advanceTimersByTime(14_999);
+      expect(() => records.throwIfRefused()).toThrow(refused);
+      jest.advanceTimersByTime(1);
+      expect(() => records.throwIfRefused()).not.toThrow();
+    });
   });
 
   it('are listed newest first, each once, 500 at most', async () => {

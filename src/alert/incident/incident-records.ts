@@ -350,13 +350,8 @@ export class IncidentRecords {
 
   /** What this replica knows and the store does not, by id. */
   private here(): Map<string, Incident> {
-    const ids = [...(this.away ? this.seen : this.unshared).keys()];
-    return new Map(
-      ids.flatMap((id) => {
-        const incident = this.lastSeen(id);
-        return incident ? [[id, incident] as const] : [];
-      }),
-    );
+    const ids = (this.away ? this.seen : this.unshared).keys();
+    return new Map(Array.from(ids, (id) => [id, this.lastSeen(id) as Incident]));
   }
 
   /** Undefined if the store is away. */
